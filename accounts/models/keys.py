@@ -1,0 +1,46 @@
+"""API keys."""
+
+from django.core.validators import MinValueValidator
+from django.db import models
+
+from accounts.choices import ApiKeyStatus
+from tenants.bases import MemberForeignKey, TenantModel
+
+
+class ApiKey(TenantModel):
+    """A credential of a program: acts as a person in one tenant, within its scopes.
+
+    Only an HMAC of the key is stored; the key itself is shown once, when it is made.
+    """
+
+    audit_redact = ("key_hash",)
+    audit_omit = ("last_used_at",)
+
+    user = MemberForeignKey(models.CASCADE, related_name="api_keys", help_text="Person it acts as.")
+    name = models.CharField(max_length=255, help_text="What it is used for.")
+    key_hash = models.BinaryField(unique=True, editable=False, help_text="HMAC-SHA256 of the key.")
+    key_prefix = models.CharField(max_length=20, editable=False, help_text="First characters, to know it by.")
+    scopes = models.JSONField(
+        default=list, blank=True, help_text='What it may do, such as ["agents:read"]; ["*"]: all its person may.'
+    )
+    status = models.CharField(
+        max_length=20, choices=ApiKeyStatus, default=ApiKeyStatus.ACTIVE, help_text="Revoked for good, or in use."
+    )
+    rate_limit = models.PositiveIntegerField(
+        default=600, validators=[MinValueValidator(1)], help_text="Requests a minute."
+    )
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="When it stops working.")
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="To the minute.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
+
+    class Meta(TenantModel.Meta):
+        indexes = [models.Index(fields=["tenant", "status"], name="accounts_apikey_status")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(status__in=ApiKeyStatus.values), name="accounts_apikey_status_known"
+            ),
+            models.CheckConstraint(condition=models.Q(rate_limit__gt=0), name="accounts_apikey_rate_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.key_prefix}…)"

@@ -1,0 +1,82 @@
+"""People."""
+
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import models
+
+from accounts.choices import UserStatus
+from accounts.managers import UserManager
+from tenants.bases import GlobalModel
+
+
+class User(AbstractBaseUser, GlobalModel):
+    """A person's identity, one for all tenants; belonging to a tenant is a `Membership`."""
+
+    row_security = {
+        "read": "id IN (SELECT user_id FROM accounts_membership)",
+        "verbs": "SELECT",
+        "identity": "SELECT, INSERT, UPDATE, DELETE",
+    }
+    audit_redact = ("password",)
+    audit_omit = ("last_login",)
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: list[str] = []
+
+    email = models.EmailField(max_length=255, unique=True, help_text="Address to sign in with, lower case.")
+    username = models.CharField(max_length=150, blank=True, default="", help_text="Name shown instead of it.")
+    first_name = models.CharField(max_length=100, blank=True, default="", help_text="Given name.")
+    last_name = models.CharField(max_length=100, blank=True, default="", help_text="Family name.")
+    avatar_url = models.URLField(max_length=500, blank=True, default="", help_text="Picture.")
+    status = models.CharField(
+        max_length=20, choices=UserStatus, default=UserStatus.ACTIVE, help_text="Whether the account is in use."
+    )
+    is_active = models.BooleanField(default=True, help_text="Cleared: no sign-in.")
+    is_staff = models.BooleanField(default=False, help_text="Platform staff: may open the platform scope.")
+    is_superuser = models.BooleanField(default=False, help_text="Platform staff with every right.")
+    is_verified = models.BooleanField(default=False, help_text="Whether the e-mail address is confirmed.")
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When it was deleted.")
+
+    objects = UserManager()
+
+    class Meta(GlobalModel.Meta):
+        indexes = [models.Index(fields=["status"], name="accounts_user_status")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(email=models.functions.Lower("email")), name="accounts_user_email_lower"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(email__regex=r"^[^@\s]+@[^@\s]+$"), name="accounts_user_email_form"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=UserStatus.values), name="accounts_user_status_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.full_name or self.email
+
+    def clean(self) -> None:
+        self.email = (self.email or "").strip().lower()
+
+    @property
+    def full_name(self) -> str:
+        """Given and family name (`name` and `full_name` of the documents)."""
+        return f"{self.first_name} {self.last_name}".strip() or self.username
+
+    def get_full_name(self) -> str:
+        return self.full_name or self.email
+
+    def get_short_name(self) -> str:
+        return self.first_name or self.email
+
+    # The console's own rules decide (config.admin.bases); Django's model permissions are not used.
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        return bool(self.is_active and self.is_superuser)
+
+    def has_perms(self, perm_list: Any, obj: Any = None) -> bool:
+        return all(self.has_perm(perm, obj) for perm in perm_list)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        return self.has_perm(app_label)

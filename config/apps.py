@@ -1,0 +1,26 @@
+"""The project package as an app: the database's foundation, commands, the console."""
+
+from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
+from django.db.models.signals import post_migrate
+
+
+def _make_partitions(using: str, **_: object) -> None:
+    from config.db.partitions import ensure_partitions
+
+    ensure_partitions()
+
+
+class ConfigConfig(AppConfig):
+    name = "config"
+
+    def ready(self) -> None:
+        # Sent once for each app; the last one is enough, and only then do all tables exist.
+        from django.apps import apps
+
+        last = [app for app in apps.get_app_configs() if app.models_module is not None][-1]
+        post_migrate.connect(_make_partitions, sender=last, dispatch_uid="conclave.partitions")
+
+
+class ConsoleConfig(AdminConfig):
+    default_site = "config.admin.site.ConsoleSite"

@@ -1,0 +1,93 @@
+"""PostgreSQL backend that stamps every transaction with the scope of the ContextVar.
+
+- The first statement of a transaction is preceded by one `set_config(..., true)` round trip.
+- A statement with a scope but outside a transaction is refused: its settings would be lost at once.
+- A transaction bound to one (role, tenant) refuses statements of another.
+- After a rolled-back savepoint the stamp is applied again, since PostgreSQL undid it.
+
+A transaction that Django's TestCase keeps open around a whole test is not a transaction of the
+application: there one scope may follow another.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db.backends.postgresql import base
+
+from config.db.stamps import NO_STAMP, STAMP_SQL, ScopeError, Stamp, current_stamp
+
+from .creation import DatabaseCreation
+from .schema import DatabaseSchemaEditor
+
+TRANSACTION_CONTROL = ("SAVEPOINT", "RELEASE", "ROLLBACK")
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Django's PostgreSQL connection plus the stamping of transactions."""
+
+    SchemaEditorClass = DatabaseSchemaEditor
+    creation_class = DatabaseCreation
+
+    _applied: Stamp | None = None
+    _binding: tuple[object, tuple[str, str]] | None = None
+
+    def init_connection_state(self) -> None:
+        super().init_connection_state()
+        if self._guard not in self.execute_wrappers:
+            self.execute_wrappers.insert(0, self._guard)
+
+    def _guard(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
+        stamp = current_stamp()
+        if stamp is not self._applied:
+            self._apply(stamp, sql)
+        return execute(sql, params, many, context)
+
+    def ensure_stamped(self) -> None:
+        """Stamp now; for code that talks to psycopg's own cursor (COPY, pipelines) before any statement."""
+        stamp = current_stamp()
+        if stamp is not self._applied:
+            self._apply(stamp, "")
+
+    def _apply(self, stamp: Stamp | None, sql: Any) -> None:
+        if not self.in_atomic_block:
+            if stamp is not None:
+                raise ScopeError("a scope is open but no transaction is: wrap the statement in atomic()")
+            return
+        if self.needs_rollback or (isinstance(sql, str) and sql.startswith(TRANSACTION_CONTROL)):
+            return
+        self._bind(stamp)
+        with self.connection.cursor() as cursor:
+            cursor.execute(STAMP_SQL, (stamp or NO_STAMP).params())
+        self._applied = stamp
+
+    def _bind(self, stamp: Stamp | None) -> None:
+        block = next((block for block in self.atomic_blocks if not block._from_testcase), None)
+        wanted = stamp.binding if stamp else NO_STAMP.binding
+        if self._binding and self._binding[0] is block and block is not None and self._binding[1] != wanted:
+            raise ScopeError(f"this transaction belongs to {self._binding[1]}, the statement to {wanted}")
+        self._binding = (block, wanted)
+
+    def _unstamp(self) -> None:
+        self._applied = None
+        self._binding = None
+
+    def _commit(self) -> Any:
+        self._unstamp()
+        return super()._commit()
+
+    def _rollback(self) -> Any:
+        self._unstamp()
+        return super()._rollback()
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        super()._savepoint_rollback(sid)
+        # Not None: `None` would pass for «unstamped as wanted» while PostgreSQL may wear an older stamp.
+        self._applied = NO_STAMP
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        self._unstamp()
+        super()._set_autocommit(autocommit)
+
+    def close(self) -> None:
+        self._unstamp()
+        super().close()

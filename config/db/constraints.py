@@ -1,0 +1,283 @@
+"""Row-level security, same-tenant foreign keys and audit triggers as constraints.
+
+As members of `Meta.constraints` they are seen, ordered and reversed by `makemigrations` like any other
+constraint. The base models (`tenants.bases`) add them to every concrete model, so nobody has to remember.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import ValidationError
+from django.db import DEFAULT_DB_ALIAS, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+from config.db.stamps import APP, IDENTITY, OPERATOR, READER
+
+OWNER = "conclave_owner"
+TENANT_CLAUSE = "tenant_id = (SELECT conclave_current_tenant())"
+USER_CLAUSE = "user_id = (SELECT conclave_current_user())"
+
+type_model = type[models.Model]
+
+
+class HouseConstraint(models.BaseConstraint):
+    """A constraint whose SQL runs after its table, and the tables it refers to, exist."""
+
+    def _create(self, model: type_model, editor: BaseDatabaseSchemaEditor) -> str:
+        raise NotImplementedError
+
+    def constraint_sql(self, model: type_model, schema_editor: BaseDatabaseSchemaEditor) -> None:
+        schema_editor.deferred_sql.append(self._create(model, schema_editor))  # type: ignore[attr-defined]
+
+    def create_sql(self, model: type_model, schema_editor: BaseDatabaseSchemaEditor) -> str:
+        return self._create(model, schema_editor)
+
+    def validate(
+        self,
+        model: type_model,
+        instance: models.Model,
+        exclude: Iterable[str] | None = None,
+        using: str = DEFAULT_DB_ALIAS,
+    ) -> None:
+        """Enforced by the database alone unless a subclass can say it earlier and more clearly."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self.deconstruct() == other.deconstruct()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+class RowLevelSecurity(HouseConstraint):
+    """ENABLE and FORCE row-level security, the policies of the house and the grants that go with them.
+
+    Args:
+        read: SQL of the rows that tenant work may see; the tenant's own rows by default.
+        write: SQL of the rows that tenant work may make and change; `read` by default.
+        verbs: what tenant work may do at all, of SELECT, INSERT, UPDATE, DELETE.
+        columns: when given, the only columns that tenant work may update.
+        identity: what the identity hat may do (sign-in, sign-up), nothing by default.
+        identity_rows: SQL of the rows that the identity hat sees; all by default.
+        owner: the role that owns the table, which a data migration needs a policy for.
+        owner_verbs: what that owner may do; an append-only table leaves UPDATE and DELETE out.
+    """
+
+    DEFAULTS: dict[str, Any] = {
+        "read": TENANT_CLAUSE,
+        "write": "",
+        "verbs": "SELECT, INSERT, UPDATE, DELETE",
+        "columns": (),
+        "identity": "",
+        "identity_rows": "true",
+        "operator": "SELECT, INSERT, UPDATE, DELETE",
+        "owner": OWNER,
+        "owner_verbs": "ALL",
+    }
+
+    def __init__(self, *, name: str, **options: Any) -> None:
+        super().__init__(name=name)
+        if unknown := options.keys() - self.DEFAULTS.keys():
+            raise TypeError(f"RowLevelSecurity has no option {', '.join(sorted(unknown))}")
+        self.options = self.DEFAULTS | options
+
+    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        path, args, kwargs = super().deconstruct()
+        kwargs |= {key: value for key, value in self.options.items() if value != self.DEFAULTS[key]}
+        return path, args, kwargs
+
+    def _policy(self, table: str, role: str, verb: str, using: str, check: str) -> str:
+        short = role.removeprefix("conclave_")
+        name = f'"{self.name}_{short}_{verb.lower()}"'
+        clauses = "" if verb == "INSERT" else f" USING ({using})"
+        if verb in ("INSERT", "UPDATE", "ALL"):
+            clauses += f" WITH CHECK ({check})"
+        return f"CREATE POLICY {name} ON {table} FOR {verb} TO {role}{clauses}"
+
+    def _grants(self, table: str) -> list[str]:
+        options = self.options
+        verbs = [verb.strip() for verb in options["verbs"].split(",") if verb.strip()]
+        granted = [verb for verb in verbs if not (verb == "UPDATE" and options["columns"])]
+        lines = [f"GRANT {', '.join(granted)} ON {table} TO {APP}"] if granted else []
+        if "UPDATE" in verbs and options["columns"]:
+            quoted = ", ".join(f'"{column}"' for column in options["columns"])
+            lines.append(f"GRANT UPDATE ({quoted}) ON {table} TO {APP}")
+        if options["operator"]:
+            lines.append(f"GRANT {options['operator']} ON {table} TO {OPERATOR}")
+        if options["identity"]:
+            lines.append(f"GRANT {options['identity']} ON {table} TO {IDENTITY}")
+        if "SELECT" in verbs:
+            lines.append(f"GRANT SELECT ON {table} TO {READER}")
+        return lines
+
+    def _policies(self, table: str) -> list[str]:
+        options = self.options
+        read, write = options["read"], options["write"] or options["read"]
+        lines = [self._policy(table, READER, "SELECT", read, read)]
+        if read == write:
+            lines.append(self._policy(table, APP, "ALL", read, write))
+        else:
+            lines.append(self._policy(table, APP, "SELECT", read, read))
+            lines += [self._policy(table, APP, verb, write, write) for verb in ("INSERT", "UPDATE", "DELETE")]
+        lines.append(self._policy(table, OPERATOR, "ALL", "true", "true"))
+        for verb in options["owner_verbs"].split(","):
+            lines.append(self._policy(table, options["owner"], verb.strip(), "true", "true"))
+        if options["identity"]:
+            rows = options["identity_rows"]
+            lines.append(self._policy(table, IDENTITY, "ALL", rows, rows))
+        return lines
+
+    def _create(self, model: type_model, editor: BaseDatabaseSchemaEditor) -> str:
+        table = editor.quote_name(model._meta.db_table)
+        lines = [
+            f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+            f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
+            *self._policies(table),
+            *self._grants(table),
+        ]
+        return ";\n".join(lines)
+
+    def remove_sql(self, model: type_model, schema_editor: BaseDatabaseSchemaEditor) -> str:
+        table = schema_editor.quote_name(model._meta.db_table)
+        drops = [f"DROP POLICY {line.split()[2]} ON {table}" for line in self._policies(table)]
+        roles = ", ".join((APP, OPERATOR, IDENTITY, READER))
+        return ";\n".join(
+            [
+                *drops,
+                f"REVOKE ALL ON {table} FROM {roles}",
+                f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY",
+                f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
+            ]
+        )
+
+
+class SameTenant(HouseConstraint):
+    """FOREIGN KEY (tenant_id, <field>) REFERENCES target (tenant_id, id).
+
+    A plain foreign key accepts a row of another tenant and tells whether any id exists; this one does
+    neither. It is DEFERRABLE INITIALLY IMMEDIATE, so that the error surfaces inside the view.
+
+    Args:
+        field: name of a `ForeignKey(db_constraint=False)` on the model.
+        on_delete: NO ACTION, RESTRICT, CASCADE or SET NULL (which nulls the reference, not the tenant).
+        target: label of the model to refer to, when it is not the field's own: `accounts.Membership` for
+            people, so that a row names members of its tenant only.
+        column: the target's column beside `tenant_id`.
+    """
+
+    def __init__(
+        self, *, field: str, name: str, on_delete: str = "NO ACTION", target: str = "", column: str = "id"
+    ) -> None:
+        super().__init__(name=name)
+        self.field = field
+        self.on_delete = on_delete
+        self.target = target
+        self.column = column
+
+    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        path, args, kwargs = super().deconstruct()
+        kwargs["field"] = self.field
+        if self.on_delete != "NO ACTION":
+            kwargs["on_delete"] = self.on_delete
+        if self.target:
+            kwargs |= {"target": self.target, "column": self.column}
+        return path, args, kwargs
+
+    def _create(self, model: type_model, editor: BaseDatabaseSchemaEditor) -> str:
+        quote = editor.quote_name
+        field = model._meta.get_field(self.field)
+        if self.target:
+            table = self.target.lower().replace(".", "_")
+        else:
+            table = field.related_model._meta.db_table  # type: ignore[union-attr]
+        column = quote(field.column)  # type: ignore[union-attr]
+        rule = f"SET NULL ({column})" if self.on_delete == "SET NULL" else self.on_delete
+        return (
+            f"ALTER TABLE {quote(model._meta.db_table)} ADD CONSTRAINT {quote(self.name)}"
+            f" FOREIGN KEY (tenant_id, {column}) REFERENCES {quote(table)} (tenant_id, {quote(self.column)})"
+            f" ON DELETE {rule} DEFERRABLE INITIALLY IMMEDIATE"
+        )
+
+    def remove_sql(self, model: type_model, schema_editor: BaseDatabaseSchemaEditor) -> str:
+        quote = schema_editor.quote_name
+        return f"ALTER TABLE {quote(model._meta.db_table)} DROP CONSTRAINT {quote(self.name)}"
+
+    def validate(
+        self,
+        model: type_model,
+        instance: models.Model,
+        exclude: Iterable[str] | None = None,
+        using: str = DEFAULT_DB_ALIAS,
+    ) -> None:
+        if exclude and self.field in exclude:
+            return
+        field = model._meta.get_field(self.field)
+        value = getattr(instance, field.attname)  # type: ignore[union-attr]
+        if value is None:
+            return
+        target = apps.get_model(self.target) if self.target else field.related_model
+        rows = target._base_manager.using(using)  # type: ignore[union-attr]
+        wanted = {self.column: value, "tenant_id": instance.tenant_id}  # type: ignore[attr-defined]
+        if not rows.filter(**wanted).exists():
+            raise ValidationError({self.field: "This object does not exist."}, code="invalid")
+
+
+class AuditTrigger(HouseConstraint):
+    """AFTER triggers that write one audit row for each inserted, updated and deleted row.
+
+    Args:
+        label: resource type in the log, such as `agents.agent`.
+        redact: columns whose values never enter the log, only the fact that they changed.
+        omit: columns that are left out altogether (large or derived).
+        level: `row`, or `statement` for tables whose rows come in bulk.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        label: str,
+        redact: tuple[str, ...] = (),
+        omit: tuple[str, ...] = (),
+        level: str = "row",
+    ) -> None:
+        super().__init__(name=name)
+        self.label = label
+        self.redact = tuple(redact)
+        self.omit = tuple(omit)
+        self.level = level
+
+    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+        path, args, kwargs = super().deconstruct()
+        kwargs["label"] = self.label
+        if self.redact:
+            kwargs["redact"] = self.redact
+        if self.omit:
+            kwargs["omit"] = self.omit
+        if self.level != "row":
+            kwargs["level"] = self.level
+        return path, args, kwargs
+
+    def _names(self) -> dict[str, str]:
+        if self.level == "row":
+            return {"INSERT OR UPDATE OR DELETE": f'"{self.name}"'}
+        return {verb: f'"{self.name}_{verb.lower()}"' for verb in ("INSERT", "UPDATE", "DELETE")}
+
+    def _create(self, model: type_model, editor: BaseDatabaseSchemaEditor) -> str:
+        table = editor.quote_name(model._meta.db_table)
+        arguments = f"'{self.label}', '{{{','.join(self.redact)}}}', '{{{','.join(self.omit)}}}'"
+        tables = {
+            "INSERT": "REFERENCING NEW TABLE AS new_rows",
+            "UPDATE": "REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows",
+            "DELETE": "REFERENCING OLD TABLE AS old_rows",
+        }
+        function = "conclave_audit_row" if self.level == "row" else "conclave_audit_statement"
+        return ";\n".join(
+            f"CREATE TRIGGER {name} AFTER {verb} ON {table} {tables.get(verb, '')}"
+            f" FOR EACH {self.level.upper()} EXECUTE FUNCTION {function}({arguments})"
+            for verb, name in self._names().items()
+        )
+
+    def remove_sql(self, model: type_model, schema_editor: BaseDatabaseSchemaEditor) -> str:
+        table = schema_editor.quote_name(model._meta.db_table)
+        return ";\n".join(f"DROP TRIGGER {name} ON {table}" for name in self._names().values())

@@ -1,0 +1,149 @@
+"""Range partitions over UUIDv7 ids: what a partitioned model declares, and how partitions come and go.
+
+The primary key stays `id` alone, so foreign keys, the admin and point reads work as with any table.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.apps import apps
+from django.conf import settings
+from django.db import connection, models
+from django.utils import timezone
+
+from config.db.ids import uuid7_floor
+
+
+class Partitioned:
+    """Mix into a model to partition its table by the time of its UUIDv7 ids (not a model itself, so that
+    migrations keep it among the bases and the schema editor sees `partition_period`)."""
+
+    partition_period = "month"
+
+
+class PartitionedByWeek(Partitioned):
+    partition_period = "week"
+
+
+class PartitionedByQuarter(Partitioned):
+    partition_period = "quarter"
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One partition: `start` inclusive, `end` exclusive, in UTC."""
+
+    table: str
+    name: str
+    start: datetime
+    end: datetime
+
+
+def period_start(moment: datetime, period: str) -> datetime:
+    """The first instant of the period that `moment` lies in.
+
+    Raises:
+        ValueError: when the period is none of week, month, quarter.
+    """
+    day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    if period == "week":
+        return day - timedelta(days=day.weekday())
+    if period == "month":
+        return day.replace(day=1)
+    if period == "quarter":
+        return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
+    raise ValueError(f"unknown partition period {period!r}")
+
+
+def next_start(start: datetime, period: str) -> datetime:
+    """The first instant of the period after the one that begins at `start`."""
+    return period_start(start + timedelta(days={"week": 7, "month": 32, "quarter": 95}[period]), period)
+
+
+def partition_at(table: str, moment: datetime, period: str) -> Partition:
+    """The partition of `table` that holds the ids made at `moment`."""
+    start = period_start(moment, period)
+    return Partition(table, f"{table}_p{start:%Y%m%d}", start, next_start(start, period))
+
+
+def partitioned_models() -> list[type[models.Model]]:
+    """Every model whose table is partitioned by time."""
+    return [model for model in apps.get_models() if getattr(model, "partition_period", None)]
+
+
+def wanted_partitions(
+    table: str, period: str, *, now: datetime, ahead: int, since: datetime | None = None
+) -> Iterator[Partition]:
+    """The partitions from `since` (the period before `now` by default) to `ahead` periods after now."""
+    moment = since or period_start(period_start(now, period) - timedelta(days=1), period)
+    last = period_start(now, period)
+    for _ in range(ahead):
+        last = next_start(last, period)
+    partition = partition_at(table, moment, period)
+    while partition.start <= last:
+        yield partition
+        partition = partition_at(table, partition.end, period)
+
+
+def ensure_partitions(
+    *, ahead: int | None = None, since: datetime | None = None, models_: list[type[models.Model]] | None = None
+) -> list[str]:
+    """Make the missing partitions of `models_` (all by default) and return the names of the new ones.
+
+    Works as the owner and, through a SECURITY DEFINER function, as the worker and the operator.
+    """
+    made = []
+    with connection.cursor() as cursor:
+        for model in models_ or partitioned_models():
+            table, period = model._meta.db_table, model.partition_period  # type: ignore[attr-defined]
+            wanted = wanted_partitions(
+                table,
+                period,
+                now=timezone.now(),
+                ahead=settings.PARTITIONS_AHEAD if ahead is None else ahead,
+                since=since,
+            )
+            for part in wanted:
+                bounds = [str(uuid7_floor(part.start)), str(uuid7_floor(part.end))]
+                cursor.execute("SELECT conclave_make_partition(%s, %s, %s, %s)", [table, part.name, *bounds])
+                if cursor.fetchone()[0]:
+                    made.append(part.name)
+    return made
+
+
+def existing_partitions(table: str) -> list[str]:
+    """Names of the partitions of `table`, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+            " WHERE i.inhparent = %s::regclass ORDER BY 1",
+            [table],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def periods_ahead(model: type[models.Model]) -> int:
+    """How many partitions after the current one exist."""
+    table, period = model._meta.db_table, model.partition_period  # type: ignore[attr-defined]
+    current = partition_at(table, timezone.now(), period).name
+    return sum(1 for name in existing_partitions(table) if name > current)
+
+
+def expire_partitions(model: type[models.Model], *, before: datetime) -> list[str]:
+    """Detach concurrently and drop the partitions that end before `before`; needs the owner, in autocommit.
+
+    Raises:
+        django.db.IntegrityError: when rows of another table still reference an expiring one.
+    """
+    table, period = model._meta.db_table, model.partition_period  # type: ignore[attr-defined]
+    dropped = []
+    with connection.cursor() as cursor:
+        for name in existing_partitions(table):
+            start = datetime.strptime(name.rsplit("_p", 1)[1], "%Y%m%d").replace(tzinfo=UTC)
+            if next_start(start, period) > before:
+                continue
+            cursor.execute(f'ALTER TABLE "{table}" DETACH PARTITION "{name}" CONCURRENTLY')
+            cursor.execute(f'DROP TABLE "{name}"')
+            dropped.append(name)
+    return dropped

@@ -1,0 +1,223 @@
+"""The database's own functions, as migrations create them (see `config/migrations`)."""
+
+CONTEXT = """
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+GRANT USAGE ON SCHEMA public TO conclave_app, conclave_identity, conclave_operator, conclave_reader, conclave_queue;
+GRANT USAGE, CREATE ON SCHEMA public TO conclave_audit;
+DO $$ BEGIN
+  IF to_regprocedure('pg_catalog.uuidv7()') IS NULL THEN
+    CREATE FUNCTION public.uuidv7() RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS $f$
+      SELECT encode(set_bit(set_bit(overlay(
+        uuid_send(gen_random_uuid()) PLACING
+        substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6),
+        52, 1), 53, 1), 'hex')::uuid $f$;
+  END IF;
+END $$;
+CREATE FUNCTION conclave_current_tenant() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE AS
+  $$ SELECT nullif(current_setting('app.current_tenant_id', true), '')::uuid $$;
+CREATE FUNCTION conclave_current_user() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE AS
+  $$ SELECT nullif(current_setting('app.current_user_id', true), '')::uuid $$;
+"""
+CONTEXT_DROP = """
+DROP FUNCTION conclave_current_user();
+DROP FUNCTION conclave_current_tenant();
+DROP FUNCTION IF EXISTS public.uuidv7();
+"""
+
+# The role that owns the audit tables runs these, so that nobody else needs INSERT on them.
+AUDIT = """
+CREATE FUNCTION conclave_require_actor() RETURNS void LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF current_setting('role') IN ('conclave_app', 'conclave_operator')
+     AND coalesce(current_setting('app.actor', true), '') = '' THEN
+    RAISE EXCEPTION 'unattributed write: the scope names no actor' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+END $$;
+
+CREATE FUNCTION conclave_audit_write(
+  label text, verb text, tenant uuid, resource text, before jsonb, after jsonb, hidden text[]
+) RETURNS void LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  INSERT INTO public.audit_auditlog (tenant_id, user_id, actor, action, resource_type, resource_id,
+    old_values, new_values, ip_address, user_agent, request_id, db_user, status, error_message, metadata)
+  SELECT coalesce(tenant, nullif(current_setting('app.current_tenant_id', true), '')::uuid),
+    nullif(current_setting('app.current_user_id', true), '')::uuid,
+    coalesce(nullif(current_setting('app.actor', true), ''), 'database:' || session_user),
+    split_part(label, '.', 2) || '.' || verb, label, resource,
+    CASE WHEN before ?| hidden THEN (SELECT jsonb_object_agg(key, CASE WHEN key = ANY(hidden)
+      AND value <> 'null' THEN '"[redacted]"' ELSE value END) FROM jsonb_each(before)) ELSE before END,
+    CASE WHEN after ?| hidden THEN (SELECT jsonb_object_agg(key, CASE WHEN key = ANY(hidden)
+      AND value <> 'null' THEN '"[redacted]"' ELSE value END) FROM jsonb_each(after)) ELSE after END,
+    nullif(current_setting('app.ip', true), '')::inet, coalesce(current_setting('app.user_agent', true), ''),
+    coalesce(current_setting('app.request_id', true), ''), session_user, 'success', '', '{}'
+$$;
+
+CREATE FUNCTION conclave_audit_change(label text, before jsonb, after jsonb, hidden text[], omitted text[])
+RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  whole jsonb := coalesce(after, before);
+  verb text := CASE WHEN before IS NULL THEN 'created' WHEN after IS NULL THEN 'deleted' ELSE 'updated' END;
+BEGIN
+  before := before - omitted;
+  after := after - omitted;
+  IF verb = 'updated' THEN
+    SELECT jsonb_object_agg(key, value), jsonb_object_agg(key, after -> key) INTO before, after
+      FROM jsonb_each(before) WHERE key <> 'updated_at' AND after -> key IS DISTINCT FROM value;
+    IF before IS NULL THEN RETURN; END IF;
+  END IF;
+  PERFORM public.conclave_audit_write(label, verb,
+    CASE WHEN label = 'tenants.tenant' THEN (whole ->> 'id')::uuid ELSE (whole ->> 'tenant_id')::uuid END,
+    whole ->> 'id', before, after, hidden);
+END $$;
+
+CREATE FUNCTION conclave_audit_row() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM public.conclave_require_actor();
+  PERFORM public.conclave_audit_change(TG_ARGV[0],
+    CASE WHEN TG_OP <> 'INSERT' THEN to_jsonb(OLD) END, CASE WHEN TG_OP <> 'DELETE' THEN to_jsonb(NEW) END,
+    TG_ARGV[1]::text[], TG_ARGV[2]::text[]);
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION conclave_audit_statement() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM public.conclave_require_actor();
+  IF TG_OP = 'INSERT' THEN
+    PERFORM public.conclave_audit_change(TG_ARGV[0], NULL, to_jsonb(n), TG_ARGV[1]::text[], TG_ARGV[2]::text[])
+      FROM new_rows n;
+  ELSIF TG_OP = 'DELETE' THEN
+    PERFORM public.conclave_audit_change(TG_ARGV[0], to_jsonb(o), NULL, TG_ARGV[1]::text[], TG_ARGV[2]::text[])
+      FROM old_rows o;
+  ELSE
+    PERFORM public.conclave_audit_change(TG_ARGV[0], to_jsonb(o), to_jsonb(n), TG_ARGV[1]::text[],
+      TG_ARGV[2]::text[]) FROM old_rows o JOIN new_rows n ON n.id = o.id;
+  END IF;
+  RETURN NULL;
+END $$;
+
+CREATE FUNCTION conclave_record_event(
+  action text, resource_type text, resource_id text, status text, error_message text, metadata jsonb
+) RETURNS uuid LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE made uuid;
+BEGIN
+  PERFORM public.conclave_require_actor();
+  INSERT INTO public.audit_auditlog (tenant_id, user_id, actor, action, resource_type, resource_id,
+    ip_address, user_agent, request_id, db_user, status, error_message, metadata)
+  VALUES (nullif(current_setting('app.current_tenant_id', true), '')::uuid,
+    nullif(current_setting('app.current_user_id', true), '')::uuid,
+    coalesce(nullif(current_setting('app.actor', true), ''), 'database:' || session_user),
+    action, resource_type, resource_id, nullif(current_setting('app.ip', true), '')::inet,
+    coalesce(current_setting('app.user_agent', true), ''), coalesce(current_setting('app.request_id', true), ''),
+    session_user, status, error_message, metadata) RETURNING id INTO made;
+  RETURN made;
+END $$;
+
+CREATE FUNCTION conclave_audit_forbid() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'the audit log is append-only' USING ERRCODE = 'insufficient_privilege'; END $$;
+
+ALTER FUNCTION conclave_audit_write(text, text, uuid, text, jsonb, jsonb, text[]) OWNER TO conclave_audit;
+ALTER FUNCTION conclave_audit_change(text, jsonb, jsonb, text[], text[]) OWNER TO conclave_audit;
+ALTER FUNCTION conclave_audit_row() OWNER TO conclave_audit;
+ALTER FUNCTION conclave_audit_statement() OWNER TO conclave_audit;
+ALTER FUNCTION conclave_record_event(text, text, text, text, text, jsonb) OWNER TO conclave_audit;
+REVOKE ALL ON FUNCTION conclave_audit_write(text, text, uuid, text, jsonb, jsonb, text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION conclave_audit_change(text, jsonb, jsonb, text[], text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION conclave_record_event(text, text, text, text, text, jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION conclave_record_event(text, text, text, text, text, jsonb)
+  TO conclave_app, conclave_operator, conclave_identity;
+"""
+AUDIT_DROP = """
+DROP FUNCTION conclave_audit_forbid();
+DROP FUNCTION conclave_record_event(text, text, text, text, text, jsonb);
+DROP FUNCTION conclave_audit_statement();
+DROP FUNCTION conclave_audit_row();
+DROP FUNCTION conclave_audit_change(text, jsonb, jsonb, text[], text[]);
+DROP FUNCTION conclave_audit_write(text, text, uuid, text, jsonb, jsonb, text[]);
+DROP FUNCTION conclave_require_actor();
+"""
+
+# Partitions inherit neither policies nor grants: each gets RLS of its own and no grant at all.
+PARTITIONS = """
+CREATE FUNCTION conclave_make_partition(parent text, part text, lower_id uuid, upper_id uuid)
+RETURNS boolean LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE keeper text;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('conclave.partition.' || parent, 0));
+  IF to_regclass(format('public.%I', part)) IS NOT NULL THEN RETURN false; END IF;
+  SELECT pg_get_userbyid(c.relowner) INTO keeper FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid
+    WHERE p.partrelid = to_regclass(format('public.%I', parent)) AND part LIKE parent || '\\_p%';
+  IF keeper IS NULL THEN
+    RAISE EXCEPTION '% is no partition of %', part, parent USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  EXECUTE format('CREATE TABLE public.%I PARTITION OF public.%I FOR VALUES FROM (%L) TO (%L)',
+    part, parent, lower_id, upper_id);
+  EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', part);
+  EXECUTE format('ALTER TABLE public.%I FORCE ROW LEVEL SECURITY', part);
+  EXECUTE format('CREATE POLICY owner_only ON public.%I FOR SELECT TO %I USING (true)', part, keeper);
+  IF keeper <> current_user THEN EXECUTE format('ALTER TABLE public.%I OWNER TO %I', part, keeper); END IF;
+  RETURN true;
+END $$;
+REVOKE ALL ON FUNCTION conclave_make_partition(text, text, uuid, uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION conclave_make_partition(text, text, uuid, uuid) TO conclave_queue, conclave_operator;
+"""
+PARTITIONS_DROP = "DROP FUNCTION conclave_make_partition(text, text, uuid, uuid);"
+
+# Counted in an UNLOGGED table: exact across processes, gone after a crash, which a minute's window forgives.
+RATE_LIMITS = """
+CREATE UNLOGGED TABLE conclave_rate (bucket text PRIMARY KEY, window_start bigint NOT NULL, hits int NOT NULL)
+  WITH (fillfactor = 50);
+CREATE FUNCTION conclave_hit(bucket_name text, seconds int, OUT hits int, OUT resets_in int)
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  INSERT INTO public.conclave_rate AS r (bucket, window_start, hits)
+  VALUES (bucket_name, floor(extract(epoch FROM clock_timestamp()) / seconds)::bigint, 1)
+  ON CONFLICT (bucket) DO UPDATE SET
+    hits = CASE WHEN r.window_start = excluded.window_start THEN r.hits + 1 ELSE 1 END,
+    window_start = excluded.window_start
+  RETURNING r.hits, ((r.window_start + 1) * seconds - extract(epoch FROM clock_timestamp()))::int
+$$;
+REVOKE ALL ON conclave_rate FROM PUBLIC;
+REVOKE ALL ON FUNCTION conclave_hit(text, int) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION conclave_hit(text, int) TO conclave_app, conclave_identity, conclave_operator;
+"""
+RATE_LIMITS_DROP = "DROP FUNCTION conclave_hit(text, int); DROP TABLE conclave_rate;"
+
+# The credential is resolved before a tenant is known, by functions that answer one question each.
+CREDENTIALS = """
+CREATE FUNCTION conclave_authenticate_key(digest bytea) RETURNS TABLE (
+  key_id uuid, key_status text, expires_at timestamptz, scopes jsonb, rate_limit int, tenant_id uuid,
+  tenant_slug text, tenant_status text, user_id uuid, user_active boolean, role text, member_status text,
+  permissions jsonb, hits int, resets_in int
+) LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  SELECT k.id, k.status::text, k.expires_at, k.scopes, k.rate_limit, t.id, t.slug::text, t.status::text,
+    k.user_id, u.is_active, m.role::text, m.status::text, m.permissions, h.hits, h.resets_in
+  FROM public.accounts_apikey k JOIN public.tenants_tenant t ON t.id = k.tenant_id
+    JOIN public.accounts_user u ON u.id = k.user_id
+    LEFT JOIN public.accounts_membership m ON m.tenant_id = k.tenant_id AND m.user_id = k.user_id
+    CROSS JOIN LATERAL public.conclave_hit('key:' || k.id, 60) h
+  WHERE k.key_hash = digest;
+  UPDATE public.accounts_apikey k SET last_used_at = now() WHERE k.key_hash = digest
+    AND (k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute');
+END $$;
+CREATE FUNCTION conclave_memberships_of(person uuid) RETURNS TABLE (
+  tenant_id uuid, tenant_slug text, tenant_name text, tenant_status text, role text, permissions jsonb
+) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY SELECT t.id, t.slug::text, t.name::text, t.status::text, m.role::text, m.permissions
+  FROM public.accounts_membership m JOIN public.tenants_tenant t ON t.id = m.tenant_id
+  WHERE m.user_id = person AND m.status = 'active' AND t.deleted_at IS NULL ORDER BY t.slug;
+END $$;
+REVOKE ALL ON FUNCTION conclave_authenticate_key(bytea) FROM PUBLIC;
+REVOKE ALL ON FUNCTION conclave_memberships_of(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION conclave_authenticate_key(bytea) TO conclave_identity;
+GRANT EXECUTE ON FUNCTION conclave_memberships_of(uuid) TO conclave_identity;
+"""
+CREDENTIALS_DROP = """
+DROP FUNCTION conclave_memberships_of(uuid);
+DROP FUNCTION conclave_authenticate_key(bytea);
+"""

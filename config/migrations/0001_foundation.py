@@ -1,0 +1,17 @@
+"""Functions that every table of the house relies on; runs before any app's first migration."""
+
+from django.db import migrations
+
+from config.db import sql
+
+
+class Migration(migrations.Migration):
+    initial = True
+    run_before = [("tenants", "0001_initial"), ("accounts", "0001_initial"), ("audit", "0001_initial")]
+    operations = [
+        migrations.RunSQL(sql.CONTEXT, sql.CONTEXT_DROP),
+        migrations.RunSQL(sql.AUDIT, sql.AUDIT_DROP),
+        migrations.RunSQL(sql.PARTITIONS, sql.PARTITIONS_DROP),
+        migrations.RunSQL(sql.RATE_LIMITS, sql.RATE_LIMITS_DROP),
+        migrations.RunSQL(sql.CREDENTIALS, sql.CREDENTIALS_DROP),
+    ]

@@ -1,0 +1,10 @@
+"""One machine, nothing but Python: the embedded server, secrets made once in `var/`."""
+
+from .base import *  # noqa: F403
+from .base import VAR_DIR, env
+from .secrets import local_secret
+
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env("SECRET_KEY", default="") or local_secret(VAR_DIR / "secret_key")
+API_KEY_PEPPER = (env("API_KEY_PEPPER", default="") or local_secret(VAR_DIR / "api_key_pepper")).encode()
+KEK_FILE = VAR_DIR / "keks"

@@ -1,0 +1,234 @@
+"""Base models. Choose one by kind; never declare ids, tenants, timestamps, managers or policies by hand.
+
+| base | rows belong to | who sees them |
+|---|---|---|
+| TenantModel | one tenant | its tenant |
+| UserOwnedModel | one person inside a tenant | that person |
+| GlobalModel | the platform | as its `row_security` says |
+
+Each concrete model gets its row-level security, the unique (tenant, id), a SameTenant constraint for each
+reference between tenant tables, and its audit trigger from here, when its class is prepared.
+"""
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+from django.db.models.signals import class_prepared
+from django.utils import timezone
+
+from config.db import constraints as house
+from config.db.fields import encrypted_columns
+from config.db.ids import UUIDv7
+
+from .managers import HouseQuerySet, LiveManager, ScopedManager
+from .scoping import current_scope
+
+
+class HouseModel(models.Model):
+    """An id that sorts by time, timestamps, and what the house declares about a table."""
+
+    # Why writes to this table are not audited; empty means that they are.
+    audit_exempt: ClassVar[str] = ""
+    audit_level: ClassVar[str] = "row"
+    audit_omit: ClassVar[tuple[str, ...]] = ()
+    audit_redact: ClassVar[tuple[str, ...]] = ()
+    # Options of RowLevelSecurity that differ from the kind's default.
+    row_security: ClassVar[dict[str, Any]] = {}
+
+    id = models.UUIDField(primary_key=True, db_default=UUIDv7(), editable=False, help_text="UUIDv7.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False, help_text="When the row was made.")
+    updated_at = models.DateTimeField(
+        db_default=Now(), auto_now=True, editable=False, help_text="When the row last changed."
+    )
+
+    class Meta:
+        abstract = True
+        ordering: ClassVar[list[str]] = ["-id"]
+
+
+class TenantModel(HouseModel):
+    """Rows of one tenant."""
+
+    scope_kind: ClassVar[str] = "tenant"
+
+    tenant = models.ForeignKey(
+        "tenants.Tenant",
+        on_delete=models.CASCADE,
+        related_name="+",
+        editable=False,
+        db_index=False,
+        help_text="Tenant that owns the row.",
+    )
+
+    objects = ScopedManager()
+    unscoped = models.Manager.from_queryset(HouseQuerySet)()
+
+    class Meta(HouseModel.Meta):
+        abstract = True
+        base_manager_name = "unscoped"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.tenant_id is None:
+            self.tenant_id = _scope_tenant_id()
+        super().save(*args, **kwargs)
+
+    def clean_fields(self, exclude: Any = None) -> None:
+        if self.tenant_id is None:
+            self.tenant_id = _scope_tenant_id()
+        super().clean_fields(exclude=exclude)
+
+
+DATABASE_RULES = {
+    models.CASCADE: "CASCADE",
+    models.SET_NULL: "SET NULL",
+    models.PROTECT: "RESTRICT",
+    models.RESTRICT: "NO ACTION",
+    models.DO_NOTHING: "NO ACTION",
+}
+
+
+class TenantForeignKey(models.ForeignKey):
+    """A reference to a row of the same tenant, enforced by `SameTenant`.
+
+    Args:
+        on_delete: Django's rule; the database enforces the same one.
+        db_rule: the database's rule where Django should leave it alone (`on_delete=DO_NOTHING`), as for
+            children too many to be loaded.
+    """
+
+    target: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, to: Any, on_delete: Any, db_rule: str = "", **kwargs: Any) -> None:
+        self.db_rule = db_rule
+        kwargs["db_constraint"] = False
+        super().__init__(to, on_delete, **kwargs)
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        # Migrations need the column alone; the constraint stands in the model's options.
+        return name, "django.db.models.ForeignKey", args, kwargs
+
+    @property
+    def database_rule(self) -> str:
+        return self.db_rule or DATABASE_RULES[self.remote_field.on_delete]
+
+
+class MemberForeignKey(TenantForeignKey):
+    """A reference to a person who is a member of the row's tenant, enforced by `SameTenant`."""
+
+    def __init__(self, on_delete: Any = models.SET_NULL, **kwargs: Any) -> None:
+        if on_delete is models.SET_NULL:
+            kwargs |= {"null": True, "blank": True}
+        kwargs.setdefault("related_name", "+")
+        kwargs.pop("to", None)
+        super().__init__("accounts.User", on_delete, **kwargs)
+
+    target: ClassVar[dict[str, str]] = {"target": "accounts.Membership", "column": "user_id"}
+
+
+class UserOwnedModel(TenantModel):
+    """Rows of one person inside a tenant: no colleague sees them (promise G3)."""
+
+    scope_kind: ClassVar[str] = "user"
+    row_security: ClassVar[dict[str, Any]] = {"read": f"{house.TENANT_CLAUSE} AND {house.USER_CLAUSE}"}
+
+    user = MemberForeignKey(models.CASCADE, help_text="Person the row belongs to.")
+
+    class Meta(TenantModel.Meta):
+        abstract = True
+
+
+class GlobalModel(HouseModel):
+    """Rows of the platform. Tenant work reads them unless `row_security` says otherwise."""
+
+    scope_kind: ClassVar[str] = "global"
+    row_security: ClassVar[dict[str, Any]] = {"read": "true", "verbs": "SELECT"}
+
+    objects = models.Manager.from_queryset(HouseQuerySet)()
+
+    class Meta(HouseModel.Meta):
+        abstract = True
+
+
+class SoftDeleted(models.Model):
+    """Mix-in for rows that are hidden instead of deleted (promise G9). List it before the base model."""
+
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When it was deleted.")
+
+    objects = LiveManager()
+
+    class Meta:
+        abstract = True
+
+    def soft_delete(self) -> None:
+        """Hide the row; keeps it for the record."""
+        self.deleted_at = timezone.now()
+        self.save(update_fields=["deleted_at", "updated_at"])
+
+
+class Grown(models.Model):
+    """Mix-in for partitioned tables: `created_at` is read off the id, so that it cannot contradict it.
+
+    List it first, then `config.db.partitions.Partitioned`, then the base model.
+    """
+
+    created_at = models.GeneratedField(
+        expression=models.Func(models.F("id"), function="uuid_extract_timestamp"),
+        output_field=models.DateTimeField(),
+        db_persist=True,
+        help_text="When the row was made, to the millisecond; part of its id.",
+    )
+
+    class Meta:
+        abstract = True
+
+
+def _scope_tenant_id() -> Any:
+    scope = current_scope()
+    return scope.tenant_id if scope else None
+
+
+def _prefix(model: type[HouseModel]) -> str:
+    return f"{model._meta.app_label}_{model._meta.model_name}"
+
+
+def _house_constraints(model: type[HouseModel]) -> list[models.BaseConstraint]:
+    prefix = _prefix(model)
+    made: list[models.BaseConstraint] = [
+        house.RowLevelSecurity(name=f"{prefix}_rls", **getattr(model, "row_security", {}))
+    ]
+    if issubclass(model, TenantModel):
+        made.append(models.UniqueConstraint(fields=["tenant", "id"], name=f"{prefix}_tenant_id"))
+    made += [
+        house.SameTenant(
+            field=field.name,
+            name=f"{prefix}_{field.name}_same"[:60],
+            on_delete=field.database_rule,
+            **field.target,
+        )
+        for field in model._meta.local_fields
+        if isinstance(field, TenantForeignKey)
+    ]
+    if not model.audit_exempt:
+        made.append(
+            house.AuditTrigger(
+                name=f"{prefix}_audit",
+                label=model._meta.label_lower,
+                redact=(*encrypted_columns(model), *model.audit_redact),
+                omit=model.audit_omit,
+                level=model.audit_level,
+            )
+        )
+    return made
+
+
+def _attach_constraints(sender: type[models.Model], **_: object) -> None:
+    if not issubclass(sender, HouseModel) or sender.__module__ == "__fake__":
+        return
+    options = sender._meta
+    options.constraints = [*options.constraints, *_house_constraints(sender)]
+    options.original_attrs["constraints"] = options.constraints  # type: ignore[attr-defined]
+
+
+class_prepared.connect(_attach_constraints, dispatch_uid="conclave.constraints")

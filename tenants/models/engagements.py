@@ -1,0 +1,47 @@
+"""Projects inside a tenant."""
+
+from django.db import models
+
+from tenants.bases import MemberForeignKey, TenantModel
+from tenants.choices import Complexity, EngagementStatus, EngagementType
+
+
+class Engagement(TenantModel):
+    """A project inside an organisation: the second, optional bound of a scope."""
+
+    name = models.CharField(max_length=255, help_text="Name of the project.")
+    description = models.TextField(blank=True, default="", help_text="Goal and extent.")
+    engagement_type = models.CharField(
+        max_length=50, choices=EngagementType, blank=True, default="", help_text="Kind of project."
+    )
+    status = models.CharField(
+        max_length=50, choices=EngagementStatus, default=EngagementStatus.PLANNING, help_text="Where it stands."
+    )
+    start_date = models.DateField(null=True, blank=True, help_text="First day.")
+    end_date = models.DateField(null=True, blank=True, help_text="Last day.")
+    target_applications = models.PositiveIntegerField(null=True, blank=True, help_text="Applications in scope.")
+    target_infrastructure_units = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Servers, databases and the like in scope."
+    )
+    estimated_complexity = models.CharField(
+        max_length=20, choices=Complexity, blank=True, default="", help_text="First estimate."
+    )
+    created_by = MemberForeignKey(help_text="Who made it.", editable=False)
+
+    class Meta(TenantModel.Meta):
+        indexes = [models.Index(fields=["tenant", "status"], name="tenants_engagement_status")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(end_date=None)
+                | models.Q(start_date=None)
+                | models.Q(end_date__gte=models.F("start_date")),
+                name="tenants_engagement_dates_in_order",
+                violation_error_message="The last day lies before the first.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=EngagementStatus.values), name="tenants_engagement_status_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,32 @@
+"""Answers that a repeated request gets again."""
+
+from django.db import models
+
+from tenants.bases import TenantModel
+
+
+class IdempotencyKey(TenantModel):
+    """A POST that was answered: a retry with the same `Idempotency-Key` gets the same answer, once done.
+
+    Written in the transaction of the effect it stands for
+    (source: the IETF draft `draft-ietf-httpapi-idempotency-key-header`).
+    """
+
+    audit_exempt = "a cache of answers whose effects are audited themselves"
+
+    key = models.CharField(max_length=255, help_text="The client's key.")
+    credential = models.CharField(max_length=100, help_text="Who sent it: `user:…` or `key:…`.")
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, path and body.")
+    status_code = models.PositiveSmallIntegerField(null=True, help_text="Status of the stored answer.")
+    headers = models.JSONField(default=dict, help_text="Headers of the stored answer.")
+    body = models.BinaryField(null=True, help_text="The stored answer.")
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "credential", "key"], name="tenants_idempotencykey_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.key

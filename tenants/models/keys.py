@@ -1,0 +1,51 @@
+"""Wrapped data keys."""
+
+from django.db import models
+
+from config.db.constraints import TENANT_CLAUSE
+from tenants.bases import HouseModel
+from tenants.choices import KeyStatus
+
+
+class TenantKey(HouseModel):
+    """One version of a tenant's data key, wrapped by a key-encryption key that lives outside the database.
+
+    Without a tenant it is the platform's key, for what belongs to people rather than to tenants.
+    """
+
+    scope_kind = "tenant"
+    row_security = {
+        "read": TENANT_CLAUSE,
+        "verbs": "SELECT, INSERT",
+        "identity": "SELECT, INSERT",
+        "identity_rows": "tenant_id IS NULL",
+    }
+    audit_redact = ("wrapped",)
+
+    tenant = models.ForeignKey(
+        "tenants.Tenant",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        help_text="Whose data it encrypts; empty: the platform's.",
+    )
+    version = models.PositiveSmallIntegerField(help_text="Stands in each ciphertext.")
+    kek_id = models.CharField(max_length=64, help_text="Key-encryption key that wraps it.")
+    wrapped = models.BinaryField(help_text="The data key, encrypted.")
+    status = models.CharField(
+        max_length=20, choices=KeyStatus, default=KeyStatus.CURRENT, help_text="Whether it still encrypts."
+    )
+
+    class Meta(HouseModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "version"], nulls_distinct=False, name="tenants_tenantkey_version"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=KeyStatus.values), name="tenants_tenantkey_status_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"data key v{self.version} of {self.tenant_id or 'the platform'}"
