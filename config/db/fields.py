@@ -121,13 +121,9 @@ class EncryptedField(models.BinaryField):
     def _context(self, instance: models.Model) -> tuple[Any, str]:
         row_id = instance.pk
         if row_id is None or isinstance(row_id, DatabaseDefault):
-            raise FieldError(
-                f"{self._where()} is encrypted for one row: set the id before it is written"
-            )
+            raise FieldError(f"{self._where()} is encrypted for one row: set the id before it is written")
         tenant_id = self._tenant_id(instance)
-        return tenant_id, context_of(
-            tenant_id, self.model._meta.db_table, str(self.column), row_id
-        )
+        return tenant_id, context_of(tenant_id, self.model._meta.db_table, str(self.column), row_id)
 
     def _tenant_id(self, instance: models.Model) -> Any:
         field = tenant_field(self.model)
@@ -164,21 +160,15 @@ class EncryptedField(models.BinaryField):
         if value is None:
             return None
         if not isinstance(value, Ciphertext):
-            raise FieldError(
-                f"{self._where()} is encrypted for one row: set it on an instance and save that"
-            )
+            raise FieldError(f"{self._where()} is encrypted for one row: set it on an instance and save that")
         return connection.Database.Binary(bytes(value))
 
-    def from_db_value(
-        self, value: Any, expression: Any, connection: Any
-    ) -> Ciphertext | None:
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Ciphertext | None:
         return None if value is None else Ciphertext(value)
 
     def get_lookup(self, lookup_name: str) -> Any:
         if lookup_name != "isnull":
-            raise FieldError(
-                f"{self._where()} is encrypted: it can be filtered by isnull alone"
-            )
+            raise FieldError(f"{self._where()} is encrypted: it can be filtered by isnull alone")
         return super().get_lookup(lookup_name)
 
     def value_from_object(self, obj: models.Model) -> Any:
@@ -209,9 +199,7 @@ class EncryptedTextField(EncryptedField):
         try:
             return value.encode()
         except UnicodeEncodeError:
-            raise ValueError(
-                f"{self._where()} holds text that UTF-8 cannot express"
-            ) from None
+            raise ValueError(f"{self._where()} holds text that UTF-8 cannot express") from None
 
     def parse(self, data: bytes) -> str:
         return data.decode()
@@ -224,13 +212,9 @@ class EncryptedJSONField(EncryptedField):
 
     def dump(self, value: Any) -> bytes:
         try:
-            return json.dumps(
-                value, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-            ).encode()
+            return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
         except (TypeError, ValueError, RecursionError):
-            raise ValueError(
-                f"{self._where()} holds a value that JSON cannot express"
-            ) from None
+            raise ValueError(f"{self._where()} holds a value that JSON cannot express") from None
 
     def parse(self, data: bytes) -> Any:
         return json.loads(data)
@@ -238,11 +222,7 @@ class EncryptedJSONField(EncryptedField):
 
 def encrypted_fields(model: type[models.Model]) -> tuple[EncryptedField, ...]:
     """The encrypted fields of `model`'s own table."""
-    return tuple(
-        field
-        for field in model._meta.local_concrete_fields
-        if isinstance(field, EncryptedField)
-    )
+    return tuple(field for field in model._meta.local_concrete_fields if isinstance(field, EncryptedField))
 
 
 def encrypted_columns(model: type[models.Model]) -> tuple[str, ...]:
@@ -252,9 +232,7 @@ def encrypted_columns(model: type[models.Model]) -> tuple[str, ...]:
 
 def tenant_field(model: type[models.Model]) -> Any:
     """The field that names the tenant of `model`'s rows, or None for the platform's tables."""
-    return next(
-        (field for field in model._meta.concrete_fields if field.name == "tenant"), None
-    )
+    return next((field for field in model._meta.concrete_fields if field.name == "tenant"), None)
 
 
 def context_of(tenant_id: Any, table: str, column: str, row_id: Any) -> str:

@@ -43,11 +43,7 @@ def seal_with(key: bytes, version: int, context: str, plaintext: bytes) -> bytes
     """The envelope of `plaintext`, bound to `context`."""
     header = HEADER.pack(FORMAT, version)
     nonce = os.urandom(NONCE_BYTES)
-    return (
-        header
-        + nonce
-        + AESGCM(key).encrypt(nonce, plaintext, header + context.encode())
-    )
+    return header + nonce + AESGCM(key).encrypt(nonce, plaintext, header + context.encode())
 
 
 def sealed_version(sealed: bytes) -> int:
@@ -73,10 +69,233 @@ def open_with(key: bytes, context: str, sealed: bytes) -> bytes:
     sealed_version(sealed)
     header, rest = sealed[: HEADER.size], sealed[HEADER.size :]
     try:
-        return AESGCM(key).decrypt(
-            rest[:NONCE_BYTES], rest[NONCE_BYTES:], header + context.encode()
-        )
+        return AESGCM(key).decrypt(rest[:NONCE_BYTES], rest[NONCE_BYTES:], header + context.encode())
     except InvalidTag:
-        raise DecryptionError(
-            f"the value stored at {context} does not belong there or was changed"
-        ) from None
+        raise DecryptionError(f"the value stored at {context} does not belong there or was changed") from None
+
+
+def keks() -> dict[str, bytes]:
+    """The key-encryption keys by id; the first one is current, the others unwrap only.
+
+    From `CONCLAVE_KEKS`, else from `KEK_FILE`, which is made with one key when it is absent.
+
+    Raises:
+        KeyringError: when there is none, or one is malformed.
+    """
+    text = settings.CONCLAVE_KEKS
+    if not text:
+        if not settings.KEK_FILE:
+            raise KeyringError("no key-encryption key: set CONCLAVE_KEKS")
+        text = _kek_file(Path(settings.KEK_FILE))
+    parsed: dict[str, bytes] = {}
+    for entry in filter(None, (part.strip() for part in re.split(r"[,\n]", text))):
+        kek_id, _, encoded = entry.partition(":")
+        if not KEK_ID.match(kek_id) or kek_id in parsed:
+            raise KeyringError(f"key-encryption key number {len(parsed) + 1} has no id of its own")
+        parsed[kek_id] = _decoded(kek_id, encoded)
+    if not parsed:
+        raise KeyringError("no key-encryption key: the list is empty")
+    return parsed
+
+
+def _decoded(kek_id: str, encoded: str) -> bytes:
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        raise KeyringError(f"key-encryption key {kek_id} is not base64") from None
+    if len(key) != KEY_BYTES:
+        raise KeyringError(f"key-encryption key {kek_id} has {len(key)} bytes instead of {KEY_BYTES}")
+    return key
+
+
+def _kek_file(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        _make_kek_file(path)
+    if path.stat().st_mode & 0o077:
+        raise KeyringError(f"{path} can be read by others: chmod 600 it")
+    return path.read_text()
+
+
+def _make_kek_file(path: Path) -> None:
+    # Written aside and linked: of several processes the first wins, and none reads half a file.
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(new_kek() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def new_kek() -> str:
+    """A fresh entry for `CONCLAVE_KEKS`: `id:base64`."""
+    return f"k{secrets.token_hex(4)}:{base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()}"
+
+
+def _wrap_context(tenant_id: UUID | None, version: int, kek_id: str) -> bytes:
+    return f"dek|{tenant_id or 'platform'}|{version}|{kek_id}".encode()
+
+
+def wrap(key: bytes, tenant_id: UUID | None, version: int) -> tuple[str, bytes]:
+    """`key` encrypted with the current key-encryption key: that one's id, and nonce with ciphertext."""
+    kek_id, kek = next(iter(keks().items()))
+    nonce = os.urandom(NONCE_BYTES)
+    return kek_id, nonce + AESGCM(kek).encrypt(nonce, key, _wrap_context(tenant_id, version, kek_id))
+
+
+def unwrap(wrapped: bytes, tenant_id: UUID | None, version: int, kek_id: str) -> bytes:
+    """The data key in `wrapped`.
+
+    Raises:
+        KeyringError: when the key-encryption key is missing, or `wrapped` was made for something else.
+    """
+    kek = keks().get(kek_id)
+    if kek is None:
+        raise KeyringError(f"key-encryption key {kek_id} is missing from CONCLAVE_KEKS")
+    context = _wrap_context(tenant_id, version, kek_id)
+    try:
+        return AESGCM(kek).decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], context)
+    except (InvalidTag, ValueError):
+        owner = tenant_id or "the platform"
+        raise KeyringError(f"data key v{version} of {owner} does not unwrap with {kek_id}") from None
+
+
+Slot = tuple[str, UUID | None, int]
+_lock = threading.Lock()
+_cache: OrderedDict[Slot, tuple[bytes, bytes]] = OrderedDict()
+# Wrapped keys whose row may still be rolled back: they are used, but not cached.
+_uncommitted: OrderedDict[bytes, None] = OrderedDict()
+
+
+def forget() -> None:
+    """Empty the cache of data keys: for tests, and after a database was restored underneath."""
+    with _lock:
+        _cache.clear()
+
+
+def _slot(tenant_id: UUID | None, version: int, using: str) -> Slot:
+    return str(connections[using].settings_dict["NAME"]), tenant_id, version
+
+
+def _rows(tenant_id: UUID | None, using: str) -> Any:
+    model: Any = apps.get_model("tenants", "TenantKey")
+    return model._base_manager.using(using).filter(tenant_id=tenant_id)
+
+
+def _key_of(row: Any, using: str) -> bytes:
+    slot, wrapped = _slot(row.tenant_id, row.version, using), bytes(row.wrapped)
+    with _lock:
+        cached = _cache.get(slot)
+    if cached and cached[0] == wrapped:
+        return cached[1]
+    key = unwrap(wrapped, row.tenant_id, row.version, row.kek_id)
+    with _lock:
+        if wrapped not in _uncommitted:
+            _cache[slot] = (wrapped, key)
+            while len(_cache) > CACHED_KEYS:
+                _cache.popitem(last=False)
+    return key
+
+
+def _cached(slot: Slot) -> bytes | None:
+    with _lock:
+        if slot not in _cache:
+            return None
+        _cache.move_to_end(slot)
+        return _cache[slot][1]
+
+
+def _committed(wrapped: bytes) -> None:
+    with _lock:
+        _uncommitted.pop(wrapped, None)
+
+
+def _create(tenant_id: UUID | None, version: int, using: str) -> None:
+    """Insert the key of `version`, unless another transaction has done so."""
+    kek_id, wrapped = wrap(secrets.token_bytes(KEY_BYTES), tenant_id, version)
+    with _lock:
+        # Whatever is cached for this version was of a row that is gone.
+        _cache.pop(_slot(tenant_id, version, using), None)
+        _uncommitted[wrapped] = None
+        while len(_uncommitted) > CACHED_KEYS:
+            _uncommitted.popitem(last=False)
+    rows = _rows(tenant_id, using)
+    row = rows.model(tenant_id=tenant_id, version=version, kek_id=kek_id, wrapped=wrapped)
+    rows.bulk_create([row], ignore_conflicts=True)
+    transaction.on_commit(lambda: _committed(wrapped), using=using)
+
+
+def _current(tenant_id: UUID | None, using: str) -> Any:
+    return _rows(tenant_id, using).filter(status="current").order_by("-version").first()
+
+
+def _last_version(tenant_id: UUID | None, using: str) -> int:
+    versions = _rows(tenant_id, using).order_by("-version").values_list("version", flat=True)
+    return versions.first() or 0
+
+
+def data_key(
+    tenant_id: UUID | None, version: int | None = None, using: str = DEFAULT_DB_ALIAS
+) -> tuple[int, bytes]:
+    """A tenant's data key (None: the platform's) and its version; the current one, made at first use.
+
+    Reads and writes `TenantKey` in the caller's scope and transaction.
+
+    Raises:
+        KeyringError: when its key-encryption key is missing.
+        DecryptionError: when there is no such version.
+    """
+    if version is not None:
+        return version, _cached(_slot(tenant_id, version, using)) or _old_key(tenant_id, version, using)
+    row = _current(tenant_id, using)
+    if row is None:
+        _create(tenant_id, _last_version(tenant_id, using) + 1, using)
+        row = _current(tenant_id, using)
+    if row is None:
+        raise KeyringError(f"the data key of {tenant_id or 'the platform'} is not visible in this scope")
+    return row.version, _key_of(row, using)
+
+
+def _old_key(tenant_id: UUID | None, version: int, using: str) -> bytes:
+    row = _rows(tenant_id, using).filter(version=version).first()
+    if row is None:
+        raise DecryptionError(f"{tenant_id or 'the platform'} has no data key v{version} in this scope")
+    return _key_of(row, using)
+
+
+def begin_version(tenant_id: UUID | None, using: str = DEFAULT_DB_ALIAS) -> int:
+    """Make the next version of a data key current and the others decrypt-only; needs the platform scope."""
+    version = _last_version(tenant_id, using) + 1
+    _create(tenant_id, version, using)
+    _rows(tenant_id, using).filter(version__lt=version).update(status="decrypt_only")
+    return version
+
+
+def rewrap(row: Any) -> None:
+    """Wrap the data key in `row` with the current key-encryption key; needs the platform scope."""
+    key = unwrap(bytes(row.wrapped), row.tenant_id, row.version, row.kek_id)
+    row.kek_id, row.wrapped = wrap(key, row.tenant_id, row.version)
+    row.save(update_fields=["kek_id", "wrapped", "updated_at"])
+
+
+def seal(tenant_id: UUID | None, context: str, plaintext: bytes, using: str = DEFAULT_DB_ALIAS) -> bytes:
+    """The envelope of `plaintext` under the tenant's current data key."""
+    version, key = data_key(tenant_id, using=using)
+    return seal_with(key, version, context, plaintext)
+
+
+def open_sealed(tenant_id: UUID | None, context: str, sealed: bytes, using: str = DEFAULT_DB_ALIAS) -> bytes:
+    """The plaintext of an envelope of `seal`.
+
+    Raises:
+        DecryptionError: when it was changed, or made for another place.
+        KeyringError: when its key-encryption key is missing.
+    """
+    _, key = data_key(tenant_id, sealed_version(sealed), using)
+    return open_with(key, context, sealed)

@@ -1,0 +1,65 @@
+"""API keys as text: made, checked without a database, and hashed.
+
+`cvk_live_`, then 32 random bytes as 43 base62 digits, then the CRC-32 of all that as 6 base62 digits. The
+checksum turns typing errors and guesses away before the database is asked; it is no secret.
+"""
+
+import hmac
+import secrets
+import string
+import zlib
+from dataclasses import dataclass, field
+
+from django.conf import settings
+
+ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+MARK = "cvk_live_"
+RANDOM_BYTES = 32
+# ceil(256 / log2(62)) and ceil(32 / log2(62))
+BODY_DIGITS = 43
+CHECK_DIGITS = 6
+LENGTH = len(MARK) + BODY_DIGITS + CHECK_DIGITS
+PREFIX_LENGTH = len(MARK) + 6
+
+
+@dataclass(frozen=True, slots=True)
+class MintedKey:
+    """A new key: the secret to show once, and what is stored of it."""
+
+    secret: str = field(repr=False)
+    prefix: str
+    digest: bytes = field(repr=False)
+
+
+def _base62(number: int, digits: int) -> str:
+    text = ""
+    for _ in range(digits):
+        number, digit = divmod(number, 62)
+        text = ALPHABET[digit] + text
+    return text
+
+
+def _checksum(text: str) -> str:
+    return _base62(zlib.crc32(text.encode()), CHECK_DIGITS)
+
+
+def mint() -> MintedKey:
+    """A new random key."""
+    body = MARK + _base62(int.from_bytes(secrets.token_bytes(RANDOM_BYTES), "big"), BODY_DIGITS)
+    secret = body + _checksum(body)
+    return MintedKey(secret, secret[:PREFIX_LENGTH], digest(secret))
+
+
+def well_formed(text: str) -> bool:
+    """Whether `text` can be a key at all: mark, length, alphabet and checksum."""
+    if len(text) != LENGTH or not text.startswith(MARK) or not text.isascii():
+        return False
+    body, check = text[:-CHECK_DIGITS], text[-CHECK_DIGITS:]
+    return all(digit in ALPHABET for digit in body[len(MARK) :]) and hmac.compare_digest(
+        _checksum(body), check
+    )
+
+
+def digest(secret: str) -> bytes:
+    """What is stored and looked up: HMAC-SHA256 of the key with the installation's pepper, 32 bytes."""
+    return hmac.digest(settings.API_KEY_PEPPER, secret.encode(), "sha256")
