@@ -1,0 +1,162 @@
+"""Turns a file into clean text with sections: Markdown, reStructuredText, text, Python, HTML, PDF, DOCX.
+
+Every text that leaves this module can be stored by PostgreSQL (no NUL, no lone surrogate) and every section
+knows its place: `document.text[section.start:section.end] == section.text`.
+"""
+
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePath
+
+from knowledge.parsing.document import Draft, ParsedDocument, ParseError, Section, clean
+from knowledge.parsing.markup import read_markdown, read_plain, read_python, read_rst
+from knowledge.parsing.office import read_docx, read_pdf
+from knowledge.parsing.web import read_html
+
+__all__ = (
+    "MAX_BYTES",
+    "SUPPORTED",
+    "ParseError",
+    "ParsedDocument",
+    "Section",
+    "discover",
+    "parse",
+    "parse_bytes",
+)
+
+MAX_BYTES = 50 * 1024 * 1024
+
+Reader = Callable[[bytes, str], Draft]
+_DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+_FORMATS: dict[str, tuple[str, Reader]] = {
+    "": ("text/plain", read_plain),
+    ".txt": ("text/plain", read_plain),
+    ".text": ("text/plain", read_plain),
+    ".log": ("text/plain", read_plain),
+    ".md": ("text/markdown", read_markdown),
+    ".markdown": ("text/markdown", read_markdown),
+    ".rst": ("text/x-rst", read_rst),
+    ".py": ("text/x-python", read_python),
+    ".html": ("text/html", read_html),
+    ".htm": ("text/html", read_html),
+    ".xhtml": ("application/xhtml+xml", read_html),
+    ".pdf": ("application/pdf", read_pdf),
+    ".docx": (_DOCX, read_docx),
+}
+SUPPORTED = frozenset(suffix for suffix in _FORMATS if suffix)
+PLAIN_NAMES = frozenset(
+    (  # noqa: SIM905
+        "authors changelog changes copying copyright faq history install licence license news notice readme "
+        "thanks todo"
+    ).split()
+)
+
+
+def parse(path: Path, *, max_bytes: int = MAX_BYTES) -> ParsedDocument:
+    """Read the file at `path`; raises ParseError when missing, too large, binary, corrupt, locked or empty."""
+    path = Path(path)
+    if not path.is_file():
+        raise ParseError(f"{path.name}: no such file")
+    try:
+        with path.open("rb") as file:
+            data = file.read(max_bytes + 1)
+    except OSError as error:
+        raise ParseError(f"{path.name}: cannot be read ({error.strerror})") from error
+    return parse_bytes(data, str(path), max_bytes=max_bytes)
+
+
+def parse_bytes(data: bytes, name: str, *, max_bytes: int = MAX_BYTES) -> ParsedDocument:
+    """Read a document from memory, for example an upload; `name` decides the format. Raises ParseError."""
+    path = PurePath(name)
+    if len(data) > max_bytes:
+        raise ParseError(f"{path.name}: larger than {max_bytes // 1024 // 1024} MB")
+    if path.suffix.lower() == ".gz":
+        data, path = _gunzip(data, path), path.with_suffix("")
+        if _suffix(path) in (".pdf", ".docx"):
+            raise ParseError(f"{path.name}.gz: only text may be gzipped")
+    if not data.strip():
+        raise ParseError(f"{path.name}: the file is empty")
+    media_type, reader = _format(path)
+    return _assemble(reader(data, path.name), path, media_type)
+
+
+def discover(path: Path) -> Iterator[Path]:
+    """Every supported file under `path` in a fixed order, without hidden names and without following links.
+
+    A path that is a file is yielded whatever its name, so that naming it gives its error instead of silence.
+    Raises ParseError when `path` does not exist.
+    """
+    path = Path(path)
+    if path.is_file():
+        yield path
+        return
+    if not path.is_dir():
+        raise ParseError(f"{path}: no such file or folder")
+    for folder, folders, names in os.walk(path, followlinks=False):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            file = Path(folder, name)
+            if not name.startswith(".") and file.is_file() and not file.is_symlink() and _wanted(file):
+                yield file
+
+
+def _gunzip(data: bytes, path: PurePath) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        unpacked = unpacker.decompress(data, MAX_BYTES + 1)
+    except zlib.error as error:
+        raise ParseError(f"{path.name}: damaged gzip data") from error
+    if len(unpacked) > MAX_BYTES:
+        raise ParseError(f"{path.name}: larger than {MAX_BYTES // 1024 // 1024} MB when unpacked")
+    if not unpacker.eof:
+        raise ParseError(f"{path.name}: the gzip data ends early")
+    return unpacked
+
+
+def _suffix(path: PurePath) -> str:
+    """The suffix that decides the format; "" for plain names such as copyright and README.Debian."""
+    if path.name.split(".")[0].lower() in PLAIN_NAMES and path.suffix.lower() not in SUPPORTED:
+        return ""
+    return path.suffix.lower()
+
+
+def _format(path: PurePath) -> tuple[str, Reader]:
+    suffix = _suffix(path)
+    if suffix not in _FORMATS:
+        raise ParseError(f"{path.name}: files of type {suffix} are not supported")
+    return _FORMATS[suffix]
+
+
+def _wanted(file: Path) -> bool:
+    inner = file.with_suffix("") if file.suffix.lower() == ".gz" else file
+    suffix = _suffix(inner)
+    if suffix or file is not inner:
+        return suffix in _FORMATS
+    with file.open("rb") as stream:
+        return b"\0" not in stream.read(1024)
+
+
+def _assemble(draft: Draft, path: PurePath, media_type: str) -> ParsedDocument:
+    sections, parts, position = [], [], 0
+    for piece in draft.pieces:
+        text = clean(piece.text).strip("\n").rstrip()
+        if not text.strip():
+            continue
+        if parts:
+            parts.append("\n\n")
+            position += 2
+        title = " > ".join(clean(name) for name in piece.path)
+        sections.append(Section(title, text, piece.page, position, position + len(text)))
+        parts.append(text)
+        position += len(text)
+    if not sections:
+        raise ParseError(f"{path.name}: no text found in it")
+    title = " ".join(clean(draft.title).split())[:200] or _title_of(path)
+    return ParsedDocument("".join(parts), title, media_type, sections, draft.metadata)
+
+
+def _title_of(path: PurePath) -> str:
+    stem = path.stem if _suffix(path) else path.name
+    generic = stem.split(".")[0].lower() in PLAIN_NAMES | {"index", "__init__"}
+    return f"{path.parent.name}/{stem}" if generic and path.parent.name else stem

@@ -1,0 +1,76 @@
+"""What every format reader shares: the parsed document, the draft a reader returns, decoding and cleaning."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+BINARY_CONTROL_SHARE = 0.05
+_CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+class ParseError(Exception):
+    """The file cannot be read as a document; the message says why in one sentence, for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A run of text under one heading path; `start` and `end` are offsets in the document's text."""
+
+    title: str
+    text: str
+    page: int | None
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedDocument:
+    """What a file says: its text, title, media type and sections in reading order."""
+
+    text: str
+    title: str
+    media_type: str
+    sections: list[Section]
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Text as a format reader finds it, before offsets exist."""
+
+    text: str
+    path: tuple[str, ...] = ()
+    page: int | None = None
+
+
+@dataclass(slots=True)
+class Draft:
+    """What a format reader returns; the title is empty when the format has none."""
+
+    pieces: Iterable[Piece]
+    title: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def clean(text: str) -> str:
+    """`text` with Unix line ends and without NUL, other control characters and lone surrogates."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n")
+    return _CONTROL.sub("", text)
+
+
+def decode(data: bytes, name: str = "text") -> str:
+    """Text of `data`: by its byte order mark, else UTF-8, else Latin-1; ParseError when binary."""
+    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if data.startswith(mark):
+            return clean(data.decode(encoding, errors="replace").removeprefix("\ufeff"))
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        if b"\0" in data:
+            raise ParseError(f"{name}: binary data, not a document") from None
+        text = data.decode("cp1252" if not set(data) & {0x81, 0x8D, 0x8F, 0x90, 0x9D} else "latin-1")
+    head = text[:65536]
+    if len(_CONTROL.findall(head)) > BINARY_CONTROL_SHARE * len(head):
+        raise ParseError(f"{name}: binary data, not a document")
+    return clean(text)
