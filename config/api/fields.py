@@ -29,13 +29,13 @@ class SecretField(serializers.JSONField):
 
     def get_attribute(self, instance: Any) -> Any:
         """The stored envelope where there is one, so that a list of rows decrypts nothing."""
-        name = self.source_attrs[-1]
-        for attribute in self.source_attrs[:-1]:
-            instance = instance[attribute] if isinstance(instance, dict) else getattr(instance, attribute)
+        *path, name = self.source_attrs
+        for step in path:
+            instance = getattr(instance, step, None)
         if isinstance(instance, dict):
             return instance.get(name)
         held = getattr(instance, "__dict__", {})
-        return held[name] if name in held else getattr(instance, name)
+        return held[name] if name in held else getattr(instance, name, None)
 
     def to_representation(self, value: Any) -> str:
         return MASK

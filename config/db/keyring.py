@@ -29,6 +29,9 @@ TAG_BYTES = 16
 KEY_BYTES = 32
 KEK_ID = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 CACHED_KEYS = 1024
+# States of a data key; `tenants.choices.KeyStatus`, which this layer may not import.
+CURRENT = "current"
+DECRYPT_ONLY = "decrypt_only"
 
 
 class KeyringError(RuntimeError):
@@ -232,7 +235,7 @@ def _create(tenant_id: UUID | None, version: int, using: str) -> None:
 
 
 def _current(tenant_id: UUID | None, using: str) -> Any:
-    return _rows(tenant_id, using).filter(status="current").order_by("-version").first()
+    return _rows(tenant_id, using).filter(status=CURRENT).order_by("-version").first()
 
 
 def _last_version(tenant_id: UUID | None, using: str) -> int:
@@ -273,7 +276,7 @@ def begin_version(tenant_id: UUID | None, using: str = DEFAULT_DB_ALIAS) -> int:
     """Make the next version of a data key current and the others decrypt-only; needs the platform scope."""
     version = _last_version(tenant_id, using) + 1
     _create(tenant_id, version, using)
-    _rows(tenant_id, using).filter(version__lt=version).update(status="decrypt_only")
+    _rows(tenant_id, using).filter(version__lt=version).update(status=DECRYPT_ONLY)
     return version
 
 

@@ -1,0 +1,196 @@
+"""`manage.py rotate_keys`: change the keys that secrets are encrypted with, while the application runs."""
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from django.apps import apps
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection, models
+from tqdm import tqdm
+
+from config.db import keyring
+from config.db.fields import EncryptedField, context_of, encrypted_fields, tenant_field
+from config.db.keyring import DecryptionError, KeyringError
+from tenants.scoping import platform_scope
+
+BATCH = 500
+# A row that is written meanwhile is left to the next pass.
+PASSES = 3
+REASON = "key rotation"
+
+
+class Column:
+    """One encrypted column, and its rows of one owner that an older data key encrypts.
+
+    Args:
+        owner: the tenant's id, or None for the platform's own rows.
+        version: the data-key version that rows shall have.
+    """
+
+    def __init__(self, field: EncryptedField, owner: UUID | None, version: int) -> None:
+        quote = connection.ops.quote_name
+        self.owner, self.version = owner, version
+        self.table_name, self.column_name = field.model._meta.db_table, str(field.column)
+        self.table, self.column = quote(self.table_name), quote(self.column_name)
+        self.pk = quote(field.model._meta.pk.column)
+        tenant = tenant_field(field.model)
+        self.where = f"{self.column} IS NOT NULL AND substring({self.column} FROM 2 FOR 2) <> %s"
+        self.params: list[Any] = [version.to_bytes(2, "big")]
+        if tenant is not None:
+            self.where += f" AND {quote(tenant.column)} " + ("IS NULL" if owner is None else "= %s")
+            self.params += [] if owner is None else [owner]
+
+    def count(self) -> int:
+        """How many rows are left."""
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM {self.table} WHERE {self.where}", self.params)  # noqa: S608
+            return int(cursor.fetchone()[0])
+
+    def batch(self, after: Any) -> list[tuple[Any, bytes]]:
+        """The next rows by id: (id, envelope)."""
+        where, params = self.where, list(self.params)
+        if after is not None:
+            where, params = f"{where} AND {self.pk} > %s", [*params, after]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT {self.pk}, {self.column} FROM {self.table} WHERE {where}"  # noqa: S608
+                f" ORDER BY {self.pk} LIMIT {BATCH}",
+                params,
+            )
+            return [(row_id, bytes(sealed)) for row_id, sealed in cursor.fetchall()]
+
+    def replace(self, key: bytes, row_id: Any, sealed: bytes) -> None:
+        """Re-encrypt one row, unless somebody has written it since it was read.
+
+        Raises:
+            DecryptionError: when the envelope does not belong there.
+        """
+        context = context_of(self.owner, self.table_name, self.column_name, row_id)
+        plaintext = keyring.open_sealed(self.owner, context, sealed)
+        fresh = keyring.seal_with(key, self.version, context, plaintext)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"UPDATE {self.table} SET {self.column} = %s WHERE {self.pk} = %s AND {self.column} = %s",  # noqa: S608
+                [fresh, row_id, sealed],
+            )
+
+
+class Command(BaseCommand):
+    """Re-wraps data keys (`--kek`), or replaces them and re-encrypts the rows (`--data`)."""
+
+    help = (
+        "Rotate keys. --kek wraps every data key with the first key of CONCLAVE_KEKS; afterwards the others "
+        "may be removed from it. --data gives every tenant a new data key and re-encrypts its secrets in "
+        "batches; both keys stay readable meanwhile and afterwards. Interrupted, it goes on with --resume."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--kek", action="store_true", help="re-wrap the data keys")
+        parser.add_argument("--data", action="store_true", help="new data keys; re-encrypt the rows")
+        parser.add_argument(
+            "--resume", action="store_true", help="with --data: finish, without new data keys"
+        )
+        parser.add_argument("--tenant", metavar="SLUG", help="with --data: this tenant alone")
+        parser.add_argument("--dry-run", action="store_true", help="count, change nothing")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not (options["kek"] or options["data"]):
+            raise CommandError("say what to rotate: --kek, --data or both")
+        if (options["tenant"] or options["resume"]) and not options["data"]:
+            raise CommandError("--tenant and --resume go with --data")
+        try:
+            if options["kek"]:
+                self._rotate_kek(dry_run=options["dry_run"])
+            if options["data"]:
+                self._rotate_data(options)
+        except KeyringError as error:
+            raise CommandError(str(error)) from error
+
+    def _rotate_kek(self, *, dry_run: bool) -> None:
+        current = next(iter(keyring.keks()))
+        with platform_scope(reason=REASON):
+            rows = _key_rows().exclude(kek_id=current)
+            changed = list(rows if dry_run else rows.select_for_update())
+            if not dry_run:
+                for row in changed:
+                    keyring.rewrap(row)
+        verb = "would be wrapped" if dry_run else "wrapped"
+        self.stdout.write(f"{len(changed)} data keys {verb} with {current}")
+
+    def _rotate_data(self, options: dict[str, Any]) -> None:
+        done = left = 0
+        for owner, version in _owners(options["tenant"]):
+            target = version if options["resume"] else version + 1
+            if not (options["resume"] or options["dry_run"]):
+                with platform_scope(reason=REASON):
+                    target = keyring.begin_version(owner)
+            for column in _columns(owner, target):
+                before = _count(column)
+                if before and not options["dry_run"]:
+                    self._encrypt(column, before, quiet=options["verbosity"] == 0)
+                    left += _count(column)
+                done += before
+        verb = "would be re-encrypted" if options["dry_run"] else "re-encrypted"
+        self.stdout.write(f"{done - left} values {verb}")
+        if left:
+            raise CommandError(f"{left} values were left as they are; their old data keys still open them")
+
+    def _encrypt(self, column: Column, total: int, *, quiet: bool) -> None:
+        label = f"{column.table_name}.{column.column_name}"
+        with tqdm(total=total, desc=label, unit="rows", disable=quiet or None, file=self.stderr) as bar:
+            for _ in range(PASSES):
+                for failure in _one_pass(column, bar):
+                    self.stderr.write(failure)
+                if not _count(column):
+                    return
+
+
+def _one_pass(column: Column, bar: Any) -> Iterator[str]:
+    """Re-encrypt every row that is left, a batch a transaction; yields what could not be read."""
+    after = None
+    while True:
+        with platform_scope(reason=REASON):
+            _, key = keyring.data_key(column.owner, column.version)
+            rows = column.batch(after)
+            for row_id, sealed in rows:
+                try:
+                    column.replace(key, row_id, sealed)
+                    bar.update()
+                except DecryptionError as error:
+                    yield str(error)
+        if not rows:
+            return
+        after = rows[-1][0]
+
+
+def _count(column: Column) -> int:
+    with platform_scope(reason=REASON):
+        return column.count()
+
+
+def _key_rows() -> Any:
+    model: Any = apps.get_model("tenants", "TenantKey")
+    return model._base_manager.all()
+
+
+def _owners(slug: str | None) -> list[tuple[UUID | None, int]]:
+    """Who has data keys (None: the platform), with the latest version."""
+    with platform_scope(reason=REASON):
+        rows = _key_rows()
+        if slug:
+            tenant: Any = apps.get_model("tenants", "Tenant")._base_manager.filter(slug=slug).first()
+            if tenant is None:
+                raise CommandError(f"there is no tenant {slug}")
+            rows = rows.filter(tenant_id=tenant.pk)
+        latest = rows.order_by().values("tenant_id").annotate(latest=models.Max("version"))
+        return list(latest.values_list("tenant_id", "latest"))
+
+
+def _columns(owner: UUID | None, version: int) -> Iterator[Column]:
+    for model in apps.get_models():
+        tenant = tenant_field(model)
+        belongs = (tenant is None or tenant.null) if owner is None else tenant is not None
+        if belongs:
+            yield from (Column(field, owner, version) for field in encrypted_fields(model))

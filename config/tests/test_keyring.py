@@ -1,0 +1,182 @@
+"""Sealing, key-encryption keys and data keys."""
+
+import base64
+import os
+import stat
+import threading
+from uuid import UUID, uuid4
+
+import pytest
+from django.conf import settings
+from django.test import override_settings
+from hypothesis import given
+from hypothesis import strategies as st
+
+from config.db import keyring
+from config.db.keyring import DecryptionError, KeyringError
+
+KEY = bytes(range(32))
+TENANT = UUID("00000000-0000-7000-8000-000000000001")
+OTHER = UUID("00000000-0000-7000-8000-000000000002")
+CONTEXT = f"{TENANT}|agents_integration|credentials|{OTHER}"
+ONE = "one:" + base64.b64encode(b"1" * 32).decode()
+TWO = "two:" + base64.b64encode(b"2" * 32).decode()
+
+
+@given(
+    plaintext=st.binary(max_size=2000),
+    version=st.integers(1, 65535),
+    context=st.text(st.characters(codec="utf-8")),
+)
+def test_sealed_bytes_come_back(plaintext, version, context):
+    sealed = keyring.seal_with(KEY, version, context, plaintext)
+
+    assert keyring.open_with(KEY, context, sealed) == plaintext
+    assert keyring.sealed_version(sealed) == version
+    assert len(sealed) == len(plaintext) + 31
+
+
+@given(st.data())
+def test_every_changed_bit_is_noticed(data):
+    sealed = bytearray(keyring.seal_with(KEY, 7, CONTEXT, b"sk-live-123"))
+    position = data.draw(st.integers(0, len(sealed) - 1))
+    sealed[position] ^= 1 << data.draw(st.integers(0, 7))
+
+    with pytest.raises(DecryptionError):
+        keyring.open_with(KEY, CONTEXT, bytes(sealed))
+
+
+@given(st.binary(max_size=60))
+def test_what_is_no_envelope_is_refused(stored):
+    with pytest.raises(DecryptionError):
+        keyring.open_with(KEY, CONTEXT, stored)
+
+
+@pytest.mark.parametrize("length", range(42))
+def test_truncated_envelope_is_refused(length):
+    sealed = keyring.seal_with(KEY, 7, CONTEXT, b"sk-live-123")
+
+    with pytest.raises(DecryptionError):
+        keyring.open_with(KEY, CONTEXT, sealed[:length])
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_every_part_of_the_context_is_bound(part):
+    sealed = keyring.seal_with(KEY, 1, CONTEXT, b"secret")
+    parts = CONTEXT.split("|")
+    parts[part] = str(uuid4()) if part in (0, 3) else parts[part] + "x"
+
+    with pytest.raises(DecryptionError):
+        keyring.open_with(KEY, "|".join(parts), sealed)
+
+
+def test_another_key_does_not_open():
+    sealed = keyring.seal_with(KEY, 1, CONTEXT, b"secret")
+
+    with pytest.raises(DecryptionError):
+        keyring.open_with(bytes(32), CONTEXT, sealed)
+
+
+def test_same_plaintext_gives_different_envelopes():
+    assert len({keyring.seal_with(KEY, 1, CONTEXT, b"secret") for _ in range(100)}) == 100
+
+
+def test_decryption_error_hides_plaintext_and_its_cause():
+    sealed = keyring.seal_with(KEY, 1, CONTEXT, b"sk-live-123")
+
+    with pytest.raises(DecryptionError) as caught:
+        keyring.open_with(KEY, "elsewhere", sealed)
+    assert "sk-live-123" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+@override_settings(CONCLAVE_KEKS=f"{TWO},{ONE}")
+def test_first_kek_wraps_and_all_unwrap():
+    kek_id, wrapped = keyring.wrap(KEY, TENANT, 3)
+
+    with override_settings(CONCLAVE_KEKS=f"{ONE},{TWO}"):
+        assert kek_id == "two"
+        assert keyring.unwrap(wrapped, TENANT, 3, "two") == KEY
+
+
+@pytest.mark.parametrize(
+    ("tenant", "version", "kek_id"),
+    [(OTHER, 3, "one"), (None, 3, "one"), (TENANT, 4, "one"), (TENANT, 3, "two")],
+)
+@override_settings(CONCLAVE_KEKS=f"{ONE},{TWO}")
+def test_wrapped_key_is_bound_to_its_row(tenant, version, kek_id):
+    _, wrapped = keyring.wrap(KEY, TENANT, 3)
+
+    with pytest.raises(KeyringError):
+        keyring.unwrap(wrapped, tenant, version, kek_id)
+
+
+def test_missing_kek_is_named_without_key_material():
+    with override_settings(CONCLAVE_KEKS=ONE):
+        _, wrapped = keyring.wrap(KEY, TENANT, 1)
+
+    with override_settings(CONCLAVE_KEKS=TWO), pytest.raises(KeyringError, match="one is missing") as caught:
+        keyring.unwrap(wrapped, TENANT, 1, "one")
+    assert TWO.split(":")[1] not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["plain", "a:!!!!", "a:" + base64.b64encode(b"short").decode(), f"{ONE},{ONE}", ":" + ONE[4:], " , "],
+)
+def test_malformed_keks_are_refused_without_showing_them(text):
+    with override_settings(CONCLAVE_KEKS=text), pytest.raises(KeyringError) as caught:
+        keyring.keks()
+    assert text not in str(caught.value)
+    assert ONE[4:] not in str(caught.value)
+
+
+@override_settings(CONCLAVE_KEKS="", KEK_FILE=None)
+def test_no_kek_at_all_is_an_error():
+    with pytest.raises(KeyringError, match="CONCLAVE_KEKS"):
+        keyring.keks()
+
+
+def test_kek_file_is_made_once_for_its_owner_alone(tmp_path):
+    path = tmp_path / "var" / "keks"
+    with override_settings(CONCLAVE_KEKS="", KEK_FILE=path):
+        first, second = keyring.keks(), keyring.keks()
+
+    assert first == second
+    assert len(first) == 1
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert os.listdir(path.parent) == ["keks"]
+
+
+def test_kek_file_that_others_read_is_refused(tmp_path):
+    path = tmp_path / "keks"
+    path.write_text(ONE)
+    path.chmod(0o644)
+
+    with override_settings(CONCLAVE_KEKS="", KEK_FILE=path), pytest.raises(KeyringError, match="chmod"):
+        keyring.keks()
+
+
+def test_processes_that_start_together_agree_on_the_kek_file(tmp_path):
+    found = []
+    start = threading.Barrier(8)
+
+    def read():
+        start.wait()
+        found.append(keyring.keks())
+
+    with override_settings(CONCLAVE_KEKS="", KEK_FILE=tmp_path / "keks"):
+        threads = [threading.Thread(target=read) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(found) == 8
+    assert all(keks == found[0] for keks in found)
+
+
+def test_new_kek_can_be_put_first_into_the_list():
+    fresh = keyring.new_kek()
+
+    with override_settings(CONCLAVE_KEKS=f"{fresh},{settings.CONCLAVE_KEKS}"):
+        assert next(iter(keyring.keks())) == fresh.split(":")[0]
