@@ -54,7 +54,7 @@ PLAIN_NAMES = frozenset(
 
 
 def parse(path: Path, *, max_bytes: int = MAX_BYTES) -> ParsedDocument:
-    """Read the file at `path`; raises ParseError when missing, too large, binary, corrupt, locked or empty."""
+    """Read the file at `path`; raises ParseError when missing, too large, binary, damaged, locked, empty."""
     path = Path(path)
     if not path.is_file():
         raise ParseError(f"{path.name}: no such file")

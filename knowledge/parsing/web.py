@@ -6,12 +6,12 @@ from html.parser import HTMLParser
 from knowledge.parsing.document import Draft, Piece, decode
 
 _DROPPED = frozenset(
-    "script style nav noscript template svg iframe form button select".split()  # noqa: SIM905, as below: prose
+    "script style nav noscript template svg iframe form button select".split()  # noqa: SIM905
 )
 _BLOCKS = frozenset(
     (  # noqa: SIM905
-        "address article aside blockquote body caption dd details div dl dt fieldset figcaption figure footer "
-        "header hr li main ol p pre section summary table tbody tfoot thead tr ul"
+        "address article aside blockquote body caption dd details div dl dt fieldset figcaption figure footer
+        " "header hr li main ol p pre section summary table tbody tfoot thead tr ul"
     ).split()
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}

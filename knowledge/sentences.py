@@ -1,0 +1,116 @@
+"""Cuts text into sentences without a language model: prose, lists, headings, tables and code blocks.
+
+A sentence ends at `. ! ? …` (also the full-width marks) before white space and a word that can begin a
+sentence, unless the mark belongs to an abbreviation, an initial or a number. A blank line, a list item, a
+heading, a table row and a code block each stand alone, so hard-wrapped prose is joined and lists are not.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+
+class Span(NamedTuple):
+    """A run of characters: `text == source[start:end]`, without white space at either end."""
+
+    start: int
+    end: int
+    text: str
+
+
+_ABBREVIATIONS = frozenset(
+    (  # noqa: SIM905
+        "mr mrs ms dr prof sr jr st mt rev hon gen col capt lt sgt e.g i.e eg ie vs cf al approx ca fig figs "
+        "eq eqs sec ch vol vols ed eds pp p no nos art inc ltd co corp dept est resp bzw z.b usw u.a d.h m.e "
+        "nr str abb jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri a.m p.m u.s u.k ph.d
+        " "viz incl excl"
+    ).split()
+)
+_NEVER_LAST = _ABBREVIATIONS - {
+    "co",
+    "inc",
+    "ltd",
+    "corp",
+    "a.m",
+    "p.m",
+    "al",
+    "est",
+    "ed",
+    "no",
+    "usw",
+    "u.s",
+    "u.k",
+}
+_END = re.compile(r"([.!?…]+[)\]\"'»”’*_`]*)(\s+)|([。！？]+[」』”’)]*)(\s*)")
+_LAST_WORD = re.compile(r"[(\[\"'“]*([^\W\d_](?:[\w.]*\w)?)$")
+_FENCE = re.compile(r"\s*(`{3,}|~{3,})")
+_ALONE = re.compile(r"\s*(#{1,6}\s|\|.*\||>>>\s|([=\-~^*_+#\"])\2{2,}\s*$)")
+_ITEM = re.compile(r"\s*([-*+•–·]\s+|\(?\w{1,3}[.)]\s+|\[[ x]\]\s)")
+_TABLE_ROW = re.compile(r".*\S\s\|\s\S")
+
+
+def split_sentences(text: str) -> list[Span]:
+    """The sentences of `text` in order; together they hold every character that is not white space."""
+    return [span for start, end in _blocks(text) for span in _sentences(text, start, end)]
+
+
+def _blocks(text: str) -> Iterator[tuple[int, int]]:
+    """Paragraphs, list items, headings and table rows as (start, end); a fenced block is one block."""
+    position, begin, fence, indented = 0, 0, "", False
+    for line in text.splitlines(keepends=True):
+        start, position = position, position + len(line)
+        mark = _FENCE.match(line)
+        if fence:
+            fence = "" if mark and mark[1].startswith(fence) else fence
+            if not fence:
+                yield begin, position
+                begin = position
+            continue
+        deep = line.startswith(("    ", "\t"))
+        if mark or not line.strip() or _ITEM.match(line) or _stands_alone(line) or deep > indented:
+            yield begin, start
+            begin = start
+        if not mark and _stands_alone(line):
+            yield begin, position
+            begin = position
+        fence, indented = mark[1] if mark else "", deep
+    yield begin, position
+
+
+def _stands_alone(line: str) -> bool:
+    return bool(_ALONE.match(line) or _TABLE_ROW.match(line))
+
+
+def _sentences(text: str, start: int, end: int) -> Iterator[Span]:
+    if _FENCE.match(text, start, end):
+        yield from _span(text, start, end)
+        return
+    begin = start
+    for mark in _END.finditer(text, start, end):
+        stop = mark.end(1) if mark[1] else mark.end(3)
+        if mark[3] or _ends_sentence(text, begin, mark):
+            yield from _span(text, begin, stop)
+            begin = stop
+    yield from _span(text, begin, end)
+
+
+def _ends_sentence(text: str, begin: int, mark: re.Match[str]) -> bool:
+    following = text[mark.end() : mark.end() + 1]
+    if not mark[1].startswith(".") or mark[1].startswith(".."):
+        return not (following.islower() and mark[1].startswith((".", "…")))
+    if following.islower():
+        return False
+    word = _LAST_WORD.search(text, begin, mark.start())
+    if not word:
+        return mark.start() > begin and not _ITEM.fullmatch(text, begin, mark.start() + 2)
+    name = word[1].lower()
+    initial = len(word[1]) == 1 and word[1].isupper()
+    return not (initial or name in _NEVER_LAST or (name == "no" and following.isdigit()))
+
+
+def _span(text: str, start: int, end: int) -> Iterator[Span]:
+    """The span without white space at its ends; nothing when only white space is left."""
+    piece = text[start:end]
+    start += len(piece) - len(piece.lstrip())
+    if stripped := piece.strip():
+        yield Span(start, start + len(stripped), stripped)
