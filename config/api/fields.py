@@ -18,7 +18,7 @@ class SecretField(serializers.JSONField):
         text: the secret is a text (`EncryptedTextField`) instead of any JSON (`EncryptedJSONField`).
     """
 
-    default_error_messages = {  # noqa: RUF012
+    default_error_messages = {
         "not_text": "Not a valid string.",
         "unset": "There is no secret to keep: send a value.",
     }

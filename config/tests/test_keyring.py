@@ -1,7 +1,6 @@
 """Sealing, key-encryption keys and data keys."""
 
 import base64
-import os
 import stat
 import threading
 from uuid import UUID, uuid4
@@ -145,7 +144,7 @@ def test_kek_file_is_made_once_for_its_owner_alone(tmp_path):
     assert first == second
     assert len(first) == 1
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert os.listdir(path.parent) == ["keks"]
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_kek_file_that_others_read_is_refused(tmp_path):

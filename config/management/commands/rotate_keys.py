@@ -45,7 +45,7 @@ class Column:
     def count(self) -> int:
         """How many rows are left."""
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT count(*) FROM {self.table} WHERE {self.where}", self.params)  # noqa: S608
+            cursor.execute(f"SELECT count(*) FROM {self.table} WHERE {self.where}", self.params)
             return int(cursor.fetchone()[0])
 
     def batch(self, after: Any) -> list[tuple[Any, bytes]]:
@@ -55,7 +55,7 @@ class Column:
             where, params = f"{where} AND {self.pk} > %s", [*params, after]
         with connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT {self.pk}, {self.column} FROM {self.table} WHERE {where}"  # noqa: S608
+                f"SELECT {self.pk}, {self.column} FROM {self.table} WHERE {where}"
                 f" ORDER BY {self.pk} LIMIT {BATCH}",
                 params,
             )
@@ -72,7 +72,7 @@ class Column:
         fresh = keyring.seal_with(key, self.version, context, plaintext)
         with connection.cursor() as cursor:
             cursor.execute(
-                f"UPDATE {self.table} SET {self.column} = %s WHERE {self.pk} = %s AND {self.column} = %s",  # noqa: S608
+                f"UPDATE {self.table} SET {self.column} = %s WHERE {self.pk} = %s AND {self.column} = %s",
                 [fresh, row_id, sealed],
             )
 
