@@ -20,10 +20,10 @@ class Span(NamedTuple):
 
 _ABBREVIATIONS = frozenset(
     (  # noqa: SIM905
-        "mr mrs ms dr prof sr jr st mt rev hon gen col capt lt sgt e.g i.e eg ie vs cf al approx ca fig figs "
-        "eq eqs sec ch vol vols ed eds pp p no nos art inc ltd co corp dept est resp bzw z.b usw u.a d.h m.e "
-        "nr str abb jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri a.m p.m u.s u.k ph.d
-        " "viz incl excl"
+        "mr mrs ms dr prof sr jr st mt rev hon gen col capt lt sgt e.g i.e eg ie vs cf al approx ca "
+        "fig figs eq eqs sec ch vol vols ed eds pp p no nos art inc ltd co corp dept est resp bzw z.b "
+        "usw u.a d.h m.e nr str abb jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu "
+        "fri a.m p.m u.s u.k ph.d viz incl excl"
     ).split()
 )
 _NEVER_LAST = _ABBREVIATIONS - {

@@ -10,8 +10,8 @@ _DROPPED = frozenset(
 )
 _BLOCKS = frozenset(
     (  # noqa: SIM905
-        "address article aside blockquote body caption dd details div dl dt fieldset figcaption figure footer
-        " "header hr li main ol p pre section summary table tbody tfoot thead tr ul"
+        "address article aside blockquote body caption dd details div dl dt fieldset figcaption figure "
+        "footer header hr li main ol p pre section summary table tbody tfoot thead tr ul"
     ).split()
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
