@@ -30,8 +30,9 @@ class HouseConstraint(models.BaseConstraint):
     def constraint_sql(self, model: type_model, schema_editor: BaseDatabaseSchemaEditor) -> None:
         schema_editor.deferred_sql.append(self._create(model, schema_editor))  # type: ignore[attr-defined]
 
-    def create_sql(self, model: type_model, schema_editor: BaseDatabaseSchemaEditor) -> str:
-        return self._create(model, schema_editor)
+    def create_sql(self, model: type_model, schema_editor: BaseDatabaseSchemaEditor) -> None:
+        # At the end of the migration too: what it refers to may be added later in the same one.
+        self.constraint_sql(model, schema_editor)
 
     def validate(
         self,

@@ -47,7 +47,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 @dataclass(frozen=True)
 class Cluster:
-    """One embedded server: `home` keeps lock and passwords; data, log and socket may have to live elsewhere."""
+    """One embedded server: `home` keeps lock and passwords; data and socket may live elsewhere."""
 
     home: Path
     database: str = "conclave"
@@ -196,7 +196,7 @@ def _bring_up(cluster: Cluster) -> bool:
 
 
 def stop(cluster: Cluster, *, timeout: float = 30) -> bool:
-    """Stop this server and no other process: fast, then immediately, then by force; whether it was running."""
+    """Stop this server and nothing else: fast, then immediately, then by force; whether it ran."""
     with _locked(cluster):
         found = postmaster.postmaster(cluster.data)
         steps = [(signal.SIGINT, timeout), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0)] if found else []
@@ -373,7 +373,7 @@ def run_sql(cluster: Cluster, sql: str, database: str) -> str:
 
 
 def _main(arguments: list[str]) -> int:
-    """python -m config.db.embedded hold COMMAND...: run it, then stop the server unless somebody else holds it."""
+    """python -m config.db.embedded hold COMMAND...: run it, then stop the server unless held elsewhere."""
     if len(arguments) < 2 or arguments[0] != "hold":
         print(_main.__doc__, file=sys.stderr)
         return 2

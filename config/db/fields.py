@@ -5,7 +5,7 @@ elsewhere raises `DecryptionError`. Renaming a table or a column therefore needs
 """
 
 import json
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.exceptions import FieldError
 from django.db import DEFAULT_DB_ALIAS, models
@@ -49,6 +49,8 @@ class Secret:
 class SecretAttribute(DeferredAttribute):
     """Decrypts when the attribute is read, and never when the row is loaded."""
 
+    field: "EncryptedField"
+
     def __get__(self, instance: models.Model | None, cls: Any = None) -> Any:
         if instance is None:
             return self
@@ -91,7 +93,7 @@ class EncryptedField(models.BinaryField):
 
     descriptor_class = SecretAttribute
     empty_strings_allowed = False
-    empty_values: ClassVar[list[Any]] = [None, "", b"", {}, []]
+    empty_values = [None, "", b"", {}, []]
 
     def dump(self, value: Any) -> bytes:
         """The plaintext as bytes.

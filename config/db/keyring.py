@@ -92,8 +92,8 @@ def keks() -> dict[str, bytes]:
         text = _kek_file(Path(settings.KEK_FILE))
     parsed: dict[str, bytes] = {}
     for entry in filter(None, (part.strip() for part in re.split(r"[,\n]", text))):
-        kek_id, _, encoded = entry.partition(":")
-        if not KEK_ID.match(kek_id) or kek_id in parsed:
+        kek_id, colon, encoded = entry.partition(":")
+        if not colon or not KEK_ID.match(kek_id) or kek_id in parsed:
             raise KeyringError(f"key-encryption key number {len(parsed) + 1} has no id of its own")
         parsed[kek_id] = _decoded(kek_id, encoded)
     if not parsed:

@@ -87,7 +87,10 @@ def wanted_partitions(
 
 
 def ensure_partitions(
-    *, ahead: int | None = None, since: datetime | None = None, models_: list[type[models.Model]] | None = None
+    *,
+    ahead: int | None = None,
+    since: datetime | None = None,
+    models_: list[type[models.Model]] | None = None,
 ) -> list[str]:
     """Make the missing partitions of `models_` (all by default) and return the names of the new ones.
 

@@ -107,13 +107,13 @@ def cluster_sql(passwords: Mapping[str, str]) -> str:
 
 
 # Why LEAKPROOF, and what it risks. Under row-level security PostgreSQL evaluates a filter before the policy
-# only if the filter cannot tell its arguments to anybody: `@@` is not marked so, its GIN index is not used,
+# only if the filter cannot tell its arguments to anybody. `@@` is not marked so: its GIN index is not used
 # and a full-text query reads every row of the tenant (22 ms against 0.7 ms). The mark is a promise about
-# ts_match_vq: it may neither raise an error nor write a notice that depends on the row. It reads a tsvector
-# and a tsquery that are valid by type, walks them in C, and its only errors (stack depth, cancel, memory) depend
-# on the query, which the caller wrote. What stays is timing: a caller may measure that an index visit took
-# longer because other tenants use the word too. No row, count or text of theirs comes out. We accept that
-# for the embedded server; elsewhere `manage.py doctor` says how search does without it.
+# ts_match_vq: it neither raises an error nor writes a notice that depends on the row. It reads a tsvector
+# and a tsquery that are valid by type and walks them in C; its only errors (stack depth, cancel, memory)
+# depend on the query, which the caller wrote. What stays is timing: a caller may measure that an index visit
+# took longer because other tenants use the word too. No row, count or text of theirs comes out. We accept
+# that for the embedded server; elsewhere `manage.py doctor` asks for it, and search works without it.
 LEAKPROOF_SQL = """
 DO $$ BEGIN
   ALTER FUNCTION pg_catalog.ts_match_vq(tsvector, tsquery) LEAKPROOF;

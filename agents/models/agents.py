@@ -1,0 +1,151 @@
+"""Who answers: agents, and the versions they went through."""
+
+from decimal import Decimal
+
+from django.contrib.postgres.indexes import GinIndex
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from agents.choices import AgentStatus, Provider
+from tenants.bases import MemberForeignKey, SoftDeleted, TenantForeignKey, TenantModel
+
+DEFAULT_PROMPT = (
+    "You answer questions from the knowledge you can search. Cite the passages you use. "
+    "When they do not answer the question, say so."
+)
+
+
+class Agent(SoftDeleted, TenantModel):
+    """An assistant: its model, its instructions, what it knows and which tools it may use."""
+
+    name = models.CharField(max_length=255, help_text="Name shown to people.")
+    slug = models.SlugField(max_length=100, help_text="Name in the API.")
+    description = models.TextField(blank=True, default="", help_text="What it is for.")
+    model_provider = models.CharField(
+        max_length=50, choices=Provider, default=Provider.EXTRACTIVE, help_text="Who runs the model."
+    )
+    model_name = models.CharField(max_length=100, default="extractive-1", help_text="The provider's model name.")
+    integration = TenantForeignKey(
+        "agents.Integration",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="agents",
+        help_text="Credentials and endpoint of the provider; the offline model needs none.",
+    )
+    temperature = models.DecimalField(
+        max_digits=3,
+        decimal_places=2,
+        default=Decimal("0.70"),
+        validators=[MinValueValidator(0), MaxValueValidator(2)],
+        help_text="Randomness of the model, from 0 to 2.",
+    )
+    max_tokens = models.PositiveIntegerField(
+        default=2048, validators=[MinValueValidator(1)], help_text="Tokens of an answer, at most."
+    )
+    system_prompt = models.TextField(default=DEFAULT_PROMPT, blank=True, help_text="Instructions to the model.")
+    capabilities = models.JSONField(default=list, blank=True, help_text="What it can do, as labels.")
+    tools = models.JSONField(
+        default=list, blank=True, help_text='Tools it may call besides searching, such as ["search_knowledge"].'
+    )
+    collections = models.ManyToManyField(
+        "knowledge.Collection", through="agents.AgentCollection", related_name="agents", help_text="What it knows."
+    )
+    timeout = models.PositiveIntegerField(
+        default=60, validators=[MinValueValidator(1)], help_text="Seconds an answer may take."
+    )
+    max_iterations = models.PositiveIntegerField(
+        default=10, validators=[MinValueValidator(1)], help_text="Requests to the model for one answer, at most."
+    )
+    memory_enabled = models.BooleanField(default=True, help_text="Whether it reads the conversation so far.")
+    status = models.CharField(
+        max_length=50, choices=AgentStatus, default=AgentStatus.ACTIVE, help_text="Only active agents answer."
+    )
+    version = models.PositiveIntegerField(default=1, editable=False, help_text="Latest published version.")
+    tags = models.JSONField(default=list, blank=True, help_text="Labels to find it by.")
+    config = models.JSONField(default=dict, blank=True, help_text="Further settings of the model.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
+    created_by = MemberForeignKey(help_text="Who made it.", editable=False)
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(
+                fields=["tenant", "status"], condition=models.Q(deleted_at=None), name="agents_agent_live"
+            ),
+            GinIndex(fields=["capabilities"], name="agents_agent_capabilities"),
+            GinIndex(fields=["tags"], name="agents_agent_tags"),
+            GinIndex(fields=["metadata"], name="agents_agent_metadata"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "slug"],
+                condition=models.Q(deleted_at=None),
+                name="agents_agent_slug",
+                violation_error_message="An agent with this slug exists already.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(temperature__range=(0, 2)),
+                name="agents_agent_temperature",
+                violation_error_message="The temperature lies between 0 and 2.",
+            ),
+            models.CheckConstraint(condition=models.Q(max_tokens__gt=0), name="agents_agent_max_tokens"),
+            models.CheckConstraint(condition=models.Q(timeout__gt=0), name="agents_agent_timeout"),
+            models.CheckConstraint(condition=models.Q(max_iterations__gt=0), name="agents_agent_max_iterations"),
+            models.CheckConstraint(
+                condition=models.Q(status__in=AgentStatus.values), name="agents_agent_status_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(model_provider__in=Provider.values), name="agents_agent_provider_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AgentCollection(TenantModel):
+    """That an agent may search a collection."""
+
+    agent = TenantForeignKey(Agent, models.CASCADE, related_name="knowledge", help_text="The agent.")
+    collection = TenantForeignKey(
+        "knowledge.Collection", models.CASCADE, related_name="readers", help_text="What it may search."
+    )
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "agent", "collection"],
+                name="agents_agentcollection_once",
+                violation_error_message="The agent has this collection already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent} reads {self.collection}"
+
+
+class AgentVersion(TenantModel):
+    """How an agent was set up at one time; never changed afterwards."""
+
+    row_security = {"verbs": "SELECT, INSERT"}
+
+    updated_at = None
+    agent = TenantForeignKey(
+        Agent, models.DO_NOTHING, db_rule="CASCADE", related_name="versions", help_text="The agent."
+    )
+    version = models.PositiveIntegerField(help_text="Number, from 1.")
+    snapshot = models.JSONField(help_text="All settings of the agent at that time.")
+    note = models.CharField(max_length=500, blank=True, default="", help_text="What changed, in words.")
+    created_by = MemberForeignKey(models.DO_NOTHING, db_rule="SET NULL", null=True, help_text="Who published it.")
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "agent", "version"],
+                name="agents_agentversion_once",
+                violation_error_message="This version exists already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent} v{self.version}"

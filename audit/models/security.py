@@ -1,0 +1,81 @@
+"""Events that matter to security, and their review."""
+
+from django.db import models
+
+from audit.choices import AuditStatus, EventCategory, Severity
+from config.db.constraints import TENANT_CLAUSE
+from config.db.partitions import Partitioned
+from tenants.bases import Grown, HouseModel
+from tenants.managers import HouseQuerySet, ScopedManager
+
+
+class SecurityAuditLog(Grown, Partitioned, HouseModel):
+    """A sign-in, a refusal, a change of rights or of configuration; some ask for a review.
+
+    Keeps plain ids: it outlives the tenants and people it speaks of.
+    """
+
+    scope_kind = "tenant"
+    audit_exempt = "an audit log itself"
+    row_security = {
+        "read": TENANT_CLAUSE,
+        "verbs": "SELECT, INSERT, UPDATE",
+        "columns": ("requires_review", "reviewed_at", "reviewed_by"),
+        "identity": "SELECT, INSERT",
+        "identity_rows": "tenant_id IS NULL",
+        "operator": "SELECT, INSERT",
+    }
+
+    updated_at = None
+    tenant_id = models.UUIDField(null=True, blank=True, help_text="Tenant concerned; empty: none yet.")
+    event_type = models.CharField(max_length=100, help_text="What happened, such as `auth.login_failed`.")
+    event_category = models.CharField(max_length=50, choices=EventCategory, help_text="Kind of event.")
+    severity = models.CharField(
+        max_length=20, choices=Severity, default=Severity.INFO, help_text="How grave it is."
+    )
+    actor_user_id = models.UUIDField(null=True, blank=True, help_text="Person who acted, when known.")
+    actor_email = models.CharField(max_length=255, blank=True, default="", help_text="Address given.")
+    actor_role = models.CharField(max_length=50, blank=True, default="", help_text="Role at the time.")
+    target_type = models.CharField(max_length=50, blank=True, default="", help_text="Kind of thing concerned.")
+    target_id = models.CharField(max_length=255, blank=True, default="", help_text="Its id.")
+    target_details = models.JSONField(default=dict, blank=True, help_text="What it was.")
+    ip_address = models.GenericIPAddressField(null=True, blank=True, help_text="Address of the request.")
+    user_agent = models.TextField(blank=True, default="", help_text="Program of the request.")
+    request_id = models.CharField(max_length=255, blank=True, default="", help_text="The request's id.")
+    session_id = models.CharField(max_length=255, blank=True, default="", help_text="Hash of the session's key.")
+    action = models.CharField(max_length=100, help_text="What was attempted.")
+    result = models.CharField(max_length=20, choices=AuditStatus, help_text="How it ended.")
+    error_code = models.CharField(max_length=50, blank=True, default="", help_text="Code of the refusal.")
+    details = models.JSONField(default=dict, blank=True, help_text="Further details.")
+    requires_review = models.BooleanField(default=False, help_text="Whether somebody should look at it.")
+    reviewed_at = models.DateTimeField(null=True, blank=True, help_text="When it was looked at.")
+    reviewed_by = models.UUIDField(null=True, blank=True, help_text="Who looked at it.")
+
+    objects = ScopedManager()
+    unscoped = models.Manager.from_queryset(HouseQuerySet)()
+
+    class Meta(HouseModel.Meta):
+        base_manager_name = "unscoped"
+        indexes = [
+            models.Index(fields=["tenant_id", "-id"], name="audit_security_latest"),
+            models.Index(fields=["tenant_id", "event_type", "-id"], name="audit_security_event"),
+            models.Index(
+                fields=["tenant_id", "-id"],
+                condition=models.Q(requires_review=True, reviewed_at=None),
+                name="audit_security_to_review",
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(event_category__in=EventCategory.values), name="audit_security_category_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(severity__in=Severity.values), name="audit_security_severity_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(result__in=AuditStatus.values), name="audit_security_result_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_type}: {self.result}"

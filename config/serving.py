@@ -1,0 +1,43 @@
+"""The web server: granian around `config.wsgi`, as `python -m config.serving`.
+
+The parent loads no Django: it only watches its workers. Variables: HOST, PORT, WEB_WORKERS, WEB_THREADS.
+"""
+
+import multiprocessing
+import os
+from typing import Any
+
+from config.db.supervisor import die_with_parent
+
+
+def load_application(target: str) -> Any:
+    """The WSGI application, loaded inside a worker, which from then on dies with its parent."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and parent.pid is not None:
+        die_with_parent(parent.pid)
+    from config.wsgi import application
+
+    return application
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    Server(
+        "config.wsgi:application",
+        address=os.environ.get("HOST") or "127.0.0.1",
+        port=int(os.environ.get("PORT") or 8000),
+        interface=Interfaces.WSGI,
+        workers=int(os.environ.get("WEB_WORKERS") or 1),
+        blocking_threads=int(os.environ.get("WEB_THREADS") or 8),
+        respawn_failed_workers=True,
+        workers_kill_timeout=5,
+        log_level=LogLevels.warning,
+    ).serve(target_loader=load_application)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""What was asked of the knowledge, and what was found."""
+
+from django.db import models
+
+from config.db.partitions import Partitioned
+from knowledge.choices import Feedback, RetrievalStrategy
+from tenants.bases import Grown, TenantForeignKey, TenantModel
+
+
+class RagQuery(Grown, Partitioned, TenantModel):
+    """One retrieval: the query, the passages found with their scores, the time it took, the verdict on it."""
+
+    audit_exempt = "a log of reads itself"
+
+    updated_at = None
+    collection = TenantForeignKey(
+        "knowledge.Collection",
+        models.DO_NOTHING,
+        db_rule="CASCADE",
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Collection searched; empty: several.",
+    )
+    agent_id = models.UUIDField(null=True, blank=True, help_text="Agent that searched.")
+    conversation_id = models.UUIDField(null=True, blank=True, help_text="Conversation it was for.")
+    user_id = models.UUIDField(null=True, blank=True, help_text="Person it was for.")
+    query_text = models.TextField(help_text="What was searched for.")
+    results = models.JSONField(default=list, help_text="Chunk ids and scores, best first.")
+    top_score = models.FloatField(null=True, help_text="Score of the best, from 0 to 1.")
+    retrieval_strategy = models.CharField(
+        max_length=50, choices=RetrievalStrategy, default=RetrievalStrategy.HYBRID, help_text="Way of searching."
+    )
+    filters = models.JSONField(default=dict, help_text="Filters that applied.")
+    response_time_ms = models.PositiveIntegerField(default=0, help_text="Milliseconds taken.")
+    user_feedback = models.CharField(
+        max_length=20, choices=Feedback, blank=True, default="", help_text="The asker's verdict."
+    )
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "-id"], name="knowledge_ragquery_latest"),
+            models.Index(fields=["tenant", "collection"], name="knowledge_ragquery_collection"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(top_score=None) | models.Q(top_score__range=(0, 1)),
+                name="knowledge_ragquery_top_score",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(retrieval_strategy__in=RetrievalStrategy.values),
+                name="knowledge_ragquery_strategy_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.query_text[:80]
