@@ -1,0 +1,393 @@
+"""Encrypted fields, against `agents.Integration.credentials`."""
+
+import pytest
+from django.core.exceptions import FieldError
+from django.db import IntegrityError, connection, models
+from django.db.models import F, Value
+
+from agents.models import Integration
+from config.db import keyring
+from config.db.fields import Ciphertext, EncryptedJSONField, EncryptedTextField, Secret, encrypted_columns
+from config.db.keyring import DecryptionError
+from tenants.models import Tenant, TenantKey
+from tenants.scoping import platform_scope, tenant_scope
+
+PLAIN = {"api_key": "sk-live-0123456789-plaintext"}
+MARKER = b"0123456789-plaintext"
+TABLE = "agents_integration"
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache():
+    keyring.forget()
+    yield
+    keyring.forget()
+
+
+def make_tenant(slug):
+    with platform_scope(reason="test"):
+        return Tenant.objects.create(name=slug.title(), slug=slug)
+
+
+def within(tenant):
+    return tenant_scope(tenant, actor="system:test")
+
+
+def make_integration(tenant, credentials=PLAIN, name="main"):
+    with within(tenant):
+        return Integration.objects.create(name=name, platform="openai", credentials=credentials)
+
+
+def stored(row):
+    with platform_scope(reason="test"), connection.cursor() as cursor:
+        cursor.execute(f"SELECT credentials FROM {TABLE} WHERE id = %s", [row.pk])
+        found = cursor.fetchone()[0]
+    return None if found is None else bytes(found)
+
+
+def store(row, sealed):
+    with platform_scope(reason="test"), connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {TABLE} SET credentials = %s WHERE id = %s", [sealed, row.pk])
+
+
+def read(row):
+    with within(row.tenant_id):
+        return Integration.objects.get(pk=row.pk).credentials
+
+
+@pytest.fixture
+def tenant(db):
+    return make_tenant("acme")
+
+
+@pytest.fixture
+def row(tenant):
+    return make_integration(tenant)
+
+
+def test_encrypted_columns_names_them():
+    assert encrypted_columns(Integration) == ("credentials",)
+    assert encrypted_columns(Tenant) == ()
+
+
+@pytest.mark.parametrize("kind", [EncryptedTextField, EncryptedJSONField])
+def test_migrations_see_the_field_itself(kind):
+    _, path, args, kwargs = kind(null=True, help_text="x").deconstruct()
+
+    assert path == f"config.db.fields.{kind.__name__}"
+    assert (args, kwargs) == ([], {"null": True, "help_text": "x"})
+
+
+def test_new_instance_has_its_id_before_it_is_saved():
+    fresh = Integration(name="x", credentials=PLAIN)
+
+    assert fresh.pk.version == 7
+    assert Integration(name="x", credentials=PLAIN, id=fresh.pk).pk == fresh.pk
+
+
+def test_repr_of_what_an_instance_holds_is_no_secret():
+    held = Integration(name="x", credentials=PLAIN).__dict__
+
+    assert isinstance(held["credentials"], Secret)
+    assert "sk-live" not in repr(held)
+
+
+@pytest.mark.parametrize("lookup", ["exact", "in", "contains", "gt", "startswith", "has_key", "api_key"])
+def test_filtering_is_refused(lookup):
+    with pytest.raises(FieldError) as caught:
+        Integration.unscoped.filter(**{f"credentials__{lookup}": ["sk-live"]})
+    assert "sk-live" not in str(caught.value)
+
+
+def test_json_that_cannot_be_written_is_refused_without_showing_it():
+    field = Integration._meta.get_field("credentials")
+
+    for value in ({"sk-live": object()}, {"sk-live": float("nan")}, {"sk-live": "\ud800"}):
+        with pytest.raises(ValueError, match="JSON cannot express") as caught:
+            field.dump(value)
+        assert "sk-live" not in str(caught.value)
+
+
+def test_text_field_holds_text_alone():
+    field = EncryptedTextField()
+    field.model, field.name = Integration, "credentials"
+
+    with pytest.raises(TypeError, match="not bytes"):
+        field.dump(b"sk-live")
+    with pytest.raises(ValueError, match="UTF-8"):
+        field.dump("\ud800")
+
+
+def test_value_comes_back(row):
+    assert read(row) == PLAIN
+
+
+@pytest.mark.parametrize("value", [{}, [], "text", 0, False, {"ключ": ["é", "😀", None, 1.5]}, "x" * 100_000])
+def test_json_values_come_back(tenant, value):
+    assert read(make_integration(tenant, value)) == value
+
+
+def test_null_stays_null(tenant):
+    row = make_integration(tenant, None)
+
+    assert read(row) is None
+    assert stored(row) is None
+
+
+def test_table_holds_no_plaintext(row):
+    with platform_scope(reason="test"), connection.cursor() as cursor:
+        cursor.execute(f"SELECT i::text FROM {TABLE} i")
+        text = cursor.fetchall()[0][0]
+
+    assert stored(row)[:1] == b"\x01"
+    assert MARKER not in stored(row)
+    assert MARKER.decode() not in text
+    assert MARKER.hex() not in text
+
+
+def test_audit_log_holds_neither_plaintext_nor_ciphertext(row):
+    with platform_scope(reason="test"), connection.cursor() as cursor:
+        cursor.execute("SELECT a::text FROM audit_auditlog a")
+        text = "".join(line for (line,) in cursor.fetchall())
+
+    assert str(row.pk) in text
+    assert MARKER.decode() not in text
+    assert stored(row).hex() not in text
+
+
+def test_ciphertext_of_another_row_does_not_open(tenant, row):
+    other = make_integration(tenant, {"api_key": "other"}, name="other")
+    store(other, stored(row))
+
+    with pytest.raises(DecryptionError):
+        read(other)
+
+
+def test_ciphertext_of_another_tenant_does_not_open(row):
+    thief = make_integration(make_tenant("evil"))
+    store(thief, stored(row))
+
+    with pytest.raises(DecryptionError):
+        read(thief)
+
+
+def test_same_row_id_in_another_tenant_does_not_open(row):
+    thief = make_tenant("evil")
+    make_integration(thief)
+    with within(thief):
+        forged = Integration(id=row.pk, tenant_id=thief.pk, credentials=Ciphertext(stored(row)))
+        with pytest.raises(DecryptionError):
+            _ = forged.credentials
+
+
+@pytest.mark.parametrize("position", [0, 1, 2, 3, 14, 15, -1])
+def test_changed_ciphertext_does_not_open(row, position):
+    changed = bytearray(stored(row))
+    changed[position] ^= 1
+    store(row, bytes(changed))
+
+    with pytest.raises(DecryptionError):
+        read(row)
+
+
+@pytest.mark.parametrize("planted", [b"", b'{"api_key": "planted"}', b"\x01" * 40])
+def test_planted_value_raises_instead_of_being_returned(row, planted):
+    store(row, planted)
+
+    with pytest.raises(DecryptionError):
+        read(row)
+
+
+def test_listing_decrypts_nothing(row):
+    store(row, b"broken")
+
+    with within(row.tenant_id):
+        assert [found.name for found in Integration.objects.all()] == ["main"]
+
+
+def test_values_are_ciphertext(row):
+    with within(row.tenant_id):
+        assert Integration.objects.values_list("credentials", flat=True).get() == stored(row)
+
+
+def test_isnull_is_the_one_lookup(row):
+    with within(row.tenant_id):
+        assert Integration.objects.filter(credentials__isnull=False).count() == 1
+        assert not Integration.objects.filter(credentials__isnull=True).exists()
+
+
+def test_saving_an_unchanged_row_writes_the_same_bytes(row):
+    before = stored(row)
+    with within(row.tenant_id):
+        found = Integration.objects.get()
+        assert found.credentials == PLAIN
+        found.name = "renamed"
+        found.save()
+
+    assert stored(row) == before
+
+
+def test_change_in_place_is_saved(row):
+    with within(row.tenant_id):
+        found = Integration.objects.get()
+        found.credentials["api_key"] = "new"
+        found.save()
+
+    assert read(row) == {"api_key": "new"}
+
+
+def test_assigned_value_is_saved_and_then_cleared(row):
+    with within(row.tenant_id):
+        found = Integration.objects.get()
+        found.credentials = {"api_key": "new"}
+        found.save(update_fields=["credentials"])
+    assert read(row) == {"api_key": "new"}
+
+    with within(row.tenant_id):
+        found.credentials = None
+        found.save()
+    assert stored(row) is None
+
+
+def test_deferred_secret_loads_when_read(row, django_assert_num_queries):
+    with within(row.tenant_id):
+        for rows in (Integration.objects.only("name"), Integration.objects.defer("credentials")):
+            found = rows.get()
+            assert "credentials" not in found.__dict__
+            assert found.credentials == PLAIN
+
+
+def test_refresh_brings_the_stored_value(row):
+    with within(row.tenant_id):
+        found = Integration.objects.get()
+        found.credentials = {"api_key": "forgotten"}
+        found.refresh_from_db()
+        assert found.credentials == PLAIN
+        found.credentials = {"api_key": "forgotten"}
+        found.refresh_from_db(fields=["credentials"])
+        assert found.credentials == PLAIN
+
+
+def test_full_clean_keeps_the_secret(row):
+    before = stored(row)
+    with within(row.tenant_id):
+        found = Integration.objects.get()
+        found.full_clean()
+        found.save()
+
+    assert stored(row) == before
+
+
+def test_update_of_a_queryset_is_refused(row):
+    with within(row.tenant_id):
+        for value in ("sk-live", b"sk-live", {"a": "sk-live"}, Value("sk-live"), F("name")):
+            with pytest.raises(FieldError) as caught:
+                Integration.objects.update(credentials=value)
+            assert "sk-live" not in str(caught.value)
+    assert read(row) == PLAIN
+
+
+def test_update_of_a_queryset_may_clear(row):
+    with within(row.tenant_id):
+        Integration.objects.update(credentials=None)
+
+    assert stored(row) is None
+
+
+def test_bulk_update_is_refused(row):
+    with within(row.tenant_id), pytest.raises(FieldError):
+        Integration.objects.bulk_update([Integration.objects.get()], ["credentials"])
+
+
+def test_bulk_create_encrypts_for_each_row(tenant):
+    rows = [
+        Integration(tenant=tenant, name=f"n{number}", platform="openai", credentials={"n": number})
+        for number in range(3)
+    ]
+    with within(tenant):
+        Integration.objects.bulk_create(rows)
+        found = {row.name: row.credentials for row in Integration.objects.all()}
+
+    assert found == {"n0": {"n": 0}, "n1": {"n": 1}, "n2": {"n": 2}}
+
+
+def test_bulk_create_without_a_tenant_says_so(tenant):
+    with within(tenant), pytest.raises(FieldError, match="set tenant_id"):
+        Integration.objects.bulk_create([Integration(name="x", platform="openai", credentials=PLAIN)])
+
+
+def test_copy_of_an_instance_is_encrypted_for_its_own_row(row):
+    with within(row.tenant_id):
+        copy = Integration.objects.get()
+        assert copy.credentials == PLAIN
+        copy.pk, copy.name, copy._state.adding = None, "copy", True
+        copy.credentials = dict(PLAIN)
+        copy.save()
+
+    assert copy.pk != row.pk
+    assert read(copy) == PLAIN
+
+
+def test_copy_with_an_unread_ciphertext_is_refused(row):
+    with within(row.tenant_id):
+        copy = Integration.objects.get()
+        copy.pk, copy.name, copy._state.adding = Integration(credentials={}).pk, "copy", True
+        with pytest.raises(DecryptionError):
+            copy.save()
+
+
+def test_raw_write_of_a_fixture_is_refused(row):
+    with within(row.tenant_id):
+        found = Integration.objects.get()
+        with pytest.raises(FieldError):
+            models.Model.save_base(found, raw=True)
+
+
+def test_each_tenant_has_a_key_of_its_own(row):
+    other = make_integration(make_tenant("evil"))
+    with platform_scope(reason="test"):
+        keys = {key.tenant_id: bytes(key.wrapped) for key in TenantKey._base_manager.all()}
+
+    assert set(keys) == {row.tenant_id, other.tenant_id}
+    assert len(set(keys.values())) == 2
+
+
+def test_key_of_another_tenant_is_out_of_reach(row):
+    with within(make_tenant("evil")), pytest.raises(DecryptionError):
+        keyring.data_key(row.tenant_id, 1)
+
+
+def test_rolled_back_first_use_leaves_no_key_behind(tenant):
+    with pytest.raises(IntegrityError), within(tenant):
+        lost = Integration(name="lost", platform="openai", credentials=PLAIN)
+        lost.save()
+        assert Integration.objects.get().credentials == PLAIN
+        raise IntegrityError("undo")
+
+    row = make_integration(tenant)
+    assert read(row) == PLAIN
+    keyring.forget()
+    assert read(row) == PLAIN
+
+
+def test_instance_of_a_rolled_back_transaction_can_be_saved_again(tenant):
+    row = make_integration(tenant, None)
+    with within(tenant):
+        found = Integration.objects.get()
+    with pytest.raises(IntegrityError), within(tenant):
+        found.credentials = dict(PLAIN)
+        found.save()
+        raise IntegrityError("undo")
+    with within(tenant):
+        found.save()
+
+    assert read(row) == PLAIN
+
+
+def test_committed_key_is_cached(tenant, row, django_assert_num_queries):
+    keyring._uncommitted.clear()
+    read(row)
+    with within(tenant):
+        found = Integration.objects.get()
+        with django_assert_num_queries(0):
+            assert found.credentials == PLAIN
