@@ -244,7 +244,6 @@ def context_of(tenant_id: Any, table: str, column: str, row_id: Any) -> str:
 
 def _give_id(instance: models.Model) -> None:
     field = instance._meta.pk
-    if isinstance(field, models.UUIDField) and isinstance(
-        instance.__dict__.get(field.attname), DatabaseDefault
-    ):
+    held = instance.__dict__.get(field.attname, ...)
+    if isinstance(field, models.UUIDField) and (held is None or isinstance(held, DatabaseDefault)):
         instance.pk = uuid7()
