@@ -288,8 +288,8 @@ log_rotation_age = '1d'
 
 def _initialise(cluster: Cluster) -> None:
     """initdb into a draft that is renamed once complete, so a killed first start leaves no half a cluster."""
-    for stale in (cluster.stamp, cluster.home / "migrated"):
-        stale.unlink(missing_ok=True)
+    for stamp in ("bootstrapped", "migrated", "seeded"):
+        (cluster.home / stamp).unlink(missing_ok=True)
     _choose_location(cluster)
     make_folder(cluster.server_home, mode=0o711, owned=False)
     draft = cluster.server_home / "data.new"

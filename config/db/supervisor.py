@@ -51,7 +51,7 @@ class Child:
         self.started = time.monotonic()
 
     def exited(self) -> bool:
-        """Whether the program has ended; what is left of its session is killed before its pid can be reused."""
+        """Whether the program has ended; what is left of its group is killed before the id can be reused."""
         if self.process is None:
             return True
         if self.process.returncode is None:
@@ -82,7 +82,7 @@ class Child:
 
 
 def keep_alive(child: Child, say: Callable[[str], None]) -> None:
-    """Start `child` again when it has ended, later and later if it keeps ending; call it about once a second."""
+    """Start `child` again when it has ended, ever later if it keeps ending; to be called every second."""
     now = time.monotonic()
     if child.process is not None:
         if not child.exited():
@@ -101,7 +101,7 @@ def stop_all(children: Sequence[Child], *, seconds: float = 8) -> None:
     for child in children:
         child.terminate()
     end = time.monotonic() + seconds
-    while time.monotonic() < end and not all([child.exited() for child in children]):
+    while time.monotonic() < end and not all(child.exited() for child in children):
         time.sleep(0.05)
     for child in children:
         child.kill()

@@ -1,0 +1,351 @@
+"""Bring everything up on one machine and keep it up: database, schema, demo, web server, worker.
+
+Loads no Django (each step is a process of its own): a second start costs little more than the web server's.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import environ
+
+from config.db import embedded
+from config.db.processes import OWNER
+from config.db.supervisor import Child, die_with_parent, keep_alive, stop_all
+
+BASE_DIR = embedded.BASE_DIR
+READY_SECONDS = 120
+GIVE_UP_AFTER = 3
+
+
+class LaunchError(RuntimeError):
+    """Conclave cannot be brought up; the message says why and what to do."""
+
+
+class Stopped(BaseException):
+    """SIGTERM or SIGINT arrived."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to bring up and where."""
+
+    host: str
+    port: int
+    seed: bool
+    var: Path
+    cluster: embedded.Cluster | None
+
+    @property
+    def url(self) -> str:
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For the children; which login each takes is theirs to decide."""
+        inherited = {key: value for key, value in os.environ.items() if key != "CONCLAVE_LOGIN"}
+        settings = os.environ.get("DJANGO_SETTINGS_MODULE") or "config.settings.local"
+        own = {"HOST": self.host, "PORT": str(self.port), "DJANGO_SETTINGS_MODULE": settings}
+        return {**inherited, **own, "PYTHONUNBUFFERED": "1"}
+
+
+def say(message: str) -> None:
+    """One line for the person at the terminal."""
+    print(f"[conclave] {message}", flush=True)
+
+
+def plan(*, host: str = "", port: int | None = None, seed: bool = True) -> Plan:
+    """The plan that the arguments, the environment and `.env` make.
+
+    Raises:
+        LaunchError: for a PORT that is no port.
+    """
+    environ.Env.read_env(str(BASE_DIR / ".env"), overwrite=False)
+    wanted = str(port or os.environ.get("PORT") or 8000)
+    if not (wanted.isdecimal() and 0 < int(wanted) < 65536):
+        raise LaunchError(f"PORT must be a number from 1 to 65535, not {wanted!r}")
+    return Plan(
+        host=host or os.environ.get("HOST") or "127.0.0.1",
+        port=int(wanted),
+        seed=seed,
+        var=Path(os.environ.get("CONCLAVE_VAR") or BASE_DIR / "var"),
+        cluster=None if os.environ.get("DATABASE_URL") else embedded.default_cluster(),
+    )
+
+
+def bring_up(wanted: Plan) -> None:
+    """Run until SIGTERM or SIGINT; leaves no process behind.
+
+    Raises:
+        LaunchError, EmbeddedError: when a step fails.
+    """
+    began = time.monotonic()
+    with _stoppable(), _only_one(wanted):
+        _check_port(wanted)
+        with embedded.held(wanted.cluster) if wanted.cluster else contextlib.nullcontext():
+            try:
+                _prepare(wanted)
+                _serve(wanted, began)
+            except Stopped:
+                say("stopping")
+
+
+@contextlib.contextmanager
+def _stoppable() -> Iterator[None]:
+    def stop(*_: object) -> NoReturn:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # already stopping; nothing may interrupt that
+        raise Stopped
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    with contextlib.suppress(Stopped):
+        yield
+
+
+@contextlib.contextmanager
+def _only_one(wanted: Plan) -> Iterator[None]:
+    wanted.var.mkdir(parents=True, exist_ok=True)
+    with (wanted.var / "up.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            raise LaunchError(f"Conclave already runs from this folder: {lock.read().strip()}") from error
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}, {wanted.url}")
+        lock.flush()
+        yield
+
+
+def _check_port(wanted: Plan) -> None:
+    family = socket.AF_INET6 if ":" in wanted.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((wanted.host, wanted.port))
+        except OSError as error:
+            raise LaunchError(
+                f"cannot listen on {wanted.host}:{wanted.port} ({error.strerror}): set PORT to a free one"
+            ) from error
+
+
+# --- steps -----------------------------------------------------------------------------------------
+
+
+def _prepare(wanted: Plan) -> None:
+    if wanted.cluster:
+        say("database: starting the embedded PostgreSQL")
+        started = embedded.ensure_running(wanted.cluster)
+        say(f"database: {'started' if started else 'was running'}; roles and database are in place")
+    else:
+        say("database: external (DATABASE_URL); its roles come from `manage.py db_roles`")
+    _migrate(wanted)
+    _collect_static(wanted)
+    if wanted.seed:
+        _seed(wanted)
+
+
+def _manage(wanted: Plan, *arguments: str) -> None:
+    parent = os.getpid()
+    done = subprocess.run(
+        [sys.executable, str(BASE_DIR / "manage.py"), *arguments],
+        env=wanted.environment,
+        cwd=BASE_DIR,
+        stdin=subprocess.DEVNULL,
+        check=False,
+        preexec_fn=lambda: die_with_parent(parent),
+    )
+    if done.returncode:
+        raise LaunchError(f"`manage.py {' '.join(arguments)}` failed with code {done.returncode}")
+
+
+def _migrate(wanted: Plan) -> None:
+    stamp = wanted.cluster.home / "migrated" if wanted.cluster else None
+    # The day belongs to it: `migrate` also makes the coming partitions.
+    if wanted.cluster and stamp and stamp.exists() and stamp.read_text() == _schema_state(wanted.cluster):
+        return say("schema: up to date")
+    say("schema: migrating")
+    _manage(wanted, "migrate", "--no-input", "--verbosity=1")
+    if wanted.cluster and stamp:
+        stamp.write_text(_schema_state(wanted.cluster))
+    return None
+
+
+def _schema_state(cluster: embedded.Cluster) -> str:
+    """Digest of the migrations on disk, those applied, and the day."""
+    import psycopg
+
+    digest = hashlib.sha256(time.strftime("%Y-%m-%d", time.gmtime()).encode())
+    for path in [*sorted(BASE_DIR.glob("*/migrations/*.py")), BASE_DIR / "requirements.txt"]:
+        digest.update(path.read_bytes())
+    login = embedded.connection_settings(cluster, OWNER)
+    names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
+    with psycopg.connect(**{names[key]: value for key, value in login.items()}) as connection:
+        try:
+            applied = connection.execute("SELECT app, name FROM django_migrations ORDER BY 1, 2").fetchall()
+        except psycopg.errors.UndefinedTable:
+            applied = []
+    return digest.hexdigest() + hashlib.sha256(repr(applied).encode()).hexdigest()
+
+
+def _collect_static(wanted: Plan) -> None:
+    root = Path(os.environ.get("STATIC_ROOT") or BASE_DIR / "staticfiles")
+    digest = hashlib.sha256((BASE_DIR / "requirements.txt").read_bytes())
+    for path in sorted(BASE_DIR.glob("*/static/**/*")):
+        digest.update(f"{path} {path.stat().st_mtime_ns}".encode())
+    stamp = root / ".collected"
+    if stamp.exists() and stamp.read_text() == digest.hexdigest():
+        return
+    say("console: collecting static files")
+    _manage(wanted, "collectstatic", "--no-input", "--verbosity=0")
+    stamp.write_text(digest.hexdigest())
+
+
+def _seed(wanted: Plan) -> None:
+    stamp = wanted.cluster.home / "seeded" if wanted.cluster else None
+    if stamp and stamp.exists() and demo(wanted).get("url") == wanted.url:
+        return say("demo: in place")
+    say("demo: seeding")
+    _manage(wanted, "seed_demo", "--url", wanted.url)
+    if stamp:
+        stamp.touch()
+    return None
+
+
+def demo(wanted: Plan) -> dict[str, Any]:
+    """What `seed_demo` wrote of the demo; empty without one."""
+    try:
+        found: dict[str, Any] = json.loads((wanted.var / "demo.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found
+
+
+# --- serving ---------------------------------------------------------------------------------------
+
+
+def _serve(wanted: Plan, began: float) -> None:
+    web = Child("web server", [sys.executable, "-m", "config.serving"], wanted.environment)
+    worker = Child("worker", [sys.executable, str(BASE_DIR / "manage.py"), "worker"], wanted.environment)
+    children = [web, worker]
+    try:
+        say("starting web server and worker")
+        for child in children:
+            child.start()
+        _wait_ready(wanted, children)
+        say(f"ready after {time.monotonic() - began:.1f} s\n{greeting(wanted)}")
+        while True:
+            time.sleep(1)
+            _watch_database(wanted)
+            for child in children:
+                keep_alive(child, say)
+    finally:
+        stop_all(children)
+
+
+def _watch_database(wanted: Plan) -> None:
+    if wanted.cluster is None or embedded.is_usable(wanted.cluster):
+        return
+    say("database: gone; recovering it")
+    try:
+        embedded.ensure_running(wanted.cluster)
+        say("database: recovered")
+    except embedded.EmbeddedError as error:
+        say(f"database: {error}")
+        time.sleep(5)
+
+
+def _wait_ready(wanted: Plan, children: list[Child]) -> None:
+    end = time.monotonic() + READY_SECONDS
+    while not (answer := _ready(wanted)).startswith("200"):
+        for child in children:
+            keep_alive(child, say)
+            if child.failures >= GIVE_UP_AFTER:
+                raise LaunchError(f"the {child.name} ends as soon as it starts; see its messages above")
+        if time.monotonic() > end:
+            raise LaunchError(f"{wanted.url}/readyz did not answer 200 in {READY_SECONDS} s, but: {answer}")
+        time.sleep(0.2)
+
+
+def _ready(wanted: Plan) -> str:
+    try:
+        with urllib.request.urlopen(f"{wanted.url}/readyz", timeout=5) as answer:  # noqa: S310 - our own URL
+            return str(answer.status)
+    except urllib.error.HTTPError as error:
+        return f"{error.code} {error.read(500).decode(errors='replace')}"
+    except OSError as error:
+        return str(error)
+
+
+def greeting(wanted: Plan) -> str:
+    """Where the console is, how to sign in, and one request that gets a cited answer."""
+    lines = ["", f"  Console   {wanted.url}/console/"]
+    if facts := demo(wanted):
+        lines += [
+            f"  Sign in   {facts['email']}  {facts['password']}",
+            f"  API key   {facts['api_key']}",
+            "",
+            _curl(wanted, facts),
+        ]
+    return "\n".join([*lines, "", "  Ctrl-C stops everything.", ""])
+
+
+def _curl(wanted: Plan, facts: dict[str, Any]) -> str:
+    body = json.dumps({"agent": facts["agent"], "message": "How does Conclave isolate tenants?"})
+    return (
+        f"  curl -s {wanted.url}/api/v1/conversations/ -H 'Authorization: Bearer {facts['api_key']}'"
+        f" -H 'Content-Type: application/json' -d '{body}'"
+    )
+
+
+def stop_database() -> None:
+    """Stop the embedded server that a command left running."""
+    cluster = embedded.default_cluster()
+    stopped = cluster.home.exists() and embedded.stop(cluster)
+    say("database: stopped" if stopped else "database: was not running")
+
+
+def main(*, host: str = "", port: int | None = None, seed: bool = True, stop_db: bool = False) -> int:
+    """Bring everything up (or stop the embedded server) and return the exit code."""
+    try:
+        stop_database() if stop_db else bring_up(plan(host=host, port=port, seed=seed))
+    except (LaunchError, embedded.EmbeddedError) as error:
+        say(f"cannot go on: {error}")
+        return 1
+    return 0
+
+
+def parse(arguments: list[str]) -> dict[str, Any]:
+    """The command line of `bin/run` and `manage.py up` as arguments of `main`."""
+    import argparse
+
+    parser = argparse.ArgumentParser(prog="up", description=__doc__)
+    add_arguments(parser)
+    return vars(parser.parse_args(arguments))
+
+
+def add_arguments(parser: Any) -> None:
+    """Declare the options that `main` takes."""
+    parser.add_argument("--host", default="", help="address to listen on (HOST, 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen on (PORT, 8000)")
+    parser.add_argument("--no-seed", dest="seed", action="store_false", help="leave the demo out")
+    parser.add_argument("--stop-db", action="store_true", help="only stop the embedded PostgreSQL")
+
+
+if __name__ == "__main__":
+    sys.exit(main(**parse(sys.argv[1:])))
