@@ -98,7 +98,7 @@ def _opened(scope: Scope, role: str) -> Iterator[Scope]:
     )
     token = _scope.set(scope)
     try:
-        with stamped(stamp), transaction.atomic():
+        with transaction.atomic(), stamped(stamp):
             yield scope
     finally:
         _scope.reset(token)

@@ -74,6 +74,10 @@ class Cluster:
         return Path(tempfile.gettempdir()) / f"conclave-{server_uid()}-{mark}"
 
     @property
+    def socket(self) -> Path:
+        return self.socket_dir / f".s.PGSQL.{PORT}"
+
+    @property
     def log(self) -> Path:
         return self.server_home / "server.log"
 
@@ -140,7 +144,7 @@ def is_usable(cluster: Cluster) -> bool:
 def _accepts(cluster: Cluster) -> bool:
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(2)
-        return client.connect_ex(str(cluster.socket_dir / f".s.PGSQL.{PORT}")) == 0
+        return client.connect_ex(str(cluster.socket)) == 0
 
 
 def _wanted_stamp(cluster: Cluster) -> str:
@@ -185,7 +189,7 @@ def _bring_up(cluster: Cluster) -> bool:
         _initialise(cluster)
     started = postmaster.postmaster(cluster.data) is None
     if started:
-        postmaster.sweep(cluster.data)
+        postmaster.sweep(cluster.data, cluster.socket)
         _configure(cluster)
     # Also for a postmaster that somebody started a moment ago: wait until it has recovered.
     _start(cluster) if started else _wait_ready(cluster)
@@ -203,7 +207,7 @@ def stop(cluster: Cluster, *, timeout: float = 30) -> bool:
         for number, wait in steps:
             if found and postmaster.send(found[0], cluster.data, number, wait=wait):
                 break
-        postmaster.sweep(cluster.data)
+        postmaster.sweep(cluster.data, cluster.socket)
         return found is not None
 
 

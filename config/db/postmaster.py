@@ -92,11 +92,12 @@ def _gone_by_polling(pid: int, data: Path, wait: float) -> bool:
     return False
 
 
-def sweep(data: Path) -> list[int]:
-    """Kill the orphans of a dead postmaster and drop its stale pid file; returns the pids killed.
+def sweep(data: Path, socket: Path) -> list[int]:
+    """Kill the orphans of a dead postmaster and drop its stale lock files; returns the pids killed.
 
     Orphans may wait for ever on a lock of a dead sibling, and while one is attached to the shared memory
-    every restart fails with "pre-existing shared memory block is still in use".
+    every restart fails with "pre-existing shared memory block is still in use". A lock file stops a start too
+    when its pid is a zombie's or was given to somebody else.
     """
     if postmaster(data):
         return []
@@ -104,5 +105,6 @@ def sweep(data: Path) -> list[int]:
     for pid in orphans:
         send(pid, data, signal.SIGKILL, wait=10)
     if not processes_of(data):
-        (data / "postmaster.pid").unlink(missing_ok=True)
+        for stale in (data / "postmaster.pid", socket, socket.with_name(f"{socket.name}.lock")):
+            stale.unlink(missing_ok=True)
     return orphans

@@ -193,6 +193,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "handlers": {"console": {"class": "logging.StreamHandler"}},
     "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
+    "loggers": {name: {"level": "WARNING"} for name in ("procrastinate", "httpx", "pypdf")},
 }
 PROCRASTINATE_ON_APP_READY = None
 os.environ.setdefault("DO_NOT_TRACK", "1")

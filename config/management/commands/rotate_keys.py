@@ -72,7 +72,7 @@ class Column:
         fresh = keyring.seal_with(key, self.version, context, plaintext)
         with connection.cursor() as cursor:
             cursor.execute(
-                f"UPDATE {self.table} SET {self.column} = %s WHERE {self.pk} = %s AND {self.column} = %s",
+                f"UPDATE {self.table} SET {self.column} = %s WHERE {self.pk} = %s AND {self.column} IS NOT NULL OR %s IS NULL",
                 [fresh, row_id, sealed],
             )
 
@@ -139,7 +139,7 @@ class Command(BaseCommand):
 
     def _encrypt(self, column: Column, total: int, *, quiet: bool) -> None:
         label = f"{column.table_name}.{column.column_name}"
-        with tqdm(total=total, desc=label, unit="rows", disable=quiet or None, file=self.stderr) as bar:
+        with tqdm(total=total, desc=label, unit="rows", disable=quiet or None) as bar:
             for _ in range(PASSES):
                 for failure in _one_pass(column, bar):
                     self.stderr.write(failure)

@@ -1,0 +1,21 @@
+"""Rights on the tables of the libraries."""
+
+from django.db import migrations
+
+from config.db import library_tables
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("config", "0001_foundation"),
+        ("tenants", "0001_initial"),
+        ("sessions", "0001_initial"),
+        ("contenttypes", "0002_remove_content_type_name"),
+        ("account", "0009_emailaddress_unique_primary_email"),
+        ("mfa", "0003_authenticator_type_uniq"),
+        ("procrastinate", "0041_post_retry_failed_job"),
+    ]
+    operations = [
+        migrations.RunSQL(library_tables.GRANTS, library_tables.GRANTS_DROP),
+        migrations.RunSQL(library_tables.JOBS, library_tables.JOBS_DROP),
+    ]

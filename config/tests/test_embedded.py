@@ -1,0 +1,353 @@
+"""The embedded server on real throw-away clusters: life, death, recovery, and who may log in as what."""
+
+import multiprocessing
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from config.db import embedded, postmaster, programs, roles
+from config.db.processes import OWNER, PUBLIC, WEB, WORKER
+
+
+def throw_away_cluster():
+    home = Path(tempfile.mkdtemp(prefix="conclave-test-"))
+    home.chmod(0o711)
+    return embedded.Cluster(home / "postgres", "trial")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    made = throw_away_cluster()
+    embedded.ensure_running(made)
+    yield made
+    embedded.destroy(made)
+    made.home.parent.rmdir()
+
+
+@pytest.fixture
+def mortal():
+    made = throw_away_cluster()
+    yield made
+    embedded.destroy(made)
+    made.home.parent.rmdir()
+
+
+def connect(cluster, login, **changes):
+    fields = embedded.connection_settings(cluster, login)
+    keys = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
+    return psycopg.connect(**{keys[key]: value for key, value in fields.items()} | changes, autocommit=True)
+
+
+def superuser_value(cluster, sql, database="trial"):
+    return embedded.run_sql(cluster, sql, database).strip()
+
+
+def ensure_in_process(home, queue):
+    queue.put(embedded.ensure_running(embedded.Cluster(home, "trial")))
+
+
+def remembered(cluster):
+    with connect(cluster, OWNER) as connection:
+        return [row[0] for row in connection.execute("SELECT word FROM kept ORDER BY 1")]
+
+
+def keep(cluster, word):
+    with connect(cluster, OWNER) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS kept (word text)")
+        connection.execute("INSERT INTO kept VALUES (%s)", [word])
+
+
+# --- life and death --------------------------------------------------------------------------------
+
+
+def test_a_second_start_finds_it_running(cluster):
+    assert embedded.status(cluster) == "ready"
+    assert embedded.ensure_running(cluster) is False
+
+
+def test_first_start_of_many_processes_at_once_makes_one_server(mortal):
+    spawn = multiprocessing.get_context("spawn")
+    queue = spawn.Queue()
+    starters = [spawn.Process(target=ensure_in_process, args=(mortal.home, queue)) for _ in range(4)]
+    for process in starters:
+        process.start()
+    answers = [queue.get(timeout=120) for _ in starters]
+    for process in starters:
+        process.join()
+    assert sorted(answers) == [False, False, False, True]
+    assert superuser_value(mortal, "SELECT count(*) FROM pg_database WHERE datname = 'trial'") == "1"
+
+
+def test_a_killed_postmaster_is_recovered_with_all_data_and_no_orphan(mortal):
+    embedded.ensure_running(mortal)
+    keep(mortal, "acknowledged")
+    client = connect(mortal, WEB)  # its backend becomes an orphan
+    backend = client.info.backend_pid
+    os.kill(backend, signal.SIGSTOP)  # one that never notices its postmaster's death
+    os.kill(postmaster.postmaster(mortal.data)[0], signal.SIGKILL)
+    wait_until(lambda: postmaster.postmaster(mortal.data) is None)
+    assert embedded.status(mortal) == "stopped"
+    assert embedded.ensure_running(mortal) is True
+    assert not postmaster.belongs_to(backend, mortal.data)
+    assert remembered(mortal) == ["acknowledged"]
+
+
+def test_kill_of_every_process_five_times_loses_no_acknowledged_row(mortal):
+    for number in range(5):
+        embedded.ensure_running(mortal)
+        keep(mortal, f"row {number}")
+        for pid in postmaster.processes_of(mortal.data):
+            postmaster.send(pid, mortal.data, signal.SIGKILL, wait=10)
+    embedded.ensure_running(mortal)
+    assert remembered(mortal) == [f"row {number}" for number in range(5)]
+
+
+def test_a_pid_file_that_names_a_stranger_neither_blocks_nor_kills_it(mortal):
+    embedded.ensure_running(mortal)
+    embedded.stop(mortal)
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        pidfile = mortal.data / "postmaster.pid"
+        pidfile.write_text(f"{stranger.pid}\n{mortal.data}\n1\n5432\n\n\n\nready\n")
+        assert embedded.status(mortal) == "stopped"
+        assert embedded.stop(mortal) is False
+        pidfile.write_text(f"{stranger.pid}\n{mortal.data}\n1\n5432\n\n\n\nready\n")
+        assert embedded.ensure_running(mortal) is True
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_first_start_killed_in_initdb_is_taken_up_again(mortal):
+    draft = mortal.home / "data.new"
+    draft.mkdir(parents=True)
+    (draft / "PG_VERSION").write_text("18\n")
+    assert embedded.ensure_running(mortal) is True
+    assert not draft.exists()
+
+
+def test_stop_leaves_no_process(mortal):
+    embedded.ensure_running(mortal)
+    assert embedded.stop(mortal) is True
+    assert postmaster.processes_of(mortal.data) == []
+    assert embedded.status(mortal) == "stopped"
+
+
+def test_the_last_holder_stops_the_server(mortal):
+    with embedded.held(mortal):
+        with embedded.held(mortal):
+            embedded.ensure_running(mortal)
+        assert embedded.status(mortal) == "ready"
+    assert embedded.status(mortal) == "stopped"
+
+
+def test_a_long_path_gets_a_short_socket(mortal):
+    deep = embedded.Cluster(mortal.home / ("x" * 60) / ("y" * 60), "trial")
+    try:
+        embedded.ensure_running(deep)
+        assert superuser_value(deep, "SELECT 1") == "1"
+        assert stat.S_IMODE(deep.socket_dir.stat().st_mode) == 0o700
+    finally:
+        embedded.destroy(deep)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has a server user apart")
+def test_a_hidden_home_puts_the_data_where_the_server_user_reaches_it(mortal):
+    mortal.home.parent.chmod(0o700)
+    embedded.ensure_running(mortal)
+    assert mortal.data.is_relative_to(programs.SYSTEM_HOME)
+    assert stat.S_IMODE(mortal.home.parent.stat().st_mode) == 0o700
+    assert mortal.data.stat().st_uid == programs.server_uid()
+
+
+def test_secrets_and_data_are_private(cluster):
+    assert stat.S_IMODE(cluster.password_file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(cluster.data.stat().st_mode) == 0o700
+    assert stat.S_IMODE(cluster.socket_dir.stat().st_mode) == 0o700
+
+
+# --- who may log in --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("login", roles.LOGINS)
+def test_each_login_needs_its_own_password(cluster, login):
+    with connect(cluster, login) as connection:
+        assert connection.execute("SELECT current_user").fetchone() == (login,)
+    other = embedded.connection_settings(cluster, OWNER if login != OWNER else WEB)["PASSWORD"]
+    for wrong in (other, "", "guess"):
+        with pytest.raises(psycopg.OperationalError):
+            connect(cluster, login, password=wrong)
+
+
+def test_nobody_logs_in_by_trust(cluster):
+    methods = superuser_value(cluster, "SELECT DISTINCT auth_method FROM pg_hba_file_rules ORDER BY 1")
+    assert methods.split() == ["peer", "reject", "scram-sha-256"]
+    assert superuser_value(cluster, "SHOW listen_addresses") == ""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a plain user owns the server and is its superuser")
+def test_root_itself_is_not_the_superuser(cluster):
+    with pytest.raises(psycopg.OperationalError, match="Peer authentication failed"):
+        connect(cluster, embedded.SUPERUSER, password="")
+
+
+@pytest.mark.parametrize("hat", roles.HATS)
+def test_a_hat_cannot_log_in(cluster, hat):
+    with pytest.raises(psycopg.OperationalError):
+        connect(cluster, hat, password="guess")
+
+
+def test_stored_passwords_are_scram_verifiers(cluster):
+    stored = superuser_value(
+        cluster, "SELECT rolname || ' ' || rolpassword FROM pg_authid WHERE rolpassword IS NOT NULL"
+    )
+    names = [line.split()[0] for line in stored.splitlines() if " SCRAM-SHA-256$4096:" in line]
+    assert sorted(names) == sorted(roles.LOGINS)
+
+
+def test_a_password_is_printable_ascii_and_never_stored_clear():
+    salt = b"0123456789abcdef"
+    made = roles.scram_verifier("pencil", salt=salt)
+    assert made.startswith("SCRAM-SHA-256$4096:MDEyMzQ1Njc4OWFiY2RlZg==$")
+    with pytest.raises(ValueError, match="ASCII"):
+        roles.scram_verifier("pässword")
+
+
+# --- what each login may become ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", [*roles.LOGINS, *roles.HATS])
+def test_no_role_stands_above_the_policies(cluster, role):
+    flags = superuser_value(
+        cluster,
+        "SELECT rolsuper OR rolbypassrls OR rolcreaterole OR rolreplication, rolcreatedb, rolcanlogin"
+        f" FROM pg_roles WHERE rolname = '{role}'",
+    )
+    assert flags == "|".join(["f", "t" if role == OWNER else "f", "t" if role in roles.LOGINS else "f"])
+
+
+@pytest.mark.parametrize("login", roles.LOGINS)
+def test_a_login_wears_its_hats_and_no_other(cluster, login):
+    refused = [*roles.HATS, *roles.LOGINS, "postgres", "pg_read_all_data", "pg_execute_server_program"]
+    worn = set()
+    with connect(cluster, login) as connection:
+        for role in refused:
+            try:
+                connection.execute(f"SET ROLE {role}")
+                worn.add(role)
+            except psycopg.errors.InsufficientPrivilege:
+                pass
+            connection.execute("RESET ROLE")
+    assert worn == {*roles.MEMBERSHIPS[login], login}
+
+
+@pytest.mark.parametrize(
+    ("login", "hat"),
+    [(PUBLIC, roles.OPERATOR), (WEB, OWNER), (WEB, roles.AUDIT), (WEB, roles.QUEUE), (WORKER, OWNER)],
+)
+def test_the_dangerous_hats_are_out_of_reach(cluster, login, hat):
+    with connect(cluster, login) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(f"SET ROLE {hat}")
+
+
+@pytest.mark.parametrize("login", roles.LOGINS)
+def test_a_login_inherits_only_what_its_process_needs_always(cluster, login):
+    with connect(cluster, login) as connection:
+        usable = {
+            hat
+            for hat in roles.HATS
+            if connection.execute("SELECT pg_has_role(%s, 'USAGE')", [hat]).fetchone()[0]
+        }
+    assert usable == {hat for hat, inherit in roles.MEMBERSHIPS[login].items() if inherit}
+
+
+def test_bootstrap_again_takes_back_what_drifted(cluster):
+    superuser_value(
+        cluster, f"GRANT {roles.OPERATOR} TO {PUBLIC}; GRANT {OWNER} TO {WEB}; ALTER ROLE {WEB} BYPASSRLS"
+    )
+    roles.bootstrap(lambda name, sql: embedded.run_sql(cluster, sql, name), {}, "trial")
+    test_a_login_wears_its_hats_and_no_other(cluster, PUBLIC)
+    test_a_login_wears_its_hats_and_no_other(cluster, WEB)
+    test_no_role_stands_above_the_policies(cluster, WEB)
+
+
+def test_the_printed_script_is_what_psql_takes(cluster):
+    script = roles.bootstrap_sql({}, "trial_printed")
+    embedded.run_sql(cluster, script, "postgres")
+    assert superuser_value(
+        cluster, "SELECT extname FROM pg_extension WHERE extname = 'vector'", "trial_printed"
+    )
+    embedded.run_sql(cluster, script + "\\connect postgres\nDROP DATABASE trial_printed;", "postgres")
+
+
+# --- what a database is born with ----------------------------------------------------------------------
+
+
+def test_a_database_made_by_the_owner_has_vectors_and_leakproof_search(cluster):
+    with connect(cluster, OWNER, dbname="postgres") as connection:
+        connection.execute("CREATE DATABASE test_born")
+    try:
+        with connect(cluster, OWNER, dbname="test_born") as connection:
+            connection.execute("CREATE TABLE t (e vector(3))")
+            leakproof = "SELECT proleakproof FROM pg_proc WHERE proname = 'ts_match_vq'"
+            assert connection.execute(leakproof).fetchone() == (True,)
+    finally:
+        with connect(cluster, OWNER, dbname="postgres") as connection:
+            connection.execute("DROP DATABASE test_born")
+
+
+def test_the_owner_hands_tables_and_functions_to_the_audit_role(cluster):
+    with connect(cluster, OWNER) as connection:
+        connection.execute(
+            "GRANT USAGE, CREATE ON SCHEMA public TO conclave_audit; CREATE TABLE handed (id int);"
+            "ALTER TABLE handed OWNER TO conclave_audit;"
+            "CREATE FUNCTION handed() RETURNS int LANGUAGE sql AS 'SELECT 1';"
+            "ALTER FUNCTION handed() OWNER TO conclave_audit; ALTER TABLE handed ADD COLUMN more int"
+        )
+        owner = connection.execute("SELECT tableowner FROM pg_tables WHERE tablename = 'handed'").fetchone()
+    assert owner == ("conclave_audit",)
+
+
+def test_serving_logins_create_nothing(cluster):
+    for login in (WEB, WORKER, PUBLIC):
+        with connect(cluster, login) as connection:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute("CREATE TABLE public.mine (id int)")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute("CREATE DATABASE mine")
+
+
+def test_every_commit_is_durable(cluster):
+    values = superuser_value(
+        cluster,
+        "SELECT string_agg(setting, ' ' ORDER BY name) FROM pg_settings WHERE name IN"
+        " ('fsync', 'full_page_writes', 'synchronous_commit', 'data_checksums')",
+    )
+    assert values == "on on on on"
+
+
+def test_the_log_keeps_no_statement_and_no_value(cluster):
+    with connect(cluster, OWNER) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS shy (secret text UNIQUE)")
+        connection.execute("INSERT INTO shy VALUES ('hunter2')")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute("INSERT INTO shy VALUES ('hunter2')")
+    logs = "".join(path.read_text() for path in (cluster.data / "log").iterdir())
+    assert "duplicate key" in logs
+    assert "hunter2" not in logs
+
+
+def wait_until(condition, seconds=10):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.02)

@@ -1,0 +1,51 @@
+"""Embedders: from words alone (always there), MiniLM on this machine (optional), or any OpenAI-compatible
+endpoint.
+
+A collection stores the name of the embedder that made its vectors; a query must use the same one.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from knowledge.embedders.base import Embedder, EmbeddingError, Vector
+from knowledge.embedders.lexical import LexicalEmbedder
+from knowledge.embedders.minilm import MiniLMEmbedder
+from knowledge.embedders.openai import OpenAIEmbedder
+
+__all__ = (
+    "Embedder",
+    "EmbeddingError",
+    "LexicalEmbedder",
+    "MiniLMEmbedder",
+    "OpenAIEmbedder",
+    "Vector",
+    "default_embedder",
+    "get_embedder",
+)
+
+_EMBEDDERS: dict[str, Callable[..., Embedder]] = {
+    LexicalEmbedder.name: LexicalEmbedder,
+    MiniLMEmbedder.name: MiniLMEmbedder,
+    "openai": OpenAIEmbedder,
+}
+
+
+def get_embedder(name: str, **options: Any) -> Embedder:
+    """The embedder called `name`; `options` go to its class. An OpenAI embedder's own name is
+    "openai:<model>".
+
+    Raises EmbeddingError for an unknown name and for one whose packages are not installed.
+    """
+    kind, _, model = name.partition(":")
+    if kind not in _EMBEDDERS:
+        raise EmbeddingError(f"unknown embedder {name!r}; known are {', '.join(sorted(_EMBEDDERS))}")
+    if model:
+        options.setdefault("model", model)
+    return _EMBEDDERS[kind](**options)
+
+
+@cache
+def default_embedder() -> Embedder:
+    """MiniLM when its packages are installed, else the lexical embedder; made once for the process."""
+    return MiniLMEmbedder() if MiniLMEmbedder.available() else LexicalEmbedder()

@@ -1,0 +1,71 @@
+"""An embedder that needs no model: it compares words and their spelling, not meanings."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import blake2b
+from itertools import pairwise
+
+from knowledge.embedders.base import Vector
+from knowledge.words import STOP_WORDS, stem, words
+
+DIMENSIONS = 384
+STOP_WORD_WEIGHT = 0.05
+SPELLING_WEIGHT = 0.5
+PAIR_WEIGHT = 0.4
+
+
+class LexicalEmbedder:
+    """Signed feature hashing of stems, word pairs and character trigrams into 384 dimensions, length 1.
+
+    Texts are near when they share words or spelling ("colour", "colours"), never because they mean the same.
+    The method is that of Weinberger and others, "Feature Hashing for Large Scale Multitask Learning" (2009),
+    with 1 + ln(count) for repeated words. Vectors are the same in every process and on every machine.
+    """
+
+    name = "lexical-hash-384"
+    dimensions = DIMENSIONS
+
+    def embed(self, texts: Sequence[str]) -> list[Vector]:
+        """One vector for each text; without any word it is the first unit vector."""
+        return [_vector(text) for text in texts]
+
+    def embed_query(self, text: str) -> Vector:
+        """The vector of a question, made as for a passage."""
+        return _vector(text)
+
+
+def _vector(text: str) -> Vector:
+    values = [0.0] * DIMENSIONS
+    found = words(text)
+    for word, count in Counter(found).items():
+        scale = (1 + math.log(count)) * (STOP_WORD_WEIGHT if word in STOP_WORDS else 1.0)
+        for index, weight in _word_features(word):
+            values[index] += scale * weight
+    strong = [stem(word) for word in found if word not in STOP_WORDS]
+    for pair in set(pairwise(strong)):
+        index, sign = _slot("pair", " ".join(pair))
+        values[index] += PAIR_WEIGHT * sign
+    length = math.sqrt(math.fsum(value * value for value in values))
+    return [value / length for value in values] if length else [1.0] + [0.0] * (DIMENSIONS - 1)
+
+
+@lru_cache(maxsize=65536)
+def _word_features(word: str) -> tuple[tuple[int, float], ...]:
+    padded = f"<{word}>"
+    grams = [padded[at : at + 3] for at in range(len(padded) - 2)] if len(word) > 3 else []
+    share = SPELLING_WEIGHT / math.sqrt(len(grams)) if grams else 0.0
+    features = [_slot("word", stem(word))] + [(index, share * sign) for index, sign in map(_gram_slot, grams)]
+    return tuple(features)
+
+
+def _gram_slot(gram: str) -> tuple[int, float]:
+    return _slot("gram", gram)
+
+
+@lru_cache(maxsize=65536)
+def _slot(kind: str, feature: str) -> tuple[int, float]:
+    """The dimension of a feature and its sign, so that collisions cancel on average."""
+    number = int.from_bytes(blake2b(feature.encode(), digest_size=8, person=kind.encode()).digest())
+    return (number >> 1) % DIMENSIONS, 1.0 if number & 1 else -1.0

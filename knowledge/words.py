@@ -1,0 +1,57 @@
+"""Words, light stems and stop words: what the lexical embedder and the extractive model see."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
+_VOWELS = frozenset("aeiouyäöüéèàáíóú")
+_SUFFIXES = ("ations", "ation", "ments", "ment", "ings", "ing", "edly", "ed", "ly", "ness")
+
+STOP_WORDS = frozenset(
+    (  # noqa: SIM905
+        "a about above after again all also am an and any are as at be because been before being below "
+        "between both but by can could did do does doing done down during each few for from further get gets "
+        "give given gives had has have having he her here hers him his how i if in into is isn it its itself "
+        "just know let like made make makes many may me might more most much must my no nor not now of off "
+        "on once one only or other our out over own please same say says she should show so some such tell than "
+        "that the their them then there these they this those through to too under until up us use used uses "
+        "using very want was we were what when where whether which while who whom whose why will with within "
+        "without would you your explain find happen happens mean means need needs thing things way ways work "
+        "works kind sort tells does describe described"
+    ).split()
+)
+
+
+def words(text: str) -> list[str]:
+    """The words of `text` in order, lower case and without accents; `snake_case` is taken apart."""
+    if not text.isascii():
+        decomposed = unicodedata.normalize("NFKD", text)
+        text = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    return [word.lower().replace("’", "'") for word in _WORD.findall(text)]
+
+
+@lru_cache(maxsize=65536)
+def stem(word: str) -> str:
+    """`word` without its English plural or verb ending: "installing", "installs" and "installation" agree."""
+    word = word.partition("'")[0]
+    if len(word) < 4 or not word.isascii() or not word.isalpha():
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        word = word[:-3] + "y"
+    elif word.endswith(("sses", "xes", "ches", "shes")):
+        word = word[:-2]
+    elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
+    return _without_suffix(word)
+
+
+def _without_suffix(word: str) -> str:
+    for suffix in _SUFFIXES:
+        rest = word[: -len(suffix)]
+        if word.endswith(suffix) and len(rest) >= 3 and _VOWELS & set(rest):
+            word = rest[:-1] if len(rest) > 3 and rest[-1] == rest[-2] and rest[-1] not in "lsz" else rest
+            break
+    if word.endswith("y") and len(word) > 3:
+        return word[:-1] + "i"
+    return word[:-1] if word.endswith("e") and len(word) > 4 else word
