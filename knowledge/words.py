@@ -11,14 +11,14 @@ _SUFFIXES = ("ations", "ation", "ments", "ment", "ings", "ing", "edly", "ed", "l
 STOP_WORDS = frozenset(
     (  # noqa: SIM905
         "a about above after again all also am an and any are as at be because been before being below "
-        "between both but by can could did do does doing done down during each few for from further get gets "
-        "give given gives had has have having he her here hers him his how i if in into is isn it its itself "
-        "just know let like made make makes many may me might more most much must my no nor not now of off "
-        "on once one only or other our out over own please same say says she should show so some such tell than "
-        "that the their them then there these they this those through to too under until up us use used uses "
-        "using very want was we were what when where whether which while who whom whose why will with within "
-        "without would you your explain find happen happens mean means need needs thing things way ways work "
-        "works kind sort tells does describe described"
+        "between both but by can could did do does doing done down during each few for from further get "
+        "gets give given gives had has have having he her here hers him his how i if in into is isn it "
+        "its itself just know let like made make makes many may me might more most much must my no nor "
+        "not now of off on once one only or other our out over own please same say says she should show "
+        "so some such tell than that the their them then there these they this those through to too under "
+        "until up us use used uses using very want was we were what when where whether which while who "
+        "whom whose why will with within without would you your explain find happen happens mean means "
+        "need needs thing things way ways work works kind sort tells does describe described "
     ).split()
 )
 

@@ -90,7 +90,7 @@ class MiniLMEmbedder:
         return tokenizer, encoder
 
     def _converted(self, source: Path, scratch: Path) -> Path:
-        """The folder of weights CTranslate2 can load: the kept one, or a new one that is kept when asked for."""
+        """The folder of weights CTranslate2 can load: the kept one, or a new one, kept when asked for."""
         kept = self.cache_dir and self.cache_dir / f"{self.name}-{CHECKSUMS['model.safetensors'][:12]}"
         if kept and kept.is_dir():
             return kept

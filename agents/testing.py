@@ -1,0 +1,237 @@
+"""A model server for tests: OpenAI chat completions and embeddings on 127.0.0.1, following a script.
+
+    with FakeOpenAI(call_tool("search_knowledge", query="tides"), say("High water is at noon.")) as server:
+        model = build_model("openai-compatible", "any", base_url=server.base_url, api_key="k")
+
+Each request takes the next reply of the script; the last reply is given again for every further request.
+"""
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One scripted answer. `cut` loses the connection; `ragged` ends a stream without its last event."""
+
+    text: str = ""
+    tool: str = ""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    status: int = 200
+    delay: float = 0.0
+    retry_after: float | None = None
+    raw: bytes | None = None
+    cut: bool = False
+    ragged: bool = False
+
+
+def say(text: str) -> Reply:
+    """A finished answer."""
+    return Reply(text=text)
+
+
+def call_tool(name: str, **arguments: Any) -> Reply:
+    """A request to run a tool; becomes the text "no tools" when the request offers no tool of that name."""
+    return Reply(tool=name, arguments=arguments)
+
+
+def slow(seconds: float, text: str = "Late.") -> Reply:
+    """An answer after `seconds`."""
+    return Reply(text=text, delay=seconds)
+
+
+def fail(status: int, retry_after: float | None = None) -> Reply:
+    """An error answer such as 429 or 500; `retry_after` is the header, in seconds."""
+    return Reply(status=status, retry_after=retry_after)
+
+
+def half_stream(text: str = "The answer begins", *, ragged: bool = False) -> Reply:
+    """The connection is lost half-way; `ragged` closes it politely but without the last event."""
+    return Reply(text=text, cut=not ragged, ragged=ragged)
+
+
+def nonsense(body: bytes = b"{<html>not json") -> Reply:
+    """Status 200 with a body that is no answer."""
+    return Reply(raw=body)
+
+
+def down() -> str:
+    """A base URL on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A request as it arrived."""
+
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+
+class FakeOpenAI:
+    """The server as a context manager; `requests` holds what arrived, `base_url` ends in /v1."""
+
+    def __init__(self, *script: Reply, dimensions: int = 384) -> None:
+        self.script = list(script) or [say("Fine.")]
+        self.dimensions = dimensions
+        self.requests: list[Recorded] = []
+        self.closing = threading.Event()
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._server.daemon_threads = True
+        self._server.block_on_close = False
+        self._server.fake = self  # type: ignore[attr-defined]
+
+    @property
+    def base_url(self) -> str:
+        """What a client is given as its base URL."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+
+    def __enter__(self) -> Self:
+        # A short poll: the default makes every shutdown wait half a second.
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def take(self, request: Recorded) -> Reply:
+        """Record `request` and give its reply."""
+        with self._lock:
+            self.requests.append(request)
+            return self.script.pop(0) if len(self.script) > 1 else self.script[0]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        fake: FakeOpenAI = self.server.fake  # type: ignore[attr-defined]
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
+        reply = fake.take(Recorded(self.path, dict(self.headers), body))
+        fake.closing.wait(reply.delay)
+        # A client that gave up has closed its end: that is what the slow replies are for.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._answer(fake, reply, body)
+
+    def _answer(self, fake: FakeOpenAI, reply: Reply, body: dict[str, Any]) -> None:
+        if reply.status != 200:
+            message = {
+                "error": {"message": f"scripted failure {reply.status}", "type": "scripted", "code": None}
+            }
+            self._send(json.dumps(message).encode(), reply)
+        elif reply.raw is not None:
+            self._send(reply.raw, reply)
+        elif self.path.endswith("/embeddings"):
+            self._send(json.dumps(_embeddings(body, fake.dimensions)).encode(), reply)
+        elif body.get("stream"):
+            self._stream(_for_request(reply, body), body)
+        else:
+            self._send(json.dumps(_completion(_for_request(reply, body), body)).encode(), reply)
+
+    def _send(self, payload: bytes, reply: Reply) -> None:
+        self.send_response(reply.status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(payload)))
+        if reply.retry_after is not None:
+            self.send_header("Retry-After", str(reply.retry_after))
+        self.end_headers()
+        self.wfile.write(payload[: len(payload) // 2] if reply.cut else payload)
+        self.close_connection = reply.cut
+
+    def _stream(self, reply: Reply, body: dict[str, Any]) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for event in _events(reply, body):
+            self._chunk(f"data: {event}\n\n".encode())
+        if not reply.cut:
+            self._chunk(b"")
+        self.close_connection = reply.cut
+
+    def _chunk(self, data: bytes) -> None:
+        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+        self.wfile.flush()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the name the base class gave it)
+        """Tests keep their output to themselves."""
+
+
+def _for_request(reply: Reply, body: dict[str, Any]) -> Reply:
+    offered = {tool["function"]["name"] for tool in body.get("tools", [])}
+    return replace(reply, tool="", text="no tools") if reply.tool and reply.tool not in offered else reply
+
+
+def _usage(reply: Reply, body: dict[str, Any]) -> dict[str, int]:
+    prompt, answer = len(json.dumps(body.get("messages", []))) // 4, max(1, len(reply.text) // 4)
+    return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
+
+
+def _tool_calls(reply: Reply) -> list[dict[str, Any]]:
+    function = {"name": reply.tool, "arguments": json.dumps(reply.arguments)}
+    return [{"index": 0, "id": f"call_{reply.tool}", "type": "function", "function": function}]
+
+
+def _completion(reply: Reply, body: dict[str, Any]) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": None if reply.tool else reply.text}
+    if reply.tool:
+        message["tool_calls"] = _tool_calls(reply)
+    choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if reply.tool else "stop"}
+    return _envelope("chat.completion", body) | {"choices": [choice], "usage": _usage(reply, body)}
+
+
+def _envelope(kind: str, body: dict[str, Any]) -> dict[str, Any]:
+    return {"id": "chatcmpl-fake", "object": kind, "created": 1767225600, "model": body.get("model", "fake")}
+
+
+def _events(reply: Reply, body: dict[str, Any]) -> Iterator[str]:
+    """The server-sent events of an answer, three words at a time; a broken one stops before its end."""
+    envelope = _envelope("chat.completion.chunk", body)
+    for delta in _deltas(reply):
+        yield json.dumps(envelope | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+    if reply.cut or reply.ragged:
+        return
+    reason = "tool_calls" if reply.tool else "stop"
+    yield json.dumps(envelope | {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
+    yield json.dumps(envelope | {"choices": [], "usage": _usage(reply, body)})
+    yield "[DONE]"
+
+
+def _deltas(reply: Reply) -> Iterator[dict[str, Any]]:
+    if reply.tool:
+        yield {"role": "assistant", "content": None, "tool_calls": _tool_calls(reply)}
+        return
+    pieces = reply.text.split(" ")
+    for at in range(0, len(pieces), 3):
+        piece = " ".join(pieces[at : at + 3])
+        yield {"role": "assistant", "content": piece if at + 3 >= len(pieces) else piece + " "}
+
+
+def _embeddings(body: dict[str, Any], dimensions: int) -> dict[str, Any]:
+    """A vector for each input that depends on its text alone; given in reverse, as the index allows."""
+    texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
+    rows = [{"index": at, "embedding": _vector(text, dimensions)} for at, text in enumerate(texts)]
+    tokens = sum(len(text) // 4 + 1 for text in texts)
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    return {"object": "list", "data": rows[::-1], "model": body.get("model"), "usage": usage}
+
+
+def _vector(text: str, dimensions: int) -> list[float]:
+    digest = blake2b(text.encode()).digest()
+    return [digest[at % len(digest)] / 255 for at in range(dimensions)]
