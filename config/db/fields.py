@@ -124,6 +124,7 @@ class EncryptedField(models.BinaryField):
         row_id = instance.pk
         if row_id is None or isinstance(row_id, DatabaseDefault):
             raise FieldError(f"{self._where()} is encrypted for one row: set the id before it is written")
+        row_id = self.model._meta.pk.to_python(row_id)
         tenant_id = self._tenant_id(instance)
         return tenant_id, context_of(tenant_id, self.model._meta.db_table, str(self.column), row_id)
 
@@ -136,7 +137,7 @@ class EncryptedField(models.BinaryField):
             raise FieldError(
                 f"{self._where()} is encrypted for one tenant: set tenant_id before it is written"
             )
-        return tenant_id
+        return field.target_field.to_python(tenant_id)
 
     def _where(self) -> str:
         return f"{self.model._meta.label}.{self.name}"

@@ -15,7 +15,8 @@ from config.db.fields import (
     context_of,
     encrypted_columns,
 )
-from config.db.keyring import DecryptionError
+from config.db.ids import uuid7
+from config.db.keyring import DecryptionError, KeyringError
 from tenants.models import Tenant, TenantKey
 from tenants.scoping import platform_scope, tenant_scope
 
@@ -83,6 +84,11 @@ def test_migrations_see_the_field_itself(kind):
 
     assert path == f"config.db.fields.{kind.__name__}"
     assert (args, kwargs) == ([], {"null": True, "help_text": "x"})
+
+
+def test_context_names_tenant_table_column_and_row():
+    assert context_of("t", "agents_agent", "secret", 7) == "t|agents_agent|secret|7"
+    assert context_of(None, "mfa", "seed", 7) == "platform|mfa|seed|7"
 
 
 def test_new_instance_has_its_id_before_it_is_saved():
@@ -366,9 +372,15 @@ def test_each_tenant_has_a_key_of_its_own(row):
     assert len(set(keys.values())) == 2
 
 
-def test_key_of_another_tenant_is_out_of_reach(row):
-    with within(make_tenant("evil")), pytest.raises(DecryptionError):
-        keyring.data_key(row.tenant_id, 1)
+def test_key_of_another_tenant_is_out_of_reach_even_when_it_is_cached(row):
+    thief = make_tenant("evil")
+    read(row)
+    keyring._uncommitted.clear()
+    read(row)
+
+    for version in (None, 1):
+        with within(thief), pytest.raises(KeyringError, match="out of reach"):
+            keyring.data_key(row.tenant_id, version)
 
 
 def save_and_undo(row):
@@ -422,3 +434,25 @@ def test_committed_key_is_cached(tenant, row, django_assert_num_queries):
         found = Integration.objects.get()
         with django_assert_num_queries(0):
             assert found.credentials == PLAIN
+
+
+def test_ids_that_are_texts_mean_the_same(tenant):
+    fresh = Integration(id=str(uuid7()).upper(), tenant_id=tenant.pk.hex, name="x", platform="openai")
+    fresh.credentials = PLAIN
+    with within(tenant):
+        fresh.save()
+        assert fresh.credentials == PLAIN
+
+    assert read(Integration(id=fresh.pk, tenant_id=tenant.pk)) == PLAIN
+
+
+def test_key_that_was_replaced_underneath_is_not_used_from_the_cache(tenant, row):
+    keyring._uncommitted.clear()
+    read(row)
+    _, wrapped = keyring.wrap(bytes(32), tenant.pk, 1)
+    with platform_scope(reason="a backup was restored"):
+        TenantKey._base_manager.filter(tenant=tenant).update(wrapped=wrapped)
+    later = make_integration(tenant, name="later")
+    keyring.forget()
+
+    assert read(later) == PLAIN

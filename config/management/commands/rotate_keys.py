@@ -72,7 +72,7 @@ class Column:
         fresh = keyring.seal_with(key, self.version, context, plaintext)
         with connection.cursor() as cursor:
             cursor.execute(
-                f"UPDATE {self.table} SET {self.column} = %s WHERE {self.pk} = %s AND {self.column} IS NOT NULL OR %s IS NULL",
+                f"UPDATE {self.table} SET {self.column} = %s WHERE {self.pk} = %s AND {self.column} = %s",
                 [fresh, row_id, sealed],
             )
 
