@@ -42,7 +42,7 @@ class SecretField(serializers.JSONField):
 
     def to_internal_value(self, data: Any) -> Any:
         if data == MASK:
-            if self.parent is None or getattr(self.parent, "instance", None) is None:
+            if getattr(self.root, "instance", None) is None:
                 self.fail("unset")
             raise serializers.SkipField
         if self.text and not isinstance(data, str):

@@ -16,8 +16,8 @@ from config.db.fields import (
     encrypted_columns,
 )
 from config.db.ids import uuid7
-from config.db.keyring import DecryptionError, KeyringError
-from tenants.models import Tenant, TenantKey
+from config.db.keyring import DecryptionError
+from tenants.models import Tenant
 from tenants.scoping import platform_scope, tenant_scope
 
 PLAIN = {"api_key": "sk-live-0123456789-plaintext"}
@@ -363,57 +363,12 @@ def test_raw_write_of_a_fixture_is_refused(row):
             models.Model.save_base(found, raw=True)
 
 
-def test_each_tenant_has_a_key_of_its_own(row):
-    other = make_integration(make_tenant("evil"))
-    with platform_scope(reason="test"):
-        keys = {key.tenant_id: bytes(key.wrapped) for key in TenantKey._base_manager.all()}
-
-    assert set(keys) == {row.tenant_id, other.tenant_id}
-    assert len(set(keys.values())) == 2
-
-
-def test_key_of_another_tenant_is_out_of_reach_even_when_it_is_cached(row):
-    thief = make_tenant("evil")
-    read(row)
-    keyring._uncommitted.clear()
-    read(row)
-
-    for version in (None, 1):
-        with within(thief), pytest.raises(KeyringError, match="out of reach"):
-            keyring.data_key(row.tenant_id, version)
-
-
 def save_and_undo(row):
     with within(row.tenant_id):
         row.save()
         row.refresh_from_db()
         assert row.credentials == PLAIN
         raise Undo
-
-
-def test_rolled_back_first_use_leaves_no_key_behind(tenant):
-    lost = Integration(tenant_id=tenant.pk, name="lost", platform="openai", credentials=PLAIN)
-    with pytest.raises(Undo):
-        save_and_undo(lost)
-
-    row = make_integration(tenant)
-    assert read(row) == PLAIN
-    keyring.forget()
-    assert read(row) == PLAIN
-
-
-def test_key_of_a_rolled_back_transaction_is_not_cached(tenant):
-    lost = Integration(tenant_id=tenant.pk, name="lost", platform="openai", credentials=PLAIN)
-    with pytest.raises(Undo):
-        save_and_undo(lost)
-    # Another process makes the key and the row.
-    key, row = bytes(32), make_integration(tenant, None)
-    kek_id, wrapped = keyring.wrap(key, tenant.pk, 1)
-    with within(tenant):
-        TenantKey._base_manager.create(tenant_id=tenant.pk, version=1, kek_id=kek_id, wrapped=wrapped)
-    store(row, keyring.seal_with(key, 1, context_of(tenant.pk, TABLE, "credentials", row.pk), b"[1]"))
-
-    assert read(row) == [1]
 
 
 def test_instance_of_a_rolled_back_transaction_can_be_saved_again(tenant):
@@ -427,15 +382,6 @@ def test_instance_of_a_rolled_back_transaction_can_be_saved_again(tenant):
     assert read(row) == PLAIN
 
 
-def test_committed_key_is_cached(tenant, row, django_assert_num_queries):
-    keyring._uncommitted.clear()
-    read(row)
-    with within(tenant):
-        found = Integration.objects.get()
-        with django_assert_num_queries(0):
-            assert found.credentials == PLAIN
-
-
 def test_ids_that_are_texts_mean_the_same(tenant):
     fresh = Integration(id=str(uuid7()).upper(), tenant_id=tenant.pk.hex, name="x", platform="openai")
     fresh.credentials = PLAIN
@@ -444,15 +390,3 @@ def test_ids_that_are_texts_mean_the_same(tenant):
         assert fresh.credentials == PLAIN
 
     assert read(Integration(id=fresh.pk, tenant_id=tenant.pk)) == PLAIN
-
-
-def test_key_that_was_replaced_underneath_is_not_used_from_the_cache(tenant, row):
-    keyring._uncommitted.clear()
-    read(row)
-    _, wrapped = keyring.wrap(bytes(32), tenant.pk, 1)
-    with platform_scope(reason="a backup was restored"):
-        TenantKey._base_manager.filter(tenant=tenant).update(wrapped=wrapped)
-    later = make_integration(tenant, name="later")
-    keyring.forget()
-
-    assert read(later) == PLAIN

@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 
 from config.db import keyring
 from config.db.keyring import DecryptionError, KeyringError
+from tenants.models import Tenant, TenantKey
+from tenants.scoping import platform_scope, tenant_scope
 
 KEY = bytes(range(32))
 TENANT = UUID("00000000-0000-7000-8000-000000000001")
 OTHER = UUID("00000000-0000-7000-8000-000000000002")
+HERE = "here"
 CONTEXT = f"{TENANT}|agents_integration|credentials|{OTHER}"
 ONE = "one:" + base64.b64encode(b"1" * 32).decode()
 TWO = "two:" + base64.b64encode(b"2" * 32).decode()
@@ -179,3 +182,154 @@ def test_new_kek_can_be_put_first_into_the_list():
 
     with override_settings(CONCLAVE_KEKS=f"{fresh},{settings.CONCLAVE_KEKS}"):
         assert next(iter(keyring.keks())) == fresh.split(":")[0]
+
+
+class Undo(Exception):
+    """Rolls a scope back."""
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache():
+    keyring.forget()
+    yield
+    keyring.forget()
+
+
+def make_tenant(slug):
+    with platform_scope(reason="test"):
+        return Tenant.objects.create(name=slug.title(), slug=slug)
+
+
+def within(tenant):
+    return tenant_scope(tenant, actor="system:test")
+
+
+def seal(tenant, text=b"secret"):
+    with within(tenant):
+        return keyring.seal(tenant.pk, HERE, text)
+
+
+def unseal(tenant, sealed):
+    with within(tenant):
+        return keyring.open_sealed(tenant.pk, HERE, sealed)
+
+
+def cache(tenant, sealed):
+    # What the commit of the transaction that made the key does; a test's transaction never commits.
+    keyring._uncommitted.clear()
+    unseal(tenant, sealed)
+
+
+@pytest.fixture
+def tenant(db):
+    return make_tenant("acme")
+
+
+def test_first_use_makes_one_key_that_stays(tenant):
+    sealed = seal(tenant)
+    seal(tenant)
+
+    assert unseal(tenant, sealed) == b"secret"
+    with platform_scope(reason="test"):
+        key = TenantKey._base_manager.get(tenant=tenant)
+    assert (key.version, key.kek_id, key.status) == (1, "t2", "current")
+
+
+def test_each_tenant_has_a_key_of_its_own(tenant):
+    other = make_tenant("evil")
+    sealed = seal(tenant)
+    seal(other)
+
+    with pytest.raises(DecryptionError):
+        unseal(other, sealed)
+
+
+def test_platform_has_a_key_of_its_own_outside_scopes(db):
+    sealed = keyring.seal(None, HERE, b"seed")
+
+    assert keyring.open_sealed(None, HERE, sealed) == b"seed"
+    with platform_scope(reason="test"):
+        assert TenantKey._base_manager.get().tenant_id is None
+
+
+def test_unknown_version_is_refused(tenant):
+    sealed = bytearray(seal(tenant))
+    sealed[2] = 9
+
+    with pytest.raises(DecryptionError, match="no data key v9"):
+        unseal(tenant, bytes(sealed))
+
+
+def test_cached_key_needs_no_query(tenant, django_assert_num_queries):
+    sealed = seal(tenant)
+    cache(tenant, sealed)
+
+    with within(tenant), django_assert_num_queries(0):
+        assert keyring.open_sealed(tenant.pk, HERE, sealed) == b"secret"
+
+
+@pytest.mark.parametrize("version", [None, 1])
+def test_cached_key_is_out_of_reach_of_other_scopes(tenant, version):
+    cache(tenant, seal(tenant))
+
+    with within(make_tenant("evil")), pytest.raises(KeyringError, match="out of reach"):
+        keyring.data_key(tenant.pk, version)
+    with pytest.raises(KeyringError, match="out of reach"):
+        keyring.data_key(tenant.pk, version)
+    with within(tenant), pytest.raises(KeyringError, match="out of reach"):
+        keyring.data_key(None, version)
+
+
+def use_and_undo(tenant):
+    with within(tenant):
+        sealed = keyring.seal(tenant.pk, HERE, b"lost")
+        assert keyring.open_sealed(tenant.pk, HERE, sealed) == b"lost"
+        raise Undo
+
+
+def test_rolled_back_first_use_leaves_no_key_behind(tenant):
+    with pytest.raises(Undo):
+        use_and_undo(tenant)
+
+    sealed = seal(tenant)
+    keyring.forget()
+    assert unseal(tenant, sealed) == b"secret"
+
+
+def test_key_of_a_rolled_back_transaction_is_not_cached(tenant):
+    with pytest.raises(Undo):
+        use_and_undo(tenant)
+    # Another process makes the key that counts.
+    kek_id, wrapped = keyring.wrap(KEY, tenant.pk, 1)
+    with within(tenant):
+        TenantKey._base_manager.create(tenant_id=tenant.pk, version=1, kek_id=kek_id, wrapped=wrapped)
+
+    assert unseal(tenant, keyring.seal_with(KEY, 1, HERE, b"theirs")) == b"theirs"
+
+
+def test_loser_of_a_race_takes_the_winner_s_key(tenant):
+    sealed = seal(tenant)
+    with within(tenant):
+        keyring._create(tenant.pk, 1, "default")
+
+    assert unseal(tenant, sealed) == b"secret"
+    with within(tenant):
+        assert TenantKey._base_manager.count() == 1
+
+
+def test_key_that_was_replaced_underneath_is_not_used_from_the_cache(tenant):
+    cache(tenant, seal(tenant))
+    _, wrapped = keyring.wrap(KEY, tenant.pk, 1)
+    with platform_scope(reason="a backup was restored"):
+        TenantKey._base_manager.filter(tenant=tenant).update(wrapped=wrapped)
+
+    assert keyring.open_with(KEY, HERE, seal(tenant)) == b"secret"
+
+
+def test_cache_is_bounded(tenant, monkeypatch):
+    monkeypatch.setattr(keyring, "CACHED_KEYS", 2)
+    for number in range(4):
+        other = make_tenant(f"t{number}")
+        cache(other, seal(other))
+
+    assert len(keyring._cache) == 2
