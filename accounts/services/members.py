@@ -1,0 +1,48 @@
+"""People and their belonging."""
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.choices import MemberRole, MemberStatus
+from accounts.models import Membership, Role, User
+
+DEFAULT_ROLES = (
+    ("agent-builder", "Agent builder", ["agents:read", "agents:write", "agents:execute", "integrations:read"]),
+    ("knowledge-editor", "Knowledge editor", ["collections:read", "collections:write"]),
+    ("auditor", "Auditor", ["audit:read", "security:read", "usage:read"]),
+)
+
+
+def person(email: str, password: str | None = None, **fields: Any) -> User:
+    """The person with this address, made when there is none; call it outside every scope."""
+    email = email.strip().lower()
+    found = User.objects.filter(email=email).first()
+    if found:
+        return found
+    try:
+        with transaction.atomic():
+            return User.objects.create_user(email, password, **fields)
+    except IntegrityError:
+        return User.objects.get(email=email)
+
+
+def add_member(user: User, *, tenant_id: Any = None, role: str = MemberRole.USER) -> Membership:
+    """Make `user` an active member of the scope's tenant (of `tenant_id` in the platform scope)."""
+    member = Membership(
+        tenant_id=tenant_id, user=user, role=role, status=MemberStatus.ACTIVE, joined_at=timezone.now()
+    )
+    if tenant_id is None:
+        member.full_clean(exclude=["tenant"])
+    member.save()
+    return member
+
+
+def set_up_tenant(*, tenant: Any, admin: User, **_: Any) -> None:
+    """What accounts adds to a new tenant: its administrator and the roles it starts with."""
+    add_member(admin, tenant_id=tenant.pk, role=MemberRole.ADMIN)
+    Role.objects.bulk_create(
+        Role(tenant_id=tenant.pk, slug=slug, name=name, permissions=permissions, is_system=True)
+        for slug, name, permissions in DEFAULT_ROLES
+    )

@@ -1,0 +1,67 @@
+"""`manage.py ingest`: read a folder of files into a collection."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from knowledge.embedders import EmbeddingError
+from knowledge.parsing import ParseError
+from knowledge.services.collections import get_or_create_collection
+from knowledge.services.ingestion import FAILED, INDEXED, UNCHANGED, Ingestion
+from tenants.scoping import tenant_scope
+from tenants.services.lookup import tenant_by_slug
+
+ACTOR = "system:ingest"
+
+
+class Command(BaseCommand):
+    help = (
+        "Read a file or a folder (Markdown, text, HTML, PDF, DOCX, reStructuredText, Python) into a collection. "
+        "Files that did not change are passed over, so a run that was stopped goes on where it was."
+    )
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("path", type=Path, help="File or folder to read.")
+        parser.add_argument("--tenant", required=True, help="Slug of the tenant.")
+        parser.add_argument("--collection", required=True, help="Slug of the collection; made when missing.")
+        parser.add_argument("--limit", type=int, default=0, help="Read this many files at most.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            ingestion, files = self._prepare(options)
+            counts = self._read(ingestion, files, quiet=options["verbosity"] == 0)
+        except (ObjectDoesNotExist, EmbeddingError, ParseError) as error:
+            raise CommandError(str(error)) from error
+        except ValidationError as error:
+            raise CommandError("; ".join(error.messages)) from error
+        self.stdout.write(
+            f"{counts[INDEXED]} indexed, {counts[UNCHANGED]} unchanged, {counts[FAILED]} failed;"
+            f" {counts['chunks']} new chunks in «{ingestion.collection.slug}»"
+        )
+
+    def _prepare(self, options: dict[str, Any]) -> tuple[Ingestion, list[tuple[Path, str]]]:
+        tenant = tenant_by_slug(options["tenant"])
+        with tenant_scope(tenant, actor=ACTOR):
+            collection, made = get_or_create_collection(options["collection"])
+        if made and options["verbosity"]:
+            self.stdout.write(f"made collection «{collection.slug}» ({collection.embedding_model})")
+        ingestion = Ingestion(tenant.pk, collection, ACTOR)
+        files = ingestion.files(options["path"])
+        return ingestion, files[: options["limit"] or None]
+
+    def _read(self, ingestion: Ingestion, files: list[tuple[Path, str]], *, quiet: bool) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        bar = tqdm(total=len(files), unit="file", disable=quiet or None, file=sys.stderr)
+        for result in ingestion.run(files):
+            counts[result.outcome] += 1
+            counts["chunks"] += result.chunks
+            if result.outcome == FAILED and not quiet:
+                bar.write(f"failed: {result.source}: {result.error}", file=sys.stderr)
+            bar.update()
+        bar.close()
+        return counts
