@@ -1,0 +1,60 @@
+"""Factories of the audit log, whose rows come in by the database's own functions alone."""
+
+import factory
+from django.db import connection
+
+from audit.models import AuditLog, AuditSeal, SecurityAuditLog
+from config.testing.database import connect
+from config.testing.factories import HouseFactory
+from config.testing.hats import as_platform
+from tenants.scoping import require_tenant_id
+
+
+class AuditLogFactory(HouseFactory):
+    action = factory.Sequence(lambda n: f"test.happened_{n}")
+
+    class Meta:
+        model = AuditLog
+
+    @classmethod
+    def _create(cls, model_class, *args, action, **kwargs):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT conclave_record_event(%s, 'tests.thing', '1', 'success', '', '{}')", [action]
+            )
+            return model_class.unscoped.get(pk=cursor.fetchone()[0])
+
+
+class SecurityAuditLogFactory(HouseFactory):
+    tenant_id = factory.LazyFunction(require_tenant_id)
+    event_type = "auth.login_failed"
+    event_category = "auth"
+    action = "login"
+    result = "failure"
+
+    class Meta:
+        model = SecurityAuditLog
+
+
+class AuditSealFactory(HouseFactory):
+    """Seals a committed event, on a connection of its own: what is sealed cannot be rolled back.
+
+    For transactional tests, which empty the tables at their end.
+    """
+
+    class Meta:
+        model = AuditSeal
+
+    @classmethod
+    def _create(cls, model_class, *args, **kwargs):
+        with connect() as other, other.transaction():
+            other.execute("SELECT set_config('role', 'conclave_operator', true)")
+            other.execute("SELECT set_config('app.actor', 'system:test', true)")
+            other.execute(
+                "SELECT conclave_record_event('test.sealed', 'tests.thing', '1', 'success', '', '{}')"
+            )
+        with connect() as other, other.transaction():
+            other.execute("SELECT set_config('role', 'conclave_operator', true)")
+            (number,) = other.execute("SELECT max(n) FROM conclave_audit_seal()").fetchone()
+        with as_platform():
+            return model_class.objects.get(n=number)

@@ -1,0 +1,78 @@
+"""Connections of tests beside Django's own: other logins, the superuser, and cleaning up as the owner."""
+
+import os
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.db import connection
+from psycopg import sql
+
+from config.db import embedded
+from config.db.processes import OWNER, PUBLIC, WEB, WORKER
+
+KEPT_TABLES = frozenset({"django_migrations", "django_content_type", "auth_permission"})
+LOGINS = (WEB, WORKER, PUBLIC)
+
+
+def connection_parameters(login: str, database: str = "") -> dict[str, Any]:
+    """psycopg's keyword arguments for `login` on the test database."""
+    from config.settings.base import database_for
+
+    fields = database_for(login)
+    return {
+        "dbname": database or connection.settings_dict["NAME"],
+        "user": fields["USER"],
+        "password": fields["PASSWORD"],
+        "host": fields["HOST"],
+        "port": fields["PORT"],
+    }
+
+
+def connect(login: str = WEB, *, database: str = "", **options: Any) -> psycopg.Connection[Any]:
+    """A real connection as `login`, in autocommit unless `options` say otherwise."""
+    return psycopg.connect(**connection_parameters(login, database), **({"autocommit": True} | options))
+
+
+def as_superuser(script: str, database: str = "") -> str:
+    """Run `script` as the embedded server's superuser and return its rows as text."""
+    return embedded.run_sql(embedded.default_cluster(), script, database or connection.settings_dict["NAME"])
+
+
+def has_superuser() -> bool:
+    """Whether tests may act as the superuser: on the embedded server alone."""
+    return not os.environ.get("DATABASE_URL") and settings.DATABASES["default"]["HOST"].startswith("/")
+
+
+def restrict_database(name: str) -> None:
+    """Take from PUBLIC what a fresh database gives it, as `config.db.roles` does for the real one."""
+    database = sql.Identifier(name)
+    with connect(OWNER, database=name) as owner:
+        owner.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+        for login in LOGINS:
+            grantee = sql.Identifier(login)
+            owner.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, grantee))
+        for hat in ("conclave_app", "conclave_operator", "conclave_queue"):
+            grantee = sql.Identifier(hat)
+            owner.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO {}").format(database, grantee))
+
+
+def empty_tables() -> None:
+    """What Django's flush does after a transactional test, as the owner and past the append-only triggers."""
+    connection.close()
+    with connect(OWNER) as owner, owner.transaction():
+        rows = owner.execute(
+            "SELECT relname, pg_get_userbyid(relowner) FROM pg_class"
+            " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"
+        ).fetchall()
+        tables = [name for name, _ in rows if name not in KEPT_TABLES]
+        guarded = [name for name, keeper in rows if keeper != OWNER]
+        _switch_triggers(owner, guarded, "DISABLE")
+        names = sql.SQL(", ").join(map(sql.Identifier, tables))
+        owner.execute(sql.SQL("TRUNCATE {}").format(names))
+        _switch_triggers(owner, guarded, "ENABLE")
+
+
+def _switch_triggers(owner: psycopg.Connection[Any], tables: list[str], verb: str) -> None:
+    for table in tables:
+        owner.execute(sql.SQL("ALTER TABLE {} {} TRIGGER USER").format(sql.Identifier(table), sql.SQL(verb)))

@@ -1,0 +1,64 @@
+"""The base of factories and the way from a model to its factory."""
+
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import factory
+from django.apps import apps
+from django.db import models
+
+HOUSE_APPS = ("tenants", "accounts", "audit", "knowledge", "agents", "conversations", "workflows")
+
+
+class HouseFactory(factory.django.DjangoModelFactory):
+    """Makes rows in the scope that is open."""
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def _get_manager(cls, model_class: Any) -> Any:
+        return model_class._base_manager
+
+
+def house_models() -> list[type[models.Model]]:
+    """Every concrete model of our apps."""
+    return [model for label in HOUSE_APPS for model in apps.get_app_config(label).get_models()]
+
+
+@cache
+def factories() -> dict[type[models.Model], type[HouseFactory]]:
+    """Model -> factory, from `<app>/tests/factories.py` of every app."""
+    found = {}
+    for label in HOUSE_APPS:
+        module = import_module(f"{label}.tests.factories")
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, HouseFactory) and value._meta.model:
+                found[value._meta.model] = value
+    return found
+
+
+def factory_for(model: type[models.Model]) -> type[HouseFactory]:
+    """The factory of `model`.
+
+    Raises:
+        LookupError: when its app's `tests/factories.py` has none.
+    """
+    try:
+        return factories()[model]
+    except KeyError:
+        raise LookupError(f"{model._meta.label} has no factory in its app's tests/factories.py") from None
+
+
+def member_user() -> Any:
+    """A person of the scope's tenant: the one who acts, else its first member, else a new one."""
+    from accounts.models import Membership
+    from accounts.tests.factories import MembershipFactory
+    from tenants.scoping import current_scope
+
+    scope = current_scope()
+    members = Membership.objects.select_related("user").order_by("id")
+    if scope and scope.user_id:
+        members = members.filter(user_id=scope.user_id)
+    return (members.first() or MembershipFactory()).user

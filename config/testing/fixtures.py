@@ -1,0 +1,138 @@
+"""Fixtures of every test.
+
+| fixture | gives |
+|---|---|
+| `tenant`, `other_tenant` | two tenants, without people |
+| `member` | the administrator's membership of `tenant`, `member.user` the person |
+| `scope` | `tenant_scope(tenant, user=member.user)`, open for the whole test |
+| `api_key(role=…, tenant=…, scopes=…)` | a new key of a new member; `key.secret` is what a client sends |
+| `api_client(role=…, …)` | Django's test client that sends such a key |
+| `admin_client` | Django's test client, signed in as `member.user` |
+| `staff_client` | the same for a platform superuser who belongs to no tenant |
+| `second_connection(login)` | a real psycopg connection of any login, autocommit |
+| `superuser(sql)` | runs a script as the embedded server's superuser; skips elsewhere |
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """The test database, made by the owner; refuses to run as anybody whom policies do not bind."""
+    from config.testing.database import restrict_database
+
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT session_user, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = session_user"
+        )
+        login, unbound = cursor.fetchone()
+        if login != "conclave_web" or unbound:
+            pytest.exit(f"tests run as conclave_web, bound by row-level security, not as {login}", 3)
+        restrict_database(connection.settings_dict["NAME"])
+
+
+@pytest.fixture
+def tenant(db: None) -> Any:
+    from tenants.tests.factories import TenantFactory
+
+    return TenantFactory()
+
+
+@pytest.fixture
+def other_tenant(db: None) -> Any:
+    from tenants.tests.factories import TenantFactory
+
+    return TenantFactory()
+
+
+def add_member(tenant: Any, role: str = "admin", **fields: Any) -> Any:
+    """A new person with `role` in `tenant`."""
+    from accounts.tests.factories import MembershipFactory, UserFactory
+    from tenants.scoping import tenant_scope
+
+    user = UserFactory()
+    with tenant_scope(tenant, actor="system:test"):
+        return MembershipFactory(user=user, role=role, **fields)
+
+
+@pytest.fixture
+def member(tenant: Any) -> Any:
+    return add_member(tenant)
+
+
+@pytest.fixture
+def scope(tenant: Any, member: Any) -> Iterator[Any]:
+    from tenants.scoping import tenant_scope
+
+    with tenant_scope(tenant, user=member.user) as opened:
+        yield opened
+
+
+@pytest.fixture
+def api_key(request: pytest.FixtureRequest) -> Any:
+    def make(role: str = "admin", *, tenant: Any = None, user: Any = None, **fields: Any) -> Any:
+        from accounts.tests.factories import ApiKeyFactory
+        from tenants.scoping import tenant_scope
+
+        owner = tenant or request.getfixturevalue("tenant")
+        user = user or add_member(owner, role).user
+        with tenant_scope(owner, user=user):
+            return ApiKeyFactory(user=user, **fields)
+
+    return make
+
+
+@pytest.fixture
+def api_client(api_key: Any) -> Any:
+    def make(role: str = "admin", **options: Any) -> Client:
+        key = api_key(role, **options)
+        client = Client(headers={"authorization": f"Bearer {key.secret}"})
+        client.key = key  # type: ignore[attr-defined]
+        return client
+
+    return make
+
+
+@pytest.fixture
+def admin_client(member: Any) -> Client:
+    client = Client()
+    client.force_login(member.user)
+    return client
+
+
+@pytest.fixture
+def staff_client(db: None) -> Client:
+    from accounts.tests.factories import UserFactory
+
+    client = Client()
+    client.force_login(UserFactory(is_staff=True, is_superuser=True))
+    return client
+
+
+@pytest.fixture
+def second_connection(db: None) -> Iterator[Any]:
+    from config.testing.database import connect
+
+    opened: list[Any] = []
+
+    def make(login: str = "conclave_web", **options: Any) -> Any:
+        opened.append(connect(login, **options))
+        return opened[-1]
+
+    yield make
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
+def superuser(db: None) -> Any:
+    from config.testing.database import as_superuser, has_superuser
+
+    if not has_superuser():
+        pytest.skip("the superuser is at hand on the embedded server alone")
+    return as_superuser
