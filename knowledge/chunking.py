@@ -12,7 +12,7 @@ from functools import partial
 from knowledge.parsing import ParsedDocument, Section
 from knowledge.sentences import Span, split_sentences
 
-CHARACTERS_PER_TOKEN = 4
+BYTES_PER_TOKEN = 6
 _WORD = re.compile(r"\w+|[^\w\s]+")
 
 
@@ -30,17 +30,12 @@ class ChunkText:
 
 
 def count_tokens(text: str) -> int:
-    """An estimate of how many tokens a language model sees: one for every 4 characters begun of each word.
+    """An estimate of how many tokens a language model sees: one for every 6 bytes begun of each word.
 
-    A word is a run of letters and digits or a run of punctuation. Scripts without ASCII letters count one
-    token for each two characters. Measured against MiniLM's WordPiece on prose, notes and Python source it
-    gave from 5 % more to 28 % fewer.
+    A word is a run of letters and digits, or a run of punctuation. Joining two texts never gives more tokens than
+    they have apart. Measured against MiniLM's WordPiece: see the test.
     """
-    total = 0
-    for word in _WORD.findall(text):
-        width = len(word) if word.isascii() else len(word) * 2
-        total += 1 if width <= 7 else -(-width // CHARACTERS_PER_TOKEN)
-    return total
+    return sum(-(-len(word.encode()) // BYTES_PER_TOKEN) for word in _WORD.findall(text))
 
 
 def chunk(document: ParsedDocument, *, size: int = 256, overlap: int = 32) -> list[ChunkText]:
@@ -88,8 +83,10 @@ def _cut(span: Span, size: int) -> list[tuple[int, int, int]]:
 def _bounded_count(text: str, limit: int) -> int:
     """Tokens of `text`; a very long one is only counted far enough to know that it does not fit."""
     return (
-        count_tokens(text if len(text) <= limit * 16 else text[: limit * 16])
-        + (len(text) > limit * 16) * limit
+        count_tokens(
+            text if len(text) <= limit * BYTES_PER_TOKEN * 2 else text[: limit * BYTES_PER_TOKEN * 2]
+        )
+        + (len(text) > limit * BYTES_PER_TOKEN * 2) * limit
     )
 
 

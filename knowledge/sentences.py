@@ -46,6 +46,8 @@ _LAST_WORD = re.compile(r"[(\[\"'“]*([^\W\d_](?:[\w.]*\w)?)$")
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})")
 _ALONE = re.compile(r"\s*(#{1,6}\s|\|.*\||>>>\s|([=\-~^*_+#\"])\2{2,}\s*$)")
 _ITEM = re.compile(r"\s*([-*+•–·]\s+|\(?\w{1,3}[.)]\s+|\[[ x]\]\s)")
+_QUOTES = ('"""', "'''")
+_DOCSTRING = re.compile(r"\s*[rRuUbB]{0,2}(\"{3}|'{3})")
 _TABLE_ROW = re.compile(r".*\S\s\|\s\S")
 
 
@@ -56,7 +58,7 @@ def split_sentences(text: str) -> list[Span]:
 
 def _blocks(text: str) -> Iterator[tuple[int, int]]:
     """Paragraphs, list items, headings and table rows as (start, end); a fenced block is one block."""
-    position, begin, fence, indented = 0, 0, "", False
+    position, begin, fence, indented, before_code = 0, 0, "", False, False
     for line in text.splitlines(keepends=True):
         start, position = position, position + len(line)
         mark = _FENCE.match(line)
@@ -67,14 +69,18 @@ def _blocks(text: str) -> Iterator[tuple[int, int]]:
                 begin = position
             continue
         deep = line.startswith(("    ", "\t"))
-        if mark or not line.strip() or _ITEM.match(line) or _stands_alone(line) or deep > indented:
+        if mark or not line.strip() or _begins_block(line) or (deep and not indented and before_code):
             yield begin, start
             begin = start
-        if not mark and _stands_alone(line):
+        if (not mark and _stands_alone(line)) or line.rstrip().endswith(_QUOTES):
             yield begin, position
             begin = position
-        fence, indented = mark[1] if mark else "", deep
+        fence, indented, before_code = mark[1] if mark else "", deep, line.rstrip().endswith(":")
     yield begin, position
+
+
+def _begins_block(line: str) -> bool:
+    return bool(_ITEM.match(line) or _DOCSTRING.match(line)) or _stands_alone(line)
 
 
 def _stands_alone(line: str) -> bool:

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _VOWELS = frozenset("aeiouyäöüéèàáíóú")
-_SUFFIXES = ("ations", "ation", "ments", "ment", "ings", "ing", "edly", "ed", "ly", "ness")
+_SUFFIXES = ("ations", "ation", "ments", "ment", "ions", "ion", "ings", "ing", "edly", "ed", "ly", "ness")
 
 STOP_WORDS = frozenset(
     (  # noqa: SIM905
@@ -15,10 +15,25 @@ STOP_WORDS = frozenset(
         "gets give given gives had has have having he her here hers him his how i if in into is isn it "
         "its itself just know let like made make makes many may me might more most much must my no nor "
         "not now of off on once one only or other our out over own please same say says she should show "
-        "so some such tell than that the their them then there these they this those through to too under "
+        "so some such than that the their them then there these they this those through to too under "
         "until up us use used uses using very want was we were what when where whether which while who "
-        "whom whose why will with within without would you your explain find happen happens mean means "
-        "need needs thing things way ways work works kind sort tells does describe described "
+        "whom whose why will with within without would you your need needs thing things way ways kind "
+        "sort does "
+    ).split()
+)
+# Words that say little about what a question is about, though they are not empty.
+WEAK_WORDS = frozenset(
+    (  # noqa: SIM905
+        "able add allow answer apply area ask automatic automatically available based begin best big call "
+        "called case cause change check choose class code come command compute convert correct create "
+        "current data decide default define delete describe detail different easy end entire example "
+        "exist explain fact fast file find first follow full function general go good great group handle "
+        "happen have help include info information item keep kind know large last learn left level list "
+        "long look main mean method module name new number object open option order output own part "
+        "people perform place point possible program provide purpose put raise reach read really reason "
+        "recommend remove result return right run see send set several show side simple single small "
+        "something special specific start state step stop support take tell term text thing time turn "
+        "type understand usage user value various version way whether whole work world write wrong year "
     ).split()
 )
 

@@ -1,0 +1,191 @@
+"""Answers a question by quoting the best sentences of retrieved passages, or says that nothing fits.
+
+No language model is asked, so nothing can be invented: every quote is an exact piece of a passage. A sentence is
+scored by how much of the question it covers, each word weighed by how rare it is in the passages; words nearby and
+in the headings above count too, but less. When even the best place leaves too much of the question uncovered, the
+question is declined.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from knowledge.sentences import split_sentences
+from knowledge.words import STOP_WORDS, WEAK_WORDS, stem, words
+
+NOTHING_FOUND = "I found nothing about this in the knowledge I was given."
+NO_QUESTION = "I could not find a question in that. What would you like to know?"
+MAX_QUOTES = 3
+MIN_COVERAGE = 0.6
+MIN_WINDOW, MIN_PASSAGE_COVERAGE = 0.4, 0.7
+MIN_SENTENCE_COVERAGE = 0.25
+NEAR, HEADING, PAIR = 0.5, 0.6, 0.15
+FURTHER_QUOTE = 0.7
+WEAK = 0.35
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_WEAK_STEMS = frozenset(map(stem, WEAK_WORDS))
+_WRAPPING = re.compile(r"^(?:[rRuUbB]{0,2}(?:\"{3}|'{3})|[-*•#>|]+\s|\s)+|(?:\"{3}|'{3}|\s)+$")
+_LETTER = re.compile(r"[^\W\d_]")
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A retrieved piece of a document; `context` is its heading path, `score` the retriever's (higher is nearer)."""
+
+    id: str
+    document_title: str
+    text: str
+    score: float = 0.0
+    context: str = ""
+    page: int | None = None
+
+    @classmethod
+    def from_mapping(cls, row: Mapping[str, Any]) -> "Passage":
+        """A passage from the search tool's JSON: id, document, title, text, score, context, page; text is needed."""
+        title = str(row.get("title") or row.get("document") or "")
+        score, page = row.get("score") or 0.0, row.get("page")
+        return cls(
+            str(row.get("id", "")), title, str(row["text"]), float(score), str(row.get("context") or ""), page
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where a quote stands: `quote` is an exact piece of `passages[passage].text`."""
+
+    passage: int
+    document: str
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractiveAnswer:
+    """The answer; mark [n] in `text` is `citations[n - 1]`. Without anything found there are no citations."""
+
+    text: str
+    citations: list[Citation] = field(default_factory=list)
+    found: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    passage: int
+    order: int
+    text: str
+    terms: frozenset[str]
+    coverage: float
+    window: float
+    whole: float
+    score: float
+
+
+def answer(question: str, passages: Sequence[Passage]) -> ExtractiveAnswer:
+    """Quote up to three sentences that answer `question`, best first, or decline."""
+    terms = _terms(question)
+    if not terms:
+        return ExtractiveAnswer(NO_QUESTION)
+    ranked = _ranked(question, terms, passages)
+    if not ranked:
+        return ExtractiveAnswer(NOTHING_FOUND)
+    chosen = _chosen(ranked)
+    citations = [Citation(c.passage, passages[c.passage].document_title, c.text) for c in chosen]
+    lines = [f"{_shown(citation.quote)} [{number}]" for number, citation in enumerate(citations, 1)]
+    return ExtractiveAnswer("\n\n".join(lines), citations, found=True)
+
+
+def _terms(text: str) -> frozenset[str]:
+    return frozenset(stem(word) for word in words(text) if word not in STOP_WORDS)
+
+
+def _terms_of_passage(text: str) -> frozenset[str]:
+    """As `_terms`, and with the parts of camelCase names, which a question may write apart."""
+    return _terms(f"{text} {_CAMEL.sub(' ', text)}" if _CAMEL.search(text) else text)
+
+
+def _pairs(text: str) -> frozenset[tuple[str, str]]:
+    return frozenset(pairwise(stem(word) for word in words(text) if word not in STOP_WORDS))
+
+
+def _weights(terms: frozenset[str], passages: Sequence[Passage]) -> dict[str, float]:
+    """How much each word of the question tells: most when it is in few passages or in none."""
+    seen = [_terms_of_passage(f"{p.document_title} {p.context} {p.text}") for p in passages]
+    counts = {term: sum(term in found for found in seen) for term in terms}
+    rarity = {term: math.log(1 + (len(seen) + 1) / (max(count, 1) + 0.5)) for term, count in counts.items()}
+    return {term: value * (WEAK if term in _WEAK_STEMS else 1.0) for term, value in rarity.items()}
+
+
+def _ranked(question: str, terms: frozenset[str], passages: Sequence[Passage]) -> list[_Candidate]:
+    """Every sentence good enough to be quoted, best first."""
+    weights = _weights(terms, passages)
+    total = sum(weights.values())
+    shares = {term: weight / total for term, weight in weights.items()}
+    pairs = _pairs(question)
+    candidates = [
+        candidate
+        for number, passage in enumerate(passages)
+        for candidate in _candidates(number, passage, shares, pairs)
+        if _fits(candidate)
+    ]
+    return sorted(candidates, key=lambda candidate: -candidate.score)
+
+
+def _fits(candidate: _Candidate) -> bool:
+    """Whether enough of the question is in the sentence, around it, or (more is asked then) in its passage."""
+    if candidate.coverage < MIN_SENTENCE_COVERAGE:
+        return False
+    near = candidate.window >= MIN_COVERAGE
+    return near or (candidate.window >= MIN_WINDOW and candidate.whole >= MIN_PASSAGE_COVERAGE)
+
+
+def _candidates(
+    number: int, passage: Passage, shares: dict[str, float], pairs: frozenset[tuple[str, str]]
+) -> list[_Candidate]:
+    sentences = [_WRAPPING.sub("", span.text) or span.text for span in split_sentences(passage.text)]
+    found = [_terms_of_passage(sentence) & shares.keys() for sentence in sentences]
+    heading = _terms_of_passage(f"{passage.document_title} {passage.context}") & shares.keys()
+    whole = _sum(heading.union(*found), shares)
+    candidates = []
+    for at, (sentence, own) in enumerate(zip(sentences, found, strict=True)):
+        near = frozenset().union(*found[max(0, at - 1) : at + 2]) - own
+        coverage = _sum(own, shares)
+        around = NEAR * _sum(near, shares) + HEADING * _sum(heading - own - near, shares)
+        bonus = PAIR * len(pairs & _pairs(sentence)) + 0.1 / (number + 1)
+        score = (coverage + around + bonus) * _fitness(sentence)
+        window = coverage + _sum(near, shares) + HEADING * _sum(heading - own - near, shares)
+        candidates.append(_Candidate(number, at, sentence, own, coverage, window, whole, score))
+    return candidates
+
+
+def _sum(terms: frozenset[str], shares: dict[str, float]) -> float:
+    return sum(shares[term] for term in terms)
+
+
+def _fitness(sentence: str) -> float:
+    """Below 1 for what makes a poor quote: headings, fragments, questions, very long runs, mostly marks."""
+    count = len(sentence.split())
+    if sentence.startswith("#") or count < 4:
+        return 0.3
+    fitness = 0.5 if sentence.endswith("?") else 1.0
+    fitness *= min(1.0, 80 / count) * (0.8 if sentence[0].islower() else 1.0)
+    letters = len(_LETTER.findall(sentence)) / len(sentence)
+    return fitness * (0.6 if letters < 0.6 else 1.0)
+
+
+def _chosen(ranked: list[_Candidate]) -> list[_Candidate]:
+    """The best sentence and others nearly as good that do not repeat one already chosen."""
+    chosen: list[_Candidate] = []
+    for candidate in ranked:
+        if len(chosen) == MAX_QUOTES or candidate.score < FURTHER_QUOTE * ranked[0].score:
+            break
+        said = {" ".join(words(other.text)) for other in chosen}
+        if " ".join(words(candidate.text)) not in said:
+            chosen.append(candidate)
+    return chosen
+
+
+def _shown(quote: str) -> str:
+    """A quote as it reads in an answer: wrapped lines joined, code kept as it is."""
+    return quote if quote.startswith(("```", "~~~", ">>>")) else " ".join(quote.split())
