@@ -279,7 +279,7 @@ def _wait_ready(wanted: Plan, children: list[Child]) -> None:
                 raise LaunchError(f"the {child.name} ends as soon as it starts; see its messages above")
         if time.monotonic() > end:
             raise LaunchError(f"{wanted.url}/readyz did not answer 200 in {READY_SECONDS} s, but: {answer}")
-        time.sleep(0.2)
+        time.sleep(0.5)
 
 
 def _ready(wanted: Plan) -> str:

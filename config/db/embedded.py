@@ -193,7 +193,8 @@ def _bring_up(cluster: Cluster) -> bool:
         _configure(cluster)
     # Also for a postmaster that somebody started a moment ago: wait until it has recovered.
     _start(cluster) if started else _wait_ready(cluster)
-    if not is_usable(cluster):
+    # At every start, so that a restart also puts right what drifted.
+    if started or not is_usable(cluster):
         roles.bootstrap(lambda name, sql: run_sql(cluster, sql, name), _passwords(cluster), cluster.database)
         cluster.stamp.write_text(_wanted_stamp(cluster))
     return started

@@ -1,0 +1,67 @@
+"""`manage.py db_roles`: the roles of an external PostgreSQL, as a script or applied."""
+
+import os
+from typing import Any
+
+import psycopg
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from psycopg.conninfo import make_conninfo
+
+from config.db import roles
+
+VARIABLES = {login: f"{login.upper()}_PASSWORD" for login in roles.LOGINS}
+
+
+# By the environment, not the command line, which every user of the machine can read.
+SUPERUSER_URL = "DATABASE_SUPERUSER_URL"
+
+
+class Command(BaseCommand):
+    """Passwords come from CONCLAVE_OWNER_PASSWORD, CONCLAVE_WEB_PASSWORD and so on; only their SCRAM
+    verifiers leave this process. A login without one keeps the password it has.
+    """
+
+    help = (
+        "Print the SQL that makes roles, extension and database, or apply it."
+        f" Passwords: {', '.join(VARIABLES.values())}."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--apply", action="store_true", help=f"run it as the superuser of {SUPERUSER_URL}"
+        )
+        parser.add_argument("--database", default="conclave", help="name of the database (conclave)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        passwords = {login: os.environ[name] for login, name in VARIABLES.items() if os.environ.get(name)}
+        try:
+            if not options["apply"]:
+                self.stdout.write(roles.bootstrap_sql(passwords, options["database"]))
+                return
+            if not (url := os.environ.get(SUPERUSER_URL)):
+                raise CommandError(f"--apply needs a superuser's postgres:// URL in {SUPERUSER_URL}")
+            apply(url, passwords, options["database"])
+        except (psycopg.Error, ValueError) as error:
+            raise CommandError(str(error)) from error
+        silent = ", ".join(VARIABLES[login] for login in roles.LOGINS if login not in passwords)
+        self.stdout.write(
+            self.style.SUCCESS(f"roles, extension and database {options['database']} are in place")
+        )
+        if silent:
+            self.stdout.write(f"passwords left as they were; to set them: {silent}")
+
+
+def apply(url: str, passwords: dict[str, str], database: str) -> None:
+    """Bootstrap the server at `url`, whose user must be a superuser.
+
+    Raises:
+        psycopg.Error: when the server refuses.
+    """
+
+    def run(name: str, sql: str) -> str:
+        with psycopg.connect(make_conninfo(url, dbname=name), autocommit=True) as connection:
+            cursor = connection.execute(sql.encode())
+            return "\n".join(str(row[0]) for row in cursor.fetchall()) if cursor.description else ""
+
+    roles.bootstrap(run, passwords, database)

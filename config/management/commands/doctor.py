@@ -1,0 +1,30 @@
+"""`manage.py doctor`: is this database fit to serve?"""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from config.db.doctor import Finding, Level, examine, owner_connection
+
+
+class Command(BaseCommand):
+    """Prints one line per finding; the exit code is 1 when one says FAIL."""
+
+    help = "Check server, roles, row-level security, partitions, keys, migrations and jobs."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        database = owner_connection()
+        try:
+            findings = [self._show(finding) for finding in examine(database)]
+        finally:
+            database.close()
+        if any(finding.level is Level.FAIL for finding in findings):
+            raise SystemExit(1)
+
+    def _show(self, finding: Finding) -> Finding:
+        style = {Level.OK: self.style.SUCCESS, Level.WARN: self.style.WARNING, Level.FAIL: self.style.ERROR}
+        hint = f"  -> {finding.hint}" if finding.hint else ""
+        level = style[finding.level](f"{finding.level:<4}")
+        self.stdout.write(f"{level}  {finding.subject:<13} {finding.text}{hint}")
+        return finding
