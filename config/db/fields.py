@@ -4,6 +4,7 @@ The associated data names the tenant, the table, the column and the row, so a ci
 elsewhere raises `DecryptionError`. Renaming a table or a column therefore needs its rows re-encrypted.
 """
 
+import copy
 import json
 from typing import Any
 
@@ -44,6 +45,13 @@ class Secret:
 
     def __repr__(self) -> str:
         return "<secret>"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Secret":
+        return Secret(copy.deepcopy(self.value, memo), self.ciphertext, self.stored)
+
+    def __reduce__(self) -> Any:
+        # A pickled instance ends in a cache or a queue, where nothing encrypts it.
+        raise TypeError("an instance with a decrypted secret cannot be pickled")
 
 
 class SecretAttribute(DeferredAttribute):

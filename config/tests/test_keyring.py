@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
@@ -191,6 +192,7 @@ class Undo(Exception):
 @pytest.fixture(autouse=True)
 def _empty_cache():
     keyring.forget()
+    keyring._uncommitted.clear()
     yield
     keyring.forget()
 
@@ -333,3 +335,38 @@ def test_cache_is_bounded(tenant, monkeypatch):
         cache(other, seal(other))
 
     assert len(keyring._cache) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_concurrent_first_uses_agree_on_one_key():
+    tenant = make_tenant("acme")
+    start, found = threading.Barrier(4), []
+
+    def use():
+        with within(tenant):
+            start.wait()
+            found.append(keyring.seal(tenant.pk, HERE, b"secret"))
+        connection.close()
+
+    threads = [threading.Thread(target=use) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    keyring.forget()
+
+    assert [unseal(tenant, sealed) for sealed in found] == [b"secret"] * 4
+    with within(tenant):
+        assert TenantKey._base_manager.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_key_is_cached_once_its_transaction_has_committed():
+    tenant = make_tenant("acme")
+    seal(tenant)
+    assert keyring._uncommitted == {}
+
+    with pytest.raises(Undo):
+        use_and_undo(make_tenant("evil"))
+    unseal(tenant, seal(tenant))
+    assert [slot[1] for slot in keyring._cache] == [tenant.pk]
