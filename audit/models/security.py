@@ -36,13 +36,17 @@ class SecurityAuditLog(Grown, Partitioned, HouseModel):
     actor_user_id = models.UUIDField(null=True, blank=True, help_text="Person who acted, when known.")
     actor_email = models.CharField(max_length=255, blank=True, default="", help_text="Address given.")
     actor_role = models.CharField(max_length=50, blank=True, default="", help_text="Role at the time.")
-    target_type = models.CharField(max_length=50, blank=True, default="", help_text="Kind of thing concerned.")
+    target_type = models.CharField(
+        max_length=50, blank=True, default="", help_text="Kind of thing concerned."
+    )
     target_id = models.CharField(max_length=255, blank=True, default="", help_text="Its id.")
     target_details = models.JSONField(default=dict, blank=True, help_text="What it was.")
     ip_address = models.GenericIPAddressField(null=True, blank=True, help_text="Address of the request.")
     user_agent = models.TextField(blank=True, default="", help_text="Program of the request.")
     request_id = models.CharField(max_length=255, blank=True, default="", help_text="The request's id.")
-    session_id = models.CharField(max_length=255, blank=True, default="", help_text="Hash of the session's key.")
+    session_id = models.CharField(
+        max_length=255, blank=True, default="", help_text="Hash of the session's key."
+    )
     action = models.CharField(max_length=100, help_text="What was attempted.")
     result = models.CharField(max_length=20, choices=AuditStatus, help_text="How it ended.")
     error_code = models.CharField(max_length=50, blank=True, default="", help_text="Code of the refusal.")
@@ -67,7 +71,8 @@ class SecurityAuditLog(Grown, Partitioned, HouseModel):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(event_category__in=EventCategory.values), name="audit_security_category_known"
+                condition=models.Q(event_category__in=EventCategory.values),
+                name="audit_security_category_known",
             ),
             models.CheckConstraint(
                 condition=models.Q(severity__in=Severity.values), name="audit_security_severity_known"

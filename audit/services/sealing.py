@@ -1,0 +1,141 @@
+"""Sealing the audit log, and finding out whether somebody changed it.
+
+Seals live in the database and are copied to `settings.AUDIT_SEAL_FILE`, one JSON object a line: whoever
+cuts off the newest rows together with the newest seals is found out by the copy alone. Keep it where the
+database's administrators cannot write.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from audit.models import AuditSeal
+from config.db.stamps import OPERATOR, Stamp, stamped
+
+SEALER = Stamp(role=OPERATOR, actor="system:sealing")
+NO_COPY = "no copy outside the database"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one seal: `ok`, or what is wrong with it or with the rows it covers."""
+
+    n: int
+    partition: str
+    row_count: int
+    verdict: str
+
+    @property
+    def ok(self) -> bool:
+        return self.verdict == "ok" or self.verdict.startswith("ok ")
+
+
+@contextmanager
+def _as_sealer() -> Iterator[Any]:
+    # Not platform_scope(): its own audit row would give the next seal something to cover for ever.
+    with transaction.atomic(), stamped(SEALER), connection.cursor() as cursor:
+        yield cursor
+
+
+def seal() -> list[AuditSeal]:
+    """Seal what closed transactions wrote since the last seal, and copy new seals to the file.
+
+    Seals that an interrupted run left uncopied are copied too.
+
+    Raises:
+        OSError: when the file cannot be written; the seals themselves are committed by then.
+    """
+    with _as_sealer() as cursor:
+        cursor.execute("SELECT n FROM conclave_audit_seal()")
+        numbers = [n for (n,) in cursor.fetchall()]
+        made = list(AuditSeal.objects.filter(n__in=numbers).order_by("n"))
+    _copy_out()
+    return made
+
+
+def verify(*, with_copy: bool = True) -> list[Verdict]:
+    """The verdict on every seal, in order, then what the copy knows that the database does not.
+
+    Args:
+        with_copy: compare with `settings.AUDIT_SEAL_FILE` too.
+    """
+    with _as_sealer() as cursor:
+        cursor.execute("SELECT n, partition, row_count, verdict, hash FROM conclave_audit_verify()")
+        rows = cursor.fetchall()
+    verdicts = [Verdict(*row[:4]) for row in rows]
+    if not with_copy:
+        return verdicts
+    known = {row[0]: row[4] for row in rows}
+    return verdicts + list(_compare(known, _read(_seal_file())))
+
+
+def _compare(known: dict[int, str], copied: list[dict[str, Any]]) -> Iterator[Verdict]:
+    if known and not copied:
+        yield Verdict(0, "", 0, NO_COPY)
+    for entry in copied:
+        number = entry.get("n", 0)
+        if number in known and entry.get("hash") == known[number]:
+            continue
+        word = "differs from its copy" if number in known else "missing from the database, its copy exists"
+        yield Verdict(number, entry.get("partition", ""), entry.get("row_count", 0), word)
+
+
+def _seal_file() -> Path:
+    return Path(settings.AUDIT_SEAL_FILE)
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    return [_parsed(line) for line in path.read_text().splitlines() if line.strip()]
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    """An entry; a damaged line becomes one that no seal matches."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return {}
+    return entry if isinstance(entry, dict) else {}
+
+
+def _copy_out() -> None:
+    with _locked_for_append(_seal_file()) as file:
+        last = max((entry.get("n", 0) for entry in _read(_seal_file())), default=0)
+        with _as_sealer():
+            missing = list(AuditSeal.objects.filter(n__gt=last).order_by("n"))
+        file.writelines(_lines(missing))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _lines(seals: Iterable[AuditSeal]) -> Iterator[str]:
+    for each in seals:
+        entry = {
+            "n": each.n,
+            "partition": each.partition,
+            "row_count": each.row_count,
+            "hash": bytes(each.hash).hex(),
+            "sealed_at": each.sealed_at.isoformat(),
+        }
+        yield json.dumps(entry) + "\n"
+
+
+@contextmanager
+def _locked_for_append(path: Path) -> Iterator[TextIO]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        if (text := file.read()) and not text.endswith("\n"):
+            file.write("\n")  # a torn line of an interrupted run: damaged, and said so by verify()
+        yield file

@@ -1,0 +1,82 @@
+"""`manage.py partitions`: list, make ahead, expire."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, models
+
+from config.db.partitions import (
+    ensure_partitions,
+    existing_partitions,
+    expire_partitions,
+    partitioned_models,
+    periods_ahead,
+)
+
+
+class Command(BaseCommand):
+    """Without options it makes what is missing ahead, then lists; runs as the schema's owner."""
+
+    help = "Make partitions ahead, drop expired ones (--expire), and list them all."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--ahead",
+            type=int,
+            default=settings.PARTITIONS_AHEAD,
+            help="periods to make after the current one",
+        )
+        parser.add_argument(
+            "--since", type=_day, help="make them from this day on, for an import of old rows"
+        )
+        parser.add_argument(
+            "--expire", type=_day, metavar="BEFORE", help="drop those that end before this day"
+        )
+        parser.add_argument("--table", action="append", default=[], help="only this table; may be repeated")
+        parser.add_argument("--list", action="store_true", help="change nothing")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        chosen = self._models(options["table"])
+        if not options["list"]:
+            for name in ensure_partitions(ahead=options["ahead"], since=options["since"], models_=chosen):
+                self.stdout.write(self.style.SUCCESS(f"made {name}"))
+            if options["expire"]:
+                self._expire(chosen, options["expire"])
+        for model in chosen:
+            self._show(model)
+
+    def _models(self, tables: list[str]) -> list[type[models.Model]]:
+        known = {model._meta.db_table: model for model in partitioned_models()}
+        if unknown := set(tables) - set(known):
+            raise CommandError(
+                f"not partitioned: {', '.join(sorted(unknown))}; choose from {', '.join(known)}"
+            )
+        return [known[table] for table in tables] or list(known.values())
+
+    def _expire(self, chosen: list[type[models.Model]], before: datetime) -> None:
+        # Rows that reference an expiring partition stop it: children come before their parents.
+        for model in reversed(chosen):
+            try:
+                dropped = expire_partitions(model, before=before)
+            except DatabaseError as error:
+                first_line = str(error).splitlines()[0]
+                raise CommandError(f"{model._meta.db_table} is not expired: {first_line}") from error
+            for name in dropped:
+                self.stdout.write(self.style.WARNING(f"dropped {name}"))
+
+    def _show(self, model: type[models.Model]) -> None:
+        table, period = model._meta.db_table, model.partition_period  # type: ignore[attr-defined]
+        names = existing_partitions(table)
+        span = f"{names[0]} to {names[-1]}" if names else "none"
+        self.stdout.write(
+            f"{table}: {len(names)} by {period}, {periods_ahead(model)} ahead of the current one ({span})"
+        )
+
+
+def _day(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise CommandError(f"{text!r} is not a day such as 2026-01-31") from error
