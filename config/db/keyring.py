@@ -236,13 +236,8 @@ def _create(tenant_id: UUID | None, version: int, using: str) -> None:
     transaction.on_commit(lambda: _committed(wrapped), using=using)
 
 
-def _current(tenant_id: UUID | None, using: str) -> Any:
-    return _rows(tenant_id, using).filter(status=CURRENT).order_by("-version").first()
-
-
-def _last_version(tenant_id: UUID | None, using: str) -> int:
-    versions = _rows(tenant_id, using).order_by("-version").values_list("version", flat=True)
-    return versions.first() or 0
+def _latest(tenant_id: UUID | None, using: str) -> Any:
+    return _rows(tenant_id, using).order_by("-version").first()
 
 
 def data_key(
@@ -259,12 +254,12 @@ def data_key(
     _check_reach(tenant_id)
     if version is not None:
         return version, _cached(_slot(tenant_id, version, using)) or _old_key(tenant_id, version, using)
-    row = _current(tenant_id, using)
+    row = _latest(tenant_id, using)
     if row is None:
-        _create(tenant_id, _last_version(tenant_id, using) + 1, using)
-        row = _current(tenant_id, using)
-    if row is None:
-        raise KeyringError(f"the data key of {tenant_id or 'the platform'} is not visible in this scope")
+        _create(tenant_id, 1, using)
+        row = _latest(tenant_id, using)
+    if row is None or row.status != CURRENT:
+        raise KeyringError(f"{tenant_id or 'the platform'} has no current data key in this scope")
     return row.version, _key_of(row, using)
 
 
@@ -286,7 +281,8 @@ def _old_key(tenant_id: UUID | None, version: int, using: str) -> bytes:
 
 def begin_version(tenant_id: UUID | None, using: str = DEFAULT_DB_ALIAS) -> int:
     """Make the next version of a data key current and the others decrypt-only; needs the platform scope."""
-    version = _last_version(tenant_id, using) + 1
+    latest = _latest(tenant_id, using)
+    version = latest.version + 1 if latest else 1
     _create(tenant_id, version, using)
     _rows(tenant_id, using).filter(version__lt=version).update(status=DECRYPT_ONLY)
     return version
