@@ -1,0 +1,38 @@
+"""`manage.py worker`: run deferred and periodic jobs."""
+
+import asyncio
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from procrastinate.contrib.django import app
+
+
+class Command(BaseCommand):
+    help = "Run deferred and periodic jobs until stopped. Any number of workers may run, on any machines."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument(
+            "--concurrency", type=int, default=settings.WORKER_CONCURRENCY, help="Jobs at a time."
+        )
+        parser.add_argument("--queues", default="", help="Comma-separated names of queues; all by default.")
+        parser.add_argument("--once", action="store_true", help="Stop when no job is left.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        asyncio.run(self._work(options))
+
+    async def _work(self, options: dict[str, Any]) -> None:
+        queues = [name.strip() for name in options["queues"].split(",") if name.strip()] or None
+        # Behind a transaction pooler LISTEN hears nothing: there the queue is asked twice a second.
+        listen = settings.WORKER_LISTEN
+        with app.replace_connector(app.connector.get_worker_connector()) as worker:
+            async with worker.open_async():
+                await worker.run_worker_async(
+                    queues=queues,
+                    concurrency=options["concurrency"],
+                    wait=not options["once"],
+                    listen_notify=listen,
+                    fetch_job_polling_interval=5.0 if listen else 0.5,
+                    delete_jobs="successful",
+                    shutdown_graceful_timeout=8,
+                )

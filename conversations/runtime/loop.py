@@ -1,0 +1,136 @@
+"""The agent loop, on pydantic-ai: model, tools, limits, and what comes of them.
+
+`async_to_sync` with asynchronous tools is what keeps the tools on this thread's database connection; see
+`docs/explanation/agent-loop.md`. The library is imported where it is used, since that takes seconds.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from asgiref.sync import async_to_sync, sync_to_async
+
+from agents.runtime.providers import build_model, classify_error
+from conversations.choices import MessageRole
+from conversations.models import Message
+from conversations.runtime.turns import ModelCall, Turn
+
+CITING = (
+    "Search with the tool search_knowledge before you answer. Cite a passage as [n] with its number, right after "
+    "what rests on it. Say so plainly when the passages do not answer the question."
+)
+Emit = Callable[[str], None]
+
+
+def run_turn(turn: Turn, emit: Emit | None = None) -> Message:
+    """Let the agent answer and store the outcome; call it outside every scope and transaction.
+
+    Args:
+        emit: gets each piece of text as it comes, for streaming.
+
+    Returns:
+        The answer, completed, or failed with its `error_code` and `error_message`.
+    """
+    from pydantic_ai import capture_run_messages
+
+    said: list[str] = []
+
+    def heard(piece: str) -> None:
+        said.append(piece)
+        if emit:
+            emit(piece)
+
+    with capture_run_messages() as messages:
+        try:
+            text = async_to_sync(_answer)(turn, heard if emit else None)
+        except Exception as error:  # noqa: BLE001 (whatever went wrong, the turn must not stay open)
+            failure = classify_error(error)
+            return turn.fail(failure.kind, failure.message, _calls(messages), "".join(said))
+    return turn.finish(text, _calls(messages))
+
+
+async def _answer(turn: Turn, emit: Emit | None) -> str:
+    agent = _agent(turn)
+    options: dict[str, Any] = {
+        "message_history": _history(turn),
+        "usage_limits": _limits(turn),
+        "model_settings": {
+            "temperature": float(turn.agent.temperature),
+            "max_tokens": turn.agent.max_tokens,
+        },
+    }
+    async with asyncio.timeout(turn.agent.timeout):
+        if emit is None:
+            return str((await agent.run(turn.question, **options)).output)
+        return await _streamed(agent, turn, options, emit)
+
+
+async def _streamed(agent: Any, turn: Turn, options: dict[str, Any], emit: Emit) -> str:
+    from pydantic_ai import AgentRunResultEvent, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
+
+    output = ""
+    async with agent.run_stream_events(turn.question, **options) as events:
+        async for event in events:
+            if isinstance(event, PartStartEvent) and isinstance(event.part, TextPart) and event.part.content:
+                emit(event.part.content)
+            elif isinstance(event, PartDeltaEvent) and isinstance(event.delta, TextPartDelta):
+                emit(event.delta.content_delta)
+            elif isinstance(event, AgentRunResultEvent):
+                output = str(event.result.output)
+    return output
+
+
+def _agent(turn: Turn) -> Any:
+    from pydantic_ai import Agent, Tool
+
+    async def search_knowledge(query: str) -> list[dict[str, Any]]:
+        """Search what you know. Returns numbered passages, best first.
+
+        Args:
+            query: what to look for, in words.
+        """
+        return await sync_to_async(turn.search)(query)
+
+    return Agent(
+        _model(turn),
+        instructions=f"{turn.agent.system_prompt}\n\n{CITING}",
+        tools=[Tool(search_knowledge)],
+        retries=1,
+    )
+
+
+def _model(turn: Turn) -> Any:
+    secrets = (turn.integration.credentials or {}) if turn.integration else {}
+    return build_model(
+        turn.agent.model_provider,
+        turn.agent.model_name,
+        base_url=(turn.integration.base_url or None) if turn.integration else None,
+        api_key=secrets.get("api_key"),
+        timeout=turn.agent.timeout,
+    )
+
+
+def _limits(turn: Turn) -> Any:
+    from pydantic_ai import UsageLimits
+
+    return UsageLimits(request_limit=turn.agent.max_iterations)
+
+
+def _history(turn: Turn) -> list[Any]:
+    from pydantic_ai.messages import ModelRequest, ModelResponse, TextPart, UserPromptPart
+
+    return [
+        ModelRequest(parts=[UserPromptPart(content)])
+        if role == MessageRole.USER
+        else ModelResponse(parts=[TextPart(content)])
+        for role, content in turn.history
+    ]
+
+
+def _calls(messages: list[Any]) -> list[ModelCall]:
+    """The model's requests in this turn; those of the history used nothing now."""
+    return [
+        ModelCall(message.model_name or "", message.usage.input_tokens, message.usage.output_tokens)
+        for message in messages
+        if message.kind == "response" and message.usage.total_tokens
+    ]

@@ -1,0 +1,116 @@
+"""Conversations: beginning them and taking turns in them."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from agents.choices import AgentStatus
+from agents.models import Agent
+from conversations.choices import ConversationStatus, MessageRole, MessageStatus, ParticipantRole
+from conversations.models import Conversation, Message, Participant
+
+TITLE_LENGTH = 80
+
+
+class ConversationClosed(ValidationError):
+    """The conversation is completed or archived, or its agent does not answer now."""
+
+
+@dataclass(frozen=True, slots=True)
+class BegunTurn:
+    """A stored question and the place kept for its answer."""
+
+    conversation: Conversation
+    question: Message
+    answer: Message
+
+
+@transaction.atomic
+def start_conversation(
+    agent: Agent, *, user_id: UUID | None, title: str = "", metadata: dict[str, Any] | None = None
+) -> Conversation:
+    """A conversation of the person with `agent`; needs a tenant's scope.
+
+    Raises:
+        ConversationClosed: when the agent is not active.
+    """
+    _require_active(agent)
+    conversation = Conversation(user_id=user_id, agent=agent, title=title, metadata=metadata or {})
+    conversation.save()
+    takers = [Participant(tenant_id=conversation.tenant_id, conversation=conversation, agent=agent, role="agent")]
+    if user_id:
+        owner = ParticipantRole.OWNER
+        takers.append(
+            Participant(
+                tenant_id=conversation.tenant_id, conversation=conversation, user_id=user_id, role=owner
+            )
+        )
+    Participant.objects.bulk_create(takers)
+    return conversation
+
+
+@transaction.atomic
+def begin_turn(conversation_id: UUID, *, content: str, user_id: UUID | None) -> BegunTurn:
+    """Store what the person says and keep a place for the answer, under a lock that orders the turns.
+
+    Raises:
+        Conversation.DoesNotExist: when the scope has no such conversation.
+        ConversationClosed: when it does not go on.
+    """
+    # The agent may be missing, so only the conversation's row can be locked.
+    conversation = (
+        Conversation.objects.select_related("agent").select_for_update(of=("self",)).get(pk=conversation_id)
+    )
+    agent = conversation.agent
+    if conversation.status != ConversationStatus.ACTIVE:
+        raise ConversationClosed(f"This conversation is {conversation.get_status_display().lower()}.")
+    if agent is None:
+        raise ConversationClosed("This conversation has no agent that answers.")
+    _require_active(agent)
+    last = conversation.message_count
+    common = {"tenant_id": conversation.tenant_id, "conversation_id": conversation.pk}
+    question, answer = Message.objects.bulk_create(
+        [
+            Message(
+                sequence_number=last + 1, role=MessageRole.USER, content=content, user_id=user_id, **common
+            ),
+            Message(
+                sequence_number=last + 2,
+                role=MessageRole.ASSISTANT,
+                status=MessageStatus.PENDING,
+                agent_id=agent.pk,
+                model=agent.model_name,
+                **common,
+            ),
+        ]
+    )
+    _advance(conversation, content)
+    return BegunTurn(conversation, question, answer)
+
+
+def _require_active(agent: Agent) -> None:
+    if agent.status != AgentStatus.ACTIVE or agent.deleted_at is not None:
+        raise ConversationClosed(f"The agent «{agent.name}» is not active.")
+
+
+def _advance(conversation: Conversation, content: str) -> None:
+    conversation.message_count += 2
+    conversation.last_message_at = timezone.now()
+    fields = ["message_count", "last_message_at", "updated_at"]
+    if not conversation.title:
+        first = content.strip().splitlines()[0] if content.strip() else ""
+        conversation.title = first if len(first) <= TITLE_LENGTH else f"{first[: TITLE_LENGTH - 1]}…"
+        fields.append("title")
+    conversation.save(update_fields=fields)
+
+
+def agent_by_name(name: str) -> Agent | None:
+    """The scope's agent with this slug or id; None when there is none."""
+    try:
+        return Agent.objects.filter(pk=UUID(name)).first()
+    except ValueError:
+        return Agent.objects.filter(slug=name).first()

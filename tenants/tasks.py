@@ -1,0 +1,22 @@
+"""Periodic upkeep of tenants."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+from procrastinate.contrib.django import app
+
+from config.jobs import job
+from tenants.scoping import platform_scope
+
+
+@app.periodic(cron="23 * * * *")
+@app.task(queueing_lock="forget_idempotency_keys")
+@job
+def forget_idempotency_keys(timestamp: int) -> None:
+    """Delete stored answers that no retry will ask for any more."""
+    from tenants.models import IdempotencyKey
+
+    before = timezone.now() - timedelta(hours=settings.IDEMPOTENCY_KEEP_HOURS)
+    with platform_scope(reason="forget old idempotency keys", actor="system:upkeep"):
+        IdempotencyKey.unscoped.filter(created_at__lt=before).delete()
