@@ -1,0 +1,291 @@
+"""`bin/run`'s supervisor: children that live and die with it, and the whole of it as real processes."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from config import launch
+from config.db import embedded, postmaster, supervisor
+from config.db.processes import OWNER
+from config.db.supervisor import Child
+
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(300)"]
+# A child with a helper of its own; both write their pid.
+FAMILY = """
+import subprocess, sys, os, time
+helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
+print(os.getpid(), helper.pid, file=open(sys.argv[1] + ".new", "w"))
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+time.sleep(300)
+"""
+SUPERVISOR = """
+import sys, time
+from config.db.supervisor import Child
+Child("family", sys.argv[1:], dict()).start()
+time.sleep(300)
+"""
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_until(condition, seconds=15):
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+    return value
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+# --- children ----------------------------------------------------------------------------------------
+
+
+def test_stopping_ends_a_child_and_its_helpers(tmp_path):
+    child = Child("family", [sys.executable, "-c", FAMILY, str(tmp_path / "pids")], {})
+    child.start()
+    pids = wait_until(lambda: (tmp_path / "pids").exists() and (tmp_path / "pids").read_text().split())
+    supervisor.stop_all([child], seconds=5)
+    assert not any(alive(pid) for pid in pids)
+
+
+def test_a_child_that_ignores_the_request_is_ended_by_force():
+    stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"
+    child = Child("stubborn", [sys.executable, "-c", stubborn], {})
+    child.start()
+    time.sleep(0.5)
+    began = time.monotonic()
+    supervisor.stop_all([child], seconds=1)
+    assert child.process.returncode == -signal.SIGKILL
+    assert time.monotonic() - began < 5
+
+
+def test_a_dead_child_starts_again_after_a_pause():
+    said = []
+    child = Child("sleeper", SLEEPER, {})
+    supervisor.keep_alive(child, said.append)
+    first = child.process.pid
+    os.kill(first, signal.SIGKILL)
+    wait_until(child.exited)
+    supervisor.keep_alive(child, said.append)
+    assert child.process is None
+    assert said == ["sleeper ended with code -9; starting it again in 1 s"]
+    wait_until(lambda: supervisor.keep_alive(child, said.append) or child.process)
+    assert child.process.pid != first
+    child.kill()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
+def test_a_killed_supervisor_takes_its_child_along(tmp_path):
+    command = [
+        sys.executable,
+        "-c",
+        "import sys, os; open(sys.argv[1], 'w').write(str(os.getpid()));import time; time.sleep(300)",
+        str(tmp_path / "pid"),
+    ]
+    boss = subprocess.Popen([sys.executable, "-c", SUPERVISOR, *command], cwd=launch.BASE_DIR)
+    pid = wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+    boss.kill()
+    boss.wait()
+    wait_until(lambda: not alive(pid))
+
+
+# --- arguments and refusals ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("port", ["http", "0", "70000", "-1"])
+def test_a_port_that_is_none_is_refused(monkeypatch, port, capsys):
+    monkeypatch.setenv("PORT", port)
+    assert launch.main() == 1
+    assert "PORT must be a number" in capsys.readouterr().out
+
+
+def test_a_port_in_use_is_refused_before_anything_starts(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = up(tmp_path, taken.getsockname()[1], wait=True)
+    assert done.returncode == 1
+    assert "set PORT to a free one" in done.stdout
+    assert not (tmp_path / "postgres" / "data").exists()
+
+
+def test_the_greeting_names_everything_one_needs(tmp_path):
+    (tmp_path / "demo.json").write_text(
+        '{"email": "a@b.example", "password": "pw", "api_key": "KEY", "agent": "guide", "url": "x"}'
+    )
+    plan = launch.Plan("0.0.0.0", 8001, True, tmp_path, None)
+    text = launch.greeting(plan)
+    assert "http://127.0.0.1:8001/console/" in text
+    assert "a@b.example  pw" in text
+    assert "curl -s http://127.0.0.1:8001/api/v1/conversations/ -H 'Authorization: Bearer KEY'" in text
+    assert '{"agent": "guide", "message": "How does Conclave isolate tenants?"}' in text
+
+
+def test_children_choose_their_login_themselves(monkeypatch, tmp_path):
+    monkeypatch.setenv("CONCLAVE_LOGIN", "conclave_owner")
+    assert "CONCLAVE_LOGIN" not in launch.Plan("127.0.0.1", 1, True, tmp_path, None).environment
+
+
+# --- the whole ---------------------------------------------------------------------------------------------
+
+
+def up(var, port, *, wait=False):
+    inherited = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
+    environment = {**inherited, "CONCLAVE_VAR": str(var), "CONCLAVE_DB": "conclave", "LOG_LEVEL": "WARNING"}
+    command = [sys.executable, "-m", "config.launch", "--no-seed", "--port", str(port)]
+    if wait:
+        return subprocess.run(
+            command,
+            env=environment,
+            cwd=launch.BASE_DIR,
+            text=True,
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+    log = (var / f"up-{time.monotonic_ns()}.log").open("w+")
+    process = subprocess.Popen(
+        command, env=environment, cwd=launch.BASE_DIR, stdout=log, stderr=log, start_new_session=True
+    )
+    return process, log
+
+
+def wait_ready(process, log, seconds=180):
+    def said():
+        text = Path(log.name).read_text()
+        assert process.poll() is None, text[-3000:]
+        return "ready after" in text
+
+    began = time.monotonic()
+    wait_until(said, seconds)
+    return time.monotonic() - began
+
+
+def family_of(pid):
+    """All descendants of a process, from /proc."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parents.setdefault(int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1]), []).append(
+                    int(entry.name)
+                )
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    found = list(parents.get(pid, []))
+    for child in found:
+        found += parents.get(child, [])
+    return found
+
+
+def answers(port, path="/readyz"):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def home():
+    """Folder, cluster and port of an installation that has been started once."""
+    folder = Path(tempfile.mkdtemp(prefix="conclave-test-"))
+    folder.chmod(0o755)
+    cluster, port = embedded.Cluster(folder / "postgres"), free_port()
+    process, log = up(folder, port)
+    wait_ready(process, log)
+    stop(process, cluster)
+    yield folder, cluster, port
+    embedded.destroy(cluster)
+    shutil.rmtree(folder)
+
+
+def stop(process, cluster, number=signal.SIGTERM):
+    """Ask `up` to stop and see that nothing of it is left."""
+    members = family_of(process.pid)
+    assert members
+    process.send_signal(number)
+    assert process.wait(timeout=12) == 0
+    assert not [pid for pid in members if alive(pid)]
+    assert postmaster.processes_of(cluster.data) == []
+
+
+@pytest.mark.slow
+def test_up_recovers_database_and_web_server(home):
+    folder, cluster, port = home
+    process, log = up(folder, port)
+    wait_ready(process, log)
+    os.kill(postmaster.postmaster(cluster.data)[0], signal.SIGKILL)
+    wait_until(lambda: "database: recovered" in Path(log.name).read_text(), 60)
+    wait_until(lambda: answers(port), 30)
+    os.kill(process_named(process.pid, b"config.serving"), signal.SIGKILL)
+    wait_until(lambda: not answers(port), 10)
+    wait_until(lambda: answers(port), 60)
+    stop(process, cluster)
+
+
+def process_named(ancestor, word):
+    return next(pid for pid in family_of(ancestor) if word in Path(f"/proc/{pid}/cmdline").read_bytes())
+
+
+@pytest.mark.slow
+def test_a_second_up_of_the_same_folder_is_refused(home):
+    folder, cluster, port = home
+    process, log = up(folder, port)
+    wait_until(lambda: "database:" in Path(log.name).read_text())
+    second = up(folder, free_port(), wait=True)
+    assert second.returncode == 1
+    assert f"already runs from this folder: process {process.pid}" in second.stdout
+    wait_ready(process, log)
+    stop(process, cluster)
+
+
+@pytest.mark.slow
+def test_a_second_start_is_quick_and_interrupt_stops_it(home):
+    folder, cluster, port = home
+    process, log = up(folder, port)
+    seconds = wait_ready(process, log)
+    assert "schema: up to date" in Path(log.name).read_text()
+    assert seconds < 20  # 10 on an idle machine; this one is shared with other tests
+    stop(process, cluster, signal.SIGINT)
+
+
+@pytest.mark.slow
+def test_a_killed_supervisor_leaves_only_the_database_which_the_next_one_takes_over(home):
+    folder, cluster, port = home
+    process, log = up(folder, port)
+    wait_ready(process, log)
+    members = family_of(process.pid)
+    process.kill()
+    process.wait()
+    wait_until(lambda: not [pid for pid in members if alive(pid)])
+    for pid in postmaster.processes_of(cluster.data):  # and now everything else too
+        postmaster.send(pid, cluster.data, signal.SIGKILL, wait=10)
+    process, log = up(folder, port)
+    wait_ready(process, log)
+    fields = embedded.connection_settings(cluster, OWNER)
+    with psycopg.connect(
+        dbname=fields["NAME"], user=fields["USER"], password=fields["PASSWORD"], host=fields["HOST"]
+    ) as connection:
+        assert connection.execute("SELECT count(*) > 20 FROM django_migrations").fetchone() == (True,)
+    stop(process, cluster)
