@@ -25,12 +25,13 @@ def cluster():
 
 
 @pytest.fixture
-def owner(cluster):
+def owner(cluster, django_db_blocker):
     """The owner of an empty database on the throw-away cluster; what a test breaks is bootstrapped anew."""
     fields = embedded.connection_settings(cluster, roles.OWNER)
     database = ConnectionHandler({"default": {"ENGINE": "config.db.backend", **fields}})["default"]
-    yield database
-    database.close()
+    with django_db_blocker.unblock():
+        yield database
+        database.close()
     roles.bootstrap(lambda name, sql: embedded.run_sql(cluster, sql, name), {}, "trial")
 
 

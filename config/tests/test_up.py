@@ -65,7 +65,7 @@ def test_stopping_ends_a_child_and_its_helpers(tmp_path):
     child.start()
     pids = wait_until(lambda: (tmp_path / "pids").exists() and (tmp_path / "pids").read_text().split())
     supervisor.stop_all([child], seconds=5)
-    assert not any(alive(pid) for pid in pids)
+    wait_until(lambda: not any(alive(pid) for pid in pids), 2)
 
 
 def test_a_child_that_ignores_the_request_is_ended_by_force():
@@ -226,7 +226,7 @@ def stop(process, cluster, number=signal.SIGTERM):
     assert members
     process.send_signal(number)
     assert process.wait(timeout=12) == 0
-    assert not [pid for pid in members if alive(pid)]
+    wait_until(lambda: not [pid for pid in members if alive(pid)], 2)
     assert postmaster.processes_of(cluster.data) == []
 
 
