@@ -1,1 +1,1 @@
-"""Running agents: models, providers and prices. Heavy libraries are imported inside functions, never at the top."""
+"""Running agents: models, providers and prices. Heavy libraries are imported where they are used."""

@@ -1,9 +1,9 @@
 """Answers a question by quoting the best sentences of retrieved passages, or says that nothing fits.
 
-No language model is asked, so nothing can be invented: every quote is an exact piece of a passage. A sentence is
-scored by how much of the question it covers, each word weighed by how rare it is in the passages; words nearby and
-in the headings above count too, but less. When even the best place leaves too much of the question uncovered, the
-question is declined.
+No language model is asked, so nothing can be invented: every quote is an exact piece of a passage. A
+sentence is scored by how much of the question it covers, each word weighed by how rare it is in the passages;
+words nearby and in the headings above count too, but less. When even the best place leaves too much of the
+question uncovered, the question is declined.
 """
 
 import math
@@ -11,10 +11,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from knowledge.sentences import split_sentences
 from knowledge.words import STOP_WORDS, WEAK_WORDS, stem, words
+
+if TYPE_CHECKING:
+    from pydantic_ai.models import Model
 
 NOTHING_FOUND = "I found nothing about this in the knowledge I was given."
 NO_QUESTION = "I could not find a question in that. What would you like to know?"
@@ -33,7 +36,7 @@ _LETTER = re.compile(r"[^\W\d_]")
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A retrieved piece of a document; `context` is its heading path, `score` the retriever's (higher is nearer)."""
+    """A retrieved piece of a document; `context` is its heading path, a higher `score` is nearer."""
 
     id: str
     document_title: str
@@ -44,7 +47,7 @@ class Passage:
 
     @classmethod
     def from_mapping(cls, row: Mapping[str, Any]) -> "Passage":
-        """A passage from the search tool's JSON: id, document, title, text, score, context, page; text is needed."""
+        """A passage from the search tool's JSON; only `text` must be there."""
         title = str(row.get("title") or row.get("document") or "")
         score, page = row.get("score") or 0.0, row.get("page")
         return cls(
@@ -63,7 +66,7 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class ExtractiveAnswer:
-    """The answer; mark [n] in `text` is `citations[n - 1]`. Without anything found there are no citations."""
+    """The answer; mark [n] in `text` is `passages[n - 1]`. When nothing is found there are no citations."""
 
     text: str
     citations: list[Citation] = field(default_factory=list)
@@ -92,7 +95,7 @@ def answer(question: str, passages: Sequence[Passage]) -> ExtractiveAnswer:
         return ExtractiveAnswer(NOTHING_FOUND)
     chosen = _chosen(ranked)
     citations = [Citation(c.passage, passages[c.passage].document_title, c.text) for c in chosen]
-    lines = [f"{_shown(citation.quote)} [{number}]" for number, citation in enumerate(citations, 1)]
+    lines = [f"{_shown(citation.quote)} [{citation.passage + 1}]" for citation in citations]
     return ExtractiveAnswer("\n\n".join(lines), citations, found=True)
 
 
@@ -164,7 +167,7 @@ def _sum(terms: frozenset[str], shares: dict[str, float]) -> float:
 
 
 def _fitness(sentence: str) -> float:
-    """Below 1 for what makes a poor quote: headings, fragments, questions, very long runs, mostly marks."""
+    """Below 1 for what makes a poor quote: headings, fragments, questions, long runs, mostly marks."""
     count = len(sentence.split())
     if sentence.startswith("#") or count < 4:
         return 0.3
@@ -189,3 +192,10 @@ def _chosen(ranked: list[_Candidate]) -> list[_Candidate]:
 def _shown(quote: str) -> str:
     """A quote as it reads in an answer: wrapped lines joined, code kept as it is."""
     return quote if quote.startswith(("```", "~~~", ">>>")) else " ".join(quote.split())
+
+
+def extractive_model() -> "Model":
+    """The answerer as a Pydantic AI model; the import inside costs seconds the first time."""
+    from agents.runtime.extractive_model import ExtractiveModel
+
+    return ExtractiveModel()

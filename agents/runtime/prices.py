@@ -1,0 +1,44 @@
+"""What a model call costs, from the price list that comes with genai-prices (no network is used)."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+FREE_PROVIDERS = frozenset({"extractive"})
+# Our provider names that the price list spells otherwise; a name mapped to None has no list price.
+_LISTED_AS: dict[str, str | None] = {"openai-compatible": None, "ollama": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for one call; when `known` is false the amount is 0 because nobody said what it costs."""
+
+    amount: Decimal
+    known: bool
+
+
+def price(
+    provider_id: str, model: str, input_tokens: int, output_tokens: int, cached_tokens: int = 0
+) -> Price:
+    """The list price of a call; `cached_tokens` are those input tokens the provider read from its cache.
+
+    Raises ValueError for negative counts or more cached tokens than input tokens.
+    """
+    if min(input_tokens, output_tokens, cached_tokens) < 0 or cached_tokens > input_tokens:
+        raise ValueError("token counts must not be negative, nor more cached than input tokens")
+    if provider_id in FREE_PROVIDERS:
+        return Price(Decimal(0), known=True)
+    listed = _LISTED_AS.get(provider_id, provider_id)
+    return _listed_price(listed, model, input_tokens, output_tokens, cached_tokens) if listed else _UNKNOWN
+
+
+_UNKNOWN = Price(Decimal(0), known=False)
+
+
+def _listed_price(provider: str, model: str, input_tokens: int, output_tokens: int, cached: int) -> Price:
+    from genai_prices import Usage, calc_price
+
+    usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens, cache_read_tokens=cached)
+    try:
+        return Price(calc_price(usage, model, provider_id=provider).total_price, known=True)
+    except LookupError:
+        return _UNKNOWN

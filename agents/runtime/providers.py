@@ -1,0 +1,245 @@
+"""Builds the model an integration names, and says in plain words what went wrong when it fails.
+
+Keys come from the integration alone: keys in the environment of this process are never sent, least of all to
+an address a tenant chose.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from httpx2 import AsyncClient
+    from pydantic_ai.models import Model
+    from pydantic_ai.settings import ModelSettings
+
+MAX_RETRIES = 2
+# Seconds between and beside the attempts of one request; the SDKs wait 0.5 s and 1 s, or what the endpoint asks.
+DEADLINE_MARGIN = 5
+NO_KEY = "none"
+
+Kind = Literal[
+    "unreachable",
+    "timeout",
+    "rate_limited",
+    "server_error",
+    "bad_response",
+    "refused_request",
+    "authentication",
+]
+
+
+class UnknownProviderError(ValueError):
+    """No provider has this name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderFailure:
+    """Why a model call failed: `message` is for a person and holds no key, address or answer of the endpoint."""
+
+    kind: Kind
+    message: str
+    retryable: bool
+
+
+def build_model(
+    provider: str,
+    model: str,
+    *,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    timeout: float = 60,
+) -> "Model":
+    """The Pydantic AI model of a provider; `timeout` is seconds for one attempt of at most three.
+
+    Raises UnknownProviderError for a provider that is not in PROVIDERS, and ValueError when an OpenAI-compatible
+    one comes without a base URL.
+    """
+    if provider not in _BUILDERS:
+        raise UnknownProviderError(f"unknown provider {provider!r}; known are {', '.join(PROVIDERS)}")
+    return _BUILDERS[provider](model, base_url, api_key, timeout)
+
+
+def _settings(timeout: float) -> "ModelSettings":
+    """A deadline over all attempts of a request and its stream."""
+    return {"request_timeout": timeout * 2 + DEADLINE_MARGIN}
+
+
+def _http_client(timeout: float) -> "AsyncClient":
+    """A client that keeps no connection open: every run has its own event loop, and a kept one would outlive it."""
+    from httpx2 import Limits
+    from pydantic_ai.models import create_async_httpx2_client
+
+    return create_async_httpx2_client(timeout=timeout, limits=Limits(max_keepalive_connections=0))
+
+
+def _extractive(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
+    from agents.runtime.extractive import extractive_model
+
+    return extractive_model()
+
+
+def _openai(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
+    return _openai_chat(model, base_url or "https://api.openai.com/v1", api_key, timeout)
+
+
+def _ollama(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
+    return _openai_chat(model, base_url or "http://127.0.0.1:11434/v1", api_key, timeout)
+
+
+def _compatible(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
+    if not base_url:
+        raise ValueError("an OpenAI-compatible provider needs a base URL")
+    return _openai_chat(model, base_url, api_key, timeout)
+
+
+def _openai_chat(model: str, base_url: str, api_key: str | None, timeout: float) -> "Model":
+    from openai import AsyncOpenAI
+    from pydantic_ai.providers.openai import OpenAIProvider
+
+    from agents.runtime.openai_model import WholeStreamChatModel
+
+    client = AsyncOpenAI(
+        base_url=base_url,
+        api_key=api_key or NO_KEY,
+        timeout=timeout,
+        max_retries=MAX_RETRIES,
+        http_client=_http_client(timeout),
+    )
+    provider = OpenAIProvider(openai_client=client)
+    return WholeStreamChatModel(model, provider=provider, settings=_settings(timeout))
+
+
+def _anthropic(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
+    from anthropic import AsyncAnthropic
+    from pydantic_ai.models.anthropic import AnthropicModel
+    from pydantic_ai.providers.anthropic import AnthropicProvider
+
+    client = AsyncAnthropic(
+        base_url=base_url or "https://api.anthropic.com",
+        api_key=api_key or NO_KEY,
+        timeout=timeout,
+        max_retries=MAX_RETRIES,
+        http_client=_http_client(timeout),
+    )
+    provider = AnthropicProvider(anthropic_client=client)
+    return AnthropicModel(model, provider=provider, settings=_settings(timeout))
+
+
+def _google(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
+    from google.genai.types import HttpRetryOptions
+    from pydantic_ai.models.google import GoogleModel
+    from pydantic_ai.providers.google import GoogleProvider
+
+    provider = GoogleProvider(
+        api_key=api_key or NO_KEY,
+        base_url=base_url or "https://generativelanguage.googleapis.com",
+        http_client=_http_client(timeout),
+        retry_options=HttpRetryOptions(attempts=MAX_RETRIES + 1),
+    )
+    return GoogleModel(model, provider=provider, settings=_settings(timeout))
+
+
+_BUILDERS: dict[str, Callable[[str, str | None, str | None, float], "Model"]] = {
+    "anthropic": _anthropic,
+    "extractive": _extractive,
+    "google": _google,
+    "ollama": _ollama,
+    "openai": _openai,
+    "openai-compatible": _compatible,
+}
+PROVIDERS = tuple(_BUILDERS)
+
+
+def classify_error(error: BaseException) -> ProviderFailure:
+    """What went wrong, from an exception of Pydantic AI, a provider's SDK or HTTP; causes are looked through."""
+    for cause in _causes(error):
+        if kind := _kind(cause):
+            return kind
+    return _BAD_RESPONSE
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The exception, the parts of a group, and what each came from, outermost first."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        current = waiting.pop(0)
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        waiting.extend(getattr(current, "exceptions", ()))
+        waiting.append(current.__cause__ or current.__context__)
+
+
+def _kind(error: BaseException) -> ProviderFailure | None:
+    """The failure one exception stands for by itself; None when its cause may say more."""
+    from pydantic_ai import exceptions as ai
+
+    if isinstance(error, ai.ModelTimeoutError | ai.ModelRequestTimeout | TimeoutError) or _is_http(
+        error, "TimeoutException"
+    ):
+        return _TIMEOUT
+    if isinstance(error, ai.ModelQuotaExceededError):
+        return _QUOTA
+    if isinstance(error, ai.ModelAuthenticationError):
+        return _AUTHENTICATION
+    if isinstance(error, ai.ModelContextWindowExceededError):
+        return _TOO_LONG
+    if isinstance(error, ai.UsageLimitExceeded | ai.ContentFilterError):
+        return _REFUSED_CONTENT if isinstance(error, ai.ContentFilterError) else _LIMIT
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int):
+        return _by_status(status)
+    if isinstance(error, ai.ModelConnectionError):
+        return _BROKEN_OFF if error.phase == "read" else _UNREACHABLE
+    if _is_http(error, "RemoteProtocolError", "ReadError"):
+        return _BROKEN_OFF
+    if _is_http(error, "TransportError", "InvalidURL") or isinstance(error, ConnectionError):
+        return _UNREACHABLE
+    return _BAD_RESPONSE if isinstance(error, ai.UnexpectedModelBehavior | ValueError) else None
+
+
+def _is_http(error: BaseException, *names: str) -> bool:
+    """Whether `error` is one of these of httpx or httpx2, which share their names but no class."""
+    classes = type(error).__mro__
+    return any(cls.__name__ in names and cls.__module__.startswith("httpx") for cls in classes)
+
+
+def _by_status(status: int) -> ProviderFailure:
+    if status == 429:
+        return _RATE_LIMITED
+    if status in (401, 403):
+        return _AUTHENTICATION
+    if status in (408, 504):
+        return _TIMEOUT
+    if status >= 500:
+        return replace(
+            _SERVER_ERROR, message=f"The model endpoint failed with status {status}. Try again later."
+        )
+    if status == 404:
+        return replace(_REFUSED, message="The model endpoint does not know this model or this address (404).")
+    return replace(_REFUSED, message=f"The model endpoint refused the request with status {status}.")
+
+
+_UNREACHABLE = ProviderFailure("unreachable", "The model endpoint cannot be reached.", True)
+_TIMEOUT = ProviderFailure("timeout", "The model endpoint did not answer in time.", True)
+_RATE_LIMITED = ProviderFailure(
+    "rate_limited", "The model endpoint has too many requests. Try again later.", True
+)
+_QUOTA = ProviderFailure("rate_limited", "The quota or credit at the model provider is used up.", False)
+_SERVER_ERROR = ProviderFailure("server_error", "The model endpoint failed. Try again later.", True)
+_BAD_RESPONSE = ProviderFailure(
+    "bad_response", "The model endpoint gave an answer that cannot be understood.", False
+)
+_BROKEN_OFF = ProviderFailure(
+    "bad_response", "The model endpoint broke off in the middle of its answer.", True
+)
+_REFUSED = ProviderFailure("refused_request", "The model endpoint refused the request.", False)
+_REFUSED_CONTENT = ProviderFailure(
+    "refused_request", "The model provider's content filter refused this.", False
+)
+_TOO_LONG = ProviderFailure("refused_request", "The conversation is too long for this model.", False)
+_LIMIT = ProviderFailure("refused_request", "The run reached a limit set for this agent.", False)
+_AUTHENTICATION = ProviderFailure("authentication", "The model endpoint did not accept the key.", False)
