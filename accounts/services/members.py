@@ -34,7 +34,8 @@ def add_member(user: User, *, tenant_id: Any = None, role: str = MemberRole.USER
         tenant_id=tenant_id, user=user, role=role, status=MemberStatus.ACTIVE, joined_at=timezone.now()
     )
     if tenant_id is None:
-        member.full_clean(exclude=["tenant"])
+        # A person who is no member yet cannot be seen from inside the tenant.
+        member.full_clean(exclude=["tenant", "user"])
     member.save()
     return member
 

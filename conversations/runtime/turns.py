@@ -26,7 +26,8 @@ from knowledge.services.search import FoundPassage, log_query, search
 from tenants.scoping import Scope, tenant_scope
 
 HISTORY = 20
-MARKER = re.compile(r"\[(\d{1,3})\]")
+# Not attached to a word or a bracket: quoted code such as `row[1]` cites nothing.
+MARKER = re.compile(r"(?<![\w)])\[(\d{1,3})\]")
 SNIPPET = 300
 
 
@@ -114,7 +115,8 @@ class Turn:
             )
 
     def _store(self, calls: list[ModelCall], **changes: Any) -> Message:
-        answer = Message.objects.select_for_update().get(pk=self.answer_id, id__gte=self.conversation_id)
+        messages = Message.objects.younger_than(self.conversation_id)
+        answer = messages.select_for_update().get(pk=self.answer_id)
         if answer.status != MessageStatus.PENDING:
             return answer
         cost = self._account(calls, changes.get("error_message", ""))
@@ -235,9 +237,8 @@ def _as_row(number: int, passage: FoundPassage) -> dict[str, Any]:
 
 
 def _history(begun: BegunTurn) -> list[tuple[str, str]]:
-    rows = Message.objects.filter(
+    rows = Message.objects.younger_than(begun.conversation.pk).filter(
         conversation_id=begun.conversation.pk,
-        id__gte=begun.conversation.pk,
         sequence_number__lt=begun.question.sequence_number,
         status=MessageStatus.COMPLETED,
         role__in=[MessageRole.USER, MessageRole.ASSISTANT],

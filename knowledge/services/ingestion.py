@@ -153,7 +153,7 @@ def store_chunks(document: Document, pieces: list[ChunkText], vectors: Any) -> N
             document_id=document.pk,
             chunk_index=piece.index,
             content=piece.text,
-            context=f"{document.title} > {piece.context}"[:500] if piece.context else document.title,
+            context=_context(document.title, piece.context),
             page=piece.page,
             start=piece.start,
             end=piece.end,
@@ -173,6 +173,13 @@ def store_chunks(document: Document, pieces: list[ChunkText], vectors: Any) -> N
     )
     document.chunk_count = len(chunks)
     document.save()
+
+
+def _context(title: str, headings: str) -> str:
+    """Title and headings; the first heading often is the title."""
+    if not headings or headings == title or headings.startswith(f"{title} > "):
+        return (headings or title)[:500]
+    return f"{title} > {headings}"[:500]
 
 
 def refresh_counts(collection: Collection) -> None:

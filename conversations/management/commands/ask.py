@@ -1,0 +1,59 @@
+"""`manage.py ask`: ask an agent one question."""
+
+import json
+from typing import Any
+
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.core.management.base import BaseCommand, CommandError
+
+from conversations.choices import MessageStatus
+from conversations.models import Message
+from conversations.runtime.loop import run_turn
+from conversations.runtime.turns import Caller, Turn, load_turn
+from conversations.services.conversations import agent_by_name, begin_turn, start_conversation
+from tenants.services.lookup import tenant_by_slug
+
+ACTOR = "system:ask"
+
+
+class Command(BaseCommand):
+    help = "Ask an agent one question and print its answer with what it cites. The conversation is kept."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("question", help="What to ask.")
+        parser.add_argument("--tenant", required=True, help="Slug of the tenant.")
+        parser.add_argument("--agent", required=True, help="Slug or id of the agent.")
+        parser.add_argument("--json", action="store_true", help="Print the answer as JSON.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not options["question"].strip():
+            raise CommandError("the question is empty")
+        try:
+            answer = run_turn(self._begin(options))
+        except ObjectDoesNotExist as error:
+            raise CommandError(str(error)) from error
+        except ValidationError as error:
+            raise CommandError("; ".join(error.messages)) from error
+        self._print(answer, as_json=options["json"])
+        if answer.status == MessageStatus.FAILED:
+            raise CommandError(f"{answer.error_code}: {answer.error_message}")
+
+    def _begin(self, options: dict[str, Any]) -> Turn:
+        tenant = tenant_by_slug(options["tenant"])
+        caller = Caller(tenant.pk, None, ACTOR)
+        with caller.scope():
+            agent = agent_by_name(options["agent"])
+            if agent is None:
+                raise CommandError(f"there is no agent «{options['agent']}»")
+            conversation = start_conversation(agent, user_id=None)
+            return load_turn(begin_turn(conversation.pk, content=options["question"], user_id=None), caller)
+
+    def _print(self, answer: Message, *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps({"content": answer.content, "citations": answer.citations}))
+            return
+        if answer.content:
+            self.stdout.write(answer.content)
+        for cited in answer.citations:
+            page = f", page {cited['page']}" if cited["page"] else ""
+            self.stdout.write(f"  [{cited['number']}] {cited['source']}{page}: {cited['context']}")
