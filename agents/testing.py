@@ -72,7 +72,7 @@ def down() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A request as it arrived."""
+    """A request as it arrived; header names are lower case."""
 
     path: str
     headers: dict[str, str]
@@ -123,11 +123,17 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         fake: FakeOpenAI = self.server.fake  # type: ignore[attr-defined]
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
-        reply = fake.take(Recorded(self.path, dict(self.headers), body))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        reply = fake.take(Recorded(self.path, headers, body))
         fake.closing.wait(reply.delay)
         # A client that gave up has closed its end: that is what the slow replies are for.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._answer(fake, reply, body)
+
+    def handle(self) -> None:
+        """Serve a connection until either side ends it, however rudely."""
+        with contextlib.suppress(ConnectionResetError):
+            super().handle()
 
     def _answer(self, fake: FakeOpenAI, reply: Reply, body: dict[str, Any]) -> None:
         if reply.status != 200:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pydantic_ai.settings import ModelSettings
 
 MAX_RETRIES = 2
-# Seconds between and beside the attempts of one request; the SDKs wait 0.5 s and 1 s, or what the endpoint asks.
+# Seconds between the attempts of one request: the SDKs wait 0.5 s and 1 s, or what the endpoint asks for.
 DEADLINE_MARGIN = 5
 NO_KEY = "none"
 
@@ -35,7 +35,7 @@ class UnknownProviderError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ProviderFailure:
-    """Why a model call failed: `message` is for a person and holds no key, address or answer of the endpoint."""
+    """Why a model call failed: `message` is for a person and holds no key, address or foreign text."""
 
     kind: Kind
     message: str
@@ -52,8 +52,8 @@ def build_model(
 ) -> "Model":
     """The Pydantic AI model of a provider; `timeout` is seconds for one attempt of at most three.
 
-    Raises UnknownProviderError for a provider that is not in PROVIDERS, and ValueError when an OpenAI-compatible
-    one comes without a base URL.
+    Raises UnknownProviderError for a provider that is not in PROVIDERS, and ValueError when an
+    OpenAI-compatible one comes without a base URL.
     """
     if provider not in _BUILDERS:
         raise UnknownProviderError(f"unknown provider {provider!r}; known are {', '.join(PROVIDERS)}")
@@ -66,7 +66,7 @@ def _settings(timeout: float) -> "ModelSettings":
 
 
 def _http_client(timeout: float) -> "AsyncClient":
-    """A client that keeps no connection open: every run has its own event loop, and a kept one would outlive it."""
+    """A client that keeps no connection: every run has its own event loop, which a kept one would outlive."""
     from httpx2 import Limits
     from pydantic_ai.models import create_async_httpx2_client
 
@@ -95,9 +95,9 @@ def _compatible(model: str, base_url: str | None, api_key: str | None, timeout: 
 
 def _openai_chat(model: str, base_url: str, api_key: str | None, timeout: float) -> "Model":
     from openai import AsyncOpenAI
+    from pydantic_ai.models.openai import OpenAIChatModel
+    from pydantic_ai.profiles.openai import OpenAIModelProfile
     from pydantic_ai.providers.openai import OpenAIProvider
-
-    from agents.runtime.openai_model import WholeStreamChatModel
 
     client = AsyncOpenAI(
         base_url=base_url,
@@ -107,7 +107,9 @@ def _openai_chat(model: str, base_url: str, api_key: str | None, timeout: float)
         http_client=_http_client(timeout),
     )
     provider = OpenAIProvider(openai_client=client)
-    return WholeStreamChatModel(model, provider=provider, settings=_settings(timeout))
+    # Without this a server that stops half-way, politely, would pass for one that has finished.
+    profile = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
+    return OpenAIChatModel(model, provider=provider, profile=profile, settings=_settings(timeout))
 
 
 def _anthropic(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
@@ -177,23 +179,30 @@ def _kind(error: BaseException) -> ProviderFailure | None:
     """The failure one exception stands for by itself; None when its cause may say more."""
     from pydantic_ai import exceptions as ai
 
-    if isinstance(error, ai.ModelTimeoutError | ai.ModelRequestTimeout | TimeoutError) or _is_http(
-        error, "TimeoutException"
-    ):
-        return _TIMEOUT
-    if isinstance(error, ai.ModelQuotaExceededError):
-        return _QUOTA
-    if isinstance(error, ai.ModelAuthenticationError):
-        return _AUTHENTICATION
-    if isinstance(error, ai.ModelContextWindowExceededError):
-        return _TOO_LONG
-    if isinstance(error, ai.UsageLimitExceeded | ai.ContentFilterError):
-        return _REFUSED_CONTENT if isinstance(error, ai.ContentFilterError) else _LIMIT
+    named = (
+        ((ai.ModelTimeoutError, ai.ModelRequestTimeout, TimeoutError), _TIMEOUT),
+        ((ai.ModelQuotaExceededError,), _QUOTA),
+        ((ai.ModelAuthenticationError,), _AUTHENTICATION),
+        ((ai.ModelContextWindowExceededError,), _TOO_LONG),
+        ((ai.ContentFilterError,), _REFUSED_CONTENT),
+        ((ai.UsageLimitExceeded,), _LIMIT),
+    )
+    for classes, failure in named:
+        if isinstance(error, classes):
+            return failure
     status = getattr(error, "status_code", None)
-    if isinstance(status, int):
-        return _by_status(status)
+    return _by_status(status) if isinstance(status, int) else _by_transport(error)
+
+
+def _by_transport(error: BaseException) -> ProviderFailure | None:
+    from pydantic_ai import exceptions as ai
+
     if isinstance(error, ai.ModelConnectionError):
         return _BROKEN_OFF if error.phase == "read" else _UNREACHABLE
+    if isinstance(error, ai.ModelAPIError) and "finish_reason" in error.message:
+        return _BROKEN_OFF
+    if _is_http(error, "TimeoutException"):
+        return _TIMEOUT
     if _is_http(error, "RemoteProtocolError", "ReadError"):
         return _BROKEN_OFF
     if _is_http(error, "TransportError", "InvalidURL") or isinstance(error, ConnectionError):

@@ -84,7 +84,7 @@ def test_openai_keeps_the_order_and_batches():
         alone = remote(server.base_url).embed_query("text 69")
     assert [len(request.body["input"]) for request in server.requests] == [64, 6, 1]
     assert vectors[69] == alone
-    assert server.requests[0].headers["Authorization"] == f"Bearer {KEY}"
+    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])

@@ -1,0 +1,47 @@
+"""List prices are found offline; what nobody has priced says so."""
+
+from decimal import Decimal
+
+import pytest
+
+from agents.runtime.prices import Price, price
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [("openai", "gpt-4o"), ("anthropic", "claude-sonnet-4-5"), ("google", "gemini-2.5-flash")],
+)
+def test_listed_models_have_a_price_that_grows_with_use(provider, model):
+    small, large = price(provider, model, 1000, 1000), price(provider, model, 2000, 2000)
+    assert small.known
+    assert 0 < small.amount < large.amount == small.amount * 2
+
+
+def test_cached_tokens_cost_less():
+    assert (
+        price("openai", "gpt-4o", 1000, 0, cached_tokens=1000).amount
+        < price("openai", "gpt-4o", 1000, 0).amount
+    )
+
+
+def test_the_extractive_model_is_known_to_be_free():
+    assert price("extractive", "extractive", 10**6, 10**6) == Price(Decimal(0), known=True)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [
+        ("openai", "no-such-model"),
+        ("nobody", "gpt-4o"),
+        ("ollama", "llama3"),
+        ("openai-compatible", "gpt-4o"),
+    ],
+)
+def test_an_unknown_price_says_so(provider, model):
+    assert price(provider, model, 1000, 1000) == Price(Decimal(0), known=False)
+
+
+@pytest.mark.parametrize("counts", [(-1, 0, 0), (0, -1, 0), (1, 1, 2)])
+def test_impossible_counts_are_refused(counts):
+    with pytest.raises(ValueError, match="token counts"):
+        price("openai", "gpt-4o", *counts)
