@@ -13,7 +13,6 @@ from pydantic_ai.messages import (
     ModelRequest,
     ModelResponse,
     ModelResponseStreamEvent,
-    RetryPromptPart,
     TextPart,
     ToolCallPart,
     ToolReturnPart,
@@ -130,9 +129,11 @@ def _respond(messages: Sequence[ModelMessage], parameters: ModelRequestParameter
     offered = any(tool.name == SEARCH_TOOL for tool in parameters.function_tools)
     if offered and not results and question.strip():
         return _response(messages, ToolCallPart(SEARCH_TOOL, {"query": question}), "tool_call", {})
-    if any(isinstance(result, RetryPromptPart) for result in results):
+    if results and all(result.outcome != "success" for result in results):
         return _response(messages, TextPart(SEARCH_FAILED), "stop", {})
-    passages = [passage for result in results for passage in _passages(result.content)]
+    passages = [
+        passage for result in results if result.outcome == "success" for passage in _passages(result.content)
+    ]
     found = answer(question, passages)
     citations = [
         {"passage": cited.passage + 1, "id": passages[cited.passage].id, "document": cited.document}
@@ -158,14 +159,14 @@ def _response(
     )
 
 
-def _current_turn(messages: Sequence[ModelMessage]) -> tuple[str, list[ToolReturnPart | RetryPromptPart]]:
+def _current_turn(messages: Sequence[ModelMessage]) -> tuple[str, list[ToolReturnPart]]:
     """The last question and what the search tool has returned since it was asked."""
     question, results = "", []
     for message in messages:
         for part in message.parts if isinstance(message, ModelRequest) else ():
             if isinstance(part, UserPromptPart):
                 question, results = _text(part.content), []
-            elif isinstance(part, ToolReturnPart | RetryPromptPart) and part.tool_name == SEARCH_TOOL:
+            elif isinstance(part, ToolReturnPart) and part.tool_name == SEARCH_TOOL:
                 results.append(part)
     return question, results
 

@@ -240,7 +240,7 @@ _RATE_LIMITED = ProviderFailure(
 _QUOTA = ProviderFailure("rate_limited", "The quota or credit at the model provider is used up.", False)
 _SERVER_ERROR = ProviderFailure("server_error", "The model endpoint failed. Try again later.", True)
 _BAD_RESPONSE = ProviderFailure(
-    "bad_response", "The model endpoint gave an answer that cannot be understood.", False
+    "bad_response", "The model endpoint gave an answer that makes no sense.", False
 )
 _BROKEN_OFF = ProviderFailure(
     "bad_response", "The model endpoint broke off in the middle of its answer.", True

@@ -1,0 +1,180 @@
+"""The extractive model quotes what is there, cites the right passage, and declines what is not."""
+
+import asyncio
+
+import pytest
+
+from agents.runtime.extractive import NO_QUESTION, NOTHING_FOUND, Passage, answer, extractive_model
+
+TIDES = Passage(
+    "p1",
+    "Harbour handbook",
+    "# Tides\n\nHigh water at the north pier is forty minutes after Dover. Low water leaves the\n"
+    "inner basin dry. Boats with a keel must not enter the inner basin at low water.",
+    context="Tides",
+)
+FEES = Passage(
+    "p2",
+    "Harbour handbook",
+    "A berth costs 30 pounds a night. Members pay half. Fees are paid at the harbour office.",
+    context="Fees > Berths",
+    page=4,
+)
+FUEL = Passage(
+    "p3", "Fuel notice", "Diesel is sold from the blue pontoon. Petrol is not sold here.", context="Fuel"
+)
+PASSAGES = [TIDES, FEES, FUEL]
+ANSWERABLE = [
+    ("When is high water at the north pier?", 0, "forty minutes after Dover"),
+    ("May a keel boat enter the inner basin at low water?", 0, "must not enter"),
+    ("How much does a berth cost for a night?", 1, "30 pounds"),
+    ("Where are the fees paid?", 1, "harbour office"),
+    ("Where is diesel sold?", 2, "blue pontoon"),
+    ("is petrol sold", 2, "Petrol is not sold here"),
+]
+UNRELATED = [
+    "How do I bake sourdough bread?",
+    "Who won the 1966 world cup?",
+    "What is the capital of Mongolia?",
+    "Which vaccine prevents measles?",
+    "Who painted the water lilies in Giverny?",
+    "How high is Mount Everest?",
+    "What does the annual report say about revenue?",
+]
+
+
+@pytest.mark.parametrize(("question", "passage", "words"), ANSWERABLE)
+def test_the_best_sentence_is_quoted_first(question, passage, words):
+    found = answer(question, PASSAGES)
+    assert found.found
+    assert found.citations[0].passage == passage
+    assert words in found.citations[0].quote
+    assert f"[{passage + 1}]" in found.text
+
+
+@pytest.mark.parametrize("question", UNRELATED)
+def test_unrelated_questions_are_declined(question):
+    declined = answer(question, PASSAGES)
+    assert (declined.text, declined.citations, declined.found) == (NOTHING_FOUND, [], False)
+
+
+@pytest.mark.parametrize(("question", "_passage", "_words"), ANSWERABLE)
+def test_every_quote_is_an_exact_piece_of_its_passage(question, _passage, _words):
+    for citation in answer(question, PASSAGES).citations:
+        assert citation.quote in PASSAGES[citation.passage].text
+        assert citation.document == PASSAGES[citation.passage].document_title
+
+
+def test_the_text_is_nothing_but_quotes_and_marks():
+    found = answer("What about low water in the inner basin?", PASSAGES)
+    quotes = [" ".join(citation.quote.split()) + f" [{citation.passage + 1}]" for citation in found.citations]
+    assert found.text == "\n\n".join(quotes)
+    assert 1 <= len(quotes) <= 3
+
+
+def test_repeated_sentences_are_quoted_once():
+    assert len(answer("Where is diesel sold?", [FUEL, FUEL]).citations) == 1
+
+
+@pytest.mark.parametrize("question", ["", "???", "what is it?"])
+def test_no_question_is_said_to_be_none(question):
+    assert answer(question, PASSAGES).text == NO_QUESTION
+
+
+def test_without_passages_nothing_is_found():
+    assert answer("Where is diesel sold?", []).text == NOTHING_FOUND
+
+
+def test_words_in_camel_case_are_found():
+    passage = Passage("p", "tempfile", "class TemporaryDirectory removes the folder on exit.")
+    assert answer("Is the temporary directory removed?", [passage]).found
+
+
+def agent_over(rows):
+    from pydantic_ai import Agent
+
+    agent, queries = Agent(extractive_model()), []
+
+    @agent.tool_plain
+    def search_knowledge(query: str) -> list[dict]:
+        queries.append(query)
+        return rows() if callable(rows) else rows
+
+    return agent, queries
+
+
+ROWS = [
+    {
+        "id": p.id,
+        "document": "d",
+        "title": p.document_title,
+        "text": p.text,
+        "score": 1.0,
+        "context": p.context,
+    }
+    | {"page": p.page}
+    for p in PASSAGES
+]
+
+
+def test_an_agent_run_searches_and_then_quotes():
+    agent, queries = agent_over(ROWS)
+    result = asyncio.run(agent.run("How much does a berth cost for a night?"))
+    assert queries == ["How much does a berth cost for a night?"]
+    assert result.output.startswith("A berth costs 30 pounds a night. [2]")
+    assert result.usage.requests == 2
+    assert result.usage.input_tokens > 50
+    details = result.all_messages()[-1].provider_details
+    assert details["citations"][0] == {
+        "passage": 2,
+        "id": "p2",
+        "document": "Harbour handbook",
+        "quote": "A berth costs 30 pounds a night.",
+        "page": 4,
+    }
+
+
+def test_a_second_question_is_searched_anew():
+    agent, queries = agent_over(ROWS)
+    first = asyncio.run(agent.run("Where is diesel sold?"))
+    second = asyncio.run(agent.run("Where are the fees paid?", message_history=first.all_messages()))
+    assert queries == ["Where is diesel sold?", "Where are the fees paid?"]
+    assert "harbour office. [2]" in second.output
+
+
+def test_streaming_gives_the_same_answer_in_pieces():
+    agent, _ = agent_over(ROWS)
+    question = "When is high water at the north pier?"
+
+    async def stream():
+        async with agent.run_stream(question) as result:
+            return [piece async for piece in result.stream_text(delta=True, debounce_by=None)], result.usage
+
+    pieces, usage = asyncio.run(stream())
+    whole = asyncio.run(agent.run(question))
+    assert len(pieces) > 2
+    assert "".join(pieces) == whole.output
+    assert usage.output_tokens == whole.usage.output_tokens > 0
+
+
+@pytest.mark.parametrize("rows", [[], [{"id": "no text"}], "not json", {"passages": ROWS[2:]}])
+def test_odd_tool_returns_are_survived(rows):
+    agent, _ = agent_over(rows)
+    output = asyncio.run(agent.run("How much does a berth cost for a night?")).output
+    assert output == NOTHING_FOUND
+
+
+def test_a_failed_search_is_admitted():
+    from pydantic_ai import ModelRetry
+
+    def broken():
+        raise ModelRetry("index is being rebuilt")
+
+    agent, _ = agent_over(broken)
+    assert "could not search" in asyncio.run(agent.run("Where is diesel sold?")).output
+
+
+def test_without_a_search_tool_nothing_is_known():
+    from pydantic_ai import Agent
+
+    assert asyncio.run(Agent(extractive_model()).run("Where is diesel sold?")).output == NOTHING_FOUND
