@@ -35,7 +35,7 @@ def main() -> None:
         blocking_threads=int(os.environ.get("WEB_THREADS") or 8),
         respawn_failed_workers=True,
         workers_kill_timeout=5,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
     ).serve(target_loader=load_application)
 
 

@@ -111,21 +111,30 @@ def _bin_folder() -> Path:
 
 
 def _public_copy(tree: Path) -> Path:
-    """A copy of the programs where the server's user can reach them: a checkout under /root hides its own."""
+    """A copy of the programs where the server's user can reach them: a checkout under /root hides its own.
+
+    The wheel's loader path leads from the programs to a folder beside the package, so that is kept.
+    """
     stat = (tree / "bin" / "postgres").stat()
     copy = system_home() / f"{tree.name}-{stat.st_size:x}-{int(stat.st_mtime):x}"
-    if copy.exists():
-        return copy
-    draft = Path(tempfile.mkdtemp(dir=SYSTEM_HOME, prefix=f"{copy.name}."))
-    shutil.copytree(tree, draft, symlinks=True, dirs_exist_ok=True)
-    for path in [draft, *draft.rglob("*")]:
+    package = tree.parent
+    if not copy.exists():
+        draft = Path(tempfile.mkdtemp(dir=SYSTEM_HOME, prefix=f"{copy.name}."))
+        for part in (tree, package.with_name(f"{package.name}.libs")):
+            if part.is_dir():
+                shutil.copytree(part, draft / part.relative_to(package.parent), symlinks=True)
+        _open_to_all(draft)
+        try:
+            draft.rename(copy)
+        except OSError:
+            shutil.rmtree(draft)  # another process was faster
+    return copy / package.name / tree.name
+
+
+def _open_to_all(folder: Path) -> None:
+    for path in [folder, *folder.rglob("*")]:
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-    try:
-        draft.rename(copy)
-    except OSError:
-        shutil.rmtree(draft)  # another process was faster
-    return copy
 
 
 def run_program(
