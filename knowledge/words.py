@@ -69,4 +69,15 @@ def _without_suffix(word: str) -> str:
             break
     if word.endswith("y") and len(word) > 3:
         return word[:-1] + "i"
-    return word[:-1] if word.endswith("e") and len(word) > 4 else word
+    return _american(word[:-1] if word.endswith("e") and len(word) > 4 else word)
+
+
+def _american(stemmed: str) -> str:
+    """One spelling for "colour" and "color", "organise" and "organize"."""
+    if len(stemmed) > 5 and stemmed.endswith("our"):
+        return stemmed[:-3] + "or"
+    return (
+        stemmed[:-1] + "z"
+        if len(stemmed) > 5 and stemmed.endswith(("alis", "anis", "eris", "imis"))
+        else stemmed
+    )

@@ -27,7 +27,7 @@ MIN_WINDOW, MIN_PASSAGE_COVERAGE = 0.4, 0.7
 MIN_SENTENCE_COVERAGE = 0.25
 NEAR, HEADING, PAIR = 0.5, 0.6, 0.15
 FURTHER_QUOTE = 0.7
-WEAK = 0.35
+WEAK = 0.25
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WEAK_STEMS = frozenset(map(stem, WEAK_WORDS))
 _WRAPPING = re.compile(r"^(?:[rRuUbB]{0,2}(?:\"{3}|'{3})|[-*•#>|]+\s|\s)+|(?:\"{3}|'{3}|\s)+$")
@@ -99,8 +99,13 @@ def answer(question: str, passages: Sequence[Passage]) -> ExtractiveAnswer:
     return ExtractiveAnswer("\n\n".join(lines), citations, found=True)
 
 
+def _stems(text: str) -> list[str]:
+    stems = (stem(word) for word in words(text) if word not in STOP_WORDS)
+    return [word for word in stems if word not in STOP_WORDS]
+
+
 def _terms(text: str) -> frozenset[str]:
-    return frozenset(stem(word) for word in words(text) if word not in STOP_WORDS)
+    return frozenset(_stems(text))
 
 
 def _terms_of_passage(text: str) -> frozenset[str]:
@@ -109,15 +114,15 @@ def _terms_of_passage(text: str) -> frozenset[str]:
 
 
 def _pairs(text: str) -> frozenset[tuple[str, str]]:
-    return frozenset(pairwise(stem(word) for word in words(text) if word not in STOP_WORDS))
+    return frozenset(pairwise(_stems(text)))
 
 
 def _weights(terms: frozenset[str], passages: Sequence[Passage]) -> dict[str, float]:
-    """How much each word of the question tells: most when it is in few passages or in none."""
+    """How much each word of the question tells: most when in few passages, little when vague."""
     seen = [_terms_of_passage(f"{p.document_title} {p.context} {p.text}") for p in passages]
     counts = {term: sum(term in found for found in seen) for term in terms}
     rarity = {term: math.log(1 + (len(seen) + 1) / (max(count, 1) + 0.5)) for term, count in counts.items()}
-    return {term: value * (WEAK if term in _WEAK_STEMS else 1.0) for term, value in rarity.items()}
+    return {term: WEAK if term in _WEAK_STEMS else value for term, value in rarity.items()}
 
 
 def _ranked(question: str, terms: frozenset[str], passages: Sequence[Passage]) -> list[_Candidate]:
@@ -136,7 +141,7 @@ def _ranked(question: str, terms: frozenset[str], passages: Sequence[Passage]) -
 
 
 def _fits(candidate: _Candidate) -> bool:
-    """Whether enough of the question is in the sentence, around it, or (more is asked then) in its passage."""
+    """Whether enough of the question is in the sentence, near it, or (then more) in its passage."""
     if candidate.coverage < MIN_SENTENCE_COVERAGE:
         return False
     near = candidate.window >= MIN_COVERAGE

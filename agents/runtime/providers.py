@@ -234,9 +234,7 @@ def _by_status(status: int) -> ProviderFailure:
 
 _UNREACHABLE = ProviderFailure("unreachable", "The model endpoint cannot be reached.", True)
 _TIMEOUT = ProviderFailure("timeout", "The model endpoint did not answer in time.", True)
-_RATE_LIMITED = ProviderFailure(
-    "rate_limited", "The model endpoint has too many requests. Try again later.", True
-)
+_RATE_LIMITED = ProviderFailure("rate_limited", "The model endpoint has too many requests. Try later.", True)
 _QUOTA = ProviderFailure("rate_limited", "The quota or credit at the model provider is used up.", False)
 _SERVER_ERROR = ProviderFailure("server_error", "The model endpoint failed. Try again later.", True)
 _BAD_RESPONSE = ProviderFailure(
