@@ -5,6 +5,7 @@
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,15 @@ CITING = (
     "what rests on it. Say so plainly when the passages do not answer the question."
 )
 Emit = Callable[[str], None]
+logger = logging.getLogger(__name__)
+
+
+class TurnFailed(RuntimeError):
+    """A turn that cannot go on; `code` and `message` are stored with its answer."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
 
 
 def run_turn(turn: Turn, emit: Emit | None = None) -> Message:
@@ -44,9 +54,18 @@ def run_turn(turn: Turn, emit: Emit | None = None) -> Message:
         try:
             text = async_to_sync(_answer)(turn, heard if emit else None)
         except Exception as error:  # noqa: BLE001 (whatever went wrong, the turn must not stay open)
-            failure = classify_error(error)
-            return turn.fail(failure.kind, failure.message, _calls(messages), "".join(said))
+            failure = _reason(error)
+            return turn.fail(failure.code, failure.message, _calls(messages), "".join(said))
     return turn.finish(text, _calls(messages))
+
+
+def _reason(error: Exception) -> TurnFailed:
+    """Why a turn failed, in words for its people; the log gets the kind of error, never a provider's text."""
+    if isinstance(error, TurnFailed):
+        return error
+    failure = classify_error(error)
+    logger.warning("turn failed: %s (%s)", failure.kind, type(error).__name__)
+    return TurnFailed(failure.kind, failure.message)
 
 
 async def _answer(turn: Turn, emit: Emit | None) -> str:
@@ -89,7 +108,11 @@ def _agent(turn: Turn) -> Any:
         Args:
             query: what to look for, in words.
         """
-        return await sync_to_async(turn.search)(query)
+        try:
+            return await sync_to_async(turn.search)(query)
+        except Exception as error:
+            logger.exception("search failed")
+            raise TurnFailed("search_failed", "The knowledge could not be searched.") from error
 
     return Agent(
         _model(turn),
@@ -100,14 +123,16 @@ def _agent(turn: Turn) -> Any:
 
 
 def _model(turn: Turn) -> Any:
-    secrets = (turn.integration.credentials or {}) if turn.integration else {}
-    return build_model(
-        turn.agent.model_provider,
-        turn.agent.model_name,
-        base_url=(turn.integration.base_url or None) if turn.integration else None,
-        api_key=secrets.get("api_key"),
-        timeout=turn.agent.timeout,
-    )
+    try:
+        return build_model(
+            turn.agent.model_provider,
+            turn.agent.model_name,
+            base_url=(turn.integration.base_url or None) if turn.integration else None,
+            api_key=turn.api_key,
+            timeout=turn.agent.timeout,
+        )
+    except ValueError as error:
+        raise TurnFailed("misconfigured", f"The agent's model is not set up: {error}.") from error
 
 
 def _limits(turn: Turn) -> Any:

@@ -63,6 +63,7 @@ class Turn:
     answer_id: UUID
     agent: Agent
     integration: Integration | None
+    api_key: str | None = field(repr=False)
     history: list[tuple[str, str]]
     collections: list[Collection]
     passages: list[FoundPassage] = field(default_factory=list)
@@ -183,9 +184,14 @@ def load_turn(begun: BegunTurn, caller: Caller) -> Turn:
         answer_id=begun.answer.pk,
         agent=agent,
         integration=agent.integration,
+        api_key=_api_key(agent.integration),
         history=_history(begun) if agent.memory_enabled else [],
         collections=list(Collection.objects.filter(readers__agent_id=agent.pk).order_by("slug")),
     )
+
+
+def _api_key(integration: Integration | None) -> str | None:
+    return (integration.credentials or {}).get("api_key") if integration else None
 
 
 def cite(text: str, passages: list[FoundPassage]) -> tuple[str, list[dict[str, Any]]]:
