@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import models
+from django.utils import timezone
 
 from audit.choices import AuditStatus, Severity
 from audit.models import SecurityAuditLog
@@ -61,3 +62,9 @@ def record_security_event(
         requires_review=requires_review,
     )
     return row.pk
+
+
+def mark_reviewed(events: Any, *, reviewer: models.Model) -> int:
+    """Note on those of `events` that ask for it who looked at them; the number of them."""
+    open_events = events.order_by().filter(requires_review=True, reviewed_at=None)
+    return int(open_events.update(reviewed_at=timezone.now(), reviewed_by=reviewer.pk))

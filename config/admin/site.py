@@ -1,6 +1,26 @@
-"""The console's site."""
+"""The console's site: one registry, one way in, one scope per request."""
 
+from contextlib import ExitStack
+
+from django.contrib.admin.options import ModelAdmin
+from django.db import ProgrammingError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_POST
 from unfold.sites import UnfoldAdminSite
+
+from config.admin.bases import HouseAdmin
+from config.admin.errors import sqlstate
+
+INSUFFICIENT_PRIVILEGE = "42501"
+NO_OPERATOR = "This deployment does not serve the platform scope: its database login may not wear the operator's role."
+# Sign-in, sessions and the choice of a scope happen outside every scope.
+UNSCOPED = frozenset(
+    {"login", "logout", "jsi18n", "password_change", "password_change_done", "switch", "platform", "leave"}
+)
 
 
 class ConsoleSite(UnfoldAdminSite):
@@ -9,3 +29,126 @@ class ConsoleSite(UnfoldAdminSite):
     site_title = "Conclave"
     site_header = "Conclave"
     index_title = "Overview"
+    index_template = "console/index.html"
+    enable_nav_sidebar = True
+
+    def register(self, model_or_iterable, admin_class=None, **options):
+        """Take the house's own admins only: those of libraries know neither scopes nor our permissions."""
+        if admin_class is not None and issubclass(admin_class, HouseAdmin):
+            super().register(model_or_iterable, admin_class, **options)
+
+    def get_urls(self):
+        own = [
+            path("switch/", self.admin_view(self.switch), name="switch"),
+            path("platform/", self.admin_view(self.platform), name="platform"),
+            path("platform/leave/", self.admin_view(self.leave), name="leave"),
+        ]
+        # The search of the sidebar caches its results by person, whatever their tenant.
+        return own + [route for route in super().get_urls() if route.name != "search"]
+
+    def has_permission(self, request):
+        access = getattr(request, "console", None)
+        return bool(request.user.is_active and access is not None and access.may_enter)
+
+    def serve(self, request, view, args, kwargs) -> HttpResponseBase | None:
+        """Answer a signed-in person's request inside its scope; None leaves it to the view alone."""
+        from config.admin.access import access_of
+
+        access = request.console = access_of(request)
+        if request.resolver_match.url_name in UNSCOPED:
+            return None
+        if not access.is_platform and access.place is None:
+            if access.is_staff:
+                return redirect("admin:platform")
+            return self.refuse(request, "You are not an active member of any organisation.")
+        if access.place is not None and not access.place.is_open:
+            return self.refuse(request, f"The organisation {access.place.name} is {access.place.status}.")
+        with ExitStack() as scope:
+            try:
+                scope.enter_context(access.opened())
+            except ProgrammingError as error:
+                if sqlstate(error) != INSUFFICIENT_PRIVILEGE:
+                    raise
+                return self.refuse(request, NO_OPERATOR)
+            return _rendered(view(request, *args, **kwargs))
+
+    def refuse(self, request: HttpRequest, reason: str) -> HttpResponse:
+        """Say why the console stays closed."""
+        context = {"reason": reason, "console": request.console, "site_title": self.site_title}
+        return render(request, "console/refused.html", context, status=403)
+
+    def extra_context(self, context, request):
+        access = getattr(request, "console", None)
+        context["console"] = access
+        if access is not None and (len(access.places) > 1 or (access.places and access.is_platform)):
+            context["site_dropdown"] = access.places
+        return context
+
+    def index(self, request, extra_context=None):
+        from config.admin.dashboard import dashboard
+
+        return super().index(request, {**dashboard(request), **(extra_context or {})})
+
+    def login(self, request, extra_context=None):
+        """Sign-in is allauth's, so that a second factor is asked of whoever has one."""
+        if self.has_permission(request):
+            return HttpResponseRedirect(reverse("admin:index"))
+        wanted = request.GET.get("next", reverse("admin:index"))
+        return HttpResponseRedirect(f"{reverse('account_login')}?{urlencode({'next': wanted})}")
+
+    def switch(self, request):
+        """Work in another of one's tenants; one that is not theirs does not exist."""
+        return require_POST(self._switch)(request)
+
+    def _switch(self, request):
+        from config.admin.access import choose_tenant
+
+        wanted = request.POST.get("tenant", "")
+        place = next((place for place in request.console.places if str(place.tenant_id) == wanted), None)
+        if place is None:
+            raise Http404
+        choose_tenant(request, place)
+        return redirect("admin:index")
+
+    def platform(self, request):
+        """Ask platform staff why they need to see all tenants."""
+        from config.admin.access import enter_platform
+        from config.admin.platform import ReasonForm, record_entry
+
+        if not request.console.is_staff:
+            raise Http404
+        form = ReasonForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            reason = form.cleaned_data["reason"]
+            try:
+                record_entry(request.user, reason)
+            except ProgrammingError as error:
+                if sqlstate(error) != INSUFFICIENT_PRIVILEGE:
+                    raise
+                form.add_error(None, NO_OPERATOR)
+            else:
+                enter_platform(request, reason)
+                return redirect("admin:index")
+        context = {**self.each_context(request), "title": "Platform scope", "form": form}
+        return TemplateResponse(request, "console/platform.html", context)
+
+    def leave(self, request):
+        """Leave the platform scope."""
+        return require_POST(self._leave)(request)
+
+    def _leave(self, request):
+        from config.admin.access import leave_platform
+
+        leave_platform(request)
+        return redirect("admin:index")
+
+
+def _rendered(response: HttpResponseBase) -> HttpResponseBase:
+    if isinstance(response, TemplateResponse) and not response.is_rendered:
+        response.render()
+    return response
+
+
+def registered(site: ConsoleSite) -> list[ModelAdmin]:
+    """Every admin of the console, by app and model."""
+    return sorted(site._registry.values(), key=lambda admin: admin.model._meta.label_lower)

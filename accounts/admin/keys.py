@@ -1,0 +1,67 @@
+"""API keys."""
+
+from django.contrib import admin, messages
+from django.template.response import TemplateResponse
+
+from accounts.choices import ApiKeyStatus
+from accounts.models import ApiKey
+from accounts.services.keys import create_api_key, revoke_api_key
+from config.admin.bases import HouseAdmin
+
+
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(HouseAdmin):
+    """Credentials of programs. A key acts as the person who makes it; its text is shown once."""
+
+    resource = "api_keys"
+    icon = "key"
+    title = "API keys"
+    position = 50
+    list_display = ("name", "key_prefix", "user", "status", "rate_limit", "expires_at", "last_used_at")
+    list_filter = ("status",)
+    search_fields = ("name", "key_prefix", "user__email")
+    add_fieldsets = ((None, {"fields": ("name", "scopes", ("rate_limit", "expires_at"))}),)
+    fieldsets = (
+        (None, {"fields": ("name", ("key_prefix", "user"), "scopes")}),
+        ("Limits", {"fields": (("rate_limit", "expires_at"),)}),
+        ("State", {"fields": (("status", "last_used_at"),)}),
+        ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
+    )
+    readonly_fields = ("user", "status")
+    actions = ("revoke",)
+
+    @admin.action(description="Revoke for good", permissions=["change"])
+    def revoke(self, request, queryset):
+        revoked = 0
+        for key in queryset.exclude(status=ApiKeyStatus.REVOKED):
+            revoke_api_key(key)
+            revoked += 1
+        self.message_user(request, f"{revoked} keys revoked.", messages.SUCCESS)
+
+    def save_model(self, request, obj, form, change):
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        made, request.new_key = create_api_key(
+            name=obj.name,
+            user_id=request.user.pk,
+            scopes=obj.scopes,
+            rate_limit=obj.rate_limit,
+            expires_at=obj.expires_at,
+        )
+        obj.pk = made.pk
+        obj.refresh_from_db()
+
+    def response_add(self, request, obj, post_url_continue=None):
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"New key: {obj.name}",
+            "key": obj,
+            "secret": request.new_key,
+            "opts": self.opts,
+        }
+        response = TemplateResponse(request, "console/new_key.html", context)
+        response.headers["Cache-Control"] = "no-store"
+        return response

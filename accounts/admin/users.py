@@ -1,0 +1,53 @@
+"""People."""
+
+from django.contrib import admin
+
+from accounts.models import User
+from config.admin.bases import HouseAdmin
+
+RIGHTS = ("is_staff", "is_superuser")
+
+
+@admin.register(User)
+class UserAdmin(HouseAdmin):
+    """Identities belong to the people themselves: tenants see those of their members, the platform manages them."""
+
+    resource = "members"
+    icon = "person"
+    title = "People"
+    position = 20
+    list_display = ("email", "full_name", "status", "is_active", "is_verified", "last_login")
+    list_filter = ("status", "is_active", "is_staff")
+    search_fields = ("email", "first_name", "last_name")
+    fieldsets = (
+        (None, {"fields": ("email", ("first_name", "last_name"), "username", "avatar_url")}),
+        ("State", {"fields": ("status", ("is_active", "is_verified"), "last_login")}),
+        ("Platform", {"fields": (RIGHTS,)}),
+    )
+    readonly_fields = ("last_login",)
+
+    @admin.display(description="Name")
+    def full_name(self, obj):
+        return obj.full_name
+
+    def get_fieldsets(self, request, obj=None):
+        sets = super().get_fieldsets(request, obj)
+        return sets if request.console.is_platform else [each for each in sets if each[0] != "Platform"]
+
+    def get_list_filter(self, request):
+        filters = super().get_list_filter(request)
+        return filters if request.console.is_platform else [each for each in filters if each not in RIGHTS]
+
+    def get_readonly_fields(self, request, obj=None):
+        readonly = super().get_readonly_fields(request, obj)
+        return readonly if request.user.is_superuser else [*readonly, *RIGHTS]
+
+    def save_model(self, request, obj, form, change):
+        if not change:
+            # Signs in after resetting the password: nobody chooses one for another.
+            obj.set_unusable_password()
+        super().save_model(request, obj, form, change)
+
+    def has_delete_permission(self, request, obj=None):
+        """People are deactivated; the log keeps speaking of them."""
+        return False

@@ -1,0 +1,42 @@
+"""Sign-in by password: the limit on attempts, and what allauth has to know of a person."""
+
+from hashlib import sha256
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.db import connection
+
+ATTEMPTS = 5
+SECONDS = 60
+
+
+class TooManyAttempts(Exception):
+    """The sixth attempt within a minute from one address for one e-mail."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Too many attempts. Try again in {max(seconds, 1)} seconds.")
+
+
+def count_attempt(email: str, ip: str) -> None:
+    """Count a sign-in attempt, across all processes.
+
+    Raises:
+        TooManyAttempts: when there were `ATTEMPTS` within the running minute already.
+    """
+    bucket = sha256(f"{ip}|{email.strip().lower()}".encode()).hexdigest()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT hits, resets_in FROM conclave_hit(%s, %s)", [f"signin:{bucket}", SECONDS])
+        hits, resets_in = cursor.fetchone()
+    if hits > ATTEMPTS:
+        raise TooManyAttempts(resets_in)
+
+
+def confirm_address(user: Any) -> None:
+    """Tell allauth that the e-mail address of a verified person is confirmed.
+
+    People whom an administrator or a command made verified have no record of allauth's own yet.
+    """
+    if user.is_verified and not EmailAddress.objects.filter(user=user, verified=True).exists():
+        EmailAddress.objects.update_or_create(
+            user=user, email=user.email, defaults={"verified": True, "primary": True}
+        )

@@ -1,0 +1,85 @@
+"""Agents, their knowledge and their versions."""
+
+from django.contrib import admin, messages
+
+from agents.choices import AgentStatus
+from agents.models import Agent, AgentCollection, AgentVersion
+from config.admin.bases import HouseAdmin, HouseInline, ReadOnlyAdmin
+from config.admin.exports import ExportsRows
+
+
+class KnowledgeInline(HouseInline):
+    model = AgentCollection
+    resource = "agents"
+    fields = ("collection",)
+    autocomplete_fields = ("collection",)
+    verbose_name = "collection"
+    verbose_name_plural = "Collections it may search"
+
+
+@admin.register(Agent)
+class AgentAdmin(ExportsRows, HouseAdmin):
+    resource = "agents"
+    icon = "smart_toy"
+    position = 10
+    owner = "created_by"
+    list_display = ("name", "slug", "model_provider", "model_name", "status", "version", "updated_at")
+    list_filter = ("status", "model_provider")
+    search_fields = ("name", "slug", "description")
+    prepopulated_fields = {"slug": ("name",)}
+    inlines = (KnowledgeInline,)
+    actions = ("publish", "archive")
+    fieldsets = (
+        (None, {"fields": (("name", "slug"), "description", ("status", "version"))}),
+        (
+            "Model",
+            {
+                "fields": (
+                    ("model_provider", "model_name"),
+                    "integration",
+                    ("temperature", "max_tokens"),
+                    "system_prompt",
+                )
+            },
+        ),
+        ("Behaviour", {"fields": ("tools", ("timeout", "max_iterations", "memory_enabled"))}),
+        (
+            "Data",
+            {"fields": ("capabilities", "tags", "config", "metadata", "created_by"), "classes": ["collapse"]},
+        ),
+    )
+
+    def get_prepopulated_fields(self, request, obj=None):
+        return self.prepopulated_fields if obj is None else {}
+
+    @admin.action(description="Publish a new version", permissions=["change"])
+    def publish(self, request, queryset):
+        for agent in queryset:
+            publish_agent(agent, actor=request.user)
+        self.message_user(request, f"{len(queryset)} agents published.", messages.SUCCESS)
+
+    @admin.action(description="Archive", permissions=["change"])
+    def archive(self, request, queryset):
+        for agent in queryset.exclude(status=AgentStatus.ARCHIVED):
+            archive_agent(agent)
+        self.message_user(request, "Archived.", messages.SUCCESS)
+
+
+@admin.register(AgentCollection)
+class AgentCollectionAdmin(HouseAdmin):
+    resource = "agents"
+    icon = "link"
+    in_sidebar = False
+    list_display = ("agent", "collection", "created_at")
+    search_fields = ("agent__name", "collection__name")
+
+
+@admin.register(AgentVersion)
+class AgentVersionAdmin(ReadOnlyAdmin):
+    resource = "agents"
+    icon = "commit"
+    title = "Versions"
+    position = 20
+    list_display = ("agent", "version", "note", "created_by", "created_at")
+    search_fields = ("agent__name", "agent__slug")
+    fieldsets = ((None, {"fields": (("agent", "version"), "note", "created_by", "snapshot")}),)

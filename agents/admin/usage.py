@@ -1,0 +1,30 @@
+"""What models used and cost."""
+
+from django.contrib import admin
+
+from agents.models import LlmUsage
+from config.admin.bases import ReadOnlyAdmin
+from config.admin.exports import ExportsRows
+from config.admin.filters import AgeFilter
+
+
+@admin.register(LlmUsage)
+class LlmUsageAdmin(ExportsRows, ReadOnlyAdmin):
+    resource = "usage"
+    icon = "monitoring"
+    title = "Model usage"
+    position = 40
+    list_display = ("created_at", "provider", "model", "total_tokens", "total_cost", "latency_ms", "status_code")
+    list_filter = (AgeFilter, "provider")
+    search_fields = ("model__exact", "conversation_id__exact", "task_id__exact")
+    search_help_text = "A whole model name, conversation id or task id."
+    # Payloads hold what people said to their agents.
+    fieldsets = (
+        (None, {"fields": (("provider", "model"), ("latency_ms", "status_code"), "error_message")}),
+        ("Tokens", {"fields": (("prompt_tokens", "completion_tokens", "total_tokens"),)}),
+        ("Cost in US dollars", {"fields": (("prompt_cost", "completion_cost", "total_cost"), "cost_known")}),
+        ("Origin", {"fields": (("user_id", "agent_id", "integration_id"), ("conversation_id", "message_id"), ("flow_id", "task_id"))}),
+    )
+
+    def get_export_fields(self, *args, **kwargs):
+        return [name for name in super().get_export_fields(*args, **kwargs) if not name.endswith("_payload")]

@@ -1,0 +1,55 @@
+"""Security events and their review."""
+
+from django.contrib import admin, messages
+
+from audit.models import SecurityAuditLog
+from audit.services.security import mark_reviewed
+from config.admin.bases import ReadOnlyAdmin
+from config.admin.exports import ExportsRows
+from config.admin.filters import AgeFilter
+
+
+class ReviewFilter(admin.SimpleListFilter):
+    """Whether somebody looked at it."""
+
+    title = "reviewed"
+    parameter_name = "reviewed"
+
+    def lookups(self, request, model_admin):
+        return [("no", "not yet"), ("yes", "yes")]
+
+    def queryset(self, request, queryset):
+        if self.value() in ("no", "yes"):
+            return queryset.filter(reviewed_at__isnull=self.value() == "no")
+        return queryset
+
+
+@admin.register(SecurityAuditLog)
+class SecurityAuditLogAdmin(ExportsRows, ReadOnlyAdmin):
+    resource = "security"
+    icon = "shield"
+    title = "Security events"
+    position = 20
+    list_display = ("created_at", "event_type", "severity", "result", "actor_email", "ip_address", "to_review")
+    list_filter = (AgeFilter, "severity", "event_category", "requires_review", ReviewFilter)
+    search_fields = ("event_type__exact", "actor_email__exact", "request_id__exact")
+    search_help_text = "A whole event type, e-mail address or request id."
+    fieldsets = (
+        (None, {"fields": (("created_at", "event_type"), ("event_category", "severity"), ("action", "result"))}),
+        ("Who", {"fields": (("actor_email", "actor_role", "actor_user_id"), ("ip_address", "request_id"), "user_agent")}),
+        ("What", {"fields": (("target_type", "target_id"), "target_details", "error_code", "details")}),
+        ("Review", {"fields": (("requires_review", "reviewed_at", "reviewed_by"),)}),
+    )
+    actions = ("review",)
+
+    @admin.display(description="To review", boolean=True)
+    def to_review(self, obj):
+        return obj.requires_review and obj.reviewed_at is None
+
+    def has_review_permission(self, request):
+        return self._may(request, "write", "UPDATE")
+
+    @admin.action(description="Mark as reviewed", permissions=["review"])
+    def review(self, request, queryset):
+        count = mark_reviewed(queryset, reviewer=request.user)
+        self.message_user(request, f"{count} events marked as reviewed.", messages.SUCCESS)

@@ -1,0 +1,149 @@
+"""Who stands before the console, in which tenant or in the platform scope, and what they may do there."""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts.choices import RoleScope
+from accounts.models import RoleAssignment
+from accounts.roles import allows, role_scopes
+from tenants.choices import TenantStatus
+from tenants.scoping import platform_scope, tenant_scope
+
+TENANT_KEY = "console_tenant"
+PLATFORM_KEY = "console_platform"
+PLATFORM_STAY = timedelta(minutes=30)
+MEMBERSHIPS = (
+    "SELECT tenant_id, tenant_slug, tenant_name, tenant_status, role, permissions"
+    " FROM conclave_memberships_of(%s)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A tenant in which the person is an active member."""
+
+    tenant_id: UUID
+    slug: str
+    name: str
+    status: str
+    role: str
+    permissions: tuple[str, ...]
+
+    @property
+    def is_open(self) -> bool:
+        return self.status == TenantStatus.ACTIVE
+
+
+@dataclass(slots=True)
+class Access:
+    """One request's standing: the person, their places, the chosen one or the reason for the platform's scope."""
+
+    user: Any
+    places: list[Place]
+    place: Place | None = None
+    reason: str = ""
+    until: float = 0
+    scopes: frozenset[str] = frozenset()
+
+    @property
+    def is_platform(self) -> bool:
+        return bool(self.reason)
+
+    @property
+    def is_staff(self) -> bool:
+        """Platform staff: the platform scope is theirs to open."""
+        return bool(self.user.is_active and (self.user.is_staff or self.user.is_superuser))
+
+    @property
+    def may_enter(self) -> bool:
+        return self.is_platform or self.is_staff or self.place is not None
+
+    @property
+    def minutes_left(self) -> int:
+        return max(0, int(self.until - timezone.now().timestamp()) // 60)
+
+    def allows(self, resource: str, verb: str) -> bool:
+        """Whether `<resource>:<verb>` is granted; a model that declares no resource is nobody's."""
+        return bool(resource) and allows(self.scopes, resource, verb)
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """The database scope of this request.
+
+        Raises:
+            ProgrammingError: when this process may not wear the operator's role.
+        """
+        if self.is_platform:
+            with platform_scope(reason=self.reason, user=self.user):
+                yield
+        elif self.place is not None:
+            with tenant_scope(self.place.tenant_id, user=self.user):
+                self.scopes |= assigned_scopes(self.user.pk)
+                yield
+        else:
+            raise LookupError("this request has neither a tenant nor a reason for the platform's scope")
+
+
+def places_of(user_id: UUID) -> list[Place]:
+    """The person's active memberships in tenants that are not deleted, by slug; outside every scope."""
+    with connection.cursor() as cursor:
+        cursor.execute(MEMBERSHIPS, [user_id])
+        rows = cursor.fetchall()
+    return [Place(*row[:5], permissions=_texts(row[5])) for row in rows]
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    loaded = json.loads(value) if isinstance(value, str) else value
+    return tuple(item for item in loaded or () if isinstance(item, str))
+
+
+def assigned_scopes(user_id: UUID) -> frozenset[str]:
+    """What the person's roles on the whole tenant add; inside its scope."""
+    live = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    granted: Iterable[Any] = RoleAssignment.objects.filter(
+        live, user_id=user_id, is_active=True, scope=RoleScope.TENANT
+    ).values_list("role__permissions", flat=True)
+    return frozenset(text for permissions in granted for text in _texts(permissions))
+
+
+def access_of(request: HttpRequest) -> Access:
+    """The standing of a signed-in person; call it before any scope opens, for it reads the session."""
+    access = Access(request.user, places_of(request.user.pk))
+    entry = request.session.get(PLATFORM_KEY) if access.is_staff else None
+    if entry and entry["until"] > timezone.now().timestamp():
+        access.reason, access.until = entry["reason"], entry["until"]
+        access.scopes = frozenset({"*:*"})
+        return access
+    chosen = request.session.get(TENANT_KEY)
+    places = sorted(access.places, key=lambda place: (str(place.tenant_id) != chosen, not place.is_open))
+    access.place = places[0] if places else None
+    if access.place is not None:
+        access.scopes = role_scopes(access.place.role, access.place.permissions)
+    return access
+
+
+def enter_platform(request: HttpRequest, reason: str) -> None:
+    """Remember the reason for a limited time."""
+    until = timezone.now() + PLATFORM_STAY
+    request.session[PLATFORM_KEY] = {"reason": reason, "until": until.timestamp()}
+
+
+def leave_platform(request: HttpRequest) -> None:
+    """Forget the reason."""
+    request.session.pop(PLATFORM_KEY, None)
+
+
+def choose_tenant(request: HttpRequest, place: Place) -> None:
+    """Remember the tenant to work in, and leave the platform's scope."""
+    leave_platform(request)
+    request.session[TENANT_KEY] = str(place.tenant_id)

@@ -1,0 +1,369 @@
+"""Bases of the console's admins: scoped rows, permissions by scopes, errors of the database as form errors."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin.utils import flatten_fieldsets
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, models, transaction
+from django.http import Http404, HttpResponseRedirect
+from django.urls import reverse
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.widgets import UnfoldAdminPasswordWidget
+
+from config.admin.errors import explain
+from config.admin.filters import TenantFilter
+from config.admin.history import history_page
+from config.admin.paginator import BoundedPaginator
+from config.admin.secrets import add_secret_fields, apply_secrets, secret_names, stored_state
+from config.db.fields import EncryptedField, encrypted_fields
+from config.db.partitions import Partitioned
+from tenants.bases import SoftDeleted, TenantModel
+from tenants.scoping import current_scope
+
+RECORD = ("id", "created_at", "updated_at")
+
+
+def granted_verbs(model: type[models.Model], *, platform: bool) -> frozenset[str]:
+    """What row-level security lets this scope do with the table at all: SELECT, INSERT, UPDATE, DELETE."""
+    rule = next((rule for rule in model._meta.constraints if hasattr(rule, "options")), None)
+    text = rule.options["operator" if platform else "verbs"] if rule is not None else ""
+    return frozenset(verb.strip() for verb in text.split(",") if verb.strip())
+
+
+class HouseForm(forms.ModelForm):
+    """Knows the row's tenant before it is validated, and shows what the database refused."""
+
+    database_error: ValidationError | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        scope = current_scope()
+        if isinstance(self.instance, TenantModel) and self.instance.tenant_id is None and scope:
+            self.instance.tenant_id = scope.tenant_id
+
+    def _get_validation_exclusions(self) -> set[str]:
+        excluded = super()._get_validation_exclusions()
+        if getattr(self.instance, "tenant_id", None):
+            # Unique constraints name the tenant: with it left out they would not be validated here.
+            excluded.discard("tenant")
+        return excluded
+
+    def clean(self) -> Any:
+        cleaned = super().clean()
+        if self.database_error is not None:
+            fields = self.database_error.message_dict
+            raise ValidationError(fields if fields.keys() <= self.fields.keys() else self.database_error.messages)
+        return cleaned
+
+
+class Permitted:
+    """Permissions by the scopes of the request's access, within what the table grants."""
+
+    model: type[models.Model]
+    resource = ""
+
+    def _may(self, request, verb, privilege):
+        access = getattr(request, "console", None)
+        return (
+            access is not None
+            and access.allows(self.resource, verb)
+            and privilege in granted_verbs(self.model, platform=access.is_platform)
+        )
+
+    def has_view_permission(self, request, obj=None):
+        return self._may(request, "read", "SELECT")
+
+    def has_add_permission(self, request, obj=None):
+        return self._may(request, "write", "INSERT")
+
+    def has_change_permission(self, request, obj=None):
+        return self._may(request, "write", "UPDATE")
+
+    def has_delete_permission(self, request, obj=None):
+        return self._may(request, "write", "UPDATE" if issubclass(self.model, SoftDeleted) else "DELETE")
+
+
+class ScopedChoices:
+    """Choices of references within the scope; in the platform's, within the tenant of the row at hand."""
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        target = db_field.related_model
+        rows = target.objects.all()
+        tenant_id = getattr(getattr(request, "house_object", None), "tenant_id", None)
+        scope = current_scope()
+        if tenant_id and scope and scope.tenant_id is None:
+            belongs = "tenant_id" if issubclass(target, TenantModel) else "memberships__tenant_id"
+            rows = rows.filter(**{belongs: tenant_id}) if target._meta.label_lower != "tenants.tenant" else rows
+        kwargs.setdefault("queryset", rows)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def get_autocomplete_fields(self, request):
+        return [
+            field.name
+            for field in self.model._meta.fields
+            if isinstance(field, models.ForeignKey)
+            and field.editable
+            and getattr(self.admin_site._registry.get(field.related_model), "search_fields", ())
+        ]
+
+
+class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
+    """An admin of the scope's rows.
+
+    Declare `resource` (what scopes such as `agents:read` name), `icon`, and Django's own attributes. `owner`
+    names the field that holds who made a row.
+    """
+
+    form = HouseForm
+    icon = "database"
+    # In the sidebar: its title (the model's by default), its place, and whether it stands there at all.
+    title = ""
+    position = 50
+    in_sidebar = True
+    owner = ""
+    # Whether the platform scope may make rows, which then need a tenant from the form.
+    platform_adds = False
+    list_per_page = 50
+    show_full_result_count = False
+    compressed_fields = True
+    warn_unsaved_form = True
+    list_filter_sheet = True
+    object_history_template = "console/history.html"
+
+    def __init__(self, model, admin_site):
+        super().__init__(model, admin_site)
+        if encrypted_fields(model):
+            self.form = add_secret_fields(self.form, model, UnfoldAdminPasswordWidget)
+        for field in encrypted_fields(model):
+            setattr(self, f"{field.name}_state", stored_state(field))
+        if issubclass(model, Partitioned):
+            self.paginator = BoundedPaginator
+
+    # -- permissions -------------------------------------------------------------------------------------
+
+    def has_module_permission(self, request):
+        return self.has_view_permission(request)
+
+    def has_add_permission(self, request, obj=None):
+        access = getattr(request, "console", None)
+        tenantless = access is not None and access.is_platform and issubclass(self.model, TenantModel)
+        return super().has_add_permission(request) and (self.platform_adds or not tenantless)
+
+    def has_export_permission(self, request):
+        return self.has_view_permission(request)
+
+    # -- rows --------------------------------------------------------------------------------------------
+
+    def get_queryset(self, request):
+        ordering = self.get_ordering(request)
+        rows = self.model.objects.all()
+        return rows.order_by(*ordering) if ordering else rows
+
+    def get_object(self, request, object_id, from_field=None):
+        request.house_object = super().get_object(request, object_id, from_field)
+        return request.house_object
+
+    def _get_obj_does_not_exist_redirect(self, request, opts, object_id):
+        raise Http404("There is no such object.")
+
+    def get_list_select_related(self, request):
+        shown = [*self.get_list_display(request), *(self.list_select_related or ())]
+        relations = {field.name for field in self.model._meta.fields if field.is_relation}
+        return [name for name in dict.fromkeys(shown) if isinstance(name, str) and name.split("__")[0] in relations]
+
+    def get_list_display(self, request):
+        shown = list(super().get_list_display(request))
+        return [*shown, self._tenant_column()] if _spans_tenants(request, self.model) else shown
+
+    def get_list_filter(self, request):
+        filters = list(super().get_list_filter(request))
+        return [TenantFilter, *filters] if _spans_tenants(request, self.model) else filters
+
+    def _tenant_column(self):
+        return "tenant" if "tenant" in {field.name for field in self.model._meta.fields} else "tenant_id"
+
+    # -- forms -------------------------------------------------------------------------------------------
+
+    def get_fieldsets(self, request, obj=None):
+        declared = list(super().get_fieldsets(request, obj))
+        secret = secret_names(self.model, writable=self._writable(request, obj))
+        sets = [
+            (title, {**options, "fields": _renamed(options["fields"], secret)}) for title, options in declared
+        ]
+        if obj is None:
+            return [(title, _without(options, self.get_readonly_fields(request))) for title, options in sets]
+        if any(name in flatten_fieldsets(sets) for name in RECORD):
+            return sets
+        tenant = [self._tenant_column()] if _spans_tenants(request, self.model) else []
+        return [*sets, ("Record", {"fields": [*tenant, *self._record()], "classes": ["collapse"]})]
+
+    def get_fields(self, request, obj=None):
+        if self.fields:
+            return self.fields
+        hidden = {*RECORD, "tenant", "deleted_at", *self.exclude_always()}
+        return [
+            field.name
+            for field in self.model._meta.fields
+            if field.name not in hidden
+        ]
+
+    def exclude_always(self) -> tuple[str, ...]:
+        """Fields that no page shows: bytes and vectors."""
+        return tuple(
+            field.name
+            for field in self.model._meta.fields
+            if field.get_internal_type() in {"BinaryField", "HalfVectorField", "SearchVectorField"}
+            and not isinstance(field, EncryptedField)
+        )
+
+    def get_readonly_fields(self, request, obj=None):
+        uneditable = {field.name for field in self.model._meta.fields if not field.editable}
+        readonly = list(super().get_readonly_fields(request, obj))
+        return [*readonly, *(name for name in sorted(uneditable) if name not in readonly), *self._states()]
+
+    def _states(self):
+        return [f"{field.name}_state" for field in encrypted_fields(self.model)]
+
+    def _writable(self, request, obj):
+        return self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+
+    def _record(self):
+        names = {field.name for field in self.model._meta.fields}
+        return [name for name in RECORD if name in names]
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        form = super().get_form(request, obj, change=change, **kwargs)
+        form.database_error = getattr(request, "database_error", None)
+        return form
+
+    # -- writing -----------------------------------------------------------------------------------------
+
+    def save_model(self, request, obj, form, change):
+        apply_secrets(obj, form.cleaned_data)
+        if self.owner and not change and getattr(obj, f"{self.owner}_id") is None and not request.console.is_platform:
+            setattr(obj, f"{self.owner}_id", request.user.pk)
+        super().save_model(request, obj, form, change)
+
+    def save_formset(self, request, form, formset, change):
+        for row in formset.save(commit=False):
+            if isinstance(row, TenantModel):
+                row.tenant_id = form.instance.tenant_id
+            row.save()
+        for row in formset.deleted_objects:
+            row.delete()
+
+    def delete_model(self, request, obj):
+        obj.soft_delete() if isinstance(obj, SoftDeleted) else obj.delete()
+
+    def delete_queryset(self, request, queryset):
+        for obj in queryset:
+            self.delete_model(request, obj)
+
+    def get_deleted_objects(self, objs, request):
+        if issubclass(self.model, SoftDeleted):
+            # Nothing hangs on a row that is only hidden.
+            return [str(obj) for obj in objs], {self.opts.verbose_name_plural: len(objs)}, set(), []
+        return super().get_deleted_objects(objs, request)
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        if request.method == "POST":
+            try:
+                with transaction.atomic():
+                    return super().changeform_view(request, object_id, form_url, extra_context)
+            except DatabaseError as error:
+                request.database_error = explain(error, self.model)
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def delete_view(self, request, object_id, extra_context=None):
+        return self._or_message(request, super().delete_view, object_id, extra_context)
+
+    def changelist_view(self, request, extra_context=None):
+        return self._or_message(request, super().changelist_view, extra_context)
+
+    def _or_message(self, request, view, *args):
+        if request.method != "POST":
+            return view(request, *args)
+        try:
+            with transaction.atomic():
+                response = view(request, *args)
+                if hasattr(response, "render") and not response.is_rendered:
+                    response.render()
+                return response
+        except (DatabaseError, ValidationError) as error:
+            refusal = error if isinstance(error, ValidationError) else explain(error, self.model)
+            self.message_user(request, " ".join(refusal.messages), messages.ERROR)
+            return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
+
+    # -- history: the audit trigger writes it ----------------------------------------------------------------
+
+    def log_addition(self, request, obj, message):
+        """Left to the audit trigger."""
+
+    def log_change(self, request, obj, message):
+        """Left to the audit trigger."""
+
+    def log_deletions(self, request, queryset):
+        """Left to the audit trigger."""
+
+    def history_view(self, request, object_id, extra_context=None):
+        return history_page(self, request, object_id, extra_context)
+
+
+class ReadOnlyAdmin(HouseAdmin):
+    """An admin of rows that only the system writes."""
+
+    sortable_by = ()
+    warn_unsaved_form = False
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+class HouseInline(Permitted, ScopedChoices, TabularInline):
+    """Rows of another table on an object's page, under the same permissions."""
+
+    form = HouseForm
+    extra = 0
+
+    def get_queryset(self, request):
+        return self.model.objects.all()
+
+
+class ReadOnlyInline(HouseInline):
+    """Rows that only the system writes, on an object's page."""
+
+    can_delete = False
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+def _spans_tenants(request, model):
+    access = getattr(request, "console", None)
+    names = {field.attname for field in model._meta.fields}
+    return access is not None and access.is_platform and "tenant_id" in names
+
+
+def _without(options, names):
+    kept = [name for name in flatten_fieldsets([("", options)]) if name not in names]
+    return {**options, "fields": kept}
+
+
+def _renamed(fields, names):
+    if isinstance(fields, str):
+        return names.get(fields, fields)
+    return type(fields)(_renamed(field, names) for field in fields)

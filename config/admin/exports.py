@@ -1,0 +1,29 @@
+"""Export of rows; nothing is imported by the console."""
+
+from import_export.admin import ExportMixin
+from import_export.resources import ModelResource, modelresource_factory
+from unfold.contrib.import_export.forms import ExportForm
+
+LIMIT = 10_000
+
+
+class HouseResource(ModelResource):
+    """The columns of a model, without bytes and encrypted fields."""
+
+
+class ExportsRows(ExportMixin):
+    """Mix-in: the rows of the changelist, filtered as they are, `LIMIT` at most."""
+
+    export_form_class = ExportForm
+
+    def get_export_resource_classes(self, request):
+        hidden = [
+            field.name
+            for field in self.model._meta.fields
+            if field.get_internal_type() in {"BinaryField", "HalfVectorField", "SearchVectorField"}
+        ]
+        options = {"exclude": hidden}
+        return [modelresource_factory(self.model, resource_class=HouseResource, meta_options=options)]
+
+    def get_export_queryset(self, request):
+        return super().get_export_queryset(request)[:LIMIT]

@@ -1,0 +1,68 @@
+"""An object's history, read from the audit log."""
+
+import json
+from typing import Any
+
+from django.apps import apps
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import Http404
+from django.template.response import TemplateResponse
+
+PER_PAGE = 25
+
+
+def changes_of(entry: Any) -> list[tuple[str, str, str]]:
+    """(field, old, new) of an audit row, as text."""
+    old, new = entry.old_values or {}, entry.new_values or {}
+    return [(name, _text(old.get(name)), _text(new.get(name))) for name in sorted(old.keys() | new.keys())]
+
+
+def _text(value: Any) -> str:
+    if value is None or value == "":
+        return "—"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def people_of(entries: list[Any]) -> dict[Any, str]:
+    """Names of the people who acted in `entries`, as far as this scope may know them."""
+    ids = {entry.user_id for entry in entries if entry.user_id}
+    found = apps.get_model("accounts", "User").objects.filter(pk__in=ids) if ids else ()
+    return {user.pk: str(user) for user in found}
+
+
+def described(entries: list[Any]) -> list[dict[str, Any]]:
+    """What templates show of audit rows: who, when, what, and the changed values."""
+    people = people_of(entries)
+    return [
+        {"entry": entry, "who": people.get(entry.user_id, entry.actor), "changes": changes_of(entry)}
+        for entry in entries
+    ]
+
+
+def history_page(model_admin: Any, request: Any, object_id: str, extra_context: Any) -> TemplateResponse:
+    """The page of one object's changes, newest first."""
+    obj = model_admin.get_object(request, unquote(object_id))
+    if obj is None:
+        raise Http404("There is no such object.")
+    if not model_admin.has_view_or_change_permission(request, obj):
+        raise PermissionDenied
+    opts = model_admin.opts
+    rows = apps.get_model("audit", "AuditLog").objects.filter(
+        resource_type=opts.label_lower, resource_id=str(obj.pk)
+    )
+    page = Paginator(rows.order_by("-id"), PER_PAGE).get_page(request.GET.get("p"))
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": f"History of {obj}",
+        "subtitle": None,
+        "page": page,
+        "rows": described(list(page)),
+        "object": obj,
+        "opts": opts,
+        "module_name": str(opts.verbose_name_plural),
+        **(extra_context or {}),
+    }
+    return TemplateResponse(request, model_admin.object_history_template, context)

@@ -1,0 +1,76 @@
+"""The sidebar, the header and the account menu of the console."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+
+GROUPS = (
+    ("Agents", ("agents",)),
+    ("Knowledge", ("knowledge",)),
+    ("Conversations", ("conversations",)),
+    ("Workflows", ("workflows",)),
+    ("People", ("accounts",)),
+    ("Organisation", ("tenants",)),
+    ("Audit", ("audit",)),
+)
+
+
+def _item(request: HttpRequest, model_admin: Any) -> dict[str, Any]:
+    opts = model_admin.opts
+    return {
+        "title": str(opts.verbose_name_plural).capitalize() if not model_admin.title else model_admin.title,
+        "icon": model_admin.icon,
+        "link": reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"),
+        "permission": lambda request: model_admin.has_view_permission(request),
+    }
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Groups of links, by app; those that the person may not see are left out by unfold."""
+    home = {"title": "Overview", "icon": "dashboard", "link": reverse("admin:index")}
+    groups: list[dict[str, Any]] = [{"items": [home]}]
+    for title, labels in GROUPS:
+        shown = [
+            model_admin
+            for model_admin in admin.site._registry.values()
+            if model_admin.opts.app_label in labels and model_admin.in_sidebar
+        ]
+        shown.sort(key=lambda model_admin: model_admin.position)
+        if shown:
+            items = [_item(request, model_admin) for model_admin in shown]
+            groups.append({"title": title, "items": items})
+    return groups
+
+
+def subheader(request: HttpRequest) -> str:
+    """Where one is: the organisation, or the platform."""
+    access = getattr(request, "console", None)
+    if access is None:
+        return ""
+    if access.is_platform:
+        return "All organisations"
+    return access.place.name if access.place else "Platform staff"
+
+
+def environment(request: HttpRequest) -> list[str] | None:
+    """The label in the header: the person's role here."""
+    access = getattr(request, "console", None)
+    if access is None:
+        return None
+    if access.is_platform:
+        return ["Platform scope", "danger"]
+    return [access.place.role.capitalize(), "info"] if access.place else None
+
+
+def account_links(request: HttpRequest) -> list[dict[str, str]]:
+    """The menu under the person's name."""
+    links = [
+        {"title": "Change password", "link": reverse("admin:password_change")},
+        {"title": "Two-factor authentication", "link": reverse("mfa_index")},
+    ]
+    access = getattr(request, "console", None)
+    if access is not None and access.is_staff and not access.is_platform:
+        links.insert(0, {"title": "Platform scope", "link": reverse("admin:platform")})
+    return links

@@ -1,0 +1,72 @@
+"""Encrypted fields in forms: a password box that never shows what is stored; left empty it changes nothing."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.db import models
+from django.utils.text import capfirst
+
+from config.db.fields import EncryptedField, EncryptedJSONField, encrypted_fields
+
+SUFFIX = "_new"
+KEPT = "Leave empty to keep what is stored."
+
+
+class SecretTextField(forms.CharField):
+    """A new secret, as text."""
+
+
+class SecretJSONField(forms.CharField):
+    """A new secret, as JSON; refused without repeating what was typed."""
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise forms.ValidationError("This is not valid JSON.") from None
+
+
+def add_secret_fields(form: type[forms.ModelForm], model: type[models.Model], widget: Any) -> type[forms.ModelForm]:
+    """A form class with one password box, `<name>_new`, for each encrypted field of `model`."""
+    boxes = {
+        f"{field.name}{SUFFIX}": (
+            SecretJSONField if isinstance(field, EncryptedJSONField) else SecretTextField
+        )(
+            required=False,
+            label=capfirst(field.verbose_name),
+            help_text=f"{field.help_text} {KEPT}",
+            widget=widget(attrs={"autocomplete": "new-password"}),
+            strip=False,
+        )
+        for field in encrypted_fields(model)
+    }
+    return type(form.__name__, (form,), boxes)
+
+
+def secret_names(model: type[models.Model], *, writable: bool) -> dict[str, str]:
+    """Encrypted field -> what stands for it on a page: the box, or whether something is stored."""
+    suffix = SUFFIX if writable else "_state"
+    return {field.name: f"{field.name}{suffix}" for field in encrypted_fields(model)}
+
+
+def stored_state(field: EncryptedField) -> Callable[[models.Model], str]:
+    """A read-only column that tells whether something is stored, without decrypting it."""
+
+    def state(obj: models.Model) -> str:
+        return "stored" if obj.__dict__.get(field.attname) is not None else "none"
+
+    state.short_description = capfirst(field.verbose_name)  # type: ignore[attr-defined]
+    return state
+
+
+def apply_secrets(obj: models.Model, cleaned: dict[str, Any]) -> None:
+    """Set the encrypted fields for which something was typed."""
+    for field in encrypted_fields(type(obj)):
+        value = cleaned.get(f"{field.name}{SUFFIX}")
+        if value not in (None, ""):
+            setattr(obj, field.name, value)

@@ -1,0 +1,36 @@
+"""The sign-in form: allauth's, in the console's look, with a limit on attempts."""
+
+from allauth.account.forms import LoginForm
+from django import forms
+from unfold.widgets import BASE_INPUT_CLASSES
+
+from accounts.services.signin import TooManyAttempts, confirm_address, count_attempt
+from config.middleware import client_ip
+
+
+class SignInForm(LoginForm):
+    """E-mail and password. Six attempts within a minute for one address and e-mail are one too many."""
+
+    error_messages = {
+        **LoginForm.error_messages,
+        "email_password_mismatch": "The e-mail address or the password is wrong.",
+    }
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        for name in ("login", "password"):
+            self.fields[name].widget.attrs |= {"class": " ".join(BASE_INPUT_CLASSES), "placeholder": ""}
+        self.fields["login"].label = "E-mail"
+        self.fields["password"].help_text = ""
+
+    def clean(self):
+        if self.errors:
+            return self.cleaned_data
+        try:
+            count_attempt(self.cleaned_data["login"], client_ip(self.request))
+        except TooManyAttempts as refusal:
+            raise forms.ValidationError(str(refusal), code="too_many_attempts") from None
+        cleaned = super().clean()
+        if self.user is not None:
+            confirm_address(self.user)
+        return cleaned

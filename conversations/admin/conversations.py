@@ -1,0 +1,66 @@
+"""Conversations: each person sees those that are theirs, whatever their role (promise G3)."""
+
+from django.contrib import admin
+
+from config.admin.bases import HouseAdmin, ReadOnlyAdmin, ReadOnlyInline
+from config.admin.filters import AgeFilter
+from conversations.models import Conversation, Message, Participant
+
+
+class MessageInline(ReadOnlyInline):
+    """The messages in their order, unlike those of other pages in pages of twenty."""
+
+    model = Message
+    resource = "conversations"
+    fields = ("sequence_number", "role", "content", "status", "token_count", "created_at")
+    readonly_fields = fields
+    ordering = ("sequence_number",)
+    per_page = 20
+    show_change_link = True
+
+    def get_queryset(self, request):
+        # Not select_related(): the inline's template asks for none of the references.
+        return super().get_queryset(request).order_by("sequence_number")
+
+
+@admin.register(Conversation)
+class ConversationAdmin(HouseAdmin):
+    resource = "conversations"
+    icon = "forum"
+    position = 10
+    list_display = ("__str__", "user", "agent", "status", "message_count", "total_tokens", "last_message_at")
+    list_filter = (AgeFilter, "status", "mode")
+    search_fields = ("title",)
+    inlines = (MessageInline,)
+    fieldsets = (
+        (None, {"fields": ("title", ("status", "mode"), ("user", "agent"))}),
+        ("Numbers", {"fields": (("message_count", "total_tokens", "total_cost"),)}),
+        ("Times", {"fields": (("started_at", "last_message_at", "completed_at"),)}),
+        ("Data", {"fields": ("context", "metadata"), "classes": ["collapse"]}),
+    )
+    readonly_fields = ("agent", "mode")
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).visible_to(request.user.pk)
+
+    def has_add_permission(self, request, obj=None):
+        """Conversations begin with a question, by the API."""
+        return False
+
+
+@admin.register(Participant)
+class ParticipantAdmin(ReadOnlyAdmin):
+    resource = "conversations"
+    icon = "group"
+    position = 20
+    list_display = ("conversation", "user", "agent", "role", "created_at")
+    list_filter = ("role",)
+    fields = ("conversation", ("user", "agent"), "role")
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).filter(conversation__in=visible(request))
+
+
+def visible(request):
+    """Ids of the conversations that the person may see."""
+    return Conversation.objects.visible_to(request.user.pk).order_by().values("pk")

@@ -1,0 +1,32 @@
+"""Calls of tools."""
+
+from django.contrib import admin
+
+from config.admin.bases import ReadOnlyAdmin
+from config.admin.exports import ExportsRows
+from config.admin.filters import AgeFilter
+from conversations.admin.conversations import visible
+from conversations.models import ToolExecution
+
+
+@admin.register(ToolExecution)
+class ToolExecutionAdmin(ExportsRows, ReadOnlyAdmin):
+    """What agents did in one's own conversations."""
+
+    resource = "conversations"
+    icon = "build"
+    title = "Tool calls"
+    position = 40
+    list_display = ("created_at", "tool_name", "conversation", "agent", "status", "execution_time_ms")
+    list_filter = (AgeFilter, "status")
+    search_fields = ("tool_name__exact", "conversation__id__exact")
+    search_help_text = "A whole tool name or conversation id."
+    fieldsets = (
+        (None, {"fields": ("tool_name", ("conversation", "message", "agent"), ("status", "execution_time_ms"))}),
+        ("Call", {"fields": ("tool_input", "tool_output", "error_message")}),
+        ("Times", {"fields": (("started_at", "completed_at"),)}),
+        ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
+    )
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).filter(conversation__in=visible(request))

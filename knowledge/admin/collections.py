@@ -1,0 +1,91 @@
+"""Collections, documents, chunks."""
+
+from django.contrib import admin
+
+from config.admin.bases import HouseAdmin, ReadOnlyAdmin
+from config.admin.paginator import BoundedPaginator
+from knowledge.models import Chunk, ChunkVector384, Collection, Document
+
+
+@admin.register(Collection)
+class CollectionAdmin(HouseAdmin):
+    resource = "collections"
+    icon = "library_books"
+    position = 10
+    list_display = ("name", "slug", "status", "document_count", "chunk_count", "embedding_model", "updated_at")
+    list_filter = ("status",)
+    search_fields = ("name", "slug")
+    prepopulated_fields = {"slug": ("name",)}
+    fieldsets = (
+        (None, {"fields": (("name", "slug"), "description", "status")}),
+        ("Indexing", {"fields": (("embedding_model", "dimensions"), ("chunk_size", "chunk_overlap"))}),
+        ("Contents", {"fields": (("document_count", "chunk_count"),)}),
+        ("Data", {"fields": ("settings", "metadata"), "classes": ["collapse"]}),
+    )
+
+    def get_prepopulated_fields(self, request, obj=None):
+        return self.prepopulated_fields if obj is None else {}
+
+    def get_readonly_fields(self, request, obj=None):
+        readonly = super().get_readonly_fields(request, obj)
+        # The chunks that exist were cut and embedded by these.
+        return [*readonly, "embedding_model"] if obj and obj.chunk_count else readonly
+
+
+@admin.register(Document)
+class DocumentAdmin(HouseAdmin):
+    """What was read; documents come in by `manage.py ingest` and the API."""
+
+    resource = "collections"
+    icon = "description"
+    position = 20
+    list_display = ("__str__", "collection", "file_type", "status", "chunk_count", "updated_at")
+    list_filter = ("status", "file_type")
+    search_fields = ("title", "filename", "source")
+    fieldsets = (
+        (None, {"fields": ("title", ("collection", "status"), "error_message")}),
+        ("File", {"fields": ("source", ("filename", "file_type", "file_size"), "checksum")}),
+        ("Origin", {"fields": (("uploaded_by", "uploaded_at"), "chunk_count")}),
+        ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
+    )
+    readonly_fields = (
+        "collection", "status", "error_message", "source", "filename", "file_type", "file_size", "checksum",
+    )  # fmt: skip
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+
+@admin.register(Chunk)
+class ChunkAdmin(ReadOnlyAdmin):
+    resource = "collections"
+    icon = "segment"
+    position = 30
+    paginator = BoundedPaginator
+    list_display = ("document", "chunk_index", "context", "token_count", "embedding_model")
+    search_fields = ("document__title__istartswith", "document__source__exact")
+    search_help_text = "The beginning of a document's title, or its whole source."
+    fieldsets = (
+        (None, {"fields": (("collection", "document"), ("chunk_index", "page"), "context", "content")}),
+        ("Indexing", {"fields": (("token_count", "embedding_model"), ("start", "end"))}),
+        (
+            "Meaning",
+            {
+                "fields": ("semantic_category", "semantic_summary", "semantic_keywords", "extracted_entities", "metadata"),
+                "classes": ["collapse"],
+            },
+        ),
+    )
+
+
+@admin.register(ChunkVector384)
+class ChunkVector384Admin(ReadOnlyAdmin):
+    """That a chunk has a vector; its 384 numbers say nothing to people."""
+
+    resource = "collections"
+    icon = "scatter_plot"
+    title = "Vectors"
+    in_sidebar = False
+    paginator = BoundedPaginator
+    list_display = ("id", "collection")
+    fields = ("id", "collection")

@@ -1,0 +1,56 @@
+"""Organisations."""
+
+from django.contrib import admin
+
+from config.admin.bases import HouseAdmin
+from tenants.models import Tenant
+from tenants.models.tenant import PROFILE
+
+
+@admin.register(Tenant)
+class TenantAdmin(HouseAdmin):
+    resource = "tenant"
+    icon = "domain"
+    title = "Organisation"
+    position = 10
+    list_display = ("name", "slug", "status", "plan_type", "created_at")
+    list_filter = ("status", "plan_type")
+    search_fields = ("name", "slug", "contact_email")
+    ordering = ("slug",)
+    fieldsets = (
+        (None, {"fields": (("name", "slug"), ("status", "plan_type"), "description")}),
+        ("Company", {"fields": (("industry", "company_size"), "headquarters_location")}),
+        ("Contact", {"fields": (("contact_name", "contact_email", "contact_phone"),)}),
+        (
+            "Limits",
+            {
+                "fields": (
+                    ("max_users", "max_agents", "max_engagements"),
+                    ("max_daily_requests", "api_quota_monthly"),
+                    ("max_monthly_tokens", "storage_quota_gb"),
+                )
+            },
+        ),
+        (
+            "Settings",
+            {"fields": ("settings", "branding", "agent_preferences", "metadata"), "classes": ["collapse"]},
+        ),
+    )
+
+    def get_readonly_fields(self, request, obj=None):
+        readonly = super().get_readonly_fields(request, obj)
+        if request.console.is_platform:
+            return readonly
+        # Status, plan and limits are the platform's; the database grants the rest alone.
+        return [*readonly, *(field.name for field in self.opts.fields if field.name not in PROFILE)]
+
+    def save_model(self, request, obj, form, change):
+        if change:
+            # Rights on columns: an UPDATE of them all is refused.
+            obj.save(update_fields=[*form.changed_data, "updated_at"])
+        else:
+            obj.save()
+
+    def has_delete_permission(self, request, obj=None):
+        """Organisations are suspended or marked as deleted, never erased from a page."""
+        return False
