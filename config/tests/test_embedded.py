@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -167,6 +168,23 @@ def test_a_hidden_home_puts_the_data_where_the_server_user_reaches_it(mortal):
     assert mortal.data.is_relative_to(programs.SYSTEM_HOME)
     assert stat.S_IMODE(mortal.home.parent.stat().st_mode) == 0o700
     assert mortal.data.stat().st_uid == programs.server_uid()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has a server user apart")
+def test_hidden_programs_are_copied_with_their_libraries(mortal, monkeypatch):
+    package = Path(programs.program("postgres")).parents[2]
+    hidden, system = mortal.home.parent / "hidden", mortal.home.parent / "system"
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(part, hidden / part.name, ignore=shutil.ignore_patterns("pginstall"))
+    hidden.chmod(0o700)
+    monkeypatch.syspath_prepend(hidden)
+    monkeypatch.setattr(programs, "SYSTEM_HOME", system)
+    try:
+        assert programs.program("postgres").startswith(str(system))
+        assert programs.run_program([programs.program("psql"), "--version"], "psql").startswith("psql")
+    finally:
+        shutil.rmtree(hidden)
+        shutil.rmtree(system)
 
 
 def test_secrets_and_data_are_private(cluster):
