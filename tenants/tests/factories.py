@@ -3,6 +3,7 @@
 import os
 
 import factory
+from django.db.models import Max
 
 from config.db import keyring
 from config.testing.factories import HouseFactory
@@ -44,12 +45,15 @@ class IdempotencyKeyFactory(HouseFactory):
         model = IdempotencyKey
 
 
+def _next_version():
+    return (TenantKey._base_manager.aggregate(latest=Max("version"))["latest"] or 0) + 1
+
+
 class TenantKeyFactory(HouseFactory):
-    """A wrapped data key that opens, of a version that nothing uses."""
+    """The tenant's next data key, wrapped for real: what is encrypted afterwards uses it."""
 
     tenant_id = factory.LazyFunction(require_tenant_id)
-    version = factory.Sequence(lambda n: 1000 + n)
-    status = "decrypt_only"
+    version = factory.LazyFunction(_next_version)
 
     class Meta:
         model = TenantKey

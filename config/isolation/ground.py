@@ -1,0 +1,179 @@
+"""The battle ground: several tenants with one row each in every tenant table."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import permutations
+from typing import Any
+from uuid import uuid4
+
+from django.db import connection, models
+
+from config.db.processes import OWNER
+from config.testing.database import connect, restrict_database
+
+COLUMNS_SQL = """
+SELECT attname FROM pg_attribute
+WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = '' ORDER BY attnum"""
+
+REFERENCES_SQL = """
+SELECT a.attname, c.confrelid::regclass::text, t.attname, NOT a.attnotnull FROM pg_constraint c
+JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[2]
+JOIN pg_attribute t ON t.attrelid = c.confrelid AND t.attnum = c.confkey[2]
+WHERE c.contype = 'f' AND c.conrelid = %s::regclass AND cardinality(c.conkey) = 2 AND c.conparentid = 0 ORDER BY 1"""
+
+UNIQUE_SQL = """
+SELECT DISTINCT a.attname, format_type(a.atttypid, NULL) FROM pg_index i
+JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
+WHERE i.indrelid = %s::regclass AND i.indisunique AND a.attname NOT IN ('id', 'tenant_id')
+  AND format_type(a.atttypid, NULL) <> 'uuid'"""
+
+PARTITIONS_SQL = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass ORDER BY 1"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference to a row of the same tenant: `column` names `target_column` of `target`."""
+
+    column: str
+    target: str
+    target_column: str
+    nullable: bool
+
+
+@dataclass(frozen=True)
+class Target:
+    """A table under attack; `owner` is the column that says whose a row is."""
+
+    table: str
+    owner: str
+    columns: tuple[str, ...]
+    references: tuple[Reference, ...]
+    # Column -> type of what is unique beside ids.
+    unique: dict[str, str] = field(hash=False)
+    partitions: tuple[str, ...]
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether the identity hat reads it to sign people in: people and tenants."""
+        return self.owner == "id"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where the battle takes place. `rows` has, by table and tenant, one row as JSON."""
+
+    database: str
+    tenants: tuple[str, ...]
+    users: dict[str, str]
+    targets: tuple[Target, ...]
+    rows: dict[tuple[str, str], dict[str, Any]]
+
+    def pairs(self, count: int) -> list[tuple[str, str]]:
+        """`count` ordered pairs (attacker, victim), each tenant in both parts."""
+        return list(permutations(self.tenants, 2))[:count]
+
+    def target(self, table: str) -> Target:
+        return next(each for each in self.targets if each.table == table)
+
+    def row_id(self, target: Target, tenant: str) -> str:
+        return self.rows[target.table, tenant]["id"]
+
+    def owner_of(self, target: Target, tenant: str) -> str:
+        """What the owner column holds for the tenant's rows."""
+        return self.rows[target.table, tenant][target.owner]
+
+
+def attacked_models() -> list[type[models.Model]]:
+    """Every model whose rows belong to a tenant, and tenants and people themselves."""
+    from config.testing.factories import house_models
+
+    def is_owned(model: type[models.Model]) -> bool:
+        columns = {each.column for each in model._meta.concrete_fields}
+        return "tenant_id" in columns or model._meta.label in ("tenants.Tenant", "accounts.User")
+
+    return [model for model in house_models() if is_owned(model)]
+
+
+def prepare(tenants: int) -> Ground:
+    """Make `tenants` tenants in the current database, each with a row of every model, committed."""
+    people = dict(_populate() for _ in range(tenants))
+    database = connection.settings_dict["NAME"]
+    connection.close()
+    with connect(OWNER, database=database) as owner:
+        owner.execute("ANALYZE")
+        targets = tuple(_describe(owner, model._meta.db_table) for model in attacked_models())
+        rows = {
+            (target.table, tenant): _row_of(owner, target, tenant, people[tenant])
+            for target in targets
+            for tenant in people
+        }
+    return Ground(database, tuple(people), people, targets, rows)
+
+
+def pairs_need(pairs: int) -> int:
+    """How many tenants give `pairs` ordered pairs."""
+    tenants = 2
+    while tenants * (tenants - 1) < pairs:
+        tenants += 1
+    return tenants
+
+
+def _populate() -> tuple[str, str]:
+    from accounts.tests.factories import MembershipFactory, UserFactory
+    from config.testing.factories import factory_for
+    from tenants.scoping import platform_scope, tenant_scope
+    from tenants.tests.factories import TenantFactory
+
+    with platform_scope(reason="a made-up tenant of the isolation report"):
+        tenant = TenantFactory()
+    user = UserFactory()
+    with tenant_scope(tenant, user=user):
+        MembershipFactory(user=user, role="admin")
+        for model in attacked_models():
+            if model._meta.label not in ("tenants.Tenant", "accounts.User", "accounts.Membership"):
+                factory_for(model)()
+    return str(tenant.pk), str(user.pk)
+
+
+def _describe(owner: Any, table: str) -> Target:
+    def column(statement: str) -> list[Any]:
+        return owner.execute(statement, [table]).fetchall()
+
+    columns = tuple(name for (name,) in column(COLUMNS_SQL))
+    return Target(
+        table=table,
+        owner="tenant_id" if "tenant_id" in columns else "id",
+        columns=columns,
+        references=tuple(Reference(*row) for row in column(REFERENCES_SQL)),
+        unique=dict(column(UNIQUE_SQL)),
+        partitions=tuple(name for (name,) in column(PARTITIONS_SQL)),
+    )
+
+
+def _row_of(owner: Any, target: Target, tenant: str, user: str) -> dict[str, Any]:
+    whose = user if target.table == "accounts_user" else tenant
+    found = owner.execute(
+        f"SELECT to_jsonb(t) FROM {target.table} t WHERE {target.owner} = %s ORDER BY id DESC LIMIT 1",
+        [whose],
+    ).fetchone()
+    if found is None:
+        raise LookupError(f"no row of {target.table} to attack")
+    return found[0]
+
+
+@contextmanager
+def throw_away_database() -> Iterator[str]:
+    """A migrated database of its own, made by the owner as tests make theirs, dropped at the end."""
+    from django.conf import settings
+
+    before = connection.settings_dict["NAME"]
+    connection.settings_dict["TEST"]["NAME"] = f"isolation_{uuid4().hex[:12]}"
+    name = connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    try:
+        restrict_database(name)
+        yield name
+    finally:
+        connection.close()
+        connection.creation.destroy_test_db(before, verbosity=0)
+        settings.DATABASES["default"]["NAME"] = before

@@ -1,0 +1,187 @@
+"""Runs attacks as the application's login over a real connection, each in a transaction that is undone."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from config.db.processes import PUBLIC, WEB
+from config.db.stamps import APP, STAMP_SQL, Stamp
+from config.isolation.ground import Ground, Target
+from config.testing.database import connect
+
+REFUSED = "42501"
+Attack = Callable[["Attempt"], None]
+
+
+class Leak(Exception):
+    """What one tenant learnt of another, or a refusal for a reason that proves nothing."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One attack that got through, or that was turned away for the wrong reason."""
+
+    attack: str
+    table: str
+    attacker: str
+    victim: str
+    what: str
+
+
+@dataclass
+class Report:
+    """What a run of the matrix found."""
+
+    attempts: int = 0
+    statements: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+
+@dataclass
+class Attempt:
+    """One attack of tenant `me` on the rows of tenant `victim` in one table."""
+
+    connection: psycopg.Connection[Any]
+    public: psycopg.Connection[Any]
+    ground: Ground
+    target: Target
+    me: str
+    victim: str
+    notices: list[str]
+    statements: int = 0
+
+    @property
+    def mine(self) -> str:
+        return self.ground.row_id(self.target, self.me)
+
+    @property
+    def theirs(self) -> str:
+        return self.ground.row_id(self.target, self.victim)
+
+    @property
+    def my_mark(self) -> str:
+        """What the owner column holds in my rows."""
+        return self.ground.owner_of(self.target, self.me)
+
+    @property
+    def their_mark(self) -> str:
+        return self.ground.owner_of(self.target, self.victim)
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Whatever happens inside is rolled back."""
+        with self.connection.transaction(force_rollback=True):
+            yield
+
+    def run(self, statement: str, *params: Any) -> tuple[str, list[Any], int]:
+        """SQLSTATE (empty: none), rows and count of touched rows; stays if it succeeds."""
+        self.statements += 1
+        text = self._named(statement)
+        try:
+            with self.connection.transaction():
+                cursor = self.connection.execute(text, params or None)
+                return "", cursor.fetchall() if cursor.description else [], max(cursor.rowcount, 0)
+        except psycopg.Error as error:
+            return error.sqlstate or "?", [], 0
+
+    def _named(self, statement: str) -> sql.Composed:
+        names = {"t": self.target.table, "owner": self.target.owner}
+        return sql.SQL(statement).format(**{key: sql.Identifier(name) for key, name in names.items()})  # type: ignore[arg-type]
+
+    def rows(self, statement: str, *params: Any) -> list[Any]:
+        """What is read; nothing when reading is refused.
+
+        Raises:
+            Leak: when it fails for another reason.
+        """
+        state, rows, _ = self.run(statement, *params)
+        if state not in ("", REFUSED):
+            raise Leak(f"failed with {state}, which proves nothing: {statement}")
+        return rows
+
+    def no_rows(self, statement: str, *params: Any) -> None:
+        """Nothing may come back."""
+        if rows := self.rows(statement, *params):
+            raise Leak(f"{len(rows)} rows: {statement}")
+
+    def zero(self, statement: str, *params: Any) -> None:
+        """One number comes back, and it is nought."""
+        if (rows := self.rows(statement, *params)) and rows[0][0]:
+            raise Leak(f"counted {rows[0][0]}: {statement}")
+
+    def mine_only(self, statement: str, *params: Any) -> None:
+        """The first column names whose row it is: only mine."""
+        foreign = {str(row[0]) for row in self.rows(statement, *params)} - {self.my_mark, "None"}
+        if foreign and self.target.table != "accounts_user":
+            raise Leak(f"rows of {len(foreign)} others: {statement}")
+        if self.their_mark in foreign:
+            raise Leak(f"a row of the victim: {statement}")
+
+    def untouched(self, statement: str, *params: Any) -> None:
+        """No row may be changed."""
+        state, _, count = self.run(statement, *params)
+        if count or state not in ("", REFUSED):
+            raise Leak(f"{count} rows changed, state {state or 'none'}: {statement}")
+
+    def refused(self, statement: str, *params: Any) -> None:
+        """The database must refuse it for want of rights."""
+        state, _, _ = self.run(statement, *params)
+        if state != REFUSED:
+            raise Leak(f"{'failed with ' + state if state else 'was allowed'}: {statement}")
+
+    def stamp(self, tenant: str, hat: str = APP) -> None:
+        """Wear `hat` for `tenant` until the end of the transaction, as the backend does."""
+        user = self.ground.users[tenant]
+        self.connection.execute(STAMP_SQL, Stamp(hat, tenant, user, actor=f"user:{user}").params())
+
+
+def run_matrix(
+    ground: Ground,
+    attacks: dict[str, Attack],
+    pairs: Sequence[tuple[str, str]],
+    *,
+    targets: Sequence[Target] | None = None,
+    hat: str = APP,
+    on_attempt: Callable[[], object] = lambda: None,
+) -> Report:
+    """Every attack on every table for every pair (attacker, victim).
+
+    Args:
+        hat: role that the attacker wears; `conclave_app` as in the application.
+        on_attempt: called after each attempt, for a progress bar.
+    """
+    report = Report()
+    notices: list[str] = []
+    with (
+        connect(WEB, database=ground.database, prepare_threshold=None) as web,
+        connect(PUBLIC, database=ground.database, prepare_threshold=None) as public,
+    ):
+        web.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
+        for me, victim in pairs:
+            for target in targets or ground.targets:
+                for name, attack in attacks.items():
+                    attempt = Attempt(web, public, ground, target, me, victim, notices)
+                    _try(name, attack, attempt, hat, report)
+                    on_attempt()
+    return report
+
+
+def _try(name: str, attack: Attack, attempt: Attempt, hat: str, report: Report) -> None:
+    attempt.notices.clear()
+    try:
+        with attempt.undone():
+            attempt.stamp(attempt.me, hat)
+            attack(attempt)
+    except Leak as leak:
+        what = re.sub(r"\s+", " ", str(leak))
+        report.findings.append(Finding(name, attempt.target.table, attempt.me, attempt.victim, what))
+    except psycopg.Error as error:
+        what = f"broke off with {error.sqlstate}: {error.diag.message_primary or error}"
+        report.findings.append(Finding(name, attempt.target.table, attempt.me, attempt.victim, what))
+    report.attempts += 1
+    report.statements += attempt.statements

@@ -1,0 +1,120 @@
+"""`manage.py isolation_report`: does any tenant reach another one's rows?"""
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from config.isolation.attacks import ATTACKS
+from config.isolation.ground import Ground, pairs_need, prepare, throw_away_database
+from config.isolation.matrix import Report, run_matrix
+from config.isolation.sabotage import SABOTAGES, Outcome, commit_sabotage, possible
+
+
+class Command(BaseCommand):
+    """Works in a database of its own, made and dropped by the owner; the attacker is the application's login."""
+
+    help = (
+        "Attack every tenant table as the application's own role; exit 1 on a leak or an uncaught sabotage."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--pairs", type=int, default=10, help="pairs of attacker and victim (default 10)")
+        parser.add_argument("--attacks", nargs="+", metavar="NAME", help="only these attacks")
+        parser.add_argument("--list", action="store_true", help="name the attacks and stop")
+        parser.add_argument("--format", choices=("text", "json"), default="text")
+        parser.add_argument(
+            "--sabotage", action="store_true", help="then break each protection: is it noticed?"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["list"]:
+            for name, attack in ATTACKS.items():
+                self.stdout.write(f"{name}: {attack.__doc__}")
+            return
+        if options["pairs"] < 1:
+            raise CommandError("--pairs takes a number from 1")
+        chosen = self._chosen(options["attacks"])
+        began = time.monotonic()
+        self._progress("making a database and tenants …")
+        with throw_away_database():
+            ground = self._prepare(options["pairs"])
+            report = self._attack(ground, chosen, options["pairs"])
+            outcomes = self._sabotage(ground) if options["sabotage"] else []
+        self._print(ground, chosen, report, outcomes, time.monotonic() - began, options)
+        if report.findings or any(not each.caught for each in outcomes):
+            raise SystemExit(1)
+
+    def _chosen(self, names: list[str] | None) -> dict[str, Any]:
+        if unknown := set(names or ()) - set(ATTACKS):
+            raise CommandError(f"no such attack: {', '.join(sorted(unknown))}; --list names them")
+        return {name: ATTACKS[name] for name in names or ATTACKS}
+
+    def _prepare(self, pairs: int) -> Ground:
+        try:
+            return prepare(pairs_need(pairs))
+        except ModuleNotFoundError as error:
+            raise CommandError(
+                f"{error.name} is missing: pip install -r requirements-dev.txt (rows come from the tests' factories)"
+            ) from error
+
+    def _attack(self, ground: Ground, chosen: dict[str, Any], pairs: int) -> Report:
+        chosen_pairs = ground.pairs(pairs)
+        total = len(ground.targets) * len(chosen) * len(chosen_pairs)
+        with tqdm(total=total, desc="attacks", unit="attempt", file=sys.stderr, disable=None) as bar:
+            return run_matrix(ground, chosen, chosen_pairs, on_attempt=bar.update)
+
+    def _sabotage(self, ground: Ground) -> list[Outcome]:
+        with tqdm(possible(), desc="sabotages", file=sys.stderr, disable=None) as bar:
+            return [commit_sabotage(each, ground) for each in bar]
+
+    def _progress(self, text: str) -> None:
+        if sys.stderr.isatty():
+            self.stderr.write(text)
+
+    def _print(
+        self,
+        ground: Ground,
+        chosen: dict[str, Any],
+        report: Report,
+        outcomes: list[Outcome],
+        seconds: float,
+        options: dict[str, Any],
+    ) -> None:
+        facts = {
+            "tables": len(ground.targets),
+            "attacks": len(chosen),
+            "pairs": options["pairs"],
+            "attempts": report.attempts,
+            "statements": report.statements,
+            "leaks": len(report.findings),
+            "findings": [asdict(each) for each in report.findings],
+            "sabotages": [asdict(each) for each in outcomes],
+            "sabotages_not_tried": len(SABOTAGES) - len(outcomes) if options["sabotage"] else 0,
+            "seconds": round(seconds, 1),
+        }
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(facts, indent=2))
+        else:
+            self._text(facts)
+
+    def _text(self, facts: dict[str, Any]) -> None:
+        write, style = self.stdout.write, self.style
+        write(f"{facts['tables']} tables x {facts['attacks']} attacks x {facts['pairs']} pairs of tenants")
+        verdict = style.ERROR if facts["leaks"] else style.SUCCESS
+        write(verdict(f"{facts['attempts']} attempts, {facts['leaks']} leaks"))
+        for found in facts["findings"][:50]:
+            write(style.ERROR(f"  {found['attack']} on {found['table']}: {found['what'][:200]}"))
+        for each in facts["sabotages"]:
+            mark = style.SUCCESS("caught") if each["caught"] else style.ERROR("NOT caught")
+            write(f"  {mark}: {each['name']} ({each['what'][:120]})")
+        if facts["sabotages"]:
+            caught = sum(each["caught"] for each in facts["sabotages"])
+            write(f"sabotage: caught {caught} of {len(facts['sabotages'])}")
+        if facts["sabotages_not_tried"]:
+            write(f"not tried, for want of the superuser: {facts['sabotages_not_tried']}")
+        write(f"{facts['seconds']} s, {facts['statements']} statements")
