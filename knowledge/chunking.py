@@ -32,8 +32,8 @@ class ChunkText:
 def count_tokens(text: str) -> int:
     """An estimate of how many tokens a language model sees: one for every 6 bytes begun of each word.
 
-    A word is a run of letters and digits, or a run of punctuation. Joining two texts never gives more tokens than
-    they have apart. Measured against MiniLM's WordPiece: see the test.
+    A word is a run of letters and digits, or a run of punctuation. Joining two texts never gives more than
+    they have apart. MiniLM's WordPiece gave from 4 % fewer to 43 % more on prose, notes and Python source.
     """
     return sum(-(-len(word.encode()) // BYTES_PER_TOKEN) for word in _WORD.findall(text))
 
@@ -72,6 +72,8 @@ def _cut(span: Span, size: int) -> list[tuple[int, int, int]]:
     from semchunk import chunk as semchunk
 
     counter = partial(_bounded_count, limit=size)
+    texts: list[str]
+    offsets: list[tuple[int, int]]
     texts, offsets = semchunk(span.text, size, counter, memoize=False, offsets=True)
     return [
         (span.start + start, span.start + end, count_tokens(text))

@@ -154,7 +154,7 @@ PROVIDERS = tuple(_BUILDERS)
 
 
 def classify_error(error: BaseException) -> ProviderFailure:
-    """What went wrong, from an exception of Pydantic AI, a provider's SDK or HTTP; causes are looked through."""
+    """What went wrong, from an exception of Pydantic AI, an SDK or HTTP; causes are looked through."""
     for cause in _causes(error):
         if kind := _kind(cause):
             return kind
@@ -224,9 +224,7 @@ def _by_status(status: int) -> ProviderFailure:
     if status in (408, 504):
         return _TIMEOUT
     if status >= 500:
-        return replace(
-            _SERVER_ERROR, message=f"The model endpoint failed with status {status}. Try again later."
-        )
+        return replace(_SERVER_ERROR, message=f"The endpoint failed with status {status}. Try again later.")
     if status == 404:
         return replace(_REFUSED, message="The model endpoint does not know this model or this address (404).")
     return replace(_REFUSED, message=f"The model endpoint refused the request with status {status}.")

@@ -138,7 +138,9 @@ def _wanted(file: Path) -> bool:
 
 
 def _assemble(draft: Draft, path: PurePath, media_type: str) -> ParsedDocument:
-    sections, parts, position = [], [], 0
+    sections: list[Section] = []
+    parts: list[str] = []
+    position = 0
     for piece in draft.pieces:
         text = clean(piece.text).strip("\n").rstrip()
         if not text.strip():
