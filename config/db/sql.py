@@ -188,16 +188,29 @@ RATE_LIMITS_DROP = "DROP FUNCTION conclave_hit(text, int); DROP TABLE conclave_r
 
 # The credential is resolved before a tenant is known, by functions that answer one question each.
 CREDENTIALS = """
+CREATE FUNCTION conclave_permissions_of(tenant uuid, person uuid, extra jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN CASE WHEN jsonb_typeof(extra) = 'array' THEN extra ELSE '[]' END || coalesce((
+    SELECT jsonb_agg(DISTINCT p.value) FROM public.accounts_roleassignment a
+      JOIN public.accounts_role r ON r.tenant_id = a.tenant_id AND r.id = a.role_id
+      CROSS JOIN LATERAL jsonb_array_elements(
+        CASE WHEN jsonb_typeof(r.permissions) = 'array' THEN r.permissions ELSE '[]' END) p
+    WHERE a.tenant_id = tenant AND a.user_id = person AND a.is_active AND a.scope = 'tenant'
+      AND (a.expires_at IS NULL OR a.expires_at > now())), '[]');
+END $$;
 CREATE FUNCTION conclave_authenticate_key(digest bytea) RETURNS TABLE (
-  key_id uuid, key_status text, expires_at timestamptz, scopes jsonb, rate_limit int, tenant_id uuid,
-  tenant_slug text, tenant_status text, user_id uuid, user_active boolean, role text, member_status text,
+  key_id uuid, key_usable boolean, scopes jsonb, rate_limit int, tenant_id uuid, tenant_slug text,
+  tenant_status text, user_id uuid, user_active boolean, role text, member_status text,
   permissions jsonb, hits int, resets_in int
 ) LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY
-  SELECT k.id, k.status::text, k.expires_at, k.scopes, k.rate_limit, t.id, t.slug::text, t.status::text,
-    k.user_id, u.is_active, m.role::text, m.status::text, m.permissions, h.hits, h.resets_in
+  SELECT k.id, k.status = 'active' AND (k.expires_at IS NULL OR k.expires_at > now()), k.scopes, k.rate_limit,
+    t.id, t.slug::text, CASE WHEN t.deleted_at IS NULL THEN t.status::text ELSE 'deleted' END, k.user_id,
+    u.is_active AND u.status = 'active' AND u.deleted_at IS NULL, m.role::text, m.status::text,
+    public.conclave_permissions_of(k.tenant_id, k.user_id, m.permissions), h.hits, h.resets_in
   FROM public.accounts_apikey k JOIN public.tenants_tenant t ON t.id = k.tenant_id
     JOIN public.accounts_user u ON u.id = k.user_id
     LEFT JOIN public.accounts_membership m ON m.tenant_id = k.tenant_id AND m.user_id = k.user_id
@@ -211,10 +224,12 @@ CREATE FUNCTION conclave_memberships_of(person uuid) RETURNS TABLE (
 ) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-  RETURN QUERY SELECT t.id, t.slug::text, t.name::text, t.status::text, m.role::text, m.permissions
+  RETURN QUERY SELECT t.id, t.slug::text, t.name::text, t.status::text, m.role::text,
+    public.conclave_permissions_of(t.id, person, m.permissions)
   FROM public.accounts_membership m JOIN public.tenants_tenant t ON t.id = m.tenant_id
   WHERE m.user_id = person AND m.status = 'active' AND t.deleted_at IS NULL ORDER BY t.slug;
 END $$;
+REVOKE ALL ON FUNCTION conclave_permissions_of(uuid, uuid, jsonb) FROM PUBLIC;
 REVOKE ALL ON FUNCTION conclave_authenticate_key(bytea) FROM PUBLIC;
 REVOKE ALL ON FUNCTION conclave_memberships_of(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION conclave_authenticate_key(bytea) TO conclave_identity;
@@ -223,4 +238,5 @@ GRANT EXECUTE ON FUNCTION conclave_memberships_of(uuid) TO conclave_identity;
 CREDENTIALS_DROP = """
 DROP FUNCTION conclave_memberships_of(uuid);
 DROP FUNCTION conclave_authenticate_key(bytea);
+DROP FUNCTION conclave_permissions_of(uuid, uuid, jsonb);
 """

@@ -1,0 +1,102 @@
+"""Authentication: API keys by `Authorization: Bearer`, people by their session."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from accounts.choices import UserStatus
+
+from .credentials import Credential, Principal, Refused, Seat, count_hit, credential_of, resolve_key, seats_of
+from .exceptions import Forbidden, Invalid, TenantNotFound
+
+REALM = 'Bearer realm="conclave"'
+TENANT_HEADER = "X-Tenant"
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer cvk_live_…`: one statement resolves the key and counts its rate limit."""
+
+    def authenticate(self, request: Request) -> tuple[Principal, Credential] | None:
+        header = request.META.get("HTTP_AUTHORIZATION", "")
+        if not header:
+            return None
+        scheme, _, secret = header.partition(" ")
+        if scheme.lower() != "bearer":
+            raise AuthenticationFailed("Use the scheme Bearer.", code="invalid_credential")
+        try:
+            credential = resolve_key(secret.strip())
+        except Refused as refusal:
+            raise Forbidden(str(refusal), code=refusal.code) from None
+        if credential is None:
+            raise AuthenticationFailed("The key is unknown, revoked or expired.", code="invalid_credential")
+        return Principal(credential.user_id), credential
+
+    def authenticate_header(self, request: Request) -> str:
+        return REALM
+
+
+class ScopedSessionAuthentication(SessionAuthentication):
+    """The session of a signed-in person, with CSRF protection, in one of the person's tenants."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Credential] | None:
+        user = getattr(request._request, "user", None)
+        if user is None or not user.is_active or getattr(user, "status", None) != UserStatus.ACTIVE:
+            return None
+        self.enforce_csrf(request)
+        rate = count_hit(f"user:{user.pk}", settings.API_DEFAULT_RATE)
+        seat = choose_seat(seats_of(user.pk), wanted_tenant(request))
+        try:
+            return user, credential_of(user.pk, seat, rate)
+        except Refused as refusal:
+            raise Forbidden(str(refusal), code=refusal.code) from None
+
+    def authenticate_header(self, request: Request) -> str:
+        return REALM
+
+
+def wanted_tenant(request: Request) -> str:
+    """The slug that the client names by header, or by subdomain where `TENANT_DOMAIN` is set."""
+    named = request.META.get("HTTP_X_TENANT", "").strip()
+    domain = getattr(settings, "TENANT_DOMAIN", "")
+    if named or not domain:
+        return named
+    try:
+        host = request.get_host().partition(":")[0]
+    except DisallowedHost:
+        return ""
+    return host.removesuffix(f".{domain}") if host.endswith(f".{domain}") else ""
+
+
+def choose_seat(seats: list[Seat], wanted: str) -> Seat:
+    """The seat that a person works from: the one named, or the only one.
+
+    Raises:
+        TenantNotFound: the named one is not the person's, whether it exists or not.
+        Forbidden: the person has none.
+        Invalid: several and none named.
+    """
+    if wanted:
+        for seat in seats:
+            if seat.tenant_slug == wanted:
+                return seat
+        raise TenantNotFound
+    if not seats:
+        raise Forbidden("You are no active member of any organisation.", code="membership_inactive")
+    if len(seats) > 1:
+        slugs = [seat.tenant_slug for seat in seats]
+        raise Invalid(
+            f"Name one of your organisations in the header {TENANT_HEADER}.",
+            code="tenant_required",
+            tenants=slugs,
+        )
+    return seats[0]
+
+
+def person_id(request: Request) -> UUID | None:
+    """The person behind the request, or None."""
+    return request.auth.user_id if isinstance(request.auth, Credential) else None

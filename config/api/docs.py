@@ -1,0 +1,47 @@
+"""The OpenAPI document and its two readers."""
+
+from functools import cache
+from typing import Any
+
+import orjson
+import yaml
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.validation import validate_schema
+from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The OpenAPI document, made once in each process."""
+    schema = SchemaGenerator().get_schema(request=None, public=True)
+    validate_schema(schema)
+    return schema
+
+
+@cache
+def _as_json() -> bytes:
+    return orjson.dumps(document(), option=orjson.OPT_NON_STR_KEYS, default=str)
+
+
+@cache
+def _as_yaml() -> bytes:
+    return yaml.safe_dump(orjson.loads(_as_json()), sort_keys=False, allow_unicode=True).encode()
+
+
+@require_safe
+def openapi_json(request: HttpRequest) -> HttpResponse:
+    """The document as JSON."""
+    return HttpResponse(_as_json(), content_type="application/vnd.oai.openapi+json")
+
+
+@require_safe
+def openapi_yaml(request: HttpRequest) -> HttpResponse:
+    """The document as YAML."""
+    return HttpResponse(_as_yaml(), content_type="application/vnd.oai.openapi")
+
+
+OPEN = {"authentication_classes": [], "permission_classes": [], "throttle_classes": []}
+swagger = SpectacularSwaggerView.as_view(url_name="api-openapi", **OPEN)
+redoc = SpectacularRedocView.as_view(url_name="api-openapi", **OPEN)

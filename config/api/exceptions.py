@@ -1,0 +1,228 @@
+"""Errors as problem details (RFC 9457, `application/problem+json`), from one handler.
+
+`type` names the kind of problem, `code` the reason; `errors` point into the body (RFC 6901) or name the
+parameter. Nothing of the database's own words is passed on: they can carry other rows' keys.
+"""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
+from django.core.signals import got_request_exception
+from django.db import DatabaseError, InterfaceError
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions, status
+from rest_framework.exceptions import APIException
+from rest_framework.settings import api_settings
+
+from .integrity import constraint_error
+
+logger = logging.getLogger(__name__)
+MEDIA_TYPE = "application/problem+json"
+TYPE_BASE = "/problems/"
+TITLES = {
+    400: "Invalid request",
+    401: "Not authenticated",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    406: "Not acceptable",
+    409: "Conflict",
+    412: "Precondition failed",
+    413: "Too large",
+    415: "Unsupported media type",
+    422: "Unprocessable",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Temporarily unavailable",
+}
+# SQLSTATE to (status, code); 503 are worth a retry.
+SQLSTATES = {
+    "23505": (409, "conflict"),
+    "23P01": (409, "conflict"),
+    "23503": (409, "in_use"),
+    "23001": (409, "in_use"),
+    "23502": (400, "invalid"),
+    "23514": (400, "invalid"),
+    "42501": (403, "permission_denied"),
+    "22001": (400, "invalid"),
+    "22003": (400, "invalid"),
+    "22007": (400, "invalid"),
+    "22008": (400, "invalid"),
+    "22021": (400, "invalid"),
+    "22P02": (400, "invalid"),
+    "22P05": (400, "invalid"),
+    "54000": (400, "too_large"),
+    "54001": (400, "too_large"),
+    "40001": (503, "retry"),
+    "40P01": (503, "retry"),
+    "55P03": (503, "retry"),
+    "57014": (503, "timeout"),
+}
+UNREACHABLE = ("08", "53", "57", "25P")
+
+
+class Problem(APIException):
+    """An error with a code and members of its own."""
+
+    status_code = 400
+    default_code = "invalid"
+
+    def __init__(self, detail: str = "", code: str = "", **members: Any) -> None:
+        super().__init__(detail or self.default_detail, code or self.default_code)
+        self.members = members
+
+
+class Invalid(Problem):
+    default_detail = "The request is not valid."
+
+
+class Forbidden(Problem):
+    status_code = status.HTTP_403_FORBIDDEN
+    default_detail = "You may not do this."
+    default_code = "permission_denied"
+
+
+class TenantNotFound(Problem):
+    status_code = status.HTTP_404_NOT_FOUND
+    default_detail = "There is no such organisation."
+    default_code = "tenant_not_found"
+
+
+class Conflict(Problem):
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = "This conflicts with what is there."
+    default_code = "conflict"
+
+
+class PreconditionFailed(Problem):
+    status_code = status.HTTP_412_PRECONDITION_FAILED
+    default_detail = "It was changed since you read it."
+    default_code = "stale"
+
+
+class TooLarge(Problem):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = "The body is too large."
+    default_code = "too_large"
+
+
+class Unprocessable(Problem):
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+    default_detail = "The request cannot be processed."
+    default_code = "unprocessable"
+
+
+def problem_response(
+    request: HttpRequest | None,
+    status_code: int,
+    code: str,
+    detail: str = "",
+    *,
+    errors: list[dict[str, str]] | None = None,
+    headers: dict[str, str] | None = None,
+    **members: Any,
+) -> HttpResponse:
+    """One problem as a response."""
+    body = {
+        "type": f"{TYPE_BASE}{code.replace('_', '-')}",
+        "title": TITLES.get(status_code, "Error"),
+        "status": status_code,
+        "detail": detail or TITLES.get(status_code, "Error"),
+        "code": code,
+        "instance": getattr(request, "path", ""),
+        "request_id": getattr(request, "id", ""),
+    }
+    if errors:
+        body["errors"] = errors
+    content = orjson.dumps(body | members, default=str)
+    return HttpResponse(content, status=status_code, content_type=MEDIA_TYPE, headers=headers)
+
+
+def _pointers(detail: Any, pointer: str = "") -> Iterator[dict[str, str]]:
+    """The leaves of DRF's nested error detail, each with a JSON pointer into the body."""
+    if isinstance(detail, dict):
+        for key, value in detail.items():
+            step = str(key).replace("~", "~0").replace("/", "~1")
+            inner = pointer if key == api_settings.NON_FIELD_ERRORS_KEY else f"{pointer}/{step}"
+            yield from _pointers(value, inner)
+    elif isinstance(detail, list):
+        for index, value in enumerate(detail):
+            nested = isinstance(value, (dict, list))
+            yield from _pointers(value, f"{pointer}/{index}" if nested else pointer)
+    else:
+        code = getattr(detail, "code", None) or "invalid"
+        yield {"pointer": pointer, "code": str(code), "detail": str(detail)}
+
+
+def _from_api_exception(exc: APIException, request: HttpRequest | None) -> HttpResponse:
+    headers = {}
+    if getattr(exc, "auth_header", None):
+        headers["WWW-Authenticate"] = exc.auth_header
+    if getattr(exc, "wait", None) is not None:
+        headers["Retry-After"] = str(max(int(exc.wait), 1))
+    codes = exc.get_codes()
+    if isinstance(exc.detail, (dict, list)):
+        errors = list(_pointers(exc.detail))
+        detail = errors[0]["detail"] if len(errors) == 1 else f"{len(errors)} values are not valid."
+        return problem_response(request, exc.status_code, "invalid", detail, errors=errors, headers=headers)
+    members = getattr(exc, "members", {})
+    return problem_response(request, exc.status_code, str(codes), str(exc.detail), headers=headers, **members)
+
+
+def _from_database(exc: Exception, request: HttpRequest | None) -> HttpResponse | None:
+    """The answer to an error of PostgreSQL, None when it is none that a client can cause or wait out."""
+    cause = exc.__cause__
+    state = getattr(cause, "sqlstate", None) or ""
+    named = constraint_error(cause, state)
+    if named is not None:
+        status_code, code, errors = named
+        return problem_response(request, status_code, code, errors[0]["detail"], errors=errors)
+    if state in SQLSTATES:
+        status_code, code = SQLSTATES[state]
+        headers = {"Retry-After": "1"} if status_code == 503 else None
+        return problem_response(request, status_code, code, headers=headers)
+    if state.startswith(UNREACHABLE) or (not state and is_connection_trouble(exc)):
+        return problem_response(request, 503, "database_unavailable", headers={"Retry-After": "2"})
+    if not state and "NUL" in str(exc):
+        return problem_response(request, 400, "invalid", "Text cannot hold the character NUL.")
+    return None
+
+
+def is_connection_trouble(exc: Exception) -> bool:
+    """Whether the connection broke, as opposed to a statement that failed."""
+    from django.db import OperationalError
+
+    return isinstance(exc, (OperationalError, InterfaceError))
+
+
+def problem_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse:
+    """DRF's exception handler: never None, so that no error leaves the API in another form."""
+    request = context.get("request")
+    bare = getattr(request, "_request", request)
+    if isinstance(exc, (Http404,)):
+        exc = exceptions.NotFound()
+    elif isinstance(exc, PermissionDenied):
+        exc = exceptions.PermissionDenied()
+    elif isinstance(exc, RequestDataTooBig):
+        exc = TooLarge()
+    elif isinstance(exc, ValidationError):
+        exc = exceptions.ValidationError(exc.message_dict if hasattr(exc, "error_dict") else exc.messages)
+    if isinstance(exc, APIException):
+        return _from_api_exception(exc, bare)
+    if isinstance(exc, (DatabaseError, InterfaceError)):
+        response = _from_database(exc, bare)
+        if response is not None:
+            return response
+    return unexpected(exc, bare)
+
+
+def unexpected(exc: Exception, request: HttpRequest | None) -> HttpResponse:
+    """A 500 that says nothing of its cause, which the log gets."""
+    logger.error("unexpected error in %s", getattr(request, "path", "?"), exc_info=exc)
+    got_request_exception.send(sender=None, request=request)
+    return problem_response(
+        request, 500, "internal", "Something went wrong; the request id helps to find out."
+    )

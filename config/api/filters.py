@@ -1,0 +1,141 @@
+"""Filters and ordering: what a viewset lists, nothing else; an unknown parameter is an error, not ignored."""
+
+from typing import Any
+
+import django_filters
+from django.db import models
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.filters import BaseFilterBackend
+
+from config.db.ids import uuid7_floor
+
+from .exceptions import Invalid
+
+PAGE_PARAMETERS = frozenset({"cursor", "limit", "ordering"})
+SHAPE_PARAMETERS = frozenset({"fields", "expand"})
+
+FILTERS = {
+    models.ForeignKey: django_filters.UUIDFilter,
+    models.UUIDField: django_filters.UUIDFilter,
+    models.DateTimeField: django_filters.IsoDateTimeFilter,
+    models.DateField: django_filters.DateFilter,
+    models.BooleanField: django_filters.BooleanFilter,
+    models.IntegerField: django_filters.NumberFilter,
+    models.CharField: django_filters.CharFilter,
+}
+
+
+class HouseFilterSet(django_filters.FilterSet):
+    """References by id, moments by ISO 8601, `created_after` and `created_before` for every model.
+
+    Django-filter's own way of making a filter of a field asks the manager, which needs a scope, and makes
+    a reference a choice of rows, which needs a query.
+    """
+
+    created_after = django_filters.IsoDateTimeFilter(
+        method="filter_after", label="Made at or after this moment."
+    )
+    created_before = django_filters.IsoDateTimeFilter(
+        method="filter_before", label="Made before this moment."
+    )
+
+    @classmethod
+    def filter_for_field(cls, field: Any, *_: Any) -> Any:
+        kwargs = {"field_name": field.attname, "label": str(field.help_text)}
+        if field.choices:
+            return django_filters.ChoiceFilter(choices=field.choices, **kwargs)
+        for kind, made in FILTERS.items():
+            if isinstance(field, kind):
+                return made(**kwargs)
+        raise TypeError(f"{field}: no filter for a {type(field).__name__}")
+
+    def filter_after(self, queryset: Any, name: str, value: Any) -> Any:
+        if getattr(queryset.model, "partition_period", None):
+            return queryset.filter(id__gte=_floor(value))
+        return queryset.filter(created_at__gte=value)
+
+    def filter_before(self, queryset: Any, name: str, value: Any) -> Any:
+        if getattr(queryset.model, "partition_period", None):
+            return queryset.filter(id__lt=_floor(value))
+        return queryset.filter(created_at__lt=value)
+
+
+def _floor(moment: Any) -> Any:
+    try:
+        return uuid7_floor(moment)
+    except (ValueError, OverflowError):
+        raise Invalid("The moment lies outside the range of ids.", code="invalid_filter") from None
+
+
+def allowed_parameters(view: Any) -> frozenset[str]:
+    """The query parameters that the view's current action takes."""
+    extra = frozenset(getattr(view, "extra_parameters", ()))
+    if getattr(view, "action", None) != "list":
+        return SHAPE_PARAMETERS | extra
+    filterset = HouseFilterBackend().get_filterset_class(view)
+    return SHAPE_PARAMETERS | PAGE_PARAMETERS | extra | frozenset(filterset.base_filters if filterset else ())
+
+
+def refuse_unknown_parameters(request: Any, view: Any) -> None:
+    """Raises:
+    Invalid: when the request has a query parameter that the action does not take, twice the same, or NUL.
+    """
+    given = request.GET
+    if not given:
+        return
+    unknown = sorted(given.keys() - allowed_parameters(view))
+    if unknown:
+        detail = f"Unknown parameter: {', '.join(unknown)}."
+        errors = [
+            {"parameter": name, "code": "unknown_parameter", "detail": "Not known here."} for name in unknown
+        ]
+        raise Invalid(detail, code="unknown_parameter", errors=errors)
+    for name, values in given.lists():
+        if any("\0" in value for value in values):
+            raise Invalid(f"{name}: text cannot hold the character NUL.", code="invalid_text")
+
+
+class HouseFilterBackend(DjangoFilterBackend):
+    """Builds each viewset's filter set once, from `filterset_fields` or `filterset_class`."""
+
+    filterset_base = HouseFilterSet
+    _classes: dict[type, Any] = {}
+
+    def get_filterset_class(self, view: Any, queryset: Any = None) -> Any:
+        kind = type(view)
+        if kind not in self._classes:
+            self._classes[kind] = getattr(view, "filterset_class", None) or self._build(view)
+        return self._classes[kind]
+
+    def _build(self, view: Any) -> Any:
+        listed = tuple(getattr(view, "filterset_fields", ()))
+        model_ = view.model
+        meta = type("Meta", (), {"model": model_, "fields": listed})
+        return type(f"{model_.__name__}Filter", (self.filterset_base,), {"Meta": meta})
+
+    def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
+        if request.GET.keys() <= PAGE_PARAMETERS | SHAPE_PARAMETERS:
+            return queryset
+        return super().filter_queryset(request, queryset, view)
+
+
+class OrderingFilter(BaseFilterBackend):
+    """`ordering=name` or `ordering=-name`, of the view's `ordering_fields`; newest first by default."""
+
+    def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
+        wanted = request.query_params.get("ordering") or getattr(view, "ordering", "-id")
+        name = wanted.removeprefix("-")
+        if name not in self.names(view):
+            listed = ", ".join(self.names(view))
+            raise Invalid(f"ordering: one of {listed}, or with - before it.", code="invalid_ordering")
+        if name == "created_at" and getattr(queryset.model, "partition_period", None):
+            wanted = wanted.replace("created_at", "id")
+        return queryset.order_by(wanted)
+
+    def names(self, view: Any) -> tuple[str, ...]:
+        return ("id", *getattr(view, "ordering_fields", ("created_at",)))
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        names = [sign + name for name in self.names(view) for sign in ("", "-")]
+        schema = {"type": "string", "enum": names, "default": getattr(view, "ordering", "-id")}
+        return [{"name": "ordering", "in": "query", "schema": schema, "description": "Order of the rows."}]

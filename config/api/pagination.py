@@ -1,0 +1,177 @@
+"""Keyset pagination: the next page begins after the last row's (ordering value, id), and nothing is counted.
+
+A cursor is opaque and authenticated: base64url of the ordering, the direction and the row's key, with a
+keyed BLAKE2b tag (RFC 7693). It names a place inside what the credential sees anyway.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+from rest_framework.pagination import BasePagination
+from rest_framework.response import Response
+from rest_framework.utils.urls import remove_query_param, replace_query_param
+
+from .exceptions import Invalid
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+TAG_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A row's key in an ordering; `backward` reads towards the beginning."""
+
+    ordering: str
+    backward: bool
+    value: str
+    id: str
+
+
+def _tag(payload: bytes) -> bytes:
+    key = hashlib.sha256(settings.SECRET_KEY.encode()).digest()
+    return hashlib.blake2b(payload, key=key, digest_size=TAG_BYTES, person=b"conclave.cursor").digest()
+
+
+def encode_cursor(place: Place) -> str:
+    """The cursor of a place."""
+    payload = orjson.dumps([place.ordering, place.backward, place.value, place.id])
+    return base64.urlsafe_b64encode(_tag(payload) + payload).decode().rstrip("=")
+
+
+def decode_cursor(text: str, ordering: str) -> Place:
+    """The place that a cursor names.
+
+    Raises:
+        Invalid: when it was not made here or belongs to another ordering.
+    """
+    bad = Invalid("The cursor is not valid.", code="invalid_cursor")
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise bad from None
+    tag, payload = raw[:TAG_BYTES], raw[TAG_BYTES:]
+    if not hmac.compare_digest(tag, _tag(payload)):
+        raise bad
+    place = Place(*orjson.loads(payload))
+    if place.ordering != ordering:
+        raise Invalid("The cursor belongs to another ordering.", code="invalid_cursor")
+    return place
+
+
+def read_limit(text: str | None) -> int:
+    """Rows a page.
+
+    Raises:
+        Invalid: when it is no number from 1 to `MAX_LIMIT`.
+    """
+    if text is None:
+        return DEFAULT_LIMIT
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= MAX_LIMIT):
+        raise Invalid(f"limit: a number from 1 to {MAX_LIMIT}.", code="invalid_limit")
+    return int(text)
+
+
+class KeysetPagination(BasePagination):
+    """`cursor` and `limit`; answers `next`, `previous` and `results`, and a `Link` header (RFC 8288)."""
+
+    def slice(self, queryset: Any, request: Any) -> Any:
+        """The queryset of this page and one row more, in reading order (reversed when going back)."""
+        self.request = request
+        self.limit = read_limit(request.query_params.get("limit"))
+        self.ordering = queryset.query.order_by[0] if queryset.query.order_by else "-id"
+        self.field = self.ordering.lstrip("-")
+        cursor = request.query_params.get("cursor")
+        self.place = decode_cursor(cursor, self.ordering) if cursor else None
+        descending = self.ordering.startswith("-")
+        if self.place:
+            descending ^= self.place.backward
+            queryset = queryset.filter(self._beyond(queryset.model, descending))
+        sign = "-" if descending else ""
+        names = [f"{sign}id"] if self.field == "id" else [f"{sign}{self.field}", f"{sign}id"]
+        return queryset.order_by(*names)[: self.limit + 1]
+
+    def _beyond(self, model: Any, descending: bool) -> Q:
+        place = self.place
+        operator = "lt" if descending else "gt"
+        try:
+            identifier = UUID(place.id)
+            value = model._meta.get_field(self.field).to_python(place.value)
+        except (ValueError, ValidationError):
+            raise Invalid("The cursor is not valid.", code="invalid_cursor") from None
+        if self.field == "id":
+            return Q(**{f"id__{operator}": identifier})
+        same = Q(**{self.field: value, f"id__{operator}": identifier})
+        return Q(**{f"{self.field}__{operator}e": value}) & (Q(**{f"{self.field}__{operator}": value}) | same)
+
+    def arrange(self, rows: list[Any]) -> list[Any]:
+        """The rows of this page in the order asked for; remembers whether there are more."""
+        self.more = len(rows) > self.limit
+        rows = rows[: self.limit]
+        return rows[::-1] if self.place and self.place.backward else rows
+
+    def links(
+        self, first: tuple[Any, Any] | None, last: tuple[Any, Any] | None
+    ) -> tuple[str | None, str | None]:
+        """Addresses of the next and previous page, from the keys (value, id) of the first and last row."""
+        if first is None or last is None:
+            return None, None
+        backward = bool(self.place and self.place.backward)
+        following = self._url(last, False) if self.more or backward else None
+        preceding = self._url(first, True) if (self.more if backward else self.place) else None
+        return following, preceding
+
+    def _url(self, key: tuple[Any, Any], backward: bool) -> str:
+        value = key[0].isoformat() if hasattr(key[0], "isoformat") else str(key[0])
+        cursor = encode_cursor(Place(self.ordering, backward, value, str(key[1])))
+        return replace_query_param(self.request.build_absolute_uri(), "cursor", cursor)
+
+    def link_header(self, following: str | None, preceding: str | None) -> dict[str, str]:
+        """The `Link` header, with the first page where this is not it."""
+        parts = []
+        if self.place:
+            first = remove_query_param(self.request.build_absolute_uri(), "cursor")
+            parts.append(f'<{first}>; rel="first"')
+        parts += [f'<{preceding}>; rel="prev"'] if preceding else []
+        parts += [f'<{following}>; rel="next"'] if following else []
+        return {"Link": ", ".join(parts)} if parts else {}
+
+    def key_of(self, row: Any) -> tuple[Any, Any]:
+        """A model instance's key."""
+        return getattr(row, self.field), row.pk
+
+    def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> list[Any]:
+        self.page = self.arrange(list(self.slice(queryset, request)))
+        return self.page
+
+    def get_paginated_response(self, data: Any) -> Response:
+        keys = [self.key_of(self.page[0]), self.key_of(self.page[-1])] if self.page else [None, None]
+        following, preceding = self.links(*keys)
+        body = {"next": following, "previous": preceding, "results": data}
+        return Response(body, headers=self.link_header(following, preceding))
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        link = {"type": ["string", "null"], "format": "uri"}
+        properties = {"next": link, "previous": link, "results": schema}
+        return {"type": "object", "required": ["next", "previous", "results"], "properties": properties}
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        limit = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
+        return [
+            {
+                "name": "cursor",
+                "in": "query",
+                "schema": {"type": "string"},
+                "description": "Place to go on from.",
+            },
+            {"name": "limit", "in": "query", "schema": limit, "description": "Rows a page, at most."},
+        ]

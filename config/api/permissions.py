@@ -1,0 +1,51 @@
+"""Permissions: denied unless the view declares what is asked for, and the credential covers it."""
+
+from typing import Any
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from .credentials import Credential
+
+# For views that answer about the asking person alone.
+ANY_CREDENTIAL = "*self*"
+READ, WRITE, EXECUTE = "read", "write", "execute"
+ACTION_VERBS = {
+    "list": READ,
+    "retrieve": READ,
+    "create": WRITE,
+    "update": WRITE,
+    "partial_update": WRITE,
+    "destroy": WRITE,
+}
+METHOD_VERBS = {"GET": READ, "HEAD": READ, "POST": WRITE, "PUT": WRITE, "PATCH": WRITE, "DELETE": WRITE}
+
+
+def verb_of(view: Any, method: str) -> str | None:
+    """The verb that a request needs; None when the view does not say, which denies it.
+
+    A viewset's extra action declares its verb: `@action(detail=True, methods=["post"])` beside
+    `verbs = {"publish": "write"}`.
+    """
+    verbs = getattr(view, "verbs", {})
+    action = getattr(view, "action", None)
+    if action is None:
+        return verbs.get(method) or METHOD_VERBS.get(method)
+    return verbs.get(action) or ACTION_VERBS.get(action)
+
+
+class ResourcePermission(BasePermission):
+    """`<resource>:<verb>` of the view must be covered by the role and by the key's scopes."""
+
+    message = "Your role or key does not cover this."
+    code = "permission_denied"
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        credential = request.auth
+        resource = getattr(view, "resource", None)
+        if not isinstance(credential, Credential) or not resource:
+            return False
+        if resource == ANY_CREDENTIAL:
+            return True
+        verb = verb_of(view, request.method)
+        return verb is not None and credential.allows(resource, verb)

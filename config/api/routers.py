@@ -1,0 +1,25 @@
+"""The router of `/api/v1/`. Each app's `api/urls.py` has `register(router)`."""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+from rest_framework.routers import SimpleRouter
+
+APPS = ("tenants", "accounts", "audit", "knowledge", "agents", "conversations", "workflows")
+
+
+class HouseRouter(SimpleRouter):
+    """Addresses with converters, so that an id that is no UUID is no address."""
+
+    def __init__(self) -> None:
+        super().__init__(use_regex_path=False)
+
+
+def build_router() -> HouseRouter:
+    """A router with the resources of every app that has some."""
+    router = HouseRouter()
+    for app in APPS:
+        name = f"{app}.api.urls"
+        if find_spec(name) is not None:
+            import_module(name).register(router)
+    return router

@@ -1,0 +1,194 @@
+"""The OpenAPI document: every answer an operation can give, the house's fields, the two ways to sign in."""
+
+from typing import Any
+
+from drf_spectacular.contrib.django_filters import DjangoFilterExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
+from drf_spectacular.openapi import AutoSchema
+
+from .exceptions import MEDIA_TYPE, TITLES
+
+PROBLEM = {
+    "type": "object",
+    "description": "Problem details (RFC 9457).",
+    "required": ["type", "title", "status", "detail", "code", "instance", "request_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string", "description": "Reason, for programs."},
+        "instance": {"type": "string"},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["code", "detail"],
+                "properties": {
+                    "pointer": {"type": "string", "description": "JSON pointer into the body."},
+                    "parameter": {"type": "string", "description": "Query parameter."},
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+        "tenants": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Organisations to choose from.",
+        },
+    },
+}
+PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
+ALWAYS = (400, 401, 403, 404, 405, 406, 429, 503)
+BY_METHOD = {
+    "GET": (),
+    "POST": (409, 413, 415, 422),
+    "PUT": (409, 412, 413, 415),
+    "PATCH": (409, 412, 413, 415),
+    "DELETE": (409, 412),
+}
+RATE_HEADERS = {
+    name: {"schema": {"type": "integer"}, "description": text}
+    for name, text in (
+        ("RateLimit-Limit", "Requests a minute."),
+        ("RateLimit-Remaining", "Requests left in this minute."),
+        ("RateLimit-Reset", "Seconds until the next."),
+    )
+}
+
+
+def _parameter(name: str, where: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {"name": name, "in": where, "description": description, "schema": {"type": "string"} | schema}
+
+
+class ConclaveSchema(AutoSchema):
+    """Adds what `config.api` does for every operation to what the serializers tell."""
+
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        operation = super().get_operation(*args, **kwargs)
+        if operation is None:
+            return None
+        operation["parameters"] = [*operation.get("parameters", []), *self._house_parameters()]
+        responses = operation["responses"]
+        for response in responses.values():
+            response["headers"] = {**RATE_HEADERS, **response.get("headers", {})}
+        for status in (*ALWAYS, *BY_METHOD.get(self.method, ())):
+            responses.setdefault(str(status), self._problem(status))
+        if self.method == "GET" and self._is_house_detail():
+            responses["304"] = {"description": "Not modified."}
+        return operation
+
+    def _problem(self, status: int) -> dict[str, Any]:
+        self.registry_problem()
+        return {"description": TITLES[status], "content": {MEDIA_TYPE: {"schema": PROBLEM_REF}}}
+
+    def registry_problem(self) -> None:
+        """Put the component `Problem` into the document."""
+        from drf_spectacular.plumbing import ResolvedComponent
+
+        component = ResolvedComponent(
+            name="Problem", type=ResolvedComponent.SCHEMA, schema=PROBLEM, object="Problem"
+        )
+        self.registry.register_on_missing(component)
+
+    def _is_house_detail(self) -> bool:
+        return hasattr(self.view, "respond_with") and not self._is_list_view()
+
+    def _house_parameters(self) -> list[dict[str, Any]]:
+        from .serializers import HouseSerializer, field_names
+
+        tenant = "Slug of the organisation, for people who belong to several."
+        made = [_parameter("X-Tenant", "header", tenant)]
+        serializer = getattr(self.view, "serializer_class", None)
+        if not (isinstance(serializer, type) and issubclass(serializer, HouseSerializer)):
+            return made
+        if self.method != "DELETE":
+            names = ", ".join(field_names(serializer))
+            made.append(
+                _parameter("fields", "query", f"Fields to answer with, comma-separated, of: {names}.")
+            )
+            if expandable := serializer.expandable():
+                text = f"References to answer with as objects, under `expanded`, of: {', '.join(expandable)}."
+                made.append(_parameter("expand", "query", text))
+        if self.method == "POST":
+            text = "Repeat the request with the same key to get the same answer."
+            made.append(_parameter("Idempotency-Key", "header", text, maxLength=255))
+        if self.method in ("PUT", "PATCH", "DELETE"):
+            made.append(_parameter("If-Match", "header", "ETag that was read; another version answers 412."))
+        return made
+
+
+def drop_required_of_answers(result: Any, generator: Any, request: Any, public: Any) -> Any:
+    """Answers are sparse (`?fields=`), so no property of theirs is promised; requests keep what they need."""
+    for name, schema in result.get("components", {}).get("schemas", {}).items():
+        if not name.endswith("Request") and name != "Problem" and not name.startswith("Paginated"):
+            schema.pop("required", None)
+    return result
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):
+    target_class = "config.api.authentication.ApiKeyAuthentication"
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "cvk_live_…",
+            "description": "An API key.",
+        }
+
+
+class SessionScheme(OpenApiAuthenticationExtension):
+    target_class = "config.api.authentication.ScopedSessionAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "sessionid",
+            "description": "Sign-in to the console.",
+        }
+
+
+class HouseFilterScheme(DjangoFilterExtension):
+    target_class = "config.api.filters.HouseFilterBackend"
+    priority = 1
+
+    def get_schema_operation_parameters(self, auto_schema: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        model = auto_schema.view.model
+        filterset = self.target.get_filterset_class(auto_schema.view)
+        found = []
+        for name, field in filterset.base_filters.items():
+            found += self.resolve_filter_field(auto_schema, model, filterset, name, field)
+        return found
+
+
+class ObjectFieldScheme(OpenApiSerializerFieldExtension):
+    target_class = "config.api.serializers.ObjectField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        return {"type": "object", "additionalProperties": {}}
+
+
+class SecretFieldScheme(OpenApiSerializerFieldExtension):
+    target_class = "config.api.fields.SecretField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        if direction == "response" or self.target.text:
+            return {"type": "string", "description": "Masked when set."}
+        return {}
+
+
+class ExpandedFieldScheme(OpenApiSerializerFieldExtension):
+    target_class = "config.api.serializers.ExpandedField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        properties = {
+            name: {"oneOf": [auto_schema.resolve_serializer(kind, direction).ref, {"type": "null"}]}
+            for name, kind in self.target.targets.items()
+        }
+        return {"type": "object", "properties": properties}

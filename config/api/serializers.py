@@ -1,0 +1,285 @@
+"""The base of every serializer: columns as declared, references as ids, sparse and expanded."""
+
+import copy
+from functools import lru_cache
+from typing import Any
+
+from django.db import models
+from django.utils.module_loading import import_string
+from rest_framework import serializers
+from rest_framework.fields import empty
+
+from config.db.fields import EncryptedField, EncryptedTextField
+
+from .fields import SecretField
+from .integrity import MISSING
+from .json_sql import Column, NotCompilable, Plan, compile_plan, quoted, row_json
+
+
+class ReferenceField(serializers.UUIDField):
+    """The id of another row. Whether it exists in this tenant is for the composite foreign key to say.
+
+    A foreign id, a missing one and a soft-deleted row get the same answer.
+    """
+
+    default_error_messages = {"invalid": "Must be the id of an object (a UUID).", "does_not_exist": MISSING}
+
+    def __init__(self, *, target: type[models.Model] | None = None, **kwargs: Any) -> None:
+        self.target = target
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        value = super().to_internal_value(data)
+        target = self.target
+        if (
+            target is not None
+            and hasattr(target, "soft_delete")
+            and not target.objects.filter(id=value).exists()
+        ):
+            self.fail("does_not_exist")
+        return value
+
+
+class ObjectField(serializers.JSONField):
+    """A JSON object of free content."""
+
+    default_error_messages = {"not_an_object": "Must be an object."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, dict):
+            self.fail("not_an_object")
+        return super().to_internal_value(data)
+
+
+class TextListField(serializers.ListField):
+    """A JSON list of short texts, such as labels."""
+
+    child = serializers.CharField(max_length=200)
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("max_length", 200)
+        super().__init__(**kwargs)
+
+    def to_representation(self, data: Any) -> Any:
+        return data
+
+
+class FiniteFloatField(serializers.FloatField):
+    """A float as PostgreSQL's JSON spells it: 1 for 1.0."""
+
+    def to_representation(self, value: Any) -> Any:
+        value = float(value)
+        if value != value or value in (float("inf"), float("-inf")):
+            return None
+        return int(value) if value.is_integer() and abs(value) < 1e14 else value
+
+
+class RelatedIdsField(serializers.ListField):
+    """Ids of the rows on the other side of a through table, in the order of their ids.
+
+    Args:
+        through: the through model.
+        near: its foreign key to this row.
+        far: its foreign key to the other side.
+    """
+
+    child = ReferenceField()
+
+    def __init__(self, *, through: str, near: str, far: str, **kwargs: Any) -> None:
+        self.through, self.near, self.far = through, near, far
+        kwargs.setdefault("max_length", 200)
+        super().__init__(**kwargs)
+
+    @property
+    def model(self) -> type[models.Model]:
+        from django.apps import apps
+
+        return apps.get_model(self.through)
+
+    def get_attribute(self, instance: Any) -> Any:
+        rows = self.model.objects.filter(**{f"{self.near}_id": instance.pk})
+        return list(rows.order_by(f"{self.far}_id").values_list(f"{self.far}_id", flat=True))
+
+    def to_representation(self, data: Any) -> Any:
+        return [str(item) for item in data]
+
+    def as_sql(self, model: type[models.Model], table: str) -> Column:
+        """The ids as one JSON array."""
+        through = quoted(self.model._meta.db_table)
+        near, far = (quoted(self.model._meta.get_field(name).column) for name in (self.near, self.far))
+        return Column(
+            f"coalesce((SELECT array_to_json(array_agg(_t.{far} ORDER BY _t.{far})) FROM {through} _t"
+            f" WHERE _t.tenant_id = {table}.tenant_id AND _t.{near} = {table}.id), '[]'::json)"
+        )
+
+
+class ExpandedField(serializers.Field):
+    """Objects that references name, asked for by `?expand=`; under a key of its own, so that ids stay ids."""
+
+    def __init__(self, targets: dict[str, type["HouseSerializer"]], **kwargs: Any) -> None:
+        self.targets = targets
+        kwargs |= {"read_only": True, "source": "*"}
+        super().__init__(**kwargs)
+
+    def to_representation(self, instance: Any) -> Any:
+        shown = {}
+        for name, serializer in self.targets.items():
+            related = getattr(instance, name)
+            shown[name] = (
+                None if related is None else serializer(context=self.context).to_representation(related)
+            )
+        return shown
+
+    def as_sql(self, model: type[models.Model], table: str) -> Column:
+        """One subselect for each expanded reference."""
+        parts, rich = [], ""
+        for position, (name, serializer) in enumerate(self.targets.items()):
+            field = model._meta.get_field(name)
+            related = field.related_model
+            if not isinstance(field, models.ForeignKey) or related is None:
+                raise NotCompilable(name)
+            alias = f"_e{position}"
+            inner = row_json(serializer(), related, alias)
+            rich = rich or ("true" if inner.rich else "")
+            parts.append(
+                f"(SELECT ({inner.sql}) FROM {quoted(related._meta.db_table)} {alias}"
+                f" WHERE {alias}.id = {table}.{quoted(field.column)}) AS {quoted(name)}"
+            )
+        return Column(f"(SELECT row_to_json(_x) FROM (SELECT {', '.join(parts)}) _x)", rich)
+
+
+class HouseSerializer(serializers.ModelSerializer):
+    """A model's columns. `Meta.expandable` maps references to serializers (or their dotted paths).
+
+    Args:
+        only: names to show, all by default.
+        expand: references to show as objects too.
+    """
+
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.FloatField: FiniteFloatField,
+    }
+    _built: dict[type, dict[str, serializers.Field]] = {}
+
+    def __init__(self, instance: Any = None, data: Any = empty, **kwargs: Any) -> None:
+        self.only: tuple[str, ...] = kwargs.pop("only", ())
+        self.expand: tuple[str, ...] = kwargs.pop("expand", ())
+        super().__init__(instance, data, **kwargs)
+
+    @classmethod
+    def expandable(cls) -> dict[str, type["HouseSerializer"]]:
+        """The references that `?expand=` may name."""
+        declared = getattr(cls.Meta, "expandable", {})
+        return {name: import_string(to) if isinstance(to, str) else to for name, to in declared.items()}
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        built = self._built.get(type(self))
+        if built is None:
+            built = self._built[type(self)] = super().get_fields()
+        fields = {name: copy.deepcopy(f) for name, f in built.items() if not self.only or name in self.only}
+        if self.expand:
+            targets = self.expandable()
+            fields["expanded"] = ExpandedField({name: targets[name] for name in self.expand})
+        return fields
+
+    def build_standard_field(self, field_name: str, model_field: Any) -> Any:
+        if isinstance(model_field, models.GeneratedField):
+            return self._generated(model_field)
+        if isinstance(model_field, EncryptedField):
+            return SecretField, {
+                "text": isinstance(model_field, EncryptedTextField),
+                "required": False,
+                "allow_null": model_field.null,
+                "help_text": model_field.help_text,
+            }
+        kind, kwargs = super().build_standard_field(field_name, model_field)
+        if isinstance(model_field, models.JSONField) and kind is serializers.JSONField:
+            kwargs.pop("encoder", None)
+            kwargs.pop("decoder", None)
+            kind = ObjectField if model_field.default is dict else kind
+        return kind, kwargs
+
+    def _generated(
+        self, model_field: models.GeneratedField
+    ) -> tuple[type[serializers.Field], dict[str, Any]]:
+        output: Any = model_field.output_field
+        kwargs: dict[str, Any] = {"read_only": True, "help_text": model_field.help_text}
+        if isinstance(output, models.DecimalField):
+            kwargs |= {"max_digits": output.max_digits, "decimal_places": output.decimal_places}
+        kind = next(made for cls, made in self.serializer_field_mapping.items() if type(output) is cls)
+        return kind, kwargs
+
+    def build_relational_field(self, field_name: str, relation_info: Any) -> Any:
+        field = relation_info.model_field
+        kwargs: dict[str, Any] = {"source": field.attname, "help_text": field.help_text}
+        if not field.editable:
+            return ReferenceField, kwargs | {"read_only": True, "allow_null": field.null}
+        return ReferenceField, kwargs | {
+            "target": field.related_model,
+            "required": not (field.null or field.has_default()),
+            "allow_null": field.null,
+        }
+
+    def include_extra_kwargs(self, kwargs: Any, extra_kwargs: Any) -> Any:
+        if extra_kwargs.get("read_only"):
+            kwargs.pop("target", None)
+        return super().include_extra_kwargs(kwargs, extra_kwargs)
+
+    # The database judges uniqueness (config.api.integrity); asking it beforehand costs and decides nothing.
+    def get_unique_together_constraints(self, model: Any) -> Any:
+        return iter(())
+
+    def get_unique_for_date_validators(self) -> list[Any]:
+        return []
+
+    def get_validators(self) -> list[Any]:
+        return list(getattr(getattr(self, "Meta", None), "validators", []))
+
+    def create(self, validated_data: dict[str, Any]) -> Any:
+        related = self._take_related(validated_data)
+        instance = self.Meta.model(**validated_data)
+        instance.save(force_insert=True)
+        self._set_related(instance, related)
+        return instance
+
+    def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
+        related = self._take_related(validated_data)
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
+        if validated_data or related:
+            names = {field.name for field in instance._meta.concrete_fields}
+            attnames = {field.attname: field.name for field in instance._meta.concrete_fields}
+            changed = {attnames.get(name, name) for name in validated_data} | ({"updated_at"} & names)
+            instance.save(update_fields=changed)
+        self._set_related(instance, related)
+        return instance
+
+    def _take_related(self, validated_data: dict[str, Any]) -> dict[str, Any]:
+        names = [name for name, field in self.fields.items() if isinstance(field, RelatedIdsField)]
+        return {name: validated_data.pop(name) for name in names if name in validated_data}
+
+    def _set_related(self, instance: Any, related: dict[str, Any]) -> None:
+        for name, ids in related.items():
+            field = self.fields[name]
+            rows = field.model.objects.filter(**{f"{field.near}_id": instance.pk})
+            held = set(rows.values_list(f"{field.far}_id", flat=True))
+            rows.filter(**{f"{field.far}_id__in": held - set(ids)}).delete()
+            for identifier in sorted(set(ids) - held):
+                field.model(**{f"{field.near}_id": instance.pk, f"{field.far}_id": identifier}).save()
+
+
+@lru_cache(maxsize=1024)
+def plan_for(
+    serializer_class: type[HouseSerializer], only: tuple[str, ...], expand: tuple[str, ...]
+) -> Plan | None:
+    """The compiled plan of a serializer and a choice of fields."""
+    return compile_plan(serializer_class(only=only, expand=expand))
+
+
+@lru_cache(maxsize=256)
+def field_names(serializer_class: type[HouseSerializer]) -> tuple[str, ...]:
+    """What `?fields=` may name, in the order shown."""
+    return tuple(name for name, field in serializer_class().fields.items() if not field.write_only)

@@ -1,0 +1,37 @@
+"""Rate limits, counted in the database so that they hold across processes."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from config.middleware import client_ip
+
+from .credentials import Credential, Rate, count_hit
+
+
+def anonymous_rate(request: HttpRequest) -> Rate:
+    """One request more from this address without a valid credential."""
+    return count_hit(f"ip:{client_ip(request)}", settings.API_DEFAULT_RATE)
+
+
+class KeyRateThrottle(BaseThrottle):
+    """The limit of the API key or the person, else of the address.
+
+    Authentication counted the hit of a credential already, in its own statement.
+    """
+
+    rate: Rate | None = None
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        if isinstance(request.auth, Credential):
+            self.rate = request.auth.rate
+        else:
+            self.rate = anonymous_rate(request._request)
+            request.anonymous_rate = self.rate
+        return self.rate is None or not self.rate.exceeded
+
+    def wait(self) -> int | None:
+        return self.rate.reset if self.rate else None

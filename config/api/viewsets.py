@@ -1,0 +1,253 @@
+"""The base of every resource. A viewset is three declarations: serializer, resource, filters.
+
+    class CollectionViewSet(TenantViewSet):
+        serializer_class = CollectionSerializer
+        resource = "collections"
+        filterset_fields = ("status", "slug")
+
+The model is the serializer's. Lists and single rows come from one SQL statement where the serializer's
+fields are columns (`config.api.json_sql`).
+"""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db import models
+from django.http import Http404, HttpResponse
+from rest_framework.viewsets import ViewSetMixin
+
+from .etags import make_etag, not_modified, require_match, version_of
+from .exceptions import Invalid
+from .filters import HouseFilterBackend, OrderingFilter
+from .json_sql import Plan, respell
+from .pagination import KeysetPagination
+from .renderers import dumps
+from .serializers import HouseSerializer, field_names, plan_for
+from .views import ApiView, json_response
+
+# JSON and paging key (value, id) of each row of a page.
+Page = tuple[list[bytes], list[tuple[Any, Any]]]
+
+
+class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
+    """List and retrieve the rows of the scope."""
+
+    serializer_class: type[HouseSerializer]
+    filterset_fields: ClassVar[tuple[str, ...]] = ()
+    filterset_class: Any = None
+    # Columns to order by, none of them nullable; `id` always.
+    ordering_fields: ClassVar[tuple[str, ...]] = ("created_at",)
+    ordering = "-id"
+    filter_backends = (HouseFilterBackend, OrderingFilter)
+    pagination_class = KeysetPagination
+    lookup_field = "id"
+    lookup_value_converter = "uuid"
+
+    @property
+    def model(self) -> type[models.Model]:
+        """The model that the serializer names."""
+        return self.serializer_class.Meta.model
+
+    def get_queryset(self) -> Any:
+        """The rows that the credential may see; narrow it by overriding."""
+        if getattr(self, "swagger_fake_view", False):
+            return self.model._base_manager.none()
+        return self.model.objects.all()
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        for backend in self.filter_backends:
+            queryset = backend().filter_queryset(self.request, queryset, self)
+        return queryset
+
+    def chosen_fields(self) -> tuple[str, ...]:
+        """`?fields=` in the serializer's order; empty: all.
+
+        Raises:
+            Invalid: for a name that is no field.
+        """
+        return self._chosen("fields", field_names(self.serializer_class))
+
+    def chosen_expand(self) -> tuple[str, ...]:
+        """`?expand=`.
+
+        Raises:
+            Invalid: for a name that cannot be expanded.
+        """
+        return self._chosen("expand", tuple(self.serializer_class.expandable()))
+
+    def _chosen(self, parameter: str, known: tuple[str, ...]) -> tuple[str, ...]:
+        text = self.request.GET.get(parameter)
+        if not text:
+            return ()
+        wanted = {name.strip() for name in text.split(",")} - {""}
+        if unknown := sorted(wanted - set(known)):
+            raise Invalid(f"{parameter}: unknown name {', '.join(unknown)}.", code=f"invalid_{parameter}")
+        return tuple(name for name in known if name in wanted)
+
+    def get_serializer(self, *args: Any, **kwargs: Any) -> HouseSerializer:
+        """A serializer of this view with its context; all fields, for reading and writing."""
+        kwargs.setdefault("context", {"request": self.request, "view": self})
+        return self.serializer_class(*args, **kwargs)
+
+    def list(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """A page of rows."""
+        only, expand = self.chosen_fields(), self.chosen_expand()
+        pager = self.pagination_class()
+        rows = pager.slice(self.filter_queryset(self.get_queryset()), request)
+        plan = plan_for(self.serializer_class, only, expand)
+        texts, keys = self._by_sql(pager, rows, plan) if plan else self._by_python(pager, rows, only, expand)
+        following, preceding = pager.links(*((keys[0], keys[-1]) if keys else (None, None)))
+        head = b'{"next":' + dumps(following) + b',"previous":' + dumps(preceding) + b',"results":['
+        return json_response(head + b",".join(texts) + b"]}", headers=pager.link_header(following, preceding))
+
+    def _by_sql(self, pager: KeysetPagination, rows: Any, plan: Plan) -> Page:
+        found = pager.arrange(list(rows.values_list(plan.json, plan.rich, pager.field, "id")))
+        return [respell(row[0], row[1]) for row in found], [(row[2], row[3]) for row in found]
+
+    def _by_python(
+        self, pager: KeysetPagination, rows: Any, only: tuple[str, ...], expand: tuple[str, ...]
+    ) -> Page:
+        found = pager.arrange(list(rows.select_related(*expand) if expand else rows))
+        serializer = self.get_serializer(only=only, expand=expand)
+        texts = [dumps(serializer.to_representation(row)) for row in found]
+        return texts, [pager.key_of(row) for row in found]
+
+    def retrieve(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """One row."""
+        return self.respond_with(self.kwargs[self.lookup_field])
+
+    def respond_with(self, identifier: Any, status: int = 200, **headers: str) -> HttpResponse:
+        """The row with this id as the response: its JSON, its ETag; 304 where the client has it.
+
+        Raises:
+            Http404: when it is not among the view's rows.
+        """
+        body, version = self.represent(identifier)
+        shape = ",".join([*self.chosen_fields(), *(f"+{name}" for name in self.chosen_expand())])
+        if self.chosen_expand():
+            # The expanded rows have versions of their own.
+            return json_response(body, status, headers)
+        etag = make_etag(version, shape)
+        if self.request.method in ("GET", "HEAD") and not_modified(self.request, etag):
+            return HttpResponse(status=304, headers={"ETag": etag})
+        return json_response(body, status, {"ETag": etag, **headers})
+
+    def represent(self, identifier: Any) -> tuple[bytes, str]:
+        """JSON and version of one row.
+
+        Raises:
+            Http404: when it is not among the view's rows.
+        """
+        only, expand = self.chosen_fields(), self.chosen_expand()
+        rows = self.get_queryset().filter(pk=identifier).order_by()
+        version = version_of(self.model)
+        plan = plan_for(self.serializer_class, only, expand)
+        if plan:
+            found = rows.values_list(plan.json, plan.rich, version)[:1]
+            for text, rich, row_version in found:
+                return respell(text, rich), row_version
+            raise Http404
+        instance = rows.select_related(*expand).annotate(row_version=version).first()
+        if instance is None:
+            raise Http404
+        serializer = self.get_serializer(only=only, expand=expand)
+        return dumps(serializer.to_representation(instance)), instance.row_version
+
+    def rendered_row(
+        self, serializer_class: type[HouseSerializer], instance: Any, status: int = 200
+    ) -> HttpResponse:
+        """An instance of another model than the view's as the response."""
+        serializer = serializer_class(context={"request": self.request, "view": self})
+        return json_response(dumps(serializer.to_representation(instance)), status)
+
+    def get_object(self, *, lock: bool = False) -> Any:
+        """The row that the address names.
+
+        Args:
+            lock: hold it until the transaction ends, and check `If-Match`.
+
+        Raises:
+            Http404: when it is not among the view's rows.
+            PreconditionFailed: when the client read another version of it.
+        """
+        rows = self.get_queryset().filter(pk=self.kwargs[self.lookup_field]).order_by()
+        if lock:
+            rows = rows.select_for_update(of=("self",))
+            if "HTTP_IF_MATCH" in self.request.META:
+                rows = rows.annotate(row_version=version_of(self.model))
+        instance = rows.first()
+        if instance is None:
+            raise Http404
+        if lock and "HTTP_IF_MATCH" in self.request.META:
+            require_match(self.request, instance.row_version)
+        return instance
+
+
+class CreateMixin:
+    """POST."""
+
+    # Column that gets the acting person's id.
+    owner_field: ClassVar[str] = ""
+
+    def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Make a row."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        instance = self.perform_create(serializer)
+        return self.respond_with(instance.pk, 201, Location=f"{request._request.path}{instance.pk}/")
+
+    def perform_create(self, serializer: HouseSerializer) -> models.Model:
+        """Write the row and return it; override to call a service."""
+        owner = {self.owner_field: self.credential.user_id} if self.owner_field else {}
+        return serializer.save(**owner)
+
+
+class UpdateMixin:
+    """PUT and PATCH."""
+
+    def update(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Replace a row's values."""
+        return self._update(request, partial=False)
+
+    def partial_update(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Change some of a row's values."""
+        return self._update(request, partial=True)
+
+    def _update(self, request: Any, *, partial: bool) -> HttpResponse:
+        instance = self.get_object(lock=True)
+        serializer = self.get_serializer(instance, data=request.data, partial=partial)
+        serializer.is_valid(raise_exception=True)
+        self.perform_update(serializer)
+        return self.respond_with(instance.pk)
+
+    def perform_update(self, serializer: HouseSerializer) -> None:
+        """Write the changes; override to call a service."""
+        serializer.save()
+
+
+class DestroyMixin:
+    """DELETE."""
+
+    def destroy(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Delete a row, or hide it where the model keeps deleted rows."""
+        self.perform_destroy(self.get_object(lock=True))
+        return HttpResponse(status=204)
+
+    def perform_destroy(self, instance: Any) -> None:
+        """Delete it; override to call a service."""
+        if hasattr(instance, "soft_delete"):
+            instance.soft_delete()
+        else:
+            instance.delete()
+
+
+class TenantViewSet(CreateMixin, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
+    """All verbs on the rows of the scope."""
+
+
+def as_uuid(text: str) -> UUID | None:
+    """`text` as an id, None when it is none; for addresses that take a slug as well."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
