@@ -29,6 +29,7 @@ from config.db.supervisor import Child, die_with_parent, keep_alive, stop_all
 BASE_DIR = embedded.BASE_DIR
 READY_SECONDS = 120
 GIVE_UP_AFTER = 3
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class LaunchError(RuntimeError):
@@ -36,7 +37,7 @@ class LaunchError(RuntimeError):
 
 
 class Stopped(BaseException):
-    """SIGTERM or SIGINT arrived."""
+    """SIGTERM, SIGINT or SIGHUP arrived."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +108,13 @@ def bring_up(wanted: Plan) -> None:
 @contextlib.contextmanager
 def _stoppable() -> Iterator[None]:
     def stop(*_: object) -> NoReturn:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # already stopping; nothing may interrupt that
         raise Stopped
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+    for number in STOP_SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN or number == signal.SIGTERM:  # nohup ignores SIGHUP
+            signal.signal(number, stop)
     with contextlib.suppress(Stopped):
         yield
 
@@ -283,8 +285,12 @@ def _wait_ready(wanted: Plan, children: list[Child]) -> None:
 
 
 def _ready(wanted: Plan) -> str:
+    # As a proxy in front would ask: production answers only to its own names, and only over TLS.
+    name = (os.environ.get("ALLOWED_HOSTS") or "localhost").split(",")[0].strip().lstrip(".*") or "localhost"
+    headers = {"Host": name, "X-Forwarded-Proto": "https"}
     try:
-        with urllib.request.urlopen(f"{wanted.url}/readyz", timeout=5) as answer:  # noqa: S310 - our own URL
+        probe = urllib.request.Request(f"{wanted.url}/readyz", headers=headers)  # noqa: S310 - our own URL
+        with urllib.request.urlopen(probe, timeout=5) as answer:  # noqa: S310
             return str(answer.status)
     except urllib.error.HTTPError as error:
         return f"{error.code} {error.read(500).decode(errors='replace')}"

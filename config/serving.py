@@ -1,6 +1,7 @@
 """The web server: granian around `config.wsgi`, as `python -m config.serving`.
 
 The parent loads no Django: it only watches its workers. Variables: HOST, PORT, WEB_WORKERS, WEB_THREADS.
+A stream holds its thread, so there are some more threads than STREAMS_PER_PROCESS allows streams.
 """
 
 import multiprocessing
@@ -32,7 +33,7 @@ def main() -> None:
         port=int(os.environ.get("PORT") or 8000),
         interface=Interfaces.WSGI,
         workers=int(os.environ.get("WEB_WORKERS") or 1),
-        blocking_threads=int(os.environ.get("WEB_THREADS") or 8),
+        blocking_threads=int(os.environ.get("WEB_THREADS") or 40),
         respawn_failed_workers=True,
         workers_kill_timeout=5,
         log_level=LogLevels.error,

@@ -96,7 +96,7 @@ def keep_alive(child: Child, say: Callable[[str], None]) -> None:
         child.start()
 
 
-def stop_all(children: Sequence[Child], *, seconds: float = 8) -> None:
+def stop_all(children: Sequence[Child], *, seconds: float = 9) -> None:
     """End all children together: politely, and by force what is left after `seconds`."""
     for child in children:
         child.terminate()

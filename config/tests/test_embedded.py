@@ -1,5 +1,7 @@
 """The embedded server on real throw-away clusters: life, death, recovery, and who may log in as what."""
 
+import contextlib
+import itertools
 import multiprocessing
 import os
 import shutil
@@ -8,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -109,6 +112,56 @@ def test_kill_of_every_process_five_times_loses_no_acknowledged_row(mortal):
             postmaster.send(pid, mortal.data, signal.SIGKILL, wait=10)
     embedded.ensure_running(mortal)
     assert remembered(mortal) == [f"row {number}" for number in range(5)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", ["postmaster", "backend", "everything"])
+def test_no_acknowledged_row_is_lost_by_kills_under_load(mortal, victim):
+    embedded.ensure_running(mortal)
+    keep(mortal, "first")
+    acknowledged = {"first"}
+    for number in range(5):
+        writers = [Writer(mortal, f"{number}.{worker}") for worker in range(3)]
+        wait_until(lambda writers=writers: all(len(writer.acknowledged) > 5 for writer in writers))
+        for pid in victims(mortal, victim, writers):
+            postmaster.send(pid, mortal.data, signal.SIGKILL, wait=10)
+        for writer in writers:
+            writer.join(timeout=60)
+            acknowledged |= writer.acknowledged
+        embedded.ensure_running(mortal)
+        wait_until(lambda: answers(mortal), 60)
+    assert len(acknowledged) > 5 * 3 * 5
+    assert acknowledged <= set(remembered(mortal))
+
+
+class Writer(threading.Thread):
+    """Inserts rows one by one until its connection breaks; knows which ones were acknowledged."""
+
+    def __init__(self, cluster, name):
+        super().__init__(daemon=True)
+        self.connection, self.label, self.acknowledged = connect(cluster, OWNER), name, set()
+        self.start()
+
+    def run(self):
+        with contextlib.suppress(psycopg.Error):
+            for number in itertools.count():
+                self.connection.execute("INSERT INTO kept VALUES (%s)", [f"{self.label}.{number}"])
+                self.acknowledged.add(f"{self.label}.{number}")
+
+
+def victims(cluster, kind, writers):
+    if kind == "backend":  # the postmaster answers by resetting all of them
+        return [writers[0].connection.info.backend_pid]
+    if kind == "postmaster":
+        return [postmaster.postmaster(cluster.data)[0]]
+    return postmaster.processes_of(cluster.data)
+
+
+def answers(cluster):
+    try:
+        return remembered(cluster) is not None
+    except psycopg.OperationalError:
+        return False
 
 
 def test_a_pid_file_that_names_a_stranger_neither_blocks_nor_kills_it(mortal):

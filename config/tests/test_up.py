@@ -1,6 +1,7 @@
 """`bin/run`'s supervisor: children that live and die with it, and the whole of it as real processes."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -144,6 +145,18 @@ def test_the_greeting_names_everything_one_needs(tmp_path):
 def test_children_choose_their_login_themselves(monkeypatch, tmp_path):
     monkeypatch.setenv("CONCLAVE_LOGIN", "conclave_owner")
     assert "CONCLAVE_LOGIN" not in launch.Plan("127.0.0.1", 1, True, tmp_path, None).environment
+
+
+def test_the_example_file_names_every_variable_that_is_read():
+    read = re.compile(r"""\benv(?:iron)?(?:\.\w+)?[(\[]\s*f?"([A-Z][A-Z_]+)\"""")
+    folders = ("config/settings", "config/db", "config/management/commands", "config")
+    sources = [path for folder in folders for path in (launch.BASE_DIR / folder).glob("*.py")]
+    names = {name for path in sources for name in read.findall(path.read_text())}
+    documented = set(
+        re.findall(r"^# ([A-Z_]+)=", (launch.BASE_DIR / ".env.example").read_text(), re.MULTILINE)
+    )
+    assert {"SECRET_KEY", "PORT", "CONCLAVE_VAR", "DATABASE_URL"} <= names
+    assert names - documented == {"DO_NOT_TRACK"} & names
 
 
 # --- the whole ---------------------------------------------------------------------------------------------
