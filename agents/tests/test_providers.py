@@ -51,8 +51,8 @@ def test_a_tool_round_and_an_answer(stream):
     ("reply", "kind", "retryable", "requests"),
     [
         (slow(5), "timeout", True, 3),
-        (fail(429, retry_after=0), "rate_limited", True, 3),
-        (fail(500), "server_error", True, 3),
+        (fail(429, retry_after=0.05), "rate_limited", True, 3),
+        (fail(500, retry_after=0.05), "server_error", True, 3),
         (fail(401), "authentication", False, 1),
         (fail(400), "refused_request", False, 1),
         (fail(404), "refused_request", False, 1),
@@ -92,7 +92,7 @@ def test_nobody_listening_is_unreachable(stream):
 
 
 def test_a_passing_failure_is_tried_again():
-    with FakeOpenAI(fail(503), say("Back again.")) as server:
+    with FakeOpenAI(fail(503, retry_after=0.05), say("Back again.")) as server:
         assert asyncio.run(ask(server.base_url, stream=False))[0] == ["Back again."]
 
 
