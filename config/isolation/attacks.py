@@ -178,7 +178,7 @@ def row_security_off(a: Attempt) -> None:
 
 
 def partition_directly(a: Attempt) -> None:
-    """Read and write a partition past its parent, which has the policies; elsewhere the table itself alone."""
+    """Read and write a partition past its parent, whose policies it lacks; elsewhere the table itself."""
     for partition in a.target.partitions:
         a.refused(f'SELECT FROM "{partition}"')
         a.refused(f'DELETE FROM "{partition}"')

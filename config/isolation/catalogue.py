@@ -1,4 +1,4 @@
-"""What must hold in PostgreSQL's own catalogue, whoever made the tables. Each function names what does not."""
+"""What must hold in PostgreSQL's own catalogue; each function names what does not."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 Query = Callable[[str], list[tuple[Any, ...]]]
 
 TABLES = "c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')"
+GRANTEE = "CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END"
 HATS = "'conclave_app', 'conclave_identity', 'conclave_operator', 'conclave_reader', 'conclave_queue'"
 
 
@@ -31,8 +32,7 @@ def open_partitions(query: Query) -> list[str]:
     return [
         f"{table}: {grantee} may {right}"
         for table, grantee, right in query(f"""
-            SELECT c.relname, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END,
-              a.privilege_type
+            SELECT c.relname, {GRANTEE}, a.privilege_type
             FROM pg_class c, aclexplode(c.relacl) a
             WHERE {TABLES} AND c.relispartition AND a.grantee <> c.relowner ORDER BY 1, 2, 3""")
     ]
@@ -43,7 +43,8 @@ def unbound_roles(query: Query) -> list[str]:
     return [
         name
         for (name,) in query(
-            "SELECT rolname FROM pg_roles WHERE rolname LIKE 'conclave%' AND (rolsuper OR rolbypassrls) ORDER BY 1"
+            "SELECT rolname FROM pg_roles WHERE rolname LIKE 'conclave%'"
+            " AND (rolsuper OR rolbypassrls) ORDER BY 1"
         )
     ]
 
@@ -53,8 +54,7 @@ def excess_rights(query: Query) -> list[str]:
     return [
         f"{table}: {grantee} may {right}"
         for table, grantee, right in query(f"""
-            SELECT c.relname, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END,
-              a.privilege_type
+            SELECT c.relname, {GRANTEE}, a.privilege_type
             FROM pg_class c, aclexplode(c.relacl) a
             WHERE {TABLES} AND (a.grantee = 0 OR pg_get_userbyid(a.grantee) IN ({HATS})
               AND a.privilege_type IN ('TRUNCATE', 'TRIGGER', 'REFERENCES', 'MAINTAIN')) ORDER BY 1, 2, 3""")
@@ -71,26 +71,25 @@ def open_policies(query: Query) -> list[str]:
     ]
 
 
-def loose_definers(query: Query, allowed_to_public: Iterable[str] = ()) -> list[str]:
-    """SECURITY DEFINER functions without a pinned `search_path`, or that PUBLIC may call (triggers nobody can)."""
-    allowed = set(allowed_to_public)
+def loose_definers(query: Query) -> list[str]:
+    """SECURITY DEFINER functions without a pinned `search_path`, or that PUBLIC may call (no trigger can be)."""
     rows = query("""
         SELECT p.proname, coalesce(p.proconfig::text LIKE '%search_path=%', false),
           p.prorettype <> 'trigger'::regtype
-            AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE a.grantee = 0)
+            AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+              WHERE a.grantee = 0)
         FROM pg_proc p WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace ORDER BY 1""")
     unpinned = [f"{name}: search_path is not pinned" for name, pinned, _ in rows if not pinned]
-    return unpinned + [
-        f"{name}: PUBLIC may call it" for name, _, public in rows if public and name not in allowed
-    ]
+    return unpinned + [f"{name}: PUBLIC may call it" for name, _, public in rows if public]
 
 
 def context_functions(query: Query) -> list[str]:
-    """The functions that policies ask must be STABLE: folded into a cached plan they answer for another tenant."""
+    """The functions that policies ask must be STABLE: folded into a plan they answer for another tenant."""
     return [
         f"{name} is not STABLE"
         for name, volatility in query(
-            "SELECT proname, provolatile::text FROM pg_proc WHERE proname LIKE 'conclave\\_current\\_%' ORDER BY 1"
+            "SELECT proname, provolatile::text FROM pg_proc"
+            " WHERE proname IN ('conclave_current_tenant', 'conclave_current_user') ORDER BY 1"
         )
         if volatility != "s"
     ]

@@ -20,7 +20,8 @@ REFERENCES_SQL = """
 SELECT a.attname, c.confrelid::regclass::text, t.attname, NOT a.attnotnull FROM pg_constraint c
 JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[2]
 JOIN pg_attribute t ON t.attrelid = c.confrelid AND t.attnum = c.confkey[2]
-WHERE c.contype = 'f' AND c.conrelid = %s::regclass AND cardinality(c.conkey) = 2 AND c.conparentid = 0 ORDER BY 1"""
+WHERE c.contype = 'f' AND c.conrelid = %s::regclass AND cardinality(c.conkey) = 2
+  AND c.conparentid = 0 ORDER BY 1"""
 
 UNIQUE_SQL = """
 SELECT DISTINCT a.attname, format_type(a.atttypid, NULL) FROM pg_index i

@@ -26,7 +26,7 @@ Breakage = Callable[[Ground], Any]
 
 @dataclass(frozen=True)
 class Sabotage:
-    """`break_it` is a context manager that breaks one thing and mends it; `proof` must then report something."""
+    """`break_it` breaks one thing while its block lasts; `proof` must report something meanwhile."""
 
     name: str
     break_it: Breakage
@@ -196,7 +196,8 @@ def with_plain_key(ground: Ground) -> Iterator[None]:
     plain = "ADD CONSTRAINT plain_key FOREIGN KEY (agent_id) REFERENCES agents_agent (id)"
     broken = owner_does(
         f"ALTER TABLE {CHILD} DROP CONSTRAINT {KEY}; ALTER TABLE {CHILD} {plain}",
-        f"ALTER TABLE {CHILD} DROP CONSTRAINT plain_key; ALTER TABLE {CHILD} ADD CONSTRAINT {KEY} {definition}",
+        f"ALTER TABLE {CHILD} DROP CONSTRAINT plain_key;"
+        f" ALTER TABLE {CHILD} ADD CONSTRAINT {KEY} {definition}",
     )
     with broken(ground):
         yield

@@ -16,7 +16,9 @@ from config.isolation.sabotage import SABOTAGES, Outcome, commit_sabotage, possi
 
 
 class Command(BaseCommand):
-    """Works in a database of its own, made and dropped by the owner; the attacker is the application's login."""
+    """Works in a database of its own, made and dropped by the owner; attacks as the application's login."""
+
+    requires_system_checks: list[str] = []
 
     help = (
         "Attack every tenant table as the application's own role; exit 1 on a leak or an uncaught sabotage."
@@ -59,7 +61,7 @@ class Command(BaseCommand):
             return prepare(pairs_need(pairs))
         except ModuleNotFoundError as error:
             raise CommandError(
-                f"{error.name} is missing: pip install -r requirements-dev.txt (rows come from the tests' factories)"
+                f"{error.name} is missing: pip install -r requirements-dev.txt (for the factories)"
             ) from error
 
     def _attack(self, ground: Ground, chosen: dict[str, Any], pairs: int) -> Report:
