@@ -1,6 +1,7 @@
 """API keys: making and revoking them."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -9,6 +10,7 @@ from accounts.choices import ApiKeyStatus
 from accounts.keys import mint
 from accounts.models import ApiKey
 
+
 def create_api_key(
     *,
     name: str,
@@ -16,6 +18,7 @@ def create_api_key(
     scopes: list[str] | None = None,
     rate_limit: int = 600,
     expires_at: datetime | None = None,
+    metadata: dict[str, Any] | None = None,
 ) -> tuple[ApiKey, str]:
     """A key of the scope's tenant that acts as a member, and its text, which is shown this once.
 
@@ -29,12 +32,14 @@ def create_api_key(
         scopes=["*"] if scopes is None else scopes,
         rate_limit=rate_limit,
         expires_at=expires_at,
+        metadata=metadata or {},
         key_hash=minted.digest,
         key_prefix=minted.prefix,
     )
     key.full_clean(exclude=["tenant"])
     key.save()
     return key, minted.secret
+
 
 def revoke_api_key(key: ApiKey) -> None:
     """End a key for good; it stays listed.

@@ -2,7 +2,9 @@
 
 from importlib import import_module
 from importlib.util import find_spec
+from typing import Any
 
+from django.urls import URLPattern, path
 from rest_framework.routers import SimpleRouter
 
 APPS = ("tenants", "accounts", "audit", "knowledge", "agents", "conversations", "workflows")
@@ -13,6 +15,15 @@ class HouseRouter(SimpleRouter):
 
     def __init__(self) -> None:
         super().__init__(use_regex_path=False)
+        self.singles: list[URLPattern] = []
+
+    def single(self, prefix: str, view: Any, name: str, **methods: str) -> None:
+        """A resource with one address: a view, or a viewset's class with its actions by method."""
+        made = view.as_view(methods, basename=name, detail=True) if methods else view.as_view()
+        self.singles.append(path(f"{prefix}/", made, name=name))
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*self.singles, *super().get_urls()]
 
 
 def build_router() -> HouseRouter:

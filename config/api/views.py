@@ -113,7 +113,11 @@ class ApiView(APIView):
         if stored is not None:
             return stored
         response = self.rendered(handler(request, *self.args, **self.kwargs))
-        idempotency.store(actor, key, response)
+        idempotency.store(actor, key, self.kept_answer(response))
+        return response
+
+    def kept_answer(self, response: Any) -> Any:
+        """What a repeated request gets; override where the answer holds a secret."""
         return response
 
     def rendered(self, response: Any) -> Any:

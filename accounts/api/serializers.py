@@ -1,0 +1,123 @@
+"""People, roles and keys in the API."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.models import ApiKey, Membership, Role, RoleAssignment, User
+from config.api.grants import ScopeListField
+from config.api.serializers import HouseSerializer
+
+
+class PersonSerializer(HouseSerializer):
+    """A person, as colleagues see them."""
+
+    class Meta:
+        model = User
+        fields = ("id", "email", "username", "first_name", "last_name", "avatar_url", "status", "is_verified")
+        read_only_fields = fields
+
+
+class MembershipSerializer(HouseSerializer):
+    """A person in the organisation."""
+
+    permissions = ScopeListField(required=False, help_text="Permissions beyond the role's.")
+
+    class Meta:
+        model = Membership
+        expandable = {"user": PersonSerializer}
+        fields = ("id", "user", "role", "status", "permissions", "joined_at", "created_at", "updated_at")
+        read_only_fields = ("joined_at",)
+        extra_kwargs = {"user": {"read_only": True}}
+
+
+class RoleSerializer(HouseSerializer):
+    """A set of permissions that the organisation defines."""
+
+    permissions = ScopeListField(required=False, help_text='Permissions, such as ["agents:read"].')
+
+    class Meta:
+        model = Role
+        fields = ("id", "name", "slug", "description", "permissions", "is_system", "created_at", "updated_at")
+
+
+class RoleAssignmentSerializer(HouseSerializer):
+    """A role given to a person."""
+
+    class Meta:
+        model = RoleAssignment
+        expandable = {"user": PersonSerializer, "role": RoleSerializer}
+        fields = (
+            "id",
+            "user",
+            "role",
+            "scope",
+            "engagement",
+            "is_active",
+            "granted_at",
+            "granted_by",
+            "expires_at",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = ("granted_at",)
+
+
+class ApiKeySerializer(HouseSerializer):
+    """A key, without the key."""
+
+    scopes = ScopeListField(required=False, help_text='What it may do; ["*"]: all its person may.')
+
+    class Meta:
+        model = ApiKey
+        expandable = {"user": PersonSerializer}
+        fields = (
+            "id",
+            "user",
+            "name",
+            "key_prefix",
+            "scopes",
+            "status",
+            "rate_limit",
+            "expires_at",
+            "last_used_at",
+            "metadata",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = ("status",)
+        extra_kwargs = {"user": {"required": False}}
+
+
+class NewApiKeySerializer(ApiKeySerializer):
+    """A new key, with its secret, which is shown this once."""
+
+    key = serializers.CharField(read_only=True, allow_null=True, help_text="The key; shown this once.")
+
+    class Meta(ApiKeySerializer.Meta):
+        fields = (*ApiKeySerializer.Meta.fields, "key")
+
+
+class SeatSerializer(serializers.Serializer):
+    """One of the organisations of a person."""
+
+    tenant = serializers.UUIDField()
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    status = serializers.CharField()
+    role = serializers.CharField()
+
+
+class MeSerializer(serializers.Serializer):
+    """Who asks, where, and what they may do."""
+
+    kind = serializers.CharField(help_text="key or session")
+    person: Any = PersonSerializer()
+    tenant = serializers.UUIDField()
+    tenant_slug = serializers.CharField()
+    role = serializers.CharField()
+    scopes = serializers.ListField(child=serializers.CharField(), help_text="Of the role.")
+    key_scopes = serializers.ListField(
+        child=serializers.CharField(), allow_null=True, help_text="What the key restricts them to."
+    )
+    memberships = SeatSerializer(many=True)

@@ -1,0 +1,191 @@
+"""Resources of accounts."""
+
+from typing import Any
+
+import orjson
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+
+from accounts.choices import ApiKeyStatus, MemberRole, MemberStatus
+from accounts.models import Role, User
+from accounts.roles import role_scopes
+from accounts.services.keys import create_api_key, revoke_api_key
+from config.api.credentials import seats_of
+from config.api.exceptions import Conflict, Forbidden
+from config.api.grants import require_grantable
+from config.api.permissions import ANY_CREDENTIAL
+from config.api.renderers import dumps
+from config.api.views import ApiView, json_response
+from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, TenantViewSet, UpdateMixin
+
+from .serializers import (
+    ApiKeySerializer,
+    MembershipSerializer,
+    MeSerializer,
+    NewApiKeySerializer,
+    PersonSerializer,
+    RoleAssignmentSerializer,
+    RoleSerializer,
+)
+
+
+class MemberViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
+    """Who belongs to the organisation."""
+
+    serializer_class = MembershipSerializer
+    resource = "members"
+    filterset_fields = ("role", "status", "user")
+
+    def perform_update(self, serializer: Any) -> None:
+        changes = serializer.validated_data
+        require_grantable(self.credential, changes.get("permissions", ()))
+        if "role" in changes:
+            require_grantable(self.credential, role_scopes(changes["role"]))
+        stays = changes.get("role", MemberRole.ADMIN) == MemberRole.ADMIN
+        if not stays or changes.get("status", MemberStatus.ACTIVE) != MemberStatus.ACTIVE:
+            self._keep_an_admin(serializer.instance)
+        serializer.save()
+
+    def perform_destroy(self, instance: Any) -> None:
+        self._keep_an_admin(instance)
+        instance.delete()
+
+    def _keep_an_admin(self, leaving: Any) -> None:
+        # Locked in one order, so that two administrators cannot remove each other at once.
+        admins = self.model.objects.filter(role=MemberRole.ADMIN, status=MemberStatus.ACTIVE).order_by("id")
+        held = list(admins.select_for_update(of=("self",)).values_list("id", flat=True))
+        if held == [leaving.id]:
+            raise Conflict("The organisation would have no administrator.", code="last_administrator")
+
+
+class RoleViewSet(TenantViewSet):
+    """Sets of permissions that the organisation defines."""
+
+    serializer_class = RoleSerializer
+    resource = "roles"
+    filterset_fields = ("slug", "is_system")
+    ordering_fields = ("created_at", "updated_at", "name")
+
+    def perform_create(self, serializer: Any) -> Any:
+        require_grantable(self.credential, serializer.validated_data.get("permissions", ()))
+        return super().perform_create(serializer)
+
+    def perform_update(self, serializer: Any) -> None:
+        require_grantable(self.credential, serializer.validated_data.get("permissions", ()))
+        super().perform_update(serializer)
+
+    def perform_destroy(self, instance: Any) -> None:
+        if instance.is_system:
+            raise Conflict("This role came with the organisation and stays.", code="system_role")
+        instance.delete()
+
+
+class RoleAssignmentViewSet(TenantViewSet):
+    """Roles given to people."""
+
+    serializer_class = RoleAssignmentSerializer
+    resource = "roles"
+    filterset_fields = ("user", "role", "scope", "is_active", "engagement")
+    owner_field = "granted_by_id"
+
+    def perform_create(self, serializer: Any) -> Any:
+        self._require_grantable(serializer)
+        return super().perform_create(serializer)
+
+    def perform_update(self, serializer: Any) -> None:
+        self._require_grantable(serializer)
+        super().perform_update(serializer)
+
+    def _require_grantable(self, serializer: Any) -> None:
+        role_id = serializer.validated_data.get("role_id") or getattr(serializer.instance, "role_id", None)
+        role = Role.objects.filter(id=role_id).first()
+        if role is not None:
+            require_grantable(self.credential, role.permissions)
+
+
+class ApiKeyViewSet(TenantViewSet):
+    """Keys of programs; deleting one revokes it for good."""
+
+    serializer_class = ApiKeySerializer
+    resource = "api-keys"
+    filterset_fields = ("status", "user")
+    ordering_fields = ("created_at", "updated_at", "name")
+
+    @extend_schema(request=ApiKeySerializer, responses={201: NewApiKeySerializer})
+    def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Make a key and show it this once."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        wanted = serializer.validated_data
+        scopes = wanted.get("scopes", ["*"])
+        # A key is restricted by its person's role; `*` on its own key hands out nothing new.
+        if scopes != ["*"] or self.credential.key_scopes is not None:
+            require_grantable(self.credential, scopes)
+        person = wanted.pop("user_id", None) or self.credential.user_id
+        if person != self.credential.user_id and not self.credential.covers("*"):
+            raise Forbidden("Only an administrator makes keys that act as somebody else.", code="not_own_key")
+        key, secret = create_api_key(user_id=person, **wanted)
+        body, _ = self.represent(key.pk)
+        shown = orjson.loads(body) | {"key": secret}
+        headers = {"Location": f"{request._request.path}{key.pk}/", "Cache-Control": "no-store"}
+        return json_response(shown, 201, headers)
+
+    def kept_answer(self, response: HttpResponse) -> HttpResponse:
+        if response.status_code >= 400:
+            return response
+        shown = orjson.loads(response.content) | {"key": None}
+        return json_response(shown, response.status_code, {"Location": response["Location"]})
+
+    def perform_update(self, serializer: Any) -> None:
+        wanted = serializer.validated_data
+        require_grantable(self.credential, wanted.get("scopes", ()))
+        person = wanted.get("user_id", serializer.instance.user_id)
+        if person != serializer.instance.user_id:
+            raise Conflict("A key stays its person's; make another one.", code="key_person_fixed")
+        serializer.save()
+
+    def perform_destroy(self, instance: Any) -> None:
+        if instance.status != ApiKeyStatus.REVOKED:
+            revoke_api_key(instance)
+
+
+class MeView(ApiView):
+    """Who the credential stands for."""
+
+    resource = ANY_CREDENTIAL
+    scope = "manual"
+    serializer_class = MeSerializer
+
+    @extend_schema(responses={200: MeSerializer})
+    def get(self, request: Any) -> HttpResponse:
+        """The asking person, the organisation, the rights."""
+        held = self.credential
+        seats = seats_of(held.user_id)
+        if held.kind == "key":
+            # A key belongs to one organisation; the person's others are none of its business.
+            seats = [seat for seat in seats if seat.tenant_id == held.tenant_id]
+        with self.scoped():
+            person = PersonSerializer(User.objects.get(id=held.user_id)).data
+        return json_response(
+            dumps(
+                {
+                    "kind": held.kind,
+                    "person": person,
+                    "tenant": held.tenant_id,
+                    "tenant_slug": held.tenant_slug,
+                    "role": held.role,
+                    "scopes": sorted(held.scopes),
+                    "key_scopes": None if held.key_scopes is None else sorted(held.key_scopes),
+                    "memberships": [
+                        {
+                            "tenant": seat.tenant_id,
+                            "slug": seat.tenant_slug,
+                            "name": seat.tenant_name,
+                            "status": seat.tenant_status,
+                            "role": seat.role,
+                        }
+                        for seat in seats
+                    ],
+                }
+            )
+        )

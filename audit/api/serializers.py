@@ -1,0 +1,61 @@
+"""Audit logs in the API."""
+
+from audit.models import AuditLog, SecurityAuditLog
+from config.api.serializers import HouseSerializer
+
+
+class AuditLogSerializer(HouseSerializer):
+    """One change or event."""
+
+    class Meta:
+        model = AuditLog
+        fields = (
+            "id",
+            "created_at",
+            "actor",
+            "user_id",
+            "action",
+            "resource_type",
+            "resource_id",
+            "old_values",
+            "new_values",
+            "ip_address",
+            "user_agent",
+            "request_id",
+            "db_user",
+            "status",
+            "error_message",
+            "metadata",
+        )
+        read_only_fields = fields
+
+
+class SecurityAuditLogSerializer(HouseSerializer):
+    """One event that matters to security."""
+
+    class Meta:
+        model = SecurityAuditLog
+        fields = (
+            "id",
+            "created_at",
+            "event_type",
+            "event_category",
+            "severity",
+            "actor_user_id",
+            "actor_email",
+            "actor_role",
+            "target_type",
+            "target_id",
+            "target_details",
+            "ip_address",
+            "user_agent",
+            "request_id",
+            "action",
+            "result",
+            "error_code",
+            "details",
+            "requires_review",
+            "reviewed_at",
+            "reviewed_by",
+        )
+        read_only_fields = fields

@@ -1,0 +1,47 @@
+"""Resources of audit."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+
+from config.api.viewsets import ReadOnlyTenantViewSet
+
+from .serializers import AuditLogSerializer, SecurityAuditLogSerializer
+
+
+class AuditLogViewSet(ReadOnlyTenantViewSet):
+    """What happened in the organisation, newest first."""
+
+    serializer_class = AuditLogSerializer
+    resource = "audit"
+    filterset_fields = ("action", "actor", "user_id", "resource_type", "resource_id", "request_id", "status")
+
+
+class SecurityLogViewSet(ReadOnlyTenantViewSet):
+    """Events that matter to security, newest first."""
+
+    serializer_class = SecurityAuditLogSerializer
+    resource = "security"
+    filterset_fields = (
+        "event_type",
+        "event_category",
+        "severity",
+        "actor_user_id",
+        "result",
+        "requires_review",
+    )
+    verbs = {"review": "write"}
+
+    @extend_schema(request=None, responses={200: SecurityAuditLogSerializer})
+    @action(detail=True, methods=["post"])
+    def review(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Note that the asking person has looked at it."""
+        event = self.get_object(lock=True)
+        if event.reviewed_at is None:
+            self.get_queryset().filter(pk=event.pk).update(
+                reviewed_at=timezone.now(), reviewed_by=self.credential.user_id
+            )
+        return self.respond_with(event.pk)

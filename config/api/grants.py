@@ -1,0 +1,32 @@
+"""Nobody hands out more than they hold: scopes in requests, checked against the asking credential."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from rest_framework import serializers
+
+from .credentials import Credential
+from .exceptions import Forbidden
+from .serializers import TextListField
+
+SCOPE = r"^(\*|(\*|[a-z][a-z-]{0,49}):(\*|[a-z]{1,20}))$"
+
+
+class ScopeListField(TextListField):
+    """A list of scopes such as `agents:read`, `agents:*`, `*:read` or `*`."""
+
+    child = serializers.RegexField(
+        SCOPE, max_length=80, error_messages={"invalid": "A scope reads like agents:read, agents:* or *."}
+    )
+
+
+def require_grantable(credential: Credential, scopes: Iterable[Any]) -> None:
+    """Raises:
+    Forbidden: when one of the scopes goes beyond what the credential itself may do.
+    """
+    beyond = sorted(
+        str(scope) for scope in scopes if not (isinstance(scope, str) and credential.covers(scope))
+    )
+    if beyond:
+        detail = f"You cannot grant what you may not do: {', '.join(beyond)}."
+        raise Forbidden(detail, code="beyond_own_rights")

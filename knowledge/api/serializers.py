@@ -1,0 +1,124 @@
+"""Knowledge in the API."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from config.api.serializers import HouseSerializer
+from knowledge.models import Chunk, Collection, Document, RagQuery
+
+
+class CollectionSerializer(HouseSerializer):
+    """A set of documents that agents answer from."""
+
+    class Meta:
+        model = Collection
+        fields = (
+            "id",
+            "name",
+            "slug",
+            "description",
+            "embedding_model",
+            "dimensions",
+            "chunk_size",
+            "chunk_overlap",
+            "document_count",
+            "chunk_count",
+            "status",
+            "settings",
+            "metadata",
+            "created_at",
+            "updated_at",
+        )
+
+    def validate_embedding_model(self, value: str) -> str:
+        """Vectors of two models are never mixed."""
+        held: Any = self.instance
+        if held is not None and held.chunk_count and value != held.embedding_model:
+            raise serializers.ValidationError(
+                "It has chunks already; make another collection.", code="has_chunks"
+            )
+        return value
+
+
+class DocumentSerializer(HouseSerializer):
+    """A file that was read into a collection, or could not be, with the reason."""
+
+    class Meta:
+        model = Document
+        expandable = {"collection": CollectionSerializer}
+        fields = (
+            "id",
+            "collection",
+            "title",
+            "filename",
+            "source",
+            "file_type",
+            "file_size",
+            "checksum",
+            "status",
+            "chunk_count",
+            "error_message",
+            "metadata",
+            "uploaded_by",
+            "uploaded_at",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = (
+            "collection",
+            "filename",
+            "source",
+            "file_type",
+            "file_size",
+            "checksum",
+            "status",
+            "error_message",
+        )
+
+
+class ChunkSerializer(HouseSerializer):
+    """A passage of a document."""
+
+    class Meta:
+        model = Chunk
+        expandable = {"document": DocumentSerializer}
+        fields = (
+            "id",
+            "collection",
+            "document",
+            "chunk_index",
+            "content",
+            "context",
+            "page",
+            "start",
+            "end",
+            "token_count",
+            "embedding_model",
+            "metadata",
+            "created_at",
+        )
+        read_only_fields = fields
+
+
+class RagQuerySerializer(HouseSerializer):
+    """One search of the knowledge, and the asker's verdict on what it found."""
+
+    class Meta:
+        model = RagQuery
+        fields = (
+            "id",
+            "collection",
+            "agent_id",
+            "conversation_id",
+            "user_id",
+            "query_text",
+            "results",
+            "top_score",
+            "retrieval_strategy",
+            "filters",
+            "response_time_ms",
+            "user_feedback",
+            "created_at",
+        )
+        read_only_fields = tuple(name for name in fields if name != "user_feedback")

@@ -1,0 +1,13 @@
+"""Addresses of knowledge."""
+
+from config.api.routers import HouseRouter
+
+from . import views
+
+
+def register(router: HouseRouter) -> None:
+    """Add the resources of this app."""
+    router.register("collections", views.CollectionViewSet, basename="collection")
+    router.register("documents", views.DocumentViewSet, basename="document")
+    router.register("chunks", views.ChunkViewSet, basename="chunk")
+    router.register("rag-queries", views.RagQueryViewSet, basename="rag-query")

@@ -1,0 +1,47 @@
+"""Resources of knowledge."""
+
+from typing import Any
+
+from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, TenantViewSet, UpdateMixin
+
+from .serializers import ChunkSerializer, CollectionSerializer, DocumentSerializer, RagQuerySerializer
+
+
+class CollectionViewSet(TenantViewSet):
+    """Sets of documents that agents answer from."""
+
+    serializer_class = CollectionSerializer
+    resource = "collections"
+    filterset_fields = ("status", "slug", "embedding_model")
+    ordering_fields = ("created_at", "updated_at", "name")
+
+
+class DocumentViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
+    """Files that were read, or could not be."""
+
+    serializer_class = DocumentSerializer
+    resource = "collections"
+    filterset_fields = ("collection", "status", "file_type", "source", "checksum")
+    ordering_fields = ("created_at", "updated_at", "filename")
+
+
+class ChunkViewSet(ReadOnlyTenantViewSet):
+    """Passages of documents."""
+
+    serializer_class = ChunkSerializer
+    resource = "collections"
+    filterset_fields = ("collection", "document", "chunk_index")
+
+
+class RagQueryViewSet(UpdateMixin, ReadOnlyTenantViewSet):
+    """The asking person's own searches; `user_feedback` is the verdict on what was found."""
+
+    serializer_class = RagQuerySerializer
+    resource = "conversations"
+    filterset_fields = ("collection", "agent_id", "conversation_id", "retrieval_strategy", "user_feedback")
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False):
+            return rows
+        return rows.filter(user_id=self.credential.user_id)

@@ -1,0 +1,46 @@
+"""Tenants in the API."""
+
+from config.api.serializers import HouseSerializer
+from tenants.models import Engagement, Tenant
+from tenants.models.tenant import PROFILE
+
+LIMITS = (
+    "max_agents",
+    "max_daily_requests",
+    "max_monthly_tokens",
+    "max_users",
+    "max_engagements",
+    "storage_quota_gb",
+    "api_quota_monthly",
+)
+
+
+class TenantSerializer(HouseSerializer):
+    """The own organisation: its profile can be changed, its plan and limits are the platform's."""
+
+    class Meta:
+        model = Tenant
+        fields = ("id", "slug", "status", "plan_type", *PROFILE, *LIMITS, "created_at", "updated_at")
+        read_only_fields = ("slug", "status", "plan_type", *LIMITS)
+
+
+class EngagementSerializer(HouseSerializer):
+    """A project inside the organisation."""
+
+    class Meta:
+        model = Engagement
+        fields = (
+            "id",
+            "name",
+            "description",
+            "engagement_type",
+            "status",
+            "start_date",
+            "end_date",
+            "target_applications",
+            "target_infrastructure_units",
+            "estimated_complexity",
+            "created_by",
+            "created_at",
+            "updated_at",
+        )
