@@ -16,7 +16,16 @@ class MessageAdmin(ExportsRows, ReadOnlyAdmin):
     resource = "conversations"
     icon = "chat"
     position = 30
-    list_display = ("created_at", "conversation", "sequence_number", "role", "status", "model", "token_count", "cost")
+    list_display = (
+        "created_at",
+        "conversation",
+        "sequence_number",
+        "role",
+        "status",
+        "model",
+        "token_count",
+        "cost",
+    )
     list_filter = (AgeFilter, "status", "role")
     search_fields = ("conversation__id__exact", "model__exact")
     search_help_text = "A whole conversation id or model name."
@@ -26,7 +35,13 @@ class MessageAdmin(ExportsRows, ReadOnlyAdmin):
         ("Origin", {"fields": (("user", "agent", "model"), "reply_to_id")}),
         ("Numbers", {"fields": (("token_count", "cost", "latency_ms"), "confidence_score")}),
         ("Tools", {"fields": ("tool_used", "tool_calls", "tool_results"), "classes": ["collapse"]}),
-        ("Data", {"fields": ("plan_step", "conversation_domain", "embedding_model_used", "metadata"), "classes": ["collapse"]}),
+        (
+            "Data",
+            {
+                "fields": ("plan_step", "conversation_domain", "embedding_model_used", "metadata"),
+                "classes": ["collapse"],
+            },
+        ),
     )
 
     def get_queryset(self, request):

@@ -22,7 +22,10 @@ class ToolExecutionAdmin(ExportsRows, ReadOnlyAdmin):
     search_fields = ("tool_name__exact", "conversation__id__exact")
     search_help_text = "A whole tool name or conversation id."
     fieldsets = (
-        (None, {"fields": ("tool_name", ("conversation", "message", "agent"), ("status", "execution_time_ms"))}),
+        (
+            None,
+            {"fields": ("tool_name", ("conversation", "message", "agent"), ("status", "execution_time_ms"))},
+        ),
         ("Call", {"fields": ("tool_input", "tool_output", "error_message")}),
         ("Times", {"fields": (("started_at", "completed_at"),)}),
         ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),

@@ -5,13 +5,14 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from agents.choices import AgentStatus
 from agents.models import Agent
 from conversations.choices import ConversationStatus, MessageRole, MessageStatus, ParticipantRole
 from conversations.models import Conversation, Message, Participant
+from tenants.scoping import require_tenant_id
 
 TITLE_LENGTH = 80
 
@@ -90,6 +91,45 @@ def begin_turn(conversation_id: UUID, *, content: str, user_id: UUID | None) -> 
     )
     _advance(conversation, content)
     return BegunTurn(conversation, question, answer)
+
+
+ADVANCE = (
+    "UPDATE conversations_conversation c SET message_count = message_count + 1, last_message_at = now(),"
+    " updated_at = now() WHERE tenant_id = %(tenant)s AND id = %(conversation)s AND status = 'active'"
+    " AND (user_id = %(user)s OR EXISTS (SELECT FROM conversations_participant p WHERE p.tenant_id = c.tenant_id"
+    " AND p.conversation_id = c.id AND p.user_id = %(user)s)) RETURNING message_count"
+)
+
+
+@transaction.atomic
+def record_message(
+    conversation_id: UUID,
+    *,
+    role: str,
+    content: str,
+    user_id: UUID,
+    metadata: dict[str, Any] | None = None,
+) -> Message | None:
+    """Store a message that nobody answers, as its next; needs a tenant's scope.
+
+    Returns:
+        The message; None when `user_id` takes part in no such conversation, or it does not go on.
+    """
+    tenant_id = require_tenant_id()
+    with connection.cursor() as cursor:
+        cursor.execute(ADVANCE, {"tenant": tenant_id, "conversation": conversation_id, "user": user_id})
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    return Message.objects.create(
+        tenant_id=tenant_id,
+        conversation_id=conversation_id,
+        sequence_number=row[0],
+        role=role,
+        content=content,
+        user_id=user_id if role == MessageRole.USER else None,
+        metadata=metadata or {},
+    )
 
 
 def _require_active(agent: Agent) -> None:

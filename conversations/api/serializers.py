@@ -1,0 +1,140 @@
+"""Conversations in the API."""
+
+from rest_framework import serializers
+
+from config.api.serializers import HouseSerializer
+from conversations.choices import MessageRole
+from conversations.models import Conversation, Message, Participant, ToolExecution
+
+MAX_CONTENT = 100_000
+
+
+class ConversationSerializer(HouseSerializer):
+    """A conversation with its totals."""
+
+    class Meta:
+        model = Conversation
+        expandable = {"agent": "agents.api.serializers.AgentSerializer"}
+        fields = (
+            "id",
+            "user",
+            "agent",
+            "title",
+            "status",
+            "mode",
+            "context",
+            "metadata",
+            "message_count",
+            "total_tokens",
+            "total_cost",
+            "started_at",
+            "completed_at",
+            "last_message_at",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = ("agent", "mode", "completed_at")
+
+
+class MessageSerializer(HouseSerializer):
+    """One turn of a conversation."""
+
+    class Meta:
+        model = Message
+        fields = (
+            "id",
+            "conversation",
+            "sequence_number",
+            "role",
+            "content",
+            "status",
+            "citations",
+            "error_code",
+            "error_message",
+            "user",
+            "agent",
+            "reply_to_id",
+            "model",
+            "token_count",
+            "cost",
+            "latency_ms",
+            "tool_calls",
+            "metadata",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class ParticipantSerializer(HouseSerializer):
+    """Who takes part in a conversation."""
+
+    class Meta:
+        model = Participant
+        fields = ("id", "conversation", "user", "agent", "role", "created_at")
+        read_only_fields = fields
+
+
+class ToolExecutionSerializer(HouseSerializer):
+    """One call of a tool."""
+
+    class Meta:
+        model = ToolExecution
+        fields = (
+            "id",
+            "conversation",
+            "message",
+            "agent",
+            "tool_name",
+            "tool_input",
+            "tool_output",
+            "status",
+            "error_message",
+            "execution_time_ms",
+            "started_at",
+            "completed_at",
+            "created_at",
+        )
+        read_only_fields = fields
+
+
+class NewConversationSerializer(serializers.Serializer):
+    """What a new conversation needs; with `message` it is answered at once."""
+
+    agent = serializers.CharField(max_length=100, help_text="Slug or id of the agent.")
+    title = serializers.CharField(
+        max_length=500, required=False, allow_blank=True, default="", help_text="What it is about."
+    )
+    metadata = serializers.DictField(required=False, help_text="Free data.")
+    message = serializers.CharField(
+        max_length=MAX_CONTENT, required=False, help_text="First question, answered in the same request."
+    )
+
+
+class NewMessageSerializer(serializers.Serializer):
+    """What is said."""
+
+    content = serializers.CharField(max_length=MAX_CONTENT, help_text="The text.")
+    answer = serializers.BooleanField(
+        default=True, help_text="Whether the agent answers; false only records the message."
+    )
+    role = serializers.ChoiceField(
+        choices=[MessageRole.USER, MessageRole.ASSISTANT, MessageRole.SYSTEM],
+        default=MessageRole.USER,
+        help_text="Who speaks, for messages that are only recorded.",
+    )
+    metadata = serializers.DictField(required=False, help_text="Free data.")
+
+    def validate(self, attrs: dict) -> dict:
+        if attrs["answer"] and attrs["role"] != MessageRole.USER:
+            raise serializers.ValidationError({"role": "The agent answers what a user says only."})
+        return attrs
+
+
+class AnsweredConversationSerializer(ConversationSerializer):
+    """A new conversation, and the answer to its first question when there was one."""
+
+    answer = MessageSerializer(required=False, read_only=True)
+
+    class Meta(ConversationSerializer.Meta):
+        fields = (*ConversationSerializer.Meta.fields, "answer")

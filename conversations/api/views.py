@@ -1,0 +1,287 @@
+"""Resources of conversations. A person, or a key that acts as one, sees their own alone (promise G3)."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Exists
+from django.http import Http404, HttpResponse
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import exceptions
+
+from config.api import idempotency
+from config.api.exceptions import Conflict
+from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, UpdateMixin
+from config.api.views import json_response
+from config.db.ids import uuid7_time
+from conversations.api import answers
+from conversations.api.serializers import (
+    AnsweredConversationSerializer,
+    ConversationSerializer,
+    MessageSerializer,
+    NewConversationSerializer,
+    NewMessageSerializer,
+    ParticipantSerializer,
+    ToolExecutionSerializer,
+)
+from conversations.models import Conversation, Message
+from conversations.runtime.loop import run_turn
+from conversations.runtime.turns import Caller, Turn, load_turn
+from conversations.services.conversations import (
+    ConversationClosed,
+    agent_by_name,
+    begin_turn,
+    record_message,
+    start_conversation,
+)
+
+FAILURES = {
+    502: OpenApiResponse(description="The model's endpoint failed; the question is stored."),
+    504: OpenApiResponse(description="The model's endpoint did not answer in time; the question is stored."),
+}
+
+
+class AnsweringView:
+    """What views share that let an agent answer: short scopes, and a key that is claimed once."""
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if "HTTP_IDEMPOTENCY_KEY" in request.META:
+            # Kept before it is parsed, for the fingerprint.
+            _ = request._request.body
+
+    def caller(self) -> Caller:
+        """For whom the turn runs."""
+        held = self.credential
+        return Caller(held.tenant_id, held.user_id, held.actor)
+
+    def require_execute(self) -> None:
+        """Raises:
+        PermissionDenied: when role or key do not cover talking to agents.
+        """
+        if not self.credential.allows("agents", "execute"):
+            raise exceptions.PermissionDenied("Your role or key does not cover agents:execute.")
+
+    def claim(self, request: Any) -> tuple[str, HttpResponse | None]:
+        """The request's Idempotency-Key, taken, and the answer that is stored for it; inside a scope."""
+        key = idempotency.key_of(request._request)
+        if not key:
+            return "", None
+        return key, idempotency.claim(self.credential.actor, key, idempotency.fingerprint(request._request))
+
+    def settle(self, key: str, response: HttpResponse | None) -> None:
+        """Store the answer under the key, or let the key go after a failure."""
+        if not key:
+            return
+        with self.scoped():
+            if response is None:
+                idempotency.release(self.credential.actor, key)
+            else:
+                idempotency.store(self.credential.actor, key, response)
+
+    def run(self, turn: Turn, question_id: UUID, key: str) -> Message:
+        """The agent's answer.
+
+        Raises:
+            AnswerFailed: when there is none; the key is let go, so that a retry asks again.
+        """
+        answer = run_turn(turn)
+        try:
+            return answers.require_completed(answer, question_id)
+        except answers.AnswerFailed:
+            self.settle(key, None)
+            raise
+
+
+class ConversationViewSet(AnsweringView, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
+    """Conversations of the person who asks."""
+
+    serializer_class = ConversationSerializer
+    resource = "conversations"
+    filterset_fields = ("agent", "status", "mode")
+    ordering_fields = ("created_at", "updated_at")
+
+    @property
+    def scope(self) -> str:
+        return "manual" if self.action == "create" else "request"
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        return rows if getattr(self, "swagger_fake_view", False) else rows.visible_to(self.credential.user_id)
+
+    @extend_schema(
+        request=NewConversationSerializer, responses={201: AnsweredConversationSerializer, **FAILURES}
+    )
+    def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Begin a conversation; with `message`, get its first answer in the same response."""
+        asked = NewConversationSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        data = asked.validated_data
+        if "message" in data:
+            self.require_execute()
+        turn = None
+        with self.scoped():
+            key, stored = self.claim(request)
+            if stored is not None:
+                return stored
+            conversation = self._start(data)
+            if "message" in data:
+                begun = begin_turn(
+                    conversation.pk, content=data["message"], user_id=self.credential.user_id
+                )
+                turn = load_turn(begun, self.caller())
+        answer = self.run(turn, begun.question.pk, key) if turn else None
+        with self.scoped():
+            body = ConversationSerializer().to_representation(Conversation.objects.get(pk=conversation.pk))
+        if answer is not None:
+            body["answer"] = answers.shown(answer)
+        location = f"{request._request.path}{conversation.pk}/"
+        response = json_response(body, 201, {"Location": location})
+        self.settle(key, response)
+        return response
+
+    def _start(self, data: dict[str, Any]) -> Conversation:
+        agent = agent_by_name(data["agent"])
+        if agent is None:
+            raise exceptions.ValidationError({"agent": "This object does not exist."})
+        try:
+            return start_conversation(
+                agent,
+                user_id=self.credential.user_id,
+                title=data["title"],
+                metadata=data.get("metadata"),
+            )
+        except ConversationClosed as error:
+            raise Conflict("; ".join(error.messages), code="agent_not_active") from error
+
+
+class OfConversation:
+    """Views below `/conversations/{conversation_id}/`."""
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False):
+            return rows
+        identifier = self.kwargs["conversation_id"]
+        return rows.filter(conversation_id=identifier).filter(Exists(self.conversation()))
+
+    def conversation(self) -> Any:
+        """The conversation of the address, as a queryset of one row or none."""
+        rows = Conversation.objects.visible_to(self.credential.user_id)
+        return rows.filter(pk=self.kwargs["conversation_id"]).order_by()
+
+    def list(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """A page of rows."""
+        response = super().list(request, *args, **kwargs)
+        if response.content.endswith(b'"results":[]}') and not self.conversation().exists():
+            raise Http404
+        return response
+
+
+class MessageViewSet(OfConversation, AnsweringView, ReadOnlyTenantViewSet):
+    """Messages of a conversation; posting one lets its agent answer."""
+
+    serializer_class = MessageSerializer
+    resource = "conversations"
+    filterset_fields = ("role", "status")
+    extra_media_types = (answers.EVENT_STREAM,)
+
+    @property
+    def scope(self) -> str:
+        return "manual" if self.action == "create" else "request"
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False):
+            return rows
+        identifier = self.kwargs["conversation_id"]
+        try:
+            uuid7_time(identifier)
+        except ValueError:
+            raise Http404 from None
+        return rows.younger_than(identifier)
+
+    @extend_schema(
+        request=NewMessageSerializer,
+        responses={
+            (201, "application/json"): MessageSerializer,
+            (200, answers.EVENT_STREAM): OpenApiResponse(
+                response=str, description="Server-sent events: message.started, .delta, .completed, .failed."
+            ),
+            **FAILURES,
+        },
+    )
+    def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Say something. The answer is JSON, or server-sent events with `Accept: text/event-stream`."""
+        asked = NewMessageSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        if not asked.validated_data["answer"]:
+            return self._record(request, asked.validated_data)
+        self.require_execute()
+        with self.scoped():
+            key, stored = self.claim(request)
+            if stored is not None:
+                return stored
+            turn, question_id = self._begin(asked.validated_data)
+        if answers.wants_stream(request):
+            self.settle(key, None)
+            return answers.stream(turn, question_id)
+        answer = self.run(turn, question_id, key)
+        response = json_response(answers.shown(answer), 201, {"Location": self._location(answer.pk)})
+        self.settle(key, response)
+        return response
+
+    def _record(self, request: Any, data: dict[str, Any]) -> HttpResponse:
+        with self.scoped():
+            key, stored = self.claim(request)
+            if stored is not None:
+                return stored
+            message = record_message(
+                self.kwargs["conversation_id"],
+                role=data["role"],
+                content=data["content"],
+                user_id=self.credential.user_id,
+                metadata=data.get("metadata"),
+            )
+            if message is None:
+                self._refuse()
+            headers = {"Location": self._location(message.pk)}
+            response = json_response(answers.shown(message), 201, headers)
+            if key:
+                idempotency.store(self.credential.actor, key, response)
+        return response
+
+    def _begin(self, data: dict[str, Any]) -> tuple[Turn, UUID]:
+        if not self.conversation().exists():
+            raise Http404
+        try:
+            begun = begin_turn(
+                self.kwargs["conversation_id"], content=data["content"], user_id=self.credential.user_id
+            )
+        except ConversationClosed as error:
+            raise Conflict("; ".join(error.messages), code="conversation_closed") from error
+        return load_turn(begun, self.caller()), begun.question.pk
+
+    def _refuse(self) -> None:
+        if not self.conversation().exists():
+            raise Http404
+        raise Conflict("This conversation does not go on.", code="conversation_closed")
+
+    def _location(self, identifier: UUID) -> str:
+        return f"{self.request._request.path}{identifier}/"
+
+
+class ParticipantViewSet(OfConversation, ReadOnlyTenantViewSet):
+    """Who takes part in a conversation."""
+
+    serializer_class = ParticipantSerializer
+    resource = "conversations"
+    filterset_fields = ("role",)
+
+
+class ToolExecutionViewSet(OfConversation, ReadOnlyTenantViewSet):
+    """What agents did in a conversation besides talking."""
+
+    serializer_class = ToolExecutionSerializer
+    resource = "conversations"
+    filterset_fields = ("message", "tool_name", "status")
+
