@@ -5,7 +5,7 @@ from decimal import Decimal
 
 FREE_PROVIDERS = frozenset({"extractive"})
 # Our provider names that the price list spells otherwise; a name mapped to None has no list price.
-_LISTED_AS: dict[str, str | None] = {"openai-compatible": None, "ollama": None}
+_LISTED_AS: dict[str, str | None] = {"openai-compatible": None, "ollama": None, "xai": "x-ai"}
 
 
 @dataclass(frozen=True, slots=True)

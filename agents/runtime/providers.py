@@ -87,6 +87,21 @@ def _ollama(model: str, base_url: str | None, api_key: str | None, timeout: floa
     return _openai_chat(model, base_url or "http://127.0.0.1:11434/v1", api_key, timeout)
 
 
+# Endpoints that speak OpenAI's protocol under their own address.
+_ADDRESSES = {
+    "xai": "https://api.x.ai/v1",
+    "perplexity": "https://api.perplexity.ai",
+    "cohere": "https://api.cohere.ai/compatibility/v1",
+}
+
+
+def _named(provider: str) -> Callable[[str, str | None, str | None, float], "Model"]:
+    def build(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
+        return _openai_chat(model, base_url or _ADDRESSES[provider], api_key, timeout)
+
+    return build
+
+
 def _compatible(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
     if not base_url:
         raise ValueError("an OpenAI-compatible provider needs a base URL")
@@ -149,6 +164,7 @@ _BUILDERS: dict[str, Callable[[str, str | None, str | None, float], "Model"]] = 
     "ollama": _ollama,
     "openai": _openai,
     "openai-compatible": _compatible,
+    **{provider: _named(provider) for provider in _ADDRESSES},
 }
 PROVIDERS = tuple(_BUILDERS)
 

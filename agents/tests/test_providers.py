@@ -126,3 +126,10 @@ def test_usage_limits_and_groups_are_classified():
     assert classify_error(group).kind == "rate_limited"
     assert classify_error(RuntimeError(KEY)).kind == "bad_response"
     assert KEY not in classify_error(RuntimeError(KEY)).message
+
+
+def test_every_provider_that_an_agent_may_choose_is_built():
+    from agents.choices import Provider
+    from agents.runtime.providers import PROVIDERS
+
+    assert set(PROVIDERS) == set(Provider.values)

@@ -7,6 +7,7 @@ import environ
 
 from config.db.embedded import embedded_settings
 from config.db.processes import OWNER, WEB
+from config.settings.logs import logging_settings
 
 from .console import *  # noqa: F403
 
@@ -196,12 +197,6 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": ["'none'"],
     }
 }
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "handlers": {"console": {"class": "logging.StreamHandler"}},
-    "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
-    "loggers": {name: {"level": "WARNING"} for name in ("procrastinate", "httpx", "pypdf")},
-}
+LOGGING = logging_settings(env("LOG_LEVEL", default="INFO"), as_json=env.bool("LOG_JSON", default=False))
 PROCRASTINATE_ON_APP_READY = None
 os.environ.setdefault("DO_NOT_TRACK", "1")

@@ -2,6 +2,7 @@
 
 from .base import *  # noqa: F403
 from .base import env
+from .logs import logging_settings
 
 SECRET_KEY = env("SECRET_KEY")
 API_KEY_PEPPER = env("API_KEY_PEPPER").encode()
@@ -14,3 +15,4 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True
+LOGGING = logging_settings(env("LOG_LEVEL", default="INFO"), as_json=env.bool("LOG_JSON", default=True))
