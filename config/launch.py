@@ -113,7 +113,8 @@ def _stoppable() -> Iterator[None]:
         raise Stopped
 
     for number in STOP_SIGNALS:
-        if signal.getsignal(number) != signal.SIG_IGN or number == signal.SIGTERM:  # nohup ignores SIGHUP
+        # nohup ignores SIGHUP and means it; a shell's `&` ignores SIGINT, but whoever sends that means it.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, stop)
     with contextlib.suppress(Stopped):
         yield

@@ -178,7 +178,13 @@ def up(var, port, *, wait=False):
         )
     log = (var / f"up-{time.monotonic_ns()}.log").open("w+")
     process = subprocess.Popen(
-        command, env=environment, cwd=launch.BASE_DIR, stdout=log, stderr=log, start_new_session=True
+        # As after `&` in a shell script, which makes the program start with SIGINT ignored.
+        ["sh", "-c", 'trap "" INT; exec "$@"', "up", *command],
+        env=environment,
+        cwd=launch.BASE_DIR,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
     )
     return process, log
 
