@@ -21,12 +21,10 @@ def record_security_event(
     severity: str = Severity.INFO,
     actor: models.Model | None = None,
     actor_email: str = "",
-    actor_role: str = "",
     target: models.Model | None = None,
     error_code: str = "",
-    session_id: str = "",
     details: dict[str, Any] | None = None,
-    requires_review: bool = False,
+    **further: Any,
 ) -> UUID:
     """Write one row of the security log, of the scope's tenant or, outside a scope, of no tenant.
 
@@ -35,12 +33,13 @@ def record_security_event(
         category: one of `audit.choices.EventCategory`.
         action: what was attempted, such as `login`.
         actor: the person who acted, when known; the scope's person by default.
-        session_id: a hash of the session's key, never the key.
+        further: other columns, such as `actor_role`, `requires_review`, and `session_id`, which is a hash of
+            the session's key, never the key.
 
     Returns:
         The row's id. The address, program and id of the request come from `request_info`.
     """
-    scope, info = current_scope(), request_info.get()
+    scope = current_scope()
     row = SecurityAuditLog.unscoped.create(
         tenant_id=scope.tenant_id if scope else None,
         event_type=event_type,
@@ -48,20 +47,26 @@ def record_security_event(
         severity=severity,
         actor_user_id=actor.pk if actor is not None else (scope.user_id if scope else None),
         actor_email=actor_email or getattr(actor, "email", ""),
-        actor_role=actor_role,
-        target_type=target._meta.label_lower if target is not None else "",
-        target_id=str(target.pk) if target is not None else "",
-        ip_address=info.ip or None,
-        user_agent=info.user_agent,
-        request_id=info.request_id,
-        session_id=session_id,
         action=action,
         result=result,
         error_code=error_code,
         details=details or {},
-        requires_review=requires_review,
+        **_target(target),
+        **_request(),
+        **further,
     )
     return row.pk
+
+
+def _target(target: models.Model | None) -> dict[str, str]:
+    return (
+        {"target_type": target._meta.label_lower, "target_id": str(target.pk)} if target is not None else {}
+    )
+
+
+def _request() -> dict[str, str | None]:
+    info = request_info.get()
+    return {"ip_address": info.ip or None, "user_agent": info.user_agent, "request_id": info.request_id}
 
 
 def mark_reviewed(events: Any, *, reviewer: models.Model) -> int:

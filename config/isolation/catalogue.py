@@ -72,7 +72,7 @@ def open_policies(query: Query) -> list[str]:
 
 
 def loose_definers(query: Query) -> list[str]:
-    """SECURITY DEFINER functions without a pinned `search_path`, or that PUBLIC may call (no trigger can be)."""
+    """SECURITY DEFINER functions without a pinned `search_path`, or, triggers aside, open to PUBLIC."""
     rows = query("""
         SELECT p.proname, coalesce(p.proconfig::text LIKE '%search_path=%', false),
           p.prorettype <> 'trigger'::regtype
