@@ -9,8 +9,6 @@ from accounts.services.keys import create_api_key, revoke_api_key
 from config.admin.bases import HouseAdmin
 
 
-
-
 @admin.register(ApiKey)
 class ApiKeyAdmin(HouseAdmin):
     """Credentials of programs. A key acts as the person who makes it; its text is shown once."""

@@ -4,6 +4,7 @@ from django.contrib import admin, messages
 
 from agents.choices import AgentStatus
 from agents.models import Agent, AgentCollection, AgentVersion
+from agents.services.agents import archive_agent, publish_agent
 from config.admin.bases import HouseAdmin, HouseInline, ReadOnlyAdmin
 from config.admin.exports import ExportsRows
 
@@ -52,10 +53,14 @@ class AgentAdmin(ExportsRows, HouseAdmin):
     def get_prepopulated_fields(self, request, obj=None):
         return self.prepopulated_fields if obj is None else {}
 
-    @admin.action(description="Publish a new version", permissions=["change"])
+    def has_publish_permission(self, request):
+        # A version is made in the agent's own tenant.
+        return self.has_change_permission(request) and not request.console.is_platform
+
+    @admin.action(description="Publish a new version", permissions=["publish"])
     def publish(self, request, queryset):
         for agent in queryset:
-            publish_agent(agent, actor=request.user)
+            publish_agent(agent, actor=request.user.pk)
         self.message_user(request, f"{len(queryset)} agents published.", messages.SUCCESS)
 
     @admin.action(description="Archive", permissions=["change"])

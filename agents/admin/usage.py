@@ -14,7 +14,15 @@ class LlmUsageAdmin(ExportsRows, ReadOnlyAdmin):
     icon = "monitoring"
     title = "Model usage"
     position = 40
-    list_display = ("created_at", "provider", "model", "total_tokens", "total_cost", "latency_ms", "status_code")
+    list_display = (
+        "created_at",
+        "provider",
+        "model",
+        "total_tokens",
+        "total_cost",
+        "latency_ms",
+        "status_code",
+    )
     list_filter = (AgeFilter, "provider")
     search_fields = ("model__exact", "conversation_id__exact", "task_id__exact")
     search_help_text = "A whole model name, conversation id or task id."
@@ -23,7 +31,16 @@ class LlmUsageAdmin(ExportsRows, ReadOnlyAdmin):
         (None, {"fields": (("provider", "model"), ("latency_ms", "status_code"), "error_message")}),
         ("Tokens", {"fields": (("prompt_tokens", "completion_tokens", "total_tokens"),)}),
         ("Cost in US dollars", {"fields": (("prompt_cost", "completion_cost", "total_cost"), "cost_known")}),
-        ("Origin", {"fields": (("user_id", "agent_id", "integration_id"), ("conversation_id", "message_id"), ("flow_id", "task_id"))}),
+        (
+            "Origin",
+            {
+                "fields": (
+                    ("user_id", "agent_id", "integration_id"),
+                    ("conversation_id", "message_id"),
+                    ("flow_id", "task_id"),
+                )
+            },
+        ),
     )
 
     def get_export_fields(self, *args, **kwargs):

@@ -19,7 +19,16 @@ class AuditLogAdmin(ExportsRows, ReadOnlyAdmin):
     search_fields = ("action__exact", "resource_id__exact", "actor__exact", "request_id__exact")
     search_help_text = "A whole action, resource id, actor or request id."
     fieldsets = (
-        (None, {"fields": (("created_at", "action", "status"), ("resource_type", "resource_id"), "error_message")}),
+        (
+            None,
+            {
+                "fields": (
+                    ("created_at", "action", "status"),
+                    ("resource_type", "resource_id"),
+                    "error_message",
+                )
+            },
+        ),
         ("Who", {"fields": (("actor", "user_id"), ("ip_address", "request_id", "db_user"), "user_agent")}),
         ("Changes", {"fields": ("old_values", "new_values", "metadata")}),
     )
@@ -34,7 +43,16 @@ class AuditSealAdmin(ReadOnlyAdmin):
     title = "Seals"
     position = 30
     list_display = ("n", "partition", "row_count", "sealed_at")
-    fields = ("n", "partition", ("xid_lo", "xid_hi"), "row_count", "hash_hex", "root_hex", "prev_hex", "sealed_at")
+    fields = (
+        "n",
+        "partition",
+        ("xid_lo", "xid_hi"),
+        "row_count",
+        "hash_hex",
+        "root_hex",
+        "prev_hex",
+        "sealed_at",
+    )
     readonly_fields = ("hash_hex", "root_hex", "prev_hex")
 
     @admin.display(description="Hash")

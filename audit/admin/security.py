@@ -30,13 +30,33 @@ class SecurityAuditLogAdmin(ExportsRows, ReadOnlyAdmin):
     icon = "shield"
     title = "Security events"
     position = 20
-    list_display = ("created_at", "event_type", "severity", "result", "actor_email", "ip_address", "to_review")
+    list_display = (
+        "created_at",
+        "event_type",
+        "severity",
+        "result",
+        "actor_email",
+        "ip_address",
+        "to_review",
+    )
     list_filter = (AgeFilter, "severity", "event_category", "requires_review", ReviewFilter)
     search_fields = ("event_type__exact", "actor_email__exact", "request_id__exact")
     search_help_text = "A whole event type, e-mail address or request id."
     fieldsets = (
-        (None, {"fields": (("created_at", "event_type"), ("event_category", "severity"), ("action", "result"))}),
-        ("Who", {"fields": (("actor_email", "actor_role", "actor_user_id"), ("ip_address", "request_id"), "user_agent")}),
+        (
+            None,
+            {"fields": (("created_at", "event_type"), ("event_category", "severity"), ("action", "result"))},
+        ),
+        (
+            "Who",
+            {
+                "fields": (
+                    ("actor_email", "actor_role", "actor_user_id"),
+                    ("ip_address", "request_id"),
+                    "user_agent",
+                )
+            },
+        ),
         ("What", {"fields": (("target_type", "target_id"), "target_details", "error_code", "details")}),
         ("Review", {"fields": (("requires_review", "reviewed_at", "reviewed_by"),)}),
     )

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, models, transaction
+from django.db.models.expressions import DatabaseDefault
 from django.http import Http404, HttpResponseRedirect
 from django.urls import reverse
 from unfold.admin import ModelAdmin, TabularInline
@@ -18,6 +19,7 @@ from config.admin.history import history_page
 from config.admin.paginator import BoundedPaginator
 from config.admin.secrets import add_secret_fields, apply_secrets, secret_names, stored_state
 from config.db.fields import EncryptedField, encrypted_fields
+from config.db.ids import uuid7
 from config.db.partitions import Partitioned
 from tenants.bases import SoftDeleted, TenantModel
 from tenants.scoping import current_scope
@@ -54,7 +56,9 @@ class HouseForm(forms.ModelForm):
         cleaned = super().clean()
         if self.database_error is not None:
             fields = self.database_error.message_dict
-            raise ValidationError(fields if fields.keys() <= self.fields.keys() else self.database_error.messages)
+            raise ValidationError(
+                fields if fields.keys() <= self.fields.keys() else self.database_error.messages
+            )
         return cleaned
 
 
@@ -95,7 +99,9 @@ class ScopedChoices:
         scope = current_scope()
         if tenant_id and scope and scope.tenant_id is None:
             belongs = "tenant_id" if issubclass(target, TenantModel) else "memberships__tenant_id"
-            rows = rows.filter(**{belongs: tenant_id}) if target._meta.label_lower != "tenants.tenant" else rows
+            rows = (
+                rows.filter(**{belongs: tenant_id}) if target._meta.label_lower != "tenants.tenant" else rows
+            )
         kwargs.setdefault("queryset", rows)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
@@ -171,7 +177,11 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
     def get_list_select_related(self, request):
         shown = [*self.get_list_display(request), *(self.list_select_related or ())]
         relations = {field.name for field in self.model._meta.fields if field.is_relation}
-        return [name for name in dict.fromkeys(shown) if isinstance(name, str) and name.split("__")[0] in relations]
+        return [
+            name
+            for name in dict.fromkeys(shown)
+            if isinstance(name, str) and name.split("__")[0] in relations
+        ]
 
     def get_list_display(self, request):
         shown = list(super().get_list_display(request))
@@ -203,11 +213,7 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
         if self.fields:
             return self.fields
         hidden = {*RECORD, "tenant", "deleted_at", *self.exclude_always()}
-        return [
-            field.name
-            for field in self.model._meta.fields
-            if field.name not in hidden
-        ]
+        return [field.name for field in self.model._meta.fields if field.name not in hidden]
 
     def exclude_always(self) -> tuple[str, ...]:
         """Fields that no page shows: bytes and vectors."""
@@ -242,9 +248,20 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
 
     def save_model(self, request, obj, form, change):
         apply_secrets(obj, form.cleaned_data)
-        if self.owner and not change and getattr(obj, f"{self.owner}_id") is None and not request.console.is_platform:
+        if (
+            self.owner
+            and not change
+            and getattr(obj, f"{self.owner}_id") is None
+            and not request.console.is_platform
+        ):
             setattr(obj, f"{self.owner}_id", request.user.pk)
         super().save_model(request, obj, form, change)
+
+    def get_formset_kwargs(self, request, obj, inline, prefix):
+        if isinstance(obj.pk, DatabaseDefault):
+            # Inlines of a new row refer to it before the database has named it.
+            obj.pk = uuid7()
+        return super().get_formset_kwargs(request, obj, inline, prefix)
 
     def save_formset(self, request, form, formset, change):
         for row in formset.save(commit=False):
@@ -294,7 +311,9 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
         except (DatabaseError, ValidationError) as error:
             refusal = error if isinstance(error, ValidationError) else explain(error, self.model)
             self.message_user(request, " ".join(refusal.messages), messages.ERROR)
-            return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
+            return HttpResponseRedirect(
+                reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+            )
 
     # -- history: the audit trigger writes it ----------------------------------------------------------------
 

@@ -53,7 +53,9 @@ def tiles(access: Any, midnight: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def _tile(title: str, value: Any, note: str, address: str, query: str = "", *, alarm: bool = False) -> dict[str, Any]:
+def _tile(
+    title: str, value: Any, note: str, address: str, query: str = "", *, alarm: bool = False
+) -> dict[str, Any]:
     link = reverse(f"admin:{address}_changelist") + (f"?{query}" if query else "")
     return {"title": title, "value": value, "note": note, "link": link, "alarm": alarm}
 
@@ -70,7 +72,14 @@ def conversation_tiles(midnight: datetime) -> list[dict[str, Any]]:
     failed = week.filter(status=MessageStatus.FAILED).count()
     return [
         _tile("Conversations", begun, "begun today", "conversations_conversation"),
-        _tile("Failed messages", failed, "in 7 days", "conversations_message", "status__exact=failed", alarm=failed > 0),
+        _tile(
+            "Failed messages",
+            failed,
+            "in 7 days",
+            "conversations_message",
+            "status__exact=failed",
+            alarm=failed > 0,
+        ),
     ]
 
 

@@ -27,7 +27,12 @@ class AgeFilter(admin.SimpleListFilter):
 
     title = "made"
     parameter_name = "made"
-    SPANS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7), "month": timedelta(days=30)}
+    SPANS = {
+        "hour": timedelta(hours=1),
+        "day": timedelta(days=1),
+        "week": timedelta(days=7),
+        "month": timedelta(days=30),
+    }
 
     def lookups(self, request, model_admin):
         return [

@@ -19,11 +19,16 @@ GROUPS = (
 
 def _item(request: HttpRequest, model_admin: Any) -> dict[str, Any]:
     opts = model_admin.opts
+
+    def permission(request: HttpRequest) -> bool:
+        # A function of its own: unfold copies the tree deeply, and would copy the admin with its method.
+        return bool(model_admin.has_view_permission(request))
+
     return {
         "title": str(opts.verbose_name_plural).capitalize() if not model_admin.title else model_admin.title,
         "icon": model_admin.icon,
         "link": reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist"),
-        "permission": lambda request: model_admin.has_view_permission(request),
+        "permission": permission,
     }
 
 

@@ -31,7 +31,9 @@ class SecretJSONField(forms.CharField):
             raise forms.ValidationError("This is not valid JSON.") from None
 
 
-def add_secret_fields(form: type[forms.ModelForm], model: type[models.Model], widget: Any) -> type[forms.ModelForm]:
+def add_secret_fields(
+    form: type[forms.ModelForm], model: type[models.Model], widget: Any
+) -> type[forms.ModelForm]:
     """A form class with one password box, `<name>_new`, for each encrypted field of `model`."""
     boxes = {
         f"{field.name}{SUFFIX}": (

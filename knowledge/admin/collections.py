@@ -12,7 +12,15 @@ class CollectionAdmin(HouseAdmin):
     resource = "collections"
     icon = "library_books"
     position = 10
-    list_display = ("name", "slug", "status", "document_count", "chunk_count", "embedding_model", "updated_at")
+    list_display = (
+        "name",
+        "slug",
+        "status",
+        "document_count",
+        "chunk_count",
+        "embedding_model",
+        "updated_at",
+    )
     list_filter = ("status",)
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
@@ -71,7 +79,13 @@ class ChunkAdmin(ReadOnlyAdmin):
         (
             "Meaning",
             {
-                "fields": ("semantic_category", "semantic_summary", "semantic_keywords", "extracted_entities", "metadata"),
+                "fields": (
+                    "semantic_category",
+                    "semantic_summary",
+                    "semantic_keywords",
+                    "extracted_entities",
+                    "metadata",
+                ),
                 "classes": ["collapse"],
             },
         ),

@@ -21,7 +21,16 @@ class RagQueryAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     list_filter = (AgeFilter, "retrieval_strategy", "user_feedback")
     fieldsets = (
-        (None, {"fields": ("query_text", ("collection", "retrieval_strategy"), ("top_score", "response_time_ms"))}),
+        (
+            None,
+            {
+                "fields": (
+                    "query_text",
+                    ("collection", "retrieval_strategy"),
+                    ("top_score", "response_time_ms"),
+                )
+            },
+        ),
         ("Results", {"fields": ("results", "filters", "user_feedback")}),
         ("Origin", {"fields": (("agent_id", "conversation_id", "user_id"),)}),
     )
