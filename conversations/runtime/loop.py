@@ -32,6 +32,11 @@ class TurnFailed(RuntimeError):
         self.code, self.message = code, message
 
 
+def warm_up() -> None:
+    """Import the agent library and the offline model."""
+    build_model("extractive", "extractive-1")
+
+
 def run_turn(turn: Turn, emit: Emit | None = None) -> Message:
     """Let the agent answer and store the outcome; call it outside every scope and transaction.
 

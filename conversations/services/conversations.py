@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from agents.choices import AgentStatus
 from agents.models import Agent
+from config.db.ids import uuid7
 from conversations.choices import ConversationStatus, MessageRole, MessageStatus, ParticipantRole
 from conversations.models import Conversation, Message, Participant
 from tenants.scoping import require_tenant_id
@@ -74,16 +75,23 @@ def begin_turn(conversation_id: UUID, *, content: str, user_id: UUID | None) -> 
     _require_active(agent)
     last = conversation.message_count
     common = {"tenant_id": conversation.tenant_id, "conversation_id": conversation.pk}
+    question_id = uuid7()
     question, answer = Message.objects.bulk_create(
         [
             Message(
-                sequence_number=last + 1, role=MessageRole.USER, content=content, user_id=user_id, **common
+                id=question_id,
+                sequence_number=last + 1,
+                role=MessageRole.USER,
+                content=content,
+                user_id=user_id,
+                **common,
             ),
             Message(
                 sequence_number=last + 2,
                 role=MessageRole.ASSISTANT,
                 status=MessageStatus.PENDING,
                 agent_id=agent.pk,
+                reply_to_id=question_id,
                 model=agent.model_name,
                 **common,
             ),
