@@ -21,7 +21,10 @@ TENANT_MODELS = [model for model in MODELS if model.scope_kind != "global"]
 AUDITED = [model for model in MODELS if not model.audit_exempt]
 ENCRYPTED = [model for model in MODELS if encrypted_fields(model)]
 # What an audited update changes where no plain column is at hand.
-CHANGES = {"agents.AgentCollection": lambda: {"collection_id": CollectionFactory().pk}}
+CHANGES = {
+    "agents.AgentCollection": lambda: {"collection_id": CollectionFactory().pk},
+    "conversations.Participant": lambda: {"role": "owner"},
+}
 
 
 def label(model):
@@ -116,11 +119,7 @@ def test_own_row_cannot_be_given_away(model, scope, other_tenant):
 def test_outside_a_scope_no_row_is_visible(model, tenant, member):
     with tenant_scope(tenant, user=member.user):
         factory_for(model)()
-    try:
-        with transaction.atomic():
-            assert not rows_of(model).filter(tenant_id=tenant.pk).exists()
-    except ProgrammingError as error:
-        assert error.__cause__.sqlstate == "42501"
+    assert refused_or(0, lambda: rows_of(model).filter(tenant_id=tenant.pk).count())
     if hasattr(model, "unscoped"):
         with pytest.raises(ScopeRequired):
             model.objects.count()

@@ -4,6 +4,7 @@ import factory
 
 from config.testing.factories import HouseFactory
 from knowledge.models import Chunk, ChunkVector384, Collection, Document, RagQuery
+from tenants.scoping import require_scope
 
 
 class CollectionFactory(HouseFactory):
@@ -50,6 +51,7 @@ class ChunkVector384Factory(HouseFactory):
 
 class RagQueryFactory(HouseFactory):
     collection = factory.SubFactory(CollectionFactory)
+    user_id = factory.LazyFunction(lambda: require_scope().user_id)
     query_text = factory.Sequence(lambda n: f"What is number {n}?")
     top_score = 0.5
 
