@@ -1,4 +1,4 @@
-"""The embedded server on real throw-away clusters: life, death, recovery, and who may log in as what."""
+"""The embedded server on real throw-away clusters: life, death, recovery, and who may log in."""
 
 import contextlib
 import itertools
@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from config.db import embedded, postmaster, programs, roles
-from config.db.processes import OWNER, PUBLIC, WEB, WORKER
+from config.db.processes import OWNER, WEB
 
 
 def throw_away_cluster():
@@ -291,110 +291,6 @@ def test_a_password_is_printable_ascii_and_never_stored_clear():
     assert made.startswith("SCRAM-SHA-256$4096:MDEyMzQ1Njc4OWFiY2RlZg==$")
     with pytest.raises(ValueError, match="ASCII"):
         roles.scram_verifier("pässword")
-
-
-# --- what each login may become ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("role", [*roles.LOGINS, *roles.HATS])
-def test_no_role_stands_above_the_policies(cluster, role):
-    flags = superuser_value(
-        cluster,
-        "SELECT rolsuper OR rolbypassrls OR rolcreaterole OR rolreplication, rolcreatedb, rolcanlogin"
-        f" FROM pg_roles WHERE rolname = '{role}'",
-    )
-    assert flags == "|".join(["f", "t" if role == OWNER else "f", "t" if role in roles.LOGINS else "f"])
-
-
-@pytest.mark.parametrize("login", roles.LOGINS)
-def test_a_login_wears_its_hats_and_no_other(cluster, login):
-    refused = [*roles.HATS, *roles.LOGINS, "postgres", "pg_read_all_data", "pg_execute_server_program"]
-    worn = set()
-    with connect(cluster, login) as connection:
-        for role in refused:
-            try:
-                connection.execute(f"SET ROLE {role}")
-                worn.add(role)
-            except psycopg.errors.InsufficientPrivilege:
-                pass
-            connection.execute("RESET ROLE")
-    assert worn == {*roles.MEMBERSHIPS[login], login}
-
-
-@pytest.mark.parametrize(
-    ("login", "hat"),
-    [(PUBLIC, roles.OPERATOR), (WEB, OWNER), (WEB, roles.AUDIT), (WEB, roles.QUEUE), (WORKER, OWNER)],
-)
-def test_the_dangerous_hats_are_out_of_reach(cluster, login, hat):
-    with connect(cluster, login) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        connection.execute(f"SET ROLE {hat}")
-
-
-@pytest.mark.parametrize("login", roles.LOGINS)
-def test_a_login_inherits_only_what_its_process_needs_always(cluster, login):
-    with connect(cluster, login) as connection:
-        usable = {
-            hat
-            for hat in roles.HATS
-            if connection.execute("SELECT pg_has_role(%s, 'USAGE')", [hat]).fetchone()[0]
-        }
-    assert usable == {hat for hat, inherit in roles.MEMBERSHIPS[login].items() if inherit}
-
-
-def test_bootstrap_again_takes_back_what_drifted(cluster):
-    superuser_value(
-        cluster, f"GRANT {roles.OPERATOR} TO {PUBLIC}; GRANT {OWNER} TO {WEB}; ALTER ROLE {WEB} BYPASSRLS"
-    )
-    roles.bootstrap(lambda name, sql: embedded.run_sql(cluster, sql, name), {}, "trial")
-    test_a_login_wears_its_hats_and_no_other(cluster, PUBLIC)
-    test_a_login_wears_its_hats_and_no_other(cluster, WEB)
-    test_no_role_stands_above_the_policies(cluster, WEB)
-
-
-def test_the_printed_script_is_what_psql_takes(cluster):
-    script = roles.bootstrap_sql({}, "trial_printed")
-    embedded.run_sql(cluster, script, "postgres")
-    assert superuser_value(
-        cluster, "SELECT extname FROM pg_extension WHERE extname = 'vector'", "trial_printed"
-    )
-    embedded.run_sql(cluster, script + "\\connect postgres\nDROP DATABASE trial_printed;", "postgres")
-
-
-# --- what a database is born with ----------------------------------------------------------------------
-
-
-def test_a_database_made_by_the_owner_has_vectors_and_leakproof_search(cluster):
-    with connect(cluster, OWNER, dbname="postgres") as connection:
-        connection.execute("CREATE DATABASE test_born")
-    try:
-        with connect(cluster, OWNER, dbname="test_born") as connection:
-            connection.execute("CREATE TABLE t (e vector(3))")
-            leakproof = "SELECT proleakproof FROM pg_proc WHERE proname = 'ts_match_vq'"
-            assert connection.execute(leakproof).fetchone() == (True,)
-    finally:
-        with connect(cluster, OWNER, dbname="postgres") as connection:
-            connection.execute("DROP DATABASE test_born")
-
-
-def test_the_owner_hands_tables_and_functions_to_the_audit_role(cluster):
-    with connect(cluster, OWNER) as connection:
-        connection.execute(
-            "GRANT USAGE, CREATE ON SCHEMA public TO conclave_audit; CREATE TABLE handed (id int);"
-            "ALTER TABLE handed OWNER TO conclave_audit;"
-            "CREATE FUNCTION handed() RETURNS int LANGUAGE sql AS 'SELECT 1';"
-            "ALTER FUNCTION handed() OWNER TO conclave_audit; ALTER TABLE handed ADD COLUMN more int"
-        )
-        owner = connection.execute("SELECT tableowner FROM pg_tables WHERE tablename = 'handed'").fetchone()
-    assert owner == ("conclave_audit",)
-
-
-def test_serving_logins_create_nothing(cluster):
-    for login in (WEB, WORKER, PUBLIC):
-        with connect(cluster, login) as connection:
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                connection.execute("CREATE TABLE public.mine (id int)")
-            with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                connection.execute("CREATE DATABASE mine")
 
 
 def test_every_commit_is_durable(cluster):
