@@ -1,0 +1,156 @@
+"""PgBouncer from Debian in front of the test database: transaction pooling over very few connections."""
+
+import contextlib
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+from config.db.processes import OWNER, WEB
+from config.db.programs import server_user
+from config.testing.database import connection_parameters
+
+PORT = 6432  # part of the socket's file name only
+POOL_SIZE = 3
+INSTALL_SECONDS = 300
+START_SECONDS = 10
+CONFIGURATION = """[databases]
+{database} = host={host} port={port} dbname={database}
+[pgbouncer]
+listen_addr =
+listen_port = {listen_port}
+unix_socket_dir = {folder}
+unix_socket_mode = 0700
+auth_type = scram-sha-256
+auth_file = {folder}/users.txt
+pool_mode = transaction
+default_pool_size = {pool_size}
+max_client_conn = 300
+ignore_startup_parameters = extra_float_digits
+logfile = {folder}/log
+pidfile = {folder}/pid
+"""
+
+
+@dataclass(frozen=True)
+class Pooler:
+    """A running PgBouncer."""
+
+    folder: Path
+    parameters: dict[str, Any]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment with which a program of ours reaches the database through the pooler."""
+        owner = connection_parameters(OWNER)
+        return {
+            "DATABASE_URL": database_url(self.parameters | {"host": str(self.folder), "port": PORT}),
+            "DATABASE_OWNER_URL": database_url(owner),
+        }
+
+    def connect(self) -> psycopg.Connection[Any]:
+        """One connection through the pooler."""
+        fields = self.parameters | {"host": str(self.folder), "port": PORT}
+        return psycopg.connect(**fields, autocommit=True)
+
+
+def database_url(fields: dict[str, Any]) -> str:
+    """psycopg's keyword arguments as the URL that settings read; the host is a socket's folder."""
+    path = quote(f"{fields['host']}/{fields['dbname']}", safe="")
+    return f"postgres://{fields['user']}:{quote(fields['password'], safe='')}@/{path}?port={fields['port']}"
+
+
+def installed_pgbouncer() -> str:
+    """The path of Debian's pgbouncer, which is installed when it is missing; skips where that cannot be."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin"
+    if found := shutil.which("pgbouncer", path=path):
+        return found
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        pytest.skip("PgBouncer is not installed, and only root with apt-get can install it")
+    # Debian starts its own pooler at installation unless policy-rc.d forbids it; that one has no databases.
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-y", "-q", "pgbouncer"]):
+        done = subprocess.run(
+            command, env=quiet, capture_output=True, text=True, check=False, timeout=INSTALL_SECONDS
+        )
+    if found := shutil.which("pgbouncer", path=path):
+        return found
+    pytest.skip(f"apt-get cannot install PgBouncer here: {done.stderr.strip()[-300:]}")
+
+
+def _runner() -> pwd.struct_passwd:
+    """Who runs it: the user of the embedded server, whose socket it must reach; PgBouncer refuses root."""
+    return server_user() or pwd.getpwuid(os.geteuid())
+
+
+def _configure(folder: Path, parameters: dict[str, Any]) -> None:
+    user, secret = parameters["user"], parameters["password"]
+    texts = {
+        "users.txt": f'"{user}" "{secret}"\n',
+        "pgbouncer.ini": CONFIGURATION.format(
+            database=parameters["dbname"],
+            host=parameters["host"],
+            port=parameters["port"],
+            listen_port=PORT,
+            folder=folder,
+            pool_size=POOL_SIZE,
+        ),
+    }
+    runner = _runner()
+    for name, text in texts.items():
+        path = folder / name
+        path.touch(mode=0o600)
+        path.write_text(text)
+        os.chown(path, runner.pw_uid, runner.pw_gid)
+    os.chown(folder, runner.pw_uid, runner.pw_gid)
+
+
+def _wait(pooler: Pooler, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            with pooler.connect():
+                return
+        except psycopg.OperationalError as error:
+            if process.poll() is not None or time.monotonic() > end:
+                log = pooler.folder / "log"
+                said = log.read_text()[-1000:] if log.exists() else ""
+                raise RuntimeError(f"PgBouncer does not serve: {error}\n{said}") from error
+            time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def pooled() -> Iterator[Pooler]:
+    """PgBouncer for the web login on the test database, for the block."""
+    program = installed_pgbouncer()
+    folder = Path(tempfile.mkdtemp(prefix="conclave-pool-"))
+    pooler = Pooler(folder, connection_parameters(WEB))
+    _configure(folder, pooler.parameters)
+    runner = _runner()
+    identity: dict[str, Any] = (
+        {"user": runner.pw_uid, "group": runner.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
+    )
+    process = subprocess.Popen(
+        [program, "-q", str(folder / "pgbouncer.ini")],
+        cwd="/",
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        **identity,
+    )
+    try:
+        _wait(pooler, process)
+        yield pooler
+    finally:
+        process.kill()
+        process.wait()
+        shutil.rmtree(folder)

@@ -1,0 +1,111 @@
+"""The real programs as processes of their own, on the test database."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from django.db import connection
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+READY_SECONDS = 60
+STOP_SECONDS = 15
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Variables with which a program of ours uses the test database and the secrets of tests."""
+    own = {
+        "DJANGO_SETTINGS_MODULE": "config.settings.test",
+        "CONCLAVE_DB": connection.settings_dict["NAME"],
+        "CONCLAVE_NO_START": "1",
+        "LOG_LEVEL": "WARNING",
+    }
+    inherited = {name: value for name, value in os.environ.items() if name != "CONCLAVE_LOGIN"}
+    return {**inherited, **own, **changes}
+
+
+def free_port() -> int:
+    """A TCP port of the loopback address that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(url: str, seconds: float = 5) -> bool:
+    """Whether `url` answers 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=seconds) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running web server: `port` on 127.0.0.1 and the process that keeps its workers."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def kill_worker(self) -> None:
+        """`kill -9` of the process that answers requests; the server starts another (Linux only)."""
+        for pid in children_of(self.process.pid):
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
+
+
+def children_of(parent: int) -> list[int]:
+    """The ids of a process's children, from /proc."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if (
+                entry.name.isdigit()
+                and int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1]) == parent
+            ):
+                found.append(int(entry.name))
+    return found
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = READY_SECONDS) -> None:
+    """Wait until `url` answers 200.
+
+    Raises:
+        RuntimeError: when the process ends before, or the time is over.
+    """
+    end = time.monotonic() + seconds
+    while not answers(url):
+        if process.poll() is not None or time.monotonic() > end:
+            raise RuntimeError(f"{url} does not answer; the process's code is {process.poll()}")
+        time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def served(log: IO[bytes] | int = subprocess.DEVNULL, **changes: str) -> Iterator[Served]:
+    """The web server on the test database, for the block; `changes` are variables for it."""
+    port = free_port()
+    variables = environment(HOST="127.0.0.1", PORT=str(port), **changes)
+    command = [sys.executable, "-m", "config.serving"]
+    process = subprocess.Popen(command, env=variables, cwd=BASE_DIR, stdout=log, stderr=log)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/readyz", process)
+        yield Served(port, process)
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
