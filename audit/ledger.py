@@ -56,8 +56,9 @@ BEGIN
   END LOOP;
 END $$;
 
-CREATE FUNCTION conclave_audit_verify() RETURNS TABLE (n bigint, partition text, row_count bigint, verdict text, hash text)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION conclave_audit_verify() RETURNS TABLE (
+  n bigint, partition text, row_count bigint, verdict text, hash text
+) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   cluster bigint := (SELECT system_identifier FROM pg_control_system());

@@ -22,7 +22,9 @@ def fail_interrupted_turns(timestamp: int) -> None:
 
     limit = timezone.now() - INTERRUPTED_AFTER
     with platform_scope(reason="fail interrupted turns", actor="system:upkeep"):
-        Message.unscoped.between(limit - timedelta(days=7), limit).filter(status=MessageStatus.PENDING).update(
+        Message.unscoped.between(limit - timedelta(days=7), limit).filter(
+            status=MessageStatus.PENDING
+        ).update(
             status=MessageStatus.FAILED,
             error_code="interrupted",
             error_message="The process that answered was stopped.",

@@ -111,7 +111,7 @@ class TenantForeignKey(models.ForeignKey):
 
     @property
     def database_rule(self) -> str:
-        return self.db_rule or DATABASE_RULES[self.remote_field.on_delete]
+        return self.db_rule or DATABASE_RULES[self.remote_field.on_delete]  # type: ignore[index]
 
 
 class MemberForeignKey(TenantForeignKey):
@@ -164,7 +164,7 @@ class SoftDeleted(models.Model):
     def soft_delete(self) -> None:
         """Hide the row; keeps it for the record."""
         self.deleted_at = timezone.now()
-        self.save(update_fields=["deleted_at", "updated_at"])
+        self.save(update_fields=["deleted_at", "updated_at"])  # type: ignore[misc]
 
 
 class Grown(models.Model):

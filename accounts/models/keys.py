@@ -21,10 +21,15 @@ class ApiKey(TenantModel):
     key_hash = models.BinaryField(unique=True, editable=False, help_text="HMAC-SHA256 of the key.")
     key_prefix = models.CharField(max_length=20, editable=False, help_text="First characters, to know it by.")
     scopes = models.JSONField(
-        default=list, blank=True, help_text='What it may do, such as ["agents:read"]; ["*"]: all its person may.'
+        default=list,
+        blank=True,
+        help_text='What it may do, such as ["agents:read"]; ["*"]: all its person may.',
     )
     status = models.CharField(
-        max_length=20, choices=ApiKeyStatus, default=ApiKeyStatus.ACTIVE, help_text="Revoked for good, or in use."
+        max_length=20,
+        choices=ApiKeyStatus,
+        default=ApiKeyStatus.ACTIVE,
+        help_text="Revoked for good, or in use.",
     )
     rate_limit = models.PositiveIntegerField(
         default=600, validators=[MinValueValidator(1)], help_text="Requests a minute."
@@ -39,7 +44,9 @@ class ApiKey(TenantModel):
             models.CheckConstraint(
                 condition=models.Q(status__in=ApiKeyStatus.values), name="accounts_apikey_status_known"
             ),
-            models.CheckConstraint(condition=models.Q(rate_limit__gt=0), name="accounts_apikey_rate_positive"),
+            models.CheckConstraint(
+                condition=models.Q(rate_limit__gt=0), name="accounts_apikey_rate_positive"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -17,7 +17,10 @@ class Membership(TenantModel):
         max_length=50, choices=MemberRole, default=MemberRole.USER, help_text="Decides the basic permissions."
     )
     status = models.CharField(
-        max_length=20, choices=MemberStatus, default=MemberStatus.ACTIVE, help_text="Only active members work."
+        max_length=20,
+        choices=MemberStatus,
+        default=MemberStatus.ACTIVE,
+        help_text="Only active members work.",
     )
     permissions = models.JSONField(
         default=list, blank=True, help_text='Further permissions, such as ["agents:execute"].'

@@ -30,7 +30,10 @@ class User(AbstractBaseUser, GlobalModel):
     last_name = models.CharField(max_length=100, blank=True, default="", help_text="Family name.")
     avatar_url = models.URLField(max_length=500, blank=True, default="", help_text="Picture.")
     status = models.CharField(
-        max_length=20, choices=UserStatus, default=UserStatus.ACTIVE, help_text="Whether the account is in use."
+        max_length=20,
+        choices=UserStatus,
+        default=UserStatus.ACTIVE,
+        help_text="Whether the account is in use.",
     )
     is_active = models.BooleanField(default=True, help_text="Cleared: no sign-in.")
     is_staff = models.BooleanField(default=False, help_text="Platform staff: may open the platform scope.")

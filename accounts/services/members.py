@@ -9,7 +9,11 @@ from accounts.choices import MemberRole, MemberStatus
 from accounts.models import Membership, Role, User
 
 DEFAULT_ROLES = (
-    ("agent-builder", "Agent builder", ["agents:read", "agents:write", "agents:execute", "integrations:read"]),
+    (
+        "agent-builder",
+        "Agent builder",
+        ["agents:read", "agents:write", "agents:execute", "integrations:read"],
+    ),
     ("knowledge-editor", "Knowledge editor", ["collections:read", "collections:write"]),
     ("auditor", "Auditor", ["audit:read", "security:read", "usage:read"]),
 )

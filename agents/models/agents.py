@@ -24,7 +24,9 @@ class Agent(SoftDeleted, TenantModel):
     model_provider = models.CharField(
         max_length=50, choices=Provider, default=Provider.EXTRACTIVE, help_text="Who runs the model."
     )
-    model_name = models.CharField(max_length=100, default="extractive-1", help_text="The provider's model name.")
+    model_name = models.CharField(
+        max_length=100, default="extractive-1", help_text="The provider's model name."
+    )
     integration = TenantForeignKey(
         "agents.Integration",
         models.SET_NULL,
@@ -43,19 +45,28 @@ class Agent(SoftDeleted, TenantModel):
     max_tokens = models.PositiveIntegerField(
         default=2048, validators=[MinValueValidator(1)], help_text="Tokens of an answer, at most."
     )
-    system_prompt = models.TextField(default=DEFAULT_PROMPT, blank=True, help_text="Instructions to the model.")
+    system_prompt = models.TextField(
+        default=DEFAULT_PROMPT, blank=True, help_text="Instructions to the model."
+    )
     capabilities = models.JSONField(default=list, blank=True, help_text="What it can do, as labels.")
     tools = models.JSONField(
-        default=list, blank=True, help_text='Tools it may call besides searching, such as ["search_knowledge"].'
+        default=list,
+        blank=True,
+        help_text='Tools it may call besides searching, such as ["search_knowledge"].',
     )
     collections = models.ManyToManyField(
-        "knowledge.Collection", through="agents.AgentCollection", related_name="agents", help_text="What it knows."
+        "knowledge.Collection",
+        through="agents.AgentCollection",
+        related_name="agents",
+        help_text="What it knows.",
     )
     timeout = models.PositiveIntegerField(
         default=60, validators=[MinValueValidator(1)], help_text="Seconds an answer may take."
     )
     max_iterations = models.PositiveIntegerField(
-        default=10, validators=[MinValueValidator(1)], help_text="Requests to the model for one answer, at most."
+        default=10,
+        validators=[MinValueValidator(1)],
+        help_text="Requests to the model for one answer, at most.",
     )
     memory_enabled = models.BooleanField(default=True, help_text="Whether it reads the conversation so far.")
     status = models.CharField(
@@ -90,7 +101,9 @@ class Agent(SoftDeleted, TenantModel):
             ),
             models.CheckConstraint(condition=models.Q(max_tokens__gt=0), name="agents_agent_max_tokens"),
             models.CheckConstraint(condition=models.Q(timeout__gt=0), name="agents_agent_timeout"),
-            models.CheckConstraint(condition=models.Q(max_iterations__gt=0), name="agents_agent_max_iterations"),
+            models.CheckConstraint(
+                condition=models.Q(max_iterations__gt=0), name="agents_agent_max_iterations"
+            ),
             models.CheckConstraint(
                 condition=models.Q(status__in=AgentStatus.values), name="agents_agent_status_known"
             ),
@@ -136,7 +149,9 @@ class AgentVersion(TenantModel):
     version = models.PositiveIntegerField(help_text="Number, from 1.")
     snapshot = models.JSONField(help_text="All settings of the agent at that time.")
     note = models.CharField(max_length=500, blank=True, default="", help_text="What changed, in words.")
-    created_by = MemberForeignKey(models.DO_NOTHING, db_rule="SET NULL", null=True, help_text="Who published it.")
+    created_by = MemberForeignKey(
+        models.DO_NOTHING, db_rule="SET NULL", null=True, help_text="Who published it."
+    )
 
     class Meta(TenantModel.Meta):
         constraints = [

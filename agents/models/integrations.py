@@ -32,9 +32,13 @@ class Integration(TenantModel):
         editable=False,
         help_text="How the last call ended.",
     )
-    last_sync_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Last successful call.")
+    last_sync_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Last successful call."
+    )
     last_error = models.TextField(blank=True, default="", editable=False, help_text="Last failure.")
-    usage_stats = models.JSONField(default=dict, blank=True, editable=False, help_text="Tokens, requests, cost.")
+    usage_stats = models.JSONField(
+        default=dict, blank=True, editable=False, help_text="Tokens, requests, cost."
+    )
     config = models.JSONField(default=dict, blank=True, help_text="Settings that are no secrets.")
     user = MemberForeignKey(help_text="Who set it up.", editable=False)
 
@@ -50,7 +54,8 @@ class Integration(TenantModel):
                 condition=models.Q(platform__in=Provider.values), name="agents_integration_platform_known"
             ),
             models.CheckConstraint(
-                condition=models.Q(status__in=IntegrationStatus.values), name="agents_integration_status_known"
+                condition=models.Q(status__in=IntegrationStatus.values),
+                name="agents_integration_status_known",
             ),
         ]
 

@@ -30,7 +30,9 @@ class LlmUsage(Grown, Partitioned, TenantModel):
         db_persist=True,
         help_text="Tokens in all.",
     )
-    prompt_cost = models.DecimalField(max_digits=12, decimal_places=6, default=0, help_text="US dollars, sent.")
+    prompt_cost = models.DecimalField(
+        max_digits=12, decimal_places=6, default=0, help_text="US dollars, sent."
+    )
     completion_cost = models.DecimalField(
         max_digits=12, decimal_places=6, default=0, help_text="US dollars, received."
     )
@@ -44,7 +46,9 @@ class LlmUsage(Grown, Partitioned, TenantModel):
     request_payload = models.JSONField(null=True, blank=True, help_text="What was sent, when kept.")
     response_payload = models.JSONField(null=True, blank=True, help_text="What came back, when kept.")
     latency_ms = models.PositiveIntegerField(null=True, blank=True, help_text="Milliseconds taken.")
-    status_code = models.PositiveSmallIntegerField(null=True, blank=True, help_text="HTTP status of the provider.")
+    status_code = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="HTTP status of the provider."
+    )
     error_message = models.TextField(blank=True, default="", help_text="Why it failed.")
 
     class Meta(TenantModel.Meta):

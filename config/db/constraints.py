@@ -27,10 +27,10 @@ class HouseConstraint(models.BaseConstraint):
     def _create(self, model: type_model, editor: BaseDatabaseSchemaEditor) -> str:
         raise NotImplementedError
 
-    def constraint_sql(self, model: type_model, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
         schema_editor.deferred_sql.append(self._create(model, schema_editor))  # type: ignore[attr-defined]
 
-    def create_sql(self, model: type_model, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    def create_sql(self, model: Any, schema_editor: Any) -> Any:
         # At the end of the migration too: what it refers to may be added later in the same one.
         self.constraint_sql(model, schema_editor)
 
@@ -82,7 +82,7 @@ class RowLevelSecurity(HouseConstraint):
             raise TypeError(f"RowLevelSecurity has no option {', '.join(sorted(unknown))}")
         self.options = self.DEFAULTS | options
 
-    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    def deconstruct(self) -> Any:
         path, args, kwargs = super().deconstruct()
         kwargs |= {key: value for key, value in self.options.items() if value != self.DEFAULTS[key]}
         return path, args, kwargs
@@ -138,10 +138,10 @@ class RowLevelSecurity(HouseConstraint):
         ]
         return ";\n".join(lines)
 
-    def remove_sql(self, model: type_model, schema_editor: BaseDatabaseSchemaEditor) -> str:
+    def remove_sql(self, model: Any, schema_editor: Any) -> str:
         table = schema_editor.quote_name(model._meta.db_table)
         drops = [f"DROP POLICY {line.split()[2]} ON {table}" for line in self._policies(table)]
-        roles = ", ".join((APP, OPERATOR, IDENTITY, READER))
+        roles = f"{APP}, {OPERATOR}, {IDENTITY}, {READER}"
         return ";\n".join(
             [
                 *drops,
@@ -175,7 +175,7 @@ class SameTenant(HouseConstraint):
         self.target = target
         self.column = column
 
-    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    def deconstruct(self) -> Any:
         path, args, kwargs = super().deconstruct()
         kwargs["field"] = self.field
         if self.on_delete != "NO ACTION":
@@ -191,7 +191,7 @@ class SameTenant(HouseConstraint):
             table = self.target.lower().replace(".", "_")
         else:
             table = field.related_model._meta.db_table  # type: ignore[union-attr]
-        column = quote(field.column)  # type: ignore[union-attr]
+        column = quote(field.column)  # type: ignore[union-attr,arg-type]
         rule = f"SET NULL ({column})" if self.on_delete == "SET NULL" else self.on_delete
         return (
             f"ALTER TABLE {quote(model._meta.db_table)} ADD CONSTRAINT {quote(self.name)}"
@@ -199,7 +199,7 @@ class SameTenant(HouseConstraint):
             f" ON DELETE {rule} DEFERRABLE INITIALLY IMMEDIATE"
         )
 
-    def remove_sql(self, model: type_model, schema_editor: BaseDatabaseSchemaEditor) -> str:
+    def remove_sql(self, model: Any, schema_editor: Any) -> str:
         quote = schema_editor.quote_name
         return f"ALTER TABLE {quote(model._meta.db_table)} DROP CONSTRAINT {quote(self.name)}"
 
@@ -248,7 +248,7 @@ class AuditTrigger(HouseConstraint):
         self.omit = tuple(omit)
         self.level = level
 
-    def deconstruct(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
+    def deconstruct(self) -> Any:
         path, args, kwargs = super().deconstruct()
         kwargs["label"] = self.label
         if self.redact:
@@ -279,6 +279,6 @@ class AuditTrigger(HouseConstraint):
             for verb, name in self._names().items()
         )
 
-    def remove_sql(self, model: type_model, schema_editor: BaseDatabaseSchemaEditor) -> str:
+    def remove_sql(self, model: Any, schema_editor: Any) -> str:
         table = schema_editor.quote_name(model._meta.db_table)
         return ";\n".join(f"DROP TRIGGER {name} ON {table}" for name in self._names().values())

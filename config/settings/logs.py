@@ -35,7 +35,10 @@ def logging_settings(level: str, *, as_json: bool) -> dict[str, Any]:
             "house": {
                 "()": structlog.stdlib.ProcessorFormatter,
                 "foreign_pre_chain": SHARED,
-                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *(as_lines if as_json else [plain])],
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    *(as_lines if as_json else [plain]),
+                ],
             }
         },
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "house"}},

@@ -109,9 +109,7 @@ def _last(event: Done, started: dict[str, str]) -> bytes:
         )
     if answer.status == MessageStatus.COMPLETED:
         return _event("message.completed", shown(answer))
-    return _event(
-        "message.failed", {"code": answer.error_code, "detail": answer.error_message, **started}
-    )
+    return _event("message.failed", {"code": answer.error_code, "detail": answer.error_message, **started})
 
 
 def _event(name: str, data: Any) -> bytes:

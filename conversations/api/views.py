@@ -10,8 +10,8 @@ from rest_framework import exceptions
 
 from config.api import idempotency
 from config.api.exceptions import Conflict
-from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, UpdateMixin
 from config.api.views import json_response
+from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, UpdateMixin
 from config.db.ids import uuid7_time
 from conversations.api import answers
 from conversations.api.serializers import (
@@ -125,9 +125,7 @@ class ConversationViewSet(AnsweringView, UpdateMixin, DestroyMixin, ReadOnlyTena
                 return stored
             conversation = self._start(data)
             if "message" in data:
-                begun = begin_turn(
-                    conversation.pk, content=data["message"], user_id=self.credential.user_id
-                )
+                begun = begin_turn(conversation.pk, content=data["message"], user_id=self.credential.user_id)
                 turn = load_turn(begun, self.caller())
         answer = self.run(turn, begun.question.pk, key) if turn else None
         with self.scoped():
@@ -284,4 +282,3 @@ class ToolExecutionViewSet(OfConversation, ReadOnlyTenantViewSet):
     serializer_class = ToolExecutionSerializer
     resource = "conversations"
     filterset_fields = ("message", "tool_name", "status")
-

@@ -26,10 +26,16 @@ class Conversation(TenantModel):
     )
     title = models.CharField(max_length=500, blank=True, default="", help_text="What it is about.")
     status = models.CharField(
-        max_length=50, choices=ConversationStatus, default=ConversationStatus.ACTIVE, help_text="Whether it goes on."
+        max_length=50,
+        choices=ConversationStatus,
+        default=ConversationStatus.ACTIVE,
+        help_text="Whether it goes on.",
     )
     mode = models.CharField(
-        max_length=50, choices=ConversationMode, default=ConversationMode.SINGLE, help_text="How agents take part."
+        max_length=50,
+        choices=ConversationMode,
+        default=ConversationMode.SINGLE,
+        help_text="How agents take part.",
     )
     context = models.JSONField(default=dict, blank=True, help_text="Shared context of its agents.")
     metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
@@ -54,7 +60,8 @@ class Conversation(TenantModel):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(status__in=ConversationStatus.values), name="conversations_conv_status_known"
+                condition=models.Q(status__in=ConversationStatus.values),
+                name="conversations_conv_status_known",
             ),
             models.CheckConstraint(
                 condition=models.Q(mode__in=ConversationMode.values), name="conversations_conv_mode_known"
@@ -72,7 +79,11 @@ class Participant(TenantModel):
         Conversation, models.CASCADE, related_name="participants", help_text="The conversation."
     )
     user = MemberForeignKey(
-        models.CASCADE, null=True, blank=True, related_name="participations", help_text="Person who takes part."
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="participations",
+        help_text="Person who takes part.",
     )
     agent = TenantForeignKey(
         "agents.Agent",
@@ -100,7 +111,8 @@ class Participant(TenantModel):
                 violation_error_message="Name either a person or an agent.",
             ),
             models.CheckConstraint(
-                condition=models.Q(role__in=ParticipantRole.values), name="conversations_participant_role_known"
+                condition=models.Q(role__in=ParticipantRole.values),
+                name="conversations_participant_role_known",
             ),
         ]
 

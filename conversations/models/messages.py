@@ -24,7 +24,10 @@ class Message(Grown, Partitioned, TenantModel):
     role = models.CharField(max_length=20, choices=MessageRole, help_text="Who speaks.")
     content = models.TextField(blank=True, default="", help_text="What was said.")
     status = models.CharField(
-        max_length=20, choices=MessageStatus, default=MessageStatus.COMPLETED, help_text="Whether it is complete."
+        max_length=20,
+        choices=MessageStatus,
+        default=MessageStatus.COMPLETED,
+        help_text="Whether it is complete.",
     )
     error_code = models.CharField(max_length=50, blank=True, default="", help_text="Kind of failure.")
     error_message = models.TextField(blank=True, default="", help_text="Why it failed.")
@@ -47,10 +50,16 @@ class Message(Grown, Partitioned, TenantModel):
     tool_calls = models.JSONField(default=list, blank=True, help_text="Tools it asked for.")
     tool_results = models.JSONField(default=list, blank=True, help_text="What they returned.")
     tool_used = models.CharField(max_length=255, blank=True, default="", help_text="Main tool used.")
-    plan_step = models.PositiveIntegerField(null=True, blank=True, help_text="Step of the plan it belongs to.")
-    conversation_domain = models.CharField(max_length=255, blank=True, default="", help_text="Subject, classified.")
+    plan_step = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Step of the plan it belongs to."
+    )
+    conversation_domain = models.CharField(
+        max_length=255, blank=True, default="", help_text="Subject, classified."
+    )
     confidence_score = models.FloatField(null=True, blank=True, help_text="Confidence, from 0 to 1.")
-    embedding_model_used = models.CharField(max_length=100, blank=True, default="", help_text="Embedder used.")
+    embedding_model_used = models.CharField(
+        max_length=100, blank=True, default="", help_text="Embedder used."
+    )
     metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
 
     class Meta(TenantModel.Meta):

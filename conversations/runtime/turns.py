@@ -99,7 +99,9 @@ class Turn:
             execution.status, execution.completed_at = ToolStatus.COMPLETED, timezone.now()
             execution.execution_time_ms = _milliseconds(started)
             execution.save()
-        self.tool_calls.append({"id": str(execution.pk), "name": "search_knowledge", "input": {"query": query}})
+        self.tool_calls.append(
+            {"id": str(execution.pk), "name": "search_knowledge", "input": {"query": query}}
+        )
         return rows
 
     def finish(self, text: str, calls: list[ModelCall]) -> Message:
@@ -226,7 +228,9 @@ def _citation(place: int, passage: FoundPassage, content: str) -> dict[str, Any]
 
 def _quoted(content: str, place: int) -> list[str]:
     """The stretches of `content` that end in the mark `[place]`."""
-    return [" ".join(part.split("]")[-1].split()) for part in content.split(f"[{place}]")[:-1] if part.strip()]
+    return [
+        " ".join(part.split("]")[-1].split()) for part in content.split(f"[{place}]")[:-1] if part.strip()
+    ]
 
 
 def _as_row(number: int, passage: FoundPassage) -> dict[str, Any]:
@@ -243,12 +247,16 @@ def _as_row(number: int, passage: FoundPassage) -> dict[str, Any]:
 
 
 def _history(begun: BegunTurn) -> list[tuple[str, str]]:
-    rows = Message.objects.younger_than(begun.conversation.pk).filter(
-        conversation_id=begun.conversation.pk,
-        sequence_number__lt=begun.question.sequence_number,
-        status=MessageStatus.COMPLETED,
-        role__in=[MessageRole.USER, MessageRole.ASSISTANT],
-    ).order_by("-sequence_number")[:HISTORY]
+    rows = (
+        Message.objects.younger_than(begun.conversation.pk)
+        .filter(
+            conversation_id=begun.conversation.pk,
+            sequence_number__lt=begun.question.sequence_number,
+            status=MessageStatus.COMPLETED,
+            role__in=[MessageRole.USER, MessageRole.ASSISTANT],
+        )
+        .order_by("-sequence_number")[:HISTORY]
+    )
     return [(row.role, row.content) for row in reversed(rows)]
 
 

@@ -43,7 +43,9 @@ def start_conversation(
     _require_active(agent)
     conversation = Conversation(user_id=user_id, agent=agent, title=title, metadata=metadata or {})
     conversation.save()
-    takers = [Participant(tenant_id=conversation.tenant_id, conversation=conversation, agent=agent, role="agent")]
+    takers = [
+        Participant(tenant_id=conversation.tenant_id, conversation=conversation, agent=agent, role="agent")
+    ]
     if user_id:
         owner = ParticipantRole.OWNER
         takers.append(

@@ -87,7 +87,9 @@ def test_an_answer_is_streamed(client, agent, tenant):
     url = f"{URL}{conversation}/messages/"
     response = post(client, url, {"content": QUESTION}, accept="text/event-stream")
     assert response["Content-Type"] == "text/event-stream"
-    events = [part.split("\n") for part in b"".join(response.streaming_content).decode().split("\n\n") if part]
+    events = [
+        part.split("\n") for part in b"".join(response.streaming_content).decode().split("\n\n") if part
+    ]
     names = [lines[0].removeprefix("event: ") for lines in events]
     assert names[0] == "message.started"
     assert set(names[1:-1]) == {"message.delta"}
@@ -99,9 +101,15 @@ def test_an_answer_is_streamed(client, agent, tenant):
 
 @pytest.mark.parametrize(
     ("base_url", "reply", "status", "code"),
-    [(down(), None, 502, "unreachable"), (None, fail(429, 0), 503, "rate_limited"), (None, fail(500), 502, "server_error")],
+    [
+        (down(), None, 502, "unreachable"),
+        (None, fail(429, 0), 503, "rate_limited"),
+        (None, fail(500), 502, "server_error"),
+    ],
 )
-def test_a_model_that_fails_is_a_clear_error_and_loses_nothing(client, agent, tenant, base_url, reply, status, code):
+def test_a_model_that_fails_is_a_clear_error_and_loses_nothing(
+    client, agent, tenant, base_url, reply, status, code
+):
     with FakeOpenAI(reply or say("never")) as server:
         served(tenant, agent, base_url or server.base_url)
         response = post(client, URL, {"agent": "guide", "message": QUESTION})
@@ -115,7 +123,8 @@ def test_a_model_that_fails_is_a_clear_error_and_loses_nothing(client, agent, te
 
 def test_an_idempotent_question_is_asked_once(client, agent, tenant):
     bodies = [
-        post(client, URL, {"agent": "guide", "message": QUESTION}, **{"idempotency-key": "k1"}) for _ in range(2)
+        post(client, URL, {"agent": "guide", "message": QUESTION}, **{"idempotency-key": "k1"})
+        for _ in range(2)
     ]
     assert bodies[0].json() == bodies[1].json()
     assert bodies[1]["Idempotency-Replayed"] == "true"
@@ -147,7 +156,8 @@ def test_foreign_and_missing_agents_are_the_same(client, other_tenant):
     with tenant_scope(other_tenant, actor="system:test"):
         foreign = AgentFactory(slug="theirs")
     answers = [
-        post(client, URL, {"agent": name}) for name in (str(foreign.pk), "theirs", "01a20ac6-8994-7028-95c3-86eafe762003")
+        post(client, URL, {"agent": name})
+        for name in (str(foreign.pk), "theirs", "01a20ac6-8994-7028-95c3-86eafe762003")
     ]
     assert {response.status_code for response in answers} == {400}
     assert len({json.dumps(response.json()["errors"]) for response in answers}) == 1
@@ -169,7 +179,15 @@ def test_a_closed_conversation_takes_no_message(client, agent, tenant):
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"content": ""}, {"content": None}, {"content": "a\0b"}, {"content": ["x"]}, {"content": "x", "role": "king"}]
+    "body",
+    [
+        {},
+        {"content": ""},
+        {"content": None},
+        {"content": "a\0b"},
+        {"content": ["x"]},
+        {"content": "x", "role": "king"},
+    ],
 )
 def test_bad_input_is_refused_with_a_reason(client, agent, body):
     conversation = post(client, URL, {"agent": "guide"}).json()["id"]

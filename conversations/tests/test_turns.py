@@ -26,7 +26,9 @@ def knowing(caller, tmp_path):
     """Makes an agent that knows about tides."""
 
     def make(**fields):
-        (tmp_path / "tides.md").write_text("# Tides\n\nHigh water comes at noon in Emden. Low water is later.")
+        (tmp_path / "tides.md").write_text(
+            "# Tides\n\nHigh water comes at noon in Emden. Low water is later."
+        )
         with caller.scope():
             collection, _ = get_or_create_collection("sea")
         ingestion = Ingestion(caller.tenant_id, collection, "system:test")
@@ -100,7 +102,9 @@ def test_an_endpoint_answers_with_tool_call_and_citation(caller, knowing):
     assert answer.content == "At noon [1]. Nothing else ."
     assert [cited["source"] for cited in answer.citations] == ["tides.md"]
     assert answer.token_count > 0
-    assert "sk-test" in server.requests[0].headers.get("authorization", server.requests[0].headers.get("Authorization"))
+    assert "sk-test" in server.requests[0].headers.get(
+        "authorization", server.requests[0].headers.get("Authorization")
+    )
 
 
 def test_text_is_streamed_piece_by_piece(caller, knowing):
@@ -162,7 +166,9 @@ def test_the_conversation_so_far_is_sent(caller, knowing):
         with caller.scope():
             conversation = Conversation.objects.get(pk=first.conversation_id)
         ask(caller, agent, "And then?", conversation=conversation)
-    spoken = [message["content"] for message in server.requests[1].body["messages"] if message["role"] != "system"]
+    spoken = [
+        message["content"] for message in server.requests[1].body["messages"] if message["role"] != "system"
+    ]
     assert spoken == [QUESTION, "First.", "And then?"]
 
 

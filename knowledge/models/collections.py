@@ -27,7 +27,10 @@ class Collection(TenantModel):
     document_count = models.PositiveIntegerField(default=0, editable=False, help_text="Documents ready.")
     chunk_count = models.PositiveIntegerField(default=0, editable=False, help_text="Chunks of them.")
     status = models.CharField(
-        max_length=50, choices=CollectionStatus, default=CollectionStatus.ACTIVE, help_text="Whether it is in use."
+        max_length=50,
+        choices=CollectionStatus,
+        default=CollectionStatus.ACTIVE,
+        help_text="Whether it is in use.",
     )
     settings = models.JSONField(default=dict, blank=True, help_text="Search settings, such as `recall`.")
     metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
@@ -43,14 +46,17 @@ class Collection(TenantModel):
                 name="knowledge_collection_slug",
                 violation_error_message="A collection with this slug exists already.",
             ),
-            models.CheckConstraint(condition=models.Q(chunk_size__gt=0), name="knowledge_collection_chunk_size"),
+            models.CheckConstraint(
+                condition=models.Q(chunk_size__gt=0), name="knowledge_collection_chunk_size"
+            ),
             models.CheckConstraint(
                 condition=models.Q(chunk_overlap__lt=models.F("chunk_size")),
                 name="knowledge_collection_overlap_below_size",
                 violation_error_message="The overlap must be smaller than the chunk.",
             ),
             models.CheckConstraint(
-                condition=models.Q(status__in=CollectionStatus.values), name="knowledge_collection_status_known"
+                condition=models.Q(status__in=CollectionStatus.values),
+                name="knowledge_collection_status_known",
             ),
         ]
 
@@ -68,7 +74,9 @@ class Document(TenantModel):
     )
     title = models.CharField(max_length=500, blank=True, default="", help_text="Its title, read or given.")
     filename = models.CharField(max_length=500, help_text="Name of the file.")
-    source = models.CharField(max_length=1024, help_text="Path inside the folder it was read from; its identity.")
+    source = models.CharField(
+        max_length=1024, help_text="Path inside the folder it was read from; its identity."
+    )
     file_type = models.CharField(max_length=100, blank=True, default="", help_text="Media type.")
     file_size = models.PositiveBigIntegerField(default=0, help_text="Bytes.")
     checksum = models.CharField(max_length=64, blank=True, default="", help_text="SHA-256 of the file.")
@@ -82,7 +90,9 @@ class Document(TenantModel):
     error_message = models.TextField(blank=True, default="", help_text="Why it could not be read.")
     metadata = models.JSONField(default=dict, blank=True, help_text="Author, language and the like.")
     uploaded_by = MemberForeignKey(help_text="Who brought it.", editable=False)
-    uploaded_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When it was brought.")
+    uploaded_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When it was brought."
+    )
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -115,7 +125,11 @@ class Chunk(TenantModel):
         Collection, models.DO_NOTHING, db_rule="CASCADE", related_name="chunks", help_text="Where it belongs."
     )
     document = TenantForeignKey(
-        Document, models.DO_NOTHING, db_rule="CASCADE", related_name="chunks", help_text="What it was cut from."
+        Document,
+        models.DO_NOTHING,
+        db_rule="CASCADE",
+        related_name="chunks",
+        help_text="What it was cut from.",
     )
     chunk_index = models.PositiveIntegerField(help_text="Place in the document, from 0.")
     content = models.TextField(help_text="The text.")
@@ -164,7 +178,11 @@ class ChunkVector384(TenantModel):
     updated_at = None
     id = models.UUIDField(primary_key=True, editable=False, help_text="The chunk's id.")
     collection = TenantForeignKey(
-        Collection, models.DO_NOTHING, db_rule="CASCADE", related_name="+", help_text="The chunk's collection."
+        Collection,
+        models.DO_NOTHING,
+        db_rule="CASCADE",
+        related_name="+",
+        help_text="The chunk's collection.",
     )
     embedding = HalfVectorField(dimensions=384, help_text="The vector.")
 

@@ -29,7 +29,10 @@ class RagQuery(Grown, Partitioned, TenantModel):
     results = models.JSONField(default=list, help_text="Chunk ids and scores, best first.")
     top_score = models.FloatField(null=True, help_text="Score of the best, from 0 to 1.")
     retrieval_strategy = models.CharField(
-        max_length=50, choices=RetrievalStrategy, default=RetrievalStrategy.HYBRID, help_text="Way of searching."
+        max_length=50,
+        choices=RetrievalStrategy,
+        default=RetrievalStrategy.HYBRID,
+        help_text="Way of searching.",
     )
     filters = models.JSONField(default=dict, help_text="Filters that applied.")
     response_time_ms = models.PositiveIntegerField(default=0, help_text="Milliseconds taken.")

@@ -15,11 +15,16 @@ class Engagement(TenantModel):
         max_length=50, choices=EngagementType, blank=True, default="", help_text="Kind of project."
     )
     status = models.CharField(
-        max_length=50, choices=EngagementStatus, default=EngagementStatus.PLANNING, help_text="Where it stands."
+        max_length=50,
+        choices=EngagementStatus,
+        default=EngagementStatus.PLANNING,
+        help_text="Where it stands.",
     )
     start_date = models.DateField(null=True, blank=True, help_text="First day.")
     end_date = models.DateField(null=True, blank=True, help_text="Last day.")
-    target_applications = models.PositiveIntegerField(null=True, blank=True, help_text="Applications in scope.")
+    target_applications = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Applications in scope."
+    )
     target_infrastructure_units = models.PositiveIntegerField(
         null=True, blank=True, help_text="Servers, databases and the like in scope."
     )

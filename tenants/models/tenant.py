@@ -44,12 +44,18 @@ class Tenant(GlobalModel):
     )
     description = models.TextField(blank=True, default="", help_text="What the organisation does.")
     industry = models.CharField(max_length=100, blank=True, default="", help_text="Branch of industry.")
-    company_size = models.CharField(max_length=50, blank=True, default="", help_text="Number of people, as a range.")
+    company_size = models.CharField(
+        max_length=50, blank=True, default="", help_text="Number of people, as a range."
+    )
     headquarters_location = models.CharField(max_length=255, blank=True, default="", help_text="Seat.")
     contact_name = models.CharField(max_length=255, blank=True, default="", help_text="Primary contact.")
     contact_email = models.EmailField(blank=True, default="", help_text="Primary contact's e-mail.")
-    contact_phone = models.CharField(max_length=50, blank=True, default="", help_text="Primary contact's phone.")
-    max_agents = models.PositiveIntegerField(null=True, blank=True, help_text="Agents allowed; empty: no limit.")
+    contact_phone = models.CharField(
+        max_length=50, blank=True, default="", help_text="Primary contact's phone."
+    )
+    max_agents = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Agents allowed; empty: no limit."
+    )
     max_daily_requests = models.PositiveIntegerField(
         null=True, blank=True, help_text="API requests a day; empty: no limit."
     )
@@ -57,9 +63,14 @@ class Tenant(GlobalModel):
         null=True, blank=True, help_text="Model tokens a month; empty: no limit."
     )
     max_users = models.PositiveIntegerField(null=True, blank=True, help_text="Members; empty: no limit.")
-    max_engagements = models.PositiveIntegerField(null=True, blank=True, help_text="Engagements; empty: no limit.")
+    max_engagements = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Engagements; empty: no limit."
+    )
     storage_quota_gb = models.PositiveIntegerField(
-        null=True, blank=True, validators=[MinValueValidator(1)], help_text="Gigabytes stored; empty: no limit."
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Gigabytes stored; empty: no limit.",
     )
     api_quota_monthly = models.PositiveIntegerField(
         null=True, blank=True, help_text="API requests a month; empty: no limit."

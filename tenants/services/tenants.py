@@ -24,4 +24,3 @@ def create_tenant(*, slug: str, name: str, admin: Any, actor: str = "", **fields
         tenant.save()
         tenant_created.send(sender=Tenant, tenant=tenant, admin=admin)
     return tenant
-

@@ -61,7 +61,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._applied = stamp
 
     def _bind(self, stamp: Stamp | None) -> None:
-        block = next((block for block in self.atomic_blocks if not block._from_testcase), None)
+        block = next((block for block in self.atomic_blocks if not block._from_testcase), None)  # type: ignore[attr-defined]
         wanted = stamp.binding if stamp else NO_STAMP.binding
         if self._binding and self._binding[0] is block and block is not None and self._binding[1] != wanted:
             raise ScopeError(f"this transaction belongs to {self._binding[1]}, the statement to {wanted}")
@@ -73,20 +73,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _commit(self) -> Any:
         self._unstamp()
-        return super()._commit()
+        return super()._commit()  # type: ignore[misc]
 
     def _rollback(self) -> Any:
         self._unstamp()
-        return super()._rollback()
+        return super()._rollback()  # type: ignore[misc]
 
     def _savepoint_rollback(self, sid: str) -> None:
-        super()._savepoint_rollback(sid)
+        super()._savepoint_rollback(sid)  # type: ignore[misc]
         # Not None: `None` would pass for «unstamped as wanted» while PostgreSQL may wear an older stamp.
         self._applied = NO_STAMP
 
     def _set_autocommit(self, autocommit: bool) -> None:
         self._unstamp()
-        super()._set_autocommit(autocommit)
+        super()._set_autocommit(autocommit)  # type: ignore[misc]
 
     def close(self) -> None:
         self._unstamp()

@@ -12,5 +12,5 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
     def table_sql(self, model: type[Model]) -> tuple[str, Any]:
         sql, params = super().table_sql(model)
         if getattr(model, "partition_period", None):
-            sql += f" PARTITION BY RANGE ({self.quote_name(model._meta.pk.column)})"
+            sql += f" PARTITION BY RANGE ({self.quote_name(str(model._meta.pk.column))})"
         return sql, params

@@ -72,7 +72,10 @@ class Command(BaseCommand):
         return admin, password
 
     def _key(self, admin: User, known: str) -> str:
-        if well_formed(known) and ApiKey.objects.filter(key_hash=digest(known), status=ApiKeyStatus.ACTIVE).exists():
+        if (
+            well_formed(known)
+            and ApiKey.objects.filter(key_hash=digest(known), status=ApiKeyStatus.ACTIVE).exists()
+        ):
             return known
         return create_api_key(name="Demo", user_id=admin.pk)[1]
 
@@ -85,7 +88,9 @@ class Command(BaseCommand):
             collection, _ = get_or_create_collection(COLLECTION, name="Conclave's documentation")
             agent = Agent.objects.filter(slug=AGENT).first()
             if agent is None:
-                agent = Agent(name="Guide", slug=AGENT, description="Answers about Conclave.", created_by=admin)
+                agent = Agent(
+                    name="Guide", slug=AGENT, description="Answers about Conclave.", created_by=admin
+                )
                 agent.full_clean(exclude=["tenant"])
                 agent.save()
                 AgentCollection.objects.create(agent=agent, collection=collection)
