@@ -3,11 +3,14 @@
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from config.jobs import job
 from tenants.scoping import platform_scope
+
+UNANSWERED = timedelta(minutes=30)
 
 
 @app.periodic(cron="23 * * * *")
@@ -17,6 +20,9 @@ def forget_idempotency_keys(timestamp: int) -> None:
     """Delete stored answers that no retry will ask for any more."""
     from tenants.models import IdempotencyKey
 
-    before = timezone.now() - timedelta(hours=settings.IDEMPOTENCY_KEEP_HOURS)
+    now = timezone.now()
+    old = Q(created_at__lt=now - timedelta(hours=settings.IDEMPOTENCY_KEEP_HOURS))
+    # Claimed by a process that died before it answered.
+    dead = Q(status_code=None, created_at__lt=now - UNANSWERED)
     with platform_scope(reason="forget old idempotency keys", actor="system:upkeep"):
-        IdempotencyKey.unscoped.filter(created_at__lt=before).delete()
+        IdempotencyKey.unscoped.filter(old | dead).delete()

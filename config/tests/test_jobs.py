@@ -1,0 +1,60 @@
+"""Jobs: deferred in the transaction they concern, kept apart by tenant."""
+
+import pytest
+from django.db import ProgrammingError, connection, transaction
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import ConnectorException
+
+from config import tasks
+from tenants.scoping import tenant_scope
+
+JOB = "conversations.tasks.fail_interrupted_turns"
+
+
+def defer(tenant_id):
+    return app.configure_task(JOB).defer(timestamp=0, tenant_id=str(tenant_id))
+
+
+def job_ids():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM procrastinate_jobs")
+        return {row[0] for row in cursor.fetchall()}
+
+
+def test_a_tenants_job_is_seen_by_that_tenant_alone(tenant, other_tenant, member):
+    with tenant_scope(tenant, user=member.user):
+        job = defer(tenant.pk)
+        assert job in job_ids()
+    with tenant_scope(other_tenant, actor="system:test"):
+        assert job_ids() == set()
+
+
+def test_a_job_for_another_tenant_is_refused(tenant, other_tenant, member):
+    with tenant_scope(tenant, user=member.user):
+        with pytest.raises(ConnectorException) as refused, transaction.atomic():
+            defer(other_tenant.pk)
+        assert "row-level security" in str(refused.value.__cause__)
+
+
+def test_a_job_goes_with_its_transaction(tenant, member):
+    with tenant_scope(tenant, user=member.user):
+        with transaction.atomic():
+            defer(tenant.pk)
+            transaction.set_rollback(True)
+        assert job_ids() == set()
+
+
+def test_tenant_work_may_not_touch_the_queue_itself(tenant, member):
+    with tenant_scope(tenant, user=member.user), connection.cursor() as cursor:
+        for sql in ("DELETE FROM procrastinate_jobs", "UPDATE procrastinate_jobs SET status = 'todo'"):
+            with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+                cursor.execute(sql)
+
+
+def test_every_periodic_job_has_a_queueing_lock_and_no_lock():
+    periodic = app.periodic_registry.periodic_tasks.values()
+    assert {task.task.name for task in periodic} >= {
+        tasks.make_partitions.name,
+        tasks.retry_stalled_jobs.name,
+    }
+    assert all(task.task.queueing_lock and not task.task.lock for task in periodic)

@@ -1,0 +1,83 @@
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from agents.models import AgentCollection
+from agents.testing import down
+from agents.tests.factories import AgentFactory, IntegrationFactory
+from conversations.models import Message
+from conversations.tasks import fail_interrupted_turns
+from conversations.tests.factories import MessageFactory
+from tenants.scoping import tenant_scope
+
+
+@pytest.fixture
+def agent(tenant, tmp_path):
+    (tmp_path / "tides.md").write_text("# Tides\n\nHigh water comes at noon in Emden.")
+    call_command(
+        "ingest", str(tmp_path), tenant=tenant.slug, collection="sea", verbosity=0, stdout=StringIO()
+    )
+    with tenant_scope(tenant, actor="system:test"):
+        from knowledge.models import Collection
+
+        agent = AgentFactory(slug="guide")
+        AgentCollection.objects.create(agent=agent, collection=Collection.objects.get())
+    return agent
+
+
+def ask(question, tenant, **options):
+    out = StringIO()
+    call_command("ask", question, tenant=tenant.slug, **({"agent": "guide"} | options), stdout=out)
+    return out.getvalue()
+
+
+def test_the_answer_is_printed_with_its_source(agent, tenant):
+    printed = ask("When is high water in Emden?", tenant)
+    assert printed.startswith("High water comes at noon in Emden. [1]")
+    assert "[1] tides.md" in printed
+
+
+def test_the_answer_comes_as_json_too(agent, tenant):
+    answer = json.loads(ask("When is high water in Emden?", tenant, json=True))
+    assert answer["citations"][0]["source"] == "tides.md"
+
+
+@pytest.mark.parametrize(
+    ("question", "options", "message"),
+    [
+        ("  ", {}, "empty"),
+        ("When?", {"agent": "nobody"}, "no agent"),
+        ("When?", {"tenant": "nobody"}, "no tenant"),
+    ],
+)
+def test_mistakes_are_named(agent, tenant, question, options, message):
+    with pytest.raises(CommandError, match=message):
+        call_command("ask", question, **({"tenant": tenant.slug, "agent": "guide"} | options))
+
+
+def test_a_failed_answer_ends_the_command_with_its_reason(agent, tenant):
+    with tenant_scope(tenant, actor="system:test"):
+        agent.integration = IntegrationFactory(base_url=down())
+        agent.model_provider = "openai-compatible"
+        agent.save()
+    with pytest.raises(CommandError, match="unreachable"):
+        ask("When is high water?", tenant)
+
+
+def test_answers_whose_process_died_are_swept(tenant, member):
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from config.db.ids import uuid7
+
+    with tenant_scope(tenant, user=member.user):
+        old = uuid7(timezone.now() - timedelta(hours=2))
+        dead = MessageFactory(id=old, role="assistant", status="pending")
+        alive = MessageFactory(role="assistant", status="pending")
+    fail_interrupted_turns.func.__wrapped__(0)
+    with tenant_scope(tenant):
+        states = dict(Message.objects.values_list("id", "status"))
+    assert states == {dead.pk: "failed", alive.pk: "pending"}
