@@ -22,8 +22,6 @@ def record_security_event(
     actor: models.Model | None = None,
     actor_email: str = "",
     target: models.Model | None = None,
-    error_code: str = "",
-    details: dict[str, Any] | None = None,
     **further: Any,
 ) -> UUID:
     """Write one row of the security log, of the scope's tenant or, outside a scope, of no tenant.
@@ -33,8 +31,8 @@ def record_security_event(
         category: one of `audit.choices.EventCategory`.
         action: what was attempted, such as `login`.
         actor: the person who acted, when known; the scope's person by default.
-        further: other columns, such as `actor_role`, `requires_review`, and `session_id`, which is a hash of
-            the session's key, never the key.
+        further: other columns, such as `error_code`, `details`, `requires_review`, and `session_id`, which is
+            a hash of the session's key, never the key.
 
     Returns:
         The row's id. The address, program and id of the request come from `request_info`.
@@ -49,8 +47,6 @@ def record_security_event(
         actor_email=actor_email or getattr(actor, "email", ""),
         action=action,
         result=result,
-        error_code=error_code,
-        details=details or {},
         **_target(target),
         **_request(),
         **further,

@@ -1,0 +1,146 @@
+"""The backend that stamps transactions, on real transactions where that is the point."""
+
+import psycopg
+import pytest
+from django.db import DataError, connection, transaction
+
+from config.db.stamps import APP, NO_STAMP, OPERATOR, STAMP_SQL, ScopeError, Stamp, stamped
+from config.testing.fixtures import add_member
+from tenants.models import Engagement
+from tenants.scoping import tenant_scope
+from tenants.tests.factories import EngagementFactory, TenantFactory
+
+
+def one(statement, *params):
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return cursor.fetchone()[0]
+
+
+def tenant_setting():
+    return one("SELECT current_setting('app.current_tenant_id', true)")
+
+
+@pytest.fixture
+def committed(transactional_db):
+    """Two tenants with two engagements each, committed."""
+    tenants = [TenantFactory(), TenantFactory()]
+    for tenant in tenants:
+        with tenant_scope(tenant, user=add_member(tenant).user):
+            EngagementFactory.create_batch(2)
+    return tenants
+
+
+@pytest.mark.django_db(transaction=True)
+def test_statement_outside_a_transaction_is_refused_while_a_scope_is_open():
+    with stamped(Stamp(APP, "", actor="system:test")), pytest.raises(ScopeError, match="no transaction"):
+        one("SELECT 1")
+
+
+def test_second_tenant_in_one_transaction_is_refused(committed):
+    first, second = committed
+    with transaction.atomic():
+        with tenant_scope(first):
+            assert Engagement.objects.count() == 2
+        with tenant_scope(second), pytest.raises(ScopeError, match="belongs to"):
+            Engagement.objects.count()
+
+
+def test_tenant_scope_inside_another_one_is_refused(committed):
+    first, second = committed
+    with tenant_scope(first):
+        Engagement.objects.count()
+        with tenant_scope(second), pytest.raises(ScopeError, match="belongs to"):
+            Engagement.objects.count()
+
+
+def test_more_rights_in_one_transaction_are_refused(committed):
+    first, _ = committed
+    with tenant_scope(first):
+        Engagement.objects.count()
+        with stamped(Stamp(OPERATOR)), pytest.raises(ScopeError):
+            Engagement.unscoped.count()
+
+
+def test_stamp_comes_back_after_a_savepoint_is_rolled_back(scope):
+    before = tenant_setting()
+    with pytest.raises(DataError), transaction.atomic():
+        one("SELECT set_config('app.current_tenant_id', '', true)::int / 0")
+    assert tenant_setting() == before != ""
+
+
+def test_stamp_made_inside_a_rolled_back_savepoint_is_made_again(committed):
+    first, _ = committed
+    with tenant_scope(first):
+        sid = transaction.savepoint()
+        assert Engagement.objects.count() == 2
+        transaction.savepoint_rollback(sid)
+        assert Engagement.objects.count() == 2
+
+
+def test_stamp_is_gone_after_the_transaction(committed):
+    first, _ = committed
+    with tenant_scope(first):
+        assert tenant_setting() == str(first.pk)
+    with transaction.atomic():
+        assert tenant_setting() == ""
+        assert one("SELECT current_setting('role')") == "none"
+    assert tenant_setting() == ""
+
+
+def test_empty_setting_of_a_reused_connection_means_no_tenant(second_connection, committed):
+    web = second_connection()
+    with web.transaction():
+        web.execute(STAMP_SQL, Stamp(APP, str(committed[0].pk)).params())
+    with web.transaction():
+        assert web.execute("SELECT current_setting('app.current_tenant_id', true)").fetchone() == ("",)
+        web.execute("SET LOCAL ROLE conclave_app")
+        assert web.execute("SELECT count(*) FROM tenants_engagement").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(("session_wide", "seen"), [(False, 0), (True, 2)])
+def test_session_level_settings_leak_and_ours_do_not(second_connection, committed, session_wide, seen):
+    web = second_connection()
+    stamp = STAMP_SQL.replace("true", "false") if session_wide else STAMP_SQL
+    with web.transaction():
+        web.execute(stamp, Stamp(APP, str(committed[0].pk)).params())
+    with web.transaction():
+        web.execute("SET LOCAL ROLE conclave_app")
+        assert web.execute("SELECT count(*) FROM tenants_engagement").fetchone() == (seen,)
+
+
+def test_garbage_for_a_tenant_is_an_error_not_a_row(second_connection, committed):
+    web = second_connection()
+    with web.transaction():
+        web.execute(STAMP_SQL, Stamp(APP, "garbage").params())
+        with pytest.raises(psycopg.errors.InvalidTextRepresentation), web.transaction():
+            web.execute("SELECT count(*) FROM tenants_engagement")
+
+
+def test_closed_connection_forgets_its_stamp(committed):
+    first, _ = committed
+    with tenant_scope(first):
+        assert Engagement.objects.count() == 2
+    connection.close()
+    with tenant_scope(first):
+        assert Engagement.objects.count() == 2
+
+
+def test_psycopg_cursor_sees_the_scope_after_ensure_stamped(committed):
+    first, _ = committed
+    with tenant_scope(first):
+        connection.ensure_stamped()
+        with connection.connection.cursor() as cursor:
+            assert cursor.execute("SELECT count(*) FROM tenants_engagement").fetchone()[0] in (2, "2")
+
+
+def test_no_stamp_wears_no_hat():
+    assert NO_STAMP.binding == ("none", "")
+    assert len(NO_STAMP.params()) == STAMP_SQL.count("%s")
+
+
+def test_test_database_is_made_by_the_owner_and_used_by_the_login(db):
+    assert one("SELECT session_user::text") == "conclave_web"
+    assert one(
+        "SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = current_database()"
+    ) == ("conclave_owner")
