@@ -18,6 +18,8 @@ class ConfigConfig(AppConfig):
         # Sent once for each app; the last one is enough, and only then do all tables exist.
         from django.apps import apps
 
+        from config.api import checks  # noqa: F401 - registers itself
+
         last = [app for app in apps.get_app_configs() if app.models_module is not None][-1]
         post_migrate.connect(_make_partitions, sender=last, dispatch_uid="conclave.partitions")
 

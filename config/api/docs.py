@@ -44,4 +44,5 @@ def openapi_yaml(request: HttpRequest) -> HttpResponse:
 
 OPEN = {"authentication_classes": [], "permission_classes": [], "throttle_classes": []}
 swagger = SpectacularSwaggerView.as_view(url_name="api-openapi", **OPEN)
-redoc = SpectacularRedocView.as_view(url_name="api-openapi", **OPEN)
+# The library's own page asks a font server of somebody else.
+redoc = SpectacularRedocView.as_view(url_name="api-openapi", template_name="config/redoc.html", **OPEN)

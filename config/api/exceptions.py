@@ -192,10 +192,13 @@ def _from_database(exc: Exception, request: HttpRequest | None) -> HttpResponse 
 
 
 def is_connection_trouble(exc: Exception) -> bool:
-    """Whether the connection broke, as opposed to a statement that failed."""
-    from django.db import OperationalError
+    """Whether the connection broke, as opposed to a statement that failed.
 
-    return isinstance(exc, (OperationalError, InterfaceError))
+    psycopg's InternalError without SQLSTATE is an answer it did not expect: a pooler that lost its server.
+    """
+    from django.db import InternalError, OperationalError
+
+    return isinstance(exc, (InterfaceError, InternalError, OperationalError))
 
 
 def problem_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse:

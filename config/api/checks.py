@@ -1,0 +1,48 @@
+"""System checks: a view that forgot its declaration denies everybody, and says so before it is deployed."""
+
+from typing import Any
+
+from django.core import checks
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from .permissions import ANY_CREDENTIAL, verb_of
+
+
+def _views(patterns: list[Any]) -> Any:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            yield from _views(pattern.url_patterns)
+        elif isinstance(pattern, URLPattern):
+            yield pattern.callback
+
+
+def undeclared(view: type, actions: dict[str, str] | None) -> list[str]:
+    """What of `view` nobody may do because no verb or resource is declared for it."""
+    resource = getattr(view, "resource", "")
+    if not resource:
+        return ["resource"]
+    if resource == ANY_CREDENTIAL or actions is None:
+        return []
+    made = view()
+    missing = []
+    for method, action in actions.items():
+        made.action = action
+        if verb_of(made, method.upper()) is None:
+            missing.append(f"verb of {action}")
+    return missing
+
+
+@checks.register(checks.Tags.security)
+def check_declarations(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
+    """conclave.E020: a view of the API without its resource, or an action without its verb."""
+    from .views import ApiView
+
+    found = []
+    for callback in _views(get_resolver().url_patterns):
+        view = getattr(callback, "cls", None) or getattr(callback, "view_class", None)
+        if not (isinstance(view, type) and issubclass(view, ApiView)):
+            continue
+        for what in undeclared(view, getattr(callback, "actions", None)):
+            message = f"{view.__module__}.{view.__qualname__} does not declare: {what}. Nobody may use it."
+            found.append(checks.Error(message, id="conclave.E020"))
+    return found

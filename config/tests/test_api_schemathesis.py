@@ -1,0 +1,36 @@
+"""schemathesis over the OpenAPI document: no 5xx, no answer that the document does not know."""
+
+import os
+
+import pytest
+import schemathesis
+from django.core import signals
+from django.db import close_old_connections
+from hypothesis import HealthCheck, settings
+
+from config.api.docs import document
+from config.wsgi import application
+
+schema = schemathesis.openapi.from_dict(document())
+schema.app = application
+EXAMPLES = int(os.environ.get("API_FUZZ_EXAMPLES", "15"))
+
+
+@pytest.fixture
+def kept_connection():
+    """Each request would end the test's own transaction with its connection."""
+    for signal in (signals.request_started, signals.request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (signals.request_started, signals.request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+@schema.parametrize()
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+def test_api_keeps_to_its_document(case, api_key, kept_connection):
+    key = api_key(rate_limit=1_000_000)
+
+    case.call_and_validate(headers={"Authorization": f"Bearer {key.secret}"})

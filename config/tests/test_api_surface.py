@@ -1,0 +1,117 @@
+"""The edges of the API: its document, its readers, health, declarations."""
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+
+from config.api import checks, health
+from config.api.docs import document
+from config.api.permissions import verb_of
+from config.api.views import ApiView
+from config.api.viewsets import TenantViewSet
+
+pytestmark = pytest.mark.django_db
+
+
+def test_document_is_valid_and_without_warnings(tmp_path):
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "openapi.yaml"))
+
+
+def test_document_is_served_as_json_and_yaml():
+    answer = Client().get("/api/v1/openapi.json")
+
+    assert answer.status_code == 200
+    assert answer.json()["openapi"].startswith("3.1")
+    assert Client().get("/api/v1/openapi.yaml").content.startswith(b"openapi: 3.1")
+
+
+def test_every_operation_documents_its_problems():
+    for path, methods in document()["paths"].items():
+        for method, operation in methods.items():
+            statuses = set(operation["responses"])
+            assert {"400", "401", "403", "404", "405", "429"} <= statuses, (path, method)
+            assert any(status.startswith("2") for status in statuses), (path, method)
+
+
+def test_both_ways_to_sign_in_are_documented():
+    schemes = document()["components"]["securitySchemes"]
+
+    assert schemes["apiKey"]["scheme"] == "bearer"
+    assert schemes["session"]["in"] == "cookie"
+
+
+@pytest.mark.parametrize("address", ["docs", "redoc"])
+def test_readers_load_nothing_from_elsewhere(address):
+    response = Client().get(f"/api/v1/{address}/")
+    text = response.content.decode()
+
+    assert response.status_code == 200
+    assert "/static/drf_spectacular_sidecar/" in text
+    assert "http://" not in text.replace("http://testserver", "").replace("http://www.w3.org", "")
+    assert "https://" not in text
+    assert "default-src 'self'" in response["Content-Security-Policy"]
+
+
+def test_health_needs_no_database(django_assert_num_queries):
+    with django_assert_num_queries(0):
+        response = Client().get("/healthz")
+
+    assert response.json() == {"status": "ok"}
+
+
+def test_ready_when_everything_stands():
+    response = Client().get("/readyz")
+
+    assert (response.status_code, response.json()) == (200, {"status": "ready"})
+
+
+def test_not_ready_says_why(monkeypatch):
+    monkeypatch.setitem(health.CHECKS, "partitions", lambda: "no partition ahead for agents.llmusage")
+
+    response = Client().get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["reasons"] == {"partitions": "no partition ahead for agents.llmusage"}
+
+
+def test_partition_check_sees_missing_ones(monkeypatch):
+    monkeypatch.setattr("config.db.partitions.periods_ahead", lambda model: 0)
+
+    assert "agents.llmusage" in health._partitions()
+
+
+def test_not_ready_without_a_database(monkeypatch):
+    from django.db import OperationalError
+
+    def fail(*args, **kwargs):
+        raise OperationalError("connection refused to 10.0.0.1")
+
+    monkeypatch.setattr(connection, "cursor", fail)
+    response = Client().get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["reasons"] == {"database": "does not answer"}
+
+
+def test_root_leads_to_the_console():
+    assert Client().get("/")["Location"] == "/console/"
+
+
+def test_views_without_declarations_are_found():
+    class Bare(ApiView):
+        pass
+
+    class Halfway(TenantViewSet):
+        resource = "agents"
+
+    assert checks.undeclared(Bare, None) == ["resource"]
+    assert checks.undeclared(Halfway, {"get": "list", "post": "launch"}) == ["verb of launch"]
+    assert checks.check_declarations(None) == []
+
+
+def test_undeclared_action_is_denied():
+    view = TenantViewSet()
+    view.action = "launch"
+
+    assert verb_of(view, "POST") is None
