@@ -1,0 +1,1 @@
+"""Builds that the PgBouncer proof runs beside the product: isolation by policies alone, and a faulty control."""

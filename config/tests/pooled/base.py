@@ -1,0 +1,30 @@
+"""The control's database backend: sets tenant and actor for the session before the transaction begins.
+
+That is what a middleware with a plain SET does. It is right on a connection of one's own; behind a pooler
+the transaction may run on another connection than the SET did.
+"""
+
+from psycopg.pq import TransactionStatus
+
+from config.db.backend import base
+
+SESSION_SQL = (
+    "SELECT set_config('app.current_tenant_id', %s, false), set_config('app.current_user_id', %s, false),"
+    " set_config('app.actor', %s, false)"
+)
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """The role is still the transaction's own; only the settings outlive it."""
+
+    def _apply(self, stamp, sql):
+        if stamp is None or not self.in_atomic_block or self.needs_rollback:
+            super()._apply(stamp, sql)
+            return
+        if self.connection.info.transaction_status == TransactionStatus.IDLE:
+            self.connection.autocommit = True
+            self.connection.execute(SESSION_SQL, [stamp.tenant_id, stamp.user_id, stamp.actor])
+            self.connection.autocommit = False
+        self._bind(stamp)
+        self.connection.execute("SELECT set_config('role', %s, true)", [stamp.role])
+        self._applied = stamp

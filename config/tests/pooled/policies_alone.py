@@ -1,0 +1,6 @@
+"""Settings: the product without the managers' filters."""
+
+from config.settings.test import *  # noqa: F403
+from config.settings.test import INSTALLED_APPS
+
+INSTALLED_APPS = [*INSTALLED_APPS, "config.tests.pooled.apps.PoliciesAlone"]
