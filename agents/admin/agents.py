@@ -14,6 +14,7 @@ class KnowledgeInline(HouseInline):
     resource = "agents"
     fields = ("collection",)
     autocomplete_fields = ("collection",)
+    hide_title = True
     verbose_name = "collection"
     verbose_name_plural = "Collections it may search"
 

@@ -11,7 +11,7 @@ from django.db.models.expressions import DatabaseDefault
 from django.http import Http404, HttpResponseRedirect
 from django.urls import reverse
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.widgets import UnfoldAdminPasswordWidget
+from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminPasswordWidget
 
 from config.admin.errors import explain
 from config.admin.filters import TenantFilter
@@ -123,6 +123,10 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
     """
 
     form = HouseForm
+    formfield_overrides = {
+        models.JSONField: {"widget": UnfoldAdminExpandableTextareaWidget},
+        models.TextField: {"widget": UnfoldAdminExpandableTextareaWidget},
+    }
     icon = "database"
     # In the sidebar: its title (the model's by default), its place, and whether it stands there at all.
     title = ""
@@ -239,6 +243,11 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
         names = {field.name for field in self.model._meta.fields}
         return [name for name in RECORD if name in names]
 
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        if isinstance(db_field, models.URLField):
+            kwargs.setdefault("assume_scheme", "https")
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
     def get_form(self, request, obj=None, change=False, **kwargs):
         form = super().get_form(request, obj, change=change, **kwargs)
         form.database_error = getattr(request, "database_error", None)
@@ -353,7 +362,10 @@ class HouseInline(Permitted, ScopedChoices, TabularInline):
     extra = 0
 
     def get_queryset(self, request):
-        return self.model.objects.all()
+        shown = flatten_fieldsets(self.get_fieldsets(request))
+        related = [field.name for field in self.model._meta.fields if field.is_relation and field.name in shown]
+        rows = self.model.objects.order_by(*self.get_ordering(request))
+        return rows.select_related(*related) if related else rows
 
 
 class ReadOnlyInline(HouseInline):

@@ -96,8 +96,8 @@ def usage_tiles(midnight: datetime) -> list[dict[str, Any]]:
     month = LlmUsage.objects.between(midnight.replace(day=1), midnight + timedelta(days=1))
     found = month.aggregate(tokens=Sum("total_tokens"), cost=Sum("total_cost"))
     return [
-        _tile("Tokens", found["tokens"] or 0, "this month", "agents_llmusage"),
-        _tile("Cost", f"${found['cost'] or 0:.2f}", "this month", "agents_llmusage"),
+        _tile("Tokens", f"{found['tokens'] or 0:,}", "this month", "agents_llmusage"),
+        _tile("Cost", f"${found['cost'] or 0:,.2f}", "this month", "agents_llmusage"),
     ]
 
 

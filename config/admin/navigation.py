@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 
 GROUPS = (
     ("Agents", ("agents",)),
@@ -67,6 +68,15 @@ def environment(request: HttpRequest) -> list[str] | None:
     if access.is_platform:
         return ["Platform scope", "danger"]
     return [access.place.role.capitalize(), "info"] if access.place else None
+
+
+def look(request: HttpRequest) -> dict[str, Any]:
+    """Context processor: colours and icon of the console, for pages that are not unfold's own."""
+    site = admin.site
+    return {
+        "colors": SimpleLazyObject(lambda: site._get_colors("COLORS", request)),
+        "site_favicons": SimpleLazyObject(lambda: site._get_favicons("SITE_FAVICONS", request)),
+    }
 
 
 def account_links(request: HttpRequest) -> list[dict[str, str]]:

@@ -11,11 +11,6 @@ from config.middleware import client_ip
 class SignInForm(LoginForm):
     """E-mail and password. Six attempts within a minute for one address and e-mail are one too many."""
 
-    error_messages = {
-        **LoginForm.error_messages,
-        "email_password_mismatch": "The e-mail address or the password is wrong.",
-    }
-
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         for name in ("login", "password"):

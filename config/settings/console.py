@@ -39,3 +39,4 @@ UNFOLD = {
 }
 IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 ACCOUNT_FORMS = {"login": "config.admin.signin.SignInForm"}
+FORMAT_MODULE_PATH = ["config.formats"]

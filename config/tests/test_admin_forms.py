@@ -24,7 +24,14 @@ def fields_of(response):
     """What a browser would send back from the page's form."""
     form = response.context["adminform"].form
     sent = {}
-    for bound in [*form, *(box for formset in response.context["inline_admin_formsets"] for box in formset.formset.management_form)]:
+    for bound in [
+        *form,
+        *(
+            box
+            for formset in response.context["inline_admin_formsets"]
+            for box in formset.formset.management_form
+        ),
+    ]:
         value = bound.value()
         widgets = getattr(bound.field.widget, "widgets", None)
         if widgets:
@@ -151,7 +158,13 @@ def test_agents_are_published_and_archived(member, admin_client):
 
 
 def test_a_new_key_is_shown_once_and_can_be_revoked(member, admin_client):
-    form = {"name": "CI", "scopes": '["agents:read"]', "rate_limit": 60, "expires_at_0": "", "expires_at_1": ""}
+    form = {
+        "name": "CI",
+        "scopes": '["agents:read"]',
+        "rate_limit": 60,
+        "expires_at_0": "",
+        "expires_at_1": "",
+    }
     response = admin_client.post(reverse("admin:accounts_apikey_add"), form)
     (secret,) = set(re.findall(r"cvk_live_\w+", response.content.decode()))
     assert "no-store" in response["Cache-Control"]

@@ -8,7 +8,7 @@ from conversations.models import Conversation, Message, Participant
 
 
 class MessageInline(ReadOnlyInline):
-    """The messages in their order, unlike those of other pages in pages of twenty."""
+    """The messages in their order, twenty to a page."""
 
     model = Message
     resource = "conversations"
@@ -17,10 +17,6 @@ class MessageInline(ReadOnlyInline):
     ordering = ("sequence_number",)
     per_page = 20
     show_change_link = True
-
-    def get_queryset(self, request):
-        # Not select_related(): the inline's template asks for none of the references.
-        return super().get_queryset(request).order_by("sequence_number")
 
 
 @admin.register(Conversation)
