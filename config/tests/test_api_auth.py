@@ -65,7 +65,9 @@ def test_unknown_key_is_401():
 
 
 @pytest.mark.parametrize(
-    "fields", [{"status": "revoked"}, {"expires_at": timezone.now() - timedelta(seconds=1)}], ids=str
+    "fields",
+    [{"status": "revoked"}, {"expires_at": timezone.now() - timedelta(seconds=1)}],
+    ids=["revoked", "expired"],
 )
 def test_revoked_and_expired_keys_are_401(fields, api_client):
     problem(api_client(**fields).get(AGENTS), 401, "invalid_credential")
@@ -207,7 +209,7 @@ def test_role_and_key_must_both_allow(role, scopes, address, method, status, api
         ({"is_active": False}, 403),
         ({"expires_at": timezone.now() - timedelta(days=1)}, 403),
     ],
-    ids=str,
+    ids=["lasting", "inactive", "expired"],
 )
 def test_assigned_roles_count_while_they_last(assignment, status, api_client):
     client = api_client("viewer")

@@ -68,7 +68,7 @@ def test_session_has_the_default_limit(admin_client, settings):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("secret", [None, "nonsense", mint().secret])
+@pytest.mark.parametrize("secret", [None, "nonsense", mint().secret], ids=["none", "nonsense", "unknown"])
 def test_requests_without_a_valid_credential_are_limited_by_address(secret, settings):
     settings.API_DEFAULT_RATE = 2
     client = Client(headers={"authorization": f"Bearer {secret}"} if secret else {})

@@ -106,6 +106,7 @@ def test_an_answer_is_streamed(client, agent, tenant):
         (None, fail(429, 0), 503, "rate_limited"),
         (None, fail(500), 502, "server_error"),
     ],
+    ids=["down", "busy", "broken"],
 )
 def test_a_model_that_fails_is_a_clear_error_and_loses_nothing(
     client, agent, tenant, base_url, reply, status, code
