@@ -56,7 +56,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.needs_rollback or (isinstance(sql, str) and sql.startswith(TRANSACTION_CONTROL)):
             return
         self._bind(stamp)
-        with self.connection.cursor() as cursor:
+        # psycopg's own cursor: nothing else would make Django's errors of its errors and mark the connection.
+        with self.wrap_database_errors, self.connection.cursor() as cursor:
             cursor.execute(STAMP_SQL, (stamp or NO_STAMP).params())
         self._applied = stamp
 
