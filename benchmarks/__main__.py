@@ -1,0 +1,118 @@
+"""`python -m benchmarks [name ...]`: measures on a throw-away installation; 1 where a limit is passed."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .house import House, made_house
+from .meter import Compared
+
+Lines = list["Line"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One measured figure and its limit (None: for information)."""
+
+    name: str
+    figure: float
+    limit: float | None
+    unit: str
+    detail: str = ""
+
+    @property
+    def passed(self) -> bool:
+        return self.limit is None or self.figure <= self.limit
+
+    def __str__(self) -> str:
+        limit = "" if self.limit is None else f"{self.limit:g}{self.unit}"
+        verdict = "" if self.limit is None else ("ok" if self.passed else "TOO MUCH")
+        return f"{self.name:<34}{self.figure:>9.2f}{self.unit:<3}{limit:>8}  {verdict:<9} {self.detail}"
+
+
+def _compared(name: str, found: Compared, limit: float) -> Line:
+    def spelled(cost: Any) -> str:
+        parts = " + ".join(f"{kind} {micro:.0f}" for kind, micro in cost.parts.items())
+        return f"{parts} µs"
+
+    detail = f"{spelled(found.first)} : {spelled(found.second)}; rounds {found.lowest:.2f}–{found.highest:.2f}"
+    return Line(name, found.ratio, limit, "x", detail)
+
+
+def _list(house: House, options: argparse.Namespace) -> Lines:
+    from .requests import list_messages
+
+    found = list_messages(house, rounds=options.rounds, count=options.count)
+    return [_compared("list of 50 messages : bare", found, 3)]
+
+
+def _create(house: House, options: argparse.Namespace) -> Lines:
+    from .requests import create_message
+
+    found = create_message(house, rounds=options.rounds, count=options.count)
+    return [_compared("create a message : bare", found, 4)]
+
+
+def _audit(house: House, options: argparse.Namespace) -> Lines:
+    from .requests import audited_write
+
+    found = audited_write(house, rounds=options.rounds, count=options.count)
+    return [_compared("audited write : unaudited", found, 1.25)]
+
+
+def _rls(house: House, options: argparse.Namespace) -> Lines:
+    from .queries import row_level_security
+
+    found = row_level_security(house, rounds=options.rounds, count=options.count)
+    return [_compared(f"RLS on : off, {title}", compared, 1.15) for title, compared in found.items()]
+
+
+def _tenant(house: House, options: argparse.Namespace) -> Lines:
+    from .sizes import median, tenant_ms
+
+    times = tenant_ms(house, repeats=30)
+    return [Line("create a tenant, median", median(times), 50, "ms", f"{min(times):.1f} to {max(times):.1f} ms")]
+
+
+def _memory(house: House, options: argparse.Namespace) -> Lines:
+    from .sizes import memory_mb
+
+    found = memory_mb(house)
+    limits = {"after 500 requests": 250.0}
+    return [Line(f"web process, {name}", size, limits.get(name), "MB") for name, size in found.items()]
+
+
+BENCHMARKS: dict[str, Callable[[House, argparse.Namespace], Lines]] = {
+    "list": _list,
+    "create": _create,
+    "rls": _rls,
+    "audit": _audit,
+    "tenant": _tenant,
+    "memory": _memory,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run what was asked for, print one line a figure; 1 when a limit is passed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="name", help=f"any of {', '.join(BENCHMARKS)}; all by default")
+    parser.add_argument("--rounds", type=int, default=7, choices=range(1, 31), metavar="N", help="pairs of rounds")
+    parser.add_argument("--count", type=int, default=300, choices=range(10, 5001), metavar="N", help="per round")
+    options = parser.parse_args(arguments)
+    if unknown := [name for name in options.names if name not in BENCHMARKS]:
+        parser.error(f"no benchmark is called {', '.join(unknown)}")
+    print("setting up a throw-away installation", flush=True)
+    failed = False
+    with made_house() as house:
+        print(f"{'figure':<34}{'value':>12}{'limit':>8}", flush=True)
+        for name in options.names or list(BENCHMARKS):
+            for line in BENCHMARKS[name](house, options):
+                failed = failed or not line.passed
+                print(line, flush=True)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,115 @@
+"""CPU seconds of processes and of PostgreSQL's backends, from /proc (Linux alone)."""
+
+import os
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+TICK = 1 / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_of(pid: int) -> float:
+    """User and system CPU seconds of a process, its threads that ended included."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) * TICK
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory of a process in megabytes (10^6 bytes)."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise ProcessLookupError(pid)
+
+
+def children_of(parent: int) -> list[int]:
+    """The ids of a process's children."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                ppid = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if ppid == parent:
+                found.append(int(entry.name))
+    return found
+
+
+def backends_of(watcher: psycopg.Connection[Any], application: str) -> list[int]:
+    """Process ids of the backends that serve connections called `application` (PGAPPNAME)."""
+    rows = watcher.execute("SELECT pid FROM pg_stat_activity WHERE application_name = %s", [application])
+    return [pid for (pid,) in rows.fetchall()]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a comparison: what to do `count` times, and whose CPU that costs."""
+
+    name: str
+    run: Callable[[int], None]
+    pids: Callable[[], dict[str, list[int]]]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """CPU microseconds of one repetition, by kind of process."""
+
+    parts: dict[str, float]
+
+    @property
+    def total(self) -> float:
+        return sum(self.parts.values())
+
+
+def measure(side: Side, count: int) -> Cost:
+    """The CPU cost of one of `count` repetitions."""
+    pids = side.pids()
+    before = {kind: {pid: cpu_of(pid) for pid in listed} for kind, listed in pids.items()}
+    side.run(count)
+    after = {kind: {pid: cpu_of(pid) for pid in listed} for kind, listed in side.pids().items()}
+    if {kind: set(listed) for kind, listed in after.items()} != {kind: set(b) for kind, b in before.items()}:
+        raise RuntimeError(f"{side.name}: a process ended or began while it was measured")
+    spent = {kind: sum(after[kind][pid] - was for pid, was in listed.items()) for kind, listed in before.items()}
+    return Cost({kind: seconds / count * 1e6 for kind, seconds in spent.items()})
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Median costs of two sides and the median of the ratios of neighbouring rounds."""
+
+    first: Cost
+    second: Cost
+    ratio: float
+    lowest: float
+    highest: float
+
+
+def _median(costs: Sequence[Cost]) -> Cost:
+    return Cost({kind: statistics.median(cost.parts[kind] for cost in costs) for kind in costs[0].parts})
+
+
+def compare(first: Side, second: Side, *, rounds: int, count: int, warm: int) -> Compared:
+    """Measure both sides in turn, ABBA, so that drift of a noisy machine falls on both."""
+    first.run(warm)
+    second.run(warm)
+    pairs: list[tuple[Cost, Cost]] = []
+    for number in range(rounds):
+        if number % 2:
+            other = measure(second, count)
+            pairs.append((measure(first, count), other))
+        else:
+            one = measure(first, count)
+            pairs.append((one, measure(second, count)))
+    ratios = [one.total / other.total for one, other in pairs]
+    return Compared(
+        _median([one for one, _ in pairs]),
+        _median([other for _, other in pairs]),
+        statistics.median(ratios),
+        min(ratios),
+        max(ratios),
+    )

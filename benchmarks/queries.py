@@ -1,0 +1,62 @@
+"""Row-level security on against off: the same statements by the same role, on two databases."""
+
+import psycopg
+from psycopg import Connection
+
+from config.db.processes import OWNER, WEB
+
+from .house import DATABASE, PLAIN, House, connection_to
+from .meter import Compared, Side, backends_of, compare
+
+STAMP = "SELECT set_config('role', 'conclave_app', false), set_config('app.current_tenant_id', %s, false)"
+STATEMENTS = {
+    "point get": "SELECT * FROM conversations_message WHERE tenant_id = %(tenant)s AND id = %(message)s",
+    "latest 50": "SELECT * FROM conversations_message WHERE tenant_id = %(tenant)s"
+    " AND conversation_id = %(conversation)s ORDER BY id DESC LIMIT 50",
+    "count": "SELECT count(*) FROM conversations_message WHERE tenant_id = %(tenant)s"
+    " AND conversation_id = %(conversation)s",
+}
+
+
+def _messages(house: House) -> list[dict[str, object]]:
+    with psycopg.connect(**connection_to(OWNER)) as owner:
+        rows = owner.execute(
+            "SELECT id, conversation_id FROM conversations_message WHERE tenant_id = %s ORDER BY id LIMIT 500",
+            [house.tenant_id],
+        ).fetchall()
+    return [{"tenant": house.tenant_id, "message": one, "conversation": other} for one, other in rows]
+
+
+def _side(connection: Connection, watcher: Connection, name: str, sql: str, params: list[dict]) -> Side:
+    def run(count: int) -> None:
+        for number in range(count):
+            if not connection.execute(sql, params[number % len(params)]).fetchall():
+                raise RuntimeError(f"{name}: no row")
+
+    return Side(name, run, lambda: {"database": backends_of(watcher, name)})
+
+
+def _opened(house: House, database: str, name: str) -> Connection:
+    connection = psycopg.connect(**connection_to(WEB, database), application_name=name, autocommit=True)
+    connection.execute(STAMP, [str(house.tenant_id)])
+    return connection
+
+
+def row_level_security(house: House, *, rounds: int, count: int) -> dict[str, Compared]:
+    """Each statement's CPU in the backend, with policies against without."""
+    params = _messages(house)
+    with (
+        psycopg.connect(**connection_to(OWNER), autocommit=True) as watcher,
+        _opened(house, DATABASE, "rls on") as on,
+        _opened(house, PLAIN, "rls off") as off,
+    ):
+        return {
+            title: compare(
+                _side(on, watcher, "rls on", sql, params),
+                _side(off, watcher, "rls off", sql, params),
+                rounds=rounds,
+                count=count * (2 if title == "latest 50" else 10),
+                warm=100,
+            )
+            for title, sql in STATEMENTS.items()
+        }

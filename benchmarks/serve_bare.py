@@ -1,0 +1,19 @@
+"""granian around `benchmarks.bare`, with the options of `config.serving`."""
+
+import os
+
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+
+if __name__ == "__main__":
+    Server(
+        "benchmarks.bare:application",
+        address="127.0.0.1",
+        port=int(os.environ["PORT"]),
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=int(os.environ["WEB_THREADS"]),
+        workers_kill_timeout=5,
+        log_level=LogLevels.error,
+    ).serve()

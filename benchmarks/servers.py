@@ -1,0 +1,114 @@
+"""Real granian servers as processes, and a client that keeps one connection."""
+
+import contextlib
+import http.client
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from .house import BASE_DIR, House
+from .meter import children_of
+
+READY_SECONDS, STOP_SECONDS = 90, 15
+# One request at a time keeps one thread busy; the product starts more when they are needed.
+THREADS = "1"
+
+
+@dataclass
+class Server:
+    """A running server on 127.0.0.1; `name` is also what its database connections are called."""
+
+    name: str
+    port: int
+    process: subprocess.Popen[bytes]
+    client: http.client.HTTPConnection = field(repr=False)
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes that answer requests: not the parent, not the multiprocessing tracker."""
+        return [pid for pid in children_of(self.process.pid) if _is_worker(pid)]
+
+    def ask(self, method: str, path: str, headers: dict[str, str], body: bytes | None = None) -> tuple[int, bytes]:
+        """Status and body of one request."""
+        self.client.request(method, path, body=body, headers=headers)
+        answer = self.client.getresponse()
+        return answer.status, answer.read()
+
+
+def _is_worker(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as line:
+            return b"spawn_main" in line.read()
+    except FileNotFoundError:
+        return False
+
+
+@contextlib.contextmanager
+def product(house: House, name: str = "product", **changes: str) -> Iterator[Server]:
+    """The product's own web server."""
+    variables = house.environment(**{"PGAPPNAME": name, "WEB_THREADS": THREADS, "CONCLAVE_WARM_UP": "0"} | changes)
+    with _running(name, ["config.serving"], variables) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def bare(house: House, connection: dict[str, Any], pepper: bytes, name: str = "bare") -> Iterator[Server]:
+    """`benchmarks.bare` on the same server with the same numbers of processes and threads."""
+    fields = orjson.dumps(connection).decode()
+    variables = house.environment(
+        PGAPPNAME=name, BENCH_CONNECTION=fields, BENCH_PEPPER=pepper.decode(), WEB_THREADS=THREADS
+    )
+    with _running(name, ["benchmarks.serve_bare"], variables) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _running(name: str, module: list[str], variables: dict[str, str]) -> Iterator[Server]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    command = [sys.executable, "-m", *module]
+    process = subprocess.Popen(
+        command, env=variables | {"HOST": "127.0.0.1", "PORT": str(port)}, cwd=BASE_DIR, stdout=subprocess.DEVNULL
+    )
+    try:
+        _wait(port, process)
+        client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        yield Server(name, port, process, client)
+        client.close()
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + READY_SECONDS
+    while True:
+        if process.poll() is not None or time.monotonic() > end:
+            raise RuntimeError(f"the server does not answer; its code is {process.poll()}")
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        time.sleep(0.1)
+
+
+def repeated(server: Server, status: int, ask: Callable[[int], tuple[str, str, dict[str, str], bytes | None]]) -> Any:
+    """A function that sends `count` requests, each made by `ask(number)`, and insists on `status`."""
+
+    def run(count: int) -> None:
+        for number in range(count):
+            got, body = server.ask(*ask(number))
+            if got != status:
+                raise RuntimeError(f"{server.name}: {got} instead of {status}: {body[:300]!r}")
+
+    return run
