@@ -4,7 +4,7 @@ import factory
 from django.db import connection
 
 from audit.models import AuditLog, AuditSeal, SecurityAuditLog
-from config.testing.database import connect
+from config.testing.database import connect, wait_until_closed
 from config.testing.factories import HouseFactory
 from config.testing.hats import as_platform
 from tenants.scoping import require_tenant_id
@@ -53,6 +53,7 @@ class AuditSealFactory(HouseFactory):
             other.execute(
                 "SELECT conclave_record_event('test.sealed', 'tests.thing', '1', 'success', '', '{}')"
             )
+        wait_until_closed()
         with connect() as other, other.transaction():
             other.execute("SELECT set_config('role', 'conclave_operator', true)")
             (number,) = other.execute("SELECT max(n) FROM conclave_audit_seal()").fetchone()

@@ -1,6 +1,7 @@
 """Connections of tests beside Django's own: other logins, the superuser, and cleaning up as the owner."""
 
 import os
+import time
 from typing import Any
 
 import psycopg
@@ -55,6 +56,23 @@ def restrict_database(name: str) -> None:
         for hat in ("conclave_app", "conclave_operator", "conclave_queue"):
             grantee = sql.Identifier(hat)
             owner.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO {}").format(database, grantee))
+
+
+def wait_until_closed(seconds: float = 30) -> None:
+    """Wait until every transaction that wrote to the audit log is older than all that run in the cluster.
+
+    Only then a seal covers it; the tests of other databases share the cluster's transactions.
+    """
+    until = time.monotonic() + seconds
+    with connect(OWNER) as owner:
+        while time.monotonic() < until:
+            row = owner.execute(
+                "SELECT coalesce(max(xid) < pg_snapshot_xmin(pg_current_snapshot()), true) FROM audit_auditlog"
+            ).fetchone()
+            if row and row[0]:
+                return
+            time.sleep(0.05)
+    raise TimeoutError("another transaction of the cluster stays open")
 
 
 def empty_tables() -> None:

@@ -79,6 +79,14 @@ def children_of(parent: int) -> list[int]:
     return found
 
 
+def descendants_of(ancestor: int) -> list[int]:
+    """The ids of a process's children, their children and so on."""
+    found = children_of(ancestor)
+    for child in found:
+        found += children_of(child)
+    return found
+
+
 def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = READY_SECONDS) -> None:
     """Wait until `url` answers 200.
 
