@@ -5,7 +5,8 @@ from django.contrib import admin
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.models import Membership, Role, RoleAssignment
-from config.admin.bases import HouseAdmin, HouseForm
+from config.admin.bases import HouseAdmin
+from config.admin.forms import HouseForm
 from tenants.models import Tenant
 
 

@@ -48,6 +48,11 @@ class UserAdmin(HouseAdmin):
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
 
+    def has_change_permission(self, request, obj=None):
+        # Whoever could change the address of a superuser could take over the account.
+        above = obj is not None and (obj.is_superuser or obj.is_staff) and not request.user.is_superuser
+        return super().has_change_permission(request, obj) and not above
+
     def has_delete_permission(self, request, obj=None):
         """People are deactivated; the log keeps speaking of them."""
         return False

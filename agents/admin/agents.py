@@ -5,8 +5,9 @@ from django.contrib import admin, messages
 from agents.choices import AgentStatus
 from agents.models import Agent, AgentCollection, AgentVersion
 from agents.services.agents import archive_agent, publish_agent
-from config.admin.bases import HouseAdmin, HouseInline, ReadOnlyAdmin
+from config.admin.bases import HouseAdmin, ReadOnlyAdmin
 from config.admin.exports import ExportsRows
+from config.admin.inlines import HouseInline
 
 
 class KnowledgeInline(HouseInline):

@@ -27,6 +27,7 @@ class LlmUsageAdmin(ExportsRows, ReadOnlyAdmin):
     search_fields = ("model__exact", "conversation_id__exact", "task_id__exact")
     search_help_text = "A whole model name, conversation id or task id."
     # Payloads hold what people said to their agents.
+    export_exclude = ("request_payload", "response_payload")
     fieldsets = (
         (None, {"fields": (("provider", "model"), ("latency_ms", "status_code"), "error_message")}),
         ("Tokens", {"fields": (("prompt_tokens", "completion_tokens", "total_tokens"),)}),
@@ -42,6 +43,3 @@ class LlmUsageAdmin(ExportsRows, ReadOnlyAdmin):
             },
         ),
     )
-
-    def get_export_fields(self, *args, **kwargs):
-        return [name for name in super().get_export_fields(*args, **kwargs) if not name.endswith("_payload")]

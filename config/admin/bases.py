@@ -1,8 +1,5 @@
 """Bases of the console's admins: scoped rows, permissions by scopes, errors of the database as form errors."""
 
-from typing import Any
-
-from django import forms
 from django.contrib import messages
 from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import ValidationError
@@ -10,109 +7,22 @@ from django.db import DatabaseError, models, transaction
 from django.db.models.expressions import DatabaseDefault
 from django.http import Http404, HttpResponseRedirect
 from django.urls import reverse
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminPasswordWidget
 
 from config.admin.errors import explain
 from config.admin.filters import TenantFilter
+from config.admin.forms import HouseForm
 from config.admin.history import history_page
 from config.admin.paginator import BoundedPaginator
+from config.admin.permissions import Permitted, ScopedChoices
 from config.admin.secrets import add_secret_fields, apply_secrets, secret_names, stored_state
 from config.db.fields import EncryptedField, encrypted_fields
 from config.db.ids import uuid7
 from config.db.partitions import Partitioned
 from tenants.bases import SoftDeleted, TenantModel
-from tenants.scoping import current_scope
 
 RECORD = ("id", "created_at", "updated_at")
-
-
-def granted_verbs(model: type[models.Model], *, platform: bool) -> frozenset[str]:
-    """What row-level security lets this scope do with the table at all: SELECT, INSERT, UPDATE, DELETE."""
-    rule = next((rule for rule in model._meta.constraints if hasattr(rule, "options")), None)
-    text = rule.options["operator" if platform else "verbs"] if rule is not None else ""
-    return frozenset(verb.strip() for verb in text.split(",") if verb.strip())
-
-
-class HouseForm(forms.ModelForm):
-    """Knows the row's tenant before it is validated, and shows what the database refused."""
-
-    database_error: ValidationError | None = None
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        scope = current_scope()
-        if isinstance(self.instance, TenantModel) and self.instance.tenant_id is None and scope:
-            self.instance.tenant_id = scope.tenant_id
-
-    def _get_validation_exclusions(self) -> set[str]:
-        excluded = super()._get_validation_exclusions()
-        if getattr(self.instance, "tenant_id", None):
-            # Unique constraints name the tenant: with it left out they would not be validated here.
-            excluded.discard("tenant")
-        return excluded
-
-    def clean(self) -> Any:
-        cleaned = super().clean()
-        if self.database_error is not None:
-            fields = self.database_error.message_dict
-            raise ValidationError(
-                fields if fields.keys() <= self.fields.keys() else self.database_error.messages
-            )
-        return cleaned
-
-
-class Permitted:
-    """Permissions by the scopes of the request's access, within what the table grants."""
-
-    model: type[models.Model]
-    resource = ""
-
-    def _may(self, request, verb, privilege):
-        access = getattr(request, "console", None)
-        return (
-            access is not None
-            and access.allows(self.resource, verb)
-            and privilege in granted_verbs(self.model, platform=access.is_platform)
-        )
-
-    def has_view_permission(self, request, obj=None):
-        return self._may(request, "read", "SELECT")
-
-    def has_add_permission(self, request, obj=None):
-        return self._may(request, "write", "INSERT")
-
-    def has_change_permission(self, request, obj=None):
-        return self._may(request, "write", "UPDATE")
-
-    def has_delete_permission(self, request, obj=None):
-        return self._may(request, "write", "UPDATE" if issubclass(self.model, SoftDeleted) else "DELETE")
-
-
-class ScopedChoices:
-    """Choices of references within the scope; in the platform's, within the tenant of the row at hand."""
-
-    def formfield_for_foreignkey(self, db_field, request, **kwargs):
-        target = db_field.related_model
-        rows = target.objects.all()
-        tenant_id = getattr(getattr(request, "house_object", None), "tenant_id", None)
-        scope = current_scope()
-        if tenant_id and scope and scope.tenant_id is None:
-            belongs = "tenant_id" if issubclass(target, TenantModel) else "memberships__tenant_id"
-            rows = (
-                rows.filter(**{belongs: tenant_id}) if target._meta.label_lower != "tenants.tenant" else rows
-            )
-        kwargs.setdefault("queryset", rows)
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
-
-    def get_autocomplete_fields(self, request):
-        return [
-            field.name
-            for field in self.model._meta.fields
-            if isinstance(field, models.ForeignKey)
-            and field.editable
-            and getattr(self.admin_site._registry.get(field.related_model), "search_fields", ())
-        ]
 
 
 class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
@@ -344,34 +254,6 @@ class ReadOnlyAdmin(HouseAdmin):
 
     sortable_by = ()
     warn_unsaved_form = False
-
-    def has_add_permission(self, request, obj=None):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
-
-
-class HouseInline(Permitted, ScopedChoices, TabularInline):
-    """Rows of another table on an object's page, under the same permissions."""
-
-    form = HouseForm
-    extra = 0
-
-    def get_queryset(self, request):
-        shown = flatten_fieldsets(self.get_fieldsets(request))
-        related = [field.name for field in self.model._meta.fields if field.is_relation and field.name in shown]
-        rows = self.model.objects.order_by(*self.get_ordering(request))
-        return rows.select_related(*related) if related else rows
-
-
-class ReadOnlyInline(HouseInline):
-    """Rows that only the system writes, on an object's page."""
-
-    can_delete = False
 
     def has_add_permission(self, request, obj=None):
         return False

@@ -21,6 +21,8 @@ from knowledge.models import Document
 
 DAYS = 14
 RECENT = 10
+# One for each request of the platform scope.
+NOISE = "platform.scope_opened"
 
 
 def dashboard(request: HttpRequest) -> dict[str, Any]:
@@ -32,7 +34,7 @@ def dashboard(request: HttpRequest) -> dict[str, Any]:
         context["chart"] = json.dumps(messages_per_day(midnight))
         context["chart_options"] = json.dumps(CHART_OPTIONS)
     if access.allows("audit", "read"):
-        context["recent"] = described(list(AuditLog.objects.order_by("-id")[:RECENT]))
+        context["recent"] = described(list(AuditLog.objects.exclude(action=NOISE).order_by("-id")[:RECENT]))
     return context
 
 

@@ -27,7 +27,7 @@ UNKNOWN = "The database did not accept this."
 
 def sqlstate(error: BaseException) -> str:
     """The SQLSTATE of a database error, or an empty string."""
-    return getattr(error.__cause__, "sqlstate", None) or ""
+    return getattr(error.__cause__, "sqlstate", None) or getattr(error, "sqlstate", None) or ""
 
 
 def _constraint_named(name: str, model: type[models.Model]) -> models.BaseConstraint | None:

@@ -15,6 +15,7 @@ class ExportsRows(ExportMixin):
     """Mix-in: the rows of the changelist, filtered as they are, `LIMIT` at most."""
 
     export_form_class = ExportForm
+    export_exclude: tuple[str, ...] = ()
 
     def get_export_resource_classes(self, request):
         hidden = [
@@ -22,7 +23,7 @@ class ExportsRows(ExportMixin):
             for field in self.model._meta.fields
             if field.get_internal_type() in {"BinaryField", "HalfVectorField", "SearchVectorField"}
         ]
-        options = {"exclude": hidden}
+        options = {"exclude": [*hidden, *self.export_exclude]}
         return [modelresource_factory(self.model, resource_class=HouseResource, meta_options=options)]
 
     def get_export_queryset(self, request):

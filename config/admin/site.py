@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 
+import psycopg
 from django.contrib.admin.options import ModelAdmin
 from django.db import ProgrammingError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -16,6 +17,8 @@ from config.admin.bases import HouseAdmin
 from config.admin.errors import sqlstate
 
 INSUFFICIENT_PRIVILEGE = "42501"
+# The backend stamps a transaction on psycopg's own cursor, whose errors Django does not wrap.
+REFUSALS = (ProgrammingError, psycopg.errors.InsufficientPrivilege)
 NO_OPERATOR = (
     "This deployment does not serve the platform scope: its database login may not wear the operator's role."
 )
@@ -71,7 +74,7 @@ class ConsoleSite(UnfoldAdminSite):
         with ExitStack() as scope:
             try:
                 scope.enter_context(access.opened())
-            except ProgrammingError as error:
+            except REFUSALS as error:
                 if sqlstate(error) != INSUFFICIENT_PRIVILEGE:
                     raise
                 return self.refuse(request, NO_OPERATOR)
@@ -127,7 +130,7 @@ class ConsoleSite(UnfoldAdminSite):
             reason = form.cleaned_data["reason"]
             try:
                 record_entry(request.user, reason)
-            except ProgrammingError as error:
+            except REFUSALS as error:
                 if sqlstate(error) != INSUFFICIENT_PRIVILEGE:
                     raise
                 form.add_error(None, NO_OPERATOR)

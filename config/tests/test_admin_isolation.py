@@ -6,7 +6,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from config.admin.bases import granted_verbs
+from config.admin.permissions import granted_verbs
 from config.db.ids import uuid7
 from config.testing.fixtures import add_member
 from config.tests.test_admin_pages import SCOPED, address, make, named
@@ -37,7 +37,9 @@ def test_a_foreign_object_and_a_missing_one_answer_alike(model_admin, member, ad
 def test_a_changelist_runs_as_many_queries_for_three_rows_as_for_one(model_admin, member, admin_client):
     make(model_admin, member)
     admin_client.get(address(model_admin, "changelist"))
-    with CaptureQueriesContext(connection, ) as one:
+    with CaptureQueriesContext(
+        connection,
+    ) as one:
         admin_client.get(address(model_admin, "changelist"))
     make(model_admin, member, 2)
     with CaptureQueriesContext(connection) as three:
@@ -52,7 +54,9 @@ def test_a_viewer_writes_nothing(model_admin, member, tenant):
     client = signed_in(add_member(tenant, "viewer").user)
     assert client.post(address(model_admin, "add"), {}).status_code == 403
     for page in ("change", "delete"):
-        assert client.post(address(model_admin, page, row.pk), {"post": "yes"}).status_code in (403, 404), page
+        assert client.post(address(model_admin, page, row.pk), {"post": "yes"}).status_code in (403, 404), (
+            page
+        )
 
 
 def test_a_viewer_sees_no_people_and_no_keys(tenant):
@@ -88,7 +92,9 @@ def test_a_colleagues_conversation_is_not_the_administrators(member, admin_clien
         message = MessageFactory(content="between us")
     page = reverse("admin:conversations_conversation_change", args=[message.conversation_id])
     assert admin_client.get(page).status_code == 404
-    assert admin_client.get(reverse("admin:conversations_message_change", args=[message.pk])).status_code == 404
+    assert (
+        admin_client.get(reverse("admin:conversations_message_change", args=[message.pk])).status_code == 404
+    )
     assert b"between us" in signed_in(colleague.user).get(page).content
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.contrib import admin
 from django.urls import reverse
 
-from config.admin.bases import granted_verbs
+from config.admin.permissions import granted_verbs
 from config.testing.factories import factory_for
 from config.testing.fixtures import add_member
 from tenants.scoping import tenant_scope

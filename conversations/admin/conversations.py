@@ -2,8 +2,9 @@
 
 from django.contrib import admin
 
-from config.admin.bases import HouseAdmin, ReadOnlyAdmin, ReadOnlyInline
+from config.admin.bases import HouseAdmin, ReadOnlyAdmin
 from config.admin.filters import AgeFilter
+from config.admin.inlines import ReadOnlyInline
 from conversations.models import Conversation, Message, Participant
 
 

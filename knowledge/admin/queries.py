@@ -17,7 +17,7 @@ class RagQueryAdmin(ReadOnlyAdmin):
     title = "Queries"
     position = 40
     list_display = (
-        "created_at", "query_text", "collection", "retrieval_strategy", "top_score", "response_time_ms", "user_feedback",
+        "created_at", "query_text", "collection", "retrieval_strategy", "top_score", "response_time_ms",
     )  # fmt: skip
     list_filter = (AgeFilter, "retrieval_strategy", "user_feedback")
     fieldsets = (

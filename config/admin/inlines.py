@@ -1,0 +1,37 @@
+"""Rows of other tables on an object's page."""
+
+from django.contrib.admin.utils import flatten_fieldsets
+from unfold.admin import TabularInline
+
+from config.admin.forms import HouseForm
+from config.admin.permissions import Permitted, ScopedChoices
+
+
+class HouseInline(Permitted, ScopedChoices, TabularInline):
+    """Rows of another table on an object's page, under the same permissions."""
+
+    form = HouseForm
+    extra = 0
+
+    def get_queryset(self, request):
+        shown = flatten_fieldsets(self.get_fieldsets(request))
+        related = [
+            field.name for field in self.model._meta.fields if field.is_relation and field.name in shown
+        ]
+        rows = self.model.objects.order_by(*self.get_ordering(request))
+        return rows.select_related(*related) if related else rows
+
+
+class ReadOnlyInline(HouseInline):
+    """Rows that only the system writes, on an object's page."""
+
+    can_delete = False
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False

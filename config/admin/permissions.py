@@ -1,0 +1,66 @@
+"""Who may do what on a page, and which rows a reference may choose from."""
+
+from django.db import models
+
+from tenants.bases import SoftDeleted, TenantModel
+from tenants.scoping import current_scope
+
+
+def granted_verbs(model: type[models.Model], *, platform: bool) -> frozenset[str]:
+    """What row-level security lets this scope do with the table at all: SELECT, INSERT, UPDATE, DELETE."""
+    rule = next((rule for rule in model._meta.constraints if hasattr(rule, "options")), None)
+    text = rule.options["operator" if platform else "verbs"] if rule is not None else ""
+    return frozenset(verb.strip() for verb in text.split(",") if verb.strip())
+
+
+class Permitted:
+    """Permissions by the scopes of the request's access, within what the table grants."""
+
+    model: type[models.Model]
+    resource = ""
+
+    def _may(self, request, verb, privilege):
+        access = getattr(request, "console", None)
+        return (
+            access is not None
+            and access.allows(self.resource, verb)
+            and privilege in granted_verbs(self.model, platform=access.is_platform)
+        )
+
+    def has_view_permission(self, request, obj=None):
+        return self._may(request, "read", "SELECT")
+
+    def has_add_permission(self, request, obj=None):
+        return self._may(request, "write", "INSERT")
+
+    def has_change_permission(self, request, obj=None):
+        return self._may(request, "write", "UPDATE")
+
+    def has_delete_permission(self, request, obj=None):
+        return self._may(request, "write", "UPDATE" if issubclass(self.model, SoftDeleted) else "DELETE")
+
+
+class ScopedChoices:
+    """Choices of references within the scope; in the platform's, within the tenant of the row at hand."""
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        target = db_field.related_model
+        rows = target.objects.all()
+        tenant_id = getattr(getattr(request, "house_object", None), "tenant_id", None)
+        scope = current_scope()
+        if tenant_id and scope and scope.tenant_id is None:
+            belongs = "tenant_id" if issubclass(target, TenantModel) else "memberships__tenant_id"
+            rows = (
+                rows.filter(**{belongs: tenant_id}) if target._meta.label_lower != "tenants.tenant" else rows
+            )
+        kwargs.setdefault("queryset", rows)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def get_autocomplete_fields(self, request):
+        return [
+            field.name
+            for field in self.model._meta.fields
+            if isinstance(field, models.ForeignKey)
+            and field.editable
+            and getattr(self.admin_site._registry.get(field.related_model), "search_fields", ())
+        ]
