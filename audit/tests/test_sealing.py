@@ -121,8 +121,8 @@ def test_seal_that_was_not_copied_is_copied_by_the_next_run(sealed, seal_file):
         "UPDATE audit_auditlog SET actor = 'user:somebody else'",
         "DELETE FROM audit_auditlog WHERE resource_type = 'agents.agent'",
         (
-            "INSERT INTO audit_auditlog (xid, actor, action, resource_type, resource_id, user_agent, request_id, db_user,"
-            " status, error_message, metadata)"
+            "INSERT INTO audit_auditlog (xid, actor, action, resource_type, resource_id, user_agent, request_id,"
+            " db_user, status, error_message, metadata)"
             " SELECT min(xid::text)::xid8, 'x', 'x', 'x', '', '', '', 'x', 'success', '', '{}' FROM audit_auditlog"
         ),
     ],

@@ -1,0 +1,109 @@
+"""The isolation report: one pair of tenants here, ten in the slow test, as the application's own login."""
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from config.isolation.attacks import ATTACKS
+from config.isolation.ground import attacked_models, pairs_need, prepare
+from config.isolation.matrix import Leak, run_matrix
+from config.testing.factories import house_models
+
+
+@pytest.fixture
+def ground(transactional_db):
+    return prepare(2)
+
+
+def test_there_are_twenty_five_attacks_each_described():
+    assert len(ATTACKS) == 25
+    assert all(attack.__doc__ for attack in ATTACKS.values())
+
+
+def test_every_tenant_table_is_attacked():
+    owned = {model for model in house_models() if model.scope_kind != "global"}
+
+    assert owned < set(attacked_models())
+
+
+@pytest.mark.parametrize(("pairs", "tenants"), [(1, 2), (2, 2), (3, 3), (6, 3), (10, 4), (13, 5)])
+def test_as_many_tenants_as_the_pairs_need(pairs, tenants):
+    assert pairs_need(pairs) == tenants
+
+
+def test_no_attack_gets_through(ground):
+    report = run_matrix(ground, ATTACKS, ground.pairs(1))
+
+    assert report.findings == []
+    assert report.attempts == len(ground.targets) * 25
+    assert report.statements > report.attempts
+
+
+def test_attacks_leave_nothing_behind(ground):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM tenants_tenant")
+        before = cursor.fetchone()
+        run_matrix(ground, ATTACKS, ground.pairs(1), targets=[ground.target("agents_agent")])
+        cursor.execute("SELECT count(*) FROM tenants_tenant")
+        assert cursor.fetchone() == before
+
+
+def test_attack_that_fails_for_another_reason_is_a_finding(ground):
+    def broken(attempt):
+        attempt.rows("SELECT no_such_column FROM {t}")
+
+    report = run_matrix(ground, {"broken": broken}, ground.pairs(1), targets=[ground.target("agents_agent")])
+    assert "42703" in report.findings[0].what
+
+
+def test_attack_that_finds_something_is_a_finding(ground):
+    def lucky(attempt):
+        attempt.no_rows("SELECT id FROM {t} WHERE id = %s", attempt.mine)
+
+    def thrown(attempt):
+        raise Leak("seen")
+
+    report = run_matrix(
+        ground, {"lucky": lucky, "thrown": thrown}, ground.pairs(2), targets=[ground.target("agents_agent")]
+    )
+    assert [found.attack for found in report.findings] == ["lucky", "thrown"] * 2
+
+
+def test_operator_hat_would_be_seen_through(ground):
+    report = run_matrix(
+        ground, ATTACKS, ground.pairs(1), targets=[ground.target("agents_agent")], hat="conclave_operator"
+    )
+
+    assert {found.attack for found in report.findings} >= {
+        "read_by_id",
+        "list_all",
+        "filter_and_count",
+        "copy_out",
+    }
+
+
+def test_unknown_attack_is_refused():
+    with pytest.raises(CommandError, match="no such attack"):
+        call_command("isolation_report", "--attacks", "nope")
+
+
+def test_attacks_can_be_listed():
+    out = StringIO()
+    call_command("isolation_report", "--list", stdout=out)
+
+    assert len(out.getvalue().splitlines()) == 25
+
+
+@pytest.mark.slow
+def test_whole_report(django_db_setup, django_db_blocker):
+    out = StringIO()
+    with django_db_blocker.unblock():
+        call_command("isolation_report", "--sabotage", "--format", "json", stdout=out)
+    facts = json.loads(out.getvalue())
+
+    assert facts["attempts"] == facts["tables"] * 25 * 10
+    assert facts["leaks"] == 0
+    assert all(each["caught"] for each in facts["sabotages"])
