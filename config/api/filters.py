@@ -13,6 +13,7 @@ from .exceptions import Invalid
 
 PAGE_PARAMETERS = frozenset({"cursor", "limit", "ordering"})
 SHAPE_PARAMETERS = frozenset({"fields", "expand"})
+TEXT = django_filters.CharFilter()
 
 FILTERS = {
     models.ForeignKey: django_filters.UUIDFilter,
@@ -72,8 +73,7 @@ def allowed_parameters(view: Any) -> frozenset[str]:
     extra = frozenset(getattr(view, "extra_parameters", ()))
     if getattr(view, "action", None) != "list":
         return SHAPE_PARAMETERS | extra
-    filterset = HouseFilterBackend().get_filterset_class(view)
-    return SHAPE_PARAMETERS | PAGE_PARAMETERS | extra | frozenset(filterset.base_filters if filterset else ())
+    return SHAPE_PARAMETERS | PAGE_PARAMETERS | extra | frozenset(_filters_of(view))
 
 
 def refuse_unknown_parameters(request: Any, view: Any) -> None:
@@ -90,9 +90,18 @@ def refuse_unknown_parameters(request: Any, view: Any) -> None:
             {"parameter": name, "code": "unknown_parameter", "detail": "Not known here."} for name in unknown
         ]
         raise Invalid(detail, code="unknown_parameter", errors=errors)
+    filters = _filters_of(view)
     for name, values in given.lists():
         if any("\0" in value for value in values):
             raise Invalid(f"{name}: text cannot hold the character NUL.", code="invalid_text")
+        if "" in values and (name == "ordering" or not isinstance(filters.get(name, TEXT), type(TEXT))):
+            raise Invalid(f"{name}: the value is missing.", code="invalid_filter")
+
+
+def _filters_of(view: Any) -> dict[str, Any]:
+    if getattr(view, "action", None) != "list":
+        return {}
+    return HouseFilterBackend().get_filterset_class(view).base_filters
 
 
 class HouseFilterBackend(DjangoFilterBackend):

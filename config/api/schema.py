@@ -1,5 +1,6 @@
 """The OpenAPI document: every answer an operation can give, the house's fields, the two ways to sign in."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from drf_spectacular.contrib.django_filters import DjangoFilterExtension
@@ -63,6 +64,12 @@ def _parameter(name: str, where: str, description: str, **schema: Any) -> dict[s
     return {"name": name, "in": where, "description": description, "schema": {"type": "string"} | schema}
 
 
+def _choice(name: str, names: Iterable[str], description: str) -> dict[str, Any]:
+    """A comma-separated choice of `names`."""
+    one = "|".join(names)
+    return _parameter(name, "query", description, pattern=f"^({one})(,({one}))*$")
+
+
 class ConclaveSchema(AutoSchema):
     """Adds what `config.api` does for every operation to what the serializers tell."""
 
@@ -120,11 +127,25 @@ class ConclaveSchema(AutoSchema):
         return made
 
 
-def drop_required_of_answers(result: Any, generator: Any, request: Any, public: Any) -> Any:
-    """Answers are sparse (`?fields=`), so no property of theirs is promised; requests keep what they need."""
+ANY_OR_NULL = {"oneOf": [{}, {"type": "null"}]}
+
+
+def loosen_answers(result: Any, generator: Any, request: Any, public: Any) -> Any:
+    """What answers promise: sparse (`?fields=`), so no property for sure, and empty texts where a form is asked.
+
+    Requests keep what they need.
+    """
     for name, schema in result.get("components", {}).get("schemas", {}).items():
-        if not name.endswith("Request") and name != "Problem" and not name.startswith("Paginated"):
-            schema.pop("required", None)
+        for prop in schema.get("properties", {}).values():
+            if prop.get("oneOf") == ANY_OR_NULL["oneOf"]:
+                # Null would match both.
+                del prop["oneOf"]
+        if name.endswith("Request") or name == "Problem" or name.startswith("Paginated"):
+            continue
+        schema.pop("required", None)
+        for prop in schema.get("properties", {}).values():
+            if prop.get("format") in ("uri", "email"):
+                del prop["format"]
     return result
 
 
