@@ -61,9 +61,8 @@ class Served:
 
     def kill_worker(self) -> None:
         """`kill -9` of the process that answers requests; the server starts another (Linux only)."""
-        for pid in children_of(self.process.pid):
-            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                os.kill(pid, signal.SIGKILL)
+        for pid in web_workers(self.process.pid):
+            os.kill(pid, signal.SIGKILL)
 
 
 def children_of(parent: int) -> list[int]:
@@ -85,6 +84,19 @@ def descendants_of(ancestor: int) -> list[int]:
     for child in found:
         found += children_of(child)
     return found
+
+
+def web_workers(server: int) -> list[int]:
+    """The processes of a web server that answer requests: however they are started, they are its leaves."""
+    leaves = [pid for pid in descendants_of(server) if not children_of(pid)]
+    return [pid for pid in leaves if b"resource_tracker" not in command_of(pid)]
+
+
+def command_of(pid: int) -> bytes:
+    """The command line of a process; empty when it is gone."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = READY_SECONDS) -> None:
