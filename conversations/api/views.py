@@ -1,5 +1,7 @@
 """Resources of conversations. A person, or a key that acts as one, sees their own alone (promise G3)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -78,18 +80,27 @@ class AnsweringView:
             else:
                 idempotency.store(self.credential.actor, key, response)
 
-    def run(self, turn: Turn, question_id: UUID, key: str) -> Message:
+    @contextmanager
+    def holding(self, key: str) -> Iterator[None]:
+        """Let the key go when the work fails, whatever the reason, so that a retry asks again."""
+        try:
+            yield
+        except BaseException:
+            self.settle(key, None)
+            raise
+
+    def run(self, turn: Turn, question_id: UUID) -> Message:
         """The agent's answer.
 
         Raises:
-            AnswerFailed: when there is none; the key is let go, so that a retry asks again.
+            AnswerFailed: when there is none.
+            Http404: when the conversation was deleted meanwhile.
         """
-        answer = run_turn(turn)
         try:
-            return answers.require_completed(answer, question_id)
-        except answers.AnswerFailed:
-            self.settle(key, None)
-            raise
+            answer = run_turn(turn)
+        except Message.DoesNotExist:
+            raise Http404 from None
+        return answers.require_completed(answer, question_id)
 
 
 class ConversationViewSet(AnsweringView, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
@@ -127,15 +138,21 @@ class ConversationViewSet(AnsweringView, UpdateMixin, DestroyMixin, ReadOnlyTena
             if "message" in data:
                 begun = begin_turn(conversation.pk, content=data["message"], user_id=self.credential.user_id)
                 turn = load_turn(begun, self.caller())
-        answer = self.run(turn, begun.question.pk, key) if turn else None
+        with self.holding(key):
+            answer = self.run(turn, begun.question.pk) if turn else None
+            response = self._made(conversation.pk, answer)
+            self.settle(key, response)
+        return response
+
+    def _made(self, identifier: UUID, answer: Message | None) -> HttpResponse:
         with self.scoped():
-            body = ConversationSerializer().to_representation(Conversation.objects.get(pk=conversation.pk))
+            conversation = Conversation.objects.filter(pk=identifier).first()
+            if conversation is None:
+                raise Http404
+            body = ConversationSerializer().to_representation(conversation)
         if answer is not None:
             body["answer"] = answers.shown(answer)
-        location = f"{request._request.path}{conversation.pk}/"
-        response = json_response(body, 201, {"Location": location})
-        self.settle(key, response)
-        return response
+        return json_response(body, 201, {"Location": f"{self.request._request.path}{identifier}/"})
 
     def _start(self, data: dict[str, Any]) -> Conversation:
         agent = agent_by_name(data["agent"])
@@ -223,9 +240,10 @@ class MessageViewSet(OfConversation, AnsweringView, ReadOnlyTenantViewSet):
         if answers.wants_stream(request):
             self.settle(key, None)
             return answers.stream(turn, question_id)
-        answer = self.run(turn, question_id, key)
-        response = json_response(answers.shown(answer), 201, {"Location": self._location(answer.pk)})
-        self.settle(key, response)
+        with self.holding(key):
+            answer = self.run(turn, question_id)
+            response = json_response(answers.shown(answer), 201, {"Location": self._location(answer.pk)})
+            self.settle(key, response)
         return response
 
     def _record(self, request: Any, data: dict[str, Any]) -> HttpResponse:

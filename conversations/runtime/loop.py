@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import async_to_sync, sync_to_async
+from django.db import DataError
 
 from agents.runtime.providers import build_model, classify_error
 from conversations.choices import MessageRole
 from conversations.models import Message
-from conversations.runtime.turns import ModelCall, Turn
+from conversations.runtime.turns import MOST_TOKENS, ModelCall, Turn, storable
 
 CITING = (
     "Search with the tool search_knowledge before you answer. Cite a passage as [n] with its number, right after "
@@ -51,6 +52,7 @@ def run_turn(turn: Turn, emit: Emit | None = None) -> Message:
     said: list[str] = []
 
     def heard(piece: str) -> None:
+        piece = storable(piece)
         said.append(piece)
         if emit:
             emit(piece)
@@ -61,7 +63,16 @@ def run_turn(turn: Turn, emit: Emit | None = None) -> Message:
         except Exception as error:  # noqa: BLE001 (whatever went wrong, the turn must not stay open)
             failure = _reason(error)
             return turn.fail(failure.code, failure.message, _calls(messages), "".join(said))
-    return turn.finish(text, _calls(messages))
+    return _finished(turn, text, _calls(messages))
+
+
+def _finished(turn: Turn, text: str, calls: list[ModelCall]) -> Message:
+    """Store the answer; one that the database refuses must not leave the turn open."""
+    try:
+        return turn.finish(text, calls)
+    except DataError as error:
+        logger.warning("answer could not be stored: %s", type(error).__name__)
+        return turn.fail("bad_response", "The model's answer could not be stored.", [])
 
 
 def _reason(error: Exception) -> TurnFailed:
@@ -128,6 +139,9 @@ def _agent(turn: Turn) -> Any:
 
 
 def _model(turn: Turn) -> Any:
+    if turn.integration and turn.integration.platform != turn.agent.model_provider:
+        # Whoever edits agents must not send an account's key to another provider.
+        raise TurnFailed("misconfigured", "The agent's integration belongs to another provider.")
     try:
         return build_model(
             turn.agent.model_provider,
@@ -160,7 +174,15 @@ def _history(turn: Turn) -> list[Any]:
 def _calls(messages: list[Any]) -> list[ModelCall]:
     """The model's requests in this turn; those of the history used nothing now."""
     return [
-        ModelCall(message.model_name or "", message.usage.input_tokens, message.usage.output_tokens)
+        ModelCall(
+            storable(message.model_name or ""),
+            _counted(message.usage.input_tokens),
+            _counted(message.usage.output_tokens),
+        )
         for message in messages
         if message.kind == "response" and message.usage.total_tokens
     ]
+
+
+def _counted(tokens: int) -> int:
+    return max(0, min(tokens, MOST_TOKENS))

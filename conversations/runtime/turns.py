@@ -26,6 +26,8 @@ from knowledge.services.search import FoundPassage, log_query, search
 from tenants.scoping import Scope, tenant_scope
 
 HISTORY = 20
+# What an integer column takes of two such counts added up; an endpoint may report anything.
+MOST_TOKENS = 2**30 - 1
 # Not attached to a word or a bracket: quoted code such as `row[1]` cites nothing.
 MARKER = re.compile(r"(?<![\w)])\[(\d{1,3})\]")
 SNIPPET = 300
@@ -72,7 +74,7 @@ class Turn:
 
     def search(self, query: str) -> list[dict[str, Any]]:
         """The search tool: find passages, number them, keep the record of it."""
-        started, moment = time.perf_counter(), timezone.now()
+        started, moment, query = time.perf_counter(), timezone.now(), storable(query)
         with self.caller.scope():
             execution = ToolExecution.objects.create(
                 conversation_id=self.conversation_id,
@@ -106,7 +108,7 @@ class Turn:
 
     def finish(self, text: str, calls: list[ModelCall]) -> Message:
         """Store the answer, what it cites, what it used and cost."""
-        content, citations = cite(text, self.passages)
+        content, citations = cite(storable(text), self.passages)
         with self.caller.scope():
             return self._store(calls, status=MessageStatus.COMPLETED, content=content, citations=citations)
 
@@ -114,7 +116,11 @@ class Turn:
         """Store that there is no answer, and why; what was said so far is kept."""
         with self.caller.scope():
             return self._store(
-                calls, status=MessageStatus.FAILED, error_code=code, error_message=message, content=content
+                calls,
+                status=MessageStatus.FAILED,
+                error_code=code,
+                error_message=message,
+                content=storable(content),
             )
 
     def _store(self, calls: list[ModelCall], **changes: Any) -> Message:
@@ -125,7 +131,8 @@ class Turn:
         cost = self._account(calls, changes.get("error_message", ""))
         for name, value in changes.items():
             setattr(answer, name, value)
-        answer.token_count = sum(call.prompt_tokens + call.completion_tokens for call in calls)
+        used = sum(call.prompt_tokens + call.completion_tokens for call in calls)
+        answer.token_count = min(used, 2 * MOST_TOKENS)
         answer.cost, answer.latency_ms = cost, _milliseconds(self.started)
         answer.tool_calls = self.tool_calls
         answer.tool_used = self.tool_calls[0]["name"] if self.tool_calls else ""
@@ -194,6 +201,11 @@ def load_turn(begun: BegunTurn, caller: Caller) -> Turn:
 
 def _api_key(integration: Integration | None) -> str | None:
     return (integration.credentials or {}).get("api_key") if integration else None
+
+
+def storable(text: str) -> str:
+    """`text` without what PostgreSQL cannot hold: NUL and lone surrogates, which models may send."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def cite(text: str, passages: list[FoundPassage]) -> tuple[str, list[dict[str, Any]]]:
