@@ -75,32 +75,36 @@ def begin_turn(conversation_id: UUID, *, content: str, user_id: UUID | None) -> 
     if agent is None:
         raise ConversationClosed("This conversation has no agent that answers.")
     _require_active(agent)
-    last = conversation.message_count
-    common = {"tenant_id": conversation.tenant_id, "conversation_id": conversation.pk}
-    question_id = uuid7()
-    question, answer = Message.objects.bulk_create(
-        [
-            Message(
-                id=question_id,
-                sequence_number=last + 1,
-                role=MessageRole.USER,
-                content=content,
-                user_id=user_id,
-                **common,
-            ),
-            Message(
-                sequence_number=last + 2,
-                role=MessageRole.ASSISTANT,
-                status=MessageStatus.PENDING,
-                agent_id=agent.pk,
-                reply_to_id=question_id,
-                model=agent.model_name,
-                **common,
-            ),
-        ]
-    )
+    question, answer = _next_two(conversation, agent, content, user_id)
     _advance(conversation, content)
     return BegunTurn(conversation, question, answer)
+
+
+def _next_two(
+    conversation: Conversation, agent: Agent, content: str, user_id: UUID | None
+) -> tuple[Message, Message]:
+    last = conversation.message_count
+    common = {"tenant_id": conversation.tenant_id, "conversation_id": conversation.pk}
+    question = Message(
+        id=uuid7(),
+        sequence_number=last + 1,
+        role=MessageRole.USER,
+        content=content,
+        user_id=user_id,
+        **common,
+    )
+    answer = Message(
+        id=uuid7(),
+        sequence_number=last + 2,
+        role=MessageRole.ASSISTANT,
+        status=MessageStatus.PENDING,
+        agent_id=agent.pk,
+        reply_to_id=question.pk,
+        model=agent.model_name,
+        **common,
+    )
+    Message.objects.bulk_create([question, answer])
+    return question, answer
 
 
 ADVANCE = (
