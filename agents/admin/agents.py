@@ -45,7 +45,7 @@ class AgentAdmin(ExportsRows, HouseAdmin):
                 )
             },
         ),
-        ("Behaviour", {"fields": ("tools", ("timeout", "max_iterations", "memory_enabled"))}),
+        ("Behaviour", {"fields": ("tools", ("timeout", "max_iterations"), "memory_enabled")}),
         (
             "Data",
             {"fields": ("capabilities", "tags", "config", "metadata", "created_by"), "classes": ["collapse"]},

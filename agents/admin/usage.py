@@ -36,8 +36,9 @@ class LlmUsageAdmin(ExportsRows, ReadOnlyAdmin):
             "Origin",
             {
                 "fields": (
-                    ("user_id", "agent_id", "integration_id"),
+                    ("user_id", "agent_id"),
                     ("conversation_id", "message_id"),
+                    "integration_id",
                     ("flow_id", "task_id"),
                 )
             },

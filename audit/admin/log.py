@@ -23,13 +23,14 @@ class AuditLogAdmin(ExportsRows, ReadOnlyAdmin):
             None,
             {
                 "fields": (
-                    ("created_at", "action", "status"),
+                    ("created_at", "status"),
+                    "action",
                     ("resource_type", "resource_id"),
                     "error_message",
                 )
             },
         ),
-        ("Who", {"fields": (("actor", "user_id"), ("ip_address", "request_id", "db_user"), "user_agent")}),
+        ("Who", {"fields": (("actor", "user_id"), ("ip_address", "db_user"), "request_id", "user_agent")}),
         ("Changes", {"fields": ("old_values", "new_values", "metadata")}),
     )
 

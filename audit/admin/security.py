@@ -51,14 +51,15 @@ class SecurityAuditLogAdmin(ExportsRows, ReadOnlyAdmin):
             "Who",
             {
                 "fields": (
-                    ("actor_email", "actor_role", "actor_user_id"),
+                    ("actor_email", "actor_role"),
+                    "actor_user_id",
                     ("ip_address", "request_id"),
                     "user_agent",
                 )
             },
         ),
         ("What", {"fields": (("target_type", "target_id"), "target_details", "error_code", "details")}),
-        ("Review", {"fields": (("requires_review", "reviewed_at", "reviewed_by"),)}),
+        ("Review", {"fields": ("requires_review", ("reviewed_at", "reviewed_by"))}),
     )
     actions = ("review",)
 

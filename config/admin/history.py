@@ -16,11 +16,12 @@ PER_PAGE = 25
 def changes_of(entry: Any) -> list[tuple[str, str, str]]:
     """(field, old, new) of an audit row, as text."""
     old, new = entry.old_values or {}, entry.new_values or {}
-    return [(name, _text(old.get(name)), _text(new.get(name))) for name in sorted(old.keys() | new.keys())]
+    shown = [(name, _text(old.get(name)), _text(new.get(name))) for name in sorted(old.keys() | new.keys())]
+    return [each for each in shown if each[1] != each[2]]
 
 
 def _text(value: Any) -> str:
-    if value is None or value == "":
+    if value in (None, "", [], {}):
         return "—"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 200 else f"{text[:200]}…"

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from django.urls import reverse
 
 from accounts.models import ApiKey
@@ -200,6 +201,8 @@ def test_rows_are_exported_without_foreign_ones(member, admin_client, other_tena
     assert response.status_code == 200
     assert ",Own," in text
     assert "Foreign" not in text
+    with inside(member):
+        assert AuditLog.objects.get(action="rows.exported").metadata["table"] == "agents.agent"
 
 
 def test_the_administrator_changes_the_profile_and_not_the_plan(member, admin_client):
@@ -219,3 +222,46 @@ def test_the_overview_counts_the_scope_alone(member, admin_client, other_tenant)
     tiles = {tile["title"]: tile["value"] for tile in response.context["tiles"]}
     assert tiles["Agents"] == 1
     assert response.context["recent"][0]["entry"].action == "agent.created"
+
+
+def test_a_conversation_is_deleted_with_what_it_owns(member, admin_client):
+    from conversations.models import Conversation, Message
+    from conversations.tests.factories import MessageFactory, ParticipantFactory
+
+    with inside(member):
+        conversation = MessageFactory().conversation
+        ParticipantFactory(conversation=conversation)
+    page = reverse("admin:conversations_conversation_delete", args=[conversation.pk])
+    assert admin_client.post(page, {"post": "yes"}).status_code == 302
+    with inside(member):
+        assert not Conversation.objects.exists()
+        assert not Message.objects.exists()
+
+
+def test_choices_offer_rows_of_the_scope_alone(member, admin_client, other_tenant):
+    with tenant_scope(other_tenant, actor="system:test"):
+        IntegrationFactory(name="Foreign")
+    with inside(member):
+        IntegrationFactory(name="Own")
+    query = {"app_label": "agents", "model_name": "agent", "field_name": "integration", "term": ""}
+    found = admin_client.get(reverse("admin:autocomplete"), query).json()["results"]
+    assert [each["text"] for each in found] == ["Own"]
+
+
+def test_a_refusal_is_explained_without_the_values_of_other_rows(scope):
+    from django.db import IntegrityError, transaction
+
+    from config.admin.errors import explain
+
+    CollectionFactory(slug="salaries")
+    with pytest.raises(IntegrityError) as caught, transaction.atomic():
+        CollectionFactory(slug="salaries")
+    assert explain(caught.value, Collection).messages == ["A collection with this slug exists already."]
+
+
+def test_the_overview_takes_few_queries(member, admin_client, django_assert_max_num_queries):
+    with inside(member):
+        AgentFactory.create_batch(3)
+    admin_client.get("/console/")
+    with django_assert_max_num_queries(20):
+        admin_client.get("/console/")

@@ -32,7 +32,7 @@ class RagQueryAdmin(ReadOnlyAdmin):
             },
         ),
         ("Results", {"fields": ("results", "filters", "user_feedback")}),
-        ("Origin", {"fields": (("agent_id", "conversation_id", "user_id"),)}),
+        ("Origin", {"fields": (("agent_id", "conversation_id"), "user_id")}),
     )
 
     def get_queryset(self, request):
