@@ -1,0 +1,18 @@
+import pytest
+
+from accounts.adapters import MfaAdapter
+from config.db.keyring import DecryptionError
+
+
+def test_second_factors_are_encrypted_with_the_platforms_key(db):
+    adapter = MfaAdapter()
+    stored = adapter.encrypt("JBSWY3DPEHPK3PXP")
+    assert "JBSWY3DPEHPK3PXP" not in stored
+    assert adapter.decrypt(stored) == "JBSWY3DPEHPK3PXP"
+
+
+def test_a_changed_second_factor_is_refused(db):
+    adapter = MfaAdapter()
+    stored = adapter.encrypt("JBSWY3DPEHPK3PXP")
+    with pytest.raises(DecryptionError):
+        adapter.decrypt(stored[:-8] + "AAAAAAA=")
