@@ -6,9 +6,14 @@ from django.db.models.signals import post_migrate
 
 
 def _make_partitions(using: str, **_: object) -> None:
-    from config.db.partitions import ensure_partitions
+    from django.db import connections
 
-    ensure_partitions()
+    from config.db.partitions import ensure_partitions, partitioned_models
+
+    # Not every table stands while migrations are taken back.
+    tables = set(connections[using].introspection.table_names())
+    if present := [model for model in partitioned_models() if model._meta.db_table in tables]:
+        ensure_partitions(models_=present)
 
 
 class ConfigConfig(AppConfig):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db.backends.postgresql import schema
-from django.db.models import Model
+from django.db.models import BaseConstraint, Model, UniqueConstraint
 
 
 class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
@@ -14,3 +14,19 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
         if getattr(model, "partition_period", None):
             sql += f" PARTITION BY RANGE ({self.quote_name(str(model._meta.pk.column))})"
         return sql, params
+
+    def remove_constraint(self, model: type[Model], constraint: BaseConstraint) -> None:
+        """Like Django's; the unique (tenant, id) goes last, after the `SameTenant` keys that rest on it."""
+        if isinstance(constraint, UniqueConstraint) and constraint.fields == ("tenant", "id"):
+            if sql := constraint.remove_sql(model, self):
+                self.deferred_sql.append(sql)
+            return
+        super().remove_constraint(model, constraint)
+
+    def add_field(self, model: type[Model], field: Field) -> None:
+        super().add_field(model, field)
+        table = self.quote_name(model._meta.db_table)
+        for constraint in model._meta.constraints:
+            column_added = getattr(constraint, "column_added", None)
+            if field.column and column_added and (grant := column_added(table, field.column)):
+                self.execute(grant)
