@@ -26,7 +26,7 @@ from tenants.scoping import tenant_scope
 from tenants.tests.factories import TenantFactory
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-TENANTS, AGENTS_EACH, THREADS = 20, 5, 24
+TENANTS, AGENTS_EACH, THREADS, BACK_SECONDS = 20, 5, 24, 60
 REQUESTS, REQUESTS_OF_POLICIES, REQUESTS_OF_CONTROL = 10_000, 2_000, 1_000
 URL = "/api/v1/agents/"
 WRONG = ("foreign", "missing")
@@ -73,21 +73,33 @@ class Line:
     def __init__(self, port):
         self.http = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
+    def open(self):
+        """Connect; a worker that was killed is back after a moment."""
+        end = time.monotonic() + BACK_SECONDS
+        while self.http.sock is None:
+            try:
+                self.http.connect()
+            except ConnectionRefusedError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
+
     def send(self, customer, method, path, body=None):
         """Status and parsed body; (0, {}) when the connection broke."""
         headers = {"Authorization": f"Bearer {customer.key}", "Content-Type": "application/json"}
         try:
+            self.open()
             self.http.request(method, path, json.dumps(body) if body else None, headers)
             answer = self.http.getresponse()
             return answer.status, json.loads(answer.read() or "{}")
         except (OSError, http.client.HTTPException):
             self.http.close()
-            time.sleep(0.1)
             return 0, {}
 
     def abandon(self, customer, path):
         """Send a request and hang up before its answer."""
         with contextlib.suppress(OSError):
+            self.open()
             self.http.request("GET", path, headers={"Authorization": f"Bearer {customer.key}"})
         self.http.close()
 
