@@ -132,14 +132,22 @@ class OrderingFilter(BaseFilterBackend):
     """`ordering=name` or `ordering=-name`, of the view's `ordering_fields`; newest first by default."""
 
     def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
-        wanted = request.query_params.get("ordering") or getattr(view, "ordering", "-id")
+        return queryset.order_by(self.wanted(request, view))
+
+    def wanted(self, request: Any, view: Any) -> str:
+        """The ordering asked for.
+
+        Raises:
+            Invalid: when it is none of the view's.
+        """
+        wanted = request.query_params.get("ordering") or view.ordering
         name = wanted.removeprefix("-")
         if name not in self.names(view):
             listed = ", ".join(self.names(view))
             raise Invalid(f"ordering: one of {listed}, or with - before it.", code="invalid_ordering")
-        if name == "created_at" and getattr(queryset.model, "partition_period", None):
-            wanted = wanted.replace("created_at", "id")
-        return queryset.order_by(wanted)
+        if name == "created_at" and getattr(view.model, "partition_period", None):
+            return wanted.replace("created_at", "id")
+        return wanted
 
     def names(self, view: Any) -> tuple[str, ...]:
         return ("id", *getattr(view, "ordering_fields", ("created_at",)))

@@ -84,14 +84,22 @@ def read_limit(text: str | None) -> int:
 class KeysetPagination(BasePagination):
     """`cursor` and `limit`; answers `next`, `previous` and `results`, and a `Link` header (RFC 8288)."""
 
-    def slice(self, queryset: Any, request: Any) -> Any:
-        """The queryset of this page and one row more, in reading order (reversed when going back)."""
+    def begin(self, request: Any, ordering: str) -> None:
+        """Read `limit` and `cursor`.
+
+        Raises:
+            Invalid: when they are not valid.
+        """
         self.request = request
         self.limit = read_limit(request.query_params.get("limit"))
-        self.ordering = queryset.query.order_by[0] if queryset.query.order_by else "-id"
-        self.field = self.ordering.lstrip("-")
+        self.ordering = ordering
+        self.field = ordering.lstrip("-")
         cursor = request.query_params.get("cursor")
-        self.place = decode_cursor(cursor, self.ordering) if cursor else None
+        self.place = decode_cursor(cursor, ordering) if cursor else None
+
+    def slice(self, queryset: Any, request: Any) -> Any:
+        """The queryset of this page and one row more, in reading order (reversed when going back)."""
+        self.begin(request, queryset.query.order_by[0] if queryset.query.order_by else "-id")
         descending = self.ordering.startswith("-")
         if self.place:
             descending ^= self.place.backward

@@ -16,6 +16,7 @@ from django.db import models
 from django.http import Http404, HttpResponse
 from rest_framework.viewsets import ViewSetMixin
 
+from . import statements
 from .etags import make_etag, not_modified, require_match, version_of
 from .exceptions import Invalid
 from .filters import HouseFilterBackend, OrderingFilter
@@ -25,6 +26,8 @@ from .renderers import dumps
 from .serializers import HouseSerializer, field_names, plan_for
 from .views import ApiView, json_response
 
+# Parameters of a list that change no value inside its statement.
+PLAIN_PARAMETERS = frozenset({"fields", "expand", "limit", "ordering"})
 # JSON and paging key (value, id) of each row of a page.
 Page = tuple[list[bytes], list[tuple[Any, Any]]]
 
@@ -93,20 +96,32 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
         """A page of rows."""
         only, expand = self.chosen_fields(), self.chosen_expand()
         pager = self.pagination_class()
-        rows = pager.slice(self.filter_queryset(self.get_queryset()), request)
         plan = plan_for(self.serializer_class, only, expand)
-        texts, keys = self._by_sql(pager, rows, plan) if plan else self._by_python(pager, rows, only, expand)
+        if plan:
+            texts, keys = self._by_sql(pager, plan, (only, expand))
+        else:
+            texts, keys = self._by_python(pager, only, expand)
         following, preceding = pager.links(*((keys[0], keys[-1]) if keys else (None, None)))
         head = b'{"next":' + dumps(following) + b',"previous":' + dumps(preceding) + b',"results":['
         return json_response(head + b",".join(texts) + b"]}", headers=pager.link_header(following, preceding))
 
-    def _by_sql(self, pager: KeysetPagination, rows: Any, plan: Plan) -> Page:
-        found = pager.arrange(list(rows.values_list(plan.json, plan.rich, pager.field, "id")))
+    def _page(self, pager: KeysetPagination) -> Any:
+        return pager.slice(self.filter_queryset(self.get_queryset()), self.request)
+
+    def _by_sql(self, pager: KeysetPagination, plan: Plan, shape: tuple[Any, ...]) -> Page:
+        def build(_: dict[str, UUID]) -> Any:
+            rows = self._page(pager)
+            return rows.values_list(plan.json, plan.rich, pager.field, "id")
+
+        found = None
+        if self.request.GET.keys() <= PLAIN_PARAMETERS:
+            pager.begin(self.request, OrderingFilter().wanted(self.request, self))
+            found = statements.rows_of(self, (*shape, pager.limit, pager.ordering), build)
+        found = pager.arrange(list(build({})) if found is None else found)
         return [respell(row[0], row[1]) for row in found], [(row[2], row[3]) for row in found]
 
-    def _by_python(
-        self, pager: KeysetPagination, rows: Any, only: tuple[str, ...], expand: tuple[str, ...]
-    ) -> Page:
+    def _by_python(self, pager: KeysetPagination, only: tuple[str, ...], expand: tuple[str, ...]) -> Page:
+        rows = self._page(pager)
         found = pager.arrange(list(rows.select_related(*expand) if expand else rows))
         serializer = self.get_serializer(only=only, expand=expand)
         texts = [dumps(serializer.to_representation(row)) for row in found]
@@ -139,14 +154,19 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
             Http404: when it is not among the view's rows.
         """
         only, expand = self.chosen_fields(), self.chosen_expand()
-        rows = self.get_queryset().filter(pk=identifier).order_by()
         version = version_of(self.model)
         plan = plan_for(self.serializer_class, only, expand)
         if plan:
-            found = rows.values_list(plan.json, plan.rich, version)[:1]
-            for text, rich, row_version in found:
+
+            def build(ids: dict[str, UUID]) -> Any:
+                rows = self.get_queryset().filter(pk=ids["row"]).order_by()
+                return rows.values_list(plan.json, plan.rich, version)[:1]
+
+            found = statements.rows_of(self, ("row", only, expand), build, row=identifier)
+            for text, rich, row_version in build({"row": identifier}) if found is None else found:
                 return respell(text, rich), row_version
             raise Http404
+        rows = self.get_queryset().filter(pk=identifier).order_by()
         instance = rows.select_related(*expand).annotate(row_version=version).first()
         if instance is None:
             raise Http404

@@ -1,0 +1,110 @@
+"""Statements compiled once: for the same question of another tenant only the ids differ.
+
+Building and compiling a queryset costs more CPU than PostgreSQL needs to answer it. So it is built twice
+with made-up ids for tenant, person, credential and address; where both texts agree and every value that
+differs is one of those ids, the text is kept with a slot for each. A value that was computed from an id
+differs and is none of them: then nothing is kept, and each request compiles its own.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.http import Http404
+
+from config.db.ids import uuid7
+from config.db.stamps import ScopeError
+from tenants.scoping import tenant_scope
+
+MAX_KEPT = 2000
+Build = Callable[[dict[str, UUID]], Any]
+_kept: dict[Any, "Statement | None"] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL, and for each parameter a constant or the name of the id that belongs there."""
+
+    sql: str
+    constants: tuple[Any, ...]
+    slots: tuple[tuple[int, str], ...]
+
+    def rows(self, ids: dict[str, UUID]) -> list[tuple[Any, ...]]:
+        """Run it with these ids."""
+        params = list(self.constants)
+        for position, name in self.slots:
+            params[position] = ids[name]
+        with connection.cursor() as cursor:
+            cursor.execute(self.sql, params)
+            return cursor.fetchall()
+
+
+def ids_of(view: Any, **more: Any) -> dict[str, UUID] | None:
+    """The ids that a request brings, by name; None when its address holds anything else."""
+    held = view.credential
+    ids = {"tenant": held.tenant_id, "user": held.user_id, "credential": held.id, **more}
+    ids |= {f"address:{name}": value for name, value in view.kwargs.items()}
+    return ids if all(isinstance(value, UUID) for value in ids.values()) else None
+
+
+def rows_of(view: Any, shape: tuple[Any, ...], build: Build, **more: UUID) -> list[tuple[Any, ...]] | None:
+    """The rows of a kept statement; None when this question has none and must be compiled.
+
+    Args:
+        shape: everything besides ids that decides the statement.
+        build: makes the queryset (of tuples) from `more`, which are ids too.
+    """
+    ids = ids_of(view, **more)
+    if ids is None:
+        return None
+    held = view.credential
+    key = (type(view), view.action, held.kind, held.role, held.scopes, held.key_scopes, tuple(ids), shape)
+    if key not in _kept:
+        if len(_kept) >= MAX_KEPT:
+            _kept.clear()
+        _kept[key] = _prepare(view, build, tuple(more), tuple(ids))
+    statement = _kept[key]
+    return None if statement is None else statement.rows(ids)
+
+
+def _prepare(view: Any, build: Build, more: tuple[str, ...], names: tuple[str, ...]) -> Statement | None:
+    # Bound to the real tenant first, the transaction refuses any statement of a made-up one.
+    connection.ensure_stamped()
+    made = []
+    for _ in range(2):
+        ids = {name: uuid7() for name in names}
+        try:
+            with _disguised(view, ids):
+                sql, params = build({name: ids[name] for name in more}).query.sql_with_params()
+        except (EmptyResultSet, ScopeError, Http404):
+            # Nothing to ask, or a question that has to be asked to know the next one.
+            return None
+        made.append((sql, params, {value: name for name, value in ids.items()}))
+    (sql, first, known), (other_sql, second, other_known) = made
+    if sql != other_sql or len(first) != len(second):
+        return None
+    slots = []
+    for position, (one, two) in enumerate(zip(first, second, strict=True)):
+        name = known.get(one) if isinstance(one, UUID) else None
+        if name is not None and name == (other_known.get(two) if isinstance(two, UUID) else None):
+            slots.append((position, name))
+        elif type(one) is not type(two) or one != two:
+            return None
+    return Statement(sql, tuple(first), tuple(slots))
+
+
+@contextmanager
+def _disguised(view: Any, ids: dict[str, UUID]) -> Iterator[None]:
+    """The view as a request with these ids would see itself; a statement in here is refused by the backend."""
+    auth, kwargs = view.request.auth, view.kwargs
+    view.request.auth = replace(auth, tenant_id=ids["tenant"], user_id=ids["user"], id=ids["credential"])
+    view.kwargs = {name: ids[f"address:{name}"] for name in kwargs}
+    try:
+        with tenant_scope(ids["tenant"], user=ids["user"], actor="system:compile"):
+            yield
+    finally:
+        view.request.auth, view.kwargs = auth, kwargs
