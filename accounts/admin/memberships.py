@@ -1,10 +1,17 @@
 """Members, roles and who has them."""
 
 from django import forms
-from django.contrib import admin
-from unfold.widgets import UnfoldAdminSelectWidget
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import IntegrityError
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from unfold.decorators import action
+from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget
 
+from accounts.choices import MemberRole
 from accounts.models import Membership, Role, RoleAssignment
+from accounts.services.members import add_member, person
 from config.admin.bases import HouseAdmin
 from config.admin.forms import HouseForm
 from tenants.models import Tenant
@@ -24,9 +31,16 @@ class PlatformMembershipForm(HouseForm):
         super()._post_clean()
 
 
+class InviteForm(forms.Form):
+    """A person by e-mail address, and what they become here."""
+
+    email = forms.EmailField(max_length=255, label="E-mail", widget=UnfoldAdminEmailInputWidget)
+    role = forms.ChoiceField(choices=MemberRole, initial=MemberRole.USER, widget=UnfoldAdminSelectWidget)
+
+
 @admin.register(Membership)
 class MembershipAdmin(HouseAdmin):
-    """Who belongs here, as what. New people come by invitation, or by the platform's staff."""
+    """Who belongs here, as what. A tenant adds people by their e-mail addresses, the platform's staff anywhere."""
 
     resource = "members"
     icon = "badge"
@@ -40,6 +54,29 @@ class MembershipAdmin(HouseAdmin):
         (None, {"fields": ("user", ("role", "status"), "permissions")}),
         ("Times", {"fields": ("joined_at",)}),
     )
+    actions_list = ("invite",)
+
+    def has_invite_permission(self, request):
+        return self._may(request, "write", "INSERT") and not request.console.is_platform
+
+    @action(description="Add a person", url_path="invite", icon="person_add", permissions=["invite"])
+    def invite(self, request):
+        form = InviteForm(request.POST or None)
+        if request.console.place is None:
+            raise PermissionDenied
+        if request.method == "POST" and form.is_valid():
+            # Identities are outside every tenant; whether the address was known before stays untold.
+            user = person(form.cleaned_data["email"])
+            try:
+                with request.console.opened():
+                    add_member(user, role=form.cleaned_data["role"])
+            except (ValidationError, IntegrityError):
+                form.add_error("email", "This person is a member already.")
+            else:
+                self.message_user(request, f"{user.email} is a member now.", messages.SUCCESS)
+                return redirect("admin:accounts_membership_changelist")
+        context = {**self.admin_site.each_context(request), "title": "Add a person", "form": form}
+        return TemplateResponse(request, "console/invite.html", context)
 
     def has_add_permission(self, request, obj=None):
         # Inside a tenant nobody sees people who do not belong to it yet, so there is nobody to choose.
