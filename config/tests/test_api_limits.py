@@ -1,6 +1,6 @@
 """Rate limits: told in headers, held across processes, also for those without a credential."""
 
-import multiprocessing
+import os
 import subprocess
 import sys
 import time
@@ -83,7 +83,7 @@ def test_limit_holds_across_processes(api_key):
     arguments = [connection.settings_dict["NAME"], key.secret, "8"]
     command = [sys.executable, "-c", SEND, *arguments]
     root = Path(django_settings.BASE_DIR)
-    environment = {"DJANGO_SETTINGS_MODULE": "config.settings.test", "PATH": "/usr/bin:/bin"}
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings.test"}
 
     running = [
         subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True)
@@ -92,4 +92,3 @@ def test_limit_holds_across_processes(api_key):
     answers = " ".join(process.communicate(timeout=120)[0] for process in running).split()
 
     assert sorted(answers) == ["200"] * 10 + ["429"] * 6
-    assert multiprocessing.active_children() == []
