@@ -42,6 +42,7 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO conclave_queue, conclave_operat
     # They write the job's history, which the one who defers has no other business with.
     + "".join(
         f"ALTER FUNCTION {name}() SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp;\n"
+        f"REVOKE ALL ON FUNCTION {name}() FROM PUBLIC;\n"
         for name in EVENT_FUNCTIONS
     )
 )
@@ -55,4 +56,7 @@ DROP POLICY jobs_operator ON procrastinate_jobs;
 DROP POLICY jobs_owner ON procrastinate_jobs;
 ALTER TABLE procrastinate_jobs NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE procrastinate_jobs DISABLE ROW LEVEL SECURITY;
-""" + "".join(f"ALTER FUNCTION {name}() SECURITY INVOKER RESET ALL;\n" for name in EVENT_FUNCTIONS)
+""" + "".join(
+    f"ALTER FUNCTION {name}() SECURITY INVOKER RESET ALL;\nGRANT EXECUTE ON FUNCTION {name}() TO PUBLIC;\n"
+    for name in EVENT_FUNCTIONS
+)
