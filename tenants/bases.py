@@ -193,11 +193,16 @@ def _prefix(model: type[HouseModel]) -> str:
     return f"{model._meta.app_label}_{model._meta.model_name}"
 
 
+def _row_security(model: type[HouseModel]) -> dict[str, Any]:
+    options = dict(model.row_security)
+    if hidden := (*encrypted_columns(model), *options.get("hidden", ())):
+        options["hidden"] = hidden
+    return options
+
+
 def _house_constraints(model: type[HouseModel]) -> list[models.BaseConstraint]:
     prefix = _prefix(model)
-    made: list[models.BaseConstraint] = [
-        house.RowLevelSecurity(name=f"{prefix}_rls", **getattr(model, "row_security", {}))
-    ]
+    made: list[models.BaseConstraint] = [house.RowLevelSecurity(name=f"{prefix}_rls", **_row_security(model))]
     if issubclass(model, TenantModel):
         made.append(models.UniqueConstraint(fields=["tenant", "id"], name=f"{prefix}_tenant_id"))
     made += [

@@ -13,6 +13,7 @@ class ApiKey(TenantModel):
     Only an HMAC of the key is stored; the key itself is shown once, when it is made.
     """
 
+    row_security = {"hidden": ("key_hash",)}
     audit_redact = ("key_hash",)
     audit_omit = ("last_used_at",)
 

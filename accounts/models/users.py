@@ -17,6 +17,7 @@ class User(AbstractBaseUser, GlobalModel):
         "read": "id IN (SELECT user_id FROM accounts_membership)",
         "verbs": "SELECT",
         "identity": "SELECT, INSERT, UPDATE, DELETE",
+        "hidden": ("password",),
     }
     audit_redact = ("password",)
     audit_omit = ("last_login",)

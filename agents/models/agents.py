@@ -9,6 +9,9 @@ from django.db import models
 from agents.choices import AgentStatus, Provider
 from tenants.bases import MemberForeignKey, SoftDeleted, TenantForeignKey, TenantModel
 
+# Bounds on how long one turn may hold a thread; `fail_interrupted_turns` counts on the first.
+MOST_SECONDS = 600
+MOST_ITERATIONS = 100
 DEFAULT_PROMPT = (
     "You answer questions from the knowledge you can search. Cite the passages you use. "
     "When they do not answer the question, say so."
@@ -61,11 +64,13 @@ class Agent(SoftDeleted, TenantModel):
         help_text="What it knows.",
     )
     timeout = models.PositiveIntegerField(
-        default=60, validators=[MinValueValidator(1)], help_text="Seconds an answer may take."
+        default=60,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_SECONDS)],
+        help_text="Seconds an answer may take.",
     )
     max_iterations = models.PositiveIntegerField(
         default=10,
-        validators=[MinValueValidator(1)],
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_ITERATIONS)],
         help_text="Requests to the model for one answer, at most.",
     )
     memory_enabled = models.BooleanField(default=True, help_text="Whether it reads the conversation so far.")
@@ -100,9 +105,12 @@ class Agent(SoftDeleted, TenantModel):
                 violation_error_message="The temperature lies between 0 and 2.",
             ),
             models.CheckConstraint(condition=models.Q(max_tokens__gt=0), name="agents_agent_max_tokens"),
-            models.CheckConstraint(condition=models.Q(timeout__gt=0), name="agents_agent_timeout"),
             models.CheckConstraint(
-                condition=models.Q(max_iterations__gt=0), name="agents_agent_max_iterations"
+                condition=models.Q(timeout__range=(1, MOST_SECONDS)), name="agents_agent_timeout"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(max_iterations__range=(1, MOST_ITERATIONS)),
+                name="agents_agent_max_iterations",
             ),
             models.CheckConstraint(
                 condition=models.Q(status__in=AgentStatus.values), name="agents_agent_status_known"

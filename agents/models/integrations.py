@@ -1,10 +1,12 @@
 """Accounts at the providers of models."""
 
+from typing import Any, Self
+
 from django.core.validators import URLValidator
 from django.db import models
 
 from agents.choices import IntegrationStatus, Provider
-from config.db.fields import EncryptedJSONField
+from config.db.fields import Ciphertext, EncryptedJSONField
 from tenants.bases import MemberForeignKey, TenantModel
 
 
@@ -23,7 +25,10 @@ class Integration(TenantModel):
         help_text="Endpoint, for providers that you run yourself, such as http://127.0.0.1:11434/v1.",
     )
     credentials = EncryptedJSONField(
-        null=True, blank=True, help_text='Secrets, such as {"api_key": "…"}; stored encrypted, never shown.'
+        null=True,
+        blank=True,
+        help_text='Secrets, such as {"api_key": "…"}; stored encrypted, never shown. '
+        "Another provider or endpoint needs them again.",
     )
     status = models.CharField(
         max_length=50,
@@ -61,3 +66,27 @@ class Integration(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    _stored_endpoint: tuple[str, str] | None = None
+
+    @classmethod
+    def from_db(cls, db: Any, field_names: Any, values: Any) -> Self:
+        made = super().from_db(db, field_names, values)
+        if {"platform", "base_url"} <= set(field_names):
+            made._stored_endpoint = (made.platform, made.base_url)
+        return made
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Like Django's; credentials do not follow to an endpoint that they were not given for."""
+        moved = self._stored_endpoint not in (None, (self.platform, self.base_url))
+        if moved and self._keeps_credentials():
+            self.credentials = None
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], "credentials"}
+        super().save(*args, **kwargs)
+        self._stored_endpoint = (self.platform, self.base_url)
+
+    def _keeps_credentials(self) -> bool:
+        """Whether the row's own credentials would stay: nothing was assigned since it was loaded."""
+        held = self.__dict__.get("credentials")
+        return isinstance(held, Ciphertext) or getattr(held, "ciphertext", None) is not None

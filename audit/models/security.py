@@ -8,6 +8,8 @@ from config.db.partitions import Partitioned
 from tenants.bases import Grown, HouseModel
 from tenants.managers import HouseQuerySet, ScopedManager
 
+REVIEW = ("requires_review", "reviewed_at", "reviewed_by")
+
 
 class SecurityAuditLog(Grown, Partitioned, HouseModel):
     """A sign-in, a refusal, a change of rights or of configuration; some ask for a review.
@@ -20,10 +22,11 @@ class SecurityAuditLog(Grown, Partitioned, HouseModel):
     row_security = {
         "read": TENANT_CLAUSE,
         "verbs": "SELECT, INSERT, UPDATE",
-        "columns": ("requires_review", "reviewed_at", "reviewed_by"),
+        "columns": REVIEW,
         "identity": "SELECT, INSERT",
         "identity_rows": "tenant_id IS NULL",
-        "operator": "SELECT, INSERT",
+        "operator": "SELECT, INSERT, UPDATE",
+        "operator_columns": REVIEW,
     }
 
     updated_at = None

@@ -50,6 +50,20 @@ class HouseConstraint(models.BaseConstraint):
         return hash(self.name)
 
 
+def _listed(columns: Iterable[str]) -> str:
+    return " (" + ", ".join(f'"{column}"' for column in columns) + ")"
+
+
+def _granted(table: str, role: str, verbs: str, columns: Iterable[str] = ()) -> list[str]:
+    """GRANT statements; UPDATE on `columns` alone where they are given."""
+    wanted = [verb.strip() for verb in verbs.split(",") if verb.strip()]
+    whole = [verb for verb in wanted if not (verb == "UPDATE" and columns)]
+    lines = [f"GRANT {', '.join(whole)} ON {table} TO {role}"] if whole else []
+    if "UPDATE" in wanted and columns:
+        lines.append(f"GRANT UPDATE{_listed(columns)} ON {table} TO {role}")
+    return lines
+
+
 class RowLevelSecurity(HouseConstraint):
     """ENABLE and FORCE row-level security, the policies of the house and the grants that go with them.
 
@@ -58,6 +72,8 @@ class RowLevelSecurity(HouseConstraint):
         write: SQL of the rows that tenant work may make and change; `read` by default.
         verbs: what tenant work may do at all, of SELECT, INSERT, UPDATE, DELETE.
         columns: when given, the only columns that tenant work may update.
+        operator_columns: the same for the platform's work.
+        hidden: columns that the reader does not see, such as hashes of secrets.
         identity: what the identity hat may do (sign-in, sign-up), nothing by default.
         identity_rows: SQL of the rows that the identity hat sees; all by default.
         owner: the role that owns the table, which a data migration needs a policy for.
@@ -72,6 +88,8 @@ class RowLevelSecurity(HouseConstraint):
         "identity": "",
         "identity_rows": "true",
         "operator": "SELECT, INSERT, UPDATE, DELETE",
+        "operator_columns": (),
+        "hidden": (),
         "owner": OWNER,
         "owner_verbs": "ALL",
     }
@@ -95,21 +113,26 @@ class RowLevelSecurity(HouseConstraint):
             clauses += f" WITH CHECK ({check})"
         return f"CREATE POLICY {name} ON {table} FOR {verb} TO {role}{clauses}"
 
-    def _grants(self, table: str) -> list[str]:
+    def _grants(self, table: str, model: type_model) -> list[str]:
         options = self.options
-        verbs = [verb.strip() for verb in options["verbs"].split(",") if verb.strip()]
-        granted = [verb for verb in verbs if not (verb == "UPDATE" and options["columns"])]
-        lines = [f"GRANT {', '.join(granted)} ON {table} TO {APP}"] if granted else []
-        if "UPDATE" in verbs and options["columns"]:
-            quoted = ", ".join(f'"{column}"' for column in options["columns"])
-            lines.append(f"GRANT UPDATE ({quoted}) ON {table} TO {APP}")
-        if options["operator"]:
-            lines.append(f"GRANT {options['operator']} ON {table} TO {OPERATOR}")
-        if options["identity"]:
-            lines.append(f"GRANT {options['identity']} ON {table} TO {IDENTITY}")
-        if "SELECT" in verbs:
-            lines.append(f"GRANT SELECT ON {table} TO {READER}")
+        lines = _granted(table, APP, options["verbs"], options["columns"])
+        lines += _granted(table, OPERATOR, options["operator"], options["operator_columns"])
+        lines += _granted(table, IDENTITY, options["identity"])
+        if "SELECT" in options["verbs"]:
+            shown = [str(field.column) for field in model._meta.local_concrete_fields]
+            lines += [f"GRANT SELECT{self._shown(shown)} ON {table} TO {READER}"]
         return lines
+
+    def _shown(self, columns: Iterable[str]) -> str:
+        hidden = self.options["hidden"]
+        return _listed(name for name in columns if name not in hidden) if hidden else ""
+
+    def column_added(self, table: str, column: str) -> str:
+        """SQL that lets the reader see a column added later; empty where its grant covers the whole table."""
+        options = self.options
+        if not options["hidden"] or column in options["hidden"] or "SELECT" not in options["verbs"]:
+            return ""
+        return f"GRANT SELECT{_listed([column])} ON {table} TO {READER}"
 
     def _policies(self, table: str) -> list[str]:
         options = self.options
@@ -134,7 +157,7 @@ class RowLevelSecurity(HouseConstraint):
             f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
             f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
             *self._policies(table),
-            *self._grants(table),
+            *self._grants(table, model),
         ]
         return ";\n".join(lines)
 

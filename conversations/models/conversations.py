@@ -13,6 +13,8 @@ from tenants.managers import HouseQuerySet
 class Conversation(TenantModel):
     """What a person and one or more agents say to each other; seen by its participants only."""
 
+    # The title is the first question: more people read the audit log than take part.
+    audit_redact = ("title", "context", "metadata")
     audit_omit = ("message_count", "total_tokens", "total_cost", "last_message_at")
 
     user = MemberForeignKey(related_name="conversations", help_text="Who began it.", editable=False)

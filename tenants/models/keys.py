@@ -19,6 +19,7 @@ class TenantKey(HouseModel):
         "verbs": "SELECT, INSERT",
         "identity": "SELECT, INSERT",
         "identity_rows": "tenant_id IS NULL",
+        "hidden": ("wrapped",),
     }
     audit_redact = ("wrapped",)
 

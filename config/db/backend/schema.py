@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db.backends.postgresql import schema
-from django.db.models import BaseConstraint, Model, UniqueConstraint
+from django.db.models import BaseConstraint, Field, Model, UniqueConstraint
 
 
 class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
