@@ -72,11 +72,13 @@ def open_policies(query: Query) -> list[str]:
 
 
 def loose_definers(query: Query) -> list[str]:
-    """SECURITY DEFINER functions without a pinned `search_path`, or, triggers aside, open to PUBLIC."""
+    """SECURITY DEFINER functions without a pinned `search_path`, or that PUBLIC may call.
+
+    Trigger functions too: who may make temporary tables could hang them on one and forge the audit log.
+    """
     rows = query("""
         SELECT p.proname, coalesce(p.proconfig::text LIKE '%search_path=%', false),
-          p.prorettype <> 'trigger'::regtype
-            AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+          EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
               WHERE a.grantee = 0)
         FROM pg_proc p WHERE p.prosecdef AND p.pronamespace = 'public'::regnamespace ORDER BY 1""")
     unpinned = [f"{name}: search_path is not pinned" for name, pinned, _ in rows if not pinned]

@@ -306,6 +306,14 @@ SABOTAGES = (
         ),
         by_matrix(TABLE),
     ),
+    Sabotage(
+        "audit functions opened to all",
+        owner_does(
+            "GRANT EXECUTE ON FUNCTION conclave_audit_row() TO PUBLIC",
+            "REVOKE EXECUTE ON FUNCTION conclave_audit_row() FROM PUBLIC",
+        ),
+        by_matrix(TABLE),
+    ),
     Sabotage("audit trigger dropped", without_trigger, by_audit_log),
     Sabotage("actor no longer required", with_lax_actor, by_unattributed_write),
     Sabotage("session-level SET on a shared connection", session_settings, proof_of_stamp),

@@ -1,0 +1,136 @@
+"""Attacks that write: into the victim's rows, past the tenant of a row, through references and names."""
+
+import json
+import os
+from typing import Any
+from uuid import uuid4
+
+from config.db.ids import uuid7
+from config.isolation.ground import Reference
+from config.isolation.matrix import REFUSED, Attempt, Leak
+
+# Unique over all tenants, and no oracle: nobody guesses 256 random bits.
+UNGUESSABLE = frozenset({("accounts_apikey", "key_hash")})
+# What a check asks for beside a reference.
+BESIDE = {("accounts_roleassignment", "engagement_id"): {"scope": "engagement"}}
+FOREIGN_KEY, DUPLICATE = "23503", "23505"
+
+
+def update_foreign(a: Attempt) -> None:
+    """Change the victim's row, by id and by tenant, with and without RETURNING."""
+    column = "updated_at" if "updated_at" in a.target.columns else a.target.owner
+    for condition, value in (("id = %s", a.theirs), ("{owner} = %s", a.their_mark)):
+        a.untouched(f"UPDATE {{t}} SET {column} = {column} WHERE {condition}", value)
+        a.no_rows(f"UPDATE {{t}} SET {column} = {column} WHERE {condition} RETURNING id", value)
+
+
+def change_owner(a: Attempt) -> None:
+    """Steal the victim's row, and push the own row into the victim's tenant."""
+    a.untouched("UPDATE {t} SET {owner} = %s WHERE id = %s", a.my_mark, a.theirs)
+    a.refused("UPDATE {t} SET {owner} = %s WHERE id = %s", a.their_mark, a.mine)
+
+
+def delete_foreign(a: Attempt) -> None:
+    """Delete the victim's row, by id and by tenant."""
+    a.untouched("DELETE FROM {t} WHERE id = %s", a.theirs)
+    a.untouched("DELETE FROM {t} WHERE {owner} = %s", a.their_mark)
+    a.no_rows("DELETE FROM {t} WHERE {owner} = %s RETURNING id", a.their_mark)
+
+
+def insert_foreign(a: Attempt) -> None:
+    """Put a row into the victim's tenant, with and without RETURNING."""
+    row = _fresh(a, a.victim) | {a.target.owner: a.their_mark}
+    a.refused(*_insert(a, row))
+    statement, *params = _insert(a, row)
+    a.refused(statement + " RETURNING id", *params)
+
+
+def upsert_and_merge(a: Attempt) -> None:
+    """Reach the victim's row through a conflict on its id, and through MERGE."""
+    row = _fresh(a, a.me) | {"id": a.theirs}
+    if a.target.owner != "id":
+        row[a.target.owner] = a.my_mark
+    statement, *params = _insert(a, row)
+    a.refused(
+        f"{statement} ON CONFLICT (id) DO UPDATE SET {a.target.owner} = excluded.{a.target.owner}", *params
+    )
+    a.untouched(
+        "MERGE INTO {t} USING (SELECT %s::uuid AS wanted) s ON {t}.id = s.wanted"
+        " WHEN MATCHED THEN UPDATE SET {owner} = {t}.{owner}",
+        a.theirs,
+    )
+    a.untouched(
+        "MERGE INTO {t} USING (SELECT %s::uuid AS wanted) s ON {t}.id = s.wanted WHEN MATCHED THEN DELETE",
+        a.theirs,
+    )
+
+
+def reference_foreign(a: Attempt) -> None:
+    """Refer to the victim's row from an own one: refused, and in the words for an id that does not exist."""
+    for reference in a.target.references:
+        foreign = a.ground.rows[reference.target, a.victim][reference.target_column]
+        theirs = _answers(a, reference, foreign)
+        missing = _answers(a, reference, str(uuid7()))
+        if "" in theirs:
+            raise Leak(f"{reference.column} accepts the victim's {reference.target}")
+        if theirs != missing and reference.column != "id":
+            raise Leak(f"{reference.column} answers {theirs} for the victim's row, {missing} for none")
+        if FOREIGN_KEY not in missing and missing != [REFUSED, REFUSED]:
+            raise Leak(f"{reference.column} was never asked: {missing}")
+
+
+def _answers(a: Attempt, reference: Reference, value: str) -> list[str]:
+    """The SQLSTATEs of an insert and an update that refer to `value`."""
+    extra = BESIDE.get((a.target.table, reference.column), {})
+    row = _fresh(a, a.me) | {each.column: None for each in a.target.references if each.nullable}
+    row |= extra | {reference.column: value}
+    states = []
+    with a.undone():
+        states.append(a.run(*_insert(a, row))[0])
+    changes = ", ".join(f"{column} = %s" for column in (reference.column, *extra))
+    with a.undone():
+        states.append(a.run(f"UPDATE {{t}} SET {changes} WHERE id = %s", value, *extra.values(), a.mine)[0])
+    return states
+
+
+def unique_oracle(a: Attempt) -> None:
+    """Take the victim's names and slugs: they must be free in one's own tenant."""
+    row = a.ground.rows[a.target.table, a.victim] | {"id": str(uuid7())}
+    row |= {each.column: a.ground.rows[a.target.table, a.me][each.column] for each in a.target.references}
+    if a.target.owner != "id":
+        row |= {a.target.owner: a.my_mark}
+    row |= {name: _other(kind, row[name]) for name, kind in a.target.unique.items() if _is_random(a, name)}
+    a.run("DELETE FROM {t} WHERE id = %s", a.mine)
+    state, _, _ = a.run(*_insert(a, row))
+    mine = a.ground.rows[a.target.table, a.me]
+    if state == DUPLICATE and a.target.unique and all(row[name] == mine[name] for name in a.target.unique):
+        return  # an own row that may not be deleted has the very values
+    if state not in ("", REFUSED, FOREIGN_KEY):
+        raise Leak(f"the victim's values answer {state}")
+
+
+def _is_random(a: Attempt, column: str) -> bool:
+    return (a.target.table, column) in UNGUESSABLE
+
+
+def _insert(a: Attempt, row: dict[str, Any]) -> tuple[Any, ...]:
+    names = ", ".join(f'"{column}"' for column in a.target.columns)
+    statement = f"INSERT INTO {{t}} ({names}) SELECT {names} FROM jsonb_populate_record(NULL::{{t}}, %s)"
+    return statement, json.dumps(row)
+
+
+def _fresh(a: Attempt, tenant: str) -> dict[str, Any]:
+    """A copy of the tenant's row with an id of its own and nothing that must be unique."""
+    row = dict(a.ground.rows[a.target.table, tenant])
+    row["id"] = str(uuid7())
+    return row | {name: _other(kind, row[name]) for name, kind in a.target.unique.items()}
+
+
+def _other(kind: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if kind == "bytea":
+        return "\\x" + os.urandom(32).hex()
+    if kind in ("integer", "smallint", "bigint"):
+        return 2000 + os.urandom(1)[0]
+    return f"{value[:40]}-{uuid4().hex[:8]}"
