@@ -17,6 +17,15 @@ M = TypeVar("M", bound=models.Model)
 CLOCK_SKEW = timedelta(minutes=1)
 
 
+def younger_bound(identifier: UUID) -> UUID:
+    """The smallest id that a row made after the row `identifier` can have; clocks may differ by a minute.
+
+    Raises:
+        ValueError: when it is not a UUIDv7.
+    """
+    return uuid7_floor(uuid7_time(identifier) - CLOCK_SKEW)
+
+
 class HouseQuerySet(models.QuerySet[M]):
     """What every queryset of the house can do."""
 
@@ -36,7 +45,7 @@ class HouseQuerySet(models.QuerySet[M]):
 
     def younger_than(self, identifier: UUID) -> Self:
         """Rows made after the row `identifier`, which prunes partitions; clocks may differ by a minute."""
-        return self.filter(id__gte=uuid7_floor(uuid7_time(identifier) - CLOCK_SKEW))
+        return self.filter(id__gte=younger_bound(identifier))
 
     def between(self, start: Any, end: Any) -> Self:
         """Rows made from `start` (inclusive) to `end` (exclusive), by their ids, which prunes partitions."""

@@ -2,25 +2,30 @@
 
 Building and compiling a queryset costs more CPU than PostgreSQL needs to answer it. So it is built twice
 with made-up ids for tenant, person, credential and address; where both texts agree and every value that
-differs is one of those ids, the text is kept with a slot for each. A value that was computed from an id
-differs and is none of them: then nothing is kept, and each request compiles its own.
+differs is one of those ids, or the bound that `younger_than` makes of one, the text is kept with a slot for
+each. Any other value that was computed from an id differs and is neither: then nothing is kept, and each
+request compiles its own.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.http import Http404
+from django.utils import timezone
 
 from config.db.ids import uuid7
 from config.db.stamps import ScopeError
+from tenants.managers import younger_bound
 from tenants.scoping import tenant_scope
 
 MAX_KEPT = 2000
+BOUND = "younger than "
 Build = Callable[[dict[str, UUID]], Any]
 _kept: dict[Any, "Statement | None"] = {}
 
@@ -34,13 +39,24 @@ class Statement:
     slots: tuple[tuple[int, str], ...]
 
     def rows(self, ids: dict[str, UUID]) -> list[tuple[Any, ...]]:
-        """Run it with these ids."""
+        """Run it with these ids.
+
+        Raises:
+            ValueError: when it needs the time of an id that is no UUIDv7.
+        """
         params = list(self.constants)
         for position, name in self.slots:
-            params[position] = ids[name]
+            plain = ids.get(name)
+            params[position] = younger_bound(ids[name.removeprefix(BOUND)]) if plain is None else plain
         with connection.cursor() as cursor:
             cursor.execute(self.sql, params)
             return cursor.fetchall()
+
+
+def made_up(names: tuple[str, ...], turn: int) -> dict[str, UUID]:
+    """An id for each name, each of a time of its own, so that the bounds made of them differ too."""
+    start = timezone.now() + timedelta(days=turn)
+    return {name: uuid7(start + timedelta(milliseconds=place)) for place, name in enumerate(names)}
 
 
 def ids_of(view: Any, **more: Any) -> dict[str, UUID] | None:
@@ -68,22 +84,26 @@ def rows_of(view: Any, shape: tuple[Any, ...], build: Build, **more: UUID) -> li
             _kept.clear()
         _kept[key] = _prepare(view, build, tuple(more), tuple(ids))
     statement = _kept[key]
-    return None if statement is None else statement.rows(ids)
+    try:
+        return None if statement is None else statement.rows(ids)
+    except ValueError:
+        return None
 
 
 def _prepare(view: Any, build: Build, more: tuple[str, ...], names: tuple[str, ...]) -> Statement | None:
     # Bound to the real tenant first, the transaction refuses any statement of a made-up one.
     connection.ensure_stamped()
     made = []
-    for _ in range(2):
-        ids = {name: uuid7() for name in names}
+    for turn in range(2):
+        ids = made_up(names, turn)
         try:
             with _disguised(view, ids):
                 sql, params = build({name: ids[name] for name in more}).query.sql_with_params()
         except (EmptyResultSet, ScopeError, Http404):
             # Nothing to ask, or a question that has to be asked to know the next one.
             return None
-        made.append((sql, params, {value: name for name, value in ids.items()}))
+        bounds = {younger_bound(value): BOUND + name for name, value in ids.items()}
+        made.append((sql, params, bounds | {value: name for name, value in ids.items()}))
     (sql, first, known), (other_sql, second, other_known) = made
     if sql != other_sql or len(first) != len(second):
         return None

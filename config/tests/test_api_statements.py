@@ -87,3 +87,22 @@ def test_filters_and_cursors_are_not_kept(kept, api_client):
     assert [row["slug"] for row in client.get(f"{AGENTS}?slug=a").json()["results"]] == ["a"]
     assert [row["slug"] for row in client.get(f"{AGENTS}?slug=b").json()["results"]] == ["b"]
     assert kept == {}
+
+
+def test_bounds_made_of_an_id_follow_the_id(kept, api_client):
+    from conversations.tests.factories import ConversationFactory, MessageFactory
+
+    client = api_client()
+    with tenant_scope(client.key.tenant_id, user=client.key.user_id):
+        conversations = [ConversationFactory(user=client.key.user) for _ in range(2)]
+        said = [MessageFactory(conversation=each, sequence_number=1) for each in conversations]
+
+    for conversation, message in zip(conversations, said, strict=True):
+        page = client.get(f"/api/v1/conversations/{conversation.pk}/messages/").json()
+        assert [row["id"] for row in page["results"]] == [str(message.pk)]
+
+    (statement,) = kept.values()
+    assert statement is not None
+    assert "younger than address:conversation_id" in {name for _, name in statement.slots}
+    strange = "/api/v1/conversations/00000000-0000-4000-8000-000000000000/messages/"
+    assert client.get(strange).status_code == 404
