@@ -280,6 +280,12 @@ def plan_for(
 
 
 @lru_cache(maxsize=256)
+def reader(serializer_class: type[HouseSerializer]) -> HouseSerializer:
+    """A serializer kept for reading alone: making one copies each of its fields."""
+    return serializer_class()
+
+
+@lru_cache(maxsize=256)
 def field_names(serializer_class: type[HouseSerializer]) -> tuple[str, ...]:
     """What `?fields=` may name, in the order shown."""
     return tuple(name for name, field in serializer_class().fields.items() if not field.write_only)

@@ -10,7 +10,7 @@ from .routers import build_router
 
 
 @csrf_exempt
-def unknown_address(request: HttpRequest, rest: str = "") -> HttpResponse:
+def unknown_address(request: HttpRequest) -> HttpResponse:
     """The answer to every address of the API that is none."""
     return problem_response(request, 404, "not_found", "There is nothing at this address.")
 
@@ -21,5 +21,6 @@ urlpatterns = [
     path("v1/docs/", swagger, name="api-docs"),
     path("v1/redoc/", redoc, name="api-redoc"),
     path("v1/", include(build_router().urls)),
-    re_path(r"^(?P<rest>.*)$", unknown_address),
+    # No pattern at all: an address may hold line breaks, which no wildcard takes.
+    re_path(r"", unknown_address),
 ]

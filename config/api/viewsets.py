@@ -23,7 +23,7 @@ from .filters import HouseFilterBackend, OrderingFilter
 from .json_sql import Plan, respell
 from .pagination import KeysetPagination
 from .renderers import dumps
-from .serializers import HouseSerializer, field_names, plan_for
+from .serializers import HouseSerializer, field_names, plan_for, reader
 from .views import ApiView, json_response
 
 # Parameters of a list that change no value inside its statement.
@@ -177,8 +177,7 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
         self, serializer_class: type[HouseSerializer], instance: Any, status: int = 200
     ) -> HttpResponse:
         """An instance of another model than the view's as the response."""
-        serializer = serializer_class(context={"request": self.request, "view": self})
-        return json_response(dumps(serializer.to_representation(instance)), status)
+        return json_response(dumps(reader(serializer_class).to_representation(instance)), status)
 
     def get_object(self, *, lock: bool = False) -> Any:
         """The row that the address names.

@@ -30,7 +30,7 @@ def assert_problem(response, status, code=None):
 
 
 def test_unknown_addresses(api_client):
-    for address in ("/api/", "/api/v1/nope/", "/api/v1/agents/not-a-uuid/", "/api/v2/agents/"):
+    for address in ("/api/", "/api/v1/nope/", "/api/v1/agents/not-a-uuid/", "/api/v2/a%0Ab/"):
         assert_problem(api_client().get(address), 404, "not_found")
 
 

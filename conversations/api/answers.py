@@ -12,6 +12,7 @@ from django.http import StreamingHttpResponse
 
 from config.api.exceptions import Problem
 from config.api.renderers import dumps
+from config.api.serializers import reader
 from conversations.api.serializers import MessageSerializer
 from conversations.choices import MessageStatus
 from conversations.models import Message
@@ -49,7 +50,7 @@ class Busy(Problem):
 
 def shown(message: Message) -> dict[str, Any]:
     """A message as the API shows it."""
-    return MessageSerializer().to_representation(message)
+    return reader(MessageSerializer).to_representation(message)
 
 
 def require_completed(answer: Message, question_id: Any) -> Message:
