@@ -168,7 +168,7 @@ def throw_away_database() -> Iterator[str]:
     """A migrated database of its own, made by the owner as tests make theirs, dropped at the end."""
     from django.conf import settings
 
-    before = connection.settings_dict["NAME"]
+    before, test = connection.settings_dict["NAME"], connection.settings_dict["TEST"]["NAME"]
     connection.settings_dict["TEST"]["NAME"] = f"isolation_{uuid4().hex[:12]}"
     name = connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
     try:
@@ -178,3 +178,4 @@ def throw_away_database() -> Iterator[str]:
         connection.close()
         connection.creation.destroy_test_db(before, verbosity=0)
         settings.DATABASES["default"]["NAME"] = before
+        connection.settings_dict["TEST"]["NAME"] = test
