@@ -3,10 +3,11 @@
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.db import models
+from django.db import models, transaction
 
 from accounts.choices import UserStatus
 from accounts.managers import UserManager
+from config.db.stamps import current_stamp, request_stamp, stamped
 from tenants.bases import GlobalModel
 
 
@@ -60,6 +61,14 @@ class User(AbstractBaseUser, GlobalModel):
 
     def __str__(self) -> str:
         return self.full_name or self.email
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Like Django's; outside a scope the audit log learns at least where the change came from."""
+        if current_stamp() is not None or (stamp := request_stamp()) is None:
+            super().save(*args, **kwargs)
+            return
+        with transaction.atomic(), stamped(stamp):
+            super().save(*args, **kwargs)
 
     def clean(self) -> None:
         self.email = (self.email or "").strip().lower()

@@ -1,10 +1,13 @@
-"""Sign-ins, failed sign-ins and sign-outs in the security log."""
+"""Sign-ins and changes of what people sign in with, in the security log."""
 
+from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
-from allauth.mfa.signals import authentication_failed
+from allauth.account import signals as account
+from allauth.mfa import signals as mfa
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.dispatch import Signal
 
 from audit.choices import AuditStatus, EventCategory, Severity
 from audit.services.security import record_security_event
@@ -59,9 +62,42 @@ def second_factor_refused(sender: Any, request: Any, user: Any, **_: Any) -> Non
     )
 
 
+# Signal, event type, action, severity. Nobody but the person and an intruder knows of these changes.
+CHANGES: tuple[tuple[Signal, str, str, str], ...] = (
+    (account.user_signed_up, "auth.signed_up", "sign_up", Severity.INFO),
+    (account.password_set, "auth.password_set", "set_password", Severity.WARNING),
+    (account.password_changed, "auth.password_changed", "change_password", Severity.WARNING),
+    (account.password_reset, "auth.password_reset", "reset_password", Severity.WARNING),
+    (account.email_changed, "auth.email_changed", "change_email", Severity.WARNING),
+    (account.email_added, "auth.email_added", "add_email", Severity.INFO),
+    (account.email_removed, "auth.email_removed", "remove_email", Severity.INFO),
+    (mfa.authenticator_added, "auth.second_factor_added", "add_second_factor", Severity.INFO),
+    (mfa.authenticator_removed, "auth.second_factor_removed", "remove_second_factor", Severity.WARNING),
+    (mfa.authenticator_reset, "auth.second_factor_reset", "reset_second_factor", Severity.WARNING),
+)
+
+
+def _recorder(event_type: str, action: str, severity: str) -> Callable[..., None]:
+    def changed(sender: Any, user: Any, **given: Any) -> None:
+        kind = getattr(given.get("authenticator"), "type", "")
+        _record(
+            event_type,
+            action=action,
+            severity=severity,
+            actor=user,
+            target=user,
+            details={"type": str(kind)} if kind else {},
+        )
+
+    return changed
+
+
 def connect_signin() -> None:
-    """Listen to sign-ins."""
+    """Listen to sign-ins and to changes of what people sign in with."""
+    for signal, event_type, action, severity in CHANGES:
+        recorder = _recorder(event_type, action, severity)
+        signal.connect(recorder, weak=False, dispatch_uid=f"audit.{event_type}")
     user_logged_in.connect(signed_in, dispatch_uid="audit.signed_in")
     user_logged_out.connect(signed_out, dispatch_uid="audit.signed_out")
     user_login_failed.connect(refused, dispatch_uid="audit.refused")
-    authentication_failed.connect(second_factor_refused, dispatch_uid="audit.second_factor_refused")
+    mfa.authentication_failed.connect(second_factor_refused, dispatch_uid="audit.second_factor_refused")

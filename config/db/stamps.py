@@ -7,7 +7,7 @@ statement of a transaction; `tenants.scoping` decides which stamp is current.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 APP = "conclave_app"
 IDENTITY = "conclave_identity"
@@ -77,6 +77,14 @@ request_info: ContextVar[RequestInfo] = ContextVar("conclave_request_info", defa
 def current_stamp() -> Stamp | None:
     """The stamp that the next statement must carry, or None outside every scope."""
     return _stamp.get()
+
+
+def request_stamp() -> Stamp | None:
+    """What a write outside every scope tells the audit log: where the request came from; None without one."""
+    info = request_info.get()
+    if info == RequestInfo():
+        return None
+    return replace(NO_STAMP, ip=info.ip, request_id=info.request_id, user_agent=info.user_agent)
 
 
 @contextmanager
