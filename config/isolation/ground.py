@@ -127,8 +127,8 @@ def _populate() -> tuple[str, str]:
     from tenants.tests.factories import TenantFactory
 
     with platform_scope(reason="a made-up tenant of the isolation report"):
-        tenant = TenantFactory()
-    user = UserFactory()
+        tenant: Any = TenantFactory()
+    user: Any = UserFactory()
     with tenant_scope(tenant, user=user):
         MembershipFactory(user=user, role="admin")
         for model in attacked_models():

@@ -42,7 +42,7 @@ def as_superuser(script: str, database: str = "") -> str:
 
 def has_superuser() -> bool:
     """Whether tests may act as the superuser: on the embedded server alone."""
-    return not os.environ.get("DATABASE_URL") and settings.DATABASES["default"]["HOST"].startswith("/")
+    return not os.environ.get("DATABASE_URL") and str(settings.DATABASES["default"]["HOST"]).startswith("/")
 
 
 def restrict_database(name: str) -> None:

@@ -110,7 +110,8 @@ def staff_client(db: None) -> Client:
     from accounts.tests.factories import UserFactory
 
     client = Client()
-    client.force_login(UserFactory(is_staff=True, is_superuser=True))
+    user: Any = UserFactory(is_staff=True, is_superuser=True)
+    client.force_login(user)
     return client
 
 
