@@ -34,6 +34,6 @@ def record_event(
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT conclave_record_event(%s, %s, %s, %s, %s, %s)",
-            [action, kind, key, str(status), error_message, Jsonb(metadata or {})],
+            [action, kind, key, str(status), error_message, Jsonb(metadata or {})],  # type: ignore[list-item]
         )
         return cursor.fetchone()[0]
