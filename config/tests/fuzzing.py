@@ -1,15 +1,16 @@
-"""Hooks of schemathesis: half of the addresses name rows that are there, none the key that the tool itself uses."""
+"""Hooks of schemathesis: half of the requests name rows that are there, none the key that the tool itself uses."""
 
 import json
 import os
 import random
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import schemathesis
 
 PLAN = json.loads(Path(os.environ["FUZZING_PLAN"]).read_text())
 DICE = random.Random(20_260_101)
+REPEATED = "Idempotency-Key"
 
 
 def _is_uuid(value):
@@ -19,8 +20,7 @@ def _is_uuid(value):
         return False
 
 
-@schemathesis.hook
-def before_call(context, case, kwargs):
+def _lead_address(case):
     values = case.path_parameters
     if not values or not all(map(_is_uuid, values.values())):
         return
@@ -28,3 +28,18 @@ def before_call(context, case, kwargs):
     known = PLAN["places"].get(case.operation.path)
     if kept or (known and DICE.random() < 0.5):
         values.update(DICE.choice(known))
+
+
+def _lead_references(body):
+    for name, known in PLAN["references"].items():
+        if _is_uuid(body.get(name)) and DICE.random() < 0.5:
+            body[name] = DICE.choice(known)
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    _lead_address(case)
+    if isinstance(case.body, dict):
+        _lead_references(case.body)
+    if REPEATED in (case.headers or {}) and DICE.random() < 0.5:
+        case.headers[REPEATED] = uuid4().hex
