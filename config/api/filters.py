@@ -94,8 +94,11 @@ def refuse_unknown_parameters(request: Any, view: Any) -> None:
     for name, values in given.lists():
         if any("\0" in value for value in values):
             raise Invalid(f"{name}: text cannot hold the character NUL.", code="invalid_text")
-        if "" in values and (name == "ordering" or not isinstance(filters.get(name, TEXT), type(TEXT))):
+        made = filters.get(name, TEXT)
+        if "" in values and (name == "ordering" or not isinstance(made, type(TEXT))):
             raise Invalid(f"{name}: the value is missing.", code="invalid_filter")
+        if isinstance(made, django_filters.BooleanFilter) and not {"true", "false"}.issuperset(values):
+            raise Invalid(f"{name}: true or false.", code="invalid_filter")
 
 
 def _filters_of(view: Any) -> dict[str, Any]:

@@ -165,6 +165,9 @@ def test_check_constraint_is_400_in_the_models_words(api_client):
         "created_before=9999-99-99",
         "slug=%00",
         "nope=1",
+        "integration=",
+        "ordering=",
+        "created_after=",
     ],
 )
 def test_bad_parameters(query, api_client):
