@@ -2,11 +2,22 @@
 
 import base64
 
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
+from django.conf import settings
 
 from config.db.keyring import data_key, open_with, seal_with, sealed_version
 
 CONTEXT = "platform|mfa_authenticator|data"
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Strangers sign up only where the installation says so; members are added by their administrators."""
+
+    def is_open_for_signup(self, request: Any) -> bool:
+        return bool(settings.SIGNUP_OPEN)
 
 
 class MfaAdapter(DefaultMFAAdapter):

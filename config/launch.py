@@ -75,7 +75,8 @@ def plan(*, host: str = "", port: int | None = None, seed: bool = True) -> Plan:
     Raises:
         LaunchError: for a PORT that is no port.
     """
-    environ.Env.read_env(str(BASE_DIR / ".env"), overwrite=False)
+    if (BASE_DIR / ".env").is_file():
+        environ.Env.read_env(str(BASE_DIR / ".env"), overwrite=False)
     wanted = str(port or os.environ.get("PORT") or 8000)
     if not (wanted.isdecimal() and 0 < int(wanted) < 65536):
         raise LaunchError(f"PORT must be a number from 1 to 65535, not {wanted!r}")

@@ -174,7 +174,7 @@ class Grown(models.Model):
     """
 
     created_at = models.GeneratedField(
-        expression=models.Func(models.F("id"), function="uuid_extract_timestamp"),
+        expression=models.Func(models.F("id"), function="conclave_uuid_time"),
         output_field=models.DateTimeField(),
         db_persist=True,
         help_text="When the row was made, to the millisecond; part of its id.",

@@ -16,3 +16,18 @@ def test_a_changed_second_factor_is_refused(db):
     stored = adapter.encrypt("JBSWY3DPEHPK3PXP")
     with pytest.raises(DecryptionError):
         adapter.decrypt(stored[:-8] + "AAAAAAA=")
+
+
+def test_strangers_cannot_sign_up_unless_told(client, db, settings):
+    from accounts.models import User
+
+    form = {
+        "email": "stranger@example.com",
+        "password1": "correct horse battery",
+        "password2": "correct horse battery",
+    }
+    client.post("/accounts/signup/", form)
+    assert not User.objects.filter(email="stranger@example.com").exists()
+    settings.SIGNUP_OPEN = True
+    client.post("/accounts/signup/", form)
+    assert User.objects.filter(email="stranger@example.com").exists()

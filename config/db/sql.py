@@ -12,6 +12,14 @@ DO $$ BEGIN
         substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6),
         52, 1), 53, 1), 'hex')::uuid $f$;
   END IF;
+  -- PostgreSQL 17 has a function of this kind that does not know version 7.
+  IF current_setting('server_version_num')::int >= 180000 THEN
+    CREATE FUNCTION conclave_uuid_time(id uuid) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+      $f$ SELECT uuid_extract_timestamp(id) $f$;
+  ELSE
+    CREATE FUNCTION conclave_uuid_time(id uuid) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+      $f$ SELECT to_timestamp(('x0000' || substr(replace(id::text, '-', ''), 1, 12))::bit(64)::bigint / 1000.0) $f$;
+  END IF;
 END $$;
 CREATE FUNCTION conclave_current_tenant() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE AS
   $$ SELECT nullif(current_setting('app.current_tenant_id', true), '')::uuid $$;
@@ -21,6 +29,7 @@ CREATE FUNCTION conclave_current_user() RETURNS uuid LANGUAGE sql STABLE PARALLE
 CONTEXT_DROP = """
 DROP FUNCTION conclave_current_user();
 DROP FUNCTION conclave_current_tenant();
+DROP FUNCTION conclave_uuid_time(uuid);
 DROP FUNCTION IF EXISTS public.uuidv7();
 """
 

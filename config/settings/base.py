@@ -6,14 +6,15 @@ from pathlib import Path
 import environ
 
 from config.db.embedded import embedded_settings
-from config.db.processes import OWNER, WEB
+from config.db.processes import OWNER, WEB, WORKER
 from config.settings.logs import logging_settings
 
 from .console import *  # noqa: F403
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 env = environ.Env()
-env.read_env(str(BASE_DIR / ".env"), overwrite=False)
+if (BASE_DIR / ".env").is_file():
+    env.read_env(str(BASE_DIR / ".env"), overwrite=False)
 
 VAR_DIR = Path(env("CONCLAVE_VAR", default=str(BASE_DIR / "var")))
 DEBUG = False
@@ -97,10 +98,16 @@ LOGIN = env("CONCLAVE_LOGIN", default=WEB)
 
 def database_for(login: str) -> dict[str, object]:
     """The connection of one login role: an external server by URL, else the embedded one."""
-    variable = "DATABASE_OWNER_URL" if login == OWNER else "DATABASE_URL"
-    fields = env.db_url(variable) if env.str("DATABASE_URL", default="") else embedded_settings(login)
+    external = env.str("DATABASE_URL", default="")
+    variable = {OWNER: "DATABASE_OWNER_URL", WORKER: "DATABASE_WORKER_URL"}.get(login, "DATABASE_URL")
+    if login == WORKER and not env.str(variable, default=""):
+        variable = "DATABASE_URL"
+    fields = env.db_url(variable) if external else embedded_settings(login)
+    # Plans are kept per connection, which a transaction pooler hands to others.
+    prepare = env.bool("DATABASE_PREPARE", default=not external)
     return {
         **fields,
+        "OPTIONS": {**fields.get("OPTIONS", {}), "prepare_threshold": 3 if prepare else None},
         "ENGINE": "config.db.backend",
         "CONN_MAX_AGE": env.int("CONN_MAX_AGE", default=60),
         "CONN_HEALTH_CHECKS": True,
@@ -131,6 +138,8 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_UNIQUE_EMAIL = True
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+SIGNUP_OPEN = env.bool("SIGNUP_OPEN", default=False)
 MFA_ADAPTER = "accounts.adapters.MfaAdapter"
 
 LANGUAGE_CODE = "en"
@@ -148,7 +157,12 @@ X_FRAME_OPTIONS = "DENY"
 
 CONCLAVE_KEKS = env("CONCLAVE_KEKS", default="")
 IDEMPOTENCY_KEEP_HOURS = env.int("IDEMPOTENCY_KEEP_HOURS", default=24)
+# Subdomains of this domain name a tenant: acme.example.org.
+TENANT_DOMAIN = env("TENANT_DOMAIN", default="")
+API_MAX_BODY_BYTES = env.int("API_MAX_BODY_BYTES", default=1024 * 1024)
 API_DEFAULT_RATE = env.int("API_DEFAULT_RATE", default=600)
+# Networks that endpoints of models may lie in besides public addresses: this machine, for Ollama and the like.
+MODEL_NETWORKS = env.list("MODEL_NETWORKS", default=["127.0.0.0/8", "::1/128"])
 STREAMS_PER_PROCESS = env.int("STREAMS_PER_PROCESS", default=32)
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
 WORKER_LISTEN = env.bool("WORKER_LISTEN", default=True)
@@ -199,5 +213,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 LOGGING = logging_settings(env("LOG_LEVEL", default="INFO"), as_json=env.bool("LOG_JSON", default=False))
+# RequestIdMiddleware has checked or made it: the log, the answer and the audit log name one id.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 PROCRASTINATE_ON_APP_READY = None
 os.environ.setdefault("DO_NOT_TRACK", "1")

@@ -30,6 +30,7 @@ HISTORY = 20
 MOST_TOKENS = 2**30 - 1
 # Not attached to a word or a bracket: quoted code such as `row[1]` cites nothing.
 MARKER = re.compile(r"(?<![\w)])\[(\d{1,3})\]")
+UNCITED = re.compile(r"\s?\0")
 SNIPPET = 300
 
 
@@ -215,10 +216,10 @@ def cite(text: str, passages: list[FoundPassage]) -> tuple[str, list[dict[str, A
     def renumber(mark: re.Match[str]) -> str:
         number = int(mark.group(1))
         if not 1 <= number <= len(passages):
-            return ""
+            return "\0"
         return f"[{order.setdefault(number, len(order) + 1)}]"
 
-    content = MARKER.sub(renumber, text)
+    content = UNCITED.sub("", MARKER.sub(renumber, text))
     citations = [_citation(place, passages[number - 1], content) for number, place in order.items()]
     return content, citations
 

@@ -99,7 +99,7 @@ def test_an_endpoint_answers_with_tool_call_and_citation(caller, knowing):
     script = (call_tool("search_knowledge", query="high water"), say("At noon [1]. Nothing else [9]."))
     with FakeOpenAI(*script) as server:
         answer = ask(caller, served(caller, knowing, server))
-    assert answer.content == "At noon [1]. Nothing else ."
+    assert answer.content == "At noon [1]. Nothing else."
     assert [cited["source"] for cited in answer.citations] == ["tides.md"]
     assert answer.token_count > 0
     assert "sk-test" in server.requests[0].headers.get(
@@ -194,7 +194,7 @@ def passage(number):
     ("text", "content", "cited"),
     [
         ("One [2]. Two [1]. Again [2].", "One [1]. Two [2]. Again [1].", ["Text 2.", "Text 1."]),
-        ("No such [7].", "No such .", []),
+        ("No such [7].", "No such.", []),
         ("Code row[1] stays.", "Code row[1] stays.", []),
         ("Both [1][2]", "Both [1][2]", ["Text 1.", "Text 2."]),
     ],
