@@ -70,7 +70,9 @@ def _http_client(timeout: float) -> "AsyncClient":
     from httpx2 import Limits
     from pydantic_ai.models import create_async_httpx2_client
 
-    return create_async_httpx2_client(timeout=timeout, limits=Limits(max_keepalive_connections=0))
+    from agents.runtime.addresses import guard
+
+    return guard(create_async_httpx2_client(timeout=timeout, limits=Limits(max_keepalive_connections=0)))
 
 
 def _extractive(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
