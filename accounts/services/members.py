@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.choices import MemberRole, MemberStatus
-from accounts.models import Membership, Role, User
+from accounts.models import Membership, Role, RoleAssignment, User
+from accounts.roles import role_scopes
 
 DEFAULT_ROLES = (
     (
@@ -17,6 +19,10 @@ DEFAULT_ROLES = (
     ("knowledge-editor", "Knowledge editor", ["collections:read", "collections:write"]),
     ("auditor", "Auditor", ["audit:read", "security:read", "usage:read"]),
 )
+
+
+class LastAdministrator(ValidationError):
+    """An organisation keeps at least one active administrator."""
 
 
 def person(email: str, password: str | None = None, **fields: Any) -> User:
@@ -42,6 +48,29 @@ def add_member(user: User, *, tenant_id: Any = None, role: str = MemberRole.USER
         member.full_clean(exclude=["tenant", "user"])
     member.save()
     return member
+
+
+def scopes_of(member: Membership) -> frozenset[str]:
+    """What the person may do there by role, own permissions and roles on the whole tenant, lapsed ones too."""
+    assigned = RoleAssignment.objects.filter(tenant_id=member.tenant_id, user_id=member.user_id)
+    lists = [member.permissions, *assigned.values_list("role__permissions", flat=True)]
+    texts = [text for each in lists if isinstance(each, list) for text in each if isinstance(text, str)]
+    return role_scopes(member.role, texts)
+
+
+def require_other_administrator(leaving: Membership) -> None:
+    """Call it before `leaving` stops being an active administrator; locks the others.
+
+    Raises:
+        LastAdministrator: when nobody else is one.
+    """
+    admins = Membership.objects.filter(
+        tenant_id=leaving.tenant_id, role=MemberRole.ADMIN, status=MemberStatus.ACTIVE
+    )
+    # Locked in one order, so that two administrators cannot remove each other at once.
+    held = list(admins.order_by("id").select_for_update(of=("self",)).values_list("id", flat=True))
+    if held == [leaving.pk]:
+        raise LastAdministrator("The organisation would have no administrator.")
 
 
 def set_up_tenant(*, tenant: Any, admin: User, **_: Any) -> None:
