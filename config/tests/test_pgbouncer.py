@@ -245,3 +245,9 @@ def test_the_same_load_on_a_session_level_setting_leaks(customers, tmp_path):
     tally = run("config.tests.pooled.session_set", customers, REQUESTS_OF_CONTROL, tmp_path / "log")
     print(dict(tally))
     assert tally["foreign"] > 0, tally
+
+
+def test_connections_keep_nothing_in_a_session(db):
+    connection.ensure_connection()
+    assert connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]
+    assert connection.connection.prepare_threshold is None
