@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -19,6 +18,7 @@ import pytest
 from config.db.processes import OWNER, WEB
 from config.db.programs import server_user
 from config.testing.database import connection_parameters
+from config.testing.served import database_url
 
 PORT = 6432  # part of the socket's file name only
 POOL_SIZE = 3
@@ -62,12 +62,6 @@ class Pooler:
         """One connection through the pooler."""
         fields = self.parameters | {"host": str(self.folder), "port": PORT}
         return psycopg.connect(**fields, autocommit=True)
-
-
-def database_url(fields: dict[str, Any]) -> str:
-    """psycopg's keyword arguments as the URL that settings read; the host is a socket's folder."""
-    path = quote(f"{fields['host']}/{fields['dbname']}", safe="")
-    return f"postgres://{fields['user']}:{quote(fields['password'], safe='')}@/{path}?port={fields['port']}"
 
 
 def installed_pgbouncer() -> str:

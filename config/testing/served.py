@@ -11,9 +11,13 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+from urllib.parse import quote
 
 from django.db import connection
+
+from config.db.processes import OWNER, WEB
+from config.testing.database import connection_parameters
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 READY_SECONDS = 60
@@ -28,8 +32,20 @@ def environment(**changes: str) -> dict[str, str]:
         "CONCLAVE_NO_START": "1",
         "LOG_LEVEL": "WARNING",
     }
+    if os.environ.get("DATABASE_URL"):
+        own["DATABASE_URL"] = database_url(connection_parameters(WEB))
+        own["DATABASE_OWNER_URL"] = database_url(connection_parameters(OWNER))
     inherited = {name: value for name, value in os.environ.items() if name != "CONCLAVE_LOGIN"}
     return {**inherited, **own, **changes}
+
+
+def database_url(fields: dict[str, Any]) -> str:
+    """psycopg's keyword arguments as the URL that settings read; `host` may be a socket's folder."""
+    who = f"{fields['user']}:{quote(fields['password'], safe='')}"
+    host, port, name = fields["host"], fields["port"], fields["dbname"]
+    if host.startswith("/"):
+        return f"postgres://{who}@/{quote(f'{host}/{name}', safe='')}?port={port}"
+    return f"postgres://{who}@{host}:{port}/{name}"
 
 
 def free_port() -> int:
