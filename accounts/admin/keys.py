@@ -5,6 +5,7 @@ from django.template.response import TemplateResponse
 
 from accounts.choices import ApiKeyStatus
 from accounts.models import ApiKey
+from accounts.roles import beyond
 from accounts.services.keys import create_api_key, revoke_api_key
 from config.admin.bases import HouseAdmin
 
@@ -29,6 +30,13 @@ class ApiKeyAdmin(HouseAdmin):
     )
     readonly_fields = ("user", "status")
     actions = ("revoke",)
+
+    def has_change_permission(self, request, obj=None):
+        # A key acts as its person: only an administrator widens what acts as somebody else.
+        others = obj is not None and obj.user_id != request.user.pk
+        return super().has_change_permission(request, obj) and not (
+            others and beyond(request.console.scopes, ["*"])
+        )
 
     @admin.action(description="Revoke for good", permissions=["change"])
     def revoke(self, request, queryset):

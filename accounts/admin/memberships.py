@@ -9,15 +9,23 @@ from django.template.response import TemplateResponse
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget
 
+from accounts.admin.grants import (
+    AssignmentForm,
+    KnowsAccess,
+    MembershipForm,
+    PermissionsForm,
+    outranks,
+    require_grantable,
+)
 from accounts.choices import MemberRole
 from accounts.models import Membership, Role, RoleAssignment
-from accounts.services.members import add_member, person
+from accounts.roles import role_scopes
+from accounts.services.members import add_member, person, require_other_administrator
 from config.admin.bases import HouseAdmin
-from config.admin.forms import HouseForm
 from tenants.models import Tenant
 
 
-class PlatformMembershipForm(HouseForm):
+class PlatformMembershipForm(MembershipForm):
     """A membership in any organisation: the platform scope has none of its own."""
 
     organisation = forms.ModelChoiceField(Tenant.objects.none(), widget=UnfoldAdminSelectWidget)
@@ -37,11 +45,21 @@ class InviteForm(forms.Form):
     email = forms.EmailField(max_length=255, label="E-mail", widget=UnfoldAdminEmailInputWidget)
     role = forms.ChoiceField(choices=MemberRole, initial=MemberRole.USER, widget=UnfoldAdminSelectWidget)
 
+    def __init__(self, *args, access, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.access = access
+
+    def clean_role(self):
+        role = self.cleaned_data["role"]
+        require_grantable(self.access, sorted(role_scopes(role)))
+        return role
+
 
 @admin.register(Membership)
-class MembershipAdmin(HouseAdmin):
+class MembershipAdmin(KnowsAccess, HouseAdmin):
     """Who belongs here, as what. A tenant adds people by their e-mail addresses, the platform's staff anywhere."""
 
+    form = MembershipForm
     resource = "members"
     icon = "badge"
     title = "Members"
@@ -61,7 +79,7 @@ class MembershipAdmin(HouseAdmin):
 
     @action(description="Add a person", url_path="invite", icon="person_add", permissions=["invite"])
     def invite(self, request):
-        form = InviteForm(request.POST or None)
+        form = InviteForm(request.POST or None, access=request.console)
         if request.console.place is None:
             raise PermissionDenied
         if request.method == "POST" and form.is_valid():
@@ -82,6 +100,22 @@ class MembershipAdmin(HouseAdmin):
         # Inside a tenant nobody sees people who do not belong to it yet, so there is nobody to choose.
         return super().has_add_permission(request, obj) and request.console.is_platform
 
+    def has_change_permission(self, request, obj=None):
+        return super().has_change_permission(request, obj) and self._reaches(request, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return super().has_delete_permission(request, obj) and self._reaches(request, obj)
+
+    def _reaches(self, request, obj):
+        return obj is None or obj._state.adding or outranks(request.console, obj)
+
+    def delete_model(self, request, obj):
+        if not self._reaches(request, obj):
+            raise ValidationError("This person may do more than you.")
+        if not request.console.is_platform:
+            require_other_administrator(obj)
+        super().delete_model(request, obj)
+
     def get_fieldsets(self, request, obj=None):
         sets = super().get_fieldsets(request, obj)
         return sets if obj else [("Where", {"fields": ["organisation"]}), *sets]
@@ -97,7 +131,8 @@ class MembershipAdmin(HouseAdmin):
 
 
 @admin.register(Role)
-class RoleAdmin(HouseAdmin):
+class RoleAdmin(KnowsAccess, HouseAdmin):
+    form = PermissionsForm
     resource = "roles"
     icon = "admin_panel_settings"
     position = 30
@@ -112,7 +147,8 @@ class RoleAdmin(HouseAdmin):
 
 
 @admin.register(RoleAssignment)
-class RoleAssignmentAdmin(HouseAdmin):
+class RoleAssignmentAdmin(KnowsAccess, HouseAdmin):
+    form = AssignmentForm
     resource = "roles"
     icon = "assignment_ind"
     position = 40

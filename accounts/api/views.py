@@ -8,8 +8,9 @@ from drf_spectacular.utils import extend_schema
 
 from accounts.choices import ApiKeyStatus, MemberRole, MemberStatus
 from accounts.models import Role, User
-from accounts.roles import role_scopes
+from accounts.roles import beyond, role_scopes
 from accounts.services.keys import create_api_key, revoke_api_key
+from accounts.services.members import LastAdministrator, require_other_administrator, scopes_of
 from config.api.credentials import seats_of
 from config.api.exceptions import Conflict, Forbidden
 from config.api.grants import require_grantable
@@ -38,6 +39,7 @@ class MemberViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
 
     def perform_update(self, serializer: Any) -> None:
         changes = serializer.validated_data
+        self._require_reach(serializer.instance)
         require_grantable(self.credential, changes.get("permissions", ()))
         if "role" in changes:
             require_grantable(self.credential, role_scopes(changes["role"]))
@@ -47,15 +49,20 @@ class MemberViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
         serializer.save()
 
     def perform_destroy(self, instance: Any) -> None:
+        self._require_reach(instance)
         self._keep_an_admin(instance)
         instance.delete()
 
+    def _require_reach(self, member: Any) -> None:
+        """A narrow key of somebody who may more will do: the person counts."""
+        if beyond(self.credential.scopes, scopes_of(member)):
+            raise Forbidden("This person may do more than you.", code="beyond_own_rights")
+
     def _keep_an_admin(self, leaving: Any) -> None:
-        # Locked in one order, so that two administrators cannot remove each other at once.
-        admins = self.model.objects.filter(role=MemberRole.ADMIN, status=MemberStatus.ACTIVE).order_by("id")
-        held = list(admins.select_for_update(of=("self",)).values_list("id", flat=True))
-        if held == [leaving.id]:
-            raise Conflict("The organisation would have no administrator.", code="last_administrator")
+        try:
+            require_other_administrator(leaving)
+        except LastAdministrator as error:
+            raise Conflict("; ".join(error.messages), code="last_administrator") from error
 
 
 class RoleViewSet(TenantViewSet):
@@ -138,6 +145,8 @@ class ApiKeyViewSet(TenantViewSet):
 
     def perform_update(self, serializer: Any) -> None:
         wanted = serializer.validated_data
+        if serializer.instance.user_id != self.credential.user_id and not self.credential.covers("*"):
+            raise Forbidden("Only an administrator changes keys of somebody else.", code="not_own_key")
         require_grantable(self.credential, wanted.get("scopes", ()))
         person = wanted.get("user_id", serializer.instance.user_id)
         if person != serializer.instance.user_id:
