@@ -28,6 +28,10 @@ MIN_SENTENCE_COVERAGE = 0.25
 NEAR, HEADING, PAIR = 0.5, 0.6, 0.15
 FURTHER_QUOTE = 0.7
 WEAK = 0.25
+UNFIT = 0.3
+# Headings, rows of tables and fences stand for what follows them; they say little by themselves.
+_OUTLINE = re.compile(r"\s*(?:#{1,6}\s|\||```|~~~)")
+_ENDINGS = (".", "!", ".)", '."', ".`", ":", "。")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WEAK_STEMS = frozenset(map(stem, WEAK_WORDS))
 _WRAPPING = re.compile(r"^(?:[rRuUbB]{0,2}(?:\"{3}|'{3})|[-*•#>|]+\s|\s)+|(?:\"{3}|'{3}|\s)+$")
@@ -151,7 +155,8 @@ def _fits(candidate: _Candidate) -> bool:
 def _candidates(
     number: int, passage: Passage, shares: dict[str, float], pairs: frozenset[tuple[str, str]]
 ) -> list[_Candidate]:
-    sentences = [_WRAPPING.sub("", span.text) or span.text for span in split_sentences(passage.text)]
+    raw = [span.text for span in split_sentences(passage.text)]
+    sentences = [_WRAPPING.sub("", text) or text for text in raw]
     found = [_terms_of_passage(sentence) & shares.keys() for sentence in sentences]
     heading = _terms_of_passage(f"{passage.document_title} {passage.context}") & shares.keys()
     whole = _sum(heading.union(*found), shares)
@@ -161,7 +166,7 @@ def _candidates(
         coverage = _sum(own, shares)
         around = NEAR * _sum(near, shares) + HEADING * _sum(heading - own - near, shares)
         bonus = PAIR * len(pairs & _pairs(sentence)) + 0.1 / (number + 1)
-        score = (coverage + around + bonus) * _fitness(sentence)
+        score = (coverage + around + bonus) * _fitness(sentence) * (UNFIT if _OUTLINE.match(raw[at]) else 1.0)
         window = coverage + _sum(near, shares) + HEADING * _sum(heading - own - near, shares)
         candidates.append(_Candidate(number, at, sentence, own, coverage, window, whole, score))
     return candidates
@@ -174,9 +179,9 @@ def _sum(terms: frozenset[str], shares: dict[str, float]) -> float:
 def _fitness(sentence: str) -> float:
     """Below 1 for what makes a poor quote: headings, fragments, questions, long runs, mostly marks."""
     count = len(sentence.split())
-    if sentence.startswith("#") or count < 4:
-        return 0.3
-    fitness = 0.5 if sentence.endswith("?") else 1.0
+    if count < 4:
+        return UNFIT
+    fitness = 0.5 if sentence.endswith("?") else 1.0 if sentence.endswith(_ENDINGS) else 0.85
     fitness *= min(1.0, 80 / count) * (0.8 if sentence[0].islower() else 1.0)
     letters = len(_LETTER.findall(sentence)) / len(sentence)
     return fitness * (0.6 if letters < 0.6 else 1.0)

@@ -26,6 +26,7 @@ Kind = Literal[
     "bad_response",
     "refused_request",
     "authentication",
+    "internal",
 ]
 
 
@@ -176,7 +177,7 @@ def classify_error(error: BaseException) -> ProviderFailure:
     for cause in _causes(error):
         if kind := _kind(cause):
             return kind
-    return _BAD_RESPONSE
+    return _INTERNAL
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -256,6 +257,7 @@ _SERVER_ERROR = ProviderFailure("server_error", "The model endpoint failed. Try 
 _BAD_RESPONSE = ProviderFailure(
     "bad_response", "The model endpoint gave an answer that makes no sense.", False
 )
+_INTERNAL = ProviderFailure("internal", "Something went wrong inside Conclave; its log says what.", False)
 _BROKEN_OFF = ProviderFailure(
     "bad_response", "The model endpoint broke off in the middle of its answer.", True
 )

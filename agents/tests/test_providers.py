@@ -124,7 +124,7 @@ def test_usage_limits_and_groups_are_classified():
     group = FallbackExceptionGroup("all failed", [ModelHTTPError(429, "m"), ModelHTTPError(500, "n")])
     assert classify_error(UsageLimitExceeded("too many")).kind == "refused_request"
     assert classify_error(group).kind == "rate_limited"
-    assert classify_error(RuntimeError(KEY)).kind == "bad_response"
+    assert classify_error(RuntimeError(KEY)).kind == "internal"
     assert KEY not in classify_error(RuntimeError(KEY)).message
 
 

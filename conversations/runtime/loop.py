@@ -80,7 +80,9 @@ def _reason(error: Exception) -> TurnFailed:
     if isinstance(error, TurnFailed):
         return error
     failure = classify_error(error)
-    logger.warning("turn failed: %s (%s)", failure.kind, type(error).__name__)
+    # A provider's exception may quote what was sent to it; one of our own is for us to mend.
+    ours = error if failure.kind == "internal" else None
+    logger.warning("turn failed: %s (%s)", failure.kind, type(error).__name__, exc_info=ours)
     return TurnFailed(failure.kind, failure.message)
 
 

@@ -203,3 +203,14 @@ def test_citations_are_renumbered_in_the_order_of_the_answer(text, content, cite
     shown, citations = cite(text, [passage(1), passage(2)])
     assert shown == content
     assert [citation["quote"] for citation in citations] == cited
+
+
+def test_a_defect_of_ours_is_not_blamed_on_the_endpoint(caller, knowing, monkeypatch, caplog):
+    def broken(*_, **__):
+        raise NameError("a defect")
+
+    monkeypatch.setattr("conversations.runtime.loop.build_model", broken)
+    answer = ask(caller, knowing())
+    assert (answer.status, answer.error_code) == ("failed", "internal")
+    assert "a defect" not in answer.error_message
+    assert caplog.records[-1].exc_info
