@@ -36,7 +36,9 @@ TITLES = {
     422: "Unprocessable",
     429: "Too many requests",
     500: "Internal error",
+    502: "Bad gateway",
     503: "Temporarily unavailable",
+    504: "Gateway timeout",
 }
 # SQLSTATE to (status, code); 503 are worth a retry.
 SQLSTATES = {
@@ -180,6 +182,10 @@ def _from_database(exc: Exception, request: HttpRequest | None) -> HttpResponse 
     if named is not None:
         status_code, code, errors = named
         return problem_response(request, status_code, code, errors[0]["detail"], errors=errors)
+    if state == "23514" and not getattr(cause.diag, "constraint_name", None):  # type: ignore[union-attr]
+        # No constraint's violation: the table has no partition for this moment.
+        logger.error("a table lacks a partition: run manage.py partitions", exc_info=exc)
+        return problem_response(request, 503, "no_partition", headers={"Retry-After": "60"})
     if state in SQLSTATES:
         status_code, code = SQLSTATES[state]
         headers = {"Retry-After": "1"} if status_code == 503 else None

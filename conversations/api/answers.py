@@ -20,7 +20,14 @@ from conversations.runtime.streaming import Delta, Done, KeepAlive, TooManyStrea
 from conversations.runtime.turns import Turn
 
 EVENT_STREAM = "text/event-stream"
-STATUSES = {"timeout": 504, "rate_limited": 503, "misconfigured": 409, "refused_request": 409}
+STATUSES = {
+    "timeout": 504,
+    "rate_limited": 503,
+    "misconfigured": 409,
+    "refused_request": 409,
+    "internal": 500,
+    "search_failed": 503,
+}
 
 
 class AnswerFailed(Problem):
