@@ -19,6 +19,8 @@ from django.db import connection
 
 from accounts.tests.factories import ApiKeyFactory
 from agents.tests.factories import AgentFactory
+from config.db.processes import WEB
+from config.settings.base import database_for
 from config.testing.fixtures import add_member
 from config.testing.pgbouncer import POOL_SIZE, pooled
 from config.testing.served import served
@@ -247,7 +249,8 @@ def test_the_same_load_on_a_session_level_setting_leaks(customers, tmp_path):
     assert tally["foreign"] > 0, tally
 
 
-def test_connections_keep_nothing_in_a_session(db):
-    connection.ensure_connection()
-    assert connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]
-    assert connection.connection.prepare_threshold is None
+def test_behind_a_pooler_connections_keep_nothing_in_a_session(monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgres://conclave_web:secret@pooler.example:6432/conclave")
+    fields = database_for(WEB)
+    assert fields["DISABLE_SERVER_SIDE_CURSORS"]
+    assert fields["OPTIONS"]["prepare_threshold"] is None
