@@ -70,7 +70,7 @@ class Integration(TenantModel):
     _stored_endpoint: tuple[str, str] | None = None
 
     @classmethod
-    def from_db(cls, db: Any, field_names: Any, values: Any) -> Self:
+    def from_db(cls, db: Any, field_names: Any, values: Any) -> Self:  # type: ignore[override]
         made = super().from_db(db, field_names, values)
         if {"platform", "base_url"} <= set(field_names):
             made._stored_endpoint = (made.platform, made.base_url)
