@@ -58,7 +58,12 @@ def claim(credential: str, key: str, print_: str) -> HttpResponse | None:
         cursor.execute(CLAIM, [require_tenant_id(), credential, key, print_, cutoff])
         if cursor.fetchone() is not None:
             return None
-    row = IdempotencyKey.objects.get(credential=credential, key=key)
+    row = IdempotencyKey.objects.filter(credential=credential, key=key).first()
+    if row is None:
+        # Let go between the two statements: the first request failed just now.
+        raise Conflict(
+            "The first request with this key failed just now; try again.", code="idempotency_in_progress"
+        )
     if row.fingerprint != print_:
         raise Unprocessable(
             "This Idempotency-Key was used for another request.", code="idempotency_key_reused"
