@@ -28,7 +28,11 @@ LIFT_LIMIT = (
     " UPDATE accounts_apikey SET rate_limit = 1000000; COMMIT;"
 )
 KEPT = "SELECT id FROM conversations_message UNION ALL SELECT id FROM conversations_conversation;"
-ACKNOWLEDGE_TOO_EARLY = "ALTER SYSTEM SET synchronous_commit = off; ALTER SYSTEM SET wal_writer_delay = '10s'; SELECT pg_reload_conf();"
+ACKNOWLEDGE_TOO_EARLY = """
+ALTER SYSTEM SET synchronous_commit = off;
+ALTER SYSTEM SET wal_writer_delay = '10s';
+SELECT pg_reload_conf();
+"""
 INCONSISTENT = (
     "SELECT count(*) FROM conversations_conversation c WHERE message_count <>"
     " (SELECT count(DISTINCT sequence_number) FROM conversations_message m WHERE m.conversation_id = c.id);"
