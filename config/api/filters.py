@@ -3,6 +3,8 @@
 from typing import Any
 
 import django_filters
+from django import forms
+from django.core import validators
 from django.db import models
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.filters import BaseFilterBackend
@@ -15,13 +17,23 @@ PAGE_PARAMETERS = frozenset({"cursor", "limit", "ordering"})
 SHAPE_PARAMETERS = frozenset({"fields", "expand"})
 TEXT = django_filters.CharFilter()
 
+
+class IntegerFilter(django_filters.NumberFilter):
+    """A whole number; a fraction is an error instead of the row of its integer part."""
+
+    field_class = forms.IntegerField
+
+    def get_max_validator(self) -> Any:
+        return validators.MaxValueValidator(2**63 - 1)
+
+
 FILTERS = {
     models.ForeignKey: django_filters.UUIDFilter,
     models.UUIDField: django_filters.UUIDFilter,
     models.DateTimeField: django_filters.IsoDateTimeFilter,
     models.DateField: django_filters.DateFilter,
     models.BooleanField: django_filters.BooleanFilter,
-    models.IntegerField: django_filters.NumberFilter,
+    models.IntegerField: IntegerFilter,
     models.CharField: django_filters.CharFilter,
 }
 

@@ -279,3 +279,8 @@ def test_no_query_answers_5xx(query, api_client):
 def test_anonymous_errors_are_problems_too(db):
     assert_problem(Client().get("/api/v1/nope/"), 404)
     assert_problem(Client().get(AGENTS), 401)
+
+
+@pytest.mark.parametrize("value", ["0.5", "1e3", "x", "9" * 30])
+def test_filters_by_whole_numbers_take_whole_numbers(value, api_client):
+    assert api_client().get(f"/api/v1/agent-versions/?version={value}").status_code == 400
