@@ -37,7 +37,9 @@ def _compared(name: str, found: Compared, limit: float) -> Line:
         parts = " + ".join(f"{kind} {micro:.0f}" for kind, micro in cost.parts.items())
         return f"{parts} µs"
 
-    detail = f"{spelled(found.first)} : {spelled(found.second)}; rounds {found.lowest:.2f}–{found.highest:.2f}"
+    detail = (
+        f"{spelled(found.first)} : {spelled(found.second)}; rounds {found.lowest:.2f}–{found.highest:.2f}"
+    )
     return Line(name, found.ratio, limit, "x", detail)
 
 
@@ -73,7 +75,9 @@ def _tenant(house: House, options: argparse.Namespace) -> Lines:
     from .sizes import median, tenant_ms
 
     times = tenant_ms(house, repeats=30)
-    return [Line("create a tenant, median", median(times), 50, "ms", f"{min(times):.1f} to {max(times):.1f} ms")]
+    return [
+        Line("create a tenant, median", median(times), 50, "ms", f"{min(times):.1f} to {max(times):.1f} ms")
+    ]
 
 
 def _memory(house: House, options: argparse.Namespace) -> Lines:
@@ -97,9 +101,15 @@ BENCHMARKS: dict[str, Callable[[House, argparse.Namespace], Lines]] = {
 def main(arguments: list[str]) -> int:
     """Run what was asked for, print one line a figure; 1 when a limit is passed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="name", help=f"any of {', '.join(BENCHMARKS)}; all by default")
-    parser.add_argument("--rounds", type=int, default=7, choices=range(1, 31), metavar="N", help="pairs of rounds")
-    parser.add_argument("--count", type=int, default=300, choices=range(10, 5001), metavar="N", help="per round")
+    parser.add_argument(
+        "names", nargs="*", metavar="name", help=f"any of {', '.join(BENCHMARKS)}; all by default"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=7, choices=range(1, 31), metavar="N", help="pairs of rounds"
+    )
+    parser.add_argument(
+        "--count", type=int, default=300, choices=range(10, 5001), metavar="N", help="per round"
+    )
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"no benchmark is called {', '.join(unknown)}")

@@ -103,7 +103,9 @@ def _furnished(var: Path) -> House:
     made: list[House] = []
     for number in range(TENANTS):
         admin = person(f"admin{number}@bench.example", is_verified=True)
-        tenant = create_tenant(slug=f"bench-{number}", name=f"Bench {number}", admin=admin, actor="system:bench")
+        tenant = create_tenant(
+            slug=f"bench-{number}", name=f"Bench {number}", admin=admin, actor="system:bench"
+        )
         with tenant_scope(tenant, user=admin, actor="system:bench"):
             secret = create_api_key(name="Bench", user_id=admin.pk, rate_limit=2_000_000_000)[1]
             agent, conversations = _conversations(admin.pk)
@@ -133,7 +135,11 @@ def _conversations(user_id: UUID) -> tuple[UUID, list[UUID]]:
 
 def _message(model: Any, conversation: Any, agent_id: UUID, place: int) -> Any:
     """Questions and answers in turn; each answer with two citations, as answers have."""
-    common = {"tenant_id": conversation.tenant_id, "conversation_id": conversation.pk, "sequence_number": place}
+    common = {
+        "tenant_id": conversation.tenant_id,
+        "conversation_id": conversation.pk,
+        "sequence_number": place,
+    }
     if place % 2:
         return model(role="user", user_id=conversation.user_id, content=f"Question {place}? " * 8, **common)
     citations = [
@@ -142,7 +148,12 @@ def _message(model: Any, conversation: Any, agent_id: UUID, place: int) -> Any:
     ]
     content = f"Answer {place}: rows of one tenant are invisible to others. " * 8
     return model(
-        role="assistant", agent_id=agent_id, content=content, citations=citations, model="extractive-1", **common
+        role="assistant",
+        agent_id=agent_id,
+        content=content,
+        citations=citations,
+        model="extractive-1",
+        **common,
     )
 
 

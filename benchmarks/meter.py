@@ -74,7 +74,9 @@ def measure(side: Side, count: int) -> Cost:
     after = {kind: {pid: cpu_of(pid) for pid in listed} for kind, listed in side.pids().items()}
     if {kind: set(listed) for kind, listed in after.items()} != {kind: set(b) for kind, b in before.items()}:
         raise RuntimeError(f"{side.name}: a process ended or began while it was measured")
-    spent = {kind: sum(after[kind][pid] - was for pid, was in listed.items()) for kind, listed in before.items()}
+    spent = {
+        kind: sum(after[kind][pid] - was for pid, was in listed.items()) for kind, listed in before.items()
+    }
     return Cost({kind: seconds / count * 1e6 for kind, seconds in spent.items()})
 
 

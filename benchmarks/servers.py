@@ -34,7 +34,9 @@ class Server:
         """The processes that answer requests: not the parent, not the multiprocessing tracker."""
         return [pid for pid in children_of(self.process.pid) if _is_worker(pid)]
 
-    def ask(self, method: str, path: str, headers: dict[str, str], body: bytes | None = None) -> tuple[int, bytes]:
+    def ask(
+        self, method: str, path: str, headers: dict[str, str], body: bytes | None = None
+    ) -> tuple[int, bytes]:
         """Status and body of one request."""
         self.client.request(method, path, body=body, headers=headers)
         answer = self.client.getresponse()
@@ -44,7 +46,7 @@ class Server:
 def _is_worker(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as line:
-            return b"spawn_main" in line.read()
+            return b"resource_tracker" not in line.read()
     except FileNotFoundError:
         return False
 
@@ -52,7 +54,9 @@ def _is_worker(pid: int) -> bool:
 @contextlib.contextmanager
 def product(house: House, name: str = "product", **changes: str) -> Iterator[Server]:
     """The product's own web server."""
-    variables = house.environment(**{"PGAPPNAME": name, "WEB_THREADS": THREADS, "CONCLAVE_WARM_UP": "0"} | changes)
+    variables = house.environment(
+        **{"PGAPPNAME": name, "WEB_THREADS": THREADS, "CONCLAVE_WARM_UP": "0"} | changes
+    )
     with _running(name, ["config.serving"], variables) as server:
         yield server
 
@@ -75,7 +79,10 @@ def _running(name: str, module: list[str], variables: dict[str, str]) -> Iterato
         port = int(probe.getsockname()[1])
     command = [sys.executable, "-m", *module]
     process = subprocess.Popen(
-        command, env=variables | {"HOST": "127.0.0.1", "PORT": str(port)}, cwd=BASE_DIR, stdout=subprocess.DEVNULL
+        command,
+        env=variables | {"HOST": "127.0.0.1", "PORT": str(port)},
+        cwd=BASE_DIR,
+        stdout=subprocess.DEVNULL,
     )
     try:
         _wait(port, process)
@@ -102,7 +109,9 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.1)
 
 
-def repeated(server: Server, status: int, ask: Callable[[int], tuple[str, str, dict[str, str], bytes | None]]) -> Any:
+def repeated(
+    server: Server, status: int, ask: Callable[[int], tuple[str, str, dict[str, str], bytes | None]]
+) -> Any:
     """A function that sends `count` requests, each made by `ask(number)`, and insists on `status`."""
 
     def run(count: int) -> None:

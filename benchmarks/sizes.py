@@ -60,7 +60,11 @@ def memory_mb(house: House) -> dict[str, float]:
     demo = json.loads((house.var / "demo.json").read_text())
     key = {"Authorization": f"Bearer {demo['api_key']}", "Content-Type": "application/json"}
     mine = {"Authorization": f"Bearer {house.api_key}"}
-    page = {"Cookie": f"sessionid={_session_of(demo['email'])}", "Accept": "text/html", "X-Tenant": demo["tenant"]}
+    page = {
+        "Cookie": f"sessionid={_session_of(demo['email'])}",
+        "Accept": "text/html",
+        "X-Tenant": demo["tenant"],
+    }
     with product(house, "memory", WEB_THREADS="40", CONCLAVE_WARM_UP="1") as server:
         question = orjson.dumps({"agent": demo["agent"], "message": "How are tenants kept apart?"})
         _expect(server, {201}, "POST", "/api/v1/conversations/", key, question)

@@ -132,7 +132,7 @@ def _require_tenant(status: str) -> None:
 
 
 def _row(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
+    with connection.prepared_cursor() as cursor:
         cursor.execute(sql, params)
         return cursor.fetchall()
 

@@ -4,9 +4,10 @@ Building and compiling a queryset costs more CPU than PostgreSQL needs to answer
 with made-up ids for tenant, person, credential and address; where both texts agree and every value that
 differs is one of those ids, or the bound that `younger_than` makes of one, the text is kept with a slot for
 each. Any other value that was computed from an id differs and is neither: then nothing is kept, and each
-request compiles its own.
+request compiles its own. PostgreSQL keeps the plan of a kept statement too, once for each connection.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.http import Http404
 from django.utils import timezone
+from psycopg.sql import Literal
 
 from config.db.ids import uuid7
 from config.db.stamps import ScopeError
@@ -32,11 +34,10 @@ _kept: dict[Any, "Statement | None"] = {}
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL, and for each parameter a constant or the name of the id that belongs there."""
+    """SQL with its constants written out, and for each placeholder left the name of the id that belongs there."""
 
     sql: str
-    constants: tuple[Any, ...]
-    slots: tuple[tuple[int, str], ...]
+    slots: tuple[str, ...]
 
     def rows(self, ids: dict[str, UUID]) -> list[tuple[Any, ...]]:
         """Run it with these ids.
@@ -44,13 +45,29 @@ class Statement:
         Raises:
             ValueError: when it needs the time of an id that is no UUIDv7.
         """
-        params = list(self.constants)
-        for position, name in self.slots:
+        params = []
+        for name in self.slots:
             plain = ids.get(name)
-            params[position] = younger_bound(ids[name.removeprefix(BOUND)]) if plain is None else plain
-        with connection.cursor() as cursor:
+            params.append(younger_bound(ids[name.removeprefix(BOUND)]) if plain is None else plain)
+        with connection.prepared_cursor() as cursor:
             cursor.execute(self.sql, params)
             return cursor.fetchall()
+
+
+def written_out(sql: str, params: tuple[Any, ...], names: list[str | None]) -> Statement:
+    """`sql` with a slot for each parameter that has a name, and the other values written into it.
+
+    A value of text has no type of its own where values travel apart from the statement; an id has.
+    """
+    values = iter(zip(params, names, strict=True))
+
+    def spelled(found: re.Match[str]) -> str:
+        if found[0] == "%%":
+            return "%%"
+        value, name = next(values)
+        return "%s" if name else Literal(value).as_string(connection.connection).replace("%", "%%")
+
+    return Statement(re.sub("%[%s]", spelled, sql), tuple(name for name in names if name))
 
 
 def made_up(names: tuple[str, ...], turn: int) -> dict[str, UUID]:
@@ -107,14 +124,16 @@ def _prepare(view: Any, build: Build, more: tuple[str, ...], names: tuple[str, .
     (sql, first, known), (other_sql, second, other_known) = made
     if sql != other_sql or len(first) != len(second):
         return None
-    slots = []
-    for position, (one, two) in enumerate(zip(first, second, strict=True)):
+    names_found: list[str | None] = []
+    for one, two in zip(first, second, strict=True):
         name = known.get(one) if isinstance(one, UUID) else None
         if name is not None and name == (other_known.get(two) if isinstance(two, UUID) else None):
-            slots.append((position, name))
-        elif type(one) is not type(two) or one != two:
+            names_found.append(name)
+        elif type(one) is type(two) and one == two:
+            names_found.append(None)
+        else:
             return None
-    return Statement(sql, tuple(first), tuple(slots))
+    return written_out(sql, tuple(first), names_found)
 
 
 @contextmanager

@@ -4,15 +4,18 @@
 - A statement with a scope but outside a transaction is refused: its settings would be lost at once.
 - A transaction bound to one (role, tenant) refuses statements of another.
 - After a rolled-back savepoint the stamp is applied again, since PostgreSQL undid it.
+- Statements that are repeated for each request can be planned once (`prepared_cursor`).
 
 A transaction that Django's TestCase keeps open around a whole test is not a transaction of the
 application: there one scope may follow another.
 """
 
+import select
 from collections.abc import Callable
 from typing import Any
 
 from django.db.backends.postgresql import base
+from psycopg.pq import ConnStatus
 
 from config.db.stamps import NO_STAMP, STAMP_SQL, ScopeError, Stamp, current_stamp
 
@@ -36,6 +39,25 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self._guard not in self.execute_wrappers:
             self.execute_wrappers.insert(0, self._guard)
 
+    def prepared_cursor(self) -> Any:
+        """A cursor whose values travel apart from the statement; PostgreSQL keeps the plan of a repeated one.
+
+        Behind a pooler (`prepare_threshold` None) each is planned anew. Placeholders stand for values alone.
+        """
+        self.ensure_connection()
+        with self.wrap_database_errors:
+            return self._prepare_cursor(base.ServerBindingCursor(self.connection))
+
+    def is_usable(self) -> bool:
+        """Whether the connection lives. On a Unix socket the kernel tells: a dead server's end is readable."""
+        if not self.settings_dict["HOST"].startswith("/"):
+            return super().is_usable()
+        if self.connection is None or self.connection.pgconn.status != ConnStatus.OK:
+            return False
+        watch = select.poll()
+        watch.register(self.connection.pgconn.socket, select.POLLIN)
+        return not watch.poll(0) or super().is_usable()
+
     def _guard(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
         stamp = current_stamp()
         if stamp is not self._applied:
@@ -57,7 +79,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return
         self._bind(stamp)
         # psycopg's own cursor: nothing else would make Django's errors of its errors and mark the connection.
-        with self.wrap_database_errors, self.connection.cursor() as cursor:
+        with self.wrap_database_errors, base.ServerBindingCursor(self.connection) as cursor:
             cursor.execute(STAMP_SQL, (stamp or NO_STAMP).params())
         self._applied = stamp
 
