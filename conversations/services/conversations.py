@@ -1,11 +1,13 @@
 """Conversations: beginning them and taking turns in them."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
+from django.db.models import CharField, Field, TextField
 from django.utils import timezone
 
 from agents.choices import AgentStatus
@@ -107,15 +109,33 @@ def _next_two(
     return question, answer
 
 
-ADVANCE = (
-    "UPDATE conversations_conversation c SET message_count = message_count + 1, last_message_at = now(),"
-    " updated_at = now() WHERE tenant_id = %(tenant)s AND id = %(conversation)s AND status = 'active'"
-    " AND (user_id = %(user)s OR EXISTS (SELECT FROM conversations_participant p WHERE p.tenant_id = c.tenant_id"
-    " AND p.conversation_id = c.id AND p.user_id = %(user)s)) RETURNING message_count"
+# One statement: the conversation's counter is the lock that orders its messages. A value in a SELECT has no
+# type of its own, hence the casts; text stays text, so that a length is refused and not cut.
+RECORD = (
+    "WITH place AS (UPDATE conversations_conversation c SET message_count = message_count + 1,"
+    " last_message_at = now(), updated_at = now() WHERE tenant_id = %(tenant_id)s AND id = %(conversation_id)s"
+    " AND status = 'active' AND (user_id = %(asking)s OR EXISTS (SELECT FROM conversations_participant p"
+    " WHERE p.tenant_id = c.tenant_id AND p.conversation_id = c.id AND p.user_id = %(asking)s))"
+    " RETURNING message_count) INSERT INTO conversations_message ({columns}) SELECT {values} FROM place"
+    " RETURNING id, sequence_number, created_at"
 )
 
 
-@transaction.atomic
+@cache
+def _record_sql() -> tuple[str, tuple[Field, ...]]:
+    """The statement that stores a message, and the fields whose values it takes by their column's name."""
+    fields = [f for f in Message._meta.concrete_fields if not (f.primary_key or f.generated)]
+    texts = (CharField, TextField)
+    values = [
+        "message_count"
+        if field.name == "sequence_number"
+        else f"%({field.column})s::{'text' if isinstance(field, texts) else field.db_type(connection)}"
+        for field in fields
+    ]
+    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    return RECORD.format(columns=columns, values=", ".join(values)), tuple(fields)
+
+
 def record_message(
     conversation_id: UUID,
     *,
@@ -129,21 +149,24 @@ def record_message(
     Returns:
         The message; None when `user_id` takes part in no such conversation, or it does not go on.
     """
-    tenant_id = require_tenant_id()
-    with connection.cursor() as cursor:
-        cursor.execute(ADVANCE, {"tenant": tenant_id, "conversation": conversation_id, "user": user_id})
-        row = cursor.fetchone()
-    if row is None:
-        return None
-    return Message.objects.create(
-        tenant_id=tenant_id,
+    message = Message(
+        tenant_id=require_tenant_id(),
         conversation_id=conversation_id,
-        sequence_number=row[0],
         role=role,
         content=content,
         user_id=user_id if role == MessageRole.USER else None,
         metadata=metadata or {},
     )
+    sql, fields = _record_sql()
+    values = {f.column: f.get_db_prep_save(f.pre_save(message, add=True), connection) for f in fields}
+    with connection.prepared_cursor() as cursor:
+        cursor.execute(sql, values | {"asking": user_id})
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    message.pk, message.sequence_number, message.created_at = row
+    message._state.adding = False
+    return message
 
 
 def _require_active(agent: Agent) -> None:
