@@ -1,7 +1,6 @@
 """How allauth meets the house."""
 
 import base64
-
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter

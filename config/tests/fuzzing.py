@@ -36,10 +36,21 @@ def _lead_references(body):
             body[name] = DICE.choice(known)
 
 
+def _lead_assignment(body):
+    """A role that is there for a person who is there; where it reaches and what it names must agree."""
+    if not {"user", "role"} <= body.keys() or DICE.random() < 0.5:
+        return
+    for name in ("user", "role"):
+        body[name] = DICE.choice(PLAN["references"][name])
+    body["scope"] = "engagement"
+    body["engagement"] = DICE.choice(PLAN["references"]["engagement"])
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     _lead_address(case)
     if isinstance(case.body, dict):
         _lead_references(case.body)
+        _lead_assignment(case.body)
     if REPEATED in (case.headers or {}) and DICE.random() < 0.5:
         case.headers[REPEATED] = uuid4().hex
