@@ -4,12 +4,20 @@ import re
 from collections.abc import Callable
 from ipaddress import ip_address
 
+from csp.constants import HEADER
+from csp.middleware import CSPMiddleware
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django_structlog.middlewares import RequestMiddleware
+from structlog.contextvars import bound_contextvars
 
 from config.db.ids import uuid7
 from config.db.stamps import RequestInfo, request_info
 
 ACCEPTED = re.compile(r"[A-Za-z0-9._-]{8,128}")
+# What is no page loads nothing, runs nothing and is framed by nobody.
+NOTHING = "default-src 'none'; frame-ancestors 'none'"
+DATA = ("application/json", "application/problem+json")
 
 
 def client_ip(request: HttpRequest) -> str:
@@ -42,3 +50,26 @@ class RequestIdMiddleware:
             request_info.reset(token)
         response["X-Request-ID"] = request.id  # type: ignore[attr-defined]
         return response
+
+
+class LogMiddleware(RequestMiddleware):
+    """django-structlog's; of a program's request it logs failures and streams alone, in a tenth of the time."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "HTTP_AUTHORIZATION" not in request.META:
+            return super().__call__(request)
+        with bound_contextvars(request_id=request.id, ip=client_ip(request)):  # type: ignore[attr-defined]
+            response = self.get_response(request)
+            if response.status_code >= 400 or response.streaming:
+                self.handle_response(request, response)
+        return response
+
+
+class PolicyMiddleware(CSPMiddleware):
+    """django-csp's for pages, and a fixed policy for data."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if response.headers.get("Content-Type", "").startswith(DATA):
+            response.headers.setdefault(HEADER, NOTHING)
+            return response
+        return super().process_response(request, response)

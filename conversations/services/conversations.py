@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import CharField, Field, TextField
 from django.utils import timezone
+from psycopg.sql import Literal
 
 from agents.choices import AgentStatus
 from agents.models import Agent
@@ -121,19 +122,29 @@ RECORD = (
 )
 
 
+# What differs between recorded messages; every other column has its default.
+RECORDED = frozenset({"tenant_id", "conversation_id", "role", "content", "user_id", "metadata", "updated_at"})
+
+
 @cache
 def _record_sql() -> tuple[str, tuple[Field, ...]]:
     """The statement that stores a message, and the fields whose values it takes by their column's name."""
     fields = [f for f in Message._meta.concrete_fields if not (f.primary_key or f.generated)]
-    texts = (CharField, TextField)
-    values = [
-        "message_count"
-        if field.name == "sequence_number"
-        else f"%({field.column})s::{'text' if isinstance(field, texts) else field.db_type(connection)}"
-        for field in fields
-    ]
+    plain = Message()
+    values = []
+    for field in fields:
+        kind = "text" if isinstance(field, (CharField, TextField)) else field.db_type(connection)
+        if field.attname in RECORDED:
+            values.append(f"%({field.column})s::{kind}")
+        elif field.name == "sequence_number":
+            values.append("message_count")
+        else:
+            # The same for each message, so it is part of the text.
+            value = Literal(field.get_db_prep_save(field.value_from_object(plain), connection))
+            values.append(f"{value.as_string(connection.connection)}::{kind}".replace("%", "%%"))
     columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
-    return RECORD.format(columns=columns, values=", ".join(values)), tuple(fields)
+    sql = RECORD.format(columns=columns, values=", ".join(values))
+    return sql, tuple(field for field in fields if field.attname in RECORDED)
 
 
 def record_message(
@@ -157,6 +168,7 @@ def record_message(
         user_id=user_id if role == MessageRole.USER else None,
         metadata=metadata or {},
     )
+    connection.ensure_connection()
     sql, fields = _record_sql()
     values = {f.column: f.get_db_prep_save(f.pre_save(message, add=True), connection) for f in fields}
     with connection.prepared_cursor() as cursor:
