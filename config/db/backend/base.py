@@ -46,7 +46,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         self.ensure_connection()
         with self.wrap_database_errors:
-            return self._prepare_cursor(base.ServerBindingCursor(self.connection))
+            return self._prepare_cursor(base.ServerBindingCursor(self.connection))  # type: ignore[attr-defined,call-arg]
 
     def is_usable(self) -> bool:
         """Whether the connection lives. On a Unix socket the kernel tells: a dead server's end is readable."""
@@ -79,7 +79,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return
         self._bind(stamp)
         # psycopg's own cursor: nothing else would make Django's errors of its errors and mark the connection.
-        with self.wrap_database_errors, base.ServerBindingCursor(self.connection) as cursor:
+        with self.wrap_database_errors, base.ServerBindingCursor(self.connection) as cursor:  # type: ignore[call-arg,attr-defined]
             cursor.execute(STAMP_SQL, (stamp or NO_STAMP).params())
         self._applied = stamp
 
