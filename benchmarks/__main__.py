@@ -89,9 +89,9 @@ def _memory(house: House, options: argparse.Namespace) -> Lines:
 
 
 BENCHMARKS: dict[str, Callable[[House, argparse.Namespace], Lines]] = {
+    "rls": _rls,
     "list": _list,
     "create": _create,
-    "rls": _rls,
     "audit": _audit,
     "tenant": _tenant,
     "memory": _memory,
