@@ -29,7 +29,9 @@ from tenants.tests.factories import TenantFactory
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 TENANTS, AGENTS_EACH, THREADS, BACK_SECONDS = 20, 5, 24, 60
-REQUESTS, REQUESTS_OF_POLICIES, REQUESTS_OF_CONTROL = 10_000, 2_000, 1_000
+REQUESTS, REQUESTS_OF_POLICIES, REQUESTS_OF_CONTROL = 10_000, 4_000, 1_000
+# granian takes two deaths of a worker within 5.5 seconds for a crash loop and ends.
+BETWEEN_DEATHS = 6
 URL = "/api/v1/agents/"
 WRONG = ("foreign", "missing")
 DISTURBANCES = (0.2, 0.4, 0.6, 0.8)
@@ -207,7 +209,7 @@ def run(settings, customers, requests, log, disturb=None):
 @pytest.fixture
 def disturb(superuser):
     """Kills a web worker and ends all pooled connections, by turns."""
-    turn = itertools.count()
+    turn, last = itertools.count(), [0.0]
     ending = (
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
         " WHERE datname = current_database() AND usename = 'conclave_web'"
@@ -215,7 +217,9 @@ def disturb(superuser):
 
     def make(server):
         if next(turn) % 2:
+            time.sleep(max(0.0, last[0] + BETWEEN_DEATHS - time.monotonic()))
             server.kill_worker()
+            last[0] = time.monotonic()
         else:
             assert 1 <= int(superuser(ending)) <= POOL_SIZE
 
