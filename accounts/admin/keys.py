@@ -14,7 +14,7 @@ from config.admin.bases import HouseAdmin
 class ApiKeyAdmin(HouseAdmin):
     """Credentials of programs. A key acts as the person who makes it; its text is shown once."""
 
-    resource = "api_keys"
+    resource = "api-keys"
     icon = "key"
     title = "API keys"
     position = 50

@@ -8,9 +8,7 @@ from accounts.roles import beyond, covers, role_scopes
 from config.testing.fixtures import add_member
 from tenants.scoping import tenant_scope
 
-RIGHTS = [
-    f"{name}:{verb}" for name in ("members", "roles", "api_keys", "api-keys") for verb in ("read", "write")
-]
+RIGHTS = [f"{name}:{verb}" for name in ("members", "roles", "api-keys") for verb in ("read", "write")]
 JSON = "application/json"
 
 

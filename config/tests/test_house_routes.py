@@ -24,7 +24,8 @@ from tenants.scoping import tenant_scope
 
 BASELINE = Path(__file__).with_name("query_baseline.json")
 MODELS = house_models()
-ROUTES = {prefix: viewset.serializer_class.Meta.model for prefix, viewset, _ in build_router().registry}
+VIEWSETS = {prefix: viewset for prefix, viewset, _ in build_router().registry}
+ROUTES = {prefix: viewset.serializer_class.Meta.model for prefix, viewset in VIEWSETS.items()}
 NO_ROUTE = {
     "accounts.User": "people are read through members, and oneself through /me/",
     "agents.AgentCollection": "part of the agent",
@@ -51,6 +52,11 @@ def test_every_model_is_in_the_console_or_has_a_reason():
     assert {label(model) for model in MODELS} - {label(model) for model in admin.site._registry} == set(
         NO_ADMIN
     )
+
+
+@pytest.mark.parametrize("prefix", VIEWSETS)
+def test_api_and_console_ask_for_the_same_scope(prefix):
+    assert admin.site._registry[ROUTES[prefix]].resource == VIEWSETS[prefix].resource
 
 
 def address(prefix, row):

@@ -12,7 +12,7 @@ from knowledge.models import RagQuery
 class RagQueryAdmin(ReadOnlyAdmin):
     """What was searched for: one's own queries, and those that were nobody's."""
 
-    resource = "collections"
+    resource = "conversations"
     icon = "manage_search"
     title = "Queries"
     position = 40
