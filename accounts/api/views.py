@@ -11,7 +11,7 @@ from accounts.models import Role, User
 from accounts.roles import beyond, role_scopes
 from accounts.services.keys import create_api_key, revoke_api_key
 from accounts.services.members import LastAdministrator, require_other_administrator, scopes_of
-from config.api.credentials import seats_of
+from accounts.services.seats import seats_of
 from config.api.exceptions import Conflict, Forbidden
 from config.api.grants import require_grantable
 from config.api.permissions import ANY_CREDENTIAL
@@ -188,9 +188,9 @@ class MeView(ApiView):
                     "memberships": [
                         {
                             "tenant": seat.tenant_id,
-                            "slug": seat.tenant_slug,
-                            "name": seat.tenant_name,
-                            "status": seat.tenant_status,
+                            "slug": seat.slug,
+                            "name": seat.name,
+                            "status": seat.status,
                             "role": seat.role,
                         }
                         for seat in seats

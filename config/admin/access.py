@@ -1,47 +1,21 @@
 """Who stands before the console, in which tenant or in the platform scope, and what they may do there."""
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
-from django.db import connection
-from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.choices import RoleScope
-from accounts.models import RoleAssignment
-from accounts.roles import allows, role_scopes
-from tenants.choices import TenantStatus
+from accounts.roles import allows
+from accounts.services.seats import Seat, seats_of
 from tenants.scoping import platform_scope, tenant_scope
 
 TENANT_KEY = "console_tenant"
 PLATFORM_KEY = "console_platform"
 PLATFORM_STAY = timedelta(minutes=30)
-MEMBERSHIPS = (
-    "SELECT tenant_id, tenant_slug, tenant_name, tenant_status, role, permissions"
-    " FROM conclave_memberships_of(%s)"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A tenant in which the person is an active member."""
-
-    tenant_id: UUID
-    slug: str
-    name: str
-    status: str
-    role: str
-    permissions: tuple[str, ...]
-
-    @property
-    def is_open(self) -> bool:
-        return self.status == TenantStatus.ACTIVE
 
 
 @dataclass(slots=True)
@@ -49,8 +23,8 @@ class Access:
     """One request's standing: the person, their places, the chosen one or the reason for the platform's scope."""
 
     user: Any
-    places: list[Place]
-    place: Place | None = None
+    places: list[Seat]
+    place: Seat | None = None
     reason: str = ""
     until: float = 0
     scopes: frozenset[str] = frozenset()
@@ -88,37 +62,14 @@ class Access:
                 yield
         elif self.place is not None:
             with tenant_scope(self.place.tenant_id, user=self.user):
-                self.scopes |= assigned_scopes(self.user.pk)
                 yield
         else:
             raise LookupError("this request has neither a tenant nor a reason for the platform's scope")
 
 
-def places_of(user_id: UUID) -> list[Place]:
-    """The person's active memberships in tenants that are not deleted, by slug; outside every scope."""
-    with connection.cursor() as cursor:
-        cursor.execute(MEMBERSHIPS, [user_id])
-        rows = cursor.fetchall()
-    return [Place(*row[:5], permissions=_texts(row[5])) for row in rows]
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    loaded = json.loads(value) if isinstance(value, str) else value
-    return tuple(item for item in loaded or () if isinstance(item, str))
-
-
-def assigned_scopes(user_id: UUID) -> frozenset[str]:
-    """What the person's roles on the whole tenant add; inside its scope."""
-    live = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-    granted: Iterable[Any] = RoleAssignment.objects.filter(
-        live, user_id=user_id, is_active=True, scope=RoleScope.TENANT
-    ).values_list("role__permissions", flat=True)
-    return frozenset(text for permissions in granted for text in _texts(permissions))
-
-
 def access_of(request: HttpRequest) -> Access:
     """The standing of a signed-in person; call it before any scope opens, for it reads the session."""
-    access = Access(request.user, places_of(request.user.pk))
+    access = Access(request.user, seats_of(request.user.pk))
     entry = request.session.get(PLATFORM_KEY) if access.is_staff else None
     if entry and entry["until"] > timezone.now().timestamp():
         access.reason, access.until = entry["reason"], entry["until"]
@@ -128,7 +79,7 @@ def access_of(request: HttpRequest) -> Access:
     places = sorted(access.places, key=lambda place: (str(place.tenant_id) != chosen, not place.is_open))
     access.place = places[0] if places else None
     if access.place is not None:
-        access.scopes = role_scopes(access.place.role, access.place.permissions)
+        access.scopes = access.place.scopes
     return access
 
 
@@ -143,7 +94,7 @@ def leave_platform(request: HttpRequest) -> None:
     request.session.pop(PLATFORM_KEY, None)
 
 
-def choose_tenant(request: HttpRequest, place: Place) -> None:
+def choose_tenant(request: HttpRequest, place: Seat) -> None:
     """Remember the tenant to work in, and leave the platform's scope."""
     leave_platform(request)
     request.session[TENANT_KEY] = str(place.tenant_id)

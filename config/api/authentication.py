@@ -1,7 +1,6 @@
 """Authentication: API keys by `Authorization: Bearer`, people by their session."""
 
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
@@ -10,8 +9,9 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from accounts.choices import UserStatus
+from accounts.services.seats import Seat, seats_of
 
-from .credentials import Credential, Principal, Refused, Seat, count_hit, credential_of, resolve_key, seats_of
+from .credentials import Credential, Principal, Refused, count_hit, credential_of, resolve_key
 from .exceptions import Forbidden, Invalid, TenantNotFound
 
 REALM = 'Bearer realm="conclave"'
@@ -62,7 +62,7 @@ class ScopedSessionAuthentication(SessionAuthentication):
 def wanted_tenant(request: Request) -> str:
     """The slug that the client names by header, or by subdomain where `TENANT_DOMAIN` is set."""
     named = request.META.get("HTTP_X_TENANT", "").strip()
-    domain = getattr(settings, "TENANT_DOMAIN", "")
+    domain = settings.TENANT_DOMAIN
     if named or not domain:
         return named
     try:
@@ -82,21 +82,16 @@ def choose_seat(seats: list[Seat], wanted: str) -> Seat:
     """
     if wanted:
         for seat in seats:
-            if seat.tenant_slug == wanted:
+            if seat.slug == wanted:
                 return seat
         raise TenantNotFound
     if not seats:
         raise Forbidden("You are no active member of any organisation.", code="membership_inactive")
     if len(seats) > 1:
-        slugs = [seat.tenant_slug for seat in seats]
+        slugs = [seat.slug for seat in seats]
         raise Invalid(
             f"Name one of your organisations in the header {TENANT_HEADER}.",
             code="tenant_required",
             tenants=slugs,
         )
     return seats[0]
-
-
-def person_id(request: Request) -> UUID | None:
-    """The person behind the request, or None."""
-    return request.auth.user_id if isinstance(request.auth, Credential) else None

@@ -2,23 +2,20 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
 
 from accounts import keys
 from accounts.choices import MemberStatus
-from accounts.roles import allows, role_scopes
+from accounts.roles import allows, beyond, role_scopes
+from accounts.services.seats import Seat, texts_of
 from tenants.choices import TenantStatus
 
 KEY_SQL = (
     "SELECT key_id, key_usable, scopes, rate_limit, tenant_id, tenant_slug, tenant_status, user_id,"
     " user_active, role, member_status, permissions, hits, resets_in FROM conclave_authenticate_key(%s)"
-)
-MEMBERSHIPS_SQL = (
-    "SELECT tenant_id, tenant_slug, tenant_name, tenant_status, role, permissions"
-    " FROM conclave_memberships_of(%s)"
 )
 
 
@@ -98,31 +95,36 @@ class Credential:
             return False
         return self.key_scopes is None or allows(self.key_scopes, resource, verb)
 
+    def beyond(self, scopes: Iterable[object]) -> list[str]:
+        """Those of `scopes` that go beyond what the person or the key covers, as texts in order."""
+        wanted = list(scopes)
+        exceeding = set(beyond(self.scopes, wanted))
+        if self.key_scopes is not None:
+            exceeding.update(beyond(self.key_scopes, wanted))
+        return sorted(exceeding)
+
     def covers(self, scope: str) -> bool:
         """Whether `scope` (`<resource>:<verb>`, wildcards included) gives nothing that this one lacks."""
-        resource, _, verb = scope.partition(":")
-        held = [self.scopes] if self.key_scopes is None else [self.scopes, self.key_scopes]
-        if resource == "*" and verb in ("*", ""):
-            return all({"*:*", "*"} & scopes for scopes in held)
-        return all(allows(scopes, resource, verb) for scopes in held)
+        return not self.beyond([scope])
 
 
-@dataclass(frozen=True, slots=True)
-class Seat:
-    """One active membership of a person."""
+class KeyRow(NamedTuple):
+    """What `conclave_authenticate_key` answers."""
 
+    key_id: UUID
+    is_usable: bool
+    scopes: Any
+    rate_limit: int
     tenant_id: UUID
     tenant_slug: str
-    tenant_name: str
     tenant_status: str
-    role: str
-    scopes: frozenset[str]
-
-
-def _texts(value: Any) -> list[str]:
-    """The texts of a JSON list; anything else grants nothing."""
-    items: Iterable[Any] = value if isinstance(value, list) else []
-    return [item for item in items if isinstance(item, str)]
+    user_id: UUID
+    user_is_active: bool
+    role: str | None
+    member_status: str | None
+    permissions: Any
+    hits: int
+    resets_in: int
 
 
 def _require_tenant(status: str) -> None:
@@ -165,53 +167,23 @@ def resolve_key(secret: str) -> Credential | None:
     rows = _first(KEY_SQL, [keys.digest(secret)])
     if not rows:
         return None
-    (
-        key,
-        usable,
-        scopes,
-        limit,
-        tenant,
-        slug,
-        tenant_status,
-        user,
-        active,
-        role,
-        member,
-        extra,
-        hits,
-        reset,
-    ) = rows[0]
-    if not usable or not active:
+    row = KeyRow(*rows[0])
+    if not row.is_usable or not row.user_is_active:
         return None
-    _require_tenant(tenant_status)
-    if member != MemberStatus.ACTIVE:
+    _require_tenant(row.tenant_status)
+    if row.member_status != MemberStatus.ACTIVE:
         raise Refused("membership_inactive", "The person behind this key is no active member.")
     return Credential(
         kind="key",
-        id=key,
-        tenant_id=tenant,
-        tenant_slug=slug,
-        user_id=user,
-        role=role,
-        scopes=role_scopes(role, _texts(_json(extra))),
-        key_scopes=frozenset(_texts(_json(scopes))),
-        rate=Rate(hits, limit, reset),
+        id=row.key_id,
+        tenant_id=row.tenant_id,
+        tenant_slug=row.tenant_slug,
+        user_id=row.user_id,
+        role=row.role or "",
+        scopes=role_scopes(row.role, texts_of(row.permissions)),
+        key_scopes=frozenset(texts_of(row.scopes)),
+        rate=Rate(row.hits, row.rate_limit, row.resets_in),
     )
-
-
-def _json(value: Any) -> Any:
-    """A jsonb value read by a plain cursor, which Django leaves as text."""
-    import orjson
-
-    return orjson.loads(value) if isinstance(value, (str, bytes)) else value
-
-
-def seats_of(user_id: UUID) -> list[Seat]:
-    """The active memberships of a person, by slug."""
-    return [
-        Seat(tenant, slug, name, status, role, role_scopes(role, _texts(_json(extra))))
-        for tenant, slug, name, status, role, extra in _row(MEMBERSHIPS_SQL, [user_id])
-    ]
 
 
 def credential_of(user_id: UUID, seat: Seat, rate: Rate | None = None) -> Credential:
@@ -220,12 +192,12 @@ def credential_of(user_id: UUID, seat: Seat, rate: Rate | None = None) -> Creden
     Raises:
         Refused: when the tenant is not active.
     """
-    _require_tenant(seat.tenant_status)
+    _require_tenant(seat.status)
     return Credential(
         kind="session",
         id=user_id,
         tenant_id=seat.tenant_id,
-        tenant_slug=seat.tenant_slug,
+        tenant_slug=seat.slug,
         user_id=user_id,
         role=seat.role,
         scopes=seat.scopes,

@@ -24,9 +24,6 @@ def require_grantable(credential: Credential, scopes: Iterable[Any]) -> None:
     """Raises:
     Forbidden: when one of the scopes goes beyond what the credential itself may do.
     """
-    beyond = sorted(
-        str(scope) for scope in scopes if not (isinstance(scope, str) and credential.covers(scope))
-    )
-    if beyond:
-        detail = f"You cannot grant what you may not do: {', '.join(beyond)}."
+    if exceeding := credential.beyond(scopes):
+        detail = f"You cannot grant what you may not do: {', '.join(exceeding)}."
         raise Forbidden(detail, code="beyond_own_rights")

@@ -1,0 +1,47 @@
+"""Where a person belongs: read before any scope is open, for the API and the console alike."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import connection
+
+from accounts.roles import role_scopes
+from tenants.choices import TenantStatus
+
+SEATS_SQL = (
+    "SELECT tenant_id, tenant_slug, tenant_name, tenant_status, role, permissions"
+    " FROM conclave_memberships_of(%s)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One active membership of a person; `scopes` come from role, own permissions and assigned roles."""
+
+    tenant_id: UUID
+    slug: str
+    name: str
+    status: str
+    role: str
+    scopes: frozenset[str]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the tenant may work now."""
+        return self.status == TenantStatus.ACTIVE
+
+
+def seats_of(user_id: UUID) -> list[Seat]:
+    """The active memberships of a person in tenants that are not deleted, by slug; outside every scope."""
+    with connection.prepared_cursor() as cursor:
+        cursor.execute(SEATS_SQL, [user_id])
+        rows = cursor.fetchall()
+    return [Seat(*place, role, role_scopes(role, texts_of(extra))) for *place, role, extra in rows]
+
+
+def texts_of(value: Any) -> list[str]:
+    """The texts of a jsonb list, which a plain cursor leaves as text; anything else grants nothing."""
+    items = orjson.loads(value) if isinstance(value, (str, bytes)) else value
+    return [item for item in items if isinstance(item, str)] if isinstance(items, list) else []
