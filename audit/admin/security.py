@@ -72,5 +72,5 @@ class SecurityAuditLogAdmin(ExportsRows, ReadOnlyAdmin):
 
     @admin.action(description="Mark as reviewed", permissions=["review"])
     def review(self, request, queryset):
-        count = mark_reviewed(queryset, reviewer=request.user)
+        count = mark_reviewed(queryset.filter(requires_review=True), reviewer_id=request.user.pk)
         self.message_user(request, f"{count} events marked as reviewed.", messages.SUCCESS)

@@ -3,10 +3,10 @@
 from typing import Any
 
 from django.http import HttpResponse
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 
+from audit.services.security import mark_reviewed
 from config.api.viewsets import ReadOnlyTenantViewSet
 
 from .serializers import AuditLogSerializer, SecurityAuditLogSerializer
@@ -40,8 +40,5 @@ class SecurityLogViewSet(ReadOnlyTenantViewSet):
     def review(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Note that the asking person has looked at it."""
         event = self.get_object(lock=True)
-        if event.reviewed_at is None:
-            self.get_queryset().filter(pk=event.pk).update(
-                reviewed_at=timezone.now(), reviewed_by=self.credential.user_id
-            )
+        mark_reviewed(self.get_queryset().filter(pk=event.pk), reviewer_id=self.credential.user_id)
         return self.respond_with(event.pk)

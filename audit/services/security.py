@@ -65,7 +65,7 @@ def _request() -> dict[str, str | None]:
     return {"ip_address": info.ip or None, "user_agent": info.user_agent, "request_id": info.request_id}
 
 
-def mark_reviewed(events: Any, *, reviewer: models.Model) -> int:
-    """Note on those of `events` that ask for it who looked at them; the number of them."""
-    open_events = events.order_by().filter(requires_review=True, reviewed_at=None)
-    return int(open_events.update(reviewed_at=timezone.now(), reviewed_by=reviewer.pk))
+def mark_reviewed(events: Any, *, reviewer_id: UUID) -> int:
+    """Note on those of `events` that nobody looked at yet who did now; the number of them."""
+    open_events = events.order_by().filter(reviewed_at=None)
+    return int(open_events.update(reviewed_at=timezone.now(), reviewed_by=reviewer_id))
