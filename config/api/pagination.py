@@ -17,7 +17,6 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 from rest_framework.pagination import BasePagination
-from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from .exceptions import Invalid
@@ -156,16 +155,6 @@ class KeysetPagination(BasePagination):
     def key_of(self, row: Any) -> tuple[Any, Any]:
         """A model instance's key."""
         return getattr(row, self.field), row.pk
-
-    def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> list[Any]:
-        self.page = self.arrange(list(self.slice(queryset, request)))
-        return self.page
-
-    def get_paginated_response(self, data: Any) -> Response:
-        keys = [self.key_of(self.page[0]), self.key_of(self.page[-1])] if self.page else [None, None]
-        following, preceding = self.links(*keys)
-        body = {"next": following, "previous": preceding, "results": data}
-        return Response(body, headers=self.link_header(following, preceding))
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         link = {"type": ["string", "null"], "format": "uri"}

@@ -10,7 +10,6 @@ from rest_framework.parsers import BaseParser
 from .exceptions import TooLarge
 
 MAX_DEPTH = 64
-MAX_BYTES = 1_048_576
 
 
 def _refuse(data: Any, depth: int = 0) -> None:
@@ -50,7 +49,7 @@ class BoundedJSONParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
-        limit = getattr(settings, "API_MAX_BODY_BYTES", MAX_BYTES)
+        limit = settings.API_MAX_BODY_BYTES
         body = stream.read(limit + 1)
         if len(body) > limit:
             raise TooLarge(f"The body is larger than {limit} bytes.")

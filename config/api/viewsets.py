@@ -262,11 +262,3 @@ class DestroyMixin:
 
 class TenantViewSet(CreateMixin, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
     """All verbs on the rows of the scope."""
-
-
-def as_uuid(text: str) -> UUID | None:
-    """`text` as an id, None when it is none; for addresses that take a slug as well."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -1,27 +1,9 @@
-"""Collections: finding and making them."""
+"""Collections: making them."""
 
 from typing import Any
 
-from django.core.exceptions import ObjectDoesNotExist
-
 from knowledge.embedders import default_embedder
 from knowledge.models import Collection
-
-
-class UnknownCollection(ObjectDoesNotExist):
-    """The scope's tenant has no collection of this slug."""
-
-
-def collection_by_slug(slug: str) -> Collection:
-    """The scope's collection called `slug`.
-
-    Raises:
-        UnknownCollection: when there is none.
-    """
-    found = Collection.objects.filter(slug=slug).first()
-    if found is None:
-        raise UnknownCollection(f"there is no collection «{slug}»")
-    return found
 
 
 def get_or_create_collection(slug: str, **fields: Any) -> tuple[Collection, bool]:
