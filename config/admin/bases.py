@@ -15,7 +15,7 @@ from config.admin.filters import TenantFilter
 from config.admin.forms import HouseForm
 from config.admin.history import history_page
 from config.admin.paginator import BoundedPaginator
-from config.admin.permissions import Permitted, ScopedChoices
+from config.admin.permissions import Permitted, ReadOnly, ScopedChoices
 from config.admin.secrets import add_secret_fields, apply_secrets, secret_names, stored_state
 from config.db.fields import EncryptedField, encrypted_fields
 from config.db.ids import uuid7
@@ -251,20 +251,11 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
         return history_page(self, request, object_id, extra_context)
 
 
-class ReadOnlyAdmin(HouseAdmin):
+class ReadOnlyAdmin(ReadOnly, HouseAdmin):
     """An admin of rows that only the system writes."""
 
     sortable_by = ()
     warn_unsaved_form = False
-
-    def has_add_permission(self, request, obj=None):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
 
 
 def _spans_tenants(request, model):

@@ -4,7 +4,7 @@ from django.contrib.admin.utils import flatten_fieldsets
 from unfold.admin import TabularInline
 
 from config.admin.forms import HouseForm
-from config.admin.permissions import Permitted, ScopedChoices
+from config.admin.permissions import Permitted, ReadOnly, ScopedChoices
 
 
 class HouseInline(Permitted, ScopedChoices, TabularInline):
@@ -22,16 +22,7 @@ class HouseInline(Permitted, ScopedChoices, TabularInline):
         return rows.select_related(*related) if related else rows
 
 
-class ReadOnlyInline(HouseInline):
+class ReadOnlyInline(ReadOnly, HouseInline):
     """Rows that only the system writes, on an object's page."""
 
     can_delete = False
-
-    def has_add_permission(self, request, obj=None):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False

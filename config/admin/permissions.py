@@ -40,6 +40,19 @@ class Permitted:
         return self._may(request, "write", "UPDATE" if issubclass(self.model, SoftDeleted) else "DELETE")
 
 
+class ReadOnly:
+    """Rows that only the system writes. List it before the class that would permit more."""
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
 class ScopedChoices:
     """Choices of references within the scope; in the platform's, within the tenant of the row at hand."""
 

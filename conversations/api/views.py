@@ -49,6 +49,10 @@ _NEW_MESSAGE = NewMessageSerializer()
 class AnsweringView:
     """What views share that let an agent answer: short scopes, and a key that is claimed once."""
 
+    @property
+    def scope(self) -> str:
+        return "manual" if self.action == "create" else "request"
+
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if "HTTP_IDEMPOTENCY_KEY" in request.META:
@@ -114,10 +118,6 @@ class ConversationViewSet(AnsweringView, UpdateMixin, DestroyMixin, ReadOnlyTena
     resource = "conversations"
     filterset_fields = ("agent", "status", "mode")
     ordering_fields = ("created_at", "updated_at")
-
-    @property
-    def scope(self) -> str:
-        return "manual" if self.action == "create" else "request"
 
     def get_queryset(self) -> Any:
         rows = super().get_queryset()
@@ -203,10 +203,6 @@ class MessageViewSet(OfConversation, AnsweringView, ReadOnlyTenantViewSet):
     resource = "conversations"
     filterset_fields = ("role", "status")
     extra_media_types = (answers.EVENT_STREAM,)
-
-    @property
-    def scope(self) -> str:
-        return "manual" if self.action == "create" else "request"
 
     def get_queryset(self) -> Any:
         rows = super().get_queryset()

@@ -37,6 +37,16 @@ def get_embedder(name: str, **options: Any) -> Embedder:
 
     Raises EmbeddingError for an unknown name and for one whose packages are not installed.
     """
+    return _made(name, **options) if options else _kept(name)
+
+
+@cache
+def _kept(name: str) -> Embedder:
+    """Made once for the process: a model that is loaded serves every search."""
+    return _made(name)
+
+
+def _made(name: str, **options: Any) -> Embedder:
     kind, _, model = name.partition(":")
     if kind not in _EMBEDDERS:
         raise EmbeddingError(f"unknown embedder {name!r}; known are {', '.join(sorted(_EMBEDDERS))}")
@@ -45,7 +55,6 @@ def get_embedder(name: str, **options: Any) -> Embedder:
     return _EMBEDDERS[kind](**options)
 
 
-@cache
 def default_embedder() -> Embedder:
-    """MiniLM when its packages are installed, else the lexical embedder; made once for the process."""
-    return MiniLMEmbedder() if MiniLMEmbedder.available() else LexicalEmbedder()
+    """MiniLM when its packages are installed, else the lexical embedder."""
+    return get_embedder(MiniLMEmbedder.name if MiniLMEmbedder.available() else LexicalEmbedder.name)

@@ -79,8 +79,9 @@ class Ingestion:
             with file.open("rb") as stream:
                 data = stream.read(MAX_BYTES + 1)
         except OSError as error:
-            return self._failed(source, b"", f"{file.name}: cannot be read ({error.strerror})")
-        checksum = hashlib.sha256(data).hexdigest()
+            message = f"{file.name}: cannot be read ({error.strerror})"
+            return self._failed(source, 0, _checksum(b""), message)
+        checksum = _checksum(data)
         with self._scope():
             if _is_current(self.collection, source, checksum):
                 return FileResult(source, UNCHANGED)
@@ -88,7 +89,7 @@ class Ingestion:
             parsed = parse_bytes(data, str(file))
             pieces = chunk(parsed, size=self.collection.chunk_size, overlap=self.collection.chunk_overlap)
         except ParseError as error:
-            return self._failed(source, data, str(error))
+            return self._failed(source, len(data), checksum, str(error))
         vectors = embedder.embed([_embedded_text(parsed, piece) for piece in pieces])
         with self._scope():
             document = _document_for_update(self.collection, source)
@@ -96,15 +97,19 @@ class Ingestion:
             store_chunks(document, pieces, vectors)
         return FileResult(source, INDEXED, len(pieces))
 
-    def _failed(self, source: str, data: bytes, message: str) -> FileResult:
+    def _failed(self, source: str, size: int, checksum: str, message: str) -> FileResult:
         with self._scope():
             document = _document_for_update(self.collection, source)
             Chunk.objects.filter(document_id=document.pk).delete()
             document.status, document.error_message = DocumentStatus.FAILED, message
-            document.file_size, document.checksum = len(data), hashlib.sha256(data).hexdigest()
+            document.file_size, document.checksum = size, checksum
             document.chunk_count = 0
             document.save()
         return FileResult(source, FAILED, error=message)
+
+
+def _checksum(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _embedded_text(parsed: ParsedDocument, piece: ChunkText) -> str:
