@@ -26,20 +26,6 @@ def resident_mb(pid: int) -> float:
     raise ProcessLookupError(pid)
 
 
-def children_of(parent: int) -> list[int]:
-    """The ids of a process's children."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                ppid = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if ppid == parent:
-                found.append(int(entry.name))
-    return found
-
-
 def backends_of(watcher: psycopg.Connection[Any], application: str) -> list[int]:
     """Process ids of the backends that serve connections called `application` (PGAPPNAME)."""
     rows = watcher.execute("SELECT pid FROM pg_stat_activity WHERE application_name = %s", [application])

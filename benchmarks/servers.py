@@ -8,15 +8,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import orjson
 
-from .house import BASE_DIR, House
-from .meter import children_of
+from config.testing.processes import free_port, stopping, web_workers
 
-READY_SECONDS, STOP_SECONDS = 90, 15
+from .house import BASE_DIR, House
+
+READY_SECONDS = 90
 # One request at a time keeps one thread busy; the product starts more when they are needed.
 THREADS = "1"
 
@@ -33,7 +33,7 @@ class Server:
     @property
     def workers(self) -> list[int]:
         """The processes that answer requests: not the parent, not the multiprocessing tracker."""
-        return [pid for pid in children_of(self.process.pid) if _is_worker(pid)]
+        return web_workers(self.process.pid)
 
     def ask(
         self, method: str, path: str, headers: dict[str, str], body: bytes | None = None
@@ -42,13 +42,6 @@ class Server:
         self.client.request(method, path, body=body, headers=headers)
         answer = self.client.getresponse()
         return answer.status, answer.read()
-
-
-def _is_worker(pid: int) -> bool:
-    try:
-        return b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
-        return False
 
 
 @contextlib.contextmanager
@@ -74,9 +67,7 @@ def bare(house: House, connection: dict[str, Any], pepper: bytes, name: str = "b
 
 @contextlib.contextmanager
 def _running(name: str, module: list[str], variables: dict[str, str]) -> Iterator[Server]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     command = [sys.executable, "-m", *module]
     process = subprocess.Popen(
         command,
@@ -84,18 +75,11 @@ def _running(name: str, module: list[str], variables: dict[str, str]) -> Iterato
         cwd=BASE_DIR,
         stdout=subprocess.DEVNULL,
     )
-    try:
+    with stopping(process):
         _wait(port, process)
         client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         yield Server(name, port, process, client)
         client.close()
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:

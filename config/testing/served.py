@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,10 +17,10 @@ from django.db import connection
 
 from config.db.processes import OWNER, WEB
 from config.testing.database import connection_parameters
+from config.testing.processes import free_port, stopping, web_workers
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 READY_SECONDS = 60
-STOP_SECONDS = 15
 
 
 def environment(**changes: str) -> dict[str, str]:
@@ -46,13 +45,6 @@ def database_url(fields: dict[str, Any]) -> str:
     if host.startswith("/"):
         return f"postgres://{who}@/{quote(f'{host}/{name}', safe='')}?port={port}"
     return f"postgres://{who}@{host}:{port}/{name}"
-
-
-def free_port() -> int:
-    """A TCP port of the loopback address that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def answers(url: str, seconds: float = 5) -> bool:
@@ -81,40 +73,6 @@ class Served:
             os.kill(pid, signal.SIGKILL)
 
 
-def children_of(parent: int) -> list[int]:
-    """The ids of a process's children, from /proc."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            if (
-                entry.name.isdigit()
-                and int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1]) == parent
-            ):
-                found.append(int(entry.name))
-    return found
-
-
-def descendants_of(ancestor: int) -> list[int]:
-    """The ids of a process's children, their children and so on."""
-    found = children_of(ancestor)
-    for child in found:
-        found += children_of(child)
-    return found
-
-
-def web_workers(server: int) -> list[int]:
-    """The processes of a web server that answer requests: however they are started, they are its leaves."""
-    leaves = [pid for pid in descendants_of(server) if not children_of(pid)]
-    return [pid for pid in leaves if b"resource_tracker" not in command_of(pid)]
-
-
-def command_of(pid: int) -> bytes:
-    """The command line of a process; empty when it is gone."""
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    return b""
-
-
 def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = READY_SECONDS) -> None:
     """Wait until `url` answers 200.
 
@@ -135,13 +93,6 @@ def served(log: IO[bytes] | int = subprocess.DEVNULL, **changes: str) -> Iterato
     variables = environment(HOST="127.0.0.1", PORT=str(port), **changes)
     command = [sys.executable, "-m", "config.serving"]
     process = subprocess.Popen(command, env=variables, cwd=BASE_DIR, stdout=log, stderr=log)
-    try:
+    with stopping(process):
         wait_for(f"http://127.0.0.1:{port}/readyz", process)
         yield Served(port, process)
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from config.db import embedded, postmaster
-from config.testing.served import BASE_DIR, children_of, command_of, descendants_of, free_port, web_workers
+from config.testing.processes import children_of, command_of, descendants_of, free_port, web_workers
+from config.testing.served import BASE_DIR
 
 WRITERS, ROUNDS = 6, 5
 WRITES_BEFORE_KILL, WRITES_AFTER_KILL = 40, 20

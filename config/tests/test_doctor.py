@@ -1,9 +1,7 @@
 """Each truth that `manage.py doctor` tells, made false on a throw-away cluster."""
 
 import io
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -11,17 +9,14 @@ from django.db.utils import ConnectionHandler
 
 from config.db import doctor, embedded, partitions, roles
 from config.db.doctor import Level
+from config.testing.clusters import throw_away_cluster
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    home = Path(tempfile.mkdtemp(prefix="conclave-test-"))
-    home.chmod(0o711)
-    made = embedded.Cluster(home / "postgres", "trial")
-    embedded.ensure_running(made)
-    yield made
-    embedded.destroy(made)
-    home.rmdir()
+    with throw_away_cluster() as made:
+        embedded.ensure_running(made)
+        yield made
 
 
 @pytest.fixture

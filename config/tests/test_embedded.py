@@ -9,7 +9,6 @@ import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -19,29 +18,20 @@ import pytest
 
 from config.db import embedded, postmaster, programs, roles
 from config.db.processes import OWNER, WEB
-
-
-def throw_away_cluster():
-    home = Path(tempfile.mkdtemp(prefix="conclave-test-"))
-    home.chmod(0o711)
-    return embedded.Cluster(home / "postgres", "trial")
+from config.testing.clusters import throw_away_cluster
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    made = throw_away_cluster()
-    embedded.ensure_running(made)
-    yield made
-    embedded.destroy(made)
-    made.home.parent.rmdir()
+    with throw_away_cluster() as made:
+        embedded.ensure_running(made)
+        yield made
 
 
 @pytest.fixture
 def mortal():
-    made = throw_away_cluster()
-    yield made
-    embedded.destroy(made)
-    made.home.parent.rmdir()
+    with throw_away_cluster() as made:
+        yield made
 
 
 def connect(cluster, login, **changes):

@@ -5,16 +5,15 @@ import pytest
 
 from config.db import embedded, roles
 from config.db.processes import OWNER, PUBLIC, WEB, WORKER
-from config.tests.test_embedded import connect, superuser_value, throw_away_cluster
+from config.testing.clusters import throw_away_cluster
+from config.tests.test_embedded import connect, superuser_value
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    made = throw_away_cluster()
-    embedded.ensure_running(made)
-    yield made
-    embedded.destroy(made)
-    made.home.parent.rmdir()
+    with throw_away_cluster() as made:
+        embedded.ensure_running(made)
+        yield made
 
 
 @pytest.mark.parametrize("role", [*roles.LOGINS, *roles.HATS])
