@@ -1,10 +1,13 @@
 """Adapters to the platforms that a migration meets, and the credentials for them."""
 
+from typing import Any
+
 from django.core.validators import URLValidator
 from django.db import models
+from django.utils import timezone
 
 from agents.choices import AdapterStatus, AdapterType, CredentialStatus, CredentialType
-from config.db.fields import EncryptedJSONField
+from config.db.fields import EncryptedJSONField, Secret
 from tenants.bases import GlobalModel, MemberForeignKey, TenantModel
 
 
@@ -20,7 +23,10 @@ class PlatformAdapter(GlobalModel):
         default=dict, blank=True, help_text="JSON schema of what it needs to be told."
     )
     status = models.CharField(
-        max_length=20, choices=AdapterStatus, default=AdapterStatus.ACTIVE, help_text="Whether it may be used."
+        max_length=20,
+        choices=AdapterStatus,
+        default=AdapterStatus.ACTIVE,
+        help_text="Whether it may be used.",
     )
     health_check_url = models.CharField(
         max_length=500,
@@ -106,3 +112,12 @@ class PlatformCredential(TenantModel):
 
     def __str__(self) -> str:
         return self.credential_name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Like Django's; notes when the secrets changed."""
+        held = self.__dict__.get("credentials")
+        if isinstance(held, Secret) and held.ciphertext is None:
+            self.last_rotated_at = timezone.now()
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], "last_rotated_at"}
+        super().save(*args, **kwargs)

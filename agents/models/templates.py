@@ -9,7 +9,7 @@ from django.db.models.functions import Now, Round
 
 from agents.choices import PaymentStatus
 from agents.querysets import PurchaseManager, SharedManager
-from config.db.constraints import TENANT_CLAUSE
+from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE
 from tenants.bases import MemberForeignKey, TenantForeignKey, TenantModel
 from tenants.managers import HouseQuerySet
 
@@ -223,7 +223,7 @@ class TemplateRating(TenantModel):
 
     row_security = {
         "read": TENANT_CLAUSE,
-        "write": f"({TENANT_CLAUSE} AND {SEES_TEMPLATE.format(more='')})",
+        "write": f"({TENANT_CLAUSE} AND {USER_CLAUSE} AND {SEES_TEMPLATE.format(more='')})",
     }
 
     user = MemberForeignKey(models.CASCADE, help_text="Person who rates.", editable=False)

@@ -123,7 +123,9 @@ class TemplatePurchaseFactory(HouseFactory):
     """A template on offer in the scope's own tenant, bought there."""
 
     class Params:
-        template = factory.SubFactory(AgentTemplateFactory, is_public=True, is_marketplace=True, price="19.90")
+        template = factory.SubFactory(
+            AgentTemplateFactory, is_public=True, is_marketplace=True, price="19.90"
+        )
 
     buyer = factory.LazyFunction(member_user)
     template_id = factory.SelfAttribute("template.pk")
