@@ -33,6 +33,8 @@ NO_ROUTE = {
     "tenants.IdempotencyKey": "what the API remembers of itself",
     "tenants.Tenant": "one's own is the single resource /tenant/",
     "tenants.TenantKey": "wrapped keys never leave the database",
+    "workflows.AssetEmbedding": "derived from assets, of no use to clients",
+    "workflows.WorkflowAgent": "part of the workflow",
 }
 NO_ADMIN: dict[str, str] = {}
 # Rows that may not be equal in everything the factory makes equal.

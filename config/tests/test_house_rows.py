@@ -7,6 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import ProgrammingError, connection, models, transaction
 from django.db.models import F
 
+from agents.tests.factories import AgentFactory
 from audit.models import AuditSeal
 from config.db.fields import EncryptedField, encrypted_fields
 from config.testing.factories import factory_for, house_models
@@ -24,6 +25,7 @@ ENCRYPTED = [model for model in MODELS if encrypted_fields(model)]
 CHANGES = {
     "agents.AgentCollection": lambda: {"collection_id": CollectionFactory().pk},
     "conversations.Participant": lambda: {"role": "owner"},
+    "workflows.WorkflowAgent": lambda: {"agent_id": AgentFactory().pk},
 }
 
 
