@@ -72,7 +72,7 @@ class ModelPurpose(TextChoices):
 
 # The model of each purpose that a person has chosen none for.
 USUAL_MODEL = "llama3.2:3b"
-DEFAULT_MODELS = {purpose: USUAL_MODEL for purpose in ModelPurpose} | {
+DEFAULT_MODELS = dict.fromkeys(ModelPurpose, USUAL_MODEL) | {
     ModelPurpose.WAVE_FUNCTION_SPECIALIST: "llama3.2:1b",
     ModelPurpose.WAVE_FUNCTION_REFINEMENT: "llama3.1:8b",
     ModelPurpose.FAST_CONVERSATIONAL: "llama3.2:1b",

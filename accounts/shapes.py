@@ -1,7 +1,7 @@
 """Shapes of the JSON columns of people's profiles: what they may hold, with the path of every mistake.
 
-    Shaped("PersonalGoals")([{"title": "Run", "progress": 2}])
-    -> ValidationError: 0.progress: Input should be less than or equal to 1.
+Shaped("PersonalGoals")([{"title": "Run", "progress": 2}])
+-> ValidationError: 0.progress: Input should be less than or equal to 1.
 """
 
 from datetime import date, datetime

@@ -81,7 +81,9 @@ class UserSettings(UserOwnedModel):
     """How the product behaves for a person in one organisation."""
 
     theme = models.CharField(max_length=20, choices=Theme, default=Theme.DARK, help_text="Colours.")
-    language = models.CharField(max_length=20, blank=True, default="", help_text="Language, such as en or de.")
+    language = models.CharField(
+        max_length=20, blank=True, default="", help_text="Language, such as en or de."
+    )
     timezone = models.CharField(
         max_length=50, default="UTC", validators=[validate_timezone], help_text="Zone, as in Europe/Rome."
     )

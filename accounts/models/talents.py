@@ -17,7 +17,10 @@ class Talent(TenantModel):
         null=True, blank=True, validators=[MaxValueValidator(80)], help_text="Years of experience."
     )
     availability = models.CharField(
-        max_length=50, choices=Availability, default=Availability.AVAILABLE, help_text="Whether there is time."
+        max_length=50,
+        choices=Availability,
+        default=Availability.AVAILABLE,
+        help_text="Whether there is time.",
     )
     rate = models.DecimalField(
         max_digits=10,

@@ -51,9 +51,7 @@ class Term(UserOwnedModel):
             models.Index(fields=["tenant", "term"], name="knowledge_term_term"),
             models.Index(fields=["tenant", "context"], name="knowledge_term_context"),
             models.Index(fields=["tenant", "-frequency"], name="knowledge_term_frequency"),
-            models.Index(
-                fields=["tenant"], condition=models.Q(is_public=True), name="knowledge_term_public"
-            ),
+            models.Index(fields=["tenant"], condition=models.Q(is_public=True), name="knowledge_term_public"),
             GinIndex(fields=["tags"], name="knowledge_term_tags"),
         ]
         constraints = [
