@@ -94,6 +94,8 @@ class Definition(Shape):
             for index, name in enumerate(step.needs or ()):
                 if name not in places:
                     yield ("steps", place, "needs", index), f"There is no step {name}."
+        if len(places) < len(self.steps):
+            return
         try:
             TopologicalSorter(self.needs()).prepare()
         except CycleError as error:
