@@ -14,7 +14,7 @@ from config.db.fields import EncryptedField, encrypted_fields
 from config.testing.factories import factory_for, house_models
 from config.testing.fixtures import add_member
 from config.testing.hats import as_platform
-from knowledge.tests.factories import CollectionFactory, TermFactory
+from knowledge.tests.factories import CollectionFactory, DocumentFactory, TermFactory
 from tenants.models import Tenant
 from tenants.scoping import ScopeRequired, tenant_scope
 
