@@ -1,9 +1,11 @@
-"""What conversations keep, streamed and came to, in the API; below the conversation, for those who see it."""
+"""What conversations keep, streamed and came to, in the API, for those who see the conversation."""
+
+from typing import Any
 
 from config.api.serializers import HouseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet, UpdateMixin
 from conversations.api.views import OfConversation
-from conversations.models import SessionState, SessionSummary, StreamEvent
+from conversations.models import Conversation, SessionState, SessionSummary, StreamEvent
 
 
 class SessionStateSerializer(HouseSerializer):
@@ -75,20 +77,39 @@ class StreamEventSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class SessionStateViewSet(OfConversation, ReadOnlyTenantViewSet):
-    """Where a conversation stands: one row, once it keeps anything."""
+class OfVisibleConversations:
+    """One row for each conversation, of those that the person sees."""
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False):
+            return rows
+        seen = Conversation.objects.visible_to(self.credential.user_id).order_by().values("pk")
+        return rows.filter(conversation__in=seen)
+
+
+class SessionStateViewSet(OfVisibleConversations, ReadOnlyTenantViewSet):
+    """Where one's conversations stand."""
 
     serializer_class = SessionStateSerializer
     resource = "conversations"
-    filterset_fields = ("mode", "phase")
+    filterset_fields = ("conversation", "mode", "phase")
+    ordering_fields = ("created_at", "updated_at")
 
 
-class SessionSummaryViewSet(OfConversation, UpdateMixin, ReadOnlyTenantViewSet):
-    """What a conversation came to: one row, once it was summed up; only the verdict can be changed."""
+class SessionSummaryViewSet(OfVisibleConversations, UpdateMixin, ReadOnlyTenantViewSet):
+    """What one's conversations came to; only the verdict can be changed."""
 
     serializer_class = SessionSummarySerializer
     resource = "conversations"
-    filterset_fields = ("complexity_level", "resolution_status", "follow_up_suggested")
+    filterset_fields = (
+        "conversation",
+        "conversation_domain",
+        "complexity_level",
+        "resolution_status",
+        "follow_up_suggested",
+    )
+    ordering_fields = ("created_at", "updated_at", "started_at", "ended_at", "message_count")
 
 
 class StreamEventViewSet(OfConversation, ReadOnlyTenantViewSet):

@@ -17,6 +17,6 @@ def register(router: HouseRouter) -> None:
         f"{BELOW}/mcp-tool-executions", views.McpToolExecutionViewSet, basename="mcp-tool-execution"
     )
     router.register(f"{BELOW}/attachments", views.AttachmentViewSet, basename="attachment")
-    router.register(f"{BELOW}/session-states", sessions.SessionStateViewSet, basename="session-state")
-    router.register(f"{BELOW}/session-summaries", sessions.SessionSummaryViewSet, basename="session-summary")
+    router.register("session-states", sessions.SessionStateViewSet, basename="session-state")
+    router.register("session-summaries", sessions.SessionSummaryViewSet, basename="session-summary")
     router.register(f"{BELOW}/stream-events", sessions.StreamEventViewSet, basename="stream-event")
