@@ -6,7 +6,7 @@ from config.admin.bases import HouseAdmin
 from config.admin.inlines import HouseInline
 from workflows.models import Calendar, CalendarEvent, Project, Task
 
-UNDERSTOOD = ("semantic_category", "semantic_keywords", "semantic_tags", "semantic_embedding_id")
+UNDERSTOOD = ("semantic_category", "semantic_keywords", "semantic_tags", "semantic_embedding")
 
 
 class TaskInline(HouseInline):

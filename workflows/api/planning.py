@@ -7,7 +7,7 @@ from workflows.models import Calendar, CalendarEvent, Project, Task
 
 from .fields import ShapeField
 
-UNDERSTOOD = ("semantic_keywords", "semantic_embedding_id", "semantic_category", "semantic_tags")
+UNDERSTOOD = ("semantic_keywords", "semantic_embedding", "semantic_category", "semantic_tags")
 
 
 class ProjectSerializer(HouseSerializer):
@@ -157,8 +157,6 @@ class CalendarEventViewSet(TenantViewSet):
     filterset_fields = (
         "calendar",
         "google_event_id",
-        "start_time",
-        "end_time",
         "category",
         "is_movable",
         "event_type",

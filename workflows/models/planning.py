@@ -15,8 +15,14 @@ class Understood(models.Model):
     """What was read out of a text by a model."""
 
     semantic_keywords = models.JSONField(null=True, blank=True, help_text="Keywords found.")
-    semantic_embedding_id = models.UUIDField(
-        null=True, blank=True, editable=False, help_text="Id of its vector among the embeddings."
+    semantic_embedding = TenantForeignKey(
+        "knowledge.Embedding",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        help_text="Its text as a vector.",
     )
     semantic_category = models.CharField(max_length=255, blank=True, default="", help_text="Category found.")
     semantic_tags = models.JSONField(
@@ -129,6 +135,7 @@ class Task(Understood, TenantModel):
             models.Index(fields=["tenant", "status"], name="wf_task_status"),
             models.Index(fields=["tenant", "due_date"], name="wf_task_due"),
             models.Index(fields=["tenant", "-calculated_score"], name="wf_task_score"),
+            models.Index(fields=["tenant", "semantic_embedding"], name="wf_task_embedding"),
             GinIndex(fields=["semantic_tags"], name="wf_task_tags"),
         ]
         constraints = [
@@ -200,6 +207,7 @@ class CalendarEvent(Understood, TenantModel):
             models.Index(fields=["tenant", "calendar", "start_time"], name="wf_event_calendar"),
             models.Index(fields=["tenant", "start_time", "end_time"], name="wf_event_time"),
             models.Index(fields=["tenant", "end_time"], name="wf_event_end"),
+            models.Index(fields=["tenant", "semantic_embedding"], name="wf_event_embedding"),
             GinIndex(fields=["semantic_tags"], name="wf_event_tags"),
         ]
         constraints = [
