@@ -4,18 +4,22 @@ from django.contrib import admin
 
 from config.admin.bases import HouseAdmin, ReadOnlyAdmin
 from config.admin.exports import ExportsRows
-from config.admin.inlines import HouseInline
+from config.admin.inlines import ReadOnlyInline
 from workflows.models import Asset, AssetDependency, AssetEmbedding
 
 
-class DependencyInline(HouseInline):
+class DependencyInline(ReadOnlyInline):
+    """What an asset depends on, twenty to a page; made and changed on pages of their own."""
+
     model = AssetDependency
     resource = "assets"
     fk_name = "source"
     fields = ("target", "dependency_type", "direction", "strength", "discovered_by", "confidence_score")
-    autocomplete_fields = ("target",)
+    readonly_fields = fields
     ordering = ("-id",)
     per_page = 20
+    hide_title = True
+    show_change_link = True
     verbose_name = "dependency"
     verbose_name_plural = "What it depends on"
 

@@ -17,6 +17,7 @@ class StepInline(ReadOnlyInline):
     readonly_fields = fields
     ordering = ("id",)
     per_page = 20
+    hide_title = True
     show_change_link = True
 
 

@@ -3,18 +3,22 @@
 from django.contrib import admin
 
 from config.admin.bases import HouseAdmin
-from config.admin.inlines import HouseInline
+from config.admin.inlines import ReadOnlyInline
 from workflows.models import Calendar, CalendarEvent, Project, Task
 
 UNDERSTOOD = ("semantic_category", "semantic_keywords", "semantic_tags", "semantic_embedding")
 
 
-class TaskInline(HouseInline):
+class TaskInline(ReadOnlyInline):
+    """The tasks of a project, twenty to a page; made and changed on pages of their own."""
+
     model = Task
     resource = "projects"
     fields = ("title", "status", "priority", "user", "due_date", "completion_percentage")
+    readonly_fields = fields
     ordering = ("-id",)
     per_page = 20
+    hide_title = True
     show_change_link = True
 
 
