@@ -4,11 +4,13 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from agents.tests.factories import AgentFactory
+from config.testing.hats import as_platform
 from tenants.models import Engagement
 from tenants.scoping import tenant_scope
 from tenants.tests.factories import EngagementFactory
 from workflows.models import Asset, AssetEmbedding
 from workflows.tests.factories import (
+    ActivityFactory,
     AssetDependencyFactory,
     AssetEmbeddingFactory,
     AssetFactory,
@@ -101,6 +103,17 @@ def test_engagement_with_flows_is_not_deleted_by_accident(scope):
     with pytest.raises(IntegrityError), transaction.atomic():
         Engagement.objects.filter(pk=flow.engagement_id)._raw_delete("default")
     assert Engagement.objects.filter(pk=flow.engagement_id).exists()
+
+
+def test_organisation_goes_with_its_flows_assets_and_activities(tenant, member):
+    with tenant_scope(tenant, user=member.user):
+        DiscoveryFlowFactory()
+        AssetFactory()
+        ActivityFactory()
+    with as_platform():
+        tenant.delete()
+        assert not Engagement.unscoped.filter(tenant_id=tenant.pk).exists()
+        assert not Asset.unscoped.filter(tenant_id=tenant.pk).exists()
 
 
 def test_nearest_assets_come_first_and_go_with_their_assets(scope):
