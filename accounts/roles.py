@@ -103,7 +103,7 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
             "workflows:read",
         }
     )
-    | OWN_SCOPES,
+    | {scope for scope in OWN_SCOPES if scope.endswith(":read")},
 }
 
 

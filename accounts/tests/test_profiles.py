@@ -18,7 +18,7 @@ def patch(client, address, body):
 
 
 def test_first_patch_makes_the_row_and_the_next_changes_it(api_client):
-    client = api_client(role="viewer")
+    client = api_client(role="user")
     assert client.get("/api/v1/me/settings/").status_code == 404
 
     made = patch(client, "me/settings", {"theme": "light"}).json()

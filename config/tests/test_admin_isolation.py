@@ -13,8 +13,15 @@ from config.tests.test_admin_pages import SCOPED, address, make, named
 from tenants.scoping import tenant_scope
 
 VISIBLE = [each for each in SCOPED if "SELECT" in granted_verbs(each.model, platform=False)]
-# An organisation has one row of its own here, and people are made with their memberships.
-PLURAL = [each for each in VISIBLE if named(each) != "tenants.tenant"]
+# Nobody sees a second row of these: an organisation is one, and a person has one of each other.
+SINGLE = {
+    "accounts.twofactorauth",
+    "accounts.userprofile",
+    "accounts.usersettings",
+    "accounts.workprofile",
+    "tenants.tenant",
+}
+PLURAL = [each for each in VISIBLE if named(each) not in SINGLE]
 
 
 def signed_in(user):
