@@ -547,7 +547,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='agenttemplate',
-            constraint=config.db.constraints.RowLevelSecurity(name='agents_agenttemplate_rls', read='(tenant_id = (SELECT conclave_current_tenant()) OR is_public)', write='tenant_id = (SELECT conclave_current_tenant())'),
+            constraint=config.db.constraints.RowLevelSecurity(name='agents_agenttemplate_rls', read='(tenant_id = (SELECT conclave_current_tenant()) OR (is_public AND (SELECT conclave_current_tenant()) IS NOT NULL))', write='tenant_id = (SELECT conclave_current_tenant())'),
         ),
         migrations.AddConstraint(
             model_name='agenttemplate',

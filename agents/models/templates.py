@@ -30,7 +30,10 @@ SOLD_AS_OFFERED = (
 class AgentTemplate(TenantModel):
     """A blueprint of an agent: personality, tools and model. Every organisation sees those that are public."""
 
-    row_security = {"read": f"({TENANT_CLAUSE} OR is_public)", "write": TENANT_CLAUSE}
+    row_security = {
+        "read": f"({TENANT_CLAUSE} OR (is_public AND (SELECT conclave_current_tenant()) IS NOT NULL))",
+        "write": TENANT_CLAUSE,
+    }
     audit_omit = ("usage_count", "rating")
 
     user = MemberForeignKey(help_text="Who made it.", editable=False)

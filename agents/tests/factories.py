@@ -120,7 +120,7 @@ class TemplateDocumentFactory(HouseFactory):
 
 
 class TemplatePurchaseFactory(HouseFactory):
-    """A template on offer in the scope's own tenant, bought there."""
+    """A template of the scope's own tenant, bought there; what is on offer is seen by every tenant, so it ends."""
 
     class Params:
         template = factory.SubFactory(
@@ -136,6 +136,13 @@ class TemplatePurchaseFactory(HouseFactory):
 
     class Meta:
         model = TemplatePurchase
+
+    @classmethod
+    def _create(cls, model_class, *args, **kwargs):
+        made = super()._create(model_class, *args, **kwargs)
+        own = AgentTemplate.unscoped.filter(pk=made.template_id, tenant_id=made.tenant_id)
+        own.update(is_public=False, is_marketplace=False)
+        return made
 
 
 class TemplateRatingFactory(HouseFactory):

@@ -12,8 +12,9 @@ from agents.tests.factories import (
     TemplatePurchaseFactory,
     TemplateRatingFactory,
 )
+from config.db.stamps import APP, Stamp
 from config.testing.fixtures import add_member
-from config.testing.hats import as_platform
+from config.testing.hats import as_platform, wearing
 from tenants.scoping import tenant_scope
 
 
@@ -47,6 +48,13 @@ def test_others_see_public_templates_alone_and_change_none(seller, scope):
     assert not AgentTemplate.objects.filter(pk=private.pk).exists()
     assert AgentTemplate.objects.filter(pk=public.pk).update(name="mine") == 0
     assert AgentTemplate.objects.filter(pk=public.pk).delete()[0] == 0
+
+
+def test_public_templates_are_for_tenants_alone(seller):
+    offered(seller, is_public=True)
+
+    with wearing(Stamp(role=APP, actor="system:test")):
+        assert AgentTemplate.unscoped.count() == 0
 
 
 def test_what_has_a_price_is_shown_to_those_who_paid(seller, api_client):
