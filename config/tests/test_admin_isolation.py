@@ -21,6 +21,8 @@ SINGLE = {
     "accounts.workprofile",
     "tenants.tenant",
 }
+# Some rows of the platform are there for everybody.
+HIDDEN = [each for each in VISIBLE if each.model.row_security.get("read") != "true"]
 PLURAL = [each for each in VISIBLE if named(each) not in SINGLE]
 
 
@@ -30,7 +32,7 @@ def signed_in(user):
     return client
 
 
-@pytest.mark.parametrize("model_admin", VISIBLE, ids=named)
+@pytest.mark.parametrize("model_admin", HIDDEN, ids=named)
 def test_a_foreign_object_and_a_missing_one_answer_alike(model_admin, member, admin_client, other_tenant):
     (foreign,) = make(model_admin, add_member(other_tenant))
     for page in ("change", "history", "delete"):
