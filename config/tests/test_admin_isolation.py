@@ -22,7 +22,7 @@ SINGLE = {
     "tenants.tenant",
 }
 # Some rows of the platform are there for everybody.
-HIDDEN = [each for each in VISIBLE if each.model.row_security.get("read") != "true"]
+HIDDEN = [each for each in VISIBLE if each.model.row_security.get("read") not in ("true", "is_public")]
 PLURAL = [each for each in VISIBLE if named(each) not in SINGLE]
 
 
