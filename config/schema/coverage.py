@@ -1,5 +1,6 @@
 """How much of the documents is there."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from config.schema.guarantees import NUMBERS, Guarantee, load_guarantees
@@ -62,7 +63,7 @@ class Coverage:
 
 
 def _repeated(pairs: list[tuple[tuple[str, str, str], str]]) -> list[tuple[tuple[str, str, str], str]]:
-    return sorted({pair for pair in pairs if pairs.count(pair) > 1})
+    return sorted(pair for pair, count in Counter(pairs).items() if count > 1)
 
 
 def load_coverage() -> Coverage:
