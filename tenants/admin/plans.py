@@ -3,7 +3,6 @@
 from django.contrib import admin
 
 from config.admin.bases import HouseAdmin
-from config.admin.exports import ExportsRows
 from tenants.models import BillingRecord, Subscription, SubscriptionPlan, TenantQuota
 
 from .granted import GrantedAdmin
@@ -75,7 +74,7 @@ class TenantQuotaAdmin(GrantedAdmin):
 
 
 @admin.register(BillingRecord)
-class BillingRecordAdmin(ExportsRows, GrantedAdmin):
+class BillingRecordAdmin(GrantedAdmin):
     resource = "billing"
     icon = "receipt_long"
     title = "Bills"

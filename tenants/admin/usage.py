@@ -3,13 +3,12 @@
 from django.contrib import admin
 
 from config.admin.bases import ReadOnlyAdmin
-from config.admin.exports import ExportsRows
 from config.admin.filters import AgeFilter
 from tenants.models import CostRecord, UsageMetric
 
 
 @admin.register(UsageMetric)
-class UsageMetricAdmin(ExportsRows, ReadOnlyAdmin):
+class UsageMetricAdmin(ReadOnlyAdmin):
     resource = "usage"
     icon = "bar_chart"
     position = 40
@@ -24,7 +23,7 @@ class UsageMetricAdmin(ExportsRows, ReadOnlyAdmin):
 
 
 @admin.register(CostRecord)
-class CostRecordAdmin(ExportsRows, ReadOnlyAdmin):
+class CostRecordAdmin(ReadOnlyAdmin):
     resource = "usage"
     icon = "payments"
     title = "Costs"
