@@ -33,3 +33,81 @@ class ApiKeyStatus(TextChoices):
     ACTIVE = "active"
     REVOKED = "revoked"
     EXPIRED = "expired"
+
+
+class ContactMethod(TextChoices):
+    EMAIL = "email"
+    PHONE = "phone"
+    SMS = "sms"
+    CHAT = "chat"
+
+
+class Theme(TextChoices):
+    DARK = "dark"
+    LIGHT = "light"
+    SYSTEM = "system"
+
+
+class ModelPurpose(TextChoices):
+    """What a person chooses a model for; `selected` is the one for everything else."""
+
+    SELECTED = "selected"
+    CHAT = "chat"
+    INITIAL_ASSESSMENT = "initial_assessment"
+    TOOL_SELECTION = "tool_selection"
+    EMBEDDINGS = "embeddings"
+    CODING = "coding"
+    EXECUTIVE_ASSESSMENT = "executive_assessment"
+    CONFIDENCE_ASSESSMENT = "confidence_assessment"
+    TOOL_ROUTING = "tool_routing"
+    SIMPLE_PLANNING = "simple_planning"
+    WAVE_FUNCTION_SPECIALIST = "wave_function_specialist"
+    WAVE_FUNCTION_REFINEMENT = "wave_function_refinement"
+    PLAN_VALIDATION = "plan_validation"
+    PLAN_COMPARISON = "plan_comparison"
+    REFLECTION = "reflection"
+    FINAL_RESPONSE = "final_response"
+    FAST_CONVERSATIONAL = "fast_conversational"
+
+
+# The model of each purpose that a person has chosen none for.
+USUAL_MODEL = "llama3.2:3b"
+DEFAULT_MODELS = dict.fromkeys(ModelPurpose, USUAL_MODEL) | {
+    ModelPurpose.WAVE_FUNCTION_SPECIALIST: "llama3.2:1b",
+    ModelPurpose.WAVE_FUNCTION_REFINEMENT: "llama3.1:8b",
+    ModelPurpose.FAST_CONVERSATIONAL: "llama3.2:1b",
+}
+
+
+class DeviceType(TextChoices):
+    DESKTOP = "desktop"
+    MOBILE = "mobile"
+    TABLET = "tablet"
+    OTHER = "other"
+
+
+class IdentityProvider(TextChoices):
+    AUTH0 = "auth0"
+    GOOGLE = "google"
+    GITHUB = "github"
+    MICROSOFT = "microsoft"
+    OIDC = "oidc"
+    SAML = "saml"
+
+
+class OAuthService(TextChoices):
+    """Services of Google that a person connects."""
+
+    CALENDAR = "calendar"
+    DRIVE = "drive"
+    GMAIL = "gmail"
+    CONTACTS = "contacts"
+    TASKS = "tasks"
+    DOCS = "docs"
+    SHEETS = "sheets"
+
+
+class Availability(TextChoices):
+    AVAILABLE = "available"
+    PARTIAL = "partial"
+    UNAVAILABLE = "unavailable"

@@ -8,39 +8,102 @@ from collections.abc import Iterable
 
 from accounts.choices import MemberRole
 
+# Everybody's own things: row-level security shows nobody another's.
+OWN_SCOPES = frozenset(
+    {
+        "learning-patterns:read",
+        "learning-patterns:write",
+        "profile:read",
+        "profile:write",
+        "prompts:read",
+        "prompts:write",
+        "security:read",
+        "security:write",
+        "terms:read",
+        "terms:write",
+    }
+)
 ROLE_SCOPES: dict[str, frozenset[str]] = {
     MemberRole.ADMIN: frozenset({"*:*"}),
     MemberRole.ANALYST: frozenset(
         {
             "*:execute",
+            "activities:read",
+            "activities:write",
+            "agent-learning-patterns:read",
+            "agent-tasks:read",
             "agents:read",
             "agents:write",
+            "assets:read",
+            "assets:write",
+            "calendars:read",
+            "calendars:write",
             "collections:read",
             "collections:write",
             "conversations:read",
             "conversations:write",
             "engagements:read",
             "engagements:write",
+            "flows:read",
+            "flows:write",
             "integrations:read",
+            "mcp-servers:read",
             "members:read",
+            "projects:read",
+            "projects:write",
+            "purchases:read",
+            "talents:read",
+            "talents:write",
+            "templates:read",
+            "templates:write",
             "tenant:read",
             "usage:read",
+            "workflows:read",
+            "workflows:write",
         }
-    ),
+    )
+    | OWN_SCOPES,
     MemberRole.USER: frozenset(
         {
+            "activities:read",
             "agents:execute",
             "agents:read",
+            "assets:read",
+            "calendars:read",
+            "calendars:write",
             "collections:read",
             "conversations:read",
             "conversations:write",
             "engagements:read",
+            "flows:read",
+            "mcp-servers:read",
+            "projects:read",
+            "projects:write",
+            "talents:read",
+            "templates:read",
             "tenant:read",
+            "workflows:execute",
+            "workflows:read",
         }
-    ),
+    )
+    | OWN_SCOPES,
     MemberRole.VIEWER: frozenset(
-        {"agents:read", "collections:read", "conversations:read", "engagements:read", "tenant:read"}
-    ),
+        {
+            "activities:read",
+            "agents:read",
+            "assets:read",
+            "collections:read",
+            "conversations:read",
+            "engagements:read",
+            "flows:read",
+            "projects:read",
+            "talents:read",
+            "templates:read",
+            "tenant:read",
+            "workflows:read",
+        }
+    )
+    | {scope for scope in OWN_SCOPES if scope.endswith(":read")},
 }
 
 

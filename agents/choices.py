@@ -26,3 +26,68 @@ class IntegrationStatus(TextChoices):
     CONNECTED = "connected"
     DISCONNECTED = "disconnected"
     ERROR = "error"
+
+
+class WebSearchProvider(TextChoices):
+    """Services that search the web for agents; accounts at them are integrations too."""
+
+    TAVILY = "tavily", "Tavily (web search)"
+    SERPAPI = "serpapi", "SerpApi (web search)"
+
+
+INTEGRATION_PLATFORMS = [*Provider.choices, *WebSearchProvider.choices]
+
+
+class RunStatus(TextChoices):
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class PaymentStatus(TextChoices):
+    PENDING = "pending"
+    COMPLETED = "completed"
+    REFUNDED = "refunded"
+
+
+class AdapterType(TextChoices):
+    DISCOVERY = "discovery"
+    ASSESSMENT = "assessment"
+    MIGRATION = "migration"
+
+
+class AdapterStatus(TextChoices):
+    ACTIVE = "active"
+    DEPRECATED = "deprecated"
+    DISABLED = "disabled"
+
+
+class CredentialType(TextChoices):
+    API_KEY = "api_key", "API key"
+    OAUTH2 = "oauth2", "OAuth 2"
+    BASIC_AUTH = "basic_auth", "Name and password"
+
+
+class CredentialStatus(TextChoices):
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class McpServerType(TextChoices):
+    STDIO = "stdio", "Standard input and output"
+    SSE = "sse", "Server-sent events"
+    HTTP = "http", "Streamable HTTP"
+
+
+class McpServerStatus(TextChoices):
+    ACTIVE = "active"
+    DEPRECATED = "deprecated"
+    DISABLED = "disabled"
+
+
+class McpCategory(TextChoices):
+    SYSTEM = "system"
+    INTEGRATION = "integration"
+    DATA = "data"
+    OTHER = "other"

@@ -6,6 +6,8 @@ from django.db.models import TextChoices
 class ConversationStatus(TextChoices):
     ACTIVE = "active"
     COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
     ARCHIVED = "archived"
 
 
@@ -39,3 +41,48 @@ class ToolStatus(TextChoices):
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
+    TIMEOUT = "timeout"
+
+
+class ChatMode(TextChoices):
+    """How a session is answered."""
+
+    SIMPLE = "simple"
+    EXPERT_GROUP = "expert-group"
+    SMART_ROUTER = "smart-router"
+    SOCRATIC = "socratic"
+
+
+class MeetingPhase(TextChoices):
+    """Where a meeting of experts stands."""
+
+    QUESTIONING = "questioning"
+    EXPERT_INPUT = "expert_input"
+    PLANNING = "planning"
+    EXECUTION = "execution"
+    SUMMARY = "summary"
+
+
+class StreamType(TextChoices):
+    """What a chunk of a stream is."""
+
+    MESSAGE = "message"
+    MEETING_START = "meeting_start"
+    PM_QUESTION = "pm_question", "Question of the project manager"
+    EXPERT_RESPONSE = "expert_response"
+    TODO_UPDATE = "todo_update"
+    MEETING_SUMMARY = "meeting_summary"
+    STREAM_COMPLETE = "stream_complete"
+
+
+class ComplexityLevel(TextChoices):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class ResolutionStatus(TextChoices):
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    UNRESOLVED = "unresolved"
+    ABANDONED = "abandoned"

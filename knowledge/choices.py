@@ -25,3 +25,19 @@ class RetrievalStrategy(TextChoices):
 class Feedback(TextChoices):
     HELPFUL = "helpful"
     UNHELPFUL = "unhelpful"
+
+
+class TermContext(TextChoices):
+    TECHNICAL = "technical"
+    BUSINESS = "business"
+    PERSONAL = "personal"
+    CASUAL = "casual"
+
+
+class PatternType(TextChoices):
+    TERMINOLOGY_USAGE = "terminology_usage"
+    AI_PREFERENCE = "ai_preference"
+    WORKFLOW_PATTERN = "workflow_pattern"
+    COMMUNICATION_STYLE = "communication_style"
+    TOOL_USAGE = "tool_usage"
+    OTHER = "other"

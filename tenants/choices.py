@@ -41,3 +41,87 @@ class Complexity(TextChoices):
 class KeyStatus(TextChoices):
     CURRENT = "current"
     DECRYPT_ONLY = "decrypt_only"
+
+
+class BillingInterval(TextChoices):
+    MONTHLY = "monthly"
+    YEARLY = "yearly"
+
+
+class SubscriptionStatus(TextChoices):
+    TRIAL = "trial"
+    ACTIVE = "active"
+    PAST_DUE = "past_due"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class QuotaResource(TextChoices):
+    USERS = "users"
+    AGENTS = "agents"
+    ENGAGEMENTS = "engagements"
+    REQUESTS = "requests", "API requests"
+    TOKENS = "tokens", "Model tokens"
+    STORAGE_GB = "storage_gb", "Gigabytes stored"
+
+
+class QuotaPeriod(TextChoices):
+    DAY = "day"
+    MONTH = "month"
+    TOTAL = "total", "At any time"
+
+
+class BillingStatus(TextChoices):
+    DRAFT = "draft"
+    OPEN = "open"
+    PAID = "paid"
+    VOID = "void"
+    REFUNDED = "refunded"
+
+
+class MetricType(TextChoices):
+    API_CALLS = "api_calls", "API calls"
+    TOKENS = "tokens"
+    AGENT_EXECUTIONS = "agent_executions"
+    TOOL_EXECUTIONS = "tool_executions"
+    WORKFLOW_EXECUTIONS = "workflow_executions"
+    RAG_QUERIES = "rag_queries", "RAG queries"
+    DOCUMENTS = "documents"
+    STORAGE_BYTES = "storage_bytes"
+
+
+class RegionStatus(TextChoices):
+    ACTIVE = "active"
+    MAINTENANCE = "maintenance"
+    INACTIVE = "inactive"
+
+
+class TenantRegionRole(TextChoices):
+    PRIMARY = "primary"
+    REPLICA = "replica"
+
+
+class TenantRegionStatus(TextChoices):
+    PROVISIONING = "provisioning"
+    ACTIVE = "active"
+    DRAINING = "draining"
+    INACTIVE = "inactive"
+
+
+class ReplicationState(TextChoices):
+    STREAMING = "streaming"
+    LAGGING = "lagging"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class RegionSyncStatus(TextChoices):
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+
+
+class BridgeSyncStatus(TextChoices):
+    PENDING = "pending"
+    SUCCESS = "success"
+    FAILED = "failed"

@@ -2,6 +2,31 @@
 
 from .keys import ApiKeyAdmin
 from .memberships import MembershipAdmin, RoleAdmin, RoleAssignmentAdmin
+from .profiles import UserModelChoiceAdmin, UserProfileAdmin, UserSettingsAdmin, WorkProfileAdmin
+from .security import (
+    ExternalIdentityAdmin,
+    OAuthTokenAdmin,
+    PasskeyCredentialAdmin,
+    RegisteredDeviceAdmin,
+    TwoFactorAuthAdmin,
+)
+from .talents import TalentAdmin
 from .users import UserAdmin
 
-__all__ = ["ApiKeyAdmin", "MembershipAdmin", "RoleAdmin", "RoleAssignmentAdmin", "UserAdmin"]
+__all__ = [
+    "ApiKeyAdmin",
+    "ExternalIdentityAdmin",
+    "MembershipAdmin",
+    "OAuthTokenAdmin",
+    "PasskeyCredentialAdmin",
+    "RegisteredDeviceAdmin",
+    "RoleAdmin",
+    "RoleAssignmentAdmin",
+    "TalentAdmin",
+    "TwoFactorAuthAdmin",
+    "UserAdmin",
+    "UserModelChoiceAdmin",
+    "UserProfileAdmin",
+    "UserSettingsAdmin",
+    "WorkProfileAdmin",
+]

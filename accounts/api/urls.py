@@ -2,7 +2,7 @@
 
 from config.api.routers import HouseRouter
 
-from . import views
+from . import profiles, security, talents, views
 
 
 def register(router: HouseRouter) -> None:
@@ -12,3 +12,16 @@ def register(router: HouseRouter) -> None:
     router.register("roles", views.RoleViewSet, basename="role")
     router.register("role-assignments", views.RoleAssignmentViewSet, basename="role-assignment")
     router.register("api-keys", views.ApiKeyViewSet, basename="api-key")
+    for name, view in (
+        ("profile", profiles.UserProfileViewSet),
+        ("settings", profiles.UserSettingsViewSet),
+        ("work-profile", profiles.WorkProfileViewSet),
+    ):
+        router.single(f"me/{name}", view, f"my-{name}", get="retrieve", patch="partial_update")
+    router.single("me/two-factor", security.TwoFactorAuthViewSet, "my-two-factor", get="retrieve")
+    router.register("model-choices", profiles.UserModelChoiceViewSet, basename="model-choice")
+    router.register("devices", security.RegisteredDeviceViewSet, basename="device")
+    router.register("passkeys", security.PasskeyCredentialViewSet, basename="passkey")
+    router.register("external-identities", security.ExternalIdentityViewSet, basename="external-identity")
+    router.register("oauth-tokens", security.OAuthTokenViewSet, basename="oauth-token")
+    router.register("talents", talents.TalentViewSet, basename="talent")

@@ -2,6 +2,25 @@
 
 from .keys import ApiKey
 from .memberships import Membership, Role, RoleAssignment
+from .profiles import UserModelChoice, UserProfile, UserSettings, WorkProfile
+from .security import ExternalIdentity, OAuthToken, PasskeyCredential, RegisteredDevice, TwoFactorAuth
+from .talents import Talent
 from .users import User
 
-__all__ = ["ApiKey", "Membership", "Role", "RoleAssignment", "User"]
+__all__ = [
+    "ApiKey",
+    "ExternalIdentity",
+    "Membership",
+    "OAuthToken",
+    "PasskeyCredential",
+    "RegisteredDevice",
+    "Role",
+    "RoleAssignment",
+    "Talent",
+    "TwoFactorAuth",
+    "User",
+    "UserModelChoice",
+    "UserProfile",
+    "UserSettings",
+    "WorkProfile",
+]

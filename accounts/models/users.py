@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models, transaction
+from django.utils import timezone
 
 from accounts.choices import UserStatus
 from accounts.managers import UserManager
@@ -42,6 +43,9 @@ class User(AbstractBaseUser, GlobalModel):
     is_superuser = models.BooleanField(default=False, help_text="Platform staff with every right.")
     is_verified = models.BooleanField(default=False, help_text="Whether the e-mail address is confirmed.")
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When it was deleted.")
+    password_changed_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When the password was last set."
+    )
 
     objects = UserManager()
 
@@ -69,6 +73,11 @@ class User(AbstractBaseUser, GlobalModel):
             return
         with transaction.atomic(), stamped(stamp):
             super().save(*args, **kwargs)
+
+    def set_password(self, raw_password: str | None) -> None:
+        """Like Django's; notes the time, which a mere new hash of the same password leaves alone."""
+        super().set_password(raw_password)
+        self.password_changed_at = timezone.now()
 
     def clean(self) -> None:
         self.email = (self.email or "").strip().lower()

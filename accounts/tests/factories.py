@@ -1,9 +1,29 @@
 """Factories of accounts."""
 
+import secrets
+from decimal import Decimal
+
 import factory
 
+from accounts.choices import DEFAULT_MODELS, ModelPurpose, OAuthService
 from accounts.keys import mint
-from accounts.models import ApiKey, Membership, Role, RoleAssignment, User
+from accounts.models import (
+    ApiKey,
+    ExternalIdentity,
+    Membership,
+    OAuthToken,
+    PasskeyCredential,
+    RegisteredDevice,
+    Role,
+    RoleAssignment,
+    Talent,
+    TwoFactorAuth,
+    User,
+    UserModelChoice,
+    UserProfile,
+    UserSettings,
+    WorkProfile,
+)
 from config.testing.factories import HouseFactory, member_user
 from config.testing.hats import as_identity
 
@@ -70,3 +90,111 @@ class ApiKeyFactory(HouseFactory):
         row = super()._create(model_class, *args, **kwargs)
         row.secret = minted.secret
         return row
+
+
+class OwnRowFactory(HouseFactory):
+    """The row of the person who acts; there is one of its kind, so a second call answers with the first's."""
+
+    user = factory.LazyFunction(member_user)
+
+    class Meta:
+        abstract = True
+        django_get_or_create = ("user",)
+
+
+class UserProfileFactory(OwnRowFactory):
+    display_name = "Ada"
+    job_title = "Engineer"
+    department = "Research"
+    personal_address = factory.LazyFunction(lambda: {"city": "Turin", "country": "Italy"})
+    preferred_contact_method = "email"
+
+    class Meta:
+        model = UserProfile
+
+
+class UserSettingsFactory(OwnRowFactory):
+    language = "en"
+    timezone = "Europe/Rome"
+
+    class Meta:
+        model = UserSettings
+
+
+class UserModelChoiceFactory(HouseFactory):
+    user = factory.LazyFunction(member_user)
+    purpose = factory.Iterator(ModelPurpose.values)
+    model = factory.LazyAttribute(lambda row: DEFAULT_MODELS[row.purpose])
+
+    class Meta:
+        model = UserModelChoice
+
+
+class WorkProfileFactory(OwnRowFactory):
+    calendar_event_weights = factory.LazyFunction(lambda: {"meeting": 1.5, "focus": 3})
+    personal_goals = factory.LazyFunction(lambda: [{"title": "Learn SQL", "progress": 0.4}])
+    work_style_preferences = factory.LazyFunction(lambda: {"work_start": "09:00", "focus_minutes": 90})
+
+    class Meta:
+        model = WorkProfile
+
+
+class RegisteredDeviceFactory(HouseFactory):
+    user = factory.LazyFunction(member_user)
+    device_name = factory.Sequence(lambda n: f"Laptop {n}")
+    device_type = "desktop"
+    ip_address = "192.0.2.7"
+
+    class Meta:
+        model = RegisteredDevice
+
+
+class TwoFactorAuthFactory(OwnRowFactory):
+    is_enabled = True
+    secret_key = "JBSWY3DPEHPK3PXP"
+    backup_codes = factory.LazyFunction(lambda: ["4711-0815", "1234-5678"])
+    security_questions = factory.LazyFunction(lambda: [{"question": "First pet?", "answer": "Schnuffi"}])
+
+    class Meta:
+        model = TwoFactorAuth
+
+
+class PasskeyCredentialFactory(HouseFactory):
+    user = factory.LazyFunction(member_user)
+    credential_id = factory.LazyFunction(lambda: secrets.token_urlsafe(32))
+    public_key = factory.LazyFunction(lambda: secrets.token_urlsafe(77))
+    credential_name = factory.Sequence(lambda n: f"Key {n}")
+
+    class Meta:
+        model = PasskeyCredential
+
+
+class ExternalIdentityFactory(HouseFactory):
+    user = factory.LazyFunction(member_user)
+    provider = "auth0"
+    subject = factory.Sequence(lambda n: f"auth0|{n:024x}")
+    email = factory.SelfAttribute("user.email")
+
+    class Meta:
+        model = ExternalIdentity
+
+
+class OAuthTokenFactory(HouseFactory):
+    user = factory.LazyFunction(member_user)
+    service = factory.Iterator(OAuthService.values)
+    access_token = factory.Sequence(lambda n: f"access-token-{n}")
+    refresh_token = factory.Sequence(lambda n: f"refresh-token-{n}")
+    service_email = factory.SelfAttribute("user.email")
+
+    class Meta:
+        model = OAuthToken
+
+
+class TalentFactory(HouseFactory):
+    user = factory.LazyFunction(member_user)
+    skills = factory.LazyFunction(lambda: ["python", "sql"])
+    experience_years = 7
+    rate = Decimal("95.00")
+
+    class Meta:
+        model = Talent

@@ -2,7 +2,7 @@
 
 from config.api.routers import HouseRouter
 
-from . import views
+from . import mcp, platforms, prompts, runs, templates, views
 
 
 def register(router: HouseRouter) -> None:
@@ -11,3 +11,14 @@ def register(router: HouseRouter) -> None:
     router.register("agent-versions", views.AgentVersionViewSet, basename="agent-version")
     router.register("integrations", views.IntegrationViewSet, basename="integration")
     router.register("llm-usage", views.LlmUsageViewSet, basename="llm-usage")
+    router.register("agent-runs", runs.AgentRunViewSet, basename="agent-run")
+    router.register("system-prompts", prompts.SystemPromptViewSet, basename="system-prompt")
+    router.register("agent-templates", templates.AgentTemplateViewSet, basename="agent-template")
+    router.register("template-purchases", templates.TemplatePurchaseViewSet, basename="template-purchase")
+    router.register("template-ratings", templates.TemplateRatingViewSet, basename="template-rating")
+    router.register("platform-adapters", platforms.PlatformAdapterViewSet, basename="platform-adapter")
+    router.register(
+        "platform-credentials", platforms.PlatformCredentialViewSet, basename="platform-credential"
+    )
+    router.register("mcp-servers", mcp.McpServerViewSet, basename="mcp-server")
+    router.register("mcp-server-configs", mcp.McpServerConfigViewSet, basename="mcp-server-config")

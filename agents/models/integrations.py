@@ -5,7 +5,7 @@ from typing import Any, Self
 from django.core.validators import URLValidator
 from django.db import models
 
-from agents.choices import IntegrationStatus, Provider
+from agents.choices import INTEGRATION_PLATFORMS, IntegrationStatus
 from config.db.fields import Ciphertext, EncryptedJSONField
 from tenants.bases import MemberForeignKey, TenantModel
 
@@ -16,7 +16,7 @@ class Integration(TenantModel):
     audit_omit = ("usage_stats", "last_sync_at")
 
     name = models.CharField(max_length=255, help_text="Name to know it by.")
-    platform = models.CharField(max_length=100, choices=Provider, help_text="The provider.")
+    platform = models.CharField(max_length=100, choices=INTEGRATION_PLATFORMS, help_text="The provider.")
     base_url = models.CharField(
         max_length=500,
         blank=True,
@@ -48,7 +48,10 @@ class Integration(TenantModel):
     user = MemberForeignKey(help_text="Who set it up.", editable=False)
 
     class Meta(TenantModel.Meta):
-        indexes = [models.Index(fields=["tenant", "status"], name="agents_integration_status")]
+        indexes = [
+            models.Index(fields=["tenant", "status"], name="agents_integration_status"),
+            models.Index(fields=["tenant", "platform"], name="agents_integration_platform"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "name"],
@@ -56,7 +59,8 @@ class Integration(TenantModel):
                 violation_error_message="An integration with this name exists already.",
             ),
             models.CheckConstraint(
-                condition=models.Q(platform__in=Provider.values), name="agents_integration_platform_known"
+                condition=models.Q(platform__in=[value for value, _ in INTEGRATION_PLATFORMS]),
+                name="agents_integration_platform_known",
             ),
             models.CheckConstraint(
                 condition=models.Q(status__in=IntegrationStatus.values),

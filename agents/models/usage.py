@@ -55,6 +55,7 @@ class LlmUsage(Grown, Partitioned, TenantModel):
         indexes = [
             models.Index(fields=["tenant", "-id"], name="agents_llmusage_latest"),
             models.Index(fields=["tenant", "agent_id", "-id"], name="agents_llmusage_agent"),
+            models.Index(fields=["tenant", "provider", "model"], name="agents_llmusage_model"),
         ]
 
     def __str__(self) -> str:

@@ -2,9 +2,29 @@
 
 import factory
 
-from agents.models import Agent, AgentCollection, AgentVersion, Integration, LlmUsage
-from config.testing.factories import HouseFactory
-from knowledge.tests.factories import CollectionFactory
+from agents.models import (
+    Agent,
+    AgentCollection,
+    AgentRun,
+    AgentTemplate,
+    AgentVersion,
+    Integration,
+    LlmUsage,
+    McpServer,
+    McpServerConfig,
+    McpServerUser,
+    PlatformAdapter,
+    PlatformCredential,
+    SystemPrompt,
+    TemplateDocument,
+    TemplatePurchase,
+    TemplateRating,
+)
+from config.db.ids import uuid7
+from config.testing.factories import HouseFactory, member_user
+from config.testing.hats import as_platform
+from knowledge.tests.factories import CollectionFactory, DocumentFactory
+from tenants.scoping import require_tenant_id
 
 
 class IntegrationFactory(HouseFactory):
@@ -50,3 +70,152 @@ class LlmUsageFactory(HouseFactory):
 
     class Meta:
         model = LlmUsage
+
+
+class AgentRunFactory(HouseFactory):
+    """A run for the person who acts, of an agent that need not be there any more."""
+
+    agent_id = factory.LazyFunction(uuid7)
+    user_id = factory.LazyFunction(lambda: member_user().pk)
+    prompt = factory.Sequence(lambda n: f"What does chapter {n} say?")
+    response = "It says that partitions expire."
+    execution_time_ms = 840
+    tokens_used = 215
+
+    class Meta:
+        model = AgentRun
+
+
+class SystemPromptFactory(HouseFactory):
+    user = factory.LazyFunction(member_user)
+    prompt_key = factory.Sequence(lambda n: f"summarise_{n}")
+    prompt_category = "summaries"
+    prompt_name = factory.Sequence(lambda n: f"Summary {n}")
+    prompt_text = "Summarise {text} in three sentences."
+    variables = factory.LazyFunction(lambda: [{"name": "text", "description": "What to summarise"}])
+
+    class Meta:
+        model = SystemPrompt
+
+
+class AgentTemplateFactory(HouseFactory):
+    user = factory.LazyFunction(member_user)
+    name = factory.Sequence(lambda n: f"Template {n}")
+    description = "Answers questions about contracts."
+    system_prompt = "You know contracts. Cite the clause."
+    functions = factory.LazyFunction(lambda: ["search_knowledge"])
+    personality_config = factory.LazyFunction(lambda: {"tone": "sober"})
+    model_config = factory.LazyFunction(lambda: {"temperature": 0.2})
+
+    class Meta:
+        model = AgentTemplate
+
+
+class TemplateDocumentFactory(HouseFactory):
+    template = factory.SubFactory(AgentTemplateFactory)
+    document = factory.SubFactory(DocumentFactory)
+
+    class Meta:
+        model = TemplateDocument
+
+
+class TemplatePurchaseFactory(HouseFactory):
+    """A template of the scope's own tenant, bought there; what is on offer is seen by every tenant, so it ends."""
+
+    class Params:
+        template = factory.SubFactory(
+            AgentTemplateFactory, is_public=True, is_marketplace=True, price="19.90"
+        )
+
+    buyer = factory.LazyFunction(member_user)
+    template_id = factory.SelfAttribute("template.pk")
+    seller_tenant_id = factory.SelfAttribute("template.tenant_id")
+    seller_id = factory.SelfAttribute("template.user_id")
+    price = factory.SelfAttribute("template.price")
+    payment_method = "card"
+
+    class Meta:
+        model = TemplatePurchase
+
+    @classmethod
+    def _create(cls, model_class, *args, **kwargs):
+        made = super()._create(model_class, *args, **kwargs)
+        own = AgentTemplate.unscoped.filter(pk=made.template_id, tenant_id=made.tenant_id)
+        own.update(is_public=False, is_marketplace=False)
+        return made
+
+
+class TemplateRatingFactory(HouseFactory):
+    class Params:
+        template = factory.SubFactory(AgentTemplateFactory)
+
+    user = factory.LazyFunction(member_user)
+    template_id = factory.SelfAttribute("template.pk")
+    rating = 4
+    review = "Finds the right clause."
+
+    class Meta:
+        model = TemplateRating
+
+
+class PlatformFactory(HouseFactory):
+    """Rows of the platform, made by its hat, whatever scope is open."""
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def _create(cls, model_class, *args, **kwargs):
+        with as_platform():
+            return super()._create(model_class, *args, **kwargs)
+
+
+class PlatformAdapterFactory(PlatformFactory):
+    adapter_name = factory.Sequence(lambda n: f"cloud-{n}")
+    adapter_type = "discovery"
+    version = "1.0.0"
+    supported_platforms = factory.LazyFunction(lambda: ["aws", "azure"])
+
+    class Meta:
+        model = PlatformAdapter
+
+
+class PlatformCredentialFactory(HouseFactory):
+    platform_adapter = factory.SubFactory(PlatformAdapterFactory)
+    credential_name = factory.Sequence(lambda n: f"Credential {n}")
+    credential_type = "api_key"
+    credentials = factory.LazyFunction(lambda: {"api_key": "adapter-key-of-the-house"})
+
+    class Meta:
+        model = PlatformCredential
+
+
+class McpServerFactory(PlatformFactory):
+    """A server that is there for the scope's tenant alone."""
+
+    owner_id = factory.LazyFunction(require_tenant_id)
+    name = factory.Sequence(lambda n: f"Server {n}")
+    slug = factory.LazyFunction(lambda: f"server-{uuid7()}")
+    command = "mcp-server-files --root /srv/files"
+    category = "data"
+
+    class Meta:
+        model = McpServer
+
+
+class McpServerConfigFactory(HouseFactory):
+    mcp_server = factory.SubFactory(McpServerFactory)
+    config = factory.LazyFunction(lambda: {"token": "mcp-token-of-the-house"})
+    env = factory.LazyFunction(lambda: {"MCP_SECRET": "mcp-env-of-the-house"})
+    resource_limits = factory.LazyFunction(lambda: {"timeout": 30})
+
+    class Meta:
+        model = McpServerConfig
+
+
+class McpServerUserFactory(HouseFactory):
+    config = factory.SubFactory(McpServerConfigFactory, for_all_users=False)
+    user = factory.LazyFunction(member_user)
+
+    class Meta:
+        model = McpServerUser

@@ -57,8 +57,9 @@ class HouseFilterSet(django_filters.FilterSet):
         kwargs = {"field_name": field.attname, "label": str(field.help_text)}
         if field.choices:
             return django_filters.ChoiceFilter(choices=field.choices, **kwargs)
+        column = field.output_field if isinstance(field, models.GeneratedField) else field
         for kind, made in FILTERS.items():
-            if isinstance(field, kind):
+            if isinstance(column, kind):
                 return made(**kwargs)
         raise TypeError(f"{field}: no filter for a {type(field).__name__}")
 

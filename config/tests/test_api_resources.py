@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import uuid
+from urllib.parse import quote
 
 import pytest
 from django.db import ProgrammingError, connection, models
@@ -12,6 +13,7 @@ from config.api import viewsets
 from config.api.filters import HouseFilterBackend
 from config.api.routers import build_router
 from config.testing.factories import factory_for
+from config.testing.fixtures import add_member
 from tenants.scoping import tenant_scope
 
 pytestmark = pytest.mark.django_db
@@ -23,13 +25,21 @@ NIL = "00000000-0000-7000-8000-000000000000"
 OWN = {"rag-queries": "user_id", "conversations": "user_id"}
 KEPT = ("created_at", "updated_at", "deleted_at")
 each = pytest.mark.parametrize("prefix", sorted(PLAIN))
+# Some rows of the platform are there for every tenant.
+OWNED = [
+    prefix
+    for prefix, view in PLAIN.items()
+    if view.serializer_class.Meta.model.row_security.get("read") not in ("true", "is_public")
+]
+each_owned = pytest.mark.parametrize("prefix", sorted(OWNED))
 
 
 def rows_of(prefix, key, count=1, tenant=None):
     """`count` new rows of the resource's model in the key's tenant, or another."""
     model = PLAIN[prefix].serializer_class.Meta.model
     own = {OWN[prefix]: key.user_id} if prefix in OWN and tenant is None else {}
-    with tenant_scope(tenant or key.tenant_id, actor="system:test", user=None if tenant else key.user_id):
+    person = add_member(tenant).user if tenant else key.user_id
+    with tenant_scope(tenant or key.tenant_id, actor="system:test", user=person):
         return [factory_for(model)(**own) for _ in range(count)]
 
 
@@ -43,7 +53,7 @@ def listed(client, prefix, query=""):
     return response.json()["results"]
 
 
-@each
+@each_owned
 def test_list_and_retrieve_show_own_rows_alone(prefix, api_client, other_tenant):
     client = api_client()
     (own,) = rows_of(prefix, client.key)
@@ -56,7 +66,7 @@ def test_list_and_retrieve_show_own_rows_alone(prefix, api_client, other_tenant)
     assert client.get(url(prefix, own)).json()["id"] == str(own.pk)
 
 
-@each
+@each_owned
 def test_foreign_and_missing_rows_answer_alike(prefix, api_client, other_tenant):
     client = api_client()
     (foreign,) = rows_of(prefix, client.key, tenant=other_tenant)
@@ -122,6 +132,8 @@ def enrich(rows, key):
 def test_one_row_and_three_cost_the_same_queries(prefix, api_client):
     client = api_client()
     rows_of(prefix, client.key)
+    # The first request of a kind compiles its statement.
+    listed(client, prefix)
 
     with CaptureQueriesContext(connection) as one:
         listed(client, prefix)
@@ -146,7 +158,7 @@ def test_filters_take_the_row_itself_and_nothing_else(prefix, api_client):
         if value in (None, ""):
             continue
         text = json.dumps(value) if isinstance(value, bool) else str(value)
-        ids = {found["id"] for found in listed(client, prefix, f"&{name}={text}")}
+        ids = {found["id"] for found in listed(client, prefix, f"&{name}={quote(text)}")}
         assert str(row.pk) in ids, name
 
 

@@ -26,14 +26,29 @@ BASELINE = Path(__file__).with_name("query_baseline.json")
 MODELS = house_models()
 VIEWSETS = {prefix: viewset for prefix, viewset, _ in build_router().registry}
 ROUTES = {prefix: viewset.serializer_class.Meta.model for prefix, viewset in VIEWSETS.items()}
+# Some rows of the platform are there for every tenant.
+OWN_ROUTES = sorted(
+    prefix for prefix, model in ROUTES.items() if model.row_security.get("read") not in ("true", "is_public")
+)
 NO_ROUTE = {
+    "accounts.TwoFactorAuth": "one's own is the single resource /me/two-factor/",
     "accounts.User": "people are read through members, and oneself through /me/",
+    "accounts.UserProfile": "one's own is the single resource /me/profile/",
+    "accounts.UserSettings": "one's own is the single resource /me/settings/",
+    "accounts.WorkProfile": "one's own is the single resource /me/work-profile/",
     "agents.AgentCollection": "part of the agent",
+    "agents.McpServerUser": "part of the server's configuration",
+    "agents.TemplateDocument": "part of the template",
     "audit.AuditSeal": "the platform's: manage.py verify_audit",
+    "conversations.MessageEmbedding": "derived from messages, of no use to clients",
     "knowledge.ChunkVector384": "derived from chunks, of no use to clients",
+    "knowledge.TermEmbedding": "derived from terms, of no use to clients",
+    "knowledge.TermRelation": "part of the term",
     "tenants.IdempotencyKey": "what the API remembers of itself",
     "tenants.Tenant": "one's own is the single resource /tenant/",
     "tenants.TenantKey": "wrapped keys never leave the database",
+    "workflows.AssetEmbedding": "derived from assets, of no use to clients",
+    "workflows.WorkflowAgent": "part of the workflow",
 }
 NO_ADMIN: dict[str, str] = {}
 # Rows that may not be equal in everything the factory makes equal.
@@ -84,7 +99,7 @@ def client(api_client):
     return api_client()
 
 
-@pytest.mark.parametrize("prefix", sorted(ROUTES))
+@pytest.mark.parametrize("prefix", OWN_ROUTES)
 def test_route_lists_own_rows_only(prefix, client, tenant, other_tenant):
     own = make(ROUTES[prefix], tenant, client.key.user)
     foreign = make(ROUTES[prefix], other_tenant, add_member(other_tenant).user)
@@ -97,7 +112,7 @@ def test_route_lists_own_rows_only(prefix, client, tenant, other_tenant):
 
 
 @pytest.mark.parametrize("verb", ["get", "patch", "delete"])
-@pytest.mark.parametrize("prefix", sorted(ROUTES))
+@pytest.mark.parametrize("prefix", OWN_ROUTES)
 def test_foreign_and_missing_rows_answer_alike(prefix, verb, client, tenant, other_tenant):
     own = make(ROUTES[prefix], tenant, client.key.user)
     foreign = make(ROUTES[prefix], other_tenant, add_member(other_tenant).user)

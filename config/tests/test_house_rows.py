@@ -7,12 +7,14 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import ProgrammingError, connection, models, transaction
 from django.db.models import F
 
+from accounts.tests.factories import MembershipFactory
+from agents.tests.factories import AgentFactory
 from audit.models import AuditSeal
 from config.db.fields import EncryptedField, encrypted_fields
 from config.testing.factories import factory_for, house_models
 from config.testing.fixtures import add_member
 from config.testing.hats import as_platform
-from knowledge.tests.factories import CollectionFactory
+from knowledge.tests.factories import CollectionFactory, DocumentFactory, TermFactory
 from tenants.models import Tenant
 from tenants.scoping import ScopeRequired, tenant_scope
 
@@ -22,8 +24,15 @@ AUDITED = [model for model in MODELS if not model.audit_exempt]
 ENCRYPTED = [model for model in MODELS if encrypted_fields(model)]
 # What an audited update changes where no plain column is at hand.
 CHANGES = {
+    "accounts.Talent": lambda: {"experience_years": 8},
+    "accounts.WorkProfile": lambda: {"agent_settings": '{"writer": {}}'},
     "agents.AgentCollection": lambda: {"collection_id": CollectionFactory().pk},
+    "agents.McpServerUser": lambda: {"user_id": MembershipFactory().user.pk},
+    "agents.TemplateDocument": lambda: {"document_id": DocumentFactory().pk},
     "conversations.Participant": lambda: {"role": "owner"},
+    "knowledge.LearningPattern": lambda: {"success_rate": "0.5000"},
+    "knowledge.TermRelation": lambda: {"related_id": TermFactory().pk},
+    "workflows.WorkflowAgent": lambda: {"agent_id": AgentFactory().pk},
 }
 
 

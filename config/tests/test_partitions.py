@@ -28,7 +28,7 @@ from config.db.partitions import (
 from config.testing.database import connect
 from config.testing.fixtures import add_member
 from config.testing.hats import as_platform
-from conversations.models import Message, ToolExecution
+from conversations.models import Attachment, McpToolExecution, Message, MessageEmbedding, ToolExecution
 from conversations.tests.factories import MessageFactory, ToolExecutionFactory
 from tenants.scoping import tenant_scope
 from tenants.tests.factories import TenantFactory
@@ -36,6 +36,7 @@ from tenants.tests.factories import TenantFactory
 PERIODS = ("week", "month", "quarter")
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
 TABLE = Message._meta.db_table
+REFERRING = (Attachment, McpToolExecution, MessageEmbedding, ToolExecution)
 
 
 def day(*parts):
@@ -180,7 +181,7 @@ def old_month(transactional_db, monkeypatch):
             owner.execute("SELECT conclave_make_partition(%s, %s, %s, %s)", [table, part.name, *bounds])
         yield owner
         # Not CASCADE: with an attached partition it would take the reference to messages along.
-        owner.execute(f"TRUNCATE {ToolExecution._meta.db_table}, {TABLE}")
+        owner.execute(f"TRUNCATE {', '.join(each._meta.db_table for each in REFERRING)}, {TABLE}")
         for model in (ToolExecution, Message):
             expire_partitions(model, before=day(2020, 7, 1))
 

@@ -1,7 +1,19 @@
 """Console pages of conversations."""
 
 from .conversations import ConversationAdmin, ParticipantAdmin
-from .messages import MessageAdmin
-from .tools import ToolExecutionAdmin
+from .messages import AttachmentAdmin, MessageAdmin, MessageEmbeddingAdmin
+from .sessions import SessionStateAdmin, SessionSummaryAdmin, StreamEventAdmin
+from .tools import McpToolExecutionAdmin, ToolExecutionAdmin
 
-__all__ = ["ConversationAdmin", "MessageAdmin", "ParticipantAdmin", "ToolExecutionAdmin"]
+__all__ = [
+    "AttachmentAdmin",
+    "ConversationAdmin",
+    "McpToolExecutionAdmin",
+    "MessageAdmin",
+    "MessageEmbeddingAdmin",
+    "ParticipantAdmin",
+    "SessionStateAdmin",
+    "SessionSummaryAdmin",
+    "StreamEventAdmin",
+    "ToolExecutionAdmin",
+]

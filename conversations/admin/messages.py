@@ -6,7 +6,7 @@ from config.admin.bases import ReadOnlyAdmin
 from config.admin.exports import ExportsRows
 from config.admin.filters import AgeFilter
 from conversations.admin.conversations import visible
-from conversations.models import Message
+from conversations.models import Attachment, Message, MessageEmbedding
 
 
 @admin.register(Message)
@@ -46,3 +46,39 @@ class MessageAdmin(ExportsRows, ReadOnlyAdmin):
 
     def get_queryset(self, request):
         return super().get_queryset(request).filter(conversation__in=visible(request))
+
+
+@admin.register(Attachment)
+class AttachmentAdmin(ReadOnlyAdmin):
+    """Files of one's own conversations."""
+
+    resource = "conversations"
+    icon = "attach_file"
+    position = 35
+    list_display = ("created_at", "filename", "media_type", "file_size", "conversation", "user")
+    list_filter = (AgeFilter, "media_type")
+    search_fields = ("filename", "conversation__id__exact")
+    fieldsets = (
+        (None, {"fields": ("filename", ("media_type", "file_size"), ("conversation", "message", "user"))}),
+        ("Data", {"fields": ("storage_path", "checksum", "metadata"), "classes": ["collapse"]}),
+    )
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).filter(conversation__in=visible(request))
+
+
+@admin.register(MessageEmbedding)
+class MessageEmbeddingAdmin(ReadOnlyAdmin):
+    """Which messages of one's own conversations can be found by meaning."""
+
+    resource = "conversations"
+    icon = "scatter_plot"
+    in_sidebar = False
+    list_display = ("created_at", "conversation", "embedding_model")
+    search_fields = ("conversation__id__exact",)
+    fieldsets = ((None, {"fields": (("conversation", "embedding_model"),)}),)
+
+    def get_queryset(self, request):
+        # Vectors of 1,536 numbers that no page shows.
+        rows = super().get_queryset(request).filter(conversation__in=visible(request))
+        return rows.defer("embedding")

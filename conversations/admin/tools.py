@@ -6,7 +6,7 @@ from config.admin.bases import ReadOnlyAdmin
 from config.admin.exports import ExportsRows
 from config.admin.filters import AgeFilter
 from conversations.admin.conversations import visible
-from conversations.models import ToolExecution
+from conversations.models import McpToolExecution, ToolExecution
 
 
 @admin.register(ToolExecution)
@@ -27,6 +27,46 @@ class ToolExecutionAdmin(ExportsRows, ReadOnlyAdmin):
             {"fields": ("tool_name", ("conversation", "message", "agent"), ("status", "execution_time_ms"))},
         ),
         ("Call", {"fields": ("tool_input", "tool_output", "error_message")}),
+        ("Times", {"fields": (("started_at", "completed_at"),)}),
+        ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
+    )
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).filter(conversation__in=visible(request))
+
+
+@admin.register(McpToolExecution)
+class McpToolExecutionAdmin(ExportsRows, ReadOnlyAdmin):
+    """Tools of MCP servers that agents called in one's own conversations."""
+
+    resource = "conversations"
+    icon = "dns"
+    title = "MCP tool calls"
+    position = 42
+    list_display = (
+        "created_at",
+        "tool_name",
+        "mcp_server",
+        "conversation",
+        "agent",
+        "status",
+        "execution_time_ms",
+    )
+    list_filter = (AgeFilter, "status")
+    search_fields = ("tool_name__exact", "conversation__id__exact")
+    search_help_text = "A whole tool name or conversation id."
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("tool_name", "mcp_server"),
+                    ("conversation", "message", "agent"),
+                    ("status", "execution_time_ms", "server_instance_id"),
+                )
+            },
+        ),
+        ("Call", {"fields": ("parameters", "result", ("error_code", "error_message"))}),
         ("Times", {"fields": (("started_at", "completed_at"),)}),
         ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
     )

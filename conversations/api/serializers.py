@@ -4,7 +4,14 @@ from rest_framework import serializers
 
 from config.api.serializers import HouseSerializer
 from conversations.choices import MessageRole
-from conversations.models import Conversation, Message, Participant, ToolExecution
+from conversations.models import (
+    Attachment,
+    Conversation,
+    McpToolExecution,
+    Message,
+    Participant,
+    ToolExecution,
+)
 
 MAX_CONTENT = 100_000
 
@@ -94,6 +101,54 @@ class ToolExecutionSerializer(HouseSerializer):
             "started_at",
             "completed_at",
             "created_at",
+        )
+        read_only_fields = fields
+
+
+class McpToolExecutionSerializer(HouseSerializer):
+    """One call of a tool of an MCP server."""
+
+    class Meta:
+        model = McpToolExecution
+        fields = (
+            "id",
+            "mcp_server",
+            "conversation",
+            "message",
+            "agent",
+            "tool_name",
+            "parameters",
+            "result",
+            "status",
+            "error_message",
+            "error_code",
+            "execution_time_ms",
+            "server_instance_id",
+            "metadata",
+            "started_at",
+            "completed_at",
+            "created_at",
+        )
+        read_only_fields = fields
+
+
+class AttachmentSerializer(HouseSerializer):
+    """A file that belongs to a message."""
+
+    class Meta:
+        model = Attachment
+        fields = (
+            "id",
+            "conversation",
+            "message",
+            "filename",
+            "media_type",
+            "file_size",
+            "checksum",
+            "user",
+            "metadata",
+            "created_at",
+            "updated_at",
         )
         read_only_fields = fields
 

@@ -2,7 +2,7 @@
 
 from config.api.routers import HouseRouter
 
-from . import views
+from . import sessions, views
 
 BELOW = "conversations/<uuid:conversation_id>"
 
@@ -13,3 +13,10 @@ def register(router: HouseRouter) -> None:
     router.register(f"{BELOW}/messages", views.MessageViewSet, basename="message")
     router.register(f"{BELOW}/participants", views.ParticipantViewSet, basename="participant")
     router.register(f"{BELOW}/tool-executions", views.ToolExecutionViewSet, basename="tool-execution")
+    router.register(
+        f"{BELOW}/mcp-tool-executions", views.McpToolExecutionViewSet, basename="mcp-tool-execution"
+    )
+    router.register(f"{BELOW}/attachments", views.AttachmentViewSet, basename="attachment")
+    router.register("session-states", sessions.SessionStateViewSet, basename="session-state")
+    router.register("session-summaries", sessions.SessionSummaryViewSet, basename="session-summary")
+    router.register(f"{BELOW}/stream-events", sessions.StreamEventViewSet, basename="stream-event")

@@ -18,7 +18,9 @@ from config.db.ids import uuid7_time
 from conversations.api import answers
 from conversations.api.serializers import (
     AnsweredConversationSerializer,
+    AttachmentSerializer,
     ConversationSerializer,
+    McpToolExecutionSerializer,
     MessageSerializer,
     NewConversationSerializer,
     NewMessageSerializer,
@@ -299,3 +301,19 @@ class ToolExecutionViewSet(OfConversation, ReadOnlyTenantViewSet):
     serializer_class = ToolExecutionSerializer
     resource = "conversations"
     filterset_fields = ("message", "tool_name", "status")
+
+
+class McpToolExecutionViewSet(OfConversation, ReadOnlyTenantViewSet):
+    """Tools of MCP servers that agents called in a conversation."""
+
+    serializer_class = McpToolExecutionSerializer
+    resource = "conversations"
+    filterset_fields = ("message", "mcp_server", "tool_name", "status")
+
+
+class AttachmentViewSet(OfConversation, ReadOnlyTenantViewSet):
+    """Files that belong to messages of a conversation."""
+
+    serializer_class = AttachmentSerializer
+    resource = "conversations"
+    filterset_fields = ("message", "media_type")

@@ -1,7 +1,19 @@
 """Models of conversations."""
 
 from .conversations import Conversation, Participant
-from .messages import Message
-from .tools import ToolExecution
+from .messages import Attachment, Message, MessageEmbedding
+from .sessions import SessionState, SessionSummary, StreamEvent
+from .tools import McpToolExecution, ToolExecution
 
-__all__ = ["Conversation", "Message", "Participant", "ToolExecution"]
+__all__ = [
+    "Attachment",
+    "Conversation",
+    "McpToolExecution",
+    "Message",
+    "MessageEmbedding",
+    "Participant",
+    "SessionState",
+    "SessionSummary",
+    "StreamEvent",
+    "ToolExecution",
+]

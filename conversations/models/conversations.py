@@ -58,6 +58,8 @@ class Conversation(TenantModel):
             models.Index(fields=["tenant", "user", "-id"], name="conversations_conv_user"),
             models.Index(fields=["tenant", "agent", "-id"], name="conversations_conv_agent"),
             models.Index(fields=["tenant", "status"], name="conversations_conv_status"),
+            models.Index(fields=["tenant", "-started_at"], name="conversations_conv_started"),
+            models.Index(fields=["tenant", "-last_message_at"], name="conversations_conv_recent"),
             GinIndex(fields=["metadata"], name="conversations_conv_metadata"),
         ]
         constraints = [

@@ -2,7 +2,9 @@
 
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from pgvector.django import HalfVectorField, HnswIndex
 
+from config.db.constraints import SameTenant
 from config.db.partitions import Partitioned
 from conversations.choices import MessageRole, MessageStatus
 from tenants.bases import Grown, MemberForeignKey, TenantForeignKey, TenantModel
@@ -85,3 +87,82 @@ class Message(Grown, Partitioned, TenantModel):
 
     def __str__(self) -> str:
         return f"{self.role} #{self.sequence_number}"
+
+
+class Attachment(TenantModel):
+    """A file that belongs to a message. Its name stays out of the audit log, which more people read."""
+
+    audit_redact = ("filename", "storage_path", "metadata")
+
+    conversation = TenantForeignKey(
+        "conversations.Conversation",
+        models.DO_NOTHING,
+        db_rule="CASCADE",
+        related_name="attachments",
+        help_text="The conversation.",
+    )
+    message = TenantForeignKey(
+        Message,
+        models.DO_NOTHING,
+        db_rule="CASCADE",
+        related_name="attachments",
+        help_text="The message it came with.",
+    )
+    filename = models.CharField(max_length=500, help_text="Name of the file.")
+    media_type = models.CharField(max_length=100, blank=True, default="", help_text="Media type.")
+    file_size = models.PositiveBigIntegerField(default=0, help_text="Bytes.")
+    checksum = models.CharField(max_length=64, blank=True, default="", help_text="SHA-256 of the file.")
+    storage_path = models.CharField(max_length=1024, help_text="Where the file is kept.")
+    user = MemberForeignKey(help_text="Who brought it.", editable=False)
+    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "conversation", "-id"], name="conversations_attach_conv"),
+            models.Index(fields=["tenant", "message"], name="conversations_attach_message"),
+        ]
+
+    def __str__(self) -> str:
+        return self.filename
+
+
+class MessageEmbedding(Grown, Partitioned, TenantModel):
+    """The embedding of one message, apart from its text; `id` is the message's, so they expire together."""
+
+    audit_exempt = "derived from messages, which are audited"
+
+    updated_at = None
+    id = models.UUIDField(primary_key=True, editable=False, help_text="The message's id.")
+    conversation = TenantForeignKey(
+        "conversations.Conversation",
+        models.DO_NOTHING,
+        db_rule="CASCADE",
+        related_name="+",
+        help_text="The message's conversation.",
+    )
+    embedding_model = models.CharField(max_length=100, help_text="Embedder that made it.")
+    embedding = HalfVectorField(dimensions=1536, help_text="The vector.")
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "conversation"], name="conversations_vector_conv"),
+            HnswIndex(
+                fields=["embedding"],
+                opclasses=["halfvec_cosine_ops"],
+                m=16,
+                ef_construction=64,
+                name="conversations_vector_hnsw",
+            ),
+        ]
+        constraints = [
+            SameTenant(
+                field="id",
+                name="conversations_vector_message",
+                target="conversations.Message",
+                column="id",
+                on_delete="CASCADE",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"vector of message {self.pk}"

@@ -1,10 +1,24 @@
 """Factories of conversations."""
 
-import factory
+from datetime import timedelta
 
-from agents.tests.factories import AgentFactory
+import factory
+from django.utils import timezone
+
+from agents.tests.factories import AgentFactory, McpServerFactory
 from config.testing.factories import HouseFactory, member_user
-from conversations.models import Conversation, Message, Participant, ToolExecution
+from conversations.models import (
+    Attachment,
+    Conversation,
+    McpToolExecution,
+    Message,
+    MessageEmbedding,
+    Participant,
+    SessionState,
+    SessionSummary,
+    StreamEvent,
+    ToolExecution,
+)
 
 
 class ConversationFactory(HouseFactory):
@@ -44,3 +58,81 @@ class ToolExecutionFactory(HouseFactory):
 
     class Meta:
         model = ToolExecution
+
+
+class AttachmentFactory(HouseFactory):
+    message = factory.SubFactory(MessageFactory, conversation=factory.SelfAttribute("..conversation"))
+    conversation = factory.SubFactory(ConversationFactory)
+    filename = "contract.pdf"
+    media_type = "application/pdf"
+    file_size = 48_213
+    checksum = "5d" * 32
+    storage_path = factory.Sequence(lambda n: f"attachments/{n}.pdf")
+    user = factory.SelfAttribute("conversation.user")
+
+    class Meta:
+        model = Attachment
+
+
+class MessageEmbeddingFactory(HouseFactory):
+    class Params:
+        message = factory.SubFactory(MessageFactory)
+
+    id = factory.SelfAttribute("message.pk")
+    conversation = factory.SelfAttribute("message.conversation")
+    embedding_model = "text-embedding-3-small"
+    embedding = factory.LazyFunction(lambda: [1.0] + [0.0] * 1535)
+
+    class Meta:
+        model = MessageEmbedding
+
+
+class McpToolExecutionFactory(HouseFactory):
+    mcp_server = factory.SubFactory(McpServerFactory)
+    message = factory.SubFactory(MessageFactory, conversation=factory.SelfAttribute("..conversation"))
+    conversation = factory.SubFactory(ConversationFactory)
+    tool_name = "read_file"
+    parameters = factory.LazyFunction(lambda: {"path": "notes.md"})
+    result = factory.LazyFunction(lambda: {"text": "Partitions expire."})
+    status = "completed"
+
+    class Meta:
+        model = McpToolExecution
+
+
+class SessionStateFactory(HouseFactory):
+    conversation = factory.SubFactory(ConversationFactory)
+    mode = "expert-group"
+    phase = "questioning"
+    state = factory.LazyFunction(lambda: {"expert_selections": ["technical_expert"], "todo_list": []})
+
+    class Meta:
+        model = SessionState
+
+
+class SessionSummaryFactory(HouseFactory):
+    conversation = factory.SubFactory(ConversationFactory)
+    user = factory.SelfAttribute("conversation.user")
+    started_at = factory.LazyFunction(lambda: timezone.now() - timedelta(minutes=20))
+    ended_at = factory.LazyFunction(timezone.now)
+    message_count = 12
+    summary = "Partitions are made three months ahead."
+    key_topics = factory.LazyFunction(lambda: ["partitions"])
+    search_keywords = factory.LazyFunction(lambda: ["retention", "months"])
+
+    class Meta:
+        model = SessionSummary
+
+
+class StreamEventFactory(HouseFactory):
+    conversation = factory.SubFactory(ConversationFactory)
+    sequence_number = factory.Sequence(lambda n: n + 1)
+    event_type = "expert_response"
+    phase = "expert_input"
+    expert_name = "Technical Expert"
+    message = factory.LazyFunction(
+        lambda: {"role": "assistant", "content": "Use months.", "metadata": {"confidence": 0.85}}
+    )
+
+    class Meta:
+        model = StreamEvent

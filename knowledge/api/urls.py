@@ -2,7 +2,7 @@
 
 from config.api.routers import HouseRouter
 
-from . import views
+from . import learning, terminology, views
 
 
 def register(router: HouseRouter) -> None:
@@ -11,3 +11,6 @@ def register(router: HouseRouter) -> None:
     router.register("documents", views.DocumentViewSet, basename="document")
     router.register("chunks", views.ChunkViewSet, basename="chunk")
     router.register("rag-queries", views.RagQueryViewSet, basename="rag-query")
+    router.register("embeddings", learning.EmbeddingViewSet, basename="embedding")
+    router.register("terms", terminology.TermViewSet, basename="term")
+    router.register("learning-patterns", learning.LearningPatternViewSet, basename="learning-pattern")

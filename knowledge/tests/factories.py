@@ -1,9 +1,22 @@
 """Factories of knowledge."""
 
+from decimal import Decimal
+
 import factory
 
-from config.testing.factories import HouseFactory
-from knowledge.models import Chunk, ChunkVector384, Collection, Document, RagQuery
+from config.testing.factories import HouseFactory, member_user
+from knowledge.models import (
+    Chunk,
+    ChunkVector384,
+    Collection,
+    Document,
+    Embedding,
+    LearningPattern,
+    RagQuery,
+    Term,
+    TermEmbedding,
+    TermRelation,
+)
 from tenants.scoping import require_scope
 
 
@@ -57,3 +70,50 @@ class RagQueryFactory(HouseFactory):
 
     class Meta:
         model = RagQuery
+
+
+class EmbeddingFactory(HouseFactory):
+    content = factory.Sequence(lambda n: f"Text {n} about partitions.")
+    embedding = factory.LazyFunction(lambda: [1.0] + [0.0] * 383)
+
+    class Meta:
+        model = Embedding
+
+
+class TermFactory(HouseFactory):
+    user = factory.LazyFunction(member_user)
+    term = factory.Sequence(lambda n: f"Term {n}")
+    definition = "What we call a part of the landing zone."
+    context = "technical"
+    usage_examples = factory.LazyFunction(lambda: ["The landing zone has five parts."])
+    tags = factory.LazyFunction(lambda: ["cloud"])
+
+    class Meta:
+        model = Term
+
+
+class TermRelationFactory(HouseFactory):
+    term = factory.SubFactory(TermFactory)
+    related = factory.SubFactory(TermFactory)
+
+    class Meta:
+        model = TermRelation
+
+
+class TermEmbeddingFactory(HouseFactory):
+    term = factory.SubFactory(TermFactory)
+    embedding = factory.LazyFunction(lambda: [1.0] + [0.0] * 1535)
+
+    class Meta:
+        model = TermEmbedding
+
+
+class LearningPatternFactory(HouseFactory):
+    user = factory.LazyFunction(member_user)
+    pattern_type = "ai_preference"
+    data = factory.LazyFunction(lambda: {"agent": "writer", "when": "drafting"})
+    confidence = Decimal("0.8125")
+    embedding = factory.LazyFunction(lambda: [1.0] + [0.0] * 1535)
+
+    class Meta:
+        model = LearningPattern

@@ -2,10 +2,25 @@
 
 from config.api.routers import HouseRouter
 
-from . import views
+from . import plans, platform, regions, usage, views
 
 
 def register(router: HouseRouter) -> None:
     """Add the resources of this app."""
     router.single("tenant", views.OwnTenantViewSet, "tenant", get="retrieve", patch="partial_update")
-    router.register("engagements", views.EngagementViewSet, basename="engagement")
+    for prefix, viewset, basename in (
+        ("engagements", views.EngagementViewSet, "engagement"),
+        ("subscription-plans", plans.SubscriptionPlanViewSet, "subscription-plan"),
+        ("subscriptions", plans.SubscriptionViewSet, "subscription"),
+        ("tenant-quotas", plans.TenantQuotaViewSet, "tenant-quota"),
+        ("billing-records", plans.BillingRecordViewSet, "billing-record"),
+        ("usage-metrics", usage.UsageMetricViewSet, "usage-metric"),
+        ("cost-records", usage.CostRecordViewSet, "cost-record"),
+        ("regions", regions.RegionViewSet, "region"),
+        ("tenant-regions", regions.TenantRegionViewSet, "tenant-region"),
+        ("replication-statuses", regions.ReplicationStatusViewSet, "replication-status"),
+        ("cross-region-sync-logs", regions.CrossRegionSyncLogViewSet, "cross-region-sync-log"),
+        ("system-settings", platform.SystemSettingViewSet, "system-setting"),
+        ("bridge-syncs", platform.BridgeSyncViewSet, "bridge-sync"),
+    ):
+        router.register(prefix, viewset, basename=basename)

@@ -46,6 +46,14 @@ class Engagement(TenantModel):
             models.CheckConstraint(
                 condition=models.Q(status__in=EngagementStatus.values), name="tenants_engagement_status_known"
             ),
+            models.CheckConstraint(
+                condition=models.Q(engagement_type__in=["", *EngagementType.values]),
+                name="tenants_engagement_type_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(estimated_complexity__in=["", *Complexity.values]),
+                name="tenants_engagement_complexity_known",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,30 +1,62 @@
 """Factories of tenants."""
 
+import datetime as dt
 import os
+from decimal import Decimal
 
 import factory
 from django.db.models import Max
 
 from config.db import keyring
-from config.testing.factories import HouseFactory
+from config.db.ids import uuid7
+from config.testing.factories import HouseFactory, member_user
 from config.testing.hats import as_platform
-from tenants.models import Engagement, IdempotencyKey, Tenant, TenantKey
+from tenants.choices import QuotaPeriod, QuotaResource, SubscriptionStatus, TenantRegionRole
+from tenants.models import (
+    BillingRecord,
+    BridgeSync,
+    CostRecord,
+    CrossRegionSyncLog,
+    Engagement,
+    IdempotencyKey,
+    Region,
+    ReplicationStatus,
+    Subscription,
+    SubscriptionPlan,
+    SystemSetting,
+    Tenant,
+    TenantKey,
+    TenantQuota,
+    TenantRegion,
+    UsageMetric,
+)
 from tenants.scoping import require_tenant_id
 
+JANUARY = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+FEBRUARY = dt.datetime(2026, 2, 1, tzinfo=dt.UTC)
+LIMITED = [(resource, period) for resource in QuotaResource.values for period in QuotaPeriod.values]
 
-class TenantFactory(HouseFactory):
-    """An active tenant; made by the platform, whatever scope is open."""
+
+class PlatformFactory(HouseFactory):
+    """Rows that the platform's hat makes, whatever scope is open."""
+
+    class Meta:
+        abstract = True
+
+    @classmethod
+    def _create(cls, model_class, *args, **kwargs):
+        with as_platform():
+            return super()._create(model_class, *args, **kwargs)
+
+
+class TenantFactory(PlatformFactory):
+    """An active tenant."""
 
     name = factory.Sequence(lambda n: f"Tenant {n}")
     slug = factory.Sequence(lambda n: f"tenant-{n}")
 
     class Meta:
         model = Tenant
-
-    @classmethod
-    def _create(cls, model_class, *args, **kwargs):
-        with as_platform():
-            return super()._create(model_class, *args, **kwargs)
 
 
 class EngagementFactory(HouseFactory):
@@ -63,3 +95,126 @@ class TenantKeyFactory(HouseFactory):
         wrapped = keyring.wrap(os.urandom(32), kwargs["tenant_id"], kwargs["version"])
         kwargs["kek_id"], kwargs["wrapped"] = wrapped
         return super()._create(model_class, *args, **kwargs)
+
+
+class SubscriptionPlanFactory(PlatformFactory):
+    slug = factory.LazyFunction(lambda: f"plan-{uuid7()}")
+    name = factory.Sequence(lambda n: f"Plan {n}")
+    plan_type = "pro"
+    price_monthly = Decimal("49.00")
+    price_yearly = Decimal("490.00")
+    max_agents = 25
+
+    class Meta:
+        model = SubscriptionPlan
+
+
+class SubscriptionFactory(PlatformFactory):
+    """One that is over, for a tenant has many of those."""
+
+    plan = factory.SubFactory(SubscriptionPlanFactory)
+    status = SubscriptionStatus.EXPIRED
+    started_at = JANUARY
+    expires_at = FEBRUARY
+
+    class Meta:
+        model = Subscription
+
+
+class TenantQuotaFactory(PlatformFactory):
+    resource = factory.Sequence(lambda n: LIMITED[n % len(LIMITED)][0])
+    period = factory.Sequence(lambda n: LIMITED[n % len(LIMITED)][1])
+    limit_value = 1000
+
+    class Meta:
+        model = TenantQuota
+
+
+class BillingRecordFactory(PlatformFactory):
+    number = factory.Sequence(lambda n: f"2026-{n:06}")
+    status = "open"
+    period_start = dt.date(2026, 1, 1)
+    period_end = dt.date(2026, 1, 31)
+    net_amount = Decimal("49.00")
+    tax_amount = Decimal("9.31")
+
+    class Meta:
+        model = BillingRecord
+
+
+class UsageMetricFactory(HouseFactory):
+    metric_type = "tokens"
+    metric_value = 1500
+    period_start = JANUARY
+    period_end = FEBRUARY
+
+    class Meta:
+        model = UsageMetric
+
+
+class CostRecordFactory(HouseFactory):
+    service = "openai"
+    amount = Decimal("0.125000")
+    date = dt.date(2026, 1, 15)
+
+    class Meta:
+        model = CostRecord
+
+
+class RegionFactory(PlatformFactory):
+    code = factory.LazyFunction(lambda: f"region-{uuid7()}")
+    name = factory.Sequence(lambda n: f"Region {n}")
+    country_code = "DE"
+
+    class Meta:
+        model = Region
+
+
+class TenantRegionFactory(PlatformFactory):
+    """A copy, for a tenant has many of those."""
+
+    region = factory.SubFactory(RegionFactory)
+    role = TenantRegionRole.REPLICA
+    status = "active"
+
+    class Meta:
+        model = TenantRegion
+
+
+class ReplicationStatusFactory(PlatformFactory):
+    source_region = factory.SubFactory(RegionFactory)
+    target_region = factory.SubFactory(RegionFactory)
+    checked_at = JANUARY
+
+    class Meta:
+        model = ReplicationStatus
+
+
+class CrossRegionSyncLogFactory(PlatformFactory):
+    source_region = factory.SubFactory(RegionFactory)
+    target_region = factory.SubFactory(RegionFactory)
+    resource_type = "agents.agent"
+    started_at = JANUARY
+
+    class Meta:
+        model = CrossRegionSyncLog
+
+
+class SystemSettingFactory(PlatformFactory):
+    """One that tenants see."""
+
+    key = factory.LazyFunction(lambda: f"setting-{uuid7()}")
+    value = "on"
+    is_public = True
+
+    class Meta:
+        model = SystemSetting
+
+
+class BridgeSyncFactory(HouseFactory):
+    user = factory.LazyFunction(member_user)
+    url = factory.Sequence(lambda n: f"https://bridge-{n}.example/api")
+    api_key = "bridge-key-of-the-house"
+
+    class Meta:
+        model = BridgeSync

@@ -1,0 +1,47 @@
+"""Console pages of workflows."""
+
+from .activities import ActivityAdmin, ActivityAssignmentAdmin, ActivityStatusAdmin, ActivityTypeAdmin
+from .assets import AssetAdmin, AssetDependencyAdmin, AssetEmbeddingAdmin
+from .definitions import WorkflowAdmin, WorkflowAgentAdmin, WorkflowTriggerAdmin, WorkflowVersionAdmin
+from .executions import ApprovalAdmin, StepExecutionAdmin, WorkflowExecutionAdmin
+from .flows import (
+    AssessmentFlowAdmin,
+    CollectionFlowAdmin,
+    DiscoveryFlowAdmin,
+    ExecutionFlowAdmin,
+    MasterFlowAdmin,
+    PlanningFlowAdmin,
+)
+from .learning import AgentLearningPatternAdmin
+from .planning import CalendarAdmin, CalendarEventAdmin, ProjectAdmin, TaskAdmin
+from .tasks import AgentPerformanceDailyAdmin, AgentTaskAdmin
+
+__all__ = [
+    "ActivityAdmin",
+    "ActivityAssignmentAdmin",
+    "ActivityStatusAdmin",
+    "ActivityTypeAdmin",
+    "AgentLearningPatternAdmin",
+    "AgentPerformanceDailyAdmin",
+    "AgentTaskAdmin",
+    "ApprovalAdmin",
+    "AssessmentFlowAdmin",
+    "AssetAdmin",
+    "AssetDependencyAdmin",
+    "AssetEmbeddingAdmin",
+    "CalendarAdmin",
+    "CalendarEventAdmin",
+    "CollectionFlowAdmin",
+    "DiscoveryFlowAdmin",
+    "ExecutionFlowAdmin",
+    "MasterFlowAdmin",
+    "PlanningFlowAdmin",
+    "ProjectAdmin",
+    "StepExecutionAdmin",
+    "TaskAdmin",
+    "WorkflowAdmin",
+    "WorkflowAgentAdmin",
+    "WorkflowExecutionAdmin",
+    "WorkflowTriggerAdmin",
+    "WorkflowVersionAdmin",
+]

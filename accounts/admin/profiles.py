@@ -1,0 +1,71 @@
+"""What people say of themselves and how they like things: each sees the own rows, the platform all."""
+
+from django.contrib import admin
+
+from accounts.models import UserModelChoice, UserProfile, UserSettings, WorkProfile
+from config.admin.bases import HouseAdmin
+
+
+class OwnAdmin(HouseAdmin):
+    """Rows of the person who is signed in."""
+
+    resource = "profile"
+    owner = "user"
+    search_fields = ("user__email", "user__first_name", "user__last_name")
+    readonly_fields = ("user",)
+
+
+@admin.register(UserProfile)
+class UserProfileAdmin(OwnAdmin):
+    icon = "contact_page"
+    title = "My profile"
+    position = 60
+    list_display = ("__str__", "user", "job_title", "department", "company", "updated_at")
+    fieldsets = (
+        (None, {"fields": ("user", ("display_name", "date_of_birth"), "bio")}),
+        ("Work", {"fields": (("job_title", "department"), "company", ("work_phone", "work_email"))}),
+        ("Contact", {"fields": (("phone_number", "alternate_phone"), "preferred_contact_method")}),
+        (
+            "Addresses",
+            {"fields": ("personal_address", "work_address", "emergency_contact"), "classes": ["collapse"]},
+        ),
+        ("Links", {"fields": ("website", ("linkedin", "twitter", "github")), "classes": ["collapse"]}),
+    )
+
+
+@admin.register(UserSettings)
+class UserSettingsAdmin(OwnAdmin):
+    icon = "tune"
+    title = "My settings"
+    position = 61
+    list_display = ("__str__", "user", "theme", "timezone", "language", "notifications_enabled")
+    list_filter = ("theme", "notifications_enabled")
+    fieldsets = (
+        (None, {"fields": ("user", ("theme", "language"), "timezone")}),
+        ("Notifications", {"fields": ("notifications_enabled", "notification_preferences")}),
+        ("Data", {"fields": ("preferences",), "classes": ["collapse"]}),
+    )
+
+
+@admin.register(UserModelChoice)
+class UserModelChoiceAdmin(OwnAdmin):
+    icon = "model_training"
+    title = "My models"
+    position = 62
+    list_display = ("purpose", "model", "user", "updated_at")
+    list_filter = ("purpose",)
+    search_fields = ("model", "user__email")
+    fieldsets = ((None, {"fields": ("user", ("purpose", "model"))}),)
+
+
+@admin.register(WorkProfile)
+class WorkProfileAdmin(OwnAdmin):
+    icon = "self_improvement"
+    title = "My way of working"
+    position = 63
+    list_display = ("__str__", "user", "updated_at")
+    fieldsets = (
+        (None, {"fields": ("user", "personal_goals", "work_style_preferences", "calendar_event_weights")}),
+        ("Projects", {"fields": ("project_preferences", "default_code_style", "git_integrations")}),
+        ("Assistants", {"fields": ("agent_settings", "productivity_patterns", "interview_insights")}),
+    )

@@ -1,0 +1,100 @@
+"""What people sign in and connect with; sign-in and consent make the rows."""
+
+from django.contrib import admin
+
+from accounts.models import ExternalIdentity, OAuthToken, PasskeyCredential, RegisteredDevice, TwoFactorAuth
+from config.admin.bases import ReadOnlyAdmin
+
+from .profiles import OwnAdmin
+
+
+class NamedAdmin(OwnAdmin):
+    """Rows that their person may rename and delete, not make."""
+
+    resource = "security"
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+
+class RemovableAdmin(ReadOnlyAdmin):
+    """Rows that their person may only delete."""
+
+    resource = "security"
+    search_fields = ("user__email",)
+
+    def has_delete_permission(self, request, obj=None):
+        return self._may(request, "write", "DELETE")
+
+
+@admin.register(RegisteredDevice)
+class RegisteredDeviceAdmin(NamedAdmin):
+    icon = "devices"
+    title = "My devices"
+    position = 70
+    list_display = ("device_name", "user", "device_type", "ip_address", "is_trusted", "last_used_at")
+    list_filter = ("device_type", "is_trusted")
+    search_fields = ("device_name", "user__email")
+    fieldsets = (
+        (None, {"fields": (("device_name", "device_type"), "user", "is_trusted")}),
+        ("Origin", {"fields": ("user_agent", ("ip_address", "last_used_at"))}),
+    )
+    readonly_fields = ("user", "device_type", "user_agent", "ip_address", "is_trusted")
+
+
+@admin.register(TwoFactorAuth)
+class TwoFactorAuthAdmin(ReadOnlyAdmin):
+    """Whether it is on, and which secrets are set; never the secrets."""
+
+    resource = "security"
+    icon = "password"
+    title = "Second factor"
+    position = 71
+    list_display = ("user", "is_enabled", "last_used_at", "updated_at")
+    list_filter = ("is_enabled",)
+    search_fields = ("user__email",)
+    fieldsets = (
+        (None, {"fields": ("user", ("is_enabled", "last_used_at"))}),
+        ("Secrets", {"fields": ("secret_key", "backup_codes", "security_questions")}),
+    )
+
+
+@admin.register(PasskeyCredential)
+class PasskeyCredentialAdmin(NamedAdmin):
+    icon = "passkey"
+    title = "My passkeys"
+    position = 72
+    list_display = ("__str__", "user", "last_used_at", "created_at")
+    search_fields = ("credential_name", "user__email")
+    fieldsets = (
+        (None, {"fields": ("credential_name", "user", ("sign_count", "last_used_at"))}),
+        ("Credential", {"fields": ("credential_id", "public_key"), "classes": ["collapse"]}),
+    )
+
+
+@admin.register(ExternalIdentity)
+class ExternalIdentityAdmin(RemovableAdmin):
+    icon = "account_link"
+    title = "Linked identities"
+    position = 73
+    list_display = ("provider", "email", "subject", "user", "linked_at", "last_used_at")
+    list_filter = ("provider",)
+    search_fields = ("email", "subject", "user__email")
+    fieldsets = (
+        (None, {"fields": ("user", ("provider", "email"), "subject")}),
+        ("Times", {"fields": (("linked_at", "last_used_at"),)}),
+    )
+
+
+@admin.register(OAuthToken)
+class OAuthTokenAdmin(RemovableAdmin):
+    icon = "cloud_sync"
+    title = "Connected services"
+    position = 74
+    list_display = ("service", "service_email", "user", "token_expiry", "updated_at")
+    list_filter = ("service",)
+    search_fields = ("service_email", "user__email")
+    fieldsets = (
+        (None, {"fields": ("user", ("service", "service_email"), "service_user_id", "scope")}),
+        ("Tokens", {"fields": ("access_token", "refresh_token", "token_expiry")}),
+    )

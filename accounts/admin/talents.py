@@ -1,0 +1,24 @@
+"""Who can do what."""
+
+from django.contrib import admin
+
+from accounts.models import Talent
+from config.admin.bases import HouseAdmin
+
+
+@admin.register(Talent)
+class TalentAdmin(HouseAdmin):
+    resource = "talents"
+    icon = "engineering"
+    position = 45
+    list_display = ("user", "shown_skills", "experience_years", "availability", "rate", "updated_at")
+    list_filter = ("availability",)
+    search_fields = ("user__email", "user__first_name", "user__last_name")
+    fieldsets = (
+        (None, {"fields": ("user", "skills")}),
+        ("Terms", {"fields": (("availability", "experience_years"), "rate")}),
+    )
+
+    @admin.display(description="Skills")
+    def shown_skills(self, obj):
+        return ", ".join(map(str, obj.skills[:5]))

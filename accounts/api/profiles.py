@@ -1,0 +1,158 @@
+"""What a person says of themselves and how they like things, in the API: one's own rows alone."""
+
+from typing import Any
+
+from django.http import Http404, HttpResponse
+
+from accounts.models import UserModelChoice, UserProfile, UserSettings, WorkProfile
+from config.api.exceptions import PreconditionFailed
+from config.api.serializers import HouseSerializer
+from config.api.singletons import SingletonViewSet, WritableSingletonViewSet
+from config.api.viewsets import TenantViewSet
+
+OWNER = {"user": {"read_only": True}}
+
+
+class UserProfileSerializer(HouseSerializer):
+    """A person's card."""
+
+    class Meta:
+        model = UserProfile
+        extra_kwargs = OWNER
+        fields = (
+            "id",
+            "user",
+            "display_name",
+            "date_of_birth",
+            "phone_number",
+            "alternate_phone",
+            "personal_address",
+            "job_title",
+            "company",
+            "department",
+            "work_phone",
+            "work_email",
+            "work_address",
+            "preferred_contact_method",
+            "emergency_contact",
+            "bio",
+            "website",
+            "linkedin",
+            "twitter",
+            "github",
+            "created_at",
+            "updated_at",
+        )
+
+
+class UserSettingsSerializer(HouseSerializer):
+    """How the product behaves for a person."""
+
+    class Meta:
+        model = UserSettings
+        extra_kwargs = OWNER
+        fields = (
+            "id",
+            "user",
+            "theme",
+            "language",
+            "timezone",
+            "notifications_enabled",
+            "notification_preferences",
+            "preferences",
+            "created_at",
+            "updated_at",
+        )
+
+
+class UserModelChoiceSerializer(HouseSerializer):
+    """The model that a person wants for a purpose."""
+
+    class Meta:
+        model = UserModelChoice
+        extra_kwargs = OWNER
+        fields = ("id", "user", "purpose", "model", "created_at", "updated_at")
+
+
+class WorkProfileSerializer(HouseSerializer):
+    """How a person works."""
+
+    class Meta:
+        model = WorkProfile
+        extra_kwargs = OWNER
+        fields = (
+            "id",
+            "user",
+            "calendar_event_weights",
+            "agent_settings",
+            "personal_goals",
+            "work_style_preferences",
+            "productivity_patterns",
+            "interview_insights",
+            "project_preferences",
+            "default_code_style",
+            "git_integrations",
+            "created_at",
+            "updated_at",
+        )
+
+
+def own_row(view: Any) -> Any:
+    """The id of the caller's row of the view's model, None when there is none."""
+    rows = view.model.objects.filter(user_id=view.credential.user_id)
+    return rows.values_list("id", flat=True).first()
+
+
+class OwnRow(SingletonViewSet):
+    """Finds the caller's row."""
+
+    def own_id(self) -> Any:
+        found = own_row(self)
+        if found is None:
+            raise Http404
+        return found
+
+
+class WritableOwnRow(OwnRow, WritableSingletonViewSet):
+    """PATCH makes the row when there is none."""
+
+    def _update(self, request: Any, *, partial: bool) -> HttpResponse:
+        if own_row(self) is not None:
+            return super()._update(request, partial=partial)
+        if "HTTP_IF_MATCH" in request.META:
+            raise PreconditionFailed
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        made = serializer.save(user_id=self.credential.user_id)
+        return self.respond_with(made.pk)
+
+
+class UserProfileViewSet(WritableOwnRow):
+    """One's own card; the first PATCH makes it."""
+
+    serializer_class = UserProfileSerializer
+    resource = "profile"
+
+
+class UserSettingsViewSet(WritableOwnRow):
+    """One's own settings; the first PATCH makes them."""
+
+    serializer_class = UserSettingsSerializer
+    resource = "profile"
+
+
+class WorkProfileViewSet(WritableOwnRow):
+    """How one works; the first PATCH makes it."""
+
+    serializer_class = WorkProfileSerializer
+    resource = "profile"
+
+
+class UserModelChoiceViewSet(TenantViewSet):
+    """Models that one has chosen, by purpose."""
+
+    serializer_class = UserModelChoiceSerializer
+    resource = "profile"
+    filterset_fields = ("purpose", "model")
+    ordering_fields = ("created_at", "updated_at", "purpose")
+    owner_field = "user_id"

@@ -1,0 +1,36 @@
+"""Talents in the API."""
+
+from accounts.models import Talent
+from config.api.serializers import HouseSerializer, TextListField
+from config.api.viewsets import TenantViewSet
+
+from .serializers import PersonSerializer
+
+
+class TalentSerializer(HouseSerializer):
+    """What a person can do, and at which rate."""
+
+    skills = TextListField(required=False, help_text='Skills, such as ["python", "sql"].')
+
+    class Meta:
+        model = Talent
+        expandable = {"user": PersonSerializer}
+        fields = (
+            "id",
+            "user",
+            "skills",
+            "experience_years",
+            "availability",
+            "rate",
+            "created_at",
+            "updated_at",
+        )
+
+
+class TalentViewSet(TenantViewSet):
+    """Who can do what."""
+
+    serializer_class = TalentSerializer
+    resource = "talents"
+    filterset_fields = ("user", "availability", "experience_years")
+    ordering_fields = ("created_at", "updated_at", "availability")

@@ -1,0 +1,209 @@
+"""What people say of themselves and how they like things: each row is its person's alone."""
+
+from django.core.validators import MinLengthValidator
+from django.db import models
+
+from accounts.choices import ContactMethod, ModelPurpose, Theme
+from accounts.shapes import Shaped, validate_timezone
+from tenants.bases import UserOwnedModel
+
+
+def notification_defaults() -> dict[str, bool]:
+    """Everything on."""
+    return {"email": True, "in_app": True, "discovery_complete": True, "assessment_ready": True}
+
+
+def once_a_person(name: str) -> models.UniqueConstraint:
+    """A person has one such row in a tenant."""
+    return models.UniqueConstraint(
+        fields=["tenant", "user"], name=name, violation_error_message="You have one already."
+    )
+
+
+class UserProfile(UserOwnedModel):
+    """A person's card in one organisation: contact, work, links."""
+
+    audit_redact = (
+        "date_of_birth",
+        "phone_number",
+        "alternate_phone",
+        "personal_address",
+        "emergency_contact",
+    )
+
+    display_name = models.CharField(max_length=150, blank=True, default="", help_text="Name to show.")
+    date_of_birth = models.DateField(null=True, blank=True, help_text="Birthday.")
+    phone_number = models.CharField(max_length=50, blank=True, default="", help_text="Telephone.")
+    alternate_phone = models.CharField(max_length=50, blank=True, default="", help_text="Another telephone.")
+    personal_address = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[Shaped("Address")],
+        help_text='Home: {"street": "", "city": "", "postal_code": "", "country": ""}.',
+    )
+    job_title = models.CharField(max_length=100, blank=True, default="", help_text="Position.")
+    company = models.CharField(max_length=255, blank=True, default="", help_text="Employer.")
+    department = models.CharField(max_length=100, blank=True, default="", help_text="Part of the company.")
+    work_phone = models.CharField(max_length=50, blank=True, default="", help_text="Telephone at work.")
+    work_email = models.EmailField(max_length=255, blank=True, default="", help_text="Address at work.")
+    work_address = models.JSONField(
+        default=dict, blank=True, validators=[Shaped("Address")], help_text="Place of work, like the home."
+    )
+    preferred_contact_method = models.CharField(
+        max_length=20, choices=ContactMethod, blank=True, default="", help_text="Best way to reach them."
+    )
+    emergency_contact = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[Shaped("EmergencyContact")],
+        help_text='Whom to call: {"name": "", "relationship": "", "phone": "", "email": ""}.',
+    )
+    bio = models.TextField(blank=True, default="", help_text="About themselves.")
+    website = models.URLField(max_length=500, blank=True, default="", help_text="Own site.")
+    linkedin = models.CharField(max_length=255, blank=True, default="", help_text="LinkedIn profile.")
+    twitter = models.CharField(max_length=255, blank=True, default="", help_text="Twitter handle.")
+    github = models.CharField(max_length=255, blank=True, default="", help_text="GitHub user name.")
+
+    class Meta(UserOwnedModel.Meta):
+        constraints = [
+            once_a_person("accounts_userprofile_once"),
+            models.CheckConstraint(
+                condition=models.Q(preferred_contact_method__in=[*ContactMethod.values, ""]),
+                name="accounts_userprofile_contact_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.display_name or "Profile"
+
+
+class UserSettings(UserOwnedModel):
+    """How the product behaves for a person in one organisation."""
+
+    theme = models.CharField(max_length=20, choices=Theme, default=Theme.DARK, help_text="Colours.")
+    language = models.CharField(
+        max_length=20, blank=True, default="", help_text="Language, such as en or de."
+    )
+    timezone = models.CharField(
+        max_length=50, default="UTC", validators=[validate_timezone], help_text="Zone, as in Europe/Rome."
+    )
+    notifications_enabled = models.BooleanField(default=True, help_text="Cleared: nothing is sent.")
+    notification_preferences = models.JSONField(
+        default=notification_defaults,
+        blank=True,
+        validators=[Shaped("NotificationPreferences")],
+        help_text='Channels and events, on or off: {"email": true, "in_app": true}.',
+    )
+    preferences = models.JSONField(
+        default=dict, blank=True, help_text="Free settings of the user interface, such as the default AI."
+    )
+
+    class Meta(UserOwnedModel.Meta):
+        verbose_name_plural = "user settings"
+        constraints = [
+            once_a_person("accounts_usersettings_once"),
+            models.CheckConstraint(
+                condition=models.Q(theme__in=Theme.values), name="accounts_usersettings_theme_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_theme_display()}, {self.timezone}"
+
+
+class UserModelChoice(UserOwnedModel):
+    """The model that a person wants for one purpose; `DEFAULT_MODELS` says which serves without a choice."""
+
+    purpose = models.CharField(max_length=50, choices=ModelPurpose, help_text="What the model is for.")
+    model = models.CharField(
+        max_length=255, validators=[MinLengthValidator(1)], help_text="Model name, such as llama3.2:3b."
+    )
+
+    class Meta(UserOwnedModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "user", "purpose"],
+                name="accounts_usermodelchoice_once",
+                violation_error_message="You have chosen a model for this purpose already.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(purpose__in=ModelPurpose.values),
+                name="accounts_usermodelchoice_purpose_known",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(model=""),
+                name="accounts_usermodelchoice_model_named",
+                violation_error_message="Name a model.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_purpose_display()}: {self.model}"
+
+
+class WorkProfile(UserOwnedModel):
+    """How a person works: goals, habits and preferences that assistants go by."""
+
+    # Colleagues who read the audit log learn that these changed, not what they say.
+    audit_redact = ("personal_goals", "productivity_patterns", "interview_insights")
+
+    calendar_event_weights = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[Shaped("EventWeights")],
+        help_text='How much categories of events weigh, 0 to 100: {"meeting": 1.5}.',
+    )
+    agent_settings = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[Shaped("AgentSettings")],
+        help_text='Settings by agent: {"writer": {"enabled": true, "temperature": 0.2}}.',
+    )
+    personal_goals = models.JSONField(
+        default=list,
+        blank=True,
+        validators=[Shaped("PersonalGoals")],
+        help_text='Goals: [{"title": "Learn SQL", "priority": "high", "progress": 0.4}].',
+    )
+    work_style_preferences = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[Shaped("WorkStyle")],
+        help_text='Way of working: {"work_start": "09:00", "work_days": ["monday"], "focus_minutes": 90}.',
+    )
+    productivity_patterns = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[Shaped("ProductivityPatterns")],
+        help_text='What was observed: {"peak_hours": [9, 10], "best_days": ["tuesday"]}.',
+    )
+    interview_insights = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[Shaped("InterviewInsights")],
+        help_text='What interviews brought out: {"summary": "", "insights": [{"topic": "", "finding": ""}]}.',
+    )
+    project_preferences = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[Shaped("ProjectPreferences")],
+        help_text='Way of running projects: {"methodology": "kanban", "default_priority": "medium"}.',
+    )
+    default_code_style = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[Shaped("CodeStyle")],
+        help_text='Look of code: {"language": "python", "indent": "spaces", "line_length": 100}.',
+    )
+    git_integrations = models.JSONField(
+        default=list,
+        blank=True,
+        validators=[Shaped("GitIntegrations")],
+        help_text='Accounts, without tokens: [{"provider": "github", "username": "ada"}].',
+    )
+
+    class Meta(UserOwnedModel.Meta):
+        constraints = [once_a_person("accounts_workprofile_once")]
+
+    def __str__(self) -> str:
+        return "Work profile"

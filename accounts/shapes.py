@@ -1,0 +1,216 @@
+"""Shapes of the JSON columns of people's profiles: what they may hold, with the path of every mistake.
+
+Shaped("PersonalGoals")([{"title": "Run", "progress": 2}])
+-> ValidationError: 0.progress: Input should be less than or equal to 1.
+"""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from django.core.exceptions import ValidationError as ModelError
+from django.utils.deconstruct import deconstructible
+from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, ValidationError
+
+Text = Annotated[str, StringConstraints(max_length=10_000)]
+Short = Annotated[str, StringConstraints(max_length=255)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+Hour = Annotated[int, Field(ge=0, le=23)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Minutes = Annotated[int, Field(ge=1, le=1440)]
+MOST_ENTRIES = 500
+
+
+class Shape(BaseModel):
+    """One JSON object; unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Address(Shape):
+    """A postal address."""
+
+    street: Short = ""
+    street2: Short = ""
+    city: Short = ""
+    region: Short = ""
+    postal_code: Annotated[str, StringConstraints(max_length=20)] = ""
+    country: Short = ""
+
+
+class EmergencyContact(Shape):
+    """Whom to call."""
+
+    name: Short = ""
+    relationship: Short = ""
+    phone: Annotated[str, StringConstraints(max_length=50)] = ""
+    email: Short = ""
+
+
+class NotificationPreferences(BaseModel):
+    """Which channels and events a person is told by; events of other names are on or off too."""
+
+    __pydantic_extra__: dict[str, bool]
+    model_config = ConfigDict(extra="allow")
+
+    email: bool = True
+    in_app: bool = True
+    discovery_complete: bool = True
+    assessment_ready: bool = True
+
+
+class EventWeights(RootModel[dict[Name, Annotated[float, Field(ge=0, le=100)]]]):
+    """Category of events -> how much it weighs; 1 is usual."""
+
+
+class AgentSetting(Shape):
+    """How one agent works for a person."""
+
+    enabled: bool = True
+    model: Short = ""
+    temperature: float | None = Field(None, ge=0, le=2)
+    max_tokens: int | None = Field(None, ge=1)
+    instructions: Text = ""
+
+
+class AgentSettings(RootModel[dict[Name, AgentSetting]]):
+    """Agent, by slug -> how it works for the person."""
+
+
+class Goal(Shape):
+    """Something a person wants to reach; `progress` from 0 to 1."""
+
+    title: Name
+    description: Text = ""
+    category: Short = ""
+    priority: Literal["low", "medium", "high"] = "medium"
+    target_date: date | None = None
+    progress: Share = 0
+    status: Literal["active", "reached", "dropped"] = "active"
+
+
+class PersonalGoals(RootModel[Annotated[list[Goal], Field(max_length=MOST_ENTRIES)]]):
+    """Goals."""
+
+
+class WorkStyle(Shape):
+    """How a person likes to work."""
+
+    work_start: Clock | None = None
+    work_end: Clock | None = None
+    work_days: list[Weekday] = Field(default_factory=list, max_length=7)
+    focus_minutes: Minutes | None = None
+    break_minutes: Minutes | None = None
+    meetings: Literal["morning", "afternoon", "any", "few"] = "any"
+    communication: Literal["brief", "detailed", "balanced"] = "balanced"
+    notes: Text = ""
+
+
+class ProductivityPatterns(Shape):
+    """When and how a person gets things done, as observed; `completion_rate` by category, 0 to 1."""
+
+    peak_hours: list[Hour] = Field(default_factory=list, max_length=24)
+    low_hours: list[Hour] = Field(default_factory=list, max_length=24)
+    best_days: list[Weekday] = Field(default_factory=list, max_length=7)
+    average_focus_minutes: float | None = Field(None, ge=0, le=1440)
+    completion_rate: dict[Name, Share] = Field(default_factory=dict)
+    observed_at: datetime | None = None
+
+
+class Insight(Shape):
+    """One thing that an interview brought out."""
+
+    topic: Name
+    finding: Text
+    confidence: Share | None = None
+
+
+class InterviewInsights(Shape):
+    """What interviews by an assistant brought out."""
+
+    interview_type: Short = ""
+    conducted_at: datetime | None = None
+    summary: Text = ""
+    insights: list[Insight] = Field(default_factory=list, max_length=MOST_ENTRIES)
+
+
+class ProjectPreferences(Shape):
+    """How a person likes projects to be run."""
+
+    methodology: Short = ""
+    default_priority: Literal["low", "medium", "high"] = "medium"
+    estimate_unit: Literal["hours", "days", "points"] = "hours"
+    programming_languages: list[Name] = Field(default_factory=list, max_length=100)
+    frameworks: list[Name] = Field(default_factory=list, max_length=100)
+    notes: Text = ""
+
+
+class CodeStyle(Shape):
+    """How a person's code looks."""
+
+    language: Short = ""
+    indent: Literal["spaces", "tabs"] = "spaces"
+    indent_size: int = Field(4, ge=1, le=16)
+    line_length: int = Field(100, ge=40, le=400)
+    quotes: Literal["single", "double"] = "double"
+    naming: Short = ""
+    docstrings: Short = ""
+    notes: Text = ""
+
+
+class GitIntegration(Shape):
+    """One account at a host of repositories. Tokens do not belong here: they are `OAuthToken`s."""
+
+    provider: Literal["github", "gitlab", "bitbucket", "gitea", "other"]
+    username: Name
+    base_url: Annotated[str, StringConstraints(pattern=r"^(https?://[^\s]+)?$", max_length=500)] = ""
+    default_branch: Short = "main"
+    repositories: list[Name] = Field(default_factory=list, max_length=MOST_ENTRIES)
+
+
+class GitIntegrations(RootModel[Annotated[list[GitIntegration], Field(max_length=100)]]):
+    """Accounts at hosts of repositories."""
+
+
+def problems(shape: type[BaseModel], value: Any) -> list[str]:
+    """The mistakes in `value`, each with its path first; none when it has the shape."""
+    try:
+        shape.model_validate(value)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        return [": ".join(filter(None, (".".join(map(str, one["loc"])), f"{one['msg']}."))) for one in found]
+    return []
+
+
+@deconstructible
+class Shaped:
+    """Validator: the value has the shape of this module with that name.
+
+    Raises:
+        django.core.exceptions.ValidationError: with every mistake, path first.
+    """
+
+    def __init__(self, shape: str) -> None:
+        self.shape = shape
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Shaped) and other.shape == self.shape
+
+    def __hash__(self) -> int:
+        return hash(self.shape)
+
+    def __call__(self, value: Any) -> None:
+        if found := problems(globals()[self.shape], value):
+            raise ModelError(found, code="invalid_shape")
+
+
+def validate_timezone(value: str) -> None:
+    """Raises:
+    django.core.exceptions.ValidationError: when no time zone has this name.
+    """
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ModelError("Not a known time zone.", code="invalid_timezone") from None

@@ -1,0 +1,76 @@
+"""Servers of the Model Context Protocol."""
+
+from django.contrib import admin
+
+from agents.models import McpServer, McpServerConfig, McpServerUser
+from config.admin.bases import HouseAdmin
+from config.admin.inlines import HouseInline
+
+
+@admin.register(McpServer)
+class McpServerAdmin(HouseAdmin):
+    resource = "mcp-servers"
+    icon = "dns"
+    title = "MCP servers"
+    position = 36
+    list_display = ("name", "slug", "version", "category", "server_type", "status", "is_public")
+    list_filter = ("category", "server_type", "status", "is_public")
+    search_fields = ("name", "slug", "description")
+    prepopulated_fields = {"slug": ("name",)}
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("name", "slug", "version"),
+                    "description",
+                    ("category", "status"),
+                    ("is_public", "owner"),
+                )
+            },
+        ),
+        ("Reached by", {"fields": ("server_type", "command")}),
+        ("Offers", {"fields": ("tool_definitions", "resource_definitions", "config_schema")}),
+        ("More", {"fields": (("documentation_url", "repository_url"), "metadata"), "classes": ["collapse"]}),
+    )
+
+    def get_prepopulated_fields(self, request, obj=None):
+        return self.prepopulated_fields if obj is None and self.has_add_permission(request) else {}
+
+
+class McpServerUserInline(HouseInline):
+    model = McpServerUser
+    resource = "mcp-servers"
+    fields = ("user",)
+    autocomplete_fields = ("user",)
+    hide_title = True
+    verbose_name = "person"
+    verbose_name_plural = "People who may use it, when not everybody may"
+
+
+@admin.register(McpServerConfig)
+class McpServerConfigAdmin(HouseAdmin):
+    resource = "mcp-servers"
+    icon = "tune"
+    title = "MCP configurations"
+    position = 38
+    owner = "created_by"
+    list_display = ("mcp_server", "enabled", "for_all_users", "created_by", "updated_at")
+    list_filter = ("enabled", "for_all_users")
+    search_fields = ("mcp_server__name", "mcp_server__slug")
+    inlines = (McpServerUserInline,)
+    fieldsets = (
+        (None, {"fields": ("mcp_server", ("enabled", "for_all_users"))}),
+        ("Settings", {"fields": ("config", "env", "resource_limits")}),
+        ("Owner", {"fields": ("created_by",), "classes": ["collapse"]}),
+    )
+
+
+@admin.register(McpServerUser)
+class McpServerUserAdmin(HouseAdmin):
+    resource = "mcp-servers"
+    icon = "person_add"
+    in_sidebar = False
+    list_display = ("config", "user", "created_at")
+    search_fields = ("user__email",)
+    list_select_related = ("config__mcp_server",)

@@ -1,0 +1,43 @@
+"""Adapters and credentials for platforms."""
+
+from django.contrib import admin
+
+from agents.models import PlatformAdapter, PlatformCredential
+from config.admin.bases import HouseAdmin
+
+
+@admin.register(PlatformAdapter)
+class PlatformAdapterAdmin(HouseAdmin):
+    resource = "integrations"
+    icon = "power"
+    position = 32
+    list_display = ("adapter_name", "version", "adapter_type", "status", "last_health_check_at")
+    list_filter = ("adapter_type", "status")
+    search_fields = ("adapter_name",)
+    fieldsets = (
+        (None, {"fields": (("adapter_name", "version"), ("adapter_type", "status"))}),
+        ("What it can do", {"fields": ("supported_platforms", "capabilities", "configuration_schema")}),
+        ("Health", {"fields": (("health_check_url", "last_health_check_at"),)}),
+    )
+
+
+@admin.register(PlatformCredential)
+class PlatformCredentialAdmin(HouseAdmin):
+    resource = "integrations"
+    icon = "vpn_key"
+    position = 34
+    owner = "created_by"
+    list_display = (
+        "credential_name",
+        "platform_adapter",
+        "credential_type",
+        "status",
+        "expires_at",
+        "last_rotated_at",
+    )
+    list_filter = ("status", "credential_type")
+    search_fields = ("credential_name", "platform_adapter__adapter_name")
+    fieldsets = (
+        (None, {"fields": (("credential_name", "credential_type"), "platform_adapter", "credentials")}),
+        ("State", {"fields": (("status", "expires_at", "last_rotated_at"), "vault_path", "created_by")}),
+    )

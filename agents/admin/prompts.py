@@ -1,0 +1,54 @@
+"""Prompts."""
+
+from django.contrib import admin
+
+from agents.models import SystemPrompt
+from config.admin.bases import HouseAdmin
+
+
+@admin.register(SystemPrompt)
+class SystemPromptAdmin(HouseAdmin):
+    """One's own prompts and the factory's; those are the platform's to change."""
+
+    resource = "prompts"
+    icon = "terminal"
+    position = 50
+    owner = "user"
+    platform_adds = True
+    list_display = (
+        "prompt_name",
+        "prompt_key",
+        "prompt_category",
+        "is_factory_default",
+        "is_active",
+        "version",
+        "usage_count",
+    )
+    list_filter = ("is_factory_default", "is_active", "prompt_category")
+    search_fields = ("prompt_name", "prompt_key", "description")
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("prompt_name", "prompt_key", "prompt_category"),
+                    "description",
+                    "prompt_text",
+                    "variables",
+                    ("is_active", "version"),
+                )
+            },
+        ),
+        ("Use", {"fields": (("usage_count", "last_used_at"), ("average_satisfaction", "success_rate"))}),
+        ("Owner", {"fields": (("user", "is_factory_default"),), "classes": ["collapse"]}),
+    )
+
+    def has_change_permission(self, request, obj=None):
+        return super().has_change_permission(request, obj) and _is_ours(request, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return super().has_delete_permission(request, obj) and _is_ours(request, obj)
+
+
+def _is_ours(request, obj):
+    return obj is None or request.console.is_platform or obj.user_id == request.user.pk

@@ -1,0 +1,38 @@
+"""What agents did."""
+
+from django.contrib import admin
+
+from agents.models import AgentRun
+from config.admin.bases import ReadOnlyAdmin
+from config.admin.filters import AgeFilter
+
+
+@admin.register(AgentRun)
+class AgentRunAdmin(ReadOnlyAdmin):
+    """One's own runs: prompts and responses are nobody else's."""
+
+    resource = "conversations"
+    icon = "play_circle"
+    title = "Runs"
+    position = 45
+    list_display = ("created_at", "agent_id", "status", "execution_time_ms", "tokens_used")
+    list_filter = (AgeFilter, "status")
+    search_fields = ("agent_id__exact", "conversation_id__exact")
+    search_help_text = "A whole agent id or conversation id."
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("status", "execution_time_ms", "tokens_used"),
+                    "prompt",
+                    "response",
+                    "error_message",
+                )
+            },
+        ),
+        ("Origin", {"fields": (("agent_id", "conversation_id"), "user_id")}),
+    )
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).filter(user_id=request.user.pk)

@@ -1,0 +1,103 @@
+"""Templates of agents, and their market."""
+
+from django.contrib import admin
+
+from agents.models import AgentTemplate, TemplateDocument, TemplatePurchase, TemplateRating
+from config.admin.bases import HouseAdmin, ReadOnlyAdmin
+from config.admin.inlines import HouseInline
+from tenants.scoping import require_scope
+
+
+class TemplateDocumentInline(HouseInline):
+    model = TemplateDocument
+    resource = "templates"
+    fields = ("document",)
+    autocomplete_fields = ("document",)
+    hide_title = True
+    verbose_name = "document"
+    verbose_name_plural = "Documents its agents know"
+
+
+@admin.register(AgentTemplate)
+class AgentTemplateAdmin(HouseAdmin):
+    """The organisation's own templates; those of others are offered by the API."""
+
+    resource = "templates"
+    icon = "style"
+    title = "Templates"
+    position = 60
+    owner = "user"
+    list_display = ("name", "version", "is_public", "is_marketplace", "price", "rating", "usage_count")
+    list_filter = ("is_public", "is_marketplace")
+    search_fields = ("name", "description")
+    inlines = (TemplateDocumentInline,)
+    fieldsets = (
+        (None, {"fields": (("name", "version"), "description", "avatar_url", "system_prompt")}),
+        ("Market", {"fields": (("is_public", "is_marketplace", "price"), ("rating", "usage_count"))}),
+        (
+            "Agents made of it",
+            {
+                "fields": (
+                    "functions",
+                    "personality_config",
+                    "model_config",
+                    "knowledge_sources",
+                    "allowed_integrations",
+                    "cost_limit_per_request",
+                )
+            },
+        ),
+        ("Owner", {"fields": ("user",), "classes": ["collapse"]}),
+    )
+
+    def get_queryset(self, request):
+        rows = super().get_queryset(request)
+        tenant_id = require_scope().tenant_id
+        return rows.filter(tenant_id=tenant_id) if tenant_id else rows
+
+
+@admin.register(TemplateDocument)
+class TemplateDocumentAdmin(HouseAdmin):
+    resource = "templates"
+    icon = "link"
+    in_sidebar = False
+    list_display = ("template", "document", "created_at")
+    search_fields = ("template__name", "document__filename")
+
+
+@admin.register(TemplatePurchase)
+class TemplatePurchaseAdmin(ReadOnlyAdmin):
+    resource = "purchases"
+    icon = "shopping_cart"
+    title = "Purchases"
+    position = 65
+    list_display = (
+        "purchased_at",
+        "template_id",
+        "buyer",
+        "price",
+        "platform_fee",
+        "seller_payout",
+        "payment_status",
+    )
+    list_filter = ("payment_status",)
+    search_fields = ("template_id__exact", "transaction_id__exact")
+    search_help_text = "A whole template id or transaction id."
+    fieldsets = (
+        (None, {"fields": (("template_id", "purchased_at"), "buyer", ("seller_tenant_id", "seller_id"))}),
+        ("US dollars", {"fields": (("price", "commission_rate"), ("platform_fee", "seller_payout"))}),
+        ("Payment", {"fields": (("payment_status", "payment_method"), "transaction_id")}),
+    )
+
+
+@admin.register(TemplateRating)
+class TemplateRatingAdmin(ReadOnlyAdmin):
+    resource = "templates"
+    icon = "star"
+    title = "Ratings"
+    position = 66
+    list_display = ("created_at", "template_id", "rating", "user")
+    list_filter = ("rating",)
+    search_fields = ("template_id__exact", "review")
+    search_help_text = "A whole template id, or words of a review."
+    fieldsets = ((None, {"fields": (("template_id", "user"), "rating", "review")}),)

@@ -1,0 +1,89 @@
+"""Servers of the Model Context Protocol in the API."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from agents.models import McpServer, McpServerConfig
+from config.api.integrity import MISSING
+from config.api.serializers import HouseSerializer, RelatedIdsField
+from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
+
+
+class McpServerSerializer(HouseSerializer):
+    """A server in the registry. How the platform starts it is not shown."""
+
+    class Meta:
+        model = McpServer
+        fields = (
+            "id",
+            "name",
+            "slug",
+            "description",
+            "version",
+            "category",
+            "server_type",
+            "config_schema",
+            "tool_definitions",
+            "resource_definitions",
+            "status",
+            "is_public",
+            "documentation_url",
+            "repository_url",
+            "metadata",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class McpServerConfigSerializer(HouseSerializer):
+    """How a tenant uses a server; `config` and `env` go in and never come out."""
+
+    allowed_users = RelatedIdsField(
+        through="agents.McpServerUser",
+        near="config",
+        far="user",
+        required=False,
+        help_text="Ids of those who may use it, when not everybody may.",
+    )
+
+    class Meta:
+        model = McpServerConfig
+        expandable = {"mcp_server": McpServerSerializer}
+        fields = (
+            "id",
+            "mcp_server",
+            "enabled",
+            "config",
+            "env",
+            "resource_limits",
+            "for_all_users",
+            "allowed_users",
+            "created_by",
+            "created_at",
+            "updated_at",
+        )
+
+    def validate_mcp_server(self, value: Any) -> Any:
+        if not McpServer.objects.filter(pk=value).exists():
+            raise serializers.ValidationError(MISSING, code="does_not_exist")
+        return value
+
+
+class McpServerViewSet(ReadOnlyTenantViewSet):
+    """Servers that the tenant may use."""
+
+    serializer_class = McpServerSerializer
+    resource = "mcp-servers"
+    filterset_fields = ("slug", "category", "server_type", "status", "is_public")
+    ordering_fields = ("created_at", "updated_at", "name")
+
+
+class McpServerConfigViewSet(TenantViewSet):
+    """Which servers the tenant uses, and how."""
+
+    serializer_class = McpServerConfigSerializer
+    resource = "mcp-servers"
+    filterset_fields = ("mcp_server", "enabled")
+    owner_field = "created_by_id"

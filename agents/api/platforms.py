@@ -1,0 +1,79 @@
+"""Platforms that a migration meets, in the API."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from agents.models import PlatformAdapter, PlatformCredential
+from config.api.integrity import MISSING
+from config.api.serializers import HouseSerializer
+from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
+
+
+class PlatformAdapterSerializer(HouseSerializer):
+    """One version of an adapter."""
+
+    class Meta:
+        model = PlatformAdapter
+        fields = (
+            "id",
+            "adapter_name",
+            "adapter_type",
+            "version",
+            "supported_platforms",
+            "capabilities",
+            "configuration_schema",
+            "status",
+            "health_check_url",
+            "last_health_check_at",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class PlatformCredentialSerializer(HouseSerializer):
+    """What a tenant signs in with at a platform; its secrets go in and never come out."""
+
+    class Meta:
+        model = PlatformCredential
+        expandable = {"platform_adapter": PlatformAdapterSerializer}
+        fields = (
+            "id",
+            "platform_adapter",
+            "credential_name",
+            "credential_type",
+            "credentials",
+            "vault_path",
+            "status",
+            "expires_at",
+            "last_rotated_at",
+            "created_by",
+            "created_at",
+            "updated_at",
+        )
+        extra_kwargs = {"credentials": {"required": True}}
+
+    def validate_platform_adapter(self, value: Any) -> Any:
+        if not PlatformAdapter.objects.filter(pk=value).exists():
+            raise serializers.ValidationError(MISSING, code="does_not_exist")
+        return value
+
+
+class PlatformAdapterViewSet(ReadOnlyTenantViewSet):
+    """Adapters that the platform has."""
+
+    serializer_class = PlatformAdapterSerializer
+    resource = "integrations"
+    filterset_fields = ("adapter_name", "adapter_type", "version", "status")
+    ordering_fields = ("created_at", "updated_at", "adapter_name")
+
+
+class PlatformCredentialViewSet(TenantViewSet):
+    """Credentials for platforms."""
+
+    serializer_class = PlatformCredentialSerializer
+    resource = "integrations"
+    filterset_fields = ("platform_adapter", "credential_type", "status")
+    ordering_fields = ("created_at", "updated_at", "credential_name")
+    owner_field = "created_by_id"

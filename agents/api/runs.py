@@ -1,0 +1,42 @@
+"""Runs of agents in the API."""
+
+from typing import Any
+
+from agents.models import AgentRun
+from config.api.serializers import HouseSerializer
+from config.api.viewsets import ReadOnlyTenantViewSet
+
+
+class AgentRunSerializer(HouseSerializer):
+    """One execution of an agent."""
+
+    class Meta:
+        model = AgentRun
+        fields = (
+            "id",
+            "agent_id",
+            "user_id",
+            "conversation_id",
+            "prompt",
+            "response",
+            "status",
+            "error_message",
+            "execution_time_ms",
+            "tokens_used",
+            "created_at",
+        )
+        read_only_fields = fields
+
+
+class AgentRunViewSet(ReadOnlyTenantViewSet):
+    """What agents did for the person who asks; prompts and responses are nobody else's."""
+
+    serializer_class = AgentRunSerializer
+    resource = "conversations"
+    filterset_fields = ("agent_id", "conversation_id", "status")
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False):
+            return rows
+        return rows.filter(user_id=self.credential.user_id)

@@ -1,0 +1,176 @@
+"""Servers of the Model Context Protocol: the registry, and how a tenant uses them."""
+
+from typing import Any
+
+from django.contrib.postgres.indexes import GinIndex
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
+from django.db import models
+
+from agents.choices import McpCategory, McpServerStatus, McpServerType
+from config.db.constraints import TENANT_CLAUSE
+from config.db.fields import EncryptedJSONField
+from tenants.bases import GlobalModel, MemberForeignKey, TenantForeignKey, TenantModel
+
+WEB_ADDRESS = URLValidator(schemes=["http", "https"])
+RESOURCE_LIMITS = ("timeout", "memory_mb", "cpu_seconds", "max_calls_per_minute")
+
+
+def validate_limits(value: Any) -> None:
+    """Limits of a server: positive numbers by the names of `RESOURCE_LIMITS`.
+
+    Raises:
+        ValidationError: naming the limit.
+    """
+    if not isinstance(value, dict):
+        raise ValidationError("Must be an object.")
+    for name, limit in value.items():
+        if name not in RESOURCE_LIMITS:
+            raise ValidationError(f"{name}: one of {', '.join(RESOURCE_LIMITS)}.")
+        if isinstance(limit, bool) or not isinstance(limit, int | float) or limit <= 0:
+            raise ValidationError(f"{name}: must be a positive number.")
+
+
+class McpServer(GlobalModel):
+    """A server in the registry. It is there for every tenant when it is public, else for `owner` alone.
+
+    The platform alone writes it: a command is run on the platform's machines.
+    """
+
+    row_security = {
+        "read": "(is_public OR owner_id = (SELECT conclave_current_tenant()))",
+        "verbs": "SELECT",
+    }
+
+    owner = models.ForeignKey(
+        "tenants.Tenant",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Tenant that alone may use it while it is not public.",
+    )
+    name = models.CharField(max_length=255, help_text="Name shown to people.")
+    slug = models.SlugField(max_length=100, unique=True, help_text="Name in the API.")
+    description = models.TextField(blank=True, default="", help_text="What it offers.")
+    version = models.CharField(max_length=50, blank=True, default="", help_text="Its version.")
+    category = models.CharField(
+        max_length=50, choices=McpCategory, default=McpCategory.OTHER, help_text="What it is about."
+    )
+    server_type = models.CharField(
+        max_length=20, choices=McpServerType, default=McpServerType.STDIO, help_text="How it is reached."
+    )
+    command = models.CharField(
+        max_length=1000, help_text="Command that starts it, or its address when it runs elsewhere."
+    )
+    config_schema = models.JSONField(
+        default=dict, blank=True, help_text="JSON schema of what it needs to be told."
+    )
+    tool_definitions = models.JSONField(default=list, blank=True, help_text="Tools it has.")
+    resource_definitions = models.JSONField(default=list, blank=True, help_text="Resources it has.")
+    status = models.CharField(
+        max_length=20,
+        choices=McpServerStatus,
+        default=McpServerStatus.ACTIVE,
+        help_text="Whether it may be used.",
+    )
+    is_public = models.BooleanField(default=False, help_text="Whether every tenant may use it.")
+    documentation_url = models.CharField(
+        max_length=500, blank=True, default="", validators=[WEB_ADDRESS], help_text="Its documentation."
+    )
+    repository_url = models.CharField(
+        max_length=500, blank=True, default="", validators=[WEB_ADDRESS], help_text="Its source code."
+    )
+    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
+
+    class Meta(GlobalModel.Meta):
+        indexes = [
+            models.Index(fields=["category"], name="agents_mcpserver_category"),
+            models.Index(fields=["status"], name="agents_mcpserver_status"),
+            GinIndex(fields=["metadata"], name="agents_mcpserver_metadata"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(category__in=McpCategory.values), name="agents_mcpserver_category_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(server_type__in=McpServerType.values), name="agents_mcpserver_type_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=McpServerStatus.values), name="agents_mcpserver_status_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class McpServerConfig(TenantModel):
+    """How a tenant uses a server: what it is told, within which limits, and by whom."""
+
+    row_security = {
+        "read": TENANT_CLAUSE,
+        # A server that is there for others only cannot be taken into use.
+        "write": f"({TENANT_CLAUSE} AND EXISTS (SELECT FROM agents_mcpserver s WHERE s.id = mcp_server_id))",
+    }
+
+    mcp_server = models.ForeignKey(
+        McpServer, models.CASCADE, related_name="+", help_text="The server, of the registry."
+    )
+    enabled = models.BooleanField(default=True, help_text="Cleared: not used.")
+    config = EncryptedJSONField(
+        null=True, blank=True, help_text="Values that the server's schema asks for; stored encrypted."
+    )
+    env = EncryptedJSONField(
+        null=True, blank=True, help_text="Environment variables of the server; stored encrypted."
+    )
+    resource_limits = models.JSONField(
+        default=dict,
+        blank=True,
+        validators=[validate_limits],
+        help_text='Limits, such as {"timeout": 30, "memory_mb": 512}.',
+    )
+    for_all_users = models.BooleanField(
+        default=True, help_text="Whether every member may use it; else those that are named."
+    )
+    allowed_users = models.ManyToManyField(
+        "accounts.User",
+        through="agents.McpServerUser",
+        related_name="+",
+        help_text="Who may use it, when not everybody may.",
+    )
+    created_by = MemberForeignKey(help_text="Who made it.", editable=False)
+
+    class Meta(TenantModel.Meta):
+        indexes = [models.Index(fields=["tenant", "enabled"], name="agents_mcpconfig_enabled")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "mcp_server"],
+                name="agents_mcpconfig_once",
+                violation_error_message="This server is configured already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"configuration of {self.mcp_server}"
+
+
+class McpServerUser(TenantModel):
+    """That a person may use a server which not everybody may use."""
+
+    config = TenantForeignKey(
+        McpServerConfig, models.CASCADE, related_name="users", help_text="The server's configuration."
+    )
+    user = MemberForeignKey(models.CASCADE, help_text="Who may use it.")
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "config", "user"],
+                name="agents_mcpserveruser_once",
+                violation_error_message="This person may use it already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} may use {self.config}"

@@ -1,0 +1,123 @@
+"""Adapters to the platforms that a migration meets, and the credentials for them."""
+
+from typing import Any
+
+from django.core.validators import URLValidator
+from django.db import models
+from django.utils import timezone
+
+from agents.choices import AdapterStatus, AdapterType, CredentialStatus, CredentialType
+from config.db.fields import EncryptedJSONField, Secret
+from tenants.bases import GlobalModel, MemberForeignKey, TenantModel
+
+
+class PlatformAdapter(GlobalModel):
+    """One version of an adapter that reads from or works on a platform, such as a cloud."""
+
+    adapter_name = models.CharField(max_length=100, help_text="Its name, such as aws.")
+    adapter_type = models.CharField(max_length=50, choices=AdapterType, help_text="What it does.")
+    version = models.CharField(max_length=20, help_text="Its version, such as 1.4.0.")
+    supported_platforms = models.JSONField(default=list, blank=True, help_text="Platforms it knows.")
+    capabilities = models.JSONField(default=list, blank=True, help_text="What it can do, as labels.")
+    configuration_schema = models.JSONField(
+        default=dict, blank=True, help_text="JSON schema of what it needs to be told."
+    )
+    status = models.CharField(
+        max_length=20,
+        choices=AdapterStatus,
+        default=AdapterStatus.ACTIVE,
+        help_text="Whether it may be used.",
+    )
+    health_check_url = models.CharField(
+        max_length=500,
+        blank=True,
+        default="",
+        validators=[URLValidator(schemes=["http", "https"])],
+        help_text="Where to ask whether it works.",
+    )
+    last_health_check_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When it was last asked."
+    )
+
+    class Meta(GlobalModel.Meta):
+        indexes = [models.Index(fields=["status"], name="agents_adapter_status")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["adapter_name", "version"],
+                name="agents_adapter_once",
+                violation_error_message="This version of the adapter exists already.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(adapter_type__in=AdapterType.values), name="agents_adapter_type_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=AdapterStatus.values), name="agents_adapter_status_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.adapter_name} {self.version}"
+
+
+class PlatformCredential(TenantModel):
+    """What a tenant signs in with at a platform, encrypted."""
+
+    platform_adapter = models.ForeignKey(
+        PlatformAdapter,
+        models.PROTECT,
+        related_name="+",
+        help_text="Adapter that uses it.",
+    )
+    credential_name = models.CharField(max_length=255, help_text="Name to know it by.")
+    credential_type = models.CharField(
+        max_length=50, choices=CredentialType, default=CredentialType.API_KEY, help_text="Kind of sign-in."
+    )
+    credentials = EncryptedJSONField(
+        help_text='Secrets, such as {"api_key": "…"}; stored encrypted, never shown.'
+    )
+    vault_path = models.CharField(
+        max_length=500, blank=True, default="", help_text="Place in a vault of your own, if it is kept there."
+    )
+    status = models.CharField(
+        max_length=50,
+        choices=CredentialStatus,
+        default=CredentialStatus.ACTIVE,
+        help_text="Whether it may be used.",
+    )
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="When it ends; empty: never.")
+    last_rotated_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When the secrets were last changed."
+    )
+    created_by = MemberForeignKey(help_text="Who stored it.", editable=False)
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "status"], name="agents_credential_status"),
+            models.Index(fields=["tenant", "expires_at"], name="agents_credential_expiry"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "platform_adapter", "credential_name"],
+                name="agents_credential_name",
+                violation_error_message="A credential of this name exists already.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(credential_type__in=CredentialType.values),
+                name="agents_credential_type_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=CredentialStatus.values), name="agents_credential_status_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.credential_name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Like Django's; notes when the secrets changed."""
+        held = self.__dict__.get("credentials")
+        if isinstance(held, Secret) and held.ciphertext is None:
+            self.last_rotated_at = timezone.now()
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], "last_rotated_at"}
+        super().save(*args, **kwargs)

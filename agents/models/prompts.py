@@ -1,0 +1,122 @@
+"""Prompts that the system speaks with, and what people made of them."""
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
+
+from agents.querysets import PromptManager
+from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE
+from tenants.bases import MemberForeignKey, TenantModel
+from tenants.managers import HouseQuerySet
+
+
+def validate_variables(value: Any) -> None:
+    """Variable definitions: a list of objects, each with a `name`.
+
+    Raises:
+        ValidationError: naming the place.
+    """
+    if not isinstance(value, list):
+        raise ValidationError("Must be a list of variables.")
+    for place, each in enumerate(value):
+        if not isinstance(each, dict) or not isinstance(each.get("name"), str) or not each["name"]:
+            raise ValidationError(f"[{place}].name: must be a text.")
+
+
+class SystemPrompt(TenantModel):
+    """A prompt of the platform's (without a person: a factory row, read by all), or one's own in its place."""
+
+    scope_kind = "user"
+    row_security = {
+        "read": f"(tenant_id IS NULL OR ({TENANT_CLAUSE} AND {USER_CLAUSE}))",
+        "write": f"({TENANT_CLAUSE} AND {USER_CLAUSE})",
+    }
+    audit_omit = ("usage_count", "last_used_at")
+
+    tenant = models.ForeignKey(
+        "tenants.Tenant",
+        on_delete=models.CASCADE,
+        related_name="+",
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+        help_text="Tenant of the person; empty: a factory row.",
+    )
+    user = MemberForeignKey(
+        models.CASCADE,
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Person whose own prompt it is; empty: a factory row.",
+    )
+    prompt_key = models.CharField(max_length=100, help_text="What the system asks for it by.")
+    prompt_category = models.CharField(max_length=100, help_text="Group of prompts it belongs to.")
+    prompt_name = models.CharField(max_length=255, help_text="Name shown to people.")
+    description = models.TextField(blank=True, default="", help_text="What it is for.")
+    prompt_text = models.TextField(help_text="The prompt; {name} stands for a variable.")
+    variables = models.JSONField(
+        default=list,
+        blank=True,
+        validators=[validate_variables],
+        help_text='Variables of the text, such as [{"name": "topic", "description": "What it is about"}].',
+    )
+    is_factory_default = models.GeneratedField(
+        expression=models.Case(
+            models.When(user=None, then=models.Value(True)),
+            default=models.Value(False),
+            output_field=models.BooleanField(),
+        ),
+        output_field=models.BooleanField(),
+        db_persist=True,
+        help_text="Whether it is a factory row.",
+    )
+    is_active = models.BooleanField(default=True, help_text="Cleared: not used.")
+    version = models.PositiveIntegerField(
+        default=1, validators=[MinValueValidator(1)], help_text="Number of its text, from 1."
+    )
+    usage_count = models.PositiveIntegerField(default=0, editable=False, help_text="Times used.")
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Last use.")
+    average_satisfaction = models.FloatField(
+        null=True, blank=True, editable=False, help_text="Mean verdict on its answers, from 0 to 5."
+    )
+    success_rate = models.FloatField(
+        null=True, blank=True, editable=False, help_text="Share of good answers, from 0 to 1."
+    )
+
+    objects = PromptManager()
+    unscoped = models.Manager.from_queryset(HouseQuerySet)()
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(fields=["prompt_key"], name="agents_prompt_key"),
+            models.Index(fields=["prompt_category"], name="agents_prompt_category"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "user", "prompt_key"],
+                nulls_distinct=False,
+                name="agents_prompt_once",
+                violation_error_message="You have a prompt for this key already.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(tenant=None, user=None)
+                | models.Q(tenant__isnull=False, user__isnull=False),
+                name="agents_prompt_owner",
+                violation_error_message="A prompt belongs to a person of a tenant, or to the platform.",
+            ),
+            models.CheckConstraint(condition=models.Q(version__gte=1), name="agents_prompt_version"),
+            models.CheckConstraint(
+                condition=models.Q(average_satisfaction=None) | models.Q(average_satisfaction__range=(0, 5)),
+                name="agents_prompt_satisfaction",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(success_rate=None) | models.Q(success_rate__range=(0, 1)),
+                name="agents_prompt_success_rate",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.prompt_name

@@ -1,0 +1,42 @@
+"""What agents were asked and answered, run by run."""
+
+from django.db import models
+
+from agents.choices import RunStatus
+from config.db.partitions import Partitioned
+from tenants.bases import Grown, TenantModel
+
+
+class AgentRun(Grown, Partitioned, TenantModel):
+    """One execution of an agent: prompt, response, time, tokens. Keeps plain ids: it outlives what it names."""
+
+    audit_exempt = "a log itself, append-only for tenants"
+    row_security = {"verbs": "SELECT, INSERT"}
+
+    updated_at = None
+    agent_id = models.UUIDField(help_text="Agent that ran.")
+    user_id = models.UUIDField(null=True, blank=True, help_text="Person it ran for.")
+    conversation_id = models.UUIDField(null=True, blank=True, help_text="Conversation it was part of.")
+    prompt = models.TextField(blank=True, default="", help_text="What it was asked.")
+    response = models.TextField(blank=True, default="", help_text="What it answered.")
+    status = models.CharField(
+        max_length=20, choices=RunStatus, default=RunStatus.COMPLETED, help_text="How it ended."
+    )
+    error_message = models.TextField(blank=True, default="", help_text="Why it failed.")
+    execution_time_ms = models.PositiveIntegerField(null=True, blank=True, help_text="Milliseconds taken.")
+    tokens_used = models.PositiveIntegerField(null=True, blank=True, help_text="Tokens used.")
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "agent_id", "-id"], name="agents_agentrun_agent"),
+            models.Index(fields=["tenant", "user_id", "-id"], name="agents_agentrun_user"),
+            models.Index(fields=["tenant", "status"], name="agents_agentrun_status"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(status__in=RunStatus.values), name="agents_agentrun_status_known"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"run of {self.agent_id}: {self.status}"

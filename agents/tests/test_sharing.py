@@ -1,0 +1,141 @@
+"""What is shared between organisations and people, and what is not: templates, prompts, servers."""
+
+import pytest
+from django.db import IntegrityError, ProgrammingError, transaction
+
+from agents.models import AgentTemplate, McpServer, SystemPrompt, TemplatePurchase, TemplateRating
+from agents.tests.factories import (
+    AgentTemplateFactory,
+    McpServerConfigFactory,
+    McpServerFactory,
+    SystemPromptFactory,
+    TemplatePurchaseFactory,
+    TemplateRatingFactory,
+)
+from config.db.stamps import APP, Stamp
+from config.testing.fixtures import add_member
+from config.testing.hats import as_platform, wearing
+from tenants.scoping import tenant_scope
+
+
+@pytest.fixture
+def seller(other_tenant):
+    """A member of the other tenant, who makes templates."""
+    return add_member(other_tenant)
+
+
+def offered(seller, **fields):
+    with tenant_scope(seller.tenant_id, user=seller.user):
+        return AgentTemplateFactory(**fields)
+
+
+def for_sale(seller):
+    return offered(seller, is_public=True, is_marketplace=True, price="19.90")
+
+
+def refused(act):
+    with pytest.raises(ProgrammingError) as caught, transaction.atomic():
+        act()
+    return caught.value.__cause__.sqlstate == "42501"
+
+
+def test_others_see_public_templates_alone_and_change_none(seller, scope):
+    with as_platform():
+        private = AgentTemplateFactory(user=None, tenant=seller.tenant)
+        public = AgentTemplateFactory(user=None, tenant=seller.tenant, is_public=True)
+
+    assert set(AgentTemplate.objects.values_list("pk", flat=True)) == {public.pk}
+    assert not AgentTemplate.objects.filter(pk=private.pk).exists()
+    assert AgentTemplate.objects.filter(pk=public.pk).update(name="mine") == 0
+    assert AgentTemplate.objects.filter(pk=public.pk).delete()[0] == 0
+
+
+def test_public_templates_are_for_tenants_alone(seller):
+    offered(seller, is_public=True)
+
+    with wearing(Stamp(role=APP, actor="system:test")):
+        assert AgentTemplate.unscoped.count() == 0
+
+
+def test_what_has_a_price_is_shown_to_those_who_paid(seller, api_client):
+    client, template = api_client(), for_sale(seller)
+    address = f"/api/v1/agent-templates/{template.pk}/"
+
+    assert client.get(address).json()["system_prompt"] is None
+    with tenant_scope(client.key.tenant_id, user=client.key.user):
+        bought = TemplatePurchaseFactory(template=template)
+    assert client.get(address).json()["system_prompt"] is None
+    with as_platform():
+        TemplatePurchase.unscoped.filter(pk=bought.pk).update(payment_status="completed")
+    assert client.get(address).json()["system_prompt"] == template.system_prompt
+
+
+def test_free_templates_are_shown_whole(seller, api_client):
+    template = offered(seller, is_public=True)
+    shown = api_client().get(f"/api/v1/agent-templates/{template.pk}/").json()
+
+    assert shown["system_prompt"] == template.system_prompt
+    assert shown["functions"] == ["search_knowledge"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"price": "0.01"}, {"payment_status": "completed"}, {"commission_rate": "0"}, {"seller_id": None}],
+    ids=str,
+)
+def test_templates_are_bought_as_they_are_offered(seller, tenant, member, wrong):
+    template = for_sale(seller)
+    with tenant_scope(tenant, user=member.user):
+        assert refused(lambda: TemplatePurchaseFactory(template=template, **wrong))
+
+
+def test_seller_sees_the_sale_and_its_share(seller, tenant, member):
+    template = for_sale(seller)
+    with tenant_scope(tenant, user=member.user):
+        TemplatePurchaseFactory(template=template)
+    with tenant_scope(seller.tenant_id, user=seller.user):
+        (sale,) = TemplatePurchase.objects.all()
+
+    assert sale.buyer_id == member.user_id
+    assert (str(sale.platform_fee), str(sale.seller_payout)) == ("5.97", "13.93")
+
+
+def test_nobody_rates_what_they_do_not_see_nor_for_another(seller, tenant, member):
+    hidden, colleague = offered(seller), add_member(tenant)
+    with tenant_scope(tenant, user=member.user):
+        assert refused(lambda: TemplateRatingFactory(template=hidden))
+        assert refused(lambda: TemplateRatingFactory(user=colleague.user))
+
+
+def test_each_person_rates_a_template_once(scope):
+    rated = TemplateRatingFactory()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        TemplateRating.objects.create(user_id=rated.user_id, template_id=rated.template_id, rating=2)
+
+
+def test_factory_prompts_are_read_by_all_and_changed_by_nobody(scope):
+    with as_platform():
+        row = SystemPrompt(prompt_key="plan", prompt_category="plans", prompt_name="Plan", prompt_text="…")
+        SystemPrompt.unscoped.bulk_create([row])
+
+    found = SystemPrompt.objects.get(prompt_key="plan")
+
+    assert found.is_factory_default
+    assert SystemPrompt.objects.filter(pk=found.pk).update(prompt_text="mine") == 0
+
+
+def test_own_prompts_are_hidden_from_colleagues(tenant, member):
+    with tenant_scope(tenant, user=member.user):
+        own = SystemPromptFactory()
+    with tenant_scope(tenant, user=add_member(tenant).user):
+        assert not SystemPrompt.objects.filter(pk=own.pk).exists()
+        SystemPromptFactory(prompt_key=own.prompt_key)
+
+
+def test_servers_of_others_are_neither_seen_nor_used(seller, scope):
+    foreign = McpServerFactory(owner_id=seller.tenant_id)
+    public = McpServerFactory(owner=None, owner_id=None, is_public=True)
+
+    assert set(McpServer.objects.values_list("pk", flat=True)) == {public.pk}
+    assert refused(lambda: McpServerConfigFactory(mcp_server=foreign))
+    assert McpServerConfigFactory(mcp_server=public).mcp_server_id == public.pk

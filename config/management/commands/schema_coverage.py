@@ -1,0 +1,62 @@
+"""`manage.py schema_coverage`: how much of the five schema documents is there."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from config.schema.coverage import Coverage, load_coverage
+from config.schema.guarantees import Guarantee
+
+
+class Command(BaseCommand):
+    """Reads `docs/schema/` and the models; needs no database."""
+
+    help = "Tables and columns of the schema documents that are mapped, and what shows each promise."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--strict", action="store_true", help="fail when something is missing or wrong")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        coverage = load_coverage()
+        self._tables(coverage)
+        for guarantee in coverage.guarantees:
+            self._guarantee(guarantee)
+        shown = [each for each in coverage.guarantees if each.is_shown]
+        open_ = [each for each in coverage.guarantees if each.waits_for]
+        self.stdout.write(
+            f"\nguarantees: {len(shown)} of {len(coverage.guarantees)} shown, {len(open_)} wait for more"
+        )
+        faults = coverage.faults()
+        for fault in faults:
+            self.stdout.write(self.style.ERROR(f"wrong: {fault}"))
+        if options["strict"] and not coverage.is_complete:
+            raise CommandError(f"{len(coverage.missing())} missing, {len(faults)} wrong", returncode=1)
+
+    def _tables(self, coverage: Coverage) -> None:
+        for document, tables in coverage.wanted.items():
+            mapped = [table for table in tables if (document, table) in coverage.mapped_tables]
+            columns = [key for key in coverage.mapped_columns if key[0] == document]
+            total = sum(map(len, tables.values()))
+            self.stdout.write(
+                f"{document:<16} {len(mapped):>3} of {len(tables):>3} tables"
+                f"  {len(columns):>5} of {total:>5} columns"
+            )
+        self.stdout.write(
+            f"{'all':<16} {len(coverage.mapped_tables):>3} of {len(coverage.tables):>3} tables"
+            f"  {len(coverage.mapped_columns):>5} of {len(coverage.columns):>5} columns\n"
+        )
+        for name in coverage.missing():
+            self.stdout.write(self.style.WARNING(f"missing: {name}"))
+
+    def _guarantee(self, guarantee: Guarantee) -> None:
+        state = "shown" if guarantee.is_shown else "waits"
+        if guarantee.is_shown and guarantee.waits_for:
+            state = "in part"
+        self.stdout.write(f"\n{guarantee.number:<4} {state:<8} {guarantee.says}")
+        for name in guarantee.tests:
+            self.stdout.write(f"     {name}")
+        for name in guarantee.commands:
+            self.stdout.write(f"     manage.py {name}")
+        if guarantee.waits_for:
+            self.stdout.write(f"     waits for: {guarantee.waits_for}")

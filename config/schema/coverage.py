@@ -1,0 +1,71 @@
+"""How much of the documents is there."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from config.schema.guarantees import NUMBERS, Guarantee, load_guarantees
+from config.schema.sources import Source, Wanted, load_sources, problem, wanted
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What the documents ask for beside what the entries map."""
+
+    wanted: Wanted
+    sources: list[Source]
+    guarantees: list[Guarantee]
+
+    @property
+    def columns(self) -> set[tuple[str, str, str]]:
+        return {
+            (document, table, column)
+            for document, tables in self.wanted.items()
+            for table, columns in tables.items()
+            for column in columns
+        }
+
+    @property
+    def tables(self) -> set[tuple[str, str]]:
+        return {(document, table) for document, tables in self.wanted.items() for table in tables}
+
+    @property
+    def mapped_columns(self) -> set[tuple[str, str, str]]:
+        """Columns with an entry whose target exists."""
+        return {source.key for source in self.sources if not problem(source)} & self.columns
+
+    @property
+    def mapped_tables(self) -> set[tuple[str, str]]:
+        """Tables with all columns mapped; those without columns, with a model."""
+        missing = {(document, table) for document, table, _ in self.columns - self.mapped_columns}
+        touched = {source.key[:2] for source in self.sources if not problem(source)}
+        return (self.tables & touched) - missing
+
+    def missing(self) -> list[str]:
+        """Columns without an entry, and tables without columns and entry, as `document.table.column`."""
+        columns = {".".join(key) for key in self.columns - {source.key for source in self.sources}}
+        tables = {".".join(key) for key in self.tables - {source.key[:2] for source in self.sources}}
+        return sorted(columns | tables)
+
+    def faults(self) -> list[str]:
+        """What is wrong with the entries and the promises."""
+        known = self.columns | {(*table, "") for table in self.tables}
+        found = [f"{source}: {what}" for source in self.sources if (what := problem(source))]
+        found += [f"{source}: no document has it" for source in self.sources if source.key not in known]
+        pairs = [(source.key, source.field) for source in self.sources]
+        found += [f"{'.'.join(key)} -> {field}: said twice" for key, field in _repeated(pairs)]
+        numbers = [each.number for each in self.guarantees]
+        found += [f"{number}: not in guarantees.yaml" for number in NUMBERS if number not in numbers]
+        return found + [fault for each in self.guarantees for fault in each.faults()]
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.missing() and not self.faults()
+
+
+def _repeated(pairs: list[tuple[tuple[str, str, str], str]]) -> list[tuple[tuple[str, str, str], str]]:
+    return sorted(pair for pair, count in Counter(pairs).items() if count > 1)
+
+
+def load_coverage() -> Coverage:
+    """From the files of `docs/schema/`."""
+    return Coverage(wanted(), load_sources(), load_guarantees())

@@ -1,0 +1,100 @@
+"""Where each table and column of the documents went: `docs/schema/sources/*.yaml`.
+
+An entry maps (document, table, column) to `app.Model.field`; the path may cross relations, in both
+directions. A column that became several fields has an entry for each. A table whose columns a document does
+not name is mapped to a model.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from django.apps import apps
+from django.conf import settings
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+
+FOLDER = Path(settings.BASE_DIR) / "docs" / "schema"
+KEYS = frozenset({"document", "table", "column", "field", "note"})
+
+# Document -> table -> columns.
+Wanted = dict[str, dict[str, list[str]]]
+
+
+@dataclass(frozen=True, order=True)
+class Source:
+    """One entry; `column` is empty where it maps a whole table."""
+
+    document: str
+    table: str
+    column: str
+    field: str
+    note: str
+    file: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {'.'.join(filter(None, self.key))} -> {self.field}"
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.document, self.table, self.column
+
+
+def wanted(folder: Path = FOLDER) -> Wanted:
+    """Every table and column of the documents."""
+    return yaml.safe_load((folder / "columns.yaml").read_text())
+
+
+def load_sources(folder: Path = FOLDER) -> list[Source]:
+    """Every entry of every file.
+
+    Raises:
+        ValueError: for an entry that is not of the form described above.
+    """
+    return [source for path in sorted((folder / "sources").glob("*.yaml")) for source in _entries(path)]
+
+
+def _entries(path: Path) -> Iterator[Source]:
+    for number, entry in enumerate(yaml.safe_load(path.read_text()) or [], start=1):
+        place = f"{path.name}, entry {number}"
+        if not isinstance(entry, dict) or not {"document", "table", "field"} <= entry.keys() <= KEYS:
+            raise ValueError(f"{place}: has document, table, field, and perhaps column and note")
+        texts = {key: entry.get(key) or "" for key in KEYS}
+        if odd := [key for key, value in texts.items() if not isinstance(value, str)]:
+            raise ValueError(f"{place}: {', '.join(sorted(odd))} is no text")
+        yield Source(**texts, file=path.name)
+
+
+def resolve(path: str) -> Any:
+    """The model or field that `app.Model.field` names.
+
+    Raises:
+        LookupError: when there is no such app, model or field, or a step leads nowhere.
+    """
+    app_label, _, rest = path.partition(".")
+    name, *steps = rest.split(".")
+    model: type[models.Model] | None = apps.get_model(app_label, name)
+    found: Any = model
+    for step in steps:
+        if model is None:
+            raise LookupError(f"{path}: nothing lies behind {found.name}")
+        try:
+            found = model._meta.get_field(step)
+        except FieldDoesNotExist as error:
+            raise LookupError(f"{path}: {error}") from None
+        model = found.related_model
+    return found
+
+
+def problem(source: Source) -> str:
+    """What is wrong with the entry's target; empty: nothing."""
+    try:
+        found = resolve(source.field)
+    except (LookupError, ValueError) as error:
+        return str(error)
+    names_model = isinstance(found, type)
+    if names_model == bool(source.column):
+        return f"{source.field} is a {'model' if names_model else 'field'}"
+    return ""

@@ -1,0 +1,96 @@
+"""What conversations keep, streamed and came to."""
+
+from django.contrib import admin
+
+from config.admin.bases import ReadOnlyAdmin
+from config.admin.filters import AgeFilter
+from conversations.admin.conversations import visible
+from conversations.models import SessionState, SessionSummary, StreamEvent
+
+
+class OfOwnConversations(ReadOnlyAdmin):
+    """Rows of the conversations that the person may see."""
+
+    resource = "conversations"
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).filter(conversation__in=visible(request))
+
+
+@admin.register(SessionState)
+class SessionStateAdmin(OfOwnConversations):
+    icon = "pending"
+    title = "Session states"
+    position = 50
+    list_display = ("updated_at", "conversation", "mode", "phase", "interview_type")
+    list_filter = ("mode", "phase")
+    search_fields = ("conversation__id__exact",)
+    fieldsets = ((None, {"fields": ("conversation", ("mode", "phase", "interview_type"), "state")}),)
+
+
+@admin.register(SessionSummary)
+class SessionSummaryAdmin(OfOwnConversations):
+    icon = "summarize"
+    title = "Summaries"
+    position = 55
+    list_display = (
+        "ended_at",
+        "conversation",
+        "conversation_domain",
+        "message_count",
+        "resolution_status",
+        "session_rating",
+        "follow_up_suggested",
+    )
+    list_filter = (AgeFilter, "resolution_status", "complexity_level", "follow_up_suggested")
+    search_fields = ("summary", "conversation_domain")
+    fieldsets = (
+        (None, {"fields": (("conversation", "user"), "summary", ("started_at", "ended_at"))}),
+        (
+            "Outcome",
+            {
+                "fields": (
+                    ("resolution_status", "complexity_level", "session_rating"),
+                    "decisions_made",
+                    ("follow_up_suggested", "follow_up_tasks"),
+                )
+            },
+        ),
+        (
+            "Subject",
+            {"fields": ("conversation_domain", "key_topics", "search_keywords", "user_preferences")},
+        ),
+        (
+            "Numbers",
+            {
+                "fields": (
+                    ("message_count", "total_tokens_used"),
+                    ("plans_created", "expert_questions_asked"),
+                    "tools_used",
+                )
+            },
+        ),
+    )
+
+
+@admin.register(StreamEvent)
+class StreamEventAdmin(OfOwnConversations):
+    icon = "stream"
+    title = "Stream"
+    position = 60
+    list_display = ("created_at", "conversation", "sequence_number", "event_type", "phase", "expert_name")
+    list_filter = (AgeFilter, "event_type", "phase")
+    search_fields = ("conversation__id__exact", "expert_name__exact")
+    search_help_text = "A whole conversation id or name of an expert."
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("conversation", "sequence_number"),
+                    ("event_type", "phase", "expert_name"),
+                    "message",
+                )
+            },
+        ),
+    )

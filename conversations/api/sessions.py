@@ -1,0 +1,121 @@
+"""What conversations keep, streamed and came to, in the API, for those who see the conversation."""
+
+from typing import Any
+
+from config.api.serializers import HouseSerializer
+from config.api.viewsets import ReadOnlyTenantViewSet, UpdateMixin
+from conversations.api.views import OfConversation
+from conversations.models import Conversation, SessionState, SessionSummary, StreamEvent
+
+
+class SessionStateSerializer(HouseSerializer):
+    """Where a conversation stands between two requests."""
+
+    class Meta:
+        model = SessionState
+        fields = (
+            "id",
+            "conversation",
+            "mode",
+            "phase",
+            "interview_type",
+            "state",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class SessionSummarySerializer(HouseSerializer):
+    """What a conversation came to; `session_rating` is the person's verdict."""
+
+    class Meta:
+        model = SessionSummary
+        fields = (
+            "id",
+            "conversation",
+            "user",
+            "started_at",
+            "ended_at",
+            "message_count",
+            "total_tokens_used",
+            "conversation_domain",
+            "summary",
+            "key_topics",
+            "decisions_made",
+            "user_preferences",
+            "tools_used",
+            "plans_created",
+            "expert_questions_asked",
+            "session_rating",
+            "complexity_level",
+            "resolution_status",
+            "search_keywords",
+            "follow_up_suggested",
+            "follow_up_tasks",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = tuple(name for name in fields if name != "session_rating")
+
+
+class StreamEventSerializer(HouseSerializer):
+    """One chunk of what a conversation streamed."""
+
+    class Meta:
+        model = StreamEvent
+        fields = (
+            "id",
+            "conversation",
+            "sequence_number",
+            "event_type",
+            "phase",
+            "expert_name",
+            "message",
+            "created_at",
+        )
+        read_only_fields = fields
+
+
+class OfVisibleConversations:
+    """One row for each conversation, of those that the person sees."""
+
+    def get_queryset(self) -> Any:
+        rows = super().get_queryset()
+        if getattr(self, "swagger_fake_view", False):
+            return rows
+        seen = Conversation.objects.visible_to(self.credential.user_id).order_by().values("pk")
+        return rows.filter(conversation__in=seen)
+
+
+class SessionStateViewSet(OfVisibleConversations, ReadOnlyTenantViewSet):
+    """Where one's conversations stand."""
+
+    serializer_class = SessionStateSerializer
+    resource = "conversations"
+    filterset_fields = ("conversation", "mode", "phase")
+    ordering_fields = ("created_at", "updated_at")
+
+
+class SessionSummaryViewSet(OfVisibleConversations, UpdateMixin, ReadOnlyTenantViewSet):
+    """What one's conversations came to; only the verdict can be changed."""
+
+    serializer_class = SessionSummarySerializer
+    resource = "conversations"
+    filterset_fields = (
+        "conversation",
+        "conversation_domain",
+        "complexity_level",
+        "resolution_status",
+        "follow_up_suggested",
+    )
+    ordering_fields = ("created_at", "updated_at", "started_at", "ended_at", "message_count")
+
+
+class StreamEventViewSet(OfConversation, ReadOnlyTenantViewSet):
+    """What a conversation streamed; ordered by `sequence_number` it can be played again."""
+
+    serializer_class = StreamEventSerializer
+    resource = "conversations"
+    filterset_fields = ("event_type", "phase", "expert_name")
+    ordering_fields = ("created_at", "sequence_number")

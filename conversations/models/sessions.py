@@ -1,0 +1,209 @@
+"""What a session keeps between requests, what it streamed, and what it came to."""
+
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+
+from config.db.partitions import Partitioned
+from conversations.choices import (
+    ChatMode,
+    ComplexityLevel,
+    MeetingPhase,
+    ResolutionStatus,
+    StreamType,
+)
+from tenants.bases import Grown, MemberForeignKey, TenantForeignKey, TenantModel
+
+
+class SessionState(TenantModel):
+    """Where a conversation stands between two requests; one row for each.
+
+    `state` holds `context`, `expert_selections`, `workflow_state`, `todo_list` and `meeting_state`.
+    """
+
+    audit_omit = ("state",)
+
+    conversation = TenantForeignKey(
+        "conversations.Conversation",
+        models.DO_NOTHING,
+        db_rule="CASCADE",
+        related_name="session_states",
+        help_text="The conversation.",
+    )
+    mode = models.CharField(
+        max_length=50, choices=ChatMode, default=ChatMode.SIMPLE, help_text="How it is answered."
+    )
+    phase = models.CharField(
+        max_length=50,
+        choices=MeetingPhase,
+        blank=True,
+        default="",
+        help_text="Where a meeting of experts stands; empty: there is none.",
+    )
+    interview_type = models.CharField(
+        max_length=100, blank=True, default="", help_text="Kind of interview, when it is one."
+    )
+    state = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Context, chosen experts, tasks to do, state of workflow and meeting.",
+    )
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "conversation"],
+                name="conversations_state_once",
+                violation_error_message="The conversation has a state already.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(mode__in=ChatMode.values), name="conversations_state_mode_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(phase__in=["", *MeetingPhase.values]),
+                name="conversations_state_phase_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"state of {self.conversation}"
+
+
+class SessionSummary(TenantModel):
+    """What a conversation came to, for finding it again; one row for each."""
+
+    audit_omit = (
+        "summary",
+        "key_topics",
+        "decisions_made",
+        "user_preferences",
+        "search_keywords",
+        "follow_up_tasks",
+    )
+
+    conversation = TenantForeignKey(
+        "conversations.Conversation",
+        models.DO_NOTHING,
+        db_rule="CASCADE",
+        related_name="summaries",
+        help_text="The conversation.",
+    )
+    user = MemberForeignKey(help_text="Whose conversation it was.", editable=False)
+    started_at = models.DateTimeField(help_text="When it began.")
+    ended_at = models.DateTimeField(help_text="When it ended.")
+    message_count = models.PositiveIntegerField(default=0, help_text="Messages in all.")
+    total_tokens_used = models.PositiveBigIntegerField(null=True, blank=True, help_text="Tokens used.")
+    conversation_domain = models.CharField(
+        max_length=255, blank=True, default="", help_text="Subject, classified."
+    )
+    summary = models.TextField(help_text="What was said, in short.")
+    key_topics = models.JSONField(default=list, blank=True, help_text="Topics it was about.")
+    decisions_made = models.JSONField(default=list, blank=True, help_text="What was decided.")
+    user_preferences = models.JSONField(
+        default=dict, blank=True, help_text="Wishes of the person that showed."
+    )
+    tools_used = models.JSONField(default=list, blank=True, help_text="Tools used.")
+    plans_created = models.PositiveIntegerField(default=0, help_text="Plans made.")
+    expert_questions_asked = models.PositiveIntegerField(default=0, help_text="Questions put to experts.")
+    session_rating = models.FloatField(null=True, blank=True, help_text="The person's verdict, from 0 to 5.")
+    complexity_level = models.CharField(
+        max_length=20,
+        choices=ComplexityLevel,
+        default=ComplexityLevel.MEDIUM,
+        help_text="How difficult it was.",
+    )
+    resolution_status = models.CharField(
+        max_length=20,
+        choices=ResolutionStatus,
+        default=ResolutionStatus.COMPLETED,
+        help_text="Whether it reached its end.",
+    )
+    search_keywords = models.JSONField(default=list, blank=True, help_text="Words to find it by.")
+    follow_up_suggested = models.BooleanField(default=False, help_text="Whether something is left to do.")
+    follow_up_tasks = models.JSONField(default=list, blank=True, help_text="What is left to do.")
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "user", "-ended_at"], name="conversations_summary_user"),
+            models.Index(fields=["tenant", "resolution_status"], name="conversations_summary_status"),
+            GinIndex(fields=["key_topics"], name="conversations_summary_topics"),
+            GinIndex(fields=["search_keywords"], name="conversations_summary_keywords"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "conversation"],
+                name="conversations_summary_once",
+                violation_error_message="The conversation has a summary already.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ended_at__gte=models.F("started_at")),
+                name="conversations_summary_times",
+                violation_error_message="It ended before it began.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(session_rating=None) | models.Q(session_rating__range=(0, 5)),
+                name="conversations_summary_rating",
+                violation_error_message="The verdict lies between 0 and 5.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(complexity_level__in=ComplexityLevel.values),
+                name="conversations_summary_complexity_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(resolution_status__in=ResolutionStatus.values),
+                name="conversations_summary_resolution_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.summary[:80]
+
+
+class StreamEvent(Grown, Partitioned, TenantModel):
+    """One chunk of what a conversation streamed, kept so that the whole can be rebuilt in its order."""
+
+    audit_exempt = "a log of what was streamed, append-only for tenants"
+    row_security = {"verbs": "SELECT, INSERT"}
+
+    updated_at = None
+    conversation = TenantForeignKey(
+        "conversations.Conversation",
+        models.DO_NOTHING,
+        db_rule="CASCADE",
+        related_name="stream_events",
+        help_text="The conversation.",
+    )
+    sequence_number = models.PositiveIntegerField(help_text="Place in the conversation's stream, from 1.")
+    event_type = models.CharField(
+        max_length=50, choices=StreamType, default=StreamType.MESSAGE, help_text="What it is."
+    )
+    phase = models.CharField(
+        max_length=50,
+        choices=MeetingPhase,
+        blank=True,
+        default="",
+        help_text="Phase of the meeting that it belongs to.",
+    )
+    expert_name = models.CharField(max_length=255, blank=True, default="", help_text="Expert who speaks.")
+    message = models.JSONField(
+        default=dict, help_text='What was streamed: {"role": …, "content": …, "metadata": {…}}.'
+    )
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(
+                fields=["tenant", "conversation", "sequence_number"], name="conversations_stream_order"
+            ),
+            models.Index(fields=["tenant", "event_type"], name="conversations_stream_type"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(event_type__in=StreamType.values), name="conversations_stream_type_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(phase__in=["", *MeetingPhase.values]),
+                name="conversations_stream_phase_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_type} #{self.sequence_number}"

@@ -1,0 +1,36 @@
+"""Embeddings and learnt patterns; the system makes them."""
+
+from django.contrib import admin
+
+from config.admin.bases import ReadOnlyAdmin
+from knowledge.models import Embedding, LearningPattern
+
+
+@admin.register(Embedding)
+class EmbeddingAdmin(ReadOnlyAdmin):
+    resource = "collections"
+    icon = "bubble_chart"
+    position = 35
+    list_display = ("__str__", "embedding_model", "created_at")
+    list_filter = ("embedding_model",)
+    search_fields = ("content",)
+    fieldsets = ((None, {"fields": ("content", "embedding_model", "metadata")}),)
+
+
+@admin.register(LearningPattern)
+class LearningPatternAdmin(ReadOnlyAdmin):
+    """What was learnt about oneself; the person may have it forgotten."""
+
+    resource = "learning-patterns"
+    icon = "psychology"
+    position = 55
+    list_display = ("pattern_type", "user", "confidence", "occurrences", "success_rate", "last_seen_at")
+    list_filter = ("pattern_type",)
+    search_fields = ("user__email",)
+    fieldsets = (
+        (None, {"fields": (("pattern_type", "user"), "data")}),
+        ("Evidence", {"fields": (("confidence", "success_rate"), ("occurrences", "last_seen_at"))}),
+    )
+
+    def has_delete_permission(self, request, obj=None):
+        return self._may(request, "write", "DELETE")

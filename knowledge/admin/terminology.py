@@ -1,0 +1,75 @@
+"""Terms: one's own and the public ones."""
+
+from django.contrib import admin
+
+from config.admin.bases import HouseAdmin, ReadOnlyAdmin
+from config.admin.inlines import HouseInline
+from knowledge.models import Term, TermEmbedding, TermRelation
+
+
+class RelationInline(HouseInline):
+    model = TermRelation
+    resource = "terms"
+    fk_name = "term"
+    fields = ("related",)
+    autocomplete_fields = ("related",)
+    hide_title = True
+    verbose_name = "related term"
+    verbose_name_plural = "Related terms"
+
+
+class OthersAreReadOnly:
+    """Public rows of colleagues are shown, not changed."""
+
+    def _own(self, request, obj):
+        return obj is None or request.console.is_platform or obj.user_id == request.user.pk
+
+    def has_change_permission(self, request, obj=None):
+        return super().has_change_permission(request, obj) and self._own(request, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return super().has_delete_permission(request, obj) and self._own(request, obj)
+
+
+@admin.register(Term)
+class TermAdmin(OthersAreReadOnly, HouseAdmin):
+    resource = "terms"
+    icon = "dictionary"
+    title = "Terminology"
+    position = 50
+    owner = "user"
+    list_display = ("term", "context", "user", "is_public", "frequency", "last_used_at")
+    list_filter = ("context", "is_public")
+    search_fields = ("term", "definition")
+    inlines = (RelationInline,)
+    fieldsets = (
+        (None, {"fields": ("term", "definition", ("context", "is_public"), "user")}),
+        ("Use", {"fields": ("usage_examples", ("frequency", "last_used_at"), "tags")}),
+    )
+    readonly_fields = ("user",)
+
+
+@admin.register(TermRelation)
+class TermRelationAdmin(HouseAdmin):
+    """Seen on the page of the term; here for the platform's work."""
+
+    resource = "terms"
+    icon = "hub"
+    title = "Related terms"
+    in_sidebar = False
+    list_display = ("term", "related", "created_at")
+    search_fields = ("term__term", "related__term")
+    fieldsets = ((None, {"fields": (("term", "related"),)}),)
+
+
+@admin.register(TermEmbedding)
+class TermEmbeddingAdmin(ReadOnlyAdmin):
+    """That a term has a vector; its numbers say nothing to people."""
+
+    resource = "terms"
+    icon = "scatter_plot"
+    title = "Vectors of terms"
+    in_sidebar = False
+    list_display = ("term", "embedding_model", "created_at")
+    search_fields = ("term__term",)
+    fields = ("term", "embedding_model")

@@ -1,0 +1,68 @@
+"""What was learnt from the way people work."""
+
+from django.contrib.postgres.indexes import GinIndex
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models.functions import Now
+from pgvector.django import HalfVectorField, HnswIndex
+
+from knowledge.choices import PatternType
+from tenants.bases import UserOwnedModel
+
+
+class LearningPattern(UserOwnedModel):
+    """Something that one person does again and again, and how sure it is that they do."""
+
+    audit_omit = ("embedding", "occurrences", "last_seen_at")
+
+    pattern_type = models.CharField(max_length=100, choices=PatternType, help_text="Kind of pattern.")
+    data = models.JSONField(default=dict, help_text="The pattern itself, as its kind has it.")
+    confidence = models.DecimalField(
+        max_digits=5,
+        decimal_places=4,
+        default=0,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="How sure it is, from 0 to 1.",
+    )
+    occurrences = models.PositiveIntegerField(default=1, help_text="Times seen.")
+    success_rate = models.DecimalField(
+        max_digits=5,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(1)],
+        help_text="Share of the times it helped, from 0 to 1; empty: not known yet.",
+    )
+    embedding = HalfVectorField(
+        dimensions=1536, null=True, blank=True, editable=False, help_text="Its vector; empty: not made yet."
+    )
+    last_seen_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Latest time.")
+
+    class Meta(UserOwnedModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "user", "-last_seen_at"], name="knowledge_pattern_user"),
+            models.Index(fields=["tenant", "pattern_type"], name="knowledge_pattern_type"),
+            models.Index(fields=["tenant", "-confidence"], name="knowledge_pattern_confidence"),
+            GinIndex(fields=["data"], name="knowledge_pattern_data"),
+            HnswIndex(
+                fields=["embedding"], opclasses=["halfvec_cosine_ops"], name="knowledge_pattern_cosine"
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(pattern_type__in=PatternType.values), name="knowledge_pattern_type_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(confidence__range=(0, 1)),
+                name="knowledge_pattern_confidence_range",
+                violation_error_message="confidence: from 0 to 1.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(success_rate=None) | models.Q(success_rate__range=(0, 1)),
+                name="knowledge_pattern_success_range",
+                violation_error_message="success_rate: from 0 to 1.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_pattern_type_display()} ({self.confidence})"

@@ -1,0 +1,135 @@
+"""The words of a person, and of those who share theirs."""
+
+from django.contrib.postgres.indexes import GinIndex
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models.functions import Now
+from pgvector.django import HalfVectorField, HnswIndex
+
+from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE
+from knowledge.choices import TermContext
+from tenants.bases import TenantForeignKey, TenantModel, UserOwnedModel
+
+# Policies of what hangs on a term: who sees the term sees it, who owns the term changes it.
+SEEN = "SELECT id FROM knowledge_term"
+OWNED = f"{SEEN} WHERE {USER_CLAUSE}"
+
+
+class Term(UserOwnedModel):
+    """A word and what its person means by it; a public one is read by everybody in the organisation."""
+
+    row_security = {
+        "read": f"{TENANT_CLAUSE} AND ({USER_CLAUSE} OR is_public)",
+        "write": f"{TENANT_CLAUSE} AND {USER_CLAUSE}",
+    }
+    audit_omit = ("frequency", "last_used_at")
+
+    term = models.CharField(max_length=500, help_text="The word or words.")
+    definition = models.TextField(help_text="What they mean.")
+    context = models.CharField(
+        max_length=100, choices=TermContext, blank=True, default="", help_text="Where they are used."
+    )
+    usage_examples = models.JSONField(default=list, blank=True, help_text="Sentences that use them.")
+    related_terms = models.ManyToManyField(
+        "self",
+        through="knowledge.TermRelation",
+        through_fields=("term", "related"),
+        symmetrical=False,
+        related_name="related_by",
+        help_text="Terms that belong with it.",
+    )
+    frequency = models.PositiveIntegerField(
+        default=1, validators=[MinValueValidator(0)], help_text="Times used."
+    )
+    last_used_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Latest use.")
+    tags = models.JSONField(default=list, blank=True, help_text="Labels to find it by.")
+    is_public = models.BooleanField(default=False, help_text="Whether colleagues read it.")
+
+    class Meta(UserOwnedModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "user", "-id"], name="knowledge_term_user"),
+            models.Index(fields=["tenant", "term"], name="knowledge_term_term"),
+            models.Index(fields=["tenant", "context"], name="knowledge_term_context"),
+            models.Index(fields=["tenant", "-frequency"], name="knowledge_term_frequency"),
+            models.Index(fields=["tenant"], condition=models.Q(is_public=True), name="knowledge_term_public"),
+            GinIndex(fields=["tags"], name="knowledge_term_tags"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(context__in=[*TermContext.values, ""]), name="knowledge_term_context_known"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(term=""),
+                name="knowledge_term_named",
+                violation_error_message="A term is not empty.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.term[:80]
+
+
+class TermRelation(TenantModel):
+    """That a term belongs with another one; seen by who sees both."""
+
+    scope_kind = "user"
+    row_security = {
+        "read": f"{TENANT_CLAUSE} AND term_id IN ({SEEN}) AND related_id IN ({SEEN})",
+        "write": f"{TENANT_CLAUSE} AND term_id IN ({OWNED}) AND related_id IN ({SEEN})",
+    }
+
+    updated_at = None
+    term = TenantForeignKey(Term, models.CASCADE, related_name="relations", help_text="The term.")
+    related = TenantForeignKey(Term, models.CASCADE, related_name="+", help_text="The one it belongs with.")
+
+    class Meta(TenantModel.Meta):
+        indexes = [models.Index(fields=["tenant", "related"], name="knowledge_termrelation_related")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "term", "related"],
+                name="knowledge_termrelation_once",
+                violation_error_message="These terms are related already.",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(term=models.F("related")),
+                name="knowledge_termrelation_other",
+                violation_error_message="A term is not related to itself.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.term} and {self.related}"
+
+
+class TermEmbedding(TenantModel):
+    """The vector of a term and its definition, 1,536 numbers."""
+
+    scope_kind = "user"
+    row_security = {
+        "read": f"{TENANT_CLAUSE} AND term_id IN ({SEEN})",
+        "write": f"{TENANT_CLAUSE} AND term_id IN ({OWNED})",
+    }
+    audit_exempt = "derived from terms, which are audited"
+
+    term = TenantForeignKey(Term, models.CASCADE, related_name="embeddings", help_text="The term.")
+    embedding = HalfVectorField(dimensions=1536, editable=False, help_text="The vector.")
+    embedding_model = models.CharField(
+        max_length=100, default="text-embedding-3-small", help_text="Embedder that made it."
+    )
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            HnswIndex(
+                fields=["embedding"], opclasses=["halfvec_cosine_ops"], name="knowledge_termembedding_cosine"
+            )
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "term", "embedding_model"],
+                name="knowledge_termembedding_once",
+                violation_error_message="The term has a vector of this model already.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.embedding_model} of {self.term}"

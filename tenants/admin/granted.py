@@ -1,0 +1,39 @@
+"""Rows that the platform grants to one organisation."""
+
+from django import forms
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from config.admin.bases import HouseAdmin
+from config.admin.forms import HouseForm
+from tenants.models import Tenant
+
+
+class GrantedForm(HouseForm):
+    """A new row in any organisation: the platform scope has none of its own."""
+
+    organisation = forms.ModelChoiceField(
+        Tenant.objects.none(), widget=UnfoldAdminSelectWidget, help_text="Whose row it becomes."
+    )
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["organisation"].queryset = Tenant.objects.order_by("name")
+
+    def _post_clean(self):
+        self.instance.tenant = self.cleaned_data.get("organisation")
+        super()._post_clean()
+
+
+class GrantedAdmin(HouseAdmin):
+    """The platform's staff makes and changes them; the organisation reads its own."""
+
+    platform_adds = True
+
+    def get_fieldsets(self, request, obj=None):
+        sets = super().get_fieldsets(request, obj)
+        return sets if obj else [("Where", {"fields": ["organisation"]}), *sets]
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        if obj is None:
+            kwargs["form"] = GrantedForm
+        return super().get_form(request, obj, change=change, **kwargs)

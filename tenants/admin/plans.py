@@ -1,0 +1,95 @@
+"""Plans, subscriptions, limits, bills."""
+
+from django.contrib import admin
+
+from config.admin.bases import HouseAdmin
+from tenants.models import BillingRecord, Subscription, SubscriptionPlan, TenantQuota
+
+from .granted import GrantedAdmin
+
+
+@admin.register(SubscriptionPlan)
+class SubscriptionPlanAdmin(HouseAdmin):
+    resource = "plans"
+    icon = "sell"
+    title = "Plans"
+    position = 30
+    list_display = ("name", "slug", "plan_type", "price_monthly", "price_yearly", "currency", "is_active")
+    list_filter = ("plan_type", "is_active")
+    search_fields = ("name", "slug")
+    ordering = ("price_monthly", "slug")
+    fieldsets = (
+        (None, {"fields": (("name", "slug"), ("plan_type", "is_active"), "description")}),
+        ("Price", {"fields": (("price_monthly", "price_yearly"), ("currency", "trial_days"))}),
+        (
+            "Limits",
+            {
+                "fields": (
+                    ("max_users", "max_agents", "max_engagements"),
+                    ("max_daily_requests", "api_quota_monthly"),
+                    ("max_monthly_tokens", "storage_quota_gb"),
+                )
+            },
+        ),
+        ("Features", {"fields": ("features",)}),
+    )
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(GrantedAdmin):
+    resource = "billing"
+    icon = "card_membership"
+    position = 32
+    list_display = ("plan", "status", "billing_interval", "started_at", "expires_at")
+    list_filter = ("status", "billing_interval", "plan")
+    search_fields = ("plan__name", "external_id__exact")
+    fieldsets = (
+        (None, {"fields": ("plan", ("status", "billing_interval"))}),
+        (
+            "Time",
+            {
+                "fields": (
+                    ("started_at", "expires_at", "cancelled_at"),
+                    ("current_period_start", "current_period_end"),
+                )
+            },
+        ),
+        ("Data", {"fields": ("external_id", "metadata"), "classes": ["collapse"]}),
+    )
+
+
+@admin.register(TenantQuota)
+class TenantQuotaAdmin(GrantedAdmin):
+    resource = "billing"
+    icon = "speed"
+    title = "Limits"
+    position = 34
+    list_display = ("resource", "period", "limit_value", "warn_at_percent", "is_hard", "valid_until")
+    list_filter = ("resource", "period", "is_hard")
+    search_fields = ("resource__exact", "note")
+    fieldsets = (
+        (None, {"fields": (("resource", "period"), ("limit_value", "warn_at_percent"), "is_hard")}),
+        ("Why", {"fields": ("valid_until", "note")}),
+    )
+
+
+@admin.register(BillingRecord)
+class BillingRecordAdmin(GrantedAdmin):
+    resource = "billing"
+    icon = "receipt_long"
+    title = "Bills"
+    position = 36
+    list_display = ("number", "status", "period_start", "period_end", "total_amount", "currency", "paid_at")
+    list_filter = ("status", "currency")
+    search_fields = ("number", "transaction_id__exact")
+    date_hierarchy = "period_start"
+    fieldsets = (
+        (None, {"fields": (("number", "status"), "subscription", ("period_start", "period_end"))}),
+        ("Amounts", {"fields": (("net_amount", "tax_amount"), ("total_amount", "currency"), "lines")}),
+        (
+            "Payment",
+            {"fields": (("issued_at", "due_at", "paid_at"), ("payment_method", "transaction_id"))},
+        ),
+        ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
+    )
+    readonly_fields = ("total_amount",)

@@ -1,0 +1,39 @@
+"""Settings of the platform, and links to others."""
+
+from django.contrib import admin
+
+from config.admin.bases import HouseAdmin
+from tenants.models import BridgeSync, SystemSetting
+
+
+@admin.register(SystemSetting)
+class SystemSettingAdmin(HouseAdmin):
+    resource = "settings"
+    icon = "tune"
+    title = "Platform settings"
+    position = 60
+    list_display = ("key", "value_start", "is_public", "updated_at")
+    list_filter = ("is_public",)
+    search_fields = ("key", "description")
+    ordering = ("key",)
+    fieldsets = ((None, {"fields": ("key", "value", "description", "is_public")}),)
+
+    @admin.display(description="Value")
+    def value_start(self, obj):
+        return obj.value if len(obj.value) <= 80 else f"{obj.value[:79]}…"
+
+
+@admin.register(BridgeSync)
+class BridgeSyncAdmin(HouseAdmin):
+    resource = "bridges"
+    icon = "link"
+    title = "Bridges"
+    position = 62
+    owner = "user"
+    list_display = ("url", "user", "sync_enabled", "sync_status", "last_sync_at")
+    list_filter = ("sync_status", "sync_enabled")
+    search_fields = ("url", "user__email")
+    fieldsets = (
+        (None, {"fields": ("url", "api_key", "sync_enabled", "sync_data")}),
+        ("State", {"fields": (("sync_status", "last_sync_at"), "user")}),
+    )

@@ -1,0 +1,38 @@
+"""What was used and what it cost."""
+
+from django.contrib import admin
+
+from config.admin.bases import ReadOnlyAdmin
+from config.admin.filters import AgeFilter
+from tenants.models import CostRecord, UsageMetric
+
+
+@admin.register(UsageMetric)
+class UsageMetricAdmin(ReadOnlyAdmin):
+    resource = "usage"
+    icon = "bar_chart"
+    position = 40
+    list_display = ("created_at", "metric_type", "metric_value", "period_start", "period_end")
+    list_filter = (AgeFilter, "metric_type")
+    search_fields = ("agent_id__exact", "user_id__exact")
+    search_help_text = "A whole agent id or person's id."
+    fieldsets = (
+        (None, {"fields": (("metric_type", "metric_value"), ("period_start", "period_end"))}),
+        ("Origin", {"fields": (("agent_id", "user_id"), "metadata")}),
+    )
+
+
+@admin.register(CostRecord)
+class CostRecordAdmin(ReadOnlyAdmin):
+    resource = "usage"
+    icon = "payments"
+    title = "Costs"
+    position = 42
+    list_display = ("date", "service", "amount", "currency", "created_at")
+    list_filter = (AgeFilter, "currency")
+    search_fields = ("service__exact", "user_id__exact")
+    search_help_text = "A whole service name or person's id."
+    fieldsets = (
+        (None, {"fields": (("date", "service"), ("amount", "currency"))}),
+        ("Origin", {"fields": ("user_id", "usage_data")}),
+    )

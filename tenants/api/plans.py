@@ -1,0 +1,145 @@
+"""Plans, subscriptions, limits and bills in the API: the platform writes them."""
+
+from config.api.serializers import HouseSerializer
+from config.api.viewsets import ReadOnlyTenantViewSet
+from tenants.models import BillingRecord, Subscription, SubscriptionPlan, TenantQuota
+
+
+class SubscriptionPlanSerializer(HouseSerializer):
+    """What can be subscribed to."""
+
+    class Meta:
+        model = SubscriptionPlan
+        fields = (
+            "id",
+            "slug",
+            "name",
+            "description",
+            "plan_type",
+            "price_monthly",
+            "price_yearly",
+            "currency",
+            "trial_days",
+            "max_users",
+            "max_agents",
+            "max_engagements",
+            "max_daily_requests",
+            "api_quota_monthly",
+            "max_monthly_tokens",
+            "storage_quota_gb",
+            "features",
+            "is_active",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class SubscriptionSerializer(HouseSerializer):
+    """That the organisation has a plan."""
+
+    class Meta:
+        model = Subscription
+        expandable = {"plan": SubscriptionPlanSerializer}
+        fields = (
+            "id",
+            "plan",
+            "status",
+            "billing_interval",
+            "started_at",
+            "current_period_start",
+            "current_period_end",
+            "expires_at",
+            "cancelled_at",
+            "external_id",
+            "metadata",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class TenantQuotaSerializer(HouseSerializer):
+    """A limit that replaces the plan's."""
+
+    class Meta:
+        model = TenantQuota
+        fields = (
+            "id",
+            "resource",
+            "period",
+            "limit_value",
+            "warn_at_percent",
+            "is_hard",
+            "valid_until",
+            "note",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class BillingRecordSerializer(HouseSerializer):
+    """A bill."""
+
+    class Meta:
+        model = BillingRecord
+        expandable = {"subscription": SubscriptionSerializer}
+        fields = (
+            "id",
+            "subscription",
+            "number",
+            "status",
+            "period_start",
+            "period_end",
+            "currency",
+            "net_amount",
+            "tax_amount",
+            "total_amount",
+            "lines",
+            "issued_at",
+            "due_at",
+            "paid_at",
+            "payment_method",
+            "transaction_id",
+            "metadata",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class SubscriptionPlanViewSet(ReadOnlyTenantViewSet):
+    """Plans that the platform offers or offered."""
+
+    serializer_class = SubscriptionPlanSerializer
+    resource = "plans"
+    filterset_fields = ("slug", "plan_type", "currency", "is_active")
+    ordering_fields = ("created_at", "updated_at", "name", "price_monthly", "price_yearly")
+
+
+class SubscriptionViewSet(ReadOnlyTenantViewSet):
+    """What the organisation subscribed to, newest first."""
+
+    serializer_class = SubscriptionSerializer
+    resource = "billing"
+    filterset_fields = ("plan", "status", "billing_interval")
+    ordering_fields = ("created_at", "updated_at", "started_at")
+
+
+class TenantQuotaViewSet(ReadOnlyTenantViewSet):
+    """Limits of the organisation that replace its plan's."""
+
+    serializer_class = TenantQuotaSerializer
+    resource = "billing"
+    filterset_fields = ("resource", "period", "is_hard")
+    ordering_fields = ("created_at", "updated_at")
+
+
+class BillingRecordViewSet(ReadOnlyTenantViewSet):
+    """The organisation's bills, newest first."""
+
+    serializer_class = BillingRecordSerializer
+    resource = "billing"
+    filterset_fields = ("subscription", "number", "status", "currency", "period_start", "period_end")
+    ordering_fields = ("created_at", "updated_at", "number", "period_start", "total_amount")

@@ -1,0 +1,52 @@
+"""Public settings of the platform, and links to others, in the API."""
+
+from config.api.serializers import HouseSerializer
+from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
+from tenants.models import BridgeSync, SystemSetting
+
+
+class SystemSettingSerializer(HouseSerializer):
+    """A setting of the platform that is public."""
+
+    class Meta:
+        model = SystemSetting
+        fields = ("id", "key", "value", "description", "created_at", "updated_at")
+        read_only_fields = fields
+
+
+class BridgeSyncSerializer(HouseSerializer):
+    """A link to an Omni-Bridge server; its key goes in and never comes out."""
+
+    class Meta:
+        model = BridgeSync
+        fields = (
+            "id",
+            "user",
+            "url",
+            "api_key",
+            "sync_enabled",
+            "last_sync_at",
+            "sync_status",
+            "sync_data",
+            "created_at",
+            "updated_at",
+        )
+
+
+class SystemSettingViewSet(ReadOnlyTenantViewSet):
+    """Settings of the platform that are public."""
+
+    serializer_class = SystemSettingSerializer
+    resource = "settings"
+    filterset_fields = ("key",)
+    ordering_fields = ("created_at", "updated_at", "key")
+
+
+class BridgeSyncViewSet(TenantViewSet):
+    """Links to Omni-Bridge servers."""
+
+    serializer_class = BridgeSyncSerializer
+    resource = "bridges"
+    filterset_fields = ("user", "sync_enabled", "sync_status")
+    ordering_fields = ("created_at", "updated_at", "url")
+    owner_field = "user_id"

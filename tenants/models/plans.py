@@ -1,0 +1,282 @@
+"""What tenants pay for: plans, subscriptions, limits, bills."""
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+
+from tenants.bases import GlobalModel, TenantForeignKey, TenantModel
+from tenants.choices import (
+    BillingInterval,
+    BillingStatus,
+    PlanType,
+    QuotaPeriod,
+    QuotaResource,
+    SubscriptionStatus,
+)
+
+from .tenant import SLUG
+
+CURRENCY = RegexValidator(r"^[A-Z]{3}\Z", "Use the three capital letters of ISO 4217, such as USD.")
+# A tenant has one subscription in these states.
+LIVE = (SubscriptionStatus.TRIAL, SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
+
+
+class SubscriptionPlan(GlobalModel):
+    """What the platform sells: a price, and the limits that come with it."""
+
+    slug = models.CharField(max_length=100, unique=True, validators=[SLUG], help_text="Name in addresses.")
+    name = models.CharField(max_length=255, help_text="Name shown to customers.")
+    description = models.TextField(blank=True, default="", help_text="What it offers.")
+    plan_type = models.CharField(
+        max_length=20, choices=PlanType, default=PlanType.FREE, help_text="Tier it belongs to."
+    )
+    price_monthly = models.DecimalField(
+        max_digits=12, decimal_places=2, default=0, help_text="Price of a month, net."
+    )
+    price_yearly = models.DecimalField(
+        max_digits=12, decimal_places=2, default=0, help_text="Price of a year, net."
+    )
+    currency = models.CharField(
+        max_length=3, default="USD", validators=[CURRENCY], help_text="Currency of the prices, ISO 4217."
+    )
+    trial_days = models.PositiveSmallIntegerField(default=0, help_text="Days without charge at the start.")
+    max_users = models.PositiveIntegerField(null=True, blank=True, help_text="Members; empty: no limit.")
+    max_agents = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Agents allowed; empty: no limit."
+    )
+    max_engagements = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Engagements; empty: no limit."
+    )
+    max_daily_requests = models.PositiveIntegerField(
+        null=True, blank=True, help_text="API requests a day; empty: no limit."
+    )
+    api_quota_monthly = models.PositiveIntegerField(
+        null=True, blank=True, help_text="API requests a month; empty: no limit."
+    )
+    max_monthly_tokens = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="Model tokens a month; empty: no limit."
+    )
+    storage_quota_gb = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Gigabytes stored; empty: no limit.",
+    )
+    features = models.JSONField(default=dict, blank=True, help_text="Features it switches on, by name.")
+    is_active = models.BooleanField(default=True, help_text="Whether it can be subscribed to.")
+
+    class Meta(GlobalModel.Meta):
+        ordering = ["price_monthly", "slug"]
+        indexes = [models.Index(fields=["plan_type", "is_active"], name="tenants_plan_type_active")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(plan_type__in=PlanType.values), name="tenants_plan_type_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(price_monthly__gte=0, price_yearly__gte=0),
+                name="tenants_plan_prices",
+                violation_error_message="A price is not negative.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(currency__regex=r"^[A-Z]{3}$"), name="tenants_plan_currency"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(storage_quota_gb=None) | models.Q(storage_quota_gb__gt=0),
+                name="tenants_plan_storage",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Subscription(TenantModel):
+    """That a tenant has a plan for a time. The platform makes and ends it."""
+
+    row_security = {"verbs": "SELECT"}
+
+    plan = models.ForeignKey(
+        SubscriptionPlan, models.PROTECT, related_name="subscriptions", help_text="What was subscribed to."
+    )
+    status = models.CharField(
+        max_length=20,
+        choices=SubscriptionStatus,
+        default=SubscriptionStatus.ACTIVE,
+        help_text="Where it stands.",
+    )
+    billing_interval = models.CharField(
+        max_length=20,
+        choices=BillingInterval,
+        default=BillingInterval.MONTHLY,
+        help_text="How often it bills.",
+    )
+    started_at = models.DateTimeField(help_text="When it began.")
+    current_period_start = models.DateTimeField(
+        null=True, blank=True, help_text="Start of the period being billed."
+    )
+    current_period_end = models.DateTimeField(null=True, blank=True, help_text="End of that period.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="When it ends; empty: it renews.")
+    cancelled_at = models.DateTimeField(null=True, blank=True, help_text="When it was cancelled.")
+    external_id = models.CharField(
+        max_length=255, blank=True, default="", help_text="Its id at the payment provider."
+    )
+    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "status"], name="tenants_subscription_status"),
+            models.Index(fields=["expires_at"], name="tenants_subscription_expires"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant"],
+                condition=models.Q(status__in=LIVE),
+                name="tenants_subscription_one_live",
+                violation_error_message="The organisation has a running subscription already.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=SubscriptionStatus.values),
+                name="tenants_subscription_status_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(billing_interval__in=BillingInterval.values),
+                name="tenants_subscription_interval_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(expires_at=None) | models.Q(expires_at__gte=models.F("started_at")),
+                name="tenants_subscription_dates_in_order",
+                violation_error_message="It ends before it begins.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(current_period_end=None)
+                | models.Q(current_period_end__gt=models.F("current_period_start")),
+                name="tenants_subscription_period",
+                violation_error_message="The period ends before it begins.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.plan} ({self.status})"
+
+
+class TenantQuota(TenantModel):
+    """A limit of one tenant that replaces its plan's. The platform grants it."""
+
+    row_security = {"verbs": "SELECT"}
+
+    resource = models.CharField(max_length=50, choices=QuotaResource, help_text="What is limited.")
+    period = models.CharField(
+        max_length=20,
+        choices=QuotaPeriod,
+        default=QuotaPeriod.TOTAL,
+        help_text="Time that it is counted over.",
+    )
+    limit_value = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="How many are allowed; empty: no limit."
+    )
+    warn_at_percent = models.PositiveSmallIntegerField(
+        default=80,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text="Share of the limit at which people are warned, in percent.",
+    )
+    is_hard = models.BooleanField(default=True, help_text="Whether work beyond the limit is refused.")
+    valid_until = models.DateTimeField(
+        null=True, blank=True, help_text="When the plan's limit applies again; empty: never."
+    )
+    note = models.CharField(max_length=500, blank=True, default="", help_text="Why it was granted.")
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "resource", "period"],
+                name="tenants_tenantquota_once",
+                violation_error_message="There is a limit for this resource and period already.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(resource__in=QuotaResource.values),
+                name="tenants_tenantquota_resource_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(period__in=QuotaPeriod.values), name="tenants_tenantquota_period_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(warn_at_percent__range=(1, 100)), name="tenants_tenantquota_warn_at"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.resource} per {self.period}"
+
+
+class BillingRecord(TenantModel):
+    """A bill for one period: what was used, what it costs, whether it was paid. The platform writes it."""
+
+    row_security = {"verbs": "SELECT"}
+
+    subscription = TenantForeignKey(
+        Subscription,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="bills",
+        help_text="What it bills.",
+    )
+    number = models.CharField(max_length=50, help_text="Number of the bill.")
+    status = models.CharField(
+        max_length=20, choices=BillingStatus, default=BillingStatus.DRAFT, help_text="Where it stands."
+    )
+    period_start = models.DateField(help_text="First day billed.")
+    period_end = models.DateField(help_text="Last day billed.")
+    currency = models.CharField(
+        max_length=3, default="USD", validators=[CURRENCY], help_text="Currency, ISO 4217."
+    )
+    net_amount = models.DecimalField(max_digits=14, decimal_places=2, default=0, help_text="Sum, net.")
+    tax_amount = models.DecimalField(max_digits=14, decimal_places=2, default=0, help_text="Tax on it.")
+    total_amount = models.GeneratedField(
+        expression=models.F("net_amount") + models.F("tax_amount"),
+        output_field=models.DecimalField(max_digits=14, decimal_places=2),
+        db_persist=True,
+        help_text="Sum with tax.",
+    )
+    lines = models.JSONField(
+        default=list, blank=True, help_text="Items: what, how many, price of one, net amount."
+    )
+    issued_at = models.DateTimeField(null=True, blank=True, help_text="When it was sent.")
+    due_at = models.DateTimeField(null=True, blank=True, help_text="When it is to be paid.")
+    paid_at = models.DateTimeField(null=True, blank=True, help_text="When it was paid.")
+    payment_method = models.CharField(max_length=50, blank=True, default="", help_text="How it was paid.")
+    transaction_id = models.CharField(
+        max_length=255, blank=True, default="", help_text="Its id at the payment provider."
+    )
+    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "status"], name="tenants_billing_status"),
+            models.Index(fields=["tenant", "-period_start"], name="tenants_billing_latest"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "number"],
+                name="tenants_billingrecord_number",
+                violation_error_message="A bill with this number exists already.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status__in=BillingStatus.values), name="tenants_billing_status_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(period_end__gte=models.F("period_start")),
+                name="tenants_billing_period",
+                violation_error_message="The period ends before it begins.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(net_amount__gte=0, tax_amount__gte=0),
+                name="tenants_billing_amounts",
+                violation_error_message="An amount is not negative.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(currency__regex=r"^[A-Z]{3}$"), name="tenants_billing_currency"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number

@@ -1,0 +1,104 @@
+"""Settings of the platform, and links from tenants to another one."""
+
+from typing import Any, Self
+
+from django.core.validators import URLValidator
+from django.db import models
+
+from config.db.fields import Ciphertext, EncryptedTextField
+from tenants.bases import GlobalModel, MemberForeignKey, TenantModel
+from tenants.choices import BridgeSyncStatus
+
+
+class SystemSetting(GlobalModel):
+    """A setting of the whole platform. Tenants see the public ones; secrets have no place here."""
+
+    row_security = {"read": "is_public", "verbs": "SELECT"}
+
+    key = models.CharField(max_length=255, unique=True, help_text="Its name.")
+    value = models.TextField(help_text="Its value.")
+    description = models.TextField(blank=True, default="", help_text="What it does.")
+    is_public = models.BooleanField(default=False, help_text="Whether tenants may read it.")
+
+    class Meta(GlobalModel.Meta):
+        ordering = ["key"]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class BridgeSync(TenantModel):
+    """A person's link to an Omni-Bridge server: endpoint, encrypted key, what to exchange, how it went."""
+
+    audit_omit = ("last_sync_at",)
+
+    user = MemberForeignKey(
+        models.CASCADE, related_name="bridges", editable=False, help_text="Person it belongs to."
+    )
+    url = models.CharField(
+        max_length=500,
+        validators=[URLValidator(schemes=["https", "http"])],
+        help_text="Address of the server.",
+    )
+    api_key = EncryptedTextField(
+        null=True,
+        blank=True,
+        help_text="Key of the server; stored encrypted, never shown. Another address needs it again.",
+    )
+    sync_enabled = models.BooleanField(default=True, help_text="Whether it is kept in step; needs a key.")
+    last_sync_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Last successful exchange."
+    )
+    sync_status = models.CharField(
+        max_length=50,
+        choices=BridgeSyncStatus,
+        default=BridgeSyncStatus.PENDING,
+        editable=False,
+        help_text="How the last exchange ended.",
+    )
+    sync_data = models.JSONField(default=dict, blank=True, help_text="What is exchanged, by kind of data.")
+
+    class Meta(TenantModel.Meta):
+        indexes = [models.Index(fields=["tenant", "sync_status"], name="tenants_bridgesync_status")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "user", "url"],
+                name="tenants_bridgesync_once",
+                violation_error_message="You have a link to this server already.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(sync_status__in=BridgeSyncStatus.values),
+                name="tenants_bridgesync_status_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(sync_enabled=False) | models.Q(api_key__isnull=False),
+                name="tenants_bridgesync_key",
+                violation_error_message="A link that is kept in step needs the key of its server.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.url
+
+    _stored_url: str | None = None
+
+    @classmethod
+    def from_db(cls, db: Any, field_names: Any, values: Any) -> Self:
+        made = super().from_db(db, field_names, values)
+        if "url" in field_names:
+            made._stored_url = made.url
+        return made
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Like Django's; the key does not follow to a server that it was not given for."""
+        if self._stored_url not in (None, self.url) and self._keeps_key():
+            self.api_key = None
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], "api_key"}
+        super().save(*args, **kwargs)
+        self._stored_url = self.url
+
+    def _keeps_key(self) -> bool:
+        """Whether the row's own key would stay: nothing was assigned since it was loaded."""
+        held = self.__dict__.get("api_key")
+        return isinstance(held, Ciphertext) or getattr(held, "ciphertext", None) is not None

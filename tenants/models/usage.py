@@ -1,0 +1,89 @@
+"""What tenants use and what it costs, as it is recorded."""
+
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+
+from config.db.partitions import Partitioned, PartitionedByQuarter
+from tenants.bases import Grown, TenantModel
+from tenants.choices import MetricType
+
+from .plans import CURRENCY
+
+
+class UsageMetric(Grown, Partitioned, TenantModel):
+    """How much of something was used in a period. Keeps plain ids: it outlives what it names."""
+
+    audit_exempt = "a log itself, append-only for tenants"
+    row_security = {"verbs": "SELECT, INSERT"}
+
+    updated_at = None
+    metric_type = models.CharField(max_length=50, choices=MetricType, help_text="What was counted.")
+    metric_value = models.PositiveBigIntegerField(help_text="How many.")
+    agent_id = models.UUIDField(null=True, blank=True, help_text="Agent that used it.")
+    user_id = models.UUIDField(null=True, blank=True, help_text="Person it was for.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Further details.")
+    period_start = models.DateTimeField(help_text="Start of the time counted.")
+    period_end = models.DateTimeField(help_text="End of the time counted.")
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "-id"], name="tenants_usagemetric_latest"),
+            models.Index(
+                fields=["tenant", "metric_type", "period_start", "period_end"],
+                name="tenants_usagemetric_period",
+            ),
+            models.Index(fields=["tenant", "agent_id", "-id"], name="tenants_usagemetric_agent"),
+            models.Index(fields=["tenant", "user_id", "-id"], name="tenants_usagemetric_user"),
+            GinIndex(fields=["metadata"], name="tenants_usagemetric_metadata"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(metric_type__in=MetricType.values), name="tenants_usagemetric_type_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(period_end__gte=models.F("period_start")),
+                name="tenants_usagemetric_period_order",
+                violation_error_message="The period ends before it begins.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.metric_value} {self.metric_type}"
+
+
+class CostRecord(Grown, PartitionedByQuarter, TenantModel):
+    """What a service cost on a day. Keeps plain ids: it outlives what it names."""
+
+    audit_exempt = "a log itself, append-only for tenants"
+    row_security = {"verbs": "SELECT, INSERT"}
+
+    updated_at = None
+    user_id = models.UUIDField(null=True, blank=True, help_text="Person it was for.")
+    service = models.CharField(max_length=100, help_text="Service that charged.")
+    amount = models.DecimalField(max_digits=14, decimal_places=6, help_text="What it cost.")
+    currency = models.CharField(
+        max_length=3, default="USD", validators=[CURRENCY], help_text="Currency, ISO 4217."
+    )
+    usage_data = models.JSONField(default=dict, blank=True, help_text="What was used.")
+    date = models.DateField(help_text="Day it was used.")
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "-id"], name="tenants_costrecord_latest"),
+            models.Index(fields=["tenant", "service", "-date"], name="tenants_costrecord_service"),
+            models.Index(fields=["tenant", "-date"], name="tenants_costrecord_date"),
+            models.Index(fields=["tenant", "user_id", "-id"], name="tenants_costrecord_user"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(amount__gte=0),
+                name="tenants_costrecord_amount",
+                violation_error_message="An amount is not negative.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(currency__regex=r"^[A-Z]{3}$"), name="tenants_costrecord_currency"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.service} {self.amount} {self.currency}"

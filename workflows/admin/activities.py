@@ -1,0 +1,60 @@
+"""Activities, their kinds and states, and who works on them."""
+
+from django.contrib import admin
+
+from config.admin.bases import HouseAdmin
+from config.admin.inlines import HouseInline
+from workflows.models import Activity, ActivityAssignment, ActivityStatus, ActivityType
+
+
+class AssignmentInline(HouseInline):
+    model = ActivityAssignment
+    resource = "activities"
+    fields = ("user", "role")
+    hide_title = True
+    verbose_name = "person"
+    verbose_name_plural = "Who works on it"
+
+
+@admin.register(Activity)
+class ActivityAdmin(HouseAdmin):
+    resource = "activities"
+    icon = "event_available"
+    position = 400
+    list_display = ("name", "activity_type", "status", "start_date", "end_date")
+    list_filter = ("activity_type", "status")
+    search_fields = ("name", "description")
+    date_hierarchy = "start_date"
+    inlines = (AssignmentInline,)
+    fieldsets = (
+        (None, {"fields": ("name", "description", ("activity_type", "status"))}),
+        ("Time", {"fields": (("start_date", "end_date"),)}),
+    )
+
+
+@admin.register(ActivityAssignment)
+class ActivityAssignmentAdmin(HouseAdmin):
+    resource = "activities"
+    icon = "assignment_ind"
+    in_sidebar = False
+    list_display = ("activity", "user", "role", "assigned_at")
+    search_fields = ("activity__name", "role")
+    fieldsets = ((None, {"fields": ("activity", ("user", "role"))}),)
+
+
+@admin.register(ActivityType)
+class ActivityTypeAdmin(HouseAdmin):
+    resource = "activities"
+    icon = "category"
+    position = 410
+    list_display = ("name", "created_at")
+    search_fields = ("name",)
+
+
+@admin.register(ActivityStatus)
+class ActivityStatusAdmin(HouseAdmin):
+    resource = "activities"
+    icon = "flag"
+    position = 420
+    list_display = ("name", "created_at")
+    search_fields = ("name",)

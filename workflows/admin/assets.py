@@ -1,0 +1,138 @@
+"""Assets and what depends on what."""
+
+from django.contrib import admin
+
+from config.admin.bases import HouseAdmin, ReadOnlyAdmin
+from config.admin.exports import ExportsRows
+from config.admin.inlines import ReadOnlyInline
+from workflows.models import Asset, AssetDependency, AssetEmbedding
+
+
+class DependencyInline(ReadOnlyInline):
+    """What an asset depends on, twenty to a page; made and changed on pages of their own."""
+
+    model = AssetDependency
+    resource = "assets"
+    fk_name = "source"
+    fields = ("target", "dependency_type", "direction", "strength", "discovered_by", "confidence_score")
+    readonly_fields = fields
+    ordering = ("-id",)
+    per_page = 20
+    hide_title = True
+    show_change_link = True
+    verbose_name = "dependency"
+    verbose_name_plural = "What it depends on"
+
+
+@admin.register(Asset)
+class AssetAdmin(ExportsRows, HouseAdmin):
+    resource = "assets"
+    icon = "dns"
+    position = 200
+    owner = "created_by"
+    list_display = (
+        "asset_name",
+        "asset_type",
+        "environment",
+        "engagement",
+        "business_criticality",
+        "six_r_strategy",
+        "migration_wave",
+        "updated_at",
+    )
+    list_filter = (
+        "asset_type",
+        "environment",
+        "business_criticality",
+        "six_r_strategy",
+        "migration_complexity",
+    )
+    search_fields = ("asset_name", "hostname", "fqdn", "application_name")
+    date_hierarchy = "created_at"
+    # Rows as they came from elsewhere can hold anything.
+    export_exclude = ("raw_data",)
+    inlines = (DependencyInline,)
+    fieldsets = (
+        (None, {"fields": ("asset_name", ("asset_type", "asset_subtype"), "engagement")}),
+        (
+            "Hosting",
+            {
+                "fields": (
+                    ("hostname", "fqdn"),
+                    ("ip_address", "mac_address"),
+                    ("os_type", "os_version"),
+                    ("environment", "datacenter"),
+                    ("region", "availability_zone", "rack_location"),
+                )
+            },
+        ),
+        ("Application", {"fields": (("application_name", "application_version"), "technology_stack")}),
+        (
+            "Business",
+            {"fields": (("business_unit", "business_criticality"), ("business_owner", "technical_owner"))},
+        ),
+        (
+            "Size",
+            {
+                "fields": (
+                    ("cpu_cores", "memory_gb", "storage_gb"),
+                    ("cpu_utilization_percent", "memory_utilization_percent"),
+                )
+            },
+        ),
+        (
+            "Migration",
+            {
+                "fields": (
+                    ("six_r_strategy", "migration_complexity"),
+                    ("migration_priority", "migration_wave"),
+                    "blockers",
+                    ("master_flow", "discovery_flow", "assessment_flow"),
+                )
+            },
+        ),
+        (
+            "Data quality",
+            {"fields": (("completeness_score", "confidence_score", "last_validated_at"),)},
+        ),
+        (
+            "Origin",
+            {
+                "fields": (("source_system", "source_id"), ("import_session_id", "created_by"), "raw_data"),
+                "classes": ["collapse"],
+            },
+        ),
+    )
+
+
+@admin.register(AssetDependency)
+class AssetDependencyAdmin(HouseAdmin):
+    resource = "assets"
+    icon = "share"
+    position = 210
+    list_display = (
+        "source",
+        "target",
+        "dependency_type",
+        "direction",
+        "strength",
+        "discovered_by",
+        "confidence_score",
+    )
+    list_filter = ("dependency_type", "direction", "strength", "discovered_by")
+    search_fields = ("source__asset_name", "target__asset_name")
+    fieldsets = (
+        (None, {"fields": (("source", "target"), ("dependency_type", "direction", "strength"))}),
+        ("Evidence", {"fields": (("discovered_by", "confidence_score", "validated_at"), "evidence")}),
+    )
+
+
+@admin.register(AssetEmbedding)
+class AssetEmbeddingAdmin(ReadOnlyAdmin):
+    resource = "assets"
+    icon = "scatter_plot"
+    title = "Vectors of assets"
+    in_sidebar = False
+    list_display = ("id", "embedding_model", "created_at")
+    search_fields = ("id__exact",)
+    fields = ("embedding_model",)

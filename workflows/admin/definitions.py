@@ -1,0 +1,94 @@
+"""Workflows, their versions and triggers."""
+
+from django.contrib import admin
+
+from config.admin.bases import HouseAdmin, ReadOnlyAdmin
+from config.admin.exports import ExportsRows
+from config.admin.inlines import HouseInline
+from workflows.models import Workflow, WorkflowAgent, WorkflowTrigger, WorkflowVersion
+
+
+class AgentInline(HouseInline):
+    model = WorkflowAgent
+    resource = "workflows"
+    fields = ("agent",)
+    autocomplete_fields = ("agent",)
+    hide_title = True
+    verbose_name = "agent"
+    verbose_name_plural = "Agents that take part"
+
+
+@admin.register(Workflow)
+class WorkflowAdmin(ExportsRows, HouseAdmin):
+    resource = "workflows"
+    icon = "account_tree"
+    position = 10
+    owner = "created_by"
+    list_display = (
+        "name",
+        "slug",
+        "status",
+        "version",
+        "run_count",
+        "error_count",
+        "last_run_status",
+        "last_run_at",
+    )
+    list_filter = ("status", "last_run_status")
+    search_fields = ("name", "slug", "description")
+    date_hierarchy = "created_at"
+    prepopulated_fields = {"slug": ("name",)}
+    inlines = (AgentInline,)
+    fieldsets = (
+        (None, {"fields": (("name", "slug"), "description", ("status", "version"))}),
+        ("Steps", {"fields": ("definition", ("timeout", "retry_config"))}),
+        (
+            "Runs",
+            {
+                "fields": (
+                    ("run_count", "success_count", "error_count"),
+                    ("last_run_at", "last_run_status"),
+                )
+            },
+        ),
+        ("Data", {"fields": ("config", "tags", "metadata", "created_by"), "classes": ["collapse"]}),
+    )
+
+    def get_prepopulated_fields(self, request, obj=None):
+        return self.prepopulated_fields if obj is None else {}
+
+
+@admin.register(WorkflowAgent)
+class WorkflowAgentAdmin(HouseAdmin):
+    resource = "workflows"
+    icon = "link"
+    in_sidebar = False
+    list_display = ("workflow", "agent", "created_at")
+    search_fields = ("workflow__name", "agent__name")
+
+
+@admin.register(WorkflowVersion)
+class WorkflowVersionAdmin(ReadOnlyAdmin):
+    resource = "workflows"
+    icon = "commit"
+    title = "Versions"
+    position = 30
+    list_display = ("workflow", "version", "note", "created_by", "created_at")
+    search_fields = ("workflow__name", "workflow__slug")
+    date_hierarchy = "created_at"
+    fieldsets = ((None, {"fields": (("workflow", "version"), "note", "created_by", "snapshot")}),)
+
+
+@admin.register(WorkflowTrigger)
+class WorkflowTriggerAdmin(HouseAdmin):
+    resource = "workflows"
+    icon = "bolt"
+    title = "Triggers"
+    position = 20
+    list_display = ("name", "workflow", "trigger_type", "is_enabled", "next_fire_at", "last_fired_at")
+    list_filter = ("trigger_type", "is_enabled")
+    search_fields = ("name", "workflow__name")
+    fieldsets = (
+        (None, {"fields": (("workflow", "name"), ("trigger_type", "is_enabled"), "config", "secret")}),
+        ("Times", {"fields": (("next_fire_at", "last_fired_at"),)}),
+    )

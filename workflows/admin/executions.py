@@ -1,0 +1,91 @@
+"""Runs of workflows: made by the system."""
+
+from django.contrib import admin
+
+from config.admin.bases import ReadOnlyAdmin
+from config.admin.filters import AgeFilter
+from config.admin.inlines import ReadOnlyInline
+from workflows.models import Approval, StepExecution, WorkflowExecution
+
+
+class StepInline(ReadOnlyInline):
+    """The steps of a run in the order of their beginning, twenty to a page."""
+
+    model = StepExecution
+    resource = "workflows"
+    fields = ("step_id", "kind", "attempt", "agent", "status", "started_at", "completed_at")
+    readonly_fields = fields
+    ordering = ("id",)
+    per_page = 20
+    hide_title = True
+    show_change_link = True
+
+
+@admin.register(WorkflowExecution)
+class WorkflowExecutionAdmin(ReadOnlyAdmin):
+    resource = "workflows"
+    icon = "play_circle"
+    title = "Runs"
+    position = 40
+    list_display = (
+        "workflow",
+        "status",
+        "trigger_type",
+        "user",
+        "steps_completed",
+        "steps_total",
+        "started_at",
+        "completed_at",
+    )
+    list_filter = (AgeFilter, "status", "trigger_type")
+    search_fields = ("workflow__name", "workflow__slug", "error_message")
+    date_hierarchy = "started_at"
+    inlines = (StepInline,)
+    fieldsets = (
+        (None, {"fields": (("workflow", "workflow_version"), ("status", "current_step"), "user")}),
+        ("Progress", {"fields": (("steps_completed", "steps_total"), ("started_at", "completed_at"))}),
+        ("Start", {"fields": (("trigger_type", "trigger"), "trigger_data")}),
+        ("Result", {"fields": ("error_message", "input_data", "output_data")}),
+        ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
+    )
+
+
+@admin.register(StepExecution)
+class StepExecutionAdmin(ReadOnlyAdmin):
+    resource = "workflows"
+    icon = "footprint"
+    title = "Steps of runs"
+    position = 50
+    list_display = (
+        "step_id",
+        "execution",
+        "kind",
+        "attempt",
+        "agent",
+        "status",
+        "started_at",
+        "completed_at",
+    )
+    list_select_related = ("execution__workflow",)
+    list_filter = (AgeFilter, "status", "kind")
+    search_fields = ("step_id", "error_message")
+    fieldsets = (
+        (None, {"fields": ("execution", ("step_id", "kind", "attempt"), ("agent", "status"))}),
+        ("Times", {"fields": (("started_at", "completed_at"),)}),
+        ("Result", {"fields": ("error_message", "input_data", "output_data")}),
+        ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
+    )
+
+
+@admin.register(Approval)
+class ApprovalAdmin(ReadOnlyAdmin):
+    resource = "workflows"
+    icon = "approval"
+    position = 60
+    list_display = ("prompt", "status", "assigned_to", "decided_by", "decided_at", "expires_at")
+    list_filter = (AgeFilter, "status")
+    search_fields = ("prompt", "comment")
+    fieldsets = (
+        (None, {"fields": ("step", "prompt", ("status", "assigned_to"))}),
+        ("Answer", {"fields": (("decided_by", "decided_at"), "comment", "expires_at")}),
+    )

@@ -1,0 +1,158 @@
+"""Migration flows and their phases."""
+
+from django.contrib import admin
+
+from config.admin.bases import HouseAdmin
+from workflows.models import (
+    AssessmentFlow,
+    CollectionFlow,
+    DiscoveryFlow,
+    ExecutionFlow,
+    MasterFlow,
+    PlanningFlow,
+)
+
+
+class PhaseFlowAdmin(HouseAdmin):
+    """A phase of an engagement; a subclass names the fields that are the phase's own."""
+
+    resource = "flows"
+    owner = "user"
+    list_display = (
+        "__str__",
+        "engagement",
+        "master_flow",
+        "status",
+        "current_phase",
+        "created_at",
+        "completed_at",
+    )
+    list_filter = ("status",)
+    search_fields = ("flow_id__exact", "engagement__name", "current_phase")
+    search_help_text = "A whole flow id, or words of the project or phase."
+    date_hierarchy = "created_at"
+    own_fieldsets = ()
+
+    def __init__(self, model, admin_site):
+        super().__init__(model, admin_site)
+        self.fieldsets = (
+            (None, {"fields": (("engagement", "master_flow"), ("status", "current_phase"))}),
+            *self.own_fieldsets,
+            ("Origin", {"fields": (("flow_id", "user"), "completed_at"), "classes": ["collapse"]}),
+        )
+
+
+@admin.register(MasterFlow)
+class MasterFlowAdmin(HouseAdmin):
+    resource = "flows"
+    icon = "route"
+    title = "Migrations"
+    position = 100
+    owner = "user"
+    list_display = (
+        "__str__",
+        "engagement",
+        "flow_type",
+        "status",
+        "current_phase",
+        "created_at",
+        "completed_at",
+    )
+    list_filter = ("status", "flow_type")
+    search_fields = ("display_name", "engagement__name")
+    date_hierarchy = "created_at"
+    fieldsets = (
+        (None, {"fields": ("display_name", "description", ("engagement", "flow_type"))}),
+        ("State", {"fields": (("status", "current_phase"), ("user", "completed_at"), "phase_history")}),
+        ("Data", {"fields": ("config", "state", "execution_metrics"), "classes": ["collapse"]}),
+    )
+
+
+@admin.register(DiscoveryFlow)
+class DiscoveryFlowAdmin(PhaseFlowAdmin):
+    icon = "travel_explore"
+    title = "Discovery"
+    position = 110
+    list_filter = ("status", "discovery_type")
+    own_fieldsets = (
+        ("Discovery", {"fields": ("discovery_type", "target_platforms", "discovery_scope", "phases")}),
+        ("Results", {"fields": ("discovered_assets_count", "discovered_patterns", "recommendations")}),
+    )
+
+
+@admin.register(CollectionFlow)
+class CollectionFlowAdmin(PhaseFlowAdmin):
+    icon = "inventory"
+    title = "Collection"
+    position = 120
+    list_filter = ("status", "automation_tier")
+    own_fieldsets = (
+        (
+            "Collection",
+            {"fields": (("discovery_flow", "automation_tier"), "collection_methods", "target_systems")},
+        ),
+        ("Progress", {"fields": (("progress_percentage", "completeness_percentage", "data_quality_score"),)}),
+        (
+            "Results",
+            {
+                "fields": (
+                    ("total_items_collected", "items_processed", "items_failed"),
+                    "validation_errors_count",
+                    "recommendations",
+                )
+            },
+        ),
+    )
+
+
+@admin.register(AssessmentFlow)
+class AssessmentFlowAdmin(PhaseFlowAdmin):
+    icon = "rule"
+    title = "Assessment"
+    position = 130
+    list_filter = ("status", "assessment_type", "assessment_framework")
+    own_fieldsets = (
+        (
+            "Assessment",
+            {"fields": ("discovery_flow", ("assessment_type", "assessment_framework"), "stages_completed")},
+        ),
+        (
+            "Results",
+            {
+                "fields": (
+                    ("technical_debt_score", "complexity_score"),
+                    ("risk_score", "readiness_score"),
+                    "recommendations",
+                )
+            },
+        ),
+    )
+
+
+@admin.register(PlanningFlow)
+class PlanningFlowAdmin(PhaseFlowAdmin):
+    icon = "event_note"
+    title = "Planning"
+    position = 140
+    own_fieldsets = (
+        ("Plan", {"fields": ("assessment_flow", ("planned_start", "planned_end"), "waves")}),
+        (
+            "Results",
+            {"fields": (("wave_count", "planned_assets_count", "progress_percentage"), "recommendations")},
+        ),
+    )
+
+
+@admin.register(ExecutionFlow)
+class ExecutionFlowAdmin(PhaseFlowAdmin):
+    icon = "moving"
+    title = "Execution"
+    position = 150
+    own_fieldsets = (
+        ("Move", {"fields": (("planning_flow", "current_wave"),)}),
+        (
+            "Progress",
+            {"fields": (("assets_total", "assets_migrated", "assets_failed"), "progress_percentage")},
+        ),
+        ("Results", {"fields": ("issues", "recommendations")}),
+    )

@@ -1,0 +1,32 @@
+"""Insights of agents: written by the system."""
+
+from django.contrib import admin
+
+from config.admin.bases import ReadOnlyAdmin
+from config.admin.filters import AgeFilter
+from workflows.models import AgentLearningPattern
+
+
+@admin.register(AgentLearningPattern)
+class AgentLearningPatternAdmin(ReadOnlyAdmin):
+    resource = "agent-learning-patterns"
+    icon = "lightbulb"
+    title = "Insights of agents"
+    position = 320
+    list_display = (
+        "insight_type",
+        "discovered_by",
+        "engagement",
+        "confidence_score",
+        "validated",
+        "applied_count",
+        "success_rate",
+        "created_at",
+    )
+    list_filter = (AgeFilter, "insight_type", "validated")
+    search_fields = ("discovered_by",)
+    fieldsets = (
+        (None, {"fields": (("insight_type", "confidence_score"), ("discovered_by", "validated"))}),
+        ("Origin", {"fields": (("engagement", "master_flow"), "raw_evidence")}),
+        ("Use", {"fields": (("applied_count", "success_rate"), ("last_applied_at", "expires_at"))}),
+    )

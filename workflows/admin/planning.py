@@ -1,0 +1,122 @@
+"""Projects, tasks, calendars and their events."""
+
+from django.contrib import admin
+
+from config.admin.bases import HouseAdmin
+from config.admin.inlines import ReadOnlyInline
+from workflows.models import Calendar, CalendarEvent, Project, Task
+
+UNDERSTOOD = ("semantic_category", "semantic_keywords", "semantic_tags", "semantic_embedding")
+
+
+class TaskInline(ReadOnlyInline):
+    """The tasks of a project, twenty to a page; made and changed on pages of their own."""
+
+    model = Task
+    resource = "projects"
+    fields = ("title", "status", "priority", "user", "due_date", "completion_percentage")
+    readonly_fields = fields
+    ordering = ("-id",)
+    per_page = 20
+    hide_title = True
+    show_change_link = True
+
+
+@admin.register(Project)
+class ProjectAdmin(HouseAdmin):
+    resource = "projects"
+    icon = "folder_special"
+    position = 500
+    owner = "user"
+    list_display = ("name", "user", "project_type", "programming_language", "status", "updated_at")
+    list_filter = ("status",)
+    search_fields = ("name", "description")
+    date_hierarchy = "created_at"
+    inlines = (TaskInline,)
+    fieldsets = (
+        (None, {"fields": ("name", "description", ("project_type", "status"), "user")}),
+        ("Code", {"fields": (("programming_language", "framework"), "repository_url", "local_path")}),
+        ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
+    )
+
+
+@admin.register(Task)
+class TaskAdmin(HouseAdmin):
+    resource = "projects"
+    icon = "checklist"
+    position = 510
+    list_display = (
+        "title",
+        "project",
+        "user",
+        "status",
+        "priority",
+        "task_type",
+        "due_date",
+        "completion_percentage",
+        "calculated_score",
+    )
+    list_filter = ("status", "priority", "task_type", "difficulty_level")
+    search_fields = ("title", "description", "category")
+    date_hierarchy = "due_date"
+    fieldsets = (
+        (None, {"fields": ("title", "description", ("project", "user"), ("status", "priority"))}),
+        ("Kind", {"fields": (("task_type", "category"), ("difficulty_level", "programming_language"))}),
+        (
+            "Time",
+            {"fields": (("due_date", "completion_percentage"), ("estimated_hours", "actual_hours"))},
+        ),
+        (
+            "Score",
+            {
+                "fields": (
+                    ("importance_weight", "urgency_weight"),
+                    ("complexity_weight", "user_priority_weight"),
+                    "calculated_score",
+                )
+            },
+        ),
+        ("Code", {"fields": ("repository_branch", "code_context"), "classes": ["collapse"]}),
+        ("Understood", {"fields": (*UNDERSTOOD, "semantic_summary"), "classes": ["collapse"]}),
+    )
+
+
+@admin.register(Calendar)
+class CalendarAdmin(HouseAdmin):
+    resource = "calendars"
+    icon = "calendar_month"
+    position = 520
+    owner = "user"
+    list_display = ("name", "user", "description", "updated_at")
+    search_fields = ("name",)
+    fieldsets = ((None, {"fields": ("name", "description", "user")}),)
+
+
+@admin.register(CalendarEvent)
+class CalendarEventAdmin(HouseAdmin):
+    resource = "calendars"
+    icon = "event"
+    title = "Events"
+    position = 530
+    list_display = (
+        "summary",
+        "calendar",
+        "start_time",
+        "end_time",
+        "category",
+        "is_movable",
+        "movability_score",
+    )
+    list_filter = ("category", "is_movable")
+    search_fields = ("summary", "location")
+    date_hierarchy = "start_time"
+    fieldsets = (
+        (None, {"fields": ("summary", "description", ("calendar", "category", "event_type"))}),
+        (
+            "Time and place",
+            {"fields": (("start_time", "end_time"), ("recurrence_rule", "reminder_minutes"), "location")},
+        ),
+        ("Weight", {"fields": (("is_movable", "movability_score", "importance_weight"),)}),
+        ("People", {"fields": ("attendees",)}),
+        ("Understood", {"fields": (*UNDERSTOOD, "google_event_id"), "classes": ["collapse"]}),
+    )

@@ -1,0 +1,134 @@
+"""Assets and what depends on what, in the API."""
+
+from config.api.serializers import HouseSerializer, TextListField
+from config.api.viewsets import TenantViewSet
+from tenants.api.serializers import EngagementSerializer
+from workflows.models import Asset, AssetDependency
+
+from .flows import AssessmentFlowSerializer, DiscoveryFlowSerializer, MasterFlowSerializer
+
+
+class AssetSerializer(HouseSerializer):
+    """An asset; what it depends on is read at `asset-dependencies`."""
+
+    technology_stack = TextListField(required=False, help_text="What it is built with.")
+
+    class Meta:
+        model = Asset
+        expandable = {
+            "engagement": EngagementSerializer,
+            "master_flow": MasterFlowSerializer,
+            "discovery_flow": DiscoveryFlowSerializer,
+            "assessment_flow": AssessmentFlowSerializer,
+        }
+        fields = (
+            "id",
+            "engagement",
+            "master_flow",
+            "discovery_flow",
+            "assessment_flow",
+            "asset_name",
+            "asset_type",
+            "asset_subtype",
+            "hostname",
+            "fqdn",
+            "ip_address",
+            "mac_address",
+            "os_type",
+            "os_version",
+            "environment",
+            "datacenter",
+            "region",
+            "availability_zone",
+            "rack_location",
+            "application_name",
+            "application_version",
+            "technology_stack",
+            "business_unit",
+            "business_owner",
+            "technical_owner",
+            "business_criticality",
+            "cpu_cores",
+            "memory_gb",
+            "storage_gb",
+            "cpu_utilization_percent",
+            "memory_utilization_percent",
+            "six_r_strategy",
+            "migration_complexity",
+            "migration_priority",
+            "migration_wave",
+            "blockers",
+            "completeness_score",
+            "confidence_score",
+            "last_validated_at",
+            "source_system",
+            "source_id",
+            "import_session_id",
+            "raw_data",
+            "created_by",
+            "created_at",
+            "updated_at",
+        )
+
+
+class AssetDependencySerializer(HouseSerializer):
+    """That one asset depends on another."""
+
+    class Meta:
+        model = AssetDependency
+        expandable = {"source": AssetSerializer, "target": AssetSerializer}
+        fields = (
+            "id",
+            "source",
+            "target",
+            "dependency_type",
+            "direction",
+            "strength",
+            "discovered_by",
+            "confidence_score",
+            "evidence",
+            "validated_at",
+            "created_at",
+            "updated_at",
+        )
+
+
+class AssetViewSet(TenantViewSet):
+    """Servers, applications, databases and the like."""
+
+    serializer_class = AssetSerializer
+    resource = "assets"
+    filterset_fields = (
+        "engagement",
+        "master_flow",
+        "discovery_flow",
+        "assessment_flow",
+        "asset_name",
+        "asset_type",
+        "asset_subtype",
+        "hostname",
+        "environment",
+        "datacenter",
+        "region",
+        "application_name",
+        "business_unit",
+        "business_criticality",
+        "six_r_strategy",
+        "migration_complexity",
+        "migration_priority",
+        "migration_wave",
+        "source_system",
+        "source_id",
+        "import_session_id",
+    )
+    ordering_fields = ("created_at", "updated_at", "asset_name", "asset_type", "environment")
+    owner_field = "created_by_id"
+
+
+class AssetDependencyViewSet(TenantViewSet):
+    """What depends on what."""
+
+    serializer_class = AssetDependencySerializer
+    resource = "assets"
+    filterset_fields = ("source", "target", "dependency_type", "direction", "strength", "discovered_by")
+    ordering_fields = ("created_at", "updated_at", "confidence_score")

@@ -1,0 +1,120 @@
+"""Workflows, their versions and triggers in the API."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from config.api.serializers import HouseSerializer, RelatedIdsField, TextListField
+from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
+from workflows import shapes
+from workflows.models import Workflow, WorkflowTrigger, WorkflowVersion
+
+from .fields import ShapeField, nested
+
+
+class WorkflowSerializer(HouseSerializer):
+    """A workflow with its steps; `agents` are the ids of the agents that take part."""
+
+    definition = ShapeField(shape=shapes.Definition)
+    retry_config = ShapeField(shape=shapes.Retry)
+    agents = RelatedIdsField(
+        through="workflows.WorkflowAgent",
+        near="workflow",
+        far="agent",
+        required=False,
+        help_text="Ids of the agents that take part.",
+    )
+    tags = TextListField(required=False, help_text="Labels to find it by.")
+
+    class Meta:
+        model = Workflow
+        fields = (
+            "id",
+            "name",
+            "slug",
+            "description",
+            "definition",
+            "config",
+            "agents",
+            "timeout",
+            "retry_config",
+            "status",
+            "version",
+            "tags",
+            "metadata",
+            "created_by",
+            "last_run_at",
+            "last_run_status",
+            "run_count",
+            "success_count",
+            "error_count",
+            "created_at",
+            "updated_at",
+        )
+
+
+class WorkflowVersionSerializer(HouseSerializer):
+    """How a workflow was set up when it was published."""
+
+    class Meta:
+        model = WorkflowVersion
+        expandable = {"workflow": WorkflowSerializer}
+        fields = ("id", "workflow", "version", "snapshot", "note", "created_by", "created_at")
+        read_only_fields = fields
+
+
+class WorkflowTriggerSerializer(HouseSerializer):
+    """What starts a workflow; its secret goes in and never comes out."""
+
+    class Meta:
+        model = WorkflowTrigger
+        expandable = {"workflow": WorkflowSerializer}
+        fields = (
+            "id",
+            "workflow",
+            "name",
+            "trigger_type",
+            "config",
+            "secret",
+            "is_enabled",
+            "next_fire_at",
+            "last_fired_at",
+            "created_at",
+            "updated_at",
+        )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        held = self.instance or WorkflowTrigger()
+        kind = attrs.get("trigger_type", held.trigger_type)
+        if "config" in attrs or "trigger_type" in attrs or self.instance is None:
+            found = shapes.problems(shapes.TRIGGERS[kind], attrs.get("config", held.config))
+            if found:
+                raise serializers.ValidationError({"config": nested(found)})
+        return attrs
+
+
+class WorkflowViewSet(TenantViewSet):
+    """Workflows: steps of agents, tools and people."""
+
+    serializer_class = WorkflowSerializer
+    resource = "workflows"
+    filterset_fields = ("status", "slug", "name", "created_by", "last_run_status")
+    ordering_fields = ("created_at", "updated_at", "name", "run_count")
+    owner_field = "created_by_id"
+
+
+class WorkflowVersionViewSet(ReadOnlyTenantViewSet):
+    """Published versions of workflows; never changed."""
+
+    serializer_class = WorkflowVersionSerializer
+    resource = "workflows"
+    filterset_fields = ("workflow", "version", "created_by")
+
+
+class WorkflowTriggerViewSet(TenantViewSet):
+    """What starts workflows: people, the clock, webhooks, events."""
+
+    serializer_class = WorkflowTriggerSerializer
+    resource = "workflows"
+    filterset_fields = ("workflow", "trigger_type", "is_enabled", "name")
+    ordering_fields = ("created_at", "updated_at", "name")

@@ -1,0 +1,112 @@
+"""Runs of workflows in the API: made by the system, read by people."""
+
+from config.api.serializers import HouseSerializer
+from config.api.viewsets import ReadOnlyTenantViewSet
+from workflows.models import Approval, StepExecution, WorkflowExecution
+
+from .definitions import WorkflowSerializer, WorkflowVersionSerializer
+
+
+class WorkflowExecutionSerializer(HouseSerializer):
+    """One run of a workflow."""
+
+    class Meta:
+        model = WorkflowExecution
+        expandable = {"workflow": WorkflowSerializer, "workflow_version": WorkflowVersionSerializer}
+        fields = (
+            "id",
+            "workflow",
+            "workflow_version",
+            "trigger",
+            "trigger_type",
+            "trigger_data",
+            "user",
+            "status",
+            "current_step",
+            "steps_completed",
+            "steps_total",
+            "input_data",
+            "output_data",
+            "error_message",
+            "metadata",
+            "started_at",
+            "completed_at",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class StepExecutionSerializer(HouseSerializer):
+    """One attempt at one step of a run."""
+
+    class Meta:
+        model = StepExecution
+        expandable = {"execution": WorkflowExecutionSerializer}
+        fields = (
+            "id",
+            "execution",
+            "step_id",
+            "kind",
+            "attempt",
+            "agent",
+            "status",
+            "input_data",
+            "output_data",
+            "error_message",
+            "metadata",
+            "started_at",
+            "completed_at",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class ApprovalSerializer(HouseSerializer):
+    """A question of a run to a person, and its answer."""
+
+    class Meta:
+        model = Approval
+        expandable = {"step": StepExecutionSerializer}
+        fields = (
+            "id",
+            "step",
+            "prompt",
+            "assigned_to",
+            "status",
+            "comment",
+            "decided_by",
+            "decided_at",
+            "expires_at",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class WorkflowExecutionViewSet(ReadOnlyTenantViewSet):
+    """Runs of workflows."""
+
+    serializer_class = WorkflowExecutionSerializer
+    resource = "workflows"
+    filterset_fields = ("workflow", "workflow_version", "trigger", "trigger_type", "user", "status")
+    ordering_fields = ("created_at", "updated_at", "started_at")
+
+
+class StepExecutionViewSet(ReadOnlyTenantViewSet):
+    """Steps of runs."""
+
+    serializer_class = StepExecutionSerializer
+    resource = "workflows"
+    filterset_fields = ("execution", "step_id", "kind", "agent", "status")
+    ordering_fields = ("created_at", "updated_at")
+
+
+class ApprovalViewSet(ReadOnlyTenantViewSet):
+    """Questions of runs to people."""
+
+    serializer_class = ApprovalSerializer
+    resource = "workflows"
+    filterset_fields = ("step", "assigned_to", "status", "decided_by")
+    ordering_fields = ("created_at", "updated_at")

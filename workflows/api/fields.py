@@ -1,0 +1,41 @@
+"""Serializer fields of this app."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from workflows import shapes
+
+
+def nested(found: list[shapes.Problem]) -> Any:
+    """Problems as DRF nests them, so that each answer points at its place in the body."""
+    tree: dict[str, Any] = {}
+    for path, text in found:
+        if not path:
+            return [text]
+        branch = tree
+        for step in path[:-1]:
+            inner = branch.setdefault(str(step), {})
+            branch = inner if isinstance(inner, dict) else {}
+        branch.setdefault(str(path[-1]), [text])
+    return tree
+
+
+class ShapeField(serializers.JSONField):
+    """A JSON value of a shape of `workflows.shapes`.
+
+    Args:
+        shape: the shape's class.
+    """
+
+    def __init__(self, *, shape: type[shapes.BaseModel], **kwargs: Any) -> None:
+        self.shape = shape
+        kwargs.setdefault("required", False)
+        kwargs.setdefault("help_text", shape.__doc__)
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        if found := shapes.problems(self.shape, value):
+            raise serializers.ValidationError(nested(found))
+        return value

@@ -1,0 +1,193 @@
+"""Migration flows in the API."""
+
+from config.api.serializers import HouseSerializer
+from config.api.viewsets import TenantViewSet
+from tenants.api.serializers import EngagementSerializer
+from workflows import shapes
+from workflows.models import (
+    AssessmentFlow,
+    CollectionFlow,
+    DiscoveryFlow,
+    ExecutionFlow,
+    MasterFlow,
+    PlanningFlow,
+)
+
+from .fields import ShapeField
+
+HEAD = ("id", "engagement", "user", "status", "current_phase")
+PHASE = (*HEAD, "flow_id", "master_flow", "recommendations")
+TAIL = ("completed_at", "created_at", "updated_at")
+FILTERS = ("engagement", "master_flow", "user", "status", "current_phase", "flow_id")
+
+
+class MasterFlowSerializer(HouseSerializer):
+    """What leads an engagement through its phases."""
+
+    phase_history = ShapeField(shape=shapes.PhaseHistory)
+
+    class Meta:
+        model = MasterFlow
+        expandable = {"engagement": EngagementSerializer}
+        fields = (
+            *HEAD,
+            "flow_type",
+            "display_name",
+            "description",
+            "config",
+            "state",
+            "phase_history",
+            "execution_metrics",
+            *TAIL,
+        )
+
+
+class DiscoveryFlowSerializer(HouseSerializer):
+    """Finding out what there is."""
+
+    phases = ShapeField(shape=shapes.Phases)
+
+    class Meta:
+        model = DiscoveryFlow
+        expandable = {"engagement": EngagementSerializer, "master_flow": MasterFlowSerializer}
+        fields = (
+            *PHASE,
+            "discovery_type",
+            "target_platforms",
+            "discovery_scope",
+            "phases",
+            "discovered_assets_count",
+            "discovered_patterns",
+            *TAIL,
+        )
+
+
+class CollectionFlowSerializer(HouseSerializer):
+    """Gathering the data that an assessment needs."""
+
+    class Meta:
+        model = CollectionFlow
+        expandable = {"engagement": EngagementSerializer, "master_flow": MasterFlowSerializer}
+        fields = (
+            *PHASE,
+            "discovery_flow",
+            "automation_tier",
+            "collection_methods",
+            "target_systems",
+            "progress_percentage",
+            "data_quality_score",
+            "completeness_percentage",
+            "validation_errors_count",
+            "total_items_collected",
+            "items_processed",
+            "items_failed",
+            *TAIL,
+        )
+
+
+class AssessmentFlowSerializer(HouseSerializer):
+    """Judging what was found."""
+
+    class Meta:
+        model = AssessmentFlow
+        expandable = {"engagement": EngagementSerializer, "discovery_flow": DiscoveryFlowSerializer}
+        fields = (
+            *PHASE,
+            "discovery_flow",
+            "assessment_type",
+            "assessment_framework",
+            "stages_completed",
+            "technical_debt_score",
+            "complexity_score",
+            "risk_score",
+            "readiness_score",
+            *TAIL,
+        )
+
+
+class PlanningFlowSerializer(HouseSerializer):
+    """Deciding what moves when."""
+
+    class Meta:
+        model = PlanningFlow
+        expandable = {"engagement": EngagementSerializer, "assessment_flow": AssessmentFlowSerializer}
+        fields = (
+            *PHASE,
+            "assessment_flow",
+            "waves",
+            "wave_count",
+            "planned_assets_count",
+            "planned_start",
+            "planned_end",
+            "progress_percentage",
+            *TAIL,
+        )
+
+
+class ExecutionFlowSerializer(HouseSerializer):
+    """Moving what was planned."""
+
+    class Meta:
+        model = ExecutionFlow
+        expandable = {"engagement": EngagementSerializer, "planning_flow": PlanningFlowSerializer}
+        fields = (
+            *PHASE,
+            "planning_flow",
+            "current_wave",
+            "assets_total",
+            "assets_migrated",
+            "assets_failed",
+            "progress_percentage",
+            "issues",
+            *TAIL,
+        )
+
+
+class FlowViewSet(TenantViewSet):
+    """What all flows share."""
+
+    resource = "flows"
+    ordering_fields = ("created_at", "updated_at", "status")
+    owner_field = "user_id"
+
+
+class MasterFlowViewSet(FlowViewSet):
+    """Migrations: flows that lead engagements through their phases."""
+
+    serializer_class = MasterFlowSerializer
+    filterset_fields = ("engagement", "user", "status", "current_phase", "flow_type", "display_name")
+
+
+class DiscoveryFlowViewSet(FlowViewSet):
+    """Discovery: finding out what there is."""
+
+    serializer_class = DiscoveryFlowSerializer
+    filterset_fields = (*FILTERS, "discovery_type")
+
+
+class CollectionFlowViewSet(FlowViewSet):
+    """Collection: gathering data."""
+
+    serializer_class = CollectionFlowSerializer
+    filterset_fields = (*FILTERS, "discovery_flow", "automation_tier")
+
+
+class AssessmentFlowViewSet(FlowViewSet):
+    """Assessment: judging what was found."""
+
+    serializer_class = AssessmentFlowSerializer
+    filterset_fields = (*FILTERS, "discovery_flow", "assessment_type", "assessment_framework")
+
+
+class PlanningFlowViewSet(FlowViewSet):
+    """Planning: deciding what moves when."""
+
+    serializer_class = PlanningFlowSerializer
+    filterset_fields = (*FILTERS, "assessment_flow")
+
+
+class ExecutionFlowViewSet(FlowViewSet):
+    """Execution: moving what was planned."""
+
+    serializer_class = ExecutionFlowSerializer
+    filterset_fields = (*FILTERS, "planning_flow", "current_wave")

@@ -1,0 +1,165 @@
+"""Projects, tasks, calendars and events in the API."""
+
+from config.api.serializers import HouseSerializer
+from config.api.viewsets import TenantViewSet
+from workflows import shapes
+from workflows.models import Calendar, CalendarEvent, Project, Task
+
+from .fields import ShapeField
+
+UNDERSTOOD = ("semantic_keywords", "semantic_embedding", "semantic_category", "semantic_tags")
+
+
+class ProjectSerializer(HouseSerializer):
+    """A piece of work with tasks of its own."""
+
+    class Meta:
+        model = Project
+        fields = (
+            "id",
+            "user",
+            "name",
+            "description",
+            "project_type",
+            "programming_language",
+            "framework",
+            "repository_url",
+            "local_path",
+            "status",
+            "metadata",
+            "created_at",
+            "updated_at",
+        )
+
+
+class TaskSerializer(HouseSerializer):
+    """Something to do."""
+
+    semantic_tags = ShapeField(shape=shapes.SemanticTags, allow_null=True)
+
+    class Meta:
+        model = Task
+        expandable = {"project": ProjectSerializer}
+        fields = (
+            "id",
+            "user",
+            "project",
+            "title",
+            "description",
+            "status",
+            "priority",
+            "category",
+            "due_date",
+            "estimated_hours",
+            "actual_hours",
+            "completion_percentage",
+            *UNDERSTOOD,
+            "semantic_summary",
+            "importance_weight",
+            "urgency_weight",
+            "complexity_weight",
+            "user_priority_weight",
+            "calculated_score",
+            "task_type",
+            "programming_language",
+            "difficulty_level",
+            "code_context",
+            "repository_branch",
+            "created_at",
+            "updated_at",
+        )
+
+
+class CalendarSerializer(HouseSerializer):
+    """A person's calendar."""
+
+    class Meta:
+        model = Calendar
+        fields = ("id", "user", "name", "description", "created_at", "updated_at")
+
+
+class CalendarEventSerializer(HouseSerializer):
+    """Something at a time."""
+
+    semantic_tags = ShapeField(shape=shapes.SemanticTags, allow_null=True)
+    attendees = ShapeField(shape=shapes.Attendees)
+
+    class Meta:
+        model = CalendarEvent
+        expandable = {"calendar": CalendarSerializer}
+        fields = (
+            "id",
+            "calendar",
+            "google_event_id",
+            "summary",
+            "description",
+            "start_time",
+            "end_time",
+            "category",
+            "movability_score",
+            "is_movable",
+            *UNDERSTOOD,
+            "event_type",
+            "attendees",
+            "location",
+            "recurrence_rule",
+            "reminder_minutes",
+            "importance_weight",
+            "created_at",
+            "updated_at",
+        )
+
+
+class ProjectViewSet(TenantViewSet):
+    """Projects."""
+
+    serializer_class = ProjectSerializer
+    resource = "projects"
+    filterset_fields = ("user", "name", "status", "project_type", "programming_language", "framework")
+    ordering_fields = ("created_at", "updated_at", "name")
+    owner_field = "user_id"
+
+
+class TaskViewSet(TenantViewSet):
+    """Tasks."""
+
+    serializer_class = TaskSerializer
+    resource = "projects"
+    filterset_fields = (
+        "user",
+        "project",
+        "status",
+        "priority",
+        "category",
+        "task_type",
+        "programming_language",
+        "difficulty_level",
+        "semantic_category",
+    )
+    ordering_fields = ("created_at", "updated_at", "title", "priority", "completion_percentage")
+
+
+class CalendarViewSet(TenantViewSet):
+    """Calendars."""
+
+    serializer_class = CalendarSerializer
+    resource = "calendars"
+    filterset_fields = ("user", "name")
+    ordering_fields = ("created_at", "updated_at", "name")
+    owner_field = "user_id"
+
+
+class CalendarEventViewSet(TenantViewSet):
+    """Events of calendars."""
+
+    serializer_class = CalendarEventSerializer
+    resource = "calendars"
+    filterset_fields = (
+        "calendar",
+        "google_event_id",
+        "category",
+        "is_movable",
+        "event_type",
+        "semantic_category",
+    )
+    ordering_fields = ("created_at", "updated_at", "start_time", "end_time", "movability_score")

@@ -1,0 +1,100 @@
+"""Work of agents and how well it went, in the API: written by the system."""
+
+from config.api.serializers import HouseSerializer
+from config.api.viewsets import ReadOnlyTenantViewSet
+from workflows.models import AgentPerformanceDaily, AgentTask
+
+from .flows import MasterFlowSerializer
+
+
+class AgentTaskSerializer(HouseSerializer):
+    """One task of an agent."""
+
+    class Meta:
+        model = AgentTask
+        expandable = {"master_flow": MasterFlowSerializer}
+        fields = (
+            "id",
+            "task_id",
+            "parent_task_id",
+            "flow_id",
+            "flow_type",
+            "master_flow",
+            "agent",
+            "agent_name",
+            "agent_type",
+            "agent_version",
+            "task_type",
+            "task_description",
+            "input_data",
+            "status",
+            "started_at",
+            "completed_at",
+            "duration_seconds",
+            "output_data",
+            "error_message",
+            "error_details",
+            "retry_count",
+            "tokens_used",
+            "api_calls_made",
+            "memory_used_mb",
+            "cost",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class AgentPerformanceDailySerializer(HouseSerializer):
+    """How an agent did on one day."""
+
+    class Meta:
+        model = AgentPerformanceDaily
+        fields = (
+            "id",
+            "date",
+            "agent_name",
+            "flow_type",
+            "total_tasks",
+            "successful_tasks",
+            "failed_tasks",
+            "avg_duration_seconds",
+            "p50_duration_seconds",
+            "p95_duration_seconds",
+            "p99_duration_seconds",
+            "total_tokens_used",
+            "total_api_calls",
+            "total_cost",
+            "error_rate",
+            "retry_rate",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class AgentTaskViewSet(ReadOnlyTenantViewSet):
+    """What agents worked on."""
+
+    serializer_class = AgentTaskSerializer
+    resource = "agent-tasks"
+    filterset_fields = (
+        "task_id",
+        "parent_task_id",
+        "flow_id",
+        "flow_type",
+        "master_flow",
+        "agent",
+        "agent_name",
+        "task_type",
+        "status",
+    )
+
+
+class AgentPerformanceDailyViewSet(ReadOnlyTenantViewSet):
+    """How agents did, day by day."""
+
+    serializer_class = AgentPerformanceDailySerializer
+    resource = "agent-tasks"
+    filterset_fields = ("date", "agent_name", "flow_type")
+    ordering_fields = ("created_at", "date", "total_tasks", "total_cost")

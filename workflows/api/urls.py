@@ -1,0 +1,39 @@
+"""Addresses of workflows."""
+
+from config.api.routers import HouseRouter
+
+from . import activities, assets, definitions, executions, flows, learning, planning, tasks
+
+RESOURCES = {
+    "workflows": definitions.WorkflowViewSet,
+    "workflow-versions": definitions.WorkflowVersionViewSet,
+    "workflow-triggers": definitions.WorkflowTriggerViewSet,
+    "workflow-executions": executions.WorkflowExecutionViewSet,
+    "step-executions": executions.StepExecutionViewSet,
+    "approvals": executions.ApprovalViewSet,
+    "master-flows": flows.MasterFlowViewSet,
+    "discovery-flows": flows.DiscoveryFlowViewSet,
+    "collection-flows": flows.CollectionFlowViewSet,
+    "assessment-flows": flows.AssessmentFlowViewSet,
+    "planning-flows": flows.PlanningFlowViewSet,
+    "execution-flows": flows.ExecutionFlowViewSet,
+    "assets": assets.AssetViewSet,
+    "asset-dependencies": assets.AssetDependencyViewSet,
+    "agent-tasks": tasks.AgentTaskViewSet,
+    "agent-performance": tasks.AgentPerformanceDailyViewSet,
+    "agent-learning-patterns": learning.AgentLearningPatternViewSet,
+    "activity-types": activities.ActivityTypeViewSet,
+    "activity-statuses": activities.ActivityStatusViewSet,
+    "activities": activities.ActivityViewSet,
+    "activity-assignments": activities.ActivityAssignmentViewSet,
+    "projects": planning.ProjectViewSet,
+    "tasks": planning.TaskViewSet,
+    "calendars": planning.CalendarViewSet,
+    "calendar-events": planning.CalendarEventViewSet,
+}
+
+
+def register(router: HouseRouter) -> None:
+    """Add the resources of this app."""
+    for prefix, viewset in RESOURCES.items():
+        router.register(prefix, viewset, basename=prefix)

@@ -1,0 +1,89 @@
+"""Activities of an organisation and who works on them."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from tenants.bases import MemberForeignKey, TenantForeignKey, TenantModel
+from workflows.rules import in_order, once
+
+
+class ActivityType(TenantModel):
+    """A kind of activity, in the organisation's own words."""
+
+    name = models.CharField(max_length=255, help_text="Name of the kind.")
+
+    class Meta(TenantModel.Meta):
+        constraints = [once("name", name="name_once", message="This kind exists already.")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ActivityStatus(TenantModel):
+    """A state that activities go through, in the organisation's own words."""
+
+    name = models.CharField(max_length=255, help_text="Name of the state.")
+
+    class Meta(TenantModel.Meta):
+        verbose_name_plural = "activity statuses"
+        constraints = [once("name", name="name_once", message="This state exists already.")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Activity(TenantModel):
+    """Something that people of the organisation do together for a time."""
+
+    name = models.CharField(max_length=255, help_text="Name of the activity.")
+    description = models.TextField(blank=True, default="", help_text="Goal and extent.")
+    activity_type = TenantForeignKey(
+        ActivityType,
+        models.RESTRICT,
+        null=True,
+        blank=True,
+        related_name="activities",
+        help_text="Its kind; a kind in use cannot be deleted.",
+    )
+    status = TenantForeignKey(
+        ActivityStatus,
+        models.RESTRICT,
+        null=True,
+        blank=True,
+        related_name="activities",
+        help_text="Its state; a state in use cannot be deleted.",
+    )
+    start_date = models.DateField(null=True, blank=True, help_text="First day.")
+    end_date = models.DateField(null=True, blank=True, help_text="Last day.")
+
+    class Meta(TenantModel.Meta):
+        verbose_name_plural = "activities"
+        indexes = [
+            models.Index(fields=["tenant", "activity_type"], name="wf_activity_type"),
+            models.Index(fields=["tenant", "status"], name="wf_activity_status"),
+            models.Index(fields=["tenant", "-start_date"], name="wf_activity_start"),
+        ]
+        constraints = [in_order("start_date", "end_date")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ActivityAssignment(TenantModel):
+    """That a person works on an activity, in a role."""
+
+    activity = TenantForeignKey(
+        Activity, models.CASCADE, related_name="assignments", help_text="The activity."
+    )
+    user = MemberForeignKey(models.CASCADE, help_text="Person who works on it.")
+    role = models.CharField(max_length=100, blank=True, default="", help_text="As what.")
+    assigned_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Since when.")
+
+    class Meta(TenantModel.Meta):
+        indexes = [models.Index(fields=["tenant", "user"], name="wf_assignment_user")]
+        constraints = [
+            once("activity", "user", "role", name="once", message="The person has this role here already.")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.activity}"

@@ -1,0 +1,204 @@
+"""What is done: workflows, their versions and what starts them."""
+
+from django.contrib.postgres.indexes import GinIndex
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from config.db.fields import EncryptedTextField
+from tenants.bases import MemberForeignKey, SoftDeleted, TenantForeignKey, TenantModel
+from workflows import shapes
+from workflows.choices import RunOutcome, TriggerType, WorkflowStatus
+from workflows.rules import known, once, within
+
+MOST_SECONDS = 366 * shapes.DAY
+
+
+class Workflow(SoftDeleted, TenantModel):
+    """A plan of steps that agents, tools and people carry out, in a row or as a graph."""
+
+    audit_omit = ("last_run_at", "last_run_status", "run_count", "success_count", "error_count")
+
+    name = models.CharField(max_length=255, help_text="Name shown to people.")
+    slug = models.SlugField(max_length=100, help_text="Name in the API.")
+    description = models.TextField(blank=True, default="", help_text="What it does.")
+    definition = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text='Its steps: {"steps": [{"id": "draft", "kind": "agent", "agent": "writer", "needs": []}]}. '
+        "Kinds: agent, tool, condition, approval, wait, workflow.",
+    )
+    config = models.JSONField(default=dict, blank=True, help_text="Settings that the steps may read.")
+    agents = models.ManyToManyField(
+        "agents.Agent",
+        through="workflows.WorkflowAgent",
+        related_name="workflows",
+        help_text="Agents that take part.",
+    )
+    timeout = models.PositiveIntegerField(
+        default=3600,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_SECONDS)],
+        help_text="Seconds a run may take.",
+    )
+    retry_config = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text='How failed steps are tried again: {"attempts": 3, "delay": 1, "factor": 2}.',
+    )
+    status = models.CharField(
+        max_length=50,
+        choices=WorkflowStatus,
+        default=WorkflowStatus.ACTIVE,
+        help_text="Only active workflows start.",
+    )
+    version = models.PositiveIntegerField(default=1, editable=False, help_text="Latest published version.")
+    tags = models.JSONField(default=list, blank=True, help_text="Labels to find it by.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
+    created_by = MemberForeignKey(help_text="Who made it.", editable=False)
+    last_run_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Start of its latest run."
+    )
+    last_run_status = models.CharField(
+        max_length=50,
+        choices=RunOutcome,
+        blank=True,
+        default="",
+        editable=False,
+        help_text="How its latest run ended.",
+    )
+    run_count = models.PositiveIntegerField(default=0, editable=False, help_text="Runs so far.")
+    success_count = models.PositiveIntegerField(default=0, editable=False, help_text="Runs that succeeded.")
+    error_count = models.PositiveIntegerField(default=0, editable=False, help_text="Runs that failed.")
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(
+                fields=["tenant", "status"], condition=models.Q(deleted_at=None), name="wf_workflow_live"
+            ),
+            models.Index(fields=["tenant", "created_by"], name="wf_workflow_created_by"),
+            models.Index(fields=["tenant", "-last_run_at"], name="wf_workflow_last_run"),
+            GinIndex(fields=["tags"], name="wf_workflow_tags"),
+            GinIndex(fields=["metadata"], name="wf_workflow_metadata"),
+        ]
+        constraints = [
+            once(
+                "slug",
+                name="slug_once",
+                message="A workflow with this slug exists already.",
+                condition=models.Q(deleted_at=None),
+            ),
+            known("status", WorkflowStatus),
+            known("last_run_status", RunOutcome, blank=True),
+            within("timeout", 1, MOST_SECONDS),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        super().clean()
+        shapes.require(
+            definition=(shapes.Definition, self.definition), retry_config=(shapes.Retry, self.retry_config)
+        )
+
+
+class WorkflowAgent(TenantModel):
+    """That an agent takes part in a workflow."""
+
+    workflow = TenantForeignKey(
+        Workflow, models.CASCADE, related_name="participations", help_text="The workflow."
+    )
+    agent = TenantForeignKey(
+        "agents.Agent",
+        models.CASCADE,
+        related_name="workflow_participations",
+        help_text="Agent that takes part.",
+    )
+
+    class Meta(TenantModel.Meta):
+        indexes = [models.Index(fields=["tenant", "agent"], name="wf_workflowagent_agent")]
+        constraints = [
+            once("workflow", "agent", name="once", message="The agent takes part in this workflow already.")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent} in {self.workflow}"
+
+
+class WorkflowVersion(TenantModel):
+    """How a workflow was set up at one time; never changed afterwards. Runs follow a version."""
+
+    row_security = {"verbs": "SELECT, INSERT"}
+
+    updated_at = None
+    workflow = TenantForeignKey(
+        Workflow, models.DO_NOTHING, db_rule="CASCADE", related_name="versions", help_text="The workflow."
+    )
+    version = models.PositiveIntegerField(help_text="Number, from 1.")
+    snapshot = models.JSONField(help_text="Definition and settings of the workflow at that time.")
+    note = models.CharField(max_length=500, blank=True, default="", help_text="What changed, in words.")
+    created_by = MemberForeignKey(
+        models.DO_NOTHING, db_rule="SET NULL", null=True, help_text="Who published it."
+    )
+
+    class Meta(TenantModel.Meta):
+        indexes = [models.Index(fields=["tenant", "created_by"], name="wf_version_created_by")]
+        constraints = [once("workflow", "version", name="once", message="This version exists already.")]
+
+    def __str__(self) -> str:
+        return f"{self.workflow} v{self.version}"
+
+
+class WorkflowTrigger(TenantModel):
+    """What starts a workflow: a person, the clock, a request from outside, or something that happened."""
+
+    audit_omit = ("last_fired_at", "next_fire_at")
+
+    workflow = TenantForeignKey(
+        Workflow, models.CASCADE, related_name="triggers", help_text="What it starts."
+    )
+    name = models.CharField(max_length=255, help_text="Name to know it by.")
+    trigger_type = models.CharField(
+        max_length=20, choices=TriggerType, default=TriggerType.MANUAL, help_text="What kind of start."
+    )
+    config = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text='Scheduled: {"cron": "0 6 * * 1", "timezone": "UTC"}. Event: {"event": "document.ready", '
+        '"filter": {}}. Webhook: {"header": "X-Signature-256"}. Each may give the run an "input".',
+    )
+    secret = EncryptedTextField(
+        null=True,
+        blank=True,
+        help_text="Key that signs a webhook's requests; stored encrypted, never shown.",
+    )
+    is_enabled = models.BooleanField(default=True, help_text="Cleared: it starts nothing.")
+    next_fire_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When the clock starts it next."
+    )
+    last_fired_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When it last started a run."
+    )
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "trigger_type", "is_enabled"], name="wf_trigger_type"),
+            models.Index(fields=["next_fire_at"], condition=models.Q(is_enabled=True), name="wf_trigger_due"),
+        ]
+        constraints = [
+            once(
+                "workflow",
+                "name",
+                name="name_once",
+                message="The workflow has a trigger with this name already.",
+            ),
+            known("trigger_type", TriggerType),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.workflow}"
+
+    def clean(self) -> None:
+        super().clean()
+        shape = shapes.TRIGGERS.get(self.trigger_type)
+        if shape:
+            shapes.require(config=(shape, self.config))

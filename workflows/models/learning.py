@@ -1,0 +1,72 @@
+"""What agents found out at work."""
+
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from pgvector.django import HalfVectorField, HnswIndex
+
+from tenants.bases import TenantForeignKey, TenantModel
+from workflows.choices import InsightType
+from workflows.rules import SHARE, known, within
+
+
+class AgentLearningPattern(TenantModel):
+    """An insight of an agent, with its evidence and how well it did when applied."""
+
+    audit_omit = ("embedding", "raw_evidence", "applied_count", "success_rate", "last_applied_at")
+
+    engagement = TenantForeignKey(
+        "tenants.Engagement",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="learning_patterns",
+        help_text="Project that it comes from; empty: it holds for all.",
+    )
+    master_flow = TenantForeignKey(
+        "workflows.MasterFlow",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="learning_patterns",
+        help_text="Flow that it was found in.",
+    )
+    insight_type = models.CharField(max_length=50, choices=InsightType, help_text="Kind of insight.")
+    embedding = HalfVectorField(dimensions=1536, help_text="Vector of the evidence.")
+    raw_evidence = models.JSONField(default=dict, help_text="Data that show it, and their context.")
+    confidence_score = models.FloatField(
+        null=True, blank=True, validators=SHARE, help_text="How sure it is, from 0 to 1."
+    )
+    discovered_by = models.CharField(
+        max_length=100, blank=True, default="", help_text="Name of the agent that found it."
+    )
+    validated = models.BooleanField(default=False, help_text="Whether somebody confirmed it.")
+    applied_count = models.PositiveIntegerField(default=0, help_text="Times it was used.")
+    success_rate = models.FloatField(
+        null=True, blank=True, validators=SHARE, help_text="Share of uses that helped, from 0 to 1."
+    )
+    last_applied_at = models.DateTimeField(null=True, blank=True, help_text="When it was last used.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="When it stops to hold.")
+
+    class Meta(TenantModel.Meta):
+        indexes = [
+            models.Index(fields=["tenant", "engagement"], name="wf_pattern_engagement"),
+            models.Index(fields=["tenant", "master_flow"], name="wf_pattern_master_flow"),
+            models.Index(fields=["tenant", "insight_type"], name="wf_pattern_insight"),
+            models.Index(fields=["tenant", "expires_at"], name="wf_pattern_expires"),
+            GinIndex(fields=["raw_evidence"], name="wf_pattern_evidence"),
+            HnswIndex(
+                fields=["embedding"],
+                opclasses=["halfvec_cosine_ops"],
+                m=16,
+                ef_construction=64,
+                name="wf_pattern_embedding",
+            ),
+        ]
+        constraints = [
+            known("insight_type", InsightType),
+            within("confidence_score", 0, 1),
+            within("success_rate", 0, 1),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_insight_type_display()} by {self.discovered_by or 'an agent'}"

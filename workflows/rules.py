@@ -1,0 +1,59 @@
+"""Rules of columns that the tables of this app share: bounds, and checks that keep them in the database.
+
+A `*_score`, `*_rate` or confidence is a share from 0 to 1; a `*_percent` or `*_percentage` lies from 0 to 100.
+"""
+
+from typing import Any
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+NAME = "%(app_label)s_%(class)s_"
+SHARE = [MinValueValidator(0), MaxValueValidator(1)]
+PERCENT = [MinValueValidator(0), MaxValueValidator(100)]
+NOT_NEGATIVE = [MinValueValidator(0)]
+
+
+def known(field: str, choices: type[models.TextChoices], *, blank: bool = False) -> models.CheckConstraint:
+    """`field` holds one of `choices`, or nothing where `blank`."""
+    values = [*choices.values, ""] if blank else choices.values
+    return models.CheckConstraint(
+        condition=models.Q(**{f"{field}__in": values}),
+        name=f"{NAME}{field}_known",
+        violation_error_message=f"{field}: one of {', '.join(choices.values)}.",
+    )
+
+
+def within(field: str, low: float, high: float) -> models.CheckConstraint:
+    """`field` lies from `low` to `high`, or is null."""
+    return models.CheckConstraint(
+        condition=models.Q(**{f"{field}__range": (low, high)}) | models.Q(**{field: None}),
+        name=f"{NAME}{field}_range",
+        violation_error_message=f"{field}: from {low} to {high}.",
+    )
+
+
+def not_below(field: str, low: float = 0) -> models.CheckConstraint:
+    """`field` is at least `low`, or null."""
+    return models.CheckConstraint(
+        condition=models.Q(**{f"{field}__gte": low}) | models.Q(**{field: None}),
+        name=f"{NAME}{field}_least",
+        violation_error_message=f"{field}: at least {low}.",
+    )
+
+
+def in_order(first: str, second: str) -> models.CheckConstraint:
+    """`second` is not before `first`, where both are set."""
+    both = models.Q(**{f"{second}__gte": models.F(first)})
+    return models.CheckConstraint(
+        condition=both | models.Q(**{first: None}) | models.Q(**{second: None}),
+        name=f"{NAME}{second}_order",
+        violation_error_message=f"{second} lies before {first}.",
+    )
+
+
+def once(*fields: str, name: str, message: str, **options: Any) -> models.UniqueConstraint:
+    """`fields` are unique within the tenant."""
+    return models.UniqueConstraint(
+        fields=["tenant", *fields], name=f"{NAME}{name}", violation_error_message=message, **options
+    )

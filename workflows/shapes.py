@@ -1,0 +1,239 @@
+"""Shapes of the JSON columns of this app: what they may hold, with the path of every mistake.
+
+problems(Definition, {"steps": [{"id": "a", "kind": "agent"}]})
+-> [(("steps", 0, "agent"), "An agent step names its agent.")]
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from graphlib import CycleError, TopologicalSorter
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from django.core.exceptions import ValidationError as ModelError
+from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, ValidationError
+
+from workflows.choices import FlowStatus, StepKind, TriggerType
+
+Path = tuple[str | int, ...]
+Problem = tuple[Path, str]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100)]
+Text = Annotated[str, StringConstraints(max_length=10_000)]
+Short = Annotated[str, StringConstraints(max_length=255)]
+CRON_FIELD = r"(\*|\d+(-\d+)?)(/\d+)?"
+CRON = re.compile(rf"^{CRON_FIELD}(,{CRON_FIELD})*(\s+{CRON_FIELD}(,{CRON_FIELD})*){{4}}$")
+DAY = 86_400
+NEEDED = {
+    StepKind.AGENT: "agent",
+    StepKind.TOOL: "tool",
+    StepKind.CONDITION: "condition",
+    StepKind.APPROVAL: "prompt",
+    StepKind.WAIT: "seconds",
+    StepKind.WORKFLOW: "workflow",
+}
+
+
+class Shape(BaseModel):
+    """One JSON object; unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    def contradictions(self) -> Iterator[Problem]:
+        """What is wrong though each value alone is right."""
+        yield from ()
+
+
+class Retry(Shape):
+    """How a failed step is tried again: `delay` seconds before the second attempt, `factor` times more after."""
+
+    attempts: int = Field(1, ge=1, le=20)
+    delay: float = Field(1, ge=0, le=DAY)
+    factor: float = Field(2, ge=1, le=10)
+    longest_delay: float = Field(300, ge=0, le=DAY)
+
+
+class Step(Shape):
+    """One step. Without `needs` it follows the step before it; `[]` lets it begin at once."""
+
+    id: Slug
+    kind: StepKind
+    name: Short = ""
+    needs: list[Slug] | None = Field(None, max_length=100)
+    agent: Slug | None = None
+    tool: Short | None = None
+    workflow: Slug | None = None
+    condition: Text | None = None
+    prompt: Text | None = None
+    seconds: float | None = Field(None, ge=0, le=366 * DAY)
+    input: dict[str, Any] = Field(default_factory=dict)
+    timeout: int | None = Field(None, ge=1, le=366 * DAY)
+    retry: Retry | None = None
+    on_error: Literal["fail", "continue"] = "fail"
+
+
+class Definition(Shape):
+    """The steps of a workflow: a list, or a graph where steps name what they need."""
+
+    steps: list[Step] = Field(default_factory=list, max_length=500)
+    output: dict[str, Any] = Field(default_factory=dict)
+
+    def contradictions(self) -> Iterator[Problem]:
+        places: dict[str, int] = {}
+        for place, step in enumerate(self.steps):
+            if step.id in places:
+                yield ("steps", place, "id"), f"Step {places[step.id]} has this id already."
+            places.setdefault(step.id, place)
+            if not getattr(step, NEEDED[step.kind]) and getattr(step, NEEDED[step.kind]) != 0:
+                article = "An" if step.kind[0] in "aeiou" else "A"
+                yield ("steps", place, NEEDED[step.kind]), f"{article} {step.kind} step needs this."
+        yield from self._broken_edges(places)
+
+    def _broken_edges(self, places: dict[str, int]) -> Iterator[Problem]:
+        for place, step in enumerate(self.steps):
+            for index, name in enumerate(step.needs or ()):
+                if name not in places:
+                    yield ("steps", place, "needs", index), f"There is no step {name}."
+        if len(places) < len(self.steps):
+            return
+        try:
+            TopologicalSorter(self.needs()).prepare()
+        except CycleError as error:
+            circle = " -> ".join(error.args[1])
+            yield ("steps", places[error.args[1][0]], "needs"), f"These steps wait for each other: {circle}."
+
+    def needs(self) -> dict[str, list[str]]:
+        """Step id -> ids of the steps that must end before it."""
+        before = [None, *(step.id for step in self.steps)]
+        known = set(before)
+        return {
+            step.id: [
+                name
+                for name in (([before[i]] if before[i] else []) if step.needs is None else step.needs)
+                if name in known
+            ]
+            for i, step in enumerate(self.steps)
+        }
+
+
+class Manual(Shape):
+    """Started by hand: nothing to set."""
+
+
+class Schedule(Shape):
+    """Started by the clock: five fields of cron, in a time zone."""
+
+    cron: Short
+    timezone: Short = "UTC"
+    input: dict[str, Any] = Field(default_factory=dict)
+
+    def contradictions(self) -> Iterator[Problem]:
+        if not CRON.match(self.cron):
+            yield ("cron",), "Five fields: minute, hour, day, month, weekday."
+        try:
+            ZoneInfo(self.timezone)
+        except (KeyError, ValueError, OSError):
+            yield ("timezone",), "Not a known time zone."
+
+
+class Webhook(Shape):
+    """Started by a request; `header` carries its signature."""
+
+    header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$", max_length=100)] = "X-Signature-256"
+    input: dict[str, Any] = Field(default_factory=dict)
+
+
+class Event(Shape):
+    """Started when something happens, such as `document.ready`; `filter` names values that it must have."""
+
+    event: Annotated[str, StringConstraints(pattern=r"^[a-z_]+(\.[a-z_]+)+$", max_length=100)]
+    filter: dict[str, Any] = Field(default_factory=dict)
+    input: dict[str, Any] = Field(default_factory=dict)
+
+
+TRIGGERS: dict[str, type[Shape]] = {
+    TriggerType.MANUAL: Manual,
+    TriggerType.SCHEDULED: Schedule,
+    TriggerType.WEBHOOK: Webhook,
+    TriggerType.EVENT: Event,
+}
+
+
+class PhaseState(Shape):
+    """Where a phase of a flow stands."""
+
+    status: FlowStatus = FlowStatus.PENDING
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    note: Text = ""
+
+
+class PhaseEntry(PhaseState):
+    """One entry of a flow's history of phases."""
+
+    phase: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+class Phases(RootModel[dict[Short, PhaseState]]):
+    """Phase -> where it stands."""
+
+
+class PhaseHistory(RootModel[Annotated[list[PhaseEntry], Field(max_length=1000)]]):
+    """The phases gone through, oldest first."""
+
+
+class Attendee(Shape):
+    """Somebody invited to an event, of the organisation or not."""
+
+    email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
+    name: Short = ""
+    response: Literal["accepted", "declined", "tentative", "needs_action"] = "needs_action"
+    optional: bool = False
+
+
+class Attendees(RootModel[Annotated[list[Attendee], Field(max_length=1000)]]):
+    """Who is invited."""
+
+
+class Subtask(BaseModel):
+    """A part of a task, given to an expert."""
+
+    task: Text
+    assigned_to: Short = ""
+    priority: Short = ""
+    status: Short = ""
+
+
+class SemanticTags(BaseModel):
+    """What was found in a text: parts, experts and how they work together; further keys are free."""
+
+    model_config = ConfigDict(extra="allow")
+
+    subtasks: list[Subtask] = Field(default_factory=list, max_length=500)
+    expert_assignments: dict[str, list[Text]] = Field(default_factory=dict)
+    workflow_metadata: dict[str, Any] = Field(default_factory=dict)
+
+
+def problems(shape: type[BaseModel], value: Any) -> list[Problem]:
+    """The mistakes in `value`, each with its path; none when it has the shape."""
+    try:
+        made = shape.model_validate(value)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        return [(each["loc"], f"{each['msg'].removeprefix('Value error, ')}.") for each in found]
+    return list(made.contradictions()) if isinstance(made, Shape) else []
+
+
+def require(**checked: tuple[type[BaseModel], Any]) -> None:
+    """Check JSON columns by name.
+
+    Raises:
+        django.core.exceptions.ValidationError: with every mistake at its column, path first.
+    """
+    errors = {
+        name: [f"{'.'.join(map(str, path))}: {text}" if path else text for path, text in found]
+        for name, (shape, value) in checked.items()
+        if (found := problems(shape, value))
+    }
+    if errors:
+        raise ModelError(errors)
