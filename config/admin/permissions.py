@@ -53,6 +53,18 @@ class ReadOnly:
         return False
 
 
+def _within(rows, tenant_id):
+    """What rows of the tenant may refer to; rows of the platform that have an owner belong to that one."""
+    if issubclass(rows.model, TenantModel):
+        return rows.filter(tenant_id=tenant_id)
+    names = {field.name for field in rows.model._meta.get_fields()}
+    if "memberships" in names and rows.model._meta.label_lower != "tenants.tenant":
+        return rows.filter(memberships__tenant_id=tenant_id)
+    if {"owner", "is_public"} <= names:
+        return rows.filter(models.Q(is_public=True) | models.Q(owner_id=tenant_id))
+    return rows
+
+
 class ScopedChoices:
     """Choices of references within the scope; in the platform's, within the tenant of the row at hand."""
 
@@ -62,10 +74,7 @@ class ScopedChoices:
         tenant_id = getattr(getattr(request, "house_object", None), "tenant_id", None)
         scope = current_scope()
         if tenant_id and scope and scope.tenant_id is None:
-            belongs = "tenant_id" if issubclass(target, TenantModel) else "memberships__tenant_id"
-            rows = (
-                rows.filter(**{belongs: tenant_id}) if target._meta.label_lower != "tenants.tenant" else rows
-            )
+            rows = _within(rows, tenant_id)
         kwargs.setdefault("queryset", rows)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 

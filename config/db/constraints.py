@@ -21,6 +21,12 @@ USER_CLAUSE = "user_id = (SELECT conclave_current_user())"
 type_model = type[models.Model]
 
 
+class Reference(str):
+    """SQL that refers to another table: it waits for that table's unique constraints."""
+
+    __slots__ = ()
+
+
 class HouseConstraint(models.BaseConstraint):
     """A constraint whose SQL runs after its table, and the tables it refers to, exist."""
 
@@ -216,7 +222,7 @@ class SameTenant(HouseConstraint):
             table = field.related_model._meta.db_table  # type: ignore[union-attr]
         column = quote(field.column)  # type: ignore[union-attr,arg-type]
         rule = f"SET NULL ({column})" if self.on_delete == "SET NULL" else self.on_delete
-        return (
+        return Reference(
             f"ALTER TABLE {quote(model._meta.db_table)} ADD CONSTRAINT {quote(self.name)}"
             f" FOREIGN KEY (tenant_id, {column}) REFERENCES {quote(table)} (tenant_id, {quote(self.column)})"
             f" ON DELETE {rule} DEFERRABLE INITIALLY IMMEDIATE"

@@ -53,6 +53,8 @@ class Target:
     # Column -> type of what is unique beside ids.
     unique: dict[str, str] = field(hash=False)
     partitions: tuple[str, ...]
+    # Column -> the values that a check allows, of columns with choices.
+    choices: dict[str, tuple[str, ...]] = field(hash=False)
 
     @property
     def is_identity(self) -> bool:
@@ -103,7 +105,7 @@ def prepare(tenants: int) -> Ground:
     connection.close()
     with connect(OWNER, database=database) as owner:
         owner.execute("ANALYZE")
-        targets = tuple(_describe(owner, model._meta.db_table) for model in attacked_models())
+        targets = tuple(_describe(owner, model) for model in attacked_models())
         rows = {
             (target.table, tenant): _row_of(owner, target, tenant, people[tenant])
             for target in targets
@@ -137,7 +139,9 @@ def _populate() -> tuple[str, str]:
     return str(tenant.pk), str(user.pk)
 
 
-def _describe(owner: Any, table: str) -> Target:
+def _describe(owner: Any, model: type[models.Model]) -> Target:
+    table = model._meta.db_table
+
     def column(statement: str) -> list[Any]:
         return owner.execute(statement, [table]).fetchall()
 
@@ -149,6 +153,9 @@ def _describe(owner: Any, table: str) -> Target:
         references=tuple(Reference(*row) for row in column(REFERENCES_SQL)),
         unique=dict(column(UNIQUE_SQL)),
         partitions=tuple(name for (name,) in column(PARTITIONS_SQL)),
+        choices={
+            f.column: tuple(value for value, _ in f.flatchoices) for f in model._meta.fields if f.choices
+        },
     )
 
 

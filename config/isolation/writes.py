@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ from config.isolation.ground import Reference
 from config.isolation.matrix import REFUSED, Attempt, Leak
 
 # Unique over all tenants, and no oracle: nobody guesses 256 random bits.
-UNGUESSABLE = frozenset({("accounts_apikey", "key_hash")})
+UNGUESSABLE = frozenset({("accounts_apikey", "key_hash"), ("accounts_passkeycredential", "credential_id")})
 # What a check asks for beside a reference.
 BESIDE = {("accounts_roleassignment", "engagement_id"): {"scope": "engagement"}}
 FOREIGN_KEY, DUPLICATE = "23503", "23505"
@@ -99,7 +100,7 @@ def unique_oracle(a: Attempt) -> None:
     row |= {each.column: a.ground.rows[a.target.table, a.me][each.column] for each in a.target.references}
     if a.target.owner != "id":
         row |= {a.target.owner: a.my_mark}
-    row |= {name: _other(kind, row[name]) for name, kind in a.target.unique.items() if _is_random(a, name)}
+    row |= {name: _other(a, name, row[name]) for name in a.target.unique if _is_random(a, name)}
     a.run("DELETE FROM {t} WHERE id = %s", a.mine)
     state, _, _ = a.run(*_insert(a, row))
     mine = a.ground.rows[a.target.table, a.me]
@@ -123,12 +124,18 @@ def _fresh(a: Attempt, tenant: str) -> dict[str, Any]:
     """A copy of the tenant's row with an id of its own and nothing that must be unique."""
     row = dict(a.ground.rows[a.target.table, tenant])
     row["id"] = str(uuid7())
-    return row | {name: _other(kind, row[name]) for name, kind in a.target.unique.items()}
+    return row | {name: _other(a, name, row[name]) for name in a.target.unique}
 
 
-def _other(kind: str, value: Any) -> Any:
+def _other(a: Attempt, column: str, value: Any) -> Any:
+    """Another value of the column that its checks allow."""
+    kind = a.target.unique[column]
     if value is None:
         return None
+    if column in a.target.choices:
+        return next(other for other in a.target.choices[column] if other != value)
+    if kind == "date":
+        return str(date.fromisoformat(value) - timedelta(days=1 + os.urandom(1)[0]))
     if kind == "bytea":
         return "\\x" + os.urandom(32).hex()
     if kind in ("integer", "smallint", "bigint"):

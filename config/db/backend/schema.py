@@ -5,9 +5,18 @@ from typing import Any
 from django.db.backends.postgresql import schema
 from django.db.models import BaseConstraint, Field, Model, UniqueConstraint
 
+from config.db.constraints import Reference
+
 
 class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
     """Adds PARTITION BY to the tables of models that mix in `config.db.partitions.Partitioned`."""
+
+    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+        # Django defers unique constraints too, in the order of the tables; a constraint of the house defers
+        # itself, and what Django keeps for it then is None.
+        waiting = [statement for statement in self.deferred_sql if statement is not None]
+        self.deferred_sql = sorted(waiting, key=lambda statement: isinstance(statement, Reference))
+        super().__exit__(exc_type, exc_value, traceback)
 
     def table_sql(self, model: type[Model]) -> tuple[str, Any]:
         sql, params = super().table_sql(model)
@@ -25,8 +34,10 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
 
     def add_field(self, model: type[Model], field: Field) -> None:
         super().add_field(model, field)
+        if field.many_to_many:
+            return
         table = self.quote_name(model._meta.db_table)
         for constraint in model._meta.constraints:
             column_added = getattr(constraint, "column_added", None)
-            if field.column and column_added and (grant := column_added(table, field.column)):
+            if column_added and (grant := column_added(table, field.column)):
                 self.execute(grant)
