@@ -56,6 +56,8 @@ class HouseFilterSet(django_filters.FilterSet):
     def filter_for_field(cls, field: Any, *_: Any) -> Any:
         kwargs = {"field_name": field.attname, "label": str(field.help_text)}
         if field.choices:
+            listed = ", ".join(str(value) for value, _ in field.flatchoices)
+            kwargs["error_messages"] = {"invalid_choice": f"Must be one of {listed}."}
             return django_filters.ChoiceFilter(choices=field.choices, **kwargs)
         column = field.output_field if isinstance(field, models.GeneratedField) else field
         for kind, made in FILTERS.items():
