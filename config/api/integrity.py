@@ -4,7 +4,6 @@
 by another transaction. The name of the constraint that PostgreSQL reports leads to the same message.
 """
 
-import re
 from functools import cache
 from typing import Any
 
@@ -16,8 +15,6 @@ from config.db.rules import fields_of, message_of
 
 MISSING = "This object does not exist."
 NOT_NULL, FOREIGN_KEY, UNIQUE = "23502", "23503", "23505"
-# PostgreSQL's own naming of the column in the detail of a violated foreign or unique key.
-KEY = re.compile(r"^Key \((?:tenant_id, )?(\w+)\)=")
 Errors = tuple[int, str, list[dict[str, str]]]
 
 
@@ -53,18 +50,13 @@ def _named(model: type[models.Model], constraint: models.BaseConstraint) -> Erro
 
 
 def _by_column(diag: Any, state: str) -> Errors | None:
-    """What a database names by column: a missing value, a plain foreign key, a unique column."""
-    found = KEY.match(diag.message_detail or "")
-    column = diag.column_name or (found[1] if found else "")
-    field = _columns().get((diag.table_name or "", column))
-    if field is None:
-        return None
-    if state == NOT_NULL:
+    """What the database names by a column: a missing value, a unique column (its detail is hidden by policies)."""
+    table = diag.table_name or ""
+    if state == NOT_NULL and (field := _columns().get((table, diag.column_name or ""))):
         return 400, "invalid", [_entry(field, "null", "This field may not be null.")]
-    if state == UNIQUE:
+    column = (diag.constraint_name or "").removeprefix(f"{table}_").removesuffix("_key")
+    if state == UNIQUE and (field := _columns().get((table, column))):
         return 409, "conflict", [_entry(field, "unique", "There is one with this value already.")]
-    if state == FOREIGN_KEY and _refused_write(diag):
-        return 400, "invalid", [_entry(field, "does_not_exist", MISSING)]
     return None
 
 
