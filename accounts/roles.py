@@ -11,14 +11,14 @@ from accounts.choices import MemberRole
 # Everybody's own things: row-level security shows nobody another's.
 OWN_SCOPES = frozenset(
     {
+        "credentials:read",
+        "credentials:write",
         "learning-patterns:read",
         "learning-patterns:write",
         "profile:read",
         "profile:write",
         "prompts:read",
         "prompts:write",
-        "security:read",
-        "security:write",
         "terms:read",
         "terms:write",
     }

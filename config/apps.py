@@ -23,6 +23,7 @@ class ConfigConfig(AppConfig):
         # Sent once for each app; the last one is enough, and only then do all tables exist.
         from django.apps import apps
 
+        from config import checks as _models  # noqa: F401 - registers itself
         from config.api import checks  # noqa: F401 - registers itself
 
         last = [app for app in apps.get_app_configs() if app.models_module is not None][-1]

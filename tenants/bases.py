@@ -200,6 +200,23 @@ def _row_security(model: type[HouseModel]) -> dict[str, Any]:
     return options
 
 
+def _redacted(model: type[HouseModel]) -> tuple[str, ...]:
+    """Columns whose values the audit log does not repeat: secrets, and what a person's own rows say.
+
+    More people read the log than see those rows; that they changed is recorded all the same.
+    """
+    named = (*encrypted_columns(model), *model.audit_redact)
+    if model.scope_kind != "user":
+        return named
+    plain = (models.ForeignKey, models.BooleanField, models.DateTimeField, models.GeneratedField)
+    own = [
+        str(field.column)
+        for field in model._meta.local_concrete_fields
+        if not isinstance(field, plain) and not field.primary_key
+    ]
+    return tuple(dict.fromkeys((*named, *(name for name in own if name not in model.audit_omit))))
+
+
 def _house_constraints(model: type[HouseModel]) -> list[models.BaseConstraint]:
     prefix = _prefix(model)
     made: list[models.BaseConstraint] = [house.RowLevelSecurity(name=f"{prefix}_rls", **_row_security(model))]
@@ -220,7 +237,7 @@ def _house_constraints(model: type[HouseModel]) -> list[models.BaseConstraint]:
             house.AuditTrigger(
                 name=f"{prefix}_audit",
                 label=model._meta.label_lower,
-                redact=(*encrypted_columns(model), *model.audit_redact),
+                redact=_redacted(model),
                 omit=model.audit_omit,
                 level=model.audit_level,
             )

@@ -11,7 +11,7 @@ from .profiles import OwnAdmin
 class NamedAdmin(OwnAdmin):
     """Rows that their person may rename and delete, not make."""
 
-    resource = "security"
+    resource = "credentials"
 
     def has_add_permission(self, request, obj=None):
         return False
@@ -20,7 +20,7 @@ class NamedAdmin(OwnAdmin):
 class RemovableAdmin(ReadOnlyAdmin):
     """Rows that their person may only delete."""
 
-    resource = "security"
+    resource = "credentials"
     search_fields = ("user__email",)
 
     def has_delete_permission(self, request, obj=None):
@@ -46,7 +46,7 @@ class RegisteredDeviceAdmin(NamedAdmin):
 class TwoFactorAuthAdmin(ReadOnlyAdmin):
     """Whether it is on, and which secrets are set; never the secrets."""
 
-    resource = "security"
+    resource = "credentials"
     icon = "password"
     title = "Second factor"
     position = 71

@@ -98,7 +98,7 @@ class RegisteredDeviceViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
     """One's devices; deleting one forgets it."""
 
     serializer_class = RegisteredDeviceSerializer
-    resource = "security"
+    resource = "credentials"
     filterset_fields = ("device_type", "is_trusted")
     ordering_fields = ("created_at", "updated_at", "device_name")
 
@@ -107,14 +107,14 @@ class TwoFactorAuthViewSet(OwnRow):
     """One's second factor."""
 
     serializer_class = TwoFactorAuthSerializer
-    resource = "security"
+    resource = "credentials"
 
 
 class PasskeyCredentialViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
     """One's passkeys; deleting one ends its use."""
 
     serializer_class = PasskeyCredentialSerializer
-    resource = "security"
+    resource = "credentials"
     filterset_fields = ("credential_id",)
 
 
@@ -122,7 +122,7 @@ class ExternalIdentityViewSet(DestroyMixin, ReadOnlyTenantViewSet):
     """Providers that know the person; deleting one unlinks it."""
 
     serializer_class = ExternalIdentitySerializer
-    resource = "security"
+    resource = "credentials"
     filterset_fields = ("provider", "subject")
 
 
@@ -130,6 +130,6 @@ class OAuthTokenViewSet(DestroyMixin, ReadOnlyTenantViewSet):
     """Services that one has connected; deleting one disconnects it."""
 
     serializer_class = OAuthTokenSerializer
-    resource = "security"
+    resource = "credentials"
     filterset_fields = ("service",)
     ordering_fields = ("created_at", "updated_at", "service")

@@ -34,6 +34,16 @@ class McpServerAdmin(HouseAdmin):
         ("More", {"fields": (("documentation_url", "repository_url"), "metadata"), "classes": ["collapse"]}),
     )
 
+    def get_fieldsets(self, request, obj=None):
+        """How the platform starts a server is for its own staff."""
+        sets = super().get_fieldsets(request, obj)
+        if request.console.is_platform:
+            return sets
+        return [
+            (title, options | {"fields": ("server_type",)} if title == "Reached by" else options)
+            for title, options in sets
+        ]
+
     def get_prepopulated_fields(self, request, obj=None):
         return self.prepopulated_fields if obj is None and self.has_add_permission(request) else {}
 

@@ -3,6 +3,7 @@
 from django.contrib import admin
 
 from agents.models import AgentTemplate, TemplateDocument, TemplatePurchase, TemplateRating
+from agents.models.templates import PUBLISHER, PUBLISHES
 from config.admin.bases import HouseAdmin, ReadOnlyAdmin
 from config.admin.inlines import HouseInline
 from tenants.scoping import require_scope
@@ -49,6 +50,10 @@ class AgentTemplateAdmin(HouseAdmin):
         ),
         ("Owner", {"fields": ("user",), "classes": ["collapse"]}),
     )
+
+    def get_readonly_fields(self, request, obj=None):
+        fixed = () if request.console.allows(*PUBLISHER) else PUBLISHES
+        return [*super().get_readonly_fields(request, obj), *fixed]
 
     def get_queryset(self, request):
         rows = super().get_queryset(request)

@@ -6,6 +6,8 @@ from rest_framework import serializers
 
 from agents.choices import PaymentStatus, Provider
 from agents.models import AgentTemplate, TemplatePurchase, TemplateRating
+from agents.models.templates import PUBLISHER, PUBLISHES
+from config.api.exceptions import Forbidden
 from config.api.integrity import MISSING
 from config.api.json_sql import Column, quoted
 from config.api.serializers import HouseSerializer, ObjectField, RelatedIdsField, TextListField
@@ -153,13 +155,32 @@ class TemplateRatingSerializer(HouseSerializer):
 
 
 class AgentTemplateViewSet(TenantViewSet):
-    """Templates of the organisation, and those that others made public."""
+    """Templates of the organisation, and those that others made public.
+
+    Showing one to other organisations needs `tenant:write` too.
+    """
 
     serializer_class = AgentTemplateSerializer
     resource = "templates"
     filterset_fields = ("is_public", "is_marketplace", "user")
     ordering_fields = ("created_at", "updated_at", "name", "rating", "usage_count")
     owner_field = "user_id"
+
+    def perform_create(self, serializer: Any) -> Any:
+        self._require_publisher(serializer)
+        return super().perform_create(serializer)
+
+    def perform_update(self, serializer: Any) -> None:
+        self._require_publisher(serializer)
+        super().perform_update(serializer)
+
+    def _require_publisher(self, serializer: Any) -> None:
+        wanted = serializer.validated_data
+        shown = [
+            name for name in PUBLISHES if wanted.get(name) and not getattr(serializer.instance, name, False)
+        ]
+        if shown and not self.credential.allows(*PUBLISHER):
+            raise Forbidden("Only an administrator shows templates to others.", code="not_publisher")
 
 
 class TemplatePurchaseViewSet(ReadOnlyTenantViewSet):

@@ -112,6 +112,8 @@ class McpServerConfig(TenantModel):
         "read": TENANT_CLAUSE,
         # A server that is there for others only cannot be taken into use.
         "write": f"({TENANT_CLAUSE} AND EXISTS (SELECT FROM agents_mcpserver s WHERE s.id = mcp_server_id))",
+        # One that is no longer there can still be given up, with the secrets stored for it.
+        "owned": TENANT_CLAUSE,
     }
 
     mcp_server = models.ForeignKey(

@@ -15,10 +15,14 @@ from tenants.managers import HouseQuerySet
 
 # The platform's share of a sale.
 COMMISSION = Decimal("0.30")
+# What shows a template to other organisations, and the right that this asks for beside the right to write.
+PUBLISHES = ("is_public", "is_marketplace")
+PUBLISHER = ("tenant", "write")
 # Whoever names a template in a row of their own must be able to see it; it may be another tenant's.
 SEES_TEMPLATE = "EXISTS (SELECT FROM agents_agenttemplate t WHERE t.id = template_id{more})"
 SOLD_AS_OFFERED = (
-    f"({TENANT_CLAUSE} AND payment_status = '{PaymentStatus.PENDING}' AND commission_rate = {COMMISSION} AND "
+    f"({TENANT_CLAUSE} AND buyer_id = (SELECT conclave_current_user())"
+    f" AND payment_status = '{PaymentStatus.PENDING}' AND commission_rate = {COMMISSION} AND "
     + SEES_TEMPLATE.format(
         more=" AND t.is_marketplace AND t.price = agents_templatepurchase.price"
         " AND t.tenant_id = seller_tenant_id AND t.user_id IS NOT DISTINCT FROM seller_id"
@@ -227,6 +231,8 @@ class TemplateRating(TenantModel):
     row_security = {
         "read": TENANT_CLAUSE,
         "write": f"({TENANT_CLAUSE} AND {USER_CLAUSE} AND {SEES_TEMPLATE.format(more='')})",
+        # Also when the template is there no more.
+        "owned": f"({TENANT_CLAUSE} AND {USER_CLAUSE})",
     }
 
     user = MemberForeignKey(models.CASCADE, help_text="Person who rates.", editable=False)

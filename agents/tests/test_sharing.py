@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import IntegrityError, ProgrammingError, transaction
+from django.urls import reverse
 
 from agents.models import AgentTemplate, McpServer, SystemPrompt, TemplatePurchase, TemplateRating
 from agents.tests.factories import (
@@ -16,6 +17,9 @@ from config.db.stamps import APP, Stamp
 from config.testing.fixtures import add_member
 from config.testing.hats import as_platform, wearing
 from tenants.scoping import tenant_scope
+
+
+TEMPLATES = "/api/v1/agent-templates/"
 
 
 @pytest.fixture
@@ -107,6 +111,50 @@ def test_nobody_rates_what_they_do_not_see_nor_for_another(seller, tenant, membe
         assert refused(lambda: TemplateRatingFactory(user=colleague.user))
 
 
+@pytest.mark.parametrize("buyer", ["colleague", "nobody"])
+def test_nobody_buys_in_the_name_of_another(seller, tenant, member, buyer):
+    template = for_sale(seller)
+    person = add_member(tenant).user if buyer == "colleague" else None
+    with tenant_scope(tenant, user=member.user):
+        assert refused(lambda: TemplatePurchaseFactory(template=template, buyer=person))
+        assert TemplatePurchaseFactory(template=template).buyer_id == member.user_id
+
+
+def test_a_rating_of_what_is_hidden_again_can_be_taken_back_and_not_changed(seller, tenant, member):
+    template = offered(seller, is_public=True)
+    with tenant_scope(tenant, user=member.user):
+        rated = TemplateRatingFactory(template=template)
+    with tenant_scope(seller.tenant_id, user=seller.user):
+        AgentTemplate.objects.filter(pk=template.pk).update(is_public=False)
+    with tenant_scope(tenant, user=member.user):
+        assert refused(lambda: TemplateRating.objects.filter(pk=rated.pk).update(rating=1))
+        assert TemplateRating.objects.filter(pk=rated.pk).delete()[0] == 1
+
+
+@pytest.mark.parametrize(("role", "status"), [("analyst", 403), ("admin", 201)])
+@pytest.mark.parametrize(
+    "shown", [{"is_public": True}, {"is_public": True, "is_marketplace": True, "price": "1"}]
+)
+def test_administrators_alone_show_templates_to_others(role, status, shown, api_client):
+    client = api_client(role)
+    body = {"name": "Lawyer", "system_prompt": "You read contracts."}
+
+    assert client.post(TEMPLATES, body | shown, content_type="application/json").status_code == status
+    own = client.post(TEMPLATES, body, content_type="application/json")
+    assert own.status_code == 201
+    changed = client.patch(f"{TEMPLATES}{own.json()['id']}/", shown, content_type="application/json")
+    assert changed.status_code == (200 if status == 201 else 403)
+
+
+@pytest.mark.parametrize(("role", "offers"), [("analyst", False), ("admin", True)])
+def test_the_console_offers_publishing_to_administrators_alone(role, offers, tenant, client):
+    client.force_login(add_member(tenant, role).user)
+    page = client.get(reverse("admin:agents_agenttemplate_add"))
+
+    assert page.status_code == 200
+    assert ("is_public" in page.context["adminform"].form.fields) is offers
+
+
 def test_each_person_rates_a_template_once(scope):
     rated = TemplateRatingFactory()
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -139,3 +187,26 @@ def test_servers_of_others_are_neither_seen_nor_used(seller, scope):
     assert set(McpServer.objects.values_list("pk", flat=True)) == {public.pk}
     assert refused(lambda: McpServerConfigFactory(mcp_server=foreign))
     assert McpServerConfigFactory(mcp_server=public).mcp_server_id == public.pk
+
+
+def test_a_configuration_of_a_server_that_is_gone_can_be_given_up(tenant, api_client):
+    client = api_client()
+    with tenant_scope(tenant, user=client.key.user):
+        public = McpServerFactory(owner=None, owner_id=None, is_public=True)
+        held = McpServerConfigFactory(mcp_server=public)
+    with as_platform():
+        McpServer.objects.filter(pk=public.pk).update(is_public=False)
+    address = f"/api/v1/mcp-server-configs/{held.pk}/"
+
+    assert client.patch(address, {"enabled": True}, content_type="application/json").status_code == 403
+    assert client.delete(address).status_code == 204
+
+
+def test_the_console_does_not_tell_tenants_how_the_platform_starts_a_server(tenant, member, admin_client):
+    with tenant_scope(tenant, user=member.user):
+        server = McpServerFactory(owner=None, owner_id=None, is_public=True, command="/opt/mcp --token=abc")
+    page = admin_client.get(reverse("admin:agents_mcpserver_change", args=[server.pk]))
+
+    assert page.status_code == 200
+    assert server.name in page.content.decode()
+    assert "/opt/mcp" not in page.content.decode()

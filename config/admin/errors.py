@@ -3,6 +3,8 @@
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import Error, models
 
+from config.db.rules import fields_of, message_of
+
 UNIQUE, FOREIGN_KEY, RESTRICT, CHECK, NOT_NULL = "23505", "23503", "23001", "23514", "23502"
 PRIVILEGE = "42501"
 WORDS = {
@@ -45,6 +47,9 @@ def explain(error: Error, model: type[models.Model]) -> ValidationError:
     diagnosis = getattr(error.__cause__, "diag", None)
     rule = _constraint_named(getattr(diagnosis, "constraint_name", None) or "", model)
     text = WORDS.get(state, UNKNOWN)
+    if isinstance(rule, (models.CheckConstraint, models.UniqueConstraint)):
+        named = fields_of(model, rule) if rule in model._meta.constraints else ()
+        return ValidationError({named[0] if len(named) == 1 else NON_FIELD_ERRORS: message_of(rule)})
     if rule is not None and rule.violation_error_message != rule.default_violation_error_message:
         text = str(rule.violation_error_message)
     return ValidationError({getattr(rule, "field", NON_FIELD_ERRORS): text})

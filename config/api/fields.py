@@ -1,10 +1,19 @@
 """Serializer fields that every app may use."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 from rest_framework import serializers
 
 MASK = "********"
+
+
+class ListedChoiceField(serializers.ChoiceField):
+    """One of a list, which the refusal of another value names."""
+
+    default_error_messages = {"invalid_choice": '"{input}" is none of {listed}.'}
+
+    def fail(self, key: str, **kwargs: Any) -> NoReturn:
+        super().fail(key, listed=", ".join(map(str, self.choices)), **kwargs)
 
 
 class SecretField(serializers.JSONField):

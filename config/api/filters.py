@@ -1,5 +1,6 @@
 """Filters and ordering: what a viewset lists, nothing else; an unknown parameter is an error, not ignored."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import django_filters
@@ -38,6 +39,25 @@ FILTERS = {
 }
 
 
+# What a range of a time is called: `expires_at` is filtered by `expires_after` and `expires_before`.
+BOUNDS = {"after": ("gte", "At or after this: {}"), "before": ("lt", "Before this: {}")}
+
+
+def range_filters(model: type[models.Model], shown: Iterable[str]) -> dict[str, Any]:
+    """Two filters for each time and day among the fields of `model` that are shown, by name."""
+    made: dict[str, Any] = {}
+    for field in model._meta.concrete_fields:
+        column = field.output_field if isinstance(field, models.GeneratedField) else field
+        if not isinstance(column, models.DateField) or field.name not in shown or field.name == "created_at":
+            continue
+        kind = FILTERS[models.DateTimeField if isinstance(column, models.DateTimeField) else models.DateField]
+        stem = field.name.removesuffix("_at")
+        for bound, (lookup, label) in BOUNDS.items():
+            text = label.format(field.help_text)
+            made[f"{stem}_{bound}"] = kind(field_name=field.name, lookup_expr=lookup, label=text)
+    return made
+
+
 class HouseFilterSet(django_filters.FilterSet):
     """References by id, moments by ISO 8601, `created_after` and `created_before` for every model.
 
@@ -56,6 +76,8 @@ class HouseFilterSet(django_filters.FilterSet):
     def filter_for_field(cls, field: Any, *_: Any) -> Any:
         kwargs = {"field_name": field.attname, "label": str(field.help_text)}
         if field.choices:
+            listed = ", ".join(str(value) for value, _ in field.flatchoices)
+            kwargs["error_messages"] = {"invalid_choice": f"Must be one of {listed}."}
             return django_filters.ChoiceFilter(choices=field.choices, **kwargs)
         column = field.output_field if isinstance(field, models.GeneratedField) else field
         for kind, made in FILTERS.items():
@@ -136,7 +158,8 @@ class HouseFilterBackend(DjangoFilterBackend):
         listed = tuple(getattr(view, "filterset_fields", ()))
         model_ = view.model
         meta = type("Meta", (), {"model": model_, "fields": listed})
-        return type(f"{model_.__name__}Filter", (self.filterset_base,), {"Meta": meta})
+        ranges = range_filters(model_, view.serializer_class.Meta.fields)
+        return type(f"{model_.__name__}Filter", (self.filterset_base,), {**ranges, "Meta": meta})
 
     def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
         if request.GET.keys() <= PAGE_PARAMETERS | SHAPE_PARAMETERS:

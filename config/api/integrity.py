@@ -11,8 +11,10 @@ from django.apps import apps
 from django.db import models
 
 from config.db.constraints import SameTenant
+from config.db.rules import fields_of, message_of
 
 MISSING = "This object does not exist."
+NOT_NULL, FOREIGN_KEY, UNIQUE = "23502", "23503", "23505"
 Errors = tuple[int, str, list[dict[str, str]]]
 
 
@@ -25,47 +27,57 @@ def _constraints() -> dict[str, tuple[type[models.Model], models.BaseConstraint]
     }
 
 
+@cache
+def _columns() -> dict[tuple[str, str], str]:
+    """(table, column) -> name of the field."""
+    return {
+        (model._meta.db_table, str(field.column)): field.name
+        for model in apps.get_models()
+        for field in model._meta.local_concrete_fields
+    }
+
+
 def _entry(field: str, code: str, detail: str) -> dict[str, str]:
     return {"pointer": f"/{field}" if field else "", "code": code, "detail": detail}
 
 
-def _unique(model: type[models.Model], constraint: models.UniqueConstraint) -> Errors:
-    fields = [name for name in constraint.fields if name != "tenant"]
-    detail = str(constraint.violation_error_message)
-    if detail == str(constraint.default_violation_error_message):
-        detail = "There is one with these values already."
-    return (
-        409,
-        "conflict",
-        [_entry(field, "unique", detail) for field in fields] or [_entry("", "unique", detail)],
-    )
+def _named(model: type[models.Model], constraint: models.BaseConstraint) -> Errors:
+    """One entry for each field that the constraint speaks of."""
+    unique = isinstance(constraint, models.UniqueConstraint)
+    status, code, reason = (409, "conflict", "unique") if unique else (400, "invalid", "invalid")
+    detail = message_of(constraint)
+    return status, code, [_entry(name, reason, detail) for name in fields_of(model, constraint) or ("",)]
 
 
-def _check(model: type[models.Model], constraint: models.BaseConstraint) -> Errors:
-    detail = str(constraint.violation_error_message)
-    if detail == str(constraint.default_violation_error_message):
-        detail = "The values are not valid together."
-    return 400, "invalid", [_entry("", "invalid", detail)]
+def _by_column(diag: Any, state: str) -> Errors | None:
+    """What the database names by a column: a missing value, a unique column (its detail is hidden by policies)."""
+    table = diag.table_name or ""
+    if state == NOT_NULL and (field := _columns().get((table, diag.column_name or ""))):
+        return 400, "invalid", [_entry(field, "null", "This field may not be null.")]
+    column = (diag.constraint_name or "").removeprefix(f"{table}_").removesuffix("_key")
+    if state == UNIQUE and (field := _columns().get((table, column))):
+        return 409, "conflict", [_entry(field, "unique", "There is one with this value already.")]
+    return None
 
 
 def constraint_error(cause: Any, state: str) -> Errors | None:
     """Status, code and errors of a violated constraint of a model, None when it is none of theirs."""
-    name = getattr(getattr(cause, "diag", None), "constraint_name", None)
-    if name is None:
+    diag = getattr(cause, "diag", None)
+    if diag is None:
         return None
-    model, constraint = _constraints().get(name, (None, None))
-    if isinstance(constraint, SameTenant) and state == "23503" and _is_own_write(cause, model):
-        return 400, "invalid", [_entry(constraint.field, "does_not_exist", MISSING)]
-    if isinstance(constraint, models.UniqueConstraint) and model is not None:
-        return _unique(model, constraint)
-    if isinstance(constraint, models.CheckConstraint) and model is not None:
-        return _check(model, constraint)
-    return None
+    model, constraint = _constraints().get(diag.constraint_name or "", (None, None))
+    if isinstance(constraint, SameTenant):
+        if state == FOREIGN_KEY and _refused_write(diag):
+            return 400, "invalid", [_entry(constraint.field, "does_not_exist", MISSING)]
+        return None
+    if model is not None and isinstance(constraint, (models.UniqueConstraint, models.CheckConstraint)):
+        return _named(model, constraint)
+    return _by_column(diag, state)
 
 
-def _is_own_write(cause: Any, model: type[models.Model] | None) -> bool:
+def _refused_write(diag: Any) -> bool:
     """Whether the row itself was refused, rather than the deletion of the row that it refers to.
 
     PostgreSQL names the referring table in both cases; the primary message tells which statement it was.
     """
-    return "insert or update" in (cause.diag.message_primary or "") and model is not None
+    return "insert or update" in (diag.message_primary or "")

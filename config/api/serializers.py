@@ -11,7 +11,7 @@ from rest_framework.fields import empty
 
 from config.db.fields import EncryptedField, EncryptedTextField
 
-from .fields import SecretField
+from .fields import ListedChoiceField, SecretField
 from .integrity import MISSING
 from .json_sql import Column, NotCompilable, Plan, compile_plan, quoted, row_json
 
@@ -162,6 +162,7 @@ class HouseSerializer(serializers.ModelSerializer):
         **serializers.ModelSerializer.serializer_field_mapping,
         models.FloatField: FiniteFloatField,
     }
+    serializer_choice_field = ListedChoiceField
     _built: dict[type, dict[str, serializers.Field]] = {}
 
     def __init__(self, instance: Any = None, data: Any = empty, **kwargs: Any) -> None:

@@ -76,6 +76,7 @@ class RowLevelSecurity(HouseConstraint):
     Args:
         read: SQL of the rows that tenant work may see; the tenant's own rows by default.
         write: SQL of the rows that tenant work may make and change; `read` by default.
+        owned: SQL of the rows that tenant work may change and delete; `write` by default.
         verbs: what tenant work may do at all, of SELECT, INSERT, UPDATE, DELETE.
         columns: when given, the only columns that tenant work may update.
         operator_columns: the same for the platform's work.
@@ -89,6 +90,7 @@ class RowLevelSecurity(HouseConstraint):
     DEFAULTS: dict[str, Any] = {
         "read": TENANT_CLAUSE,
         "write": "",
+        "owned": "",
         "verbs": "SELECT, INSERT, UPDATE, DELETE",
         "columns": (),
         "identity": "",
@@ -144,11 +146,12 @@ class RowLevelSecurity(HouseConstraint):
         options = self.options
         read, write = options["read"], options["write"] or options["read"]
         lines = [self._policy(table, READER, "SELECT", read, read)]
-        if read == write:
+        owned = options["owned"] or write
+        if read == write == owned:
             lines.append(self._policy(table, APP, "ALL", read, write))
         else:
             lines.append(self._policy(table, APP, "SELECT", read, read))
-            lines += [self._policy(table, APP, verb, write, write) for verb in ("INSERT", "UPDATE", "DELETE")]
+            lines += [self._policy(table, APP, verb, owned, write) for verb in ("INSERT", "UPDATE", "DELETE")]
         lines.append(self._policy(table, OPERATOR, "ALL", "true", "true"))
         for verb in options["owner_verbs"].split(","):
             lines.append(self._policy(table, options["owner"], verb.strip(), "true", "true"))

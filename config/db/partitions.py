@@ -3,9 +3,10 @@
 The primary key stays `id` alone, so foreign keys, the admin and point reads work as with any table.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from graphlib import TopologicalSorter
 
 from django.apps import apps
 from django.conf import settings
@@ -133,20 +134,92 @@ def periods_ahead(model: type[models.Model]) -> int:
     return sum(1 for name in existing_partitions(table) if name > current)
 
 
+@dataclass(frozen=True)
+class Referring:
+    """A reference of `table` to another one: its column, and what deletion does (`c` cascade, `n` set null)."""
+
+    table: str
+    column: str
+    rule: str
+
+
+def referring_to(table: str) -> list[Referring]:
+    """The foreign keys to `table`, those of partitions left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT r.relname, a.attname, c.confdeltype::text FROM pg_constraint c"
+            " JOIN pg_class r ON r.oid = c.conrelid AND NOT r.relispartition"
+            " JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[array_upper(c.conkey, 1)]"
+            " WHERE c.contype = 'f' AND c.confrelid = %s::regclass ORDER BY 1, 2",
+            [table],
+        )
+        return [Referring(*row) for row in cursor.fetchall()]
+
+
+def children_first(models_: Iterable[type[models.Model]]) -> list[type[models.Model]]:
+    """`models_` in the order in which their partitions can go: what refers to a table before the table."""
+    by_table = {model._meta.db_table: model for model in models_}
+    needs = {
+        table: {each.table for each in referring_to(table)} & by_table.keys() - {table} for table in by_table
+    }
+    return [by_table[table] for table in TopologicalSorter(needs).static_order()]
+
+
+def clear_referring(part: Partition, also: Iterable[str] = ()) -> int:
+    """Delete the rows, or empty the references, that would stop `part` from going; returns their number.
+
+    Those are rows of tables without partitions, and of the partitioned ones in `also`, whose rows may be a
+    little younger than what they refer to. References that restrict deletion are left to stop it.
+    """
+    partitioned = {model._meta.db_table for model in partitioned_models()} - {*also}
+    bounds = [str(uuid7_floor(part.start)), str(uuid7_floor(part.end))]
+    cleared = 0
+    with connection.cursor() as cursor:
+        for each in referring_to(part.table):
+            verb = {"c": "DELETE FROM {t}", "n": "UPDATE {t} SET {c} = NULL"}.get(each.rule)
+            if verb and each.table not in partitioned:
+                statement = verb + " WHERE {c} >= %s AND {c} < %s"
+                cursor.execute(statement.format(t=f'"{each.table}"', c=f'"{each.column}"'), bounds)
+                cleared += cursor.rowcount
+    return cleared
+
+
+def expire_all(
+    models_: Iterable[type[models.Model]], *, before: datetime
+) -> Iterator[tuple[type[models.Model], list[str]]]:
+    """Expire the partitions of several tables, children before parents, and what refers to them beside.
+
+    Raises:
+        django.db.IntegrityError: when rows that restrict deletion, or of a partitioned table that is not among
+            `models_`, still reference an expiring one.
+    """
+    ordered = children_first(models_)
+    chosen = [model._meta.db_table for model in ordered]
+    for model in ordered:
+        for part in _ended(model, before):
+            clear_referring(part, also=chosen)
+        yield model, expire_partitions(model, before=before)
+
+
+def _ended(model: type[models.Model], before: datetime) -> Iterator[Partition]:
+    """The partitions of `model` that end before `before`."""
+    table, period = model._meta.db_table, model.partition_period  # type: ignore[attr-defined]
+    for name in existing_partitions(table):
+        start = datetime.strptime(name.rsplit("_p", 1)[1], "%Y%m%d").replace(tzinfo=UTC)
+        if next_start(start, period) <= before:
+            yield Partition(table, name, start, next_start(start, period))
+
+
 def expire_partitions(model: type[models.Model], *, before: datetime) -> list[str]:
     """Detach concurrently and drop the partitions that end before `before`; needs the owner, in autocommit.
 
     Raises:
         django.db.IntegrityError: when rows of another table still reference an expiring one.
     """
-    table, period = model._meta.db_table, model.partition_period  # type: ignore[attr-defined]
     dropped = []
     with connection.cursor() as cursor:
-        for name in existing_partitions(table):
-            start = datetime.strptime(name.rsplit("_p", 1)[1], "%Y%m%d").replace(tzinfo=UTC)
-            if next_start(start, period) > before:
-                continue
-            cursor.execute(f'ALTER TABLE "{table}" DETACH PARTITION "{name}" CONCURRENTLY')
-            cursor.execute(f'DROP TABLE "{name}"')
-            dropped.append(name)
+        for part in _ended(model, before):
+            cursor.execute(f'ALTER TABLE "{part.table}" DETACH PARTITION "{part.name}" CONCURRENTLY')
+            cursor.execute(f'DROP TABLE "{part.name}"')
+            dropped.append(part.name)
     return dropped

@@ -151,8 +151,8 @@ def test_filters_take_the_row_itself_and_nothing_else(prefix, api_client):
     client = api_client()
     (row,) = rows_of(prefix, client.key)
     view = PLAIN[prefix]()
-    for name in HouseFilterBackend().get_filterset_class(view).base_filters:
-        if name.startswith("created_"):
+    for name, made in HouseFilterBackend().get_filterset_class(view).base_filters.items():
+        if name.startswith("created_") or made.lookup_expr != "exact":
             continue
         value = getattr(row, type(row)._meta.get_field(name).attname)
         if value in (None, ""):
@@ -175,6 +175,29 @@ def test_time_range_and_orders(prefix, api_client):
         up = [found["id"] for found in listed(client, prefix, f"&ordering={name}")]
         down = [found["id"] for found in listed(client, prefix, f"&ordering=-{name}")]
         assert up == down[::-1]
+
+
+@each
+def test_every_time_that_is_shown_filters_by_range(prefix, api_client):
+    client = api_client()
+    (row,) = rows_of(prefix, client.key)
+    made = HouseFilterBackend().get_filterset_class(PLAIN[prefix]()).base_filters
+    for name, bound in made.items():
+        if bound.lookup_expr not in ("gte", "lt") or getattr(row, bound.field_name) is None:
+            continue
+        moment = isinstance(type(row)._meta.get_field(bound.field_name), models.DateTimeField)
+        past, future = (f"{year}-01-01" + ("T00:00:00Z" if moment else "") for year in (1971, 2971))
+        inside, outside = (past, future) if bound.lookup_expr == "gte" else (future, past)
+        assert str(row.pk) in {found["id"] for found in listed(client, prefix, f"&{name}={inside}")}, name
+        assert listed(client, prefix, f"&{name}={outside}") == [], name
+
+
+def test_ranges_are_named_after_their_times():
+    made = HouseFilterBackend().get_filterset_class(PLAIN["calendar-events"]()).base_filters
+
+    assert {"start_time_after", "start_time_before", "updated_after", "updated_before"} <= made.keys()
+    engagements = HouseFilterBackend().get_filterset_class(PLAIN["engagements"]()).base_filters
+    assert {"start_date_after", "end_date_before"} <= engagements.keys()
 
 
 @each

@@ -29,7 +29,7 @@ from config.testing.database import connect
 from config.testing.fixtures import add_member
 from config.testing.hats import as_platform
 from conversations.models import Attachment, McpToolExecution, Message, MessageEmbedding, ToolExecution
-from conversations.tests.factories import MessageFactory, ToolExecutionFactory
+from conversations.tests.factories import AttachmentFactory, MessageFactory, ToolExecutionFactory
 from tenants.scoping import tenant_scope
 from tenants.tests.factories import TenantFactory
 
@@ -205,6 +205,42 @@ def test_referenced_rows_stop_their_partition(old_month):
 
     with pytest.raises(psycopg.errors.ForeignKeyViolation):
         expire_partitions(Message, before=day(2020, 7, 1))
+
+
+def test_what_refers_to_a_table_comes_before_it(db):
+    order = partitions.children_first(reversed(partitioned_models()))
+    place = {model: number for number, model in enumerate(order)}
+
+    assert set(order) == set(partitioned_models())
+    assert max(place[ToolExecution], place[McpToolExecution], place[MessageEmbedding]) < place[Message]
+    assert {each.table for each in partitions.referring_to(TABLE)} >= {
+        each._meta.db_table for each in REFERRING
+    }
+
+
+def test_messages_expire_with_their_attachments_and_later_tool_executions(old_month):
+    tenant = TenantFactory()
+    with tenant_scope(tenant, user=add_member(tenant).user):
+        message = MessageFactory(id=uuid7(day(2020, 5, 31)))
+        kept = AttachmentFactory()
+        AttachmentFactory(message=message)
+        ToolExecutionFactory(message=message)
+        recent = ToolExecutionFactory()
+    dropped = dict(partitions.expire_all([Message, ToolExecution], before=day(2020, 7, 1)))
+
+    assert dropped[Message] == [f"{TABLE}_p20200501"]
+    with tenant_scope(tenant, actor="system:test"):
+        assert list(Attachment.objects.values_list("pk", flat=True)) == [kept.pk]
+        assert list(ToolExecution.objects.values_list("pk", flat=True)) == [recent.pk]
+
+
+def test_rows_of_a_table_that_was_not_chosen_stop_the_partition(old_month):
+    tenant = TenantFactory()
+    with tenant_scope(tenant, user=add_member(tenant).user):
+        ToolExecutionFactory(message=MessageFactory(id=uuid7(day(2020, 5, 5))))
+
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        list(partitions.expire_all([Message], before=day(2020, 7, 1)))
 
 
 def test_command_lists(db):

@@ -54,6 +54,10 @@ class RagQuery(Grown, Partitioned, TenantModel):
                 condition=models.Q(retrieval_strategy__in=RetrievalStrategy.values),
                 name="knowledge_ragquery_strategy_known",
             ),
+            models.CheckConstraint(
+                condition=models.Q(user_feedback__in=["", *Feedback.values]),
+                name="knowledge_ragquery_feedback_known",
+            ),
         ]
 
     def __str__(self) -> str:

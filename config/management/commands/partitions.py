@@ -10,7 +10,7 @@ from django.db import DatabaseError, models
 from config.db.partitions import (
     ensure_partitions,
     existing_partitions,
-    expire_partitions,
+    expire_all,
     partitioned_models,
     periods_ahead,
 )
@@ -56,15 +56,12 @@ class Command(BaseCommand):
         return [known[table] for table in tables] or list(known.values())
 
     def _expire(self, chosen: list[type[models.Model]], before: datetime) -> None:
-        # Rows that reference an expiring partition stop it: children come before their parents.
-        for model in reversed(chosen):
-            try:
-                dropped = expire_partitions(model, before=before)
-            except DatabaseError as error:
-                first_line = str(error).splitlines()[0]
-                raise CommandError(f"{model._meta.db_table} is not expired: {first_line}") from error
-            for name in dropped:
-                self.stdout.write(self.style.WARNING(f"dropped {name}"))
+        try:
+            for _, dropped in expire_all(chosen, before=before):
+                for name in dropped:
+                    self.stdout.write(self.style.WARNING(f"dropped {name}"))
+        except DatabaseError as error:
+            raise CommandError(f"not everything is expired: {str(error).splitlines()[0]}") from error
 
     def _show(self, model: type[models.Model]) -> None:
         table, period = model._meta.db_table, model.partition_period  # type: ignore[attr-defined]

@@ -1,0 +1,67 @@
+"""Checks and unique constraints in words: which fields they speak of, and what they ask for.
+
+fields_of(Collection, check) -> ("chunk_size",); message_of(check) -> "Must be more than 0."
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import models
+from django.db.models.constants import LOOKUP_SEP
+from django.db.models.functions import Lower
+
+WORDS = {"gt": "more than", "gte": "at least", "lt": "less than", "lte": "at most"}
+
+
+def leaves_of(condition: Any) -> Iterator[tuple[str, str, Any]]:
+    """(field, lookup, value) of a condition; fields that stand in expressions have no lookup."""
+    if isinstance(condition, models.Q):
+        for child in condition.children:
+            if isinstance(child, tuple):
+                field, _, lookup = child[0].partition(LOOKUP_SEP)
+                yield field, lookup or "exact", child[1]
+                yield from leaves_of(child[1])
+            else:
+                yield from leaves_of(child)
+    elif isinstance(condition, models.F):
+        yield condition.name.partition(LOOKUP_SEP)[0], "", None
+    elif isinstance(condition, (list, tuple)):
+        for each in condition:
+            yield from leaves_of(each)
+    elif hasattr(condition, "get_source_expressions"):
+        for each in condition.get_source_expressions():
+            yield from leaves_of(each)
+
+
+def fields_of(model: type[models.Model], constraint: models.BaseConstraint) -> tuple[str, ...]:
+    """The fields that a check or unique constraint speaks of, the tenant left out."""
+    if isinstance(constraint, models.UniqueConstraint):
+        named = [*constraint.fields, *(leaf[0] for leaf in leaves_of(constraint.expressions))]
+    else:
+        named = [leaf[0] for leaf in leaves_of(constraint.condition)]  # type: ignore[attr-defined]
+    known = {field.name for field in model._meta.local_fields}
+    return tuple(name for name in dict.fromkeys(named) if name in known and name != "tenant")
+
+
+def _limit(lookup: str, value: Any) -> str:
+    """A rule on a single value in words; empty where there are none for it."""
+    if isinstance(value, Lower):
+        return "Must be in lower case."
+    if lookup == "in":
+        return f"Must be one of {', '.join(str(each) or 'nothing' for each in value)}."
+    if lookup == "range":
+        return f"Must lie between {value[0]} and {value[1]}."
+    word = WORDS.get(lookup)
+    if word and isinstance(value, (int, float)):
+        return f"Must be {word} {value}."
+    return f"Must read like {value}." if lookup == "regex" else ""
+
+
+def message_of(constraint: models.BaseConstraint) -> str:
+    """The constraint's own message, else its rule in words."""
+    if str(constraint.violation_error_message) != str(constraint.default_violation_error_message):
+        return str(constraint.violation_error_message)
+    if isinstance(constraint, models.UniqueConstraint):
+        return "There is one with these values already."
+    rules = [_limit(lookup, value) for _, lookup, value in leaves_of(constraint.condition)]  # type: ignore[attr-defined]
+    return next((rule for rule in rules if rule), "The value is not valid.")
