@@ -279,5 +279,5 @@ def plain(expression: str) -> str:
     text = re.sub(r"\b(\w+)::text\b(?!\[)", r"\1", text)
     text = re.sub(r"(\d)::(double precision|numeric)", r"\1", text)
     text = re.sub(r"= ANY \((?:\()?ARRAY\[([^\[\]]*)\](?:\)::text\[\])?\)", r"IN (\1)", text)
-    text = re.sub(r"\(+ SELECT (conclave_\w+\(\)) AS conclave_\w+\)+?(?=::|\)|$| )", r"(SELECT \1)", text)
+    text = re.sub(r"\( SELECT (conclave_\w+\(\)) AS conclave_\w+\)", r"(SELECT \1)", text)
     return re.sub(r"\(\(SELECT (conclave_\w+\(\))\)\)", r"(SELECT \1)", text)

@@ -1,0 +1,29 @@
+"""`manage.py schema_docs`: the generated pages of `docs/schema/`."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from config.schema.pages import make_pages, stale, write
+
+
+class Command(BaseCommand):
+    """Reads the models and the catalogue of the migrated database; changes no database."""
+
+    help = "Write docs/schema/ from the models and the database; --check only names what is stale."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--check", action="store_true", help="write nothing; fail when a page is stale")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        made = make_pages()
+        if not options["check"]:
+            for name in write(made):
+                self.stdout.write(self.style.SUCCESS(f"{'wrote' if name in made else 'removed'} {name}"))
+            self.stdout.write(f"{len(made)} pages and pictures")
+            return
+        if names := stale(made):
+            for name in names:
+                self.stdout.write(self.style.ERROR(f"stale: docs/schema/{name}"))
+            raise CommandError(f"{len(names)} stale; run manage.py schema_docs", returncode=1)
+        self.stdout.write(f"{len(made)} pages and pictures are up to date")

@@ -1,0 +1,145 @@
+"""Pages about how tables are reached and how they grow: indexes, partitions, foreign keys."""
+
+from collections import Counter
+
+from django.conf import settings
+
+from config.schema.catalogue import Catalogue, Index, Key
+from config.schema.markdown import code, codes, grid, page
+from config.schema.meaning import Meaning
+
+KINDS = {
+    "gin": "containment (`@>`, `?`) on JSON, or full text (`@@`)",
+    "hnsw": "nearest vectors by cosine",
+    "btree": "",
+}
+INDEX_INTRO = """What each index is for, as far as the database and the model say:
+
+- *primary key*: point reads. On partitioned tables it is the id alone, so a read by id goes to one partition.
+- *(tenant, id)*: every tenant's table has it. Composite foreign keys point at it, lists of a tenant are read along it.
+- *unique*: a rule of the model; inside a tenant it begins with the tenant, so that a taken name tells nothing.
+- *foreign key*: the column refers to another table; the index is for deletes there and for joins.
+- *GIN*: JSON that is searched, and full text. Their operators are not LEAKPROOF, so under row-level security
+  PostgreSQL uses these indexes only for an operator that was marked so (`@@`, see [search](../explanation/search.md)).
+- *HNSW*: nearest vectors. Ordering scans are not held back by row-level security.
+- *partial*: only the rows of its condition are in it, such as those that are not deleted.
+
+Indexes of partitioned tables stand here once; PostgreSQL keeps one of each in every partition."""
+
+
+def indexes_page(catalogue: Catalogue, meaning: Meaning) -> str:
+    """Every index with its reason."""
+    apps: dict[str, list[list[str]]] = {}
+    counts: Counter[str] = Counter()
+    for table, indexes in sorted(catalogue.indexes.items()):
+        for index in indexes:
+            of_tenant = any(column.name == "tenant_id" for column in catalogue.columns[table])
+            reason = why(index, catalogue.keys.get(table, []), of_tenant)
+            counts[index.kind] += 1
+            apps.setdefault(meaning.app_of(table), []).append(
+                [code(table), code(index.name), index.kind, code(index.definition), code(index.condition), reason]
+            )
+    total = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
+    head = ["Table", "Index", "Kind", "Columns", "Only where", "For"]
+    blocks = [f"## {app}\n\n{grid(head, apps[app])}" for app in sorted(apps)]
+    return page("Indexes", INDEX_INTRO, f"In all: {total}.", *blocks)
+
+
+def why(index: Index, keys: list[Key], of_tenant: bool) -> str:
+    """What the index is for, as far as its columns, the keys and the model's constraints tell."""
+    columns = [column for column in index.columns if column != "tenant_id"] or list(index.columns)
+    if index.constraint == "p":
+        return "primary key"
+    if index.unique:
+        return "(tenant, id)" if index.columns == ("tenant_id", "id") else "unique"
+    if "_pattern_ops" in index.definition:
+        return "prefixes of the text (`LIKE 'a%'`)"
+    if index.kind != "btree":
+        return KINDS.get(index.kind, index.kind)
+    key = next((key for key in keys if key.column == columns[0]), None)
+    if key:
+        reason = ", then ".join([f"foreign key to `{key.target}`", *columns[1:]])
+    else:
+        whose = "of the tenant " if index.columns[0] == "tenant_id" else "of all tenants " if of_tenant else ""
+        reason = f"rows {whose}by {', '.join(columns)}"
+    return reason + ("; partial" if index.condition else "")
+
+
+PARTITION_INTRO = """The tables that grow with time are partitioned by ranges of their UUIDv7 ids, whose first 48 bits are
+the time: see [partitions and ids](../explanation/partitions-and-ids.md). Names of partitions are `<table>_pYYYYMMDD`, the
+first day of their period in UTC. There is no default partition for time, so a row whose period has none is refused:
+[what to do then](troubleshooting.md#no-partition-of-relation-found-for-row)."""
+
+
+def partitions_page(catalogue: Catalogue, meaning: Meaning) -> str:
+    """Partitioned tables: key, interval, how many ahead, what lets them go."""
+    rows = [
+        [
+            code(table.name),
+            table.partition_key,
+            getattr(meaning.models.get(table.name), "partition_period", "as needed"),
+            _retention(meaning.models.get(table.name)),
+            _blockers(catalogue, table.name),
+        ]
+        for table in catalogue.tables.values()
+        if table.partition_key
+    ]
+    ahead = (
+        f"{settings.PARTITIONS_AHEAD} periods ahead of the current one exist (`PARTITIONS_AHEAD`). They are made by"
+        " `migrate`, by the daily job `make_partitions` and by `manage.py partitions`; `manage.py doctor` warns before"
+        " they run out."
+    )
+    expiry = (
+        "«Stops expiry» names the tables whose rows refer to this one: while they do, PostgreSQL refuses to detach the"
+        " partition (`manage.py partitions` then names the table and changes nothing)."
+        " `--expire` takes the tables in the order in which children go before their parents."
+    )
+    head = ["Table", "Key", "One partition a", "Kept", "Stops expiry"]
+    return page("Partitions", PARTITION_INTRO, grid(head, rows), ahead, expiry)
+
+
+def _retention(model: object) -> str:
+    kept = getattr(model, "partition_retention", None)
+    return str(kept) if kept else "until `manage.py partitions --expire`"
+
+
+def _blockers(catalogue: Catalogue, table: str) -> str:
+    return codes(sorted({key.table for key in catalogue.referrers(table)}))
+
+
+KEY_INTRO = """References between tables of a tenant are composite: (tenant, reference) → (tenant, id), so a row of
+another tenant cannot be named. People are referred to through their membership, (tenant, user). SET NULL nulls the
+reference and leaves the tenant. Composite keys are checked at the end of the statement; Django's plain keys at commit.
+
+What the rules mean: CASCADE deletes the rows that refer, SET NULL keeps them without the reference, NO ACTION and
+RESTRICT refuse the deletion. Django's own plain keys say NO ACTION: Django deletes or refuses before the database does."""
+
+
+def keys_page(catalogue: Catalogue, meaning: Meaning) -> str:
+    """Every foreign key with its rule."""
+    apps: dict[str, list[list[str]]] = {}
+    counts: Counter[str] = Counter()
+    tenants = 0
+    for table, keys in catalogue.keys.items():
+        for key in keys:
+            if key.target == "tenants_tenant" and key.columns == ("tenant_id",):
+                tenants += 1
+                continue
+            counts[f"{'composite' if key.is_composite else 'plain'} {key.rule}"] += 1
+            apps.setdefault(meaning.app_of(table), []).append(_key_row(key))
+    total = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+    head = ["Table", "Columns", "Refers to", "ON DELETE", "Checked", "Constraint"]
+    blocks = [f"## {app}\n\n{grid(head, apps[app])}" for app in sorted(apps)]
+    left_out = f"Left out: `tenant_id` → `tenants_tenant (id)`, NO ACTION, of {tenants} tables."
+    return page("Foreign keys", KEY_INTRO, f"In all: {total}. {left_out}", *blocks)
+
+
+def _key_row(key: Key) -> list[str]:
+    return [
+        code(key.table),
+        code(", ".join(key.columns)),
+        code(f"{key.target} ({', '.join(key.target_columns)})"),
+        key.rule,
+        key.deferrable,
+        code(key.name),
+    ]
