@@ -128,7 +128,8 @@ class Catalogue:
               coalesce(pg_get_expr(i.indpred, i.indrelid, true), ''), i.indisunique,
               coalesce((SELECT f.contype::text FROM pg_constraint f WHERE f.conindid = i.indexrelid
                 AND f.conrelid = i.indrelid AND f.contype IN ('p', 'u')), ''),
-              ARRAY(SELECT coalesce(a.attname, '') FROM unnest(i.indkey[0:i.indnkeyatts - 1]) WITH ORDINALITY k(n, place)
+              ARRAY(SELECT coalesce(a.attname, '')
+                FROM unnest(i.indkey[0:i.indnkeyatts - 1]) WITH ORDINALITY k(n, place)
                 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.n AND k.n > 0 ORDER BY k.place)
             FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_class x ON x.oid = i.indexrelid
             JOIN pg_am m ON m.oid = x.relam WHERE {OURS}""")
@@ -137,13 +138,12 @@ class Catalogue:
     @cached_property
     def keys(self) -> dict[str, list[Key]]:
         """Foreign keys of each table, without the copies that PostgreSQL keeps for partitions."""
-        columns = "ARRAY(SELECT a.attname FROM unnest(f.{0}key) WITH ORDINALITY k(n, place)" + (
-            " JOIN pg_attribute a ON a.attrelid = f.{0}relid AND a.attnum = k.n ORDER BY k.place)"
-        )
+        columns = """ARRAY(SELECT a.attname FROM unnest(f.{0}key) WITH ORDINALITY k(n, place)
+            JOIN pg_attribute a ON a.attrelid = f.{0}relid AND a.attnum = k.n ORDER BY k.place)"""
         rows = self.query(f"""
             SELECT c.relname, f.conname, {columns.format("con")}, t.relname, {columns.format("conf")},
-              f.confdeltype::text, CASE WHEN f.condeferred THEN 'at commit' WHEN f.condeferrable THEN 'at once, deferrable'
-                ELSE 'at once' END
+              f.confdeltype::text, CASE WHEN f.condeferred THEN 'at commit'
+                WHEN f.condeferrable THEN 'at once, deferrable' ELSE 'at once' END
             FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid JOIN pg_class t ON t.oid = f.confrelid
             WHERE f.contype = 'f' AND f.conparentid = 0 AND {OURS}""")
         made = (
@@ -186,7 +186,9 @@ class Catalogue:
             WHERE NOT t.tgisinternal AND {OURS}""")
         found: dict[str, list[tuple[str, str]]] = {}
         for table, name, function, each_row in sorted(rows):
-            found.setdefault(table, []).append((name, f"{function}, each {'row' if each_row else 'statement'}"))
+            found.setdefault(table, []).append(
+                (name, f"{function}, each {'row' if each_row else 'statement'}")
+            )
         return found
 
     @cached_property
@@ -265,7 +267,14 @@ def _by_table(things: Iterable[Any]) -> dict[str, list[Any]]:
 
 
 def _index(
-    table: str, name: str, kind: str, text: str, condition: str, unique: bool, constraint: str, columns: list[str]
+    table: str,
+    name: str,
+    kind: str,
+    text: str,
+    condition: str,
+    unique: bool,
+    constraint: str,
+    columns: list[str],
 ) -> Index:
     definition = text.split(" USING ", 1)[1].split(" ", 1)[1].split(" WHERE ", 1)[0]
     return Index(table, name, kind, definition, plain(condition), unique, constraint, tuple(columns))

@@ -71,7 +71,9 @@ class Diagrams:
             groups[tuple(sorted({*one, *other}))] = sorted([*groups.pop(one), *groups.pop(other)])
         return sorted(groups.items())
 
-    def nearest(self, groups: dict[tuple[str, ...], list[str]]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    def nearest(
+        self, groups: dict[tuple[str, ...], list[str]]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
         """The two groups to join next: a small one, and the one that it shares most keys with."""
         pairs = [
             (-self.shared(groups[one], groups[other]), len(groups[one]) + len(groups[other]), one, other)

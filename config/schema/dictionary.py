@@ -12,7 +12,8 @@ INTRO = (
     " this one: C convergio, O orchestration, A agentic, M modernize, W workflow-engine."
 )
 LIBRARY_INTRO = (
-    "Tables that libraries bring, and those without a model. Who may touch them stands in [roles.md](../roles.md)."
+    "Tables that libraries bring, and those without a model."
+    " Who may touch them stands in [roles.md](../roles.md)."
 )
 SHORT = {"timestamp with time zone": "timestamptz", "double precision": "float8"}
 
@@ -72,7 +73,9 @@ class Dictionary:
 
     def audit(self, table: str) -> str:
         model = self.meaning.models.get(table)
-        audited = [how for _, how in self.catalogue.triggers.get(table, []) if how.startswith("conclave_audit_")]
+        audited = [
+            how for _, how in self.catalogue.triggers.get(table, []) if how.startswith("conclave_audit_")
+        ]
         if not audited or all("forbid" in how for how in audited):
             reason = getattr(model, "audit_exempt", "")
             return f"not audited: {reason[:1].lower()}{reason[1:].rstrip('.')}" if reason else ""
@@ -154,6 +157,11 @@ class Dictionary:
 
     def notes(self, table: str) -> str:
         notes = {
-            note for (place, _), origin in self.meaning.origins.items() if place == table for note in origin.notes
+            note
+            for (place, _), origin in self.meaning.origins.items()
+            if place == table
+            for note in origin.notes
         }
-        return "\n".join(["What the merge did:", "", *(f"- {note}" for note in sorted(notes))]) if notes else ""
+        return (
+            "\n".join(["What the merge did:", "", *(f"- {note}" for note in sorted(notes))]) if notes else ""
+        )

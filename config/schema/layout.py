@@ -7,6 +7,7 @@ allows. Every step is deterministic.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 GAP_X = 76
 GAP_Y = 22
@@ -124,7 +125,7 @@ class Layout:
             heights[layer] += self.nodes[name].height + GAP_Y
 
     def _cut(self) -> None:
-        for number, edge in enumerate(self.edges):
+        for edge in self.edges:
             left, right = (edge.parent, edge.child) if edge.parent_left else (edge.child, edge.parent)
             chain = [left]
             for layer in range(self.nodes[left].layer + 1, self.nodes[right].layer):
@@ -137,7 +138,7 @@ class Layout:
     def _order(self) -> None:
         count = max((node.layer for node in self.nodes.values()), default=0) + 1
         self.layers = [[name for name, node in self.nodes.items() if node.layer == n] for n in range(count)]
-        self.links = sorted({pair for _, chain in self._links for pair in zip(chain, chain[1:], strict=False)})
+        self.links = sorted({pair for _, chain in self._links for pair in pairwise(chain)})
         best, fewest = [list(layer) for layer in self.layers], self._crossings()
         for sweep in range(SWEEPS):
             downwards = sweep % 2 == 0

@@ -69,7 +69,9 @@ class Meaning:
         return [
             config.label
             for config in apps.get_app_configs()
-            if config.path.startswith(base) and "site-packages" not in config.path and list(config.get_models())
+            if config.path.startswith(base)
+            and "site-packages" not in config.path
+            and list(config.get_models())
         ]
 
     def app_of(self, table: str) -> str:

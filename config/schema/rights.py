@@ -52,7 +52,8 @@ def _pattern(policy: Policy) -> Policy:
 
 def _pattern_block(number: int, found: Iterable[Policy], tables: list[str]) -> str:
     rows = [
-        [code(each.name), each.command, codes(each.roles), code(each.using), code(each.check)] for each in found
+        [code(each.name), each.command, codes(each.roles), code(each.using), code(each.check)]
+        for each in found
     ]
     count = "1 table" if len(tables) == 1 else f"{len(tables)} tables"
     table = grid(["Policy", "Command", "Role", "USING", "WITH CHECK"], rows)
@@ -60,7 +61,9 @@ def _pattern_block(number: int, found: Iterable[Policy], tables: list[str]) -> s
 
 
 def _unsecured(catalogue: Catalogue, meaning: Meaning) -> str:
-    loose = [each for each in catalogue.tables.values() if each.kind in "rp" and not (each.secured and each.forced)]
+    loose = [
+        each for each in catalogue.tables.values() if each.kind in "rp" and not (each.secured and each.forced)
+    ]
     rows = [
         [code(each.name), meaning.says(each.name), _grantees(catalogue, each.name) or "nobody but the owner"]
         for each in loose
@@ -80,7 +83,8 @@ def roles_page(catalogue: Catalogue, meaning: Meaning) -> str:
         apps.setdefault(meaning.app_of(table), []).append(table)
     head = ["Table", "Owner", *(role.removeprefix("conclave_") for role in SHOWN), "others"]
     blocks = [
-        f"### {app}\n\n{grid(head, [_grant_row(catalogue, table) for table in apps[app]])}" for app in sorted(apps)
+        f"### {app}\n\n{grid(head, [_grant_row(catalogue, table) for table in apps[app]])}"
+        for app in sorted(apps)
     ]
     return page(
         "Roles and grants",
@@ -90,7 +94,10 @@ def roles_page(catalogue: Catalogue, meaning: Meaning) -> str:
         "## Which login may wear which hat",
         _memberships(catalogue),
         "## Schema and database",
-        grid(["Right", "Roles"], [[right, codes(sorted(who))] for right, who in sorted(catalogue.open_to.items())]),
+        grid(
+            ["Right", "Roles"],
+            [[right, codes(sorted(who))] for right, who in sorted(catalogue.open_to.items())],
+        ),
         "## Tables",
         "S is SELECT, I INSERT, U UPDATE, D DELETE. «not» and «only» name the columns that a right leaves out or"
         " is for. Owners may do everything that policies and triggers let them.",
@@ -161,5 +168,3 @@ def _functions(catalogue: Catalogue) -> str:
         for each in catalogue.functions
     ]
     return grid(["Function", "Owner", "Runs as", "Volatility", "Who may call it"], rows)
-
-

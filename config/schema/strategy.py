@@ -37,7 +37,14 @@ def indexes_page(catalogue: Catalogue, meaning: Meaning) -> str:
             reason = why(index, catalogue.keys.get(table, []), of_tenant)
             counts[index.kind] += 1
             apps.setdefault(meaning.app_of(table), []).append(
-                [code(table), code(index.name), index.kind, code(index.definition), code(index.condition), reason]
+                [
+                    code(table),
+                    code(index.name),
+                    index.kind,
+                    code(index.definition),
+                    code(index.condition),
+                    reason,
+                ]
             )
     total = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
     head = ["Table", "Index", "Kind", "Columns", "Only where", "For"]
@@ -60,15 +67,17 @@ def why(index: Index, keys: list[Key], of_tenant: bool) -> str:
     if key:
         reason = ", then ".join([f"foreign key to `{key.target}`", *columns[1:]])
     else:
-        whose = "of the tenant " if index.columns[0] == "tenant_id" else "of all tenants " if of_tenant else ""
+        whose = (
+            "of the tenant " if index.columns[0] == "tenant_id" else "of all tenants " if of_tenant else ""
+        )
         reason = f"rows {whose}by {', '.join(columns)}"
     return reason + ("; partial" if index.condition else "")
 
 
-PARTITION_INTRO = """The tables that grow with time are partitioned by ranges of their UUIDv7 ids, whose first 48 bits are
-the time: see [partitions and ids](../explanation/partitions-and-ids.md). Names of partitions are `<table>_pYYYYMMDD`, the
-first day of their period in UTC. There is no default partition for time, so a row whose period has none is refused:
-[what to do then](troubleshooting.md#no-partition-of-relation-found-for-row)."""
+PARTITION_INTRO = """The tables that grow with time are partitioned by ranges of their UUIDv7 ids, whose first
+48 bits are the time: see [partitions and ids](../explanation/partitions-and-ids.md). Names of partitions are
+`<table>_pYYYYMMDD`, the first day of their period in UTC. There is no default partition for time, so a row whose period
+has none is refused: [what to do then](troubleshooting.md#no-partition-of-relation-found-for-row)."""
 
 
 def partitions_page(catalogue: Catalogue, meaning: Meaning) -> str:
@@ -112,7 +121,8 @@ another tenant cannot be named. People are referred to through their membership,
 reference and leaves the tenant. Composite keys are checked at the end of the statement; Django's plain keys at commit.
 
 What the rules mean: CASCADE deletes the rows that refer, SET NULL keeps them without the reference, NO ACTION and
-RESTRICT refuse the deletion. Django's own plain keys say NO ACTION: Django deletes or refuses before the database does."""
+RESTRICT refuse the deletion. Django's own plain keys say NO ACTION: Django deletes or refuses before the database
+does."""
 
 
 def keys_page(catalogue: Catalogue, meaning: Meaning) -> str:

@@ -3,7 +3,7 @@
 from html import escape
 
 from config.schema.catalogue import Key
-from config.schema.diagrams import Box, Diagram
+from config.schema.diagrams import Box, Diagram, Line
 from config.schema.layout import Edge, Layout, Node
 
 FONT = "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace"
@@ -39,9 +39,9 @@ def draw(diagram: Diagram) -> str:
     height = layout.height + 2 * MARGIN + LEGEND
     left = MARGIN + (width - 2 * MARGIN - layout.width) / 2
     shown = [node for node in layout.nodes.values() if not node.dummy]
+    size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}"'
-        f' viewBox="0 0 {width:.0f} {height:.0f}" font-family="{FONT}" font-size="11.5">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="{FONT}" font-size="11.5">',
         f"<title>{escape(diagram.app)}: {escape(diagram.title)}</title>",
         '<rect width="100%" height="100%" fill="#ffffff"/>',
         _markers(),
@@ -58,7 +58,9 @@ def draw(diagram: Diagram) -> str:
 def _node(box: Box, prefix: str) -> Node:
     name = box.table.removeprefix(prefix)
     texts = [f"{line.column}  {line.type}" for line in box.lines]
-    width = max([(len(name) + 2 * box.partitioned) * LETTER * 1.04, *((len(text) + 4) * LETTER for text in texts)])
+    width = max(
+        [(len(name) + 2 * box.partitioned) * LETTER * 1.04, *((len(text) + 4) * LETTER for text in texts)]
+    )
     rows = {line.column: HEAD + ROW * n + ROW / 2 for n, line in enumerate(box.lines)}
     height = HEAD + ROW * (len(box.lines) + bool(box.more)) + (4 if box.lines else 0)
     return Node(box.table, round(width + 22), height, rows, header=HEAD / 2, satellite=box.kind == "outside")
@@ -102,28 +104,25 @@ def _box(box: Box, node: Node, prefix: str) -> str:
     small = box.kind == "outside"
     fill = light if small or box.lines else dark
     border = ' stroke-dasharray="3 2"' if small else ""
-    parts = [
-        f'<g><rect x="{x:.1f}" y="{y:.1f}" width="{width:.0f}" height="{height:.0f}" rx="5" fill="{fill}"'
-        f' stroke="{dark}"{border}/>'
-    ]
+    place = f'x="{x:.1f}" y="{y:.1f}" width="{width:.0f}" height="{height:.0f}"'
+    parts = [f'<g><rect {place} rx="5" fill="{fill}" stroke="{dark}"{border}/>']
     if box.lines:
         around = f"v{5 - HEAD} q0 -5 5 -5 h{width - 10:.0f} q5 0 5 5 v{HEAD - 5} z"
         parts.append(f'<path d="M{x:.1f} {y + HEAD:.1f} {around}" fill="{dark}"/>')
     name = box.table.removeprefix(prefix) + (" ▤" if box.partitioned else "")
     colour = dark if small else "#ffffff"
     parts.append(_text(x + 10, y + 16, name, colour, "" if small else ' font-weight="600"'))
-    for line in box.lines:
-        parts.append(_line(line.column, line.type, line.mark, x, y + node.rows[line.column] + 4, width))
+    parts += [_line(line, x, y + node.rows[line.column] + 4, width) for line in box.lines]
     if box.more:
         parts.append(_text(x + 38, y + height - 9, f"and {box.more} more", "#64748b", ' font-style="italic"'))
     return "".join(parts) + "</g>"
 
 
-def _line(column: str, kind: str, mark: str, x: float, y: float, width: float) -> str:
+def _line(line: Line, x: float, y: float, width: float) -> str:
     return (
-        _text(x + 10, y, mark, "#b45309" if mark == "PK" else "#475569", ' font-size="9.5"')
-        + _text(x + 32, y, column, "#0f172a")
-        + _text(x + width - 8, y, kind, "#64748b", ' text-anchor="end" font-size="10.5"')
+        _text(x + 10, y, line.mark, "#b45309" if line.mark == "PK" else "#475569", ' font-size="9.5"')
+        + _text(x + 32, y, line.column, "#0f172a")
+        + _text(x + width - 8, y, line.type, "#64748b", ' text-anchor="end" font-size="10.5"')
     )
 
 
@@ -137,13 +136,17 @@ def _legend(diagram: Diagram, y: float) -> str:
     for kind in [kind for kind in FILLS if kind in kinds]:
         dark, light = FILLS[kind]
         fill = light if kind == "outside" else dark
-        parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="12" height="12" rx="2" fill="{fill}" stroke="{dark}"/>')
+        parts.append(
+            f'<rect x="{x:.1f}" y="{y:.1f}" width="12" height="12" rx="2" fill="{fill}" stroke="{dark}"/>'
+        )
         parts.append(_text(x + 18, y + 10, KIND_WORDS[kind], "#334155"))
         x += 18 + len(KIND_WORDS[kind]) * LETTER + 22
     if any(box.partitioned for box in diagram.boxes.values()):
         parts.append(_text(x, y + 10, "▤ partitioned", "#334155"))
     x, y = float(MARGIN), y + 24
-    styles = sorted({(key.rule, key.is_composite) for key in diagram.keys}, key=lambda style: (not style[1], style[0]))
+    styles = sorted(
+        {(key.rule, key.is_composite) for key in diagram.keys}, key=lambda style: (not style[1], style[0])
+    )
     for rule, composite in styles:
         colour = COMPOSITE if composite else PLAIN
         dashes = f' stroke-dasharray="{DASHES[rule]}"' if DASHES.get(rule) else ""

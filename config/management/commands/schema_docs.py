@@ -1,10 +1,12 @@
 """`manage.py schema_docs`: the generated pages of `docs/schema/`."""
 
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.schema.pages import make_pages, stale, write
+from config.schema.sources import FOLDER
 
 
 class Command(BaseCommand):
@@ -14,16 +16,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--check", action="store_true", help="write nothing; fail when a page is stale")
+        parser.add_argument("--folder", type=Path, default=FOLDER, help="where the pages are; docs/schema")
 
     def handle(self, *args: Any, **options: Any) -> None:
         made = make_pages()
         if not options["check"]:
-            for name in write(made):
+            for name in write(made, options["folder"]):
                 self.stdout.write(self.style.SUCCESS(f"{'wrote' if name in made else 'removed'} {name}"))
             self.stdout.write(f"{len(made)} pages and pictures")
             return
-        if names := stale(made):
+        if names := stale(made, options["folder"]):
             for name in names:
-                self.stdout.write(self.style.ERROR(f"stale: docs/schema/{name}"))
+                self.stdout.write(self.style.ERROR(f"stale: {name}"))
             raise CommandError(f"{len(names)} stale; run manage.py schema_docs", returncode=1)
         self.stdout.write(f"{len(made)} pages and pictures are up to date")
