@@ -13,6 +13,8 @@ GAP_X = 76
 GAP_Y = 22
 DUMMY = 8
 SWEEPS = 12
+# Boxes on top of each other where no arrow says more.
+ROWS = 3
 
 
 @dataclass
@@ -114,7 +116,7 @@ class Layout:
     def _spread(self, alone: list[str], main: dict[str, Node]) -> None:
         """Tables without arrows go where there is room."""
         linked = [node.layer for name, node in main.items() if name not in alone]
-        count = max(linked, default=max(2, round(len(alone) ** 0.5) - 1)) + 1
+        count = max(linked, default=max(1, -(-len(alone) // ROWS) - 1)) + 1
         heights = [0.0] * count
         for name, node in main.items():
             if name not in alone:
@@ -176,6 +178,8 @@ class Layout:
         for sweep in range(SWEEPS):
             for layer in self.layers if sweep % 2 == 0 else reversed(self.layers):
                 self._settle(layer)
+        for layer in self.layers:
+            self._gather(layer)
         x = 0.0
         self.rights = []
         for layer in self.layers:
@@ -190,6 +194,19 @@ class Layout:
             node.y -= top
         self.width = x - GAP_X
         self.height = max((node.y + node.height for node in self.nodes.values()), default=0)
+
+    def _gather(self, layer: list[str]) -> None:
+        """Boxes without arrows move up to the box above them, or down to the one below."""
+        linked = [at for at, name in enumerate(layer) if next(iter(self._pulls(name)), None) is not None]
+        if not linked:
+            return
+        for at in range(linked[-1] + 1, len(layer)):
+            above = self.nodes[layer[at - 1]]
+            self.nodes[layer[at]].y = above.y + above.height + GAP_Y
+        for at in reversed(range(linked[-1])):
+            if at not in linked:
+                node = self.nodes[layer[at]]
+                node.y = self.nodes[layer[at + 1]].y - GAP_Y - node.height
 
     def _settle(self, layer: list[str]) -> None:
         wished, offset = [], 0.0

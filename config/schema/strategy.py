@@ -29,27 +29,28 @@ Indexes of partitioned tables stand here once; PostgreSQL keeps one of each in e
 
 def indexes_page(catalogue: Catalogue, meaning: Meaning) -> str:
     """Every index with its reason."""
-    apps: dict[str, list[list[str]]] = {}
-    counts: Counter[str] = Counter()
-    for table, indexes in sorted(catalogue.indexes.items()):
-        for index in indexes:
-            of_tenant = any(column.name == "tenant_id" for column in catalogue.columns[table])
-            reason = why(index, catalogue.keys.get(table, []), of_tenant)
-            counts[index.kind] += 1
-            apps.setdefault(meaning.app_of(table), []).append(
-                [
-                    code(table),
-                    code(index.name),
-                    index.kind,
-                    code(index.definition),
-                    code(index.condition),
-                    reason,
-                ]
-            )
+    apps: dict[str, list[str]] = {}
+    for table in sorted(catalogue.indexes):
+        apps.setdefault(meaning.app_of(table), []).append(_index_section(catalogue, table))
+    counts = Counter(index.kind for indexes in catalogue.indexes.values() for index in indexes)
     total = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
-    head = ["Table", "Index", "Kind", "Columns", "Only where", "For"]
-    blocks = [f"## {app}\n\n{grid(head, apps[app])}" for app in sorted(apps)]
+    blocks = [f"## {app}\n\n" + "\n\n".join(apps[app]) for app in sorted(apps)]
     return page("Indexes", INDEX_INTRO, f"In all: {total}.", *blocks)
+
+
+def _index_section(catalogue: Catalogue, table: str) -> str:
+    of_tenant = any(column.name == "tenant_id" for column in catalogue.columns[table])
+    keys = catalogue.keys.get(table, [])
+    rows = [
+        [code(index.name), _definition(index), why(index, keys, of_tenant)]
+        for index in catalogue.indexes[table]
+    ]
+    return f"### {table}\n\n{grid(['Index', 'Kind, columns, only where', 'For'], rows)}"
+
+
+def _definition(index: Index) -> str:
+    condition = f" where `{index.condition}`" if index.condition else ""
+    return f"{index.kind} {code(index.definition)}{condition}"
 
 
 def why(index: Index, keys: list[Key], of_tenant: bool) -> str:
