@@ -15,6 +15,7 @@ LIBRARY_INTRO = (
     "Tables that libraries bring, and those without a model."
     " Who may touch them stands in [roles.md](../roles.md)."
 )
+RELATIONS = {"v": "a view", "m": "a materialised view"}
 SHORT = {"timestamp with time zone": "timestamptz", "double precision": "float8"}
 
 
@@ -59,7 +60,11 @@ class Dictionary:
 
     def facts(self, table: str) -> str:
         model, meaning = self.meaning.models.get(table), self.meaning
-        facts = [f"model `{model._meta.label}`" if model else "", KINDS.get(meaning.kind(table), "")]
+        facts = [
+            RELATIONS.get(self.catalogue.tables[table].kind, ""),
+            f"model `{model._meta.label}`" if model else "",
+            KINDS.get(meaning.kind(table), ""),
+        ]
         if key := self.catalogue.tables[table].partition_key:
             period = getattr(model, "partition_period", "")
             facts.append(f"partitioned by {key}" + (f", one a {period}" if period else ""))

@@ -60,7 +60,7 @@ class Meaning:
     @cached_property
     def models(self) -> dict[str, type[models.Model]]:
         found = apps.get_models(include_auto_created=True)
-        return {model._meta.db_table: model for model in found if model._meta.managed}
+        return {model._meta.db_table: model for model in found}
 
     @cached_property
     def our_apps(self) -> list[str]:

@@ -68,7 +68,9 @@ def _unsecured(catalogue: Catalogue, meaning: Meaning) -> str:
         [code(each.name), meaning.says(each.name), _grantees(catalogue, each.name) or "nobody but the owner"]
         for each in loose
     ]
-    text = "No policy protects these; what protects them is who may touch them. They hold no tenant's data."
+    text = (
+        "No policy protects these; what protects them is that nobody but the roles named here may touch them."
+    )
     return f"{text}\n\n{grid(['Table', 'What it is', 'Who may touch it'], rows)}"
 
 

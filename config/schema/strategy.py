@@ -2,8 +2,6 @@
 
 from collections import Counter
 
-from django.conf import settings
-
 from config.schema.catalogue import Catalogue, Index, Key
 from config.schema.markdown import code, codes, grid, page
 from config.schema.meaning import Meaning
@@ -81,36 +79,30 @@ PARTITION_INTRO = """The tables that grow with time are partitioned by ranges of
 has none is refused: [what to do then](troubleshooting.md#no-partition-of-relation-found-for-row)."""
 
 
+AHEAD = 3
+PARTITION_UPKEEP = f"""- **Ahead**: {AHEAD} periods after the current one, unless `PARTITIONS_AHEAD` says otherwise.
+  `migrate`, the daily job `make_partitions` and `manage.py partitions` make them; `manage.py doctor` warns before they
+  run out.
+- **Retention**: nothing expires by itself. `manage.py partitions --expire DAY` detaches and drops the partitions that
+  end before that day, children before their parents.
+- **What stops expiry**: while rows of the tables named above refer to rows of a partition, PostgreSQL refuses to
+  detach it; the command names the table and ends."""
+
+
 def partitions_page(catalogue: Catalogue, meaning: Meaning) -> str:
-    """Partitioned tables: key, interval, how many ahead, what lets them go."""
+    """Partitioned tables: key, interval, what else their rows have to wait for."""
     rows = [
         [
             code(table.name),
             table.partition_key,
             getattr(meaning.models.get(table.name), "partition_period", "as needed"),
-            _retention(meaning.models.get(table.name)),
             _blockers(catalogue, table.name),
         ]
         for table in catalogue.tables.values()
         if table.partition_key
     ]
-    ahead = (
-        f"{settings.PARTITIONS_AHEAD} periods ahead of the current one exist (`PARTITIONS_AHEAD`). They are made by"
-        " `migrate`, by the daily job `make_partitions` and by `manage.py partitions`; `manage.py doctor` warns before"
-        " they run out."
-    )
-    expiry = (
-        "«Stops expiry» names the tables whose rows refer to this one: while they do, PostgreSQL refuses to detach the"
-        " partition (`manage.py partitions` then names the table and changes nothing)."
-        " `--expire` takes the tables in the order in which children go before their parents."
-    )
-    head = ["Table", "Key", "One partition a", "Kept", "Stops expiry"]
-    return page("Partitions", PARTITION_INTRO, grid(head, rows), ahead, expiry)
-
-
-def _retention(model: object) -> str:
-    kept = getattr(model, "partition_retention", None)
-    return str(kept) if kept else "until `manage.py partitions --expire`"
+    head = ["Table", "Key", "One partition a", "Rows of these stop expiry"]
+    return page("Partitions", PARTITION_INTRO, grid(head, rows), PARTITION_UPKEEP)
 
 
 def _blockers(catalogue: Catalogue, table: str) -> str:
@@ -128,29 +120,32 @@ does."""
 
 def keys_page(catalogue: Catalogue, meaning: Meaning) -> str:
     """Every foreign key with its rule."""
-    apps: dict[str, list[list[str]]] = {}
+    apps: dict[str, list[str]] = {}
     counts: Counter[str] = Counter()
-    tenants = 0
     for table, keys in catalogue.keys.items():
-        for key in keys:
-            if key.target == "tenants_tenant" and key.columns == ("tenant_id",):
-                tenants += 1
-                continue
-            counts[f"{'composite' if key.is_composite else 'plain'} {key.rule}"] += 1
-            apps.setdefault(meaning.app_of(table), []).append(_key_row(key))
+        if shown := [key for key in keys if not _is_tenant(key)]:
+            counts.update(f"{'composite' if key.is_composite else 'plain'} {key.rule}" for key in shown)
+            apps.setdefault(meaning.app_of(table), []).append(_key_section(table, shown))
     total = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-    head = ["Table", "Columns", "Refers to", "ON DELETE", "Checked", "Constraint"]
-    blocks = [f"## {app}\n\n{grid(head, apps[app])}" for app in sorted(apps)]
+    tenants = sum(1 for keys in catalogue.keys.values() for key in keys if _is_tenant(key))
     left_out = f"Left out: `tenant_id` → `tenants_tenant (id)`, NO ACTION, of {tenants} tables."
+    blocks = [f"## {app}\n\n" + "\n\n".join(apps[app]) for app in sorted(apps)]
     return page("Foreign keys", KEY_INTRO, f"In all: {total}. {left_out}", *blocks)
 
 
-def _key_row(key: Key) -> list[str]:
-    return [
-        code(key.table),
-        code(", ".join(key.columns)),
-        code(f"{key.target} ({', '.join(key.target_columns)})"),
-        key.rule,
-        key.deferrable,
-        code(key.name),
+def _is_tenant(key: Key) -> bool:
+    return key.target == "tenants_tenant" and key.columns == ("tenant_id",)
+
+
+def _key_section(table: str, keys: list[Key]) -> str:
+    rows = [
+        [
+            code(", ".join(key.columns)),
+            code(f"{key.target} ({', '.join(key.target_columns)})"),
+            key.rule,
+            key.deferrable,
+            code(key.name),
+        ]
+        for key in keys
     ]
+    return f"### {table}\n\n{grid(['Columns', 'Refer to', 'ON DELETE', 'Checked', 'Constraint'], rows)}"

@@ -1,10 +1,12 @@
 """The generated pages of `docs/schema/` are those of this database, and a stale one is noticed."""
 
+import os
 import re
 from io import StringIO
 from itertools import pairwise
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from config.schema import pages
@@ -13,6 +15,7 @@ from config.schema.layout import Edge, Layout, Node, acyclic, isotonic
 from config.schema.markdown import MARK
 from config.schema.pages import make_pages, read_catalogue, stale, write
 from config.schema.sources import FOLDER
+from config.schema.strategy import AHEAD
 
 HAND_WRITTEN = ["query-patterns.md", "troubleshooting.md"]
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)]+))?\)")
@@ -107,7 +110,8 @@ def test_every_table_of_ours_is_in_a_picture_with_its_columns(made):
         text for path, text in made.items() if path.startswith("diagrams/") and path.endswith(".md")
     )
     drawn = set(re.findall(r"(?m)^    (\w+) \{$", text))
-    ours = {table for table in read_catalogue().tables if pages.Meaning().app_of(table) != "libraries"}
+    tables = [table.name for table in read_catalogue().tables.values() if table.kind in "rp"]
+    ours = {table for table in tables if pages.Meaning().app_of(table) != "libraries"}
 
     assert drawn == ours
 
@@ -121,6 +125,11 @@ def test_every_column_of_the_documents_is_on_its_page(made):
         if "." in name and name not in text
     }
     assert missing == set()
+
+
+def test_every_table_says_what_it_is(db):
+    """Ours by their model's docstring, others in `config.schema.meaning.LIBRARY_TABLES`."""
+    assert [table for table in read_catalogue().tables if not pages.Meaning().says(table)] == []
 
 
 def test_links_lead_somewhere():
@@ -157,6 +166,10 @@ def test_pictures_need_nothing_from_outside(made):
 
     assert len(pictures) > 20
     assert loose == []
+
+
+def test_the_partitions_page_says_how_many_are_made_ahead():
+    assert "PARTITIONS_AHEAD" in os.environ or settings.PARTITIONS_AHEAD == AHEAD
 
 
 def boxes_of(layout):
