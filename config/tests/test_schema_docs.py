@@ -65,6 +65,23 @@ def test_writing_mends_what_is_stale_and_leaves_what_people_wrote(made, tmp_path
     assert (tmp_path / "troubleshooting.md").read_text() == "# By hand\n"
 
 
+@pytest.fixture
+def forgotten(second_connection):
+    """The database forgets its latest migration for the test."""
+    owner = second_connection("conclave_owner")
+    latest = "DELETE FROM django_migrations WHERE id = (SELECT max(id) FROM django_migrations) RETURNING *"
+    row = owner.execute(latest).fetchone()
+    yield row[1]
+    owner.execute("INSERT INTO django_migrations OVERRIDING SYSTEM VALUE VALUES (%s, %s, %s, %s)", row)
+
+
+def test_a_database_that_is_not_migrated_is_refused(forgotten, tmp_path):
+    with pytest.raises(CommandError, match=f"unapplied migrations: 1, {forgotten}") as caught:
+        call_command("schema_docs", folder=tmp_path, stdout=StringIO())
+    assert caught.value.returncode == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_partitions_change_nothing(made):
     from tenants.scoping import platform_scope
 

@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
 from config.schema.pages import make_pages, stale, write
 from config.schema.sources import FOLDER
@@ -19,6 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--folder", type=Path, default=FOLDER, help="where the pages are; docs/schema")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self._require_migrated()
         made = make_pages()
         if not options["check"]:
             for name in write(made, options["folder"]):
@@ -30,3 +33,11 @@ class Command(BaseCommand):
                 self.stdout.write(self.style.ERROR(f"stale: {name}"))
             raise CommandError(f"{len(names)} stale; run manage.py schema_docs", returncode=1)
         self.stdout.write(f"{len(made)} pages and pictures are up to date")
+
+    def _require_migrated(self) -> None:
+        executor = MigrationExecutor(connection)
+        if waiting := executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            first = waiting[0][0]
+            raise CommandError(
+                f"unapplied migrations: {len(waiting)}, {first} first; run manage.py migrate", returncode=2
+            )
