@@ -221,7 +221,10 @@ class Catalogue:
                 WHERE a.grantee <> p.proowner)
             FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND NOT EXISTS (
               SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e')""")
-        return [Function(*row[:5], tuple(sorted(row[5]))) for row in sorted(rows)]
+        return [
+            Function(name, arguments, owner, definer, volatility, tuple(sorted(grantees)))
+            for name, arguments, owner, definer, volatility, grantees in sorted(rows)
+        ]
 
     @cached_property
     def roles(self) -> list[tuple[str, bool, bool, bool, str]]:

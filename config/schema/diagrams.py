@@ -117,7 +117,7 @@ class Diagrams:
         facts = self.catalogue.tables[table]
         made = Box(table, self.meaning.kind(table) or "library", partitioned=bool(facts.partition_key))
         if lines:
-            columns = self.catalogue.columns[table]
+            columns = self.meaning.ordered(self.catalogue.columns[table])
             made.lines = [line for column in columns if (line := self.line(column)).mark]
             made.lines.sort(key=lambda line: ("PK", "FK", "U").index(line.mark))
             made.more = len(columns) - len(made.lines)

@@ -88,18 +88,12 @@ class Dictionary:
         return f"audited {audited[0].split(', ')[1]}" + (f" without {omitted}" if omitted else "")
 
     def columns(self, table: str) -> str:
-        rows = [self.row(column) for column in self.ordered(table)]
+        columns = self.catalogue.columns.get(table, [])
+        rows = [self.row(column) for column in self.meaning.ordered(columns)]
         head = ["Column", "Type", "Null", "Default", "Meaning", "From"]
         if not any(row[5] for row in rows):
             head, rows = head[:5], [row[:5] for row in rows]
         return grid(head, rows)
-
-    def ordered(self, table: str) -> list[Column]:
-        """Columns in the order of the model, the others after them."""
-        model = self.meaning.models.get(table)
-        places = {each.column: n for n, each in enumerate(model._meta.local_concrete_fields)} if model else {}
-        columns = self.catalogue.columns.get(table, [])
-        return sorted(columns, key=lambda column: places.get(column.name, len(places)))
 
     def row(self, column: Column) -> list[str]:
         origin = self.meaning.origins.get((column.table, column.name))

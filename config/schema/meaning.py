@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models.expressions import DatabaseDefault
 
 from config.db.fields import EncryptedField
+from config.schema.catalogue import Column
 from config.schema.sources import load_sources, resolve
 
 LETTERS = {
@@ -90,6 +91,12 @@ class Meaning:
         model = self.models.get(table)
         fields = model._meta.local_concrete_fields if model else ()
         return next((each for each in fields if each.column == column), None)
+
+    def ordered(self, columns: list[Column]) -> list[Column]:
+        """One table's columns in the order of its model, the others after them."""
+        model = self.models.get(columns[0].table) if columns else None
+        places = {each.column: n for n, each in enumerate(model._meta.local_concrete_fields)} if model else {}
+        return sorted(columns, key=lambda column: places.get(column.name, len(places)))
 
     def kind(self, table: str) -> str:
         """tenant, user, global, or empty for tables of libraries."""
