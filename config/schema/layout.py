@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-GAP_X = 76
+GAP_X = 64
 GAP_Y = 22
 DUMMY = 8
 SWEEPS = 12

@@ -17,7 +17,8 @@ from config.schema.svg import draw
 
 DIAGRAM_INTRO = (
     "An arrow leads from a foreign key to what it refers to. Marks: PK primary key, FK foreign key, U part of a"
-    " unique rule. Every tenant's table refers to `tenants_tenant`; that arrow is drawn only where the tenant is."
+    " unique rule; a column without a type is a uuid. Every tenant's table refers to"
+    " `tenants_tenant`; that arrow is drawn only where the tenant is."
     " Tables of another diagram are small boxes, drawn again wherever they are referred to."
 )
 

@@ -57,7 +57,7 @@ def draw(diagram: Diagram) -> str:
 
 def _node(box: Box, prefix: str) -> Node:
     name = box.table.removeprefix(prefix)
-    texts = [f"{line.column}  {line.type}" for line in box.lines]
+    texts = [f"{line.column}  {_type(line)}".rstrip() for line in box.lines]
     width = max(
         [(len(name) + 2 * box.partitioned) * LETTER * 1.04, *((len(text) + 4) * LETTER for text in texts)]
     )
@@ -118,11 +118,16 @@ def _box(box: Box, node: Node, prefix: str) -> str:
     return "".join(parts) + "</g>"
 
 
+def _type(line: Line) -> str:
+    # Nearly all keys are UUIDs; saying so in each row makes the boxes wide.
+    return "" if line.type == "uuid" else line.type
+
+
 def _line(line: Line, x: float, y: float, width: float) -> str:
     return (
         _text(x + 10, y, line.mark, "#b45309" if line.mark == "PK" else "#475569", ' font-size="9.5"')
         + _text(x + 32, y, line.column, "#0f172a")
-        + _text(x + width - 8, y, line.type, "#64748b", ' text-anchor="end" font-size="10.5"')
+        + _text(x + width - 8, y, _type(line), "#64748b", ' text-anchor="end" font-size="10.5"')
     )
 
 
