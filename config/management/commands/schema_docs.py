@@ -1,0 +1,43 @@
+"""`manage.py schema_docs`: the generated pages of `docs/schema/`."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from config.schema.pages import make_pages, stale, write
+from config.schema.sources import FOLDER
+
+
+class Command(BaseCommand):
+    """Reads the models and the catalogue of the migrated database; changes no database."""
+
+    help = "Write docs/schema/ from the models and the database; --check only names what is stale."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--check", action="store_true", help="write nothing; fail when a page is stale")
+        parser.add_argument("--folder", type=Path, default=FOLDER, help="where the pages are; docs/schema")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._require_migrated()
+        made = make_pages()
+        if not options["check"]:
+            for name in write(made, options["folder"]):
+                self.stdout.write(self.style.SUCCESS(f"{'wrote' if name in made else 'removed'} {name}"))
+            self.stdout.write(f"{len(made)} pages and pictures")
+            return
+        if names := stale(made, options["folder"]):
+            for name in names:
+                self.stdout.write(self.style.ERROR(f"stale: {name}"))
+            raise CommandError(f"{len(names)} stale; run manage.py schema_docs", returncode=1)
+        self.stdout.write(f"{len(made)} pages and pictures are up to date")
+
+    def _require_migrated(self) -> None:
+        executor = MigrationExecutor(connection)
+        if waiting := executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            first = waiting[0][0]
+            raise CommandError(
+                f"unapplied migrations: {len(waiting)}, {first} first; run manage.py migrate", returncode=2
+            )

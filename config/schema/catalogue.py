@@ -1,0 +1,294 @@
+"""What PostgreSQL's own catalogue says about the schema: the facts that the pages of `docs/schema/` print.
+
+Partitions are left out: they come and go, and say nothing that their parent does not. Everything is sorted
+here, since collations differ between servers.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+Query = Callable[[str], list[tuple[Any, ...]]]
+
+OURS = "c.relnamespace = 'public'::regnamespace AND NOT c.relispartition"
+GRANTEE = "CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END"
+RULES = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
+COMMANDS = {"*": "ALL", "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
+
+
+@dataclass(frozen=True)
+class Column:
+    table: str
+    name: str
+    type: str
+    null: bool
+    default: str
+    generated: bool
+
+
+@dataclass(frozen=True)
+class Index:
+    """`definition` is what stands after USING: columns, options, without the condition."""
+
+    table: str
+    name: str
+    kind: str
+    definition: str
+    condition: str
+    unique: bool
+    constraint: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Key:
+    """A foreign key."""
+
+    table: str
+    name: str
+    columns: tuple[str, ...]
+    target: str
+    target_columns: tuple[str, ...]
+    rule: str
+    deferrable: str
+
+    @property
+    def is_composite(self) -> bool:
+        return len(self.columns) > 1
+
+    @property
+    def column(self) -> str:
+        """The column that means the reference; the tenant stands before it in a composite key."""
+        return self.columns[-1]
+
+
+@dataclass(frozen=True)
+class Policy:
+    table: str
+    name: str
+    command: str
+    roles: tuple[str, ...]
+    using: str
+    check: str
+
+
+@dataclass(frozen=True)
+class Function:
+    name: str
+    arguments: str
+    owner: str
+    definer: bool
+    volatility: str
+    grantees: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    name: str
+    kind: str
+    owner: str
+    secured: bool
+    forced: bool
+    partition_key: str
+
+
+@dataclass
+class Catalogue:
+    """Reads each part once, when it is asked for. `query` runs a statement and returns its rows."""
+
+    query: Query
+
+    @cached_property
+    def tables(self) -> dict[str, Table]:
+        """Tables, partitioned tables, views and materialised views by name."""
+        rows = self.query(f"""
+            SELECT c.relname, c.relkind::text, pg_get_userbyid(c.relowner), c.relrowsecurity,
+              c.relforcerowsecurity, coalesce(pg_get_partkeydef(c.oid), '')
+            FROM pg_class c WHERE {OURS} AND c.relkind IN ('r', 'p', 'v', 'm')""")
+        return {row[0]: Table(*row) for row in sorted(rows)}
+
+    @cached_property
+    def columns(self) -> dict[str, list[Column]]:
+        """Columns of each table, in its own order."""
+        rows = self.query(f"""
+            SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
+              coalesce(pg_get_expr(d.adbin, d.adrelid, true), ''), a.attgenerated <> '', a.attnum
+            FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+            LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+            WHERE {OURS} AND c.relkind IN ('r', 'p', 'v', 'm')""")
+        ordered = sorted(rows, key=lambda row: (row[0], row[6]))
+        return _by_table(Column(*row[:6]) for row in ordered)
+
+    @cached_property
+    def indexes(self) -> dict[str, list[Index]]:
+        rows = self.query(f"""
+            SELECT c.relname, x.relname, m.amname, pg_get_indexdef(i.indexrelid),
+              coalesce(pg_get_expr(i.indpred, i.indrelid, true), ''), i.indisunique,
+              coalesce((SELECT f.contype::text FROM pg_constraint f WHERE f.conindid = i.indexrelid
+                AND f.conrelid = i.indrelid AND f.contype IN ('p', 'u')), ''),
+              ARRAY(SELECT coalesce(a.attname, '')
+                FROM unnest(i.indkey[0:i.indnkeyatts - 1]) WITH ORDINALITY k(n, place)
+                LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.n AND k.n > 0 ORDER BY k.place)
+            FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_class x ON x.oid = i.indexrelid
+            JOIN pg_am m ON m.oid = x.relam WHERE {OURS}""")
+        return _by_table(_index(*row) for row in sorted(rows))
+
+    @cached_property
+    def keys(self) -> dict[str, list[Key]]:
+        """Foreign keys of each table, without the copies that PostgreSQL keeps for partitions."""
+        columns = """ARRAY(SELECT a.attname FROM unnest(f.{0}key) WITH ORDINALITY k(n, place)
+            JOIN pg_attribute a ON a.attrelid = f.{0}relid AND a.attnum = k.n ORDER BY k.place)"""
+        rows = self.query(f"""
+            SELECT c.relname, f.conname, {columns.format("con")}, t.relname, {columns.format("conf")},
+              f.confdeltype::text, CASE WHEN f.condeferred THEN 'at commit' ELSE 'at once' END
+            FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid JOIN pg_class t ON t.oid = f.confrelid
+            WHERE f.contype = 'f' AND f.conparentid = 0 AND {OURS}""")
+        made = (
+            Key(table, name, tuple(own), target, tuple(theirs), RULES[rule], when)
+            for table, name, own, target, theirs, rule, when in sorted(rows)
+        )
+        return _by_table(made)
+
+    @cached_property
+    def checks(self) -> dict[str, list[tuple[str, str]]]:
+        """Name and condition of each check."""
+        rows = self.query(f"""
+            SELECT c.relname, f.conname, pg_get_expr(f.conbin, f.conrelid, true)
+            FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid WHERE f.contype = 'c' AND {OURS}""")
+        found: dict[str, list[tuple[str, str]]] = {}
+        for table, name, condition in sorted(rows):
+            found.setdefault(table, []).append((name, plain(condition)))
+        return found
+
+    @cached_property
+    def policies(self) -> dict[str, list[Policy]]:
+        rows = self.query(f"""
+            SELECT c.relname, p.polname, p.polcmd::text,
+              ARRAY(SELECT CASE r WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(r) END FROM unnest(p.polroles) r),
+              coalesce(pg_get_expr(p.polqual, p.polrelid, true), ''),
+              coalesce(pg_get_expr(p.polwithcheck, p.polrelid, true), '')
+            FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE {OURS}""")
+        made = (
+            Policy(table, name, COMMANDS[command], tuple(sorted(roles)), plain(using), plain(check))
+            for table, name, command, roles, using, check in sorted(rows)
+        )
+        return _by_table(made)
+
+    @cached_property
+    def triggers(self) -> dict[str, list[tuple[str, str]]]:
+        """Name and definition after it of each trigger, without the internal ones of constraints."""
+        rows = self.query(f"""
+            SELECT c.relname, t.tgname, p.proname, t.tgtype & 1 = 1
+            FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
+            WHERE NOT t.tgisinternal AND {OURS}""")
+        found: dict[str, list[tuple[str, str]]] = {}
+        for table, name, function, each_row in sorted(rows):
+            found.setdefault(table, []).append(
+                (name, f"{function}, each {'row' if each_row else 'statement'}")
+            )
+        return found
+
+    @cached_property
+    def grants(self) -> dict[str, dict[str, set[str]]]:
+        """Table -> role -> rights on the whole table; what its owner may do is not listed."""
+        found: dict[str, dict[str, set[str]]] = {}
+        for table, role, right in self.query(f"""
+                SELECT c.relname, {GRANTEE}, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a
+                WHERE {OURS} AND c.relkind IN ('r', 'p', 'v', 'm') AND a.grantee <> c.relowner"""):
+            found.setdefault(table, {}).setdefault(role, set()).add(right)
+        return found
+
+    @cached_property
+    def column_grants(self) -> dict[str, dict[tuple[str, str], set[str]]]:
+        """Table -> (role, right) -> the columns that the right holds for."""
+        found: dict[str, dict[tuple[str, str], set[str]]] = {}
+        for table, role, right, column in self.query(f"""
+                SELECT c.relname, {GRANTEE}, a.privilege_type, t.attname
+                FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid, aclexplode(t.attacl) a
+                WHERE {OURS} AND a.grantee <> c.relowner"""):
+            found.setdefault(table, {}).setdefault((role, right), set()).add(column)
+        return found
+
+    @cached_property
+    def functions(self) -> list[Function]:
+        """Functions of the schema, without those of extensions."""
+        rows = self.query(f"""
+            SELECT p.proname, pg_get_function_identity_arguments(p.oid), pg_get_userbyid(p.proowner), p.prosecdef,
+              CASE p.provolatile WHEN 'i' THEN 'IMMUTABLE' WHEN 's' THEN 'STABLE' ELSE 'VOLATILE' END,
+              ARRAY(SELECT {GRANTEE} FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+                WHERE a.grantee <> p.proowner)
+            FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND NOT EXISTS (
+              SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e')""")
+        return [
+            Function(name, arguments, owner, definer, volatility, tuple(sorted(grantees)))
+            for name, arguments, owner, definer, volatility, grantees in sorted(rows)
+        ]
+
+    @cached_property
+    def roles(self) -> list[tuple[str, bool, bool, bool, str]]:
+        """Our roles: name, may log in, superuser, bypasses row-level security, settings."""
+        rows = self.query("""
+            SELECT rolname, rolcanlogin, rolsuper, rolbypassrls, coalesce(array_to_string(rolconfig, ', '), '')
+            FROM pg_roles WHERE rolname LIKE 'conclave\\_%'""")
+        return sorted(rows)
+
+    @cached_property
+    def memberships(self) -> list[tuple[str, str, bool]]:
+        """Login, hat, and whether the hat's rights hold without SET ROLE."""
+        rows = self.query("""
+            SELECT m.rolname, r.rolname, bool_or(a.inherit_option) FROM pg_auth_members a
+            JOIN pg_roles r ON r.oid = a.roleid JOIN pg_roles m ON m.oid = a.member
+            WHERE r.rolname LIKE 'conclave\\_%' AND m.rolname LIKE 'conclave\\_%' GROUP BY 1, 2""")
+        return sorted(rows)
+
+    @cached_property
+    def open_to(self) -> dict[str, set[str]]:
+        """Rights on the schema and the database: (thing, right) as text -> roles."""
+        found: dict[str, set[str]] = {}
+        for thing, right, role in self.query(f"""
+                SELECT 'schema public', a.privilege_type, {GRANTEE}
+                FROM pg_namespace n, aclexplode(n.nspacl) a WHERE n.nspname = 'public' AND a.grantee <> n.nspowner
+                UNION ALL SELECT 'database', a.privilege_type, {GRANTEE}
+                FROM pg_database d, aclexplode(d.datacl) a WHERE d.datname = current_database()
+                  AND a.grantee <> d.datdba"""):
+            found.setdefault(f"{right} on the {thing}", set()).add(role)
+        return found
+
+    def referrers(self, table: str) -> list[Key]:
+        """Foreign keys of other tables, and its own, that refer to `table`."""
+        return [key for keys in self.keys.values() for key in keys if key.target == table]
+
+
+def _by_table(things: Iterable[Any]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for thing in things:
+        found.setdefault(thing.table, []).append(thing)
+    return found
+
+
+def _index(
+    table: str,
+    name: str,
+    kind: str,
+    text: str,
+    condition: str,
+    unique: bool,
+    constraint: str,
+    columns: list[str],
+) -> Index:
+    definition = text.split(" USING ", 1)[1].split(" ", 1)[1].split(" WHERE ", 1)[0]
+    return Index(table, name, kind, definition, plain(condition), unique, constraint, tuple(columns))
+
+
+def plain(expression: str) -> str:
+    """`expression` without the casts and aliases that PostgreSQL adds when it prints one."""
+    text = re.sub(r"\s+", " ", expression)
+    text = re.sub(r"'::(character varying|text|jsonb|bpchar)(\(\d+\))?(?!\[)", "'", text)
+    text = re.sub(r"ARRAY\[([^\[\]]*)\]::(?:character varying|text)(?:\(\d+\))?\[\]", r"ARRAY[\1]", text)
+    text = re.sub(r"\b(\w+)::text\b(?!\[)", r"\1", text)
+    text = re.sub(r"(\d)::(double precision|numeric)", r"\1", text)
+    text = re.sub(r"= ANY \((?:\()?ARRAY\[([^\[\]]*)\](?:\)::text\[\])?\)", r"IN (\1)", text)
+    text = re.sub(r"\( SELECT (conclave_\w+\(\)) AS conclave_\w+\)", r"(SELECT \1)", text)
+    return re.sub(r"\(\(SELECT (conclave_\w+\(\))\)\)", r"(SELECT \1)", text)

@@ -1,0 +1,149 @@
+"""Which tables, columns and arrows each diagram shows, and their Mermaid text."""
+
+import re
+from dataclasses import dataclass, field
+
+from config.schema.catalogue import Catalogue, Column, Key
+from config.schema.dictionary import short_type
+from config.schema.meaning import Meaning
+
+TENANTS = "tenants_tenant"
+LARGE = 9
+SMALL = 3
+
+
+@dataclass(frozen=True)
+class Line:
+    """One column in a box; `mark` is PK, FK, U or empty."""
+
+    column: str
+    type: str
+    mark: str
+
+
+@dataclass
+class Box:
+    """One table; `kind` is tenant, user, global, outside (of another app) or library."""
+
+    table: str
+    kind: str
+    lines: list[Line] = field(default_factory=list)
+    more: int = 0
+    partitioned: bool = False
+
+
+@dataclass
+class Diagram:
+    """One picture; `name` is that of its file, `prefix` what it leaves out of the tables' names."""
+
+    app: str
+    name: str
+    title: str
+    boxes: dict[str, Box]
+    keys: list[Key]
+    prefix: str = ""
+
+
+class Diagrams:
+    """Cuts an app into pictures that fit a page: one overview without columns, then topics with key columns."""
+
+    def __init__(self, catalogue: Catalogue, meaning: Meaning) -> None:
+        self.catalogue = catalogue
+        self.meaning = meaning
+
+    def of(self, app: str) -> list[Diagram]:
+        tables = [table for table in self.catalogue.tables if self.meaning.app_of(table) == app]
+        topics = self.topics(tables)
+        if len(topics) == 1:
+            return [self.detail(app, app, tables)]
+        details = [self.detail(app, f"{app}-{'-'.join(names)}", group) for names, group in topics]
+        return [self.overview(app, tables), *details]
+
+    def topics(self, tables: list[str]) -> list[tuple[tuple[str, ...], list[str]]]:
+        """Tables by the modules of their models; small modules join the one that they refer to most."""
+        groups: dict[tuple[str, ...], list[str]] = {}
+        for table in tables:
+            groups.setdefault((self.meaning.topic_of(table),), []).append(table)
+        if len(tables) <= LARGE:
+            return [(tuple(sorted(name for names in groups for name in names)), tables)]
+        while pair := self.nearest(groups):
+            one, other = pair
+            groups[tuple(sorted({*one, *other}))] = sorted([*groups.pop(one), *groups.pop(other)])
+        return sorted(groups.items())
+
+    def nearest(
+        self, groups: dict[tuple[str, ...], list[str]]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+        """The two groups to join next: a small one, and the one that it shares most keys with."""
+        pairs = [
+            (-self.shared(groups[one], groups[other]), len(groups[one]) + len(groups[other]), one, other)
+            for one in sorted(groups)
+            for other in sorted(groups)
+            if one != other and len(groups[one]) < SMALL and len(groups[one]) + len(groups[other]) <= LARGE
+        ]
+        return min(pairs)[2:] if pairs else None
+
+    def shared(self, one: list[str], other: list[str]) -> int:
+        return sum(
+            1
+            for table in (*one, *other)
+            for key in self.catalogue.keys.get(table, [])
+            if (table in one and key.target in other) or (table in other and key.target in one)
+        )
+
+    def keys(self, tables: list[str], inside: bool) -> list[Key]:
+        """The arrows; every tenant's table refers to the tenant, which is drawn where the tenant is."""
+        return [
+            key
+            for table in tables
+            for key in self.catalogue.keys.get(table, [])
+            if key.target in tables or not (inside or key.target == TENANTS)
+        ]
+
+    def overview(self, app: str, tables: list[str]) -> Diagram:
+        boxes = {table: self.box(table, lines=False) for table in tables}
+        seen = {(key.table, key.target): key for key in reversed(self.keys(tables, inside=True))}
+        return Diagram(app, app, "All tables", boxes, [seen[pair] for pair in sorted(seen)], f"{app}_")
+
+    def detail(self, app: str, name: str, tables: list[str]) -> Diagram:
+        keys = self.keys(tables, inside=False)
+        boxes = {table: self.box(table) for table in tables}
+        for key in keys:
+            boxes.setdefault(key.target, Box(key.target, "outside"))
+        topics = sorted({self.meaning.topic_of(table) for table in tables})
+        return Diagram(app, name, ", ".join(topics).capitalize(), boxes, keys)
+
+    def box(self, table: str, lines: bool = True) -> Box:
+        facts = self.catalogue.tables[table]
+        made = Box(table, self.meaning.kind(table) or "library", partitioned=bool(facts.partition_key))
+        if lines:
+            columns = self.meaning.ordered(self.catalogue.columns[table])
+            made.lines = [line for column in columns if (line := self.line(column)).mark]
+            made.lines.sort(key=lambda line: ("PK", "FK", "U").index(line.mark))
+            made.more = len(columns) - len(made.lines)
+        return made
+
+    def line(self, column: Column) -> Line:
+        table, name = column.table, column.name
+        keys = {key.column for key in self.catalogue.keys.get(table, [])}
+        indexes = self.catalogue.indexes.get(table, [])
+        mark = "FK" if name in keys else ""
+        if not mark and any(index.unique and name in index.columns for index in indexes):
+            mark = "U"
+        if any(index.constraint == "p" and name in index.columns for index in indexes):
+            mark = "PK"
+        return Line(name, short_type(column.type), mark)
+
+
+def mermaid(diagram: Diagram) -> str:
+    """The diagram as Mermaid's `erDiagram`, which GitHub and many editors draw."""
+    lines = ["erDiagram"]
+    for box in diagram.boxes.values():
+        lines.append(f"    {box.table} {{" if box.lines else f"    {box.table}")
+        for line in box.lines:
+            kind = re.sub(r"\W+", "_", line.type).strip("_")
+            lines.append(f"        {kind} {line.column} {line.mark.replace('U', 'UK')}")
+        if box.lines:
+            lines.append("    }")
+    lines += [f'    {key.target} ||--o{{ {key.table} : "{key.column}, {key.rule}"' for key in diagram.keys]
+    return "\n".join(lines)

@@ -1,0 +1,166 @@
+"""The data dictionary: one page for each app, one section for each table."""
+
+import re
+
+from config.schema.catalogue import Catalogue, Column, Key
+from config.schema.markdown import code, codes, grid, page
+from config.schema.meaning import KINDS, LIBRARIES, Meaning, application_default, describe
+
+INTRO = (
+    "Types, nulls, defaults, keys and checks are those of the database. A default marked *app* is written by the"
+    " application and unknown to the database. «From» names the columns of the five schema documents that became"
+    " this one: C convergio, O orchestration, A agentic, M modernize, W workflow-engine."
+)
+LIBRARY_INTRO = (
+    "Tables that libraries bring, and those without a model."
+    " Who may touch them stands in [roles.md](../roles.md)."
+)
+RELATIONS = {"v": "a view", "m": "a materialised view"}
+SHORT = {"timestamp with time zone": "timestamptz", "double precision": "float8"}
+
+
+def short_type(name: str) -> str:
+    """A type as people write it."""
+    return SHORT.get(name, name.replace("character varying", "varchar"))
+
+
+class Dictionary:
+    """Makes the pages from what the catalogue and the models say."""
+
+    def __init__(self, catalogue: Catalogue, meaning: Meaning) -> None:
+        self.catalogue = catalogue
+        self.meaning = meaning
+
+    def tables(self, app: str) -> list[str]:
+        return [table for table in self.catalogue.tables if self.meaning.app_of(table) == app]
+
+    def link(self, table: str) -> str:
+        """A link to the section of `table` from another section."""
+        return f"[`{table}`]({self.meaning.app_of(table)}.md#{table})"
+
+    def page(self, app: str) -> str:
+        """The page of `app`."""
+        tables = self.tables(app)
+        contents = "\n".join(f"- [{table}](#{table}): {self.meaning.says(table)}" for table in tables)
+        intro = LIBRARY_INTRO if app == LIBRARIES else INTRO
+        return page(f"Tables of {app}", intro, contents, *map(self.section, tables))
+
+    def section(self, table: str) -> str:
+        """The section of one table."""
+        blocks = [
+            f"## {table}",
+            self.meaning.says(table),
+            self.facts(table),
+            self.columns(table),
+            self.rules(table),
+            self.referrers(table),
+            self.notes(table),
+        ]
+        return "\n\n".join(filter(None, blocks))
+
+    def facts(self, table: str) -> str:
+        model, meaning = self.meaning.models.get(table), self.meaning
+        facts = [
+            RELATIONS.get(self.catalogue.tables[table].kind, ""),
+            f"model `{model._meta.label}`" if model else "",
+            KINDS.get(meaning.kind(table), ""),
+        ]
+        if key := self.catalogue.tables[table].partition_key:
+            period = getattr(model, "partition_period", "")
+            facts.append(f"partitioned by {key}" + (f", one a {period}" if period else ""))
+        if meaning.field(table, "deleted_at"):
+            facts.append("hidden by `deleted_at` instead of deleted")
+        facts.append(self.audit(table))
+        if documents := meaning.document_tables(table):
+            facts.append("from " + ", ".join(documents))
+        text = "; ".join(filter(None, facts))
+        return text[:1].upper() + text[1:] + "." if text else ""
+
+    def audit(self, table: str) -> str:
+        model = self.meaning.models.get(table)
+        audited = [
+            how for _, how in self.catalogue.triggers.get(table, []) if how.startswith("conclave_audit_")
+        ]
+        if not audited or all("forbid" in how for how in audited):
+            reason = getattr(model, "audit_exempt", "")
+            return f"not audited: {reason[:1].lower()}{reason[1:].rstrip('.')}" if reason else ""
+        omitted = codes(getattr(model, "audit_omit", ()))
+        return f"audited {audited[0].split(', ')[1]}" + (f" without {omitted}" if omitted else "")
+
+    def columns(self, table: str) -> str:
+        columns = self.catalogue.columns.get(table, [])
+        rows = [self.row(column) for column in self.meaning.ordered(columns)]
+        head = ["Column", "Type", "Null", "Default", "Meaning", "From"]
+        if not any(row[5] for row in rows):
+            head, rows = head[:5], [row[:5] for row in rows]
+        return grid(head, rows)
+
+    def row(self, column: Column) -> list[str]:
+        origin = self.meaning.origins.get((column.table, column.name))
+        return [
+            code(column.name),
+            short_type(column.type),
+            "yes" if column.null else "",
+            self.default(column),
+            " ".join(filter(None, [self.means(column), self.reference(column)])),
+            ", ".join(origin.names) if origin else "",
+        ]
+
+    def default(self, column: Column) -> str:
+        each = self.meaning.field(column.table, column.name)
+        if column.generated:
+            return f"generated: `{' '.join(column.default.split())}`"
+        if column.default:
+            return code(re.sub(r"::[\w ]+(?=\)?$)", "", column.default))
+        value = application_default(each) if each else ""
+        return f"*app* `{value}`" if value else ""
+
+    def means(self, column: Column) -> str:
+        each = self.meaning.field(column.table, column.name)
+        return describe(each) if each else ""
+
+    def reference(self, column: Column) -> str:
+        keys = [key for key in self.catalogue.keys.get(column.table, []) if key.column == column.name]
+        return " ".join(f"→ {self.link(key.target)}, {key.rule}." for key in keys)
+
+    def rules(self, table: str) -> str:
+        lines = [
+            f"- Unique: {code(index.definition)}" + (f" where `{index.condition}`" if index.condition else "")
+            for index in self.catalogue.indexes.get(table, [])
+            if index.unique and index.constraint != "p" and index.definition != "(tenant_id, id)"
+        ]
+        return "\n".join([*lines, *self.checks(table)])
+
+    def checks(self, table: str) -> list[str]:
+        """The checks; those that only say «not negative» or «one of the choices» in one line each."""
+        positive, listed, others = [], [], []
+        for name, condition in self.catalogue.checks.get(table, []):
+            column, _, rest = condition.replace('"', "").partition(" ")
+            if rest == ">= 0":
+                positive.append(column)
+            elif rest.startswith("IN (") and getattr(self.meaning.field(table, column), "choices", None):
+                listed.append(column)
+            else:
+                others.append(f"- Check `{name}`: `{condition}`")
+        alike = [f"- Check: {codes(listed)} only as listed"] if listed else []
+        alike += [f"- Check: {codes(positive)} not negative"] if positive else []
+        return alike + others
+
+    def referrers(self, table: str) -> str:
+        keys: list[Key] = self.catalogue.referrers(table)
+        if not keys:
+            return ""
+        if len(keys) > 40:
+            return f"Referred to by {len(keys)} foreign keys: see [foreign keys](../foreign-keys.md)."
+        return "Referred to by " + ", ".join(f"{self.link(key.table)} (`{key.column}`)" for key in keys) + "."
+
+    def notes(self, table: str) -> str:
+        notes = {
+            note
+            for (place, _), origin in self.meaning.origins.items()
+            if place == table
+            for note in origin.notes
+        }
+        return (
+            "\n".join(["What the merge did:", "", *(f"- {note}" for note in sorted(notes))]) if notes else ""
+        )

@@ -1,0 +1,126 @@
+"""All generated pages of `docs/schema/`, and which of the written ones are stale."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.db import connection
+
+from config.schema.catalogue import Catalogue
+from config.schema.diagrams import Diagram, Diagrams, mermaid
+from config.schema.dictionary import Dictionary
+from config.schema.markdown import MARK, page
+from config.schema.meaning import LIBRARIES, Meaning
+from config.schema.rights import policies_page, roles_page
+from config.schema.sources import FOLDER
+from config.schema.strategy import indexes_page, keys_page, partitions_page
+from config.schema.svg import draw
+
+DIAGRAM_INTRO = (
+    "An arrow leads from a foreign key to what it refers to. Marks: PK primary key, FK foreign key, U part of a"
+    " unique rule; a column without a type is a uuid. Every tenant's table refers to"
+    " `tenants_tenant`; that arrow is drawn only where the tenant is."
+    " Tables of another diagram are small boxes, drawn again wherever they are referred to."
+)
+
+
+def read_catalogue() -> Catalogue:
+    """The catalogue of the database that Django is connected to."""
+
+    def query(statement: str) -> list[tuple[object, ...]]:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall()
+
+    return Catalogue(query)
+
+
+def make_pages(catalogue: Catalogue | None = None) -> dict[str, str]:
+    """Path below `docs/schema/` -> text of every generated page and picture."""
+    catalogue, meaning = catalogue or read_catalogue(), Meaning()
+    dictionary, diagrams = Dictionary(catalogue, meaning), Diagrams(catalogue, meaning)
+    apps = sorted(meaning.our_apps)
+    made = {f"tables/{app}.md": dictionary.page(app) for app in [*apps, LIBRARIES]}
+    for app in apps:
+        pictures = diagrams.of(app)
+        made[f"diagrams/{app}.md"] = _diagram_page(app, pictures)
+        made |= {f"diagrams/{each.name}.svg": draw(each) for each in pictures}
+    made["indexes.md"] = indexes_page(catalogue, meaning)
+    made["partitions.md"] = partitions_page(catalogue, meaning)
+    made["foreign-keys.md"] = keys_page(catalogue, meaning)
+    made["policies.md"] = policies_page(catalogue, meaning)
+    made["roles.md"] = roles_page(catalogue, meaning)
+    made["README.md"] = _index(catalogue, dictionary, apps)
+    return made
+
+
+def _diagram_page(app: str, pictures: list[Diagram]) -> str:
+    return page(
+        f"Diagrams of {app}",
+        DIAGRAM_INTRO + f" All columns: [tables of {app}](../tables/{app}.md).",
+        *(_picture(each) for each in pictures),
+    )
+
+
+def _picture(each: Diagram) -> str:
+    prefix = f"The names stand without their `{each.prefix}`.\n\n" if each.prefix else ""
+    return (
+        f"## {each.title}\n\n{prefix}![{each.title}]({each.name}.svg)\n\n"
+        f"<details><summary>The same as Mermaid</summary>\n\n```mermaid\n{mermaid(each)}\n```\n\n</details>"
+    )
+
+
+def _index(catalogue: Catalogue, dictionary: Dictionary, apps: list[str]) -> str:
+    lines = [
+        f"| {app} | {len(dictionary.tables(app))} | [diagrams](diagrams/{app}.md) | [tables](tables/{app}.md) |"
+        for app in apps
+    ]
+    lines.append(f"| {LIBRARIES} | {len(dictionary.tables(LIBRARIES))} | | [tables](tables/{LIBRARIES}.md) |")
+    indexes = sum(map(len, catalogue.indexes.values()))
+    keys = sum(map(len, catalogue.keys.values()))
+    partitioned = sum(1 for table in catalogue.tables.values() if table.partition_key)
+    return page(
+        "The schema",
+        "Everything on these pages but the last two is made by `manage.py schema_docs` from the models and from"
+        " PostgreSQL's catalogue; a test fails when they are stale.",
+        "\n".join(["| App | Tables | Pictures | Every column |", "|---|---|---|---|", *lines]),
+        f"- [Indexes](indexes.md): {indexes}, and what each is for.\n"
+        f"- [Partitions](partitions.md): {partitioned} tables that grow with time.\n"
+        f"- [Foreign keys](foreign-keys.md): {keys}, with what a deletion does.\n"
+        f"- [Row-level security](policies.md): policies of {len(catalogue.policies)} tables.\n"
+        "- [Roles and grants](roles.md): who may do what.\n"
+        "- [Common query patterns](query-patterns.md): by hand; a test runs each of them.\n"
+        "- [Troubleshooting](troubleshooting.md): by hand; errors as they are printed, and what to do.",
+        "Where the columns of the five schema documents went: `sources/*.yaml`; what they promise beside their"
+        " tables: `guarantees.yaml`. `manage.py schema_coverage` counts both.",
+    )
+
+
+def written(folder: Path = FOLDER) -> Iterator[Path]:
+    """Files of `folder` that an earlier run wrote."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix == ".svg" or (path.suffix == ".md" and path.read_text().startswith(MARK)):
+            yield path
+
+
+def stale(made: dict[str, str], folder: Path = FOLDER) -> list[str]:
+    """Names of files that are missing, differ, or are no longer made."""
+    found = [name for name, text in made.items() if not _same(folder / name, text)]
+    left = [path.relative_to(folder).as_posix() for path in written(folder)]
+    return sorted([*found, *(name for name in left if name not in made)])
+
+
+def _same(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_bytes() == text.encode()
+
+
+def write(made: dict[str, str], folder: Path = FOLDER) -> list[str]:
+    """Write what is stale, remove what is no longer made; returns the names."""
+    changed = stale(made, folder)
+    for name in changed:
+        path = folder / name
+        if name in made:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(made[name].encode())
+        else:
+            path.unlink()
+    return changed

@@ -1,0 +1,251 @@
+"""The generated pages of `docs/schema/` are those of this database, and a stale one is noticed."""
+
+import os
+import re
+from io import StringIO
+from itertools import pairwise
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+
+from config.schema import pages
+from config.schema.catalogue import plain
+from config.schema.layout import Edge, Layout, Node, acyclic, isotonic
+from config.schema.markdown import MARK
+from config.schema.pages import make_pages, read_catalogue, stale, write
+from config.schema.sources import FOLDER
+from config.schema.strategy import AHEAD
+
+HAND_WRITTEN = ["query-patterns.md", "troubleshooting.md"]
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)]+))?\)")
+
+
+@pytest.fixture
+def made(db):
+    return make_pages()
+
+
+def check(folder):
+    """The command's exit code and the names that it prints."""
+    out = StringIO()
+    try:
+        call_command("schema_docs", "--check", folder=folder, stdout=out)
+    except CommandError as error:
+        return error.returncode, re.findall(r"stale: (\S+)", out.getvalue())
+    return 0, []
+
+
+def test_the_pages_are_up_to_date(db):
+    out = StringIO()
+    call_command("schema_docs", "--check", stdout=out)
+
+    assert "are up to date" in out.getvalue()
+
+
+def test_a_stale_a_missing_and_a_left_over_page_are_named(made, tmp_path):
+    write(made, tmp_path)
+    assert check(tmp_path)[0] == 0
+
+    (tmp_path / "roles.md").write_text(made["roles.md"] + "more\n")
+    (tmp_path / "diagrams" / "audit.svg").unlink()
+    (tmp_path / "tables" / "gone.md").write_text(f"{MARK}\n")
+
+    assert check(tmp_path) == (1, ["diagrams/audit.svg", "roles.md", "tables/gone.md"])
+
+
+def test_writing_mends_what_is_stale_and_leaves_what_people_wrote(made, tmp_path):
+    write(made, tmp_path)
+    (tmp_path / "roles.md").write_text("old")
+    (tmp_path / "troubleshooting.md").write_text("# By hand\n")
+    (tmp_path / "left.md").write_text(MARK)
+
+    assert write(made, tmp_path) == ["left.md", "roles.md"]
+    assert write(made, tmp_path) == []
+    assert (tmp_path / "troubleshooting.md").read_text() == "# By hand\n"
+
+
+@pytest.fixture
+def forgotten(second_connection):
+    """The database forgets its latest migration for the test."""
+    owner = second_connection("conclave_owner")
+    latest = "DELETE FROM django_migrations WHERE id = (SELECT max(id) FROM django_migrations) RETURNING *"
+    row = owner.execute(latest).fetchone()
+    yield row[1]
+    owner.execute("INSERT INTO django_migrations OVERRIDING SYSTEM VALUE VALUES (%s, %s, %s, %s)", row)
+
+
+def test_a_database_that_is_not_migrated_is_refused(forgotten, tmp_path):
+    with pytest.raises(CommandError, match=f"unapplied migrations: 1, {forgotten}") as caught:
+        call_command("schema_docs", folder=tmp_path, stdout=StringIO())
+    assert caught.value.returncode == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_partitions_change_nothing(made):
+    from tenants.scoping import platform_scope
+
+    with platform_scope(reason="a partition more"):
+        from config.db.partitions import ensure_partitions
+
+        assert len(ensure_partitions(ahead=6)) > 0
+        assert stale(make_pages()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "page"),
+    [
+        ("ALTER TABLE agents_agent ADD COLUMN odd integer", "tables/agents.md"),
+        ("CREATE INDEX odd ON agents_agent (name)", "indexes.md"),
+        ("CREATE POLICY odd ON agents_agent FOR SELECT TO conclave_app USING (true)", "policies.md"),
+        ("GRANT UPDATE ON audit_auditlog TO conclave_app", "roles.md"),
+        ("ALTER TABLE agents_agent DROP CONSTRAINT agents_agent_integration_same", "foreign-keys.md"),
+        ("CREATE TABLE odd (id int) PARTITION BY RANGE (id)", "partitions.md"),
+    ],
+)
+def test_what_changes_in_the_database_alone_is_seen(second_connection, change, page):
+    owner = second_connection("conclave_owner", autocommit=False)
+    owner.execute(change)
+    catalogue = pages.Catalogue(lambda statement: owner.execute(statement).fetchall())
+
+    assert page in stale(make_pages(catalogue))
+    owner.rollback()
+
+
+def test_every_table_is_on_one_page(made):
+    sections = [
+        name
+        for path, text in made.items()
+        if path.startswith("tables/")
+        for name in re.findall(r"(?m)^## (\w+)$", text)
+    ]
+    assert sorted(sections) == sorted(read_catalogue().tables)
+
+
+def test_every_table_of_ours_is_in_a_picture_with_its_columns(made):
+    text = "".join(
+        text for path, text in made.items() if path.startswith("diagrams/") and path.endswith(".md")
+    )
+    drawn = set(re.findall(r"(?m)^    (\w+) \{$", text))
+    tables = [table.name for table in read_catalogue().tables.values() if table.kind in "rp"]
+    ours = {table for table in tables if pages.Meaning().app_of(table) != "libraries"}
+
+    assert drawn == ours
+
+
+def test_every_column_of_the_documents_is_on_its_page(made):
+    text = "".join(text for path, text in made.items() if path.startswith("tables/"))
+    missing = {
+        name
+        for origin in pages.Meaning().origins.values()
+        for name in origin.names
+        if "." in name and name not in text
+    }
+    assert missing == set()
+
+
+def test_every_table_says_what_it_is(db):
+    """Ours by their model's docstring, others in `config.schema.meaning.LIBRARY_TABLES`."""
+    assert [table for table in read_catalogue().tables if not pages.Meaning().says(table)] == []
+
+
+def test_links_lead_somewhere():
+    broken = []
+    for path in sorted(FOLDER.rglob("*.md")):
+        for target, anchor in LINK.findall(path.read_text()):
+            if target.startswith("http"):
+                continue
+            file = (path.parent / target).resolve() if target else path
+            if not file.is_file() or (anchor and anchor not in anchors(file)):
+                broken.append(f"{path.relative_to(FOLDER)}: {target}#{anchor}")
+    assert broken == []
+
+
+def anchors(path):
+    """GitHub's anchors of the headings of a page."""
+    headings = re.findall(r"(?m)^#+ (.+)$", path.read_text())
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_index_links_every_page():
+    linked = {target for target, _ in LINK.findall((FOLDER / "README.md").read_text())}
+    there = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.md")} - {"README.md"}
+
+    assert there - linked == set()
+    assert set(HAND_WRITTEN) <= linked
+
+
+def test_pictures_need_nothing_from_outside(made):
+    pictures = {path: text for path, text in made.items() if path.endswith(".svg")}
+    loose = [
+        path for path, text in pictures.items() if re.search(r"href|@import|url\((?!#)|<script|<image", text)
+    ]
+
+    assert len(pictures) > 20
+    assert loose == []
+
+
+def test_the_partitions_page_says_how_many_are_made_ahead():
+    assert "PARTITIONS_AHEAD" in os.environ or settings.PARTITIONS_AHEAD == AHEAD
+
+
+def boxes_of(layout):
+    return [node for node in layout.nodes.values() if not node.dummy]
+
+
+def test_boxes_do_not_overlap():
+    nodes = {name: Node(name, 100, 40 + 10 * n) for n, name in enumerate("abcdefgh")}
+    edges = [
+        Edge(child, parent, "x", "") for child, parent in ("ba", "ca", "db", "dc", "ea", "fe", "ga", "ab")
+    ]
+    layout = Layout(nodes, edges)
+
+    columns: dict[float, list[Node]] = {}
+    for node in boxes_of(layout):
+        columns.setdefault(node.x, []).append(node)
+    stacks = [sorted(nodes, key=lambda node: node.y) for nodes in columns.values()]
+    assert len(stacks) > 2
+    assert all(upper.y + upper.height <= lower.y for stack in stacks for upper, lower in pairwise(stack))
+
+
+def test_arrows_end_at_the_boxes_they_join():
+    nodes = {name: Node(name, 100, 60, rows={"x": 50}) for name in ("a", "b", "c")}
+    layout = Layout(nodes, [Edge("c", "b", "x", ""), Edge("b", "a", "x", ""), Edge("c", "a", "x", "")])
+    for edge in layout.edges:
+        child, parent = layout.nodes[edge.child], layout.nodes[edge.parent]
+        assert edge.path[0] == (parent.x + parent.width, parent.y + parent.header)
+        assert edge.path[-1] == (child.x, child.y + 50)
+
+
+def test_satellites_stand_beside_each_layer_that_needs_them():
+    nodes = {name: Node(name, 100, 40) for name in ("a", "b")} | {"s": Node("s", 50, 20, satellite=True)}
+    layout = Layout(nodes, [Edge("b", "a", "x", ""), Edge("a", "s", "x", ""), Edge("b", "s", "x", "")])
+
+    assert sorted(node.name for node in boxes_of(layout) if node.label == "s") == ["s@0", "s@1"]
+
+
+def test_circles_are_cut_once():
+    assert acyclic({("a", "b"), ("b", "c"), ("c", "a")}, "abc") == {("a", "b"), ("b", "c")}
+
+
+def test_isotonic_numbers_ascend_and_stay_near():
+    assert isotonic([1.0, 3.0, 2.0, 5.0, 4.0]) == [1.0, 2.5, 2.5, 4.5, 4.5]
+
+
+@pytest.mark.parametrize(
+    ("printed", "shown"),
+    [
+        ("(status)::text = 'a'::text", "(status)::text = 'a'"),
+        (
+            "status::text = ANY (ARRAY['a'::character varying, 'b'::character varying]::text[])",
+            "status IN ('a', 'b')",
+        ),
+        (
+            "tenant_id = (( SELECT conclave_current_tenant() AS conclave_current_tenant))",
+            "tenant_id = (SELECT conclave_current_tenant())",
+        ),
+        ("share >= 0.0::double precision", "share >= 0.0"),
+    ],
+)
+def test_expressions_lose_their_casts(printed, shown):
+    assert plain(printed) == shown
