@@ -62,7 +62,7 @@ def make_assets(world: World, on_rows: Progress) -> int:
         AssetDependency, columns, list(_dependencies(world, assets)), constants=world.constants
     )
     on_rows(made)
-    tasks = (_task(world, flows, number) for number in range(TASKS * world.scale))
+    tasks = (_task(world, flows, number) for number in range(world.share(TASKS)))
     return made + insert_many(AgentTask, TASK_COLUMNS, tasks, constants=world.constants, on_batch=on_rows)
 
 

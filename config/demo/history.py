@@ -59,10 +59,10 @@ def make_old_partitions() -> list[str]:
         return ensure_partitions(since=SINCE)
 
 
-def loaded(tenant_id: UUID) -> dict[str, int]:
+def loaded(tenant_id: UUID) -> dict[str, Any]:
     """Scale, seed and rows of the history that the tenant has; empty without one."""
     with tenant_scope(tenant_id, actor=ACTOR):
-        found: dict[str, int] = Tenant.objects.get(pk=tenant_id).metadata.get("demo", {})
+        found: dict[str, Any] = Tenant.objects.get(pk=tenant_id).metadata.get("demo", {})
     return found
 
 
@@ -85,7 +85,7 @@ def forget_history(tenant_id: UUID, on_rows: Progress = _silent) -> int:
     return gone
 
 
-def _remember(tenant_id: UUID, facts: dict[str, int] | None) -> None:
+def _remember(tenant_id: UUID, facts: dict[str, Any] | None) -> None:
     tenant = Tenant.objects.select_for_update().get(pk=tenant_id)
     tenant.metadata = {key: value for key, value in tenant.metadata.items() if key != "demo"}
     if facts:

@@ -54,7 +54,7 @@ class Chunk:
 
 def make_talk(world: World, on_rows: Progress) -> int:
     """Conversations with messages, tools, runs and usage: ten thousand messages for each step of the scale."""
-    total, done = CONVERSATIONS * world.scale, 0
+    total, done = world.share(CONVERSATIONS), 0
     for first in range(0, total, CHUNK):
         chunk = Chunk()
         for number in range(first, min(first + CHUNK, total)):

@@ -80,7 +80,7 @@ def make_workflows(world: World, on_rows: Progress) -> int:
     rows: Rows = {model: [] for model in COLUMNS}
     agents = {cast.slug: cast.id for cast in world.made["cast"]}
     for place, (slug, name, trigger, steps) in enumerate(WORKFLOWS):
-        share = len(range(place, EXECUTIONS * world.scale, len(WORKFLOWS)))
+        share = len(range(place, world.share(EXECUTIONS), len(WORKFLOWS)))
         _workflow(world, rows, agents, (slug, name, trigger), steps, share)
     return sum(
         insert_many(model, COLUMNS[model], found, constants=world.constants, on_batch=on_rows)

@@ -43,7 +43,8 @@ class World:
 
     tenant_id: UUID
     slug: str
-    scale: int
+    # Steps of ten thousand messages; tests take a part of one.
+    scale: float
     seed: int
     admin_id: UUID
     member_ids: tuple[UUID, ...]
@@ -55,6 +56,10 @@ class World:
 
     def __post_init__(self) -> None:
         self.rng = Random(f"{self.seed}/{self.slug}")  # noqa: S311 - a demo, not a secret
+
+    def share(self, per_step: int) -> int:
+        """How many of something that comes `per_step` times a step."""
+        return round(per_step * self.scale)
 
     @property
     def constants(self) -> dict[str, Any]:

@@ -15,11 +15,14 @@ from config.testing.hats import as_platform
 from conversations.models import Conversation, Message
 from tenants.models import CostRecord, Tenant
 from tenants.scoping import tenant_scope
-from workflows.models import Asset, AssetDependency, WorkflowExecution
+from workflows.models import Asset, AssetDependency, Workflow, WorkflowExecution
+
+# A tenth of the least that the command makes: a hundred conversations.
+SCALE = 0.1
 
 
 def world_of(tenant, user, seed=1):
-    return World(tenant.pk, "demo", 1, seed, user.pk, (user.pk,))
+    return World(tenant.pk, "demo", SCALE, seed, user.pk, (user.pk,))
 
 
 @pytest.fixture
@@ -40,26 +43,33 @@ def rows_of(world):
     return {model._meta.label: model._base_manager.count() for model in TABLES}
 
 
-def test_there_are_ten_thousand_messages_and_rows_in_every_table(history):
+def test_there_are_as_many_messages_as_the_scale_says_and_rows_in_every_table(history):
     counted = rows_of(history)
 
-    assert counted["conversations.Message"] == 10_000
+    assert counted["conversations.Message"] == 10_000 * SCALE
     assert counted["workflows.Asset"] == 200
     assert [name for name, count in counted.items() if count == 0] == []
     assert history.rows == sum(counted.values())
 
 
-@pytest.mark.parametrize("model", TABLES, ids=lambda model: model._meta.label)
-def test_rows_pass_the_models_own_rules(history, model):
-    for row in [*model._base_manager.order_by("id")[:3], *model._base_manager.order_by("-id")[:3]]:
-        row.full_clean()
+def unset(row):
+    """References that the system leaves empty, though a form may not."""
+    return [
+        each.name for each in row._meta.concrete_fields if each.null and getattr(row, each.attname) is None
+    ]
 
 
-@pytest.mark.parametrize("model", TABLES, ids=lambda model: model._meta.label)
-def test_rows_lie_within_the_history(history, model):
-    found = model._base_manager.aggregate(first=Min("created_at"), last=Max("created_at"))
+def test_rows_pass_the_models_own_rules(history):
+    for model in TABLES:
+        rows = model._base_manager.order_by("id")
+        for row in [*rows[:2], *rows.reverse()[:2]]:
+            row.full_clean(exclude=unset(row))
 
-    assert SINCE <= found["first"] <= found["last"] < UNTIL
+
+def test_rows_lie_within_the_history(history):
+    for model in TABLES:
+        found = model._base_manager.aggregate(first=Min("created_at"), last=Max("created_at"))
+        assert SINCE <= found["first"] <= found["last"] < UNTIL
 
 
 def test_conversations_add_up_to_their_messages(history):
@@ -91,9 +101,11 @@ def test_dependencies_form_no_circle(history):
     assert all(places[target] < places[source] for source, target in edges)
 
 
-def test_runs_follow_their_workflow(history):
-    assert WorkflowExecution.objects.count() == 50
-    assert set(WorkflowExecution.objects.values_list("status", flat=True)) == {"completed", "failed"}
+def test_workflows_count_their_runs(history):
+    counted = Workflow.objects.aggregate(runs=Sum("run_count"), good=Sum("success_count"))
+    good = WorkflowExecution.objects.filter(status="completed").count()
+
+    assert counted == {"runs": WorkflowExecution.objects.count(), "good": good}
 
 
 def test_each_message_is_in_the_audit_log(history):
@@ -103,7 +115,7 @@ def test_each_message_is_in_the_audit_log(history):
             " WHERE tenant_id = %s AND resource_type = 'conversations.message'",
             [history.tenant_id],
         )
-        assert cursor.fetchone() == (10_000, 10_000, "system:seed", "system:seed")
+        assert cursor.fetchone() == (1_000, 1_000, "system:seed", "system:seed")
 
 
 def fingerprint(world):
@@ -158,7 +170,8 @@ def test_a_load_that_breaks_off_leaves_nothing(tenant, member):
     make_old_partitions()
 
     def break_off(count):
-        raise KeyboardInterrupt
+        if count == 1_000:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         load_history(world_of(tenant, member.user), break_off)
@@ -179,9 +192,10 @@ def seed(db, settings, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_the_command_refuses_a_second_history_and_makes_a_fresh_one(seed):
     first = seed("--scale", "1")
-    with pytest.raises(CommandError, match="demo has a history already .*--fresh"):
+    with pytest.raises(CommandError, match=r"demo has a history already .*--fresh"):
         seed("--scale", "1")
     second = seed("--scale", "1", "--seed", "7", "--fresh")
 
