@@ -56,6 +56,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(condition=models.Q(('deleted_at', None)), fields=['tenant', 'status'], name='agents_agent_live'), django.contrib.postgres.indexes.GinIndex(fields=['capabilities'], name='agents_agent_capabilities'), django.contrib.postgres.indexes.GinIndex(fields=['tags'], name='agents_agent_tags'), django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='agents_agent_metadata')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('tenant', 'slug'), name='agents_agent_slug', violation_error_message='An agent with this slug exists already.'), models.CheckConstraint(condition=models.Q(('temperature__range', (0, 2))), name='agents_agent_temperature', violation_error_message='The temperature lies between 0 and 2.'), models.CheckConstraint(condition=models.Q(('max_tokens__gt', 0)), name='agents_agent_max_tokens'), models.CheckConstraint(condition=models.Q(('timeout__range', (1, 600))), name='agents_agent_timeout'), models.CheckConstraint(condition=models.Q(('max_iterations__range', (1, 100))), name='agents_agent_max_iterations'), models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'active', 'inactive', 'archived'])), name='agents_agent_status_known'), models.CheckConstraint(condition=models.Q(('model_provider__in', ['extractive', 'openai-compatible', 'openai', 'anthropic', 'google', 'xai', 'cohere', 'perplexity', 'ollama'])), name='agents_agent_provider_known'), config.db.constraints.RowLevelSecurity(name='agents_agent_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='agents_agent_tenant_id'), config.db.constraints.SameTenant(column='user_id', field='created_by', name='agents_agent_created_by_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.AuditTrigger(label='agents.agent', name='agents_agent_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -76,6 +78,7 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'agent', 'collection'), name='agents_agentcollection_once', violation_error_message='The agent has this collection already.'), config.db.constraints.RowLevelSecurity(name='agents_agentcollection_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='agents_agentcollection_tenant_id'), config.db.constraints.SameTenant(field='agent', name='agents_agentcollection_agent_same', on_delete='CASCADE'), config.db.constraints.SameTenant(field='collection', name='agents_agentcollection_collection_same', on_delete='CASCADE'), config.db.constraints.AuditTrigger(label='agents.agentcollection', name='agents_agentcollection_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -103,6 +106,7 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'agent', 'version'), name='agents_agentversion_once', violation_error_message='This version exists already.'), config.db.constraints.RowLevelSecurity(name='agents_agentversion_rls', verbs='SELECT, INSERT'), models.UniqueConstraint(fields=('tenant', 'id'), name='agents_agentversion_tenant_id'), config.db.constraints.SameTenant(field='agent', name='agents_agentversion_agent_same', on_delete='CASCADE'), config.db.constraints.SameTenant(column='user_id', field='created_by', name='agents_agentversion_created_by_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.AuditTrigger(label='agents.agentversion', name='agents_agentversion_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -131,6 +135,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'status'], name='agents_integration_status')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'name'), name='agents_integration_name', violation_error_message='An integration with this name exists already.'), models.CheckConstraint(condition=models.Q(('platform__in', ['extractive', 'openai-compatible', 'openai', 'anthropic', 'google', 'xai', 'cohere', 'perplexity', 'ollama'])), name='agents_integration_platform_known'), models.CheckConstraint(condition=models.Q(('status__in', ['connected', 'disconnected', 'error'])), name='agents_integration_status_known'), config.db.constraints.RowLevelSecurity(hidden=('credentials',), name='agents_integration_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='agents_integration_tenant_id'), config.db.constraints.SameTenant(column='user_id', field='user', name='agents_integration_user_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.AuditTrigger(label='agents.integration', name='agents_integration_audit', omit=('usage_stats', 'last_sync_at'), redact=('credentials',))],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -174,6 +180,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', '-id'], name='agents_llmusage_latest'), models.Index(fields=['tenant', 'agent_id', '-id'], name='agents_llmusage_agent')],
+                'constraints': [config.db.constraints.RowLevelSecurity(name='agents_llmusage_rls', verbs='SELECT, INSERT'), models.UniqueConstraint(fields=('tenant', 'id'), name='agents_llmusage_tenant_id')],
             },
             bases=(config.db.partitions.Partitioned, models.Model),
             managers=[
@@ -182,163 +190,7 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.AddConstraint(
-            model_name='agentcollection',
-            constraint=models.UniqueConstraint(fields=('tenant', 'agent', 'collection'), name='agents_agentcollection_once', violation_error_message='The agent has this collection already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentcollection',
-            constraint=config.db.constraints.RowLevelSecurity(name='agents_agentcollection_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentcollection',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='agents_agentcollection_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentcollection',
-            constraint=config.db.constraints.SameTenant(field='agent', name='agents_agentcollection_agent_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentcollection',
-            constraint=config.db.constraints.SameTenant(field='collection', name='agents_agentcollection_collection_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentcollection',
-            constraint=config.db.constraints.AuditTrigger(label='agents.agentcollection', name='agents_agentcollection_audit'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentversion',
-            constraint=models.UniqueConstraint(fields=('tenant', 'agent', 'version'), name='agents_agentversion_once', violation_error_message='This version exists already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentversion',
-            constraint=config.db.constraints.RowLevelSecurity(name='agents_agentversion_rls', verbs='SELECT, INSERT'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentversion',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='agents_agentversion_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentversion',
-            constraint=config.db.constraints.SameTenant(field='agent', name='agents_agentversion_agent_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentversion',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='created_by', name='agents_agentversion_created_by_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentversion',
-            constraint=config.db.constraints.AuditTrigger(label='agents.agentversion', name='agents_agentversion_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='integration',
-            index=models.Index(fields=['tenant', 'status'], name='agents_integration_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='integration',
-            constraint=models.UniqueConstraint(fields=('tenant', 'name'), name='agents_integration_name', violation_error_message='An integration with this name exists already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='integration',
-            constraint=models.CheckConstraint(condition=models.Q(('platform__in', ['extractive', 'openai-compatible', 'openai', 'anthropic', 'google', 'xai', 'cohere', 'perplexity', 'ollama'])), name='agents_integration_platform_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='integration',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['connected', 'disconnected', 'error'])), name='agents_integration_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='integration',
-            constraint=config.db.constraints.RowLevelSecurity(hidden=('credentials',), name='agents_integration_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='integration',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='agents_integration_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='integration',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='user', name='agents_integration_user_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='integration',
-            constraint=config.db.constraints.AuditTrigger(label='agents.integration', name='agents_integration_audit', omit=('usage_stats', 'last_sync_at'), redact=('credentials',)),
-        ),
-        migrations.AddIndex(
-            model_name='agent',
-            index=models.Index(condition=models.Q(('deleted_at', None)), fields=['tenant', 'status'], name='agents_agent_live'),
-        ),
-        migrations.AddIndex(
-            model_name='agent',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['capabilities'], name='agents_agent_capabilities'),
-        ),
-        migrations.AddIndex(
-            model_name='agent',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['tags'], name='agents_agent_tags'),
-        ),
-        migrations.AddIndex(
-            model_name='agent',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='agents_agent_metadata'),
-        ),
-        migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('tenant', 'slug'), name='agents_agent_slug', violation_error_message='An agent with this slug exists already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.CheckConstraint(condition=models.Q(('temperature__range', (0, 2))), name='agents_agent_temperature', violation_error_message='The temperature lies between 0 and 2.'),
-        ),
-        migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.CheckConstraint(condition=models.Q(('max_tokens__gt', 0)), name='agents_agent_max_tokens'),
-        ),
-        migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.CheckConstraint(condition=models.Q(('timeout__range', (1, 600))), name='agents_agent_timeout'),
-        ),
-        migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.CheckConstraint(condition=models.Q(('max_iterations__range', (1, 100))), name='agents_agent_max_iterations'),
-        ),
-        migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'active', 'inactive', 'archived'])), name='agents_agent_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.CheckConstraint(condition=models.Q(('model_provider__in', ['extractive', 'openai-compatible', 'openai', 'anthropic', 'google', 'xai', 'cohere', 'perplexity', 'ollama'])), name='agents_agent_provider_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='agent',
-            constraint=config.db.constraints.RowLevelSecurity(name='agents_agent_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='agent',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='agents_agent_tenant_id'),
-        ),
-        migrations.AddConstraint(
             model_name='agent',
             constraint=config.db.constraints.SameTenant(field='integration', name='agents_agent_integration_same', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='agent',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='created_by', name='agents_agent_created_by_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='agent',
-            constraint=config.db.constraints.AuditTrigger(label='agents.agent', name='agents_agent_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='llmusage',
-            index=models.Index(fields=['tenant', '-id'], name='agents_llmusage_latest'),
-        ),
-        migrations.AddIndex(
-            model_name='llmusage',
-            index=models.Index(fields=['tenant', 'agent_id', '-id'], name='agents_llmusage_agent'),
-        ),
-        migrations.AddConstraint(
-            model_name='llmusage',
-            constraint=config.db.constraints.RowLevelSecurity(name='agents_llmusage_rls', verbs='SELECT, INSERT'),
-        ),
-        migrations.AddConstraint(
-            model_name='llmusage',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='agents_llmusage_tenant_id'),
         ),
     ]

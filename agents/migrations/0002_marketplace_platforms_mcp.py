@@ -57,6 +57,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(condition=models.Q(('is_public', True)), fields=['-rating'], name='agents_template_public'), models.Index(condition=models.Q(('is_marketplace', True)), fields=['-id'], name='agents_template_for_sale'), django.contrib.postgres.indexes.GinIndex(fields=['functions'], name='agents_template_functions')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('is_marketplace', False), models.Q(('is_public', True), ('price__isnull', False)), _connector='OR'), name='agents_template_sale', violation_error_message='A template that is for sale is public and has a price.'), models.CheckConstraint(condition=models.Q(('price', None), ('price__gte', 0), _connector='OR'), name='agents_template_price'), models.CheckConstraint(condition=models.Q(('cost_limit_per_request', None), ('cost_limit_per_request__gte', 0), _connector='OR'), name='agents_template_cost_limit'), models.CheckConstraint(condition=models.Q(('version__gte', 1)), name='agents_template_version'), models.CheckConstraint(condition=models.Q(('rating__range', (0, 5))), name='agents_template_rating_range'), config.db.constraints.RowLevelSecurity(name='agents_agenttemplate_rls', read='(tenant_id = (SELECT conclave_current_tenant()) OR (is_public AND (SELECT conclave_current_tenant()) IS NOT NULL))', write='tenant_id = (SELECT conclave_current_tenant())'), models.UniqueConstraint(fields=('tenant', 'id'), name='agents_agenttemplate_tenant_id'), config.db.constraints.SameTenant(column='user_id', field='user', name='agents_agenttemplate_user_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.AuditTrigger(label='agents.agenttemplate', name='agents_agenttemplate_audit', omit=('usage_count', 'rating'))],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -89,6 +91,8 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['-id'],
                 'abstract': False,
+                'indexes': [models.Index(fields=['category'], name='agents_mcpserver_category'), models.Index(fields=['status'], name='agents_mcpserver_status'), django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='agents_mcpserver_metadata')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('category__in', ['system', 'integration', 'data', 'other'])), name='agents_mcpserver_category_known'), models.CheckConstraint(condition=models.Q(('server_type__in', ['stdio', 'sse', 'http'])), name='agents_mcpserver_type_known'), models.CheckConstraint(condition=models.Q(('status__in', ['active', 'deprecated', 'disabled'])), name='agents_mcpserver_status_known'), config.db.constraints.RowLevelSecurity(name='agents_mcpserver_rls', read='(is_public OR owner_id = (SELECT conclave_current_tenant()))', verbs='SELECT'), config.db.constraints.AuditTrigger(label='agents.mcpserver', name='agents_mcpserver_audit')],
             },
         ),
         migrations.CreateModel(
@@ -110,6 +114,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'enabled'], name='agents_mcpconfig_enabled')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'mcp_server'), name='agents_mcpconfig_once', violation_error_message='This server is configured already.'), config.db.constraints.RowLevelSecurity(hidden=('config', 'env'), name='agents_mcpserverconfig_rls', write='(tenant_id = (SELECT conclave_current_tenant()) AND EXISTS (SELECT FROM agents_mcpserver s WHERE s.id = mcp_server_id))'), models.UniqueConstraint(fields=('tenant', 'id'), name='agents_mcpserverconfig_tenant_id'), config.db.constraints.SameTenant(column='user_id', field='created_by', name='agents_mcpserverconfig_created_by_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.AuditTrigger(label='agents.mcpserverconfig', name='agents_mcpserverconfig_audit', redact=('config', 'env'))],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -130,6 +136,7 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'config', 'user'), name='agents_mcpserveruser_once', violation_error_message='This person may use it already.'), config.db.constraints.RowLevelSecurity(name='agents_mcpserveruser_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='agents_mcpserveruser_tenant_id'), config.db.constraints.SameTenant(field='config', name='agents_mcpserveruser_config_same', on_delete='CASCADE'), config.db.constraints.SameTenant(column='user_id', field='user', name='agents_mcpserveruser_user_same', on_delete='CASCADE', target='accounts.Membership'), config.db.constraints.AuditTrigger(label='agents.mcpserveruser', name='agents_mcpserveruser_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -185,6 +192,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'status'], name='agents_credential_status'), models.Index(fields=['tenant', 'expires_at'], name='agents_credential_expiry')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'platform_adapter', 'credential_name'), name='agents_credential_name', violation_error_message='A credential of this name exists already.'), models.CheckConstraint(condition=models.Q(('credential_type__in', ['api_key', 'oauth2', 'basic_auth'])), name='agents_credential_type_known'), models.CheckConstraint(condition=models.Q(('status__in', ['active', 'expired', 'revoked'])), name='agents_credential_status_known'), config.db.constraints.RowLevelSecurity(hidden=('credentials',), name='agents_platformcredential_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='agents_platformcredential_tenant_id'), config.db.constraints.SameTenant(column='user_id', field='created_by', name='agents_platformcredential_created_by_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.AuditTrigger(label='agents.platformcredential', name='agents_platformcredential_audit', redact=('credentials',))],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -217,6 +226,7 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['prompt_key'], name='agents_prompt_key'), models.Index(fields=['prompt_category'], name='agents_prompt_category')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -237,6 +247,7 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'template', 'document'), name='agents_templatedocument_once', violation_error_message='The template has this document already.'), config.db.constraints.RowLevelSecurity(name='agents_templatedocument_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='agents_templatedocument_tenant_id'), config.db.constraints.SameTenant(field='template', name='agents_templatedocument_template_same', on_delete='CASCADE'), config.db.constraints.SameTenant(field='document', name='agents_templatedocument_document_same', on_delete='CASCADE'), config.db.constraints.AuditTrigger(label='agents.templatedocument', name='agents_templatedocument_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -272,6 +283,7 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'template_id'], name='agents_purchase_template'), models.Index(fields=['seller_tenant_id', '-id'], name='agents_purchase_seller'), models.Index(fields=['tenant', 'payment_status'], name='agents_purchase_status')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -294,6 +306,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'template_id'], name='agents_rating_template')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'user', 'template_id'), name='agents_rating_once', violation_error_message='You rated this template already.'), models.CheckConstraint(condition=models.Q(('rating__range', (1, 5))), name='agents_rating_range', violation_error_message='The rating lies between 1 and 5.'), config.db.constraints.RowLevelSecurity(name='agents_templaterating_rls', write='(tenant_id = (SELECT conclave_current_tenant()) AND user_id = (SELECT conclave_current_user()) AND EXISTS (SELECT FROM agents_agenttemplate t WHERE t.id = template_id))'), models.UniqueConstraint(fields=('tenant', 'id'), name='agents_templaterating_tenant_id'), config.db.constraints.SameTenant(column='user_id', field='user', name='agents_templaterating_user_same', on_delete='CASCADE', target='accounts.Membership'), config.db.constraints.AuditTrigger(label='agents.templaterating', name='agents_templaterating_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -328,130 +342,6 @@ class Migration(migrations.Migration):
                 ('objects', django.db.models.manager.Manager()),
                 ('unscoped', django.db.models.manager.Manager()),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='mcpserver',
-            index=models.Index(fields=['category'], name='agents_mcpserver_category'),
-        ),
-        migrations.AddIndex(
-            model_name='mcpserver',
-            index=models.Index(fields=['status'], name='agents_mcpserver_status'),
-        ),
-        migrations.AddIndex(
-            model_name='mcpserver',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='agents_mcpserver_metadata'),
-        ),
-        migrations.AddConstraint(
-            model_name='mcpserver',
-            constraint=models.CheckConstraint(condition=models.Q(('category__in', ['system', 'integration', 'data', 'other'])), name='agents_mcpserver_category_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='mcpserver',
-            constraint=models.CheckConstraint(condition=models.Q(('server_type__in', ['stdio', 'sse', 'http'])), name='agents_mcpserver_type_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='mcpserver',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['active', 'deprecated', 'disabled'])), name='agents_mcpserver_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='mcpserver',
-            constraint=config.db.constraints.RowLevelSecurity(name='agents_mcpserver_rls', read='(is_public OR owner_id = (SELECT conclave_current_tenant()))', verbs='SELECT'),
-        ),
-        migrations.AddConstraint(
-            model_name='mcpserver',
-            constraint=config.db.constraints.AuditTrigger(label='agents.mcpserver', name='agents_mcpserver_audit'),
-        ),
-        migrations.AddConstraint(
-            model_name='mcpserveruser',
-            constraint=models.UniqueConstraint(fields=('tenant', 'config', 'user'), name='agents_mcpserveruser_once', violation_error_message='This person may use it already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='mcpserveruser',
-            constraint=config.db.constraints.RowLevelSecurity(name='agents_mcpserveruser_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='mcpserveruser',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='agents_mcpserveruser_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='mcpserveruser',
-            constraint=config.db.constraints.SameTenant(field='config', name='agents_mcpserveruser_config_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='mcpserveruser',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='user', name='agents_mcpserveruser_user_same', on_delete='CASCADE', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='mcpserveruser',
-            constraint=config.db.constraints.AuditTrigger(label='agents.mcpserveruser', name='agents_mcpserveruser_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='mcpserverconfig',
-            index=models.Index(fields=['tenant', 'enabled'], name='agents_mcpconfig_enabled'),
-        ),
-        migrations.AddConstraint(
-            model_name='mcpserverconfig',
-            constraint=models.UniqueConstraint(fields=('tenant', 'mcp_server'), name='agents_mcpconfig_once', violation_error_message='This server is configured already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='mcpserverconfig',
-            constraint=config.db.constraints.RowLevelSecurity(hidden=('config', 'env'), name='agents_mcpserverconfig_rls', write='(tenant_id = (SELECT conclave_current_tenant()) AND EXISTS (SELECT FROM agents_mcpserver s WHERE s.id = mcp_server_id))'),
-        ),
-        migrations.AddConstraint(
-            model_name='mcpserverconfig',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='agents_mcpserverconfig_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='mcpserverconfig',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='created_by', name='agents_mcpserverconfig_created_by_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='mcpserverconfig',
-            constraint=config.db.constraints.AuditTrigger(label='agents.mcpserverconfig', name='agents_mcpserverconfig_audit', redact=('config', 'env')),
-        ),
-        migrations.AddIndex(
-            model_name='platformcredential',
-            index=models.Index(fields=['tenant', 'status'], name='agents_credential_status'),
-        ),
-        migrations.AddIndex(
-            model_name='platformcredential',
-            index=models.Index(fields=['tenant', 'expires_at'], name='agents_credential_expiry'),
-        ),
-        migrations.AddConstraint(
-            model_name='platformcredential',
-            constraint=models.UniqueConstraint(fields=('tenant', 'platform_adapter', 'credential_name'), name='agents_credential_name', violation_error_message='A credential of this name exists already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='platformcredential',
-            constraint=models.CheckConstraint(condition=models.Q(('credential_type__in', ['api_key', 'oauth2', 'basic_auth'])), name='agents_credential_type_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='platformcredential',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['active', 'expired', 'revoked'])), name='agents_credential_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='platformcredential',
-            constraint=config.db.constraints.RowLevelSecurity(hidden=('credentials',), name='agents_platformcredential_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='platformcredential',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='agents_platformcredential_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='platformcredential',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='created_by', name='agents_platformcredential_created_by_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='platformcredential',
-            constraint=config.db.constraints.AuditTrigger(label='agents.platformcredential', name='agents_platformcredential_audit', redact=('credentials',)),
-        ),
-        migrations.AddIndex(
-            model_name='systemprompt',
-            index=models.Index(fields=['prompt_key'], name='agents_prompt_key'),
-        ),
-        migrations.AddIndex(
-            model_name='systemprompt',
-            index=models.Index(fields=['prompt_category'], name='agents_prompt_category'),
         ),
         migrations.AddConstraint(
             model_name='systemprompt',
@@ -490,90 +380,6 @@ class Migration(migrations.Migration):
             constraint=config.db.constraints.AuditTrigger(label='agents.systemprompt', name='agents_systemprompt_audit', omit=('usage_count', 'last_used_at')),
         ),
         migrations.AddConstraint(
-            model_name='templatedocument',
-            constraint=models.UniqueConstraint(fields=('tenant', 'template', 'document'), name='agents_templatedocument_once', violation_error_message='The template has this document already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='templatedocument',
-            constraint=config.db.constraints.RowLevelSecurity(name='agents_templatedocument_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='templatedocument',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='agents_templatedocument_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='templatedocument',
-            constraint=config.db.constraints.SameTenant(field='template', name='agents_templatedocument_template_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='templatedocument',
-            constraint=config.db.constraints.SameTenant(field='document', name='agents_templatedocument_document_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='templatedocument',
-            constraint=config.db.constraints.AuditTrigger(label='agents.templatedocument', name='agents_templatedocument_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='agenttemplate',
-            index=models.Index(condition=models.Q(('is_public', True)), fields=['-rating'], name='agents_template_public'),
-        ),
-        migrations.AddIndex(
-            model_name='agenttemplate',
-            index=models.Index(condition=models.Q(('is_marketplace', True)), fields=['-id'], name='agents_template_for_sale'),
-        ),
-        migrations.AddIndex(
-            model_name='agenttemplate',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['functions'], name='agents_template_functions'),
-        ),
-        migrations.AddConstraint(
-            model_name='agenttemplate',
-            constraint=models.CheckConstraint(condition=models.Q(('is_marketplace', False), models.Q(('is_public', True), ('price__isnull', False)), _connector='OR'), name='agents_template_sale', violation_error_message='A template that is for sale is public and has a price.'),
-        ),
-        migrations.AddConstraint(
-            model_name='agenttemplate',
-            constraint=models.CheckConstraint(condition=models.Q(('price', None), ('price__gte', 0), _connector='OR'), name='agents_template_price'),
-        ),
-        migrations.AddConstraint(
-            model_name='agenttemplate',
-            constraint=models.CheckConstraint(condition=models.Q(('cost_limit_per_request', None), ('cost_limit_per_request__gte', 0), _connector='OR'), name='agents_template_cost_limit'),
-        ),
-        migrations.AddConstraint(
-            model_name='agenttemplate',
-            constraint=models.CheckConstraint(condition=models.Q(('version__gte', 1)), name='agents_template_version'),
-        ),
-        migrations.AddConstraint(
-            model_name='agenttemplate',
-            constraint=models.CheckConstraint(condition=models.Q(('rating__range', (0, 5))), name='agents_template_rating_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='agenttemplate',
-            constraint=config.db.constraints.RowLevelSecurity(name='agents_agenttemplate_rls', read='(tenant_id = (SELECT conclave_current_tenant()) OR (is_public AND (SELECT conclave_current_tenant()) IS NOT NULL))', write='tenant_id = (SELECT conclave_current_tenant())'),
-        ),
-        migrations.AddConstraint(
-            model_name='agenttemplate',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='agents_agenttemplate_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='agenttemplate',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='user', name='agents_agenttemplate_user_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='agenttemplate',
-            constraint=config.db.constraints.AuditTrigger(label='agents.agenttemplate', name='agents_agenttemplate_audit', omit=('usage_count', 'rating')),
-        ),
-        migrations.AddIndex(
-            model_name='templatepurchase',
-            index=models.Index(fields=['tenant', 'template_id'], name='agents_purchase_template'),
-        ),
-        migrations.AddIndex(
-            model_name='templatepurchase',
-            index=models.Index(fields=['seller_tenant_id', '-id'], name='agents_purchase_seller'),
-        ),
-        migrations.AddIndex(
-            model_name='templatepurchase',
-            index=models.Index(fields=['tenant', 'payment_status'], name='agents_purchase_status'),
-        ),
-        migrations.AddConstraint(
             model_name='templatepurchase',
             constraint=models.CheckConstraint(condition=models.Q(('price__gte', 0)), name='agents_purchase_price'),
         ),
@@ -600,34 +406,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='templatepurchase',
             constraint=config.db.constraints.AuditTrigger(label='agents.templatepurchase', name='agents_templatepurchase_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='templaterating',
-            index=models.Index(fields=['tenant', 'template_id'], name='agents_rating_template'),
-        ),
-        migrations.AddConstraint(
-            model_name='templaterating',
-            constraint=models.UniqueConstraint(fields=('tenant', 'user', 'template_id'), name='agents_rating_once', violation_error_message='You rated this template already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='templaterating',
-            constraint=models.CheckConstraint(condition=models.Q(('rating__range', (1, 5))), name='agents_rating_range', violation_error_message='The rating lies between 1 and 5.'),
-        ),
-        migrations.AddConstraint(
-            model_name='templaterating',
-            constraint=config.db.constraints.RowLevelSecurity(name='agents_templaterating_rls', write='(tenant_id = (SELECT conclave_current_tenant()) AND user_id = (SELECT conclave_current_user()) AND EXISTS (SELECT FROM agents_agenttemplate t WHERE t.id = template_id))'),
-        ),
-        migrations.AddConstraint(
-            model_name='templaterating',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='agents_templaterating_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='templaterating',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='user', name='agents_templaterating_user_same', on_delete='CASCADE', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='templaterating',
-            constraint=config.db.constraints.AuditTrigger(label='agents.templaterating', name='agents_templaterating_audit'),
         ),
         migrations.RemoveConstraint(
             model_name='integration',

@@ -45,6 +45,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'user', '-id'], name='conversations_conv_user'), models.Index(fields=['tenant', 'agent', '-id'], name='conversations_conv_agent'), models.Index(fields=['tenant', 'status'], name='conversations_conv_status'), django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='conversations_conv_metadata')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['active', 'completed', 'archived'])), name='conversations_conv_status_known'), models.CheckConstraint(condition=models.Q(('mode__in', ['single', 'multi', 'collaborative'])), name='conversations_conv_mode_known'), config.db.constraints.RowLevelSecurity(name='conversations_conversation_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='conversations_conversation_tenant_id'), config.db.constraints.SameTenant(column='user_id', field='user', name='conversations_conversation_user_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.SameTenant(field='agent', name='conversations_conversation_agent_same', on_delete='CASCADE'), config.db.constraints.AuditTrigger(label='conversations.conversation', name='conversations_conversation_audit', omit=('message_count', 'total_tokens', 'total_cost', 'last_message_at'), redact=('title', 'context', 'metadata'))],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -86,6 +88,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'conversation', 'sequence_number'], name='conversations_message_order'), models.Index(fields=['tenant', 'conversation', '-id'], name='conversations_message_latest'), django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='conversations_message_metadata')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('confidence_score', None), ('confidence_score__range', (0, 1)), _connector='OR'), name='conversations_message_confidence'), models.CheckConstraint(condition=models.Q(('role__in', ['user', 'assistant', 'system', 'tool'])), name='conversations_message_role_known'), models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'completed', 'failed'])), name='conversations_message_status_known'), config.db.constraints.RowLevelSecurity(name='conversations_message_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='conversations_message_tenant_id'), config.db.constraints.SameTenant(field='conversation', name='conversations_message_conversation_same', on_delete='CASCADE'), config.db.constraints.SameTenant(column='user_id', field='user', name='conversations_message_user_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.SameTenant(field='agent', name='conversations_message_agent_same', on_delete='SET NULL'), config.db.constraints.AuditTrigger(label='conversations.message', name='conversations_message_audit', omit=('content', 'citations', 'tool_calls', 'tool_results', 'metadata'))],
             },
             bases=(config.db.partitions.Partitioned, models.Model),
             managers=[
@@ -109,6 +113,7 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'conversation', 'user', 'agent'), name='conversations_participant_once', nulls_distinct=False, violation_error_message='Takes part already.'), models.CheckConstraint(condition=models.Q(models.Q(('agent__isnull', False), ('user', None)), models.Q(('agent', None), ('user__isnull', False)), _connector='OR'), name='conversations_participant_one_of', violation_error_message='Name either a person or an agent.'), models.CheckConstraint(condition=models.Q(('role__in', ['owner', 'member', 'agent'])), name='conversations_participant_role_known'), config.db.constraints.RowLevelSecurity(name='conversations_participant_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='conversations_participant_tenant_id'), config.db.constraints.SameTenant(field='conversation', name='conversations_participant_conversation_same', on_delete='CASCADE'), config.db.constraints.SameTenant(column='user_id', field='user', name='conversations_participant_user_same', on_delete='CASCADE', target='accounts.Membership'), config.db.constraints.SameTenant(field='agent', name='conversations_participant_agent_same', on_delete='CASCADE'), config.db.constraints.AuditTrigger(label='conversations.participant', name='conversations_participant_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -139,179 +144,13 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'conversation', '-id'], name='conversations_tool_conv'), models.Index(fields=['tenant', 'message'], name='conversations_tool_message'), models.Index(fields=['tenant', '-started_at'], name='conversations_tool_started')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'running', 'completed', 'failed'])), name='conversations_tool_status_known'), config.db.constraints.RowLevelSecurity(name='conversations_toolexecution_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='conversations_toolexecution_tenant_id'), config.db.constraints.SameTenant(field='conversation', name='conversations_toolexecution_conversation_same', on_delete='CASCADE'), config.db.constraints.SameTenant(field='message', name='conversations_toolexecution_message_same', on_delete='CASCADE'), config.db.constraints.SameTenant(field='agent', name='conversations_toolexecution_agent_same', on_delete='CASCADE'), config.db.constraints.AuditTrigger(label='conversations.toolexecution', name='conversations_toolexecution_audit', omit=('tool_input', 'tool_output', 'metadata'))],
             },
             bases=(config.db.partitions.Partitioned, models.Model),
             managers=[
                 ('objects', django.db.models.manager.Manager()),
                 ('unscoped', django.db.models.manager.Manager()),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['tenant', 'user', '-id'], name='conversations_conv_user'),
-        ),
-        migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['tenant', 'agent', '-id'], name='conversations_conv_agent'),
-        ),
-        migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['tenant', 'status'], name='conversations_conv_status'),
-        ),
-        migrations.AddIndex(
-            model_name='conversation',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='conversations_conv_metadata'),
-        ),
-        migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['active', 'completed', 'archived'])), name='conversations_conv_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.CheckConstraint(condition=models.Q(('mode__in', ['single', 'multi', 'collaborative'])), name='conversations_conv_mode_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='conversation',
-            constraint=config.db.constraints.RowLevelSecurity(name='conversations_conversation_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='conversations_conversation_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='conversation',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='user', name='conversations_conversation_user_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='conversation',
-            constraint=config.db.constraints.SameTenant(field='agent', name='conversations_conversation_agent_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='conversation',
-            constraint=config.db.constraints.AuditTrigger(label='conversations.conversation', name='conversations_conversation_audit', omit=('message_count', 'total_tokens', 'total_cost', 'last_message_at'), redact=('title', 'context', 'metadata')),
-        ),
-        migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['tenant', 'conversation', 'sequence_number'], name='conversations_message_order'),
-        ),
-        migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['tenant', 'conversation', '-id'], name='conversations_message_latest'),
-        ),
-        migrations.AddIndex(
-            model_name='message',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='conversations_message_metadata'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(('confidence_score', None), ('confidence_score__range', (0, 1)), _connector='OR'), name='conversations_message_confidence'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['user', 'assistant', 'system', 'tool'])), name='conversations_message_role_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'completed', 'failed'])), name='conversations_message_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=config.db.constraints.RowLevelSecurity(name='conversations_message_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='conversations_message_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=config.db.constraints.SameTenant(field='conversation', name='conversations_message_conversation_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='user', name='conversations_message_user_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=config.db.constraints.SameTenant(field='agent', name='conversations_message_agent_same', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=config.db.constraints.AuditTrigger(label='conversations.message', name='conversations_message_audit', omit=('content', 'citations', 'tool_calls', 'tool_results', 'metadata')),
-        ),
-        migrations.AddConstraint(
-            model_name='participant',
-            constraint=models.UniqueConstraint(fields=('tenant', 'conversation', 'user', 'agent'), name='conversations_participant_once', nulls_distinct=False, violation_error_message='Takes part already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='participant',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('agent__isnull', False), ('user', None)), models.Q(('agent', None), ('user__isnull', False)), _connector='OR'), name='conversations_participant_one_of', violation_error_message='Name either a person or an agent.'),
-        ),
-        migrations.AddConstraint(
-            model_name='participant',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['owner', 'member', 'agent'])), name='conversations_participant_role_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='participant',
-            constraint=config.db.constraints.RowLevelSecurity(name='conversations_participant_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='participant',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='conversations_participant_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='participant',
-            constraint=config.db.constraints.SameTenant(field='conversation', name='conversations_participant_conversation_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='participant',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='user', name='conversations_participant_user_same', on_delete='CASCADE', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='participant',
-            constraint=config.db.constraints.SameTenant(field='agent', name='conversations_participant_agent_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='participant',
-            constraint=config.db.constraints.AuditTrigger(label='conversations.participant', name='conversations_participant_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='toolexecution',
-            index=models.Index(fields=['tenant', 'conversation', '-id'], name='conversations_tool_conv'),
-        ),
-        migrations.AddIndex(
-            model_name='toolexecution',
-            index=models.Index(fields=['tenant', 'message'], name='conversations_tool_message'),
-        ),
-        migrations.AddIndex(
-            model_name='toolexecution',
-            index=models.Index(fields=['tenant', '-started_at'], name='conversations_tool_started'),
-        ),
-        migrations.AddConstraint(
-            model_name='toolexecution',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'running', 'completed', 'failed'])), name='conversations_tool_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='toolexecution',
-            constraint=config.db.constraints.RowLevelSecurity(name='conversations_toolexecution_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='toolexecution',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='conversations_toolexecution_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='toolexecution',
-            constraint=config.db.constraints.SameTenant(field='conversation', name='conversations_toolexecution_conversation_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='toolexecution',
-            constraint=config.db.constraints.SameTenant(field='message', name='conversations_toolexecution_message_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='toolexecution',
-            constraint=config.db.constraints.SameTenant(field='agent', name='conversations_toolexecution_agent_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='toolexecution',
-            constraint=config.db.constraints.AuditTrigger(label='conversations.toolexecution', name='conversations_toolexecution_audit', omit=('tool_input', 'tool_output', 'metadata')),
         ),
     ]

@@ -46,6 +46,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'status'], name='knowledge_collection_status'), django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='knowledge_collection_metadata')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'slug'), name='knowledge_collection_slug', violation_error_message='A collection with this slug exists already.'), models.CheckConstraint(condition=models.Q(('chunk_size__gt', 0)), name='knowledge_collection_chunk_size'), models.CheckConstraint(condition=models.Q(('chunk_overlap__lt', models.F('chunk_size'))), name='knowledge_collection_overlap_below_size', violation_error_message='The overlap must be smaller than the chunk.'), models.CheckConstraint(condition=models.Q(('status__in', ['active', 'indexing', 'archived'])), name='knowledge_collection_status_known'), config.db.constraints.RowLevelSecurity(name='knowledge_collection_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='knowledge_collection_tenant_id'), config.db.constraints.AuditTrigger(label='knowledge.collection', name='knowledge_collection_audit', omit=('document_count', 'chunk_count'))],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -64,6 +66,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'collection'], name='knowledge_vector384_collection')],
+                'constraints': [config.db.constraints.SameTenant(column='id', field='id', name='knowledge_vector384_chunk', on_delete='CASCADE', target='knowledge.Chunk'), config.db.constraints.RowLevelSecurity(name='knowledge_chunkvector384_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='knowledge_chunkvector384_tenant_id'), config.db.constraints.SameTenant(field='collection', name='knowledge_chunkvector384_collection_same', on_delete='CASCADE')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -96,6 +100,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'status'], name='knowledge_document_status'), django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='knowledge_document_metadata')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'collection', 'source'), name='knowledge_document_source', violation_error_message='The collection has a document of this source already.'), models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'processing', 'ready', 'failed'])), name='knowledge_document_status_known'), config.db.constraints.RowLevelSecurity(name='knowledge_document_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='knowledge_document_tenant_id'), config.db.constraints.SameTenant(field='collection', name='knowledge_document_collection_same', on_delete='CASCADE'), config.db.constraints.SameTenant(column='user_id', field='uploaded_by', name='knowledge_document_uploaded_by_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.AuditTrigger(label='knowledge.document', name='knowledge_document_audit', omit=('chunk_count',))],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -129,6 +135,7 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [django.contrib.postgres.indexes.GinIndex(fields=['search'], name='knowledge_chunk_search'), django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='knowledge_chunk_metadata'), models.Index(fields=['tenant', 'collection'], name='knowledge_chunk_collection')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -157,116 +164,14 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', '-id'], name='knowledge_ragquery_latest'), models.Index(fields=['tenant', 'collection'], name='knowledge_ragquery_collection')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('top_score', None), ('top_score__range', (0, 1)), _connector='OR'), name='knowledge_ragquery_top_score'), models.CheckConstraint(condition=models.Q(('retrieval_strategy__in', ['hybrid', 'semantic', 'keyword'])), name='knowledge_ragquery_strategy_known'), config.db.constraints.RowLevelSecurity(name='knowledge_ragquery_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='knowledge_ragquery_tenant_id'), config.db.constraints.SameTenant(field='collection', name='knowledge_ragquery_collection_same', on_delete='CASCADE')],
             },
             bases=(config.db.partitions.Partitioned, models.Model),
             managers=[
                 ('objects', django.db.models.manager.Manager()),
                 ('unscoped', django.db.models.manager.Manager()),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='collection',
-            index=models.Index(fields=['tenant', 'status'], name='knowledge_collection_status'),
-        ),
-        migrations.AddIndex(
-            model_name='collection',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='knowledge_collection_metadata'),
-        ),
-        migrations.AddConstraint(
-            model_name='collection',
-            constraint=models.UniqueConstraint(fields=('tenant', 'slug'), name='knowledge_collection_slug', violation_error_message='A collection with this slug exists already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='collection',
-            constraint=models.CheckConstraint(condition=models.Q(('chunk_size__gt', 0)), name='knowledge_collection_chunk_size'),
-        ),
-        migrations.AddConstraint(
-            model_name='collection',
-            constraint=models.CheckConstraint(condition=models.Q(('chunk_overlap__lt', models.F('chunk_size'))), name='knowledge_collection_overlap_below_size', violation_error_message='The overlap must be smaller than the chunk.'),
-        ),
-        migrations.AddConstraint(
-            model_name='collection',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['active', 'indexing', 'archived'])), name='knowledge_collection_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='collection',
-            constraint=config.db.constraints.RowLevelSecurity(name='knowledge_collection_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='collection',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='knowledge_collection_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='collection',
-            constraint=config.db.constraints.AuditTrigger(label='knowledge.collection', name='knowledge_collection_audit', omit=('document_count', 'chunk_count')),
-        ),
-        migrations.AddIndex(
-            model_name='chunkvector384',
-            index=models.Index(fields=['tenant', 'collection'], name='knowledge_vector384_collection'),
-        ),
-        migrations.AddConstraint(
-            model_name='chunkvector384',
-            constraint=config.db.constraints.SameTenant(column='id', field='id', name='knowledge_vector384_chunk', on_delete='CASCADE', target='knowledge.Chunk'),
-        ),
-        migrations.AddConstraint(
-            model_name='chunkvector384',
-            constraint=config.db.constraints.RowLevelSecurity(name='knowledge_chunkvector384_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='chunkvector384',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='knowledge_chunkvector384_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='chunkvector384',
-            constraint=config.db.constraints.SameTenant(field='collection', name='knowledge_chunkvector384_collection_same', on_delete='CASCADE'),
-        ),
-        migrations.AddIndex(
-            model_name='document',
-            index=models.Index(fields=['tenant', 'status'], name='knowledge_document_status'),
-        ),
-        migrations.AddIndex(
-            model_name='document',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='knowledge_document_metadata'),
-        ),
-        migrations.AddConstraint(
-            model_name='document',
-            constraint=models.UniqueConstraint(fields=('tenant', 'collection', 'source'), name='knowledge_document_source', violation_error_message='The collection has a document of this source already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='document',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'processing', 'ready', 'failed'])), name='knowledge_document_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='document',
-            constraint=config.db.constraints.RowLevelSecurity(name='knowledge_document_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='document',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='knowledge_document_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='document',
-            constraint=config.db.constraints.SameTenant(field='collection', name='knowledge_document_collection_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='document',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='uploaded_by', name='knowledge_document_uploaded_by_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='document',
-            constraint=config.db.constraints.AuditTrigger(label='knowledge.document', name='knowledge_document_audit', omit=('chunk_count',)),
-        ),
-        migrations.AddIndex(
-            model_name='chunk',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['search'], name='knowledge_chunk_search'),
-        ),
-        migrations.AddIndex(
-            model_name='chunk',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='knowledge_chunk_metadata'),
-        ),
-        migrations.AddIndex(
-            model_name='chunk',
-            index=models.Index(fields=['tenant', 'collection'], name='knowledge_chunk_collection'),
         ),
         migrations.AddConstraint(
             model_name='chunk',
@@ -291,33 +196,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='chunk',
             constraint=config.db.constraints.AuditTrigger(label='knowledge.chunk', level='statement', name='knowledge_chunk_audit', omit=('content', 'search', 'semantic_summary', 'semantic_keywords', 'extracted_entities')),
-        ),
-        migrations.AddIndex(
-            model_name='ragquery',
-            index=models.Index(fields=['tenant', '-id'], name='knowledge_ragquery_latest'),
-        ),
-        migrations.AddIndex(
-            model_name='ragquery',
-            index=models.Index(fields=['tenant', 'collection'], name='knowledge_ragquery_collection'),
-        ),
-        migrations.AddConstraint(
-            model_name='ragquery',
-            constraint=models.CheckConstraint(condition=models.Q(('top_score', None), ('top_score__range', (0, 1)), _connector='OR'), name='knowledge_ragquery_top_score'),
-        ),
-        migrations.AddConstraint(
-            model_name='ragquery',
-            constraint=models.CheckConstraint(condition=models.Q(('retrieval_strategy__in', ['hybrid', 'semantic', 'keyword'])), name='knowledge_ragquery_strategy_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='ragquery',
-            constraint=config.db.constraints.RowLevelSecurity(name='knowledge_ragquery_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='ragquery',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='knowledge_ragquery_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='ragquery',
-            constraint=config.db.constraints.SameTenant(field='collection', name='knowledge_ragquery_collection_same', on_delete='CASCADE'),
         ),
     ]

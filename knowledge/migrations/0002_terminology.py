@@ -16,9 +16,9 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
+        ('accounts', '__first__'),
         ('knowledge', '0001_initial'),
         ('tenants', '0002_engagement'),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
@@ -43,6 +43,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'user', '-id'], name='knowledge_term_user'), models.Index(fields=['tenant', 'term'], name='knowledge_term_term'), models.Index(fields=['tenant', 'context'], name='knowledge_term_context'), models.Index(fields=['tenant', '-frequency'], name='knowledge_term_frequency'), models.Index(condition=models.Q(('is_public', True)), fields=['tenant'], name='knowledge_term_public'), django.contrib.postgres.indexes.GinIndex(fields=['tags'], name='knowledge_term_tags')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('context__in', ['technical', 'business', 'personal', 'casual', ''])), name='knowledge_term_context_known'), models.CheckConstraint(condition=models.Q(('term', ''), _negated=True), name='knowledge_term_named', violation_error_message='A term is not empty.'), config.db.constraints.RowLevelSecurity(name='knowledge_term_rls', read='tenant_id = (SELECT conclave_current_tenant()) AND (user_id = (SELECT conclave_current_user()) OR is_public)', write='tenant_id = (SELECT conclave_current_tenant()) AND user_id = (SELECT conclave_current_user())'), models.UniqueConstraint(fields=('tenant', 'id'), name='knowledge_term_tenant_id'), config.db.constraints.SameTenant(column='user_id', field='user', name='knowledge_term_user_same', on_delete='CASCADE', target='accounts.Membership'), config.db.constraints.AuditTrigger(label='knowledge.term', name='knowledge_term_audit', omit=('frequency', 'last_used_at'))],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -62,6 +64,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'related'], name='knowledge_termrelation_related')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'term', 'related'), name='knowledge_termrelation_once', violation_error_message='These terms are related already.'), models.CheckConstraint(condition=models.Q(('term', models.F('related')), _negated=True), name='knowledge_termrelation_other', violation_error_message='A term is not related to itself.'), config.db.constraints.RowLevelSecurity(name='knowledge_termrelation_rls', read='tenant_id = (SELECT conclave_current_tenant()) AND term_id IN (SELECT id FROM knowledge_term) AND related_id IN (SELECT id FROM knowledge_term)', write='tenant_id = (SELECT conclave_current_tenant()) AND term_id IN (SELECT id FROM knowledge_term WHERE user_id = (SELECT conclave_current_user())) AND related_id IN (SELECT id FROM knowledge_term)'), models.UniqueConstraint(fields=('tenant', 'id'), name='knowledge_termrelation_tenant_id'), config.db.constraints.SameTenant(field='term', name='knowledge_termrelation_term_same', on_delete='CASCADE'), config.db.constraints.SameTenant(field='related', name='knowledge_termrelation_related_same', on_delete='CASCADE'), config.db.constraints.AuditTrigger(label='knowledge.termrelation', name='knowledge_termrelation_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -147,85 +151,5 @@ class Migration(migrations.Migration):
                 ('objects', django.db.models.manager.Manager()),
                 ('unscoped', django.db.models.manager.Manager()),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='termrelation',
-            index=models.Index(fields=['tenant', 'related'], name='knowledge_termrelation_related'),
-        ),
-        migrations.AddConstraint(
-            model_name='termrelation',
-            constraint=models.UniqueConstraint(fields=('tenant', 'term', 'related'), name='knowledge_termrelation_once', violation_error_message='These terms are related already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='termrelation',
-            constraint=models.CheckConstraint(condition=models.Q(('term', models.F('related')), _negated=True), name='knowledge_termrelation_other', violation_error_message='A term is not related to itself.'),
-        ),
-        migrations.AddConstraint(
-            model_name='termrelation',
-            constraint=config.db.constraints.RowLevelSecurity(name='knowledge_termrelation_rls', read='tenant_id = (SELECT conclave_current_tenant()) AND term_id IN (SELECT id FROM knowledge_term) AND related_id IN (SELECT id FROM knowledge_term)', write='tenant_id = (SELECT conclave_current_tenant()) AND term_id IN (SELECT id FROM knowledge_term WHERE user_id = (SELECT conclave_current_user())) AND related_id IN (SELECT id FROM knowledge_term)'),
-        ),
-        migrations.AddConstraint(
-            model_name='termrelation',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='knowledge_termrelation_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='termrelation',
-            constraint=config.db.constraints.SameTenant(field='term', name='knowledge_termrelation_term_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='termrelation',
-            constraint=config.db.constraints.SameTenant(field='related', name='knowledge_termrelation_related_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='termrelation',
-            constraint=config.db.constraints.AuditTrigger(label='knowledge.termrelation', name='knowledge_termrelation_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='term',
-            index=models.Index(fields=['tenant', 'user', '-id'], name='knowledge_term_user'),
-        ),
-        migrations.AddIndex(
-            model_name='term',
-            index=models.Index(fields=['tenant', 'term'], name='knowledge_term_term'),
-        ),
-        migrations.AddIndex(
-            model_name='term',
-            index=models.Index(fields=['tenant', 'context'], name='knowledge_term_context'),
-        ),
-        migrations.AddIndex(
-            model_name='term',
-            index=models.Index(fields=['tenant', '-frequency'], name='knowledge_term_frequency'),
-        ),
-        migrations.AddIndex(
-            model_name='term',
-            index=models.Index(condition=models.Q(('is_public', True)), fields=['tenant'], name='knowledge_term_public'),
-        ),
-        migrations.AddIndex(
-            model_name='term',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['tags'], name='knowledge_term_tags'),
-        ),
-        migrations.AddConstraint(
-            model_name='term',
-            constraint=models.CheckConstraint(condition=models.Q(('context__in', ['technical', 'business', 'personal', 'casual', ''])), name='knowledge_term_context_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='term',
-            constraint=models.CheckConstraint(condition=models.Q(('term', ''), _negated=True), name='knowledge_term_named', violation_error_message='A term is not empty.'),
-        ),
-        migrations.AddConstraint(
-            model_name='term',
-            constraint=config.db.constraints.RowLevelSecurity(name='knowledge_term_rls', read='tenant_id = (SELECT conclave_current_tenant()) AND (user_id = (SELECT conclave_current_user()) OR is_public)', write='tenant_id = (SELECT conclave_current_tenant()) AND user_id = (SELECT conclave_current_user())'),
-        ),
-        migrations.AddConstraint(
-            model_name='term',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='knowledge_term_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='term',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='user', name='knowledge_term_user_same', on_delete='CASCADE', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='term',
-            constraint=config.db.constraints.AuditTrigger(label='knowledge.term', name='knowledge_term_audit', omit=('frequency', 'last_used_at')),
         ),
     ]

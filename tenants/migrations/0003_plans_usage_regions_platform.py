@@ -17,8 +17,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
+        ('accounts', '__first__'),
         ('tenants', '0002_engagement'),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
@@ -43,11 +43,14 @@ class Migration(migrations.Migration):
                 ('payment_method', models.CharField(blank=True, default='', help_text='How it was paid.', max_length=50)),
                 ('transaction_id', models.CharField(blank=True, default='', help_text='Its id at the payment provider.', max_length=255)),
                 ('metadata', models.JSONField(blank=True, default=dict, help_text='Free data.')),
+                ('tenant', models.ForeignKey(db_index=False, editable=False, help_text='Tenant that owns the row.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
             ],
             options={
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'status'], name='tenants_billing_status'), models.Index(fields=['tenant', '-period_start'], name='tenants_billing_latest')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'number'), name='tenants_billingrecord_number', violation_error_message='A bill with this number exists already.'), models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'open', 'paid', 'void', 'refunded'])), name='tenants_billing_status_known'), models.CheckConstraint(condition=models.Q(('period_end__gte', models.F('period_start'))), name='tenants_billing_period', violation_error_message='The period ends before it begins.'), models.CheckConstraint(condition=models.Q(('net_amount__gte', 0), ('tax_amount__gte', 0)), name='tenants_billing_amounts', violation_error_message='An amount is not negative.'), models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='tenants_billing_currency'), config.db.constraints.RowLevelSecurity(name='tenants_billingrecord_rls', verbs='SELECT'), models.UniqueConstraint(fields=('tenant', 'id'), name='tenants_billingrecord_tenant_id'), config.db.constraints.AuditTrigger(label='tenants.billingrecord', name='tenants_billingrecord_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -66,11 +69,15 @@ class Migration(migrations.Migration):
                 ('last_sync_at', models.DateTimeField(blank=True, editable=False, help_text='Last successful exchange.', null=True)),
                 ('sync_status', models.CharField(choices=[('pending', 'Pending'), ('success', 'Success'), ('failed', 'Failed')], default='pending', editable=False, help_text='How the last exchange ended.', max_length=50)),
                 ('sync_data', models.JSONField(blank=True, default=dict, help_text='What is exchanged, by kind of data.')),
+                ('tenant', models.ForeignKey(db_index=False, editable=False, help_text='Tenant that owns the row.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
+                ('user', models.ForeignKey(db_constraint=False, editable=False, help_text='Person it belongs to.', on_delete=django.db.models.deletion.CASCADE, related_name='bridges', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'sync_status'], name='tenants_bridgesync_status')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'user', 'url'), name='tenants_bridgesync_once', violation_error_message='You have a link to this server already.'), models.CheckConstraint(condition=models.Q(('sync_status__in', ['pending', 'success', 'failed'])), name='tenants_bridgesync_status_known'), models.CheckConstraint(condition=models.Q(('sync_enabled', False), ('api_key__isnull', False), _connector='OR'), name='tenants_bridgesync_key', violation_error_message='A link that is kept in step needs the key of its server.'), config.db.constraints.RowLevelSecurity(hidden=('api_key',), name='tenants_bridgesync_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='tenants_bridgesync_tenant_id'), config.db.constraints.SameTenant(column='user_id', field='user', name='tenants_bridgesync_user_same', on_delete='CASCADE', target='accounts.Membership'), config.db.constraints.AuditTrigger(label='tenants.bridgesync', name='tenants_bridgesync_audit', omit=('last_sync_at',), redact=('api_key',))],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -88,11 +95,14 @@ class Migration(migrations.Migration):
                 ('currency', models.CharField(default='USD', help_text='Currency, ISO 4217.', max_length=3, validators=[django.core.validators.RegexValidator('^[A-Z]{3}\\Z', 'Use the three capital letters of ISO 4217, such as USD.')])),
                 ('usage_data', models.JSONField(blank=True, default=dict, help_text='What was used.')),
                 ('date', models.DateField(help_text='Day it was used.')),
+                ('tenant', models.ForeignKey(db_index=False, editable=False, help_text='Tenant that owns the row.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
             ],
             options={
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', '-id'], name='tenants_costrecord_latest'), models.Index(fields=['tenant', 'service', '-date'], name='tenants_costrecord_service'), models.Index(fields=['tenant', '-date'], name='tenants_costrecord_date'), models.Index(fields=['tenant', 'user_id', '-id'], name='tenants_costrecord_user')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('amount__gte', 0)), name='tenants_costrecord_amount', violation_error_message='An amount is not negative.'), models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='tenants_costrecord_currency'), config.db.constraints.RowLevelSecurity(name='tenants_costrecord_rls', verbs='SELECT, INSERT'), models.UniqueConstraint(fields=('tenant', 'id'), name='tenants_costrecord_tenant_id')],
             },
             bases=(config.db.partitions.PartitionedByQuarter, models.Model),
             managers=[
@@ -114,11 +124,14 @@ class Migration(migrations.Migration):
                 ('completed_at', models.DateTimeField(blank=True, help_text='When it ended.', null=True)),
                 ('error_message', models.TextField(blank=True, default='', help_text='Why it failed.')),
                 ('metadata', models.JSONField(blank=True, default=dict, help_text='Further details.')),
+                ('tenant', models.ForeignKey(db_index=False, editable=False, help_text='Tenant that owns the row.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
             ],
             options={
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'status'], name='tenants_regionsync_status'), models.Index(fields=['tenant', '-started_at'], name='tenants_regionsync_latest')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['running', 'success', 'failed'])), name='tenants_regionsync_status_known'), models.CheckConstraint(condition=models.Q(('completed_at', None), ('completed_at__gte', models.F('started_at')), _connector='OR'), name='tenants_regionsync_times_in_order', violation_error_message='It ends before it begins.'), config.db.constraints.RowLevelSecurity(name='tenants_crossregionsynclog_rls', verbs='SELECT'), models.UniqueConstraint(fields=('tenant', 'id'), name='tenants_crossregionsynclog_tenant_id')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -143,6 +156,8 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['code'],
                 'abstract': False,
+                'indexes': [models.Index(fields=['status'], name='tenants_region_status')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('is_default',), name='tenants_region_one_default', violation_error_message='Another region is the default already.'), models.CheckConstraint(condition=models.Q(('status__in', ['active', 'maintenance', 'inactive'])), name='tenants_region_status_known'), models.CheckConstraint(condition=models.Q(('country_code__regex', '^[A-Z]{2}$')), name='tenants_region_country'), config.db.constraints.RowLevelSecurity(name='tenants_region_rls', read='true', verbs='SELECT'), config.db.constraints.AuditTrigger(label='tenants.region', name='tenants_region_audit')],
             },
         ),
         migrations.CreateModel(
@@ -158,10 +173,14 @@ class Migration(migrations.Migration):
                 ('last_synced_at', models.DateTimeField(blank=True, help_text='Time of the last row applied.', null=True)),
                 ('checked_at', models.DateTimeField(help_text='When it was looked at.')),
                 ('last_error', models.TextField(blank=True, default='', help_text='Last failure.')),
+                ('source_region', models.ForeignKey(help_text='Region copied from.', on_delete=django.db.models.deletion.CASCADE, related_name='replicates_to', to='tenants.region')),
+                ('target_region', models.ForeignKey(help_text='Region copied to.', on_delete=django.db.models.deletion.CASCADE, related_name='replicates_from', to='tenants.region')),
             ],
             options={
                 'ordering': ['-id'],
                 'abstract': False,
+                'indexes': [models.Index(fields=['state'], name='tenants_replication_state')],
+                'constraints': [models.UniqueConstraint(fields=('source_region', 'target_region', 'slot_name'), name='tenants_replication_once', violation_error_message='This replication is known already.'), models.CheckConstraint(condition=models.Q(('state__in', ['streaming', 'lagging', 'stopped', 'failed'])), name='tenants_replication_state_known'), models.CheckConstraint(condition=models.Q(('source_region', models.F('target_region')), _negated=True), name='tenants_replication_other_region', violation_error_message='Source and target are the same region.'), config.db.constraints.RowLevelSecurity(name='tenants_replicationstatus_rls', read='true', verbs='SELECT')],
             },
         ),
         migrations.CreateModel(
@@ -179,11 +198,14 @@ class Migration(migrations.Migration):
                 ('cancelled_at', models.DateTimeField(blank=True, help_text='When it was cancelled.', null=True)),
                 ('external_id', models.CharField(blank=True, default='', help_text='Its id at the payment provider.', max_length=255)),
                 ('metadata', models.JSONField(blank=True, default=dict, help_text='Free data.')),
+                ('tenant', models.ForeignKey(db_index=False, editable=False, help_text='Tenant that owns the row.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
             ],
             options={
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'status'], name='tenants_subscription_status'), models.Index(fields=['expires_at'], name='tenants_subscription_expires')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('status__in', ('trial', 'active', 'past_due'))), fields=('tenant',), name='tenants_subscription_one_live', violation_error_message='The organisation has a running subscription already.'), models.CheckConstraint(condition=models.Q(('status__in', ['trial', 'active', 'past_due', 'cancelled', 'expired'])), name='tenants_subscription_status_known'), models.CheckConstraint(condition=models.Q(('billing_interval__in', ['monthly', 'yearly'])), name='tenants_subscription_interval_known'), models.CheckConstraint(condition=models.Q(('expires_at', None), ('expires_at__gte', models.F('started_at')), _connector='OR'), name='tenants_subscription_dates_in_order', violation_error_message='It ends before it begins.'), models.CheckConstraint(condition=models.Q(('current_period_end', None), ('current_period_end__gt', models.F('current_period_start')), _connector='OR'), name='tenants_subscription_period', violation_error_message='The period ends before it begins.'), config.db.constraints.RowLevelSecurity(name='tenants_subscription_rls', verbs='SELECT'), models.UniqueConstraint(fields=('tenant', 'id'), name='tenants_subscription_tenant_id'), config.db.constraints.AuditTrigger(label='tenants.subscription', name='tenants_subscription_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -217,6 +239,8 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['price_monthly', 'slug'],
                 'abstract': False,
+                'indexes': [models.Index(fields=['plan_type', 'is_active'], name='tenants_plan_type_active')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('plan_type__in', ['free', 'starter', 'standard', 'pro', 'enterprise'])), name='tenants_plan_type_known'), models.CheckConstraint(condition=models.Q(('price_monthly__gte', 0), ('price_yearly__gte', 0)), name='tenants_plan_prices', violation_error_message='A price is not negative.'), models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='tenants_plan_currency'), models.CheckConstraint(condition=models.Q(('storage_quota_gb', None), ('storage_quota_gb__gt', 0), _connector='OR'), name='tenants_plan_storage'), config.db.constraints.RowLevelSecurity(name='tenants_subscriptionplan_rls', read='true', verbs='SELECT'), config.db.constraints.AuditTrigger(label='tenants.subscriptionplan', name='tenants_subscriptionplan_audit')],
             },
         ),
         migrations.CreateModel(
@@ -233,6 +257,7 @@ class Migration(migrations.Migration):
             options={
                 'ordering': ['key'],
                 'abstract': False,
+                'constraints': [config.db.constraints.RowLevelSecurity(name='tenants_systemsetting_rls', read='is_public', verbs='SELECT'), config.db.constraints.AuditTrigger(label='tenants.systemsetting', name='tenants_systemsetting_audit')],
             },
         ),
         migrations.CreateModel(
@@ -248,11 +273,13 @@ class Migration(migrations.Migration):
                 ('is_hard', models.BooleanField(default=True, help_text='Whether work beyond the limit is refused.')),
                 ('valid_until', models.DateTimeField(blank=True, help_text="When the plan's limit applies again; empty: never.", null=True)),
                 ('note', models.CharField(blank=True, default='', help_text='Why it was granted.', max_length=500)),
+                ('tenant', models.ForeignKey(db_index=False, editable=False, help_text='Tenant that owns the row.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
             ],
             options={
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'resource', 'period'), name='tenants_tenantquota_once', violation_error_message='There is a limit for this resource and period already.'), models.CheckConstraint(condition=models.Q(('resource__in', ['users', 'agents', 'engagements', 'requests', 'tokens', 'storage_gb'])), name='tenants_tenantquota_resource_known'), models.CheckConstraint(condition=models.Q(('period__in', ['day', 'month', 'total'])), name='tenants_tenantquota_period_known'), models.CheckConstraint(condition=models.Q(('warn_at_percent__range', (1, 100))), name='tenants_tenantquota_warn_at'), config.db.constraints.RowLevelSecurity(name='tenants_tenantquota_rls', verbs='SELECT'), models.UniqueConstraint(fields=('tenant', 'id'), name='tenants_tenantquota_tenant_id'), config.db.constraints.AuditTrigger(label='tenants.tenantquota', name='tenants_tenantquota_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -270,11 +297,15 @@ class Migration(migrations.Migration):
                 ('is_residency_required', models.BooleanField(default=False, help_text="Whether the data must not leave the region's country.")),
                 ('activated_at', models.DateTimeField(blank=True, help_text='When it began to serve.', null=True)),
                 ('metadata', models.JSONField(blank=True, default=dict, help_text='Free data.')),
+                ('region', models.ForeignKey(help_text='Where.', on_delete=django.db.models.deletion.PROTECT, related_name='tenancies', to='tenants.region')),
+                ('tenant', models.ForeignKey(db_index=False, editable=False, help_text='Tenant that owns the row.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
             ],
             options={
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'status'], name='tenants_tenantregion_status')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'region'), name='tenants_tenantregion_once', violation_error_message='The organisation is in this region already.'), models.UniqueConstraint(condition=models.Q(('role', 'primary')), fields=('tenant',), name='tenants_tenantregion_one_primary', violation_error_message='The organisation has a primary region already.'), models.CheckConstraint(condition=models.Q(('role__in', ['primary', 'replica'])), name='tenants_tenantregion_role_known'), models.CheckConstraint(condition=models.Q(('status__in', ['provisioning', 'active', 'draining', 'inactive'])), name='tenants_tenantregion_status_known'), config.db.constraints.RowLevelSecurity(name='tenants_tenantregion_rls', verbs='SELECT'), models.UniqueConstraint(fields=('tenant', 'id'), name='tenants_tenantregion_tenant_id'), config.db.constraints.AuditTrigger(label='tenants.tenantregion', name='tenants_tenantregion_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -293,11 +324,14 @@ class Migration(migrations.Migration):
                 ('metadata', models.JSONField(blank=True, default=dict, help_text='Further details.')),
                 ('period_start', models.DateTimeField(help_text='Start of the time counted.')),
                 ('period_end', models.DateTimeField(help_text='End of the time counted.')),
+                ('tenant', models.ForeignKey(db_index=False, editable=False, help_text='Tenant that owns the row.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
             ],
             options={
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', '-id'], name='tenants_usagemetric_latest'), models.Index(fields=['tenant', 'metric_type', 'period_start', 'period_end'], name='tenants_usagemetric_period'), models.Index(fields=['tenant', 'agent_id', '-id'], name='tenants_usagemetric_agent'), models.Index(fields=['tenant', 'user_id', '-id'], name='tenants_usagemetric_user'), django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='tenants_usagemetric_metadata')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('metric_type__in', ['api_calls', 'tokens', 'agent_executions', 'tool_executions', 'workflow_executions', 'rag_queries', 'documents', 'storage_bytes'])), name='tenants_usagemetric_type_known'), models.CheckConstraint(condition=models.Q(('period_end__gte', models.F('period_start'))), name='tenants_usagemetric_period_order', violation_error_message='The period ends before it begins.'), config.db.constraints.RowLevelSecurity(name='tenants_usagemetric_rls', verbs='SELECT, INSERT'), models.UniqueConstraint(fields=('tenant', 'id'), name='tenants_usagemetric_tenant_id')],
             },
             bases=(config.db.partitions.Partitioned, models.Model),
             managers=[
@@ -314,55 +348,6 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(condition=models.Q(('estimated_complexity__in', ['', 'low', 'medium', 'high', 'very_high'])), name='tenants_engagement_complexity_known'),
         ),
         migrations.AddField(
-            model_name='billingrecord',
-            name='tenant',
-            field=models.ForeignKey(db_index=False, editable=False, help_text='Tenant that owns the row.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant'),
-        ),
-        migrations.AddField(
-            model_name='bridgesync',
-            name='tenant',
-            field=models.ForeignKey(db_index=False, editable=False, help_text='Tenant that owns the row.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant'),
-        ),
-        migrations.AddField(
-            model_name='bridgesync',
-            name='user',
-            field=models.ForeignKey(db_constraint=False, editable=False, help_text='Person it belongs to.', on_delete=django.db.models.deletion.CASCADE, related_name='bridges', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddField(
-            model_name='costrecord',
-            name='tenant',
-            field=models.ForeignKey(db_index=False, editable=False, help_text='Tenant that owns the row.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant'),
-        ),
-        migrations.AddField(
-            model_name='crossregionsynclog',
-            name='tenant',
-            field=models.ForeignKey(db_index=False, editable=False, help_text='Tenant that owns the row.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant'),
-        ),
-        migrations.AddIndex(
-            model_name='region',
-            index=models.Index(fields=['status'], name='tenants_region_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='region',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('is_default',), name='tenants_region_one_default', violation_error_message='Another region is the default already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='region',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['active', 'maintenance', 'inactive'])), name='tenants_region_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='region',
-            constraint=models.CheckConstraint(condition=models.Q(('country_code__regex', '^[A-Z]{2}$')), name='tenants_region_country'),
-        ),
-        migrations.AddConstraint(
-            model_name='region',
-            constraint=config.db.constraints.RowLevelSecurity(name='tenants_region_rls', read='true', verbs='SELECT'),
-        ),
-        migrations.AddConstraint(
-            model_name='region',
-            constraint=config.db.constraints.AuditTrigger(label='tenants.region', name='tenants_region_audit'),
-        ),
-        migrations.AddField(
             model_name='crossregionsynclog',
             name='source_region',
             field=models.ForeignKey(help_text='Region copied from.', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.region'),
@@ -373,52 +358,9 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(help_text='Region copied to.', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenants.region'),
         ),
         migrations.AddField(
-            model_name='replicationstatus',
-            name='source_region',
-            field=models.ForeignKey(help_text='Region copied from.', on_delete=django.db.models.deletion.CASCADE, related_name='replicates_to', to='tenants.region'),
-        ),
-        migrations.AddField(
-            model_name='replicationstatus',
-            name='target_region',
-            field=models.ForeignKey(help_text='Region copied to.', on_delete=django.db.models.deletion.CASCADE, related_name='replicates_from', to='tenants.region'),
-        ),
-        migrations.AddField(
-            model_name='subscription',
-            name='tenant',
-            field=models.ForeignKey(db_index=False, editable=False, help_text='Tenant that owns the row.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant'),
-        ),
-        migrations.AddField(
             model_name='billingrecord',
             name='subscription',
             field=models.ForeignKey(blank=True, db_constraint=False, help_text='What it bills.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='bills', to='tenants.subscription'),
-        ),
-        migrations.AddIndex(
-            model_name='subscriptionplan',
-            index=models.Index(fields=['plan_type', 'is_active'], name='tenants_plan_type_active'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscriptionplan',
-            constraint=models.CheckConstraint(condition=models.Q(('plan_type__in', ['free', 'starter', 'standard', 'pro', 'enterprise'])), name='tenants_plan_type_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscriptionplan',
-            constraint=models.CheckConstraint(condition=models.Q(('price_monthly__gte', 0), ('price_yearly__gte', 0)), name='tenants_plan_prices', violation_error_message='A price is not negative.'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscriptionplan',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='tenants_plan_currency'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscriptionplan',
-            constraint=models.CheckConstraint(condition=models.Q(('storage_quota_gb', None), ('storage_quota_gb__gt', 0), _connector='OR'), name='tenants_plan_storage'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscriptionplan',
-            constraint=config.db.constraints.RowLevelSecurity(name='tenants_subscriptionplan_rls', read='true', verbs='SELECT'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscriptionplan',
-            constraint=config.db.constraints.AuditTrigger(label='tenants.subscriptionplan', name='tenants_subscriptionplan_audit'),
         ),
         migrations.AddField(
             model_name='subscription',
@@ -426,323 +368,11 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(help_text='What was subscribed to.', on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='tenants.subscriptionplan'),
         ),
         migrations.AddConstraint(
-            model_name='systemsetting',
-            constraint=config.db.constraints.RowLevelSecurity(name='tenants_systemsetting_rls', read='is_public', verbs='SELECT'),
-        ),
-        migrations.AddConstraint(
-            model_name='systemsetting',
-            constraint=config.db.constraints.AuditTrigger(label='tenants.systemsetting', name='tenants_systemsetting_audit'),
-        ),
-        migrations.AddField(
-            model_name='tenantquota',
-            name='tenant',
-            field=models.ForeignKey(db_index=False, editable=False, help_text='Tenant that owns the row.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant'),
-        ),
-        migrations.AddField(
-            model_name='tenantregion',
-            name='region',
-            field=models.ForeignKey(help_text='Where.', on_delete=django.db.models.deletion.PROTECT, related_name='tenancies', to='tenants.region'),
-        ),
-        migrations.AddField(
-            model_name='tenantregion',
-            name='tenant',
-            field=models.ForeignKey(db_index=False, editable=False, help_text='Tenant that owns the row.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant'),
-        ),
-        migrations.AddField(
-            model_name='usagemetric',
-            name='tenant',
-            field=models.ForeignKey(db_index=False, editable=False, help_text='Tenant that owns the row.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant'),
-        ),
-        migrations.AddIndex(
-            model_name='bridgesync',
-            index=models.Index(fields=['tenant', 'sync_status'], name='tenants_bridgesync_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='bridgesync',
-            constraint=models.UniqueConstraint(fields=('tenant', 'user', 'url'), name='tenants_bridgesync_once', violation_error_message='You have a link to this server already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='bridgesync',
-            constraint=models.CheckConstraint(condition=models.Q(('sync_status__in', ['pending', 'success', 'failed'])), name='tenants_bridgesync_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='bridgesync',
-            constraint=models.CheckConstraint(condition=models.Q(('sync_enabled', False), ('api_key__isnull', False), _connector='OR'), name='tenants_bridgesync_key', violation_error_message='A link that is kept in step needs the key of its server.'),
-        ),
-        migrations.AddConstraint(
-            model_name='bridgesync',
-            constraint=config.db.constraints.RowLevelSecurity(hidden=('api_key',), name='tenants_bridgesync_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='bridgesync',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='tenants_bridgesync_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='bridgesync',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='user', name='tenants_bridgesync_user_same', on_delete='CASCADE', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='bridgesync',
-            constraint=config.db.constraints.AuditTrigger(label='tenants.bridgesync', name='tenants_bridgesync_audit', omit=('last_sync_at',), redact=('api_key',)),
-        ),
-        migrations.AddIndex(
-            model_name='costrecord',
-            index=models.Index(fields=['tenant', '-id'], name='tenants_costrecord_latest'),
-        ),
-        migrations.AddIndex(
-            model_name='costrecord',
-            index=models.Index(fields=['tenant', 'service', '-date'], name='tenants_costrecord_service'),
-        ),
-        migrations.AddIndex(
-            model_name='costrecord',
-            index=models.Index(fields=['tenant', '-date'], name='tenants_costrecord_date'),
-        ),
-        migrations.AddIndex(
-            model_name='costrecord',
-            index=models.Index(fields=['tenant', 'user_id', '-id'], name='tenants_costrecord_user'),
-        ),
-        migrations.AddConstraint(
-            model_name='costrecord',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 0)), name='tenants_costrecord_amount', violation_error_message='An amount is not negative.'),
-        ),
-        migrations.AddConstraint(
-            model_name='costrecord',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='tenants_costrecord_currency'),
-        ),
-        migrations.AddConstraint(
-            model_name='costrecord',
-            constraint=config.db.constraints.RowLevelSecurity(name='tenants_costrecord_rls', verbs='SELECT, INSERT'),
-        ),
-        migrations.AddConstraint(
-            model_name='costrecord',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='tenants_costrecord_tenant_id'),
-        ),
-        migrations.AddIndex(
-            model_name='crossregionsynclog',
-            index=models.Index(fields=['tenant', 'status'], name='tenants_regionsync_status'),
-        ),
-        migrations.AddIndex(
-            model_name='crossregionsynclog',
-            index=models.Index(fields=['tenant', '-started_at'], name='tenants_regionsync_latest'),
-        ),
-        migrations.AddConstraint(
-            model_name='crossregionsynclog',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['running', 'success', 'failed'])), name='tenants_regionsync_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='crossregionsynclog',
-            constraint=models.CheckConstraint(condition=models.Q(('completed_at', None), ('completed_at__gte', models.F('started_at')), _connector='OR'), name='tenants_regionsync_times_in_order', violation_error_message='It ends before it begins.'),
-        ),
-        migrations.AddConstraint(
             model_name='crossregionsynclog',
             constraint=models.CheckConstraint(condition=models.Q(('source_region', models.F('target_region')), _negated=True), name='tenants_regionsync_other_region', violation_error_message='Source and target are the same region.'),
         ),
         migrations.AddConstraint(
-            model_name='crossregionsynclog',
-            constraint=config.db.constraints.RowLevelSecurity(name='tenants_crossregionsynclog_rls', verbs='SELECT'),
-        ),
-        migrations.AddConstraint(
-            model_name='crossregionsynclog',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='tenants_crossregionsynclog_tenant_id'),
-        ),
-        migrations.AddIndex(
-            model_name='replicationstatus',
-            index=models.Index(fields=['state'], name='tenants_replication_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='replicationstatus',
-            constraint=models.UniqueConstraint(fields=('source_region', 'target_region', 'slot_name'), name='tenants_replication_once', violation_error_message='This replication is known already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='replicationstatus',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['streaming', 'lagging', 'stopped', 'failed'])), name='tenants_replication_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='replicationstatus',
-            constraint=models.CheckConstraint(condition=models.Q(('source_region', models.F('target_region')), _negated=True), name='tenants_replication_other_region', violation_error_message='Source and target are the same region.'),
-        ),
-        migrations.AddConstraint(
-            model_name='replicationstatus',
-            constraint=config.db.constraints.RowLevelSecurity(name='tenants_replicationstatus_rls', read='true', verbs='SELECT'),
-        ),
-        migrations.AddIndex(
-            model_name='billingrecord',
-            index=models.Index(fields=['tenant', 'status'], name='tenants_billing_status'),
-        ),
-        migrations.AddIndex(
-            model_name='billingrecord',
-            index=models.Index(fields=['tenant', '-period_start'], name='tenants_billing_latest'),
-        ),
-        migrations.AddConstraint(
-            model_name='billingrecord',
-            constraint=models.UniqueConstraint(fields=('tenant', 'number'), name='tenants_billingrecord_number', violation_error_message='A bill with this number exists already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='billingrecord',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'open', 'paid', 'void', 'refunded'])), name='tenants_billing_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='billingrecord',
-            constraint=models.CheckConstraint(condition=models.Q(('period_end__gte', models.F('period_start'))), name='tenants_billing_period', violation_error_message='The period ends before it begins.'),
-        ),
-        migrations.AddConstraint(
-            model_name='billingrecord',
-            constraint=models.CheckConstraint(condition=models.Q(('net_amount__gte', 0), ('tax_amount__gte', 0)), name='tenants_billing_amounts', violation_error_message='An amount is not negative.'),
-        ),
-        migrations.AddConstraint(
-            model_name='billingrecord',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='tenants_billing_currency'),
-        ),
-        migrations.AddConstraint(
-            model_name='billingrecord',
-            constraint=config.db.constraints.RowLevelSecurity(name='tenants_billingrecord_rls', verbs='SELECT'),
-        ),
-        migrations.AddConstraint(
-            model_name='billingrecord',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='tenants_billingrecord_tenant_id'),
-        ),
-        migrations.AddConstraint(
             model_name='billingrecord',
             constraint=config.db.constraints.SameTenant(field='subscription', name='tenants_billingrecord_subscription_same', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='billingrecord',
-            constraint=config.db.constraints.AuditTrigger(label='tenants.billingrecord', name='tenants_billingrecord_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(fields=['tenant', 'status'], name='tenants_subscription_status'),
-        ),
-        migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(fields=['expires_at'], name='tenants_subscription_expires'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ('trial', 'active', 'past_due'))), fields=('tenant',), name='tenants_subscription_one_live', violation_error_message='The organisation has a running subscription already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['trial', 'active', 'past_due', 'cancelled', 'expired'])), name='tenants_subscription_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('billing_interval__in', ['monthly', 'yearly'])), name='tenants_subscription_interval_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at', None), ('expires_at__gte', models.F('started_at')), _connector='OR'), name='tenants_subscription_dates_in_order', violation_error_message='It ends before it begins.'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(('current_period_end', None), ('current_period_end__gt', models.F('current_period_start')), _connector='OR'), name='tenants_subscription_period', violation_error_message='The period ends before it begins.'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=config.db.constraints.RowLevelSecurity(name='tenants_subscription_rls', verbs='SELECT'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='tenants_subscription_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=config.db.constraints.AuditTrigger(label='tenants.subscription', name='tenants_subscription_audit'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenantquota',
-            constraint=models.UniqueConstraint(fields=('tenant', 'resource', 'period'), name='tenants_tenantquota_once', violation_error_message='There is a limit for this resource and period already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenantquota',
-            constraint=models.CheckConstraint(condition=models.Q(('resource__in', ['users', 'agents', 'engagements', 'requests', 'tokens', 'storage_gb'])), name='tenants_tenantquota_resource_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenantquota',
-            constraint=models.CheckConstraint(condition=models.Q(('period__in', ['day', 'month', 'total'])), name='tenants_tenantquota_period_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenantquota',
-            constraint=models.CheckConstraint(condition=models.Q(('warn_at_percent__range', (1, 100))), name='tenants_tenantquota_warn_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenantquota',
-            constraint=config.db.constraints.RowLevelSecurity(name='tenants_tenantquota_rls', verbs='SELECT'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenantquota',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='tenants_tenantquota_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenantquota',
-            constraint=config.db.constraints.AuditTrigger(label='tenants.tenantquota', name='tenants_tenantquota_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='tenantregion',
-            index=models.Index(fields=['tenant', 'status'], name='tenants_tenantregion_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenantregion',
-            constraint=models.UniqueConstraint(fields=('tenant', 'region'), name='tenants_tenantregion_once', violation_error_message='The organisation is in this region already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenantregion',
-            constraint=models.UniqueConstraint(condition=models.Q(('role', 'primary')), fields=('tenant',), name='tenants_tenantregion_one_primary', violation_error_message='The organisation has a primary region already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenantregion',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['primary', 'replica'])), name='tenants_tenantregion_role_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenantregion',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['provisioning', 'active', 'draining', 'inactive'])), name='tenants_tenantregion_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenantregion',
-            constraint=config.db.constraints.RowLevelSecurity(name='tenants_tenantregion_rls', verbs='SELECT'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenantregion',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='tenants_tenantregion_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenantregion',
-            constraint=config.db.constraints.AuditTrigger(label='tenants.tenantregion', name='tenants_tenantregion_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='usagemetric',
-            index=models.Index(fields=['tenant', '-id'], name='tenants_usagemetric_latest'),
-        ),
-        migrations.AddIndex(
-            model_name='usagemetric',
-            index=models.Index(fields=['tenant', 'metric_type', 'period_start', 'period_end'], name='tenants_usagemetric_period'),
-        ),
-        migrations.AddIndex(
-            model_name='usagemetric',
-            index=models.Index(fields=['tenant', 'agent_id', '-id'], name='tenants_usagemetric_agent'),
-        ),
-        migrations.AddIndex(
-            model_name='usagemetric',
-            index=models.Index(fields=['tenant', 'user_id', '-id'], name='tenants_usagemetric_user'),
-        ),
-        migrations.AddIndex(
-            model_name='usagemetric',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='tenants_usagemetric_metadata'),
-        ),
-        migrations.AddConstraint(
-            model_name='usagemetric',
-            constraint=models.CheckConstraint(condition=models.Q(('metric_type__in', ['api_calls', 'tokens', 'agent_executions', 'tool_executions', 'workflow_executions', 'rag_queries', 'documents', 'storage_bytes'])), name='tenants_usagemetric_type_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='usagemetric',
-            constraint=models.CheckConstraint(condition=models.Q(('period_end__gte', models.F('period_start'))), name='tenants_usagemetric_period_order', violation_error_message='The period ends before it begins.'),
-        ),
-        migrations.AddConstraint(
-            model_name='usagemetric',
-            constraint=config.db.constraints.RowLevelSecurity(name='tenants_usagemetric_rls', verbs='SELECT, INSERT'),
-        ),
-        migrations.AddConstraint(
-            model_name='usagemetric',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='tenants_usagemetric_tenant_id'),
         ),
     ]

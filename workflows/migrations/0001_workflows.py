@@ -22,10 +22,10 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ('accounts', '__first__'),
         ('agents', '0001_initial'),
         ('knowledge', '0002_terminology'),
         ('tenants', '0002_engagement'),
-        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
@@ -43,6 +43,7 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'name'), name='workflows_activitystatus_name_once', violation_error_message='This state exists already.'), config.db.constraints.RowLevelSecurity(name='workflows_activitystatus_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_activitystatus_tenant_id'), config.db.constraints.AuditTrigger(label='workflows.activitystatus', name='workflows_activitystatus_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -62,6 +63,7 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'name'), name='workflows_activitytype_name_once', violation_error_message='This kind exists already.'), config.db.constraints.RowLevelSecurity(name='workflows_activitytype_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_activitytype_tenant_id'), config.db.constraints.AuditTrigger(label='workflows.activitytype', name='workflows_activitytype_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -87,6 +89,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'activity_type'], name='wf_activity_type'), models.Index(fields=['tenant', 'status'], name='wf_activity_status'), models.Index(fields=['tenant', '-start_date'], name='wf_activity_start')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('end_date__gte', models.F('start_date')), ('start_date', None), ('end_date', None), _connector='OR'), name='workflows_activity_end_date_order', violation_error_message='end_date lies before start_date.'), config.db.constraints.RowLevelSecurity(name='workflows_activity_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_activity_tenant_id'), config.db.constraints.SameTenant(field='activity_type', name='workflows_activity_activity_type_same'), config.db.constraints.SameTenant(field='status', name='workflows_activity_status_same'), config.db.constraints.AuditTrigger(label='workflows.activity', name='workflows_activity_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -121,6 +125,7 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'date', 'agent_name', 'flow_type'), name='workflows_agentperformancedaily_once', violation_error_message='This day is computed already.'), models.CheckConstraint(condition=models.Q(('flow_type__in', ['discovery', 'collection', 'assessment', 'planning', 'execution', ''])), name='workflows_agentperformancedaily_flow_type_known', violation_error_message='flow_type: one of discovery, collection, assessment, planning, execution.'), models.CheckConstraint(condition=models.Q(('error_rate__range', (0, 1)), ('error_rate', None), _connector='OR'), name='workflows_agentperformancedaily_error_rate_range', violation_error_message='error_rate: from 0 to 1.'), models.CheckConstraint(condition=models.Q(('retry_rate__range', (0, 1)), ('retry_rate', None), _connector='OR'), name='workflows_agentperformancedaily_retry_rate_range', violation_error_message='retry_rate: from 0 to 1.'), models.CheckConstraint(condition=models.Q(('total_tasks__gte', django.db.models.expressions.CombinedExpression(models.F('successful_tasks'), '+', models.F('failed_tasks')))), name='workflows_agentperformancedaily_tasks_add_up', violation_error_message='There are fewer tasks than successful and failed ones.'), models.CheckConstraint(condition=models.Q(models.Q(('p50_duration_seconds__lte', models.F('p95_duration_seconds')), ('p95_duration_seconds__lte', models.F('p99_duration_seconds'))), ('p50_duration_seconds', None), ('p95_duration_seconds', None), ('p99_duration_seconds', None), _connector='OR'), name='workflows_agentperformancedaily_percentiles_order', violation_error_message='The percentiles do not rise.'), config.db.constraints.RowLevelSecurity(name='workflows_agentperformancedaily_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_agentperformancedaily_tenant_id')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -153,6 +158,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'engagement', '-id'], name='wf_assessmentflow_eng'), models.Index(fields=['tenant', 'user'], name='wf_assessmentflow_user'), models.Index(fields=['tenant', 'status'], name='wf_assessmentflow_status')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'initialized', 'running', 'paused', 'completed', 'failed', 'cancelled'])), name='workflows_assessmentflow_status_known', violation_error_message='status: one of pending, initialized, running, paused, completed, failed, cancelled.'), models.UniqueConstraint(fields=('tenant', 'flow_id'), name='workflows_assessmentflow_flow_id_once', violation_error_message='A flow with this id exists already.'), models.CheckConstraint(condition=models.Q(('assessment_type__in', ['technical', 'business', 'security', ''])), name='workflows_assessmentflow_assessment_type_known', violation_error_message='assessment_type: one of technical, business, security.'), models.CheckConstraint(condition=models.Q(('assessment_framework__in', ['6R', 'custom', ''])), name='workflows_assessmentflow_assessment_framework_known', violation_error_message='assessment_framework: one of 6R, custom.'), models.CheckConstraint(condition=models.Q(('technical_debt_score__range', (0, 1)), ('technical_debt_score', None), _connector='OR'), name='workflows_assessmentflow_technical_debt_score_range', violation_error_message='technical_debt_score: from 0 to 1.'), models.CheckConstraint(condition=models.Q(('complexity_score__range', (0, 1)), ('complexity_score', None), _connector='OR'), name='workflows_assessmentflow_complexity_score_range', violation_error_message='complexity_score: from 0 to 1.'), models.CheckConstraint(condition=models.Q(('risk_score__range', (0, 1)), ('risk_score', None), _connector='OR'), name='workflows_assessmentflow_risk_score_range', violation_error_message='risk_score: from 0 to 1.'), models.CheckConstraint(condition=models.Q(('readiness_score__range', (0, 1)), ('readiness_score', None), _connector='OR'), name='workflows_assessmentflow_readiness_score_range', violation_error_message='readiness_score: from 0 to 1.'), config.db.constraints.RowLevelSecurity(name='workflows_assessmentflow_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_assessmentflow_tenant_id'), config.db.constraints.SameTenant(field='engagement', name='workflows_assessmentflow_engagement_same'), config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_assessmentflow_user_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.AuditTrigger(label='workflows.assessmentflow', name='workflows_assessmentflow_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -212,6 +219,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'engagement', '-id'], name='wf_asset_engagement'), models.Index(fields=['tenant', 'assessment_flow'], name='wf_asset_assessment_flow'), models.Index(fields=['tenant', 'created_by'], name='wf_asset_created_by'), models.Index(fields=['tenant', 'asset_type'], name='wf_asset_type'), models.Index(fields=['tenant', 'environment'], name='wf_asset_environment'), models.Index(fields=['tenant', 'six_r_strategy'], name='wf_asset_six_r'), models.Index(fields=['tenant', 'migration_wave'], name='wf_asset_wave'), django.contrib.postgres.indexes.GinIndex(fields=['technology_stack'], name='wf_asset_technology')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('source_id', ''), _negated=True), fields=('tenant', 'engagement', 'source_system', 'source_id'), name='workflows_asset_source_once', violation_error_message='The project has this asset of the source system already.'), models.CheckConstraint(condition=models.Q(('asset_type__in', ['server', 'application', 'database', 'service', 'network', 'storage'])), name='workflows_asset_asset_type_known', violation_error_message='asset_type: one of server, application, database, service, network, storage.'), models.CheckConstraint(condition=models.Q(('environment__in', ['production', 'staging', 'development', 'test', 'dr', ''])), name='workflows_asset_environment_known', violation_error_message='environment: one of production, staging, development, test, dr.'), models.CheckConstraint(condition=models.Q(('business_criticality__in', ['critical', 'high', 'medium', 'low', ''])), name='workflows_asset_business_criticality_known', violation_error_message='business_criticality: one of critical, high, medium, low.'), models.CheckConstraint(condition=models.Q(('six_r_strategy__in', ['rehost', 'replatform', 'refactor', 'repurchase', 'retire', 'retain', 'rewrite', ''])), name='workflows_asset_six_r_strategy_known', violation_error_message='six_r_strategy: one of rehost, replatform, refactor, repurchase, retire, retain, rewrite.'), models.CheckConstraint(condition=models.Q(('migration_complexity__in', ['low', 'medium', 'high', 'very_high', ''])), name='workflows_asset_migration_complexity_known', violation_error_message='migration_complexity: one of low, medium, high, very_high.'), models.CheckConstraint(condition=models.Q(('memory_gb__gte', 0), ('memory_gb', None), _connector='OR'), name='workflows_asset_memory_gb_least', violation_error_message='memory_gb: at least 0.'), models.CheckConstraint(condition=models.Q(('storage_gb__gte', 0), ('storage_gb', None), _connector='OR'), name='workflows_asset_storage_gb_least', violation_error_message='storage_gb: at least 0.'), models.CheckConstraint(condition=models.Q(('cpu_utilization_percent__range', (0, 100)), ('cpu_utilization_percent', None), _connector='OR'), name='workflows_asset_cpu_utilization_percent_range', violation_error_message='cpu_utilization_percent: from 0 to 100.'), models.CheckConstraint(condition=models.Q(('memory_utilization_percent__range', (0, 100)), ('memory_utilization_percent', None), _connector='OR'), name='workflows_asset_memory_utilization_percent_range', violation_error_message='memory_utilization_percent: from 0 to 100.'), models.CheckConstraint(condition=models.Q(('completeness_score__range', (0, 1)), ('completeness_score', None), _connector='OR'), name='workflows_asset_completeness_score_range', violation_error_message='completeness_score: from 0 to 1.'), models.CheckConstraint(condition=models.Q(('confidence_score__range', (0, 1)), ('confidence_score', None), _connector='OR'), name='workflows_asset_confidence_score_range', violation_error_message='confidence_score: from 0 to 1.'), config.db.constraints.RowLevelSecurity(name='workflows_asset_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_asset_tenant_id'), config.db.constraints.SameTenant(field='engagement', name='workflows_asset_engagement_same'), config.db.constraints.SameTenant(field='assessment_flow', name='workflows_asset_assessment_flow_same', on_delete='SET NULL'), config.db.constraints.SameTenant(column='user_id', field='created_by', name='workflows_asset_created_by_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.AuditTrigger(label='workflows.asset', name='workflows_asset_audit', omit=('raw_data',))],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -240,6 +249,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'target'], name='wf_dependency_target')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'source', 'target', 'dependency_type'), name='workflows_assetdependency_once', violation_error_message='This dependency is known already.'), models.CheckConstraint(condition=models.Q(('source', models.F('target')), _negated=True), name='workflows_assetdependency_not_itself', violation_error_message='An asset does not depend on itself.'), models.CheckConstraint(condition=models.Q(('dependency_type__in', ['runtime', 'compile', 'network', 'data'])), name='workflows_assetdependency_dependency_type_known', violation_error_message='dependency_type: one of runtime, compile, network, data.'), models.CheckConstraint(condition=models.Q(('direction__in', ['inbound', 'outbound', 'bidirectional'])), name='workflows_assetdependency_direction_known', violation_error_message='direction: one of inbound, outbound, bidirectional.'), models.CheckConstraint(condition=models.Q(('strength__in', ['weak', 'strong', 'critical'])), name='workflows_assetdependency_strength_known', violation_error_message='strength: one of weak, strong, critical.'), models.CheckConstraint(condition=models.Q(('discovered_by__in', ['agent', 'manual', 'import'])), name='workflows_assetdependency_discovered_by_known', violation_error_message='discovered_by: one of agent, manual, import.'), models.CheckConstraint(condition=models.Q(('confidence_score__range', (0, 1)), ('confidence_score', None), _connector='OR'), name='workflows_assetdependency_confidence_score_range', violation_error_message='confidence_score: from 0 to 1.'), config.db.constraints.RowLevelSecurity(name='workflows_assetdependency_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_assetdependency_tenant_id'), config.db.constraints.SameTenant(field='source', name='workflows_assetdependency_source_same', on_delete='CASCADE'), config.db.constraints.SameTenant(field='target', name='workflows_assetdependency_target_same', on_delete='CASCADE'), config.db.constraints.AuditTrigger(label='workflows.assetdependency', name='workflows_assetdependency_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -260,6 +271,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [pgvector.django.indexes.HnswIndex(ef_construction=64, fields=['embedding'], m=16, name='wf_asset_embedding', opclasses=['halfvec_cosine_ops'])],
+                'constraints': [config.db.constraints.SameTenant(column='id', field='id', name='workflows_assetembedding_asset', on_delete='CASCADE', target='workflows.Asset'), config.db.constraints.RowLevelSecurity(name='workflows_assetembedding_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_assetembedding_tenant_id')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -281,6 +294,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'user'], name='wf_calendar_user')],
+                'constraints': [config.db.constraints.RowLevelSecurity(name='workflows_calendar_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_calendar_tenant_id'), config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_calendar_user_same', on_delete='CASCADE', target='accounts.Membership'), config.db.constraints.AuditTrigger(label='workflows.calendar', name='workflows_calendar_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -318,6 +333,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'calendar', 'start_time'], name='wf_event_calendar'), models.Index(fields=['tenant', 'start_time', 'end_time'], name='wf_event_time'), models.Index(fields=['tenant', 'end_time'], name='wf_event_end'), models.Index(fields=['tenant', 'semantic_embedding'], name='wf_event_embedding'), django.contrib.postgres.indexes.GinIndex(fields=['semantic_tags'], name='wf_event_tags')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('google_event_id', ''), _negated=True), fields=('tenant', 'calendar', 'google_event_id'), name='workflows_calendarevent_google_once', violation_error_message='The calendar has this event of Google already.'), models.CheckConstraint(condition=models.Q(('category__in', ['default', 'work', 'meeting', 'focus', 'personal', 'family', 'health', 'social', 'travel', 'learning'])), name='workflows_calendarevent_category_known', violation_error_message='category: one of default, work, meeting, focus, personal, family, health, social, travel, learning.'), models.CheckConstraint(condition=models.Q(('end_time__gte', models.F('start_time')), ('start_time', None), ('end_time', None), _connector='OR'), name='workflows_calendarevent_end_time_order', violation_error_message='end_time lies before start_time.'), models.CheckConstraint(condition=models.Q(('movability_score__range', (0, 1)), ('movability_score', None), _connector='OR'), name='workflows_calendarevent_movability_score_range', violation_error_message='movability_score: from 0 to 1.'), models.CheckConstraint(condition=models.Q(('importance_weight__gte', 0), ('importance_weight', None), _connector='OR'), name='workflows_calendarevent_importance_weight_least', violation_error_message='importance_weight: at least 0.'), config.db.constraints.RowLevelSecurity(name='workflows_calendarevent_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_calendarevent_tenant_id'), config.db.constraints.SameTenant(field='semantic_embedding', name='workflows_calendarevent_semantic_embedding_same', on_delete='SET NULL'), config.db.constraints.SameTenant(field='calendar', name='workflows_calendarevent_calendar_same', on_delete='CASCADE'), config.db.constraints.AuditTrigger(label='workflows.calendarevent', name='workflows_calendarevent_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -349,6 +366,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'engagement', '-id'], name='wf_discoveryflow_eng'), models.Index(fields=['tenant', 'user'], name='wf_discoveryflow_user'), models.Index(fields=['tenant', 'status'], name='wf_discoveryflow_status')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'initialized', 'running', 'paused', 'completed', 'failed', 'cancelled'])), name='workflows_discoveryflow_status_known', violation_error_message='status: one of pending, initialized, running, paused, completed, failed, cancelled.'), models.UniqueConstraint(fields=('tenant', 'flow_id'), name='workflows_discoveryflow_flow_id_once', violation_error_message='A flow with this id exists already.'), models.CheckConstraint(condition=models.Q(('discovery_type__in', ['automated', 'manual', 'hybrid'])), name='workflows_discoveryflow_discovery_type_known', violation_error_message='discovery_type: one of automated, manual, hybrid.'), config.db.constraints.RowLevelSecurity(name='workflows_discoveryflow_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_discoveryflow_tenant_id'), config.db.constraints.SameTenant(field='engagement', name='workflows_discoveryflow_engagement_same'), config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_discoveryflow_user_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.AuditTrigger(label='workflows.discoveryflow', name='workflows_discoveryflow_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -389,6 +408,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'engagement', '-id'], name='wf_masterflow_eng'), models.Index(fields=['tenant', 'user'], name='wf_masterflow_user'), models.Index(fields=['tenant', 'status'], name='wf_masterflow_status'), django.contrib.postgres.indexes.GinIndex(fields=['execution_metrics'], name='wf_masterflow_metrics')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'initialized', 'running', 'paused', 'completed', 'failed', 'cancelled'])), name='workflows_masterflow_status_known', violation_error_message='status: one of pending, initialized, running, paused, completed, failed, cancelled.'), models.CheckConstraint(condition=models.Q(('flow_type__in', ['discovery', 'collection', 'assessment', 'planning', 'execution'])), name='workflows_masterflow_flow_type_known', violation_error_message='flow_type: one of discovery, collection, assessment, planning, execution.'), config.db.constraints.RowLevelSecurity(name='workflows_masterflow_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_masterflow_tenant_id'), config.db.constraints.SameTenant(field='engagement', name='workflows_masterflow_engagement_same'), config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_masterflow_user_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.AuditTrigger(label='workflows.masterflow', name='workflows_masterflow_audit', omit=('state', 'execution_metrics'))],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -431,6 +452,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'engagement', '-id'], name='wf_collectionflow_eng'), models.Index(fields=['tenant', 'user'], name='wf_collectionflow_user'), models.Index(fields=['tenant', 'status'], name='wf_collectionflow_status'), models.Index(fields=['tenant', 'master_flow'], name='wf_collectionflow_master'), models.Index(fields=['tenant', 'discovery_flow'], name='wf_collectionflow_discovery')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'initialized', 'running', 'paused', 'completed', 'failed', 'cancelled'])), name='workflows_collectionflow_status_known', violation_error_message='status: one of pending, initialized, running, paused, completed, failed, cancelled.'), models.UniqueConstraint(fields=('tenant', 'flow_id'), name='workflows_collectionflow_flow_id_once', violation_error_message='A flow with this id exists already.'), models.CheckConstraint(condition=models.Q(('automation_tier__in', ['tier_1', 'tier_2', 'tier_3', 'tier_4', ''])), name='workflows_collectionflow_automation_tier_known', violation_error_message='automation_tier: one of tier_1, tier_2, tier_3, tier_4.'), models.CheckConstraint(condition=models.Q(('progress_percentage__range', (0, 100)), ('progress_percentage', None), _connector='OR'), name='workflows_collectionflow_progress_percentage_range', violation_error_message='progress_percentage: from 0 to 100.'), models.CheckConstraint(condition=models.Q(('data_quality_score__range', (0, 1)), ('data_quality_score', None), _connector='OR'), name='workflows_collectionflow_data_quality_score_range', violation_error_message='data_quality_score: from 0 to 1.'), models.CheckConstraint(condition=models.Q(('completeness_percentage__range', (0, 100)), ('completeness_percentage', None), _connector='OR'), name='workflows_collectionflow_completeness_percentage_range', violation_error_message='completeness_percentage: from 0 to 100.'), config.db.constraints.RowLevelSecurity(name='workflows_collectionflow_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_collectionflow_tenant_id'), config.db.constraints.SameTenant(field='engagement', name='workflows_collectionflow_engagement_same'), config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_collectionflow_user_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.SameTenant(field='master_flow', name='workflows_collectionflow_master_flow_same', on_delete='SET NULL'), config.db.constraints.SameTenant(field='discovery_flow', name='workflows_collectionflow_discovery_flow_same', on_delete='SET NULL'), config.db.constraints.AuditTrigger(label='workflows.collectionflow', name='workflows_collectionflow_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -483,6 +506,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', '-id'], name='wf_agenttask_latest'), models.Index(fields=['tenant', 'task_id'], name='wf_agenttask_task'), models.Index(fields=['tenant', 'flow_id'], name='wf_agenttask_flow'), models.Index(fields=['tenant', 'master_flow'], name='wf_agenttask_master_flow'), models.Index(fields=['tenant', 'agent'], name='wf_agenttask_agent'), models.Index(fields=['tenant', 'agent_name', '-id'], name='wf_agenttask_agent_name'), models.Index(fields=['tenant', 'status'], name='wf_agenttask_status')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('flow_type__in', ['discovery', 'collection', 'assessment', 'planning', 'execution', ''])), name='workflows_agenttask_flow_type_known', violation_error_message='flow_type: one of discovery, collection, assessment, planning, execution.'), models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'running', 'completed', 'failed', 'cancelled'])), name='workflows_agenttask_status_known', violation_error_message='status: one of pending, running, completed, failed, cancelled.'), models.CheckConstraint(condition=models.Q(('completed_at__gte', models.F('started_at')), ('started_at', None), ('completed_at', None), _connector='OR'), name='workflows_agenttask_completed_at_order', violation_error_message='completed_at lies before started_at.'), models.CheckConstraint(condition=models.Q(('duration_seconds__gte', 0), ('duration_seconds', None), _connector='OR'), name='workflows_agenttask_duration_seconds_least', violation_error_message='duration_seconds: at least 0.'), models.CheckConstraint(condition=models.Q(('memory_used_mb__gte', 0), ('memory_used_mb', None), _connector='OR'), name='workflows_agenttask_memory_used_mb_least', violation_error_message='memory_used_mb: at least 0.'), config.db.constraints.RowLevelSecurity(name='workflows_agenttask_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_agenttask_tenant_id'), config.db.constraints.SameTenant(field='master_flow', name='workflows_agenttask_master_flow_same', on_delete='SET NULL'), config.db.constraints.SameTenant(field='agent', name='workflows_agenttask_agent_same', on_delete='SET NULL'), config.db.constraints.AuditTrigger(label='workflows.agenttask', name='workflows_agenttask_audit', omit=('input_data', 'output_data', 'error_details'))],
             },
             bases=(config.db.partitions.PartitionedByWeek, models.Model),
             managers=[
@@ -514,6 +539,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'engagement'], name='wf_pattern_engagement'), models.Index(fields=['tenant', 'master_flow'], name='wf_pattern_master_flow'), models.Index(fields=['tenant', 'insight_type'], name='wf_pattern_insight'), models.Index(fields=['tenant', 'expires_at'], name='wf_pattern_expires'), django.contrib.postgres.indexes.GinIndex(fields=['raw_evidence'], name='wf_pattern_evidence'), pgvector.django.indexes.HnswIndex(ef_construction=64, fields=['embedding'], m=16, name='wf_pattern_embedding', opclasses=['halfvec_cosine_ops'])],
+                'constraints': [models.CheckConstraint(condition=models.Q(('insight_type__in', ['field_mapping_suggestion', 'risk_pattern', 'optimization_opportunity', 'anomaly_detection', 'workflow_improvement'])), name='workflows_agentlearningpattern_insight_type_known', violation_error_message='insight_type: one of field_mapping_suggestion, risk_pattern, optimization_opportunity, anomaly_detection, workflow_improvement.'), models.CheckConstraint(condition=models.Q(('confidence_score__range', (0, 1)), ('confidence_score', None), _connector='OR'), name='workflows_agentlearningpattern_confidence_score_range', violation_error_message='confidence_score: from 0 to 1.'), models.CheckConstraint(condition=models.Q(('success_rate__range', (0, 1)), ('success_rate', None), _connector='OR'), name='workflows_agentlearningpattern_success_rate_range', violation_error_message='success_rate: from 0 to 1.'), config.db.constraints.RowLevelSecurity(name='workflows_agentlearningpattern_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_agentlearningpattern_tenant_id'), config.db.constraints.SameTenant(field='engagement', name='workflows_agentlearningpattern_engagement_same', on_delete='SET NULL'), config.db.constraints.SameTenant(field='master_flow', name='workflows_agentlearningpattern_master_flow_same', on_delete='SET NULL'), config.db.constraints.AuditTrigger(label='workflows.agentlearningpattern', name='workflows_agentlearningpattern_audit', omit=('embedding', 'raw_evidence', 'applied_count', 'success_rate', 'last_applied_at'))],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -547,6 +574,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'engagement', '-id'], name='wf_planningflow_eng'), models.Index(fields=['tenant', 'user'], name='wf_planningflow_user'), models.Index(fields=['tenant', 'status'], name='wf_planningflow_status'), models.Index(fields=['tenant', 'master_flow'], name='wf_planningflow_master'), models.Index(fields=['tenant', 'assessment_flow'], name='wf_planningflow_assessment')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'initialized', 'running', 'paused', 'completed', 'failed', 'cancelled'])), name='workflows_planningflow_status_known', violation_error_message='status: one of pending, initialized, running, paused, completed, failed, cancelled.'), models.UniqueConstraint(fields=('tenant', 'flow_id'), name='workflows_planningflow_flow_id_once', violation_error_message='A flow with this id exists already.'), models.CheckConstraint(condition=models.Q(('progress_percentage__range', (0, 100)), ('progress_percentage', None), _connector='OR'), name='workflows_planningflow_progress_percentage_range', violation_error_message='progress_percentage: from 0 to 100.'), models.CheckConstraint(condition=models.Q(('planned_end__gte', models.F('planned_start')), ('planned_start', None), ('planned_end', None), _connector='OR'), name='workflows_planningflow_planned_end_order', violation_error_message='planned_end lies before planned_start.'), config.db.constraints.RowLevelSecurity(name='workflows_planningflow_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_planningflow_tenant_id'), config.db.constraints.SameTenant(field='engagement', name='workflows_planningflow_engagement_same'), config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_planningflow_user_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.SameTenant(field='master_flow', name='workflows_planningflow_master_flow_same', on_delete='SET NULL'), config.db.constraints.SameTenant(field='assessment_flow', name='workflows_planningflow_assessment_flow_same', on_delete='SET NULL'), config.db.constraints.AuditTrigger(label='workflows.planningflow', name='workflows_planningflow_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -580,6 +609,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'engagement', '-id'], name='wf_executionflow_eng'), models.Index(fields=['tenant', 'user'], name='wf_executionflow_user'), models.Index(fields=['tenant', 'status'], name='wf_executionflow_status'), models.Index(fields=['tenant', 'master_flow'], name='wf_executionflow_master'), models.Index(fields=['tenant', 'planning_flow'], name='wf_executionflow_planning')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'initialized', 'running', 'paused', 'completed', 'failed', 'cancelled'])), name='workflows_executionflow_status_known', violation_error_message='status: one of pending, initialized, running, paused, completed, failed, cancelled.'), models.UniqueConstraint(fields=('tenant', 'flow_id'), name='workflows_executionflow_flow_id_once', violation_error_message='A flow with this id exists already.'), models.CheckConstraint(condition=models.Q(('progress_percentage__range', (0, 100)), ('progress_percentage', None), _connector='OR'), name='workflows_executionflow_progress_percentage_range', violation_error_message='progress_percentage: from 0 to 100.'), config.db.constraints.RowLevelSecurity(name='workflows_executionflow_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_executionflow_tenant_id'), config.db.constraints.SameTenant(field='engagement', name='workflows_executionflow_engagement_same'), config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_executionflow_user_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.SameTenant(field='master_flow', name='workflows_executionflow_master_flow_same', on_delete='SET NULL'), config.db.constraints.SameTenant(field='planning_flow', name='workflows_executionflow_planning_flow_same', on_delete='SET NULL'), config.db.constraints.AuditTrigger(label='workflows.executionflow', name='workflows_executionflow_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -608,6 +639,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'user', '-id'], name='wf_project_user'), models.Index(fields=['tenant', 'status'], name='wf_project_status'), django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='wf_project_metadata')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['active', 'on_hold', 'completed', 'archived'])), name='workflows_project_status_known', violation_error_message='status: one of active, on_hold, completed, archived.'), config.db.constraints.RowLevelSecurity(name='workflows_project_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_project_tenant_id'), config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_project_user_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.AuditTrigger(label='workflows.project', name='workflows_project_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -637,6 +670,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'agent'], name='wf_step_agent'), models.Index(fields=['tenant', 'status'], name='wf_step_status'), models.Index(fields=['tenant', '-started_at'], name='wf_step_started')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['agent', 'tool', 'condition', 'approval', 'wait', 'workflow'])), name='workflows_stepexecution_kind_known', violation_error_message='kind: one of agent, tool, condition, approval, wait, workflow.'), models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'running', 'waiting', 'completed', 'failed', 'skipped', 'cancelled'])), name='workflows_stepexecution_status_known', violation_error_message='status: one of pending, running, waiting, completed, failed, skipped, cancelled.'), models.CheckConstraint(condition=models.Q(('completed_at__gte', models.F('started_at')), ('started_at', None), ('completed_at', None), _connector='OR'), name='workflows_stepexecution_completed_at_order', violation_error_message='completed_at lies before started_at.'), config.db.constraints.RowLevelSecurity(name='workflows_stepexecution_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_stepexecution_tenant_id'), config.db.constraints.SameTenant(field='agent', name='workflows_stepexecution_agent_same', on_delete='SET NULL'), config.db.constraints.AuditTrigger(label='workflows.stepexecution', name='workflows_stepexecution_audit', omit=('input_data', 'output_data', 'metadata'))],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -663,6 +698,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'step'], name='wf_approval_step'), models.Index(fields=['tenant', 'assigned_to', 'status'], name='wf_approval_assigned'), models.Index(fields=['tenant', 'decided_by'], name='wf_approval_decided'), models.Index(fields=['tenant', 'status'], name='wf_approval_status')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'approved', 'rejected', 'expired'])), name='workflows_approval_status_known', violation_error_message='status: one of pending, approved, rejected, expired.'), models.CheckConstraint(condition=models.Q(('decided_at__isnull', False), ('status__in', ['pending', 'expired']), _connector='OR'), name='workflows_approval_decided', violation_error_message='An answer has its time.'), config.db.constraints.RowLevelSecurity(name='workflows_approval_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_approval_tenant_id'), config.db.constraints.SameTenant(field='step', name='workflows_approval_step_same', on_delete='CASCADE'), config.db.constraints.SameTenant(column='user_id', field='assigned_to', name='workflows_approval_assigned_to_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.SameTenant(column='user_id', field='decided_by', name='workflows_approval_decided_by_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.AuditTrigger(label='workflows.approval', name='workflows_approval_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -707,6 +744,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'user', 'status'], name='wf_task_user'), models.Index(fields=['tenant', 'project', '-id'], name='wf_task_project'), models.Index(fields=['tenant', 'status'], name='wf_task_status'), models.Index(fields=['tenant', 'due_date'], name='wf_task_due'), models.Index(fields=['tenant', '-calculated_score'], name='wf_task_score'), models.Index(fields=['tenant', 'semantic_embedding'], name='wf_task_embedding'), django.contrib.postgres.indexes.GinIndex(fields=['semantic_tags'], name='wf_task_tags')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'in_progress', 'blocked', 'completed', 'cancelled'])), name='workflows_task_status_known', violation_error_message='status: one of pending, in_progress, blocked, completed, cancelled.'), models.CheckConstraint(condition=models.Q(('priority__in', ['low', 'medium', 'high', 'urgent'])), name='workflows_task_priority_known', violation_error_message='priority: one of low, medium, high, urgent.'), models.CheckConstraint(condition=models.Q(('task_type__in', ['general', 'coding', 'research', 'planning', 'review', 'meeting'])), name='workflows_task_task_type_known', violation_error_message='task_type: one of general, coding, research, planning, review, meeting.'), models.CheckConstraint(condition=models.Q(('difficulty_level__in', ['easy', 'medium', 'hard', 'expert', ''])), name='workflows_task_difficulty_level_known', violation_error_message='difficulty_level: one of easy, medium, hard, expert.'), models.CheckConstraint(condition=models.Q(('completion_percentage__range', (0, 100)), ('completion_percentage', None), _connector='OR'), name='workflows_task_completion_percentage_range', violation_error_message='completion_percentage: from 0 to 100.'), models.CheckConstraint(condition=models.Q(('estimated_hours__gte', 0), ('estimated_hours', None), _connector='OR'), name='workflows_task_estimated_hours_least', violation_error_message='estimated_hours: at least 0.'), models.CheckConstraint(condition=models.Q(('actual_hours__gte', 0), ('actual_hours', None), _connector='OR'), name='workflows_task_actual_hours_least', violation_error_message='actual_hours: at least 0.'), models.CheckConstraint(condition=models.Q(('importance_weight__gte', 0), ('importance_weight', None), _connector='OR'), name='workflows_task_importance_weight_least', violation_error_message='importance_weight: at least 0.'), models.CheckConstraint(condition=models.Q(('urgency_weight__gte', 0), ('urgency_weight', None), _connector='OR'), name='workflows_task_urgency_weight_least', violation_error_message='urgency_weight: at least 0.'), models.CheckConstraint(condition=models.Q(('complexity_weight__gte', 0), ('complexity_weight', None), _connector='OR'), name='workflows_task_complexity_weight_least', violation_error_message='complexity_weight: at least 0.'), models.CheckConstraint(condition=models.Q(('user_priority_weight__gte', 0), ('user_priority_weight', None), _connector='OR'), name='workflows_task_user_priority_weight_least', violation_error_message='user_priority_weight: at least 0.'), config.db.constraints.RowLevelSecurity(name='workflows_task_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_task_tenant_id'), config.db.constraints.SameTenant(field='semantic_embedding', name='workflows_task_semantic_embedding_same', on_delete='SET NULL'), config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_task_user_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.SameTenant(field='project', name='workflows_task_project_same', on_delete='CASCADE'), config.db.constraints.AuditTrigger(label='workflows.task', name='workflows_task_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -743,6 +782,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(condition=models.Q(('deleted_at', None)), fields=['tenant', 'status'], name='wf_workflow_live'), models.Index(fields=['tenant', 'created_by'], name='wf_workflow_created_by'), models.Index(fields=['tenant', '-last_run_at'], name='wf_workflow_last_run'), django.contrib.postgres.indexes.GinIndex(fields=['tags'], name='wf_workflow_tags'), django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='wf_workflow_metadata')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('tenant', 'slug'), name='workflows_workflow_slug_once', violation_error_message='A workflow with this slug exists already.'), models.CheckConstraint(condition=models.Q(('status__in', ['active', 'paused', 'archived'])), name='workflows_workflow_status_known', violation_error_message='status: one of active, paused, archived.'), models.CheckConstraint(condition=models.Q(('last_run_status__in', ['success', 'failed', 'partial', ''])), name='workflows_workflow_last_run_status_known', violation_error_message='last_run_status: one of success, failed, partial.'), models.CheckConstraint(condition=models.Q(('timeout__range', (1, 31622400)), ('timeout', None), _connector='OR'), name='workflows_workflow_timeout_range', violation_error_message='timeout: from 1 to 31622400.'), config.db.constraints.RowLevelSecurity(name='workflows_workflow_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_workflow_tenant_id'), config.db.constraints.SameTenant(column='user_id', field='created_by', name='workflows_workflow_created_by_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.AuditTrigger(label='workflows.workflow', name='workflows_workflow_audit', omit=('last_run_at', 'last_run_status', 'run_count', 'success_count', 'error_count'))],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -763,6 +804,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'agent'], name='wf_workflowagent_agent')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'workflow', 'agent'), name='workflows_workflowagent_once', violation_error_message='The agent takes part in this workflow already.'), config.db.constraints.RowLevelSecurity(name='workflows_workflowagent_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_workflowagent_tenant_id'), config.db.constraints.SameTenant(field='workflow', name='workflows_workflowagent_workflow_same', on_delete='CASCADE'), config.db.constraints.SameTenant(field='agent', name='workflows_workflowagent_agent_same', on_delete='CASCADE'), config.db.constraints.AuditTrigger(label='workflows.workflowagent', name='workflows_workflowagent_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -800,6 +843,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'workflow', '-id'], name='wf_execution_workflow'), models.Index(fields=['tenant', 'user'], name='wf_execution_user'), models.Index(fields=['tenant', 'status'], name='wf_execution_status'), models.Index(fields=['tenant', '-started_at'], name='wf_execution_started'), django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='wf_execution_metadata')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'running', 'waiting', 'completed', 'failed', 'cancelled'])), name='workflows_workflowexecution_status_known', violation_error_message='status: one of pending, running, waiting, completed, failed, cancelled.'), models.CheckConstraint(condition=models.Q(('trigger_type__in', ['manual', 'scheduled', 'webhook', 'event'])), name='workflows_workflowexecution_trigger_type_known', violation_error_message='trigger_type: one of manual, scheduled, webhook, event.'), models.CheckConstraint(condition=models.Q(('steps_completed__lte', models.F('steps_total'))), name='workflows_execution_steps', violation_error_message='More steps are done than there are.'), config.db.constraints.RowLevelSecurity(name='workflows_workflowexecution_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_workflowexecution_tenant_id'), config.db.constraints.SameTenant(field='workflow', name='workflows_workflowexecution_workflow_same', on_delete='CASCADE'), config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_workflowexecution_user_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.AuditTrigger(label='workflows.workflowexecution', name='workflows_workflowexecution_audit', omit=('trigger_data', 'input_data', 'output_data', 'metadata', 'current_step', 'steps_completed'))],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -831,6 +876,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'trigger_type', 'is_enabled'], name='wf_trigger_type'), models.Index(condition=models.Q(('is_enabled', True)), fields=['next_fire_at'], name='wf_trigger_due')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'workflow', 'name'), name='workflows_workflowtrigger_name_once', violation_error_message='The workflow has a trigger with this name already.'), models.CheckConstraint(condition=models.Q(('trigger_type__in', ['manual', 'scheduled', 'webhook', 'event'])), name='workflows_workflowtrigger_trigger_type_known', violation_error_message='trigger_type: one of manual, scheduled, webhook, event.'), config.db.constraints.RowLevelSecurity(hidden=('secret',), name='workflows_workflowtrigger_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_workflowtrigger_tenant_id'), config.db.constraints.SameTenant(field='workflow', name='workflows_workflowtrigger_workflow_same', on_delete='CASCADE'), config.db.constraints.AuditTrigger(label='workflows.workflowtrigger', name='workflows_workflowtrigger_audit', omit=('last_fired_at', 'next_fire_at'), redact=('secret',))],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -858,6 +905,8 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
+                'indexes': [models.Index(fields=['tenant', 'created_by'], name='wf_version_created_by')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'workflow', 'version'), name='workflows_workflowversion_once', violation_error_message='This version exists already.'), config.db.constraints.RowLevelSecurity(name='workflows_workflowversion_rls', verbs='SELECT, INSERT'), models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_workflowversion_tenant_id'), config.db.constraints.SameTenant(field='workflow', name='workflows_workflowversion_workflow_same', on_delete='CASCADE'), config.db.constraints.SameTenant(column='user_id', field='created_by', name='workflows_workflowversion_created_by_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.AuditTrigger(label='workflows.workflowversion', name='workflows_workflowversion_audit')],
             },
             managers=[
                 ('objects', django.db.models.manager.Manager()),
@@ -893,425 +942,13 @@ class Migration(migrations.Migration):
                 ('unscoped', django.db.models.manager.Manager()),
             ],
         ),
-        migrations.AddConstraint(
-            model_name='activitystatus',
-            constraint=models.UniqueConstraint(fields=('tenant', 'name'), name='workflows_activitystatus_name_once', violation_error_message='This state exists already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='activitystatus',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_activitystatus_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='activitystatus',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_activitystatus_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='activitystatus',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.activitystatus', name='workflows_activitystatus_audit'),
-        ),
-        migrations.AddConstraint(
-            model_name='activitytype',
-            constraint=models.UniqueConstraint(fields=('tenant', 'name'), name='workflows_activitytype_name_once', violation_error_message='This kind exists already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='activitytype',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_activitytype_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='activitytype',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_activitytype_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='activitytype',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.activitytype', name='workflows_activitytype_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='activity',
-            index=models.Index(fields=['tenant', 'activity_type'], name='wf_activity_type'),
-        ),
-        migrations.AddIndex(
-            model_name='activity',
-            index=models.Index(fields=['tenant', 'status'], name='wf_activity_status'),
-        ),
-        migrations.AddIndex(
-            model_name='activity',
-            index=models.Index(fields=['tenant', '-start_date'], name='wf_activity_start'),
-        ),
-        migrations.AddConstraint(
-            model_name='activity',
-            constraint=models.CheckConstraint(condition=models.Q(('end_date__gte', models.F('start_date')), ('start_date', None), ('end_date', None), _connector='OR'), name='workflows_activity_end_date_order', violation_error_message='end_date lies before start_date.'),
-        ),
-        migrations.AddConstraint(
-            model_name='activity',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_activity_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='activity',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_activity_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='activity',
-            constraint=config.db.constraints.SameTenant(field='activity_type', name='workflows_activity_activity_type_same'),
-        ),
-        migrations.AddConstraint(
-            model_name='activity',
-            constraint=config.db.constraints.SameTenant(field='status', name='workflows_activity_status_same'),
-        ),
-        migrations.AddConstraint(
-            model_name='activity',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.activity', name='workflows_activity_audit'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentperformancedaily',
-            constraint=models.UniqueConstraint(fields=('tenant', 'date', 'agent_name', 'flow_type'), name='workflows_agentperformancedaily_once', violation_error_message='This day is computed already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentperformancedaily',
-            constraint=models.CheckConstraint(condition=models.Q(('flow_type__in', ['discovery', 'collection', 'assessment', 'planning', 'execution', ''])), name='workflows_agentperformancedaily_flow_type_known', violation_error_message='flow_type: one of discovery, collection, assessment, planning, execution.'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentperformancedaily',
-            constraint=models.CheckConstraint(condition=models.Q(('error_rate__range', (0, 1)), ('error_rate', None), _connector='OR'), name='workflows_agentperformancedaily_error_rate_range', violation_error_message='error_rate: from 0 to 1.'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentperformancedaily',
-            constraint=models.CheckConstraint(condition=models.Q(('retry_rate__range', (0, 1)), ('retry_rate', None), _connector='OR'), name='workflows_agentperformancedaily_retry_rate_range', violation_error_message='retry_rate: from 0 to 1.'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentperformancedaily',
-            constraint=models.CheckConstraint(condition=models.Q(('total_tasks__gte', django.db.models.expressions.CombinedExpression(models.F('successful_tasks'), '+', models.F('failed_tasks')))), name='workflows_agentperformancedaily_tasks_add_up', violation_error_message='There are fewer tasks than successful and failed ones.'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentperformancedaily',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('p50_duration_seconds__lte', models.F('p95_duration_seconds')), ('p95_duration_seconds__lte', models.F('p99_duration_seconds'))), ('p50_duration_seconds', None), ('p95_duration_seconds', None), ('p99_duration_seconds', None), _connector='OR'), name='workflows_agentperformancedaily_percentiles_order', violation_error_message='The percentiles do not rise.'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentperformancedaily',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_agentperformancedaily_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentperformancedaily',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_agentperformancedaily_tenant_id'),
-        ),
-        migrations.AddIndex(
-            model_name='assetdependency',
-            index=models.Index(fields=['tenant', 'target'], name='wf_dependency_target'),
-        ),
-        migrations.AddConstraint(
-            model_name='assetdependency',
-            constraint=models.UniqueConstraint(fields=('tenant', 'source', 'target', 'dependency_type'), name='workflows_assetdependency_once', violation_error_message='This dependency is known already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='assetdependency',
-            constraint=models.CheckConstraint(condition=models.Q(('source', models.F('target')), _negated=True), name='workflows_assetdependency_not_itself', violation_error_message='An asset does not depend on itself.'),
-        ),
-        migrations.AddConstraint(
-            model_name='assetdependency',
-            constraint=models.CheckConstraint(condition=models.Q(('dependency_type__in', ['runtime', 'compile', 'network', 'data'])), name='workflows_assetdependency_dependency_type_known', violation_error_message='dependency_type: one of runtime, compile, network, data.'),
-        ),
-        migrations.AddConstraint(
-            model_name='assetdependency',
-            constraint=models.CheckConstraint(condition=models.Q(('direction__in', ['inbound', 'outbound', 'bidirectional'])), name='workflows_assetdependency_direction_known', violation_error_message='direction: one of inbound, outbound, bidirectional.'),
-        ),
-        migrations.AddConstraint(
-            model_name='assetdependency',
-            constraint=models.CheckConstraint(condition=models.Q(('strength__in', ['weak', 'strong', 'critical'])), name='workflows_assetdependency_strength_known', violation_error_message='strength: one of weak, strong, critical.'),
-        ),
-        migrations.AddConstraint(
-            model_name='assetdependency',
-            constraint=models.CheckConstraint(condition=models.Q(('discovered_by__in', ['agent', 'manual', 'import'])), name='workflows_assetdependency_discovered_by_known', violation_error_message='discovered_by: one of agent, manual, import.'),
-        ),
-        migrations.AddConstraint(
-            model_name='assetdependency',
-            constraint=models.CheckConstraint(condition=models.Q(('confidence_score__range', (0, 1)), ('confidence_score', None), _connector='OR'), name='workflows_assetdependency_confidence_score_range', violation_error_message='confidence_score: from 0 to 1.'),
-        ),
-        migrations.AddConstraint(
-            model_name='assetdependency',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_assetdependency_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='assetdependency',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_assetdependency_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='assetdependency',
-            constraint=config.db.constraints.SameTenant(field='source', name='workflows_assetdependency_source_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='assetdependency',
-            constraint=config.db.constraints.SameTenant(field='target', name='workflows_assetdependency_target_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='assetdependency',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.assetdependency', name='workflows_assetdependency_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='assetembedding',
-            index=pgvector.django.indexes.HnswIndex(ef_construction=64, fields=['embedding'], m=16, name='wf_asset_embedding', opclasses=['halfvec_cosine_ops']),
-        ),
-        migrations.AddConstraint(
-            model_name='assetembedding',
-            constraint=config.db.constraints.SameTenant(column='id', field='id', name='workflows_assetembedding_asset', on_delete='CASCADE', target='workflows.Asset'),
-        ),
-        migrations.AddConstraint(
-            model_name='assetembedding',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_assetembedding_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='assetembedding',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_assetembedding_tenant_id'),
-        ),
-        migrations.AddIndex(
-            model_name='calendar',
-            index=models.Index(fields=['tenant', 'user'], name='wf_calendar_user'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendar',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_calendar_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendar',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_calendar_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendar',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_calendar_user_same', on_delete='CASCADE', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendar',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.calendar', name='workflows_calendar_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='calendarevent',
-            index=models.Index(fields=['tenant', 'calendar', 'start_time'], name='wf_event_calendar'),
-        ),
-        migrations.AddIndex(
-            model_name='calendarevent',
-            index=models.Index(fields=['tenant', 'start_time', 'end_time'], name='wf_event_time'),
-        ),
-        migrations.AddIndex(
-            model_name='calendarevent',
-            index=models.Index(fields=['tenant', 'end_time'], name='wf_event_end'),
-        ),
-        migrations.AddIndex(
-            model_name='calendarevent',
-            index=models.Index(fields=['tenant', 'semantic_embedding'], name='wf_event_embedding'),
-        ),
-        migrations.AddIndex(
-            model_name='calendarevent',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['semantic_tags'], name='wf_event_tags'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarevent',
-            constraint=models.UniqueConstraint(condition=models.Q(('google_event_id', ''), _negated=True), fields=('tenant', 'calendar', 'google_event_id'), name='workflows_calendarevent_google_once', violation_error_message='The calendar has this event of Google already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarevent',
-            constraint=models.CheckConstraint(condition=models.Q(('category__in', ['default', 'work', 'meeting', 'focus', 'personal', 'family', 'health', 'social', 'travel', 'learning'])), name='workflows_calendarevent_category_known', violation_error_message='category: one of default, work, meeting, focus, personal, family, health, social, travel, learning.'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarevent',
-            constraint=models.CheckConstraint(condition=models.Q(('end_time__gte', models.F('start_time')), ('start_time', None), ('end_time', None), _connector='OR'), name='workflows_calendarevent_end_time_order', violation_error_message='end_time lies before start_time.'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarevent',
-            constraint=models.CheckConstraint(condition=models.Q(('movability_score__range', (0, 1)), ('movability_score', None), _connector='OR'), name='workflows_calendarevent_movability_score_range', violation_error_message='movability_score: from 0 to 1.'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarevent',
-            constraint=models.CheckConstraint(condition=models.Q(('importance_weight__gte', 0), ('importance_weight', None), _connector='OR'), name='workflows_calendarevent_importance_weight_least', violation_error_message='importance_weight: at least 0.'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarevent',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_calendarevent_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarevent',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_calendarevent_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarevent',
-            constraint=config.db.constraints.SameTenant(field='semantic_embedding', name='workflows_calendarevent_semantic_embedding_same', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarevent',
-            constraint=config.db.constraints.SameTenant(field='calendar', name='workflows_calendarevent_calendar_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarevent',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.calendarevent', name='workflows_calendarevent_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='masterflow',
-            index=models.Index(fields=['tenant', 'engagement', '-id'], name='wf_masterflow_eng'),
-        ),
-        migrations.AddIndex(
-            model_name='masterflow',
-            index=models.Index(fields=['tenant', 'user'], name='wf_masterflow_user'),
-        ),
-        migrations.AddIndex(
-            model_name='masterflow',
-            index=models.Index(fields=['tenant', 'status'], name='wf_masterflow_status'),
-        ),
-        migrations.AddIndex(
-            model_name='masterflow',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['execution_metrics'], name='wf_masterflow_metrics'),
-        ),
-        migrations.AddConstraint(
-            model_name='masterflow',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'initialized', 'running', 'paused', 'completed', 'failed', 'cancelled'])), name='workflows_masterflow_status_known', violation_error_message='status: one of pending, initialized, running, paused, completed, failed, cancelled.'),
-        ),
-        migrations.AddConstraint(
-            model_name='masterflow',
-            constraint=models.CheckConstraint(condition=models.Q(('flow_type__in', ['discovery', 'collection', 'assessment', 'planning', 'execution'])), name='workflows_masterflow_flow_type_known', violation_error_message='flow_type: one of discovery, collection, assessment, planning, execution.'),
-        ),
-        migrations.AddConstraint(
-            model_name='masterflow',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_masterflow_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='masterflow',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_masterflow_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='masterflow',
-            constraint=config.db.constraints.SameTenant(field='engagement', name='workflows_masterflow_engagement_same'),
-        ),
-        migrations.AddConstraint(
-            model_name='masterflow',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_masterflow_user_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='masterflow',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.masterflow', name='workflows_masterflow_audit', omit=('state', 'execution_metrics')),
-        ),
-        migrations.AddIndex(
-            model_name='discoveryflow',
-            index=models.Index(fields=['tenant', 'engagement', '-id'], name='wf_discoveryflow_eng'),
-        ),
-        migrations.AddIndex(
-            model_name='discoveryflow',
-            index=models.Index(fields=['tenant', 'user'], name='wf_discoveryflow_user'),
-        ),
-        migrations.AddIndex(
-            model_name='discoveryflow',
-            index=models.Index(fields=['tenant', 'status'], name='wf_discoveryflow_status'),
-        ),
         migrations.AddIndex(
             model_name='discoveryflow',
             index=models.Index(fields=['tenant', 'master_flow'], name='wf_discoveryflow_master'),
         ),
         migrations.AddConstraint(
             model_name='discoveryflow',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'initialized', 'running', 'paused', 'completed', 'failed', 'cancelled'])), name='workflows_discoveryflow_status_known', violation_error_message='status: one of pending, initialized, running, paused, completed, failed, cancelled.'),
-        ),
-        migrations.AddConstraint(
-            model_name='discoveryflow',
-            constraint=models.UniqueConstraint(fields=('tenant', 'flow_id'), name='workflows_discoveryflow_flow_id_once', violation_error_message='A flow with this id exists already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='discoveryflow',
-            constraint=models.CheckConstraint(condition=models.Q(('discovery_type__in', ['automated', 'manual', 'hybrid'])), name='workflows_discoveryflow_discovery_type_known', violation_error_message='discovery_type: one of automated, manual, hybrid.'),
-        ),
-        migrations.AddConstraint(
-            model_name='discoveryflow',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_discoveryflow_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='discoveryflow',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_discoveryflow_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='discoveryflow',
-            constraint=config.db.constraints.SameTenant(field='engagement', name='workflows_discoveryflow_engagement_same'),
-        ),
-        migrations.AddConstraint(
-            model_name='discoveryflow',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_discoveryflow_user_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='discoveryflow',
             constraint=config.db.constraints.SameTenant(field='master_flow', name='workflows_discoveryflow_master_flow_same', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='discoveryflow',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.discoveryflow', name='workflows_discoveryflow_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='collectionflow',
-            index=models.Index(fields=['tenant', 'engagement', '-id'], name='wf_collectionflow_eng'),
-        ),
-        migrations.AddIndex(
-            model_name='collectionflow',
-            index=models.Index(fields=['tenant', 'user'], name='wf_collectionflow_user'),
-        ),
-        migrations.AddIndex(
-            model_name='collectionflow',
-            index=models.Index(fields=['tenant', 'status'], name='wf_collectionflow_status'),
-        ),
-        migrations.AddIndex(
-            model_name='collectionflow',
-            index=models.Index(fields=['tenant', 'master_flow'], name='wf_collectionflow_master'),
-        ),
-        migrations.AddIndex(
-            model_name='collectionflow',
-            index=models.Index(fields=['tenant', 'discovery_flow'], name='wf_collectionflow_discovery'),
-        ),
-        migrations.AddConstraint(
-            model_name='collectionflow',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'initialized', 'running', 'paused', 'completed', 'failed', 'cancelled'])), name='workflows_collectionflow_status_known', violation_error_message='status: one of pending, initialized, running, paused, completed, failed, cancelled.'),
-        ),
-        migrations.AddConstraint(
-            model_name='collectionflow',
-            constraint=models.UniqueConstraint(fields=('tenant', 'flow_id'), name='workflows_collectionflow_flow_id_once', violation_error_message='A flow with this id exists already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='collectionflow',
-            constraint=models.CheckConstraint(condition=models.Q(('automation_tier__in', ['tier_1', 'tier_2', 'tier_3', 'tier_4', ''])), name='workflows_collectionflow_automation_tier_known', violation_error_message='automation_tier: one of tier_1, tier_2, tier_3, tier_4.'),
-        ),
-        migrations.AddConstraint(
-            model_name='collectionflow',
-            constraint=models.CheckConstraint(condition=models.Q(('progress_percentage__range', (0, 100)), ('progress_percentage', None), _connector='OR'), name='workflows_collectionflow_progress_percentage_range', violation_error_message='progress_percentage: from 0 to 100.'),
-        ),
-        migrations.AddConstraint(
-            model_name='collectionflow',
-            constraint=models.CheckConstraint(condition=models.Q(('data_quality_score__range', (0, 1)), ('data_quality_score', None), _connector='OR'), name='workflows_collectionflow_data_quality_score_range', violation_error_message='data_quality_score: from 0 to 1.'),
-        ),
-        migrations.AddConstraint(
-            model_name='collectionflow',
-            constraint=models.CheckConstraint(condition=models.Q(('completeness_percentage__range', (0, 100)), ('completeness_percentage', None), _connector='OR'), name='workflows_collectionflow_completeness_percentage_range', violation_error_message='completeness_percentage: from 0 to 100.'),
-        ),
-        migrations.AddConstraint(
-            model_name='collectionflow',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_collectionflow_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='collectionflow',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_collectionflow_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='collectionflow',
-            constraint=config.db.constraints.SameTenant(field='engagement', name='workflows_collectionflow_engagement_same'),
-        ),
-        migrations.AddConstraint(
-            model_name='collectionflow',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_collectionflow_user_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='collectionflow',
-            constraint=config.db.constraints.SameTenant(field='master_flow', name='workflows_collectionflow_master_flow_same', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='collectionflow',
-            constraint=config.db.constraints.SameTenant(field='discovery_flow', name='workflows_collectionflow_discovery_flow_same', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='collectionflow',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.collectionflow', name='workflows_collectionflow_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='asset',
-            index=models.Index(fields=['tenant', 'engagement', '-id'], name='wf_asset_engagement'),
         ),
         migrations.AddIndex(
             model_name='asset',
@@ -1321,94 +958,6 @@ class Migration(migrations.Migration):
             model_name='asset',
             index=models.Index(fields=['tenant', 'discovery_flow'], name='wf_asset_discovery_flow'),
         ),
-        migrations.AddIndex(
-            model_name='asset',
-            index=models.Index(fields=['tenant', 'assessment_flow'], name='wf_asset_assessment_flow'),
-        ),
-        migrations.AddIndex(
-            model_name='asset',
-            index=models.Index(fields=['tenant', 'created_by'], name='wf_asset_created_by'),
-        ),
-        migrations.AddIndex(
-            model_name='asset',
-            index=models.Index(fields=['tenant', 'asset_type'], name='wf_asset_type'),
-        ),
-        migrations.AddIndex(
-            model_name='asset',
-            index=models.Index(fields=['tenant', 'environment'], name='wf_asset_environment'),
-        ),
-        migrations.AddIndex(
-            model_name='asset',
-            index=models.Index(fields=['tenant', 'six_r_strategy'], name='wf_asset_six_r'),
-        ),
-        migrations.AddIndex(
-            model_name='asset',
-            index=models.Index(fields=['tenant', 'migration_wave'], name='wf_asset_wave'),
-        ),
-        migrations.AddIndex(
-            model_name='asset',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['technology_stack'], name='wf_asset_technology'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=models.UniqueConstraint(condition=models.Q(('source_id', ''), _negated=True), fields=('tenant', 'engagement', 'source_system', 'source_id'), name='workflows_asset_source_once', violation_error_message='The project has this asset of the source system already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=models.CheckConstraint(condition=models.Q(('asset_type__in', ['server', 'application', 'database', 'service', 'network', 'storage'])), name='workflows_asset_asset_type_known', violation_error_message='asset_type: one of server, application, database, service, network, storage.'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=models.CheckConstraint(condition=models.Q(('environment__in', ['production', 'staging', 'development', 'test', 'dr', ''])), name='workflows_asset_environment_known', violation_error_message='environment: one of production, staging, development, test, dr.'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=models.CheckConstraint(condition=models.Q(('business_criticality__in', ['critical', 'high', 'medium', 'low', ''])), name='workflows_asset_business_criticality_known', violation_error_message='business_criticality: one of critical, high, medium, low.'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=models.CheckConstraint(condition=models.Q(('six_r_strategy__in', ['rehost', 'replatform', 'refactor', 'repurchase', 'retire', 'retain', 'rewrite', ''])), name='workflows_asset_six_r_strategy_known', violation_error_message='six_r_strategy: one of rehost, replatform, refactor, repurchase, retire, retain, rewrite.'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=models.CheckConstraint(condition=models.Q(('migration_complexity__in', ['low', 'medium', 'high', 'very_high', ''])), name='workflows_asset_migration_complexity_known', violation_error_message='migration_complexity: one of low, medium, high, very_high.'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=models.CheckConstraint(condition=models.Q(('memory_gb__gte', 0), ('memory_gb', None), _connector='OR'), name='workflows_asset_memory_gb_least', violation_error_message='memory_gb: at least 0.'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=models.CheckConstraint(condition=models.Q(('storage_gb__gte', 0), ('storage_gb', None), _connector='OR'), name='workflows_asset_storage_gb_least', violation_error_message='storage_gb: at least 0.'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=models.CheckConstraint(condition=models.Q(('cpu_utilization_percent__range', (0, 100)), ('cpu_utilization_percent', None), _connector='OR'), name='workflows_asset_cpu_utilization_percent_range', violation_error_message='cpu_utilization_percent: from 0 to 100.'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=models.CheckConstraint(condition=models.Q(('memory_utilization_percent__range', (0, 100)), ('memory_utilization_percent', None), _connector='OR'), name='workflows_asset_memory_utilization_percent_range', violation_error_message='memory_utilization_percent: from 0 to 100.'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=models.CheckConstraint(condition=models.Q(('completeness_score__range', (0, 1)), ('completeness_score', None), _connector='OR'), name='workflows_asset_completeness_score_range', violation_error_message='completeness_score: from 0 to 1.'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=models.CheckConstraint(condition=models.Q(('confidence_score__range', (0, 1)), ('confidence_score', None), _connector='OR'), name='workflows_asset_confidence_score_range', violation_error_message='confidence_score: from 0 to 1.'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_asset_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_asset_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=config.db.constraints.SameTenant(field='engagement', name='workflows_asset_engagement_same'),
-        ),
         migrations.AddConstraint(
             model_name='asset',
             constraint=config.db.constraints.SameTenant(field='master_flow', name='workflows_asset_master_flow_same', on_delete='SET NULL'),
@@ -1416,30 +965,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='asset',
             constraint=config.db.constraints.SameTenant(field='discovery_flow', name='workflows_asset_discovery_flow_same', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=config.db.constraints.SameTenant(field='assessment_flow', name='workflows_asset_assessment_flow_same', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='created_by', name='workflows_asset_created_by_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.asset', name='workflows_asset_audit', omit=('raw_data',)),
-        ),
-        migrations.AddIndex(
-            model_name='assessmentflow',
-            index=models.Index(fields=['tenant', 'engagement', '-id'], name='wf_assessmentflow_eng'),
-        ),
-        migrations.AddIndex(
-            model_name='assessmentflow',
-            index=models.Index(fields=['tenant', 'user'], name='wf_assessmentflow_user'),
-        ),
-        migrations.AddIndex(
-            model_name='assessmentflow',
-            index=models.Index(fields=['tenant', 'status'], name='wf_assessmentflow_status'),
         ),
         migrations.AddIndex(
             model_name='assessmentflow',
@@ -1451,54 +976,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='assessmentflow',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'initialized', 'running', 'paused', 'completed', 'failed', 'cancelled'])), name='workflows_assessmentflow_status_known', violation_error_message='status: one of pending, initialized, running, paused, completed, failed, cancelled.'),
-        ),
-        migrations.AddConstraint(
-            model_name='assessmentflow',
-            constraint=models.UniqueConstraint(fields=('tenant', 'flow_id'), name='workflows_assessmentflow_flow_id_once', violation_error_message='A flow with this id exists already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='assessmentflow',
-            constraint=models.CheckConstraint(condition=models.Q(('assessment_type__in', ['technical', 'business', 'security', ''])), name='workflows_assessmentflow_assessment_type_known', violation_error_message='assessment_type: one of technical, business, security.'),
-        ),
-        migrations.AddConstraint(
-            model_name='assessmentflow',
-            constraint=models.CheckConstraint(condition=models.Q(('assessment_framework__in', ['6R', 'custom', ''])), name='workflows_assessmentflow_assessment_framework_known', violation_error_message='assessment_framework: one of 6R, custom.'),
-        ),
-        migrations.AddConstraint(
-            model_name='assessmentflow',
-            constraint=models.CheckConstraint(condition=models.Q(('technical_debt_score__range', (0, 1)), ('technical_debt_score', None), _connector='OR'), name='workflows_assessmentflow_technical_debt_score_range', violation_error_message='technical_debt_score: from 0 to 1.'),
-        ),
-        migrations.AddConstraint(
-            model_name='assessmentflow',
-            constraint=models.CheckConstraint(condition=models.Q(('complexity_score__range', (0, 1)), ('complexity_score', None), _connector='OR'), name='workflows_assessmentflow_complexity_score_range', violation_error_message='complexity_score: from 0 to 1.'),
-        ),
-        migrations.AddConstraint(
-            model_name='assessmentflow',
-            constraint=models.CheckConstraint(condition=models.Q(('risk_score__range', (0, 1)), ('risk_score', None), _connector='OR'), name='workflows_assessmentflow_risk_score_range', violation_error_message='risk_score: from 0 to 1.'),
-        ),
-        migrations.AddConstraint(
-            model_name='assessmentflow',
-            constraint=models.CheckConstraint(condition=models.Q(('readiness_score__range', (0, 1)), ('readiness_score', None), _connector='OR'), name='workflows_assessmentflow_readiness_score_range', violation_error_message='readiness_score: from 0 to 1.'),
-        ),
-        migrations.AddConstraint(
-            model_name='assessmentflow',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_assessmentflow_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='assessmentflow',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_assessmentflow_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='assessmentflow',
-            constraint=config.db.constraints.SameTenant(field='engagement', name='workflows_assessmentflow_engagement_same'),
-        ),
-        migrations.AddConstraint(
-            model_name='assessmentflow',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_assessmentflow_user_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='assessmentflow',
             constraint=config.db.constraints.SameTenant(field='master_flow', name='workflows_assessmentflow_master_flow_same', on_delete='SET NULL'),
         ),
         migrations.AddConstraint(
@@ -1506,624 +983,12 @@ class Migration(migrations.Migration):
             constraint=config.db.constraints.SameTenant(field='discovery_flow', name='workflows_assessmentflow_discovery_flow_same', on_delete='SET NULL'),
         ),
         migrations.AddConstraint(
-            model_name='assessmentflow',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.assessmentflow', name='workflows_assessmentflow_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='agenttask',
-            index=models.Index(fields=['tenant', '-id'], name='wf_agenttask_latest'),
-        ),
-        migrations.AddIndex(
-            model_name='agenttask',
-            index=models.Index(fields=['tenant', 'task_id'], name='wf_agenttask_task'),
-        ),
-        migrations.AddIndex(
-            model_name='agenttask',
-            index=models.Index(fields=['tenant', 'flow_id'], name='wf_agenttask_flow'),
-        ),
-        migrations.AddIndex(
-            model_name='agenttask',
-            index=models.Index(fields=['tenant', 'master_flow'], name='wf_agenttask_master_flow'),
-        ),
-        migrations.AddIndex(
-            model_name='agenttask',
-            index=models.Index(fields=['tenant', 'agent'], name='wf_agenttask_agent'),
-        ),
-        migrations.AddIndex(
-            model_name='agenttask',
-            index=models.Index(fields=['tenant', 'agent_name', '-id'], name='wf_agenttask_agent_name'),
-        ),
-        migrations.AddIndex(
-            model_name='agenttask',
-            index=models.Index(fields=['tenant', 'status'], name='wf_agenttask_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='agenttask',
-            constraint=models.CheckConstraint(condition=models.Q(('flow_type__in', ['discovery', 'collection', 'assessment', 'planning', 'execution', ''])), name='workflows_agenttask_flow_type_known', violation_error_message='flow_type: one of discovery, collection, assessment, planning, execution.'),
-        ),
-        migrations.AddConstraint(
-            model_name='agenttask',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'running', 'completed', 'failed', 'cancelled'])), name='workflows_agenttask_status_known', violation_error_message='status: one of pending, running, completed, failed, cancelled.'),
-        ),
-        migrations.AddConstraint(
-            model_name='agenttask',
-            constraint=models.CheckConstraint(condition=models.Q(('completed_at__gte', models.F('started_at')), ('started_at', None), ('completed_at', None), _connector='OR'), name='workflows_agenttask_completed_at_order', violation_error_message='completed_at lies before started_at.'),
-        ),
-        migrations.AddConstraint(
-            model_name='agenttask',
-            constraint=models.CheckConstraint(condition=models.Q(('duration_seconds__gte', 0), ('duration_seconds', None), _connector='OR'), name='workflows_agenttask_duration_seconds_least', violation_error_message='duration_seconds: at least 0.'),
-        ),
-        migrations.AddConstraint(
-            model_name='agenttask',
-            constraint=models.CheckConstraint(condition=models.Q(('memory_used_mb__gte', 0), ('memory_used_mb', None), _connector='OR'), name='workflows_agenttask_memory_used_mb_least', violation_error_message='memory_used_mb: at least 0.'),
-        ),
-        migrations.AddConstraint(
-            model_name='agenttask',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_agenttask_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='agenttask',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_agenttask_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='agenttask',
-            constraint=config.db.constraints.SameTenant(field='master_flow', name='workflows_agenttask_master_flow_same', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='agenttask',
-            constraint=config.db.constraints.SameTenant(field='agent', name='workflows_agenttask_agent_same', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='agenttask',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.agenttask', name='workflows_agenttask_audit', omit=('input_data', 'output_data', 'error_details')),
-        ),
-        migrations.AddIndex(
-            model_name='agentlearningpattern',
-            index=models.Index(fields=['tenant', 'engagement'], name='wf_pattern_engagement'),
-        ),
-        migrations.AddIndex(
-            model_name='agentlearningpattern',
-            index=models.Index(fields=['tenant', 'master_flow'], name='wf_pattern_master_flow'),
-        ),
-        migrations.AddIndex(
-            model_name='agentlearningpattern',
-            index=models.Index(fields=['tenant', 'insight_type'], name='wf_pattern_insight'),
-        ),
-        migrations.AddIndex(
-            model_name='agentlearningpattern',
-            index=models.Index(fields=['tenant', 'expires_at'], name='wf_pattern_expires'),
-        ),
-        migrations.AddIndex(
-            model_name='agentlearningpattern',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['raw_evidence'], name='wf_pattern_evidence'),
-        ),
-        migrations.AddIndex(
-            model_name='agentlearningpattern',
-            index=pgvector.django.indexes.HnswIndex(ef_construction=64, fields=['embedding'], m=16, name='wf_pattern_embedding', opclasses=['halfvec_cosine_ops']),
-        ),
-        migrations.AddConstraint(
-            model_name='agentlearningpattern',
-            constraint=models.CheckConstraint(condition=models.Q(('insight_type__in', ['field_mapping_suggestion', 'risk_pattern', 'optimization_opportunity', 'anomaly_detection', 'workflow_improvement'])), name='workflows_agentlearningpattern_insight_type_known', violation_error_message='insight_type: one of field_mapping_suggestion, risk_pattern, optimization_opportunity, anomaly_detection, workflow_improvement.'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentlearningpattern',
-            constraint=models.CheckConstraint(condition=models.Q(('confidence_score__range', (0, 1)), ('confidence_score', None), _connector='OR'), name='workflows_agentlearningpattern_confidence_score_range', violation_error_message='confidence_score: from 0 to 1.'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentlearningpattern',
-            constraint=models.CheckConstraint(condition=models.Q(('success_rate__range', (0, 1)), ('success_rate', None), _connector='OR'), name='workflows_agentlearningpattern_success_rate_range', violation_error_message='success_rate: from 0 to 1.'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentlearningpattern',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_agentlearningpattern_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentlearningpattern',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_agentlearningpattern_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentlearningpattern',
-            constraint=config.db.constraints.SameTenant(field='engagement', name='workflows_agentlearningpattern_engagement_same', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentlearningpattern',
-            constraint=config.db.constraints.SameTenant(field='master_flow', name='workflows_agentlearningpattern_master_flow_same', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentlearningpattern',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.agentlearningpattern', name='workflows_agentlearningpattern_audit', omit=('embedding', 'raw_evidence', 'applied_count', 'success_rate', 'last_applied_at')),
-        ),
-        migrations.AddIndex(
-            model_name='planningflow',
-            index=models.Index(fields=['tenant', 'engagement', '-id'], name='wf_planningflow_eng'),
-        ),
-        migrations.AddIndex(
-            model_name='planningflow',
-            index=models.Index(fields=['tenant', 'user'], name='wf_planningflow_user'),
-        ),
-        migrations.AddIndex(
-            model_name='planningflow',
-            index=models.Index(fields=['tenant', 'status'], name='wf_planningflow_status'),
-        ),
-        migrations.AddIndex(
-            model_name='planningflow',
-            index=models.Index(fields=['tenant', 'master_flow'], name='wf_planningflow_master'),
-        ),
-        migrations.AddIndex(
-            model_name='planningflow',
-            index=models.Index(fields=['tenant', 'assessment_flow'], name='wf_planningflow_assessment'),
-        ),
-        migrations.AddConstraint(
-            model_name='planningflow',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'initialized', 'running', 'paused', 'completed', 'failed', 'cancelled'])), name='workflows_planningflow_status_known', violation_error_message='status: one of pending, initialized, running, paused, completed, failed, cancelled.'),
-        ),
-        migrations.AddConstraint(
-            model_name='planningflow',
-            constraint=models.UniqueConstraint(fields=('tenant', 'flow_id'), name='workflows_planningflow_flow_id_once', violation_error_message='A flow with this id exists already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='planningflow',
-            constraint=models.CheckConstraint(condition=models.Q(('progress_percentage__range', (0, 100)), ('progress_percentage', None), _connector='OR'), name='workflows_planningflow_progress_percentage_range', violation_error_message='progress_percentage: from 0 to 100.'),
-        ),
-        migrations.AddConstraint(
-            model_name='planningflow',
-            constraint=models.CheckConstraint(condition=models.Q(('planned_end__gte', models.F('planned_start')), ('planned_start', None), ('planned_end', None), _connector='OR'), name='workflows_planningflow_planned_end_order', violation_error_message='planned_end lies before planned_start.'),
-        ),
-        migrations.AddConstraint(
-            model_name='planningflow',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_planningflow_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='planningflow',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_planningflow_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='planningflow',
-            constraint=config.db.constraints.SameTenant(field='engagement', name='workflows_planningflow_engagement_same'),
-        ),
-        migrations.AddConstraint(
-            model_name='planningflow',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_planningflow_user_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='planningflow',
-            constraint=config.db.constraints.SameTenant(field='master_flow', name='workflows_planningflow_master_flow_same', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='planningflow',
-            constraint=config.db.constraints.SameTenant(field='assessment_flow', name='workflows_planningflow_assessment_flow_same', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='planningflow',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.planningflow', name='workflows_planningflow_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='executionflow',
-            index=models.Index(fields=['tenant', 'engagement', '-id'], name='wf_executionflow_eng'),
-        ),
-        migrations.AddIndex(
-            model_name='executionflow',
-            index=models.Index(fields=['tenant', 'user'], name='wf_executionflow_user'),
-        ),
-        migrations.AddIndex(
-            model_name='executionflow',
-            index=models.Index(fields=['tenant', 'status'], name='wf_executionflow_status'),
-        ),
-        migrations.AddIndex(
-            model_name='executionflow',
-            index=models.Index(fields=['tenant', 'master_flow'], name='wf_executionflow_master'),
-        ),
-        migrations.AddIndex(
-            model_name='executionflow',
-            index=models.Index(fields=['tenant', 'planning_flow'], name='wf_executionflow_planning'),
-        ),
-        migrations.AddConstraint(
-            model_name='executionflow',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'initialized', 'running', 'paused', 'completed', 'failed', 'cancelled'])), name='workflows_executionflow_status_known', violation_error_message='status: one of pending, initialized, running, paused, completed, failed, cancelled.'),
-        ),
-        migrations.AddConstraint(
-            model_name='executionflow',
-            constraint=models.UniqueConstraint(fields=('tenant', 'flow_id'), name='workflows_executionflow_flow_id_once', violation_error_message='A flow with this id exists already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='executionflow',
-            constraint=models.CheckConstraint(condition=models.Q(('progress_percentage__range', (0, 100)), ('progress_percentage', None), _connector='OR'), name='workflows_executionflow_progress_percentage_range', violation_error_message='progress_percentage: from 0 to 100.'),
-        ),
-        migrations.AddConstraint(
-            model_name='executionflow',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_executionflow_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='executionflow',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_executionflow_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='executionflow',
-            constraint=config.db.constraints.SameTenant(field='engagement', name='workflows_executionflow_engagement_same'),
-        ),
-        migrations.AddConstraint(
-            model_name='executionflow',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_executionflow_user_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='executionflow',
-            constraint=config.db.constraints.SameTenant(field='master_flow', name='workflows_executionflow_master_flow_same', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='executionflow',
-            constraint=config.db.constraints.SameTenant(field='planning_flow', name='workflows_executionflow_planning_flow_same', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='executionflow',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.executionflow', name='workflows_executionflow_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='project',
-            index=models.Index(fields=['tenant', 'user', '-id'], name='wf_project_user'),
-        ),
-        migrations.AddIndex(
-            model_name='project',
-            index=models.Index(fields=['tenant', 'status'], name='wf_project_status'),
-        ),
-        migrations.AddIndex(
-            model_name='project',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='wf_project_metadata'),
-        ),
-        migrations.AddConstraint(
-            model_name='project',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['active', 'on_hold', 'completed', 'archived'])), name='workflows_project_status_known', violation_error_message='status: one of active, on_hold, completed, archived.'),
-        ),
-        migrations.AddConstraint(
-            model_name='project',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_project_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='project',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_project_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='project',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_project_user_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='project',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.project', name='workflows_project_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='approval',
-            index=models.Index(fields=['tenant', 'step'], name='wf_approval_step'),
-        ),
-        migrations.AddIndex(
-            model_name='approval',
-            index=models.Index(fields=['tenant', 'assigned_to', 'status'], name='wf_approval_assigned'),
-        ),
-        migrations.AddIndex(
-            model_name='approval',
-            index=models.Index(fields=['tenant', 'decided_by'], name='wf_approval_decided'),
-        ),
-        migrations.AddIndex(
-            model_name='approval',
-            index=models.Index(fields=['tenant', 'status'], name='wf_approval_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'approved', 'rejected', 'expired'])), name='workflows_approval_status_known', violation_error_message='status: one of pending, approved, rejected, expired.'),
-        ),
-        migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.CheckConstraint(condition=models.Q(('decided_at__isnull', False), ('status__in', ['pending', 'expired']), _connector='OR'), name='workflows_approval_decided', violation_error_message='An answer has its time.'),
-        ),
-        migrations.AddConstraint(
-            model_name='approval',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_approval_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='approval',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_approval_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='approval',
-            constraint=config.db.constraints.SameTenant(field='step', name='workflows_approval_step_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='approval',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='assigned_to', name='workflows_approval_assigned_to_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='approval',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='decided_by', name='workflows_approval_decided_by_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='approval',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.approval', name='workflows_approval_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='task',
-            index=models.Index(fields=['tenant', 'user', 'status'], name='wf_task_user'),
-        ),
-        migrations.AddIndex(
-            model_name='task',
-            index=models.Index(fields=['tenant', 'project', '-id'], name='wf_task_project'),
-        ),
-        migrations.AddIndex(
-            model_name='task',
-            index=models.Index(fields=['tenant', 'status'], name='wf_task_status'),
-        ),
-        migrations.AddIndex(
-            model_name='task',
-            index=models.Index(fields=['tenant', 'due_date'], name='wf_task_due'),
-        ),
-        migrations.AddIndex(
-            model_name='task',
-            index=models.Index(fields=['tenant', '-calculated_score'], name='wf_task_score'),
-        ),
-        migrations.AddIndex(
-            model_name='task',
-            index=models.Index(fields=['tenant', 'semantic_embedding'], name='wf_task_embedding'),
-        ),
-        migrations.AddIndex(
-            model_name='task',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['semantic_tags'], name='wf_task_tags'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'in_progress', 'blocked', 'completed', 'cancelled'])), name='workflows_task_status_known', violation_error_message='status: one of pending, in_progress, blocked, completed, cancelled.'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('priority__in', ['low', 'medium', 'high', 'urgent'])), name='workflows_task_priority_known', violation_error_message='priority: one of low, medium, high, urgent.'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('task_type__in', ['general', 'coding', 'research', 'planning', 'review', 'meeting'])), name='workflows_task_task_type_known', violation_error_message='task_type: one of general, coding, research, planning, review, meeting.'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('difficulty_level__in', ['easy', 'medium', 'hard', 'expert', ''])), name='workflows_task_difficulty_level_known', violation_error_message='difficulty_level: one of easy, medium, hard, expert.'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('completion_percentage__range', (0, 100)), ('completion_percentage', None), _connector='OR'), name='workflows_task_completion_percentage_range', violation_error_message='completion_percentage: from 0 to 100.'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('estimated_hours__gte', 0), ('estimated_hours', None), _connector='OR'), name='workflows_task_estimated_hours_least', violation_error_message='estimated_hours: at least 0.'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('actual_hours__gte', 0), ('actual_hours', None), _connector='OR'), name='workflows_task_actual_hours_least', violation_error_message='actual_hours: at least 0.'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('importance_weight__gte', 0), ('importance_weight', None), _connector='OR'), name='workflows_task_importance_weight_least', violation_error_message='importance_weight: at least 0.'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('urgency_weight__gte', 0), ('urgency_weight', None), _connector='OR'), name='workflows_task_urgency_weight_least', violation_error_message='urgency_weight: at least 0.'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('complexity_weight__gte', 0), ('complexity_weight', None), _connector='OR'), name='workflows_task_complexity_weight_least', violation_error_message='complexity_weight: at least 0.'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=models.CheckConstraint(condition=models.Q(('user_priority_weight__gte', 0), ('user_priority_weight', None), _connector='OR'), name='workflows_task_user_priority_weight_least', violation_error_message='user_priority_weight: at least 0.'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_task_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_task_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=config.db.constraints.SameTenant(field='semantic_embedding', name='workflows_task_semantic_embedding_same', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_task_user_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=config.db.constraints.SameTenant(field='project', name='workflows_task_project_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.task', name='workflows_task_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='workflowagent',
-            index=models.Index(fields=['tenant', 'agent'], name='wf_workflowagent_agent'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowagent',
-            constraint=models.UniqueConstraint(fields=('tenant', 'workflow', 'agent'), name='workflows_workflowagent_once', violation_error_message='The agent takes part in this workflow already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowagent',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_workflowagent_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowagent',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_workflowagent_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowagent',
-            constraint=config.db.constraints.SameTenant(field='workflow', name='workflows_workflowagent_workflow_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowagent',
-            constraint=config.db.constraints.SameTenant(field='agent', name='workflows_workflowagent_agent_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowagent',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.workflowagent', name='workflows_workflowagent_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='workflow',
-            index=models.Index(condition=models.Q(('deleted_at', None)), fields=['tenant', 'status'], name='wf_workflow_live'),
-        ),
-        migrations.AddIndex(
-            model_name='workflow',
-            index=models.Index(fields=['tenant', 'created_by'], name='wf_workflow_created_by'),
-        ),
-        migrations.AddIndex(
-            model_name='workflow',
-            index=models.Index(fields=['tenant', '-last_run_at'], name='wf_workflow_last_run'),
-        ),
-        migrations.AddIndex(
-            model_name='workflow',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['tags'], name='wf_workflow_tags'),
-        ),
-        migrations.AddIndex(
-            model_name='workflow',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='wf_workflow_metadata'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflow',
-            constraint=models.UniqueConstraint(condition=models.Q(('deleted_at', None)), fields=('tenant', 'slug'), name='workflows_workflow_slug_once', violation_error_message='A workflow with this slug exists already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflow',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['active', 'paused', 'archived'])), name='workflows_workflow_status_known', violation_error_message='status: one of active, paused, archived.'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflow',
-            constraint=models.CheckConstraint(condition=models.Q(('last_run_status__in', ['success', 'failed', 'partial', ''])), name='workflows_workflow_last_run_status_known', violation_error_message='last_run_status: one of success, failed, partial.'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflow',
-            constraint=models.CheckConstraint(condition=models.Q(('timeout__range', (1, 31622400)), ('timeout', None), _connector='OR'), name='workflows_workflow_timeout_range', violation_error_message='timeout: from 1 to 31622400.'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflow',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_workflow_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflow',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_workflow_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflow',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='created_by', name='workflows_workflow_created_by_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflow',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.workflow', name='workflows_workflow_audit', omit=('last_run_at', 'last_run_status', 'run_count', 'success_count', 'error_count')),
-        ),
-        migrations.AddIndex(
-            model_name='stepexecution',
-            index=models.Index(fields=['tenant', 'agent'], name='wf_step_agent'),
-        ),
-        migrations.AddIndex(
-            model_name='stepexecution',
-            index=models.Index(fields=['tenant', 'status'], name='wf_step_status'),
-        ),
-        migrations.AddIndex(
-            model_name='stepexecution',
-            index=models.Index(fields=['tenant', '-started_at'], name='wf_step_started'),
-        ),
-        migrations.AddConstraint(
             model_name='stepexecution',
             constraint=models.UniqueConstraint(fields=('tenant', 'execution', 'step_id', 'attempt'), name='workflows_stepexecution_once', violation_error_message='This attempt exists already.'),
         ),
         migrations.AddConstraint(
             model_name='stepexecution',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['agent', 'tool', 'condition', 'approval', 'wait', 'workflow'])), name='workflows_stepexecution_kind_known', violation_error_message='kind: one of agent, tool, condition, approval, wait, workflow.'),
-        ),
-        migrations.AddConstraint(
-            model_name='stepexecution',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'running', 'waiting', 'completed', 'failed', 'skipped', 'cancelled'])), name='workflows_stepexecution_status_known', violation_error_message='status: one of pending, running, waiting, completed, failed, skipped, cancelled.'),
-        ),
-        migrations.AddConstraint(
-            model_name='stepexecution',
-            constraint=models.CheckConstraint(condition=models.Q(('completed_at__gte', models.F('started_at')), ('started_at', None), ('completed_at', None), _connector='OR'), name='workflows_stepexecution_completed_at_order', violation_error_message='completed_at lies before started_at.'),
-        ),
-        migrations.AddConstraint(
-            model_name='stepexecution',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_stepexecution_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='stepexecution',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_stepexecution_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='stepexecution',
             constraint=config.db.constraints.SameTenant(field='execution', name='workflows_stepexecution_execution_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='stepexecution',
-            constraint=config.db.constraints.SameTenant(field='agent', name='workflows_stepexecution_agent_same', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='stepexecution',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.stepexecution', name='workflows_stepexecution_audit', omit=('input_data', 'output_data', 'metadata')),
-        ),
-        migrations.AddIndex(
-            model_name='workflowtrigger',
-            index=models.Index(fields=['tenant', 'trigger_type', 'is_enabled'], name='wf_trigger_type'),
-        ),
-        migrations.AddIndex(
-            model_name='workflowtrigger',
-            index=models.Index(condition=models.Q(('is_enabled', True)), fields=['next_fire_at'], name='wf_trigger_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowtrigger',
-            constraint=models.UniqueConstraint(fields=('tenant', 'workflow', 'name'), name='workflows_workflowtrigger_name_once', violation_error_message='The workflow has a trigger with this name already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowtrigger',
-            constraint=models.CheckConstraint(condition=models.Q(('trigger_type__in', ['manual', 'scheduled', 'webhook', 'event'])), name='workflows_workflowtrigger_trigger_type_known', violation_error_message='trigger_type: one of manual, scheduled, webhook, event.'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowtrigger',
-            constraint=config.db.constraints.RowLevelSecurity(hidden=('secret',), name='workflows_workflowtrigger_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowtrigger',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_workflowtrigger_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowtrigger',
-            constraint=config.db.constraints.SameTenant(field='workflow', name='workflows_workflowtrigger_workflow_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowtrigger',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.workflowtrigger', name='workflows_workflowtrigger_audit', omit=('last_fired_at', 'next_fire_at'), redact=('secret',)),
-        ),
-        migrations.AddIndex(
-            model_name='workflowversion',
-            index=models.Index(fields=['tenant', 'created_by'], name='wf_version_created_by'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowversion',
-            constraint=models.UniqueConstraint(fields=('tenant', 'workflow', 'version'), name='workflows_workflowversion_once', violation_error_message='This version exists already.'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowversion',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_workflowversion_rls', verbs='SELECT, INSERT'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowversion',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_workflowversion_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowversion',
-            constraint=config.db.constraints.SameTenant(field='workflow', name='workflows_workflowversion_workflow_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowversion',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='created_by', name='workflows_workflowversion_created_by_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowversion',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.workflowversion', name='workflows_workflowversion_audit'),
-        ),
-        migrations.AddIndex(
-            model_name='workflowexecution',
-            index=models.Index(fields=['tenant', 'workflow', '-id'], name='wf_execution_workflow'),
         ),
         migrations.AddIndex(
             model_name='workflowexecution',
@@ -2133,46 +998,6 @@ class Migration(migrations.Migration):
             model_name='workflowexecution',
             index=models.Index(fields=['tenant', 'trigger'], name='wf_execution_trigger'),
         ),
-        migrations.AddIndex(
-            model_name='workflowexecution',
-            index=models.Index(fields=['tenant', 'user'], name='wf_execution_user'),
-        ),
-        migrations.AddIndex(
-            model_name='workflowexecution',
-            index=models.Index(fields=['tenant', 'status'], name='wf_execution_status'),
-        ),
-        migrations.AddIndex(
-            model_name='workflowexecution',
-            index=models.Index(fields=['tenant', '-started_at'], name='wf_execution_started'),
-        ),
-        migrations.AddIndex(
-            model_name='workflowexecution',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='wf_execution_metadata'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowexecution',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'running', 'waiting', 'completed', 'failed', 'cancelled'])), name='workflows_workflowexecution_status_known', violation_error_message='status: one of pending, running, waiting, completed, failed, cancelled.'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowexecution',
-            constraint=models.CheckConstraint(condition=models.Q(('trigger_type__in', ['manual', 'scheduled', 'webhook', 'event'])), name='workflows_workflowexecution_trigger_type_known', violation_error_message='trigger_type: one of manual, scheduled, webhook, event.'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowexecution',
-            constraint=models.CheckConstraint(condition=models.Q(('steps_completed__lte', models.F('steps_total'))), name='workflows_execution_steps', violation_error_message='More steps are done than there are.'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowexecution',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_workflowexecution_rls'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowexecution',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_workflowexecution_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowexecution',
-            constraint=config.db.constraints.SameTenant(field='workflow', name='workflows_workflowexecution_workflow_same', on_delete='CASCADE'),
-        ),
         migrations.AddConstraint(
             model_name='workflowexecution',
             constraint=config.db.constraints.SameTenant(field='workflow_version', name='workflows_workflowexecution_workflow_version_same', on_delete='SET NULL'),
@@ -2180,13 +1005,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='workflowexecution',
             constraint=config.db.constraints.SameTenant(field='trigger', name='workflows_workflowexecution_trigger_same', on_delete='SET NULL'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowexecution',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_workflowexecution_user_same', on_delete='SET NULL', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowexecution',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.workflowexecution', name='workflows_workflowexecution_audit', omit=('trigger_data', 'input_data', 'output_data', 'metadata', 'current_step', 'steps_completed')),
         ),
     ]

@@ -28,5 +28,10 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
         table = self.quote_name(model._meta.db_table)
         for constraint in model._meta.constraints:
             column_added = getattr(constraint, "column_added", None)
-            if field.column and column_added and (grant := column_added(table, field.column)):
+            if column_added and _has_column(field) and (grant := column_added(table, str(field.column))):
                 self.execute(grant)
+
+
+def _has_column(field: Field) -> bool:
+    """Many-to-many fields name a column too, which does not exist."""
+    return bool(field.column) and not field.many_to_many
