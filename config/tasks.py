@@ -1,8 +1,9 @@
-"""Periodic upkeep: partitions ahead of time, stalled jobs, finished jobs."""
+"""Periodic upkeep: partitions ahead of time, reports, stalled jobs, finished jobs."""
 
 from procrastinate.contrib.django import app
 
 from config.db.partitions import ensure_partitions
+from config.db.reports import refresh_report, report_models
 from config.jobs import job
 
 MAX_ATTEMPTS = 5
@@ -16,6 +17,15 @@ KEEP_FAILED_HOURS = 24 * 30
 def make_partitions(timestamp: int) -> None:
     """Make the partitions of the next periods."""
     ensure_partitions()
+
+
+@app.periodic(cron="7 * * * *")
+@app.task(queueing_lock="refresh_reports")
+@job
+def refresh_reports(timestamp: int) -> None:
+    """Compute the materialised reports anew, each in a transaction of its own."""
+    for model in report_models():
+        refresh_report(model)
 
 
 @app.periodic(cron="* * * * *")

@@ -5,6 +5,7 @@ from .integrations import IntegrationAdmin
 from .mcp import McpServerAdmin, McpServerConfigAdmin, McpServerUserAdmin
 from .platforms import PlatformAdapterAdmin, PlatformCredentialAdmin
 from .prompts import SystemPromptAdmin
+from .reports import AgentActivityDailyAdmin, UsageDailyAdmin
 from .runs import AgentRunAdmin
 from .templates import (
     AgentTemplateAdmin,
@@ -15,6 +16,7 @@ from .templates import (
 from .usage import LlmUsageAdmin
 
 __all__ = [
+    "AgentActivityDailyAdmin",
     "AgentAdmin",
     "AgentCollectionAdmin",
     "AgentRunAdmin",
@@ -31,4 +33,5 @@ __all__ = [
     "TemplateDocumentAdmin",
     "TemplatePurchaseAdmin",
     "TemplateRatingAdmin",
+    "UsageDailyAdmin",
 ]

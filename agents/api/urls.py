@@ -2,7 +2,7 @@
 
 from config.api.routers import HouseRouter
 
-from . import mcp, platforms, prompts, runs, templates, views
+from . import mcp, platforms, prompts, reports, runs, templates, views
 
 
 def register(router: HouseRouter) -> None:
@@ -20,5 +20,7 @@ def register(router: HouseRouter) -> None:
     router.register(
         "platform-credentials", platforms.PlatformCredentialViewSet, basename="platform-credential"
     )
+    router.register("reports/usage", reports.UsageDailyViewSet, basename="report-usage")
+    router.register("reports/agents", reports.AgentActivityDailyViewSet, basename="report-agents")
     router.register("mcp-servers", mcp.McpServerViewSet, basename="mcp-server")
     router.register("mcp-server-configs", mcp.McpServerConfigViewSet, basename="mcp-server-config")

@@ -5,12 +5,14 @@ from .integrations import Integration
 from .mcp import McpServer, McpServerConfig, McpServerUser
 from .platforms import PlatformAdapter, PlatformCredential
 from .prompts import SystemPrompt
+from .reports import AgentActivityDaily, UsageDaily
 from .runs import AgentRun
 from .templates import AgentTemplate, TemplateDocument, TemplatePurchase, TemplateRating
 from .usage import LlmUsage
 
 __all__ = [
     "Agent",
+    "AgentActivityDaily",
     "AgentCollection",
     "AgentRun",
     "AgentTemplate",
@@ -26,4 +28,5 @@ __all__ = [
     "TemplateDocument",
     "TemplatePurchase",
     "TemplateRating",
+    "UsageDaily",
 ]

@@ -252,3 +252,24 @@ DROP FUNCTION conclave_memberships_of(uuid);
 DROP FUNCTION conclave_authenticate_key(bytea);
 DROP FUNCTION conclave_permissions_of(uuid, uuid, jsonb);
 """
+
+# A report is computed as its owner, who sees every tenant's rows; reading goes through the view that filters.
+REPORTS = """
+CREATE FUNCTION conclave_refresh_report(report text, gently boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_matviews WHERE schemaname = 'public' AND matviewname = report || '_kept') THEN
+    RAISE EXCEPTION '% is no report', report USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  EXECUTE format('REFRESH MATERIALIZED VIEW %s public.%I',
+    CASE WHEN gently THEN 'CONCURRENTLY' ELSE '' END, report || '_kept');
+END $$;
+REVOKE ALL ON FUNCTION conclave_refresh_report(text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION conclave_refresh_report(text, boolean) TO conclave_queue, conclave_operator;
+CREATE FUNCTION conclave_report_forbid() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'a report is computed' USING ERRCODE = 'insufficient_privilege'; END $$;
+"""
+REPORTS_DROP = """
+DROP FUNCTION conclave_report_forbid();
+DROP FUNCTION conclave_refresh_report(text, boolean);
+"""

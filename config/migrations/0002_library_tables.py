@@ -9,6 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("config", "0001_foundation"),
         ("tenants", "0001_initial"),
+        ("auth", "0012_alter_user_first_name_max_length"),
         ("sessions", "0001_initial"),
         ("contenttypes", "0002_remove_content_type_name"),
         ("account", "0009_emailaddress_unique_primary_email"),

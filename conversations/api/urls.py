@@ -2,7 +2,7 @@
 
 from config.api.routers import HouseRouter
 
-from . import sessions, views
+from . import reports, sessions, views
 
 BELOW = "conversations/<uuid:conversation_id>"
 
@@ -17,6 +17,9 @@ def register(router: HouseRouter) -> None:
         f"{BELOW}/mcp-tool-executions", views.McpToolExecutionViewSet, basename="mcp-tool-execution"
     )
     router.register(f"{BELOW}/attachments", views.AttachmentViewSet, basename="attachment")
+    router.register(
+        "reports/conversations", reports.ConversationActivityDailyViewSet, basename="report-conversations"
+    )
     router.register("session-states", sessions.SessionStateViewSet, basename="session-state")
     router.register("session-summaries", sessions.SessionSummaryViewSet, basename="session-summary")
     router.register(f"{BELOW}/stream-events", sessions.StreamEventViewSet, basename="stream-event")

@@ -2,12 +2,14 @@
 
 from .conversations import Conversation, Participant
 from .messages import Attachment, Message, MessageEmbedding
+from .reports import ConversationActivityDaily
 from .sessions import SessionState, SessionSummary, StreamEvent
 from .tools import McpToolExecution, ToolExecution
 
 __all__ = [
     "Attachment",
     "Conversation",
+    "ConversationActivityDaily",
     "McpToolExecution",
     "Message",
     "MessageEmbedding",

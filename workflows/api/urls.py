@@ -2,7 +2,7 @@
 
 from config.api.routers import HouseRouter
 
-from . import activities, assets, definitions, executions, flows, learning, planning, tasks
+from . import activities, assets, definitions, executions, flows, learning, planning, reports, tasks
 
 RESOURCES = {
     "workflows": definitions.WorkflowViewSet,
@@ -21,6 +21,7 @@ RESOURCES = {
     "asset-dependencies": assets.AssetDependencyViewSet,
     "agent-tasks": tasks.AgentTaskViewSet,
     "agent-performance": tasks.AgentPerformanceDailyViewSet,
+    "reports/workflows": reports.WorkflowRunsDailyViewSet,
     "agent-learning-patterns": learning.AgentLearningPatternViewSet,
     "activity-types": activities.ActivityTypeViewSet,
     "activity-statuses": activities.ActivityStatusViewSet,

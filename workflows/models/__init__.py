@@ -7,6 +7,7 @@ from .executions import Approval, StepExecution, WorkflowExecution
 from .flows import AssessmentFlow, CollectionFlow, DiscoveryFlow, ExecutionFlow, MasterFlow, PlanningFlow
 from .learning import AgentLearningPattern
 from .planning import Calendar, CalendarEvent, Project, Task
+from .reports import WorkflowRunsDaily
 from .tasks import AgentPerformanceDaily, AgentTask
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Workflow",
     "WorkflowAgent",
     "WorkflowExecution",
+    "WorkflowRunsDaily",
     "WorkflowTrigger",
     "WorkflowVersion",
 ]

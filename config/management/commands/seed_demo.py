@@ -1,4 +1,4 @@
-"""`manage.py seed_demo`: a tenant to try, with an agent that answers about Conclave."""
+"""`manage.py seed_demo`: a tenant to try, with an agent that answers about Conclave, and a history if wanted."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from accounts.choices import ApiKeyStatus, MemberRole
@@ -16,39 +16,58 @@ from accounts.models import ApiKey, Membership, User
 from accounts.services.keys import create_api_key
 from accounts.services.members import add_member, person
 from agents.models import Agent, AgentCollection
+from config.demo.history import ROWS, forget_history, load_history, loaded, make_old_partitions
+from config.demo.samples import make_billing_samples, make_platform_samples, make_tenant_samples
+from config.demo.world import World
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
 from tenants.models import Tenant
-from tenants.scoping import tenant_scope
+from tenants.scoping import platform_scope, tenant_scope
 from tenants.services.tenants import create_tenant
 
 TENANT, OTHER, AGENT, COLLECTION = "demo", "globex", "guide", "conclave-docs"
 EMAIL, VIEWER = "admin@demo.example", "viewer@demo.example"
 ACTOR = "system:seed"
 WRITING = ("README.md", "CHANGELOG.md")
+COLLEAGUES = ("ada@demo.example", "ben@demo.example", "chloe@demo.example")
+MOST = 1_000
 
 
 class Command(BaseCommand):
     help = (
         "Make the demo: tenant, people with random passwords, an agent that knows this project's documentation, "
-        "an API key. What is there already stays. Sign-in and key are written to var/demo.json (mode 0600)."
+        "an API key, samples. What is there already stays. Sign-in and key are written to var/demo.json (mode 0600). "
+        "With --scale, a made-up history of half a year beside it, 10,000 messages a step."
     )
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--url", default="http://127.0.0.1:8000", help="Address the console will have.")
+        parser.add_argument(
+            "--scale", type=int, default=0, help="steps of 10,000 messages of history; 0, the default: none"
+        )
+        parser.add_argument("--seed", type=int, default=1, help="number that the history is made from")
+        parser.add_argument(
+            "--fresh", action="store_true", help="first delete the history that an earlier run made"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not 0 <= options["scale"] <= MOST:
+            raise CommandError(f"--scale takes a number from 0 to {MOST}")
         path = Path(settings.VAR_DIR) / "demo.json"
         known = _read(path)
         admin, password = self._admin(known)
         viewer = person(VIEWER, first_name="Demo", last_name="Viewer", is_verified=True)
         tenant = self._tenant(TENANT, "Demo", admin)
-        self._tenant(OTHER, "Globex", admin)
+        other = self._tenant(OTHER, "Globex", admin)
+        self._refuse_twice([tenant, other], options)
         with tenant_scope(tenant, user=admin, actor=ACTOR):
             if not Membership.objects.filter(user=viewer).exists():
                 add_member(viewer, role=MemberRole.VIEWER)
             key = self._key(admin, known.get("api_key", ""))
+        self._samples(tenant, other, admin)
         self._knowledge(tenant, admin, quiet=options["verbosity"] == 0)
+        if options["fresh"] or options["scale"]:
+            self._history([(tenant, options["scale"]), (other, -(-options["scale"] // 10))], admin, options)
         _write(
             path,
             {
@@ -83,6 +102,54 @@ class Command(BaseCommand):
         found = Tenant.objects.filter(slug=slug).first()
         return found or create_tenant(slug=slug, name=name, admin=admin, actor=ACTOR)
 
+    def _samples(self, tenant: Tenant, other: Tenant, admin: User) -> None:
+        with platform_scope(reason="samples of the demo", actor=ACTOR):
+            make_platform_samples()
+            make_billing_samples(tenant, "pro")
+            make_billing_samples(other, "starter")
+        with tenant_scope(tenant, user=admin, actor=ACTOR):
+            make_tenant_samples(admin.pk)
+
+    def _refuse_twice(self, tenants: list[Tenant], options: dict[str, Any]) -> None:
+        """Say so before anything is made: a second history would stand beside the first."""
+        if not options["scale"] or options["fresh"]:
+            return
+        for tenant in tenants:
+            if found := loaded(tenant.pk):
+                raise CommandError(
+                    f"{tenant.slug} has a history already (scale {found['scale']}, seed {found['seed']}, "
+                    f"{found['rows']} rows): --fresh deletes it and makes a new one"
+                )
+
+    def _history(self, wanted: list[tuple[Tenant, int]], admin: User, options: dict[str, Any]) -> None:
+        quiet = options["verbosity"] == 0
+        if options["scale"]:
+            make_old_partitions()
+        for tenant, scale in wanted:
+            if options["fresh"] and loaded(tenant.pk):
+                with _bar(f"delete {tenant.slug}", None, quiet) as bar:
+                    forget_history(tenant.pk, bar.update)
+            if scale:
+                world = World(
+                    tenant.pk, tenant.slug, scale, options["seed"], admin.pk, self._people(tenant, admin)
+                )
+                with _bar(tenant.slug, ROWS * scale, quiet) as bar:
+                    rows = load_history(world, bar.update)
+                self.stdout.write(f"{tenant.slug}: {rows} rows of history")
+
+    def _people(self, tenant: Tenant, admin: User) -> tuple[Any, ...]:
+        """The members who talk in the history, in the order of their addresses."""
+        people = [
+            person(email, first_name=email.partition("@")[0].capitalize(), last_name="Demo", is_verified=True)
+            for email in COLLEAGUES
+        ]
+        with tenant_scope(tenant, user=admin, actor=ACTOR):
+            known = set(Membership.objects.values_list("user_id", flat=True))
+            for each in people:
+                if each.pk not in known:
+                    add_member(each)
+        return (admin.pk, *(each.pk for each in people))
+
     def _knowledge(self, tenant: Tenant, admin: User, *, quiet: bool) -> None:
         with tenant_scope(tenant, user=admin, actor=ACTOR):
             collection, _ = get_or_create_collection(COLLECTION, name="Conclave's documentation")
@@ -98,6 +165,10 @@ class Command(BaseCommand):
         files = _documents()
         for _ in tqdm(ingestion.run(files), total=len(files), unit="file", disable=quiet or None):
             pass
+
+
+def _bar(name: str, total: int | None, quiet: bool) -> Any:
+    return tqdm(desc=name, total=total, unit="row", unit_scale=True, disable=quiet or None)
 
 
 def _documents() -> list[tuple[Path, str]]:

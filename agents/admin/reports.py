@@ -1,0 +1,64 @@
+"""Reports on models and agents: computed, read alone."""
+
+from django.contrib import admin
+
+from agents.models import AgentActivityDaily, UsageDaily
+from config.admin.bases import ReadOnlyAdmin
+from config.admin.exports import ExportsRows
+
+
+@admin.register(AgentActivityDaily)
+class AgentActivityDailyAdmin(ExportsRows, ReadOnlyAdmin):
+    resource = "usage"
+    icon = "bar_chart"
+    title = "Activity by day"
+    position = 47
+    list_display = ("date", "agent_id", "runs", "failed_runs", "tokens_used", "p50_ms", "p95_ms")
+    list_filter = ()
+    search_fields = ("agent_id__exact",)
+    date_hierarchy = "date"
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("date", "agent_id"),
+                    ("runs", "failed_runs", "tokens_used"),
+                    ("p50_ms", "p95_ms", "p99_ms"),
+                )
+            },
+        ),
+    )
+
+
+@admin.register(UsageDaily)
+class UsageDailyAdmin(ExportsRows, ReadOnlyAdmin):
+    resource = "usage"
+    icon = "query_stats"
+    title = "Usage by day"
+    position = 42
+    list_display = (
+        "date",
+        "provider",
+        "model",
+        "calls",
+        "failed_calls",
+        "prompt_tokens",
+        "completion_tokens",
+        "total_cost",
+    )
+    list_filter = ("provider",)
+    search_fields = ("model",)
+    date_hierarchy = "date"
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("date", "provider", "model"),
+                    ("calls", "failed_calls", "avg_latency_ms"),
+                    ("prompt_tokens", "completion_tokens", "total_cost"),
+                )
+            },
+        ),
+    )

@@ -1,0 +1,64 @@
+"""Reports on models and agents in the API: computed, read alone."""
+
+from agents.models import AgentActivityDaily, UsageDaily
+from config.api.serializers import HouseSerializer
+from config.api.viewsets import ReadOnlyTenantViewSet
+
+
+class UsageDailySerializer(HouseSerializer):
+    """What one model was used for on one day."""
+
+    class Meta:
+        model = UsageDaily
+        fields = (
+            "id",
+            "date",
+            "provider",
+            "model",
+            "calls",
+            "failed_calls",
+            "prompt_tokens",
+            "completion_tokens",
+            "total_cost",
+            "avg_latency_ms",
+        )
+        read_only_fields = fields
+
+
+class AgentActivityDailySerializer(HouseSerializer):
+    """How one agent ran on one day."""
+
+    class Meta:
+        model = AgentActivityDaily
+        fields = (
+            "id",
+            "date",
+            "agent_id",
+            "runs",
+            "failed_runs",
+            "tokens_used",
+            "p50_ms",
+            "p95_ms",
+            "p99_ms",
+        )
+        read_only_fields = fields
+
+
+class UsageDailyViewSet(ReadOnlyTenantViewSet):
+    """Usage and cost by day, provider and model; computed once an hour."""
+
+    serializer_class = UsageDailySerializer
+    resource = "usage"
+    filterset_fields = ("date", "provider", "model")
+    ordering_fields = ("date", "calls", "total_cost")
+    ordering = "-date"
+
+
+class AgentActivityDailyViewSet(ReadOnlyTenantViewSet):
+    """Runs of agents by day; computed once an hour."""
+
+    serializer_class = AgentActivityDailySerializer
+    resource = "usage"
+    filterset_fields = ("date", "agent_id")
+    ordering_fields = ("date", "runs", "tokens_used")
+    ordering = "-date"

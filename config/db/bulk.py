@@ -1,0 +1,127 @@
+"""Many rows at once: binary COPY into a temporary table, then INSERT ... SELECT under the policies.
+
+PostgreSQL refuses COPY FROM on a table with row-level security. This way policies, references, checks and
+the audit trigger see each row as they see any other.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import connection, models
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+BATCH = 20_000
+DRAFT = sql.Identifier("conclave_bulk")
+Row = Sequence[Any]
+
+
+def insert_many(
+    model: type[models.Model],
+    columns: Sequence[str],
+    rows: Iterable[Row],
+    *,
+    constants: dict[str, Any] | None = None,
+    batch: int = BATCH,
+    on_batch: Callable[[int], object] | None = None,
+) -> int:
+    """Insert `rows` of values for `columns` (`id` among them) in the scope that is open; how many there were.
+
+    Columns that neither `columns` nor `constants` name get the model's defaults, and `created_at` and
+    `updated_at` the time of the id. Needs a transaction. Each batch is one statement, so that a login's
+    `statement_timeout` bounds a batch and not the whole.
+
+    Raises:
+        ValueError: when a column would be left without a value, or its default differs from row to row.
+    """
+    insert, params = _insert(model, columns, constants or {})
+    done = 0
+    with connection.cursor() as cursor:
+        cursor.execute(_render(_draft(model, columns)))
+        for part in _batches(rows, batch):
+            _copy(model, columns, part)
+            cursor.execute(insert, params)
+            cursor.execute("TRUNCATE conclave_bulk")
+            done += len(part)
+            if on_batch:
+                on_batch(len(part))
+        cursor.execute("DROP TABLE conclave_bulk")
+    return done
+
+
+def _batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    source = iter(rows)
+    while part := list(islice(source, size)):
+        yield part
+
+
+def _render(query: sql.Composable) -> str:
+    return query.as_string(connection.connection)
+
+
+def _listed(names: Iterable[str]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, names))
+
+
+def _draft(model: type[models.Model], columns: Sequence[str]) -> sql.Composed:
+    connection.ensure_connection()
+    return sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
+        DRAFT, _listed(columns), sql.Identifier(model._meta.db_table)
+    )
+
+
+def _insert(
+    model: type[models.Model], columns: Sequence[str], constants: dict[str, Any]
+) -> tuple[str, list[Any]]:
+    """The statement that moves the draft's rows into the table, and its parameters."""
+    names, values, params = list(columns), [sql.Identifier(name) for name in columns], []
+    for field in model._meta.local_concrete_fields:
+        column = str(field.column)
+        if column in columns or field.generated:
+            continue
+        names.append(column)
+        if column in ("created_at", "updated_at") and column not in constants:
+            values.append(sql.SQL("conclave_uuid_time(id)"))  # type: ignore[arg-type]
+            continue
+        values.append(sql.SQL(f"%s::{field.db_type(connection)}"))  # type: ignore[arg-type]
+        params.append(_constant(field, constants))
+    text = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(
+        sql.Identifier(model._meta.db_table), _listed(names), sql.SQL(", ").join(values), DRAFT
+    )
+    return _render(text), params
+
+
+def _constant(field: Any, constants: dict[str, Any]) -> Any:
+    if field.column in constants:
+        value = constants[field.column]
+    elif field.has_default() and not isinstance(field, models.UUIDField):
+        value = field.get_default()
+    elif field.null:
+        return None
+    else:
+        raise ValueError(f"{field.model._meta.label}.{field.column} needs a value for each row")
+    return Jsonb(value) if isinstance(field, models.JSONField) else field.get_db_prep_save(value, connection)
+
+
+def _copy(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]) -> None:
+    connection.ensure_stamped()  # type: ignore[attr-defined]
+    types = [_type_name(model, column) for column in columns]
+    command = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(DRAFT, _listed(columns))
+    with (
+        connection.wrap_database_errors,
+        connection.connection.cursor() as cursor,
+        cursor.copy(command) as copy,
+    ):
+        copy.set_types(types)
+        write = copy.write_row
+        for row in rows:
+            write(row)
+
+
+def _type_name(model: type[models.Model], column: str) -> str:
+    field = next(each for each in model._meta.local_concrete_fields if each.column == column)
+    if isinstance(field, ArrayField):
+        raise ValueError(f"{model._meta.label}.{column}: arrays are not loaded this way")
+    return str(field.db_type(connection)).partition("(")[0]

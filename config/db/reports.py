@@ -1,0 +1,54 @@
+"""Materialised reports: computed over all tenants, read through a view that shows one tenant its own.
+
+PostgreSQL has no row-level security for materialised views. So nobody but the owner has a right on one
+(`<table>_kept`), and tenants read the security-barrier view `<table>` beside it.
+"""
+
+from django.apps import apps
+from django.db import connection, models
+
+from config.db.stamps import APP, OPERATOR, READER
+
+CREATE = """
+CREATE MATERIALIZED VIEW {table}_kept AS {query};
+CREATE UNIQUE INDEX {table}_kept_id ON {table}_kept (id);
+CREATE INDEX {table}_kept_tenant ON {table}_kept (tenant_id, date, id);
+CREATE VIEW {table} WITH (security_barrier) AS
+  SELECT k.*, k.xmin AS xmin FROM {table}_kept k WHERE k.tenant_id = (SELECT conclave_current_tenant())
+    AND (SELECT current_user) <> '{operator}'
+  UNION ALL SELECT k.*, k.xmin FROM {table}_kept k WHERE (SELECT current_user) IN ('{operator}', 'conclave_owner');
+CREATE TRIGGER {table}_forbid INSTEAD OF INSERT OR UPDATE OR DELETE ON {table}
+  FOR EACH ROW EXECUTE FUNCTION conclave_report_forbid();
+REVOKE ALL ON {table}_kept FROM PUBLIC;
+GRANT SELECT ON {table} TO {app}, {operator}, {reader};
+"""
+
+
+def create_report(table: str, query: str) -> str:
+    """SQL for a migration: the report `table`, computed by `query`.
+
+    Args:
+        query: SELECT with the columns `id` (the same for the same row at every time), `tenant_id`, `date` and
+            those of the model.
+    """
+    return CREATE.format(table=table, query=query.strip(), app=APP, operator=OPERATOR, reader=READER)
+
+
+def drop_report(table: str) -> str:
+    """The way back of `create_report`."""
+    return f"DROP VIEW {table}; DROP MATERIALIZED VIEW {table}_kept;"
+
+
+def report_models() -> list[type[models.Model]]:
+    """Every model whose rows are a materialised report."""
+    return [model for model in apps.get_models() if getattr(model, "is_report", False)]
+
+
+def refresh_report(model: type[models.Model], *, gently: bool = True) -> None:
+    """Compute the report anew, as the worker or the operator.
+
+    Args:
+        gently: readers go on reading the old rows meanwhile, and rows that stay the same are not written.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT conclave_refresh_report(%s, %s)", [model._meta.db_table, gently])

@@ -1,0 +1,111 @@
+"""The history of a demo tenant: loaded as a whole or not at all, and taken back the same way."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, models, transaction
+
+from agents.models import Agent, AgentRun, AgentVersion, Integration, LlmUsage
+from config.db.ids import uuid7_floor
+from config.db.partitions import ensure_partitions
+from conversations.models import Conversation, Message, Participant, ToolExecution
+from tenants.models import CostRecord, Engagement, Tenant, UsageMetric
+from tenants.scoping import platform_scope, tenant_scope
+from workflows import models as workflows
+
+from .agents import make_agents
+from .assets import make_assets
+from .planning import make_planning
+from .talk import make_talk
+from .usage import make_usage
+from .workflows import make_workflows
+from .world import SINCE, UNTIL, Progress, World
+
+ACTOR = "system:seed"
+MAKERS: tuple[Callable[[World, Progress], int], ...] = (
+    make_agents,
+    make_talk,
+    make_usage,
+    make_workflows,
+    make_assets,
+    make_planning,
+)
+# Rows of one step of the scale, about; for the progress bar.
+ROWS = 26_500
+# Each table before those it refers to.
+TABLES: tuple[type[models.Model], ...] = (
+    *(ToolExecution, Message, Participant, Conversation, AgentRun, LlmUsage, UsageMetric, CostRecord),
+    *(workflows.Approval, workflows.StepExecution, workflows.WorkflowExecution, workflows.WorkflowTrigger),
+    *(workflows.WorkflowVersion, workflows.WorkflowAgent, workflows.Workflow, workflows.AgentTask),
+    *(workflows.AssetDependency, workflows.Asset, workflows.ExecutionFlow, workflows.PlanningFlow),
+    *(workflows.AssessmentFlow, workflows.CollectionFlow, workflows.DiscoveryFlow, workflows.MasterFlow),
+    *(Engagement, workflows.ActivityAssignment, workflows.Activity, workflows.ActivityStatus),
+    *(workflows.ActivityType, workflows.CalendarEvent, workflows.Calendar, workflows.Task, workflows.Project),
+    *(AgentVersion, Agent, Integration),
+)
+# A slice of a table that one statement may take back within a login's timeout.
+SLICE = timedelta(days=3)
+
+
+def _silent(count: int) -> None:
+    """Progress that nobody watches."""
+
+
+def make_old_partitions() -> list[str]:
+    """The partitions that the history's rows lie in, where they are missing; committed before the load."""
+    with platform_scope(reason="partitions for the demo's history", actor=ACTOR):
+        return ensure_partitions(since=SINCE)
+
+
+def loaded(tenant_id: UUID) -> dict[str, Any]:
+    """Scale, seed and rows of the history that the tenant has; empty without one."""
+    with tenant_scope(tenant_id, actor=ACTOR):
+        found: dict[str, Any] = Tenant.objects.get(pk=tenant_id).metadata.get("demo", {})
+    return found
+
+
+def load_history(world: World, on_rows: Progress = _silent) -> int:
+    """Make the history in one transaction: a process that is killed leaves nothing of it. Returns its rows."""
+    with tenant_scope(world.tenant_id, user=world.admin_id, actor=ACTOR):
+        rows = sum(make(world, on_rows) for make in MAKERS)
+        _remember(world.tenant_id, {"scale": world.scale, "seed": world.seed, "rows": rows})
+    return rows
+
+
+def forget_history(tenant_id: UUID, on_rows: Progress = _silent) -> int:
+    """Delete the rows of the tenant that are as old as the history, in one transaction; how many there were.
+
+    The audit log keeps what it says about them.
+    """
+    with platform_scope(reason="take back the demo's history", actor=ACTOR), transaction.atomic():
+        gone = sum(_delete(model, tenant_id, on_rows) for model in TABLES)
+        _remember(tenant_id, None)
+    return gone
+
+
+def _remember(tenant_id: UUID, facts: dict[str, Any] | None) -> None:
+    tenant = Tenant.objects.select_for_update().get(pk=tenant_id)
+    tenant.metadata = {key: value for key, value in tenant.metadata.items() if key != "demo"}
+    if facts:
+        tenant.metadata["demo"] = facts
+    tenant.save(update_fields=["metadata", "updated_at"])
+
+
+def _slices() -> Iterator[tuple[UUID, UUID]]:
+    start = SINCE
+    while start < UNTIL:
+        yield uuid7_floor(start), uuid7_floor(start + SLICE)
+        start += SLICE
+
+
+def _delete(model: Any, tenant_id: UUID, on_rows: Progress) -> int:
+    gone = 0
+    statement = f"DELETE FROM {model._meta.db_table} WHERE tenant_id = %s AND id >= %s AND id < %s"
+    with connection.cursor() as cursor:
+        for low, high in _slices():
+            cursor.execute(statement, [tenant_id, low, high])
+            gone += cursor.rowcount
+            on_rows(cursor.rowcount)
+    return gone

@@ -1,0 +1,10 @@
+"""How materialised reports are refreshed and kept from being written."""
+
+from django.db import migrations
+
+from config.db import sql
+
+
+class Migration(migrations.Migration):
+    dependencies = [("config", "0002_library_tables")]
+    operations = [migrations.RunSQL(sql.REPORTS, sql.REPORTS_DROP)]

@@ -1,0 +1,213 @@
+"""The demo's history: valid, coherent, the same for a seed, whole or not there."""
+
+import hashlib
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, models
+from django.db.models import Count, Max, Min, Sum
+
+from agents.models import AgentRun, LlmUsage
+from config.demo.history import TABLES, forget_history, load_history, loaded, make_old_partitions
+from config.demo.world import SINCE, UNTIL, World
+from config.testing.hats import as_platform
+from conversations.models import Conversation, Message
+from tenants.models import CostRecord, Tenant
+from tenants.scoping import tenant_scope
+from workflows.models import Asset, AssetDependency, Workflow, WorkflowExecution
+
+# A tenth of the least that the command makes: a hundred conversations.
+SCALE = 0.1
+
+
+def world_of(tenant, user, seed=1):
+    return World(tenant.pk, "demo", SCALE, seed, user.pk, (user.pk,))
+
+
+@pytest.fixture
+def world(tenant, member):
+    make_old_partitions()
+    made = world_of(tenant, member.user)
+    made.rows = load_history(made)
+    return made
+
+
+@pytest.fixture
+def history(world):
+    with tenant_scope(world.tenant_id, user=world.admin_id):
+        yield world
+
+
+def rows_of(world):
+    return {model._meta.label: model._base_manager.count() for model in TABLES}
+
+
+def test_there_are_as_many_messages_as_the_scale_says_and_rows_in_every_table(history):
+    counted = rows_of(history)
+
+    assert counted["conversations.Message"] == 10_000 * SCALE
+    assert counted["workflows.Asset"] == 200
+    assert [name for name, count in counted.items() if count == 0] == []
+    assert history.rows == sum(counted.values())
+
+
+def unset(row):
+    """References that the system leaves empty, though a form may not."""
+    return [
+        each.name for each in row._meta.concrete_fields if each.null and getattr(row, each.attname) is None
+    ]
+
+
+def test_rows_pass_the_models_own_rules(history):
+    for model in TABLES:
+        rows = model._base_manager.order_by("id")
+        for row in [*rows[:2], *rows.reverse()[:2]]:
+            row.full_clean(exclude=unset(row))
+
+
+def test_rows_lie_within_the_history(history):
+    for model in TABLES:
+        found = model._base_manager.aggregate(first=Min("created_at"), last=Max("created_at"))
+        assert SINCE <= found["first"] <= found["last"] < UNTIL
+
+
+def test_conversations_add_up_to_their_messages(history):
+    said = Conversation.objects.annotate(counted=Count("messages"), spent=Sum("messages__cost"))
+
+    assert said.exclude(counted=models.F("message_count")).count() == 0
+    assert said.exclude(spent=models.F("total_cost")).count() == 0
+
+
+def test_costs_add_up_to_the_calls(history):
+    calls = LlmUsage.objects.aggregate(all=Sum("total_cost"))["all"]
+
+    assert calls > 0
+    assert CostRecord.objects.aggregate(all=Sum("amount"))["all"] == calls
+    assert (
+        AgentRun.objects.count()
+        == LlmUsage.objects.count()
+        == Message.objects.filter(role="assistant").count()
+    )
+
+
+def test_dependencies_form_no_circle(history):
+    places = {
+        pk: place for place, pk in enumerate(Asset.objects.order_by("source_id").values_list("pk", flat=True))
+    }
+    edges = AssetDependency.objects.values_list("source_id", "target_id")
+
+    assert len(edges) > 199
+    assert all(places[target] < places[source] for source, target in edges)
+
+
+def test_workflows_count_their_runs(history):
+    counted = Workflow.objects.aggregate(runs=Sum("run_count"), good=Sum("success_count"))
+    good = WorkflowExecution.objects.filter(status="completed").count()
+
+    assert counted == {"runs": WorkflowExecution.objects.count(), "good": good}
+
+
+def test_each_message_is_in_the_audit_log(history):
+    with as_platform(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*), count(DISTINCT resource_id), min(actor), max(actor) FROM audit_auditlog"
+            " WHERE tenant_id = %s AND resource_type = 'conversations.message'",
+            [history.tenant_id],
+        )
+        assert cursor.fetchone() == (1_000, 1_000, "system:seed", "system:seed")
+
+
+def fingerprint(world):
+    """Of every row; the tenant's and the people's ids, which the server makes, stand as words."""
+    digest = hashlib.sha256()
+    with tenant_scope(world.tenant_id, user=world.admin_id), connection.cursor() as cursor:
+        for model in TABLES:
+            cursor.execute(f"SELECT to_jsonb(t)::text FROM {model._meta.db_table} t ORDER BY id")
+            for (text,) in cursor:
+                text = text.replace(str(world.tenant_id), "tenant").replace(str(world.admin_id), "admin")
+                digest.update(text.encode())
+    return digest.hexdigest()
+
+
+def test_a_seed_gives_the_same_rows_in_another_tenant(world, other_tenant):
+    from config.testing.fixtures import add_member
+
+    first = fingerprint(world)
+    forget_history(world.tenant_id)
+    again = world_of(other_tenant, add_member(other_tenant).user)
+    load_history(again)
+
+    assert fingerprint(again) == first
+
+
+def test_another_seed_gives_other_rows(world, tenant, member):
+    first = fingerprint(world)
+    forget_history(tenant.pk)
+    other = world_of(tenant, member.user, seed=2)
+    load_history(other)
+
+    assert fingerprint(other) != first
+
+
+def test_what_is_taken_back_is_gone_and_nothing_else(world, tenant, member):
+    from conversations.tests.factories import MessageFactory
+
+    with tenant_scope(tenant, user=member.user):
+        kept = MessageFactory()
+    assert forget_history(tenant.pk) == world.rows
+    with tenant_scope(tenant, user=member.user):
+        assert {name: count for name, count in rows_of(world).items() if count} == {
+            "agents.Agent": 1,
+            "conversations.Conversation": 1,
+            "conversations.Message": 1,
+        }
+        assert Message.objects.get() == kept
+    assert loaded(tenant.pk) == {}
+
+
+def test_a_load_that_breaks_off_leaves_nothing(tenant, member):
+    make_old_partitions()
+
+    def break_off(count):
+        if count == 1_000:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load_history(world_of(tenant, member.user), break_off)
+    with tenant_scope(tenant, user=member.user):
+        assert sum(rows_of(None).values()) == 0
+    assert loaded(tenant.pk) == {}
+
+
+@pytest.fixture
+def seed(db, settings, tmp_path):
+    settings.VAR_DIR = settings.BASE_DIR = tmp_path
+    (tmp_path / "docs").mkdir()
+
+    def run(*arguments):
+        call_command("seed_demo", *arguments, verbosity=0, stdout=StringIO())
+        return {slug: loaded(Tenant.objects.get(slug=slug).pk) for slug in ("demo", "globex")}
+
+    return run
+
+
+@pytest.mark.slow
+def test_the_command_refuses_a_second_history_and_makes_a_fresh_one(seed):
+    first = seed("--scale", "1")
+    with pytest.raises(CommandError, match=r"demo has a history already .*--fresh"):
+        seed("--scale", "1")
+    second = seed("--scale", "1", "--seed", "7", "--fresh")
+
+    assert {facts["seed"] for facts in first.values()} == {1}
+    assert {facts["seed"] for facts in second.values()} == {7}
+
+
+def test_without_a_scale_there_is_no_history(seed):
+    assert seed() == {"demo": {}, "globex": {}}
+
+
+@pytest.mark.parametrize("scale", ["-1", "1001"])
+def test_a_scale_out_of_bounds_is_refused(seed, scale):
+    with pytest.raises(CommandError, match="from 0 to 1000"):
+        seed("--scale", scale)

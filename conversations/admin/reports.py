@@ -1,0 +1,41 @@
+"""A report on conversations: computed, read alone."""
+
+from django.contrib import admin
+
+from config.admin.bases import ReadOnlyAdmin
+from config.admin.exports import ExportsRows
+from conversations.models import ConversationActivityDaily
+
+
+@admin.register(ConversationActivityDaily)
+class ConversationActivityDailyAdmin(ExportsRows, ReadOnlyAdmin):
+    resource = "usage"
+    icon = "query_stats"
+    title = "Activity by day"
+    position = 90
+    list_display = (
+        "date",
+        "conversations",
+        "people",
+        "questions",
+        "answers",
+        "failed_answers",
+        "cost",
+        "p95_latency_ms",
+    )
+    list_filter = ()
+    search_fields = ()
+    date_hierarchy = "date"
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "date",
+                    ("conversations", "people"),
+                    ("questions", "answers", "failed_answers"),
+                    ("token_count", "cost", "p95_latency_ms"),
+                )
+            },
+        ),
+    )

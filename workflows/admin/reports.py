@@ -1,0 +1,39 @@
+"""A report on workflows: computed, read alone."""
+
+from django.contrib import admin
+
+from config.admin.bases import ReadOnlyAdmin
+from config.admin.exports import ExportsRows
+from workflows.models import WorkflowRunsDaily
+
+
+@admin.register(WorkflowRunsDaily)
+class WorkflowRunsDailyAdmin(ExportsRows, ReadOnlyAdmin):
+    resource = "usage"
+    icon = "query_stats"
+    title = "Runs by day"
+    position = 305
+    list_display = (
+        "date",
+        "workflow_id",
+        "runs",
+        "completed_runs",
+        "failed_runs",
+        "avg_seconds",
+        "p95_seconds",
+    )
+    list_filter = ()
+    search_fields = ("workflow_id__exact",)
+    date_hierarchy = "date"
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("date", "workflow_id"),
+                    ("runs", "completed_runs", "failed_runs"),
+                    ("avg_seconds", "p95_seconds"),
+                )
+            },
+        ),
+    )
