@@ -111,7 +111,8 @@ class Diagrams:
         for key in keys:
             boxes.setdefault(key.target, Box(key.target, "outside"))
         topics = sorted({self.meaning.topic_of(table) for table in tables})
-        return Diagram(app, name, ", ".join(topics).capitalize(), boxes, keys)
+        title = ", ".join("MCP" if topic == "mcp" else topic for topic in topics)
+        return Diagram(app, name, title[:1].upper() + title[1:], boxes, keys)
 
     def box(self, table: str, lines: bool = True) -> Box:
         facts = self.catalogue.tables[table]

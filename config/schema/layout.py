@@ -180,6 +180,7 @@ class Layout:
                 self._settle(layer)
         for layer in self.layers:
             self._gather(layer)
+        self._squeeze()
         x = 0.0
         self.rights = []
         for layer in self.layers:
@@ -207,6 +208,14 @@ class Layout:
             if at not in linked:
                 node = self.nodes[layer[at]]
                 node.y = self.nodes[layer[at + 1]].y - GAP_Y - node.height
+
+    def _squeeze(self) -> None:
+        """Take out what is empty from left to right."""
+        reach, shift = min((node.y for node in self.nodes.values()), default=0.0), 0.0
+        for node in sorted(self.nodes.values(), key=lambda node: node.y):
+            shift += max(0.0, node.y - reach - GAP_Y)
+            reach = max(reach, node.y + node.height)
+            node.y -= shift
 
     def _settle(self, layer: list[str]) -> None:
         wished, offset = [], 0.0

@@ -12,6 +12,8 @@ ROW = 18
 HEAD = 24
 MARGIN = 20
 LEGEND = 58
+# A legend of all kinds fits.
+LEAST = 740
 FILLS = {
     "tenant": ("#1d4ed8", "#eff6ff"),
     "user": ("#7c3aed", "#f5f3ff"),
@@ -35,7 +37,7 @@ def draw(diagram: Diagram) -> str:
     keys = {(key.table, key.target, key.column): key for key in diagram.keys}
     nodes = {name: _node(box, diagram.prefix) for name, box in diagram.boxes.items()}
     layout = Layout(nodes, [_edge(key) for key in keys.values()])
-    width = max(layout.width, 640) + 2 * MARGIN
+    width = max(layout.width, LEAST) + 2 * MARGIN
     height = layout.height + 2 * MARGIN + LEGEND
     left = MARGIN + (width - 2 * MARGIN - layout.width) / 2
     shown = [node for node in layout.nodes.values() if not node.dummy]

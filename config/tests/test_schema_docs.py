@@ -224,6 +224,10 @@ def test_satellites_stand_beside_each_layer_that_needs_them():
     assert sorted(node.name for node in boxes_of(layout) if node.label == "s") == ["s@0", "s@1"]
 
 
+def test_a_layout_without_boxes_is_empty():
+    assert (Layout({}, []).height, Layout({}, []).nodes) == (0, {})
+
+
 def test_circles_are_cut_once():
     assert acyclic({("a", "b"), ("b", "c"), ("c", "a")}, "abc") == {("a", "b"), ("b", "c")}
 
