@@ -117,7 +117,7 @@ def test_every_page_opens_in_the_platform_scope(staff_client, member):
             continue
         (row,) = make(model_admin, member)
         # What belongs to single people stays theirs, whoever looks.
-        personal = named(model_admin) == "knowledge.ragquery" and row.user_id
+        personal = named(model_admin) in ("agents.agentrun", "knowledge.ragquery") and row.user_id
         wanted = 404 if personal or model_admin.opts.app_label == "conversations" else 200
         for page in ("change", "history"):
             response = staff_client.get(address(model_admin, page, row.pk))
