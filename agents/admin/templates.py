@@ -74,7 +74,11 @@ class TemplateDocumentAdmin(HouseAdmin):
 @admin.register(TemplatePurchase)
 class TemplatePurchaseAdmin(NamesIds, ReadOnlyAdmin):
     resource = "purchases"
-    named_ids = {"template_id": "agents.AgentTemplate.name", "seller_id": "accounts.User.email"}
+    named_ids = {
+        "template_id": "agents.AgentTemplate.name",
+        "seller_tenant_id": "tenants.Tenant.name",
+        "seller_id": "accounts.User.email",
+    }
     icon = "shopping_cart"
     title = "Purchases"
     position = 65
