@@ -1,5 +1,7 @@
 """Who may do what on a page, and which rows a reference may choose from."""
 
+from typing import Any
+
 from django.db import models
 
 from tenants.bases import SoftDeleted, TenantModel
@@ -53,6 +55,17 @@ class ReadOnly:
         return False
 
 
+def _there_for(model: type[models.Model], tenant_id: Any) -> models.Q:
+    """Which rows of a table a row of the tenant may refer to."""
+    names = {field.name for field in model._meta.get_fields()}
+    if issubclass(model, TenantModel):
+        return models.Q(tenant_id=tenant_id)
+    if "memberships" in names:
+        return models.Q(memberships__tenant_id=tenant_id)
+    # Rows of the platform, without those that are there for another tenant alone.
+    return models.Q(owner=None) | models.Q(owner_id=tenant_id) if "owner" in names else models.Q()
+
+
 class ScopedChoices:
     """Choices of references within the scope; in the platform's, within the tenant of the row at hand."""
 
@@ -62,10 +75,7 @@ class ScopedChoices:
         tenant_id = getattr(getattr(request, "house_object", None), "tenant_id", None)
         scope = current_scope()
         if tenant_id and scope and scope.tenant_id is None:
-            belongs = "tenant_id" if issubclass(target, TenantModel) else "memberships__tenant_id"
-            rows = (
-                rows.filter(**{belongs: tenant_id}) if target._meta.label_lower != "tenants.tenant" else rows
-            )
+            rows = rows.filter(_there_for(target, tenant_id))
         kwargs.setdefault("queryset", rows)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
