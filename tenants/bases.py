@@ -233,7 +233,7 @@ def _redacted(model: type[HouseModel]) -> tuple[str, ...]:
     More people read the log than see those rows; that they changed is recorded all the same.
     """
     named = (*encrypted_columns(model), *model.audit_redact)
-    if model.scope_kind != "user":
+    if getattr(model, "scope_kind", "") != "user":
         return named
     plain = (models.ForeignKey, models.BooleanField, models.DateTimeField, models.GeneratedField)
     own = [

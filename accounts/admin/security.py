@@ -74,7 +74,7 @@ class PasskeyCredentialAdmin(NamedAdmin):
 
 @admin.register(ExternalIdentity)
 class ExternalIdentityAdmin(RemovableAdmin):
-    icon = "account_link"
+    icon = "fingerprint"
     title = "Linked identities"
     position = 73
     list_display = ("provider", "email", "subject", "user", "linked_at", "last_used_at")

@@ -5,12 +5,14 @@ from django.contrib import admin
 from agents.models import AgentRun
 from config.admin.bases import ReadOnlyAdmin
 from config.admin.filters import AgeFilter
+from config.admin.names import NamesIds
 
 
 @admin.register(AgentRun)
-class AgentRunAdmin(ReadOnlyAdmin):
+class AgentRunAdmin(NamesIds, ReadOnlyAdmin):
     """One's own runs: prompts and responses are nobody else's."""
 
+    named_ids = {"agent_id": "agents.Agent.name", "user_id": "accounts.User.email"}
     resource = "conversations"
     icon = "play_circle"
     title = "Runs"

@@ -6,6 +6,7 @@ from agents.models import AgentTemplate, TemplateDocument, TemplatePurchase, Tem
 from agents.models.templates import PUBLISHER, PUBLISHES
 from config.admin.bases import HouseAdmin, ReadOnlyAdmin
 from config.admin.inlines import HouseInline
+from config.admin.names import NamesIds
 from tenants.scoping import require_scope
 
 
@@ -71,8 +72,13 @@ class TemplateDocumentAdmin(HouseAdmin):
 
 
 @admin.register(TemplatePurchase)
-class TemplatePurchaseAdmin(ReadOnlyAdmin):
+class TemplatePurchaseAdmin(NamesIds, ReadOnlyAdmin):
     resource = "purchases"
+    named_ids = {
+        "template_id": "agents.AgentTemplate.name",
+        "seller_tenant_id": "tenants.Tenant.name",
+        "seller_id": "accounts.User.email",
+    }
     icon = "shopping_cart"
     title = "Purchases"
     position = 65
@@ -96,8 +102,9 @@ class TemplatePurchaseAdmin(ReadOnlyAdmin):
 
 
 @admin.register(TemplateRating)
-class TemplateRatingAdmin(ReadOnlyAdmin):
+class TemplateRatingAdmin(NamesIds, ReadOnlyAdmin):
     resource = "templates"
+    named_ids = {"template_id": "agents.AgentTemplate.name"}
     icon = "star"
     title = "Ratings"
     position = 66

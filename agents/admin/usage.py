@@ -6,11 +6,17 @@ from agents.models import LlmUsage
 from config.admin.bases import ReadOnlyAdmin
 from config.admin.exports import ExportsRows
 from config.admin.filters import AgeFilter
+from config.admin.names import NamesIds
 
 
 @admin.register(LlmUsage)
-class LlmUsageAdmin(ExportsRows, ReadOnlyAdmin):
+class LlmUsageAdmin(NamesIds, ExportsRows, ReadOnlyAdmin):
     resource = "usage"
+    named_ids = {
+        "agent_id": "agents.Agent.name",
+        "integration_id": "agents.Integration.name",
+        "user_id": "accounts.User.email",
+    }
     icon = "monitoring"
     title = "Model usage"
     position = 40

@@ -222,7 +222,7 @@ class TemplatePurchase(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.template_id} for {self.price} USD"
+        return f"Template for {self.price} USD"
 
 
 class TemplateRating(TenantModel):
@@ -258,4 +258,4 @@ class TemplateRating(TenantModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.rating} of 5 for {self.template_id}"
+        return f"{self.rating} of 5"

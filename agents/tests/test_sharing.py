@@ -18,7 +18,6 @@ from config.testing.fixtures import add_member
 from config.testing.hats import as_platform, wearing
 from tenants.scoping import tenant_scope
 
-
 TEMPLATES = "/api/v1/agent-templates/"
 
 

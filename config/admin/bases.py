@@ -112,16 +112,39 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
 
     def get_fieldsets(self, request, obj=None):
         declared = list(super().get_fieldsets(request, obj))
-        secret = secret_names(self.model, writable=self._writable(request, obj))
+        writable = self._writable(request, obj)
+        secret = secret_names(self.model, writable=writable)
         sets = [
             (title, {**options, "fields": _renamed(options["fields"], secret)}) for title, options in declared
         ]
+        if writable:
+            fixed = self.get_readonly_fields(request, obj)
+            sets = [
+                (title, {**options, "fields": self._roomy(options["fields"], fixed)})
+                for title, options in sets
+            ]
         if obj is None:
             return [(title, _without(options, self.get_readonly_fields(request))) for title, options in sets]
         if any(name in flatten_fieldsets(sets) for name in RECORD):
             return sets
         tenant = [self._tenant_column()] if _spans_tenants(request, self.model) else []
         return [*sets, ("Record", {"fields": [*tenant, *self._record()], "classes": ["collapse"]})]
+
+    def _roomy(self, rows, fixed):
+        """Rows of a form that fit on the page: a moment's two boxes, and a choice among three, stand alone."""
+        made = []
+        for row in rows:
+            names = row if isinstance(row, (list, tuple)) else (row,)
+            alone = [name for name in names if name not in fixed and self._is_wide(name, len(names))]
+            beside = tuple(name for name in names if name not in alone)
+            made += [*([beside if len(beside) > 1 else beside[0]] if beside else []), *alone]
+        return made
+
+    def _is_wide(self, name, beside):
+        field = next((field for field in self.model._meta.fields if field.name == name), None)
+        return isinstance(field, models.DateTimeField) or (
+            isinstance(field, models.ForeignKey) and beside > 2
+        )
 
     def get_fields(self, request, obj=None):
         if self.fields:

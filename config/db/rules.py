@@ -24,7 +24,7 @@ def leaves_of(condition: Any) -> Iterator[tuple[str, str, Any]]:
             else:
                 yield from leaves_of(child)
     elif isinstance(condition, models.F):
-        yield condition.name.partition(LOOKUP_SEP)[0], "", None
+        yield condition.name.partition(LOOKUP_SEP)[0], "", None  # type: ignore[attr-defined]
     elif isinstance(condition, (list, tuple)):
         for each in condition:
             yield from leaves_of(each)

@@ -5,13 +5,15 @@ from django.db.models import Q
 
 from config.admin.bases import ReadOnlyAdmin
 from config.admin.filters import AgeFilter
+from config.admin.names import NamesIds
 from knowledge.models import RagQuery
 
 
 @admin.register(RagQuery)
-class RagQueryAdmin(ReadOnlyAdmin):
+class RagQueryAdmin(NamesIds, ReadOnlyAdmin):
     """What was searched for: one's own queries, and those that were nobody's."""
 
+    named_ids = {"agent_id": "agents.Agent.name", "user_id": "accounts.User.email"}
     resource = "conversations"
     icon = "manage_search"
     title = "Queries"

@@ -4,12 +4,14 @@ from django.contrib import admin
 
 from config.admin.bases import ReadOnlyAdmin
 from config.admin.filters import AgeFilter
+from config.admin.names import NamesIds
 from tenants.models import CostRecord, UsageMetric
 
 
 @admin.register(UsageMetric)
-class UsageMetricAdmin(ReadOnlyAdmin):
+class UsageMetricAdmin(NamesIds, ReadOnlyAdmin):
     resource = "usage"
+    named_ids = {"agent_id": "agents.Agent.name", "user_id": "accounts.User.email"}
     icon = "bar_chart"
     position = 40
     list_display = ("created_at", "metric_type", "metric_value", "period_start", "period_end")
@@ -23,8 +25,9 @@ class UsageMetricAdmin(ReadOnlyAdmin):
 
 
 @admin.register(CostRecord)
-class CostRecordAdmin(ReadOnlyAdmin):
+class CostRecordAdmin(NamesIds, ReadOnlyAdmin):
     resource = "usage"
+    named_ids = {"user_id": "accounts.User.email"}
     icon = "payments"
     title = "Costs"
     position = 42
