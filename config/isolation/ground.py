@@ -29,7 +29,10 @@ JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int
 WHERE i.indrelid = %s::regclass AND i.indisunique AND a.attname NOT IN ('id', 'tenant_id')
   AND format_type(a.atttypid, NULL) <> 'uuid'"""
 
-PARTITIONS_SQL = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass ORDER BY 1"
+# Partitions, and what a report keeps behind its view: nobody may touch them directly.
+PARTITIONS_SQL = """
+SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %(t)s::regclass
+UNION ALL SELECT matviewname FROM pg_matviews WHERE matviewname = %(t)s || '_kept' ORDER BY 1"""
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,7 @@ def _describe(owner: Any, table: str) -> Target:
         columns=columns,
         references=tuple(Reference(*row) for row in column(REFERENCES_SQL)),
         unique=dict(column(UNIQUE_SQL)),
-        partitions=tuple(name for (name,) in column(PARTITIONS_SQL)),
+        partitions=tuple(name for (name,) in owner.execute(PARTITIONS_SQL, {"t": table}).fetchall()),
     )
 
 

@@ -221,6 +221,7 @@ def definer_functions(a: Attempt) -> None:
     a.refused("SELECT conclave_memberships_of(%s)", a.ground.users[a.victim])
     a.refused("SELECT conclave_audit_seal()")
     a.refused("SELECT conclave_audit_verify()")
+    a.refused("SELECT conclave_refresh_report('agents_usagedaily', true)")
     a.refused("SELECT conclave_audit_write('x.y', 'z', %s, '', null, null, '{{}}')", a.victim)
     a.run("CREATE TEMP TABLE forged (id uuid, tenant_id uuid)")
     for function in ("conclave_audit_row", "conclave_audit_statement"):
