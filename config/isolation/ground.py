@@ -62,6 +62,11 @@ class Target:
         """Whether the identity hat reads it to sign people in: people and tenants."""
         return self.owner == "id"
 
+    @property
+    def is_report(self) -> bool:
+        """Whether it is the view of a report, which the first of `partitions` keeps."""
+        return self.partitions == (f"{self.table}_kept",)
+
 
 @dataclass(frozen=True)
 class Ground:
