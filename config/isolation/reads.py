@@ -208,10 +208,10 @@ def own_functions(a: Attempt) -> None:
     if not a.run("SELECT 'pg_temp.spy'::regclass")[0]:
         a.mine_only("SELECT * FROM pg_temp.spy")
     a.run(
-        "CREATE FUNCTION pg_temp.tell(v text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001"
+        "CREATE FUNCTION pg_temp.tell(v uuid) RETURNS boolean LANGUAGE plpgsql COST 0.0000001"
         " AS $$ BEGIN RAISE NOTICE '%', v; RETURN true; END $$",
     )
-    a.mine_only("SELECT {owner} FROM {t} WHERE pg_temp.tell({owner}::text)")
+    a.mine_only("SELECT {owner} FROM {t} WHERE pg_temp.tell({owner})")
     if any(a.their_mark in notice for notice in a.notices):
         raise Leak("a function in the filter was shown the victim's row")
 
