@@ -1,9 +1,11 @@
 """Materialised reports: computed over all tenants, read through a view that shows one tenant its own.
 
 PostgreSQL has no row-level security for materialised views. So nobody but the owner has a right on one
-(`<table>_kept`), and tenants read the security-barrier view `<table>` beside it. Two branches, so that a tenant's is found by the
-index; below another SELECT, since PostgreSQL (18.4) forgets the barrier of a view that is itself a UNION ALL: it
-called a function of the reader's filter with every tenant's rows.
+(`<table>_kept`), and tenants read the security-barrier view `<table>` beside it.
+
+The view has two branches, so that a tenant's rows are found by the index. They stand below another SELECT, since
+PostgreSQL (18.4) forgets the barrier of a view that is itself a UNION ALL: it called a function of the reader's
+filter with every tenant's rows.
 """
 
 from django.apps import apps
