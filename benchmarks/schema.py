@@ -10,6 +10,7 @@ import statistics
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
@@ -129,9 +130,9 @@ def _asked() -> list[dict[str, Any]]:
     with psycopg.connect(**connection_to(OWNER)) as owner:
         rows = owner.execute(
             "SELECT tenant_id, id, conversation_id FROM conversations_message"
-            " WHERE tenant_id = ('00000000-0000-7000-8000-' || lpad(to_hex(%s), 12, '0'))::uuid"
+            " WHERE tenant_id = %s"
             " ORDER BY md5(id::text) LIMIT 500",
-            [MEASURED],
+            [UUID(f"00000000-0000-7000-8000-{MEASURED:012x}")],
         ).fetchall()
     return [
         {"tenant": tenant, "message": message, "conversation": talk, "oldest": younger_bound(talk)}
