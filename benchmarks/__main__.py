@@ -88,6 +88,31 @@ def _memory(house: House, options: argparse.Namespace) -> Lines:
     return [Line(f"web process, {name}", size, limits.get(name), "MB") for name, size in found.items()]
 
 
+def _schema(house: House, options: argparse.Namespace) -> Lines:
+    from .schema import expiry_ms, fill, median, migrate_seconds, partitioned_and_bare
+
+    wall, spent = migrate_seconds()
+    lines = [Line("migrate from empty", wall, 20, "s", f"{spent:.1f} s of CPU in Python")]
+    messages = fill(2_000_000 if options.full else options.messages)
+    found = partitioned_and_bare(house, rounds=options.rounds, count=options.count)
+    lines += [_compared(f"{title} : bare table", compared, 1.2) for title, compared in found.items()]
+    took = expiry_ms()
+    detail = f"{min(took):.1f} to {max(took):.1f} ms, {len(took)} months; {messages} messages"
+    return [*lines, Line("expire a month, median", median(took), 10, "ms", detail)]
+
+
+def _demo(house: House, options: argparse.Namespace) -> Lines:
+    from .demo import demo_load
+
+    found = demo_load(house, scale=options.scale)
+    detail = f"{found.rows} rows; a second: {found.bare:.0f} : {found.demo:.0f}"
+    untriggered = f"{found.untriggered:.0f} rows a second, nothing checked or recorded"
+    return [
+        Line("bare COPY : demo's load", found.bare / found.demo, 2, "x", detail),
+        Line("COPY without triggers : demo", found.untriggered / found.demo, None, "x", untriggered),
+    ]
+
+
 BENCHMARKS: dict[str, Callable[[House, argparse.Namespace], Lines]] = {
     "rls": _rls,
     "list": _list,
@@ -95,6 +120,8 @@ BENCHMARKS: dict[str, Callable[[House, argparse.Namespace], Lines]] = {
     "audit": _audit,
     "tenant": _tenant,
     "memory": _memory,
+    "schema": _schema,
+    "demo": _demo,
 }
 
 
@@ -110,6 +137,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--count", type=int, default=300, choices=range(10, 5001), metavar="N", help="per round"
     )
+    parser.add_argument("--messages", type=int, default=200_000, help="of `schema`")
+    parser.add_argument("--full", action="store_true", help="two million messages in `schema`")
+    parser.add_argument("--scale", type=float, default=5, help="of `demo`, in steps of 10,000 messages")
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"no benchmark is called {', '.join(unknown)}")

@@ -145,6 +145,7 @@ class ReportModel(TenantModel):
 
     is_report: ClassVar[bool] = True
     audit_exempt: ClassVar[str] = "computed from rows that are recorded themselves"
+    row_security: ClassVar[dict[str, Any]] = {"verbs": "SELECT"}
 
     tenant = models.ForeignKey(
         "tenants.Tenant",

@@ -4,6 +4,7 @@ import factory
 
 from agents.models import (
     Agent,
+    AgentActivityDaily,
     AgentCollection,
     AgentRun,
     AgentTemplate,
@@ -19,9 +20,10 @@ from agents.models import (
     TemplateDocument,
     TemplatePurchase,
     TemplateRating,
+    UsageDaily,
 )
 from config.db.ids import uuid7
-from config.testing.factories import HouseFactory, member_user
+from config.testing.factories import HouseFactory, ReportFactory, member_user
 from config.testing.hats import as_platform
 from knowledge.tests.factories import CollectionFactory, DocumentFactory
 from tenants.scoping import require_tenant_id
@@ -84,6 +86,27 @@ class AgentRunFactory(HouseFactory):
 
     class Meta:
         model = AgentRun
+
+
+class UsageDailyFactory(ReportFactory):
+    model = factory.Sequence(lambda n: f"model-{n}")
+
+    class Meta:
+        model = UsageDaily
+
+    @classmethod
+    def counted(cls, **values):
+        row = LlmUsageFactory(model=values["model"])
+        return {"provider": row.provider, "model": row.model}
+
+
+class AgentActivityDailyFactory(ReportFactory):
+    class Meta:
+        model = AgentActivityDaily
+
+    @classmethod
+    def counted(cls, **values):
+        return {"agent_id": AgentRunFactory(**values).agent_id}
 
 
 class SystemPromptFactory(HouseFactory):

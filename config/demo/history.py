@@ -81,6 +81,8 @@ def forget_history(tenant_id: UUID, on_rows: Progress = _silent) -> int:
     """
     with platform_scope(reason="take back the demo's history", actor=ACTOR), transaction.atomic():
         gone = sum(_delete(model, tenant_id, on_rows) for model in TABLES)
+        days = workflows.AgentPerformanceDaily.unscoped.filter(tenant_id=tenant_id)
+        days.filter(date__gte=SINCE.date(), date__lt=UNTIL.date()).delete()
         _remember(tenant_id, None)
     return gone
 

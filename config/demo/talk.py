@@ -113,60 +113,13 @@ def _turn(
     status, error, text = ("failed", FAILED, "") if failed else ("completed", "", answered)
     spent, used = prompt_cost + completion_cost, sent + received
     place = 2 * turn + 1
-    rows[Message].append(
-        (
-            question,
-            conversation,
-            place,
-            "user",
-            asked,
-            "completed",
-            "",
-            user,
-            None,
-            None,
-            "",
-            0,
-            micro(0),
-            None,
-        )
-    )
-    rows[Message].append(
-        (
-            answer,
-            conversation,
-            place + 1,
-            "assistant",
-            text,
-            status,
-            error,
-            None,
-            cast.id,
-            question,
-            cast.model,
-            used,
-            micro(spent),
-            latency,
-        )
-    )
-    rows[LlmUsage].append(
-        (
-            world.id_at(answered_at),
-            user,
-            cast.id,
-            conversation,
-            answer,
-            cast.provider,
-            cast.model,
-            sent,
-            received,
-            micro(prompt_cost),
-            micro(completion_cost),
-            latency,
-            504 if failed else 200,
-            error,
-        )
-    )
+    asking = (question, conversation, place, "user", asked, "completed", "", user)
+    answering = (answer, conversation, place + 1, "assistant", text, status, error, None)
+    rows[Message].append((*asking, None, None, "", 0, micro(0), None))
+    rows[Message].append((*answering, cast.id, question, cast.model, used, micro(spent), latency))
+    call = (world.id_at(answered_at), user, cast.id, conversation, answer, cast.provider, cast.model)
+    paid = (micro(prompt_cost), micro(completion_cost), latency, 504 if failed else 200, error)
+    rows[LlmUsage].append((*call, sent, received, *paid))
     world.day_of(asked_at).add(cast.provider, used, spent)
     rows[AgentRun].append(
         (world.id_at(answered_at), cast.id, user, conversation, asked, text, status, error, latency, used)

@@ -29,7 +29,10 @@ JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int
 WHERE i.indrelid = %s::regclass AND i.indisunique AND a.attname NOT IN ('id', 'tenant_id')
   AND format_type(a.atttypid, NULL) <> 'uuid'"""
 
-PARTITIONS_SQL = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass ORDER BY 1"
+# Partitions, and what a report keeps behind its view: nobody may touch them directly.
+PARTITIONS_SQL = """
+SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %(t)s::regclass
+UNION ALL SELECT matviewname FROM pg_matviews WHERE matviewname = %(t)s || '_kept' ORDER BY 1"""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,11 @@ class Target:
     def is_identity(self) -> bool:
         """Whether the identity hat reads it to sign people in: people and tenants."""
         return self.owner == "id"
+
+    @property
+    def is_report(self) -> bool:
+        """Whether it is the view of a report, which the first of `partitions` keeps."""
+        return self.partitions == (f"{self.table}_kept",)
 
 
 @dataclass(frozen=True)
@@ -152,7 +160,7 @@ def _describe(owner: Any, model: type[models.Model]) -> Target:
         columns=columns,
         references=tuple(Reference(*row) for row in column(REFERENCES_SQL)),
         unique=dict(column(UNIQUE_SQL)),
-        partitions=tuple(name for (name,) in column(PARTITIONS_SQL)),
+        partitions=tuple(name for (name,) in owner.execute(PARTITIONS_SQL, {"t": table}).fetchall()),
         choices={
             f.column: tuple(value for value, _ in f.flatchoices) for f in model._meta.fields if f.choices
         },

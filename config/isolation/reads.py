@@ -93,6 +93,10 @@ def copy_out(a: Attempt) -> None:
                 text = b"".join(bytes(block) for block in copy).decode()
         except psycopg.errors.InsufficientPrivilege:
             continue
+        except psycopg.errors.WrongObjectType:
+            if a.target.is_report:  # nobody copies from a view by name
+                continue
+            raise
         if a.their_mark in text:
             raise Leak(f"COPY {source} brought the victim's rows")
     a.refused("COPY (SELECT 1) TO '/dev/null'")
@@ -159,6 +163,9 @@ def other_role(a: Attempt) -> None:
 def row_security_off(a: Attempt) -> None:
     """Switch row-level security off for the session."""
     a.run("SET LOCAL row_security = off")
+    if a.target.is_report:  # its view has no policies, and goes on filtering
+        a.no_rows("SELECT id FROM {t} WHERE {owner} = %s", a.their_mark)
+        return
     a.refused("SELECT id FROM {t} WHERE {owner} = %s", a.their_mark)
 
 
@@ -172,6 +179,9 @@ def partition_directly(a: Attempt) -> None:
 
 def change_schema(a: Attempt) -> None:
     """Truncate, drop or alter what protects the table."""
+    if a.target.is_report:
+        _change_view(a)
+        return
     a.refused("TRUNCATE {t} CASCADE")
     for change in ("DISABLE ROW LEVEL SECURITY", "NO FORCE ROW LEVEL SECURITY", "OWNER TO conclave_app"):
         a.refused("ALTER TABLE {t} " + change)
@@ -183,28 +193,43 @@ def change_schema(a: Attempt) -> None:
     a.refused("SET LOCAL session_replication_role = replica")
 
 
+def _change_view(a: Attempt) -> None:
+    a.refused("ALTER VIEW {t} SET (security_barrier = false)")
+    a.refused("ALTER VIEW {t} OWNER TO conclave_app")
+    a.refused(f"CREATE OR REPLACE VIEW {{t}} AS SELECT * FROM {a.target.partitions[0]}")
+    a.refused("DROP VIEW {t} CASCADE")
+    a.refused(f"REFRESH MATERIALIZED VIEW {a.target.partitions[0]}")
+    a.refused(f"DROP TRIGGER {a.target.table}_forbid ON {{t}}")
+
+
 def own_functions(a: Attempt) -> None:
     """See rows through a view of one's own, or a cheap function that tells what it is given."""
     a.run("CREATE TEMP VIEW spy AS SELECT {owner} FROM {t}")
     if not a.run("SELECT 'pg_temp.spy'::regclass")[0]:
         a.mine_only("SELECT * FROM pg_temp.spy")
     a.run(
-        "CREATE FUNCTION pg_temp.tell(v text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001"
+        "CREATE FUNCTION pg_temp.tell(v uuid) RETURNS boolean LANGUAGE plpgsql COST 0.0000001"
         " AS $$ BEGIN RAISE NOTICE '%', v; RETURN true; END $$",
     )
-    a.mine_only("SELECT {owner} FROM {t} WHERE pg_temp.tell({owner}::text)")
+    a.mine_only("SELECT {owner} FROM {t} WHERE pg_temp.tell({owner})")
     if any(a.their_mark in notice for notice in a.notices):
         raise Leak("a function in the filter was shown the victim's row")
 
 
 def physical_access(a: Attempt) -> None:
     """Go by place on disk, by sample, by statistics."""
-    a.mine_only("SELECT {owner} FROM {t} WHERE ctid = ANY (ARRAY['(0,1)', '(0,2)', '(0,3)', '(0,4)']::tid[])")
-    a.mine_only("SELECT {owner} FROM {t} TABLESAMPLE SYSTEM (100)")
+    if a.target.is_report:  # a view has no place on disk; what it reads has
+        a.refused(f"SELECT FROM {a.target.partitions[0]} WHERE ctid = '(0,1)'")
+        a.refused(f"SELECT FROM {a.target.partitions[0]} TABLESAMPLE SYSTEM (100)")
+    else:
+        a.mine_only(
+            "SELECT {owner} FROM {t} WHERE ctid = ANY (ARRAY['(0,1)', '(0,2)', '(0,3)', '(0,4)']::tid[])"
+        )
+        a.mine_only("SELECT {owner} FROM {t} TABLESAMPLE SYSTEM (100)")
     a.refused("SELECT FROM pg_statistic")
     rows = a.rows(
-        "SELECT concat(most_common_vals::text, histogram_bounds::text) FROM pg_stats WHERE tablename = %s",
-        a.target.table,
+        "SELECT concat(most_common_vals::text, histogram_bounds::text) FROM pg_stats WHERE tablename = ANY (%s)",
+        [a.target.table, *a.target.partitions],
     )
     if any(a.theirs in text or a.their_mark in text for (text,) in rows):
         raise Leak("the planner's statistics show the victim's values")
@@ -221,6 +246,7 @@ def definer_functions(a: Attempt) -> None:
     a.refused("SELECT conclave_memberships_of(%s)", a.ground.users[a.victim])
     a.refused("SELECT conclave_audit_seal()")
     a.refused("SELECT conclave_audit_verify()")
+    a.refused("SELECT conclave_refresh_report('agents_usagedaily', true)")
     a.refused("SELECT conclave_audit_write('x.y', 'z', %s, '', null, null, '{{}}')", a.victim)
     a.run("CREATE TEMP TABLE forged (id uuid, tenant_id uuid)")
     for function in ("conclave_audit_row", "conclave_audit_statement"):

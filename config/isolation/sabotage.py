@@ -17,6 +17,7 @@ from config.testing.database import as_superuser, connect, has_superuser
 TABLE, POLICY, TRIGGER = "agents_agent", "agents_agent_rls_app_all", "agents_agent_audit"
 CHILD, KEY = "conversations_conversation", "conversations_conversation_agent_same"
 GROWN = "conversations_message"
+REPORT = "agents_usagedaily"
 OWN = "tenant_id = (SELECT conclave_current_tenant())"
 TENANT_BODY = "nullif(current_setting('app.current_tenant_id', true), '')::uuid"
 
@@ -291,6 +292,22 @@ SABOTAGES = (
     ),
     Sabotage("composite key replaced by a plain one", with_plain_key, by_matrix(CHILD)),
     Sabotage("right granted on a partition", with_granted_partition, by_matrix(GROWN)),
+    Sabotage(
+        "right granted on what a report keeps",
+        owner_does(
+            f"GRANT SELECT ON {REPORT}_kept TO conclave_app",
+            f"REVOKE SELECT ON {REPORT}_kept FROM conclave_app",
+        ),
+        by_matrix(REPORT),
+    ),
+    Sabotage(
+        "report's view without its barrier",
+        owner_does(
+            f"ALTER VIEW {REPORT} SET (security_barrier = false)",
+            f"ALTER VIEW {REPORT} SET (security_barrier = true)",
+        ),
+        by_matrix(REPORT),
+    ),
     Sabotage(
         "TRUNCATE granted",
         owner_does(

@@ -9,13 +9,14 @@ from django.db import connection, models
 from django.db.models import Count, Max, Min, Sum
 
 from agents.models import AgentRun, LlmUsage
+from config.db.reports import report_models
 from config.demo.history import TABLES, forget_history, load_history, loaded, make_old_partitions
 from config.demo.world import SINCE, UNTIL, World
 from config.testing.hats import as_platform
 from conversations.models import Conversation, Message
 from tenants.models import CostRecord, Tenant
 from tenants.scoping import tenant_scope
-from workflows.models import Asset, AssetDependency, Workflow, WorkflowExecution
+from workflows.models import AgentPerformanceDaily, Asset, AssetDependency, Workflow, WorkflowExecution
 
 # A tenth of the least that the command makes: a hundred conversations.
 SCALE = 0.1
@@ -192,6 +193,12 @@ def seed(db, settings, tmp_path):
     return run
 
 
+def reported(slug):
+    """Rows of each report, and days of agents' performance."""
+    with tenant_scope(Tenant.objects.get(slug=slug), actor="system:test"):
+        return {model.__name__: model.objects.count() for model in (*report_models(), AgentPerformanceDaily)}
+
+
 @pytest.mark.slow
 def test_the_command_refuses_a_second_history_and_makes_a_fresh_one(seed):
     first = seed("--scale", "1")
@@ -199,6 +206,7 @@ def test_the_command_refuses_a_second_history_and_makes_a_fresh_one(seed):
         seed("--scale", "1")
     second = seed("--scale", "1", "--seed", "7", "--fresh")
 
+    assert min(reported("demo").values()) > 100
     assert {facts["seed"] for facts in first.values()} == {1}
     assert {facts["seed"] for facts in second.values()} == {7}
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection
 
 from config.db.constraints import SameTenant
+from config.db.reports import report_models
 from config.isolation import catalogue
 from config.testing.factories import factories, house_models
 from tenants.bases import HouseModel, TenantForeignKey
@@ -195,6 +196,7 @@ def test_every_table_belongs_to_a_known_app(db):
         " AND relkind IN ('r', 'p', 'm') AND NOT relispartition"
     )
     ours = {model._meta.db_table for model in MODELS}
+    ours |= {f"{model._meta.db_table}_kept" for model in report_models()}
     ours |= {field.m2m_db_table() for model in MODELS for field in model._meta.local_many_to_many}
 
     assert {name for (name,) in tables} - ours == set(LIBRARY_TABLES)
@@ -206,7 +208,29 @@ def test_no_view_passes_by_the_policies(db):
         " AND NOT coalesce(reloptions::text LIKE '%security_invoker=true%', false)"
     )
 
-    assert views == []
+    assert {name for (name,) in views} == {model._meta.db_table for model in report_models()}
+
+
+def test_views_of_reports_show_one_tenants_rows(db):
+    views = query(
+        "SELECT relname, reloptions::text, pg_get_viewdef(oid) FROM pg_class"
+        " WHERE relnamespace = 'public'::regnamespace AND relkind = 'v'"
+    )
+
+    assert len(views) == len(report_models()) > 3
+    assert {options for _, options, _ in views} == {"{security_barrier=true}"}
+    assert [
+        name for name, _, text in views if "k.tenant_id = ( SELECT conclave_current_tenant()" not in text
+    ] == []
+
+
+def test_what_a_report_keeps_is_the_owners_alone(db):
+    kept = query(
+        "SELECT c.relname, a.grantee::regrole::text FROM pg_class c, aclexplode(c.relacl) a"
+        " WHERE c.relkind = 'm' AND a.grantee <> c.relowner"
+    )
+
+    assert kept == []
 
 
 def test_our_tables_belong_to_the_owner_or_to_the_audit(db):

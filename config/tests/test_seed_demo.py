@@ -6,9 +6,9 @@ from django.core.management import call_command
 from django.test import Client
 
 from accounts.models import User
-from agents.models import Agent
-from knowledge.models import Document
-from tenants.models import Tenant
+from agents.models import Agent, AgentTemplate, McpServer
+from knowledge.models import Document, Term
+from tenants.models import BillingRecord, Subscription, Tenant
 from tenants.scoping import tenant_scope
 
 
@@ -34,6 +34,16 @@ def test_the_demo_can_be_signed_in_to_and_asked(seeded):
     body = {"agent": demo["agent"], "message": "How does Conclave isolate tenants?"}
     answer = client.post("/api/v1/conversations/", body, content_type="application/json").json()["answer"]
     assert answer["citations"][0]["source"] == "README.md"
+
+
+def test_there_are_samples_to_look_at(seeded):
+    seeded()
+    tenant = Tenant.objects.get(slug="demo")
+    with tenant_scope(tenant, user=User.objects.get(email="admin@demo.example")):
+        assert McpServer.objects.filter(is_public=True).count() == 3
+        assert (AgentTemplate.objects.count(), Term.objects.count()) == (3, 5)
+        assert Subscription.objects.get().plan.slug == "pro"
+        assert BillingRecord.objects.count() == 6
 
 
 def test_only_the_owner_may_read_the_file(seeded, tmp_path):

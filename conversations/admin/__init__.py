@@ -2,11 +2,13 @@
 
 from .conversations import ConversationAdmin, ParticipantAdmin
 from .messages import AttachmentAdmin, MessageAdmin, MessageEmbeddingAdmin
+from .reports import ConversationActivityDailyAdmin
 from .sessions import SessionStateAdmin, SessionSummaryAdmin, StreamEventAdmin
 from .tools import McpToolExecutionAdmin, ToolExecutionAdmin
 
 __all__ = [
     "AttachmentAdmin",
+    "ConversationActivityDailyAdmin",
     "ConversationAdmin",
     "McpToolExecutionAdmin",
     "MessageAdmin",

@@ -6,10 +6,12 @@ import factory
 from django.utils import timezone
 
 from agents.tests.factories import AgentFactory, McpServerFactory
-from config.testing.factories import HouseFactory, member_user
+from config.db.ids import uuid7
+from config.testing.factories import HouseFactory, ReportFactory, member_user
 from conversations.models import (
     Attachment,
     Conversation,
+    ConversationActivityDaily,
     McpToolExecution,
     Message,
     MessageEmbedding,
@@ -47,6 +49,21 @@ class MessageFactory(HouseFactory):
 
     class Meta:
         model = Message
+
+
+class ConversationActivityDailyFactory(ReportFactory):
+    """Each call counts a message of another day of the last three weeks, whose partitions are there."""
+
+    days_ago = factory.Sequence(lambda n: n % 20)
+
+    class Meta:
+        model = ConversationActivityDaily
+
+    @classmethod
+    def counted(cls, **values):
+        moment = timezone.now() - timedelta(days=values["days_ago"])
+        MessageFactory(id=uuid7(moment))
+        return {"date": moment.date()}
 
 
 class ToolExecutionFactory(HouseFactory):

@@ -14,6 +14,7 @@ from .flows import (
 )
 from .learning import AgentLearningPatternAdmin
 from .planning import CalendarAdmin, CalendarEventAdmin, ProjectAdmin, TaskAdmin
+from .reports import WorkflowRunsDailyAdmin
 from .tasks import AgentPerformanceDailyAdmin, AgentTaskAdmin
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "WorkflowAdmin",
     "WorkflowAgentAdmin",
     "WorkflowExecutionAdmin",
+    "WorkflowRunsDailyAdmin",
     "WorkflowTriggerAdmin",
     "WorkflowVersionAdmin",
 ]

@@ -6,7 +6,7 @@ import factory
 
 from agents.tests.factories import AgentFactory
 from config.db.ids import uuid7
-from config.testing.factories import HouseFactory, member_user
+from config.testing.factories import HouseFactory, ReportFactory, member_user
 from tenants.tests.factories import EngagementFactory
 from workflows import models
 
@@ -71,6 +71,15 @@ class WorkflowExecutionFactory(HouseFactory):
 
     class Meta:
         model = models.WorkflowExecution
+
+
+class WorkflowRunsDailyFactory(ReportFactory):
+    class Meta:
+        model = models.WorkflowRunsDaily
+
+    @classmethod
+    def counted(cls, **values):
+        return {"workflow_id": WorkflowExecutionFactory(**values).workflow_id}
 
 
 class StepExecutionFactory(HouseFactory):

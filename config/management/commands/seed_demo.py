@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,16 @@ from accounts.models import ApiKey, Membership, User
 from accounts.services.keys import create_api_key
 from accounts.services.members import add_member, person
 from agents.models import Agent, AgentCollection
+from config.db.reports import refresh_report, report_models
 from config.demo.history import ROWS, forget_history, load_history, loaded, make_old_partitions
 from config.demo.samples import make_billing_samples, make_platform_samples, make_tenant_samples
-from config.demo.world import World
+from config.demo.world import SINCE, UNTIL, World
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
 from tenants.models import Tenant
 from tenants.scoping import platform_scope, tenant_scope
 from tenants.services.tenants import create_tenant
+from workflows.services.performance import compute_performance
 
 TENANT, OTHER, AGENT, COLLECTION = "demo", "globex", "guide", "conclave-docs"
 EMAIL, VIEWER = "admin@demo.example", "viewer@demo.example"
@@ -136,6 +139,15 @@ class Command(BaseCommand):
                 with _bar(tenant.slug, ROWS * scale, quiet) as bar:
                     rows = load_history(world, bar.update)
                 self.stdout.write(f"{tenant.slug}: {rows} rows of history")
+
+        self._reports()
+
+    def _reports(self) -> None:
+        """What the nightly and hourly jobs would compute of the history."""
+        compute_performance(SINCE.date(), UNTIL.date() - timedelta(days=1))
+        with platform_scope(reason="reports on the demo's history", actor=ACTOR):
+            for model in report_models():
+                refresh_report(model)
 
     def _people(self, tenant: Tenant, admin: User) -> tuple[Any, ...]:
         """The members who talk in the history, in the order of their addresses."""

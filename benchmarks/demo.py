@@ -1,0 +1,79 @@
+"""How fast the demo's history loads, against COPY of the same rows into the same tables.
+
+The bare COPY reads a file on the server as the superuser, whom row-level security does not bind: the same
+tables with the same indexes, references and audit triggers. `untriggered` is COPY again with all triggers
+off (references and audit), for information: what PostgreSQL would take if nothing were checked or recorded.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .house import DATABASE, House
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Rows, and rows a second of each way."""
+
+    rows: int
+    demo: float
+    bare: float
+    untriggered: float
+
+
+def demo_load(house: House, *, scale: float) -> Loaded:
+    """Load a history, copy its rows out, take it back; then copy them in, twice."""
+    from config.demo.history import forget_history, load_history, make_old_partitions
+    from config.demo.world import World
+
+    make_old_partitions()
+    world = World(house.tenant_id, "bench", scale, 1, house.user_id, (house.user_id,))
+    began = time.perf_counter()
+    rows = load_history(world)
+    demo = rows / (time.perf_counter() - began)
+    dump = _copied_out(house)
+    speeds = []
+    for before in ("", "SET session_replication_role = replica;"):
+        forget_history(house.tenant_id)
+        speeds.append(rows / _copied_in(dump, before))
+    return Loaded(rows, demo, *speeds)
+
+
+def _copied_out(house: House) -> list[tuple[str, Path]]:
+    """The rows of the history by table, in the order in which they can be loaded."""
+    from config.db import embedded
+    from config.db.ids import uuid7_floor
+    from config.demo.history import TABLES
+    from config.demo.world import SINCE, UNTIL
+
+    cluster = embedded.default_cluster()
+    dump = []
+    for model in reversed(TABLES):
+        table, path = model._meta.db_table, cluster.data / f"{model._meta.db_table}.copy"
+        columns = _columns(model)
+        rows = f"tenant_id = '{house.tenant_id}' AND id >= '{uuid7_floor(SINCE)}' AND id < '{uuid7_floor(UNTIL)}'"
+        embedded.run_sql(
+            cluster,
+            f"COPY (SELECT {columns} FROM {table} WHERE {rows} ORDER BY id) TO '{path}' (FORMAT BINARY)",
+            DATABASE,
+        )
+        dump.append((f"{table} ({columns})", path))
+    return dump
+
+
+def _columns(model: Any) -> str:
+    return ", ".join(
+        f'"{field.column}"' for field in model._meta.local_concrete_fields if not field.generated
+    )
+
+
+def _copied_in(dump: list[tuple[str, Path]], before: str) -> float:
+    """Seconds that COPY takes, in one transaction as the demo's."""
+    from config.db import embedded
+
+    copies = "".join(f"COPY {target} FROM '{path}' (FORMAT BINARY);" for target, path in dump)
+    began = time.perf_counter()
+    embedded.run_sql(embedded.default_cluster(), f"{before} BEGIN; {copies} COMMIT;", DATABASE)
+    return time.perf_counter() - began

@@ -1,0 +1,192 @@
+"""What partitions and row-level security cost at size, how long `migrate` takes, and expiry.
+
+A thousand tenants whose messages are skewed (the k-th has a share of 1/k), half a year of them; the same
+rows in a table without partitions and policies, with the same indexes; the same statements by the same role.
+"""
+
+import os
+import resource
+import statistics
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from config.db.processes import OWNER, WEB
+
+from .house import DATABASE, House, connection_to, manage
+from .meter import Compared, Side, backends_of, compare
+from .queries import STAMP
+
+TENANTS, MONTHS, LENGTH = 1_000, 6, 100
+MEASURED = 10
+BARE = "bench_message"
+FRESH = "bench_migrate"
+# Repetitions for each one of `--count`: enough to fill many ticks of the CPU clock.
+REPEATS = {"point get": 30.0, "latest 50": 8.0, "tenant's latest 50": 6.0, "tenant's count": 0.5}
+STATEMENTS = {
+    "point get": "SELECT * FROM {t} WHERE tenant_id = %(tenant)s AND id = %(message)s",
+    "latest 50": "SELECT * FROM {t} WHERE tenant_id = %(tenant)s AND conversation_id = %(conversation)s"
+    " AND id >= %(oldest)s ORDER BY id DESC LIMIT 50",
+    "tenant's latest 50": "SELECT * FROM {t} WHERE tenant_id = %(tenant)s ORDER BY id DESC LIMIT 50",
+    "tenant's count": "SELECT count(*) FROM {t} WHERE tenant_id = %(tenant)s",
+}
+ID_AT = (
+    "encode(set_byte(set_byte(substring(int8send((extract(epoch FROM {0}) * 1000)::bigint) FROM 3)"
+    " || substring(uuid_send(gen_random_uuid()) FROM 7), 6, 112 + (random() * 15)::int), 8, 128), 'hex')::uuid"
+)
+# One conversation has a hundred messages within its hour; its number says whose and when.
+FILL = """
+SET session_replication_role = replica;
+SELECT setseed(0.5);
+INSERT INTO tenants_tenant (id, name, slug, status, plan_type, description, industry, company_size,
+    headquarters_location, contact_name, contact_email, contact_phone, settings, branding, agent_preferences, metadata)
+  SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(k), 12, '0'))::uuid, 'Tenant ' || k, 'skewed-' || k, 'active',
+    'free', '', '', '', '', '', '', '', '{{}}', '{{}}', '{{}}', '{{}}' FROM generate_series(1, {tenants}) k;
+CREATE TEMP TABLE drawn AS
+  SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(k), 12, '0'))::uuid AS tenant_id, began, {conversation_id} AS id
+  FROM generate_series(1, {tenants}) k,
+    LATERAL generate_series(1, greatest(1, round({conversations} / (k * {harmonic}))::int)) n,
+    LATERAL (SELECT '{since}'::timestamptz + random() * interval '{days} days' + n * interval '0' AS began) b;
+INSERT INTO conversations_conversation (id, tenant_id, title, status, mode, context, metadata, message_count,
+    total_tokens, total_cost, started_at)
+  SELECT id, tenant_id, 'Made up', 'active', 'single', '{{}}', '{{}}', {length}, 0, 0, began FROM drawn;
+INSERT INTO conversations_message (id, tenant_id, conversation_id, sequence_number, role, content, status,
+    error_code, error_message, citations, model, token_count, cost, tool_calls, tool_results, tool_used,
+    conversation_domain, embedding_model_used, metadata)
+  SELECT {message_id}, tenant_id, id, s, CASE s % 2 WHEN 1 THEN 'user' ELSE 'assistant' END,
+    repeat('What was said. ', 12), 'completed', '', '', '[]', '', 40, 0, '[]', '[]', '', '', '', '{{}}'
+  FROM drawn, generate_series(1, {length}) s ORDER BY began, s;
+CREATE TABLE {bare} (LIKE conversations_message INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING INDEXES);
+INSERT INTO {bare} ({columns}) SELECT {columns} FROM conversations_message ORDER BY id;
+GRANT SELECT ON {bare} TO conclave_app;
+"""
+
+
+def migrate_seconds() -> tuple[float, float]:
+    """Wall and CPU seconds of `manage.py migrate` on an empty database."""
+    from config.db import embedded, roles
+
+    cluster = embedded.default_cluster()
+    embedded.run_sql(cluster, roles.create_sql(FRESH), "postgres")
+    embedded.run_sql(cluster, roles.grants_sql(FRESH), FRESH)
+    os.environ["CONCLAVE_DB"] = FRESH
+    try:
+        began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        manage("migrate", "-v0")
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    finally:
+        os.environ["CONCLAVE_DB"] = DATABASE
+    wall = time.perf_counter() - began
+    embedded.run_sql(cluster, f"DROP DATABASE {FRESH}", "postgres")
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def fill(messages: int) -> int:
+    """Make the tenants and about so many messages, in both tables; how many there are."""
+    from config.db import embedded
+    from config.db.partitions import ensure_partitions
+    from conversations.models import Message
+    from tenants.scoping import platform_scope
+
+    since = _since()
+    with platform_scope(reason="partitions for the benchmark", actor="system:bench"):
+        ensure_partitions(since=since, models_=[Message])
+    cluster = embedded.default_cluster()
+    columns = ", ".join(
+        f'"{field.column}"' for field in Message._meta.local_concrete_fields if not field.generated
+    )
+    script = FILL.format(
+        tenants=TENANTS,
+        conversations=messages / LENGTH,
+        harmonic=sum(1 / k for k in range(1, TENANTS + 1)),
+        since=since.isoformat(),
+        days=(datetime.now(UTC) - since).days - 1,
+        length=LENGTH,
+        conversation_id=ID_AT.format("began"),
+        message_id=ID_AT.format("(began + s * interval '30 seconds')"),
+        columns=columns,
+        bare=BARE,
+    )
+    embedded.run_sql(cluster, script, DATABASE)
+    embedded.run_sql(
+        cluster, f"VACUUM (ANALYZE) conversations_message, {BARE}, conversations_conversation", DATABASE
+    )
+    return int(embedded.run_sql(cluster, f"SELECT count(*) FROM {BARE}", DATABASE))
+
+
+def _since() -> datetime:
+    return (datetime.now(UTC) - timedelta(days=30 * MONTHS)).replace(
+        hour=0, minute=0, second=0, microsecond=0
+    )
+
+
+def _asked() -> list[dict[str, Any]]:
+    """Messages of one tenant of the middle, with their conversations."""
+    from tenants.managers import younger_bound
+
+    with psycopg.connect(**connection_to(OWNER)) as owner:
+        rows = owner.execute(
+            "SELECT tenant_id, id, conversation_id FROM conversations_message"
+            " WHERE tenant_id = %s"
+            " ORDER BY md5(id::text) LIMIT 500",
+            [UUID(f"00000000-0000-7000-8000-{MEASURED:012x}")],
+        ).fetchall()
+    return [
+        {"tenant": tenant, "message": message, "conversation": talk, "oldest": younger_bound(talk)}
+        for tenant, message, talk in rows
+    ]
+
+
+def partitioned_and_bare(house: House, *, rounds: int, count: int) -> dict[str, Compared]:
+    """CPU of each statement in the backend: the product's table against the bare one."""
+    asked = _asked()
+    found = {}
+    with psycopg.connect(**connection_to(OWNER), autocommit=True) as watcher:
+        for title, statement in STATEMENTS.items():
+            sides = [
+                _side(watcher, f"{title} {table}", statement.format(t=table), asked)
+                for table in ("conversations_message", BARE)
+            ]
+            found[title] = compare(
+                *sides, rounds=rounds, count=max(20, int(count * REPEATS[title])), warm=100
+            )
+    return found
+
+
+def _side(watcher: psycopg.Connection[Any], name: str, sql: str, asked: list[dict[str, Any]]) -> Side:
+    connection = psycopg.connect(**connection_to(WEB), application_name=name, autocommit=True)
+    connection.execute(STAMP, [str(asked[0]["tenant"])])
+
+    def run(count: int) -> None:
+        for number in range(count):
+            if not connection.execute(sql, asked[number % len(asked)]).fetchall():
+                raise RuntimeError(f"{name}: no row")
+
+    return Side(name, run, lambda: {"database": backends_of(watcher, name)})
+
+
+def expiry_ms() -> list[float]:
+    """Milliseconds that each expired month of messages takes, detached concurrently and dropped."""
+    from django.db import connection
+
+    from config.db.partitions import expire_partitions, period_start
+    from conversations.models import Message
+
+    took = []
+    with connection.creation._as_owner():  # type: ignore[attr-defined]
+        connection.ensure_connection()
+        before = period_start(_since() + timedelta(days=32), "month")
+        while before < datetime.now(UTC):
+            began = time.perf_counter()
+            if dropped := expire_partitions(Message, before=before):
+                took.append((time.perf_counter() - began) * 1000 / len(dropped))
+            before = period_start(before + timedelta(days=32), "month")
+    return took
+
+
+def median(values: list[float]) -> float:
+    """The middle one."""
+    return statistics.median(values)
