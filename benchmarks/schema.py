@@ -24,8 +24,8 @@ TENANTS, MONTHS, LENGTH = 1_000, 6, 100
 MEASURED = 10
 BARE = "bench_message"
 FRESH = "bench_migrate"
-# Repetitions for each one of `--count`: enough to fill many ticks of the CPU clock.
-REPEATS = {"point get": 30.0, "latest 50": 8.0, "tenant's latest 50": 6.0, "tenant's count": 0.5}
+# Seconds that a side is measured for at `--count 300`: enough to fill many ticks of the CPU clock.
+SECONDS = 1.5
 STATEMENTS = {
     "point get": "SELECT * FROM {t} WHERE tenant_id = %(tenant)s AND id = %(message)s",
     "latest 50": "SELECT * FROM {t} WHERE tenant_id = %(tenant)s AND conversation_id = %(conversation)s"
@@ -150,10 +150,17 @@ def partitioned_and_bare(house: House, *, rounds: int, count: int) -> dict[str, 
                 _side(watcher, f"{title} {table}", statement.format(t=table), asked)
                 for table in ("conversations_message", BARE)
             ]
-            found[title] = compare(
-                *sides, rounds=rounds, count=max(20, int(count * REPEATS[title])), warm=100
-            )
+            times = _times(sides[1], count)
+            found[title] = compare(*sides, rounds=rounds, count=times, warm=20)
     return found
+
+
+def _times(side: Side, count: int) -> int:
+    """How often a statement is run in a round: the slower it is, the less."""
+    side.run(20)
+    began = time.perf_counter()
+    side.run(20)
+    return max(20, int(SECONDS * count / 300 / ((time.perf_counter() - began) / 20)))
 
 
 def _side(watcher: psycopg.Connection[Any], name: str, sql: str, asked: list[dict[str, Any]]) -> Side:
