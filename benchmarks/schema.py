@@ -140,14 +140,19 @@ def _asked() -> list[dict[str, Any]]:
     ]
 
 
-def partitioned_and_bare(house: House, *, rounds: int, count: int) -> dict[str, Compared]:
-    """CPU of each statement in the backend: the product's table against the bare one."""
+def partitioned_and_bare(house: House, *, rounds: int, count: int, generic: bool) -> dict[str, Compared]:
+    """CPU of each statement in the backend: the product's table against the bare one.
+
+    Args:
+        generic: keep one plan for all values on both sides. Left alone, PostgreSQL plans anew at each call: its
+            estimate of the kept plan counts the partitions that are left out only when it runs.
+    """
     asked = _asked()
     found = {}
     with psycopg.connect(**connection_to(OWNER), autocommit=True) as watcher:
         for title, statement in STATEMENTS.items():
             sides = [
-                _side(watcher, f"{title} {table}", statement.format(t=table), asked)
+                _side(watcher, f"{title} {table} {generic}", statement.format(t=table), asked, generic)
                 for table in ("conversations_message", BARE)
             ]
             times = _times(sides[1], count)
@@ -163,9 +168,13 @@ def _times(side: Side, count: int) -> int:
     return max(20, int(SECONDS * count / 300 / ((time.perf_counter() - began) / 20)))
 
 
-def _side(watcher: psycopg.Connection[Any], name: str, sql: str, asked: list[dict[str, Any]]) -> Side:
+def _side(
+    watcher: psycopg.Connection[Any], name: str, sql: str, asked: list[dict[str, Any]], generic: bool
+) -> Side:
     connection = psycopg.connect(**connection_to(WEB), application_name=name, autocommit=True)
     connection.execute(STAMP, [str(asked[0]["tenant"])])
+    if generic:
+        connection.execute("SET plan_cache_mode = force_generic_plan")
 
     def run(count: int) -> None:
         for number in range(count):
