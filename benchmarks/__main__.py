@@ -32,7 +32,7 @@ class Line:
         return f"{self.name:<34}{self.figure:>9.2f}{self.unit:<3}{limit:>8}  {verdict:<9} {self.detail}"
 
 
-def _compared(name: str, found: Compared, limit: float) -> Line:
+def _compared(name: str, found: Compared, limit: float | None) -> Line:
     def spelled(cost: Any) -> str:
         parts = " + ".join(f"{kind} {micro:.0f}" for kind, micro in cost.parts.items())
         return f"{parts} µs"
@@ -94,8 +94,10 @@ def _schema(house: House, options: argparse.Namespace) -> Lines:
     wall, spent = migrate_seconds()
     lines = [Line("migrate from empty", wall, 20, "s", f"{spent:.1f} s of CPU in Python")]
     messages = fill(2_000_000 if options.full else options.messages)
-    found = partitioned_and_bare(house, rounds=options.rounds, count=options.count)
-    lines += [_compared(f"{title} : bare table", compared, 1.2) for title, compared in found.items()]
+    for generic, words in ((False, ""), (True, ", kept plan")):
+        found = partitioned_and_bare(house, rounds=options.rounds, count=options.count, generic=generic)
+        limit = None if generic else 1.2
+        lines += [_compared(f"{title}{words} : bare", compared, limit) for title, compared in found.items()]
     took = expiry_ms()
     detail = f"{min(took):.1f} to {max(took):.1f} ms, {len(took)} months; {messages} messages"
     return [*lines, Line("expire a month, median", median(took), 10, "ms", detail)]

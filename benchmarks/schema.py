@@ -24,8 +24,8 @@ TENANTS, MONTHS, LENGTH = 1_000, 6, 100
 MEASURED = 10
 BARE = "bench_message"
 FRESH = "bench_migrate"
-# Repetitions for each one of `--count`: enough to fill many ticks of the CPU clock.
-REPEATS = {"point get": 30.0, "latest 50": 8.0, "tenant's latest 50": 6.0, "tenant's count": 0.5}
+# Seconds that a side is measured for at `--count 300`: enough to fill many ticks of the CPU clock.
+SECONDS = 1.5
 STATEMENTS = {
     "point get": "SELECT * FROM {t} WHERE tenant_id = %(tenant)s AND id = %(message)s",
     "latest 50": "SELECT * FROM {t} WHERE tenant_id = %(tenant)s AND conversation_id = %(conversation)s"
@@ -140,25 +140,41 @@ def _asked() -> list[dict[str, Any]]:
     ]
 
 
-def partitioned_and_bare(house: House, *, rounds: int, count: int) -> dict[str, Compared]:
-    """CPU of each statement in the backend: the product's table against the bare one."""
+def partitioned_and_bare(house: House, *, rounds: int, count: int, generic: bool) -> dict[str, Compared]:
+    """CPU of each statement in the backend: the product's table against the bare one.
+
+    Args:
+        generic: keep one plan for all values on both sides. Left alone, PostgreSQL plans anew at each call: its
+            estimate of the kept plan counts the partitions that are left out only when it runs.
+    """
     asked = _asked()
     found = {}
     with psycopg.connect(**connection_to(OWNER), autocommit=True) as watcher:
         for title, statement in STATEMENTS.items():
             sides = [
-                _side(watcher, f"{title} {table}", statement.format(t=table), asked)
+                _side(watcher, f"{title} {table} {generic}", statement.format(t=table), asked, generic)
                 for table in ("conversations_message", BARE)
             ]
-            found[title] = compare(
-                *sides, rounds=rounds, count=max(20, int(count * REPEATS[title])), warm=100
-            )
+            times = _times(sides[1], count)
+            found[title] = compare(*sides, rounds=rounds, count=times, warm=20)
     return found
 
 
-def _side(watcher: psycopg.Connection[Any], name: str, sql: str, asked: list[dict[str, Any]]) -> Side:
+def _times(side: Side, count: int) -> int:
+    """How often a statement is run in a round: the slower it is, the less."""
+    side.run(20)
+    began = time.perf_counter()
+    side.run(20)
+    return max(20, int(SECONDS * count / 300 / ((time.perf_counter() - began) / 20)))
+
+
+def _side(
+    watcher: psycopg.Connection[Any], name: str, sql: str, asked: list[dict[str, Any]], generic: bool
+) -> Side:
     connection = psycopg.connect(**connection_to(WEB), application_name=name, autocommit=True)
     connection.execute(STAMP, [str(asked[0]["tenant"])])
+    if generic:
+        connection.execute("SET plan_cache_mode = force_generic_plan")
 
     def run(count: int) -> None:
         for number in range(count):

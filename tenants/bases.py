@@ -157,7 +157,7 @@ class ReportModel(TenantModel):
         db_index=False,
         help_text="Tenant that the row is about.",
     )
-    updated_at = None
+    updated_at = None  # type: ignore[assignment]
     created_at = models.DateTimeField(editable=False, help_text="Beginning of the day that the row is about.")
     date = models.DateField(help_text="The day, in UTC.")
 
