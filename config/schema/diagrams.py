@@ -52,7 +52,8 @@ class Diagrams:
         self.meaning = meaning
 
     def of(self, app: str) -> list[Diagram]:
-        tables = [table for table in self.catalogue.tables if self.meaning.app_of(table) == app]
+        drawn = {table.name for table in self.catalogue.tables.values() if table.kind in "rp"}
+        tables = [table for table in sorted(drawn) if self.meaning.app_of(table) == app]
         topics = self.topics(tables)
         if len(topics) == 1:
             return [self.detail(app, app, tables)]

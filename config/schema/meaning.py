@@ -27,6 +27,8 @@ KINDS = {
     "user": "rows of one person inside a tenant",
     "global": "rows of the platform",
 }
+# The materialised view behind a report; see `config.db.reports`.
+KEPT = "_kept"
 # What stands in no model of ours.
 LIBRARY_TABLES = {
     "account_emailaddress": "E-mail addresses of people and whether they are verified (django-allauth).",
@@ -106,6 +108,8 @@ class Meaning:
         """The model's docstring in one line."""
         if table in LIBRARY_TABLES:
             return LIBRARY_TABLES[table]
+        if table.endswith(KEPT):
+            return f"What `{table.removesuffix(KEPT)}` shows, of all tenants; nobody but its owner has a right on it."
         model = self.models.get(table)
         if model is None or not model.__doc__ or model.__doc__.startswith(f"{model.__name__}("):
             return ""
