@@ -7,8 +7,9 @@ from uuid import UUID
 
 from django.db.models import Exists
 from django.http import Http404, HttpResponse
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import exceptions
+from rest_framework.decorators import action
 
 from config.api import idempotency
 from config.api.exceptions import Conflict
@@ -43,6 +44,8 @@ FAILURES = {
     504: OpenApiResponse(description="The model's endpoint did not answer in time; the question is stored."),
 }
 
+STREAMED = "Server-sent events: message.started, .delta, .reset, .completed, .failed."
+
 
 # Making a serializer costs more than using it; validating changes nothing in it.
 _NEW_MESSAGE = NewMessageSerializer()
@@ -53,7 +56,7 @@ class AnsweringView:
 
     @property
     def scope(self) -> str:
-        return "manual" if self.action == "create" else "request"
+        return "manual" if self.action in ("create", "stream") else "request"
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -221,9 +224,7 @@ class MessageViewSet(OfConversation, AnsweringView, ReadOnlyTenantViewSet):
         request=NewMessageSerializer,
         responses={
             (201, "application/json"): MessageSerializer,
-            (200, answers.EVENT_STREAM): OpenApiResponse(
-                response=str, description="Server-sent events: message.started, .delta, .completed, .failed."
-            ),
+            (200, answers.EVENT_STREAM): OpenApiResponse(response=str, description=STREAMED),
             **FAILURES,
         },
     )
@@ -246,6 +247,24 @@ class MessageViewSet(OfConversation, AnsweringView, ReadOnlyTenantViewSet):
             response = json_response(answers.shown(answer), 201, {"Location": self._location(answer.pk)})
             self.settle(key, response)
         return response
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "Last-Event-ID", str, OpenApiParameter.HEADER, description="Last event that came."
+            )
+        ],
+        responses={
+            (200, answers.EVENT_STREAM): OpenApiResponse(response=str, description=STREAMED),
+            204: OpenApiResponse(description="The stream has ended and all of it came."),
+        },
+    )
+    @action(detail=True, methods=["get"], pagination_class=None, filterset_fields=())
+    def stream(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The answer as server-sent events, from the event after `Last-Event-ID` on, until its end."""
+        with self.scoped():
+            answer = self.get_object()
+        return answers.follow(self.caller(), answer, request.META.get("HTTP_LAST_EVENT_ID", ""))
 
     def _record(self, request: Any, data: dict[str, Any]) -> HttpResponse:
         with self.scoped():

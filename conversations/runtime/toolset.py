@@ -17,6 +17,8 @@ def toolset_for(turn: "Turn") -> list[Any]:
     """The tools of the turn's agent: `pydantic_ai` tools and toolsets, asynchronous ones only.
 
     A tool that uses the database wraps that with `sync_to_async` and opens a short scope of `turn.caller`.
+    Each call is kept in the turn's journal. A call that was under way when its process died runs again when the
+    tool's `metadata` says `{"idempotent": True}`; else the model is told that it was interrupted.
     """
     return [_search_knowledge(turn)]
 
@@ -36,4 +38,4 @@ def _search_knowledge(turn: "Turn") -> Any:
             logger.exception("search failed")
             raise TurnFailed("search_failed", "The knowledge could not be searched.") from error
 
-    return Tool(search_knowledge)
+    return Tool(search_knowledge, metadata={"idempotent": True, "atomic": True})

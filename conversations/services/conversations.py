@@ -16,6 +16,7 @@ from agents.models import Agent
 from config.db.ids import uuid7
 from conversations.choices import ConversationStatus, MessageRole, MessageStatus, ParticipantRole
 from conversations.models import Conversation, Message, Participant
+from conversations.services.leases import Lease, open_lease
 from tenants.scoping import require_tenant_id
 
 TITLE_LENGTH = 80
@@ -32,6 +33,7 @@ class BegunTurn:
     conversation: Conversation
     question: Message
     answer: Message
+    lease: Lease
 
 
 @transaction.atomic
@@ -80,7 +82,7 @@ def begin_turn(conversation_id: UUID, *, content: str, user_id: UUID | None) -> 
     _require_active(agent)
     question, answer = _next_two(conversation, agent, content, user_id)
     _advance(conversation, content)
-    return BegunTurn(conversation, question, answer)
+    return BegunTurn(conversation, question, answer, open_lease(answer))
 
 
 def _next_two(
