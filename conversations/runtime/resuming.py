@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import AlreadyEnqueued
 
 from conversations.choices import ConversationMode, MessageStatus
@@ -12,7 +13,7 @@ from conversations.models import AnswerLease, Conversation, Message
 from conversations.runtime.loop import run_turn
 from conversations.runtime.turns import Caller, Turn, load_turn
 from conversations.services.conversations import BegunTurn
-from conversations.services.leases import MOST_ATTEMPTS, Lease, give_up, take_over
+from conversations.services.leases import MOST_ATTEMPTS, give_up, lease_of, take_over
 from tenants.scoping import tenant_scope
 
 RESUME_JOB = "conversations.tasks.resume_work"
@@ -23,12 +24,16 @@ logger = logging.getLogger(__name__)
 
 def resume_later(tenant_id: UUID, message_id: UUID) -> None:
     """Let a worker go on with this answer or meeting; needs the tenant's scope. Once is enough."""
+    lock = f"resume:{message_id}"
+    if ProcrastinateJob.objects.filter(queueing_lock=lock, status="todo").exists():
+        return
     try:
         with transaction.atomic():
-            app.configure_task(RESUME_JOB, queueing_lock=f"resume:{message_id}").defer(
+            app.configure_task(RESUME_JOB, queueing_lock=lock).defer(
                 tenant_id=str(tenant_id), message_id=str(message_id)
             )
-    except AlreadyEnqueued:
+    except (AlreadyEnqueued, AssertionError):
+        # Somebody else was faster. The library asserts the server's details, which row-level security hides.
         return
 
 
@@ -45,7 +50,7 @@ def resume_answer(tenant_id: UUID, message_id: UUID) -> Message | None:
         if row is None:
             return None
         if row.attempts > MOST_ATTEMPTS:
-            give_up(_lease(row), reason=GIVEN_UP)
+            give_up(lease_of(row), reason=GIVEN_UP)
             return None
     turn = _resumed(row)
     if turn is None:
@@ -61,14 +66,10 @@ def _resumed(row: AnswerLease) -> Turn | None:
         answer = Message.objects.younger_than(row.conversation_id).get(pk=row.message_id)
         question = Message.objects.younger_than(row.conversation_id).filter(pk=answer.reply_to_id).first()
         if question is None or answer.agent_id is None:
-            give_up(_lease(row), reason="The question or the agent of this answer is gone.")
+            give_up(lease_of(row), reason="The question or the agent of this answer is gone.")
             return None
         conversation = Conversation.objects.get(pk=row.conversation_id)
-        return load_turn(BegunTurn(conversation, question, answer, _lease(row)), caller)
-
-
-def _lease(row: AnswerLease) -> Lease:
-    return Lease(row.tenant_id, row.message_id, row.token, row.takeovers)
+        return load_turn(BegunTurn(conversation, question, answer, lease_of(row)), caller)
 
 
 def _must_wait(message_id: UUID) -> bool:

@@ -24,7 +24,7 @@ from conversations.runtime.citing import cite
 from conversations.runtime.journal import Journal, current_call, storable
 from conversations.runtime.live import Live
 from conversations.services.conversations import BegunTurn
-from conversations.services.leases import Lease, release
+from conversations.services.leases import Lease, lease_for, release
 from conversations.services.steps import last_place, steps_of
 from knowledge.models import Collection
 from knowledge.services.search import FoundPassage, log_query, search
@@ -70,7 +70,8 @@ class Turn:
     api_key: str | None = field(repr=False)
     history: list[tuple[str, str]]
     collections: list[Collection]
-    journal: Journal
+    # Without one the turn is not carried on after its process.
+    journal: Journal | None = None
     # Pieces of its text that are stored already, by a process that died.
     stored_pieces: int = 0
     live: Live | None = None
@@ -81,7 +82,7 @@ class Turn:
     started: float = field(default_factory=time.perf_counter)
 
     def __post_init__(self) -> None:
-        for kept in self.journal.results.values():
+        for kept in self.journal.results.values() if self.journal else ():
             self._remember(kept)
 
     @property
@@ -153,7 +154,7 @@ class Turn:
             execution.save()
             call = {"id": str(execution.pk), "name": "search_knowledge", "input": {"query": query}}
             kept = {"result": rows, "passages": [_kept(passage) for passage in found], "tool_calls": [call]}
-            if key := current_call.get():
+            if self.journal and (key := current_call.get()):
                 self.journal.add_result(key, kept)
         self._remember(kept)
         return rows
@@ -184,9 +185,12 @@ class Turn:
             return answer
 
     def _end(self, calls: list[ModelCall], changes: dict[str, Any]) -> Message:
-        release(self.lease)
+        if self.journal:
+            release(self.lease)
         messages = Message.objects.younger_than(self.conversation_id)
         answer = messages.select_for_update().get(pk=self.answer_id)
+        if answer.status != MessageStatus.PENDING:
+            return answer
         cost = self._account(calls, changes.get("error_message", ""))
         for name, value in changes.items():
             setattr(answer, name, value)
@@ -245,8 +249,9 @@ class Turn:
 def load_turn(begun: BegunTurn, caller: Caller) -> Turn:
     """Everything the model needs for `begun`, read in the scope that is open."""
     agent = Agent.objects.select_related("integration").get(pk=begun.answer.agent_id)
+    lease = begun.lease or lease_for(begun.answer)
     # A turn that just began has done nothing yet.
-    steps = steps_of(begun.answer.pk) if begun.lease.takeovers else []
+    steps = steps_of(begun.answer.pk) if lease.takeovers else []
     return Turn(
         caller=caller,
         conversation_id=begun.conversation.pk,
@@ -257,8 +262,8 @@ def load_turn(begun: BegunTurn, caller: Caller) -> Turn:
         api_key=_api_key(agent.integration),
         history=_history(begun) if agent.memory_enabled else [],
         collections=list(Collection.objects.filter(readers__agent_id=agent.pk).order_by("slug")),
-        journal=Journal(begun.lease, begun.conversation.pk, steps),
-        stored_pieces=last_place(begun.answer.pk) if begun.lease.takeovers else 0,
+        journal=Journal(lease, begun.conversation.pk, steps),
+        stored_pieces=last_place(begun.answer.pk) if lease.takeovers else 0,
     )
 
 

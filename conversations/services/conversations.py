@@ -28,12 +28,12 @@ class ConversationClosed(ValidationError):
 
 @dataclass(frozen=True, slots=True)
 class BegunTurn:
-    """A stored question and the place kept for its answer."""
+    """A stored question and the place kept for its answer; `lease` lets this process make it."""
 
     conversation: Conversation
     question: Message
     answer: Message
-    lease: Lease
+    lease: Lease | None = None
 
 
 @transaction.atomic

@@ -62,6 +62,25 @@ def open_lease(message: Message, *, kind: str = LeaseKind.ANSWER, held: bool = T
     return Lease(row.tenant_id, row.message_id, row.token)
 
 
+def lease_for(message: Message) -> Lease:
+    """A lease of `message` for this process: a new one, or the one that nobody holds.
+
+    Raises:
+        LeaseLost: when another process holds it.
+    """
+    if not AnswerLease.objects.filter(message_id=message.pk).exists():
+        return open_lease(message)
+    row = take_over(message.pk)
+    if row is None:
+        raise LeaseLost(str(message.pk))
+    return lease_of(row)
+
+
+def lease_of(row: AnswerLease) -> Lease:
+    """What the holder of `row` shows."""
+    return Lease(row.tenant_id, row.message_id, row.token, row.takeovers)
+
+
 @transaction.atomic
 def take_over(message_id: UUID) -> AnswerLease | None:
     """The lease of `message_id` with a new token, when nobody holds it; None otherwise.
