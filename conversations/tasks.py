@@ -52,6 +52,6 @@ def _fail_without_lease() -> None:
 @job
 def resume_work(tenant_id: str, message_id: str) -> None:
     """Go on with one answer or meeting, if nobody else does."""
-    from conversations.runtime.resuming import resume_answer
+    from conversations.runtime import meetings
 
-    resume_answer(UUID(tenant_id), UUID(message_id))
+    meetings.resume_work(UUID(tenant_id), UUID(message_id))

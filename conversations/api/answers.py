@@ -32,6 +32,7 @@ from conversations.runtime.turns import Caller, Turn
 EVENT_STREAM = "text/event-stream"
 # The id of a stream's last event.
 END = "end"
+KEEP_ALIVE = b": still at work\n\n"
 STATUSES = {
     "timeout": 504,
     "rate_limited": 503,
@@ -144,28 +145,31 @@ def _streamed(events: Iterator[Any], names: dict[str, str], *, is_new: bool) -> 
 
 def _lines(events: Iterator[Any], names: dict[str, str], *, is_new: bool) -> Iterator[bytes]:
     if is_new:
-        yield _event("message.started", names, START)
+        yield event_line("message.started", names, START)
     try:
         for event in events:
             yield _line(event, names)
     except Message.DoesNotExist:
-        yield _event(
+        yield event_line(
             "message.failed", {"code": "deleted", "detail": "The conversation is gone.", **names}, END
         )
 
 
 def _line(event: Any, names: dict[str, str]) -> bytes:
     if isinstance(event, Delta):
-        return _event("message.delta", {"text": event.text}, event.place)
+        return event_line("message.delta", {"text": event.text}, event.place)
     if isinstance(event, Reset):
-        return _event("message.reset", {}, event.place)
+        return event_line("message.reset", {}, event.place)
     if isinstance(event, KeepAlive):
-        return b": still at work\n\n"
+        return KEEP_ALIVE
     answer = event.answer
     if answer.status == MessageStatus.COMPLETED:
-        return _event("message.completed", shown(answer), END)
-    return _event("message.failed", {"code": answer.error_code, "detail": answer.error_message, **names}, END)
+        return event_line("message.completed", shown(answer), END)
+    return event_line(
+        "message.failed", {"code": answer.error_code, "detail": answer.error_message, **names}, END
+    )
 
 
-def _event(name: str, data: Any, place: Any) -> bytes:
+def event_line(name: str, data: Any, place: Any) -> bytes:
+    """One server-sent event; `place` becomes its id."""
     return f"event: {name}\ndata: ".encode() + dumps(data) + f"\nid: {place}\n\n".encode()

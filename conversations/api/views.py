@@ -17,6 +17,7 @@ from config.api.views import json_response
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, UpdateMixin
 from config.db.ids import uuid7_time
 from conversations.api import answers
+from conversations.api.meetings import MeetingActions
 from conversations.api.serializers import (
     AnsweredConversationSerializer,
     AttachmentSerializer,
@@ -56,7 +57,7 @@ class AnsweringView:
 
     @property
     def scope(self) -> str:
-        return "manual" if self.action in ("create", "stream") else "request"
+        return "manual" if self.action in ("create", "stream", "meeting") else "request"
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -116,12 +117,14 @@ class AnsweringView:
         return answers.require_completed(answer, question_id)
 
 
-class ConversationViewSet(AnsweringView, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
+class ConversationViewSet(MeetingActions, AnsweringView, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
     """Conversations of the person who asks."""
 
     serializer_class = ConversationSerializer
     resource = "conversations"
     filterset_fields = ("agent", "status", "mode")
+    extra_media_types = (answers.EVENT_STREAM,)
+    verbs = {"meeting": "read", "begin_meeting": "write"}
     ordering_fields = ("created_at", "updated_at")
 
     def get_queryset(self) -> Any:
@@ -207,6 +210,7 @@ class MessageViewSet(OfConversation, AnsweringView, ReadOnlyTenantViewSet):
     serializer_class = MessageSerializer
     resource = "conversations"
     filterset_fields = ("role", "status")
+    verbs = {"stream": "read"}
     extra_media_types = (answers.EVENT_STREAM,)
 
     def get_queryset(self) -> Any:

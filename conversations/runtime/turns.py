@@ -255,7 +255,8 @@ def load_turn(begun: BegunTurn, caller: Caller) -> Turn:
     return Turn(
         caller=caller,
         conversation_id=begun.conversation.pk,
-        question=begun.question.content,
+        # What a meeting asks somebody stands with the answer itself.
+        question=begun.answer.metadata.get("prompt") or begun.question.content,
         answer_id=begun.answer.pk,
         agent=agent,
         integration=agent.integration,

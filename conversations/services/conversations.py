@@ -45,7 +45,7 @@ def start_conversation(
     Raises:
         ConversationClosed: when the agent is not active.
     """
-    _require_active(agent)
+    require_active(agent)
     conversation = Conversation(user_id=user_id, agent=agent, title=title, metadata=metadata or {})
     conversation.save()
     takers = [
@@ -79,7 +79,7 @@ def begin_turn(conversation_id: UUID, *, content: str, user_id: UUID | None) -> 
         raise ConversationClosed(f"This conversation is {conversation.get_status_display().lower()}.")
     if agent is None:
         raise ConversationClosed("This conversation has no agent that answers.")
-    _require_active(agent)
+    require_active(agent)
     question, answer = _next_two(conversation, agent, content, user_id)
     _advance(conversation, content)
     return BegunTurn(conversation, question, answer, open_lease(answer))
@@ -183,7 +183,10 @@ def record_message(
     return message
 
 
-def _require_active(agent: Agent) -> None:
+def require_active(agent: Agent) -> None:
+    """Raises:
+    ConversationClosed: when the agent does not answer now.
+    """
     if agent.status != AgentStatus.ACTIVE or agent.deleted_at is not None:
         raise ConversationClosed(f"The agent «{agent.name}» is not active.")
 

@@ -1,14 +1,9 @@
 """An answer outlives its process: leases, steps, and real workers killed at ten points."""
 
-import subprocess
-import sys
-import threading
 import time
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.test import override_settings
 from django.utils import timezone
 
@@ -16,12 +11,9 @@ from agents.models import AgentCollection
 from agents.testing import FakeOpenAI, Reply, call_tool, say
 from agents.tests.factories import AgentFactory, IntegrationFactory
 from config.db.ids import uuid7
-from config.db.processes import WORKER
-from config.testing.served import BASE_DIR, environment
 from conversations import tasks
 from conversations.models import AnswerLease, Message, ToolExecution, TurnStep
 from conversations.runtime import toolset
-from conversations.runtime.live import Delta, Done, Reset
 from conversations.runtime.loop import run_turn
 from conversations.runtime.resuming import resume_answer, resume_later
 from conversations.runtime.streaming import follow_answer
@@ -29,6 +21,7 @@ from conversations.runtime.turns import Caller, load_turn
 from conversations.services.conversations import begin_turn, start_conversation
 from conversations.services.leases import LeaseLost, advance, let_go, take_over
 from conversations.tests.factories import MessageFactory
+from conversations.tests.workers import in_background, resume_due, said, workers
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
 from tenants.scoping import tenant_scope
@@ -167,71 +160,6 @@ def test_a_tool_that_was_interrupted_runs_again_only_if_it_may(caller, knowing, 
     assert (answer.content, len(server.requests), len(runs)) == ("Done.", 2, 2 if idempotent else 1)
     assert told == ["sent"] if idempotent else "not known" in told[0]
     assert toolset.toolset_for is not None
-
-
-def said(events):
-    """What a reader has at the end, and the stored answer."""
-    text = ""
-    for event in events:
-        if isinstance(event, Delta):
-            text += event.text
-        elif isinstance(event, Reset):
-            text = ""
-        elif isinstance(event, Done):
-            return text, event.answer
-    raise AssertionError("the stream did not end")
-
-
-@contextmanager
-def workers():
-    """A function that runs a worker that is killed at a point, or left alone, and gives its exit code."""
-    variables = environment(ANSWER_LEASE_SECONDS="2", CONCLAVE_LOGIN=WORKER)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "config.testing.crashing"],
-        env=variables,
-        cwd=BASE_DIR,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-    def run(point=""):
-        process.stdin.write(point + "\n")
-        process.stdin.flush()
-        return int(process.stdout.readline())
-
-    try:
-        assert process.stdout.readline() == "ready\n"
-        yield run
-    finally:
-        process.stdin.close()
-        process.wait(30)
-
-
-def in_background(function):
-    """A thread that runs `function`; gives a function that waits for what it returned."""
-    results = []
-
-    def body():
-        try:
-            results.append(function())
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=body)
-    thread.start()
-
-    def wait():
-        thread.join(60)
-        return results[0]
-
-    return wait
-
-
-def resume_due(seconds=2.5):
-    """What the periodic job does, when leases had time to run out."""
-    time.sleep(seconds)
-    tasks.resume_due_work.func.__wrapped__(0)
 
 
 @pytest.mark.slow
