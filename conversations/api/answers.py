@@ -6,7 +6,7 @@ Events of a stream: `message.started` (ids of question and answer), `message.del
 last one as `Last-Event-ID` gets what came after it. Source of the format: the HTML standard, section 9.2.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -17,6 +17,7 @@ from config.api.serializers import reader
 from conversations.api.serializers import MessageSerializer
 from conversations.choices import MessageStatus
 from conversations.models import Message
+from conversations.runtime.rounds import stream_round
 from conversations.runtime.streaming import (
     START,
     Delta,
@@ -28,6 +29,8 @@ from conversations.runtime.streaming import (
     stream_turn,
 )
 from conversations.runtime.turns import Caller, Turn
+from conversations.services.conversations import BegunTurn
+from conversations.services.leases import give_up
 
 EVENT_STREAM = "text/event-stream"
 # The id of a stream's last event.
@@ -111,6 +114,47 @@ def stream(turn: Turn, question_id: Any) -> StreamingHttpResponse:
     return _streamed(events, _named(turn.conversation_id, question_id, turn.answer_id), is_new=True)
 
 
+def stream_all(begun: Sequence[BegunTurn], caller: Caller) -> StreamingHttpResponse:
+    """The answers of several agents as they come, one after the other, each with events of its own.
+
+    Raises:
+        Busy: when this process streams as many answers as it may.
+    """
+    try:
+        events = stream_round(begun, caller)
+    except TooManyStreams as error:
+        with caller.scope():
+            for each in begun:
+                give_up(each.lease, code="too_many_streams", reason=Busy.default_detail)
+        raise Busy from error
+    return as_stream(_round_lines(events))
+
+
+def _round_lines(events: Iterator[Any]) -> Iterator[bytes]:
+    speaking = None
+    try:
+        for begun, event in events:
+            names = _named(begun.conversation.pk, begun.question.pk, begun.answer.pk)
+            if begun is not speaking:
+                speaking = begun
+                yield event_line("message.started", names, START)
+            yield _line(event, names)
+    except Message.DoesNotExist:
+        yield event_line("message.failed", {"code": "deleted", "detail": "The conversation is gone."}, END)
+
+
+def shown_round(made: list[Message]) -> dict[str, Any]:
+    """The last answer that is complete, with all of them in `answers`.
+
+    Raises:
+        AnswerFailed: when none is complete.
+    """
+    complete = [answer for answer in made if answer.status == MessageStatus.COMPLETED]
+    if not complete:
+        raise AnswerFailed(made[-1], made[-1].reply_to_id)
+    return shown(complete[-1]) | {"answers": [shown(answer) for answer in made]}
+
+
 def follow(caller: Caller, answer: Message, last_event_id: str) -> HttpResponse:
     """The answer from the event after `last_event_id` on; 204 when there is no more.
 
@@ -137,7 +181,12 @@ def _named(conversation_id: Any, question_id: Any, answer_id: Any) -> dict[str, 
 
 
 def _streamed(events: Iterator[Any], names: dict[str, str], *, is_new: bool) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(_lines(events, names, is_new=is_new), content_type=EVENT_STREAM)
+    return as_stream(_lines(events, names, is_new=is_new))
+
+
+def as_stream(lines: Iterator[bytes]) -> StreamingHttpResponse:
+    """Lines as a response that nobody between keeps back."""
+    response = StreamingHttpResponse(lines, content_type=EVENT_STREAM)
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
     return response

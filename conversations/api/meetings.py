@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -134,10 +134,7 @@ def _stream(caller: Caller, conversation_id: UUID, built: dict[str, Any], last: 
     if built["status"] != "running" and after >= built["last"]:
         return HttpResponse(status=204)
     lines = _lines(caller, conversation_id, UUID(built["question"]), after)
-    response = StreamingHttpResponse(lines, content_type=answers.EVENT_STREAM)
-    response["Cache-Control"] = "no-cache"
-    response["X-Accel-Buffering"] = "no"
-    return response
+    return answers.as_stream(lines)
 
 
 def _lines(caller: Caller, conversation_id: UUID, question_id: UUID, after: int) -> Iterator[bytes]:

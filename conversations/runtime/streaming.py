@@ -34,7 +34,9 @@ __all__ = [
     "Reset",
     "TooManyStreams",
     "follow_answer",
+    "leave_place",
     "stream_turn",
+    "take_place",
 ]
 KEEP_ALIVE_SECONDS = 15
 # How often the database is asked for news: at once after some, ever more seldom after none.
@@ -46,21 +48,33 @@ class TooManyStreams(RuntimeError):
     """This process streams as many answers as it may."""
 
 
+def take_place() -> None:
+    """Raises:
+    TooManyStreams: when this process has no place for another.
+    """
+    if not _places.acquire(blocking=False):
+        raise TooManyStreams
+
+
+def leave_place() -> None:
+    """A stream has ended."""
+    _places.release()
+
+
 def stream_turn(turn: Turn) -> Iterator[Event]:
     """Run `turn` and yield what it says; the last event is `Done`.
 
     Raises:
         TooManyStreams: at once, when the process has no place for another.
     """
-    if not _places.acquire(blocking=False):
-        raise TooManyStreams
+    take_place()
     turn.show()
     context = contextvars.copy_context()
     thread = threading.Thread(target=context.run, args=(_run, turn), daemon=True, name="turn")
     try:
         thread.start()
     except BaseException:
-        _places.release()
+        leave_place()
         raise
     return _followed(turn.caller, Stored(turn.caller, turn.conversation_id, turn.answer_id), START, turn.live)
 
@@ -71,7 +85,7 @@ def _run(turn: Turn) -> None:
         run_turn(turn)
     finally:
         give_back()
-        _places.release()
+        leave_place()
         turn.live.end(turn.live.answer)
 
 

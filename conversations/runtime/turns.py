@@ -12,13 +12,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from agents.choices import IntegrationStatus
 from agents.models import Agent, Integration, LlmUsage
 from agents.runtime.prices import price
-from conversations.choices import MessageRole, MessageStatus, ToolStatus
+from conversations.choices import ConversationMode, MessageRole, MessageStatus, ToolStatus
 from conversations.models import Conversation, Message, ToolExecution
 from conversations.runtime.citing import cite
 from conversations.runtime.journal import Journal, current_call, storable
@@ -31,6 +31,7 @@ from knowledge.services.search import FoundPassage, log_query, search
 from tenants.scoping import Scope, tenant_scope
 
 HISTORY = 20
+BUILD_ON = "Build on what is right in it: add what is missing, correct what is wrong, and do not repeat it."
 # What an integer column takes of two such counts added up; an endpoint may report anything.
 MOST_TOKENS = 2**30 - 1
 
@@ -256,7 +257,7 @@ def load_turn(begun: BegunTurn, caller: Caller) -> Turn:
         caller=caller,
         conversation_id=begun.conversation.pk,
         # What a meeting asks somebody stands with the answer itself.
-        question=begun.answer.metadata.get("prompt") or begun.question.content,
+        question=begun.answer.metadata.get("prompt") or _question(begun),
         answer_id=begun.answer.pk,
         agent=agent,
         integration=agent.integration,
@@ -290,10 +291,33 @@ def _as_row(number: int, passage: FoundPassage) -> dict[str, Any]:
     }
 
 
+def _question(begun: BegunTurn) -> str:
+    """What is asked; agents that work together see what those before them answered."""
+    if begun.conversation.mode != ConversationMode.COLLABORATIVE:
+        return begun.question.content
+    before = Message.objects.younger_than(begun.conversation.pk).filter(
+        conversation_id=begun.conversation.pk,
+        reply_to_id=begun.question.pk,
+        sequence_number__lt=begun.answer.sequence_number,
+        status=MessageStatus.COMPLETED,
+    )
+    said = [
+        f"{row.agent.name}: {row.content}"
+        for row in before.select_related("agent").order_by("sequence_number")
+    ]
+    if not said:
+        return begun.question.content
+    return "\n\n".join([begun.question.content, "Others have answered:", *said, BUILD_ON])
+
+
 def _history(begun: BegunTurn) -> list[tuple[str, str]]:
+    # Agents that answer side by side each have a conversation of their own.
+    mine = Q(role=MessageRole.USER) | Q(agent_id=begun.answer.agent_id)
+    only = mine if begun.conversation.mode == ConversationMode.MULTI else Q()
     rows = (
         Message.objects.younger_than(begun.conversation.pk)
         .filter(
+            only,
             conversation_id=begun.conversation.pk,
             sequence_number__lt=begun.question.sequence_number,
             status=MessageStatus.COMPLETED,
