@@ -1,6 +1,7 @@
 """Meetings of experts: phases, stream, and real workers killed at ten points."""
 
 import json
+from uuid import UUID
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -200,7 +201,7 @@ def test_the_api_begins_and_shows_a_meeting(api_client, tenant):
     assert begun.status_code == 202, begun.content
     assert client.post(url, body, content_type="application/json").json()["code"] == "meeting_underway"
     assert api_client().get(url).status_code == 404
-    lead_meeting(tenant.pk, begun.json()["question"])
+    lead_meeting(tenant.pk, UUID(begun.json()["question"]))
     built = client.get(url).json()
     response = client.get(url, headers={"accept": "text/event-stream", "last-event-id": "1"})
     events = b"".join(response.streaming_content).decode().split("\n\n")[:-1]
