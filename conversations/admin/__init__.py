@@ -5,8 +5,10 @@ from .messages import AttachmentAdmin, MessageAdmin, MessageEmbeddingAdmin
 from .reports import ConversationActivityDailyAdmin
 from .sessions import SessionStateAdmin, SessionSummaryAdmin, StreamEventAdmin
 from .tools import McpToolExecutionAdmin, ToolExecutionAdmin
+from .turns import AnswerLeaseAdmin, TurnStepAdmin
 
 __all__ = [
+    "AnswerLeaseAdmin",
     "AttachmentAdmin",
     "ConversationActivityDailyAdmin",
     "ConversationAdmin",
@@ -18,4 +20,5 @@ __all__ = [
     "SessionSummaryAdmin",
     "StreamEventAdmin",
     "ToolExecutionAdmin",
+    "TurnStepAdmin",
 ]

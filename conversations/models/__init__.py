@@ -5,8 +5,10 @@ from .messages import Attachment, Message, MessageEmbedding
 from .reports import ConversationActivityDaily
 from .sessions import SessionState, SessionSummary, StreamEvent
 from .tools import McpToolExecution, ToolExecution
+from .turns import AnswerLease, TurnStep
 
 __all__ = [
+    "AnswerLease",
     "Attachment",
     "Conversation",
     "ConversationActivityDaily",
@@ -18,4 +20,5 @@ __all__ = [
     "SessionSummary",
     "StreamEvent",
     "ToolExecution",
+    "TurnStep",
 ]
