@@ -13,7 +13,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('conversations', '0002_sessions_attachments_mcp'),
+        ('conversations', '0003_reports'),
         ('tenants', '0003_plans_usage_regions_platform'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
