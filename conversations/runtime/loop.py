@@ -9,12 +9,14 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.sync import async_to_sync
 from django.db import DataError
 
 from agents.runtime.providers import build_model, classify_error
 from conversations.choices import MessageRole
 from conversations.models import Message
+from conversations.runtime.failures import TurnFailed
+from conversations.runtime.toolset import toolset_for
 from conversations.runtime.turns import MOST_TOKENS, ModelCall, Turn, storable
 
 CITING = (
@@ -23,14 +25,6 @@ CITING = (
 )
 Emit = Callable[[str], None]
 logger = logging.getLogger(__name__)
-
-
-class TurnFailed(RuntimeError):
-    """A turn that cannot go on; `code` and `message` are stored with its answer."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
 
 
 def warm_up() -> None:
@@ -120,22 +114,12 @@ async def _streamed(agent: Any, turn: Turn, options: dict[str, Any], emit: Emit)
 def _agent(turn: Turn) -> Any:
     from pydantic_ai import Agent, Tool
 
-    async def search_knowledge(query: str) -> list[dict[str, Any]]:
-        """Search what you know. Returns numbered passages, best first.
-
-        Args:
-            query: what to look for, in words.
-        """
-        try:
-            return await sync_to_async(turn.search)(query)
-        except Exception as error:
-            logger.exception("search failed")
-            raise TurnFailed("search_failed", "The knowledge could not be searched.") from error
-
+    hung = toolset_for(turn)
     return Agent(
         _model(turn),
         instructions=f"{turn.agent.system_prompt}\n\n{CITING}",
-        tools=[Tool(search_knowledge)],
+        tools=[tool for tool in hung if isinstance(tool, Tool)],
+        toolsets=[toolset for toolset in hung if not isinstance(toolset, Tool)],
         retries=1,
     )
 
