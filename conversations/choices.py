@@ -38,6 +38,9 @@ class MessageStatus(TextChoices):
 
 class ToolStatus(TextChoices):
     PENDING = "pending"
+    AWAITING_APPROVAL = "awaiting_approval"
+    APPROVED = "approved"
+    DENIED = "denied"
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"

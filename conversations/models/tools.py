@@ -4,13 +4,13 @@ from django.db import models
 
 from config.db.partitions import Partitioned
 from conversations.choices import ToolStatus
-from tenants.bases import Grown, TenantForeignKey, TenantModel
+from tenants.bases import Grown, MemberForeignKey, TenantForeignKey, TenantModel
 
 
 class ToolExecution(Grown, Partitioned, TenantModel):
     """One call of a tool by an agent: input, output, outcome, time."""
 
-    audit_omit = ("tool_input", "tool_output", "metadata")
+    audit_omit = ("tool_input", "tool_output", "metadata", "run_state")
 
     conversation = TenantForeignKey(
         "conversations.Conversation",
@@ -42,6 +42,20 @@ class ToolExecution(Grown, Partitioned, TenantModel):
     tool_output = models.JSONField(null=True, blank=True, help_text="What it returned.")
     status = models.CharField(
         max_length=50, choices=ToolStatus, default=ToolStatus.PENDING, help_text="How far it is."
+    )
+    call_id = models.CharField(
+        max_length=255, blank=True, default="", help_text="The model's own id of the call."
+    )
+    decided_by = MemberForeignKey(
+        models.DO_NOTHING,
+        db_rule="SET NULL",
+        null=True,
+        blank=True,
+        help_text="Person who allowed or refused it, where it waited for one.",
+    )
+    decided_at = models.DateTimeField(null=True, blank=True, help_text="When that was decided.")
+    run_state = models.JSONField(
+        null=True, blank=True, editable=False, help_text="Where the agent goes on after the decision."
     )
     error_message = models.TextField(blank=True, default="", help_text="Why it failed.")
     execution_time_ms = models.PositiveIntegerField(null=True, blank=True, help_text="Milliseconds taken.")
