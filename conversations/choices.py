@@ -32,6 +32,7 @@ class MessageRole(TextChoices):
 
 class MessageStatus(TextChoices):
     PENDING = "pending"
+    AWAITING_APPROVAL = "awaiting_approval"
     COMPLETED = "completed"
     FAILED = "failed"
 

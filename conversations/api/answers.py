@@ -1,7 +1,8 @@
 """Answers of agents as HTTP: one JSON object, or a stream of server-sent events.
 
 Events of a stream: `message.started` (ids of question and answer), `message.delta` (`text`),
-`message.completed` (the whole answer) or `message.failed` (a problem). Source of the format: the HTML
+`message.completed` (the whole answer), `message.waiting` (it waits for a person to allow a tool) or
+`message.failed` (a problem). Source of the format: the HTML
 standard, section 9.2.
 """
 
@@ -61,12 +62,12 @@ def shown(message: Message) -> dict[str, Any]:
 
 
 def require_completed(answer: Message, question_id: Any) -> Message:
-    """`answer` when it is complete.
+    """`answer` when it is complete, or waits for a person's decision.
 
     Raises:
         AnswerFailed: when it is not.
     """
-    if answer.status != MessageStatus.COMPLETED:
+    if answer.status not in (MessageStatus.COMPLETED, MessageStatus.AWAITING_APPROVAL):
         raise AnswerFailed(answer, question_id)
     return answer
 
@@ -117,6 +118,8 @@ def _last(event: Done, started: dict[str, str]) -> bytes:
         )
     if answer.status == MessageStatus.COMPLETED:
         return _event("message.completed", shown(answer))
+    if answer.status == MessageStatus.AWAITING_APPROVAL:
+        return _event("message.waiting", shown(answer))
     return _event("message.failed", {"code": answer.error_code, "detail": answer.error_message, **started})
 
 

@@ -96,6 +96,8 @@ class ToolExecutionSerializer(HouseSerializer):
             "tool_input",
             "tool_output",
             "status",
+            "decided_by",
+            "decided_at",
             "error_message",
             "execution_time_ms",
             "started_at",
@@ -103,6 +105,14 @@ class ToolExecutionSerializer(HouseSerializer):
             "created_at",
         )
         read_only_fields = fields
+
+
+class DecisionSerializer(serializers.Serializer):
+    """Why a call is refused."""
+
+    reason = serializers.CharField(
+        max_length=500, required=False, allow_blank=True, default="", help_text="Told to the model."
+    )
 
 
 class McpToolExecutionSerializer(HouseSerializer):

@@ -15,6 +15,7 @@ from django.db import DataError
 from agents.runtime.providers import build_model, classify_error
 from conversations.choices import MessageRole
 from conversations.models import Message
+from conversations.runtime.approvals import TurnParked, answer_of, output_type, park
 from conversations.runtime.failures import TurnFailed
 from conversations.runtime.toolset import toolset_for
 from conversations.runtime.turns import MOST_TOKENS, ModelCall, Turn, storable
@@ -54,6 +55,8 @@ def run_turn(turn: Turn, emit: Emit | None = None) -> Message:
     with capture_run_messages() as messages:
         try:
             text = async_to_sync(_answer)(turn, heard if emit else None)
+        except TurnParked as parked:
+            return park(turn, parked)
         except Exception as error:  # noqa: BLE001 (whatever went wrong, the turn must not stay open)
             failure = _reason(error)
             return turn.fail(failure.code, failure.message, _calls(messages), "".join(said))
@@ -90,24 +93,27 @@ async def _answer(turn: Turn, emit: Emit | None) -> str:
             "max_tokens": turn.agent.max_tokens,
         },
     }
+    question = turn.question if turn.resumption is None else None
+    if turn.resumption is not None:
+        options |= turn.resumption.options()
     async with asyncio.timeout(turn.agent.timeout):
         if emit is None:
-            return str((await agent.run(turn.question, **options)).output)
-        return await _streamed(agent, turn, options, emit)
+            return answer_of(await agent.run(question, **options))
+        return await _streamed(agent, question, options, emit)
 
 
-async def _streamed(agent: Any, turn: Turn, options: dict[str, Any], emit: Emit) -> str:
+async def _streamed(agent: Any, question: str | None, options: dict[str, Any], emit: Emit) -> str:
     from pydantic_ai import AgentRunResultEvent, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
 
     output = ""
-    async with agent.run_stream_events(turn.question, **options) as events:
+    async with agent.run_stream_events(question, **options) as events:
         async for event in events:
             if isinstance(event, PartStartEvent) and isinstance(event.part, TextPart) and event.part.content:
                 emit(event.part.content)
             elif isinstance(event, PartDeltaEvent) and isinstance(event.delta, TextPartDelta):
                 emit(event.delta.content_delta)
             elif isinstance(event, AgentRunResultEvent):
-                output = str(event.result.output)
+                output = answer_of(event.result)
     return output
 
 
@@ -120,6 +126,7 @@ def _agent(turn: Turn) -> Any:
         instructions=f"{turn.agent.system_prompt}\n\n{CITING}",
         tools=[tool for tool in hung if isinstance(tool, Tool)],
         toolsets=[toolset for toolset in hung if not isinstance(toolset, Tool)],
+        output_type=output_type(),
         retries=1,
     )
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from asgiref.sync import sync_to_async
 
 from conversations.runtime.failures import TurnFailed
+from conversations.runtime.tools import tools_of
 
 if TYPE_CHECKING:
     from conversations.runtime.turns import Turn
@@ -18,7 +19,7 @@ def toolset_for(turn: "Turn") -> list[Any]:
 
     A tool that uses the database wraps that with `sync_to_async` and opens a short scope of `turn.caller`.
     """
-    return [_search_knowledge(turn)]
+    return [_search_knowledge(turn), *tools_of(turn)]
 
 
 def _search_knowledge(turn: "Turn") -> Any:

@@ -72,6 +72,8 @@ class Turn:
     passages: list[FoundPassage] = field(default_factory=list)
     tool_calls: list[dict[str, Any]] = field(default_factory=list)
     started: float = field(default_factory=time.perf_counter)
+    # Where the turn goes on after a person's decision (conversations.runtime.approvals).
+    resumption: Any = None
 
     def search(self, query: str) -> list[dict[str, Any]]:
         """The search tool: find passages, number them, keep the record of it."""
