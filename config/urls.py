@@ -1,16 +1,18 @@
 """Every address of Conclave."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from config.api.health import healthz, readyz
+from conversations.mcp.views import McpView
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("api/", include("config.api.urls")),
+    re_path("^mcp/?$", McpView.as_view(), name="mcp"),
     path("accounts/", include("allauth.urls")),
     path("console/", admin.site.urls),
 ]

@@ -30,7 +30,7 @@ from agents.tests.factories import McpServerConfigFactory, McpServerFactory
 from config.testing.fixtures import add_member
 from config.testing.hats import as_platform
 from config.testing.processes import free_port, stopping
-from tenants.scoping import platform_scope
+from tenants.scoping import platform_scope, tenant_scope
 
 SERVER = Path(reference_server.__file__).resolve()
 COMMAND = shlex.join([sys.executable, "-I", str(SERVER)])
@@ -77,15 +77,17 @@ def test_a_schema_is_a_schema():
             check_schema(schema)
 
 
-def test_the_api_names_what_is_wrong_and_takes_what_is_right(api_client, scope):
-    server = McpServerFactory(config_schema=SCHEMA)
+def test_the_api_names_what_is_wrong_and_takes_what_is_right(api_client, tenant):
+    with tenant_scope(tenant, actor="system:test"):
+        server = McpServerFactory(config_schema=SCHEMA)
     client, body = api_client(), {"mcp_server": str(server.pk), "config": {"depth": 9}}
     response = client.post("/api/v1/mcp-server-configs/", body, content_type="application/json")
     assert (response.status_code, "token is required" in response.content.decode()) == (400, True)
     body |= {"config": {"token": "hunter2"}, "env": {"API_KEY": "k"}}
     response = client.post("/api/v1/mcp-server-configs/", body, content_type="application/json")
     assert (response.status_code, "hunter2" in response.content.decode()) == (201, False)
-    assert McpServerConfig.objects.get().config == {"token": "hunter2"}
+    with tenant_scope(tenant, actor="system:test"):
+        assert McpServerConfig.objects.get().config == {"token": "hunter2"}
 
 
 def test_limits_lie_within_the_platforms(scope, settings):

@@ -23,8 +23,6 @@ from conversations.choices import ToolStatus
 from conversations.models import ToolExecution
 
 if TYPE_CHECKING:
-    from pydantic_ai import RunContext
-
     from conversations.runtime.turns import Turn
 
 MOST_OUTPUT = 100_000
@@ -58,8 +56,10 @@ def tools_of(turn: "Turn") -> list[Any]:
 
 
 def _tool(turn: "Turn", name: str, function: Callable[..., Any]) -> Any:
-    from pydantic_ai import Tool
+    from pydantic_ai import RunContext, Tool
 
+    # Named here, where the library is loaded anyway: it asks for the annotation.
+    function.__annotations__["ctx"] = RunContext[Any]
     return Tool(function, takes_ctx=True, name=str(name), requires_approval=name in turn.agent.approvals)
 
 
@@ -118,8 +118,8 @@ _BUILTIN: dict[str, Callable[["Turn"], Callable[..., Any]]] = {
 }
 
 
-async def recorded(turn: "Turn", ctx: "RunContext[Any]", arguments: dict[str, Any], body: Body) -> Any:
-    """Run `body` as a call of the tool of `ctx`, within the agent's time for tools, and keep the record of it.
+async def recorded(turn: "Turn", ctx: Any, arguments: dict[str, Any], body: Body) -> Any:
+    """Run `body` as a call of the tool of `ctx` (the library's `RunContext`), within the agent's time for tools, and keep the record of it.
 
     Returns:
         What the model is told: the output, or `{"error": …}`.
