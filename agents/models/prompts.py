@@ -1,6 +1,6 @@
 """Prompts that the system speaks with, and what people made of them."""
 
-from typing import Any
+from typing import Any, Self
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
@@ -122,3 +122,21 @@ class SystemPrompt(TenantModel):
 
     def __str__(self) -> str:
         return self.prompt_name
+
+    _stored_text: str | None = None
+
+    @classmethod
+    def from_db(cls, db: Any, field_names: Any, values: Any) -> Self:  # type: ignore[override]
+        made = super().from_db(db, field_names, values)
+        if "prompt_text" in field_names:
+            made._stored_text = made.prompt_text
+        return made
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Like Django's; another text is the next version."""
+        if self._stored_text not in (None, self.prompt_text):
+            self.version += 1
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], "version"}
+        super().save(*args, **kwargs)
+        self._stored_text = self.prompt_text

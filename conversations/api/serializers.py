@@ -26,6 +26,7 @@ class ConversationSerializer(HouseSerializer):
             "id",
             "user",
             "agent",
+            "agent_version",
             "title",
             "status",
             "mode",

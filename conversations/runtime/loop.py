@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from django.db import DataError
 
 from agents.runtime.providers import build_model, classify_error
@@ -84,7 +84,8 @@ def _reason(error: Exception) -> TurnFailed:
 
 
 async def _answer(turn: Turn, emit: Emit | None) -> str:
-    agent = _agent(turn)
+    # On the turn's own thread: finding its tools reads the database.
+    agent = await sync_to_async(_agent)(turn)
     options: dict[str, Any] = {
         "message_history": _history(turn),
         "usage_limits": _limits(turn),
@@ -132,6 +133,8 @@ def _agent(turn: Turn) -> Any:
 
 
 def _model(turn: Turn) -> Any:
+    if turn.problem:
+        raise TurnFailed("misconfigured", turn.problem)
     if turn.integration and turn.integration.platform != turn.agent.model_provider:
         # Whoever edits agents must not send an account's key to another provider.
         raise TurnFailed("misconfigured", "The agent's integration belongs to another provider.")

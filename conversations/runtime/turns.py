@@ -16,8 +16,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from agents.choices import IntegrationStatus
-from agents.models import Agent, Integration, LlmUsage
+from agents.models import Agent, AgentCollection, Integration, LlmUsage
 from agents.runtime.prices import price
+from agents.services.prompts import PromptProblem, count_use, instructions_of
+from agents.services.versions import as_published
 from conversations.choices import MessageRole, MessageStatus, ToolStatus
 from conversations.models import Conversation, Message, ToolExecution
 from conversations.services.conversations import BegunTurn
@@ -74,6 +76,8 @@ class Turn:
     started: float = field(default_factory=time.perf_counter)
     # Where the turn goes on after a person's decision (conversations.runtime.approvals).
     resumption: Any = None
+    # Why the agent cannot speak as it is set up; empty when it can.
+    problem: str = ""
 
     def search(self, query: str) -> list[dict[str, Any]]:
         """The search tool: find passages, number them, keep the record of it."""
@@ -188,7 +192,11 @@ class Turn:
 
 def load_turn(begun: BegunTurn, caller: Caller) -> Turn:
     """Everything the model needs for `begun`, read in the scope that is open."""
-    agent = Agent.objects.select_related("integration").get(pk=begun.conversation.agent_id)
+    conversation = begun.conversation
+    live = Agent.objects.select_related("integration").get(pk=conversation.agent_id)
+    agent, pinned = as_published(live, conversation.agent_version)
+    reading = AgentCollection.objects.filter(agent_id=agent.pk).values("collection_id")
+    problem = _speak(agent)
     return Turn(
         caller=caller,
         conversation_id=begun.conversation.pk,
@@ -198,8 +206,20 @@ def load_turn(begun: BegunTurn, caller: Caller) -> Turn:
         integration=agent.integration,
         api_key=_api_key(agent.integration),
         history=_history(begun) if agent.memory_enabled else [],
-        collections=list(Collection.objects.filter(readers__agent_id=agent.pk).order_by("slug")),
+        collections=list(Collection.objects.filter(pk__in=reading if pinned is None else pinned).order_by("slug")),
+        problem=problem,
     )
+
+
+def _speak(agent: Agent) -> str:
+    """Give the agent the text of the prompt that it names; says why when it cannot be had."""
+    try:
+        agent.system_prompt, prompt = instructions_of(agent)
+    except PromptProblem as error:
+        return str(error)
+    if prompt is not None:
+        count_use(prompt.pk)
+    return ""
 
 
 def _api_key(integration: Integration | None) -> str | None:

@@ -13,6 +13,7 @@ from psycopg.sql import Literal
 
 from agents.choices import AgentStatus
 from agents.models import Agent
+from agents.services.versions import latest_version
 from config.db.ids import uuid7
 from conversations.choices import ConversationStatus, MessageRole, MessageStatus, ParticipantRole
 from conversations.models import Conversation, Message, Participant
@@ -44,7 +45,13 @@ def start_conversation(
         ConversationClosed: when the agent is not active.
     """
     _require_active(agent)
-    conversation = Conversation(user_id=user_id, agent=agent, title=title, metadata=metadata or {})
+    conversation = Conversation(
+        user_id=user_id,
+        agent=agent,
+        agent_version=latest_version(agent),
+        title=title,
+        metadata=metadata or {},
+    )
     conversation.save()
     takers = [
         Participant(tenant_id=conversation.tenant_id, conversation=conversation, agent=agent, role="agent")
