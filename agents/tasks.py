@@ -1,10 +1,12 @@
 """Work on agents that nobody waits for."""
 
 import logging
+from uuid import UUID
 
 from procrastinate.contrib.django import app
 
 from agents.runtime.mcp_client import ACTOR, McpFailed, refresh
+from agents.runtime.payments import give_back
 from config.jobs import job
 from tenants.scoping import platform_scope
 
@@ -25,3 +27,10 @@ def refresh_mcp_server(slug: str) -> None:
         refresh(server)
     except McpFailed as error:
         logger.warning("MCP server %s: %s", slug, error)
+
+
+@app.task
+@job
+def refund_template_purchase(purchase_id: str) -> None:
+    """Give the money of a purchase back; a failure leaves the ledger as it is and the job as failed."""
+    give_back(UUID(purchase_id))

@@ -43,7 +43,6 @@ class AgentViewSet(TenantViewSet):
         version = publish_agent(agent, note=asked.validated_data["note"], actor=self.credential.user_id)
         return self.rendered_row(AgentVersionSerializer, version, 201)
 
-
     @extend_schema(request=RestoreSerializer, responses={200: AgentSerializer})
     @action(detail=True, methods=["post"])
     def restore(self, request: Any, **kwargs: Any) -> HttpResponse:

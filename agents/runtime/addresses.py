@@ -104,9 +104,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         await self.inner.sleep(seconds)
 
 
-def guard(
-    client: Any, allowed: Callable[[str], bool] = may_reach, resolver: Resolver = resolve
-) -> Any:
+def guard(client: Any, allowed: Callable[[str], bool] = may_reach, resolver: Resolver = resolve) -> Any:
     """Make an httpx2 client connect within bounds; a proxy of the environment keeps its own."""
     pool = client._transport._pool
     pool._network_backend = GuardedBackend(pool._network_backend, allowed, resolver)

@@ -22,7 +22,11 @@ MOST_CHARACTERS = 20_000
 MOST_URL = 2_000
 PORTS = {"http": 80, "https": 443}
 READABLE = ("text/", "application/json", "application/xml", "application/xhtml+xml", "application/ld+json")
-HEADERS = {"User-Agent": "Conclave-Agent/1", "Accept": "text/*, application/json;q=0.9", "Accept-Encoding": "identity"}
+HEADERS = {
+    "User-Agent": "Conclave-Agent/1",
+    "Accept": "text/*, application/json;q=0.9",
+    "Accept-Encoding": "identity",
+}
 
 
 class FetchRefused(ToolRefused):
@@ -71,7 +75,11 @@ def _client(resolver: Resolver) -> "AsyncClient":
 
     limits = httpx2.Limits(max_connections=1, max_keepalive_connections=0)
     client = httpx2.AsyncClient(
-        trust_env=False, follow_redirects=False, limits=limits, headers=HEADERS, timeout=settings.FETCH_SECONDS
+        trust_env=False,
+        follow_redirects=False,
+        limits=limits,
+        headers=HEADERS,
+        timeout=settings.FETCH_SECONDS,
     )
     return guard(client, may_fetch, resolver)  # type: ignore[no-any-return]
 

@@ -35,7 +35,15 @@ PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 CANNOT = 78
 SYSTEM = (
     *("/bin", "/lib", "/lib32", "/lib64", "/sbin", "/usr", "/etc/alternatives", "/etc/ld.so.cache"),
-    *("/etc/localtime", "/etc/ssl/certs", "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"),
+    *(
+        "/etc/localtime",
+        "/etc/ssl/certs",
+        "/dev/null",
+        "/dev/zero",
+        "/dev/full",
+        "/dev/random",
+        "/dev/urandom",
+    ),
 )
 STAGES = ("/mnt", "/media", "/srv", "/tmp")  # noqa: S108 (mounted over in a namespace of our own)
 OPEN_FILES, INODES = 256, 4096

@@ -61,7 +61,9 @@ def env_errors(env: Any) -> list[str]:
 
 
 def _errors(schema: dict[str, Any], value: Any) -> Iterator[str]:
-    for error in sorted(Draft202012Validator(schema).iter_errors(value), key=lambda each: list(map(str, each.path))):
+    for error in sorted(
+        Draft202012Validator(schema).iter_errors(value), key=lambda each: list(map(str, each.path))
+    ):
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
         yield f"{place.lstrip('.') or 'config'}: {_said(error)}"
 

@@ -25,8 +25,11 @@ def resolve_prompt(key: str, *, user_id: UUID | None = None) -> SystemPrompt | N
     Only active ones serve. Agents speak by the organisation's: nobody rewrites them for themselves alone.
     """
     rows = SystemPrompt.objects.filter(prompt_key=key, is_active=True)
-    ranked = {(row.tenant_id is not None) + (row.user_id is not None): row for row in rows
-              if row.user_id in (None, user_id)}
+    ranked = {
+        (row.tenant_id is not None) + (row.user_id is not None): row
+        for row in rows
+        if row.user_id in (None, user_id)
+    }
     return ranked[max(ranked)] if ranked else None
 
 

@@ -63,7 +63,15 @@ def test_a_configuration_is_held_against_the_schema(config, wrong):
 
 @pytest.mark.parametrize(
     "env",
-    [{"LD_PRELOAD": "/x.so"}, {"PATH": "/x"}, {"PYTHONPATH": "/x"}, {"lower": "x"}, {"A": 1}, {"A": "\0"}, ["A"]],
+    [
+        {"LD_PRELOAD": "/x.so"},
+        {"PATH": "/x"},
+        {"PYTHONPATH": "/x"},
+        {"lower": "x"},
+        {"A": 1},
+        {"A": "\0"},
+        ["A"],
+    ],
 )
 def test_variables_that_change_what_is_loaded_are_the_platforms(env):
     assert env_errors(env)

@@ -139,7 +139,9 @@ def test_no_way_leads_out(way, targets):
     assert "sandbox:" not in result.stderr
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="as a plain person most ways are closed anyway")
+@pytest.mark.skipif(
+    os.name != "posix" or os.geteuid() != 0, reason="as a plain person most ways are closed anyway"
+)
 @pytest.mark.parametrize("way", [way for way in WAYS if way not in UNCONTROLLED])
 def test_control_without_the_sandbox_the_way_is_open(way, targets):
     result = outside(way, targets, pass_fds=[targets["fd"]])

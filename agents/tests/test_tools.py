@@ -90,7 +90,9 @@ def test_the_clock_knows_time_zones():
             current_time(zone, noon)
 
 
-@pytest.mark.parametrize("names", ["calculator", ["shell"], [1], ["calculator", "calculator"], ["mcp:"], [["x"]]])
+@pytest.mark.parametrize(
+    "names", ["calculator", ["shell"], [1], ["calculator", "calculator"], ["mcp:"], [["x"]]]
+)
 def test_unknown_tools_are_no_tools(names):
     with pytest.raises(ValidationError):
         validate_tools(names)

@@ -189,7 +189,9 @@ def test_the_organisations_prompts_are_for_those_who_change_agents(api_client):
     assert user.post(where, body, content_type="application/json").status_code == 403
     assert user.get(made.headers["Location"]).json()["prompt_text"] == "Hello."
     for verb in ("patch", "delete"):
-        refused = getattr(user, verb)(made.headers["Location"], {"prompt_text": "x"}, content_type="application/json")
+        refused = getattr(user, verb)(
+            made.headers["Location"], {"prompt_text": "x"}, content_type="application/json"
+        )
         assert refused.status_code == 403
     own = user.post(where, PROMPT, content_type="application/json")
     assert (own.status_code, own.json()["user"]) == (201, str(user.key.user_id))

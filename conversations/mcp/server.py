@@ -107,8 +107,10 @@ def ask_agent(agent: str, question: str, conversation: str = "") -> dict[str, An
         if found is None:
             raise Refused(f"There is no agent «{agent[:100]}».")
         try:
-            row = _conversation(conversation) if conversation else start_conversation(
-                found, user_id=caller.user_id
+            row = (
+                _conversation(conversation)
+                if conversation
+                else start_conversation(found, user_id=caller.user_id)
             )
             if row.agent_id != found.pk:
                 raise Refused("This conversation is with another agent.")
@@ -122,7 +124,9 @@ def ask_agent(agent: str, question: str, conversation: str = "") -> dict[str, An
         "conversation": str(row.pk),
         "status": str(answer.status),
         "answer": answer.content,
-        "citations": [{name: each[name] for name in ("number", "source", "quote")} for each in answer.citations],
+        "citations": [
+            {name: each[name] for name in ("number", "source", "quote")} for each in answer.citations
+        ],
     }
 
 

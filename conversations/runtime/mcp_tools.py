@@ -63,8 +63,11 @@ def mcp_tools_of(turn: "Turn") -> list[Any]:
             for definition in config.mcp_server.tool_definitions
             if isinstance(definition, dict) and isinstance(definition.get("name"), str)
         ]
-        wanted = [(each, reach_of(each.config.mcp_server, each.config)) for each in offered
-                  if each.named_in(turn.agent.tools)]
+        wanted = [
+            (each, reach_of(each.config.mcp_server, each.config))
+            for each in offered
+            if each.named_in(turn.agent.tools)
+        ]
     first = {each.name: (each, reach) for each, reach in reversed(wanted)}
     return [_tool(turn, each, reach) for each, reach in first.values()]
 

@@ -187,9 +187,7 @@ def _clean(value: Any) -> Any:
     return [_clean(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def _begin(
-    turn: "Turn", name: str, call_id: str, arguments: dict[str, Any], approved: bool
-) -> UUID | None:
+def _begin(turn: "Turn", name: str, call_id: str, arguments: dict[str, Any], approved: bool) -> UUID | None:
     """The row of a call that begins now; None when an approved call was begun before."""
     with turn.caller.scope():
         if approved:

@@ -206,7 +206,9 @@ def load_turn(begun: BegunTurn, caller: Caller) -> Turn:
         integration=agent.integration,
         api_key=_api_key(agent.integration),
         history=_history(begun) if agent.memory_enabled else [],
-        collections=list(Collection.objects.filter(pk__in=reading if pinned is None else pinned).order_by("slug")),
+        collections=list(
+            Collection.objects.filter(pk__in=reading if pinned is None else pinned).order_by("slug")
+        ),
         problem=problem,
     )
 

@@ -77,7 +77,11 @@ def broken():
         (broken, "failed", "The tool failed."),
         (lambda: asyncio.sleep(60), "timeout", "The tool did not answer within 1 seconds."),
         (lambda: asyncio.sleep(0, {1, 2}), "failed", "The tool's data cannot be shown as JSON."),
-        (lambda: asyncio.sleep(0, "x" * 200_000), "failed", "The tool's data has more than 100000 characters."),
+        (
+            lambda: asyncio.sleep(0, "x" * 200_000),
+            "failed",
+            "The tool's data has more than 100000 characters.",
+        ),
     ],
 )
 def test_a_tool_that_breaks_or_never_ends_is_recorded(caller, agent_of, monkeypatch, body, status, error):

@@ -11,7 +11,9 @@ from tenants.scoping import platform_scope
 
 
 class Command(BaseCommand):
-    help = "Ask the MCP servers of the registry for their tools, resources and prompts, and keep what they list."
+    help = (
+        "Ask the MCP servers of the registry for their tools, resources and prompts, and keep what they list."
+    )
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("slugs", nargs="*", help="Slugs of servers; by default all that are active.")
@@ -34,6 +36,8 @@ class Command(BaseCommand):
         except McpFailed as error:
             self.stderr.write(f"{server.slug}: {error}")
             return False
-        counts = f"{len(offers.tools)} tools, {len(offers.resources)} resources, {len(offers.prompts)} prompts"
+        counts = (
+            f"{len(offers.tools)} tools, {len(offers.resources)} resources, {len(offers.prompts)} prompts"
+        )
         self.stdout.write(f"{server.slug}: {counts}")
         return True
