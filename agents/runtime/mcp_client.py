@@ -10,6 +10,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import async_to_sync
@@ -46,7 +47,7 @@ class Reach:
     config: dict[str, Any] = field(default_factory=dict, repr=False)
     env: dict[str, str] = field(default_factory=dict, repr=False)
     timeout: float = 30
-    bounds: Bounds = Bounds()
+    bounds: Bounds = field(default_factory=Bounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +217,7 @@ async def _started(reach: Reach) -> AsyncIterator[Any]:
     env = {**reach.env, "MCP_CONFIG": json.dumps(reach.config)}
     argv, variables = sandboxed(reach.command, env, reach.bounds)
     parameters = StdioServerParameters(command=argv[0], args=argv[1:], env=variables, cwd="/")
-    with open(os.devnull, "w") as dropped:
+    with Path(os.devnull).open("w") as dropped:
         yield stdio_client(parameters, errlog=dropped)
 
 

@@ -42,7 +42,7 @@ def sandboxed(command: str, env: Mapping[str, str], bounds: Bounds) -> tuple[lis
         SandboxRefused: where there is no sandbox, and for a command without an absolute path.
     """
     words = shlex.split(command)
-    if not words or not os.path.isabs(words[0]):
+    if not words or not Path(words[0]).is_absolute():
         raise SandboxRefused("The command must begin with the absolute path of a program.")
     given = {"PATH": PATH, "HOME": "/tmp", "LANG": "C.UTF-8", **env}  # noqa: S108 (the sandbox's own)
     if not sys.platform.startswith("linux"):

@@ -101,9 +101,9 @@ def _bounded(value: Any) -> Any:
 
 def _check_power(base: Any, exponent: Any) -> None:
     """Refuse before it is computed what would take long: whole numbers grow with the exponent."""
-    if isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1:
-        if abs(exponent) * base.bit_length() > MOST_BITS:
-            raise ToolRefused("The number is too large.")
+    whole = isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1
+    if whole and abs(exponent) * base.bit_length() > MOST_BITS:
+        raise ToolRefused("The number is too large.")
 
 
 def current_time(zone: str = "UTC", moment: datetime | None = None) -> dict[str, str]:

@@ -43,6 +43,9 @@ def create_agent(
     if not may_use(template):
         raise NotForSale("Your organisation did not buy this template.")
     wanted = {field: template.model_config[field] for field in MODEL_FIELDS if field in template.model_config}
+    if "temperature" in wanted:
+        # JSON's 0.2 has more places as a binary number than the column.
+        wanted["temperature"] = str(wanted["temperature"])
     agent = Agent(
         tenant_id=require_tenant_id(),
         name=name or template.name,

@@ -3,6 +3,9 @@
 Run as `python escapes.py NAME JSON`; prints ESCAPED and ends with 0 when the way was open.
 """
 
+# What is tried are system calls.
+# ruff: noqa: PTH
+
 import ctypes
 import json
 import mmap
@@ -210,8 +213,7 @@ def take_memory(a):
 
 def fill_disk(a):
     with open(a["fill"], "wb") as file:
-        for _ in range(100):
-            file.write(bytes(1 << 20))
+        file.writelines(bytes(1 << 20) for _ in range(100))
     os.unlink(a["fill"])
     return True
 
@@ -219,8 +221,7 @@ def fill_disk(a):
 def fill_disk_with_many_files(a):
     for number in range(12):
         with open(f"{a['fill']}-{number}", "wb") as file:
-            for _ in range(10):
-                file.write(bytes(1 << 20))
+            file.writelines(bytes(1 << 20) for _ in range(10))
     return True
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 
 from mcp.server.mcpserver import MCPServer
 
@@ -29,8 +30,7 @@ def told() -> str:
 @server.tool()
 def read(path: str) -> str:
     """Read a file of the machine."""
-    with open(path) as file:
-        return file.read()
+    return Path(path).read_text()
 
 
 @server.tool()

@@ -68,8 +68,11 @@ def mcp_tools_of(turn: "Turn") -> list[Any]:
             for each in offered
             if each.named_in(turn.agent.tools)
         ]
-    first = {each.name: (each, reach) for each, reach in reversed(wanted)}
-    return [_tool(turn, each, reach) for each, reach in first.values()]
+    # Two names that the model could not tell apart: the first one is meant.
+    first: dict[str, Any] = {}
+    for each, reach in wanted:
+        first.setdefault(each.name, _tool(turn, each, reach))
+    return list(first.values())
 
 
 def _tool(turn: "Turn", offered: Offered, reach: Reach) -> Any:

@@ -119,7 +119,10 @@ _BUILTIN: dict[str, Callable[["Turn"], Callable[..., Any]]] = {
 
 
 async def recorded(turn: "Turn", ctx: Any, arguments: dict[str, Any], body: Body) -> Any:
-    """Run `body` as a call of the tool of `ctx` (the library's `RunContext`), within the agent's time for tools, and keep the record of it.
+    """Run `body` as a call of the tool of `ctx`, within the agent's time for tools, and keep the record of it.
+
+    Args:
+        ctx: the library's `RunContext`.
 
     Returns:
         What the model is told: the output, or `{"error": …}`.
