@@ -9,7 +9,7 @@ launcher -> init (first process of the new namespace, ours) -> command. When ini
 """
 
 # Close to the system calls, and quick to start: no pathlib.
-# ruff: noqa: PTH
+# ruff: noqa: PTH101, PTH103, PTH110, PTH112, PTH114, PTH115, PTH120, PTH123, PTH211
 
 import contextlib
 import ctypes

@@ -4,7 +4,7 @@ Run as `python escapes.py NAME JSON`; prints ESCAPED and ends with 0 when the wa
 """
 
 # What is tried are system calls.
-# ruff: noqa: PTH
+# ruff: noqa: PTH101, PTH103, PTH108, PTH123, PTH208, PTH211
 
 import ctypes
 import json
