@@ -1,5 +1,9 @@
 """Enumerated values of agents."""
 
+import re
+from typing import Any
+
+from django.core.exceptions import ValidationError
 from django.db.models import TextChoices
 
 
@@ -20,6 +24,35 @@ class Provider(TextChoices):
     COHERE = "cohere", "Cohere"
     PERPLEXITY = "perplexity", "Perplexity"
     OLLAMA = "ollama", "Ollama"
+
+
+class BuiltinTool(TextChoices):
+    """Tools that every installation has."""
+
+    SEARCH_KNOWLEDGE = "search_knowledge", "Search of the agent's collections (each agent has it)"
+    CALCULATOR = "calculator", "Calculator"
+    CURRENT_TIME = "current_time", "Current time"
+    HTTP_FETCH = "http_fetch", "Fetch of a public page"
+
+
+# A server of the registry by its slug, with all its tools or one of them.
+MCP_TOOL = re.compile(r"mcp:[a-zA-Z0-9_-]{1,100}(/[A-Za-z0-9_.\-/]{1,128})?")
+
+
+def validate_tools(value: Any) -> None:
+    """Names of tools: built-in ones, `mcp:<server>` or `mcp:<server>/<tool>`.
+
+    Raises:
+        ValidationError: naming the place.
+    """
+    if not isinstance(value, list):
+        raise ValidationError("Must be a list of names.")
+    for place, name in enumerate(value):
+        if not isinstance(name, str) or not (name in BuiltinTool.values or MCP_TOOL.fullmatch(name)):
+            known = ", ".join(BuiltinTool.values)
+            raise ValidationError(f"[{place}]: one of {known}, or mcp:<server>, or mcp:<server>/<tool>.")
+    if len(set(value)) < len(value):
+        raise ValidationError("Names each tool once.")
 
 
 class IntegrationStatus(TextChoices):

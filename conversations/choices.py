@@ -32,6 +32,7 @@ class MessageRole(TextChoices):
 
 class MessageStatus(TextChoices):
     PENDING = "pending"
+    AWAITING_APPROVAL = "awaiting_approval"
     COMPLETED = "completed"
     FAILED = "failed"
 
@@ -49,10 +50,14 @@ class StepKind(TextChoices):
     MESSAGES = "messages"
     CALL = "call"
     RESULT = "result"
+    PARKED = "parked"
 
 
 class ToolStatus(TextChoices):
     PENDING = "pending"
+    AWAITING_APPROVAL = "awaiting_approval"
+    APPROVED = "approved"
+    DENIED = "denied"
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"

@@ -5,6 +5,7 @@ from django.contrib import admin, messages
 from agents.choices import AgentStatus
 from agents.models import Agent, AgentCollection, AgentVersion
 from agents.services.agents import archive_agent, publish_agent
+from agents.services.versions import restore_version
 from config.admin.bases import HouseAdmin, ReadOnlyAdmin
 from config.admin.exports import ExportsRows
 from config.admin.inlines import HouseInline
@@ -45,7 +46,16 @@ class AgentAdmin(ExportsRows, HouseAdmin):
                 )
             },
         ),
-        ("Behaviour", {"fields": ("tools", ("timeout", "max_iterations"), "memory_enabled")}),
+        (
+            "Behaviour",
+            {
+                "fields": (
+                    ("tools", "approvals"),
+                    ("timeout", "tool_timeout", "max_iterations"),
+                    ("memory_enabled", "prompt_key"),
+                )
+            },
+        ),
         (
             "Data",
             {"fields": ("capabilities", "tags", "config", "metadata", "created_by"), "classes": ["collapse"]},
@@ -90,3 +100,13 @@ class AgentVersionAdmin(ReadOnlyAdmin):
     list_display = ("agent", "version", "note", "created_by", "created_at")
     search_fields = ("agent__name", "agent__slug")
     fieldsets = ((None, {"fields": (("agent", "version"), "note", "created_by", "snapshot")}),)
+    actions = ("restore",)
+
+    def has_restore_permission(self, request):
+        return not request.console.is_platform and request.console.allows("agents", "write")
+
+    @admin.action(description="Restore as the agent's draft", permissions=["restore"])
+    def restore(self, request, queryset):
+        for version in queryset.select_related("agent"):
+            restore_version(version.agent, version, actor=request.user.pk)
+        self.message_user(request, f"{len(queryset)} versions restored as drafts.", messages.SUCCESS)

@@ -1,8 +1,9 @@
 """Servers of the Model Context Protocol."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
 
 from agents.models import McpServer, McpServerConfig, McpServerUser
+from agents.tasks import refresh_mcp_server
 from config.admin.bases import HouseAdmin
 from config.admin.inlines import HouseInline
 
@@ -17,6 +18,8 @@ class McpServerAdmin(HouseAdmin):
     list_filter = ("category", "server_type", "status", "is_public")
     search_fields = ("name", "slug", "description")
     prepopulated_fields = {"slug": ("name",)}
+    actions = ("refresh",)
+    readonly_fields = ("refreshed_at", "last_error")
     fieldsets = (
         (
             None,
@@ -30,7 +33,17 @@ class McpServerAdmin(HouseAdmin):
             },
         ),
         ("Reached by", {"fields": ("server_type", "command")}),
-        ("Offers", {"fields": ("tool_definitions", "resource_definitions", "config_schema")}),
+        (
+            "Offers",
+            {
+                "fields": (
+                    "tool_definitions",
+                    ("resource_definitions", "prompt_definitions"),
+                    "config_schema",
+                    ("refreshed_at", "last_error"),
+                )
+            },
+        ),
         ("More", {"fields": (("documentation_url", "repository_url"), "metadata"), "classes": ["collapse"]}),
     )
 
@@ -43,6 +56,12 @@ class McpServerAdmin(HouseAdmin):
             (title, options | {"fields": ("server_type",)} if title == "Reached by" else options)
             for title, options in sets
         ]
+
+    @admin.action(description="List again what it offers", permissions=["change"])
+    def refresh(self, request, queryset):
+        for server in queryset:
+            refresh_mcp_server.defer(slug=server.slug)
+        self.message_user(request, "The servers are asked; look again in a moment.", messages.SUCCESS)
 
     def get_prepopulated_fields(self, request, obj=None):
         return self.prepopulated_fields if obj is None and self.has_add_permission(request) else {}

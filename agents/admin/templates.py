@@ -1,9 +1,12 @@
 """Templates of agents, and their market."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
 
+from agents.choices import PaymentStatus
 from agents.models import AgentTemplate, TemplateDocument, TemplatePurchase, TemplateRating
 from agents.models.templates import PUBLISHER, PUBLISHES
+from agents.services.templates import complete_purchase
+from agents.tasks import refund_template_purchase
 from config.admin.bases import HouseAdmin, ReadOnlyAdmin
 from config.admin.inlines import HouseInline
 from config.admin.names import NamesIds
@@ -97,8 +100,34 @@ class TemplatePurchaseAdmin(NamesIds, ReadOnlyAdmin):
     fieldsets = (
         (None, {"fields": (("template_id", "purchased_at"), "buyer", ("seller_tenant_id", "seller_id"))}),
         ("US dollars", {"fields": (("price", "commission_rate"), ("platform_fee", "seller_payout"))}),
-        ("Payment", {"fields": (("payment_status", "payment_method"), "transaction_id")}),
+        (
+            "Payment",
+            {
+                "fields": (
+                    ("payment_status", "payment_method"),
+                    "transaction_id",
+                    ("paid_at", "refunded_at"),
+                )
+            },
+        ),
     )
+    actions = ("confirm", "refund")
+
+    def has_settle_permission(self, request):
+        # The ledger is the platform's to write.
+        return request.console.is_platform and request.console.allows(self.resource, "write")
+
+    @admin.action(description="Confirm that it was paid", permissions=["settle"])
+    def confirm(self, request, queryset):
+        for purchase in queryset.filter(payment_status=PaymentStatus.PENDING, payment_method="manual"):
+            complete_purchase(purchase.pk)
+        self.message_user(request, "Confirmed.", messages.SUCCESS)
+
+    @admin.action(description="Refund", permissions=["settle"])
+    def refund(self, request, queryset):
+        for purchase in queryset.filter(payment_status=PaymentStatus.COMPLETED):
+            refund_template_purchase.defer(purchase_id=str(purchase.pk))
+        self.message_user(request, "The refunds are under way.", messages.SUCCESS)
 
 
 @admin.register(TemplateRating)

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from agents.models import McpServer, McpServerConfig
+from agents.services.mcp import config_errors, env_errors
 from config.api.integrity import MISSING
 from config.api.serializers import HouseSerializer, RelatedIdsField
 from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
@@ -26,6 +27,8 @@ class McpServerSerializer(HouseSerializer):
             "config_schema",
             "tool_definitions",
             "resource_definitions",
+            "prompt_definitions",
+            "refreshed_at",
             "status",
             "is_public",
             "documentation_url",
@@ -64,6 +67,15 @@ class McpServerConfigSerializer(HouseSerializer):
             "created_at",
             "updated_at",
         )
+
+    def validate(self, attrs: dict) -> dict:
+        server = attrs.get("mcp_server_id") or (self.instance and self.instance.mcp_server_id)
+        known = McpServer.objects.filter(pk=server).first()
+        config = attrs.get("config", self.instance.config if self.instance else None)
+        wrong = {"config": config_errors(known, config) if known else [], "env": env_errors(attrs.get("env"))}
+        if any(wrong.values()):
+            raise serializers.ValidationError({name: found for name, found in wrong.items() if found})
+        return attrs
 
     def validate_mcp_server(self, value: Any) -> Any:
         if not McpServer.objects.filter(pk=value).exists():

@@ -1,18 +1,29 @@
 """Prompts in the API."""
 
+from typing import Any
+
+from rest_framework import exceptions, serializers
+
 from agents.models import SystemPrompt
 from config.api.serializers import HouseSerializer
 from config.api.viewsets import TenantViewSet
 
 
 class SystemPromptSerializer(HouseSerializer):
-    """A prompt of the platform's, or one's own in its place."""
+    """A prompt of the platform's, the organisation's in its place, or one's own."""
+
+    for_everybody = serializers.BooleanField(
+        write_only=True,
+        default=False,
+        help_text="Whether a new prompt is the whole organisation's; needs the right to change agents.",
+    )
 
     class Meta:
         model = SystemPrompt
         fields = (
             "id",
             "user",
+            "for_everybody",
             "prompt_key",
             "prompt_category",
             "prompt_name",
@@ -26,16 +37,41 @@ class SystemPromptSerializer(HouseSerializer):
             "last_used_at",
             "average_satisfaction",
             "success_rate",
+            "verdict_count",
             "created_at",
             "updated_at",
         )
 
 
 class SystemPromptViewSet(TenantViewSet):
-    """The factory's prompts, which nobody here changes, and the asking person's own."""
+    """The factory's prompts, which nobody here changes, the organisation's, and the asking person's own."""
 
     serializer_class = SystemPromptSerializer
     resource = "prompts"
     filterset_fields = ("prompt_key", "prompt_category", "is_factory_default", "is_active")
     ordering_fields = ("created_at", "updated_at", "prompt_key", "prompt_name")
-    owner_field = "user_id"
+
+    def perform_create(self, serializer: HouseSerializer) -> Any:
+        if serializer.validated_data.pop("for_everybody"):
+            self.require_agents()
+            return serializer.save()
+        return serializer.save(user_id=self.credential.user_id)
+
+    def perform_update(self, serializer: HouseSerializer) -> None:
+        serializer.validated_data.pop("for_everybody", None)
+        self.require_right_to(serializer.instance)
+        serializer.save()
+
+    def perform_destroy(self, instance: Any) -> None:
+        self.require_right_to(instance)
+        instance.delete()
+
+    def require_right_to(self, prompt: SystemPrompt) -> None:
+        """Raises PermissionDenied for the organisation's prompt, where the credential may not change agents."""
+        if prompt.tenant_id is not None and prompt.user_id is None:
+            self.require_agents()
+
+    def require_agents(self) -> None:
+        """What all agents of the organisation say is for those to change who may change agents."""
+        if not self.credential.allows("agents", "write"):
+            raise exceptions.PermissionDenied("Your role or key does not cover agents:write.")

@@ -1,9 +1,19 @@
 """Agents in the API."""
 
+from typing import Any
+
 from rest_framework import serializers
 
+from agents.choices import validate_tools
 from agents.models import Agent, AgentVersion, Integration, LlmUsage
 from config.api.serializers import HouseSerializer, RelatedIdsField, TextListField
+
+
+class ToolListField(TextListField):
+    """A list of names of tools."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validators=[validate_tools], **kwargs)
 
 
 class IntegrationSerializer(HouseSerializer):
@@ -39,7 +49,8 @@ class AgentSerializer(HouseSerializer):
         help_text="Ids of the collections it answers from.",
     )
     capabilities = TextListField(required=False, help_text="What it can do, as labels.")
-    tools = TextListField(required=False, help_text="Tools it may call besides searching.")
+    tools = ToolListField(required=False, help_text="Tools it may call besides searching.")
+    approvals = ToolListField(required=False, help_text="Tools whose calls wait for a person's leave.")
     tags = TextListField(required=False, help_text="Labels to find it by.")
 
     class Meta:
@@ -58,6 +69,10 @@ class AgentSerializer(HouseSerializer):
             "system_prompt",
             "capabilities",
             "tools",
+            "approvals",
+            "tool_timeout",
+            "prompt_key",
+            "template_id",
             "collections",
             "timeout",
             "max_iterations",
@@ -89,6 +104,20 @@ class PublishSerializer(serializers.Serializer):
     note = serializers.CharField(
         max_length=500, required=False, allow_blank=True, default="", help_text="What changed, in words."
     )
+
+
+class RestoreSerializer(serializers.Serializer):
+    """Which version is wanted back."""
+
+    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1, help_text="Its number.")
+
+
+class ChangeSerializer(serializers.Serializer):
+    """One setting that differs."""
+
+    field = serializers.CharField(help_text="The setting.")
+    before = serializers.JSONField(allow_null=True, help_text="What it was.")
+    after = serializers.JSONField(allow_null=True, help_text="What it is.")
 
 
 class LlmUsageSerializer(HouseSerializer):

@@ -1,18 +1,52 @@
 """Templates of agents in the API, and their market."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from rest_framework import serializers
+from django.conf import settings
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import exceptions, serializers
+from rest_framework.decorators import action
 
+from agents.api.serializers import AgentSerializer
 from agents.choices import PaymentStatus, Provider
-from agents.models import AgentTemplate, TemplatePurchase, TemplateRating
+from agents.models import AgentTemplate, Integration, TemplatePurchase, TemplateRating
 from agents.models.templates import PUBLISHER, PUBLISHES
-from config.api.exceptions import Forbidden
+from agents.runtime.payments import PaymentFailed, begin_payment, settle
+from agents.services.templates import (
+    NotForSale,
+    balance_of_seller,
+    buy_template,
+    create_agent,
+    publish_template,
+    withdraw_template,
+)
+from config.api.exceptions import Conflict, Forbidden, Problem
 from config.api.integrity import MISSING
 from config.api.json_sql import Column, quoted
-from config.api.serializers import HouseSerializer, ObjectField, RelatedIdsField, TextListField
+from config.api.serializers import (
+    HouseSerializer,
+    ObjectField,
+    ReferenceField,
+    RelatedIdsField,
+    TextListField,
+    reader,
+)
+from config.api.views import json_response
 from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
 from tenants.scoping import require_scope
+
+
+@contextmanager
+def as_conflict() -> Iterator[None]:
+    """What the market refuses, as a problem."""
+    try:
+        yield
+    except NotForSale as error:
+        raise Conflict("; ".join(error.messages), code="not_for_sale") from error
+
 
 BOUGHT = (
     "EXISTS (SELECT FROM agents_templatepurchase p WHERE p.template_id = {table}.id"
@@ -136,6 +170,8 @@ class TemplatePurchaseSerializer(HouseSerializer):
             "payment_method",
             "transaction_id",
             "purchased_at",
+            "paid_at",
+            "refunded_at",
             "created_at",
         )
         read_only_fields = fields
@@ -154,6 +190,59 @@ class TemplateRatingSerializer(HouseSerializer):
         return value
 
 
+class NewAgentSerializer(serializers.Serializer):
+    """What an agent needs besides its template."""
+
+    slug = serializers.SlugField(max_length=100, help_text="Its name in the API.")
+    name = serializers.CharField(
+        max_length=255, required=False, allow_blank=True, default="", help_text="The template's by default."
+    )
+    model_provider = serializers.ChoiceField(
+        choices=Provider.choices, required=False, help_text="Who runs its model."
+    )
+    model_name = serializers.CharField(max_length=100, required=False, help_text="The provider's model name.")
+    integration = ReferenceField(
+        required=False, allow_null=True, target=Integration, help_text="Account at the provider."
+    )
+
+
+class OfferSerializer(serializers.Serializer):
+    """At what price a template is offered."""
+
+    price = serializers.DecimalField(
+        max_digits=10,
+        decimal_places=2,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="US dollars; without one it is free.",
+    )
+
+
+class PaymentSerializer(serializers.Serializer):
+    """A purchase and how to pay it."""
+
+    purchase = TemplatePurchaseSerializer(help_text="The purchase.")
+    payment_url = serializers.CharField(help_text="Where to pay; empty: see the instructions.")
+    instructions = serializers.CharField(help_text="What to do, in words.")
+
+
+class BalanceSerializer(serializers.Serializer):
+    """What an organisation earned, in US dollars."""
+
+    sold = serializers.DecimalField(max_digits=14, decimal_places=2, help_text="Prices paid.")
+    fees = serializers.DecimalField(max_digits=14, decimal_places=2, help_text="The platform's share.")
+    payout = serializers.DecimalField(max_digits=14, decimal_places=2, help_text="The organisation's share.")
+
+
+class PaymentRefused(Problem):
+    """The payment provider does not take part now."""
+
+    status_code = 502
+    default_code = "payment_failed"
+    default_detail = "The payment provider does not take part now; try again."
+
+
 class AgentTemplateViewSet(TenantViewSet):
     """Templates of the organisation, and those that others made public.
 
@@ -165,6 +254,68 @@ class AgentTemplateViewSet(TenantViewSet):
     filterset_fields = ("is_public", "is_marketplace", "user")
     ordering_fields = ("created_at", "updated_at", "name", "rating", "usage_count")
     owner_field = "user_id"
+    verbs = {"create_agent": "read", "publish": "write", "withdraw": "write", "buy": "read"}
+
+    @property
+    def scope(self) -> str:
+        # Whoever buys waits for the payment provider.
+        return "manual" if self.action == "buy" else "request"
+
+    @extend_schema(request=NewAgentSerializer, responses={201: AgentSerializer})
+    @action(detail=True, methods=["post"], url_path="create-agent")
+    def create_agent(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Make an agent of this template."""
+        self.require("agents", "write")
+        asked = NewAgentSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        data = asked.validated_data
+        if "integration" in data:
+            data["integration_id"] = data.pop("integration")
+        with as_conflict():
+            agent = create_agent(self.get_object(), actor=self.credential.user_id, **data)
+        return self.rendered_row(AgentSerializer, agent, 201)
+
+    @extend_schema(request=OfferSerializer, responses={200: AgentTemplateSerializer})
+    @action(detail=True, methods=["post"])
+    def publish(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Show the template to every organisation, free or at a price."""
+        asked = OfferSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        self._require_publishing()
+        template = publish_template(self.get_object(), price=asked.validated_data["price"])
+        return self.respond_with(template.pk)
+
+    @extend_schema(request=None, responses={200: AgentTemplateSerializer})
+    @action(detail=True, methods=["post"])
+    def withdraw(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Offer the template to nobody any more."""
+        return self.respond_with(withdraw_template(self.get_object()).pk)
+
+    @extend_schema(request=None, responses={201: PaymentSerializer})
+    @action(detail=True, methods=["post"])
+    def buy(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Buy the template for the organisation; says how to pay. Asked again it tells of the same purchase."""
+        self.require("purchases", "write")
+        method = settings.PAYMENT_ADAPTER
+        with self.scoped(), as_conflict():
+            purchase = buy_template(self.get_object(), actor=self.credential.user_id, method=method)
+        try:
+            payment = begin_payment(purchase)
+        except PaymentFailed as error:
+            raise PaymentRefused(str(error)) from error
+        with self.scoped():
+            shown = TemplatePurchase.objects.get(pk=purchase.pk)
+            body = {
+                "purchase": reader(TemplatePurchaseSerializer).to_representation(shown),
+                "payment_url": payment.url,
+                "instructions": payment.instructions,
+            }
+        return json_response(body, 201)
+
+    def require(self, resource: str, verb: str) -> None:
+        """Raises PermissionDenied where role or key do not cover it."""
+        if not self.credential.allows(resource, verb):
+            raise exceptions.PermissionDenied(f"Your role or key does not cover {resource}:{verb}.")
 
     def perform_create(self, serializer: Any) -> Any:
         self._require_publisher(serializer)
@@ -179,7 +330,11 @@ class AgentTemplateViewSet(TenantViewSet):
         shown = [
             name for name in PUBLISHES if wanted.get(name) and not getattr(serializer.instance, name, False)
         ]
-        if shown and not self.credential.allows(*PUBLISHER):
+        if shown:
+            self._require_publishing()
+
+    def _require_publishing(self) -> None:
+        if not self.credential.allows(*PUBLISHER):
             raise Forbidden("Only an administrator shows templates to others.", code="not_publisher")
 
 
@@ -190,6 +345,30 @@ class TemplatePurchaseViewSet(ReadOnlyTenantViewSet):
     resource = "purchases"
     filterset_fields = ("template_id", "buyer", "seller_tenant_id", "payment_status")
     ordering_fields = ("created_at", "purchased_at")
+    verbs = {"settle": "write", "balance": "read"}
+
+    @property
+    def scope(self) -> str:
+        return "manual" if self.action == "settle" else "request"
+
+    @extend_schema(request=None, responses={200: TemplatePurchaseSerializer})
+    @action(detail=True, methods=["post"])
+    def settle(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Ask the payment provider whether the purchase was paid."""
+        with self.scoped():
+            purchase = self.get_object()
+        try:
+            settle(purchase)
+        except PaymentFailed as error:
+            raise PaymentRefused(str(error)) from error
+        with self.scoped():
+            return self.respond_with(purchase.pk)
+
+    @extend_schema(responses={200: BalanceSerializer})
+    @action(detail=False, methods=["get"])
+    def balance(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """What the organisation earned with its templates."""
+        return json_response(BalanceSerializer(balance_of_seller()).data)
 
 
 class TemplateRatingViewSet(TenantViewSet):

@@ -2,19 +2,24 @@
 
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 
+from agents.models import AgentVersion
 from agents.services.agents import publish_agent
+from agents.services.versions import diff_versions, diff_with_draft, latest_version, restore_version
+from config.api.views import json_response
 from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
 
 from .serializers import (
     AgentSerializer,
     AgentVersionSerializer,
+    ChangeSerializer,
     IntegrationSerializer,
     LlmUsageSerializer,
     PublishSerializer,
+    RestoreSerializer,
 )
 
 
@@ -25,7 +30,7 @@ class AgentViewSet(TenantViewSet):
     resource = "agents"
     filterset_fields = ("status", "slug", "model_provider", "integration")
     ordering_fields = ("created_at", "updated_at", "name")
-    verbs = {"publish": "write"}
+    verbs = {"publish": "write", "restore": "write", "changes": "read"}
     owner_field = "created_by_id"
 
     @extend_schema(request=PublishSerializer, responses={201: AgentVersionSerializer})
@@ -38,6 +43,27 @@ class AgentViewSet(TenantViewSet):
         version = publish_agent(agent, note=asked.validated_data["note"], actor=self.credential.user_id)
         return self.rendered_row(AgentVersionSerializer, version, 201)
 
+    @extend_schema(request=RestoreSerializer, responses={200: AgentSerializer})
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Make the agent's settings those of an earlier version; publish it to let it answer so."""
+        agent = self.get_object(lock=True)
+        asked = RestoreSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        version = AgentVersion.objects.filter(agent=agent, version=asked.validated_data["version"]).first()
+        if version is None:
+            raise Http404
+        restore_version(agent, version, actor=self.credential.user_id)
+        return self.respond_with(agent.pk)
+
+    @extend_schema(responses={200: ChangeSerializer(many=True)})
+    @action(detail=True, methods=["get"])
+    def changes(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """What was changed since the latest version was published."""
+        agent = self.get_object()
+        latest = latest_version(agent)
+        return json_response(diff_with_draft(latest, agent) if latest else [])
+
 
 class AgentVersionViewSet(ReadOnlyTenantViewSet):
     """Published versions of agents; never changed."""
@@ -45,6 +71,16 @@ class AgentVersionViewSet(ReadOnlyTenantViewSet):
     serializer_class = AgentVersionSerializer
     resource = "agents"
     filterset_fields = ("agent", "version")
+    verbs = {"changes": "read"}
+
+    @extend_schema(responses={200: ChangeSerializer(many=True)})
+    @action(detail=True, methods=["get"])
+    def changes(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """What this version changed against the one before."""
+        version = self.get_object()
+        before = AgentVersion.objects.filter(agent_id=version.agent_id, version__lt=version.version)
+        earlier = before.order_by("-version").first()
+        return json_response(diff_versions(earlier.snapshot if earlier else {}, version.snapshot))
 
 
 class IntegrationViewSet(TenantViewSet):

@@ -6,7 +6,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
-from agents.choices import AgentStatus, Provider
+from agents.choices import AgentStatus, Provider, validate_tools
 from tenants.bases import MemberForeignKey, SoftDeleted, TenantForeignKey, TenantModel
 
 # Bounds on how long one turn may hold a thread.
@@ -55,7 +55,28 @@ class Agent(SoftDeleted, TenantModel):
     tools = models.JSONField(
         default=list,
         blank=True,
-        help_text='Tools it may call besides searching, such as ["search_knowledge"].',
+        validators=[validate_tools],
+        help_text='Tools it may call besides searching, such as ["calculator", "mcp:files"].',
+    )
+    approvals = models.JSONField(
+        default=list,
+        blank=True,
+        validators=[validate_tools],
+        help_text='Tools whose calls wait until a person allows them, such as ["http_fetch"].',
+    )
+    tool_timeout = models.PositiveIntegerField(
+        default=30,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_SECONDS)],
+        help_text="Seconds that one call of a tool may take.",
+    )
+    prompt_key = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        help_text="Prompt that it speaks by in place of its own instructions, by the prompt's key.",
+    )
+    template_id = models.UUIDField(
+        null=True, blank=True, editable=False, help_text="Template that it was made of."
     )
     collections = models.ManyToManyField(
         "knowledge.Collection",
@@ -107,6 +128,9 @@ class Agent(SoftDeleted, TenantModel):
             models.CheckConstraint(condition=models.Q(max_tokens__gt=0), name="agents_agent_max_tokens"),
             models.CheckConstraint(
                 condition=models.Q(timeout__range=(1, MOST_SECONDS)), name="agents_agent_timeout"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(tool_timeout__range=(1, MOST_SECONDS)), name="agents_agent_tool_timeout"
             ),
             models.CheckConstraint(
                 condition=models.Q(max_iterations__range=(1, MOST_ITERATIONS)),

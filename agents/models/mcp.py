@@ -68,6 +68,13 @@ class McpServer(GlobalModel):
     )
     tool_definitions = models.JSONField(default=list, blank=True, help_text="Tools it has.")
     resource_definitions = models.JSONField(default=list, blank=True, help_text="Resources it has.")
+    prompt_definitions = models.JSONField(default=list, blank=True, help_text="Prompts it has.")
+    refreshed_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When its tools, resources and prompts were listed."
+    )
+    last_error = models.TextField(
+        blank=True, default="", editable=False, help_text="Why they could not be listed the last time."
+    )
     status = models.CharField(
         max_length=20,
         choices=McpServerStatus,

@@ -1,6 +1,6 @@
 """Prompts that the system speaks with, and what people made of them."""
 
-from typing import Any
+from typing import Any, Self
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
@@ -26,14 +26,14 @@ def validate_variables(value: Any) -> None:
 
 
 class SystemPrompt(TenantModel):
-    """A prompt of the platform's (without a person: a factory row, read by all), or one's own in its place."""
+    """A prompt of the platform's (a factory row, read by all), an organisation's in its place, or a person's own."""
 
     scope_kind = "user"
     row_security = {
-        "read": f"(tenant_id IS NULL OR ({TENANT_CLAUSE} AND {USER_CLAUSE}))",
-        "write": f"({TENANT_CLAUSE} AND {USER_CLAUSE})",
+        "read": f"(tenant_id IS NULL OR ({TENANT_CLAUSE} AND (user_id IS NULL OR {USER_CLAUSE})))",
+        "write": f"({TENANT_CLAUSE} AND (user_id IS NULL OR {USER_CLAUSE}))",
     }
-    audit_omit = ("usage_count", "last_used_at")
+    audit_omit = ("usage_count", "last_used_at", "average_satisfaction", "success_rate", "verdict_count")
 
     tenant = models.ForeignKey(
         "tenants.Tenant",
@@ -43,20 +43,20 @@ class SystemPrompt(TenantModel):
         blank=True,
         editable=False,
         db_index=False,
-        help_text="Tenant of the person; empty: a factory row.",
+        help_text="Organisation that has it; empty: a factory row.",
     )
     user = MemberForeignKey(
         models.CASCADE,
         null=True,
         blank=True,
         editable=False,
-        help_text="Person whose own prompt it is; empty: a factory row.",
+        help_text="Person whose own prompt it is; empty: for the whole organisation, or a factory row.",
     )
     prompt_key = models.CharField(max_length=100, help_text="What the system asks for it by.")
     prompt_category = models.CharField(max_length=100, help_text="Group of prompts it belongs to.")
     prompt_name = models.CharField(max_length=255, help_text="Name shown to people.")
     description = models.TextField(blank=True, default="", help_text="What it is for.")
-    prompt_text = models.TextField(help_text="The prompt; {name} stands for a variable.")
+    prompt_text = models.TextField(help_text="The prompt; {{name}} stands for a variable.")
     variables = models.JSONField(
         default=list,
         blank=True,
@@ -65,7 +65,7 @@ class SystemPrompt(TenantModel):
     )
     is_factory_default = models.GeneratedField(
         expression=models.Case(
-            models.When(user=None, then=models.Value(True)),
+            models.When(tenant=None, then=models.Value(True)),
             default=models.Value(False),
             output_field=models.BooleanField(),
         ),
@@ -85,6 +85,9 @@ class SystemPrompt(TenantModel):
     success_rate = models.FloatField(
         null=True, blank=True, editable=False, help_text="Share of good answers, from 0 to 1."
     )
+    verdict_count = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Verdicts that both means are made of."
+    )
 
     objects = PromptManager()
     unscoped = models.Manager.from_queryset(HouseQuerySet)()
@@ -102,10 +105,9 @@ class SystemPrompt(TenantModel):
                 violation_error_message="You have a prompt for this key already.",
             ),
             models.CheckConstraint(
-                condition=models.Q(tenant=None, user=None)
-                | models.Q(tenant__isnull=False, user__isnull=False),
+                condition=models.Q(tenant__isnull=False) | models.Q(user=None),
                 name="agents_prompt_owner",
-                violation_error_message="A prompt belongs to a person of a tenant, or to the platform.",
+                violation_error_message="A person's prompt belongs to a tenant.",
             ),
             models.CheckConstraint(condition=models.Q(version__gte=1), name="agents_prompt_version"),
             models.CheckConstraint(
@@ -120,3 +122,21 @@ class SystemPrompt(TenantModel):
 
     def __str__(self) -> str:
         return self.prompt_name
+
+    _stored_text: str | None = None
+
+    @classmethod
+    def from_db(cls, db: Any, field_names: Any, values: Any) -> Self:  # type: ignore[override]
+        made = super().from_db(db, field_names, values)
+        if "prompt_text" in field_names:
+            made._stored_text = made.prompt_text
+        return made
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Like Django's; another text is the next version."""
+        if self._stored_text not in (None, self.prompt_text):
+            self.version += 1
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], "version"}
+        super().save(*args, **kwargs)
+        self._stored_text = self.prompt_text

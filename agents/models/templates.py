@@ -199,6 +199,10 @@ class TemplatePurchase(TenantModel):
     transaction_id = models.CharField(
         max_length=255, blank=True, default="", help_text="The payment provider's own id."
     )
+    paid_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When it was paid.")
+    refunded_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When the money went back."
+    )
     purchased_at = models.DateTimeField(db_default=Now(), editable=False, help_text="When it was bought.")
 
     objects = PurchaseManager()
@@ -211,6 +215,12 @@ class TemplatePurchase(TenantModel):
             models.Index(fields=["tenant", "payment_status"], name="agents_purchase_status"),
         ]
         constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "template_id"],
+                condition=models.Q(payment_status__in=[PaymentStatus.PENDING, PaymentStatus.COMPLETED]),
+                name="agents_purchase_once",
+                violation_error_message="Your organisation bought this template already.",
+            ),
             models.CheckConstraint(condition=models.Q(price__gte=0), name="agents_purchase_price"),
             models.CheckConstraint(
                 condition=models.Q(commission_rate__range=(0, 1)), name="agents_purchase_commission"

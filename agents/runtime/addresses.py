@@ -6,7 +6,7 @@ that very address is connected to, so a name that resolves differently the next 
 
 import asyncio
 import socket
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
@@ -15,6 +15,11 @@ from django.conf import settings
 
 # RFC 6052: an IPv4 address in disguise, which a gateway would unwrap.
 NAT64 = ip_network("64:ff9b::/96")
+GLOBAL_UNICAST = ip_network("2000::/3")
+# Protocol assignments, where a cloud's metadata service lives too, and relays of 6to4: some Pythons call them global.
+NOT_PUBLIC_IPV4 = [ip_network(each) for each in ("192.0.0.0/24", "192.88.99.0/24")]
+# Parts of 2000::/3 that are protocols, documentation, or tunnels which carry an IPv4 address: Teredo and 6to4.
+NOT_PUBLIC = [ip_network(each) for each in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
 
 
 def may_reach(address: str) -> bool:
@@ -27,11 +32,47 @@ def may_reach(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
-class GuardedBackend(httpcore2.AsyncNetworkBackend):
-    """Connects by `inner`, to addresses that `may_reach` allows."""
+async def resolve(host: str, port: int) -> list[str]:
+    """All addresses of `host`, each once.
 
-    def __init__(self, inner: httpcore2.AsyncNetworkBackend) -> None:
-        self.inner = inner
+    Raises:
+        httpcore2.ConnectError: when it has none.
+    """
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore2.ConnectError("All connection attempts failed") from error
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+Resolver = Callable[[str, int], Awaitable[list[str]]]
+
+
+def is_public(address: str) -> bool:
+    """Whether `address` is one that everybody on the internet can reach, and no tunnel to one that is not."""
+    ip: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
+    if isinstance(ip, IPv6Address):
+        if ip.ipv4_mapped is not None:
+            return is_public(str(ip.ipv4_mapped))
+        return ip in GLOBAL_UNICAST and not any(ip in each for each in NOT_PUBLIC) and ip.is_global
+    odd = ip.is_multicast or ip.is_reserved or any(ip in each for each in NOT_PUBLIC_IPV4)
+    return ip.is_global and not odd
+
+
+class GuardedBackend(httpcore2.AsyncNetworkBackend):
+    """Connects by `inner`, to addresses that `allowed` allows.
+
+    Args:
+        resolver: asked once for each connection; what it answers is what is connected to.
+    """
+
+    def __init__(
+        self,
+        inner: httpcore2.AsyncNetworkBackend,
+        allowed: Callable[[str], bool] = may_reach,
+        resolver: Resolver = resolve,
+    ) -> None:
+        self.inner, self.allowed, self.resolver = inner, allowed, resolver
 
     async def connect_tcp(
         self,
@@ -47,7 +88,8 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
             httpcore2.ConnectError: also when an address of `host` is out of bounds, in the same words.
         """
         failure: Exception = httpcore2.ConnectError("All connection attempts failed")
-        for address in await _addresses(host, port):
+        addresses = await self.resolver(host, port)
+        for address in addresses if all(map(self.allowed, addresses)) else []:
             try:
                 return await self.inner.connect_tcp(address, port, timeout, local_address, socket_options)
             except httpcore2.ConnectError as error:
@@ -62,17 +104,8 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         await self.inner.sleep(seconds)
 
 
-async def _addresses(host: str, port: int) -> list[str]:
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise httpcore2.ConnectError("All connection attempts failed") from error
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    return addresses if all(map(may_reach, addresses)) else []
-
-
-def guard(client: Any) -> Any:
+def guard(client: Any, allowed: Callable[[str], bool] = may_reach, resolver: Resolver = resolve) -> Any:
     """Make an httpx2 client connect within bounds; a proxy of the environment keeps its own."""
     pool = client._transport._pool
-    pool._network_backend = GuardedBackend(pool._network_backend)
+    pool._network_backend = GuardedBackend(pool._network_backend, allowed, resolver)
     return client

@@ -10,7 +10,9 @@ from agents.choices import AgentStatus
 from agents.models import Agent, AgentCollection, AgentVersion
 
 # Not settings: who made the row and when, and what the version itself says.
-UNVERSIONED = frozenset({"id", "tenant", "created_at", "updated_at", "deleted_at", "version", "created_by"})
+UNVERSIONED = frozenset(
+    {"id", "tenant", "created_at", "updated_at", "deleted_at", "version", "created_by", "template_id"}
+)
 
 
 def snapshot_of(agent: Agent) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import psycopg
 from config.db.ids import uuid7
 from config.isolation.matrix import REFUSED, Attempt, Leak
 
-CALLABLE_DEFINERS = frozenset({"conclave_record_event", "conclave_hit"})
+# The last one counts uses and verdicts of factory prompts and of the scope's own, and reads nothing out.
+CALLABLE_DEFINERS = frozenset({"conclave_record_event", "conclave_hit", "conclave_prompt_counted"})
 
 
 def read_by_id(a: Attempt) -> None:

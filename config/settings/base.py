@@ -163,6 +163,26 @@ API_MAX_BODY_BYTES = env.int("API_MAX_BODY_BYTES", default=1024 * 1024)
 API_DEFAULT_RATE = env.int("API_DEFAULT_RATE", default=600)
 # Networks that endpoints of models may lie in besides public addresses: this machine, for Ollama and the like.
 MODEL_NETWORKS = env.list("MODEL_NETWORKS", default=["127.0.0.0/8", "::1/128"])
+# Networks that agents may fetch pages from besides public addresses, and ports besides 80 and 443.
+FETCH_NETWORKS = env.list("FETCH_NETWORKS", default=[])
+FETCH_PORTS = env.list("FETCH_PORTS", cast=int, default=[])
+FETCH_MAX_BYTES = env.int("FETCH_MAX_BYTES", default=2 * 1024 * 1024)
+FETCH_SECONDS = env.int("FETCH_SECONDS", default=20)
+# Files and folders that MCP servers started here may read, besides the system's programs and libraries.
+MCP_SANDBOX_READ = env.list("MCP_SANDBOX_READ", default=[])
+# Whether they run where the machine cannot isolate them: they can then read and reach what this process can.
+MCP_UNSANDBOXED = env.bool("MCP_UNSANDBOXED", default=False)
+# What an MCP server may use, whatever a tenant asks for.
+MCP_MAX_SECONDS = env.int("MCP_MAX_SECONDS", default=120)
+MCP_MAX_MEMORY_MB = env.int("MCP_MAX_MEMORY_MB", default=1024)
+MCP_MAX_CALLS_PER_MINUTE = env.int("MCP_MAX_CALLS_PER_MINUTE", default=120)
+# How templates of the market are paid: "manual" or "stripe".
+PAYMENT_ADAPTER = env("PAYMENT_ADAPTER", default="manual")
+PAYMENT_RETURN_URL = env("PAYMENT_RETURN_URL", default="http://127.0.0.1:8000/console/")
+STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY", default="")
+STRIPE_WEBHOOK_SECRET = env("STRIPE_WEBHOOK_SECRET", default="")
+STRIPE_URL = env("STRIPE_URL", default="https://api.stripe.com")
+STRIPE_LIVE = env.bool("STRIPE_LIVE", default=False)
 STREAMS_PER_PROCESS = env.int("STREAMS_PER_PROCESS", default=32)
 # How long after its last sign of life the answer of a dead process is taken over by another.
 ANSWER_LEASE_SECONDS = env.int("ANSWER_LEASE_SECONDS", default=30)

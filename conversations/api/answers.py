@@ -1,8 +1,9 @@
 """Answers of agents as HTTP: one JSON object, or a stream of server-sent events.
 
 Events of a stream: `message.started` (ids of question and answer), `message.delta` (`text`),
-`message.reset` (what was said so far is void), `message.completed` (the whole answer) or `message.failed`
-(a problem). All deltas since the last reset are the answer's text. Each event has an id; a reader who sends the
+`message.reset` (what was said so far is void), `message.completed` (the whole answer), `message.waiting` (it
+waits for a person to allow a tool; its text begins anew when it goes on) or `message.failed` (a problem). All
+deltas since the last reset are the answer's text. Each event has an id; a reader who sends the
 last one as `Last-Event-ID` gets what came after it. Source of the format: the HTML standard, section 9.2.
 """
 
@@ -85,12 +86,12 @@ def shown(message: Message) -> dict[str, Any]:
 
 
 def require_completed(answer: Message, question_id: Any) -> Message:
-    """`answer` when it is complete.
+    """`answer` when it is complete, or waits for a person's decision.
 
     Raises:
         AnswerFailed: when it is not.
     """
-    if answer.status != MessageStatus.COMPLETED:
+    if answer.status not in (MessageStatus.COMPLETED, MessageStatus.AWAITING_APPROVAL):
         raise AnswerFailed(answer, question_id)
     return answer
 
@@ -214,6 +215,8 @@ def _line(event: Any, names: dict[str, str]) -> bytes:
     answer = event.answer
     if answer.status == MessageStatus.COMPLETED:
         return event_line("message.completed", shown(answer), END)
+    if answer.status == MessageStatus.AWAITING_APPROVAL:
+        return event_line("message.waiting", shown(answer), START)
     return event_line(
         "message.failed", {"code": answer.error_code, "detail": answer.error_message, **names}, END
     )

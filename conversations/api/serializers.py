@@ -27,6 +27,7 @@ class ConversationSerializer(HouseSerializer):
             "id",
             "user",
             "agent",
+            "agent_version",
             "title",
             "status",
             "mode",
@@ -97,6 +98,8 @@ class ToolExecutionSerializer(HouseSerializer):
             "tool_input",
             "tool_output",
             "status",
+            "decided_by",
+            "decided_at",
             "error_message",
             "execution_time_ms",
             "started_at",
@@ -104,6 +107,14 @@ class ToolExecutionSerializer(HouseSerializer):
             "created_at",
         )
         read_only_fields = fields
+
+
+class DecisionSerializer(serializers.Serializer):
+    """Why a call is refused."""
+
+    reason = serializers.CharField(
+        max_length=500, required=False, allow_blank=True, default="", help_text="Told to the model."
+    )
 
 
 class McpToolExecutionSerializer(HouseSerializer):

@@ -2,7 +2,7 @@
 
 from config.api.routers import HouseRouter
 
-from . import reports, sessions, views
+from . import reports, sessions, tools, views
 
 BELOW = "conversations/<uuid:conversation_id>"
 
@@ -12,7 +12,7 @@ def register(router: HouseRouter) -> None:
     router.register("conversations", views.ConversationViewSet, basename="conversation")
     router.register(f"{BELOW}/messages", views.MessageViewSet, basename="message")
     router.register(f"{BELOW}/participants", views.ParticipantViewSet, basename="participant")
-    router.register(f"{BELOW}/tool-executions", views.ToolExecutionViewSet, basename="tool-execution")
+    router.register(f"{BELOW}/tool-executions", tools.ToolExecutionViewSet, basename="tool-execution")
     router.register(
         f"{BELOW}/mcp-tool-executions", views.McpToolExecutionViewSet, basename="mcp-tool-execution"
     )

@@ -28,7 +28,6 @@ from conversations.api.serializers import (
     NewConversationSerializer,
     NewMessageSerializer,
     ParticipantSerializer,
-    ToolExecutionSerializer,
 )
 from conversations.models import Conversation, Message
 from conversations.runtime.loop import run_turn
@@ -332,14 +331,6 @@ class ParticipantViewSet(OfConversation, ReadOnlyTenantViewSet):
     serializer_class = ParticipantSerializer
     resource = "conversations"
     filterset_fields = ("role",)
-
-
-class ToolExecutionViewSet(OfConversation, ReadOnlyTenantViewSet):
-    """What agents did in a conversation besides talking."""
-
-    serializer_class = ToolExecutionSerializer
-    resource = "conversations"
-    filterset_fields = ("message", "tool_name", "status")
 
 
 class McpToolExecutionViewSet(OfConversation, ReadOnlyTenantViewSet):

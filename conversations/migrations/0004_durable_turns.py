@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(db_default=config.db.ids.UUIDv7(), editable=False, help_text='UUIDv7.', primary_key=True, serialize=False)),
                 ('created_at', models.GeneratedField(db_persist=True, expression=models.Func(models.F('id'), function='conclave_uuid_time'), help_text='When the row was made, to the millisecond; part of its id.', output_field=models.DateTimeField())),
                 ('number', models.PositiveIntegerField(help_text='Place in the turn, from 1.')),
-                ('kind', models.CharField(choices=[('messages', 'Messages'), ('call', 'Call'), ('result', 'Result')], help_text='What was done.', max_length=20)),
+                ('kind', models.CharField(choices=[('messages', 'Messages'), ('call', 'Call'), ('result', 'Result'), ('parked', 'Parked')], help_text='What was done.', max_length=20)),
                 ('call_id', models.CharField(blank=True, default='', help_text='Which call of a tool, when it is one.', max_length=255)),
                 ('payload', models.JSONField(default=dict, help_text='What it takes to go on from here.')),
             ],
@@ -158,7 +158,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='turnstep',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['messages', 'call', 'result'])), name='conversations_step_kind_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['messages', 'call', 'result', 'parked'])), name='conversations_step_kind_known'),
         ),
         migrations.AddConstraint(
             model_name='turnstep',

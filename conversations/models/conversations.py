@@ -26,6 +26,15 @@ class Conversation(TenantModel):
         related_name="conversations",
         help_text="Agent that answers; empty when several do.",
     )
+    agent_version = TenantForeignKey(
+        "agents.AgentVersion",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        help_text="Published version that it began with; empty: the agent as it stands.",
+    )
     title = models.CharField(max_length=500, blank=True, default="", help_text="What it is about.")
     status = models.CharField(
         max_length=50,

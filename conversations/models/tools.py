@@ -4,7 +4,7 @@ from django.db import models
 
 from config.db.partitions import Partitioned
 from conversations.choices import ToolStatus
-from tenants.bases import Grown, TenantForeignKey, TenantModel
+from tenants.bases import Grown, MemberForeignKey, TenantForeignKey, TenantModel
 
 
 class ToolExecution(Grown, Partitioned, TenantModel):
@@ -43,6 +43,17 @@ class ToolExecution(Grown, Partitioned, TenantModel):
     status = models.CharField(
         max_length=50, choices=ToolStatus, default=ToolStatus.PENDING, help_text="How far it is."
     )
+    call_id = models.CharField(
+        max_length=255, blank=True, default="", help_text="The model's own id of the call."
+    )
+    decided_by = MemberForeignKey(
+        models.DO_NOTHING,
+        db_rule="SET NULL",
+        null=True,
+        blank=True,
+        help_text="Person who allowed or refused it, where it waited for one.",
+    )
+    decided_at = models.DateTimeField(null=True, blank=True, help_text="When that was decided.")
     error_message = models.TextField(blank=True, default="", help_text="Why it failed.")
     execution_time_ms = models.PositiveIntegerField(null=True, blank=True, help_text="Milliseconds taken.")
     metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")

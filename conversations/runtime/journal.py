@@ -19,6 +19,8 @@ class Journal:
     def __init__(self, lease: Lease, conversation_id: UUID, steps: list[TurnStep]) -> None:
         self.lease, self.conversation_id = lease, conversation_id
         self.number = steps[-1].number if steps else 0
+        # All messages of a run that waited for a person; what came after is in `messages`.
+        self.parked: list[Any] = []
         self.messages: list[Any] = []
         self.responses = 0
         self.begun: set[str] = set()
@@ -36,6 +38,10 @@ class Journal:
         if piece is not None:
             piece.save(force_insert=True)
 
+    def add_parked(self, messages: list[dict[str, Any]]) -> None:
+        """The turn waits for a person: all messages of its run so far, with the history."""
+        self._add(StepKind.PARKED, {"messages": messages})
+
     def add_call(self, call_id: str, name: str, arguments: dict[str, Any]) -> None:
         """A tool is about to run."""
         self._add(StepKind.CALL, {"name": name, "input": arguments}, call_id)
@@ -51,7 +57,9 @@ class Journal:
         self._remember(kind, call_id, payload)
 
     def _remember(self, kind: str, call_id: str, payload: dict[str, Any]) -> None:
-        if kind == StepKind.MESSAGES:
+        if kind == StepKind.PARKED:
+            self.parked, self.messages = payload["messages"], []
+        elif kind == StepKind.MESSAGES:
             self.messages += payload["messages"]
             self.responses += 1
         elif kind == StepKind.CALL:

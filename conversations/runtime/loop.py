@@ -17,6 +17,7 @@ from django.db import DataError
 from agents.runtime.providers import build_model, classify_error
 from conversations.choices import MessageRole, MessageStatus
 from conversations.models import Message
+from conversations.runtime.approvals import TurnParked, answer_of, decisions, output_type, park
 from conversations.runtime.citing import Citing
 from conversations.runtime.failures import TurnFailed
 from conversations.runtime.journal import storable
@@ -74,6 +75,8 @@ def _answered(turn: Turn, emit: Emit | None) -> Message:
             text = async_to_sync(_answer)(turn, saying)
         except LeaseLost:
             raise
+        except TurnParked as parked:
+            return park(turn, parked)
         except Exception as error:  # noqa: BLE001 (whatever went wrong, the turn must not stay open)
             failure = _reason(error)
             said = turn.live.text if turn.live else ""
@@ -116,10 +119,12 @@ async def _answer(turn: Turn, saying: "Saying | None") -> str:
     from pydantic_ai.messages import ModelMessagesTypeAdapter
     from pydantic_ai.usage import RunUsage
 
-    agent, journal = _agent(turn), turn.journal
-    earlier = ModelMessagesTypeAdapter.validate_python(journal.messages)
+    # On the turn's own thread: finding its tools reads the database.
+    agent, journal = await sync_to_async(_agent)(turn), turn.journal
+    earlier = ModelMessagesTypeAdapter.validate_python([*journal.parked, *journal.messages])
     options: dict[str, Any] = {
-        "message_history": [*_history(turn), *earlier],
+        # Where a turn was parked, its history is part of what it said.
+        "message_history": earlier if journal.parked else [*_history(turn), *earlier],
         "usage_limits": _limits(turn),
         "usage": RunUsage(requests=journal.responses),
         "model_settings": {
@@ -127,6 +132,8 @@ async def _answer(turn: Turn, saying: "Saying | None") -> str:
             "max_tokens": turn.agent.max_tokens,
         },
     }
+    if journal.parked and not journal.messages:
+        options["deferred_tool_results"] = await sync_to_async(decisions)(turn)
     async with (
         asyncio.timeout(turn.agent.timeout),
         agent.iter(None if earlier else turn.question, **options) as run,
@@ -145,7 +152,7 @@ async def _answer(turn: Turn, saying: "Saying | None") -> str:
                     await sync_to_async(turn.between)()
                 if saying:
                     await saying.listen(node, run.ctx)
-        return str(run.result.output)
+        return answer_of(run.result)
 
 
 class Saying:
@@ -188,11 +195,14 @@ def _agent(turn: Turn) -> Any:
         _model(turn),
         instructions=f"{turn.agent.system_prompt}\n\n{CITING}",
         toolsets=[JournaledToolset(toolset, turn=turn) for toolset in toolsets],
+        output_type=output_type(),
         retries=1,
     )
 
 
 def _model(turn: Turn) -> Any:
+    if turn.problem:
+        raise TurnFailed("misconfigured", turn.problem)
     if turn.integration and turn.integration.platform != turn.agent.model_provider:
         # Whoever edits agents must not send an account's key to another provider.
         raise TurnFailed("misconfigured", "The agent's integration belongs to another provider.")

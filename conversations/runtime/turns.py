@@ -16,8 +16,10 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from agents.choices import IntegrationStatus
-from agents.models import Agent, Integration, LlmUsage
+from agents.models import Agent, AgentCollection, Integration, LlmUsage
 from agents.runtime.prices import price
+from agents.services.prompts import PromptProblem, count_use, instructions_of
+from agents.services.versions import as_published
 from conversations.choices import ConversationMode, MessageRole, MessageStatus, ToolStatus
 from conversations.models import Conversation, Message, ToolExecution
 from conversations.runtime.citing import cite
@@ -81,6 +83,8 @@ class Turn:
     passages: list[FoundPassage] = field(default_factory=list)
     tool_calls: list[dict[str, Any]] = field(default_factory=list)
     started: float = field(default_factory=time.perf_counter)
+    # Why the agent cannot speak as it is set up; empty when it can.
+    problem: str = ""
 
     def __post_init__(self) -> None:
         for kept in self.journal.results.values() if self.journal else ():
@@ -249,7 +253,12 @@ class Turn:
 
 def load_turn(begun: BegunTurn, caller: Caller) -> Turn:
     """Everything the model needs for `begun`, read in the scope that is open."""
-    agent = Agent.objects.select_related("integration").get(pk=begun.answer.agent_id)
+    live = Agent.objects.select_related("integration").get(pk=begun.answer.agent_id)
+    # Versions are pinned where one agent answers.
+    single = live.pk == begun.conversation.agent_id
+    agent, pinned = as_published(live, begun.conversation.agent_version if single else None)
+    reading = AgentCollection.objects.filter(agent_id=agent.pk).values("collection_id")
+    problem = _speak(agent)
     lease = begun.lease or lease_for(begun.answer)
     # A turn that just began has done nothing yet.
     steps = steps_of(begun.answer.pk) if lease.takeovers else []
@@ -263,10 +272,24 @@ def load_turn(begun: BegunTurn, caller: Caller) -> Turn:
         integration=agent.integration,
         api_key=_api_key(agent.integration),
         history=_history(begun) if agent.memory_enabled else [],
-        collections=list(Collection.objects.filter(readers__agent_id=agent.pk).order_by("slug")),
+        collections=list(
+            Collection.objects.filter(pk__in=reading if pinned is None else pinned).order_by("slug")
+        ),
+        problem=problem,
         journal=Journal(lease, begun.conversation.pk, steps),
         stored_pieces=last_place(begun.answer.pk) if lease.takeovers else 0,
     )
+
+
+def _speak(agent: Agent) -> str:
+    """Give the agent the text of the prompt that it names; says why when it cannot be had."""
+    try:
+        agent.system_prompt, prompt = instructions_of(agent)
+    except PromptProblem as error:
+        return str(error)
+    if prompt is not None:
+        count_use(prompt.pk)
+    return ""
 
 
 def _api_key(integration: Integration | None) -> str | None:

@@ -14,6 +14,7 @@ from psycopg.sql import Literal
 
 from agents.choices import AgentStatus
 from agents.models import Agent
+from agents.services.versions import latest_version
 from config.db.ids import uuid7
 from conversations.choices import (
     ConversationMode,
@@ -73,7 +74,12 @@ def start_conversation(
     for each in agents:
         require_active(each)
     conversation = Conversation(
-        user_id=user_id, agent=agent if is_single else None, title=title, metadata=metadata or {}, mode=mode
+        user_id=user_id,
+        agent=agent if is_single else None,
+        agent_version=latest_version(agent) if is_single else None,
+        title=title,
+        metadata=metadata or {},
+        mode=mode,
     )
     conversation.save()
     common = {"tenant_id": conversation.tenant_id, "conversation": conversation}

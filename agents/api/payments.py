@@ -1,0 +1,42 @@
+"""What payment providers tell: a signed hint that a purchase changed, upon which the provider is asked."""
+
+import json
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from agents.models import TemplatePurchase
+from agents.runtime.payments import ACTOR, PaymentFailed, is_from_stripe, settle
+from config.api.exceptions import problem_response
+from tenants.scoping import platform_scope
+
+
+@csrf_exempt
+@require_POST
+def stripe_webhook(request: HttpRequest) -> HttpResponse:
+    """Settle the purchase that the event names; events of other kinds are taken and let go."""
+    if not is_from_stripe(request.headers.get("Stripe-Signature", ""), request.body):
+        return problem_response(request, 400, "invalid_signature", "The signature is not right.")
+    purchase_id = _purchase_of(request.body)
+    if purchase_id is None:
+        return HttpResponse(status=204)
+    with platform_scope(reason="a payment provider tells of a purchase", actor=ACTOR):
+        purchase = TemplatePurchase.objects.filter(pk=purchase_id).first()
+    try:
+        if purchase is not None:
+            settle(purchase)
+    except PaymentFailed as error:
+        return problem_response(request, 503, "payment_failed", str(error))
+    return HttpResponse(status=204)
+
+
+def _purchase_of(body: bytes) -> UUID | None:
+    try:
+        event = json.loads(body)
+        if not event["type"].startswith("checkout.session."):
+            return None
+        return UUID(event["data"]["object"]["metadata"]["purchase"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,70 @@
+"""SQL that keeps counts and means of rows which several organisations use, and which none of them may write.
+
+Each function belongs to the schema's owner, names its tables in full and touches one row by its id; the lock on
+that row orders those who count at the same time.
+"""
+
+# The mean is made anew from the rows under the template's lock: no rounding adds up, nobody's rating is lost.
+RATINGS = """
+CREATE FUNCTION agents_count_rating() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE template uuid;
+BEGIN
+  FOR template IN SELECT DISTINCT each FROM unnest(ARRAY[
+      CASE WHEN TG_OP <> 'DELETE' THEN NEW.template_id END,
+      CASE WHEN TG_OP <> 'INSERT' THEN OLD.template_id END]) each WHERE each IS NOT NULL ORDER BY each
+  LOOP
+    PERFORM 1 FROM public.agents_agenttemplate WHERE id = template FOR UPDATE;
+    UPDATE public.agents_agenttemplate SET rating = coalesce(
+      (SELECT round(avg(r.rating), 2) FROM public.agents_templaterating r WHERE r.template_id = template), 0)
+    WHERE id = template;
+  END LOOP;
+  RETURN NULL;
+END $$;
+REVOKE ALL ON FUNCTION agents_count_rating() FROM PUBLIC;
+CREATE TRIGGER agents_rating_counted AFTER INSERT OR DELETE OR UPDATE OF rating, template_id
+  ON agents_templaterating FOR EACH ROW EXECUTE FUNCTION agents_count_rating();
+"""
+RATINGS_DROP = """
+DROP TRIGGER agents_rating_counted ON agents_templaterating;
+DROP FUNCTION agents_count_rating();
+"""
+
+MADE_AGENTS = """
+CREATE FUNCTION agents_count_made_agent() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE public.agents_agenttemplate SET usage_count = usage_count + 1
+  WHERE id = NEW.template_id AND (is_public OR tenant_id = NEW.tenant_id);
+  RETURN NULL;
+END $$;
+REVOKE ALL ON FUNCTION agents_count_made_agent() FROM PUBLIC;
+CREATE TRIGGER agents_made_agent_counted AFTER INSERT ON agents_agent
+  FOR EACH ROW WHEN (NEW.template_id IS NOT NULL) EXECUTE FUNCTION agents_count_made_agent();
+"""
+MADE_AGENTS_DROP = """
+DROP TRIGGER agents_made_agent_counted ON agents_agent;
+DROP FUNCTION agents_count_made_agent();
+"""
+
+# A use of a prompt, or a verdict (0 to 5) on what it brought: a factory row is everybody's to count, nobody's to
+# write. An organisation's own row is counted in its own scope alone.
+PROMPTS = """
+CREATE FUNCTION conclave_prompt_counted(prompt uuid, verdict double precision) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  UPDATE public.agents_systemprompt SET
+    usage_count = usage_count + (verdict IS NULL)::int,
+    last_used_at = CASE WHEN verdict IS NULL THEN now() ELSE last_used_at END,
+    average_satisfaction = CASE WHEN verdict IS NULL THEN average_satisfaction ELSE
+      (coalesce(average_satisfaction, 0) * verdict_count + verdict) / (verdict_count + 1) END,
+    success_rate = CASE WHEN verdict IS NULL THEN success_rate ELSE
+      (coalesce(success_rate, 0) * verdict_count + (verdict >= 4)::int) / (verdict_count + 1) END,
+    verdict_count = verdict_count + (verdict IS NOT NULL)::int
+  WHERE id = prompt AND (tenant_id IS NULL OR tenant_id = public.conclave_current_tenant());
+  RETURN FOUND;
+END $$;
+REVOKE ALL ON FUNCTION conclave_prompt_counted(uuid, double precision) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION conclave_prompt_counted(uuid, double precision) TO conclave_app;
+"""
+PROMPTS_DROP = "DROP FUNCTION conclave_prompt_counted(uuid, double precision);"

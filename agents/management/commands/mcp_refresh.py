@@ -1,0 +1,43 @@
+"""`manage.py mcp_refresh`: list again what MCP servers offer."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from agents.choices import McpServerStatus
+from agents.models import McpServer
+from agents.runtime.mcp_client import ACTOR, McpFailed, refresh
+from tenants.scoping import platform_scope
+
+
+class Command(BaseCommand):
+    help = (
+        "Ask the MCP servers of the registry for their tools, resources and prompts, and keep what they list."
+    )
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("slugs", nargs="*", help="Slugs of servers; by default all that are active.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        with platform_scope(reason="refresh MCP servers", actor=ACTOR):
+            servers = McpServer.objects.filter(status=McpServerStatus.ACTIVE)
+            if options["slugs"]:
+                servers = McpServer.objects.filter(slug__in=options["slugs"])
+            found = list(servers.order_by("slug"))
+        if missing := set(options["slugs"]) - {server.slug for server in found}:
+            raise CommandError(f"there is no server {', '.join(sorted(missing))}")
+        failed = [server.slug for server in found if not self._refresh(server)]
+        if failed:
+            raise CommandError(f"could not be listed: {', '.join(failed)}")
+
+    def _refresh(self, server: McpServer) -> bool:
+        try:
+            offers = refresh(server)
+        except McpFailed as error:
+            self.stderr.write(f"{server.slug}: {error}")
+            return False
+        counts = (
+            f"{len(offers.tools)} tools, {len(offers.resources)} resources, {len(offers.prompts)} prompts"
+        )
+        self.stdout.write(f"{server.slug}: {counts}")
+        return True

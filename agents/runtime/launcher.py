@@ -1,0 +1,240 @@
+"""Runs a command in a sandbox of Linux namespaces: `python -I -S launcher.py`, told what by CONCLAVE_SANDBOX.
+
+Stands alone, on the standard library: it is a process of its own, so that no thread of the caller is forked. The
+command sees no network, no process but its own, no file but what is named, a small `/tmp` of its own and no
+environment but what is given; it is another person (`uid`) where the caller is root, and it has no capability and
+no way to get one. It ends with the launcher, the launcher ends with its caller.
+
+launcher -> init (first process of the new namespace, ours) -> command. When init ends, the kernel ends the rest.
+"""
+
+# Close to the system calls, and quick to start: no pathlib.
+# ruff: noqa: PTH101, PTH103, PTH110, PTH112, PTH114, PTH115, PTH120, PTH123, PTH211
+
+import contextlib
+import ctypes
+import json
+import os
+import random
+import resource
+import signal
+import stat
+import sys
+from typing import Any, NoReturn
+
+NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = (
+    0x00020000,
+    0x02000000,
+    0x04000000,
+    0x08000000,
+    0x10000000,
+    0x20000000,
+    0x40000000,
+)
+APART = NEWNS | NEWUTS | NEWIPC | NEWPID | NEWNET
+RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
+DETACH = 2
+SET_PDEATHSIG, SET_DUMPABLE, CAPBSET_DROP, SET_NO_NEW_PRIVS = 1, 4, 24, 38
+PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+CANNOT = 78
+SYSTEM = (
+    *("/bin", "/lib", "/lib32", "/lib64", "/sbin", "/usr", "/etc/alternatives", "/etc/ld.so.cache"),
+    *(
+        "/etc/localtime",
+        "/etc/ssl/certs",
+        "/dev/null",
+        "/dev/zero",
+        "/dev/full",
+        "/dev/random",
+        "/dev/urandom",
+    ),
+)
+STAGES = ("/mnt", "/media", "/srv", "/tmp")  # noqa: S108 (mounted over in a namespace of our own)
+OPEN_FILES, INODES = 256, 4096
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def call(name: str, *arguments: Any) -> None:
+    """A function of the C library that answers 0.
+
+    Raises:
+        OSError: when it does not.
+    """
+    made = [each.encode() if isinstance(each, str) else each for each in arguments]
+    if getattr(libc, name)(*made) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
+
+
+def prctl(option: int, value: int) -> None:
+    call("prctl", ctypes.c_int(option), *(ctypes.c_ulong(each) for each in (value, 0, 0, 0)))
+
+
+def mount(source: str, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
+    call("mount", source, target, kind, ctypes.c_ulong(flags), data)
+
+
+def die_with_parent() -> None:
+    prctl(SET_PDEATHSIG, signal.SIGKILL)
+
+
+def stand_apart(uid: int) -> bool:
+    """Enter new namespaces; True when the other person's name is taken on later, since root makes the mounts.
+
+    Raises:
+        OSError: when the machine does not let us.
+    """
+    if os.geteuid() == 0:
+        try:
+            call("unshare", APART)
+        except OSError:
+            become(uid)
+        else:
+            return True
+    uid, gid = os.geteuid(), os.getegid()
+    prctl(SET_DUMPABLE, 1)
+    call("unshare", APART | NEWUSER)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+    return False
+
+
+def become(uid: int) -> None:
+    """Another person, who owns nothing."""
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
+def make_root(shown: list[str], disk_mb: int) -> None:
+    """A file system of our own: what is shown, read-only, and a `/tmp` of bounded size."""
+    mount("none", "/", None, REC | PRIVATE)
+    sources = [(path, os.open(path, os.O_PATH)) for path in shown if os.path.exists(path)]
+    stage = next(path for path in STAGES if os.path.isdir(path))
+    size = f"size={disk_mb}m,nr_inodes={INODES},mode=0755"
+    mount("tmpfs", stage, "tmpfs", NOSUID | NODEV, size)
+    for path, source in sources:
+        show(path, source, stage)
+    for name in ("proc", "tmp"):
+        os.makedirs(f"{stage}/{name}", exist_ok=True)
+    os.chmod(f"{stage}/tmp", 0o1777)  # noqa: S103, S108 (its only person is the command)
+    # Some containers forbid it; a command that needs /proc does not run there.
+    with contextlib.suppress(OSError):
+        mount("proc", f"{stage}/proc", "proc", NOSUID | NODEV | NOEXEC)
+    os.chdir(stage)
+    if libc.syscall(PIVOT_ROOT[os.uname().machine], b".", b".") != 0:
+        raise OSError(ctypes.get_errno(), "pivot_root")
+    call("umount2", ".", DETACH)
+    os.chdir("/")
+
+
+def show(path: str, source: int, stage: str) -> None:
+    """Bind a file or folder into the new root, read-only; links stay links."""
+    target = stage + path
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    if os.path.lexists(target):
+        return None
+    if os.path.islink(path):
+        return os.symlink(os.readlink(path), target)
+    if stat.S_ISDIR(os.fstat(source).st_mode):
+        os.makedirs(target)
+    else:
+        open(target, "x").close()
+    mount(f"/proc/self/fd/{source}", target, None, BIND | REC)
+    # What a mount forbids already must be forbidden again, or the kernel refuses.
+    held = os.statvfs(target).f_flag & (NOSUID | NODEV | NOEXEC)
+    device = 0 if path.startswith("/dev/") else NODEV
+    mount("none", target, None, BIND | REMOUNT | RDONLY | NOSUID | held | device)
+    return None
+
+
+def limit(memory_mb: int, cpu_seconds: int, processes: int, disk_mb: int) -> None:
+    """Bounds of each process, and on how many there are."""
+    for kind, most in (
+        (resource.RLIMIT_AS, memory_mb << 20),
+        (resource.RLIMIT_CPU, cpu_seconds),
+        (resource.RLIMIT_NPROC, processes),
+        (resource.RLIMIT_FSIZE, disk_mb << 20),
+        (resource.RLIMIT_NOFILE, OPEN_FILES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(kind, (most, most))
+
+
+def drop_rights() -> None:
+    """No capability can be had any more, by whatever is run."""
+    for capability in range(64):
+        try:
+            prctl(CAPBSET_DROP, capability)
+        except OSError:
+            break  # the kernel knows no more of them
+
+
+def run(spec: dict[str, Any], uid: int, later: bool) -> NoReturn:
+    """Become the command."""
+    os.setsid()
+    drop_rights()
+    if later:
+        become(uid)
+    limit(spec["memory_mb"], spec["cpu_seconds"], spec["processes"], spec["disk_mb"])
+    prctl(SET_NO_NEW_PRIVS, 1)
+    os.closerange(3, 4096)
+    os.chdir("/tmp")  # noqa: S108 (its own)
+    os.execve(spec["command"][0], spec["command"], spec["env"])  # noqa: S606 (no shell is the point)
+
+
+def attend(child: int) -> NoReturn:
+    """Wait for the child, bury orphans, end as it ended."""
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    while True:
+        try:
+            ended, status = os.wait()
+        except InterruptedError:
+            continue
+        if ended == child:
+            os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+def guarded(body: Any) -> NoReturn:
+    """Run the body of a forked process; what goes wrong there must not run on in it."""
+    try:
+        body()
+    except BaseException as error:  # noqa: BLE001 (a fork must never return)
+        os.write(2, f"sandbox: {error}\n".encode())
+    os._exit(CANNOT)
+
+
+def init(spec: dict[str, Any], uid: int, later: bool) -> None:
+    """The first process of the namespace."""
+    die_with_parent()
+    make_root([*SYSTEM, *spec["read"]], spec["disk_mb"])
+    prctl(SET_DUMPABLE, 0)
+    child = os.fork()
+    if child == 0:
+        guarded(lambda: run(spec, uid, later))
+    attend(child)
+
+
+def main() -> None:
+    """Isolate, then run; ends with the command's own code, or `CANNOT` when the machine cannot isolate it."""
+    spec = json.loads(os.environ.pop("CONCLAVE_SANDBOX"))
+    die_with_parent()
+    if os.getppid() != spec["parent"]:
+        sys.exit(CANNOT)
+    uid = random.SystemRandom().randrange(2_000_000, 2_000_000_000)
+    try:
+        later = stand_apart(uid)
+    except OSError as error:
+        sys.exit(f"sandbox: this machine cannot isolate processes ({error})")
+    child = os.fork()
+    if child == 0:
+        guarded(lambda: init(spec, uid, later))
+    attend(child)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,244 @@
+"""Talking to a server of the Model Context Protocol: one session a call, in the sandbox or by guarded HTTP.
+
+A server that is started here gets its configuration as JSON in the variable MCP_CONFIG, besides its own variables.
+A server elsewhere gets `config["token"]` as its Bearer token, and `config["headers"]`.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asgiref.sync import async_to_sync
+
+from agents.choices import McpServerType
+from agents.models import McpServer, McpServerConfig
+from agents.runtime.addresses import guard
+from agents.runtime.sandbox import Bounds, SandboxRefused, sandboxed
+from agents.services.mcp import limits_of, note_failure, store_offers
+from tenants.scoping import platform_scope
+
+if TYPE_CHECKING:
+    from mcp import Client
+
+MOST_LISTED = 500
+MOST_PAGES = 20
+ACTOR = "system:mcp"
+
+
+class McpFailed(RuntimeError):
+    """A server that did not do what it was asked. `code` is the kind; the message holds no secret."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How a server is reached, for one tenant or for none."""
+
+    kind: str
+    command: str
+    config: dict[str, Any] = field(default_factory=dict, repr=False)
+    env: dict[str, str] = field(default_factory=dict, repr=False)
+    timeout: float = 30
+    bounds: Bounds = field(default_factory=Bounds)
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What a server has, JSON-ready, as the protocol spells it."""
+
+    tools: list[dict[str, Any]]
+    resources: list[dict[str, Any]]
+    prompts: list[dict[str, Any]]
+    version: str
+
+
+def reach_of(server: McpServer, config: McpServerConfig | None = None) -> Reach:
+    """How the tenant of `config` reaches the server; without one, as the platform does to list it."""
+    if config is None:
+        return Reach(server.server_type, server.command)
+    limits = limits_of(config)
+    bounds = Bounds(memory_mb=int(limits["memory_mb"]), cpu_seconds=max(1, int(limits["cpu_seconds"])))
+    return Reach(
+        server.server_type,
+        server.command,
+        dict(config.config or {}),
+        dict(config.env or {}),
+        limits["timeout"],
+        bounds,
+    )
+
+
+async def call_tool(reach: Reach, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Call a tool.
+
+    Returns:
+        The protocol's result: `content`, `structuredContent`, and `isError` when the tool says that it failed.
+
+    Raises:
+        McpFailed: when the server cannot be reached, breaks off, refuses, or takes longer than `reach.timeout`.
+    """
+    async with _session(reach) as client:
+        result = await client.call_tool(name, arguments)
+        return _json(result)
+
+
+async def read_resource(reach: Reach, uri: str) -> dict[str, Any]:
+    """Read a resource; as `call_tool`."""
+    async with _session(reach) as client:
+        return _json(await client.read_resource(uri))
+
+
+async def get_prompt(reach: Reach, name: str, arguments: dict[str, str]) -> dict[str, Any]:
+    """Get a prompt, filled; as `call_tool`."""
+    async with _session(reach) as client:
+        return _json(await client.get_prompt(name, arguments))
+
+
+async def list_offers(reach: Reach) -> Offers:
+    """Everything that the server lists, at most `MOST_LISTED` of each kind; as `call_tool`."""
+    async with _session(reach) as client:
+        has, info = client.server_capabilities, client.server_info
+        return Offers(
+            await _all(client.list_tools, "tools") if has.tools else [],
+            await _all(client.list_resources, "resources") if has.resources else [],
+            await _all(client.list_prompts, "prompts") if has.prompts else [],
+            str(getattr(info, "version", "") or ""),
+        )
+
+
+async def _all(method: Any, name: str) -> list[dict[str, Any]]:
+    found: list[Any] = []
+    cursor: str | None = None
+    for _ in range(MOST_PAGES):
+        page = await method(cursor=cursor)
+        found += getattr(page, name)
+        cursor = page.next_cursor
+        if cursor is None or len(found) >= MOST_LISTED:
+            break
+    return [_json(each) for each in found[:MOST_LISTED]]
+
+
+def _json(model: Any) -> dict[str, Any]:
+    made: dict[str, Any] = model.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return made
+
+
+@asynccontextmanager
+async def _session(reach: Reach) -> AsyncIterator["Client"]:
+    """A session with the server; every way it can fail is an `McpFailed`."""
+    from mcp import Client, MCPError
+
+    try:
+        async with asyncio.timeout(reach.timeout):
+            async with _transport(reach) as transport, Client(transport) as client:
+                yield client
+    except TimeoutError as error:
+        raise McpFailed("timeout", f"The server did not answer within {reach.timeout:g} seconds.") from error
+    except SandboxRefused as error:
+        raise McpFailed("sandbox", str(error)) from error
+    except BaseException as error:
+        failure = _failure(error, MCPError)
+        if failure is None:
+            raise
+        raise failure from error
+
+
+def _failure(error: BaseException, refusal: type[BaseException]) -> McpFailed | None:
+    """What an exception of the protocol's library means; None for one that is none of its."""
+    for cause in _parts(error):
+        if isinstance(cause, McpFailed):
+            return cause
+        if isinstance(cause, refusal):
+            return McpFailed("refused", "The server refused the call, or broke off.")
+        if isinstance(cause, TimeoutError):
+            return McpFailed("timeout", "The server did not answer in time.")
+    if isinstance(error, Exception):
+        return McpFailed("unreachable", "The server cannot be reached.")
+    return None
+
+
+def _parts(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [part for each in error.exceptions for part in _parts(each)]
+    return [error]
+
+
+@asynccontextmanager
+async def _transport(reach: Reach) -> AsyncIterator[Any]:
+    if reach.kind == McpServerType.STDIO:
+        async with _started(reach) as made:
+            yield made
+        return
+    import httpx2
+    from mcp.client.sse import sse_client
+    from mcp.client.streamable_http import streamable_http_client
+
+    if not reach.command.startswith(("http://", "https://")):
+        raise McpFailed("misconfigured", "The server's address is none.")
+    if reach.kind == McpServerType.SSE:
+        yield sse_client(reach.command, headers=_headers(reach), httpx_client_factory=_guarded_client)
+        return
+    timeout = httpx2.Timeout(reach.timeout)
+    async with _guarded_client(_headers(reach), timeout) as client:
+        yield streamable_http_client(reach.command, http_client=client)
+
+
+def _guarded_client(headers: Any = None, timeout: Any = None, auth: Any = None) -> Any:
+    """A client that reaches public addresses and `settings.MODEL_NETWORKS`, keeps no connection, asks no proxy."""
+    import httpx2
+
+    limits = httpx2.Limits(max_keepalive_connections=0)
+    return guard(
+        httpx2.AsyncClient(headers=headers, timeout=timeout, auth=auth, limits=limits, trust_env=False)
+    )
+
+
+def _headers(reach: Reach) -> dict[str, str]:
+    given = reach.config.get("headers")
+    headers = {str(name): str(value) for name, value in given.items()} if isinstance(given, dict) else {}
+    if token := reach.config.get("token"):
+        headers["Authorization"] = f"Bearer {token}"
+    return headers
+
+
+@asynccontextmanager
+async def _started(reach: Reach) -> AsyncIterator[Any]:
+    """The server started in its sandbox; what it prints as errors is dropped."""
+    from mcp.client.stdio import StdioServerParameters, stdio_client
+
+    env = {**reach.env, "MCP_CONFIG": json.dumps(reach.config)}
+    argv, variables = sandboxed(reach.command, env, reach.bounds)
+    parameters = StdioServerParameters(command=argv[0], args=argv[1:], env=variables, cwd="/")
+    with Path(os.devnull).open("w") as dropped:
+        yield stdio_client(parameters, errlog=dropped)
+
+
+def refresh(server: McpServer) -> Offers:
+    """List what the server offers and keep it in the registry; opens platform scopes of its own, none meanwhile.
+
+    Raises:
+        McpFailed: when it cannot be listed; the registry keeps what it knew, and the reason.
+    """
+    try:
+        offers = async_to_sync(list_offers)(reach_of(server))
+    except McpFailed as error:
+        with platform_scope(reason="note that an MCP server cannot be listed", actor=ACTOR):
+            note_failure(server, str(error))
+        raise
+    with platform_scope(reason="keep what an MCP server offers", actor=ACTOR):
+        store_offers(
+            server,
+            tools=offers.tools,
+            resources=offers.resources,
+            prompts=offers.prompts,
+            version=offers.version,
+        )
+    return offers

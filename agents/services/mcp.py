@@ -1,0 +1,138 @@
+"""Servers of the Model Context Protocol: who may use which, what they are told, within which limits."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+
+from agents.choices import McpServerStatus
+from agents.models import McpServer, McpServerConfig, McpServerUser
+
+# Environment variables that change what a program loads or how a shell reads: for the operator's command alone.
+LOADING = ("LD_", "DYLD_", "PYTHON", "NODE_", "PERL", "RUBY", "GIT_", "BASH_", "CONCLAVE_")
+RESERVED = frozenset({"PATH", "HOME", "IFS", "ENV", "SHELL", "PS4", "MCP_CONFIG"})
+NAME = r"^[A-Z][A-Z0-9_]{0,99}$"
+ENV_SCHEMA = {
+    "type": "object",
+    "maxProperties": 50,
+    "propertyNames": {"pattern": NAME},
+    "additionalProperties": {"type": "string", "maxLength": 10_000, "pattern": r"^[^\x00]*$"},
+}
+
+
+class TooManyCalls(RuntimeError):
+    """The tenant called this server as often as it may in a minute."""
+
+
+def check_schema(schema: Any) -> None:
+    """That `schema` is a JSON schema (2020-12), or empty.
+
+    Raises:
+        ValidationError: naming the place.
+    """
+    if not isinstance(schema, dict):
+        raise ValidationError("Must be an object.")
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        place = "/".join(map(str, error.path)) or "schema"
+        raise ValidationError(f"{place}: {error.message}") from error
+
+
+def config_errors(server: McpServer, config: Any) -> list[str]:
+    """What is wrong with a tenant's configuration of `server`, one line a place, secrets not quoted."""
+    return list(_errors({"type": "object", **(server.config_schema or {})}, config or {}))
+
+
+def env_errors(env: Any) -> list[str]:
+    """What is wrong with a server's environment variables, as `config_errors`."""
+    found = list(_errors(ENV_SCHEMA, env or {}))
+    if not found:
+        loading = [name for name in env or {} if name in RESERVED or name.startswith(LOADING)]
+        found = [f"{name}: this variable is the platform's." for name in sorted(loading)]
+    return found
+
+
+def _errors(schema: dict[str, Any], value: Any) -> Iterator[str]:
+    for error in sorted(
+        Draft202012Validator(schema).iter_errors(value), key=lambda each: list(map(str, each.path))
+    ):
+        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
+        yield f"{place.lstrip('.') or 'config'}: {_said(error)}"
+
+
+def _said(error: Any) -> str:
+    """The library's message quotes the value, which may be a secret: the rule is named instead."""
+    if error.validator == "required":
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return f"{', '.join(missing)} is required."
+    if error.validator == "additionalProperties" and error.validator_value is False:
+        known = set(error.schema.get("properties", {}))
+        return f"{', '.join(sorted(set(error.instance) - known))} is not known."
+    return f"must fulfil {error.validator}: {str(error.validator_value)[:200]}."
+
+
+def limits_of(config: McpServerConfig) -> dict[str, float]:
+    """The tenant's limits within the platform's: `timeout`, `memory_mb`, `cpu_seconds`, `max_calls_per_minute`."""
+    most = {
+        "timeout": settings.MCP_MAX_SECONDS,
+        "memory_mb": settings.MCP_MAX_MEMORY_MB,
+        "cpu_seconds": settings.MCP_MAX_SECONDS,
+        "max_calls_per_minute": settings.MCP_MAX_CALLS_PER_MINUTE,
+    }
+    usual = {"timeout": 30, "memory_mb": 512, "cpu_seconds": 30, "max_calls_per_minute": 60}
+    wanted = usual | (config.resource_limits or {})
+    return {name: min(float(wanted[name]), float(bound)) for name, bound in most.items()}
+
+
+def usable_configs(user_id: UUID | None) -> Any:
+    """The scope's configurations that a person may use now, their servers loaded."""
+    allowed = McpServerUser.objects.filter(config=OuterRef("pk"), user_id=user_id)
+    rows = McpServerConfig.objects.filter(enabled=True, mcp_server__status=McpServerStatus.ACTIVE)
+    return rows.filter(Q(for_all_users=True) | Exists(allowed)).select_related("mcp_server").order_by("pk")
+
+
+def count_call(config: McpServerConfig) -> None:
+    """Count a call of the tenant, across all processes.
+
+    Raises:
+        TooManyCalls: when the minute has no place for it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT hits FROM conclave_hit(%s, 60)", [f"mcp:{config.pk}"])
+        ((hits,),) = cursor.fetchall()
+    if hits > limits_of(config)["max_calls_per_minute"]:
+        raise TooManyCalls("This server was called as often as it may be in a minute.")
+
+
+@transaction.atomic
+def store_offers(
+    server: McpServer,
+    *,
+    tools: list[dict[str, Any]],
+    resources: list[dict[str, Any]],
+    prompts: list[dict[str, Any]],
+    version: str = "",
+) -> None:
+    """Keep what a server offers, as it lists it; in the platform's scope."""
+    McpServer.objects.filter(pk=server.pk).update(
+        tool_definitions=tools,
+        resource_definitions=resources,
+        prompt_definitions=prompts,
+        version=version[:50] or server.version,
+        refreshed_at=timezone.now(),
+        last_error="",
+        updated_at=timezone.now(),
+    )
+
+
+def note_failure(server: McpServer, error: str) -> None:
+    """Keep why a server could not be listed; what was known stays."""
+    McpServer.objects.filter(pk=server.pk).update(last_error=error[:1000], updated_at=timezone.now())

@@ -1,0 +1,120 @@
+"""Prompts: which one serves a key, its variables filled, its uses and verdicts counted."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from agents.models import Agent, SystemPrompt
+from audit.services.events import record_event
+
+VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*\}\}")
+MOST_VALUE = 20_000
+
+
+class PromptProblem(ValueError):
+    """A prompt that cannot be spoken; the message is for whoever set up the agent."""
+
+
+def resolve_prompt(key: str, *, user_id: UUID | None = None) -> SystemPrompt | None:
+    """The prompt for `key`: a person's own where `user_id` is given, the organisation's, else the factory's.
+
+    Only active ones serve. Agents speak by the organisation's: nobody rewrites them for themselves alone.
+    """
+    rows = SystemPrompt.objects.filter(prompt_key=key, is_active=True)
+    ranked = {
+        (row.tenant_id is not None) + (row.user_id is not None): row
+        for row in rows
+        if row.user_id in (None, user_id)
+    }
+    return ranked[max(ranked)] if ranked else None
+
+
+def fill(prompt: SystemPrompt, values: Mapping[str, Any]) -> str:
+    """The prompt's text with each `{{name}}` replaced, by `values` or else by the variable's `default`.
+
+    Values are put in as they are: a `{{…}}` inside of one stays text.
+
+    Raises:
+        PromptProblem: naming the variables that have no value.
+    """
+    defaults = {each["name"]: each["default"] for each in prompt.variables if "default" in each}
+    known = {**defaults, **values}
+    missing = sorted({name for name in VARIABLE.findall(prompt.prompt_text) if name not in known})
+    if missing:
+        raise PromptProblem(f"The prompt {prompt.prompt_key} needs a value for {', '.join(missing)}.")
+    return VARIABLE.sub(lambda found: str(known[found[1]])[:MOST_VALUE], prompt.prompt_text)
+
+
+def instructions_of(agent: Agent) -> tuple[str, SystemPrompt | None]:
+    """What the agent is told: its own instructions, or the prompt that it names, filled.
+
+    Values come from `agent.config["prompt_variables"]`; `agent` and `today` are always there.
+
+    Raises:
+        PromptProblem: when there is no such prompt, or a variable has no value.
+    """
+    if not agent.prompt_key:
+        return agent.system_prompt, None
+    prompt = resolve_prompt(agent.prompt_key)
+    if prompt is None:
+        raise PromptProblem(f"There is no active prompt with the key {agent.prompt_key}.")
+    given = agent.config.get("prompt_variables") if isinstance(agent.config, dict) else None
+    values = {"agent": agent.name, "today": timezone.localdate().isoformat()}
+    return fill(prompt, values | (given if isinstance(given, dict) else {})), prompt
+
+
+def count_use(prompt_id: UUID) -> bool:
+    """Count a use, of a factory prompt too; False when the scope sees no such prompt."""
+    return _counted(prompt_id, None)
+
+
+def count_verdict(prompt_id: UUID, verdict: float) -> bool:
+    """Count what a person thought of what a prompt brought, from 0 to 5; 4 and more are a success.
+
+    Raises:
+        ValueError: beyond these bounds.
+    """
+    if not 0 <= verdict <= 5:
+        raise ValueError("A verdict lies between 0 and 5.")
+    return _counted(prompt_id, float(verdict))
+
+
+def _counted(prompt_id: UUID, verdict: float | None) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT conclave_prompt_counted(%s, %s)", [prompt_id, verdict])
+        ((found,),) = cursor.fetchall()
+    return bool(found)
+
+
+@transaction.atomic
+def override_prompt(key: str, *, text: str, actor: UUID, own: bool = False) -> SystemPrompt:
+    """Put the organisation's text (or the person's `own`) in the place of the factory's; a new text is a new version.
+
+    Raises:
+        PromptProblem: when there is no factory prompt with this key and no text to change.
+    """
+    owner = actor if own else None
+    held = SystemPrompt.objects.select_for_update().filter(
+        prompt_key=key, tenant__isnull=False, user_id=owner
+    )
+    prompt = held.first()
+    if prompt is None:
+        factory = SystemPrompt.objects.filter(prompt_key=key, tenant=None).first()
+        if factory is None:
+            raise PromptProblem(f"There is no prompt with the key {key}.")
+        prompt = SystemPrompt(
+            user_id=owner,
+            prompt_key=key,
+            prompt_category=factory.prompt_category,
+            prompt_name=factory.prompt_name,
+            description=factory.description,
+            variables=factory.variables,
+        )
+    prompt.prompt_text = text
+    prompt.save()
+    record_event("prompt.overridden", resource=prompt, metadata={"key": key, "version": prompt.version})
+    return prompt

@@ -1,0 +1,101 @@
+"""Versions of agents: the draft is the agent's row, a version is what it was when it was published."""
+
+import copy
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from agents.models import Agent, AgentCollection, AgentVersion, Integration
+from agents.services.agents import snapshot_of
+from audit.services.events import record_event
+from knowledge.models import Collection
+
+# What stays the draft's own: its name in addresses, and whether it answers at all.
+LIVE = frozenset({"slug", "status", "template_id"})
+# Rows that may be gone by the time a version is used again.
+REFERENCES = {"integration": Integration}
+
+
+def latest_version(agent: Agent) -> AgentVersion | None:
+    """The version that new conversations begin with; None for an agent that was never published."""
+    return AgentVersion.objects.filter(agent=agent).order_by("-version").first()
+
+
+def as_published(agent: Agent, version: AgentVersion | None) -> tuple[Agent, list[UUID] | None]:
+    """The agent as it was published, unsaved, and the ids of its collections then.
+
+    Settings that came after the version keep today's value; what it refers to and is gone, is none.
+
+    Returns:
+        The agent as it stands and None, where there is no version.
+    """
+    if version is None:
+        return agent, None
+    published = copy.copy(agent)
+    published._state = copy.copy(agent._state)
+    published._state.fields_cache = {}
+    for name, value in _settings(version.snapshot):
+        field = Agent._meta.get_field(name)
+        setattr(published, field.attname, field.to_python(value))  # type: ignore[union-attr]
+    return published, [UUID(each) for each in version.snapshot.get("collections", [])]
+
+
+def _settings(snapshot: dict[str, Any]) -> list[tuple[str, Any]]:
+    """The snapshot's settings that the model still has, with references checked."""
+    known = {field.name for field in Agent._meta.concrete_fields} - LIVE
+    found = [(name, value) for name, value in snapshot.items() if name in known]
+    return [(name, _there(name, value)) for name, value in found]
+
+
+def _there(name: str, value: Any) -> Any:
+    target = REFERENCES.get(name)
+    if target is None or value is None:
+        return value
+    return value if target.objects.filter(pk=value).exists() else None
+
+
+@transaction.atomic
+def restore_version(agent: Agent, version: AgentVersion, *, actor: UUID | None = None) -> Agent:
+    """Make the draft what the version was; nothing is published, no version changes.
+
+    Raises:
+        ValueError: when the version is another agent's.
+    """
+    if version.agent_id != agent.pk:
+        raise ValueError("This version belongs to another agent.")
+    agent = Agent.objects.select_for_update(of=("self",)).get(pk=agent.pk)
+    for name, value in _settings(version.snapshot):
+        field = Agent._meta.get_field(name)
+        setattr(agent, field.attname, field.to_python(value))  # type: ignore[union-attr]
+    agent.save()
+    _restore_collections(agent, [UUID(each) for each in version.snapshot.get("collections", [])])
+    record_event(
+        "agent.restored", resource=agent, metadata={"version": version.version, "by": str(actor or "")}
+    )
+    return agent
+
+
+def _restore_collections(agent: Agent, wanted: list[UUID]) -> None:
+    """Those that are gone stay away."""
+    there = set(Collection.objects.filter(pk__in=wanted).values_list("pk", flat=True))
+    rows = AgentCollection.objects.filter(agent=agent)
+    held = set(rows.values_list("collection_id", flat=True))
+    rows.filter(collection_id__in=held - there).delete()
+    for collection in sorted(there - held):
+        AgentCollection(agent=agent, collection_id=collection).save(force_insert=True)
+
+
+def diff_versions(older: dict[str, Any], newer: dict[str, Any]) -> list[dict[str, Any]]:
+    """What differs between two snapshots: `field`, `before` and `after`, in the order of the fields' names."""
+    names = sorted(older.keys() | newer.keys())
+    return [
+        {"field": name, "before": older.get(name), "after": newer.get(name)}
+        for name in names
+        if older.get(name) != newer.get(name)
+    ]
+
+
+def diff_with_draft(version: AgentVersion, agent: Agent) -> list[dict[str, Any]]:
+    """What the draft changed since the version."""
+    return diff_versions(version.snapshot, snapshot_of(agent))

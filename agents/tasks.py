@@ -1,0 +1,36 @@
+"""Work on agents that nobody waits for."""
+
+import logging
+from uuid import UUID
+
+from procrastinate.contrib.django import app
+
+from agents.runtime.mcp_client import ACTOR, McpFailed, refresh
+from agents.runtime.payments import give_back
+from config.jobs import job
+from tenants.scoping import platform_scope
+
+logger = logging.getLogger(__name__)
+
+
+@app.task
+@job
+def refresh_mcp_server(slug: str) -> None:
+    """List again what an MCP server offers; a failure is kept with the server."""
+    from agents.models import McpServer
+
+    with platform_scope(reason="refresh an MCP server", actor=ACTOR):
+        server = McpServer.objects.filter(slug=slug).first()
+    if server is None:
+        return
+    try:
+        refresh(server)
+    except McpFailed as error:
+        logger.warning("MCP server %s: %s", slug, error)
+
+
+@app.task
+@job
+def refund_template_purchase(purchase_id: str) -> None:
+    """Give the money of a purchase back; a failure leaves the ledger as it is and the job as failed."""
+    give_back(UUID(purchase_id))

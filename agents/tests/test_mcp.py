@@ -1,0 +1,224 @@
+"""MCP servers: configurations against the registered schema, limits, and the registry's refresh."""
+
+import asyncio
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
+
+from agents.models import McpServer, McpServerConfig, McpServerUser
+from agents.runtime import mcp_client
+from agents.runtime.mcp_client import McpFailed, Reach, call_tool
+from agents.runtime.sandbox import Bounds
+from agents.services.mcp import (
+    TooManyCalls,
+    check_schema,
+    config_errors,
+    count_call,
+    env_errors,
+    limits_of,
+    usable_configs,
+)
+from agents.tests import reference_server
+from agents.tests.factories import McpServerConfigFactory, McpServerFactory
+from config.testing.fixtures import add_member
+from config.testing.hats import as_platform
+from config.testing.processes import free_port, stopping
+from tenants.scoping import platform_scope, tenant_scope
+
+SERVER = Path(reference_server.__file__).resolve()
+COMMAND = shlex.join([sys.executable, "-I", str(SERVER)])
+SCHEMA = {
+    "properties": {"token": {"type": "string"}, "depth": {"type": "integer", "maximum": 3}},
+    "required": ["token"],
+    "additionalProperties": False,
+}
+
+
+@pytest.fixture
+def sandbox(settings):
+    settings.MCP_SANDBOX_READ = [sys.prefix, sys.base_prefix, str(SERVER.parent)]
+
+
+@pytest.mark.parametrize(
+    ("config", "wrong"),
+    [
+        ({"token": "t", "depth": 2}, []),
+        ({}, ["config: token is required."]),
+        ({"token": "t", "depth": 9}, ["depth: must fulfil maximum: 3."]),
+        ({"token": "t", "deep": 1}, ["config: deep is not known."]),
+        ({"token": {"secret": "hunter2"}}, ["token: must fulfil type: string."]),
+        (["t"], ["config: must fulfil type: object."]),
+    ],
+)
+def test_a_configuration_is_held_against_the_schema(config, wrong):
+    assert config_errors(McpServer(config_schema=SCHEMA), config) == wrong
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"LD_PRELOAD": "/x.so"},
+        {"PATH": "/x"},
+        {"PYTHONPATH": "/x"},
+        {"lower": "x"},
+        {"A": 1},
+        {"A": "\0"},
+        ["A"],
+    ],
+)
+def test_variables_that_change_what_is_loaded_are_the_platforms(env):
+    assert env_errors(env)
+    assert env_errors({"API_TOKEN": "x"}) == []
+
+
+def test_a_schema_is_a_schema():
+    check_schema(SCHEMA)
+    for schema in ([], {"type": "nonsense"}, {"properties": 3}):
+        with pytest.raises(ValidationError):
+            check_schema(schema)
+
+
+def test_the_api_names_what_is_wrong_and_takes_what_is_right(api_client, tenant):
+    with tenant_scope(tenant, actor="system:test"):
+        server = McpServerFactory(config_schema=SCHEMA)
+    client, body = api_client(), {"mcp_server": str(server.pk), "config": {"depth": 9}}
+    response = client.post("/api/v1/mcp-server-configs/", body, content_type="application/json")
+    assert (response.status_code, "token is required" in response.content.decode()) == (400, True)
+    body |= {"config": {"token": "hunter2"}, "env": {"API_KEY": "k"}}
+    response = client.post("/api/v1/mcp-server-configs/", body, content_type="application/json")
+    assert (response.status_code, "hunter2" in response.content.decode()) == (201, False)
+    with tenant_scope(tenant, actor="system:test"):
+        assert McpServerConfig.objects.get().config == {"token": "hunter2"}
+
+
+def test_limits_lie_within_the_platforms(scope, settings):
+    settings.MCP_MAX_SECONDS, settings.MCP_MAX_MEMORY_MB = 20, 256
+    config = McpServerConfigFactory(resource_limits={"timeout": 5, "memory_mb": 4096})
+    limits = limits_of(config)
+    assert (limits["timeout"], limits["memory_mb"], limits["cpu_seconds"]) == (5, 256, 20)
+
+
+def test_calls_of_a_minute_are_counted(scope):
+    config = McpServerConfigFactory(resource_limits={"max_calls_per_minute": 2})
+    count_call(config)
+    count_call(config)
+    with pytest.raises(TooManyCalls):
+        count_call(config)
+    count_call(McpServerConfigFactory(resource_limits={"max_calls_per_minute": 2}))
+
+
+def test_only_those_who_are_named_use_a_server(scope, tenant, member):
+    with platform_scope_ended():
+        colleague = add_member(tenant).user_id
+    config = McpServerConfigFactory(for_all_users=False)
+    McpServerUser.objects.create(config=config, user_id=colleague)
+    McpServerConfigFactory(enabled=False)
+    assert list(usable_configs(member.user_id)) == list(usable_configs(None)) == []
+    assert list(usable_configs(colleague)) == [config]
+    with as_platform():
+        McpServer.objects.filter(pk=config.mcp_server_id).update(status="disabled")
+    assert list(usable_configs(colleague)) == []
+
+
+def platform_scope_ended():
+    """People are made by the login's own rights."""
+    from config.testing.hats import as_identity
+
+    return as_identity()
+
+
+def registered(slug, command, kind="stdio"):
+    with platform_scope(reason="test"):
+        return McpServer.objects.create(
+            name=slug, slug=slug, command=command, server_type=kind, is_public=True, category="data"
+        )
+
+
+def test_the_registry_learns_what_a_server_offers(db, sandbox, capsys):
+    registered("reference", COMMAND)
+    call_command("mcp_refresh", "reference")
+    assert "reference: 7 tools, 1 resources, 1 prompts" in capsys.readouterr().out
+    with platform_scope(reason="test"):
+        server = McpServer.objects.get(slug="reference")
+    assert [tool["name"] for tool in server.tool_definitions][:2] == ["add", "told"]
+    assert (server.resource_definitions[0]["uri"], server.version) == ("notes://today", "1.2.3")
+    assert (server.prompt_definitions[0]["name"], server.last_error) == ("greet", "")
+
+
+def test_a_server_that_cannot_be_listed_says_so_and_keeps_what_was_known(db, sandbox):
+    server = registered("broken", "/bin/false")
+    with platform_scope(reason="test"):
+        McpServer.objects.filter(pk=server.pk).update(tool_definitions=[{"name": "old"}])
+    with pytest.raises(CommandError, match="broken"):
+        call_command("mcp_refresh", "broken")
+    with platform_scope(reason="test"):
+        server.refresh_from_db()
+    assert (server.tool_definitions, bool(server.last_error)) == ([{"name": "old"}], True)
+
+
+def called(name, arguments, **reach):
+    return asyncio.run(call_tool(Reach("stdio", COMMAND, **{"timeout": 60, **reach}), name, arguments))
+
+
+def test_a_server_started_here_is_told_its_configuration_alone(sandbox):
+    result = called("told", {}, config={"token": "t"}, env={"API_KEY": "k"})
+    told = result["structuredContent"]["result"]
+    assert '"config": {"token": "t"}' in told
+    assert '"env": ["API_KEY", "HOME", "LANG", "MCP_CONFIG", "PATH"]' in told
+    assert os.geteuid() != 0 or '"uid": 0' not in told
+
+
+def test_a_server_that_takes_too_long_or_ends_is_a_failure(sandbox):
+    with pytest.raises(McpFailed) as late:
+        called("wait", {"seconds": 60}, timeout=12)
+    with pytest.raises(McpFailed) as gone:
+        called("leave", {})
+    assert (late.value.code, gone.value.code) == ("timeout", "refused")
+
+
+def test_a_server_of_a_tenant_is_bound_in_memory(sandbox):
+    with pytest.raises(McpFailed):
+        called("add", {"a": 1, "b": 2}, bounds=Bounds(memory_mb=30))
+
+
+@pytest.fixture
+def http_server():
+    """The reference server as a process that speaks streamable HTTP; its address."""
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, str(SERVER), "http", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    with stopping(process):
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            try:
+                import socket
+
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}/mcp"
+
+
+def test_a_server_elsewhere_is_reached_through_the_guard(http_server, settings):
+    settings.MODEL_NETWORKS = ["127.0.0.0/8"]
+    reach = Reach("http", http_server, {"token": "t"}, timeout=30)
+    assert asyncio.run(call_tool(reach, "add", {"a": 1, "b": 2}))["structuredContent"] == {"result": 3}
+    settings.MODEL_NETWORKS = []
+    with pytest.raises(McpFailed) as caught:
+        asyncio.run(call_tool(reach, "add", {"a": 1, "b": 2}))
+    assert caught.value.code in ("unreachable", "refused")
+
+
+def test_a_server_elsewhere_gets_its_token_and_nothing_more():
+    reach = Reach("http", "http://127.0.0.1:9/", {"token": "t", "headers": {"X-Space": "a"}})
+    assert mcp_client._headers(reach) == {"X-Space": "a", "Authorization": "Bearer t"}
+    assert "t'" not in repr(reach)

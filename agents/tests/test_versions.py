@@ -1,0 +1,197 @@
+"""Drafts and published versions of agents, and the prompts that they speak by."""
+
+import pytest
+from django.db import connection
+
+from agents.models import Agent, AgentCollection, AgentVersion, SystemPrompt
+from agents.services.agents import publish_agent
+from agents.services.prompts import (
+    PromptProblem,
+    count_use,
+    count_verdict,
+    fill,
+    instructions_of,
+    override_prompt,
+    resolve_prompt,
+)
+from agents.services.versions import as_published, diff_versions, restore_version
+from agents.tests.factories import AgentFactory, IntegrationFactory, SystemPromptFactory
+from config.testing.hats import as_platform
+from knowledge.tests.factories import CollectionFactory
+from tenants.scoping import tenant_scope
+
+
+def test_a_version_stays_what_it_was_while_the_draft_changes(scope):
+    agent = AgentFactory(system_prompt="First.", tools=["calculator"], temperature="0.30")
+    first = AgentCollection.objects.create(agent=agent, collection=CollectionFactory()).collection_id
+    version = publish_agent(agent)
+    Agent.objects.filter(pk=agent.pk).update(system_prompt="Second.", tools=[], temperature="1.50")
+    AgentCollection.objects.filter(agent=agent).delete()
+    draft = Agent.objects.get(pk=agent.pk)
+    published, collections = as_published(draft, version)
+    assert (published.system_prompt, published.tools, str(published.temperature)) == (
+        "First.",
+        ["calculator"],
+        "0.30",
+    )
+    assert (draft.system_prompt, collections) == ("Second.", [first])
+
+
+def test_what_is_gone_is_not_brought_back(scope):
+    integration = IntegrationFactory()
+    agent = AgentFactory(integration=integration)
+    AgentCollection.objects.create(agent=agent, collection=CollectionFactory())
+    version = publish_agent(agent)
+    AgentCollection.objects.all().delete()
+    CollectionFactory._meta.model.objects.all().delete()
+    integration.delete()
+    restored = restore_version(Agent.objects.get(pk=agent.pk), version)
+    assert (restored.integration_id, AgentCollection.objects.count()) == (None, 0)
+
+
+def test_restoring_changes_the_draft_and_no_version(scope, member):
+    agent = AgentFactory(system_prompt="First.", slug="old")
+    version = publish_agent(agent)
+    Agent.objects.filter(pk=agent.pk).update(system_prompt="Second.", slug="new")
+    restore_version(agent, version, actor=member.user_id)
+    agent.refresh_from_db()
+    assert (agent.system_prompt, agent.slug) == ("First.", "new")
+    assert AgentVersion.objects.count() == 1
+
+
+def test_a_version_of_another_agent_is_not_restored(scope):
+    version = publish_agent(AgentFactory())
+    with pytest.raises(ValueError, match="another agent"):
+        restore_version(AgentFactory(), version)
+
+
+def test_differences_are_named():
+    older, newer = {"a": 1, "b": [1], "c": 3}, {"a": 1, "b": [2], "d": 4}
+    assert diff_versions(older, newer) == [
+        {"field": "b", "before": [1], "after": [2]},
+        {"field": "c", "before": 3, "after": None},
+        {"field": "d", "before": None, "after": 4},
+    ]
+
+
+def test_the_api_publishes_shows_changes_and_restores(api_client):
+    client = api_client()
+    body = {"name": "Guide", "slug": "guide", "system_prompt": "First."}
+    where = client.post("/api/v1/agents/", body, content_type="application/json").headers["Location"]
+    assert client.get(f"{where}changes/").json() == []
+    client.post(f"{where}publish/", {}, content_type="application/json")
+    client.patch(where, {"system_prompt": "Second."}, content_type="application/json")
+    change = {"field": "system_prompt", "before": "First.", "after": "Second."}
+    assert client.get(f"{where}changes/").json() == [change]
+    second = client.post(f"{where}publish/", {}, content_type="application/json").json()
+    assert client.get(f"/api/v1/agent-versions/{second['id']}/changes/").json() == [change]
+    restored = client.post(f"{where}restore/", {"version": 1}, content_type="application/json")
+    assert restored.json()["system_prompt"] == "First."
+    missing = client.post(f"{where}restore/", {"version": 9}, content_type="application/json")
+    assert missing.status_code == 404
+
+
+def test_the_api_refuses_tools_that_are_none(api_client):
+    body = {"name": "Guide", "slug": "guide", "tools": ["shell"]}
+    response = api_client().post("/api/v1/agents/", body, content_type="application/json")
+    assert (response.status_code, "tools" in response.content.decode()) == (400, True)
+
+
+# --- prompts -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def factory_prompt(db):
+    with as_platform():
+        row = SystemPrompt(
+            prompt_key="greet",
+            prompt_category="general",
+            prompt_name="Greeting",
+            prompt_text="You are {{agent}} of {{ house }}.",
+            variables=[{"name": "house"}],
+        )
+        SystemPrompt.unscoped.bulk_create([row])
+    return row
+
+
+def test_the_organisations_prompt_stands_before_the_factorys(factory_prompt, tenant, member, other_tenant):
+    with tenant_scope(tenant, user=member.user):
+        assert resolve_prompt("greet") == factory_prompt
+        ours = override_prompt("greet", text="Ours.", actor=member.user_id)
+        own = override_prompt("greet", text="Mine.", actor=member.user_id, own=True)
+        assert (resolve_prompt("greet"), resolve_prompt("greet", user_id=member.user_id)) == (ours, own)
+        SystemPrompt.objects.filter(pk=ours.pk).update(is_active=False)
+        assert resolve_prompt("greet") == factory_prompt
+        assert resolve_prompt("unknown") is None
+    with tenant_scope(other_tenant, actor="system:test"):
+        assert list(SystemPrompt.objects.filter(prompt_key="greet")) == [factory_prompt]
+
+
+def test_another_text_is_another_version(factory_prompt, scope, member):
+    first = override_prompt("greet", text="One.", actor=member.user_id)
+    second = override_prompt("greet", text="Two.", actor=member.user_id)
+    same = override_prompt("greet", text="Two.", actor=member.user_id)
+    assert [first.version, second.version, same.version] == [1, 2, 2]
+    with pytest.raises(PromptProblem):
+        override_prompt("unknown", text="x", actor=member.user_id)
+
+
+def test_variables_are_filled_and_missing_ones_named():
+    prompt = SystemPrompt(
+        prompt_key="k", prompt_text="{{a}}, {{ b }}, {{c}} {d}", variables=[{"name": "c", "default": "z"}]
+    )
+    assert fill(prompt, {"a": "{{b}}", "b": 2}) == "{{b}}, 2, z {d}"
+    with pytest.raises(PromptProblem, match="needs a value for a, b"):
+        fill(prompt, {})
+
+
+def test_an_agent_speaks_by_the_prompt_that_it_names(factory_prompt, scope):
+    agent = AgentFactory(name="Guide", prompt_key="greet", config={"prompt_variables": {"house": "Emden"}})
+    assert instructions_of(agent) == ("You are Guide of Emden.", factory_prompt)
+    agent.config = {}
+    with pytest.raises(PromptProblem, match="house"):
+        instructions_of(agent)
+    agent.prompt_key = "unknown"
+    with pytest.raises(PromptProblem, match="no active prompt"):
+        instructions_of(agent)
+
+
+def test_uses_and_verdicts_are_counted_for_factory_prompts_too(factory_prompt, scope):
+    assert count_use(factory_prompt.pk)
+    assert count_use(factory_prompt.pk)
+    for verdict in (5, 4, 0):
+        assert count_verdict(factory_prompt.pk, verdict)
+    factory_prompt.refresh_from_db()
+    assert (factory_prompt.usage_count, factory_prompt.verdict_count) == (2, 3)
+    assert (factory_prompt.average_satisfaction, factory_prompt.success_rate) == (3.0, pytest.approx(2 / 3))
+    with pytest.raises(ValueError, match="between 0 and 5"):
+        count_verdict(factory_prompt.pk, 6)
+
+
+def test_nobody_counts_for_another_organisation(tenant, member, other_tenant):
+    with tenant_scope(tenant, user=member.user):
+        prompt = SystemPromptFactory()
+    with tenant_scope(other_tenant, actor="system:test"):
+        assert not count_use(prompt.pk)
+    with connection.cursor() as cursor, tenant_scope(tenant, user=member.user):
+        cursor.execute("SELECT usage_count FROM agents_systemprompt WHERE id = %s", [prompt.pk])
+        assert cursor.fetchall() == [(0,)]
+
+
+PROMPT = {"prompt_key": "greet", "prompt_category": "c", "prompt_name": "n", "prompt_text": "Hello."}
+
+
+def test_the_organisations_prompts_are_for_those_who_change_agents(api_client):
+    admin, user = api_client(), api_client(role="user")
+    where, body = "/api/v1/system-prompts/", PROMPT | {"for_everybody": True}
+    made = admin.post(where, body, content_type="application/json")
+    assert (made.status_code, made.json()["user"]) == (201, None)
+    assert user.post(where, body, content_type="application/json").status_code == 403
+    assert user.get(made.headers["Location"]).json()["prompt_text"] == "Hello."
+    for verb in ("patch", "delete"):
+        refused = getattr(user, verb)(
+            made.headers["Location"], {"prompt_text": "x"}, content_type="application/json"
+        )
+        assert refused.status_code == 403
+    own = user.post(where, PROMPT, content_type="application/json")
+    assert (own.status_code, own.json()["user"]) == (201, str(user.key.user_id))

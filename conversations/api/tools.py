@@ -1,0 +1,84 @@
+"""Calls of tools in the API, and the decision on those that wait for one."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.decorators import action
+
+from config.api.exceptions import Conflict
+from config.api.views import json_response
+from config.api.viewsets import ReadOnlyTenantViewSet
+from conversations.api import answers
+from conversations.api.serializers import DecisionSerializer, MessageSerializer, ToolExecutionSerializer
+from conversations.api.views import FAILURES, AnsweringView, OfConversation
+from conversations.models import Message, ToolExecution
+from conversations.runtime.approvals import load_decided
+from conversations.runtime.turns import Turn
+from conversations.services.approvals import NotWaiting, decide_call
+from conversations.services.leases import LeaseLost
+
+RESPONSES = {
+    (200, "application/json"): MessageSerializer,
+    (200, answers.EVENT_STREAM): OpenApiResponse(response=str, description="The answer as it comes."),
+    409: OpenApiResponse(description="The call does not wait for a decision."),
+    **FAILURES,
+}
+
+
+class ToolExecutionViewSet(OfConversation, AnsweringView, ReadOnlyTenantViewSet):
+    """What agents did in a conversation besides talking, and what they ask leave for."""
+
+    serializer_class = ToolExecutionSerializer
+    resource = "conversations"
+    filterset_fields = ("message", "tool_name", "status")
+    extra_media_types = (answers.EVENT_STREAM,)
+    verbs = {"approve": "write", "deny": "write"}
+
+    @property
+    def scope(self) -> str:
+        return "manual" if self.action in ("approve", "deny") else "request"
+
+    @extend_schema(request=None, responses=RESPONSES)
+    @action(detail=True, methods=["post"])
+    def approve(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Allow a call that waits. After the last decision the agent goes on; its answer is the response."""
+        return self._decide(request, allow=True, reason="")
+
+    @extend_schema(request=DecisionSerializer, responses=RESPONSES)
+    @action(detail=True, methods=["post"])
+    def deny(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Refuse a call that waits. After the last decision the agent goes on; its answer is the response."""
+        asked = DecisionSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        return self._decide(request, allow=False, reason=asked.validated_data["reason"])
+
+    def _decide(self, request: Any, *, allow: bool, reason: str) -> HttpResponse:
+        self.require_execute()
+        with self.scoped():
+            turn, answer = self._decided(allow, reason)
+        if turn is None:
+            return json_response(answers.shown(answer))
+        if answers.wants_stream(request):
+            return answers.stream(turn, answer.reply_to_id)
+        return json_response(answers.shown(self.run(turn, answer.reply_to_id)))
+
+    def _decided(self, allow: bool, reason: str) -> tuple[Turn | None, Message]:
+        execution = self._execution()
+        try:
+            last = decide_call(execution, allow=allow, actor=self.credential.user_id, reason=reason)
+            messages = Message.objects.younger_than(execution.conversation_id)
+            answer = messages.get(pk=execution.message_id)
+            return (load_decided(answer, self.caller()) if last else None), answer
+        except NotWaiting as error:
+            raise Conflict("; ".join(error.messages), code="not_waiting") from error
+        except LeaseLost as error:
+            raise Conflict("This turn goes on elsewhere already.", code="not_waiting") from error
+
+    def _execution(self) -> ToolExecution:
+        identifier: UUID = self.kwargs[self.lookup_field]
+        found = self.get_queryset().filter(pk=identifier, message__isnull=False).order_by().first()
+        if found is None:
+            raise Http404
+        return found  # type: ignore[no-any-return]

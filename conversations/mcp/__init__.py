@@ -1,0 +1,1 @@
+"""Conclave as a server of the Model Context Protocol, at `/mcp`."""

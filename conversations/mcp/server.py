@@ -1,0 +1,199 @@
+"""The tools that Conclave offers to MCP clients. Each acts for the API key that asks, in short scopes of its tenant.
+
+The library is imported where it is used, since that takes seconds.
+"""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.core.exceptions import ValidationError
+
+from agents.choices import AgentStatus
+from agents.models import Agent
+from config.api.credentials import Credential
+from conversations.choices import MessageStatus
+from conversations.models import Conversation, Message
+from conversations.runtime.loop import run_turn
+from conversations.runtime.turns import Caller, load_turn
+from conversations.services.conversations import agent_by_name, begin_turn, start_conversation
+from knowledge.models import Collection
+from knowledge.services.search import search
+
+MOST_ROWS = 100
+MOST_PASSAGES = 20
+INSTRUCTIONS = (
+    "Conclave holds an organisation's knowledge, agents and conversations. List the collections before you search "
+    "one, and the agents before you ask one. Answers cite their sources."
+)
+asking: ContextVar[Credential] = ContextVar("conclave_mcp_asking")
+
+
+class Refused(Exception):
+    """What was asked for is not there, or not allowed; the message is for the client."""
+
+
+def _caller(resource: str, verb: str) -> Caller:
+    """For whom a tool runs.
+
+    Raises:
+        Refused: when role or key do not cover it.
+    """
+    held = asking.get()
+    if not held.allows(resource, verb):
+        raise Refused(f"Your role or key does not cover {resource}:{verb}.")
+    return Caller(held.tenant_id, held.user_id, held.actor)
+
+
+def list_agents() -> list[dict[str, str]]:
+    """List the agents that can be asked."""
+    with _caller("agents", "read").scope():
+        rows = Agent.objects.filter(status=AgentStatus.ACTIVE).order_by("slug")[:MOST_ROWS]
+        return [{"slug": row.slug, "name": row.name, "description": row.description} for row in rows]
+
+
+def list_collections() -> list[dict[str, Any]]:
+    """List the collections of documents that can be searched."""
+    with _caller("collections", "read").scope():
+        rows = Collection.objects.order_by("slug")[:MOST_ROWS]
+        return [
+            {"slug": row.slug, "name": row.name, "description": row.description, "chunks": row.chunk_count}
+            for row in rows
+        ]
+
+
+def search_collection(collection: str, query: str, limit: int = 8) -> list[dict[str, Any]]:
+    """Search a collection; gives its best passages, best first, with their sources.
+
+    Args:
+        collection: the collection's slug.
+        query: what to look for, in words.
+        limit: passages at most, from 1 to 20.
+    """
+    with _caller("collections", "read").scope():
+        found = Collection.objects.filter(slug=collection).first()
+        if found is None:
+            raise Refused(f"There is no collection «{collection[:100]}».")
+        passages = search(_text(query), [found], limit=max(1, min(limit, MOST_PASSAGES)))
+    return [
+        {
+            "text": passage.text,
+            "title": passage.title,
+            "source": passage.source,
+            "page": passage.page,
+            "score": round(passage.score, 4),
+        }
+        for passage in passages
+    ]
+
+
+def ask_agent(agent: str, question: str, conversation: str = "") -> dict[str, Any]:
+    """Ask an agent; gives its answer with what it cites, and the conversation to go on in.
+
+    Args:
+        agent: the agent's slug.
+        question: the question.
+        conversation: id of a conversation with this agent to go on in; a new one by default.
+    """
+    _caller("conversations", "write")
+    caller = _caller("agents", "execute")
+    if not question.strip():
+        raise Refused("The question is empty.")
+    with caller.scope():
+        found = agent_by_name(_text(agent))
+        if found is None:
+            raise Refused(f"There is no agent «{agent[:100]}».")
+        try:
+            row = (
+                _conversation(conversation)
+                if conversation
+                else start_conversation(found, user_id=caller.user_id)
+            )
+            if row.agent_id != found.pk:
+                raise Refused("This conversation is with another agent.")
+            turn = load_turn(begin_turn(row.pk, content=_text(question), user_id=caller.user_id), caller)
+        except ValidationError as error:
+            raise Refused("; ".join(error.messages)) from error
+    answer = run_turn(turn)
+    if answer.status == MessageStatus.FAILED:
+        raise Refused(f"{answer.error_code}: {answer.error_message}")
+    return {
+        "conversation": str(row.pk),
+        "status": str(answer.status),
+        "answer": answer.content,
+        "citations": [
+            {name: each[name] for name in ("number", "source", "quote")} for each in answer.citations
+        ],
+    }
+
+
+def read_conversation(conversation: str, limit: int = 50) -> dict[str, Any]:
+    """Read a conversation that you take part in; gives its latest messages, oldest first.
+
+    Args:
+        conversation: its id.
+        limit: messages at most, from 1 to 100.
+    """
+    with _caller("conversations", "read").scope():
+        row = _conversation(conversation)
+        messages = Message.objects.younger_than(row.pk).filter(conversation_id=row.pk)
+        latest = messages.order_by("-sequence_number")[: max(1, min(limit, MOST_ROWS))]
+        said = [
+            {"role": each.role, "status": each.status, "content": each.content} for each in reversed(latest)
+        ]
+    return {"title": row.title, "status": str(row.status), "messages": said}
+
+
+def _conversation(identifier: str) -> Conversation:
+    """The conversation, where the asking person sees it."""
+    try:
+        wanted = UUID(identifier)
+    except ValueError:
+        wanted = UUID(int=0)
+    row = Conversation.objects.visible_to(asking.get().user_id).filter(pk=wanted).first()
+    if row is None:
+        raise Refused("There is no such conversation.")
+    return row
+
+
+def _text(text: str) -> str:
+    return text.replace("\0", "")
+
+
+TOOLS: tuple[Callable[..., Any], ...] = (
+    list_agents,
+    list_collections,
+    search_collection,
+    ask_agent,
+    read_conversation,
+)
+
+
+@cache
+def server() -> Any:
+    """The protocol's server with `TOOLS`; it keeps nothing between requests, so one serves all."""
+    from mcp.server.mcpserver import MCPServer
+
+    made = MCPServer("conclave", title="Conclave", instructions=INSTRUCTIONS)
+    for tool in TOOLS:
+        made.tool(name=tool.__name__, structured_output=True)(_on_our_connection(tool))
+    return made
+
+
+def _on_our_connection(tool: Callable[..., Any]) -> Callable[..., Any]:
+    """The tool as a coroutine that runs on the request's own thread, with its database connection."""
+    from functools import wraps
+
+    from mcp.server.mcpserver.exceptions import ToolError
+
+    @wraps(tool)
+    async def run(**arguments: Any) -> Any:
+        try:
+            return await sync_to_async(tool)(**arguments)
+        except Refused as refusal:
+            raise ToolError(str(refusal)) from None
+
+    return run

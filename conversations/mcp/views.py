@@ -1,0 +1,105 @@
+"""`/mcp`: the Model Context Protocol by streamable HTTP, with an API key as Bearer token.
+
+Serves the stateless revision 2026-07-28 and the older handshake, both without sessions: each request stands alone,
+so any web process answers it. The library speaks ASGI; here its application is run for one request at a time.
+"""
+
+import asyncio
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from django.http import HttpResponse
+
+from config.api.permissions import ANY_CREDENTIAL
+from config.api.views import ApiView
+from conversations.mcp.server import asking, server
+
+PASSED_ON = frozenset({"accept", "content-type", "content-length", "host", "last-event-id"})
+PASSED_BACK = frozenset({"content-type", "mcp-session-id", "mcp-protocol-version", "allow"})
+
+
+class McpView(ApiView):
+    """The endpoint. Each tool asks for its own scope; a key that covers none of them lists tools all the same."""
+
+    resource = ANY_CREDENTIAL
+    scope = "manual"
+    schema = None
+    http_method_names = ["post"]
+    extra_media_types = ("text/event-stream",)
+
+    def post(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """One message of the protocol."""
+        token = asking.set(self.credential)
+        try:
+            return async_to_sync(_answered)(request._request)
+        finally:
+            asking.reset(token)
+
+
+async def _answered(request: Any) -> HttpResponse:
+    from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+    from mcp.server.transport_security import TransportSecuritySettings
+
+    # Host names are Django's to check, and a browser has no key to send.
+    checks = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    manager = StreamableHTTPSessionManager(
+        server()._lowlevel_server, json_response=True, stateless=True, security_settings=checks
+    )
+    sent = _Sent()
+    async with manager.run():
+        await manager.handle_request(_scope(request), _receiver(request.body), sent)
+    return sent.response()
+
+
+def _scope(request: Any) -> dict[str, Any]:
+    headers = [
+        (name.lower().encode("latin-1"), value.encode("latin-1", "replace"))
+        for name, value in request.headers.items()
+        if name.lower() in PASSED_ON or name.lower().startswith("mcp-")
+    ]
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": request.scheme,
+        "path": request.path,
+        "raw_path": request.path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": headers,
+        "client": ("127.0.0.1", 0),
+        "server": ("conclave", 80),
+    }
+
+
+def _receiver(body: bytes) -> Any:
+    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        if waiting:
+            return waiting.pop()
+        # The client stays; whoever listens for its leaving is cancelled when the answer is complete.
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    return receive
+
+
+class _Sent:
+    """What the application sends, put together."""
+
+    def __init__(self) -> None:
+        self.status, self.headers, self.body = 500, [], bytearray()
+
+    async def __call__(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            self.status, self.headers = message["status"], message["headers"]
+        elif message["type"] == "http.response.body":
+            self.body += message.get("body", b"")
+
+    def response(self) -> HttpResponse:
+        found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.headers}
+        kept = {name: value for name, value in found.items() if name in PASSED_BACK}
+        kind = kept.pop("content-type", "application/json")
+        return HttpResponse(bytes(self.body), status=self.status, content_type=kind, headers=kept)

@@ -1,0 +1,105 @@
+"""The gate of tools that need a person's approval: a turn is parked, and goes on after the decision.
+
+A parked turn holds no thread, no connection and no lease: what the model said so far is the last step of its
+journal, and any process goes on from there.
+"""
+
+from typing import Any
+
+from conversations.choices import ToolStatus
+from conversations.models import Conversation, Message
+from conversations.runtime.failures import TurnFailed
+from conversations.runtime.turns import Caller, Turn, load_turn
+from conversations.services.approvals import WaitingCall, decided_calls, park_answer
+from conversations.services.conversations import BegunTurn
+from conversations.services.leases import release
+
+
+class TurnParked(Exception):
+    """The model asked for calls that need approval. Raised out of the loop, caught where turns are stored.
+
+    Args:
+        requests: the library's `DeferredToolRequests`.
+        messages: all messages of the run so far.
+    """
+
+    def __init__(self, requests: Any, messages: list[Any]) -> None:
+        super().__init__("waiting for approval")
+        self.requests, self.messages = requests, messages
+
+
+def output_type() -> list[Any]:
+    """What an agent may end with: an answer, or calls that wait for approval."""
+    from pydantic_ai import DeferredToolRequests
+
+    return [str, DeferredToolRequests]
+
+
+def answer_of(result: Any) -> str:
+    """The text of a finished run.
+
+    Raises:
+        TurnParked: when calls wait for approval instead.
+        TurnFailed: when the model asked for a tool that does not run here.
+    """
+    from pydantic_ai import DeferredToolRequests
+
+    if not isinstance(result.output, DeferredToolRequests):
+        return str(result.output)
+    if not result.output.approvals:
+        raise TurnFailed("bad_response", "The model asked for a tool that does not run here.")
+    raise TurnParked(result.output, result.all_messages())
+
+
+def park(turn: Turn, parked: TurnParked) -> Message:
+    """Store the waiting calls and where the agent goes on; gives the answer, now awaiting approval.
+
+    Raises:
+        LeaseLost: when another process has taken over.
+    """
+    from pydantic_ai.messages import ModelMessagesTypeAdapter
+
+    calls = [
+        WaitingCall(call.tool_call_id, call.tool_name, _arguments(call)) for call in parked.requests.approvals
+    ]
+    messages = ModelMessagesTypeAdapter.dump_python(parked.messages, mode="json")
+    with turn.caller.scope():
+        turn.journal.add_parked(messages)
+        release(turn.lease)
+        return park_answer(turn.answer_id, turn.conversation_id, agent_id=turn.agent.pk, calls=calls)
+
+
+def _arguments(call: Any) -> dict[str, Any]:
+    from conversations.runtime.tools import storable_json
+
+    try:
+        found = storable_json(call.args_as_dict())
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def decisions(turn: Turn) -> Any:
+    """What people decided on the calls that the turn waited for, as the library's `DeferredToolResults`."""
+    from pydantic_ai import DeferredToolResults, ToolApproved, ToolDenied
+
+    results = DeferredToolResults()
+    last = next(each for each in reversed(turn.journal.parked) if each["kind"] == "response")
+    asked = [part["tool_call_id"] for part in last["parts"] if part["part_kind"] == "tool-call"]
+    with turn.caller.scope():
+        decided = decided_calls(turn.conversation_id, turn.answer_id, asked)
+    for call in decided:
+        refused = call.status == ToolStatus.DENIED
+        results.approvals[call.call_id] = ToolDenied(call.error_message) if refused else ToolApproved()
+    return results
+
+
+def load_decided(answer: Message, caller: Caller) -> Turn:
+    """The turn of an answer whose calls are all decided, ready for `run_turn`; in the caller's scope.
+
+    Raises:
+        LeaseLost: when another process goes on with it already.
+    """
+    conversation = Conversation.objects.get(pk=answer.conversation_id)
+    question = Message.objects.younger_than(conversation.pk).get(pk=answer.reply_to_id)
+    return load_turn(BegunTurn(conversation, question, answer), caller)

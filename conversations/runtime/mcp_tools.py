@@ -1,0 +1,170 @@
+"""Tools of MCP servers for agents: those that `Agent.tools` names and that the asking person may use.
+
+What a server lists is known from its last refresh, so offering its tools starts nothing; a call opens a session.
+"""
+
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.utils import timezone
+
+from agents.models import McpServerConfig
+from agents.runtime.mcp_client import McpFailed, Reach, call_tool, reach_of
+from agents.runtime.tools import ToolRefused
+from agents.services.mcp import TooManyCalls, count_call, usable_configs
+from conversations.choices import ToolStatus
+from conversations.models import McpToolExecution
+from conversations.runtime.tools import Outcome, recorded, storable_json
+
+if TYPE_CHECKING:
+    from conversations.runtime.turns import Turn
+
+PREFIX = "mcp:"
+NAME_LENGTH = 64
+UNNAMED = re.compile(r"[^a-zA-Z0-9_-]")
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """A tool of a server: `name` is what the model calls it, `full_name` what `Agent.tools` does."""
+
+    config: McpServerConfig
+    definition: dict[str, Any]
+
+    @property
+    def own_name(self) -> str:
+        return str(self.definition["name"])
+
+    @property
+    def full_name(self) -> str:
+        return f"{PREFIX}{self.config.mcp_server.slug}/{self.own_name}"
+
+    @property
+    def name(self) -> str:
+        return UNNAMED.sub("_", f"{self.config.mcp_server.slug}__{self.own_name}")[:NAME_LENGTH]
+
+    def named_in(self, names: list[str]) -> bool:
+        """Whether the list has this tool, or its whole server."""
+        return self.full_name in names or f"{PREFIX}{self.config.mcp_server.slug}" in names
+
+
+def mcp_tools_of(turn: "Turn") -> list[Any]:
+    """The tools of MCP servers for the turn, as `pydantic_ai` tools; opens a short scope."""
+    if not any(name.startswith(PREFIX) for name in turn.agent.tools):
+        return []
+    with turn.caller.scope():
+        offered = [
+            Offered(config, definition)
+            for config in usable_configs(turn.caller.user_id)
+            for definition in config.mcp_server.tool_definitions
+            if isinstance(definition, dict) and isinstance(definition.get("name"), str)
+        ]
+        wanted = [
+            (each, reach_of(each.config.mcp_server, each.config))
+            for each in offered
+            if each.named_in(turn.agent.tools)
+        ]
+    # Two names that the model could not tell apart: the first one is meant.
+    first: dict[str, Any] = {}
+    for each, reach in wanted:
+        first.setdefault(each.name, _tool(turn, each, reach))
+    return list(first.values())
+
+
+def _tool(turn: "Turn", offered: Offered, reach: Reach) -> Any:
+    from pydantic_ai import Tool
+
+    async def call(ctx: Any, **arguments: Any) -> Any:
+        async def body() -> Any:
+            return await call_recorded(turn, offered, reach, arguments)
+
+        return await recorded(turn, ctx, arguments, body)
+
+    schema = offered.definition.get("inputSchema")
+    tool = Tool.from_schema(
+        call,
+        offered.name,
+        str(offered.definition.get("description") or "")[:2000],
+        schema if isinstance(schema, dict) else {"type": "object", "properties": {}},
+        takes_ctx=True,
+    )
+    tool.requires_approval = offered.named_in(turn.agent.approvals)
+    return tool
+
+
+async def call_recorded(turn: "Turn", offered: Offered, reach: Reach, arguments: dict[str, Any]) -> Any:
+    """Call the server's tool and keep its own record (`McpToolExecution`), before and after.
+
+    Raises:
+        ToolRefused: saying to the model what went wrong.
+    """
+    started = time.perf_counter()
+    row = await sync_to_async(_begin)(turn, offered, storable_json(arguments))
+    if row is None:
+        raise ToolRefused("This server was called as often as it may be in a minute.")
+    outcome, code = Outcome(ToolStatus.FAILED, error="The turn ended before the tool did."), "cancelled"
+    try:
+        outcome, code = await _called(offered, reach, arguments)
+    finally:
+        await sync_to_async(_end)(turn, row, outcome, code, started)
+    if outcome.status != ToolStatus.COMPLETED:
+        raise ToolRefused(outcome.error)
+    return outcome.output
+
+
+async def _called(offered: Offered, reach: Reach, arguments: dict[str, Any]) -> tuple[Outcome, str]:
+    try:
+        result = storable_json(await call_tool(reach, offered.own_name, arguments))
+    except McpFailed as error:
+        late = error.code == "timeout"
+        return Outcome(ToolStatus.TIMEOUT if late else ToolStatus.FAILED, error=str(error)), error.code
+    except ToolRefused as error:
+        return Outcome(ToolStatus.FAILED, error=str(error)), "too_large"
+    if result.get("isError"):
+        return Outcome(ToolStatus.FAILED, error=_text(result)[:2000] or "The tool failed."), "tool_error"
+    return Outcome(ToolStatus.COMPLETED, result.get("structuredContent") or _text(result)), ""
+
+
+def _text(result: dict[str, Any]) -> str:
+    parts = [part for part in result.get("content", []) if isinstance(part, dict)]
+    return "\n".join(str(part.get("text") or f"[{part.get('type')}]") for part in parts)
+
+
+def _begin(turn: "Turn", offered: Offered, arguments: Any) -> UUID | None:
+    """The row of a call that begins now; None when the minute is full, which is a row too."""
+    with turn.caller.scope():
+        row = McpToolExecution(
+            mcp_server_id=offered.config.mcp_server_id,
+            agent_id=turn.agent.pk,
+            conversation_id=turn.conversation_id,
+            message_id=turn.answer_id,
+            tool_name=offered.own_name[:255],
+            parameters=arguments,
+            status=ToolStatus.RUNNING,
+            started_at=timezone.now(),
+        )
+        try:
+            count_call(offered.config)
+        except TooManyCalls as error:
+            row.status, row.error_code, row.error_message = ToolStatus.FAILED, "rate_limited", str(error)
+            row.completed_at = timezone.now()
+            row.save(force_insert=True)
+            return None
+        row.save(force_insert=True)
+        return row.pk
+
+
+def _end(turn: "Turn", row: UUID, outcome: Outcome, code: str, started: float) -> None:
+    with turn.caller.scope():
+        McpToolExecution.objects.filter(pk=row).update(
+            status=outcome.status,
+            result=outcome.output,
+            error_message=outcome.error,
+            error_code=code,
+            completed_at=timezone.now(),
+            execution_time_ms=int((time.perf_counter() - started) * 1000),
+        )

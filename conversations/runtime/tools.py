@@ -1,0 +1,218 @@
+"""The tools that an agent may call besides searching; each call is a row before it runs, and after.
+
+A tool that fails, or does not end, is told to the model as an error: the turn goes on. What waits for a
+person's approval is in `conversations.runtime.approvals`.
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.utils import timezone
+
+from agents.choices import BuiltinTool
+from agents.runtime.fetch import fetch
+from agents.runtime.tools import ToolRefused, calculate, current_time
+from conversations.choices import ToolStatus
+from conversations.models import ToolExecution
+from conversations.runtime.journal import cleaned, current_call
+
+if TYPE_CHECKING:
+    from conversations.runtime.turns import Turn
+
+MOST_OUTPUT = 100_000
+Body = Callable[[], Awaitable[Any]]
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a call ended: what it returned, or why it did not."""
+
+    status: ToolStatus
+    output: Any = None
+    error: str = ""
+
+    @property
+    def told(self) -> Any:
+        """What the model gets."""
+        return self.output if self.status == ToolStatus.COMPLETED else {"error": self.error}
+
+
+def tools_of(turn: "Turn") -> list[Any]:
+    """The tools of the turn's agent that `Agent.tools` names, as `pydantic_ai` tools; built-in ones and MCP's."""
+    from conversations.runtime.mcp_tools import mcp_tools_of
+
+    made = {name: make for name, make in _BUILTIN.items() if name in turn.agent.tools}
+    return [
+        *(_tool(turn, name, make(turn)) for name, make in made.items()),
+        *mcp_tools_of(turn),
+    ]
+
+
+def _tool(turn: "Turn", name: str, function: Callable[..., Any]) -> Any:
+    from pydantic_ai import RunContext, Tool
+
+    # Named here, where the library is loaded anyway: it asks for the annotation.
+    function.__annotations__["ctx"] = RunContext[Any]
+    return Tool(function, takes_ctx=True, name=str(name), requires_approval=name in turn.agent.approvals)
+
+
+def _calculator(turn: "Turn") -> Callable[..., Any]:
+    async def calculator(ctx: Any, expression: str) -> Any:
+        """Compute an arithmetic expression exactly.
+
+        Args:
+            expression: numbers, + - * / // % **, parentheses, functions such as sqrt, log, round, min and max.
+        """
+
+        async def body() -> Any:
+            return calculate(expression)
+
+        return await recorded(turn, ctx, {"expression": expression}, body)
+
+    return calculator
+
+
+def _current_time(turn: "Turn") -> Callable[..., Any]:
+    async def clock(ctx: Any, time_zone: str = "UTC") -> Any:
+        """Tell the date and the time now.
+
+        Args:
+            time_zone: a name such as Europe/Berlin.
+        """
+
+        async def body() -> Any:
+            return current_time(time_zone)
+
+        return await recorded(turn, ctx, {"time_zone": time_zone}, body)
+
+    return clock
+
+
+def _http_fetch(turn: "Turn") -> Callable[..., Any]:
+    async def http_fetch(ctx: Any, url: str) -> Any:
+        """Read the text of a public page on the internet.
+
+        Args:
+            url: the address, beginning with https:// or http://.
+        """
+
+        async def body() -> Any:
+            return asdict(await fetch(url))
+
+        return await recorded(turn, ctx, {"url": url}, body)
+
+    return http_fetch
+
+
+_BUILTIN: dict[str, Callable[["Turn"], Callable[..., Any]]] = {
+    BuiltinTool.CALCULATOR: _calculator,
+    BuiltinTool.CURRENT_TIME: _current_time,
+    BuiltinTool.HTTP_FETCH: _http_fetch,
+}
+
+
+async def recorded(turn: "Turn", ctx: Any, arguments: dict[str, Any], body: Body) -> Any:
+    """Run `body` as a call of the tool of `ctx`, within the agent's time for tools, and keep the record of it.
+
+    Args:
+        ctx: the library's `RunContext`.
+
+    Returns:
+        What the model is told: the output, or `{"error": …}`.
+    """
+    name, call_id, started = str(ctx.tool_name), str(ctx.tool_call_id or ""), time.perf_counter()
+    try:
+        arguments = storable_json(arguments)
+    except ToolRefused as error:
+        return {"error": str(error)}
+    execution_id = await sync_to_async(_begin)(turn, name, call_id, arguments, ctx.tool_call_approved)
+    if execution_id is None:
+        return {"error": "This call was made already."}
+    try:
+        outcome = await outcome_of(body, turn.agent.tool_timeout)
+    except BaseException:
+        # The turn itself ends here, by its own time limit or its process's; the row must not stay open.
+        stopped = Outcome(ToolStatus.FAILED, error="The turn ended before the tool did.")
+        await asyncio.shield(sync_to_async(_end)(turn, execution_id, stopped, started))
+        raise
+    call = {"id": str(execution_id), "name": name, "input": arguments}
+    await sync_to_async(_end)(turn, execution_id, outcome, started, call)
+    return outcome.told
+
+
+async def outcome_of(body: Body, seconds: float) -> Outcome:
+    """What comes of `body` within `seconds`; whatever it raises is an outcome too."""
+    try:
+        async with asyncio.timeout(seconds):
+            return Outcome(ToolStatus.COMPLETED, storable_json(await body()))
+    except TimeoutError:
+        return Outcome(ToolStatus.TIMEOUT, error=f"The tool did not answer within {seconds:g} seconds.")
+    except ToolRefused as error:
+        return Outcome(ToolStatus.FAILED, error=str(error))
+    except Exception as error:
+        logger.exception("tool failed: %s", type(error).__name__)
+        return Outcome(ToolStatus.FAILED, error="The tool failed.")
+
+
+def storable_json(value: Any) -> Any:
+    """`value` as JSON that PostgreSQL holds: no NUL, no lone surrogate, no endless number.
+
+    Raises:
+        ToolRefused: when it is no JSON, or too much of it.
+    """
+    try:
+        if len(json.dumps(value, allow_nan=False)) > MOST_OUTPUT:
+            raise ToolRefused(f"The tool's data has more than {MOST_OUTPUT} characters.")
+    except (TypeError, ValueError, RecursionError) as error:
+        if isinstance(error, ToolRefused):
+            raise
+        raise ToolRefused("The tool's data cannot be shown as JSON.") from error
+    return cleaned(value)
+
+
+def _begin(turn: "Turn", name: str, call_id: str, arguments: dict[str, Any], approved: bool) -> UUID | None:
+    """The row of a call that begins now; None when an approved call was begun before."""
+    with turn.caller.scope():
+        if approved:
+            rows = ToolExecution.objects.younger_than(turn.conversation_id).filter(
+                message_id=turn.answer_id, call_id=call_id, status=ToolStatus.APPROVED
+            )
+            waiting = rows.values_list("pk", flat=True).first()
+            changes = {"status": ToolStatus.RUNNING, "started_at": timezone.now()}
+            return waiting if waiting and rows.filter(pk=waiting).update(**changes) else None
+        execution = ToolExecution(
+            conversation_id=turn.conversation_id,
+            message_id=turn.answer_id,
+            agent_id=turn.agent.pk,
+            tool_name=name,
+            tool_input=arguments,
+            call_id=call_id[:255],
+            status=ToolStatus.RUNNING,
+            started_at=timezone.now(),
+        )
+        execution.save(force_insert=True)
+        return execution.pk
+
+
+def _end(
+    turn: "Turn", execution_id: UUID, outcome: Outcome, started: float, call: dict[str, Any] | None = None
+) -> None:
+    """Store how the call ended and, with `call`, what the model is told: in one transaction."""
+    with turn.caller.scope():
+        ToolExecution.objects.filter(pk=execution_id).update(
+            status=outcome.status,
+            tool_output=outcome.output,
+            error_message=outcome.error,
+            completed_at=timezone.now(),
+            execution_time_ms=int((time.perf_counter() - started) * 1000),
+        )
+        if call:
+            turn.keep_result(current_call.get(), {"result": outcome.told, "tool_calls": [call]})

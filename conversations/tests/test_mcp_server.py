@@ -1,0 +1,163 @@
+"""`/mcp` for the protocol's own client, over a real socket, in both ways of speaking."""
+
+import asyncio
+import json
+
+import pytest
+
+from agents.models import AgentCollection
+from agents.tests.factories import AgentFactory
+from conversations.models import Conversation
+from conversations.runtime.turns import Caller
+from conversations.tests.factories import ConversationFactory, MessageFactory
+from knowledge.services.collections import get_or_create_collection
+from knowledge.services.ingestion import Ingestion
+from tenants.scoping import tenant_scope
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MODES = ["auto", "legacy", "2026-07-28"]
+
+
+@pytest.fixture
+def knowing(tenant, member, tmp_path):
+    """An agent that knows about tides, and its collection."""
+    caller = Caller(tenant.pk, member.user_id, f"user:{member.user_id}")
+    (tmp_path / "tides.md").write_text("# Tides\n\nHigh water comes at noon in Emden. Low water is later.")
+    with caller.scope():
+        collection, _ = get_or_create_collection("sea")
+    ingestion = Ingestion(tenant.pk, collection, "system:test")
+    list(ingestion.run(ingestion.files(tmp_path)))
+    with caller.scope():
+        agent = AgentFactory(slug="guide")
+        AgentCollection.objects.create(agent=agent, collection=collection)
+    return agent
+
+
+async def _talk(url, secret, steps, mode):
+    import httpx2
+    from mcp import Client
+    from mcp.client.streamable_http import streamable_http_client
+
+    headers = {"Authorization": f"Bearer {secret}"}
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=60) as http,
+        Client(streamable_http_client(f"{url}/mcp", http_client=http), mode=mode) as client,
+    ):
+        return [await step(client) for step in steps]
+
+
+def talk(live_server, secret, *steps, mode="auto"):
+    return asyncio.run(_talk(live_server.url, secret, steps, mode))
+
+
+def tool(name, **arguments):
+    return lambda client: client.call_tool(name, arguments)
+
+
+def value(result):
+    assert not result.is_error, result.content
+    return result.structured_content.get("result", result.structured_content)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_client_finds_searches_asks_and_reads(live_server, knowing, api_key, member, mode):
+    key = api_key(user=member.user)
+    listed, agents, collections, found, asked = talk(
+        live_server,
+        key.secret,
+        lambda client: client.list_tools(),
+        tool("list_agents"),
+        tool("list_collections"),
+        tool("search_collection", collection="sea", query="high water"),
+        tool("ask_agent", agent="guide", question="When is high water?"),
+        mode=mode,
+    )
+    assert [each.name for each in listed.tools] == [
+        "list_agents",
+        "list_collections",
+        "search_collection",
+        "ask_agent",
+        "read_conversation",
+    ]
+    assert [each["slug"] for each in value(agents)] == ["guide"]
+    assert [each["slug"] for each in value(collections)] == ["sea"]
+    assert value(found)[0]["source"] == "tides.md"
+    answer = value(asked)
+    assert answer["answer"].startswith("High water comes at noon in Emden.")
+    assert answer["citations"][0]["source"] == "tides.md"
+    (read,) = talk(
+        live_server, key.secret, tool("read_conversation", conversation=answer["conversation"]), mode=mode
+    )
+    assert [each["role"] for each in value(read)["messages"]] == ["user", "assistant"]
+
+
+def said(result):
+    assert result.is_error
+    return result.content[0].text
+
+
+def test_a_key_without_the_scope_is_refused(live_server, knowing, api_key, member):
+    key = api_key(user=member.user, scopes=["collections:read"])
+    found, agents, asked = talk(
+        live_server,
+        key.secret,
+        tool("search_collection", collection="sea", query="water"),
+        tool("list_agents"),
+        tool("ask_agent", agent="guide", question="When?"),
+    )
+    assert value(found)
+    assert "does not cover agents:read" in said(agents)
+    assert "does not cover conversations:write" in said(asked)
+    with tenant_scope(knowing.tenant_id, actor="system:test"):
+        assert not Conversation.objects.exists()
+
+
+def test_another_tenant_and_a_colleague_see_nothing(live_server, knowing, api_key, member, other_tenant):
+    with tenant_scope(knowing.tenant_id, user=member.user):
+        conversation = ConversationFactory(agent=knowing)
+        MessageFactory(conversation=conversation, content="A secret.")
+    foreign, colleague = api_key(tenant=other_tenant), api_key()
+    steps = (
+        tool("read_conversation", conversation=str(conversation.pk)),
+        tool("search_collection", collection="sea", query="water"),
+        tool("ask_agent", agent="guide", question="When?", conversation=str(conversation.pk)),
+    )
+    read, found, asked = talk(live_server, foreign.secret, *steps)
+    assert "There is no such conversation." in said(read)
+    assert "There is no collection" in said(found)
+    assert "There is no agent" in said(asked)
+    read, _, asked = talk(live_server, colleague.secret, *steps)
+    assert "There is no such conversation." in said(read)
+    assert "There is no such conversation." in said(asked)
+
+
+def call(client, body, **headers):
+    headers = {"accept": "application/json, text/event-stream", **headers}
+    return client.post("/mcp", body, content_type="application/json", headers=headers)
+
+
+def test_without_a_key_there_is_nothing(client, db):
+    response = call(client, {"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
+    assert (response.status_code, response.json()["code"]) == (401, "not_authenticated")
+
+
+@pytest.mark.parametrize("body", ["nonsense", "[]", "{}", '{"jsonrpc": "2.0"}', "\0", "[" * 5000])
+def test_nonsense_is_a_clients_error(api_client, body):
+    assert 400 <= call(api_client(), body).status_code < 500
+
+
+def test_other_methods_are_not_there(api_client):
+    client = api_client()
+    assert [client.get("/mcp").status_code, client.delete("/mcp").status_code] == [405, 405]
+
+
+def test_an_older_client_is_answered_without_a_session(api_client):
+    hello = {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "old", "version": "1"},
+    }
+    body = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}
+    response = call(api_client(), json.dumps(body))
+    assert (response.status_code, "Mcp-Session-Id" in response.headers) == (200, False)
+    assert response.json()["result"]["protocolVersion"] == "2025-06-18"

@@ -1,0 +1,111 @@
+"""Agents call tools of MCP servers: each call is a row, bounded and allowed."""
+
+import pytest
+
+from agents.models import McpServer
+from agents.testing import FakeOpenAI, call_tool, say
+from agents.tests.factories import McpServerConfigFactory
+from agents.tests.test_mcp import COMMAND, sandbox
+from config.testing.hats import as_platform
+from conversations.models import McpToolExecution, ToolExecution
+from conversations.tests.test_tools import agent_of, ask, caller, told
+
+__all__ = ["agent_of", "caller", "sandbox"]
+ADD = {
+    "name": "add",
+    "description": "Add two numbers.",
+    "inputSchema": {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}},
+}
+
+
+@pytest.fixture
+def configured(caller, sandbox):
+    """Makes a configuration of the reference server, registered as `sums`."""
+
+    def make(command=COMMAND, tools=(ADD, {"name": "fail"}), **fields):
+        with caller.scope():
+            fields.setdefault("resource_limits", {"timeout": 60})
+            config = McpServerConfigFactory(config={}, env={}, **fields)
+            with as_platform():
+                McpServer.objects.filter(pk=config.mcp_server_id).update(
+                    slug="sums", command=command, tool_definitions=list(tools)
+                )
+        return config
+
+    return make
+
+
+def rows(caller):
+    with caller.scope():
+        return list(
+            McpToolExecution.objects.order_by("pk").values_list("tool_name", "status", "result", "error_code")
+        )
+
+
+def test_an_agent_calls_a_tool_of_a_server(caller, configured, agent_of):
+    configured()
+    with FakeOpenAI(call_tool("sums__add", a=40, b=2), say("It is 42.")) as server:
+        answer = ask(caller, agent_of(server, tools=["mcp:sums"], tool_timeout=60, timeout=90))
+    assert (answer.content, told(server)) == ("It is 42.", ['{"result":42}'])
+    assert rows(caller) == [("add", "completed", {"result": 42}, "")]
+    with caller.scope():
+        assert ToolExecution.objects.get().tool_name == "sums__add"
+
+
+def test_a_tool_that_fails_is_recorded_and_told(caller, configured, agent_of):
+    configured()
+    with FakeOpenAI(call_tool("sums__fail"), say("It failed.")) as server:
+        answer = ask(caller, agent_of(server, tools=["mcp:sums/fail"], tool_timeout=60, timeout=90))
+    assert (answer.status, told(server)) == ("completed", ['{"error":"Error executing tool fail"}'])
+    assert [row[1:] for row in rows(caller)] == [("failed", None, "tool_error")]
+
+
+def offered(server):
+    return [tool["function"]["name"] for tool in server.requests[0].body["tools"]]
+
+
+@pytest.mark.parametrize(
+    ("fields", "tools", "seen"),
+    [
+        ({}, ["mcp:sums"], ["sums__add", "sums__fail"]),
+        ({}, ["mcp:sums/add"], ["sums__add"]),
+        ({}, ["mcp:other"], []),
+        ({}, [], []),
+        ({"enabled": False}, ["mcp:sums"], []),
+        ({"for_all_users": False}, ["mcp:sums"], []),
+    ],
+)
+def test_what_is_offered_is_what_the_agent_has_and_the_person_may(
+    caller, configured, agent_of, fields, tools, seen
+):
+    configured(**fields)
+    with FakeOpenAI(say("Hello.")) as server:
+        ask(caller, agent_of(server, tools=tools))
+    assert offered(server) == ["search_knowledge", *seen]
+
+
+def test_another_tenants_server_is_not_there(caller, configured, agent_of, other_tenant):
+    from tenants.scoping import tenant_scope
+
+    with tenant_scope(other_tenant, actor="system:test"):
+        config = McpServerConfigFactory(config={}, env={})
+        with as_platform():
+            McpServer.objects.filter(pk=config.mcp_server_id).update(slug="theirs", tool_definitions=[ADD])
+    with FakeOpenAI(say("Hello.")) as server:
+        ask(caller, agent_of(server, tools=["mcp:theirs"]))
+    assert offered(server) == ["search_knowledge"]
+
+
+def test_a_full_minute_is_a_row_and_no_call(caller, configured, agent_of):
+    configured(command="/bin/false", resource_limits={"max_calls_per_minute": 1, "timeout": 20})
+    script = (call_tool("sums__add", a=1, b=1), call_tool("sums__add", a=1, b=2), say("Enough."))
+    with FakeOpenAI(*script) as server:
+        ask(caller, agent_of(server, tools=["mcp:sums"]))
+    assert [row[3] for row in rows(caller)] == ["refused", "rate_limited"]
+
+
+def test_a_tool_of_a_server_can_wait_for_a_person(caller, configured, agent_of):
+    configured()
+    with FakeOpenAI(call_tool("sums__add", a=1, b=1)) as server:
+        answer = ask(caller, agent_of(server, tools=["mcp:sums"], approvals=["mcp:sums/add"]))
+    assert (answer.status, rows(caller)) == ("awaiting_approval", [])
