@@ -6,7 +6,7 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from config.jobs import job
-from conversations.choices import MessageStatus
+from conversations.choices import MessageStatus, ToolStatus
 from tenants.scoping import platform_scope
 
 # Longer than any agent may take (its `timeout`), so that only dead turns are swept.
@@ -18,7 +18,7 @@ INTERRUPTED_AFTER = timedelta(minutes=30)
 @job
 def fail_interrupted_turns(timestamp: int) -> None:
     """Mark the answers whose process died as failed, so that nobody waits for them."""
-    from conversations.models import Message
+    from conversations.models import McpToolExecution, Message, ToolExecution
 
     limit = timezone.now() - INTERRUPTED_AFTER
     with platform_scope(reason="fail interrupted turns", actor="system:upkeep"):
@@ -29,3 +29,7 @@ def fail_interrupted_turns(timestamp: int) -> None:
             error_code="interrupted",
             error_message="The process that answered was stopped.",
         )
+        for calls in (ToolExecution, McpToolExecution):
+            calls.unscoped.between(limit - timedelta(days=7), limit).filter(status=ToolStatus.RUNNING).update(
+                status=ToolStatus.FAILED, error_message="The process that ran it was stopped."
+            )
