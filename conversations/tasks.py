@@ -7,7 +7,7 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from config.jobs import job
-from conversations.choices import MessageStatus
+from conversations.choices import MessageStatus, ToolStatus
 from tenants.scoping import platform_scope, tenant_scope
 
 # Longer than any agent may take (its `timeout`), so that only dead turns are swept.
@@ -36,8 +36,8 @@ def resume_due_work(timestamp: int) -> None:
 
 
 def _fail_without_lease() -> None:
-    """Answers that no process can go on with, as those of clients that keep the history themselves."""
-    from conversations.models import AnswerLease, Message
+    """Answers that no process can go on with, as those of clients that keep the history themselves; dead calls."""
+    from conversations.models import AnswerLease, McpToolExecution, Message, ToolExecution
 
     limit = timezone.now() - INTERRUPTED_AFTER
     dead = Message.unscoped.between(limit - timedelta(days=7), limit).filter(status=MessageStatus.PENDING)
@@ -46,6 +46,10 @@ def _fail_without_lease() -> None:
         error_code="interrupted",
         error_message="The process that answered was stopped.",
     )
+    for calls in (ToolExecution, McpToolExecution):
+        calls.unscoped.between(limit - timedelta(days=7), limit).filter(status=ToolStatus.RUNNING).update(
+            status=ToolStatus.FAILED, error_message="The process that ran it was stopped."
+        )
 
 
 @app.task(name="conversations.tasks.resume_work")

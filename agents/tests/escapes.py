@@ -256,6 +256,38 @@ def go_first(a):
     return os.nice(-5) < 0
 
 
+def socket_of_virtual_machines(a):
+    return socket.socket(40, socket.SOCK_STREAM)
+
+
+def socket_of_the_kernel(a):
+    return socket.socket(16, socket.SOCK_RAW, 0)
+
+
+def keep_a_key(a):
+    return libc.syscall(248 if os.uname().machine == "x86_64" else 217, b"user", b"k", b"v", 1, -3) > 0
+
+
+def ring_of_system_calls(a):
+    return libc.syscall(425, 4, ctypes.create_string_buffer(120)) >= 0
+
+
+def fault_handler(a):
+    return libc.syscall(323 if os.uname().machine == "x86_64" else 282, 1) >= 0
+
+
+def new_person_namespace(a):
+    return libc.unshare(0x10000000) == 0
+
+
+def new_person_namespace_by_clone(a):
+    number = 56 if os.uname().machine == "x86_64" else 220
+    child = libc.syscall(number, 0x10000000 | 17, 0, 0, 0, 0)
+    if child == 0:
+        os._exit(0)
+    return child > 0
+
+
 def outlive(a):
     """Leaves a process behind that leaves its group and its parent; the test looks whether it is there."""
     if os.fork() == 0:

@@ -41,6 +41,12 @@ UNCONTROLLED = {
     "raise_limits": "depends on the caller's own limits",
     "go_first": "some containers forbid it",
     "join_namespace_of_process": "some containers forbid it",
+    "socket_of_virtual_machines": "some machines have none",
+    "keep_a_key": "some containers forbid it",
+    "ring_of_system_calls": "some machines forbid it",
+    "fault_handler": "some machines forbid it",
+    "new_person_namespace": "some machines forbid it",
+    "new_person_namespace_by_clone": "some machines forbid it",
     "trace_process": "some machines forbid it",
 }
 
@@ -76,54 +82,48 @@ def outside(name, arguments, **options):
 
 
 @pytest.fixture
-def targets(sandbox, tmp_path):
-    """Things to be reached outside: files, sockets, a process, shared memory; and what the probe is told."""
+def files(sandbox, tmp_path):
+    """Files to be reached outside: hidden ones, one that is shown, a program of root's, shared memory."""
     mark = uuid4().hex
-    shown, folder = tmp_path / "shown", tmp_path / "folder"
+    shown, folder, secret = tmp_path / "shown", tmp_path / "folder", tmp_path / "secret"
     for path in (shown, folder):
         path.mkdir()
         path.chmod(0o777)
     (shown / "file").write_text("x")
     shutil.copy("/usr/bin/id", shown / "id")
     (shown / "id").chmod(0o4755)
-    secret = tmp_path / "secret"
-    secret.write_text("the secret")
-    secret.chmod(0o644)
-    sandbox.append(str(shown))
     shared = Path("/dev/shm") / mark
-    shared.write_text("shared")
-    shared.chmod(0o666)
-    short = Path(f"/tmp/{mark[:12]}.sock")
+    for path in (secret, shared):
+        path.write_text("the secret")
+        path.chmod(0o666)
+    sandbox.append(str(shown))
+    found = {"shown": shown, "folder": folder, "secret": secret, "setuid": shown / "id", "shm": shared}
+    yield {"mark": mark, "fill": f"/tmp/fill-{mark}"} | {name: str(path) for name, path in found.items()}
+    for path in (shared, *Path("/tmp").glob(f"*-{mark}*")):
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def targets(files):
+    """What the probe is told: files, and sockets, a process and an open file to be reached outside."""
+    path = Path(f"/tmp/{files['mark'][:12]}.sock")
     listening = socket.create_server(("0.0.0.0", 0))
     unix, abstract = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
-    unix.bind(str(short))
-    short.chmod(0o777)
-    abstract.bind("\0" + mark)
+    unix.bind(str(path))
+    path.chmod(0o777)
+    abstract.bind("\0" + files["mark"])
     for each in (unix, abstract):
         each.listen()
     dummy = subprocess.Popen(["/bin/sleep", "120"], start_new_session=True)
-    fd = os.open(secret, os.O_RDONLY)
-    yield {
-        "mark": mark,
-        "shown": str(shown),
-        "folder": str(folder),
-        "secret": str(secret),
-        "setuid": str(shown / "id"),
-        "shm": str(shared),
-        "port": listening.getsockname()[1],
-        "address": "127.0.0.3",
-        "unix": str(short),
-        "dummy": dummy.pid,
-        "fd": fd,
-        "fill": f"/tmp/fill-{mark}",
-    }
+    fd = os.open(files["secret"], os.O_RDONLY)
+    port = listening.getsockname()[1]
+    yield files | {"port": port, "address": "127.0.0.3", "unix": str(path), "dummy": dummy.pid, "fd": fd}
     dummy.kill()
     dummy.wait()
     os.close(fd)
     for each in (listening, unix, abstract):
         each.close()
-    for path in (shared, short, *Path("/tmp").glob(f"*-{mark}*")):
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
+    path.unlink()
 
 
 def test_there_are_enough_ways():

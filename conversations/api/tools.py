@@ -62,7 +62,7 @@ class ToolExecutionViewSet(OfConversation, AnsweringView, ReadOnlyTenantViewSet)
             return json_response(answers.shown(answer))
         if answers.wants_stream(request):
             return answers.stream(turn, answer.reply_to_id)
-        return json_response(answers.shown(self.run(turn, answer.reply_to_id)))
+        return json_response(self.run(turn, answer.reply_to_id))
 
     def _decided(self, allow: bool, reason: str) -> tuple[Turn | None, Message]:
         execution = self._execution()

@@ -119,10 +119,22 @@ class AnsweringView:
         try:
             if turn is None:
                 return answers.shown_round(run_round(begun, self.caller()))
+        except Message.DoesNotExist:
+            raise Http404 from None
+        return self.run(turn, begun[0].question.pk)
+
+    def run(self, turn: Turn, question_id: UUID) -> dict[str, Any]:
+        """The answer of one agent, as it is shown.
+
+        Raises:
+            AnswerFailed: when there is none.
+            Http404: when the conversation was deleted meanwhile.
+        """
+        try:
             answer = run_turn(turn)
         except Message.DoesNotExist:
             raise Http404 from None
-        return answers.shown(answers.require_completed(answer, begun[0].question.pk))
+        return answers.shown(answers.require_completed(answer, question_id))
 
 
 class ConversationViewSet(MeetingActions, AnsweringView, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):

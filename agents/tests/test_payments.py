@@ -1,0 +1,204 @@
+"""Stripe at its wire: asked once, believed only for the whole price, hints signed, money given back once."""
+
+import hashlib
+import hmac
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
+
+import pytest
+
+from agents.models import TemplatePurchase
+from agents.runtime.payments import PaymentFailed, adapter_for, give_back, is_from_stripe, settle
+from agents.tests.test_market import offer
+from tenants.scoping import platform_scope
+
+__all__ = ["offer"]
+
+
+class Stripe(ThreadingHTTPServer):
+    """Checkout sessions and refunds as Stripe's interface gives them; keys of repeated requests are honoured."""
+
+    daemon_threads = True
+
+
+class StripeHandler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        fields = {
+            k: v[0]
+            for k, v in parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode()).items()
+        }
+        self.server.asked.append(
+            (self.path, self.headers["Authorization"], self.headers["Idempotency-Key"], fields)
+        )
+        if self.server.broken:
+            return self.answer(500, {"error": {"message": "sk_test_secret is broken"}})
+        once = self.headers["Idempotency-Key"]
+        if once not in self.server.kept:
+            self.server.kept[once] = self.make(fields)
+        return self.answer(200, self.server.kept[once])
+
+    def make(self, fields):
+        if self.path == "/v1/refunds":
+            return {"id": f"re_{len(self.server.kept)}", "object": "refund", "status": "succeeded", **fields}
+        session = {
+            "id": f"cs_test_{len(self.server.sessions)}",
+            "object": "checkout.session",
+            "url": "https://checkout.stripe.com/c/pay/cs_test",
+            "payment_status": "unpaid",
+            "payment_intent": "pi_1",
+            "currency": fields["line_items[0][price_data][currency]"],
+            "amount_total": int(fields["line_items[0][price_data][unit_amount]"]),
+            "metadata": {"purchase": fields["metadata[purchase]"]},
+        }
+        self.server.sessions[session["id"]] = session
+        return session
+
+    def do_GET(self):
+        session = self.server.sessions.get(self.path.rpartition("/")[2])
+        self.answer(200 if session else 404, session or {"error": {}})
+
+    def answer(self, status, body):
+        payload = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(payload)))
+        self.end_headers()
+        self.wfile.write(payload)
+
+    def log_message(self, *_):
+        """Silent."""
+
+
+@pytest.fixture
+def stripe(settings):
+    with Stripe(("127.0.0.1", 0), StripeHandler) as server:
+        server.asked, server.kept, server.sessions, server.broken = [], {}, {}, False
+        settings.STRIPE_URL = f"http://127.0.0.1:{server.server_address[1]}"
+        settings.STRIPE_SECRET_KEY, settings.STRIPE_WEBHOOK_SECRET = "sk_test_secret", "whsec_secret"
+        settings.PAYMENT_ADAPTER = "stripe"
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def bought(stripe, offer, api_client):
+    """A purchase under way: the buyer's client, and the purchase as it is shown."""
+    client = api_client()
+    response = client.post(
+        f"/api/v1/agent-templates/{offer('12.50').pk}/buy/", {}, content_type="application/json"
+    )
+    assert response.status_code == 201, response.content
+    return client, response.json()
+
+
+def row_of(purchase):
+    with platform_scope(reason="test"):
+        return TemplatePurchase.objects.get(pk=purchase["id"])
+
+
+def test_stripe_is_asked_for_the_price_once(bought, stripe):
+    client, shown = bought
+    again = client.post(
+        f"/api/v1/agent-templates/{shown['purchase']['template_id']}/buy/",
+        {},
+        content_type="application/json",
+    )
+    assert again.json() == shown
+    path, authorization, once, fields = stripe.asked[0]
+    assert (path, authorization) == ("/v1/checkout/sessions", "Bearer sk_test_secret")
+    assert (once, fields["line_items[0][price_data][unit_amount]"]) == (
+        f"buy-{shown['purchase']['id']}",
+        "1250",
+    )
+    assert (len(stripe.sessions), shown["purchase"]["transaction_id"]) == (1, "cs_test_0")
+    assert shown["payment_url"].startswith("https://checkout.stripe.com/")
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"payment_status": "paid"}, "completed"),
+        ({}, "pending"),
+        ({"payment_status": "paid", "amount_total": 1}, "pending"),
+        ({"payment_status": "paid", "currency": "idr"}, "pending"),
+        ({"payment_status": "paid", "metadata": {"purchase": "another"}}, "pending"),
+    ],
+)
+def test_only_the_whole_price_completes_a_purchase(bought, stripe, changes, status):
+    client, shown = bought
+    stripe.sessions["cs_test_0"] |= changes
+    response = client.post(f"/api/v1/template-purchases/{shown['purchase']['id']}/settle/")
+    assert response.json()["payment_status"] == status
+
+
+def signed(body, secret="whsec_secret", at=None):
+    stamp = str(int(at or time.time()))
+    digest = hmac.new(secret.encode(), f"{stamp}.{body}".encode(), hashlib.sha256).hexdigest()
+    return f"t={stamp},v1={digest}"
+
+
+def notify(client, purchase, signature=None, kind="checkout.session.completed"):
+    body = json.dumps({"type": kind, "data": {"object": {"metadata": {"purchase": purchase["id"]}}}})
+    headers = {"stripe-signature": signature or signed(body)}
+    return client.post("/webhooks/stripe", body, content_type="application/json", headers=headers)
+
+
+def test_a_signed_hint_settles_what_was_paid_and_a_lie_does_not(bought, stripe, client):
+    purchase = bought[1]["purchase"]
+    assert notify(client, purchase).status_code == 204
+    assert row_of(purchase).payment_status == "pending"
+    stripe.sessions["cs_test_0"]["payment_status"] = "paid"
+    assert notify(client, purchase, "t=1,v1=00").status_code == 400
+    assert row_of(purchase).payment_status == "pending"
+    assert [notify(client, purchase).status_code for _ in range(2)] == [204, 204]
+    assert row_of(purchase).payment_status == "completed"
+
+
+def test_signatures_are_right_and_fresh(settings):
+    settings.STRIPE_WEBHOOK_SECRET = "whsec_secret"
+    assert is_from_stripe(signed("{}"), b"{}")
+    wrong = [signed("{}", "other"), signed("{}", at=time.time() - 900), signed("[]"), "", "t=x,v1=y", "v1=é"]
+    assert [is_from_stripe(header, b"{}") for header in wrong] == [False] * 6
+    settings.STRIPE_WEBHOOK_SECRET = ""
+    assert not is_from_stripe(signed("{}", ""), b"{}")
+
+
+def test_money_goes_back_once_and_the_ledger_with_it(bought, stripe):
+    purchase = bought[1]["purchase"]
+    stripe.sessions["cs_test_0"]["payment_status"] = "paid"
+    settle(row_of(purchase))
+    stripe.broken = True
+    with pytest.raises(PaymentFailed):
+        give_back(purchase["id"])
+    assert row_of(purchase).payment_status == "completed"
+    stripe.broken = False
+    give_back(purchase["id"])
+    give_back(purchase["id"])
+    assert row_of(purchase).payment_status == "refunded"
+    assert [asked[2] for asked in stripe.asked if asked[0] == "/v1/refunds"] == [
+        f"refund-{purchase['id']}"
+    ] * 2
+
+
+def test_a_provider_that_fails_leaves_the_purchase_open(stripe, offer, api_client):
+    stripe.broken = True
+    response = api_client().post(
+        f"/api/v1/agent-templates/{offer().pk}/buy/", {}, content_type="application/json"
+    )
+    assert (response.status_code, response.json()["code"]) == (502, "payment_failed")
+    assert "sk_test" not in response.content.decode()
+    with platform_scope(reason="test"):
+        assert TemplatePurchase.objects.get().payment_status == "pending"
+
+
+def test_real_money_needs_leave(settings):
+    settings.STRIPE_SECRET_KEY = "sk_live_x"
+    with pytest.raises(PaymentFailed):
+        adapter_for("stripe")
+    settings.STRIPE_LIVE = True
+    assert adapter_for("stripe").name == "stripe"
+    with pytest.raises(PaymentFailed):
+        adapter_for("cash")
