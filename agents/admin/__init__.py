@@ -1,6 +1,8 @@
 """Console pages of agents."""
 
 from .agents import AgentAdmin, AgentCollectionAdmin, AgentVersionAdmin
+from .budgets import BudgetAdmin, BudgetCounterAdmin, BudgetReservationAdmin, ModelPriceAdmin
+from .fallbacks import AgentFallbackAdmin
 from .integrations import IntegrationAdmin
 from .mcp import McpServerAdmin, McpServerConfigAdmin, McpServerUserAdmin
 from .platforms import PlatformAdapterAdmin, PlatformCredentialAdmin
@@ -17,14 +19,19 @@ from .usage import LlmUsageAdmin
 __all__ = [
     "AgentAdmin",
     "AgentCollectionAdmin",
+    "AgentFallbackAdmin",
     "AgentRunAdmin",
     "AgentTemplateAdmin",
     "AgentVersionAdmin",
+    "BudgetAdmin",
+    "BudgetCounterAdmin",
+    "BudgetReservationAdmin",
     "IntegrationAdmin",
     "LlmUsageAdmin",
     "McpServerAdmin",
     "McpServerConfigAdmin",
     "McpServerUserAdmin",
+    "ModelPriceAdmin",
     "PlatformAdapterAdmin",
     "PlatformCredentialAdmin",
     "SystemPromptAdmin",

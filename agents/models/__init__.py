@@ -1,9 +1,12 @@
 """Models of agents."""
 
 from .agents import Agent, AgentCollection, AgentVersion
+from .budgets import Budget, BudgetCounter, BudgetReservation
+from .fallbacks import AgentFallback
 from .integrations import Integration
 from .mcp import McpServer, McpServerConfig, McpServerUser
 from .platforms import PlatformAdapter, PlatformCredential
+from .prices import ModelPrice
 from .prompts import SystemPrompt
 from .runs import AgentRun
 from .templates import AgentTemplate, TemplateDocument, TemplatePurchase, TemplateRating
@@ -12,14 +15,19 @@ from .usage import LlmUsage
 __all__ = [
     "Agent",
     "AgentCollection",
+    "AgentFallback",
     "AgentRun",
     "AgentTemplate",
     "AgentVersion",
+    "Budget",
+    "BudgetCounter",
+    "BudgetReservation",
     "Integration",
     "LlmUsage",
     "McpServer",
     "McpServerConfig",
     "McpServerUser",
+    "ModelPrice",
     "PlatformAdapter",
     "PlatformCredential",
     "SystemPrompt",

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from agents.runtime.metering import IntegrationPaused
+from agents.services.budgets import BudgetExceeded
+
 if TYPE_CHECKING:
     from httpx2 import AsyncClient
     from pydantic_ai.models import Model
@@ -26,6 +29,7 @@ Kind = Literal[
     "bad_response",
     "refused_request",
     "authentication",
+    "budget_exceeded",
     "internal",
 ]
 
@@ -198,6 +202,10 @@ def _kind(error: BaseException) -> ProviderFailure | None:
     """The failure one exception stands for by itself; None when its cause may say more."""
     from pydantic_ai import exceptions as ai
 
+    if isinstance(error, BudgetExceeded):
+        return ProviderFailure("budget_exceeded", str(error), False)
+    if isinstance(error, IntegrationPaused):
+        return _PAUSED
     named = (
         ((ai.ModelTimeoutError, ai.ModelRequestTimeout, TimeoutError), _TIMEOUT),
         ((ai.ModelQuotaExceededError,), _QUOTA),
@@ -256,6 +264,9 @@ _QUOTA = ProviderFailure("rate_limited", "The quota or credit at the model provi
 _SERVER_ERROR = ProviderFailure("server_error", "The model endpoint failed. Try again later.", True)
 _BAD_RESPONSE = ProviderFailure(
     "bad_response", "The model endpoint gave an answer that makes no sense.", False
+)
+_PAUSED = ProviderFailure(
+    "unreachable", "The model endpoint failed too often just now; it is tried again in a moment.", True
 )
 _INTERNAL = ProviderFailure("internal", "Something went wrong inside Conclave; its log says what.", False)
 _BROKEN_OFF = ProviderFailure(
