@@ -11,6 +11,7 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("api/", include("config.api.urls")),
+    path("v1/", include("conversations.api.openai.urls")),
     path("accounts/", include("allauth.urls")),
     path("console/", admin.site.urls),
 ]

@@ -52,6 +52,21 @@ class Route:
         return self.integration.pk if self.integration else None
 
 
+@dataclass(frozen=True, slots=True)
+class UsedCall:
+    """A call that came to its end: what it used, and what that costs."""
+
+    route: Route
+    input_tokens: int
+    output_tokens: int
+    input_price: Price
+    output_price: Price
+
+    @property
+    def cost(self) -> Decimal:
+        return self.input_price.amount + self.output_price.amount
+
+
 @dataclass(slots=True)
 class Held:
     """One call under way."""
@@ -73,6 +88,7 @@ class Meter:
     terms: dict[tuple[str, str], Terms] = field(default_factory=dict)
     further: tuple[Limit, ...] = ()
     spent: dict[str, Decimal] = field(default_factory=dict)
+    calls: list[UsedCall] = field(default_factory=list)
 
     def begin(self, route: Route, input_tokens: int, output_tokens: int) -> Held:
         """Hold what a call may use at most.
@@ -109,8 +125,11 @@ class Meter:
 
     def end(self, route: Route, held: Held, input_tokens: int, output_tokens: int, *, came: bool) -> None:
         """Settle a call; one that brought nothing (`came` false) used nothing."""
-        cost = self.price(held.terms, route, input_tokens, output_tokens).amount
-        used = {"tokens": Decimal(input_tokens + output_tokens), "cost": cost}
+        sent = self.price(held.terms, route, input_tokens, 0)
+        received = self.price(held.terms, route, 0, output_tokens)
+        used = {"tokens": Decimal(input_tokens + output_tokens), "cost": sent.amount + received.amount}
+        if came:
+            self.calls.append(UsedCall(route, input_tokens, output_tokens, sent, received))
         used["requests"] = Decimal(1) if came and not self.spent.get("requests") else ZERO
         for resource, amount in used.items():
             self.spent[resource] = self.spent.get(resource, ZERO) + amount

@@ -138,7 +138,7 @@ def test_quotas_go_before_the_row_and_the_row_before_the_plan(tenant):
 def test_a_quota_without_limit_or_that_only_warns_lifts_the_plans(tenant, lifted):
     with as_platform():
         plan = SubscriptionPlanFactory(max_monthly_tokens=1)
-            SubscriptionFactory(plan=plan, tenant=tenant, status="active", expires_at=None)
+        SubscriptionFactory(plan=plan, tenant=tenant, status="active", expires_at=None)
         TenantQuotaFactory(tenant=tenant, resource="tokens", period="month", **lifted)
     with tenant_scope(tenant, actor="system:test"):
         assert [quota for quota in quotas() if quota.resource == "tokens"] == []

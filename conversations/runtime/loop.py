@@ -15,6 +15,7 @@ from django.db import DataError
 from agents.runtime.providers import build_model, classify_error
 from conversations.choices import MessageRole
 from conversations.models import Message
+from conversations.runtime.metering import meter_of
 from conversations.runtime.turns import MOST_TOKENS, ModelCall, Turn, storable
 
 CITING = (
@@ -141,17 +142,13 @@ def _agent(turn: Turn) -> Any:
 
 
 def _model(turn: Turn) -> Any:
+    from agents.runtime.routing import model_for
+
     if turn.integration and turn.integration.platform != turn.agent.model_provider:
         # Whoever edits agents must not send an account's key to another provider.
         raise TurnFailed("misconfigured", "The agent's integration belongs to another provider.")
     try:
-        return build_model(
-            turn.agent.model_provider,
-            turn.agent.model_name,
-            base_url=(turn.integration.base_url or None) if turn.integration else None,
-            api_key=turn.api_key,
-            timeout=turn.agent.timeout,
-        )
+        return model_for(turn.agent, turn.api_key, meter_of(turn))
     except ValueError as error:
         raise TurnFailed("misconfigured", f"The agent's model is not set up: {error}.") from error
 
