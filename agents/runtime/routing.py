@@ -40,7 +40,8 @@ def model_for(agent: Agent, api_key: str | None, meter: Meter) -> Model:
 
 def is_worth_another(error: Exception) -> bool:
     """Whether another model may succeed where this error came from."""
-    return classify_error(error).retryable
+    # With no further model, the group of failures names what the agent's own model said.
+    return isinstance(error, NoFallback) or classify_error(error).retryable
 
 
 def _metered(route: Route, api_key: str | None, meter: Meter) -> Model:
