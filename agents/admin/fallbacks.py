@@ -15,4 +15,6 @@ class AgentFallbackAdmin(HouseAdmin):
     list_filter = ("model_provider",)
     search_fields = ("agent__name", "model_name")
     autocomplete_fields = ("agent", "integration")
-    fieldsets = ((None, {"fields": (("agent", "position"), ("model_provider", "model_name"), "integration")}),)
+    fieldsets = (
+        (None, {"fields": (("agent", "position"), ("model_provider", "model_name"), "integration")}),
+    )

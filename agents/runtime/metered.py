@@ -11,7 +11,14 @@ from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
 from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings
 
-from agents.runtime.metering import BYTES_PER_TOKEN, MOST_COMPLETION_TOKENS, Held, IntegrationPaused, Meter, Route
+from agents.runtime.metering import (
+    BYTES_PER_TOKEN,
+    MOST_COMPLETION_TOKENS,
+    Held,
+    IntegrationPaused,
+    Meter,
+    Route,
+)
 from agents.runtime.providers import classify_error
 from agents.services.budgets import BudgetExceeded
 
@@ -90,7 +97,9 @@ class MeteredModel(WrapperModel):
         if self.route.integration and self.route.integration.failure_count:
             await sync_to_async(self.meter.recovered)(self.route)
 
-    async def _cut_off(self, held: Held, stream: StreamedResponse | None, messages: list[ModelMessage]) -> None:
+    async def _cut_off(
+        self, held: Held, stream: StreamedResponse | None, messages: list[ModelMessage]
+    ) -> None:
         """Settle a stream that broke off: by what the provider said so far, else by what came."""
         response = stream.get() if stream is not None else None
         if response is None or not response.parts:
@@ -104,7 +113,9 @@ class MeteredModel(WrapperModel):
         await sync_to_async(self.meter.end)(self.route, held, max(sent, 0), max(received, 0), came=came)
 
     async def _failed(self, error: BaseException) -> None:
-        if self.route.integration is None or isinstance(error, BudgetExceeded | IntegrationPaused | GeneratorExit):
+        if self.route.integration is None or isinstance(
+            error, BudgetExceeded | IntegrationPaused | GeneratorExit
+        ):
             return
         failure = classify_error(error)
         if failure.kind != "internal":

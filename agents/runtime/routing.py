@@ -68,9 +68,16 @@ class _Others(WrapperModel):
     def _load(self) -> list[Model]:
         with self.meter.scope():
             rows = list(AgentFallback.objects.filter(agent_id=self.agent.pk).select_related("integration"))
-            keys = [(row.integration.credentials or {}).get("api_key") if row.integration else None for row in rows]
+            keys = [
+                (row.integration.credentials or {}).get("api_key") if row.integration else None
+                for row in rows
+            ]
         return [
-            _metered(Route(row.model_provider, row.model_name, row.integration, self.agent.timeout), key, self.meter)
+            _metered(
+                Route(row.model_provider, row.model_name, row.integration, self.agent.timeout),
+                key,
+                self.meter,
+            )
             for row, key in zip(rows, keys, strict=True)
             if row.integration is None or row.integration.platform == row.model_provider
         ]

@@ -235,9 +235,7 @@ def _let_go(reservation: Reservation | None) -> None:
         settle(reservation, {})
 
 
-def _held(
-    wanted: list[tuple[Limit, Decimal]], seconds: float
-) -> tuple[Reservation | None, list[Limit]]:
+def _held(wanted: list[tuple[Limit, Decimal]], seconds: float) -> tuple[Reservation | None, list[Limit]]:
     """What could be held, and the limits that refused."""
     moment = timezone.now()
     starts = [period_start(limit.period, moment) for limit, _ in wanted]
@@ -295,4 +293,3 @@ def period_start(period: str, moment: datetime) -> datetime:
 
 def _refusal(limit: Limit) -> str:
     return f"The budget does not allow this: {limit}."
-

@@ -203,5 +203,8 @@ def test_two_calls_for_the_last_place_do_not_both_get_it(tenant, second_connecti
     with tenant_scope(tenant, actor="system:test"):
         hold([limit_of(tenant.pk, 10)], 9)
     with ThreadPoolExecutor(2) as pool:
-        assert sorted(pool.map(lambda _: spend(tenant.pk, [limit_of(tenant.pk, 10)]), range(2))) == [False, True]
+        assert sorted(pool.map(lambda _: spend(tenant.pk, [limit_of(tenant.pk, 10)]), range(2))) == [
+            False,
+            True,
+        ]
     assert connection.in_atomic_block is False

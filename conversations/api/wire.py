@@ -152,5 +152,7 @@ def shaped(shape: type[Shape], data: Any) -> Shape:
         return shape.model_validate(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        path = ".".join(str(step) for step in first["loc"] if not str(step).startswith(("function-", "tagged-")))
+        path = ".".join(
+            str(step) for step in first["loc"] if not str(step).startswith(("function-", "tagged-"))
+        )
         raise Refusal(path, f"{path}: {first['msg']}") from None

@@ -6,6 +6,7 @@ whose process dies is not taken up again.
 
 import contextvars
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -25,10 +26,10 @@ from conversations.choices import MessageRole, MessageStatus
 from conversations.models import Message
 from conversations.runtime.metering import cost_limit, subjects_of
 from conversations.runtime.streaming import KEEP_ALIVE_SECONDS, TooManyStreams
-from conversations.runtime.turns import Caller, ModelCall, Turn, storable
+from conversations.runtime.turns import Caller, ModelCall, Turn, cite, storable
 from conversations.runtime.wishes import Call, Event, Outcome, Said, Used, Waiting, Wish, WishFailed
 from conversations.services.conversations import BegunTurn, agent_by_name
-from conversations.services.exchanges import Asked, continue_exchange, open_exchange, up_to
+from conversations.services.exchanges import Asked, close_exchange, continue_exchange, open_exchange, up_to
 from knowledge.models import Collection
 
 _places = threading.BoundedSemaphore(settings.STREAMS_PER_PROCESS)
@@ -43,12 +44,42 @@ class UnknownModel(LookupError):
 
 @dataclass(slots=True)
 class WireTurn(Turn):
-    """A turn whose calls its meter has counted; `cites` is false where no passages were given."""
+    """A turn whose calls its meter counts; nobody takes it up again, since its client waits on a connection."""
 
     meter: Any = None
-    cites: bool = True
 
-    def _account(self, calls: list[ModelCall], error: str) -> Decimal:
+    @property
+    def is_bare(self) -> bool:
+        """Whether a model is asked without an agent."""
+        return self.agent.pk is None
+
+    def finish(self, text: str, calls: list[ModelCall]) -> str:  # type: ignore[override]
+        """Store the answer and return it as stored: of an agent, with its citations numbered."""
+        content, citations = (storable(text), []) if self.is_bare else cite(storable(text), self.passages)
+        self._close("", status=MessageStatus.COMPLETED, content=content, citations=citations)
+        return content
+
+    def fail(self, code: str, message: str, calls: list[ModelCall], content: str = "") -> None:  # type: ignore[override]
+        """Store that there is no answer, and why."""
+        failed = {"status": MessageStatus.FAILED, "error_code": code, "error_message": message}
+        self._close(message, content=storable(content), **failed)
+
+    def _close(self, error: str, **changes: Any) -> None:
+        calls = self.meter.calls
+        spent = {
+            "token_count": sum(call.input_tokens + call.output_tokens for call in calls),
+            "cost": sum((call.cost for call in calls), Decimal(0)),
+            "latency_ms": int((time.perf_counter() - self.started) * 1000),
+        }
+        used = {
+            "tool_calls": self.tool_calls,
+            "tool_used": self.tool_calls[0]["name"] if self.tool_calls else "",
+        }
+        with self.caller.scope():
+            if close_exchange(self.conversation_id, self.answer_id, **changes, **spent, **used):
+                LlmUsage.objects.bulk_create(self._usage(error))
+
+    def _usage(self, error: str) -> list[LlmUsage]:
         rows = [
             self._row(
                 provider=call.route.provider,
@@ -63,18 +94,11 @@ class WireTurn(Turn):
             )
             for call in self.meter.calls
         ]
-        if error and not rows:
-            account = self.integration.pk if self.integration else None
-            rows = [
-                self._row(
-                    provider=self.agent.model_provider,
-                    model=self.agent.model_name[:100],
-                    integration_id=account,
-                    error_message=error,
-                )
-            ]
-        LlmUsage.objects.bulk_create(rows)
-        return sum((call.cost for call in self.meter.calls), Decimal(0))
+        if rows or not error:
+            return rows
+        agent, account = self.agent, self.integration
+        named = {"provider": agent.model_provider, "model": agent.model_name[:100]}
+        return [self._row(**named, integration_id=account.pk if account else None, error_message=error)]
 
     def _row(self, **fields: Any) -> LlmUsage:
         return LlmUsage(
@@ -83,16 +107,9 @@ class WireTurn(Turn):
             agent_id=self.agent.pk,
             conversation_id=self.conversation_id,
             message_id=self.answer_id,
+            latency_ms=int((time.perf_counter() - self.started) * 1000),
             **fields,
         )
-
-    def _note_connection(self, error: str) -> None:
-        """The meter notes how calls end."""
-
-    def finish_plainly(self, text: str, calls: list[ModelCall]) -> Message:
-        """As `finish`, with the text as it is: a model's own marks are no citations."""
-        with self.caller.scope():
-            return self._store(calls, status=MessageStatus.COMPLETED, content=storable(text))
 
 
 @dataclass(slots=True)
@@ -101,7 +118,6 @@ class Exchange:
 
     wish: Wish
     turn: WireTurn
-    is_agent: bool
 
     @property
     def used(self) -> Used:
@@ -126,7 +142,7 @@ def begin(wish: Wish, caller: Caller, *, after: Message | None = None) -> Exchan
         begun = open_exchange(opener, asked=asked, model=model, user_id=caller.user_id, metadata=wish.origin)
     else:
         begun = continue_exchange(after, asked=asked, model=model, user_id=caller.user_id)
-    return Exchange(wish, _turn(begun, caller, agent), is_agent=named is None)
+    return Exchange(wish, _turn(begun, caller, agent))
 
 
 def _asked(wish: Wish) -> Asked:
@@ -169,7 +185,6 @@ def _turn(begun: BegunTurn, caller: Caller, agent: Agent) -> WireTurn:
         history=[],
         collections=list(rows),
         meter=Meter(caller.scope, subjects, {route.key: terms}, cost_limit(agent)),
-        cites=agent.pk is not None,
     )
 
 
@@ -218,7 +233,7 @@ def _settled(exchange: Exchange, emit: Any) -> Outcome:
 
     try:
         text, calls, finish = async_to_sync(wire_model.ask)(exchange, emit)
-    except Exception as error:  # noqa: BLE001 (whatever went wrong, the answer must not stay open)
+    except Exception as error:
         failure = wire_model.reason(error)
         exchange.turn.fail(failure.code, failure.message, [])
         raise failure from error
@@ -231,12 +246,12 @@ def _stored(exchange: Exchange, text: str, calls: tuple[Call, ...], finish: str)
         {"id": call.id, "name": call.name, "input": call.arguments, "client": True} for call in calls
     ]
     try:
-        stored = turn.finish(text, []) if turn.cites else turn.finish_plainly(text, [])
+        content = turn.finish(text, [])
     except DataError as error:
         failure = WishFailed("bad_response", "The model's answer could not be stored.")
         turn.fail(failure.code, failure.message, [])
         raise failure from error
-    return Outcome(stored, stored.content if turn.cites else text, calls, finish, exchange.used)
+    return Outcome(turn.answer_id, content, calls, finish, exchange.used)
 
 
 def stream(exchange: Exchange) -> Iterator[Event]:

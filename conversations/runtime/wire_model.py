@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 async def ask(exchange: Exchange, emit: Emit | None) -> Answer:
     """Text, calls of the client's tools, and why it ended; `emit` gets the pieces as they come."""
     async with asyncio.timeout(exchange.turn.agent.timeout):
-        return await (_agent if exchange.is_agent else _bare)(exchange, emit)
+        return await (_bare if exchange.turn.is_bare else _agent)(exchange, emit)
 
 
 def reason(error: Exception) -> WishFailed:

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field
 from typing import Any
-
-from conversations.models import Message
+from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ class Used:
 class Outcome:
     """A finished answer. `finish` is stop, length, tool_call or content_filter."""
 
-    answer: Message
+    answer_id: UUID
     text: str
     calls: tuple[Call, ...]
     finish: str

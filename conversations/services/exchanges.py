@@ -5,6 +5,7 @@ was said before goes to the model, and was stored when it was said.
 """
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,9 @@ from conversations.choices import MessageRole, MessageStatus, ParticipantRole
 from conversations.models import Conversation, Message, Participant
 from conversations.services.conversations import TITLE_LENGTH, BegunTurn, ConversationClosed
 from tenants.scoping import require_tenant_id
+
+# What an integer column takes; an endpoint may report anything.
+MOST_TOKENS = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,23 @@ def _question_and_answer(
     )
     Message.objects.bulk_create([question, answer])
     return question, answer
+
+
+@transaction.atomic
+def close_exchange(
+    conversation_id: UUID, answer_id: UUID, *, token_count: int, cost: Decimal, **changes: Any
+) -> bool:
+    """Store how the answer ended; False when it has ended already."""
+    pending = Message.objects.younger_than(conversation_id).filter(pk=answer_id, status=MessageStatus.PENDING)
+    counted = min(token_count, MOST_TOKENS)
+    if not pending.update(token_count=counted, cost=cost, updated_at=timezone.now(), **changes):
+        return False
+    Conversation.objects.filter(pk=conversation_id).update(
+        total_tokens=F("total_tokens") + counted,
+        total_cost=F("total_cost") + cost,
+        last_message_at=timezone.now(),
+    )
+    return True
 
 
 def up_to(answer: Message) -> list[Message]:

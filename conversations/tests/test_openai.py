@@ -11,7 +11,7 @@ from agents.testing import call_tool, down, fail, half_stream, nonsense, say
 from agents.tests.factories import BudgetFactory, IntegrationFactory
 from config.testing.fixtures import add_member
 from conversations.models import Message
-from conversations.tests.wire import WEATHER, wired  # noqa: F401 (a fixture)
+from conversations.tests.wire import WEATHER
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
 from tenants.scoping import tenant_scope
@@ -104,7 +104,9 @@ def test_a_tool_of_the_client(client, wired, model, stream):
     wired.script(call_tool("weather", city="Emden"), say("It rains."))
     found = client.chat.completions.create(model=model, messages=ASK, tools=TOOLS, stream=stream)
     if stream:
-        deltas = [call for chunk in found for choice in chunk.choices for call in choice.delta.tool_calls or ()]
+        deltas = [
+            call for chunk in found for choice in chunk.choices for call in choice.delta.tool_calls or ()
+        ]
         call = {"id": deltas[0].id, "name": deltas[0].function.name}
         arguments = "".join(delta.function.arguments for delta in deltas)
     else:
@@ -223,7 +225,9 @@ def test_another_tenants_models_are_unknown(wired, other_tenant, api_key):
 
 @pytest.mark.parametrize("model", ["guide", "house/m"])
 def test_a_key_that_does_not_cover_it(wired, api_key, model):
-    weak = openai.OpenAI(base_url=f"{wired.url}/v1", api_key=api_key(scopes=["agents:read"]).secret, max_retries=0)
+    weak = openai.OpenAI(
+        base_url=f"{wired.url}/v1", api_key=api_key(scopes=["agents:read"]).secret, max_retries=0
+    )
     with pytest.raises(openai.PermissionDeniedError) as caught:
         weak.chat.completions.create(model=model, messages=ASK)
     assert caught.value.type == "permission_error"
@@ -247,7 +251,9 @@ def test_an_unknown_address_answers_in_the_dialect(wired):
 @STREAMS
 def test_a_denial_by_a_budget_is_not_tried_again(wired, stream):
     with tenant_scope(wired.tenant, actor="system:test"):
-        BudgetFactory(subject="key", subject_id=wired.key.pk, resource="requests", period="day", limit_value=1)
+        BudgetFactory(
+            subject="key", subject_id=wired.key.pk, resource="requests", period="day", limit_value=1
+        )
     client = openai.OpenAI(base_url=f"{wired.url}/v1", api_key=wired.key.secret, max_retries=3)
     client.chat.completions.create(model="guide", messages=ASK)
     with pytest.raises(openai.RateLimitError) as caught:
@@ -261,7 +267,9 @@ def test_a_denial_by_a_budget_is_not_tried_again(wired, stream):
 
 def test_what_a_budget_counts_is_what_was_used(client, wired):
     with tenant_scope(wired.tenant, actor="system:test"):
-        BudgetFactory(subject="tenant", subject_id=None, resource="tokens", period="month", limit_value=50_000)
+        BudgetFactory(
+            subject="tenant", subject_id=None, resource="tokens", period="month", limit_value=50_000
+        )
     for stream in (False, True):
         list(client.chat.completions.create(model="house/m", messages=ASK, stream=stream))
     counter = wired.rows(BudgetCounter)[0]
@@ -302,7 +310,11 @@ def test_a_response_with_a_tool_of_the_client(client, wired, stream):
     found = client.responses.create(model="guide", input="Weather?", tools=tools, stream=stream)
     first = list(found)[-1].response if stream else found
     call = first.output[0]
-    assert (call.type, call.name, json.loads(call.arguments)) == ("function_call", "weather", {"city": "Emden"})
+    assert (call.type, call.name, json.loads(call.arguments)) == (
+        "function_call",
+        "weather",
+        {"city": "Emden"},
+    )
     output = [{"type": "function_call_output", "call_id": call.call_id, "output": "rain"}]
     second = client.responses.create(model="guide", input=output, tools=tools, previous_response_id=first.id)
     assert second.output_text == "It rains."

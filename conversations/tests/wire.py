@@ -3,11 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
-
 from agents.models import Integration, LlmUsage
-from agents.testing import FakeOpenAI, say
-from agents.tests.factories import AgentFactory, IntegrationFactory
+from agents.testing import FakeOpenAI
 from conversations.models import Conversation, Message
 from tenants.scoping import tenant_scope
 
@@ -39,20 +36,13 @@ class Wired:
         return [(row.role, row.status, row.content) for row in self.rows(Message)]
 
     def usage(self) -> list[tuple[str, int, str]]:
-        return [(row.model, row.prompt_tokens + row.completion_tokens, row.error_message) for row in self.rows(LlmUsage)]
+        return [
+            (row.model, row.prompt_tokens + row.completion_tokens, row.error_message)
+            for row in self.rows(LlmUsage)
+        ]
 
     def conversations(self) -> list[Conversation]:
         return self.rows(Conversation)
 
     def integration(self) -> Integration:
         return self.rows(Integration)[0]
-
-
-@pytest.fixture
-def wired(transactional_db, live_server, tenant, api_key):
-    with FakeOpenAI(say("High water is at noon.")) as server:
-        with tenant_scope(tenant, actor="system:test"):
-            account = IntegrationFactory(name="House", base_url=server.base_url)
-            common = {"model_provider": "openai-compatible", "integration": account, "timeout": 20}
-            AgentFactory(slug="guide", model_name="m", **common)
-        yield Wired(tenant, api_key(), live_server.url, server)

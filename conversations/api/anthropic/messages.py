@@ -81,7 +81,7 @@ def _message(outcome: Outcome, model: str) -> dict[str, Any]:
         content.append({"type": "text", "text": outcome.text, "citations": None})
     content += [_use(call) for call in outcome.calls]
     return {
-        "id": f"msg_{outcome.answer.pk.hex}",
+        "id": f"msg_{outcome.answer_id.hex}",
         "type": "message",
         "role": "assistant",
         "model": model,
@@ -157,7 +157,9 @@ class _Lines:
 
     def _say(self, piece: TextPiece) -> Iterator[bytes]:
         yield from self._begin("text", {"type": "text", "text": "", "citations": None})
-        yield _event("content_block_delta", index=self.block, delta={"type": "text_delta", "text": piece.text})
+        yield _event(
+            "content_block_delta", index=self.block, delta={"type": "text_delta", "text": piece.text}
+        )
 
     def _call(self, piece: CallPiece) -> Iterator[bytes]:
         start = {"type": "tool_use", "id": piece.id, "name": piece.name, "input": {}}

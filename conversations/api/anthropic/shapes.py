@@ -71,7 +71,9 @@ def wish_of(asked: CountRequest) -> Wish:
     if messages[-1].role == "assistant":
         raise Refusal("messages", "The last message must come from the user.")
     chosen = asked.tool_choice
-    choice = {"any": "required", "tool": (chosen.name if chosen else "") or ""}.get(chosen.type if chosen else "")
+    choice = {"any": "required", "tool": (chosen.name if chosen else "") or ""}.get(
+        chosen.type if chosen else ""
+    )
     origin = {"source": "anthropic.messages", "model": asked.model}
     return Wish(
         model=asked.model,

@@ -34,7 +34,9 @@ def wish_of(asked: ChatRequest) -> Wish:
     if not spoken or spoken[-1].role == "assistant":
         raise Refusal("messages", "The last message must come from the user or from a tool.")
     instructions = [
-        content_of(message.content)[0] for message in asked.messages if message.role in ("system", "developer")
+        content_of(message.content)[0]
+        for message in asked.messages
+        if message.role in ("system", "developer")
     ]
     shape = asked.response_format
     if shape and shape.type == "json_object":
@@ -94,7 +96,7 @@ def _completion(outcome: Outcome, model: str) -> dict[str, Any]:
         message["content"] = outcome.text
     reason = FINISHES.get(outcome.finish, outcome.finish)
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
-    body = _envelope(outcome.answer.pk, model, "chat.completion")
+    body = _envelope(outcome.answer_id, model, "chat.completion")
     return body | {"choices": [choice], "usage": usage_of(outcome.used)}
 
 

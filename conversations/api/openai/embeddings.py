@@ -41,7 +41,8 @@ class EmbeddingsView(WireView):
             raise Refusal("dimensions", f"This model makes vectors of {len(vectors[0])} dimensions.")
         shown = _as_base64 if asked.encoding_format == "base64" else list
         data = [
-            {"object": "embedding", "index": place, "embedding": shown(vector)} for place, vector in enumerate(vectors)
+            {"object": "embedding", "index": place, "embedding": shown(vector)}
+            for place, vector in enumerate(vectors)
         ]
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
         return json_response({"object": "list", "data": data, "model": asked.model, "usage": usage})

@@ -44,11 +44,16 @@ class ModelsView(WireView):
 
     def _agents(self) -> list[dict[str, Any]]:
         rows = Agent.objects.filter(status=AgentStatus.ACTIVE).order_by("slug")
-        return [_model(slug, int(made.timestamp()), "agent") for slug, made in rows.values_list("slug", "created_at")]
+        return [
+            _model(slug, int(made.timestamp()), "agent")
+            for slug, made in rows.values_list("slug", "created_at")
+        ]
 
     def _accounts(self) -> list[dict[str, Any]]:
         named: dict[Any, set[str]] = {}
-        for account, model in Agent.objects.exclude(integration=None).values_list("integration_id", "model_name"):
+        for account, model in Agent.objects.exclude(integration=None).values_list(
+            "integration_id", "model_name"
+        ):
             named.setdefault(account, set()).add(model)
         rows = Integration.objects.filter(platform__in=Provider.values).order_by("name")
         return [

@@ -13,7 +13,17 @@ from config.db.ids import uuid7_time
 from conversations.api.wire import Problem, Refusal, WireView, shaped
 from conversations.models import Message
 from conversations.runtime.exchanges import Exchange, said_before
-from conversations.runtime.wishes import Call, CallPiece, Event, Outcome, Said, TextPiece, Used, Wish, WishFailed
+from conversations.runtime.wishes import (
+    Call,
+    CallPiece,
+    Event,
+    Outcome,
+    Said,
+    TextPiece,
+    Used,
+    Wish,
+    WishFailed,
+)
 from conversations.services.exchanges import answer_of
 
 from .errors import error_body
@@ -60,7 +70,9 @@ class ResponseRequest(Sampling):
 def wish_of(asked: ResponseRequest, before: tuple[Said, ...]) -> Wish:
     """What the client asks for, after what was said `before`."""
     items = [Item(role="user", content=asked.input)] if isinstance(asked.input, str) else asked.input
-    spoken = [_said(item) for item in items if item.role not in ("system", "developer") and item.type != "reasoning"]
+    spoken = [
+        _said(item) for item in items if item.role not in ("system", "developer") and item.type != "reasoning"
+    ]
     told = [content_of(item.content)[0] for item in items if item.role in ("system", "developer")]
     messages = (*before, *_joined(spoken))
     if not spoken or messages[-1].role == "assistant":
@@ -116,7 +128,9 @@ class ResponsesView(WireView):
         after, before = self._previous(asked.previous_response_id)
         wish = wish_of(asked, before)
         if asked.stream:
-            return self.streamed(wish, lambda exchange, events: _Lines(exchange, asked).all(events), after=after)
+            return self.streamed(
+                wish, lambda exchange, events: _Lines(exchange, asked).all(events), after=after
+            )
         outcome = self.answered(wish, after=after)
         return json_response(_finished(asked, outcome))
 
@@ -146,7 +160,9 @@ class NoSuchResponse(Problem):
 # --- objects -----------------------------------------------------------------------------------------------
 
 
-def _body(asked: ResponseRequest, identifier: UUID, status: str, output: list[Any], **further: Any) -> dict[str, Any]:
+def _body(
+    asked: ResponseRequest, identifier: UUID, status: str, output: list[Any], **further: Any
+) -> dict[str, Any]:
     created = int(uuid7_time(identifier).timestamp())
     return {
         "id": f"resp_{identifier.hex}",
@@ -163,7 +179,9 @@ def _body(asked: ResponseRequest, identifier: UUID, status: str, output: list[An
         "parallel_tool_calls": asked.parallel_tool_calls is not False,
         "previous_response_id": asked.previous_response_id,
         "temperature": asked.temperature,
-        "text": asked.text.model_dump(by_alias=True, exclude_none=True) if asked.text else {"format": {"type": "text"}},
+        "text": asked.text.model_dump(by_alias=True, exclude_none=True)
+        if asked.text
+        else {"format": {"type": "text"}},
         "tool_choice": asked.tool_choice if isinstance(asked.tool_choice, str) else "auto",
         "tools": [tool.model_dump() for tool in asked.tools or ()],
         "top_p": asked.top_p,
@@ -173,7 +191,7 @@ def _body(asked: ResponseRequest, identifier: UUID, status: str, output: list[An
 
 
 def _finished(asked: ResponseRequest, outcome: Outcome) -> dict[str, Any]:
-    identifier = outcome.answer.pk
+    identifier = outcome.answer_id
     output = [_message(identifier, outcome.text)] if outcome.text or not outcome.calls else []
     output += [_function(call) for call in outcome.calls]
     cut = outcome.finish in ("length", "content_filter")
@@ -257,7 +275,11 @@ class _Lines:
 
     @property
     def _part(self) -> dict[str, Any]:
-        return {"item_id": f"msg_{self.identifier.hex}", "output_index": self.message_place, "content_index": 0}
+        return {
+            "item_id": f"msg_{self.identifier.hex}",
+            "output_index": self.message_place,
+            "content_index": 0,
+        }
 
     def _say(self, piece: str) -> Iterator[bytes]:
         if self.message_place is None:
@@ -271,7 +293,9 @@ class _Lines:
     def _call(self, piece: CallPiece) -> Iterator[bytes]:
         if piece.index not in self.calls:
             place, call = self._place(), Call(piece.id, piece.name, "")
-            yield self._event("response.output_item.added", output_index=place, item=_function(call, "in_progress"))
+            yield self._event(
+                "response.output_item.added", output_index=place, item=_function(call, "in_progress")
+            )
         else:
             place, call = self.calls[piece.index]
         call = Call(call.id, call.name, call.arguments + piece.arguments)
@@ -305,4 +329,6 @@ class _Lines:
     def _fail(self, failure: WishFailed) -> Iterator[bytes]:
         codes = {"rate_limited": "rate_limit_exceeded", "budget_exceeded": "insufficient_quota"}
         error = {"code": codes.get(failure.code, "server_error"), "message": failure.message}
-        yield self._event("response.failed", response=_body(self.asked, self.identifier, "failed", [], error=error))
+        yield self._event(
+            "response.failed", response=_body(self.asked, self.identifier, "failed", [], error=error)
+        )

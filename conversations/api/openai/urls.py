@@ -18,7 +18,9 @@ from .vectors import VectorStoreSearchView, VectorStoresView, VectorStoreView
 @csrf_exempt
 def unknown_address(request: HttpRequest) -> HttpResponse:
     """The answer to every address that is none."""
-    return json_response(error_body(404, "unknown_url", f"Unknown request URL: {request.method} {request.path}.", None), 404)
+    return json_response(
+        error_body(404, "unknown_url", f"Unknown request URL: {request.method} {request.path}.", None), 404
+    )
 
 
 urlpatterns = [

@@ -45,7 +45,9 @@ class VectorStoresView(WireView):
         if after := request.GET.get("after"):
             side = "id__gt" if request.GET.get("order") == "asc" else "id__lt"
             rows = rows.filter(**{side: collection_named(after).pk})
-        limit = max(1, min(int(request.GET.get("limit") or 20), 100)) if _digits(request.GET.get("limit")) else 20
+        limit = (
+            max(1, min(int(request.GET.get("limit") or 20), 100)) if _digits(request.GET.get("limit")) else 20
+        )
         page = list(rows[: limit + 1])
         data = [_store(row) for row in page[:limit]]
         ends = {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
@@ -84,7 +86,9 @@ class VectorStoreSearchView(WireView):
         found = search(query, [collection], limit=asked.max_num_results)
         log_query(query, found, collections=[collection], started=started)
         page = {"object": "vector_store.search_results.page", "search_query": [query]}
-        return json_response(page | {"data": [_hit(each) for each in found], "has_more": False, "next_page": None})
+        return json_response(
+            page | {"data": [_hit(each) for each in found], "has_more": False, "next_page": None}
+        )
 
 
 def collection_named(name: str) -> Collection:
