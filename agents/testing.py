@@ -20,7 +20,9 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One scripted answer. `cut` loses the connection; `ragged` ends a stream without its last event."""
+    """One scripted answer. `cut` loses the connection; `ragged` ends a stream without its last event;
+    `pace` is the seconds before each piece of a stream.
+    """
 
     text: str = ""
     tool: str = ""
@@ -31,6 +33,7 @@ class Reply:
     raw: bytes | None = None
     cut: bool = False
     ragged: bool = False
+    pace: float = 0.0
 
 
 def say(text: str) -> Reply:
@@ -146,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path.endswith("/embeddings"):
             self._send(json.dumps(_embeddings(body, fake.dimensions)).encode(), reply)
         elif body.get("stream"):
-            self._stream(_for_request(reply, body), body)
+            self._stream(_for_request(reply, body), body, fake.closing)
         else:
             self._send(json.dumps(_completion(_for_request(reply, body), body)).encode(), reply)
 
@@ -160,12 +163,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(payload[: len(payload) // 2] if reply.cut else payload)
         self.close_connection = reply.cut
 
-    def _stream(self, reply: Reply, body: dict[str, Any]) -> None:
+    def _stream(self, reply: Reply, body: dict[str, Any], closing: threading.Event) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         for event in _events(reply, body):
+            closing.wait(reply.pace)
             self._chunk(f"data: {event}\n\n".encode())
         if not reply.cut:
             self._chunk(b"")

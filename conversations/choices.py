@@ -36,6 +36,21 @@ class MessageStatus(TextChoices):
     FAILED = "failed"
 
 
+class LeaseKind(TextChoices):
+    """What a process works on."""
+
+    ANSWER = "answer"
+    MEETING = "meeting"
+
+
+class StepKind(TextChoices):
+    """What a step of a turn is."""
+
+    MESSAGES = "messages"
+    CALL = "call"
+    RESULT = "result"
+
+
 class ToolStatus(TextChoices):
     PENDING = "pending"
     RUNNING = "running"

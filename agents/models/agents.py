@@ -9,7 +9,7 @@ from django.db import models
 from agents.choices import AgentStatus, Provider
 from tenants.bases import MemberForeignKey, SoftDeleted, TenantForeignKey, TenantModel
 
-# Bounds on how long one turn may hold a thread; `fail_interrupted_turns` counts on the first.
+# Bounds on how long one turn may hold a thread.
 MOST_SECONDS = 600
 MOST_ITERATIONS = 100
 DEFAULT_PROMPT = (

@@ -164,6 +164,8 @@ API_DEFAULT_RATE = env.int("API_DEFAULT_RATE", default=600)
 # Networks that endpoints of models may lie in besides public addresses: this machine, for Ollama and the like.
 MODEL_NETWORKS = env.list("MODEL_NETWORKS", default=["127.0.0.0/8", "::1/128"])
 STREAMS_PER_PROCESS = env.int("STREAMS_PER_PROCESS", default=32)
+# How long after its last sign of life the answer of a dead process is taken over by another.
+ANSWER_LEASE_SECONDS = env.int("ANSWER_LEASE_SECONDS", default=30)
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
 WORKER_LISTEN = env.bool("WORKER_LISTEN", default=True)
 AUDIT_SEAL_FILE = env("AUDIT_SEAL_FILE", default=str(VAR_DIR / "audit-seals.jsonl"))

@@ -8,7 +8,7 @@ from procrastinate.exceptions import ConnectorException
 from config import tasks
 from tenants.scoping import tenant_scope
 
-JOB = "conversations.tasks.fail_interrupted_turns"
+JOB = "conversations.tasks.resume_due_work"
 
 
 def defer(tenant_id):

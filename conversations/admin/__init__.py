@@ -4,8 +4,10 @@ from .conversations import ConversationAdmin, ParticipantAdmin
 from .messages import AttachmentAdmin, MessageAdmin, MessageEmbeddingAdmin
 from .sessions import SessionStateAdmin, SessionSummaryAdmin, StreamEventAdmin
 from .tools import McpToolExecutionAdmin, ToolExecutionAdmin
+from .turns import AnswerLeaseAdmin, TurnStepAdmin
 
 __all__ = [
+    "AnswerLeaseAdmin",
     "AttachmentAdmin",
     "ConversationAdmin",
     "McpToolExecutionAdmin",
@@ -16,4 +18,5 @@ __all__ = [
     "SessionSummaryAdmin",
     "StreamEventAdmin",
     "ToolExecutionAdmin",
+    "TurnStepAdmin",
 ]

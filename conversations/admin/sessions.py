@@ -87,7 +87,7 @@ class StreamEventAdmin(OfOwnConversations):
             None,
             {
                 "fields": (
-                    ("conversation", "sequence_number"),
+                    ("conversation", "answer_id", "sequence_number"),
                     ("event_type", "phase", "expert_name"),
                     "message",
                 )

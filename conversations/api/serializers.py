@@ -3,7 +3,7 @@
 from rest_framework import serializers
 
 from config.api.serializers import HouseSerializer
-from conversations.choices import MessageRole
+from conversations.choices import ConversationMode, MessageRole
 from conversations.models import (
     Attachment,
     Conversation,
@@ -12,6 +12,7 @@ from conversations.models import (
     Participant,
     ToolExecution,
 )
+from conversations.services.conversations import MOST_AGENTS
 
 MAX_CONTENT = 100_000
 
@@ -156,7 +157,19 @@ class AttachmentSerializer(HouseSerializer):
 class NewConversationSerializer(serializers.Serializer):
     """What a new conversation needs; with `message` it is answered at once."""
 
-    agent = serializers.CharField(max_length=100, help_text="Slug or id of the agent.")
+    agent = serializers.CharField(max_length=100, required=False, help_text="Slug or id of the agent.")
+    agents = serializers.ListField(
+        child=serializers.CharField(max_length=100),
+        required=False,
+        min_length=2,
+        max_length=MOST_AGENTS,
+        help_text="Slugs or ids of the agents, in the modes of several.",
+    )
+    mode = serializers.ChoiceField(
+        choices=ConversationMode.choices,
+        default=ConversationMode.SINGLE,
+        help_text="multi: each agent answers by itself; collaborative: each builds on the answers before.",
+    )
     title = serializers.CharField(
         max_length=500, required=False, allow_blank=True, default="", help_text="What it is about."
     )
@@ -164,6 +177,15 @@ class NewConversationSerializer(serializers.Serializer):
     message = serializers.CharField(
         max_length=MAX_CONTENT, required=False, help_text="First question, answered in the same request."
     )
+
+    def validate(self, attrs: dict) -> dict:
+        name = "agent" if attrs["mode"] == ConversationMode.SINGLE else "agents"
+        other = "agents" if name == "agent" else "agent"
+        if name not in attrs:
+            raise serializers.ValidationError({name: "This field is required."})
+        if other in attrs:
+            raise serializers.ValidationError({other: f"Name {name} in this mode."})
+        return attrs
 
 
 class NewMessageSerializer(serializers.Serializer):
@@ -186,10 +208,19 @@ class NewMessageSerializer(serializers.Serializer):
         return attrs
 
 
+class AnsweredMessageSerializer(MessageSerializer):
+    """The answer; where several agents answer, the last complete one, and all of them in `answers`."""
+
+    answers = MessageSerializer(many=True, required=False, read_only=True)
+
+    class Meta(MessageSerializer.Meta):
+        fields = (*MessageSerializer.Meta.fields, "answers")
+
+
 class AnsweredConversationSerializer(ConversationSerializer):
     """A new conversation, and the answer to its first question when there was one."""
 
-    answer = MessageSerializer(required=False, read_only=True)
+    answer = AnsweredMessageSerializer(required=False, read_only=True)
 
     class Meta(ConversationSerializer.Meta):
         fields = (*ConversationSerializer.Meta.fields, "answer")

@@ -67,6 +67,7 @@ class StreamEventSerializer(HouseSerializer):
         fields = (
             "id",
             "conversation",
+            "answer_id",
             "sequence_number",
             "event_type",
             "phase",
@@ -117,5 +118,5 @@ class StreamEventViewSet(OfConversation, ReadOnlyTenantViewSet):
 
     serializer_class = StreamEventSerializer
     resource = "conversations"
-    filterset_fields = ("event_type", "phase", "expert_name")
+    filterset_fields = ("answer_id", "event_type", "phase", "expert_name")
     ordering_fields = ("created_at", "sequence_number")

@@ -1,14 +1,15 @@
 """Resources of conversations. A person, or a key that acts as one, sees their own alone (promise G3)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists
 from django.http import Http404, HttpResponse
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import exceptions
+from rest_framework.decorators import action
 
 from config.api import idempotency
 from config.api.exceptions import Conflict
@@ -16,8 +17,10 @@ from config.api.views import json_response
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, UpdateMixin
 from config.db.ids import uuid7_time
 from conversations.api import answers
+from conversations.api.meetings import MeetingActions
 from conversations.api.serializers import (
     AnsweredConversationSerializer,
+    AnsweredMessageSerializer,
     AttachmentSerializer,
     ConversationSerializer,
     McpToolExecutionSerializer,
@@ -29,11 +32,13 @@ from conversations.api.serializers import (
 )
 from conversations.models import Conversation, Message
 from conversations.runtime.loop import run_turn
+from conversations.runtime.rounds import run_round
 from conversations.runtime.turns import Caller, Turn, load_turn
 from conversations.services.conversations import (
+    BegunTurn,
     ConversationClosed,
     agent_by_name,
-    begin_turn,
+    begin_round,
     record_message,
     start_conversation,
 )
@@ -42,6 +47,8 @@ FAILURES = {
     502: OpenApiResponse(description="The model's endpoint failed; the question is stored."),
     504: OpenApiResponse(description="The model's endpoint did not answer in time; the question is stored."),
 }
+
+STREAMED = "Server-sent events: message.started, .delta, .reset, .completed, .failed."
 
 
 # Making a serializer costs more than using it; validating changes nothing in it.
@@ -53,7 +60,7 @@ class AnsweringView:
 
     @property
     def scope(self) -> str:
-        return "manual" if self.action == "create" else "request"
+        return "manual" if self.action in ("create", "stream", "meeting") else "request"
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -99,26 +106,34 @@ class AnsweringView:
             self.settle(key, None)
             raise
 
-    def run(self, turn: Turn, question_id: UUID) -> Message:
-        """The agent's answer.
+    def ready(self, begun: Sequence[BegunTurn]) -> Turn | None:
+        """The turn of a single agent, loaded in the scope that is open; None when several answer."""
+        return load_turn(begun[0], self.caller()) if len(begun) == 1 else None
+
+    def answered(self, begun: Sequence[BegunTurn], turn: Turn | None) -> dict[str, Any]:
+        """The answer of the agent, or of all agents, as it is shown.
 
         Raises:
             AnswerFailed: when there is none.
             Http404: when the conversation was deleted meanwhile.
         """
         try:
+            if turn is None:
+                return answers.shown_round(run_round(begun, self.caller()))
             answer = run_turn(turn)
         except Message.DoesNotExist:
             raise Http404 from None
-        return answers.require_completed(answer, question_id)
+        return answers.shown(answers.require_completed(answer, begun[0].question.pk))
 
 
-class ConversationViewSet(AnsweringView, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
+class ConversationViewSet(MeetingActions, AnsweringView, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
     """Conversations of the person who asks."""
 
     serializer_class = ConversationSerializer
     resource = "conversations"
     filterset_fields = ("agent", "status", "mode")
+    extra_media_types = (answers.EVENT_STREAM,)
+    verbs = {"meeting": "read", "begin_meeting": "write"}
     ordering_fields = ("created_at", "updated_at")
 
     def get_queryset(self) -> Any:
@@ -135,38 +150,41 @@ class ConversationViewSet(AnsweringView, UpdateMixin, DestroyMixin, ReadOnlyTena
         data = asked.validated_data
         if "message" in data:
             self.require_execute()
-        turn = None
+        begun, turn = [], None
         with self.scoped():
             key, stored = self.claim(request)
             if stored is not None:
                 return stored
             conversation = self._start(data)
             if "message" in data:
-                begun = begin_turn(conversation.pk, content=data["message"], user_id=self.credential.user_id)
-                turn = load_turn(begun, self.caller())
+                begun = begin_round(conversation.pk, content=data["message"], user_id=self.credential.user_id)
+                turn = self.ready(begun)
         with self.holding(key):
-            answer = self.run(turn, begun.question.pk) if turn else None
+            answer = self.answered(begun, turn) if begun else None
             response = self._made(conversation.pk, answer)
             self.settle(key, response)
         return response
 
-    def _made(self, identifier: UUID, answer: Message | None) -> HttpResponse:
+    def _made(self, identifier: UUID, answer: dict[str, Any] | None) -> HttpResponse:
         with self.scoped():
             conversation = Conversation.objects.filter(pk=identifier).first()
             if conversation is None:
                 raise Http404
             body = ConversationSerializer().to_representation(conversation)
         if answer is not None:
-            body["answer"] = answers.shown(answer)
+            body["answer"] = answer
         return json_response(body, 201, {"Location": f"{self.request._request.path}{identifier}/"})
 
     def _start(self, data: dict[str, Any]) -> Conversation:
-        agent = agent_by_name(data["agent"])
-        if agent is None:
-            raise exceptions.ValidationError({"agent": "This object does not exist."})
+        named = "agent" if "agent" in data else "agents"
+        agents = [agent_by_name(name) for name in data.get("agents") or [data["agent"]]]
+        if None in agents:
+            raise exceptions.ValidationError({named: "This object does not exist."})
         try:
             return start_conversation(
-                agent,
+                agents[0],
+                others=agents[1:],
+                mode=data["mode"],
                 user_id=self.credential.user_id,
                 title=data["title"],
                 metadata=data.get("metadata"),
@@ -204,6 +222,7 @@ class MessageViewSet(OfConversation, AnsweringView, ReadOnlyTenantViewSet):
     serializer_class = MessageSerializer
     resource = "conversations"
     filterset_fields = ("role", "status")
+    verbs = {"stream": "read"}
     extra_media_types = (answers.EVENT_STREAM,)
 
     def get_queryset(self) -> Any:
@@ -220,10 +239,8 @@ class MessageViewSet(OfConversation, AnsweringView, ReadOnlyTenantViewSet):
     @extend_schema(
         request=NewMessageSerializer,
         responses={
-            (201, "application/json"): MessageSerializer,
-            (200, answers.EVENT_STREAM): OpenApiResponse(
-                response=str, description="Server-sent events: message.started, .delta, .completed, .failed."
-            ),
+            (201, "application/json"): AnsweredMessageSerializer,
+            (200, answers.EVENT_STREAM): OpenApiResponse(response=str, description=STREAMED),
             **FAILURES,
         },
     )
@@ -237,15 +254,38 @@ class MessageViewSet(OfConversation, AnsweringView, ReadOnlyTenantViewSet):
             key, stored = self.claim(request)
             if stored is not None:
                 return stored
-            turn, question_id = self._begin(asked)
+            begun = self._begin(asked)
+            turn = self.ready(begun)
         if answers.wants_stream(request):
             self.settle(key, None)
-            return answers.stream(turn, question_id)
+            return (
+                answers.stream(turn, begun[0].question.pk)
+                if turn
+                else answers.stream_all(begun, self.caller())
+            )
         with self.holding(key):
-            answer = self.run(turn, question_id)
-            response = json_response(answers.shown(answer), 201, {"Location": self._location(answer.pk)})
+            answer = self.answered(begun, turn)
+            response = json_response(answer, 201, {"Location": self._location(answer["id"])})
             self.settle(key, response)
         return response
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "Last-Event-ID", str, OpenApiParameter.HEADER, description="Last event that came."
+            )
+        ],
+        responses={
+            (200, answers.EVENT_STREAM): OpenApiResponse(response=str, description=STREAMED),
+            204: OpenApiResponse(description="The stream has ended and all of it came."),
+        },
+    )
+    @action(detail=True, methods=["get"], pagination_class=None, filterset_fields=())
+    def stream(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The answer as server-sent events, from the event after `Last-Event-ID` on, until its end."""
+        with self.scoped():
+            answer = self.get_object()
+        return answers.follow(self.caller(), answer, request.META.get("HTTP_LAST_EVENT_ID", ""))
 
     def _record(self, request: Any, data: dict[str, Any]) -> HttpResponse:
         with self.scoped():
@@ -267,16 +307,15 @@ class MessageViewSet(OfConversation, AnsweringView, ReadOnlyTenantViewSet):
                 idempotency.store(self.credential.actor, key, response)
         return response
 
-    def _begin(self, data: dict[str, Any]) -> tuple[Turn, UUID]:
+    def _begin(self, data: dict[str, Any]) -> list[BegunTurn]:
         if not self.conversation().exists():
             raise Http404
         try:
-            begun = begin_turn(
+            return begin_round(
                 self.kwargs["conversation_id"], content=data["content"], user_id=self.credential.user_id
             )
         except ConversationClosed as error:
             raise Conflict("; ".join(error.messages), code="conversation_closed") from error
-        return load_turn(begun, self.caller()), begun.question.pk
 
     def _refuse(self) -> None:
         if not self.conversation().exists():

@@ -4,8 +4,10 @@ from .conversations import Conversation, Participant
 from .messages import Attachment, Message, MessageEmbedding
 from .sessions import SessionState, SessionSummary, StreamEvent
 from .tools import McpToolExecution, ToolExecution
+from .turns import AnswerLease, TurnStep
 
 __all__ = [
+    "AnswerLease",
     "Attachment",
     "Conversation",
     "McpToolExecution",
@@ -16,4 +18,5 @@ __all__ = [
     "SessionSummary",
     "StreamEvent",
     "ToolExecution",
+    "TurnStep",
 ]

@@ -172,7 +172,12 @@ class StreamEvent(Grown, Partitioned, TenantModel):
         related_name="stream_events",
         help_text="The conversation.",
     )
-    sequence_number = models.PositiveIntegerField(help_text="Place in the conversation's stream, from 1.")
+    answer_id = models.UUIDField(
+        null=True, blank=True, help_text="Answer that it is a piece of; empty: it belongs to a meeting."
+    )
+    sequence_number = models.PositiveIntegerField(
+        help_text="Place in the stream of the answer or the meeting, from 1."
+    )
     event_type = models.CharField(
         max_length=50, choices=StreamType, default=StreamType.MESSAGE, help_text="What it is."
     )
@@ -192,6 +197,9 @@ class StreamEvent(Grown, Partitioned, TenantModel):
         indexes = [
             models.Index(
                 fields=["tenant", "conversation", "sequence_number"], name="conversations_stream_order"
+            ),
+            models.Index(
+                fields=["tenant", "answer_id", "sequence_number"], name="conversations_stream_answer"
             ),
             models.Index(fields=["tenant", "event_type"], name="conversations_stream_type"),
         ]

@@ -16,7 +16,7 @@ from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
-from django.db import DataError, connection, connections
+from django.db import DataError
 from django.utils.text import slugify
 
 from agents.models import Agent, Integration, LlmUsage
@@ -24,9 +24,12 @@ from agents.runtime.metering import Meter, Route
 from agents.services.budgets import terms_of
 from conversations.choices import MessageRole, MessageStatus
 from conversations.models import Message
+from conversations.runtime.citing import cite
+from conversations.runtime.connections import give_back
+from conversations.runtime.journal import Journal, cleaned, storable
 from conversations.runtime.metering import cost_limit, subjects_of
 from conversations.runtime.streaming import KEEP_ALIVE_SECONDS, TooManyStreams
-from conversations.runtime.turns import Caller, ModelCall, Turn, cite, storable
+from conversations.runtime.turns import Caller, ModelCall, Turn
 from conversations.runtime.wishes import Call, Event, Outcome, Said, Used, Waiting, Wish, WishFailed
 from conversations.services.conversations import BegunTurn, agent_by_name
 from conversations.services.exchanges import Asked, close_exchange, continue_exchange, open_exchange, up_to
@@ -40,6 +43,13 @@ RESULTS = "results"
 
 class UnknownModel(LookupError):
     """The tenant has no agent and no account's model of this name."""
+
+
+class MemoryJournal(Journal):
+    """Steps of an answer that nobody takes up again: known to this process alone."""
+
+    def _add(self, kind: str, payload: dict[str, Any], call_id: str = "") -> None:
+        self._remember(kind, call_id, cleaned(payload))
 
 
 @dataclass(slots=True)
@@ -184,6 +194,7 @@ def _turn(begun: BegunTurn, caller: Caller, agent: Agent) -> WireTurn:
         api_key=(integration.credentials or {}).get("api_key") if integration else None,
         history=[],
         collections=list(rows),
+        journal=MemoryJournal(None, begun.conversation.pk, []),  # type: ignore[arg-type]
         meter=Meter(caller.scope, subjects, {route.key: terms}, cost_limit(agent)),
     )
 
@@ -270,14 +281,8 @@ def stream(exchange: Exchange) -> Iterator[Event]:
     except BaseException:
         _places.release()
         raise
-    _give_back()
+    give_back()
     return _read(queue)
-
-
-def _give_back() -> None:
-    """A stream that waits holds no connection to the database."""
-    if not connection.in_atomic_block:
-        connection.close()
 
 
 def _run(exchange: Exchange, queue: "SimpleQueue[Event]") -> None:
@@ -287,7 +292,7 @@ def _run(exchange: Exchange, queue: "SimpleQueue[Event]") -> None:
     except WishFailed as failure:
         last = failure
     finally:
-        connections.close_all()
+        give_back()
         _places.release()
         queue.put(last)
 

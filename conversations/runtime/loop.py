@@ -6,32 +6,33 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from asgiref.sync import async_to_sync, sync_to_async
 from django.db import DataError
 
 from agents.runtime.providers import build_model, classify_error
-from conversations.choices import MessageRole
+from conversations.choices import MessageRole, MessageStatus
 from conversations.models import Message
+from conversations.runtime.citing import Citing
+from conversations.runtime.failures import TurnFailed
+from conversations.runtime.journal import storable
+from conversations.runtime.keeper import keeper
 from conversations.runtime.metering import meter_of
-from conversations.runtime.turns import MOST_TOKENS, ModelCall, Turn, storable
+from conversations.runtime.toolset import toolset_for
+from conversations.runtime.turns import MOST_TOKENS, ModelCall, Turn
+from conversations.services.leases import LeaseLost
 
 CITING = (
     "Search with the tool search_knowledge before you answer. Cite a passage as [n] with its number, right after "
     "what rests on it. Say so plainly when the passages do not answer the question."
 )
+POLL_SECONDS = 0.5
 Emit = Callable[[str], None]
 logger = logging.getLogger(__name__)
-
-
-class TurnFailed(RuntimeError):
-    """A turn that cannot go on; `code` and `message` are stored with its answer."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
 
 
 def warm_up() -> None:
@@ -48,23 +49,48 @@ def run_turn(turn: Turn, emit: Emit | None = None) -> Message:
     Returns:
         The answer, completed, or failed with its `error_code` and `error_message`.
     """
+    if emit:
+        turn.show()
+    with ExitStack() as stack:
+        stack.enter_context(keeper.holding(turn.lease))
+        if turn.live:
+            stack.enter_context(keeper.showing(turn.live))
+        answer = None
+        try:
+            answer = _answered(turn, emit)
+        except LeaseLost:
+            logger.warning("another process took over an answer")
+        finally:
+            if turn.live:
+                turn.live.end(answer)
+    return answer or _of_another(turn)
+
+
+def _answered(turn: Turn, emit: Emit | None) -> Message:
     from pydantic_ai import capture_run_messages
 
-    said: list[str] = []
-
-    def heard(piece: str) -> None:
-        piece = storable(piece)
-        said.append(piece)
-        if emit:
-            emit(piece)
-
+    saying = Saying(turn, emit) if turn.live else None
     with capture_run_messages() as messages:
         try:
-            text = async_to_sync(_answer)(turn, heard if emit else None)
+            text = async_to_sync(_answer)(turn, saying)
+        except LeaseLost:
+            raise
         except Exception as error:  # noqa: BLE001 (whatever went wrong, the turn must not stay open)
             failure = _reason(error)
-            return turn.fail(failure.code, failure.message, _calls(messages), "".join(said))
+            said = turn.live.text if turn.live else ""
+            return turn.fail(failure.code, failure.message, _calls(messages), said)
     return _finished(turn, text, _calls(messages))
+
+
+def _of_another(turn: Turn) -> Message:
+    """The answer that another process makes, when it is there; as it is when that takes too long."""
+    end = time.monotonic() + turn.agent.timeout
+    while True:
+        with turn.caller.scope():
+            answer = Message.objects.younger_than(turn.conversation_id).get(pk=turn.answer_id)
+        if answer.status != MessageStatus.PENDING or time.monotonic() > end:
+            return answer
+        time.sleep(POLL_SECONDS)
 
 
 def _finished(turn: Turn, text: str, calls: list[ModelCall]) -> Message:
@@ -87,56 +113,82 @@ def _reason(error: Exception) -> TurnFailed:
     return TurnFailed(failure.kind, failure.message)
 
 
-async def _answer(turn: Turn, emit: Emit | None) -> str:
-    agent = _agent(turn)
+async def _answer(turn: Turn, saying: "Saying | None") -> str:
+    from pydantic_ai.messages import ModelMessagesTypeAdapter
+    from pydantic_ai.usage import RunUsage
+
+    agent, journal = _agent(turn), turn.journal
+    earlier = ModelMessagesTypeAdapter.validate_python(journal.messages)
     options: dict[str, Any] = {
-        "message_history": _history(turn),
+        "message_history": [*_history(turn), *earlier],
         "usage_limits": _limits(turn),
+        "usage": RunUsage(requests=journal.responses),
         "model_settings": {
             "temperature": float(turn.agent.temperature),
             "max_tokens": turn.agent.max_tokens,
         },
     }
-    async with asyncio.timeout(turn.agent.timeout):
-        if emit is None:
-            return str((await agent.run(turn.question, **options)).output)
-        return await _streamed(agent, turn, options, emit)
+    async with (
+        asyncio.timeout(turn.agent.timeout),
+        agent.iter(None if earlier else turn.question, **options) as run,
+    ):
+        kept = 0
+        async for node in run:
+            if agent.is_call_tools_node(node) and node.model_response.tool_calls:
+                new = run.new_messages()[kept:]
+                kept += len(new)
+                if new:
+                    await sync_to_async(turn.keep_messages)(
+                        ModelMessagesTypeAdapter.dump_python(new, mode="json")
+                    )
+            elif agent.is_model_request_node(node):
+                if turn.between:
+                    await sync_to_async(turn.between)()
+                if saying:
+                    await saying.listen(node, run.ctx)
+        return str(run.result.output)
 
 
-async def _streamed(agent: Any, turn: Turn, options: dict[str, Any], emit: Emit) -> str:
-    from pydantic_ai import AgentRunResultEvent, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
+class Saying:
+    """Hands a turn's text on as it comes, with its citations numbered as they will be."""
 
-    output = ""
-    async with agent.run_stream_events(turn.question, **options) as events:
-        async for event in events:
-            if isinstance(event, PartStartEvent) and isinstance(event.part, TextPart) and event.part.content:
-                emit(event.part.content)
-            elif isinstance(event, PartDeltaEvent) and isinstance(event.delta, TextPartDelta):
-                emit(event.delta.content_delta)
-            elif isinstance(event, AgentRunResultEvent):
-                output = str(event.result.output)
-    return output
+    def __init__(self, turn: Turn, emit: Emit | None) -> None:
+        self.turn, self.emit = turn, emit
+
+    async def listen(self, node: Any, context: Any) -> None:
+        """Let the model speak."""
+        from pydantic_ai import PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
+
+        self.turn.live.begin()
+        citing = Citing(self.turn.passages)
+        async with node.stream(context) as events:
+            async for event in events:
+                if isinstance(event, PartStartEvent) and isinstance(event.part, TextPart):
+                    self._say(citing.feed(storable(event.part.content)))
+                elif isinstance(event, PartDeltaEvent) and isinstance(event.delta, TextPartDelta):
+                    self._say(citing.feed(storable(event.delta.content_delta)))
+        self._say(citing.rest())
+
+    def _say(self, piece: str) -> None:
+        if not piece:
+            return
+        self.turn.live.say(piece)
+        if self.emit:
+            self.emit(piece)
 
 
 def _agent(turn: Turn) -> Any:
-    from pydantic_ai import Agent, Tool
+    from pydantic_ai import Agent, FunctionToolset, Tool
 
-    async def search_knowledge(query: str) -> list[dict[str, Any]]:
-        """Search what you know. Returns numbered passages, best first.
+    from conversations.runtime.journaled import JournaledToolset
 
-        Args:
-            query: what to look for, in words.
-        """
-        try:
-            return await sync_to_async(turn.search)(query)
-        except Exception as error:
-            logger.exception("search failed")
-            raise TurnFailed("search_failed", "The knowledge could not be searched.") from error
-
+    hung = toolset_for(turn)
+    plain = FunctionToolset([tool for tool in hung if isinstance(tool, Tool)])
+    toolsets = [plain, *(toolset for toolset in hung if not isinstance(toolset, Tool))]
     return Agent(
         _model(turn),
         instructions=f"{turn.agent.system_prompt}\n\n{CITING}",
-        tools=[Tool(search_knowledge)],
+        toolsets=[JournaledToolset(toolset, turn=turn) for toolset in toolsets],
         retries=1,
     )
 
@@ -177,6 +229,8 @@ def _calls(messages: list[Any]) -> list[ModelCall]:
             storable(message.model_name or ""),
             _counted(message.usage.input_tokens),
             _counted(message.usage.output_tokens),
+            # What the meter noted: which account answered, when others stand in for the agent's own.
+            **{name: (message.metadata or {}).get(name) or "" for name in ("provider", "integration")},
         )
         for message in messages
         if message.kind == "response" and message.usage.total_tokens

@@ -1,23 +1,46 @@
-"""Answers as they come: the turn runs in a thread of its own and hands its pieces to whoever reads.
+"""Answers as they come: the turn runs in a thread of its own, and any number of readers follow it.
 
-The reader may go away; the turn goes on and stores its outcome all the same.
+A reader may go away and come back; the turn goes on and stores its outcome all the same. Readers in the
+process that answers get each piece at once, readers elsewhere what is stored of it, a tenth of a second later.
 """
 
 import contextvars
 import threading
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
-from django.db import connections
 
+from conversations.choices import MessageStatus
 from conversations.models import Message
+from conversations.runtime.connections import give_back
+from conversations.runtime.keeper import keeper
+from conversations.runtime.live import START, Delta, Done, Event, KeepAlive, Live, Place, Reset, news
 from conversations.runtime.loop import run_turn
-from conversations.runtime.turns import Turn
+from conversations.runtime.resuming import resume_later
+from conversations.runtime.turns import Caller, Turn
+from conversations.services.leases import is_due
+from conversations.services.steps import pieces_after
 
+__all__ = [
+    "START",
+    "Delta",
+    "Done",
+    "Event",
+    "KeepAlive",
+    "Place",
+    "Reset",
+    "TooManyStreams",
+    "follow_answer",
+    "leave_place",
+    "stream_turn",
+    "take_place",
+]
 KEEP_ALIVE_SECONDS = 15
+# How often the database is asked for news: at once after some, ever more seldom after none.
+SHORTEST_POLL, LONGEST_POLL = 0.1, 1.0
 _places = threading.BoundedSemaphore(settings.STREAMS_PER_PROCESS)
 
 
@@ -25,26 +48,17 @@ class TooManyStreams(RuntimeError):
     """This process streams as many answers as it may."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """A piece of text."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class KeepAlive:
-    """Nothing came for a while."""
+def take_place() -> None:
+    """Raises:
+    TooManyStreams: when this process has no place for another.
+    """
+    if not _places.acquire(blocking=False):
+        raise TooManyStreams
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The end: the stored answer, completed or failed; None when not even that could be stored."""
-
-    answer: Message | None
-
-
-Event = Delta | KeepAlive | Done
+def leave_place() -> None:
+    """A stream has ended."""
+    _places.release()
 
 
 def stream_turn(turn: Turn) -> Iterator[Event]:
@@ -53,36 +67,98 @@ def stream_turn(turn: Turn) -> Iterator[Event]:
     Raises:
         TooManyStreams: at once, when the process has no place for another.
     """
-    if not _places.acquire(blocking=False):
-        raise TooManyStreams
-    queue: SimpleQueue[Event] = SimpleQueue()
+    take_place()
+    turn.show()
     context = contextvars.copy_context()
-    thread = threading.Thread(target=context.run, args=(_run, turn, queue), daemon=True, name="turn")
+    thread = threading.Thread(target=context.run, args=(_run, turn), daemon=True, name="turn")
     try:
         thread.start()
     except BaseException:
-        _places.release()
+        leave_place()
         raise
-    return _read(queue)
+    return _followed(turn.caller, Stored(turn.caller, turn.conversation_id, turn.answer_id), START, turn.live)
 
 
-def _run(turn: Turn, queue: "SimpleQueue[Any]") -> None:
-    answer = None
+def _run(turn: Turn) -> None:
+    turn.between = give_back
     try:
-        answer = run_turn(turn, lambda text: queue.put(Delta(text)))
+        run_turn(turn)
     finally:
-        connections.close_all()
-        _places.release()
-        queue.put(Done(answer))
+        give_back()
+        leave_place()
+        turn.live.end(turn.live.answer)
 
 
-def _read(queue: "SimpleQueue[Any]") -> Iterator[Event]:
+def follow_answer(
+    caller: Caller, conversation_id: UUID, answer_id: UUID, after: Place = START
+) -> Iterator[Event]:
+    """What an answer says after the place, until its end; whichever process makes it. Needs no open scope.
+
+    Raises:
+        Message.DoesNotExist: when it is deleted meanwhile.
+    """
+    return _followed(caller, Stored(caller, conversation_id, answer_id), after, keeper.live(answer_id))
+
+
+def _followed(caller: Caller, stored: "Stored", after: Place, live: Live | None) -> Iterator[Event]:
+    give_back()
+    told, pause = time.monotonic(), SHORTEST_POLL
     while True:
-        try:
-            event = queue.get(timeout=KEEP_ALIVE_SECONDS)
-        except Empty:
-            yield KeepAlive()
-            continue
-        yield event
-        if isinstance(event, Done):
+        if live:
+            events, answer = _live_news(live, after)
+        else:
+            events, answer = stored.read(after)
+        for event in events:
+            after, told, pause = event.place, time.monotonic(), SHORTEST_POLL
+            yield event
+        if answer is not None:
+            yield Done(answer)
             return
+        if time.monotonic() - told >= KEEP_ALIVE_SECONDS:
+            told = time.monotonic()
+            yield KeepAlive()
+        if not live:
+            time.sleep(pause)
+            pause = min(LONGEST_POLL, pause * 1.5)
+        if live is None or live.is_abandoned:
+            live = keeper.live(stored.answer_id)
+
+
+def _live_news(live: Live, after: Place) -> tuple[list[Any], Message | None]:
+    events, ended = live.read(after, KEEP_ALIVE_SECONDS)
+    return events, live.answer if ended else None
+
+
+class Stored:
+    """An answer as the database has it; each reading is a short scope of its own."""
+
+    def __init__(self, caller: Caller, conversation_id: UUID, answer_id: UUID) -> None:
+        self.caller, self.conversation_id, self.answer_id = caller, conversation_id, answer_id
+        self._sequence = self._generation = 0
+        self._text = ""
+
+    def read(self, after: Place) -> tuple[list[Any], Message | None]:
+        """What came after the place, and the answer when that was all."""
+        try:
+            with self.caller.scope():
+                answer = Message.objects.younger_than(self.conversation_id).get(pk=self.answer_id)
+                self._extend()
+                pending = answer.status == MessageStatus.PENDING
+                if pending and is_due(self.answer_id):
+                    resume_later(self.caller.tenant_id, self.answer_id)
+        finally:
+            give_back()
+        if not pending:
+            return news(after, self._generation, answer.content), answer
+        # A reader of another process may be ahead of what that has stored.
+        here = Place(self._generation, len(self._text))
+        return (news(after, self._generation, self._text) if self._text and here > after else []), None
+
+    def _extend(self) -> None:
+        for sequence, message in pieces_after(self.answer_id, self._sequence):
+            self._sequence = sequence
+            generation = message["metadata"]["generation"]
+            if generation > self._generation:
+                self._generation, self._text = generation, ""
+            if generation == self._generation:
+                self._text = self._text[: message["metadata"]["offset"]] + message["content"]

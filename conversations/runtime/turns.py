@@ -1,37 +1,40 @@
 """One turn of an agent: what it needs, what its tools may do, how its outcome is stored.
 
-No transaction is open while a model thinks. Each step opens a short scope of its own, so whatever happens
-to the model or the process, the question is stored and the answer is either complete or failed with a reason.
+No transaction is open while a model thinks. Each step opens a short scope of its own and is kept in the
+turn's journal, under a lease: another process goes on from there when this one dies.
 """
 
-import re
 import time
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from agents.choices import IntegrationStatus
 from agents.models import Agent, Integration, LlmUsage
 from agents.runtime.prices import price
-from conversations.choices import MessageRole, MessageStatus, ToolStatus
+from agents.services.prices import own_price
+from conversations.choices import ConversationMode, MessageRole, MessageStatus, ToolStatus
 from conversations.models import Conversation, Message, ToolExecution
+from conversations.runtime.citing import cite
+from conversations.runtime.journal import Journal, current_call, storable
+from conversations.runtime.live import Live
 from conversations.services.conversations import BegunTurn
+from conversations.services.leases import Lease, lease_for, release
+from conversations.services.steps import last_place, steps_of
 from knowledge.models import Collection
 from knowledge.services.search import FoundPassage, log_query, search
 from tenants.scoping import Scope, tenant_scope
 
 HISTORY = 20
+BUILD_ON = "Build on what is right in it: add what is missing, correct what is wrong, and do not repeat it."
 # What an integer column takes of two such counts added up; an endpoint may report anything.
 MOST_TOKENS = 2**30 - 1
-# Not attached to a word or a bracket: quoted code such as `row[1]` cites nothing.
-MARKER = re.compile(r"(?<![\w)])\[(\d{1,3})\]")
-UNCITED = re.compile(r"\s?\0")
-SNIPPET = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class ModelCall:
     model: str
     prompt_tokens: int
     completion_tokens: int
+    provider: str = ""
+    integration: str = ""
 
 
 @dataclass(slots=True)
@@ -69,12 +74,62 @@ class Turn:
     api_key: str | None = field(repr=False)
     history: list[tuple[str, str]]
     collections: list[Collection]
+    # Without one the turn is not carried on after its process.
+    journal: Journal | None = None
+    # Pieces of its text that are stored already, by a process that died.
+    stored_pieces: int = 0
+    live: Live | None = None
+    # Called before each request to the model, to give back what would wait with it.
+    between: Callable[[], None] | None = None
     passages: list[FoundPassage] = field(default_factory=list)
     tool_calls: list[dict[str, Any]] = field(default_factory=list)
     started: float = field(default_factory=time.perf_counter)
 
+    def __post_init__(self) -> None:
+        for kept in self.journal.results.values() if self.journal else ():
+            self._remember(kept)
+
+    @property
+    def lease(self) -> Lease:
+        """What lets this process work on the answer."""
+        return self.journal.lease
+
+    def show(self) -> Live:
+        """Let readers follow the turn while it runs."""
+        self.live = self.live or Live(self.lease, self.conversation_id, self.stored_pieces)
+        return self.live
+
+    def keep_messages(self, messages: list[dict[str, Any]]) -> None:
+        """Keep what the model said and was sent, so that it is not asked again."""
+        live = self.live
+        with live.storing if live else nullcontext():
+            with self.caller.scope():
+                piece = live.piece() if live else None
+                self.journal.add_messages(messages, piece)
+            if live and piece:
+                live.note_stored(piece)
+
+    def keep_call(self, call_id: str, name: str, arguments: dict[str, Any]) -> None:
+        """Keep that a tool is about to run."""
+        with self.caller.scope():
+            self.journal.add_call(call_id, name, arguments)
+
+    def keep_result(self, call_id: str, result: dict[str, Any]) -> None:
+        """Keep what a tool returned, so that it does not run again."""
+        with self.caller.scope():
+            self.journal.add_result(call_id, result)
+        self._remember(result)
+
+    def _remember(self, result: dict[str, Any]) -> None:
+        """Passages of a search keep their numbers."""
+        self.passages += [
+            FoundPassage(**{**row, "id": UUID(row["id"]), "document_id": UUID(row["document_id"])})
+            for row in result.get("passages", ())
+        ]
+        self.tool_calls += result.get("tool_calls", ())
+
     def search(self, query: str) -> list[dict[str, Any]]:
-        """The search tool: find passages, number them, keep the record of it."""
+        """The search tool: find passages, number them, keep the record of it; all in one transaction."""
         started, moment, query = time.perf_counter(), timezone.now(), storable(query)
         with self.caller.scope():
             execution = ToolExecution.objects.create(
@@ -96,35 +151,46 @@ class Turn:
                 conversation_id=self.conversation_id,
             )
             offset = len(self.passages)
-            self.passages += found
             rows = [_as_row(offset + place, passage) for place, passage in enumerate(found, 1)]
             execution.tool_output = [{"id": row["id"], "score": row["score"]} for row in rows]
             execution.status, execution.completed_at = ToolStatus.COMPLETED, timezone.now()
             execution.execution_time_ms = _milliseconds(started)
             execution.save()
-        self.tool_calls.append(
-            {"id": str(execution.pk), "name": "search_knowledge", "input": {"query": query}}
-        )
+            call = {"id": str(execution.pk), "name": "search_knowledge", "input": {"query": query}}
+            kept = {"result": rows, "passages": [_kept(passage) for passage in found], "tool_calls": [call]}
+            if self.journal and (key := current_call.get()):
+                self.journal.add_result(key, kept)
+        self._remember(kept)
         return rows
 
     def finish(self, text: str, calls: list[ModelCall]) -> Message:
         """Store the answer, what it cites, what it used and cost."""
         content, citations = cite(storable(text), self.passages)
-        with self.caller.scope():
-            return self._store(calls, status=MessageStatus.COMPLETED, content=content, citations=citations)
+        return self._store(calls, status=MessageStatus.COMPLETED, content=content, citations=citations)
 
     def fail(self, code: str, message: str, calls: list[ModelCall], content: str = "") -> Message:
         """Store that there is no answer, and why; what was said so far is kept."""
-        with self.caller.scope():
-            return self._store(
-                calls,
-                status=MessageStatus.FAILED,
-                error_code=code,
-                error_message=message,
-                content=storable(content),
-            )
+        return self._store(
+            calls,
+            status=MessageStatus.FAILED,
+            error_code=code,
+            error_message=message,
+            content=storable(content),
+        )
 
     def _store(self, calls: list[ModelCall], **changes: Any) -> Message:
+        live = self.live
+        with live.storing if live else nullcontext():
+            with self.caller.scope():
+                answer = self._end(calls, changes)
+                if live:
+                    live.settle(answer.content)
+                    live.piece(last=True).save(force_insert=True)
+            return answer
+
+    def _end(self, calls: list[ModelCall], changes: dict[str, Any]) -> Message:
+        if self.journal:
+            release(self.lease)
         messages = Message.objects.younger_than(self.conversation_id)
         answer = messages.select_for_update().get(pk=self.answer_id)
         if answer.status != MessageStatus.PENDING:
@@ -147,17 +213,19 @@ class Turn:
         return answer
 
     def _account(self, calls: list[ModelCall], error: str) -> Decimal:
-        provider, model = self.agent.model_provider, self.agent.model_name
+        model, account = self.agent.model_name, self.integration.pk if self.integration else None
         rows = []
         for call in calls or ([ModelCall(model, 0, 0)] if error else []):
-            sent = price(provider, call.model, call.prompt_tokens, 0)
-            received = price(provider, call.model, 0, call.completion_tokens)
+            provider = call.provider or self.agent.model_provider
+            own = own_price(provider, call.model)
+            sent = price(provider, call.model, call.prompt_tokens, 0, own=own)
+            received = price(provider, call.model, 0, call.completion_tokens, own=own)
             rows.append(
                 LlmUsage(
                     tenant_id=self.caller.tenant_id,
                     user_id=self.caller.user_id,
                     agent_id=self.agent.pk,
-                    integration_id=self.integration.pk if self.integration else None,
+                    integration_id=call.integration or account,
                     conversation_id=self.conversation_id,
                     message_id=self.answer_id,
                     provider=provider,
@@ -186,17 +254,23 @@ class Turn:
 
 def load_turn(begun: BegunTurn, caller: Caller) -> Turn:
     """Everything the model needs for `begun`, read in the scope that is open."""
-    agent = Agent.objects.select_related("integration").get(pk=begun.conversation.agent_id)
+    agent = Agent.objects.select_related("integration").get(pk=begun.answer.agent_id)
+    lease = begun.lease or lease_for(begun.answer)
+    # A turn that just began has done nothing yet.
+    steps = steps_of(begun.answer.pk) if lease.takeovers else []
     return Turn(
         caller=caller,
         conversation_id=begun.conversation.pk,
-        question=begun.question.content,
+        # What a meeting asks somebody stands with the answer itself.
+        question=begun.answer.metadata.get("prompt") or _question(begun),
         answer_id=begun.answer.pk,
         agent=agent,
         integration=agent.integration,
         api_key=_api_key(agent.integration),
         history=_history(begun) if agent.memory_enabled else [],
         collections=list(Collection.objects.filter(readers__agent_id=agent.pk).order_by("slug")),
+        journal=Journal(lease, begun.conversation.pk, steps),
+        stored_pieces=last_place(begun.answer.pk) if lease.takeovers else 0,
     )
 
 
@@ -204,46 +278,9 @@ def _api_key(integration: Integration | None) -> str | None:
     return (integration.credentials or {}).get("api_key") if integration else None
 
 
-def storable(text: str) -> str:
-    """`text` without what PostgreSQL cannot hold: NUL and lone surrogates, which models may send."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()
-
-
-def cite(text: str, passages: list[FoundPassage]) -> tuple[str, list[dict[str, Any]]]:
-    """Number the passages that `text` cites in the order it cites them; marks of no passage are taken out."""
-    order: dict[int, int] = {}
-
-    def renumber(mark: re.Match[str]) -> str:
-        number = int(mark.group(1))
-        if not 1 <= number <= len(passages):
-            return "\0"
-        return f"[{order.setdefault(number, len(order) + 1)}]"
-
-    content = UNCITED.sub("", MARKER.sub(renumber, text))
-    citations = [_citation(place, passages[number - 1], content) for number, place in order.items()]
-    return content, citations
-
-
-def _citation(place: int, passage: FoundPassage, content: str) -> dict[str, Any]:
-    quote = next((line for line in _quoted(content, place) if line in " ".join(passage.text.split())), "")
-    return {
-        "number": place,
-        "chunk": str(passage.id),
-        "document": str(passage.document_id),
-        "title": passage.title or passage.filename,
-        "source": passage.source,
-        "context": passage.context,
-        "page": passage.page,
-        "score": round(passage.score, 4),
-        "quote": quote or passage.text[:SNIPPET],
-    }
-
-
-def _quoted(content: str, place: int) -> list[str]:
-    """The stretches of `content` that end in the mark `[place]`."""
-    return [
-        " ".join(part.split("]")[-1].split()) for part in content.split(f"[{place}]")[:-1] if part.strip()
-    ]
+def _kept(passage: FoundPassage) -> dict[str, Any]:
+    """A passage as JSON that makes it again."""
+    return {**asdict(passage), "id": str(passage.id), "document_id": str(passage.document_id)}
 
 
 def _as_row(number: int, passage: FoundPassage) -> dict[str, Any]:
@@ -259,10 +296,33 @@ def _as_row(number: int, passage: FoundPassage) -> dict[str, Any]:
     }
 
 
+def _question(begun: BegunTurn) -> str:
+    """What is asked; agents that work together see what those before them answered."""
+    if begun.conversation.mode != ConversationMode.COLLABORATIVE:
+        return begun.question.content
+    before = Message.objects.younger_than(begun.conversation.pk).filter(
+        conversation_id=begun.conversation.pk,
+        reply_to_id=begun.question.pk,
+        sequence_number__lt=begun.answer.sequence_number,
+        status=MessageStatus.COMPLETED,
+    )
+    said = [
+        f"{row.agent.name}: {row.content}"
+        for row in before.select_related("agent").order_by("sequence_number")
+    ]
+    if not said:
+        return begun.question.content
+    return "\n\n".join([begun.question.content, "Others have answered:", *said, BUILD_ON])
+
+
 def _history(begun: BegunTurn) -> list[tuple[str, str]]:
+    # Agents that answer side by side each have a conversation of their own.
+    mine = Q(role=MessageRole.USER) | Q(agent_id=begun.answer.agent_id)
+    only = mine if begun.conversation.mode == ConversationMode.MULTI else Q()
     rows = (
         Message.objects.younger_than(begun.conversation.pk)
         .filter(
+            only,
             conversation_id=begun.conversation.pk,
             sequence_number__lt=begun.question.sequence_number,
             status=MessageStatus.COMPLETED,

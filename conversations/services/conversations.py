@@ -1,5 +1,6 @@
 """Conversations: beginning them and taking turns in them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,11 +15,19 @@ from psycopg.sql import Literal
 from agents.choices import AgentStatus
 from agents.models import Agent
 from config.db.ids import uuid7
-from conversations.choices import ConversationStatus, MessageRole, MessageStatus, ParticipantRole
+from conversations.choices import (
+    ConversationMode,
+    ConversationStatus,
+    MessageRole,
+    MessageStatus,
+    ParticipantRole,
+)
 from conversations.models import Conversation, Message, Participant
+from conversations.services.leases import Lease, open_lease
 from tenants.scoping import require_tenant_id
 
 TITLE_LENGTH = 80
+MOST_AGENTS = 8
 
 
 class ConversationClosed(ValidationError):
@@ -27,35 +36,50 @@ class ConversationClosed(ValidationError):
 
 @dataclass(frozen=True, slots=True)
 class BegunTurn:
-    """A stored question and the place kept for its answer."""
+    """A stored question and the place kept for its answer; `lease` lets this process make it."""
 
     conversation: Conversation
     question: Message
     answer: Message
+    lease: Lease | None = None
 
 
 @transaction.atomic
 def start_conversation(
-    agent: Agent, *, user_id: UUID | None, title: str = "", metadata: dict[str, Any] | None = None
+    agent: Agent,
+    *,
+    user_id: UUID | None,
+    title: str = "",
+    metadata: dict[str, Any] | None = None,
+    mode: str = ConversationMode.SINGLE,
+    others: Sequence[Agent] = (),
 ) -> Conversation:
-    """A conversation of the person with `agent`; needs a tenant's scope.
+    """A conversation of the person with `agent`, and with `others` in the modes of several agents.
+
+    Needs a tenant's scope. Agents answer in the order given.
 
     Raises:
-        ConversationClosed: when the agent is not active.
+        ConversationClosed: when an agent is not active.
+        ValidationError: when the agents do not fit the mode, or one is named twice.
     """
-    _require_active(agent)
-    conversation = Conversation(user_id=user_id, agent=agent, title=title, metadata=metadata or {})
-    conversation.save()
-    takers = [
-        Participant(tenant_id=conversation.tenant_id, conversation=conversation, agent=agent, role="agent")
-    ]
-    if user_id:
-        owner = ParticipantRole.OWNER
-        takers.append(
-            Participant(
-                tenant_id=conversation.tenant_id, conversation=conversation, user_id=user_id, role=owner
-            )
+    agents = [agent, *others]
+    is_single = mode == ConversationMode.SINGLE
+    if (len(agents) == 1) != is_single or len({each.pk for each in agents}) < len(agents):
+        raise ValidationError(
+            {"agents": "One agent answers in single mode, several in the others, each once."}
         )
+    if len(agents) > MOST_AGENTS:
+        raise ValidationError({"agents": f"At most {MOST_AGENTS} agents answer."})
+    for each in agents:
+        require_active(each)
+    conversation = Conversation(
+        user_id=user_id, agent=agent if is_single else None, title=title, metadata=metadata or {}, mode=mode
+    )
+    conversation.save()
+    common = {"tenant_id": conversation.tenant_id, "conversation": conversation}
+    takers = [Participant(agent=each, role=ParticipantRole.AGENT, **common) for each in agents]
+    if user_id:
+        takers.append(Participant(user_id=user_id, role=ParticipantRole.OWNER, **common))
     Participant.objects.bulk_create(takers)
     return conversation
 
@@ -66,48 +90,73 @@ def begin_turn(conversation_id: UUID, *, content: str, user_id: UUID | None) -> 
 
     Raises:
         Conversation.DoesNotExist: when the scope has no such conversation.
+        ConversationClosed: when it does not go on, or several agents answer in it.
+    """
+    conversation = _locked(conversation_id)
+    if conversation.agent is None:
+        raise ConversationClosed("This conversation has no agent that answers.")
+    return _begin(conversation, [conversation.agent], content, user_id)[0]
+
+
+@transaction.atomic
+def begin_round(conversation_id: UUID, *, content: str, user_id: UUID | None) -> list[BegunTurn]:
+    """The same for conversations of every mode: a place for each agent's answer, in the order of the agents.
+
+    Raises:
+        Conversation.DoesNotExist: when the scope has no such conversation.
         ConversationClosed: when it does not go on.
     """
+    conversation = _locked(conversation_id)
+    agents = [conversation.agent] if conversation.agent else []
+    if conversation.mode != ConversationMode.SINGLE:
+        taking_part = Participant.objects.filter(conversation=conversation, agent__isnull=False)
+        agents = [each.agent for each in taking_part.select_related("agent").order_by("id")]
+    if not agents:
+        raise ConversationClosed("This conversation has no agent that answers.")
+    return _begin(conversation, agents, content, user_id)
+
+
+def _locked(conversation_id: UUID) -> Conversation:
     # The agent may be missing, so only the conversation's row can be locked.
     conversation = (
         Conversation.objects.select_related("agent").select_for_update(of=("self",)).get(pk=conversation_id)
     )
-    agent = conversation.agent
     if conversation.status != ConversationStatus.ACTIVE:
         raise ConversationClosed(f"This conversation is {conversation.get_status_display().lower()}.")
-    if agent is None:
-        raise ConversationClosed("This conversation has no agent that answers.")
-    _require_active(agent)
-    question, answer = _next_two(conversation, agent, content, user_id)
-    _advance(conversation, content)
-    return BegunTurn(conversation, question, answer)
+    return conversation
 
 
-def _next_two(
-    conversation: Conversation, agent: Agent, content: str, user_id: UUID | None
-) -> tuple[Message, Message]:
-    last = conversation.message_count
+def _begin(
+    conversation: Conversation, agents: Sequence[Agent], content: str, user_id: UUID | None
+) -> list[BegunTurn]:
+    for agent in agents:
+        require_active(agent)
     common = {"tenant_id": conversation.tenant_id, "conversation_id": conversation.pk}
+    first = conversation.message_count + 1
     question = Message(
         id=uuid7(),
-        sequence_number=last + 1,
+        sequence_number=first,
         role=MessageRole.USER,
         content=content,
         user_id=user_id,
         **common,
     )
-    answer = Message(
-        id=uuid7(),
-        sequence_number=last + 2,
-        role=MessageRole.ASSISTANT,
-        status=MessageStatus.PENDING,
-        agent_id=agent.pk,
-        reply_to_id=question.pk,
-        model=agent.model_name,
-        **common,
-    )
-    Message.objects.bulk_create([question, answer])
-    return question, answer
+    answers = [
+        Message(
+            id=uuid7(),
+            sequence_number=number,
+            role=MessageRole.ASSISTANT,
+            status=MessageStatus.PENDING,
+            agent_id=agent.pk,
+            reply_to_id=question.pk,
+            model=agent.model_name,
+            **common,
+        )
+        for number, agent in enumerate(agents, first + 1)
+    ]
+    Message.objects.bulk_create([question, *answers])
+    _advance(conversation, content, 1 + len(answers))
+    return [BegunTurn(conversation, question, answer, open_lease(answer)) for answer in answers]
 
 
 # One statement: the conversation's counter is the lock that orders its messages. A value in a SELECT has no
@@ -181,13 +230,16 @@ def record_message(
     return message
 
 
-def _require_active(agent: Agent) -> None:
+def require_active(agent: Agent) -> None:
+    """Raises:
+    ConversationClosed: when the agent does not answer now.
+    """
     if agent.status != AgentStatus.ACTIVE or agent.deleted_at is not None:
         raise ConversationClosed(f"The agent «{agent.name}» is not active.")
 
 
-def _advance(conversation: Conversation, content: str) -> None:
-    conversation.message_count += 2
+def _advance(conversation: Conversation, content: str, messages: int) -> None:
+    conversation.message_count += messages
     conversation.last_message_at = timezone.now()
     fields = ["message_count", "last_message_at", "updated_at"]
     if not conversation.title:

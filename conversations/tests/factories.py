@@ -1,6 +1,7 @@
 """Factories of conversations."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import factory
 from django.utils import timezone
@@ -8,6 +9,7 @@ from django.utils import timezone
 from agents.tests.factories import AgentFactory, McpServerFactory
 from config.testing.factories import HouseFactory, member_user
 from conversations.models import (
+    AnswerLease,
     Attachment,
     Conversation,
     McpToolExecution,
@@ -18,6 +20,7 @@ from conversations.models import (
     SessionSummary,
     StreamEvent,
     ToolExecution,
+    TurnStep,
 )
 
 
@@ -136,3 +139,34 @@ class StreamEventFactory(HouseFactory):
 
     class Meta:
         model = StreamEvent
+
+
+class AnswerLeaseFactory(HouseFactory):
+    message = factory.SubFactory(
+        MessageFactory,
+        conversation=factory.SelfAttribute("..conversation"),
+        role="assistant",
+        status="pending",
+    )
+    conversation = factory.SubFactory(ConversationFactory)
+    token = factory.LazyFunction(uuid4)
+    lease_until = factory.LazyFunction(lambda: timezone.now() + timedelta(minutes=1))
+    user = factory.SelfAttribute("conversation.user")
+    actor = "system:test"
+
+    class Meta:
+        model = AnswerLease
+
+
+class TurnStepFactory(HouseFactory):
+    message = factory.SubFactory(
+        MessageFactory, conversation=factory.SelfAttribute("..conversation"), role="assistant"
+    )
+    conversation = factory.SubFactory(ConversationFactory)
+    number = factory.Sequence(lambda n: n + 1)
+    kind = "result"
+    call_id = factory.Sequence(lambda n: f"1:call_{n}")
+    payload = factory.LazyFunction(lambda: {"result": "At noon."})
+
+    class Meta:
+        model = TurnStep

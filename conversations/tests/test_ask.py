@@ -7,9 +7,6 @@ from django.core.management import CommandError, call_command
 from agents.models import AgentCollection
 from agents.testing import down
 from agents.tests.factories import AgentFactory, IntegrationFactory
-from conversations.models import Message
-from conversations.tasks import fail_interrupted_turns
-from conversations.tests.factories import MessageFactory
 from tenants.scoping import tenant_scope
 
 
@@ -64,20 +61,3 @@ def test_a_failed_answer_ends_the_command_with_its_reason(agent, tenant):
         agent.save()
     with pytest.raises(CommandError, match="unreachable"):
         ask("When is high water?", tenant)
-
-
-def test_answers_whose_process_died_are_swept(tenant, member):
-    from datetime import timedelta
-
-    from django.utils import timezone
-
-    from config.db.ids import uuid7
-
-    with tenant_scope(tenant, user=member.user):
-        old = uuid7(timezone.now() - timedelta(hours=2))
-        dead = MessageFactory(id=old, role="assistant", status="pending")
-        alive = MessageFactory(role="assistant", status="pending")
-    fail_interrupted_turns.func.__wrapped__(0)
-    with tenant_scope(tenant):
-        states = dict(Message.objects.values_list("id", "status"))
-    assert states == {dead.pk: "failed", alive.pk: "pending"}

@@ -10,7 +10,7 @@ from agents.testing import FakeOpenAI, Reply, call_tool, say
 from agents.tests.factories import AgentFactory, IntegrationFactory
 from conversations.models import Conversation, Message
 from conversations.runtime import turns
-from conversations.runtime.turns import storable
+from conversations.runtime.journal import storable
 from tenants.models import IdempotencyKey
 from tenants.scoping import tenant_scope
 

@@ -5,8 +5,9 @@ from agents.testing import FakeOpenAI, call_tool, down, fail, half_stream, nonse
 from agents.tests.factories import AgentFactory, IntegrationFactory
 from audit.models import AuditLog
 from conversations.models import Conversation, Message, ToolExecution
+from conversations.runtime.citing import cite
 from conversations.runtime.loop import run_turn
-from conversations.runtime.turns import Caller, cite, load_turn
+from conversations.runtime.turns import Caller, load_turn
 from conversations.services.conversations import ConversationClosed, begin_turn, start_conversation
 from knowledge.models import RagQuery
 from knowledge.services.collections import get_or_create_collection

@@ -1,5 +1,6 @@
 """Vector stores of OpenAI's format: the tenant's collections, and a search in one of them."""
 
+import contextlib
 import time
 from typing import Annotated, Any
 from uuid import UUID
@@ -98,10 +99,8 @@ def collection_named(name: str) -> Collection:
         NoStore: when there is none.
     """
     wanted = Q(slug=name)
-    try:
+    with contextlib.suppress(ValueError):
         wanted |= Q(pk=UUID(name.removeprefix(STORE)))
-    except ValueError:
-        pass
     found = Collection.objects.filter(wanted).first()
     if found is None:
         raise NoStore(f"No vector store found with id '{name}'.")

@@ -1,0 +1,71 @@
+"""Workers that kill themselves at a given point, as `python -m config.testing.crashing`.
+
+Each line of standard input is a point; a worker is forked for it, works until nothing is left or the point is
+reached, and its exit code is printed: 0, or -9 where it was killed. A point is `before` or `after`, the module, the
+attribute and how often it must be reached: `after conversations.runtime.turns:Turn.search 2`. An empty line is a
+worker that is left alone.
+"""
+
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from functools import wraps
+from itertools import count
+from typing import Any
+
+import django
+
+
+def main() -> None:
+    """Serve points until the end of the input."""
+    django.setup()
+    from django.core.management import call_command
+    from django.db import connections
+
+    from conversations.runtime.loop import warm_up
+
+    warm_up()
+    connections.close_all()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            if line.strip():
+                arm(line.strip())
+            call_command("worker", once=True)
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        print(status, flush=True)
+
+
+def arm(point: str) -> None:
+    """Make this process die by SIGKILL at `point`."""
+    moment, target, number = point.split()
+    module, _, path = target.partition(":")
+    owner: Any = importlib.import_module(module)
+    *parents, name = path.split(".")
+    for parent in parents:
+        owner = getattr(owner, parent)
+    setattr(owner, name, _deadly(getattr(owner, name), moment, int(number)))
+
+
+def _deadly(function: Callable[..., Any], moment: str, number: int) -> Callable[..., Any]:
+    calls = count(1)
+
+    @wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        reached = next(calls) == number
+        if reached and moment == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = function(*args, **kwargs)
+        if reached:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    return run
+
+
+if __name__ == "__main__":
+    main()

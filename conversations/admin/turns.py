@@ -1,0 +1,41 @@
+"""Answers under way, and the steps they took."""
+
+from django.contrib import admin
+
+from config.admin.filters import AgeFilter
+from conversations.admin.sessions import OfOwnConversations
+from conversations.models import AnswerLease, TurnStep
+
+
+@admin.register(AnswerLease)
+class AnswerLeaseAdmin(OfOwnConversations):
+    icon = "hourglass_top"
+    title = "Under way"
+    position = 65
+    list_display = ("created_at", "conversation", "kind", "lease_until", "attempts", "takeovers")
+    list_filter = ("kind",)
+    search_fields = ("conversation__id__exact",)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("conversation", "message"),
+                    ("kind", "lease_until"),
+                    ("attempts", "takeovers"),
+                    ("user", "actor"),
+                )
+            },
+        ),
+    )
+
+
+@admin.register(TurnStep)
+class TurnStepAdmin(OfOwnConversations):
+    icon = "format_list_numbered"
+    title = "Steps of answers"
+    position = 70
+    list_display = ("created_at", "conversation", "message", "number", "kind", "call_id")
+    list_filter = (AgeFilter, "kind")
+    search_fields = ("conversation__id__exact", "message__id__exact")
+    fieldsets = ((None, {"fields": (("conversation", "message"), ("number", "kind", "call_id"), "payload")}),)

@@ -1,0 +1,145 @@
+"""Meetings of experts as HTTP: begun by POST, read as JSON, followed as server-sent events."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+
+from agents.models import Agent
+from config.api.exceptions import Conflict
+from config.api.views import json_response
+from conversations.api import answers
+from conversations.choices import MeetingPhase, StreamType
+from conversations.runtime.meetings import begin_meeting, follow_meeting
+from conversations.runtime.turns import Caller
+from conversations.services.conversations import ConversationClosed, agent_by_name
+from conversations.services.meetings import MOST_EXPERTS, MeetingUnderway, as_chunk, rebuild_meeting
+
+
+class NewMeetingSerializer(serializers.Serializer):
+    """What a meeting is about, and who takes part; the conversation's agent leads it."""
+
+    question = serializers.CharField(max_length=100_000, help_text="What it is about.")
+    experts = serializers.ListField(
+        child=serializers.CharField(max_length=100),
+        min_length=1,
+        max_length=MOST_EXPERTS,
+        help_text="Slugs or ids of the agents that take part as experts.",
+    )
+
+
+class BegunMeetingSerializer(serializers.Serializer):
+    """A meeting that goes on by itself from now."""
+
+    question = serializers.UUIDField(help_text="The message that asks.")
+    stream = serializers.CharField(help_text="Where it can be followed as server-sent events.")
+
+
+class ChunkSerializer(serializers.Serializer):
+    """One event of a meeting; `metadata` of its kind stands beside these."""
+
+    type = serializers.ChoiceField(choices=StreamType.choices)
+    phase = serializers.ChoiceField(choices=MeetingPhase.choices, allow_blank=True)
+    expert = serializers.CharField(allow_blank=True, help_text="Who speaks.")
+    content = serializers.CharField(allow_blank=True, help_text="What was said.")
+
+
+class MeetingSerializer(serializers.Serializer):
+    """A meeting, rebuilt from the database."""
+
+    status = serializers.ChoiceField(choices=["running", "completed", "failed"])
+    phase = serializers.ChoiceField(choices=MeetingPhase.choices, allow_blank=True)
+    question = serializers.UUIDField(help_text="The message that asks.")
+    manager = serializers.DictField(help_text="Id and name of the agent that leads it.")
+    experts = serializers.ListField(child=serializers.DictField(), help_text="Ids and names of the experts.")
+    questions = serializers.ListField(
+        child=serializers.DictField(), allow_null=True, help_text="What the manager asks, and whom."
+    )
+    todo_list = serializers.ListField(child=serializers.DictField(), help_text="Tasks and how far they are.")
+    first = serializers.IntegerField(help_text="Number of its first event.")
+    last = serializers.IntegerField(help_text="Number of its latest event.")
+    summary = serializers.CharField(allow_blank=True, help_text="What it came to.")
+    chunks = ChunkSerializer(many=True, help_text="What was streamed, in its order.")
+
+
+class MeetingActions:
+    """`/conversations/{id}/meeting/`."""
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "Last-Event-ID", str, OpenApiParameter.HEADER, description="Last event that came."
+            )
+        ],
+        responses={
+            (200, "application/json"): MeetingSerializer,
+            (200, answers.EVENT_STREAM): OpenApiResponse(
+                response=str, description="Server-sent events named by their type, until stream_complete."
+            ),
+            204: OpenApiResponse(description="The stream has ended and all of it came."),
+        },
+    )
+    @action(detail=True, methods=["get"], pagination_class=None, filterset_fields=())
+    def meeting(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The latest meeting as JSON, or followed with `Accept: text/event-stream`."""
+        with self.scoped():
+            built = rebuild_meeting(self.get_object().pk)
+        if built is None:
+            raise Http404
+        if not answers.wants_stream(request):
+            return json_response(built)
+        return _stream(self.caller(), kwargs["id"], built, request.META.get("HTTP_LAST_EVENT_ID", ""))
+
+    @extend_schema(request=NewMeetingSerializer, responses={202: BegunMeetingSerializer})
+    @meeting.mapping.post
+    def begin_meeting(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Begin a meeting of experts about a question; a worker leads it to its end."""
+        self.require_execute()
+        asked = NewMeetingSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        conversation = self.get_object()
+        try:
+            question = begin_meeting(
+                conversation.pk,
+                question=asked.validated_data["question"],
+                experts=_experts(asked.validated_data["experts"]),
+                user_id=self.credential.user_id,
+            )
+        except MeetingUnderway as error:
+            raise Conflict("; ".join(error.messages), code="meeting_underway") from error
+        except ConversationClosed as error:
+            raise Conflict("; ".join(error.messages), code="conversation_closed") from error
+        return json_response({"question": str(question.pk), "stream": request._request.path}, 202)
+
+
+def _experts(names: list[str]) -> list[Agent]:
+    found = [agent_by_name(name) for name in names]
+    if None in found:
+        raise serializers.ValidationError({"experts": "This object does not exist."})
+    if len({each.pk for each in found}) < len(found):
+        raise serializers.ValidationError({"experts": "Name each expert once."})
+    return found
+
+
+def _stream(caller: Caller, conversation_id: UUID, built: dict[str, Any], last: str) -> HttpResponse:
+    """Events after `last`, by default from the meeting's beginning."""
+    if last and not (last.isdecimal() and len(last) < 10):
+        raise answers.BadEventId
+    # A meeting's events are numbered on from the one before it in the same conversation.
+    after = max(int(last or 0), built["first"] - 1)
+    if built["status"] != "running" and after >= built["last"]:
+        return HttpResponse(status=204)
+    lines = _lines(caller, conversation_id, UUID(built["question"]), after)
+    return answers.as_stream(lines)
+
+
+def _lines(caller: Caller, conversation_id: UUID, question_id: UUID, after: int) -> Iterator[bytes]:
+    for event in follow_meeting(caller, conversation_id, question_id, after):
+        if event is None:
+            yield answers.KEEP_ALIVE
+        else:
+            yield answers.event_line(event.event_type, as_chunk(event), event.sequence_number)

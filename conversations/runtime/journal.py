@@ -1,0 +1,74 @@
+"""What a turn has done so far, in memory and in the database, so that another process can go on from there."""
+
+import contextvars
+from typing import Any
+from uuid import UUID
+
+from conversations.choices import StepKind
+from conversations.models import StreamEvent, TurnStep
+from conversations.services.leases import Lease
+from conversations.services.steps import add_step
+
+# The call of a tool that runs now, for tools that store their result in their own transaction.
+current_call: contextvars.ContextVar[str] = contextvars.ContextVar("conversations_call", default="")
+
+
+class Journal:
+    """The steps of one turn. Its methods need the scope of the turn's caller."""
+
+    def __init__(self, lease: Lease, conversation_id: UUID, steps: list[TurnStep]) -> None:
+        self.lease, self.conversation_id = lease, conversation_id
+        self.number = steps[-1].number if steps else 0
+        self.messages: list[Any] = []
+        self.responses = 0
+        self.begun: set[str] = set()
+        self.results: dict[str, dict[str, Any]] = {}
+        for step in steps:
+            self._remember(step.kind, step.call_id, step.payload)
+
+    def add_messages(self, messages: list[dict[str, Any]], piece: StreamEvent | None) -> None:
+        """The model's answer and what it was sent for it, with the rest of the text that it streamed.
+
+        Raises:
+            LeaseLost: when another process has taken over.
+        """
+        self._add(StepKind.MESSAGES, {"messages": messages})
+        if piece is not None:
+            piece.save(force_insert=True)
+
+    def add_call(self, call_id: str, name: str, arguments: dict[str, Any]) -> None:
+        """A tool is about to run."""
+        self._add(StepKind.CALL, {"name": name, "input": arguments}, call_id)
+
+    def add_result(self, call_id: str, result: dict[str, Any]) -> None:
+        """A tool has run: `{"result": …}` or `{"retry": …}`, with anything else that its replay needs."""
+        self._add(StepKind.RESULT, result, call_id)
+
+    def _add(self, kind: str, payload: dict[str, Any], call_id: str = "") -> None:
+        number, payload = self.number + 1, cleaned(payload)
+        add_step(self.lease, self.conversation_id, number=number, kind=kind, payload=payload, call_id=call_id)
+        self.number = number
+        self._remember(kind, call_id, payload)
+
+    def _remember(self, kind: str, call_id: str, payload: dict[str, Any]) -> None:
+        if kind == StepKind.MESSAGES:
+            self.messages += payload["messages"]
+            self.responses += 1
+        elif kind == StepKind.CALL:
+            self.begun.add(call_id)
+        else:
+            self.results[call_id] = payload
+
+
+def storable(text: str) -> str:
+    """`text` without what PostgreSQL cannot hold: NUL and lone surrogates, which models may send."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def cleaned(value: Any) -> Any:
+    """A JSON value with every text in it storable."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        return {storable(str(key)): cleaned(each) for key, each in value.items()}
+    return [cleaned(each) for each in value] if isinstance(value, list | tuple) else value

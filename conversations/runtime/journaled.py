@@ -1,0 +1,67 @@
+"""Tools whose calls outlive their process. Importing this module imports Pydantic AI: seconds."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from pydantic_ai import ModelRetry, RunContext, ToolReturn
+from pydantic_ai.toolsets import ToolsetTool, WrapperToolset
+from pydantic_core import to_jsonable_python
+
+from conversations.runtime.journal import current_call
+from conversations.runtime.turns import Turn
+from conversations.services.leases import INTERRUPTED
+
+# Keys of a tool's metadata. Idempotent: may run again when it was interrupted. Atomic: it stores its result
+# itself by `turn.keep_result`, in one transaction with all that it does.
+IDEMPOTENT, ATOMIC = "idempotent", "atomic"
+
+
+@dataclass
+class JournaledToolset(WrapperToolset[Any]):
+    """Runs each call once: a finished call of a process that died is answered from the journal."""
+
+    turn: Turn
+
+    async def call_tool(
+        self, name: str, tool_args: dict[str, Any], ctx: RunContext[Any], tool: ToolsetTool[Any]
+    ) -> Any:
+        """The tool's result, stored before the model sees it.
+
+        Raises:
+            ModelRetry: when the tool asks the model to try again.
+            LeaseLost: when another process has taken over.
+        """
+        journal = self.turn.journal
+        key = f"{journal.responses}:{ctx.tool_call_id}"
+        traits = tool.tool_def.metadata or {}
+        if key not in journal.results and key in journal.begun and not traits.get(IDEMPOTENT):
+            await self._keep(key, {"result": INTERRUPTED})
+        if key in journal.results:
+            return _replayed(journal.results[key])
+        if not traits.get(ATOMIC):
+            await sync_to_async(self.turn.keep_call)(key, name, to_jsonable_python(tool_args))
+        return await self._run(key, name, tool_args, ctx, tool)
+
+    async def _run(self, key: str, name: str, arguments: dict[str, Any], ctx: Any, tool: Any) -> Any:
+        token = current_call.set(key)
+        try:
+            result = await super().call_tool(name, arguments, ctx, tool)
+        except ModelRetry as error:
+            await self._keep(key, {"retry": str(error.message)})
+            raise
+        finally:
+            current_call.reset(token)
+        if key not in self.turn.journal.results:
+            value = result.return_value if isinstance(result, ToolReturn) else result
+            await self._keep(key, {"result": to_jsonable_python(value, serialize_unknown=True)})
+        return result
+
+    async def _keep(self, key: str, result: dict[str, Any]) -> None:
+        await sync_to_async(self.turn.keep_result)(key, result)
+
+
+def _replayed(kept: dict[str, Any]) -> Any:
+    if "retry" in kept:
+        raise ModelRetry(kept["retry"])
+    return kept["result"]

@@ -1,0 +1,90 @@
+"""Going on with answers whose process died."""
+
+import logging
+from uuid import UUID
+
+from django.db import transaction
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.exceptions import AlreadyEnqueued
+
+from conversations.choices import ConversationMode, MessageStatus
+from conversations.models import AnswerLease, Conversation, Message
+from conversations.runtime.loop import run_turn
+from conversations.runtime.turns import Caller, Turn, load_turn
+from conversations.services.conversations import BegunTurn
+from conversations.services.leases import MOST_ATTEMPTS, give_up, lease_of, take_over
+from tenants.scoping import tenant_scope
+
+RESUME_JOB = "conversations.tasks.resume_work"
+ACTOR = "system:upkeep"
+GIVEN_UP = f"The process that answered was stopped {MOST_ATTEMPTS + 1} times at the same step."
+logger = logging.getLogger(__name__)
+
+
+def resume_later(tenant_id: UUID, message_id: UUID) -> None:
+    """Let a worker go on with this answer or meeting; needs the tenant's scope. Once is enough."""
+    lock = f"resume:{message_id}"
+    if ProcrastinateJob.objects.filter(queueing_lock=lock, status="todo").exists():
+        return
+    try:
+        with transaction.atomic():
+            app.configure_task(RESUME_JOB, queueing_lock=lock).defer(
+                tenant_id=str(tenant_id), message_id=str(message_id)
+            )
+    except (AlreadyEnqueued, AssertionError):
+        # Somebody else was faster. The library asserts the server's details, which row-level security hides.
+        return
+
+
+def resume_answer(tenant_id: UUID, message_id: UUID) -> Message | None:
+    """Take over the answer and finish it; call it outside every scope.
+
+    Returns:
+        The answer; None when another process works on it, or it must wait for one before it.
+    """
+    with tenant_scope(tenant_id, actor=ACTOR):
+        if _must_wait(message_id):
+            return None
+        row = take_over(message_id)
+        if row is None:
+            return None
+        if row.attempts > MOST_ATTEMPTS:
+            give_up(lease_of(row), reason=GIVEN_UP)
+            return None
+    turn = _resumed(row)
+    if turn is None:
+        return None
+    # Somebody may follow the stream, whether or not it was one when it began.
+    turn.show()
+    return run_turn(turn)
+
+
+def _resumed(row: AnswerLease) -> Turn | None:
+    caller = Caller(row.tenant_id, row.user_id, row.actor)
+    with caller.scope():
+        answer = Message.objects.younger_than(row.conversation_id).get(pk=row.message_id)
+        question = Message.objects.younger_than(row.conversation_id).filter(pk=answer.reply_to_id).first()
+        if question is None or answer.agent_id is None:
+            give_up(lease_of(row), reason="The question or the agent of this answer is gone.")
+            return None
+        conversation = Conversation.objects.get(pk=row.conversation_id)
+        return load_turn(BegunTurn(conversation, question, answer, lease_of(row)), caller)
+
+
+def _must_wait(message_id: UUID) -> bool:
+    """Whether an answer to the same question that this one builds on is still made."""
+    row = AnswerLease.objects.select_related("conversation").filter(message_id=message_id).first()
+    if row is None or row.conversation.mode != ConversationMode.COLLABORATIVE:
+        return False
+    answer = Message.objects.younger_than(row.conversation_id).get(pk=message_id)
+    return (
+        Message.objects.younger_than(row.conversation_id)
+        .filter(
+            conversation_id=row.conversation_id,
+            reply_to_id=answer.reply_to_id,
+            sequence_number__lt=answer.sequence_number,
+            status=MessageStatus.PENDING,
+        )
+        .exists()
+    )

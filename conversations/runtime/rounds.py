@@ -1,0 +1,64 @@
+"""Several agents answer one message: side by side (multi), or each building on those before (collaborative)."""
+
+import contextvars
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+
+from conversations.models import Message
+from conversations.runtime.connections import give_back
+from conversations.runtime.keeper import keeper
+from conversations.runtime.loop import run_turn
+from conversations.runtime.streaming import Event, follow_answer, leave_place, take_place
+from conversations.runtime.turns import Caller, load_turn
+from conversations.services.conversations import BegunTurn
+
+
+def run_round(begun: Sequence[BegunTurn], caller: Caller, *, is_streamed: bool = False) -> list[Message]:
+    """Let the agents answer, one after the other; call it outside every scope.
+
+    Every lease is kept from the start, so nobody takes over an answer whose turn has not come.
+    """
+    answers = []
+    with ExitStack() as stack:
+        for each in begun:
+            stack.enter_context(keeper.holding(each.lease))
+        for each in begun:
+            with caller.scope():
+                turn = load_turn(each, caller)
+            if is_streamed:
+                turn.between = give_back
+                turn.show()
+            answers.append(run_turn(turn))
+    return answers
+
+
+def stream_round(begun: Sequence[BegunTurn], caller: Caller) -> Iterator[tuple[BegunTurn, Event]]:
+    """Run the round in a thread of its own; what each agent says, one after the other, each until its `Done`.
+
+    Raises:
+        TooManyStreams: at once, when the process has no place for another.
+    """
+    take_place()
+
+    def run() -> None:
+        try:
+            run_round(begun, caller, is_streamed=True)
+        finally:
+            give_back()
+            leave_place()
+
+    try:
+        threading.Thread(
+            target=contextvars.copy_context().run, args=(run,), daemon=True, name="round"
+        ).start()
+    except BaseException:
+        leave_place()
+        raise
+    return _followed(begun, caller)
+
+
+def _followed(begun: Sequence[BegunTurn], caller: Caller) -> Iterator[tuple[BegunTurn, Event]]:
+    for each in begun:
+        for event in follow_answer(caller, each.conversation.pk, each.answer.pk):
+            yield each, event

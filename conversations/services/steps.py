@@ -1,0 +1,77 @@
+"""The journal of a turn: each finished step in a transaction of its own, under the turn's lease."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Max
+
+from conversations.choices import StreamType
+from conversations.models import StreamEvent, TurnStep
+from conversations.services.leases import Lease, advance
+
+
+def steps_of(message_id: UUID) -> list[TurnStep]:
+    """What was done for the answer so far, in its order."""
+    return list(TurnStep.objects.younger_than(message_id).filter(message_id=message_id).order_by("number"))
+
+
+@transaction.atomic
+def add_step(
+    lease: Lease,
+    conversation_id: UUID,
+    *,
+    number: int,
+    kind: str,
+    payload: dict[str, Any],
+    call_id: str = "",
+) -> TurnStep:
+    """Store one step.
+
+    Raises:
+        LeaseLost: when this process no longer works on the answer.
+    """
+    advance(lease)
+    step = TurnStep(
+        tenant_id=lease.tenant_id,
+        conversation_id=conversation_id,
+        message_id=lease.message_id,
+        number=number,
+        kind=kind,
+        call_id=call_id,
+        payload=payload,
+    )
+    step.save(force_insert=True)
+    return step
+
+
+def last_place(answer_id: UUID) -> int:
+    """The number of the answer's last stored piece of text; 0 when there is none."""
+    pieces = StreamEvent.objects.younger_than(answer_id).filter(answer_id=answer_id)
+    return pieces.order_by().aggregate(last=Max("sequence_number"))["last"] or 0
+
+
+def text_piece(
+    lease: Lease, conversation_id: UUID, *, sequence: int, generation: int, offset: int, text: str
+) -> StreamEvent:
+    """A piece of an answer's text, not stored yet: `offset` is its place in the text of its generation."""
+    return StreamEvent(
+        tenant_id=lease.tenant_id,
+        conversation_id=conversation_id,
+        answer_id=lease.message_id,
+        sequence_number=sequence,
+        event_type=StreamType.MESSAGE,
+        message={
+            "role": "assistant",
+            "content": text,
+            "metadata": {"generation": generation, "offset": offset},
+        },
+    )
+
+
+def pieces_after(answer_id: UUID, sequence: int) -> list[tuple[int, dict[str, Any]]]:
+    """Number and content of the answer's stored pieces of text after `sequence`, in their order."""
+    rows = StreamEvent.objects.younger_than(answer_id).filter(
+        answer_id=answer_id, sequence_number__gt=sequence
+    )
+    return list(rows.order_by("sequence_number", "id").values_list("sequence_number", "message"))

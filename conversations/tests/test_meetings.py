@@ -1,0 +1,235 @@
+"""Meetings of experts: phases, stream, and real workers killed at ten points."""
+
+import json
+from uuid import UUID
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.test import override_settings
+
+from agents.testing import FakeOpenAI, fail, say
+from agents.tests.factories import AgentFactory, IntegrationFactory
+from conversations.models import AnswerLease, Message, SessionState
+from conversations.runtime.meetings import begin_meeting, follow_meeting, lead_meeting
+from conversations.runtime.turns import Caller
+from conversations.services.agenda import questions_in, tasks_in
+from conversations.services.conversations import start_conversation
+from conversations.services.meetings import MeetingUnderway, as_chunk, rebuild_meeting
+from conversations.tests.workers import in_background, resume_due, workers
+from tenants.scoping import tenant_scope
+
+QUESTION = "How do we keep the harbour open in winter?"
+URL = "/api/v1/conversations/"
+EXPERTS = [{"id": "1", "name": "Ice"}, {"id": "2", "name": "Tide"}]
+TYPES = [
+    "meeting_start",
+    "pm_question",
+    "pm_question",
+    "expert_response",
+    "expert_response",
+    "todo_update",
+    "expert_response",
+    "todo_update",
+    "expert_response",
+    "todo_update",
+    "meeting_summary",
+    "stream_complete",
+]
+# Where a worker is killed, and whether a model must be asked once more for what was not stored yet.
+POINTS = [
+    ("after conversations.runtime.meetings:take_over 1", False),
+    ("after conversations.runtime.meetings:advance_meeting 1", False),
+    ("before conversations.runtime.meetings:run_turn 1", False),
+    ("after conversations.runtime.meetings:run_turn 1", False),
+    ("before conversations.runtime.meetings:run_turn 2", False),
+    ("after conversations.runtime.turns:Turn.finish 2", False),
+    ("before conversations.runtime.turns:Turn.finish 3", True),
+    ("after conversations.runtime.meetings:run_turn 4", False),
+    ("before conversations.runtime.meetings:run_turn 6", False),
+    ("after conversations.services.meetings:_settle 7", False),
+]
+
+
+class Experts(FakeOpenAI):
+    """Says what each role of a meeting says, by what it is asked."""
+
+    def take(self, request):
+        super().take(request)
+        prompt = request.body["messages"][-1]["content"]
+        if "Which questions" in prompt:
+            return say("Ice: How thick is it?\nTide: How high is it?")
+        if "Which tasks" in prompt:
+            return say("The plan:\n- Ice: Break it.\n- Tide: Watch it.")
+        if "Sum up" in prompt:
+            return say("Break the ice and watch the tide.")
+        if "Your task" in prompt:
+            return say("Broken." if "Break it" in prompt else "Watched.")
+        return (
+            fail(401)
+            if self.silent and "How thick" in prompt
+            else say("A hand." if "thick" in prompt else "A foot.")
+        )
+
+    silent = False
+
+
+@pytest.fixture
+def caller(tenant, member):
+    return Caller(tenant.pk, member.user_id, f"user:{member.user_id}")
+
+
+@pytest.fixture
+def meet(caller):
+    """Makes a manager and two experts who ask `server`, and begins a meeting of theirs."""
+
+    def make(server):
+        with caller.scope():
+            shared = {
+                "integration": IntegrationFactory(base_url=server.base_url),
+                "model_provider": "openai-compatible",
+                "model_name": "m",
+            }
+            manager = AgentFactory(name="Manager", **shared)
+            experts = [AgentFactory(name=name, **shared) for name in ("Ice", "Tide")]
+            conversation = start_conversation(manager, user_id=caller.user_id)
+            return begin_meeting(conversation.pk, question=QUESTION, experts=experts, user_id=caller.user_id)
+
+    return make
+
+
+def streamed(caller, question):
+    events = follow_meeting(caller, question.conversation_id, question.pk, 0)
+    return [(event.sequence_number, as_chunk(event)) for event in events if event]
+
+
+def test_a_meeting_goes_through_its_phases(caller, meet):
+    with Experts() as server:
+        question = meet(server)
+        assert lead_meeting(caller.tenant_id, question.pk)
+    chunks = [chunk for _, chunk in streamed(caller, question)]
+    assert [chunk["type"] for chunk in chunks] == TYPES
+    assert [(each["to"], each["content"]) for each in chunks[1:3]] == [
+        ("Ice", "How thick is it?"),
+        ("Tide", "How high is it?"),
+    ]
+    assert [(each["expert"], each["content"]) for each in chunks[3:5]] == [
+        ("Ice", "A hand."),
+        ("Tide", "A foot."),
+    ]
+    assert [task["status"] for task in chunks[-3]["todo_list"]] == ["done", "done"]
+    assert chunks[-2]["content"] == "Break the ice and watch the tide."
+    assert chunks[0]["experts"] == ["Ice", "Tide"]
+
+
+def test_the_database_gives_the_meeting_as_it_was_streamed(caller, meet):
+    with Experts() as server:
+        question = meet(server)
+        lead_meeting(caller.tenant_id, question.pk)
+    with caller.scope():
+        built = rebuild_meeting(question.conversation_id)
+        state = SessionState.objects.get()
+        assert Message.objects.filter(role="assistant", status="completed").count() == 7
+        assert not AnswerLease.objects.exists()
+    assert built["chunks"] == [chunk for _, chunk in streamed(caller, question)]
+    assert (built["status"], built["summary"]) == ("completed", "Break the ice and watch the tide.")
+    assert (state.mode, state.phase) == ("expert-group", "summary")
+
+
+def test_an_expert_who_fails_does_not_end_the_meeting(caller, meet):
+    with Experts() as server:
+        server.silent = True
+        question = meet(server)
+        lead_meeting(caller.tenant_id, question.pk)
+    chunks = [chunk for _, chunk in streamed(caller, question)]
+    assert [chunk.get("error") for chunk in chunks[3:5]] == ["authentication", None]
+    assert chunks[-1]["status"] == "completed"
+
+
+def test_one_meeting_at_a_time(caller, meet):
+    with Experts() as server:
+        question = meet(server)
+    with caller.scope():
+        agents = [AgentFactory()]
+        with pytest.raises(MeetingUnderway):
+            begin_meeting(question.conversation_id, question="x", experts=agents, user_id=None)
+        conversation = start_conversation(AgentFactory(), user_id=None)
+        with pytest.raises(ValidationError, match="each once"):
+            begin_meeting(conversation.pk, question="x", experts=agents * 2, user_id=None)
+
+
+def test_a_meeting_that_kills_each_process_is_given_up(caller, meet):
+    with Experts() as server:
+        question = meet(server)
+    with caller.scope():
+        AnswerLease.objects.update(attempts=3)
+    assert lead_meeting(caller.tenant_id, question.pk)
+    assert streamed(caller, question)[-1][1]["status"] == "failed"
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("1. **Ice**: How thick?\n2) Why?", [("How thick?", 0), ("Why?", None)]),
+        ("I found nothing.", [("What do you know about this?", None)]),
+    ],
+)
+def test_questions_are_read_off_the_managers_words(text, asked):
+    assert [(each["question"], each["expert"]) for each in questions_in(text, EXPERTS)] == asked
+
+
+@pytest.mark.parametrize(
+    ("text", "tasks"),
+    [
+        ("Plan:\n- Tide: Watch.\n* Break it.", [("Watch.", 1), ("Break it.", 1)]),
+        ("No list.", [("Answer from your field.", 0), ("Answer from your field.", 1)]),
+    ],
+)
+def test_tasks_are_read_off_the_managers_words(text, tasks):
+    assert [(each["task"], each["expert"]) for each in tasks_in(text, EXPERTS)] == tasks
+
+
+def test_the_api_begins_and_shows_a_meeting(api_client, tenant):
+    client = api_client()
+    with tenant_scope(tenant, user=client.key.user):
+        manager = AgentFactory(slug="manager")
+        AgentFactory(slug="ice")
+        conversation = start_conversation(manager, user_id=client.key.user_id)
+    url, body = f"{URL}{conversation.pk}/meeting/", {"question": QUESTION, "experts": ["ice"]}
+    assert client.get(url).status_code == 404
+    begun = client.post(url, body, content_type="application/json")
+    assert begun.status_code == 202, begun.content
+    assert client.post(url, body, content_type="application/json").json()["code"] == "meeting_underway"
+    assert api_client().get(url).status_code == 404
+    lead_meeting(tenant.pk, UUID(begun.json()["question"]))
+    built = client.get(url).json()
+    response = client.get(url, headers={"accept": "text/event-stream", "last-event-id": "1"})
+    events = b"".join(response.streaming_content).decode().split("\n\n")[:-1]
+    data = [json.loads(event.split("\n")[1].removeprefix("data: ")) for event in events]
+    assert (built["status"], data) == ("completed", built["chunks"][1:])
+    last = {"accept": "text/event-stream", "last-event-id": str(built["last"])}
+    assert client.get(url, headers=last).status_code == 204
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+@override_settings(ANSWER_LEASE_SECONDS=2)
+def test_a_meeting_survives_kill_9_at_each_of_ten_points(caller, meet):
+    with Experts() as server, workers() as work:
+        for point, asked_again in POINTS:
+            asked = len(server.requests)
+            question = meet(server)
+            reader = in_background(lambda question=question: streamed(caller, question))
+            assert work(point) == -9, point
+            resume_due()
+            assert work() == 0
+            chunks = reader()
+            assert [chunk["type"] for _, chunk in chunks] == TYPES, point
+            assert [place for place, _ in chunks] == list(range(1, len(TYPES) + 1)), point
+            with caller.scope():
+                built = rebuild_meeting(question.conversation_id)
+                said = Message.objects.filter(conversation_id=question.conversation_id, role="assistant")
+                assert list(said.values_list("status", flat=True)) == ["completed"] * 7, point
+                assert not AnswerLease.objects.exists()
+            assert built["chunks"] == [chunk for _, chunk in chunks], point
+            assert len(server.requests) - asked == 7 + asked_again, point

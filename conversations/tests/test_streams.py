@@ -1,0 +1,193 @@
+"""Streams of answers: every event once, wherever the reader was cut."""
+
+import http.client
+import json
+import random
+import time
+
+import pytest
+
+from agents.testing import FakeOpenAI, Reply
+from agents.tests.factories import AgentFactory, IntegrationFactory
+from config.testing.served import served
+from conversations.models import AnswerLease, StreamEvent
+from conversations.runtime.citing import Citing, cite
+from conversations.runtime.live import Delta, Live, Place, Reset, news
+from conversations.services.leases import Lease
+from conversations.tests.factories import ConversationFactory, MessageFactory
+from knowledge.services.search import FoundPassage
+from tenants.scoping import tenant_scope
+
+URL = "/api/v1/conversations/"
+CUTS = 50
+LONG = " ".join(f"word{number}" for number in range(900))
+
+
+def passage(number):
+    return FoundPassage(None, None, "T", "t.md", "t.md", f"Text {number}.", "T", None, 0, 0.5)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_citations_come_out_the_same_in_whatever_pieces_the_text_comes(seed):
+    chance = random.Random(seed)
+    marks = ["[1]", "[2]", " [7]", "row[1]", "[12", "  ", "\n\n", "word", "(x)[2]", "[1][2]", "[1234]", " "]
+    text = "".join(chance.choices(marks, k=40))
+    citing, shown, at = Citing([passage(1), passage(2)]), "", 0
+    while at < len(text):
+        step = chance.randint(1, 5)
+        shown += citing.feed(text[at : at + step])
+        at += step
+    assert shown + citing.rest() == cite(text, [passage(1), passage(2)])[0]
+
+
+def test_a_reader_learns_what_is_void():
+    live = Live(Lease(None, None, None), None)
+    live.begin()
+    live.say("Let me look.")
+    events, _ = live.read(Place(), 0)
+    live.begin()
+    assert live.read(events[-1].place, 0) == ([], False)
+    live.say("At noon.")
+    assert live.read(events[-1].place, 0)[0] == [Reset(Place(2, 0)), Delta("At noon.", Place(2, 8))]
+    assert live.read(Place(2, 3), 0)[0] == [Delta("noon.", Place(2, 8))]
+
+
+@pytest.mark.parametrize("text", ["", "x", "1", "1.x", "1.2.3", "-1.2", "²" + ".1", "9" * 30 + ".1"])
+def test_what_is_no_place_is_refused(text):
+    with pytest.raises(ValueError, match="no place"):
+        Place.parse(text)
+    assert news(Place(3, 2), 3, "ab") == []
+
+
+@pytest.fixture
+def client(api_client):
+    return api_client()
+
+
+@pytest.fixture
+def answered(client, tenant):
+    """A completed answer in a conversation of the client's person."""
+    with tenant_scope(tenant, user=client.key.user):
+        conversation = ConversationFactory(user=client.key.user)
+        return MessageFactory(conversation=conversation, role="assistant", content="High water is at noon.")
+
+
+def events_of(text):
+    """Whole events of a stream, each as its fields."""
+    parts = [part for part in text.split("\n\n")[:-1] if part and not part.startswith(":")]
+    return [dict(line.split(": ", 1) for line in part.split("\n")) for part in parts]
+
+
+def follow(client, message, last=""):
+    headers = {"accept": "text/event-stream"} | ({"last-event-id": last} if last else {})
+    return client.get(f"{URL}{message.conversation_id}/messages/{message.pk}/stream/", headers=headers)
+
+
+def test_a_finished_answer_is_streamed_from_any_place(client, answered):
+    whole = events_of(b"".join(follow(client, answered).streaming_content).decode())
+    assert [event["event"] for event in whole] == ["message.started", "message.delta", "message.completed"]
+    rest = events_of(b"".join(follow(client, answered, "0.5").streaming_content).decode())
+    assert [json.loads(event["data"]).get("text") for event in rest] == ["water is at noon.", None]
+    assert follow(client, answered, whole[-1]["id"]).status_code == 204
+
+
+def test_who_does_not_see_the_conversation_follows_no_stream(api_client, client, answered):
+    assert follow(api_client(), answered).status_code == 404
+    assert follow(client, answered).status_code == 200
+    assert follow(client, answered, "nonsense").json()["code"] == "bad_event_id"
+
+
+class Reader:
+    """A client that is cut again and again and goes on from the last whole event it got."""
+
+    def __init__(self, port, secret):
+        self.port, self.events, self.chance = port, [], random.Random(5)
+        self.headers = {"Authorization": f"Bearer {secret}", "Accept": "text/event-stream"}
+
+    def read(self, method, path, body=None, *, limit=None):
+        """Up to `limit` bytes of the stream."""
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        headers = dict(self.headers)
+        if self.events:
+            headers["Last-Event-ID"] = self.events[-1]["id"]
+        line.request(method, path, body, headers | {"Content-Type": "application/json"})
+        answer, text = line.getresponse(), b""
+        while limit is None or len(text) < limit:
+            piece = answer.read1(40)
+            if not piece:
+                break
+            text += piece
+        line.close()
+        self.events += events_of(text.decode())
+        return answer.status
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_reader_who_is_cut_fifty_times_gets_every_event_once(client, tenant):
+    with FakeOpenAI(Reply(text=LONG, pace=0.05)) as model, served() as server:
+        with tenant_scope(tenant, user=client.key.user):
+            integration = IntegrationFactory(base_url=model.base_url)
+            agent = AgentFactory(integration=integration, model_provider="openai-compatible", model_name="m")
+            conversation = ConversationFactory(user=client.key.user, agent=agent)
+        reader = Reader(server.port, client.key.secret)
+        path = f"{URL}{conversation.pk}/messages/"
+        reader.read("POST", path, json.dumps({"content": "Tell me."}), limit=700)
+        answer = json.loads(reader.events[0]["data"])["message"]
+        for _ in range(CUTS):
+            reader.read("GET", f"{path}{answer}/stream/", limit=reader.chance.randint(50, 900))
+        assert reader.read("GET", f"{path}{answer}/stream/") == 200
+        assert reader.read("GET", f"{path}{answer}/stream/") == 204
+        served_again = follow_stored(client, path, answer)
+    kinds, ids = [event["event"] for event in reader.events], [event["id"] for event in reader.events]
+    text = "".join(json.loads(event["data"])["text"] for event in reader.events[1:-1])
+    assert (kinds[0], set(kinds[1:-1]), kinds[-1]) == (
+        "message.started",
+        {"message.delta"},
+        "message.completed",
+    )
+    assert json.loads(reader.events[-1]["data"])["content"] == text == served_again == LONG
+    assert len(set(ids)) == len(ids) > CUTS / 2
+    with tenant_scope(tenant):
+        assert 10 < StreamEvent.objects.filter(answer_id=answer).count() <= 10 * 20
+        assert not AnswerLease.objects.exists()
+
+
+def follow_stored(client, path, answer):
+    """What a reader gets afterwards, in another process."""
+    response = client.get(f"{path}{answer}/stream/", headers={"accept": "text/event-stream"})
+    events = events_of(b"".join(response.streaming_content).decode())
+    return "".join(json.loads(event["data"])["text"] for event in events[1:-1])
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_a_stream_that_waits_keeps_no_connection(client, tenant, second_connection):
+    with FakeOpenAI(Reply(text="At noon.", delay=6)) as model, served(WEB_THREADS="40") as server:
+        with tenant_scope(tenant, user=client.key.user):
+            integration = IntegrationFactory(base_url=model.base_url)
+            agent = AgentFactory(integration=integration, model_provider="openai-compatible", model_name="m")
+            paths = [
+                f"{URL}{ConversationFactory(user=client.key.user, agent=agent).pk}/messages/"
+                for _ in range(8)
+            ]
+        lines = [http.client.HTTPConnection("127.0.0.1", server.port, timeout=60) for _ in paths]
+        headers = Reader(server.port, client.key.secret).headers | {"Content-Type": "application/json"}
+        for line, path in zip(lines, paths, strict=True):
+            line.request("POST", path, json.dumps({"content": "Tell me."}), headers)
+        started = [line.getresponse() for line in lines]
+        end = time.monotonic() + 30
+        while len(model.requests) < len(paths):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        time.sleep(0.5)
+        held = backends(second_connection())
+        assert all("message.completed" in answer.read().decode() for answer in started)
+    # One for all that is stored, and perhaps one of a thread that looks after requests.
+    assert held <= 2
+
+
+def backends(connection):
+    """Connections of the web server's login to this database, but for this process's own two."""
+    sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'conclave_web'"
+    return connection.execute(sql).fetchone()[0] - 2

@@ -1,0 +1,79 @@
+"""Real workers that are killed, and readers that follow what they make."""
+
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+
+from django.db import connection
+
+from config.db.processes import WORKER
+from config.testing.served import BASE_DIR, environment
+from conversations import tasks
+from conversations.runtime.live import Delta, Done, Reset
+
+
+def said(events):
+    """What a reader has at the end, and the stored answer."""
+    text = ""
+    for event in events:
+        if isinstance(event, Delta):
+            text += event.text
+        elif isinstance(event, Reset):
+            text = ""
+        elif isinstance(event, Done):
+            return text, event.answer
+    raise AssertionError("the stream did not end")
+
+
+@contextmanager
+def workers():
+    """A function that runs a worker that is killed at a point, or left alone, and gives its exit code."""
+    variables = environment(ANSWER_LEASE_SECONDS="2", CONCLAVE_LOGIN=WORKER)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "config.testing.crashing"],
+        env=variables,
+        cwd=BASE_DIR,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def run(point=""):
+        process.stdin.write(point + "\n")
+        process.stdin.flush()
+        return int(process.stdout.readline())
+
+    try:
+        assert process.stdout.readline() == "ready\n"
+        yield run
+    finally:
+        process.stdin.close()
+        process.wait(30)
+
+
+def in_background(function):
+    """A thread that runs `function`; gives a function that waits for what it returned."""
+    results = []
+
+    def body():
+        try:
+            results.append(function())
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=body)
+    thread.start()
+
+    def wait():
+        thread.join(60)
+        return results[0]
+
+    return wait
+
+
+def resume_due(seconds=2.5):
+    """What the periodic job does, when leases had time to run out."""
+    time.sleep(seconds)
+    tasks.resume_due_work.func.__wrapped__(0)
