@@ -89,6 +89,8 @@ class Meter:
     further: tuple[Limit, ...] = ()
     spent: dict[str, Decimal] = field(default_factory=dict)
     calls: list[UsedCall] = field(default_factory=list)
+    # Called before the model is waited for, to give back what would wait with it.
+    rest: Callable[[], None] | None = None
 
     def begin(self, route: Route, input_tokens: int, output_tokens: int) -> Held:
         """Hold what a call may use at most.
@@ -101,6 +103,14 @@ class Meter:
         limits = (*terms.limits, *self.further) if terms else ()
         if terms is not None and not limits and not (weak and weak >= FAILURES):
             return Held(terms, None)
+        try:
+            return self._held(route, input_tokens, output_tokens)
+        finally:
+            if self.rest:
+                self.rest()
+
+    def _held(self, route: Route, input_tokens: int, output_tokens: int) -> Held:
+        terms, weak = self.terms.get(route.key), route.integration and route.integration.failure_count
         with self.scope():
             if weak and weak >= FAILURES and route.integration and not may_call(route.integration.pk):
                 raise IntegrationPaused("calls to this account are paused after repeated failures")

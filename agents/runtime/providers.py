@@ -12,9 +12,11 @@ from agents.runtime.metering import IntegrationPaused
 from agents.services.budgets import BudgetExceeded
 
 if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
     from httpx2 import AsyncClient
     from openai import AsyncOpenAI
     from pydantic_ai.models import Model
+    from pydantic_ai.providers.google import GoogleProvider
     from pydantic_ai.settings import ModelSettings
 
 MAX_RETRIES = 2
@@ -138,34 +140,47 @@ def _openai_chat(provider: str) -> Callable[[str, str | None, str | None, float]
     return build
 
 
-def _anthropic(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
+def anthropic_client(address: str, api_key: str | None, timeout: float) -> "AsyncAnthropic":
+    """A client of Anthropic; it retries 429 and 5xx with jitter."""
     from anthropic import AsyncAnthropic
-    from pydantic_ai.models.anthropic import AnthropicModel
-    from pydantic_ai.providers.anthropic import AnthropicProvider
 
-    client = AsyncAnthropic(
-        base_url=base_url or ANTHROPIC_ADDRESS,
+    return AsyncAnthropic(
+        base_url=address,
         api_key=api_key or NO_KEY,
         timeout=timeout,
         max_retries=MAX_RETRIES,
         http_client=_http_client(timeout),
     )
+
+
+def _anthropic(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
+    from pydantic_ai.models.anthropic import AnthropicModel
+    from pydantic_ai.providers.anthropic import AnthropicProvider
+
+    client = anthropic_client(base_url or ANTHROPIC_ADDRESS, api_key, timeout)
     provider = AnthropicProvider(anthropic_client=client)
     return AnthropicModel(model, provider=provider, settings=_settings(timeout))
 
 
-def _google(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
+def google_provider(base_url: str | None, api_key: str | None, timeout: float) -> "GoogleProvider":
+    """The library's Google, with a guarded client that retries 429 and 5xx with jitter."""
     from google.genai.types import HttpRetryOptions
-    from pydantic_ai.models.google import GoogleModel
     from pydantic_ai.providers.google import GoogleProvider
 
-    provider = GoogleProvider(
+    return GoogleProvider(
         api_key=api_key or NO_KEY,
         base_url=base_url or GOOGLE_ADDRESS,
         http_client=_http_client(timeout),
         retry_options=HttpRetryOptions(attempts=MAX_RETRIES + 1),
     )
-    return GoogleModel(model, provider=provider, settings=_settings(timeout))
+
+
+def _google(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
+    from pydantic_ai.models.google import GoogleModel
+
+    return GoogleModel(
+        model, provider=google_provider(base_url, api_key, timeout), settings=_settings(timeout)
+    )
 
 
 _BUILDERS: dict[str, Callable[[str, str | None, str | None, float], "Model"]] = {

@@ -12,6 +12,7 @@ from agents.models import Integration
 # A breaker: so many failures in a row stop the calls for a while; then one call tries, and decides for all.
 FAILURES = 5
 PAUSE = timedelta(seconds=30)
+MOST_MODELS = 500
 
 
 def may_call(integration_id: UUID) -> bool:
@@ -37,6 +38,12 @@ def note_failure(integration_id: UUID, message: str, *, counts: bool) -> None:
     if counts:
         rows.update(failure_count=F("failure_count") + 1)
         rows.filter(failure_count__gte=FAILURES).update(paused_until=timezone.now() + PAUSE)
+
+
+def note_offer(integration_id: UUID, names: list[str]) -> None:
+    """Record which models the account's endpoint offers, and thereby that it answers."""
+    note_success(integration_id)
+    Integration.objects.filter(pk=integration_id).update(offered_models=sorted(set(names))[:MOST_MODELS])
 
 
 def note_success(integration_id: UUID) -> None:

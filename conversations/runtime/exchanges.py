@@ -287,6 +287,7 @@ def stream(exchange: Exchange) -> Iterator[Event]:
 
 def _run(exchange: Exchange, queue: "SimpleQueue[Event]") -> None:
     last: Event = WishFailed("internal", "Something went wrong inside Conclave; its log says what.")
+    exchange.turn.meter.rest = give_back
     try:
         last = _settled(exchange, queue.put)
     except WishFailed as failure:

@@ -20,7 +20,7 @@ def meter_of(turn: "Turn") -> Meter:
     meter: Meter | None = getattr(turn, "meter", None)
     if meter is None:
         subjects = subjects_of(turn.caller, turn.agent)
-        meter = Meter(turn.caller.scope, subjects, further=cost_limit(turn.agent))
+        meter = Meter(turn.caller.scope, subjects, further=cost_limit(turn.agent), rest=turn.between)
     return meter
 
 
