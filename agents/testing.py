@@ -303,7 +303,7 @@ class _JsonHandler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(payload)
 
-    do_GET = do_POST
+    do_GET = do_POST  # noqa: N815 (the name the base class calls)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the name the base class gave it)
         """Tests keep their output to themselves."""

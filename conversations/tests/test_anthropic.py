@@ -93,7 +93,7 @@ def test_tokens_are_counted_without_a_model(client, wired):
     ("fields", "status", "kind"),
     [
         ({"model": "nobody"}, 404, "not_found_error"),
-        ({"temperature": 1.5}, 400, "invalid_request_error"),
+        ({"extra_body": {"temperature": 1.5}}, 400, "invalid_request_error"),
         ({"messages": []}, 400, "invalid_request_error"),
         ({"messages": [{"role": "user", "content": [{"type": "video"}]}]}, 400, "invalid_request_error"),
         ({"messages": [{"role": "user", "content": "x" * 1_100_000}]}, 413, "request_too_large"),

@@ -93,6 +93,6 @@ def test_the_cost_of_one_answer_is_limited_by_the_agents_settings(client, wired)
     with tenant_scope(wired.tenant, actor="system:test"):
         ModelPriceFactory(model="m", input_price=1_000_000, output_price=0)
         Agent.objects.update(config={"cost_limit_per_request": 0.5})
-    with pytest.raises(openai.RateLimitError, match="0.5 US dollars an answer for the agent"):
+    with pytest.raises(openai.RateLimitError, match=r"0\.5 US dollars an answer for the agent"):
         ask(client, False)
     assert wired.model.requests == []
