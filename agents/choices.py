@@ -124,3 +124,23 @@ class McpCategory(TextChoices):
     INTEGRATION = "integration"
     DATA = "data"
     OTHER = "other"
+
+
+class BudgetSubject(TextChoices):
+    TENANT = "tenant", "The organisation"
+    USER = "user", "A person"
+    KEY = "key", "An API key"
+    AGENT = "agent", "An agent"
+
+
+class BudgetResource(TextChoices):
+    TOKENS = "tokens", "Model tokens"
+    REQUESTS = "requests", "Answers asked for"
+    COST = "cost", "US dollars"
+
+
+class BudgetPeriod(TextChoices):
+    REQUEST = "request", "One answer"
+    DAY = "day"
+    MONTH = "month"
+    TOTAL = "total", "At any time"

@@ -8,9 +8,20 @@ from procrastinate.contrib.django import app
 from agents.runtime.mcp_client import ACTOR, McpFailed, refresh
 from agents.runtime.payments import give_back
 from config.jobs import job
-from tenants.scoping import platform_scope
+from tenants.scoping import platform_scope, tenant_scope
 
 logger = logging.getLogger(__name__)
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(queueing_lock="expire_budget_reservations")
+@job
+def expire_budget_reservations(timestamp: int) -> None:
+    """Free what calls held whose process died."""
+    from agents.services.budgets import expire_reservations
+
+    with platform_scope(reason="expire budget reservations", actor="system:upkeep"):
+        expire_reservations()
 
 
 @app.task
@@ -34,3 +45,12 @@ def refresh_mcp_server(slug: str) -> None:
 def refund_template_purchase(purchase_id: str) -> None:
     """Give the money of a purchase back; a failure leaves the ledger as it is and the job as failed."""
     give_back(UUID(purchase_id))
+
+
+@app.task
+@job
+def check_integration(tenant_id: str, integration_id: str, actor: str) -> None:
+    """Ask an account's endpoint for its models and record how that ended."""
+    from agents.runtime.checking import check_connection
+
+    check_connection(UUID(integration_id), lambda: tenant_scope(tenant_id, actor=actor))

@@ -133,6 +133,18 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._answer(fake, reply, body)
 
+    def do_GET(self) -> None:
+        """The list of models, for whoever sends a key."""
+        fake: FakeOpenAI = self.server.fake  # type: ignore[attr-defined]
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        reply = fake.take(Recorded(self.path, headers, {}))
+        if reply.status != 200:
+            return self._answer(fake, reply, {})
+        rows = [
+            {"id": name, "object": "model", "created": 1767225600, "owned_by": "fake"} for name in ("m", "n")
+        ]
+        return self._send(json.dumps({"object": "list", "data": rows}).encode(), reply)
+
     def handle(self) -> None:
         """Serve a connection until either side ends it, however rudely."""
         with contextlib.suppress(ConnectionResetError):
@@ -245,3 +257,53 @@ def _embeddings(body: dict[str, Any], dimensions: int) -> dict[str, Any]:
 def _vector(text: str, dimensions: int) -> list[float]:
     digest = blake2b(text.encode()).digest()
     return [digest[at % len(digest)] / 255 for at in range(dimensions)]
+
+
+class FakeJson:
+    """A server that answers each address with a status and a JSON body of its own; anything else with 404.
+
+    with FakeJson({"/v1/messages": [(500, {}), (200, {...})]}) as server: each request takes the next answer of
+    its address, the last is given again.
+    """
+
+    def __init__(self, answers: dict[str, list[tuple[int, Any]]]) -> None:
+        self.answers = answers
+        self.requests: list[Recorded] = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _JsonHandler)
+        self._server.daemon_threads = True
+        self._server.fake = self  # type: ignore[attr-defined]
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _JsonHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        fake: FakeJson = self.server.fake  # type: ignore[attr-defined]
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
+        path = self.path.partition("?")[0]
+        fake.requests.append(
+            Recorded(path, {name.lower(): value for name, value in self.headers.items()}, body)
+        )
+        script = fake.answers.get(path, [(404, {})])
+        status, answer = script.pop(0) if len(script) > 1 else script[0]
+        payload = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(payload)))
+        self.send_header("Retry-After", "0.01")
+        self.end_headers()
+        self.wfile.write(payload)
+
+    do_GET = do_POST  # noqa: N815 (the name the base class calls)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the name the base class gave it)
+        """Tests keep their output to themselves."""

@@ -15,6 +15,7 @@ urlpatterns = [
     path("api/", include("config.api.urls")),
     path("webhooks/stripe", stripe_webhook, name="stripe-webhook"),
     re_path("^mcp/?$", McpView.as_view(), name="mcp"),
+    path("v1/", include("conversations.api.openai.urls")),
     path("accounts/", include("allauth.urls")),
     path("console/", admin.site.urls),
 ]

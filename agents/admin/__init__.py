@@ -1,6 +1,8 @@
 """Console pages of agents."""
 
 from .agents import AgentAdmin, AgentCollectionAdmin, AgentVersionAdmin
+from .budgets import BudgetAdmin, BudgetCounterAdmin, BudgetReservationAdmin, ModelPriceAdmin
+from .fallbacks import AgentFallbackAdmin
 from .integrations import IntegrationAdmin
 from .mcp import McpServerAdmin, McpServerConfigAdmin, McpServerUserAdmin
 from .platforms import PlatformAdapterAdmin, PlatformCredentialAdmin
@@ -19,14 +21,19 @@ __all__ = [
     "AgentActivityDailyAdmin",
     "AgentAdmin",
     "AgentCollectionAdmin",
+    "AgentFallbackAdmin",
     "AgentRunAdmin",
     "AgentTemplateAdmin",
     "AgentVersionAdmin",
+    "BudgetAdmin",
+    "BudgetCounterAdmin",
+    "BudgetReservationAdmin",
     "IntegrationAdmin",
     "LlmUsageAdmin",
     "McpServerAdmin",
     "McpServerConfigAdmin",
     "McpServerUserAdmin",
+    "ModelPriceAdmin",
     "PlatformAdapterAdmin",
     "PlatformCredentialAdmin",
     "SystemPromptAdmin",

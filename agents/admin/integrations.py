@@ -1,9 +1,10 @@
 """Accounts at providers."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
 
 from agents.models import Integration
 from config.admin.bases import HouseAdmin
+from tenants.scoping import require_scope
 
 
 @admin.register(Integration)
@@ -15,8 +16,31 @@ class IntegrationAdmin(HouseAdmin):
     list_display = ("name", "platform", "base_url", "status", "last_sync_at", "user")
     list_filter = ("platform", "status")
     search_fields = ("name", "base_url")
+    actions = ("check_connection",)
     fieldsets = (
         (None, {"fields": (("name", "platform"), "base_url", "credentials")}),
-        ("State", {"fields": (("status", "last_sync_at"), "last_error", "usage_stats", "user")}),
+        (
+            "State",
+            {
+                "fields": (
+                    ("status", "last_sync_at"),
+                    "last_error",
+                    ("failure_count", "paused_until"),
+                    "offered_models",
+                    "usage_stats",
+                    "user",
+                )
+            },
+        ),
         ("Data", {"fields": ("config",), "classes": ["collapse"]}),
     )
+
+    @admin.action(description="Check the connection", permissions=["change"])
+    def check_connection(self, request, queryset):
+        """A job asks, since no transaction may wait for a network."""
+        from agents.tasks import check_integration
+
+        actor = require_scope().actor
+        for tenant_id, pk in queryset.values_list("tenant_id", "pk"):
+            check_integration.defer(tenant_id=str(tenant_id), integration_id=str(pk), actor=actor)
+        messages.success(request, "The connections are being checked; their status says how it ended.")

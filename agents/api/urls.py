@@ -2,7 +2,7 @@
 
 from config.api.routers import HouseRouter
 
-from . import mcp, platforms, prompts, reports, runs, templates, views
+from . import budgets, mcp, platforms, prompts, reports, runs, templates, views
 
 
 def register(router: HouseRouter) -> None:
@@ -22,5 +22,9 @@ def register(router: HouseRouter) -> None:
     )
     router.register("reports/usage", reports.UsageDailyViewSet, basename="report-usage")
     router.register("reports/agents", reports.AgentActivityDailyViewSet, basename="report-agents")
+    router.register("budgets", budgets.BudgetViewSet, basename="budget")
+    router.register("budget-counters", budgets.BudgetCounterViewSet, basename="budget-counter")
+    router.register("model-prices", budgets.ModelPriceViewSet, basename="model-price")
+    router.register("agent-fallbacks", budgets.AgentFallbackViewSet, basename="agent-fallback")
     router.register("mcp-servers", mcp.McpServerViewSet, basename="mcp-server")
     router.register("mcp-server-configs", mcp.McpServerConfigViewSet, basename="mcp-server-config")

@@ -6,7 +6,8 @@ from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 
-from agents.models import AgentVersion
+from agents.models import AgentVersion, Integration
+from agents.runtime.checking import check_connection
 from agents.services.agents import publish_agent
 from agents.services.versions import diff_versions, diff_with_draft, latest_version, restore_version
 from config.api.views import json_response
@@ -91,6 +92,22 @@ class IntegrationViewSet(TenantViewSet):
     filterset_fields = ("platform", "status")
     ordering_fields = ("created_at", "updated_at", "name")
     owner_field = "user_id"
+    verbs = {"check": "write"}
+
+    @property
+    def scope(self) -> str:
+        return "manual" if self.action == "check" else "request"
+
+    @extend_schema(request=None, responses={200: IntegrationSerializer})
+    @action(detail=True, methods=["post"])
+    def check(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Ask the endpoint for its models; the answer's `status` and `last_error` say how that ended."""
+        try:
+            account = check_connection(kwargs["id"], self.scoped)
+        except Integration.DoesNotExist:
+            raise Http404 from None
+        with self.scoped():
+            return self.rendered_row(IntegrationSerializer, account, 200)
 
 
 class LlmUsageViewSet(ReadOnlyTenantViewSet):

@@ -1,9 +1,12 @@
 """Models of agents."""
 
 from .agents import Agent, AgentCollection, AgentVersion
+from .budgets import Budget, BudgetCounter, BudgetReservation
+from .fallbacks import AgentFallback
 from .integrations import Integration
 from .mcp import McpServer, McpServerConfig, McpServerUser
 from .platforms import PlatformAdapter, PlatformCredential
+from .prices import ModelPrice
 from .prompts import SystemPrompt
 from .reports import AgentActivityDaily, UsageDaily
 from .runs import AgentRun
@@ -14,14 +17,19 @@ __all__ = [
     "Agent",
     "AgentActivityDaily",
     "AgentCollection",
+    "AgentFallback",
     "AgentRun",
     "AgentTemplate",
     "AgentVersion",
+    "Budget",
+    "BudgetCounter",
+    "BudgetReservation",
     "Integration",
     "LlmUsage",
     "McpServer",
     "McpServerConfig",
     "McpServerUser",
+    "ModelPrice",
     "PlatformAdapter",
     "PlatformCredential",
     "SystemPrompt",

@@ -13,7 +13,7 @@ from tenants.bases import MemberForeignKey, TenantModel
 class Integration(TenantModel):
     """An account at a provider of models: endpoint, encrypted credentials, state of the connection."""
 
-    audit_omit = ("usage_stats", "last_sync_at")
+    audit_omit = ("usage_stats", "last_sync_at", "failure_count", "paused_until", "offered_models")
 
     name = models.CharField(max_length=255, help_text="Name to know it by.")
     platform = models.CharField(max_length=100, choices=INTEGRATION_PLATFORMS, help_text="The provider.")
@@ -41,6 +41,15 @@ class Integration(TenantModel):
         null=True, blank=True, editable=False, help_text="Last successful call."
     )
     last_error = models.TextField(blank=True, default="", editable=False, help_text="Last failure.")
+    failure_count = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Calls that failed since the last that did not."
+    )
+    paused_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="After too many failures: not called before."
+    )
+    offered_models = models.JSONField(
+        default=list, blank=True, editable=False, help_text="Models that it offered at the last check."
+    )
     usage_stats = models.JSONField(
         default=dict, blank=True, editable=False, help_text="Tokens, requests, cost."
     )

@@ -1,7 +1,9 @@
-"""What a model call costs, from the price list that comes with genai-prices (no network is used)."""
+"""What a model call costs: the tenant's own price, else the list that comes with genai-prices (no network)."""
 
 from dataclasses import dataclass
 from decimal import Decimal
+
+from agents.services.prices import OwnPrice
 
 FREE_PROVIDERS = frozenset({"extractive"})
 # Our provider names that the price list spells otherwise; a name mapped to None has no list price.
@@ -17,14 +19,24 @@ class Price:
 
 
 def price(
-    provider_id: str, model: str, input_tokens: int, output_tokens: int, cached_tokens: int = 0
+    provider_id: str,
+    model: str,
+    input_tokens: int,
+    output_tokens: int,
+    cached_tokens: int = 0,
+    own: OwnPrice | None = None,
 ) -> Price:
-    """The list price of a call; `cached_tokens` are those input tokens the provider read from its cache.
+    """The price of a call; `cached_tokens` are those input tokens the provider read from its cache.
+
+    Args:
+        own: the tenant's own price, which goes before the list's and knows no cache.
 
     Raises ValueError for negative counts or more cached tokens than input tokens.
     """
     if min(input_tokens, output_tokens, cached_tokens) < 0 or cached_tokens > input_tokens:
         raise ValueError("token counts must not be negative, nor more cached than input tokens")
+    if own is not None:
+        return Price(own.of(input_tokens, output_tokens), known=True)
     if provider_id in FREE_PROVIDERS:
         return Price(Decimal(0), known=True)
     listed = _LISTED_AS.get(provider_id, provider_id)

@@ -8,9 +8,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from agents.runtime.metering import IntegrationPaused
+from agents.services.budgets import BudgetExceeded
+
 if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
     from httpx2 import AsyncClient
+    from openai import AsyncOpenAI
     from pydantic_ai.models import Model
+    from pydantic_ai.providers.google import GoogleProvider
     from pydantic_ai.settings import ModelSettings
 
 MAX_RETRIES = 2
@@ -26,6 +32,7 @@ Kind = Literal[
     "bad_response",
     "refused_request",
     "authentication",
+    "budget_exceeded",
     "internal",
 ]
 
@@ -82,92 +89,106 @@ def _extractive(model: str, base_url: str | None, api_key: str | None, timeout: 
     return extractive_model()
 
 
-def _openai(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
-    return _openai_chat(model, base_url or "https://api.openai.com/v1", api_key, timeout)
-
-
-def _ollama(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
-    return _openai_chat(model, base_url or "http://127.0.0.1:11434/v1", api_key, timeout)
-
-
-# Endpoints that speak OpenAI's protocol under their own address.
-_ADDRESSES = {
+# Where providers that speak OpenAI's protocol listen, unless an integration says otherwise.
+ADDRESSES = {
+    "openai": "https://api.openai.com/v1",
+    "ollama": "http://127.0.0.1:11434/v1",
     "xai": "https://api.x.ai/v1",
     "perplexity": "https://api.perplexity.ai",
     "cohere": "https://api.cohere.ai/compatibility/v1",
 }
+ANTHROPIC_ADDRESS = "https://api.anthropic.com"
+GOOGLE_ADDRESS = "https://generativelanguage.googleapis.com"
 
 
-def _named(provider: str) -> Callable[[str, str | None, str | None, float], "Model"]:
+def openai_client(provider: str, base_url: str | None, api_key: str | None, timeout: float) -> "AsyncOpenAI":
+    """A client of a provider that speaks OpenAI's protocol; it retries 429 and 5xx with jitter.
+
+    Raises ValueError when nobody says where the provider listens.
+    """
+    from openai import AsyncOpenAI
+
+    address = base_url or ADDRESSES.get(provider)
+    if not address:
+        raise ValueError("an OpenAI-compatible provider needs a base URL")
+    return AsyncOpenAI(
+        base_url=address,
+        api_key=api_key or NO_KEY,
+        timeout=timeout,
+        max_retries=MAX_RETRIES,
+        http_client=_http_client(timeout),
+    )
+
+
+def speaks_openai(provider: str) -> bool:
+    """Whether the provider's endpoint takes OpenAI's requests."""
+    return provider in ADDRESSES or provider == "openai-compatible"
+
+
+def _openai_chat(provider: str) -> Callable[[str, str | None, str | None, float], "Model"]:
     def build(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
-        return _openai_chat(model, base_url or _ADDRESSES[provider], api_key, timeout)
+        from pydantic_ai.models.openai import OpenAIChatModel
+        from pydantic_ai.profiles.openai import OpenAIModelProfile
+        from pydantic_ai.providers.openai import OpenAIProvider
+
+        client = openai_client(provider, base_url, api_key, timeout)
+        # Without this a server that stops half-way, politely, would pass for one that has finished.
+        profile = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
+        library = OpenAIProvider(openai_client=client)
+        return OpenAIChatModel(model, provider=library, profile=profile, settings=_settings(timeout))
 
     return build
 
 
-def _compatible(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
-    if not base_url:
-        raise ValueError("an OpenAI-compatible provider needs a base URL")
-    return _openai_chat(model, base_url, api_key, timeout)
+def anthropic_client(address: str, api_key: str | None, timeout: float) -> "AsyncAnthropic":
+    """A client of Anthropic; it retries 429 and 5xx with jitter."""
+    from anthropic import AsyncAnthropic
 
-
-def _openai_chat(model: str, base_url: str, api_key: str | None, timeout: float) -> "Model":
-    from openai import AsyncOpenAI
-    from pydantic_ai.models.openai import OpenAIChatModel
-    from pydantic_ai.profiles.openai import OpenAIModelProfile
-    from pydantic_ai.providers.openai import OpenAIProvider
-
-    client = AsyncOpenAI(
-        base_url=base_url,
+    return AsyncAnthropic(
+        base_url=address,
         api_key=api_key or NO_KEY,
         timeout=timeout,
         max_retries=MAX_RETRIES,
         http_client=_http_client(timeout),
     )
-    provider = OpenAIProvider(openai_client=client)
-    # Without this a server that stops half-way, politely, would pass for one that has finished.
-    profile = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
-    return OpenAIChatModel(model, provider=provider, profile=profile, settings=_settings(timeout))
 
 
 def _anthropic(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
-    from anthropic import AsyncAnthropic
     from pydantic_ai.models.anthropic import AnthropicModel
     from pydantic_ai.providers.anthropic import AnthropicProvider
 
-    client = AsyncAnthropic(
-        base_url=base_url or "https://api.anthropic.com",
-        api_key=api_key or NO_KEY,
-        timeout=timeout,
-        max_retries=MAX_RETRIES,
-        http_client=_http_client(timeout),
-    )
+    client = anthropic_client(base_url or ANTHROPIC_ADDRESS, api_key, timeout)
     provider = AnthropicProvider(anthropic_client=client)
     return AnthropicModel(model, provider=provider, settings=_settings(timeout))
 
 
-def _google(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
+def google_provider(base_url: str | None, api_key: str | None, timeout: float) -> "GoogleProvider":
+    """The library's Google, with a guarded client that retries 429 and 5xx with jitter."""
     from google.genai.types import HttpRetryOptions
-    from pydantic_ai.models.google import GoogleModel
     from pydantic_ai.providers.google import GoogleProvider
 
-    provider = GoogleProvider(
+    return GoogleProvider(
         api_key=api_key or NO_KEY,
-        base_url=base_url or "https://generativelanguage.googleapis.com",
+        base_url=base_url or GOOGLE_ADDRESS,
         http_client=_http_client(timeout),
         retry_options=HttpRetryOptions(attempts=MAX_RETRIES + 1),
     )
-    return GoogleModel(model, provider=provider, settings=_settings(timeout))
+
+
+def _google(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
+    from pydantic_ai.models.google import GoogleModel
+
+    return GoogleModel(
+        model, provider=google_provider(base_url, api_key, timeout), settings=_settings(timeout)
+    )
 
 
 _BUILDERS: dict[str, Callable[[str, str | None, str | None, float], "Model"]] = {
     "anthropic": _anthropic,
     "extractive": _extractive,
     "google": _google,
-    "ollama": _ollama,
-    "openai": _openai,
-    "openai-compatible": _compatible,
-    **{provider: _named(provider) for provider in _ADDRESSES},
+    "openai-compatible": _openai_chat("openai-compatible"),
+    **{provider: _openai_chat(provider) for provider in ADDRESSES},
 }
 PROVIDERS = tuple(_BUILDERS)
 
@@ -198,6 +219,10 @@ def _kind(error: BaseException) -> ProviderFailure | None:
     """The failure one exception stands for by itself; None when its cause may say more."""
     from pydantic_ai import exceptions as ai
 
+    if isinstance(error, BudgetExceeded):
+        return ProviderFailure("budget_exceeded", str(error), False)
+    if isinstance(error, IntegrationPaused):
+        return _PAUSED
     named = (
         ((ai.ModelTimeoutError, ai.ModelRequestTimeout, TimeoutError), _TIMEOUT),
         ((ai.ModelQuotaExceededError,), _QUOTA),
@@ -256,6 +281,9 @@ _QUOTA = ProviderFailure("rate_limited", "The quota or credit at the model provi
 _SERVER_ERROR = ProviderFailure("server_error", "The model endpoint failed. Try again later.", True)
 _BAD_RESPONSE = ProviderFailure(
     "bad_response", "The model endpoint gave an answer that makes no sense.", False
+)
+_PAUSED = ProviderFailure(
+    "unreachable", "The model endpoint failed too often just now; it is tried again in a moment.", True
 )
 _INTERNAL = ProviderFailure("internal", "Something went wrong inside Conclave; its log says what.", False)
 _BROKEN_OFF = ProviderFailure(

@@ -1,19 +1,26 @@
 """Factories of agents."""
 
+from datetime import UTC, datetime
+
 import factory
 
 from agents.models import (
     Agent,
     AgentActivityDaily,
     AgentCollection,
+    AgentFallback,
     AgentRun,
     AgentTemplate,
     AgentVersion,
+    Budget,
+    BudgetCounter,
+    BudgetReservation,
     Integration,
     LlmUsage,
     McpServer,
     McpServerConfig,
     McpServerUser,
+    ModelPrice,
     PlatformAdapter,
     PlatformCredential,
     SystemPrompt,
@@ -72,6 +79,59 @@ class LlmUsageFactory(HouseFactory):
 
     class Meta:
         model = LlmUsage
+
+
+class BudgetFactory(HouseFactory):
+    subject = "user"
+    subject_id = factory.LazyFunction(uuid7)
+    resource = "tokens"
+    period = "month"
+    limit_value = 100_000
+    note = "Enough for a month."
+
+    class Meta:
+        model = Budget
+
+
+class BudgetCounterFactory(HouseFactory):
+    subject = "user"
+    subject_id = factory.LazyFunction(uuid7)
+    resource = "tokens"
+    period = "month"
+    period_start = datetime(2026, 11, 1, tzinfo=UTC)
+    used = 1_250
+    limit_value = 100_000
+
+    class Meta:
+        model = BudgetCounter
+
+
+class BudgetReservationFactory(HouseFactory):
+    held = factory.LazyFunction(lambda: {str(uuid7()): 250})
+    expires_at = datetime(2036, 11, 1, tzinfo=UTC)
+
+    class Meta:
+        model = BudgetReservation
+
+
+class ModelPriceFactory(HouseFactory):
+    provider = "openai-compatible"
+    model = factory.Sequence(lambda n: f"house-model-{n}")
+    input_price = 2
+    output_price = 8
+
+    class Meta:
+        model = ModelPrice
+
+
+class AgentFallbackFactory(HouseFactory):
+    agent = factory.SubFactory(AgentFactory)
+    position = factory.Sequence(lambda n: n + 1)
+    model_provider = "extractive"
+    model_name = "extractive-1"
+
+    class Meta:
+        model = AgentFallback
 
 
 class AgentRunFactory(HouseFactory):

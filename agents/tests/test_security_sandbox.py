@@ -198,8 +198,8 @@ def test_a_plain_person_has_a_sandbox_too(sandbox, tmp_path):
         launcher = tmp_path / "launcher.py"
         shutil.copy(argv[-1], launcher)
         launcher.chmod(0o644)
-        for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-            parent.chmod(0o755)
+        for parent in (tmp_path, *tmp_path.parents[:-2]):
+            parent.chmod(parent.stat().st_mode | 0o055)
         argv = ["/usr/bin/python3", "-I", "-S", str(launcher)]
         result = run(argv, env, user=65534, group=65534, extra_groups=[])
     else:

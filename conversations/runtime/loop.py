@@ -22,6 +22,7 @@ from conversations.runtime.citing import Citing
 from conversations.runtime.failures import TurnFailed
 from conversations.runtime.journal import storable
 from conversations.runtime.keeper import keeper
+from conversations.runtime.metering import meter_of
 from conversations.runtime.toolset import toolset_for
 from conversations.runtime.turns import MOST_TOKENS, ModelCall, Turn
 from conversations.services.leases import LeaseLost
@@ -201,19 +202,15 @@ def _agent(turn: Turn) -> Any:
 
 
 def _model(turn: Turn) -> Any:
+    from agents.runtime.routing import model_for
+
     if turn.problem:
         raise TurnFailed("misconfigured", turn.problem)
     if turn.integration and turn.integration.platform != turn.agent.model_provider:
         # Whoever edits agents must not send an account's key to another provider.
         raise TurnFailed("misconfigured", "The agent's integration belongs to another provider.")
     try:
-        return build_model(
-            turn.agent.model_provider,
-            turn.agent.model_name,
-            base_url=(turn.integration.base_url or None) if turn.integration else None,
-            api_key=turn.api_key,
-            timeout=turn.agent.timeout,
-        )
+        return model_for(turn.agent, turn.api_key, meter_of(turn))
     except ValueError as error:
         raise TurnFailed("misconfigured", f"The agent's model is not set up: {error}.") from error
 
@@ -242,6 +239,8 @@ def _calls(messages: list[Any]) -> list[ModelCall]:
             storable(message.model_name or ""),
             _counted(message.usage.input_tokens),
             _counted(message.usage.output_tokens),
+            # What the meter noted: which account answered, when others stand in for the agent's own.
+            **{name: (message.metadata or {}).get(name) or "" for name in ("provider", "integration")},
         )
         for message in messages
         if message.kind == "response" and message.usage.total_tokens

@@ -18,6 +18,7 @@ from django.utils import timezone
 from agents.choices import IntegrationStatus
 from agents.models import Agent, AgentCollection, Integration, LlmUsage
 from agents.runtime.prices import price
+from agents.services.prices import own_price
 from agents.services.prompts import PromptProblem, count_use, instructions_of
 from agents.services.versions import as_published
 from conversations.choices import ConversationMode, MessageRole, MessageStatus, ToolStatus
@@ -58,6 +59,8 @@ class ModelCall:
     model: str
     prompt_tokens: int
     completion_tokens: int
+    provider: str = ""
+    integration: str = ""
 
 
 @dataclass(slots=True)
@@ -214,17 +217,19 @@ class Turn:
         return answer
 
     def _account(self, calls: list[ModelCall], error: str) -> Decimal:
-        provider, model = self.agent.model_provider, self.agent.model_name
+        model, account = self.agent.model_name, self.integration.pk if self.integration else None
         rows = []
         for call in calls or ([ModelCall(model, 0, 0)] if error else []):
-            sent = price(provider, call.model, call.prompt_tokens, 0)
-            received = price(provider, call.model, 0, call.completion_tokens)
+            provider = call.provider or self.agent.model_provider
+            own = own_price(provider, call.model)
+            sent = price(provider, call.model, call.prompt_tokens, 0, own=own)
+            received = price(provider, call.model, 0, call.completion_tokens, own=own)
             rows.append(
                 LlmUsage(
                     tenant_id=self.caller.tenant_id,
                     user_id=self.caller.user_id,
                     agent_id=self.agent.pk,
-                    integration_id=self.integration.pk if self.integration else None,
+                    integration_id=call.integration or account,
                     conversation_id=self.conversation_id,
                     message_id=self.answer_id,
                     provider=provider,

@@ -210,7 +210,7 @@ def test_a_defect_of_ours_is_not_blamed_on_the_endpoint(caller, knowing, monkeyp
     def broken(*_, **__):
         raise NameError("a defect")
 
-    monkeypatch.setattr("conversations.runtime.loop.build_model", broken)
+    monkeypatch.setattr("agents.runtime.routing.build_model", broken)
     answer = ask(caller, knowing())
     assert (answer.status, answer.error_code) == ("failed", "internal")
     assert "a defect" not in answer.error_message

@@ -1,0 +1,59 @@
+"""Budgets, what was counted against them, and prices."""
+
+from django.contrib import admin
+
+from agents.models import Budget, BudgetCounter, BudgetReservation, ModelPrice
+from config.admin.bases import HouseAdmin, ReadOnlyAdmin
+
+
+@admin.register(Budget)
+class BudgetAdmin(HouseAdmin):
+    resource = "budgets"
+    icon = "savings"
+    position = 44
+    list_display = ("subject", "subject_id", "resource", "period", "limit_value", "is_active")
+    list_filter = ("subject", "resource", "period", "is_active")
+    search_fields = ("subject_id__exact", "note")
+    search_help_text = "A whole id of a person, key or agent, or part of the note."
+    fieldsets = (
+        (None, {"fields": (("subject", "subject_id"), ("resource", "period"), ("limit_value", "is_active"))}),
+        ("Data", {"fields": ("note",)}),
+    )
+
+
+@admin.register(BudgetCounter)
+class BudgetCounterAdmin(ReadOnlyAdmin):
+    resource = "usage"
+    icon = "speed"
+    position = 45
+    list_display = ("subject", "subject_id", "resource", "period", "period_start", "used", "limit_value")
+    list_filter = ("subject", "resource", "period")
+    search_fields = ("subject_id__exact",)
+    search_help_text = "A whole id of an organisation, a person, a key or an agent."
+    fieldsets = (
+        (None, {"fields": (("subject", "subject_id"), ("resource", "period", "period_start"))}),
+        ("Count", {"fields": (("used", "reserved", "limit_value"),)}),
+    )
+
+
+@admin.register(BudgetReservation)
+class BudgetReservationAdmin(ReadOnlyAdmin):
+    resource = "usage"
+    icon = "hourglass"
+    in_sidebar = False
+    list_display = ("id", "expires_at", "created_at")
+    fieldsets = ((None, {"fields": ("expires_at", "held")}),)
+
+
+@admin.register(ModelPrice)
+class ModelPriceAdmin(HouseAdmin):
+    resource = "budgets"
+    icon = "sell"
+    position = 46
+    list_display = ("provider", "model", "input_price", "output_price", "updated_at")
+    list_filter = ("provider",)
+    search_fields = ("model",)
+    fieldsets = (
+        (None, {"fields": (("provider", "model"), ("input_price", "output_price"))}),
+        ("Data", {"fields": ("note",)}),
+    )

@@ -1,0 +1,20 @@
+"""Which models answer when an agent's own does not."""
+
+from django.contrib import admin
+
+from agents.models import AgentFallback
+from config.admin.bases import HouseAdmin
+
+
+@admin.register(AgentFallback)
+class AgentFallbackAdmin(HouseAdmin):
+    resource = "agents"
+    icon = "alt_route"
+    position = 12
+    list_display = ("agent", "position", "model_provider", "model_name", "integration")
+    list_filter = ("model_provider",)
+    search_fields = ("agent__name", "model_name")
+    autocomplete_fields = ("agent", "integration")
+    fieldsets = (
+        (None, {"fields": (("agent", "position"), ("model_provider", "model_name"), "integration")}),
+    )

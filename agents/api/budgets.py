@@ -1,0 +1,115 @@
+"""Budgets, their counters and prices in the API."""
+
+from agents.models import AgentFallback, Budget, BudgetCounter, ModelPrice
+from config.api.serializers import HouseSerializer
+from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
+
+
+class BudgetSerializer(HouseSerializer):
+    """A hard limit on calls to models."""
+
+    class Meta:
+        model = Budget
+        fields = (
+            "id",
+            "subject",
+            "subject_id",
+            "resource",
+            "period",
+            "limit_value",
+            "is_active",
+            "note",
+            "created_at",
+            "updated_at",
+        )
+
+
+class BudgetCounterSerializer(HouseSerializer):
+    """What was used in a period, and what calls under way hold."""
+
+    class Meta:
+        model = BudgetCounter
+        fields = (
+            "id",
+            "subject",
+            "subject_id",
+            "resource",
+            "period",
+            "period_start",
+            "used",
+            "reserved",
+            "limit_value",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class ModelPriceSerializer(HouseSerializer):
+    """The organisation's own price of a model."""
+
+    class Meta:
+        model = ModelPrice
+        fields = (
+            "id",
+            "provider",
+            "model",
+            "input_price",
+            "output_price",
+            "note",
+            "created_at",
+            "updated_at",
+        )
+
+
+class AgentFallbackSerializer(HouseSerializer):
+    """A model that answers when those before it do not."""
+
+    class Meta:
+        model = AgentFallback
+        fields = (
+            "id",
+            "agent",
+            "position",
+            "model_provider",
+            "model_name",
+            "integration",
+            "created_at",
+            "updated_at",
+        )
+
+
+class BudgetViewSet(TenantViewSet):
+    """Limits that the organisation sets itself."""
+
+    serializer_class = BudgetSerializer
+    resource = "budgets"
+    filterset_fields = ("subject", "subject_id", "resource", "period", "is_active")
+    ordering_fields = ("created_at", "updated_at", "limit_value")
+
+
+class BudgetCounterViewSet(ReadOnlyTenantViewSet):
+    """What was counted against limits, newest first."""
+
+    serializer_class = BudgetCounterSerializer
+    resource = "usage"
+    filterset_fields = ("subject", "subject_id", "resource", "period", "period_start")
+    ordering_fields = ("created_at", "period_start", "used")
+
+
+class ModelPriceViewSet(TenantViewSet):
+    """Prices that go before the list's."""
+
+    serializer_class = ModelPriceSerializer
+    resource = "budgets"
+    filterset_fields = ("provider", "model")
+    ordering_fields = ("created_at", "updated_at", "model")
+
+
+class AgentFallbackViewSet(TenantViewSet):
+    """Models that answer when an agent's own does not."""
+
+    serializer_class = AgentFallbackSerializer
+    resource = "agents"
+    filterset_fields = ("agent", "integration", "model_provider")
+    ordering_fields = ("created_at", "position")

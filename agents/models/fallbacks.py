@@ -1,0 +1,50 @@
+"""Which models answer when an agent's own does not."""
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from agents.choices import Provider
+from tenants.bases import TenantForeignKey, TenantModel
+
+from .agents import Agent
+
+
+class AgentFallback(TenantModel):
+    """A model that is asked when those before it are down, too slow or have too many requests."""
+
+    agent = TenantForeignKey(Agent, models.CASCADE, related_name="fallbacks", help_text="The agent.")
+    position = models.PositiveSmallIntegerField(default=1, help_text="Place in the order they are tried.")
+    model_provider = models.CharField(max_length=50, choices=Provider, help_text="Who runs the model.")
+    model_name = models.CharField(max_length=100, help_text="The provider's model name.")
+    integration = TenantForeignKey(
+        "agents.Integration",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Credentials and endpoint of the provider; the offline model needs none.",
+    )
+
+    class Meta(TenantModel.Meta):
+        ordering = ["position", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "agent", "position"],
+                name="agents_agentfallback_place",
+                violation_error_message="Another model has this place.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(model_provider__in=Provider.values),
+                name="agents_agentfallback_provider_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.position}. {self.model_provider}:{self.model_name}"
+
+    def clean(self) -> None:
+        """Raises:
+        ValidationError: when the integration belongs to another provider.
+        """
+        if self.integration and self.integration.platform != self.model_provider:
+            raise ValidationError({"integration": "The integration belongs to another provider."})

@@ -1,0 +1,42 @@
+"""What models cost an organisation, where it differs from the list."""
+
+from django.db import models
+
+from agents.choices import Provider
+from tenants.bases import TenantModel
+
+
+class ModelPrice(TenantModel):
+    """The organisation's own price of a model, in US dollars for a million tokens; goes before the list's."""
+
+    provider = models.CharField(max_length=50, choices=Provider, help_text="Who runs the model.")
+    model = models.CharField(
+        max_length=100, help_text="The provider's model name; * for all that have no row of their own."
+    )
+    input_price = models.DecimalField(
+        max_digits=12, decimal_places=6, help_text="US dollars for a million tokens sent."
+    )
+    output_price = models.DecimalField(
+        max_digits=12, decimal_places=6, help_text="US dollars for a million tokens received."
+    )
+    note = models.CharField(max_length=500, blank=True, default="", help_text="Where it comes from.")
+
+    class Meta(TenantModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "provider", "model"],
+                name="agents_modelprice_once",
+                violation_error_message="This model has a price already.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(provider__in=Provider.values), name="agents_modelprice_provider_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(input_price__gte=0, output_price__gte=0),
+                name="agents_modelprice_amounts",
+                violation_error_message="A price is not negative.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider}:{self.model}"

@@ -1,0 +1,166 @@
+"""The meter of one answer: what its calls to models hold, use and cost. Light: no model library here."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from agents.models import Integration
+from agents.runtime.prices import Price, price
+from agents.services.budgets import (
+    ZERO,
+    BudgetExceeded,
+    Limit,
+    Reservation,
+    Subjects,
+    Terms,
+    reserve,
+    settle,
+    terms_of,
+)
+from agents.services.integrations import FAILURES, may_call, note_failure, note_success
+
+# What is sent is counted from above, before the provider counts it: few texts have a token for two bytes.
+BYTES_PER_TOKEN = 2
+# Between the attempts of one call, and for what comes after it.
+MARGIN_SECONDS = 60
+# Answers whose length nobody bounds are bounded by this.
+MOST_COMPLETION_TOKENS = 4096
+
+
+class IntegrationPaused(ConnectionError):
+    """The account is not called now, after too many failures in a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A model at its provider, and the account that pays for it."""
+
+    provider: str
+    model: str
+    integration: Integration | None = None
+    timeout: float = 60
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.provider, self.model
+
+    @property
+    def integration_id(self) -> UUID | None:
+        return self.integration.pk if self.integration else None
+
+
+@dataclass(frozen=True, slots=True)
+class UsedCall:
+    """A call that came to its end: what it used, and what that costs."""
+
+    route: Route
+    input_tokens: int
+    output_tokens: int
+    input_price: Price
+    output_price: Price
+
+    @property
+    def cost(self) -> Decimal:
+        return self.input_price.amount + self.output_price.amount
+
+
+@dataclass(slots=True)
+class Held:
+    """One call under way."""
+
+    terms: Terms
+    reservation: Reservation | None
+
+
+@dataclass(slots=True)
+class Meter:
+    """What one answer may use and has used. Its methods open short scopes: call them outside transactions.
+
+    `terms` that the caller knows already save their statement; without limits nothing is asked of the
+    database at all.
+    """
+
+    scope: Callable[[], AbstractContextManager[Any]]
+    subjects: Subjects
+    terms: dict[tuple[str, str], Terms] = field(default_factory=dict)
+    further: tuple[Limit, ...] = ()
+    spent: dict[str, Decimal] = field(default_factory=dict)
+    calls: list[UsedCall] = field(default_factory=list)
+    # Called before the model is waited for, to give back what would wait with it.
+    rest: Callable[[], None] | None = None
+
+    def begin(self, route: Route, input_tokens: int, output_tokens: int) -> Held:
+        """Hold what a call may use at most.
+
+        Raises:
+            BudgetExceeded: when a limit does not allow it.
+            IntegrationPaused: when its account is not called now.
+        """
+        terms, weak = self.terms.get(route.key), route.integration and route.integration.failure_count
+        limits = (*terms.limits, *self.further) if terms else ()
+        if terms is not None and not limits and not (weak and weak >= FAILURES):
+            return Held(terms, None)
+        try:
+            return self._held(route, input_tokens, output_tokens)
+        finally:
+            if self.rest:
+                self.rest()
+
+    def _held(self, route: Route, input_tokens: int, output_tokens: int) -> Held:
+        terms, weak = self.terms.get(route.key), route.integration and route.integration.failure_count
+        with self.scope():
+            if weak and weak >= FAILURES and route.integration and not may_call(route.integration.pk):
+                raise IntegrationPaused("calls to this account are paused after repeated failures")
+            if terms is None:
+                terms = self.terms[route.key] = terms_of(self.subjects, *route.key)
+            limits = (*terms.limits, *self.further)
+            amounts = self._amounts(terms, route, input_tokens, output_tokens, limits)
+            seconds = 3 * route.timeout + MARGIN_SECONDS
+            return Held(terms, reserve(limits, amounts, spent=self.spent, seconds=seconds))
+
+    def _amounts(
+        self, terms: Terms, route: Route, input_tokens: int, output_tokens: int, limits: tuple[Limit, ...]
+    ) -> dict[str, Decimal]:
+        cost = self.price(terms, route, input_tokens, output_tokens)
+        if not cost.known and any(limit.resource == "cost" for limit in limits):
+            # A limit that cannot be counted would be none.
+            raise BudgetExceeded(
+                f"There is a budget on cost, and nobody knows what the model {route.model} costs: give it a price."
+            )
+        asked = ZERO if self.spent.get("requests") else Decimal(1)
+        return {"tokens": Decimal(input_tokens + output_tokens), "cost": cost.amount, "requests": asked}
+
+    def end(self, route: Route, held: Held, input_tokens: int, output_tokens: int, *, came: bool) -> None:
+        """Settle a call; one that brought nothing (`came` false) used nothing."""
+        sent = self.price(held.terms, route, input_tokens, 0)
+        received = self.price(held.terms, route, 0, output_tokens)
+        used = {"tokens": Decimal(input_tokens + output_tokens), "cost": sent.amount + received.amount}
+        if came:
+            self.calls.append(UsedCall(route, input_tokens, output_tokens, sent, received))
+        used["requests"] = Decimal(1) if came and not self.spent.get("requests") else ZERO
+        for resource, amount in used.items():
+            self.spent[resource] = self.spent.get(resource, ZERO) + amount
+        if held.reservation is not None:
+            with self.scope():
+                settle(held.reservation, used)
+
+    @staticmethod
+    def price(terms: Terms, route: Route, input_tokens: int, output_tokens: int) -> Price:
+        """What a call costs: the tenant's price, else the list's."""
+        return price(route.provider, route.model, input_tokens, output_tokens, own=terms.price)
+
+    def failed(self, route: Route, message: str, *, counts: bool) -> None:
+        """Record that the account's endpoint failed."""
+        if route.integration_id:
+            with self.scope():
+                note_failure(route.integration_id, message, counts=counts)
+
+    def recovered(self, route: Route) -> None:
+        """Record that an account whose calls failed answers again."""
+        if route.integration and route.integration.failure_count:
+            route.integration.failure_count = 0
+            with self.scope():
+                note_success(route.integration.pk)

@@ -1,0 +1,112 @@
+"""The model of an answer: the agent's own within its budgets, then those that stand in for it.
+
+Importing this module imports Pydantic AI: seconds.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from pydantic_ai import RunContext
+from pydantic_ai.messages import ModelMessage, ModelResponse
+from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
+from pydantic_ai.models.fallback import FallbackModel
+from pydantic_ai.models.wrapper import WrapperModel
+from pydantic_ai.settings import ModelSettings
+
+from agents.models import Agent, AgentFallback
+from agents.runtime.metered import MeteredModel
+from agents.runtime.metering import Meter, Route
+from agents.runtime.providers import build_model, classify_error
+
+
+class NoFallback(LookupError):
+    """The agent has no further model."""
+
+
+def model_for(agent: Agent, api_key: str | None, meter: Meter) -> Model:
+    """The model that answers for `agent`, which may be stored nowhere.
+
+    Raises:
+        ValueError: when its provider is unknown or lacks an address.
+    """
+    route = Route(agent.model_provider, agent.model_name, agent.integration, agent.timeout)
+    first = _metered(route, api_key, meter)
+    if agent.pk is None:
+        return first
+    return FallbackModel(first, _Others(first, agent, meter), fallback_on=is_worth_another)
+
+
+def is_worth_another(error: Exception) -> bool:
+    """Whether another model may succeed where this error came from."""
+    # With no further model, the group of failures names what the agent's own model said.
+    return isinstance(error, NoFallback) or classify_error(error).retryable
+
+
+def _metered(route: Route, api_key: str | None, meter: Meter) -> Model:
+    address = route.integration.base_url if route.integration else ""
+    model = build_model(
+        route.provider, route.model, base_url=address or None, api_key=api_key, timeout=route.timeout
+    )
+    return MeteredModel(model, meter, route)
+
+
+class _Others(WrapperModel):
+    """The agent's further models, read only when they are needed."""
+
+    def __init__(self, first: Model, agent: Agent, meter: Meter) -> None:
+        super().__init__(first)
+        self.agent, self.meter = agent, meter
+
+    async def _chain(self) -> Model:
+        models = await sync_to_async(self._load)()
+        if not models:
+            raise NoFallback("the agent has no further model")
+        return FallbackModel(*models, fallback_on=is_worth_another)
+
+    def _load(self) -> list[Model]:
+        with self.meter.scope():
+            rows = list(AgentFallback.objects.filter(agent_id=self.agent.pk).select_related("integration"))
+            keys = [
+                (row.integration.credentials or {}).get("api_key") if row.integration else None
+                for row in rows
+            ]
+        return [
+            _metered(
+                Route(row.model_provider, row.model_name, row.integration, self.agent.timeout),
+                key,
+                self.meter,
+            )
+            for row, key in zip(rows, keys, strict=True)
+            if row.integration is None or row.integration.platform == row.model_provider
+        ]
+
+    def prepare_messages(
+        self, messages: list[ModelMessage], model_request_parameters: ModelRequestParameters | None = None
+    ) -> list[ModelMessage]:
+        """As they are: each further model prepares them itself."""
+        return messages
+
+    async def request(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> ModelResponse:
+        chain = await self._chain()
+        return await chain.request(messages, model_settings, model_request_parameters)
+
+    @asynccontextmanager
+    async def request_stream(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+        run_context: RunContext[Any] | None = None,
+    ) -> AsyncGenerator[StreamedResponse]:
+        chain = await self._chain()
+        async with chain.request_stream(
+            messages, model_settings, model_request_parameters, run_context
+        ) as stream:
+            yield stream

@@ -1,0 +1,295 @@
+"""Hard limits on calls to models: reserved before a call, settled after it, exact under concurrency.
+
+Each limit has a counter for the running period. One statement adds what a call may use at most to every
+counter that bounds it, on the condition that used and reserved stay within the limit; PostgreSQL checks the
+condition on the newest version of each row, so parallel calls cannot pass together. Counters are locked in one
+order, so calls do not wait for each other in a circle. A reservation whose process died expires.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+
+from agents.choices import BudgetPeriod, BudgetSubject
+from agents.services.prices import OwnPrice
+from config.db.ids import uuid7_floor
+from tenants.scoping import require_tenant_id
+from tenants.services.quotas import QUOTA_SQL
+
+FOREVER = datetime(1970, 1, 1, tzinfo=UTC)
+ZERO = Decimal(0)
+Key = tuple[str, UUID, str, str]
+
+TERMS_SQL = f"""
+SELECT 'limit', 'tenant', %(tenant)s::uuid, resource, period, limit_value, NULL::numeric FROM ({QUOTA_SQL}) AS q
+WHERE limit_value IS NOT NULL AND resource IN ('tokens', 'requests')
+UNION ALL
+SELECT 'limit', subject, coalesce(subject_id, of_subject), resource, period, limit_value, NULL FROM (
+  SELECT DISTINCT ON (b.subject, b.resource, b.period) b.*, s.id AS of_subject FROM agents_budget b
+  JOIN unnest(%(subjects)s::text[], %(ids)s::uuid[]) AS s (subject, id)
+    ON s.subject = b.subject AND (b.subject_id = s.id OR b.subject_id IS NULL)
+  WHERE b.tenant_id = %(tenant)s AND b.is_active ORDER BY b.subject, b.resource, b.period, b.subject_id NULLS LAST
+) AS own
+UNION ALL
+(SELECT 'price', '', NULL, model, '', input_price, output_price FROM agents_modelprice
+ WHERE tenant_id = %(tenant)s AND provider = %(provider)s AND model IN (%(model)s, '*') ORDER BY model = '*' LIMIT 1)
+"""
+
+# A counter's first row begins with what the log of usage knows of the period.
+RESERVE_SQL = """
+WITH wanted AS (
+  SELECT w.*, CASE WHEN EXISTS (
+    SELECT FROM agents_budgetcounter c WHERE c.tenant_id = %(tenant)s AND c.subject = w.subject
+    AND c.subject_id = w.subject_id AND c.resource = w.resource AND c.period = w.period
+    AND c.period_start = w.period_start) THEN 0
+  ELSE (SELECT coalesce(CASE w.resource WHEN 'tokens' THEN sum(total_tokens)::numeric WHEN 'cost' THEN sum(total_cost)
+      ELSE count(DISTINCT message_id) END, 0) FROM agents_llmusage u
+    WHERE u.tenant_id = %(tenant)s AND u.id >= w.oldest AND CASE w.subject WHEN 'tenant' THEN true
+      WHEN 'user' THEN u.user_id = w.subject_id WHEN 'agent' THEN u.agent_id = w.subject_id ELSE false END)
+  END AS before
+  FROM unnest(%(subjects)s::text[], %(ids)s::uuid[], %(resources)s::text[], %(periods)s::text[],
+    %(starts)s::timestamptz[], %(oldest)s::uuid[], %(amounts)s::numeric[], %(limits)s::numeric[])
+    AS w (subject, subject_id, resource, period, period_start, oldest, amount, limit_value)
+), held AS (
+  INSERT INTO agents_budgetcounter AS c
+    (tenant_id, subject, subject_id, resource, period, period_start, used, reserved, limit_value)
+  SELECT %(tenant)s, subject, subject_id, resource, period, period_start, before, amount, limit_value
+  FROM wanted WHERE before + amount <= limit_value ORDER BY subject, subject_id, resource, period
+  ON CONFLICT (tenant_id, subject, subject_id, resource, period, period_start) DO UPDATE
+  SET reserved = c.reserved + excluded.reserved, limit_value = excluded.limit_value, updated_at = now()
+  WHERE c.used + c.reserved + excluded.reserved <= excluded.limit_value
+  RETURNING c.id, c.subject, c.subject_id, c.resource, c.period
+), kept AS (
+  INSERT INTO agents_budgetreservation (tenant_id, held, expires_at)
+  SELECT %(tenant)s, jsonb_object_agg(h.id, w.amount), %(expires)s
+  FROM held h JOIN wanted w USING (subject, subject_id, resource, period) HAVING count(*) > 0 RETURNING id
+)
+SELECT h.*, (SELECT id FROM kept) FROM held h
+"""
+
+SETTLE_SQL = """
+WITH gone AS (
+  DELETE FROM agents_budgetreservation WHERE tenant_id = %(tenant)s AND id = %(reservation)s RETURNING id
+), locked AS MATERIALIZED (
+  SELECT id FROM agents_budgetcounter WHERE tenant_id = %(tenant)s AND id = ANY(%(counters)s::uuid[])
+  ORDER BY subject, subject_id, resource, period FOR UPDATE
+)
+UPDATE agents_budgetcounter c SET used = c.used + a.used, updated_at = now(),
+  reserved = c.reserved - CASE WHEN EXISTS (SELECT FROM gone) THEN a.held ELSE 0 END
+FROM unnest(%(counters)s::uuid[], %(held)s::numeric[], %(used)s::numeric[]) AS a (id, held, used)
+JOIN locked USING (id) WHERE c.tenant_id = %(tenant)s AND c.id = a.id
+"""
+
+EXPIRE_SQL = """
+WITH gone AS (
+  DELETE FROM agents_budgetreservation WHERE expires_at < now() AND (%(tenant)s::uuid IS NULL OR tenant_id = %(tenant)s)
+  RETURNING id, held
+), sums AS (
+  SELECT h.key::uuid AS id, sum(h.value::numeric) AS held FROM gone, jsonb_each_text(gone.held) AS h GROUP BY 1
+), locked AS MATERIALIZED (
+  SELECT c.id FROM agents_budgetcounter c JOIN sums USING (id)
+  ORDER BY c.tenant_id, c.subject, c.subject_id, c.resource, c.period FOR UPDATE OF c
+), freed AS (
+  UPDATE agents_budgetcounter c SET reserved = greatest(c.reserved - s.held, 0), updated_at = now()
+  FROM sums s JOIN locked USING (id) WHERE c.id = s.id
+)
+SELECT count(*) FROM gone
+"""
+
+
+class BudgetExceeded(Exception):
+    """A limit does not allow the call; the message is for a person and names the limit."""
+
+    code = "budget_exceeded"
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """Whom a call is for; each may have limits."""
+
+    tenant_id: UUID
+    user_id: UUID | None = None
+    key_id: UUID | None = None
+    agent_id: UUID | None = None
+
+    def pairs(self) -> list[tuple[str, UUID]]:
+        """Kind and id of those that are known."""
+        known = (
+            (BudgetSubject.TENANT, self.tenant_id),
+            (BudgetSubject.USER, self.user_id),
+            (BudgetSubject.KEY, self.key_id),
+            (BudgetSubject.AGENT, self.agent_id),
+        )
+        return [(str(kind), identifier) for kind, identifier in known if identifier is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A hard limit; `subject_id` is whom it bounds."""
+
+    subject: str
+    subject_id: UUID
+    resource: str
+    period: str
+    value: Decimal
+
+    @property
+    def key(self) -> Key:
+        return self.subject, self.subject_id, self.resource, self.period
+
+    def __str__(self) -> str:
+        kind = {"tokens": "model tokens", "requests": "answers", "cost": "US dollars"}[self.resource]
+        span = {"request": "an answer", "total": "in all"}.get(self.period, f"a {self.period}")
+        return f"{self.value.normalize():f} {kind} {span} for the {_SPOKEN[self.subject]}"
+
+
+_SPOKEN = {"tenant": "organisation", "user": "person", "key": "API key", "agent": "agent"}
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What bounds a call, and what its model costs the tenant where that is the tenant's own price."""
+
+    limits: tuple[Limit, ...] = ()
+    price: OwnPrice | None = None
+
+    def bound(self, resource: str) -> bool:
+        """Whether any limit counts `resource`."""
+        return any(limit.resource == resource for limit in self.limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What a call holds: amount by counter; `resources` says what each counter counts."""
+
+    id: UUID
+    held: Mapping[UUID, Decimal]
+    resources: Mapping[UUID, str] = field(default_factory=dict)
+
+
+def terms_of(subjects: Subjects, provider: str, model: str) -> Terms:
+    """The limits on a call for `subjects`, and the tenant's own price of the model. One statement."""
+    pairs = subjects.pairs()
+    parameters = {
+        "tenant": subjects.tenant_id,
+        "subjects": [kind for kind, _ in pairs],
+        "ids": [identifier for _, identifier in pairs],
+        "provider": provider,
+        "model": model,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(TERMS_SQL, parameters)
+        rows = cursor.fetchall()
+    limits = tuple(Limit(*row[1:6]) for row in rows if row[0] == "limit")
+    prices = [OwnPrice(row[5], row[6]) for row in rows if row[0] == "price"]
+    return Terms(limits, prices[0] if prices else None)
+
+
+def reserve(
+    limits: Sequence[Limit], amounts: Mapping[str, Decimal], *, spent: Mapping[str, Decimal], seconds: float
+) -> Reservation | None:
+    """Hold `amounts` (by resource) of everything that bounds the call; in a tenant's scope.
+
+    Args:
+        spent: what this answer used before, by resource, for limits on one answer.
+        seconds: how long the call may take, after which the reservation counts as lost.
+
+    Returns:
+        What is held; None when nothing is limited.
+
+    Raises:
+        BudgetExceeded: when a limit does not allow it; nothing is held then.
+    """
+    wanted: dict[Key, tuple[Limit, Decimal]] = {}
+    for limit in limits:
+        amount = amounts.get(limit.resource, ZERO)
+        if limit.period == BudgetPeriod.REQUEST:
+            if spent.get(limit.resource, ZERO) + amount > limit.value:
+                raise BudgetExceeded(_refusal(limit))
+        elif amount and (limit.key not in wanted or limit.value < wanted[limit.key][0].value):
+            wanted[limit.key] = (limit, amount)
+    return _hold(list(wanted.values()), seconds) if wanted else None
+
+
+def _hold(wanted: list[tuple[Limit, Decimal]], seconds: float) -> Reservation:
+    reservation, refused = _held(wanted, seconds)
+    # What processes that died left behind must not refuse anybody.
+    if refused and expire_reservations(require_tenant_id()):
+        _let_go(reservation)
+        reservation, refused = _held(wanted, seconds)
+    if refused:
+        _let_go(reservation)
+        raise BudgetExceeded(_refusal(refused[0]))
+    assert reservation is not None  # noqa: S101 (nothing was refused, so something is held)
+    return reservation
+
+
+def _let_go(reservation: Reservation | None) -> None:
+    if reservation:
+        settle(reservation, {})
+
+
+def _held(wanted: list[tuple[Limit, Decimal]], seconds: float) -> tuple[Reservation | None, list[Limit]]:
+    """What could be held, and the limits that refused."""
+    moment = timezone.now()
+    starts = [period_start(limit.period, moment) for limit, _ in wanted]
+    parameters: dict[str, Any] = {
+        "tenant": require_tenant_id(),
+        "subjects": [limit.subject for limit, _ in wanted],
+        "ids": [limit.subject_id for limit, _ in wanted],
+        "resources": [limit.resource for limit, _ in wanted],
+        "periods": [limit.period for limit, _ in wanted],
+        "starts": starts,
+        "oldest": [uuid7_floor(start) for start in starts],
+        "amounts": [amount for _, amount in wanted],
+        "limits": [limit.value for limit, _ in wanted],
+        "expires": moment + timedelta(seconds=seconds),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(RESERVE_SQL, parameters)
+        rows = cursor.fetchall()
+    amounts = {limit.key: amount for limit, amount in wanted}
+    passed = {tuple(row[1:5]): row[0] for row in rows}
+    refused = [limit for limit, _ in wanted if limit.key not in passed]
+    held = {counter: amounts[key] for key, counter in passed.items()}
+    resources = {counter: key[2] for key, counter in passed.items()}
+    return (Reservation(rows[0][5], held, resources) if rows else None), refused
+
+
+def settle(reservation: Reservation, used: Mapping[str, Decimal]) -> None:
+    """Replace what is held by what was used (by resource); once, also when the reservation has expired."""
+    counters = list(reservation.held)
+    parameters = {
+        "tenant": require_tenant_id(),
+        "reservation": reservation.id,
+        "counters": counters,
+        "held": [reservation.held[counter] for counter in counters],
+        "used": [used.get(reservation.resources[counter], ZERO) for counter in counters],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(SETTLE_SQL, parameters)
+
+
+def expire_reservations(tenant_id: UUID | None = None) -> int:
+    """Free what reservations hold whose time is over; of all tenants in the platform scope. Returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(EXPIRE_SQL, {"tenant": tenant_id})
+        return int(cursor.fetchone()[0])
+
+
+def period_start(period: str, moment: datetime) -> datetime:
+    """When the period that `moment` lies in began, in UTC."""
+    day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    if period == BudgetPeriod.DAY:
+        return day
+    return day.replace(day=1) if period == BudgetPeriod.MONTH else FOREVER
+
+
+def _refusal(limit: Limit) -> str:
+    return f"The budget does not allow this: {limit}."

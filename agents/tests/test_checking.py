@@ -1,0 +1,135 @@
+"""Accounts are checked at their provider's own wire protocol; the breaker opens and closes."""
+
+from datetime import timedelta
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.utils import timezone
+
+from agents.models import Integration
+from agents.runtime.checking import check_connection
+from agents.runtime.providers import build_model
+from agents.services.integrations import FAILURES, may_call, note_failure, note_success
+from agents.testing import FakeJson, FakeOpenAI, down, fail
+from agents.tests.factories import IntegrationFactory
+from tenants.scoping import tenant_scope
+
+ANTHROPIC = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-x",
+    "content": [{"type": "text", "text": "At noon."}],
+    "stop_reason": "end_turn",
+    "stop_sequence": None,
+    "usage": {"input_tokens": 11, "output_tokens": 3},
+}
+GOOGLE = {
+    "candidates": [{"content": {"role": "model", "parts": [{"text": "At noon."}]}, "finishReason": "STOP"}],
+    "usageMetadata": {"promptTokenCount": 11, "candidatesTokenCount": 3, "totalTokenCount": 14},
+    "modelVersion": "gemini-x",
+}
+ADDRESSES = {
+    "anthropic": ("/v1/messages", ANTHROPIC, "x-api-key"),
+    "google": ("/v1beta/models/gemini-x:generateContent", GOOGLE, "x-goog-api-key"),
+}
+PROVIDERS = pytest.mark.parametrize("provider", ADDRESSES)
+
+
+async def ask(provider, url):
+    from pydantic_ai import Agent
+
+    model = "claude-x" if provider == "anthropic" else "gemini-x"
+    return await Agent(build_model(provider, model, base_url=url, api_key="sk-secret", timeout=5)).run(
+        "When?"
+    )
+
+
+@PROVIDERS
+def test_a_provider_is_spoken_to_and_tried_again(provider):
+    path, answer, header = ADDRESSES[provider]
+    with FakeJson({path: [(429, {}), (500, {}), (200, answer)]}) as server:
+        result = async_to_sync(ask)(provider, server.url)
+    assert (result.output, result.usage.input_tokens, result.usage.output_tokens) == ("At noon.", 11, 3)
+    assert [request.path for request in server.requests] == [path] * 3
+    assert server.requests[0].headers[header] == "sk-secret"
+
+
+def checked(tenant, **fields):
+    with tenant_scope(tenant, actor="system:test"):
+        account = IntegrationFactory(**fields)
+    return check_connection(account.pk, lambda: tenant_scope(tenant, actor="system:test"))
+
+
+def test_a_check_notes_what_is_offered(tenant):
+    with FakeOpenAI() as server:
+        account = checked(tenant, base_url=server.base_url)
+    assert (account.status, account.offered_models, account.last_error) == ("connected", ["m", "n"], "")
+    assert account.last_sync_at is not None
+    assert server.requests[0].headers["authorization"] == "Bearer sk-test-of-the-house"
+
+
+@pytest.mark.parametrize(
+    ("provider", "path", "body", "names"),
+    [
+        (
+            "anthropic",
+            "/v1/models",
+            {
+                "data": [{"id": "claude-x", "type": "model"}],
+                "has_more": False,
+                "first_id": None,
+                "last_id": None,
+            },
+            ["claude-x"],
+        ),
+        ("google", "/v1beta/models", {"models": [{"name": "models/gemini-x"}]}, ["gemini-x"]),
+    ],
+    ids=["anthropic", "google"],
+)
+def test_other_providers_are_checked_in_their_own_words(tenant, provider, path, body, names):
+    with FakeJson({path: [(200, body)]}) as server:
+        account = checked(tenant, platform=provider, base_url=server.url)
+    assert (account.status, account.offered_models) == ("connected", names)
+
+
+def test_a_check_that_fails_says_why_and_no_more(tenant):
+    with FakeOpenAI(fail(401)) as server:
+        refused = checked(tenant, base_url=server.base_url)
+    gone = checked(tenant, base_url=down())
+    assert (refused.status, refused.last_error) == ("error", "The model endpoint did not accept the key.")
+    assert (gone.status, gone.last_error) == ("error", "The model endpoint cannot be reached.")
+    assert refused.last_sync_at is None
+
+
+def test_the_api_checks_an_account(api_client, tenant, other_tenant):
+    client = api_client()
+    with tenant_scope(other_tenant, actor="system:test"):
+        foreign = IntegrationFactory()
+    with FakeOpenAI() as server:
+        with tenant_scope(tenant, actor="system:test"):
+            account = IntegrationFactory(base_url=server.base_url)
+        answer = client.post(f"/api/v1/integrations/{account.pk}/check/")
+        missing = client.post(f"/api/v1/integrations/{foreign.pk}/check/")
+    assert (answer.status_code, answer.json()["status"]) == (200, "connected")
+    assert missing.status_code == 404
+
+
+def test_the_breaker_opens_lets_one_try_and_closes(scope):
+    account = IntegrationFactory()
+    for _ in range(FAILURES - 1):
+        note_failure(account.pk, "down", counts=True)
+    assert may_call(account.pk)
+    note_failure(account.pk, "down", counts=True)
+    assert not may_call(account.pk)
+    Integration.objects.update(paused_until=timezone.now() - timedelta(seconds=1))
+    assert [may_call(account.pk) for _ in range(3)] == [True, False, False]
+    note_success(account.pk)
+    assert may_call(account.pk)
+
+
+def test_a_refused_key_does_not_open_the_breaker(scope):
+    account = IntegrationFactory()
+    for _ in range(2 * FAILURES):
+        note_failure(account.pk, "wrong key", counts=False)
+    assert may_call(account.pk)

@@ -1,0 +1,180 @@
+"""POST /v1/messages and /v1/messages/count_tokens."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+
+from config.api.renderers import dumps
+from config.api.views import json_response
+from conversations.api.wire import ModelNotFound, WireView, shaped
+from conversations.runtime.exchanges import Exchange, UnknownModel, find_model
+from conversations.runtime.wishes import Call, CallPiece, Event, Outcome, TextPiece, Used, Wish, WishFailed
+from knowledge.chunking import count_tokens
+
+from .shapes import CountRequest, MessagesRequest, wish_of
+
+REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_call": "tool_use", "content_filter": "refusal"}
+TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    405: "invalid_request_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+}
+
+
+def error_body(status: int, code: str, message: str, parameter: str | None) -> dict[str, Any]:
+    """An error as Anthropic words it."""
+    return {"type": "error", "error": {"type": TYPES.get(status, "api_error"), "message": message}}
+
+
+class MessagesView(WireView):
+    """A message by an agent, or by a model of one of the tenant's accounts."""
+
+    dialect = staticmethod(error_body)
+    extra_parameters = ("beta",)
+
+    def post(self, request: Any) -> HttpResponseBase:
+        """The answer, whole or as server-sent events."""
+        asked = shaped(MessagesRequest, request.data)
+        wish = wish_of(asked)
+        if asked.stream:
+            return self.streamed(wish, lambda exchange, events: _Lines(exchange).all(events))
+        return json_response(_message(self.answered(wish), wish.model))
+
+
+class CountTokensView(WireView):
+    """How many tokens a request would send, estimated without asking the model."""
+
+    dialect = staticmethod(error_body)
+    extra_parameters = ("beta",)
+
+    def post(self, request: Any) -> HttpResponse:
+        """The estimate; nothing is stored."""
+        wish = wish_of(shaped(CountRequest, request.data))
+        self.require("integrations" if "/" in wish.model else "agents", "execute")
+        with self.scoped(read_only=True):
+            try:
+                find_model(wish.model)
+            except UnknownModel:
+                raise ModelNotFound(wish.model) from None
+        return json_response({"input_tokens": _estimate(wish)})
+
+
+def _estimate(wish: Wish) -> int:
+    texts = [wish.instructions, *(said.text for said in wish.messages)]
+    texts += [call.arguments for said in wish.messages for call in said.calls]
+    texts += [f"{tool.name} {tool.description} {json.dumps(tool.schema)}" for tool in wish.tools]
+    return max(1, sum(count_tokens(text) for text in texts))
+
+
+def _message(outcome: Outcome, model: str) -> dict[str, Any]:
+    content: list[dict[str, Any]] = []
+    if outcome.text or not outcome.calls:
+        content.append({"type": "text", "text": outcome.text, "citations": None})
+    content += [_use(call) for call in outcome.calls]
+    return {
+        "id": f"msg_{outcome.answer_id.hex}",
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": content,
+        "stop_reason": REASONS.get(outcome.finish, "end_turn"),
+        "stop_sequence": None,
+        "usage": _usage(outcome.used),
+    }
+
+
+def _use(call: Call) -> dict[str, Any]:
+    try:
+        arguments = json.loads(call.arguments or "{}")
+    except ValueError:
+        # What the model wrote is no JSON: the client sees it as it is.
+        arguments = {"arguments": call.arguments}
+    return {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments}
+
+
+def _usage(used: Used) -> dict[str, int]:
+    return {
+        "input_tokens": used.input_tokens,
+        "output_tokens": used.output_tokens,
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+    }
+
+
+class _Lines:
+    """The events of a streamed message; one block is open at a time."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.block, self.open = -1, ""
+
+    def all(self, events: Iterator[Event]) -> Iterator[bytes]:
+        """Every line of the stream."""
+        yield _event("message_start", message=self._start())
+        for event in events:
+            if isinstance(event, TextPiece):
+                yield from self._say(event)
+            elif isinstance(event, CallPiece):
+                yield from self._call(event)
+            elif isinstance(event, Outcome):
+                yield from self._end(event)
+            elif isinstance(event, WishFailed):
+                yield _event("error", error=error_body(500, event.code, event.message, None)["error"])
+            else:
+                yield _event("ping")
+
+    def _start(self) -> dict[str, Any]:
+        return {
+            "id": f"msg_{self.exchange.turn.answer_id.hex}",
+            "type": "message",
+            "role": "assistant",
+            "model": self.exchange.wish.model,
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+            "usage": _usage(Used()),
+        }
+
+    def _begin(self, key: str, block: dict[str, Any]) -> Iterator[bytes]:
+        if self.open != key:
+            yield from self._close()
+            self.block, self.open = self.block + 1, key
+            yield _event("content_block_start", index=self.block, content_block=block)
+
+    def _close(self) -> Iterator[bytes]:
+        if self.open:
+            yield _event("content_block_stop", index=self.block)
+            self.open = ""
+
+    def _say(self, piece: TextPiece) -> Iterator[bytes]:
+        yield from self._begin("text", {"type": "text", "text": "", "citations": None})
+        yield _event(
+            "content_block_delta", index=self.block, delta={"type": "text_delta", "text": piece.text}
+        )
+
+    def _call(self, piece: CallPiece) -> Iterator[bytes]:
+        start = {"type": "tool_use", "id": piece.id, "name": piece.name, "input": {}}
+        yield from self._begin(f"call {piece.index}", start)
+        if piece.arguments:
+            delta = {"type": "input_json_delta", "partial_json": piece.arguments}
+            yield _event("content_block_delta", index=self.block, delta=delta)
+
+    def _end(self, outcome: Outcome) -> Iterator[bytes]:
+        yield from self._close()
+        reason = REASONS.get(outcome.finish, "end_turn")
+        delta = {"stop_reason": reason, "stop_sequence": None}
+        yield _event("message_delta", delta=delta, usage=_usage(outcome.used))
+        yield _event("message_stop")
+
+
+def _event(kind: str, **members: Any) -> bytes:
+    return b"event: " + kind.encode() + b"\ndata: " + dumps({"type": kind, **members}) + b"\n\n"

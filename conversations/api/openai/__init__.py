@@ -1,0 +1,1 @@
+"""OpenAI's wire format, for its unmodified clients. Source: the types of the package `openai`."""

@@ -1,0 +1,159 @@
+"""POST /v1/chat/completions."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.http.response import HttpResponseBase
+
+from config.api.renderers import dumps
+from config.api.views import json_response
+from config.db.ids import uuid7_time
+from conversations.api.wire import Refusal, WireView, shaped
+from conversations.runtime.exchanges import Exchange
+from conversations.runtime.wishes import (
+    Call,
+    CallPiece,
+    Event,
+    Outcome,
+    TextPiece,
+    Used,
+    Waiting,
+    Wish,
+    WishFailed,
+)
+
+from .errors import error_body
+from .shapes import JSON_ONLY, ChatRequest, NamedTool, content_of, said_of, tool_of
+
+FINISHES = {"tool_call": "tool_calls"}
+
+
+def wish_of(asked: ChatRequest) -> Wish:
+    """What the client asks for."""
+    spoken = [message for message in asked.messages if message.role not in ("system", "developer")]
+    if not spoken or spoken[-1].role == "assistant":
+        raise Refusal("messages", "The last message must come from the user or from a tool.")
+    instructions = [
+        content_of(message.content)[0]
+        for message in asked.messages
+        if message.role in ("system", "developer")
+    ]
+    shape = asked.response_format
+    if shape and shape.type == "json_object":
+        instructions.append(JSON_ONLY)
+    if shape and shape.type == "json_schema" and shape.json_schema is None:
+        raise Refusal("response_format.json_schema", "A format of the type json_schema needs its schema.")
+    structured = shape.json_schema if shape and shape.type == "json_schema" else None
+    return Wish(
+        model=asked.model,
+        messages=tuple(said_of(message) for message in spoken),
+        instructions="\n\n".join(instructions),
+        tools=tuple(tool_of(tool.function) for tool in asked.tools or ()),
+        choice=_choice(asked),
+        schema=structured.schema_ if structured else None,
+        schema_name=structured.name if structured else "answer",
+        settings=_settings(asked),
+        origin={"source": "openai.chat", "model": asked.model, "client_metadata": asked.metadata or {}},
+    )
+
+
+def _choice(asked: ChatRequest) -> str:
+    chosen = asked.tool_choice or "auto"
+    return chosen.function.name if isinstance(chosen, NamedTool) else chosen
+
+
+def _settings(asked: ChatRequest) -> dict[str, Any]:
+    stops = [asked.stop] if isinstance(asked.stop, str) else asked.stop
+    return asked.sampling(
+        max_tokens=asked.max_completion_tokens or asked.max_tokens,
+        stop_sequences=stops,
+        seed=asked.seed,
+        presence_penalty=asked.presence_penalty,
+        frequency_penalty=asked.frequency_penalty,
+    )
+
+
+class ChatCompletionsView(WireView):
+    """A chat completion by an agent, or by a model of one of the tenant's accounts."""
+
+    dialect = staticmethod(error_body)
+
+    def post(self, request: Any) -> HttpResponseBase:
+        """The answer, whole or as server-sent events."""
+        asked = shaped(ChatRequest, request.data)
+        wish = wish_of(asked)
+        if asked.stream:
+            include = bool(asked.stream_options and asked.stream_options.include_usage)
+            return self.streamed(wish, lambda exchange, events: _lines(exchange, events, include))
+        return json_response(_completion(self.answered(wish), wish.model))
+
+
+def _completion(outcome: Outcome, model: str) -> dict[str, Any]:
+    message: dict[str, Any] = {"role": "assistant", "content": outcome.text or None, "refusal": None}
+    if outcome.calls:
+        message["tool_calls"] = [_called(call) for call in outcome.calls]
+    else:
+        message["content"] = outcome.text
+    reason = FINISHES.get(outcome.finish, outcome.finish)
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
+    body = _envelope(outcome.answer_id, model, "chat.completion")
+    return body | {"choices": [choice], "usage": usage_of(outcome.used)}
+
+
+def _envelope(identifier: Any, model: str, kind: str) -> dict[str, Any]:
+    created = int(uuid7_time(identifier).timestamp())
+    return {"id": f"chatcmpl-{identifier.hex}", "object": kind, "created": created, "model": model}
+
+
+def _called(call: Call) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def usage_of(used: Used) -> dict[str, int]:
+    """Tokens as chat completions count them."""
+    return {
+        "prompt_tokens": used.input_tokens,
+        "completion_tokens": used.output_tokens,
+        "total_tokens": used.total,
+    }
+
+
+def _lines(exchange: Exchange, events: Iterator[Event], include_usage: bool) -> Iterator[bytes]:
+    head = _envelope(exchange.turn.answer_id, exchange.wish.model, "chat.completion.chunk")
+    rest: dict[str, Any] = {"usage": None} if include_usage else {}
+    yield _chunk(head | rest, {"role": "assistant", "content": ""})
+    for event in events:
+        if isinstance(event, TextPiece):
+            yield _chunk(head | rest, {"content": event.text})
+        elif isinstance(event, CallPiece):
+            yield _chunk(head | rest, {"tool_calls": [_piece(event)]})
+        elif isinstance(event, Waiting):
+            yield b": still at work\n\n"
+        elif isinstance(event, WishFailed):
+            yield _data(error_body(500, event.code, event.message, None))
+        elif isinstance(event, Outcome):
+            yield _chunk(head | rest, {}, FINISHES.get(event.finish, event.finish))
+            if include_usage:
+                yield _data(head | {"choices": [], "usage": usage_of(event.used)})
+            yield b"data: [DONE]\n\n"
+
+
+def _piece(piece: CallPiece) -> dict[str, Any]:
+    function: dict[str, Any] = {"arguments": piece.arguments}
+    if not piece.id:
+        return {"index": piece.index, "function": function}
+    return {
+        "index": piece.index,
+        "id": piece.id,
+        "type": "function",
+        "function": {"name": piece.name, **function},
+    }
+
+
+def _chunk(head: dict[str, Any], delta: dict[str, Any], reason: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+    return _data(head | {"choices": [choice]})
+
+
+def _data(body: dict[str, Any]) -> bytes:
+    return b"data: " + dumps(body) + b"\n\n"

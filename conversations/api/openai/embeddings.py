@@ -1,0 +1,62 @@
+"""POST /v1/embeddings, by the embedders of this machine or a model of one of the tenant's accounts."""
+
+import base64
+import struct
+from typing import Annotated, Any, Literal
+
+from django.http import HttpResponse
+from pydantic import BaseModel, Field, StringConstraints
+
+from config.api.views import json_response
+from conversations.api.wire import ModelNotFound, Refusal, WireView, shaped
+from conversations.runtime import embedding
+from conversations.runtime.exchanges import UnknownModel
+
+from .errors import error_body
+from .models import offline_embedders
+from .shapes import Name
+
+Input = Annotated[str, StringConstraints(min_length=1, max_length=200_000)]
+
+
+class EmbeddingRequest(BaseModel):
+    model: Name
+    input: Input | Annotated[list[Input], Field(min_length=1, max_length=2048)]
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: Annotated[int, Field(ge=1)] | None = None
+    user: str | None = None
+
+
+class EmbeddingsView(WireView):
+    """Vectors of texts."""
+
+    dialect = staticmethod(error_body)
+
+    def post(self, request: Any) -> HttpResponse:
+        """One vector for each text, as numbers or as base64 of little-endian floats of four bytes."""
+        asked = shaped(EmbeddingRequest, request.data)
+        texts = [asked.input] if isinstance(asked.input, str) else asked.input
+        vectors, tokens = self._vectors(asked.model, texts)
+        if asked.dimensions not in (None, len(vectors[0])):
+            raise Refusal("dimensions", f"This model makes vectors of {len(vectors[0])} dimensions.")
+        shown = _as_base64 if asked.encoding_format == "base64" else list
+        data = [
+            {"object": "embedding", "index": place, "embedding": shown(vector)}
+            for place, vector in enumerate(vectors)
+        ]
+        usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+        return json_response({"object": "list", "data": data, "model": asked.model, "usage": usage})
+
+    def _vectors(self, model: str, texts: list[str]) -> tuple[list[list[float]], int]:
+        if model in offline_embedders():
+            self.require("collections", "read")
+            return embedding.embed_here(model, texts)
+        self.require("integrations", "execute")
+        try:
+            return embedding.embed_by_account(model, texts, self.caller())
+        except UnknownModel:
+            raise ModelNotFound(model) from None
+
+
+def _as_base64(vector: list[float]) -> str:
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()

@@ -1,0 +1,29 @@
+"""Errors as OpenAI words them: `{"error": {"message", "type", "param", "code"}}`."""
+
+from typing import Any
+
+TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "invalid_request_error",
+    405: "invalid_request_error",
+    413: "invalid_request_error",
+    415: "invalid_request_error",
+    429: "rate_limit_error",
+}
+# Kinds of failures by the codes that OpenAI's clients know.
+CODES = {
+    "budget_exceeded": "insufficient_quota",
+    "invalid_credential": "invalid_api_key",
+    "not_authenticated": "invalid_api_key",
+    "rate_limited": "rate_limit_exceeded",
+    "throttled": "rate_limit_exceeded",
+}
+
+
+def error_body(status: int, code: str, message: str, parameter: str | None) -> dict[str, Any]:
+    """The body of an error."""
+    known = CODES.get(code, code)
+    kind = "insufficient_quota" if known == "insufficient_quota" else TYPES.get(status, "api_error")
+    return {"error": {"message": message, "type": kind, "param": parameter, "code": known}}

@@ -1,0 +1,76 @@
+"""GET /v1/models: agents by slug, models of the tenant's accounts as `<integration>/<model>`, embedders."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.utils.text import slugify
+
+from agents.choices import AgentStatus, Provider
+from agents.models import Agent, Integration
+from config.api.views import json_response
+from conversations.api.wire import ModelNotFound, WireView
+from knowledge.embedders import LexicalEmbedder, MiniLMEmbedder
+
+from .errors import error_body
+
+
+def _model(identifier: str, created: int, owner: str) -> dict[str, Any]:
+    return {"id": identifier, "object": "model", "created": created, "owned_by": owner}
+
+
+def offline_embedders() -> list[str]:
+    """Names of the embedders that run on this machine."""
+    return [LexicalEmbedder.name, *([MiniLMEmbedder.name] if MiniLMEmbedder.available() else [])]
+
+
+class ModelsView(WireView):
+    """What a client may name as `model`."""
+
+    dialect = staticmethod(error_body)
+
+    def get(self, request: Any) -> HttpResponse:
+        """All of them, agents first."""
+        return json_response({"object": "list", "data": self.models()})
+
+    def models(self) -> list[dict[str, Any]]:
+        """What the caller may use."""
+        with self.scoped(read_only=True):
+            found = self._agents() if self.credential.allows("agents", "read") else []
+            if self.credential.allows("integrations", "execute"):
+                found += self._accounts()
+        if self.credential.allows("collections", "read"):
+            found += [_model(name, 0, "conclave") for name in offline_embedders()]
+        return found
+
+    def _agents(self) -> list[dict[str, Any]]:
+        rows = Agent.objects.filter(status=AgentStatus.ACTIVE).order_by("slug")
+        return [
+            _model(slug, int(made.timestamp()), "agent")
+            for slug, made in rows.values_list("slug", "created_at")
+        ]
+
+    def _accounts(self) -> list[dict[str, Any]]:
+        named: dict[Any, set[str]] = {}
+        for account, model in Agent.objects.exclude(integration=None).values_list(
+            "integration_id", "model_name"
+        ):
+            named.setdefault(account, set()).add(model)
+        rows = Integration.objects.filter(platform__in=Provider.values).order_by("name")
+        return [
+            _model(f"{slugify(name)}/{model}", int(made.timestamp()), platform)
+            for pk, name, platform, offered, made in rows.values_list(
+                "pk", "name", "platform", "offered_models", "created_at"
+            )
+            for model in sorted({*offered, *named.get(pk, ())})
+        ]
+
+
+class ModelView(ModelsView):
+    """One model."""
+
+    def get(self, request: Any, name: str) -> HttpResponse:
+        """The model called `name`."""
+        for model in self.models():
+            if model["id"] == name:
+                return json_response(model)
+        raise ModelNotFound(name)

@@ -1,0 +1,334 @@
+"""POST /v1/responses. A response is a stored answer; `previous_response_id` goes on in its conversation."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from django.http.response import HttpResponseBase
+from pydantic import BaseModel, Field
+
+from config.api.renderers import dumps
+from config.api.views import json_response
+from config.db.ids import uuid7_time
+from conversations.api.wire import Problem, Refusal, WireView, shaped
+from conversations.models import Message
+from conversations.runtime.exchanges import Exchange, said_before
+from conversations.runtime.wishes import (
+    Call,
+    CallPiece,
+    Event,
+    Outcome,
+    Said,
+    TextPiece,
+    Used,
+    Wish,
+    WishFailed,
+)
+from conversations.services.exchanges import answer_of
+
+from .errors import error_body
+from .shapes import JSON_ONLY, Function, JsonSchema, Name, Part, Sampling, content_of, tool_of
+
+
+class Item(BaseModel):
+    type: str = "message"
+    role: Literal["user", "assistant", "system", "developer"] | None = None
+    content: str | list[Part] | None = None
+    call_id: str | None = None
+    name: str | None = None
+    arguments: str | None = None
+    output: str | list[Part] | None = None
+
+
+class FunctionTool(Function):
+    type: Literal["function"]
+
+
+class NamedFunction(BaseModel):
+    type: Literal["function"]
+    name: Name
+
+
+class Format(JsonSchema):
+    type: Literal["text", "json_object", "json_schema"] = "text"
+
+
+class Text(BaseModel):
+    format: Format | None = None
+
+
+class ResponseRequest(Sampling):
+    input: str | list[Item] = Field(default_factory=list)
+    instructions: str | None = None
+    previous_response_id: str | None = None
+    tools: list[FunctionTool] | None = None
+    tool_choice: Literal["auto", "none", "required"] | NamedFunction | None = None
+    text: Text | None = None
+    max_output_tokens: Annotated[int, Field(ge=1)] | None = None
+
+
+def wish_of(asked: ResponseRequest, before: tuple[Said, ...]) -> Wish:
+    """What the client asks for, after what was said `before`."""
+    items = [Item(role="user", content=asked.input)] if isinstance(asked.input, str) else asked.input
+    spoken = [
+        _said(item) for item in items if item.role not in ("system", "developer") and item.type != "reasoning"
+    ]
+    told = [content_of(item.content)[0] for item in items if item.role in ("system", "developer")]
+    messages = (*before, *_joined(spoken))
+    if not spoken or messages[-1].role == "assistant":
+        raise Refusal("input", "The input must end with what the user says or a tool returns.")
+    shape = asked.text.format if asked.text else None
+    if shape and shape.type == "json_object":
+        told.append(JSON_ONLY)
+    structured = shape if shape and shape.type == "json_schema" else None
+    chosen = asked.tool_choice or "auto"
+    return Wish(
+        model=asked.model,
+        messages=messages,
+        instructions="\n\n".join([asked.instructions or "", *told]).strip(),
+        tools=tuple(tool_of(tool) for tool in asked.tools or ()),
+        choice=chosen.name if isinstance(chosen, NamedFunction) else chosen,
+        schema=structured.schema_ if structured else None,
+        schema_name=structured.name if structured else "answer",
+        settings=asked.sampling(max_tokens=asked.max_output_tokens),
+        origin={"source": "openai.responses", "model": asked.model, "client_metadata": asked.metadata or {}},
+    )
+
+
+def _said(item: Item) -> Said:
+    if item.type == "message" and item.role:
+        return Said(item.role, *content_of(item.content))
+    if item.type == "function_call" and item.call_id and item.name:
+        return Said("assistant", calls=(Call(item.call_id, item.name, item.arguments or "{}"),))
+    if item.type == "function_call_output" and item.call_id:
+        return Said("tool", content_of(item.output)[0], call_id=item.call_id)
+    raise Refusal("input", f"An item of the type {item.type} is not taken, or lacks members.")
+
+
+def _joined(spoken: list[Said]) -> list[Said]:
+    """Calls that stand one after the other belong to one answer of the model."""
+    joined: list[Said] = []
+    for said in spoken:
+        last = joined[-1] if joined else None
+        if last and last.role == said.role == "assistant":
+            joined[-1] = Said("assistant", last.text + said.text, calls=(*last.calls, *said.calls))
+        else:
+            joined.append(said)
+    return joined
+
+
+class ResponsesView(WireView):
+    """A response by an agent, or by a model of one of the tenant's accounts."""
+
+    dialect = staticmethod(error_body)
+
+    def post(self, request: Any) -> HttpResponseBase:
+        """The response, whole or as server-sent events."""
+        asked = shaped(ResponseRequest, request.data)
+        after, before = self._previous(asked.previous_response_id)
+        wish = wish_of(asked, before)
+        if asked.stream:
+            return self.streamed(
+                wish, lambda exchange, events: _Lines(exchange, asked).all(events), after=after
+            )
+        outcome = self.answered(wish, after=after)
+        return json_response(_finished(asked, outcome))
+
+    def _previous(self, name: str | None) -> tuple[Message | None, tuple[Said, ...]]:
+        if name is None:
+            return None, ()
+        self.require("conversations", "read")
+        try:
+            identifier = UUID(name.removeprefix("resp_"))
+        except ValueError:
+            identifier = None
+        with self.scoped():
+            answer = answer_of(identifier, self.credential.user_id) if identifier else None
+            if answer is not None:
+                return answer, said_before(answer)
+        raise NoSuchResponse(name)
+
+
+class NoSuchResponse(Problem):
+    status_code = 404
+    default_code = "previous_response_not_found"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Previous response with id '{name}' not found.", parameter="previous_response_id")
+
+
+# --- objects -----------------------------------------------------------------------------------------------
+
+
+def _body(
+    asked: ResponseRequest, identifier: UUID, status: str, output: list[Any], **further: Any
+) -> dict[str, Any]:
+    created = int(uuid7_time(identifier).timestamp())
+    return {
+        "id": f"resp_{identifier.hex}",
+        "object": "response",
+        "created_at": created,
+        "status": status,
+        "error": None,
+        "incomplete_details": None,
+        "instructions": asked.instructions,
+        "max_output_tokens": asked.max_output_tokens,
+        "metadata": asked.metadata or {},
+        "model": asked.model,
+        "output": output,
+        "parallel_tool_calls": asked.parallel_tool_calls is not False,
+        "previous_response_id": asked.previous_response_id,
+        "temperature": asked.temperature,
+        "text": asked.text.model_dump(by_alias=True, exclude_none=True)
+        if asked.text
+        else {"format": {"type": "text"}},
+        "tool_choice": asked.tool_choice if isinstance(asked.tool_choice, str) else "auto",
+        "tools": [tool.model_dump() for tool in asked.tools or ()],
+        "top_p": asked.top_p,
+        "usage": None,
+        **further,
+    }
+
+
+def _finished(asked: ResponseRequest, outcome: Outcome) -> dict[str, Any]:
+    identifier = outcome.answer_id
+    output = [_message(identifier, outcome.text)] if outcome.text or not outcome.calls else []
+    output += [_function(call) for call in outcome.calls]
+    cut = outcome.finish in ("length", "content_filter")
+    reasons = {"length": "max_output_tokens", "content_filter": "content_filter"}
+    details = {"incomplete_details": {"reason": reasons[outcome.finish]}} if cut else {}
+    status = "incomplete" if cut else "completed"
+    return _body(asked, identifier, status, output, usage=_usage(outcome.used), **details)
+
+
+def _usage(used: Used) -> dict[str, Any]:
+    return {
+        "input_tokens": used.input_tokens,
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "output_tokens": used.output_tokens,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": used.total,
+    }
+
+
+def _message(identifier: UUID, text: str | None) -> dict[str, Any]:
+    """The message of a response; without its text when that is still to come."""
+    content = [] if text is None else [_text(text)]
+    return {
+        "id": f"msg_{identifier.hex}",
+        "type": "message",
+        "status": "in_progress" if text is None else "completed",
+        "role": "assistant",
+        "content": content,
+    }
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+
+
+def _function(call: Call, status: str = "completed") -> dict[str, Any]:
+    return {
+        "id": f"fc_{call.id}",
+        "type": "function_call",
+        "status": status,
+        "call_id": call.id,
+        "name": call.name,
+        "arguments": call.arguments,
+    }
+
+
+class _Lines:
+    """The events of a streamed response, numbered; items are opened and closed in the order they come."""
+
+    def __init__(self, exchange: Exchange, asked: ResponseRequest) -> None:
+        self.identifier, self.asked = exchange.turn.answer_id, asked
+        self.number, self.text, self.calls = -1, "", dict[int, tuple[int, Call]]()
+        self.message_place: int | None = None
+        self.places = 0
+
+    def all(self, events: Iterator[Event]) -> Iterator[bytes]:
+        """Every line of the stream."""
+        opened = _body(self.asked, self.identifier, "in_progress", [])
+        yield self._event("response.created", response=opened)
+        yield self._event("response.in_progress", response=opened)
+        for event in events:
+            if isinstance(event, TextPiece):
+                yield from self._say(event.text)
+            elif isinstance(event, CallPiece):
+                yield from self._call(event)
+            elif isinstance(event, Outcome):
+                yield from self._end(event)
+            elif isinstance(event, WishFailed):
+                yield from self._fail(event)
+            else:
+                yield b": still at work\n\n"
+
+    def _event(self, kind: str, **members: Any) -> bytes:
+        self.number += 1
+        body = {"type": kind, "sequence_number": self.number, **members}
+        return b"event: " + kind.encode() + b"\ndata: " + dumps(body) + b"\n\n"
+
+    def _place(self) -> int:
+        self.places += 1
+        return self.places - 1
+
+    @property
+    def _part(self) -> dict[str, Any]:
+        return {
+            "item_id": f"msg_{self.identifier.hex}",
+            "output_index": self.message_place,
+            "content_index": 0,
+        }
+
+    def _say(self, piece: str) -> Iterator[bytes]:
+        if self.message_place is None:
+            self.message_place = self._place()
+            item = _message(self.identifier, None)
+            yield self._event("response.output_item.added", output_index=self.message_place, item=item)
+            yield self._event("response.content_part.added", **self._part, part=_text(""))
+        self.text += piece
+        yield self._event("response.output_text.delta", **self._part, delta=piece, logprobs=[])
+
+    def _call(self, piece: CallPiece) -> Iterator[bytes]:
+        if piece.index not in self.calls:
+            place, call = self._place(), Call(piece.id, piece.name, "")
+            yield self._event(
+                "response.output_item.added", output_index=place, item=_function(call, "in_progress")
+            )
+        else:
+            place, call = self.calls[piece.index]
+        call = Call(call.id, call.name, call.arguments + piece.arguments)
+        self.calls[piece.index] = (place, call)
+        if piece.arguments:
+            yield self._event(
+                "response.function_call_arguments.delta",
+                item_id=f"fc_{call.id}",
+                output_index=place,
+                delta=piece.arguments,
+            )
+
+    def _end(self, outcome: Outcome) -> Iterator[bytes]:
+        if self.message_place is not None:
+            yield self._event("response.output_text.done", **self._part, text=self.text, logprobs=[])
+            yield self._event("response.content_part.done", **self._part, part=_text(self.text))
+            item = _message(self.identifier, self.text)
+            yield self._event("response.output_item.done", output_index=self.message_place, item=item)
+        for place, call in self.calls.values():
+            yield self._event(
+                "response.function_call_arguments.done",
+                item_id=f"fc_{call.id}",
+                output_index=place,
+                name=call.name,
+                arguments=call.arguments,
+            )
+            yield self._event("response.output_item.done", output_index=place, item=_function(call))
+        body = _finished(self.asked, outcome)
+        yield self._event(f"response.{body['status']}", response=body)
+
+    def _fail(self, failure: WishFailed) -> Iterator[bytes]:
+        codes = {"rate_limited": "rate_limit_exceeded", "budget_exceeded": "insufficient_quota"}
+        error = {"code": codes.get(failure.code, "server_error"), "message": failure.message}
+        yield self._event(
+            "response.failed", response=_body(self.asked, self.identifier, "failed", [], error=error)
+        )

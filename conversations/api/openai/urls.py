@@ -1,0 +1,38 @@
+"""Addresses below `/v1/`."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path, re_path
+from django.views.decorators.csrf import csrf_exempt
+
+from config.api.views import json_response
+from conversations.api.anthropic.messages import CountTokensView, MessagesView
+
+from .chat import ChatCompletionsView
+from .embeddings import EmbeddingsView
+from .errors import error_body
+from .models import ModelsView, ModelView
+from .responses import ResponsesView
+from .vectors import VectorStoreSearchView, VectorStoresView, VectorStoreView
+
+
+@csrf_exempt
+def unknown_address(request: HttpRequest) -> HttpResponse:
+    """The answer to every address that is none."""
+    return json_response(
+        error_body(404, "unknown_url", f"Unknown request URL: {request.method} {request.path}.", None), 404
+    )
+
+
+urlpatterns = [
+    path("models", ModelsView.as_view(), name="openai-models"),
+    path("models/<path:name>", ModelView.as_view(), name="openai-model"),
+    path("chat/completions", ChatCompletionsView.as_view(), name="openai-chat"),
+    path("responses", ResponsesView.as_view(), name="openai-responses"),
+    path("embeddings", EmbeddingsView.as_view(), name="openai-embeddings"),
+    path("vector_stores", VectorStoresView.as_view(), name="openai-vector-stores"),
+    path("vector_stores/<str:name>", VectorStoreView.as_view(), name="openai-vector-store"),
+    path("vector_stores/<str:name>/search", VectorStoreSearchView.as_view(), name="openai-vector-search"),
+    path("messages", MessagesView.as_view(), name="anthropic-messages"),
+    path("messages/count_tokens", CountTokensView.as_view(), name="anthropic-count-tokens"),
+    re_path(r"", unknown_address),
+]

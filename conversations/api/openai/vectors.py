@@ -1,0 +1,135 @@
+"""Vector stores of OpenAI's format: the tenant's collections, and a search in one of them."""
+
+import contextlib
+import time
+from typing import Annotated, Any
+from uuid import UUID
+
+from django.db.models import Q
+from django.http import HttpResponse
+from pydantic import BaseModel, Field
+
+from config.api.exceptions import Problem
+from config.api.views import json_response
+from conversations.api.wire import WireView, shaped
+from knowledge.models import Collection
+from knowledge.services.search import FoundPassage, log_query, search
+
+from .errors import error_body
+from .shapes import Name
+
+STORE = "vs_"
+FILE = "file-"
+
+
+class NoStore(Problem):
+    status_code = 404
+    default_code = "not_found"
+
+
+class SearchRequest(BaseModel):
+    query: Name | Annotated[list[Name], Field(min_length=1, max_length=10)]
+    max_num_results: Annotated[int, Field(ge=1, le=50)] = 10
+
+
+class VectorStoresView(WireView):
+    """The collections that the caller may read."""
+
+    dialect = staticmethod(error_body)
+    scope = "request"
+    resource = "collections"
+    extra_parameters = ("limit", "order", "after", "before")
+
+    def get(self, request: Any) -> HttpResponse:
+        """A page of them, newest first."""
+        rows = Collection.objects.order_by("id" if request.GET.get("order") == "asc" else "-id")
+        if after := request.GET.get("after"):
+            side = "id__gt" if request.GET.get("order") == "asc" else "id__lt"
+            rows = rows.filter(**{side: collection_named(after).pk})
+        limit = (
+            max(1, min(int(request.GET.get("limit") or 20), 100)) if _digits(request.GET.get("limit")) else 20
+        )
+        page = list(rows[: limit + 1])
+        data = [_store(row) for row in page[:limit]]
+        ends = {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
+        return json_response({"object": "list", "data": data, **ends, "has_more": len(page) > limit})
+
+
+def _digits(text: str | None) -> bool:
+    return bool(text) and len(text) < 6 and text.isascii() and text.isdigit()
+
+
+class VectorStoreView(WireView):
+    """One collection."""
+
+    dialect = staticmethod(error_body)
+    scope = "request"
+    resource = "collections"
+
+    def get(self, request: Any, name: str) -> HttpResponse:
+        """The collection, by id or slug."""
+        return json_response(_store(collection_named(name)))
+
+
+class VectorStoreSearchView(WireView):
+    """A search in one collection."""
+
+    dialect = staticmethod(error_body)
+    scope = "request"
+    resource = "collections"
+    verbs = {"POST": "read"}
+
+    def post(self, request: Any, name: str) -> HttpResponse:
+        """The passages that fit best; the search is logged as the person's own."""
+        asked = shaped(SearchRequest, request.data)
+        collection, started = collection_named(name), time.perf_counter()
+        query = asked.query if isinstance(asked.query, str) else " ".join(asked.query)
+        found = search(query, [collection], limit=asked.max_num_results)
+        log_query(query, found, collections=[collection], started=started)
+        page = {"object": "vector_store.search_results.page", "search_query": [query]}
+        return json_response(
+            page | {"data": [_hit(each) for each in found], "has_more": False, "next_page": None}
+        )
+
+
+def collection_named(name: str) -> Collection:
+    """The collection with this slug or id, with or without the prefix.
+
+    Raises:
+        NoStore: when there is none.
+    """
+    wanted = Q(slug=name)
+    with contextlib.suppress(ValueError):
+        wanted |= Q(pk=UUID(name.removeprefix(STORE)))
+    found = Collection.objects.filter(wanted).first()
+    if found is None:
+        raise NoStore(f"No vector store found with id '{name}'.")
+    return found
+
+
+def _store(row: Collection) -> dict[str, Any]:
+    counts = {"in_progress": 0, "completed": row.document_count, "failed": 0, "cancelled": 0}
+    return {
+        "id": f"{STORE}{row.pk.hex}",
+        "object": "vector_store",
+        "name": row.slug,
+        "status": "completed",
+        "created_at": int(row.created_at.timestamp()),
+        "last_active_at": int(row.updated_at.timestamp()),
+        "usage_bytes": 0,
+        "file_counts": {**counts, "total": row.document_count},
+        "metadata": {"title": row.name[:512]},
+    }
+
+
+def _hit(passage: FoundPassage) -> dict[str, Any]:
+    attributes = {"title": passage.title[:512], "source": passage.source[:512], "chunk": str(passage.id)}
+    if passage.page is not None:
+        attributes["page"] = str(passage.page)
+    return {
+        "file_id": f"{FILE}{passage.document_id.hex}",
+        "filename": passage.filename,
+        "score": round(passage.score, 4),
+        "attributes": attributes,
+        "content": [{"type": "text", "text": passage.text}],
+    }

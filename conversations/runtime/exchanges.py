@@ -1,0 +1,310 @@
+"""Answers for clients of wire formats: an agent, or a model of one of the tenant's accounts without an agent.
+
+As with turns, no transaction is open while a model thinks. The client waits on its connection, so an answer
+whose process dies is not taken up again.
+"""
+
+import contextvars
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import takewhile
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.db import DataError
+from django.utils.text import slugify
+
+from agents.models import Agent, Integration, LlmUsage
+from agents.runtime.metering import Meter, Route
+from agents.services.budgets import terms_of
+from conversations.choices import MessageRole, MessageStatus
+from conversations.models import Message
+from conversations.runtime.citing import cite
+from conversations.runtime.connections import give_back
+from conversations.runtime.journal import Journal, cleaned, storable
+from conversations.runtime.metering import cost_limit, subjects_of
+from conversations.runtime.streaming import KEEP_ALIVE_SECONDS, TooManyStreams
+from conversations.runtime.turns import Caller, ModelCall, Turn
+from conversations.runtime.wishes import Call, Event, Outcome, Said, Used, Waiting, Wish, WishFailed
+from conversations.services.conversations import BegunTurn, agent_by_name
+from conversations.services.exchanges import Asked, close_exchange, continue_exchange, open_exchange, up_to
+from knowledge.models import Collection
+
+_places = threading.BoundedSemaphore(settings.STREAMS_PER_PROCESS)
+ANSWER_SECONDS = 300
+# Where the metadata of a tool's message keeps what each call returned.
+RESULTS = "results"
+
+
+class UnknownModel(LookupError):
+    """The tenant has no agent and no account's model of this name."""
+
+
+class MemoryJournal(Journal):
+    """Steps of an answer that nobody takes up again: known to this process alone."""
+
+    def _add(self, kind: str, payload: dict[str, Any], call_id: str = "") -> None:
+        self._remember(kind, call_id, cleaned(payload))
+
+
+@dataclass(slots=True)
+class WireTurn(Turn):
+    """A turn whose calls its meter counts; nobody takes it up again, since its client waits on a connection."""
+
+    meter: Any = None
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether a model is asked without an agent."""
+        return self.agent.pk is None
+
+    def finish(self, text: str, calls: list[ModelCall]) -> str:  # type: ignore[override]
+        """Store the answer and return it as stored: of an agent, with its citations numbered."""
+        content, citations = (storable(text), []) if self.is_bare else cite(storable(text), self.passages)
+        self._close("", status=MessageStatus.COMPLETED, content=content, citations=citations)
+        return content
+
+    def fail(self, code: str, message: str, calls: list[ModelCall], content: str = "") -> None:  # type: ignore[override]
+        """Store that there is no answer, and why."""
+        failed = {"status": MessageStatus.FAILED, "error_code": code, "error_message": message}
+        self._close(message, content=storable(content), **failed)
+
+    def _close(self, error: str, **changes: Any) -> None:
+        calls = self.meter.calls
+        spent = {
+            "token_count": sum(call.input_tokens + call.output_tokens for call in calls),
+            "cost": sum((call.cost for call in calls), Decimal(0)),
+            "latency_ms": int((time.perf_counter() - self.started) * 1000),
+        }
+        used = {
+            "tool_calls": self.tool_calls,
+            "tool_used": self.tool_calls[0]["name"] if self.tool_calls else "",
+        }
+        with self.caller.scope():
+            if close_exchange(self.conversation_id, self.answer_id, **changes, **spent, **used):
+                LlmUsage.objects.bulk_create(self._usage(error))
+
+    def _usage(self, error: str) -> list[LlmUsage]:
+        rows = [
+            self._row(
+                provider=call.route.provider,
+                model=call.route.model[:100],
+                integration_id=call.route.integration_id,
+                prompt_tokens=call.input_tokens,
+                completion_tokens=call.output_tokens,
+                prompt_cost=call.input_price.amount,
+                completion_cost=call.output_price.amount,
+                cost_known=call.input_price.known and call.output_price.known,
+                error_message=error,
+            )
+            for call in self.meter.calls
+        ]
+        if rows or not error:
+            return rows
+        agent, account = self.agent, self.integration
+        named = {"provider": agent.model_provider, "model": agent.model_name[:100]}
+        return [self._row(**named, integration_id=account.pk if account else None, error_message=error)]
+
+    def _row(self, **fields: Any) -> LlmUsage:
+        return LlmUsage(
+            tenant_id=self.caller.tenant_id,
+            user_id=self.caller.user_id,
+            agent_id=self.agent.pk,
+            conversation_id=self.conversation_id,
+            message_id=self.answer_id,
+            latency_ms=int((time.perf_counter() - self.started) * 1000),
+            **fields,
+        )
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A wish under way."""
+
+    wish: Wish
+    turn: WireTurn
+
+    @property
+    def used(self) -> Used:
+        calls = self.turn.meter.calls
+        return Used(sum(call.input_tokens for call in calls), sum(call.output_tokens for call in calls))
+
+
+def begin(wish: Wish, caller: Caller, *, after: Message | None = None) -> Exchange:
+    """Store the question and everything that an answer needs, in the scope that is open.
+
+    Args:
+        after: the answer that this question follows, in its conversation.
+
+    Raises:
+        UnknownModel: when nothing has the wish's `model` as its name.
+        ConversationClosed: when the agent is not active.
+    """
+    agent, named = find_model(wish.model)
+    asked, model = _asked(wish), agent.model_name
+    if after is None:
+        opener = agent if named is None else None
+        begun = open_exchange(opener, asked=asked, model=model, user_id=caller.user_id, metadata=wish.origin)
+    else:
+        begun = continue_exchange(after, asked=asked, model=model, user_id=caller.user_id)
+    return Exchange(wish, _turn(begun, caller, agent))
+
+
+def _asked(wish: Wish) -> Asked:
+    """What is stored of the wish: its last message; of tools that return together, all of them."""
+    if wish.messages[-1].role != "tool":
+        return Asked(storable(wish.question))
+    results = list(takewhile(lambda said: said.role == "tool", reversed(wish.messages)))[::-1]
+    kept = [{"call_id": said.call_id, "text": storable(said.text)} for said in results]
+    return Asked("\n".join(row["text"] for row in kept), MessageRole.TOOL, {RESULTS: kept})
+
+
+def said_before(answer: Message) -> tuple[Said, ...]:
+    """The conversation up to `answer`, as it goes to a model; in the scope that is open."""
+    spoken: list[Said] = []
+    for row in up_to(answer):
+        results = row.metadata.get(RESULTS) if row.role == MessageRole.TOOL else None
+        if results:
+            spoken += [Said("tool", result["text"], call_id=result["call_id"]) for result in results]
+        elif row.role in (MessageRole.USER, MessageRole.ASSISTANT):
+            own = [call for call in row.tool_calls if call.get("client")]
+            calls = tuple(Call(call["id"], call["name"], call["input"]) for call in own)
+            spoken.append(Said(row.role, row.content, calls=calls))
+    return tuple(spoken)
+
+
+def _turn(begun: BegunTurn, caller: Caller, agent: Agent) -> WireTurn:
+    subjects = subjects_of(caller, agent)
+    route = Route(agent.model_provider, agent.model_name, agent.integration, agent.timeout)
+    terms = terms_of(subjects, *route.key)
+    rows = Collection.objects.filter(readers__agent_id=agent.pk).order_by("slug") if agent.pk else ()
+    integration = agent.integration
+    return WireTurn(
+        caller=caller,
+        conversation_id=begun.conversation.pk,
+        question=begun.question.content,
+        answer_id=begun.answer.pk,
+        agent=agent,
+        integration=integration,
+        api_key=(integration.credentials or {}).get("api_key") if integration else None,
+        history=[],
+        collections=list(rows),
+        journal=MemoryJournal(None, begun.conversation.pk, []),  # type: ignore[arg-type]
+        meter=Meter(caller.scope, subjects, {route.key: terms}, cost_limit(agent)),
+    )
+
+
+def find_model(name: str) -> tuple[Agent, Integration | None]:
+    """The agent called `name`; or, for `<integration>/<model>`, one that is stored nowhere, and the account.
+
+    Raises:
+        UnknownModel: when there is neither.
+    """
+    account, slash, model = name.partition("/")
+    if not slash:
+        agent = agent_by_name(name)
+        if agent is None:
+            raise UnknownModel(name)
+        return agent, None
+    for row in Integration.objects.all():
+        if model and account in (slugify(row.name), row.name, str(row.pk)):
+            return _bare(row, model), row
+    raise UnknownModel(name)
+
+
+def _bare(account: Integration, model: str) -> Agent:
+    """An agent without instructions, for a model that is asked as it is."""
+    return Agent(
+        id=None,
+        name=model,
+        model_provider=account.platform,
+        model_name=model,
+        integration=account,
+        system_prompt="",
+        timeout=ANSWER_SECONDS,
+    )
+
+
+def answer(exchange: Exchange) -> Outcome:
+    """Let the model answer and store the outcome; outside every scope and transaction.
+
+    Raises:
+        WishFailed: when there is no answer; that is stored too.
+    """
+    return _settled(exchange, None)
+
+
+def _settled(exchange: Exchange, emit: Any) -> Outcome:
+    from conversations.runtime import wire_model
+
+    try:
+        text, calls, finish = async_to_sync(wire_model.ask)(exchange, emit)
+    except Exception as error:
+        failure = wire_model.reason(error)
+        exchange.turn.fail(failure.code, failure.message, [])
+        raise failure from error
+    return _stored(exchange, text, calls, finish)
+
+
+def _stored(exchange: Exchange, text: str, calls: tuple[Call, ...], finish: str) -> Outcome:
+    turn = exchange.turn
+    turn.tool_calls += [
+        {"id": call.id, "name": call.name, "input": call.arguments, "client": True} for call in calls
+    ]
+    try:
+        content = turn.finish(text, [])
+    except DataError as error:
+        failure = WishFailed("bad_response", "The model's answer could not be stored.")
+        turn.fail(failure.code, failure.message, [])
+        raise failure from error
+    return Outcome(turn.answer_id, content, calls, finish, exchange.used)
+
+
+def stream(exchange: Exchange) -> Iterator[Event]:
+    """Let the model answer in a thread of its own; the last event is `Outcome` or `WishFailed`.
+
+    Raises:
+        TooManyStreams: at once, when the process has no place for another.
+    """
+    if not _places.acquire(blocking=False):
+        raise TooManyStreams
+    queue: SimpleQueue[Event] = SimpleQueue()
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(_run, exchange, queue), daemon=True, name="exchange")
+    try:
+        thread.start()
+    except BaseException:
+        _places.release()
+        raise
+    give_back()
+    return _read(queue)
+
+
+def _run(exchange: Exchange, queue: "SimpleQueue[Event]") -> None:
+    last: Event = WishFailed("internal", "Something went wrong inside Conclave; its log says what.")
+    exchange.turn.meter.rest = give_back
+    try:
+        last = _settled(exchange, queue.put)
+    except WishFailed as failure:
+        last = failure
+    finally:
+        give_back()
+        _places.release()
+        queue.put(last)
+
+
+def _read(queue: "SimpleQueue[Event]") -> Iterator[Event]:
+    while True:
+        try:
+            event = queue.get(timeout=KEEP_ALIVE_SECONDS)
+        except Empty:
+            yield Waiting()
+            continue
+        yield event
+        if isinstance(event, Outcome | WishFailed):
+            return

@@ -1,0 +1,20 @@
+"""Fixtures of the tests of conversations."""
+
+import pytest
+
+from agents.testing import FakeOpenAI, say
+from conversations.tests.wire import Wired
+from tenants.scoping import tenant_scope
+
+
+@pytest.fixture
+def wired(transactional_db, live_server, tenant, api_key):
+    """A tenant with an agent and an account at a fake endpoint, behind a real socket."""
+    from agents.tests.factories import AgentFactory, IntegrationFactory
+
+    with FakeOpenAI(say("High water is at noon.")) as server:
+        with tenant_scope(tenant, actor="system:test"):
+            account = IntegrationFactory(name="House", base_url=server.base_url)
+            common = {"model_provider": "openai-compatible", "integration": account, "timeout": 20}
+            AgentFactory(slug="guide", model_name="m", **common)
+        yield Wired(tenant, api_key(), live_server.url, server)

@@ -1,0 +1,98 @@
+"""Models that stand in for an agent's own, and the pause after too many failures."""
+
+import openai
+import pytest
+
+from agents.models import Agent, Integration, LlmUsage
+from agents.services.integrations import FAILURES
+from agents.testing import FakeOpenAI, fail, say
+from agents.tests.factories import AgentFallbackFactory, BudgetFactory, IntegrationFactory, ModelPriceFactory
+from conversations.models import Message
+from tenants.scoping import tenant_scope
+
+ASK = [{"role": "user", "content": "When is high water?"}]
+
+
+@pytest.fixture
+def client(wired):
+    with openai.OpenAI(base_url=f"{wired.url}/v1", api_key=wired.key.secret, max_retries=0) as made:
+        yield made
+
+
+@pytest.fixture
+def spare(wired):
+    """An endpoint that stands in for the agent's own."""
+    with FakeOpenAI(say("The spare answers.")) as server:
+        with tenant_scope(wired.tenant, actor="system:test"):
+            account = IntegrationFactory(name="Spare", base_url=server.base_url)
+            common = {"model_provider": "openai-compatible", "model_name": "s", "integration": account}
+            AgentFallbackFactory(agent=Agent.objects.get(slug="guide"), **common)
+        yield server
+
+
+def ask(client, stream):
+    found = client.chat.completions.create(model="guide", messages=ASK, stream=stream)
+    if not stream:
+        return found.choices[0].message.content
+    return "".join(choice.delta.content or "" for chunk in found for choice in chunk.choices)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_another_model_answers_when_the_first_is_down(client, wired, spare, stream):
+    wired.script(fail(500, retry_after=0.01))
+    assert ask(client, stream) == "The spare answers."
+    (used,) = wired.rows(LlmUsage)
+    spare_account = next(row for row in wired.rows(Integration) if row.name == "Spare")
+    assert (used.model, used.integration_id) == ("s", spare_account.pk)
+
+
+def test_a_refusal_is_no_reason_to_ask_another(client, wired, spare):
+    wired.script(fail(400))
+    with pytest.raises(openai.BadRequestError):
+        ask(client, False)
+    assert spare.requests == []
+
+
+def test_a_denial_by_a_budget_is_no_reason_to_ask_another(client, wired, spare):
+    with tenant_scope(wired.tenant, actor="system:test"):
+        BudgetFactory(subject="tenant", subject_id=None, resource="tokens", period="day", limit_value=5)
+    with pytest.raises(openai.RateLimitError):
+        ask(client, False)
+    assert (wired.model.requests, spare.requests) == ([], [])
+
+
+def test_an_account_that_fails_too_often_is_left_alone(client, wired):
+    wired.script(fail(500, retry_after=0.001))
+    for _ in range(FAILURES + 2):
+        with pytest.raises(openai.APIStatusError):
+            ask(client, False)
+    # Three attempts each, until the breaker opened.
+    assert len(wired.model.requests) == 3 * FAILURES
+    assert [row.error_code for row in wired.rows(Message)][-1] == "unreachable"
+    assert wired.integration().status == "error"
+
+
+def test_the_tenants_own_price_is_what_an_answer_costs(client, wired):
+    with tenant_scope(wired.tenant, actor="system:test"):
+        ModelPriceFactory(model="m", input_price=1_000_000, output_price=0)
+    client.chat.completions.create(model="guide", messages=ASK)
+    (used,) = wired.rows(LlmUsage)
+    assert (used.cost_known, used.total_cost) == (True, used.prompt_tokens)
+    assert wired.rows(Message)[1].cost == used.prompt_tokens
+
+
+def test_a_cost_limit_needs_a_price(client, wired):
+    with tenant_scope(wired.tenant, actor="system:test"):
+        BudgetFactory(subject="tenant", subject_id=None, resource="cost", period="day", limit_value=5)
+    with pytest.raises(openai.RateLimitError, match="nobody knows what the model m costs"):
+        ask(client, False)
+    assert wired.model.requests == []
+
+
+def test_the_cost_of_one_answer_is_limited_by_the_agents_settings(client, wired):
+    with tenant_scope(wired.tenant, actor="system:test"):
+        ModelPriceFactory(model="m", input_price=1_000_000, output_price=0)
+        Agent.objects.update(config={"cost_limit_per_request": 0.5})
+    with pytest.raises(openai.RateLimitError, match=r"0\.5 US dollars an answer for the agent"):
+        ask(client, False)
+    assert wired.model.requests == []

@@ -1,0 +1,32 @@
+"""What the platform adds to a chat call: statements are counted, without those that begin and end transactions."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from agents.testing import FakeOpenAI, say
+from agents.tests.factories import AgentFactory, IntegrationFactory
+from tenants.scoping import tenant_scope
+
+FRAMES = ("SAVEPOINT", "RELEASE SAVEPOINT", "BEGIN", "COMMIT", "ROLLBACK")
+BODY = {"messages": [{"role": "user", "content": "When is high water?"}]}
+
+
+@pytest.mark.parametrize("model", ["guide", "house/m"])
+def test_a_chat_call_takes_at_most_twelve_statements(api_client, tenant, model):
+    client = api_client()
+    with FakeOpenAI(say("At noon.")) as server:
+        with tenant_scope(tenant, actor="system:test"):
+            account = IntegrationFactory(name="House", base_url=server.base_url)
+            AgentFactory(
+                slug="guide", model_provider="openai-compatible", model_name="m", integration=account
+            )
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            answer = client.post(
+                "/v1/chat/completions", {**BODY, "model": model}, content_type="application/json"
+            )
+    statements = [query["sql"] for query in captured if not query["sql"].startswith(FRAMES)]
+    assert answer.status_code == 200, answer.content
+    assert len(statements) <= 12, "\n".join(statement[:120] for statement in statements)

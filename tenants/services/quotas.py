@@ -1,0 +1,53 @@
+"""What a tenant may use: its own quotas, else the limits of its row, else those of its plan.
+
+`QUOTA_SQL` is a SELECT of (resource, period, limit_value) that other statements build upon; it takes the
+parameter `tenant`. A quota without a limit, or one that only warns, lifts what stands behind it.
+"""
+
+from dataclasses import dataclass
+
+from django.db import connection
+
+from tenants.choices import SubscriptionStatus
+from tenants.scoping import require_tenant_id
+
+_LIVE = ", ".join(
+    f"'{status}'"
+    for status in (SubscriptionStatus.TRIAL, SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
+)
+QUOTA_SQL = f"""
+SELECT DISTINCT ON (resource, period) resource, period, CASE WHEN is_hard THEN limit_value END AS limit_value
+FROM (
+  SELECT resource, period, limit_value::numeric, is_hard, 1 AS place FROM tenants_tenantquota
+  WHERE tenant_id = %(tenant)s AND (valid_until IS NULL OR valid_until > now())
+  UNION ALL
+  SELECT w.resource, w.period, w.limit_value, true, 2 FROM tenants_tenant t CROSS JOIN LATERAL (VALUES
+    ('tokens', 'month', t.max_monthly_tokens::numeric), ('requests', 'day', t.max_daily_requests::numeric),
+    ('requests', 'month', t.api_quota_monthly::numeric)) AS w (resource, period, limit_value)
+  WHERE t.id = %(tenant)s AND w.limit_value IS NOT NULL
+  UNION ALL
+  SELECT w.resource, w.period, w.limit_value, true, 3 FROM tenants_subscription s
+  JOIN tenants_subscriptionplan p ON p.id = s.plan_id CROSS JOIN LATERAL (VALUES
+    ('tokens', 'month', p.max_monthly_tokens::numeric), ('requests', 'day', p.max_daily_requests::numeric),
+    ('requests', 'month', p.api_quota_monthly::numeric)) AS w (resource, period, limit_value)
+  WHERE s.tenant_id = %(tenant)s AND s.status IN ({_LIVE}) AND w.limit_value IS NOT NULL
+) AS known ORDER BY resource, period, place
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A hard limit of the tenant on `resource` (`tenants.choices.QuotaResource`) in each `period`."""
+
+    resource: str
+    period: str
+    limit: int
+
+
+def quotas() -> list[Quota]:
+    """The hard limits of the scope's tenant on tokens, requests and whatever else has a quota."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT * FROM ({QUOTA_SQL}) AS q WHERE limit_value IS NOT NULL", {"tenant": require_tenant_id()}
+        )
+        return [Quota(resource, period, int(limit)) for resource, period, limit in cursor.fetchall()]
