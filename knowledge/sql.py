@@ -76,12 +76,15 @@ END $$;
 
 -- Bring over what changed since the copy; nobody waits for this either. Returns the new `since`.
 CREATE FUNCTION conclave_vectors_catch_up(parent text, tenant uuid, since xid8) RETURNS xid8
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+SET work_mem = '128MB' AS $$
 DECLARE
   part text := conclave_vectors_part(parent, tenant);
   upcoming xid8 := pg_snapshot_xmin(pg_current_snapshot());
   key record;
 BEGIN
+  -- Statistics may be older than the rows: a nested loop over all of them would never end.
+  PERFORM set_config('enable_nestloop', 'off', true);
   EXECUTE format('DELETE FROM public.%1$I s WHERE NOT EXISTS (SELECT FROM public.%2$I v WHERE v.tenant_id = %3$L'
     ' AND v.id = s.id)', part, parent, tenant);
   EXECUTE format('INSERT INTO public.%1$I AS s (id, tenant_id, collection_id, embedding)'
@@ -89,6 +92,7 @@ BEGIN
     ' WHERE v.tenant_id = %3$L AND age(v.xmin) <= age(%4$L::xid8::xid)'
     ' ON CONFLICT (tenant_id, id) DO UPDATE SET collection_id = excluded.collection_id, embedding = excluded.embedding',
     part, parent || '_default', tenant, since);
+  PERFORM set_config('enable_nestloop', 'on', true);
   FOR key IN SELECT conname FROM pg_constraint
     WHERE conrelid = format('public.%I', part)::regclass AND contype = 'f' AND NOT convalidated
   LOOP EXECUTE format('ALTER TABLE public.%I VALIDATE CONSTRAINT %I', part, key.conname); END LOOP;
@@ -99,7 +103,8 @@ END $$;
 -- inserts and reads on; only then the tables are locked, for what came meanwhile and the attaching.
 -- A writer who waits for one of the rows holds the table, so `lock_timeout` ends this one, never a write.
 CREATE FUNCTION conclave_vectors_swap(parent text, tenant uuid, since xid8, OUT moved bigint, OUT locked_ms double precision)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '40ms' AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '40ms'
+SET work_mem = '128MB' SET enable_nestloop = off AS $$
 DECLARE
   part text := conclave_vectors_part(parent, tenant);
   rest text := parent || '_default';

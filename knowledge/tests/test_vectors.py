@@ -205,7 +205,7 @@ def test_changes_after_the_copy_are_brought_over(keeper, tenant):
 
     assert sorted(ids_of(tenant)) == sorted([*mine[2:], *late])
     with tenant_scope(tenant):
-        assert ChunkVector384.objects.get(pk=mine[2]).embedding.to_list()[0] == 1.0
+        assert ChunkVector384.objects.get(pk=mine[2]).embedding[0] == 1.0
 
 
 @pytest.mark.django_db(transaction=True)
