@@ -1,7 +1,7 @@
 """Functions of the database that move a tenant's vectors to a partition of its own and back.
 
 They are DDL, so the owner runs them, through SECURITY DEFINER for the worker. Each is one transaction of the
-caller's, in this order: stage, bind, catch_up, swap. What is not attached yet is called staged; it has the
+caller's, in this order: stage, bind, catch_up, validate, swap. What is not attached yet is called staged; it has the
 partition's final name. Locks that others would wait for are asked for with a short `lock_timeout`: the
 caller tries again (SQLSTATE 55P03).
 """
@@ -74,29 +74,35 @@ BEGIN
   LOOP EXECUTE format('ALTER TABLE public.%I ADD CONSTRAINT %I %s NOT VALID', part, key.conname, key.spelled); END LOOP;
 END $$;
 
--- Bring over what changed since the copy; nobody waits for this either. Returns the new `since`.
-CREATE FUNCTION conclave_vectors_catch_up(parent text, tenant uuid, since xid8) RETURNS xid8
+-- Bring over what changed since the copy, `most` rows at a time: whoever deletes one of their chunks waits for
+-- this transaction, and a row whose chunk is deleted meanwhile ends it (the caller tries again).
+-- Returns how many came, and the `since` that holds when they were fewer than `most`.
+CREATE FUNCTION conclave_vectors_catch_up(parent text, tenant uuid, since xid8, most int, OUT brought int, OUT upcoming xid8)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
-SET work_mem = '128MB' AS $$
-DECLARE
-  part text := conclave_vectors_part(parent, tenant);
-  upcoming xid8 := pg_snapshot_xmin(pg_current_snapshot());
-  key record;
+SET work_mem = '128MB' SET enable_nestloop = off AS $$
+DECLARE part text := conclave_vectors_part(parent, tenant);
 BEGIN
-  -- Statistics may be older than the rows: a nested loop over all of them would never end.
-  PERFORM set_config('enable_nestloop', 'off', true);
+  upcoming := pg_snapshot_xmin(pg_current_snapshot());
   EXECUTE format('DELETE FROM public.%1$I s WHERE NOT EXISTS (SELECT FROM public.%2$I v WHERE v.tenant_id = %3$L'
     ' AND v.id = s.id)', part, parent, tenant);
-  EXECUTE format('INSERT INTO public.%1$I AS s (id, tenant_id, collection_id, embedding)'
-    ' SELECT v.id, v.tenant_id, v.collection_id, v.embedding FROM public.%2$I v'
-    ' WHERE v.tenant_id = %3$L AND age(v.xmin) <= age(%4$L::xid8::xid)'
-    ' ON CONFLICT (tenant_id, id) DO UPDATE SET collection_id = excluded.collection_id, embedding = excluded.embedding',
-    part, parent || '_default', tenant, since);
-  PERFORM set_config('enable_nestloop', 'on', true);
+  EXECUTE format($q$
+    INSERT INTO public.%1$I AS s (id, tenant_id, collection_id, embedding)
+    SELECT v.id, v.tenant_id, v.collection_id, v.embedding FROM public.%2$I v LEFT JOIN public.%1$I h ON h.id = v.id
+    WHERE v.tenant_id = %3$L AND age(v.xmin) <= age(%4$L::xid8::xid)
+      AND (h.collection_id, h.embedding) IS DISTINCT FROM (v.collection_id, v.embedding) LIMIT %5$L
+    ON CONFLICT (tenant_id, id) DO UPDATE SET collection_id = excluded.collection_id, embedding = excluded.embedding$q$,
+    part, parent || '_default', tenant, since, most);
+  GET DIAGNOSTICS brought = ROW_COUNT;
+END $$;
+
+-- The keys hold for every staged row: said here, so that attaching need not look.
+CREATE FUNCTION conclave_vectors_validate(parent text, tenant uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE part text := conclave_vectors_part(parent, tenant); key record;
+BEGIN
   FOR key IN SELECT conname FROM pg_constraint
     WHERE conrelid = format('public.%I', part)::regclass AND contype = 'f' AND NOT convalidated
   LOOP EXECUTE format('ALTER TABLE public.%I VALIDATE CONSTRAINT %I', part, key.conname); END LOOP;
-  RETURN upcoming;
 END $$;
 
 -- Out of the default partition, into the tenant's own. The rows leave under row locks, while everybody
@@ -115,9 +121,10 @@ BEGIN
       DELETE FROM public.%2$I v WHERE tenant_id = %3$L RETURNING v.id, v.collection_id,
         CASE WHEN age(v.xmin) <= age(%4$L::xid8::xid) THEN v.embedding END AS embedding
     ), fresh AS (
-      INSERT INTO public.%1$I (id, tenant_id, collection_id, embedding)
+      INSERT INTO public.%1$I AS s (id, tenant_id, collection_id, embedding)
       SELECT id, %3$L, collection_id, embedding FROM gone WHERE embedding IS NOT NULL
       ON CONFLICT (tenant_id, id) DO UPDATE SET collection_id = excluded.collection_id, embedding = excluded.embedding
+      WHERE (s.collection_id, s.embedding) IS DISTINCT FROM (excluded.collection_id, excluded.embedding)
     )
     DELETE FROM public.%1$I s WHERE NOT EXISTS (SELECT FROM gone g WHERE g.id = s.id)$q$, part, rest, tenant, since);
   EXECUTE format('SELECT count(*) FROM public.%I', part) INTO moved;
@@ -155,21 +162,24 @@ REVOKE ALL ON FUNCTION conclave_vectors_census(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION conclave_vectors_discard(text, uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION conclave_vectors_stage(text, uuid, int, int) FROM PUBLIC;
 REVOKE ALL ON FUNCTION conclave_vectors_bind(text, uuid) FROM PUBLIC;
-REVOKE ALL ON FUNCTION conclave_vectors_catch_up(text, uuid, xid8) FROM PUBLIC;
+REVOKE ALL ON FUNCTION conclave_vectors_catch_up(text, uuid, xid8, int) FROM PUBLIC;
+REVOKE ALL ON FUNCTION conclave_vectors_validate(text, uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION conclave_vectors_swap(text, uuid, xid8) FROM PUBLIC;
 REVOKE ALL ON FUNCTION conclave_vectors_demote(text, uuid, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION conclave_vectors_census(text) TO conclave_queue;
 GRANT EXECUTE ON FUNCTION conclave_vectors_discard(text, uuid) TO conclave_queue;
 GRANT EXECUTE ON FUNCTION conclave_vectors_stage(text, uuid, int, int) TO conclave_queue;
 GRANT EXECUTE ON FUNCTION conclave_vectors_bind(text, uuid) TO conclave_queue;
-GRANT EXECUTE ON FUNCTION conclave_vectors_catch_up(text, uuid, xid8) TO conclave_queue;
+GRANT EXECUTE ON FUNCTION conclave_vectors_catch_up(text, uuid, xid8, int) TO conclave_queue;
+GRANT EXECUTE ON FUNCTION conclave_vectors_validate(text, uuid) TO conclave_queue;
 GRANT EXECUTE ON FUNCTION conclave_vectors_swap(text, uuid, xid8) TO conclave_queue;
 GRANT EXECUTE ON FUNCTION conclave_vectors_demote(text, uuid, bigint) TO conclave_queue;
 """
 VECTORS_DROP = """
 DROP FUNCTION conclave_vectors_demote(text, uuid, bigint);
 DROP FUNCTION conclave_vectors_swap(text, uuid, xid8);
-DROP FUNCTION conclave_vectors_catch_up(text, uuid, xid8);
+DROP FUNCTION conclave_vectors_validate(text, uuid);
+DROP FUNCTION conclave_vectors_catch_up(text, uuid, xid8, int);
 DROP FUNCTION conclave_vectors_bind(text, uuid);
 DROP FUNCTION conclave_vectors_stage(text, uuid, int, int);
 DROP FUNCTION conclave_vectors_discard(text, uuid);

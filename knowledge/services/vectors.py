@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 # HNSW: links of a node, and candidates looked at while it is built. Measured in benchmarks/knowledge.py.
 LINKS, EFFORT = 16, 128
 TRIES, LONGEST_PAUSE = 200, 0.25
+# Rows brought over in one transaction, and how many of those before it is given up.
+AT_ONCE, PASSES = 20, 10_000
 LOCKED, MISSING = "55P03", "23503"
 
 
@@ -95,9 +97,16 @@ class VectorKeeper:
         self._again("discard", tenant_id)
         _, since = self._call("stage", tenant_id, LINKS, EFFORT)
         self._again("bind", tenant_id)
-        for _ in range(2):
-            (since,), _ = self._again("catch_up", tenant_id, since)
-        (moved, locked), tries = self._again("swap", tenant_id, since)
+        since = self._catch_up(tenant_id, since)
+        self._call("validate", tenant_id)
+        for tries in range(1, TRIES + 1):
+            since = self._catch_up(tenant_id, since)
+            if done := self._unless_busy("swap", tenant_id, since):
+                break
+            _pause(tries)
+        else:
+            raise Busy(f"{self.table}: no gap for the swap in {TRIES} tries")
+        moved, locked = done
         return Move("promoted", self.table, tenant_id, moved, locked, tries, time.monotonic() - began)
 
     def demote(self, tenant_id: UUID, *, most: int) -> Move:
@@ -115,16 +124,29 @@ class VectorKeeper:
         """Drop the staged table that a promotion left behind which was cut off."""
         self._again("discard", tenant_id)
 
+    def _catch_up(self, tenant_id: UUID, since: str) -> str:
+        """Bring over what changed, in small transactions, until little is left; the new `since`."""
+        for _ in range(PASSES):
+            (brought, upcoming), _ = self._again("catch_up", tenant_id, since, AT_ONCE)
+            if brought < AT_ONCE:
+                return str(upcoming)
+        raise Busy(f"{self.table}: more is written than can be indexed")
+
     def _again(self, step: str, tenant_id: UUID, *arguments: Any) -> tuple[tuple[Any, ...], int]:
         """The row that the step returns, and at which try; tried again while others hold the tables."""
         for number in range(1, TRIES + 1):
-            try:
-                return self._call(step, tenant_id, *arguments), number
-            except (OperationalError, IntegrityError) as error:
-                if getattr(error.__cause__, "sqlstate", "") not in (LOCKED, MISSING):
-                    raise
-            time.sleep(random.uniform(0.01, min(LONGEST_PAUSE, 0.02 * number)))  # noqa: S311 - jitter
+            if row := self._unless_busy(step, tenant_id, *arguments):
+                return row, number
+            _pause(number)
         raise Busy(f"{self.table}: no gap for {step} in {TRIES} tries")
+
+    def _unless_busy(self, step: str, tenant_id: UUID, *arguments: Any) -> tuple[Any, ...] | None:
+        try:
+            return self._call(step, tenant_id, *arguments)
+        except (OperationalError, IntegrityError) as error:
+            if getattr(error.__cause__, "sqlstate", "") not in (LOCKED, MISSING):
+                raise
+            return None
 
     def _call(self, step: str, tenant_id: UUID, *arguments: Any) -> tuple[Any, ...]:
         if self.connection.in_atomic_block:
@@ -138,6 +160,10 @@ class VectorKeeper:
         with self.connection.cursor() as cursor:
             cursor.execute(sql, parameters)
             return list(cursor.fetchall())
+
+
+def _pause(number: int) -> None:
+    time.sleep(random.uniform(0.01, min(LONGEST_PAUSE, 0.02 * number)))  # noqa: S311 - jitter
 
 
 def balance(connection: Any = None) -> Iterator[Move]:

@@ -200,7 +200,8 @@ def test_changes_after_the_copy_are_brought_over(keeper, tenant):
         ChunkVector384.objects.filter(pk=mine[2]).update(embedding=[1.0] + [0.0] * 383)
         late = fill(document, 3, first=100)
     keeper._call("bind", tenant.pk)
-    keeper._call("catch_up", tenant.pk, since)
+    keeper._call("catch_up", tenant.pk, since, 100)
+    keeper._call("validate", tenant.pk)
     keeper._call("swap", tenant.pk, since)
 
     assert sorted(ids_of(tenant)) == sorted([*mine[2:], *late])
@@ -213,7 +214,8 @@ def test_changes_after_the_catching_up_are_brought_over(keeper, tenant):
     document, mine = filled(tenant, 10)
     _, since = keeper._call("stage", tenant.pk, 16, 64)
     keeper._call("bind", tenant.pk)
-    (since,) = keeper._call("catch_up", tenant.pk, since)
+    since = keeper._catch_up(tenant.pk, since)
+    keeper._call("validate", tenant.pk)
     with tenant_scope(tenant, actor="system:test"):
         Chunk.objects.filter(pk=mine[0]).delete()
         ChunkVector384.objects.filter(pk=mine[1]).delete()
@@ -287,6 +289,7 @@ class Client(threading.Thread):
                 began = time.perf_counter()
                 self.step()
                 self.times.append(time.perf_counter() - began)
+                self.stop.wait(0.01)
         except BaseException as error:
             self.error = error
         finally:
