@@ -1,7 +1,7 @@
 """Functions of the database that move a tenant's vectors to a partition of its own and back.
 
 They are DDL, so the owner runs them, through SECURITY DEFINER for the worker. Each is one transaction of the
-caller's, in this order: stage, bind, catch_up, validate, swap. What is not attached yet is called staged; it has the
+caller's, in this order: stage, bind, validate, catch_up, swap. What is not attached yet is called staged; it has the
 partition's final name. Locks that others would wait for are asked for with a short `lock_timeout`: the
 caller tries again (SQLSTATE 55P03).
 """
@@ -83,8 +83,6 @@ SET work_mem = '128MB' SET enable_nestloop = off AS $$
 DECLARE part text := conclave_vectors_part(parent, tenant);
 BEGIN
   upcoming := pg_snapshot_xmin(pg_current_snapshot());
-  EXECUTE format('DELETE FROM public.%1$I s WHERE NOT EXISTS (SELECT FROM public.%2$I v WHERE v.tenant_id = %3$L'
-    ' AND v.id = s.id)', part, parent, tenant);
   EXECUTE format($q$
     INSERT INTO public.%1$I AS s (id, tenant_id, collection_id, embedding)
     SELECT v.id, v.tenant_id, v.collection_id, v.embedding FROM public.%2$I v LEFT JOIN public.%1$I h ON h.id = v.id
@@ -95,11 +93,17 @@ BEGIN
   GET DIAGNOSTICS brought = ROW_COUNT;
 END $$;
 
--- The keys hold for every staged row: said here, so that attaching need not look.
+-- Once the keys are there: drop what was deleted before, and say that they hold, so that attaching need not look.
 CREATE FUNCTION conclave_vectors_validate(parent text, tenant uuid) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+SET work_mem = '128MB' AS $$
 DECLARE part text := conclave_vectors_part(parent, tenant); key record;
 BEGIN
+  -- Statistics may be older than the rows: a nested loop over all of them would never end.
+  PERFORM set_config('enable_nestloop', 'off', true);
+  EXECUTE format('DELETE FROM public.%1$I s WHERE NOT EXISTS (SELECT FROM public.%2$I v WHERE v.tenant_id = %3$L'
+    ' AND v.id = s.id)', part, parent, tenant);
+  PERFORM set_config('enable_nestloop', 'on', true);
   FOR key IN SELECT conname FROM pg_constraint
     WHERE conrelid = format('public.%I', part)::regclass AND contype = 'f' AND NOT convalidated
   LOOP EXECUTE format('ALTER TABLE public.%I VALIDATE CONSTRAINT %I', part, key.conname); END LOOP;

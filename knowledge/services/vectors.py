@@ -97,7 +97,6 @@ class VectorKeeper:
         self._again("discard", tenant_id)
         _, since = self._call("stage", tenant_id, LINKS, EFFORT)
         self._again("bind", tenant_id)
-        since = self._catch_up(tenant_id, since)
         self._call("validate", tenant_id)
         for tries in range(1, TRIES + 1):
             since = self._catch_up(tenant_id, since)

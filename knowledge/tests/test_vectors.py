@@ -74,7 +74,8 @@ def ids_of(tenant):
 def places(tenant):
     with connect("conclave_owner") as owner:
         rows = owner.execute(
-            f"SELECT tableoid::regclass::text, count(*) FROM {TABLE} WHERE tenant_id = %s GROUP BY 1", [tenant.pk]
+            f"SELECT tableoid::regclass::text, count(*) FROM {TABLE} WHERE tenant_id = %s GROUP BY 1",
+            [tenant.pk],
         )
         return dict(rows.fetchall())
 
@@ -200,8 +201,8 @@ def test_changes_after_the_copy_are_brought_over(keeper, tenant):
         ChunkVector384.objects.filter(pk=mine[2]).update(embedding=[1.0] + [0.0] * 383)
         late = fill(document, 3, first=100)
     keeper._call("bind", tenant.pk)
-    keeper._call("catch_up", tenant.pk, since, 100)
     keeper._call("validate", tenant.pk)
+    keeper._call("catch_up", tenant.pk, since, 100)
     keeper._call("swap", tenant.pk, since)
 
     assert sorted(ids_of(tenant)) == sorted([*mine[2:], *late])
@@ -214,8 +215,8 @@ def test_changes_after_the_catching_up_are_brought_over(keeper, tenant):
     document, mine = filled(tenant, 10)
     _, since = keeper._call("stage", tenant.pk, 16, 64)
     keeper._call("bind", tenant.pk)
-    since = keeper._catch_up(tenant.pk, since)
     keeper._call("validate", tenant.pk)
+    since = keeper._catch_up(tenant.pk, since)
     with tenant_scope(tenant, actor="system:test"):
         Chunk.objects.filter(pk=mine[0]).delete()
         ChunkVector384.objects.filter(pk=mine[1]).delete()
@@ -267,7 +268,10 @@ def test_the_command_lists_and_moves(keeper, tenant, monkeypatch):
     call_command("vectors", promote=tenant.slug, dimensions=384, stdout=out)
 
     assert f"promoted {tenant.pk} in {TABLE}: 4 vectors" in out.getvalue()
-    assert f"{TABLE}: 0 vectors of 0 tenants in the default partition, 1 tenants with their own" in out.getvalue()
+    assert (
+        f"{TABLE}: 0 vectors of 0 tenants in the default partition, 1 tenants with their own"
+        in out.getvalue()
+    )
 
 
 def test_the_command_names_an_unknown_tenant(keeper, tenant, monkeypatch):
@@ -289,7 +293,7 @@ class Client(threading.Thread):
                 began = time.perf_counter()
                 self.step()
                 self.times.append(time.perf_counter() - began)
-                self.stop.wait(0.01)
+                self.stop.wait(0.03)
         except BaseException as error:
             self.error = error
         finally:
@@ -304,11 +308,11 @@ class Writer:
 
     def __call__(self):
         with tenant_scope(self.tenant, actor="system:test"):
-            added = fill(self.document, 5, first=self.place)
-            gone = self.there[:2]
+            added = fill(self.document, 2, first=self.place)
+            gone = self.there[:1]
             Chunk.objects.filter(pk__in=gone).delete()
-        self.place += 5
-        self.there = [*self.there[2:], *added]
+        self.place += 2
+        self.there = [*self.there[1:], *added]
 
 
 def searching(tenant, stable):
