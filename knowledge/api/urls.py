@@ -2,11 +2,12 @@
 
 from config.api.routers import HouseRouter
 
-from . import learning, terminology, views
+from . import learning, search, terminology, views
 
 
 def register(router: HouseRouter) -> None:
     """Add the resources of this app."""
+    router.single("search", search.SearchView, "search")
     router.register("collections", views.CollectionViewSet, basename="collection")
     router.register("documents", views.DocumentViewSet, basename="document")
     router.register("chunks", views.ChunkViewSet, basename="chunk")

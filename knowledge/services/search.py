@@ -78,6 +78,7 @@ def search(
     filters: dict[str, Any] | None = None,
     snippets: bool = False,
     reranker: Reranker | None = None,
+    vector: str | None = None,
 ) -> list[FoundPassage]:
     """The passages of `collections` that fit `query` best, best first; needs a tenant's scope.
 
@@ -85,6 +86,7 @@ def search(
         filters: `metadata` (a part of the chunk's or the document's), `documents` (ids), `sources`, `file_types`.
         snippets: whether to mark in each passage what was hit.
         reranker: scores passages anew; the one of `SEARCH_RERANKER` by default, if any.
+        vector: of the query, where `query_vector` made it before the transaction began.
 
     Raises:
         EmbeddingError: when the collections' embedder cannot be used.
@@ -100,6 +102,7 @@ def search(
         limit=limit * RERANKED if reranker else limit,
         filters=_known({name: value for name, value in (filters or {}).items() if value}),
         snippets=snippets,
+        vector=vector,
     )
     return reranked(query, found, reranker)[:limit] if reranker else found
 
@@ -133,8 +136,10 @@ def _found(
     limit: int,
     filters: dict[str, Any],
     snippets: bool,
+    vector: str | None,
 ) -> list[FoundPassage]:
-    text_weight, vector_weight, vector = _weights(query, collections, strategy)
+    vector = vector or query_vector(query, collections, strategy=strategy)
+    text_weight, vector_weight = _weights(collections[0].embedding_model, strategy)
     parameters = {
         "query": query,
         "tenant": require_tenant_id(),
@@ -194,18 +199,28 @@ def _passage(row: Sequence[Any], best: float) -> FoundPassage:
     )
 
 
-def _weights(query: str, collections: Sequence[Collection], strategy: str) -> tuple[float, float, str | None]:
+def query_vector(query: str, collections: Sequence[Collection], *, strategy: str) -> str | None:
+    """The vector of a query as PostgreSQL reads it; None where no leg needs it. May wait for a model.
+
+    Raises:
+        EmbeddingError: when the collections' embedder cannot be used.
+        ValueError: when the collections were embedded by different models.
+    """
     names = {collection.embedding_model for collection in collections}
     if len(names) > 1:
         raise ValueError(f"the collections were embedded by different models: {', '.join(sorted(names))}")
     if strategy == RetrievalStrategy.KEYWORD:
-        return 1.0, 0.0, None
-    embedder = get_embedder(names.pop())
-    kind = "lexical" if embedder.name.startswith("lexical") else "semantic"
-    vector = HalfVector(embedder.embed_query(query)).to_text()
+        return None
+    return str(HalfVector(get_embedder(names.pop()).embed_query(query[:MAX_QUERY])).to_text())
+
+
+def _weights(embedding_model: str, strategy: str) -> tuple[float, float]:
+    """The weights of the text leg and of the vector leg."""
+    if strategy == RetrievalStrategy.KEYWORD:
+        return 1.0, 0.0
     if strategy == RetrievalStrategy.SEMANTIC:
-        return 0.0, 1.0, vector
-    return 1.0, VECTOR_WEIGHT[kind], vector
+        return 0.0, 1.0
+    return 1.0, VECTOR_WEIGHT["lexical" if embedding_model.startswith("lexical") else "semantic"]
 
 
 def log_query(
