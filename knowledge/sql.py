@@ -11,7 +11,8 @@ CREATE FUNCTION conclave_vectors_part(parent text, tenant uuid) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_partitioned_table p JOIN pg_attribute a ON a.attrelid = p.partrelid
-      WHERE p.partrelid = to_regclass(format('public.%I', parent)) AND p.partstrat = 'l' AND a.attname = 'embedding')
+      WHERE p.partrelid = to_regclass(format('public.%I', parent)) AND p.partstrat = 'l'
+        AND a.attname = 'embedding')
   THEN RAISE EXCEPTION '% is no table of vectors', parent USING ERRCODE = 'invalid_parameter_value'; END IF;
   RETURN parent || '_t' || replace(tenant::text, '-', '');
 END $$;
@@ -25,7 +26,8 @@ BEGIN
   RETURN QUERY EXECUTE format($q$
     WITH held AS (SELECT v.tenant_id, count(*) AS vectors FROM public.%1$I v GROUP BY 1),
     parts AS (SELECT right(c.relname, 32)::uuid AS tenant_id, c.relispartition AS attached FROM pg_class c
-      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND c.relname ~ ('^' || %1$L || '_t[0-9a-f]{32}$'))
+      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+        AND c.relname ~ ('^' || %1$L || '_t[0-9a-f]{32}$'))
     SELECT coalesce(h.tenant_id, p.tenant_id), coalesce(h.vectors, 0), p.tenant_id IS NOT NULL,
       coalesce(p.attached, false)
     FROM held h FULL JOIN parts p ON p.tenant_id = h.tenant_id ORDER BY 2 DESC, 1$q$, parent);
@@ -44,7 +46,8 @@ END $$;
 
 -- Copy the tenant's vectors into a table beside and build its index; nobody waits for this.
 -- Returns how many, and the oldest transaction whose rows the copy may lack.
-CREATE FUNCTION conclave_vectors_stage(parent text, tenant uuid, links int, effort int, OUT copied bigint, OUT since xid8)
+CREATE FUNCTION conclave_vectors_stage(parent text, tenant uuid, links int, effort int,
+  OUT copied bigint, OUT since xid8)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 SET maintenance_work_mem = '256MB' AS $$
 DECLARE part text := conclave_vectors_part(parent, tenant);
@@ -77,7 +80,8 @@ END $$;
 -- Bring over what changed since the copy, `most` rows at a time: whoever deletes one of their chunks waits for
 -- this transaction, and a row whose chunk is deleted meanwhile ends it (the caller tries again).
 -- Returns how many came, and the `since` that holds when they were fewer than `most`.
-CREATE FUNCTION conclave_vectors_catch_up(parent text, tenant uuid, since xid8, most int, OUT brought int, OUT upcoming xid8)
+CREATE FUNCTION conclave_vectors_catch_up(parent text, tenant uuid, since xid8, most int,
+  OUT brought int, OUT upcoming xid8)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
 SET work_mem = '128MB' SET enable_nestloop = off AS $$
 DECLARE part text := conclave_vectors_part(parent, tenant);
@@ -85,7 +89,8 @@ BEGIN
   upcoming := pg_snapshot_xmin(pg_current_snapshot());
   EXECUTE format($q$
     INSERT INTO public.%1$I AS s (id, tenant_id, collection_id, embedding)
-    SELECT v.id, v.tenant_id, v.collection_id, v.embedding FROM public.%2$I v LEFT JOIN public.%1$I h ON h.id = v.id
+    SELECT v.id, v.tenant_id, v.collection_id, v.embedding FROM public.%2$I v LEFT JOIN public.%1$I h
+      ON h.id = v.id
     WHERE v.tenant_id = %3$L AND age(v.xmin) <= age(%4$L::xid8::xid)
       AND (h.collection_id, h.embedding) IS DISTINCT FROM (v.collection_id, v.embedding) LIMIT %5$L
     ON CONFLICT (tenant_id, id) DO UPDATE SET collection_id = excluded.collection_id, embedding = excluded.embedding$q$,
@@ -112,7 +117,8 @@ END $$;
 -- Out of the default partition, into the tenant's own. The rows leave under row locks, while everybody
 -- inserts and reads on; only then the tables are locked, for what came meanwhile and the attaching.
 -- A writer who waits for one of the rows holds the table, so `lock_timeout` ends this one, never a write.
-CREATE FUNCTION conclave_vectors_swap(parent text, tenant uuid, since xid8, OUT moved bigint, OUT locked_ms double precision)
+CREATE FUNCTION conclave_vectors_swap(parent text, tenant uuid, since xid8,
+  OUT moved bigint, OUT locked_ms double precision)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '40ms'
 SET work_mem = '128MB' SET enable_nestloop = off AS $$
 DECLARE
@@ -133,7 +139,8 @@ BEGIN
     DELETE FROM public.%1$I s WHERE NOT EXISTS (SELECT FROM gone g WHERE g.id = s.id)$q$, part, rest, tenant, since);
   EXECUTE format('SELECT count(*) FROM public.%I', part) INTO moved;
   began := clock_timestamp();
-  EXECUTE format('LOCK TABLE public.knowledge_collection, public.knowledge_chunk, public.%I IN ACCESS EXCLUSIVE MODE', parent);
+  EXECUTE format('LOCK TABLE public.knowledge_collection, public.knowledge_chunk, public.%I'
+    ' IN ACCESS EXCLUSIVE MODE', parent);
   EXECUTE format($q$
     WITH late AS (DELETE FROM public.%2$I WHERE tenant_id = %3$L RETURNING id, tenant_id, collection_id, embedding)
     INSERT INTO public.%1$I (id, tenant_id, collection_id, embedding) SELECT * FROM late
@@ -144,16 +151,19 @@ BEGIN
 END $$;
 
 -- Back into the default partition; for tenants that became small, since everybody waits meanwhile.
-CREATE FUNCTION conclave_vectors_demote(parent text, tenant uuid, most bigint, OUT moved bigint, OUT locked_ms double precision)
+CREATE FUNCTION conclave_vectors_demote(parent text, tenant uuid, most bigint,
+  OUT moved bigint, OUT locked_ms double precision)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '40ms' AS $$
 DECLARE
   part text := conclave_vectors_part(parent, tenant);
   began timestamptz := clock_timestamp();
 BEGIN
-  EXECUTE format('LOCK TABLE public.knowledge_collection, public.knowledge_chunk, public.%I IN ACCESS EXCLUSIVE MODE', parent);
+  EXECUTE format('LOCK TABLE public.knowledge_collection, public.knowledge_chunk, public.%I'
+    ' IN ACCESS EXCLUSIVE MODE', parent);
   EXECUTE format('SELECT count(*) FROM public.%I', part) INTO moved;
   IF moved > most THEN
-    RAISE EXCEPTION '% has % vectors, more than %', part, moved, most USING ERRCODE = 'object_not_in_prerequisite_state';
+    RAISE EXCEPTION '% has % vectors, more than %', part, moved, most
+      USING ERRCODE = 'object_not_in_prerequisite_state';
   END IF;
   EXECUTE format('ALTER TABLE public.%I DETACH PARTITION public.%I', parent, part);
   EXECUTE format('INSERT INTO public.%I (id, tenant_id, collection_id, embedding)'

@@ -68,7 +68,8 @@ FROM fused f JOIN knowledge_chunk c ON c.id = f.id AND c.tenant_id = %(tenant)s
   JOIN knowledge_document d ON d.id = c.document_id AND d.tenant_id = %(tenant)s
 ORDER BY f.score DESC, c.id
 """
-SNIPPET = """ts_headline('english', c.content, (SELECT to_tsquery('simple', string_agg(query::text, ' | ')) FROM lexemes),
+SNIPPET = """ts_headline('english', c.content,
+    (SELECT to_tsquery('simple', string_agg(query::text, ' | ')) FROM lexemes),
     %(headline)s)"""
 
 CHUNK_OF_VECTOR = " JOIN knowledge_chunk c ON c.id = v.id AND c.tenant_id = %(tenant)s"

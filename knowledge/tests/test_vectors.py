@@ -24,7 +24,7 @@ WITH made AS (
   SELECT uuidv7(), %(tenant)s, %(collection)s, %(document)s, g, 'Passage ' || g, '', 0, 0, 1, '', '', '', '{}'
   FROM generate_series(%(first)s, %(last)s) g RETURNING id, tenant_id, collection_id)
 INSERT INTO knowledge_chunkvector384 (id, tenant_id, collection_id, embedding)
-SELECT id, tenant_id, collection_id, 
+SELECT id, tenant_id, collection_id,
   array(SELECT random() - 0.5 + 0 * length(id::text) FROM generate_series(1, 384))::halfvec
 FROM made RETURNING id"""
 
