@@ -2,8 +2,10 @@
 
 | form | passages | questions | judgements |
 |---|---|---|---|
-| BEIR | `corpus.jsonl` (`_id`, `title`, `text`) | `queries.jsonl` (`_id`, `text`) | `qrels/test.tsv`: query, passage, grade, with a heading |
+| BEIR | `corpus.jsonl` (`_id`, `title`, `text`) | `queries.jsonl` (`_id`, `text`) | `qrels/test.tsv`: query, passage, grade |
 | TREC | `corpus.jsonl` | `queries.tsv`: query, text | `qrels.txt`: query, iteration, passage, grade |
+
+BEIR's judgements have a heading line.
 """
 
 import json

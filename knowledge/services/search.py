@@ -27,7 +27,10 @@ RANK_OFFSET = 60
 CANDIDATES = 50
 MAX_QUERY = 4000
 # A lexical embedder sees the same words as the text leg; a semantic one sees what that leg cannot.
-VECTOR_WEIGHT = {"lexical": 0.4, "semantic": 1.0}
+VECTOR_WEIGHT = {"lexical": 0.3, "semantic": 1.0}
+# Cosine distance from which on a chunk is no candidate. Beside words, what is unlike the question only disturbs; a
+# search by vectors alone leaves nothing out, so that nobody gets fewer than there are.
+FARTHEST = {RetrievalStrategy.SEMANTIC: 3.0}
 # Candidates that an HNSW scan looks at (`hnsw.ef_search`), by the collection's setting `recall`.
 EF_SEARCH = {"fast": 80, "balanced": 200, "high": 400}
 # Passages that a reranker sees for each one that is asked for.
@@ -147,6 +150,7 @@ def _found(
         "chunks": max(1, sum(collection.chunk_count for collection in collections)),
         "vector": vector,
         "candidates": max(CANDIDATES, limit),
+        "farthest": FARTHEST.get(strategy, 1.0),
         "offset": RANK_OFFSET,
         "text_weight": text_weight,
         "vector_weight": vector_weight,

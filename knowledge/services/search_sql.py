@@ -16,10 +16,13 @@ lexemes AS MATERIALIZED (
 )"""
 # Words weighed by their rarity in the collections; each word's share of a chunk by its frequency and place.
 TEXT_LEG = """
-hits AS MATERIALIZED (
-  SELECT c.id, l.lexeme, ts_rank(c.search, l.query, 1) AS weight
-  FROM lexemes l JOIN knowledge_chunk c ON c.search @@ l.query{join}
+matched AS (
+  SELECT c.id, c.search FROM knowledge_chunk c{join}
   WHERE c.tenant_id = %(tenant)s AND c.collection_id = ANY(%(collections)s){where}
+    AND c.search @@ (SELECT string_agg(query::text, ' | ')::tsquery FROM lexemes)
+), hits AS MATERIALIZED (
+  SELECT m.id, l.lexeme, ts_rank(m.search, l.query, 1) AS weight
+  FROM matched m JOIN lexemes l ON m.search @@ l.query
 ), rarity AS (
   SELECT lexeme, ln(1 + %(chunks)s::float / count(*)) AS idf FROM hits GROUP BY lexeme
 ), by_text AS (
@@ -52,7 +55,8 @@ compared AS (
 )"""
 RANKED_VECTORS = """
 by_vector AS (
-  SELECT id, distance, row_number() OVER (ORDER BY distance, id) AS rank FROM compared WHERE distance < 1
+  SELECT id, distance, row_number() OVER (ORDER BY distance, id) AS rank FROM compared
+  WHERE distance < %(farthest)s
 )"""
 NO_VECTOR_LEG = "by_vector AS (SELECT NULL::uuid AS id, 0::float AS distance, 0 AS rank WHERE false)"
 FUSED = """
