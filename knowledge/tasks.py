@@ -1,4 +1,6 @@
-"""Periodic upkeep of knowledge."""
+"""Jobs of knowledge."""
+
+from uuid import UUID
 
 from procrastinate.contrib.django import app
 
@@ -14,3 +16,12 @@ def balance_vectors(timestamp: int) -> None:
 
     for _ in balance():
         pass
+
+
+@app.task
+@job
+def evaluate_search(tenant_id: str, evaluation_id: str) -> None:
+    """Measure how good a collection's search is on its tenant's questions."""
+    from knowledge.services.evaluation import run_evaluation
+
+    run_evaluation(UUID(tenant_id), UUID(evaluation_id))

@@ -1,6 +1,7 @@
 """Console pages of knowledge."""
 
 from .collections import ChunkAdmin, CollectionAdmin, DocumentAdmin
+from .evaluations import RagEvaluationAdmin
 from .learning import EmbeddingAdmin, LearningPatternAdmin
 from .queries import RagQueryAdmin
 from .terminology import TermAdmin, TermEmbeddingAdmin, TermRelationAdmin
@@ -13,6 +14,7 @@ __all__ = [
     "DocumentAdmin",
     "EmbeddingAdmin",
     "LearningPatternAdmin",
+    "RagEvaluationAdmin",
     "RagQueryAdmin",
     "TermAdmin",
     "TermEmbeddingAdmin",

@@ -2,7 +2,7 @@
 
 from config.api.routers import HouseRouter
 
-from . import learning, search, terminology, views
+from . import evaluation, learning, search, terminology, views
 
 
 def register(router: HouseRouter) -> None:
@@ -15,3 +15,4 @@ def register(router: HouseRouter) -> None:
     router.register("embeddings", learning.EmbeddingViewSet, basename="embedding")
     router.register("terms", terminology.TermViewSet, basename="term")
     router.register("learning-patterns", learning.LearningPatternViewSet, basename="learning-pattern")
+    router.register("rag-evaluations", evaluation.RagEvaluationViewSet, basename="rag-evaluation")

@@ -2,10 +2,10 @@
 
 | form | passages | questions | judgements |
 |---|---|---|---|
-| BEIR | `corpus.jsonl` (`_id`, `title`, `text`) | `queries.jsonl` (`_id`, `text`) | `qrels/test.tsv`: query, passage, grade |
+| BEIR | `corpus.jsonl` (`_id`, `title`, `text`) | `queries.jsonl` (`_id`, `text`) | `qrels/test.tsv`: three columns |
 | TREC | `corpus.jsonl` | `queries.tsv`: query, text | `qrels.txt`: query, iteration, passage, grade |
 
-BEIR's judgements have a heading line.
+BEIR's judgements are query, passage and grade below a heading line.
 """
 
 import json

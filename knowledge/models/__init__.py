@@ -2,6 +2,7 @@
 
 from .collections import Chunk, Collection, Document
 from .embeddings import Embedding
+from .evaluations import RagEvaluation
 from .learning import LearningPattern
 from .queries import RagQuery
 from .terminology import Term, TermEmbedding, TermRelation
@@ -27,6 +28,7 @@ __all__ = [
     "Document",
     "Embedding",
     "LearningPattern",
+    "RagEvaluation",
     "RagQuery",
     "Term",
     "TermEmbedding",

@@ -6,14 +6,16 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
+from procrastinate.contrib.django import app
 
 from config.db.ids import uuid7
-from knowledge.choices import DocumentStatus, RetrievalStrategy
+from knowledge.choices import DocumentStatus, EvaluationStatus, RetrievalStrategy
 from knowledge.chunking import ChunkText, chunk
-from knowledge.embedders import get_embedder
+from knowledge.embedders import EmbeddingError, get_embedder
 from knowledge.evaluation.datasets import Dataset, Passage
 from knowledge.evaluation.metrics import Figures, figures
-from knowledge.models import Chunk, Collection, Document
+from knowledge.models import Chunk, Collection, Document, RagEvaluation
 from knowledge.parsing import parse_bytes
 from knowledge.services.search import FoundPassage, query_vector, search
 from knowledge.services.storing import store_rows
@@ -172,3 +174,58 @@ def as_report(scores: Sequence[Score]) -> list[dict[str, Any]]:
         }
         for score in scores
     ]
+
+
+class JudgementError(ValueError):
+    """The judgements have another shape; the message says which one they need."""
+
+
+MOST_QUESTIONS, MOST_GRADES, HIGHEST_GRADE = 1000, 100, 10
+SHAPE = "Give for each question an object that holds a grade from 0 to 10 for each document's source."
+
+
+def checked_judgements(judged: Any) -> dict[str, dict[str, int]]:
+    """`judged` when it has the shape {question: {source: grade}}.
+
+    Raises:
+        JudgementError: when it has not, or is too large.
+    """
+    if not isinstance(judged, dict) or not 0 < len(judged) <= MOST_QUESTIONS:
+        raise JudgementError(f"{SHAPE} From 1 to {MOST_QUESTIONS} questions.")
+    for question, grades in judged.items():
+        if not question.strip() or not isinstance(grades, dict) or not 0 < len(grades) <= MOST_GRADES:
+            raise JudgementError(f"{SHAPE} From 1 to {MOST_GRADES} documents for a question.")
+        if any(type(grade) is not int or not 0 <= grade <= HIGHEST_GRADE for grade in grades.values()):
+            raise JudgementError(SHAPE)
+    return judged
+
+
+@transaction.atomic
+def request_evaluation(**fields: Any) -> RagEvaluation:
+    """A new evaluation of the scope's tenant, and the job that measures it once this transaction is done."""
+    evaluation = RagEvaluation(**fields)
+    evaluation.full_clean(exclude=["tenant"])
+    evaluation.save()
+    job = app.configure_task("knowledge.tasks.evaluate_search")
+    job.defer(tenant_id=str(evaluation.tenant_id), evaluation_id=str(evaluation.pk))
+    return evaluation
+
+
+def run_evaluation(tenant_id: UUID, evaluation_id: UUID) -> None:
+    """Measure a pending evaluation and store the figures, or why there are none; call it outside every scope."""
+    with tenant_scope(tenant_id, actor=ACTOR):
+        found = RagEvaluation.objects.select_related("collection").filter(
+            pk=evaluation_id, status=EvaluationStatus.PENDING
+        )
+        evaluation = found.first()
+    if evaluation is None:
+        return
+    try:
+        scores = evaluate_collection(
+            tenant_id, evaluation.collection, evaluation.judgements, strategies=RetrievalStrategy.values
+        )
+        changes = {"status": EvaluationStatus.COMPLETED, "results": as_report(scores)}
+    except EmbeddingError as error:
+        changes = {"status": EvaluationStatus.FAILED, "error_message": str(error)}
+    with tenant_scope(tenant_id, actor=ACTOR):
+        RagEvaluation.objects.filter(pk=evaluation_id).update(completed_at=timezone.now(), **changes)

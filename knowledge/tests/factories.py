@@ -15,6 +15,7 @@ from knowledge.models import (
     Document,
     Embedding,
     LearningPattern,
+    RagEvaluation,
     RagQuery,
     Term,
     TermEmbedding,
@@ -151,3 +152,12 @@ class LearningPatternFactory(HouseFactory):
 
     class Meta:
         model = LearningPattern
+
+
+class RagEvaluationFactory(HouseFactory):
+    name = factory.Sequence(lambda n: f"Evaluation {n}")
+    collection = factory.SubFactory(CollectionFactory)
+    judgements = factory.LazyFunction(lambda: {"When is high water?": {"tides.md": 1}})
+
+    class Meta:
+        model = RagEvaluation
