@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'base_manager_name': 'unscoped',
-                'indexes': [models.Index(fields=['tenant', 'collection'], name='knowledge_evaluation_coll')],
+                'indexes': [models.Index(fields=['tenant', 'collection', 'status'], name='knowledge_evaluation_coll')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'completed', 'failed'])), name='knowledge_ragevaluation_status_known'), config.db.constraints.RowLevelSecurity(name='knowledge_ragevaluation_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='knowledge_ragevaluation_tenant_id'), config.db.constraints.SameTenant(field='collection', name='knowledge_ragevaluation_collection_same', on_delete='CASCADE'), config.db.constraints.AuditTrigger(label='knowledge.ragevaluation', name='knowledge_ragevaluation_audit', omit=('judgements', 'results'))],
             },
             managers=[

@@ -34,7 +34,7 @@ class RagEvaluation(TenantModel):
     )
 
     class Meta(TenantModel.Meta):
-        indexes = [models.Index(fields=["tenant", "collection"], name="knowledge_evaluation_coll")]
+        indexes = [models.Index(fields=["tenant", "collection", "status"], name="knowledge_evaluation_coll")]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(status__in=EvaluationStatus.values),

@@ -145,9 +145,6 @@ def _found(
     text_weight, vector_weight = _weights(collections[0].embedding_model, strategy)
     parameters = {
         "query": query,
-        "tenant": require_tenant_id(),
-        "collections": [collection.pk for collection in collections],
-        "chunks": max(1, sum(collection.chunk_count for collection in collections)),
         "vector": vector,
         "candidates": max(CANDIDATES, limit),
         "farthest": FARTHEST.get(strategy, 1.0),
@@ -156,10 +153,8 @@ def _found(
         "vector_weight": vector_weight,
         "limit": limit,
         "headline": HEADLINE,
-        **{f"filter_{name}": value for name, value in filters.items()},
+        **_where(collections, filters),
     }
-    if filters.get("metadata"):
-        parameters["filter_metadata"] = Jsonb(filters["metadata"])
     sql = statement(
         table=vector_model(collections[0].dimensions)._meta.db_table,
         text=text_weight > 0,
@@ -173,6 +168,17 @@ def _found(
         cursor.execute(sql, parameters)
         best = (text_weight + vector_weight) / (RANK_OFFSET + 1)
         return [_passage(row, best) for row in cursor.fetchall()]
+
+
+def _where(collections: Sequence[Collection], filters: dict[str, Any]) -> dict[str, Any]:
+    values = {f"filter_{name}": value for name, value in filters.items()}
+    if "metadata" in filters:
+        values["filter_metadata"] = Jsonb(filters["metadata"])
+    return values | {
+        "tenant": require_tenant_id(),
+        "collections": [collection.pk for collection in collections],
+        "chunks": max(1, sum(collection.chunk_count for collection in collections)),
+    }
 
 
 def _widen(cursor: Any, collections: Sequence[Collection], candidates: int) -> None:

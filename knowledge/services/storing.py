@@ -4,8 +4,9 @@ COPY into the tables themselves is refused under row-level security. The tempora
 and is empty at the end of each transaction; its name holds the role, since a connection may change its hat.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from django.db import connection, models, transaction
@@ -13,6 +14,7 @@ from pgvector import HalfVector
 from pgvector.psycopg.halfvec import register_halfvec_info
 from psycopg import Cursor, sql
 from psycopg.types import TypeInfo
+from psycopg.types.json import Jsonb
 
 from config.db.stamps import current_stamp
 from knowledge.models import Chunk, vector_model
@@ -48,16 +50,12 @@ def store_rows(chunks: Sequence[Chunk], vectors: Sequence[Sequence[float]], *, d
     if not chunks:
         return 0
     tenant_id, fields, table = require_tenant_id(), _fields(), vector_model(dimensions)._meta.db_table
-    rows = (
-        (*_values(chunk, fields, tenant_id), HalfVector(list(vector)))
-        for chunk, vector in zip(chunks, vectors, strict=True)
-    )
     connection.ensure_connection()
     connection.ensure_stamped()  # type: ignore[attr-defined]
     with connection.wrap_database_errors, connection.connection.cursor() as cursor:
         parts = _names(fields, dimensions, table)
         cursor.execute(_TEMPORARY.format(**parts))
-        _copy(cursor, parts, fields, rows)
+        _copy(cursor, parts, fields, _rows(chunks, vectors, tenant_id))
         cursor.execute(_CHUNKS.format(**parts))
         cursor.execute(_VECTORS.format(**parts))
         return int(cursor.rowcount)
@@ -85,13 +83,20 @@ def _names(fields: tuple[models.Field, ...], dimensions: int, table: str) -> dic
     }
 
 
-def _values(chunk: Chunk, fields: tuple[models.Field, ...], tenant_id: Any) -> tuple[Any, ...]:
-    return tuple(
-        tenant_id
-        if field.attname == "tenant_id"
-        else field.get_db_prep_save(getattr(chunk, field.attname), connection)
-        for field in fields
-    )
+def _rows(
+    chunks: Sequence[Chunk], vectors: Sequence[Sequence[float]], tenant_id: Any
+) -> Iterator[tuple[Any, ...]]:
+    """The values of each chunk's columns and its vector; all belong to the tenant, whatever they say."""
+    names = [field.attname for field in _fields()]
+    values_of = attrgetter(*names)
+    tenant = names.index("tenant_id")
+    wrapped = [place for place, field in enumerate(_fields()) if isinstance(field, models.JSONField)]
+    for chunk, vector in zip(chunks, vectors, strict=True):
+        values = list(values_of(chunk))
+        values[tenant] = tenant_id
+        for place in wrapped:
+            values[place] = None if values[place] is None else Jsonb(values[place])
+        yield (*values, HalfVector(list(vector)))
 
 
 def _copy(cursor: Cursor[Any], parts: dict[str, Any], fields: tuple[models.Field, ...], rows: Any) -> None:
