@@ -27,6 +27,12 @@ class Feedback(TextChoices):
     UNHELPFUL = "unhelpful"
 
 
+class EvaluationStatus(TextChoices):
+    PENDING = "pending"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
 class TermContext(TextChoices):
     TECHNICAL = "technical"
     BUSINESS = "business"

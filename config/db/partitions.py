@@ -31,6 +31,15 @@ class PartitionedByQuarter(Partitioned):
     partition_period = "quarter"
 
 
+class PartitionedByTenant:
+    """Mix into a model to partition its table by LIST of tenants, all in the default partition at first.
+
+    Its primary key in the database is (tenant_id, id), since it must hold the partition's key.
+    """
+
+    partition_by_tenant = True
+
+
 @dataclass(frozen=True)
 class Partition:
     """One partition: `start` inclusive, `end` exclusive, in UTC."""

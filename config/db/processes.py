@@ -7,7 +7,7 @@ WEB = "conclave_web"
 WORKER = "conclave_worker"
 PUBLIC = "conclave_public"
 
-OWNER_COMMANDS = frozenset({"migrate", "partitions", "sqlmigrate", "makemigrations", "flush"})
+OWNER_COMMANDS = frozenset({"migrate", "partitions", "sqlmigrate", "makemigrations", "flush", "vectors"})
 WORKER_COMMANDS = frozenset({"procrastinate", "worker"})
 
 

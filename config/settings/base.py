@@ -120,6 +120,8 @@ DATABASES = {"default": database_for(LOGIN)}
 DATABASE_OWNER = database_for(OWNER)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PARTITIONS_AHEAD = env.int("PARTITIONS_AHEAD", default=3)
+SEARCH_RERANKER = env("SEARCH_RERANKER", default="")
+VECTOR_PARTITION_ROWS = env.int("VECTOR_PARTITION_ROWS", default=3000)
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]

@@ -46,11 +46,18 @@ def _lead_assignment(body):
     body["engagement"] = DICE.choice(PLAN["references"]["engagement"])
 
 
+def _lead_search(body):
+    """Collections that are there; names of collections are anything."""
+    if "collections" in body and DICE.random() < 0.5:
+        body["collections"] = [DICE.choice(PLAN["references"]["collection"])]
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     _lead_address(case)
     if isinstance(case.body, dict):
         _lead_references(case.body)
         _lead_assignment(case.body)
+        _lead_search(case.body)
     if REPEATED in (case.headers or {}) and DICE.random() < 0.5:
         case.headers[REPEATED] = uuid4().hex

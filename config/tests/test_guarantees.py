@@ -57,7 +57,10 @@ UNDATED = {
     "audit.SecurityAuditLog": "an event; its review has a time of its own",
     "conversations.MessageEmbedding": "derived from a message, made anew with it",
     "knowledge.Chunk": "derived from a document, made anew with it",
+    "knowledge.ChunkVector1024": "derived from a chunk, whose times are its own",
+    "knowledge.ChunkVector1536": "derived from a chunk, whose times are its own",
     "knowledge.ChunkVector384": "derived from a chunk, whose times are its own",
+    "knowledge.ChunkVector768": "derived from a chunk, whose times are its own",
     "knowledge.RagQuery": "an event; only its feedback changes",
     "knowledge.TermRelation": "made and deleted, never changed",
 }

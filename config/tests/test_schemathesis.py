@@ -19,7 +19,7 @@ from tenants.scoping import tenant_scope
 from tenants.tests.factories import TenantFactory
 
 ROWS, RUN_SECONDS = 8, 500
-REFERENCES = ("agent", "engagement", "integration", "role")
+REFERENCES = ("agent", "collection", "engagement", "integration", "role")
 # What a schema cannot say refuses valid requests (a slug that is taken, a row that is gone); text takes numbers.
 CHECKS = "--checks=all --exclude-checks=positive_data_acceptance,negative_data_rejection"
 OPTIONS = (

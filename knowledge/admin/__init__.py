@@ -1,17 +1,20 @@
 """Console pages of knowledge."""
 
-from .collections import ChunkAdmin, ChunkVector384Admin, CollectionAdmin, DocumentAdmin
+from .collections import ChunkAdmin, CollectionAdmin, DocumentAdmin
+from .evaluations import RagEvaluationAdmin
 from .learning import EmbeddingAdmin, LearningPatternAdmin
 from .queries import RagQueryAdmin
 from .terminology import TermAdmin, TermEmbeddingAdmin, TermRelationAdmin
+from .vectors import ChunkVectorAdmin
 
 __all__ = [
     "ChunkAdmin",
-    "ChunkVector384Admin",
+    "ChunkVectorAdmin",
     "CollectionAdmin",
     "DocumentAdmin",
     "EmbeddingAdmin",
     "LearningPatternAdmin",
+    "RagEvaluationAdmin",
     "RagQueryAdmin",
     "TermAdmin",
     "TermEmbeddingAdmin",

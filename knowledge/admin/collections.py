@@ -4,7 +4,7 @@ from django.contrib import admin
 
 from config.admin.bases import HouseAdmin, ReadOnlyAdmin
 from config.admin.paginator import BoundedPaginator
-from knowledge.models import Chunk, ChunkVector384, Collection, Document
+from knowledge.models import Chunk, Collection, Document
 
 
 @admin.register(Collection)
@@ -90,16 +90,3 @@ class ChunkAdmin(ReadOnlyAdmin):
             },
         ),
     )
-
-
-@admin.register(ChunkVector384)
-class ChunkVector384Admin(ReadOnlyAdmin):
-    """That a chunk has a vector; its 384 numbers say nothing to people."""
-
-    resource = "collections"
-    icon = "scatter_plot"
-    title = "Vectors"
-    in_sidebar = False
-    paginator = BoundedPaginator
-    list_display = ("id", "collection")
-    fields = ("id", "collection")

@@ -2,11 +2,12 @@
 
 from config.api.routers import HouseRouter
 
-from . import learning, terminology, views
+from . import evaluation, learning, search, terminology, views
 
 
 def register(router: HouseRouter) -> None:
     """Add the resources of this app."""
+    router.single("search", search.SearchView, "search")
     router.register("collections", views.CollectionViewSet, basename="collection")
     router.register("documents", views.DocumentViewSet, basename="document")
     router.register("chunks", views.ChunkViewSet, basename="chunk")
@@ -14,3 +15,4 @@ def register(router: HouseRouter) -> None:
     router.register("embeddings", learning.EmbeddingViewSet, basename="embedding")
     router.register("terms", terminology.TermViewSet, basename="term")
     router.register("learning-patterns", learning.LearningPatternViewSet, basename="learning-pattern")
+    router.register("rag-evaluations", evaluation.RagEvaluationViewSet, basename="rag-evaluation")

@@ -1,20 +1,37 @@
 """Models of knowledge."""
 
-from .collections import Chunk, ChunkVector384, Collection, Document
+from .collections import Chunk, Collection, Document
 from .embeddings import Embedding
+from .evaluations import RagEvaluation
 from .learning import LearningPattern
 from .queries import RagQuery
 from .terminology import Term, TermEmbedding, TermRelation
+from .vectors import (
+    VECTOR_MODELS,
+    ChunkVector,
+    ChunkVector384,
+    ChunkVector768,
+    ChunkVector1024,
+    ChunkVector1536,
+    vector_model,
+)
 
 __all__ = [
+    "VECTOR_MODELS",
     "Chunk",
+    "ChunkVector",
     "ChunkVector384",
+    "ChunkVector768",
+    "ChunkVector1024",
+    "ChunkVector1536",
     "Collection",
     "Document",
     "Embedding",
     "LearningPattern",
+    "RagEvaluation",
     "RagQuery",
     "Term",
     "TermEmbedding",
     "TermRelation",
+    "vector_model",
 ]

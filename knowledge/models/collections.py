@@ -3,9 +3,7 @@
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
-from pgvector.django import HalfVectorField
 
-from config.db.constraints import SameTenant
 from knowledge.choices import CollectionStatus, DocumentStatus
 from tenants.bases import MemberForeignKey, TenantForeignKey, TenantModel
 
@@ -167,36 +165,3 @@ class Chunk(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.document} #{self.chunk_index}"
-
-
-class ChunkVector384(TenantModel):
-    """The embedding of one chunk, apart from its text so that exact search reads few pages; `id` is the chunk's."""
-
-    audit_exempt = "derived from chunks, which are audited"
-
-    created_at = None
-    updated_at = None
-    id = models.UUIDField(primary_key=True, editable=False, help_text="The chunk's id.")
-    collection = TenantForeignKey(
-        Collection,
-        models.DO_NOTHING,
-        db_rule="CASCADE",
-        related_name="+",
-        help_text="The chunk's collection.",
-    )
-    embedding = HalfVectorField(dimensions=384, help_text="The vector.")
-
-    class Meta(TenantModel.Meta):
-        indexes = [models.Index(fields=["tenant", "collection"], name="knowledge_vector384_collection")]
-        constraints = [
-            SameTenant(
-                field="id",
-                name="knowledge_vector384_chunk",
-                target="knowledge.Chunk",
-                column="id",
-                on_delete="CASCADE",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"vector of chunk {self.pk}"

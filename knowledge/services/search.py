@@ -1,65 +1,61 @@
-"""Hybrid search: words weighed by their rarity, vectors compared exactly, both fused by rank.
+"""Hybrid search: words weighed by their rarity, vectors compared, both fused by rank.
 
-One statement. The text leg scores a chunk by the sum over the query's lexemes of inverse document frequency
-times `ts_rank`; the vector leg orders by cosine distance; the legs are fused by weighted reciprocal ranks
-(Cormack, Clarke and Büttcher, SIGIR 2009). The tenant stands in the statement beside the policy, because
-the planner estimates better with it.
+One statement (`search_sql`). The text leg scores a chunk by the sum over the query's lexemes of inverse document
+frequency times `ts_rank`; the vector leg orders by cosine distance; the legs are fused by weighted reciprocal ranks
+(Cormack, Clarke and Büttcher, SIGIR 2009).
 """
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
+from django.utils.module_loading import import_string
+from pgvector import HalfVector
+from psycopg.types.json import Jsonb
 
 from knowledge.choices import RetrievalStrategy
 from knowledge.embedders import get_embedder
-from knowledge.models import Collection, RagQuery
+from knowledge.models import Collection, RagQuery, vector_model
+from knowledge.services.search_sql import FILTERS, HEADLINE, statement
 from tenants.scoping import require_scope, require_tenant_id
 
 RANK_OFFSET = 60
 CANDIDATES = 50
 MAX_QUERY = 4000
 # A lexical embedder sees the same words as the text leg; a semantic one sees what that leg cannot.
-VECTOR_WEIGHT = {"lexical": 0.4, "semantic": 1.0}
+VECTOR_WEIGHT = {"lexical": 0.3, "semantic": 1.0}
+# Cosine distance from which on a chunk is no candidate. Beside words, what is unlike the question only disturbs; a
+# search by vectors alone leaves nothing out, so that nobody gets fewer than there are.
+FARTHEST = {RetrievalStrategy.SEMANTIC: 3.0}
+# Candidates that an HNSW scan looks at (`hnsw.ef_search`), by the collection's setting `recall`.
+EF_SEARCH = {"fast": 80, "balanced": 200, "high": 400}
+# Passages that a reranker sees for each one that is asked for.
+RERANKED = 3
 
-SEARCH_SQL = """
-WITH lexemes AS MATERIALIZED (
-  SELECT lexeme, quote_literal(lexeme)::tsquery AS query
-  FROM unnest(tsvector_to_array(to_tsvector('english', %(query)s))) AS lexeme LIMIT 32
-), hits AS MATERIALIZED (
-  SELECT c.id, l.lexeme, ts_rank(c.search, l.query, 1) AS weight
-  FROM lexemes l JOIN knowledge_chunk c ON c.search @@ l.query
-  WHERE c.tenant_id = %(tenant)s AND c.collection_id = ANY(%(collections)s)
-), rarity AS (
-  SELECT lexeme, ln(1 + %(chunks)s::float / count(*)) AS idf FROM hits GROUP BY lexeme
-), by_text AS (
-  SELECT id, score, row_number() OVER (ORDER BY score DESC, id) AS rank FROM (
-    SELECT h.id, sum(r.idf * sqrt(h.weight)) AS score FROM hits h JOIN rarity r USING (lexeme) GROUP BY h.id
-    ORDER BY score DESC, h.id LIMIT %(candidates)s) t
-), by_vector AS (
-  SELECT id, distance, row_number() OVER (ORDER BY distance, id) AS rank FROM (
-    SELECT v.id, v.embedding <=> %(vector)s::halfvec AS distance FROM knowledge_chunkvector384 v
-    WHERE v.tenant_id = %(tenant)s AND v.collection_id = ANY(%(collections)s)
-    ORDER BY distance, v.id LIMIT %(candidates)s) v
-  WHERE distance < 1
-), fused AS (
-  SELECT id, coalesce(%(text_weight)s / (%(offset)s + t.rank), 0)
-    + coalesce(%(vector_weight)s / (%(offset)s + v.rank), 0) AS score
-  FROM by_text t FULL JOIN by_vector v USING (id) ORDER BY score DESC, id LIMIT %(limit)s
-)
-SELECT c.id, c.document_id, d.title, d.filename, d.source, c.content, c.context, c.page, c.chunk_index, f.score
-FROM fused f JOIN knowledge_chunk c ON c.id = f.id AND c.tenant_id = %(tenant)s
-  JOIN knowledge_document d ON d.id = c.document_id AND d.tenant_id = %(tenant)s
-ORDER BY f.score DESC, c.id
-"""
+Reranker = Callable[[str, Sequence[str]], Sequence[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a passage stands where it does: its place and score in each leg; None: not found by that leg."""
+
+    text_rank: int | None = None
+    text_score: float | None = None
+    vector_rank: int | None = None
+    similarity: float | None = None
+    rerank_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FoundPassage:
-    """A chunk that was found; `score` lies between 0 and 1, 1 being first in every leg."""
+    """A chunk that was found; `score` lies between 0 and 1, 1 being first in every leg.
+
+    `snippet` has the marks of `search_sql` around what was hit; None unless it was asked for.
+    """
 
     id: UUID
     document_id: UUID
@@ -71,6 +67,9 @@ class FoundPassage:
     page: int | None
     chunk_index: int
     score: float
+    collection_id: UUID | None = None
+    snippet: str | None = None
+    explanation: Explanation = field(default_factory=Explanation)
 
 
 def search(
@@ -79,46 +78,159 @@ def search(
     *,
     limit: int = 8,
     strategy: str = RetrievalStrategy.HYBRID,
+    filters: dict[str, Any] | None = None,
+    snippets: bool = False,
+    reranker: Reranker | None = None,
+    vector: str | None = None,
 ) -> list[FoundPassage]:
     """The passages of `collections` that fit `query` best, best first; needs a tenant's scope.
+
+    Args:
+        filters: `metadata` (a part of the chunk's or the document's), `documents` (ids), `sources`, `file_types`.
+        snippets: whether to mark in each passage what was hit.
+        reranker: scores passages anew; the one of `SEARCH_RERANKER` by default, if any.
+        vector: of the query, where `query_vector` made it before the transaction began.
+
+    Raises:
+        EmbeddingError: when the collections' embedder cannot be used.
+        ValueError: when the collections were embedded by different models, and for an unknown filter.
+    """
+    if not collections or not query.strip():
+        return []
+    reranker = reranker or configured_reranker()
+    found = _found(
+        query[:MAX_QUERY],
+        collections,
+        strategy=strategy,
+        limit=limit * RERANKED if reranker else limit,
+        filters=_known({name: value for name, value in (filters or {}).items() if value}),
+        snippets=snippets,
+        vector=vector,
+    )
+    return reranked(query, found, reranker)[:limit] if reranker else found
+
+
+def configured_reranker() -> Reranker | None:
+    """The function that `SEARCH_RERANKER` names by its dotted path."""
+    return import_string(settings.SEARCH_RERANKER) if settings.SEARCH_RERANKER else None
+
+
+def reranked(query: str, passages: Sequence[FoundPassage], reranker: Reranker) -> list[FoundPassage]:
+    """The passages in the order of the reranker's scores; their own scores stay as they are."""
+    scores = [float(score) for score in reranker(query, [passage.text for passage in passages])]
+    explained = [
+        replace(passage, explanation=replace(passage.explanation, rerank_score=score))
+        for passage, score in zip(passages, scores, strict=True)
+    ]
+    return sorted(explained, key=lambda passage: -(passage.explanation.rerank_score or 0.0))
+
+
+def _known(filters: dict[str, Any]) -> dict[str, Any]:
+    if unknown := sorted(filters.keys() - FILTERS.keys()):
+        raise ValueError(f"unknown filter {', '.join(unknown)}; known are {', '.join(FILTERS)}")
+    return filters
+
+
+def _found(
+    query: str,
+    collections: Sequence[Collection],
+    *,
+    strategy: str,
+    limit: int,
+    filters: dict[str, Any],
+    snippets: bool,
+    vector: str | None,
+) -> list[FoundPassage]:
+    vector = vector or query_vector(query, collections, strategy=strategy)
+    text_weight, vector_weight = _weights(collections[0].embedding_model, strategy)
+    parameters = {
+        "query": query,
+        "vector": vector,
+        "candidates": max(CANDIDATES, limit),
+        "farthest": FARTHEST.get(strategy, 1.0),
+        "offset": RANK_OFFSET,
+        "text_weight": text_weight,
+        "vector_weight": vector_weight,
+        "limit": limit,
+        "headline": HEADLINE,
+        **_where(collections, filters),
+    }
+    sql = statement(
+        table=vector_model(collections[0].dimensions)._meta.db_table,
+        text=text_weight > 0,
+        vectors=vector is not None,
+        filters=filters,
+        snippets=snippets,
+    )
+    with connection.cursor() as cursor:
+        if vector is not None:
+            _widen(cursor, collections, parameters["candidates"])
+        cursor.execute(sql, parameters)
+        best = (text_weight + vector_weight) / (RANK_OFFSET + 1)
+        return [_passage(row, best) for row in cursor.fetchall()]
+
+
+def _where(collections: Sequence[Collection], filters: dict[str, Any]) -> dict[str, Any]:
+    values = {f"filter_{name}": value for name, value in filters.items()}
+    if "metadata" in filters:
+        values["filter_metadata"] = Jsonb(filters["metadata"])
+    return values | {
+        "tenant": require_tenant_id(),
+        "collections": [collection.pk for collection in collections],
+        "chunks": max(1, sum(collection.chunk_count for collection in collections)),
+    }
+
+
+def _widen(cursor: Any, collections: Sequence[Collection], candidates: int) -> None:
+    """How far an index of vectors is followed, where the tenant may have one."""
+    if sum(collection.chunk_count for collection in collections) < settings.VECTOR_PARTITION_ROWS // 2:
+        return
+    wish = max(ef_search(collection) for collection in collections)
+    cursor.execute(
+        "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', %s, true)",
+        [str(min(1000, max(wish, candidates)))],
+    )
+
+
+def ef_search(collection: Collection) -> int:
+    """The collection's `hnsw.ef_search`, from its setting `recall`."""
+    return EF_SEARCH.get(str(collection.settings.get("recall")), EF_SEARCH["balanced"])
+
+
+def _passage(row: Sequence[Any], best: float) -> FoundPassage:
+    *fields, collection_id, score, text_rank, text_score, vector_rank, distance, snippet = row
+    why = Explanation(text_rank, text_score, vector_rank, None if distance is None else 1 - distance)
+    return FoundPassage(
+        *fields,
+        score=min(1.0, float(score) / best),
+        collection_id=collection_id,
+        snippet=snippet,
+        explanation=why,
+    )
+
+
+def query_vector(query: str, collections: Sequence[Collection], *, strategy: str) -> str | None:
+    """The vector of a query as PostgreSQL reads it; None where no leg needs it. May wait for a model.
 
     Raises:
         EmbeddingError: when the collections' embedder cannot be used.
         ValueError: when the collections were embedded by different models.
     """
-    if not collections or not query.strip():
-        return []
-    text_weight, vector_weight, vector = _weights(query[:MAX_QUERY], collections, strategy)
-    parameters = {
-        "query": query[:MAX_QUERY],
-        "tenant": require_tenant_id(),
-        "collections": [collection.pk for collection in collections],
-        "chunks": max(1, sum(collection.chunk_count for collection in collections)),
-        "vector": vector,
-        "candidates": CANDIDATES,
-        "offset": RANK_OFFSET,
-        "text_weight": text_weight,
-        "vector_weight": vector_weight,
-        "limit": limit,
-    }
-    best = (text_weight + vector_weight) / (RANK_OFFSET + 1)
-    with connection.cursor() as cursor:
-        cursor.execute(SEARCH_SQL, parameters)
-        return [FoundPassage(*row[:-1], score=min(1.0, float(row[-1]) / best)) for row in cursor.fetchall()]
-
-
-def _weights(query: str, collections: Sequence[Collection], strategy: str) -> tuple[float, float, str | None]:
     names = {collection.embedding_model for collection in collections}
     if len(names) > 1:
         raise ValueError(f"the collections were embedded by different models: {', '.join(sorted(names))}")
     if strategy == RetrievalStrategy.KEYWORD:
-        return 1.0, 0.0, None
-    embedder = get_embedder(names.pop())
-    kind = "lexical" if embedder.name.startswith("lexical") else "semantic"
-    vector = "[" + ",".join(f"{value:.6g}" for value in embedder.embed_query(query)) + "]"
+        return None
+    return str(HalfVector(get_embedder(names.pop()).embed_query(query[:MAX_QUERY])).to_text())
+
+
+def _weights(embedding_model: str, strategy: str) -> tuple[float, float]:
+    """The weights of the text leg and of the vector leg."""
+    if strategy == RetrievalStrategy.KEYWORD:
+        return 1.0, 0.0
     if strategy == RetrievalStrategy.SEMANTIC:
-        return 0.0, 1.0, vector
-    return 1.0, VECTOR_WEIGHT[kind], vector
+        return 0.0, 1.0
+    return 1.0, VECTOR_WEIGHT["lexical" if embedding_model.startswith("lexical") else "semantic"]
 
 
 def log_query(
@@ -130,6 +242,7 @@ def log_query(
     agent_id: UUID | None = None,
     conversation_id: UUID | None = None,
     strategy: str = RetrievalStrategy.HYBRID,
+    filters: dict[str, Any] | None = None,
 ) -> RagQuery:
     """Record a search; `started` is `time.perf_counter()` of its beginning."""
     return RagQuery.objects.create(
@@ -138,13 +251,14 @@ def log_query(
         conversation_id=conversation_id,
         user_id=require_scope().user_id,
         query_text=query[:MAX_QUERY],
-        results=[{"chunk": str(found.id), "score": round(found.score, 4)} for found in passages],
+        results=[_logged(found) for found in passages],
         top_score=passages[0].score if passages else None,
         retrieval_strategy=strategy,
-        filters=_filters(collections),
+        filters={"collections": [collection.slug for collection in collections], **(filters or {})},
         response_time_ms=int((time.perf_counter() - started) * 1000),
     )
 
 
-def _filters(collections: Sequence[Collection]) -> dict[str, Any]:
-    return {"collections": [collection.slug for collection in collections]}
+def _logged(found: FoundPassage) -> dict[str, Any]:
+    why = {name: value for name, value in asdict(found.explanation).items() if value is not None}
+    return {"chunk": str(found.id), "document": str(found.document_id), "score": round(found.score, 4), **why}

@@ -8,10 +8,14 @@ from config.testing.factories import HouseFactory, member_user
 from knowledge.models import (
     Chunk,
     ChunkVector384,
+    ChunkVector768,
+    ChunkVector1024,
+    ChunkVector1536,
     Collection,
     Document,
     Embedding,
     LearningPattern,
+    RagEvaluation,
     RagQuery,
     Term,
     TermEmbedding,
@@ -48,18 +52,49 @@ class ChunkFactory(HouseFactory):
         model = Chunk
 
 
-class ChunkVector384Factory(HouseFactory):
+def unit_vector(dimensions):
+    """The first unit vector of that length."""
+    return [1.0] + [0.0] * (dimensions - 1)
+
+
+class ChunkVectorFactory(HouseFactory):
     """The vector of a new chunk; `chunk` gives the id and the collection."""
 
-    embedding = factory.LazyFunction(lambda: [1.0] + [0.0] * 383)
-
     class Meta:
-        model = ChunkVector384
+        abstract = True
 
     @classmethod
     def _create(cls, model_class, *args, chunk=None, **kwargs):
         chunk = chunk or ChunkFactory()
         return super()._create(model_class, *args, id=chunk.pk, collection_id=chunk.collection_id, **kwargs)
+
+
+class ChunkVector384Factory(ChunkVectorFactory):
+    embedding = factory.LazyFunction(lambda: unit_vector(384))
+
+    class Meta:
+        model = ChunkVector384
+
+
+class ChunkVector768Factory(ChunkVectorFactory):
+    embedding = factory.LazyFunction(lambda: unit_vector(768))
+
+    class Meta:
+        model = ChunkVector768
+
+
+class ChunkVector1024Factory(ChunkVectorFactory):
+    embedding = factory.LazyFunction(lambda: unit_vector(1024))
+
+    class Meta:
+        model = ChunkVector1024
+
+
+class ChunkVector1536Factory(ChunkVectorFactory):
+    embedding = factory.LazyFunction(lambda: unit_vector(1536))
+
+    class Meta:
+        model = ChunkVector1536
 
 
 class RagQueryFactory(HouseFactory):
@@ -117,3 +152,12 @@ class LearningPatternFactory(HouseFactory):
 
     class Meta:
         model = LearningPattern
+
+
+class RagEvaluationFactory(HouseFactory):
+    name = factory.Sequence(lambda n: f"Evaluation {n}")
+    collection = factory.SubFactory(CollectionFactory)
+    judgements = factory.LazyFunction(lambda: {"When is high water?": {"tides.md": 1}})
+
+    class Meta:
+        model = RagEvaluation

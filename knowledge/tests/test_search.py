@@ -1,9 +1,13 @@
 import pytest
 
-from knowledge.models import Collection
+from knowledge.api.search import marked
+from knowledge.models import Collection, Document, RagQuery
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
+from knowledge.services.neighbours import surroundings
 from knowledge.services.search import search
+from knowledge.services.search_sql import HIT_END, HIT_START
+from knowledge.tests.factories import ChunkFactory, CollectionFactory, DocumentFactory
 from tenants.scoping import ScopeRequired, tenant_scope
 
 TEXTS = {
@@ -67,3 +71,145 @@ def test_search_needs_a_scope(tenant):
 def test_collections_of_different_models_are_not_searched_together(tenant):
     with tenant_scope(tenant), pytest.raises(ValueError, match="different models"):
         search("x", [Collection(embedding_model="a"), Collection(embedding_model="b")])
+
+
+def test_a_hit_says_why_it_stands_where_it_does(tenant, tmp_path):
+    fill(tenant, tmp_path)
+    with tenant_scope(tenant):
+        first = search("kneading dough", list(Collection.objects.all()))[0]
+    why = first.explanation
+
+    assert (why.text_rank, why.vector_rank) == (1, 1)
+    assert why.text_score > 0
+    assert 0 < why.similarity <= 1
+
+
+@pytest.mark.parametrize(("strategy", "missing"), [("keyword", "vector_rank"), ("semantic", "text_rank")])
+def test_a_leg_that_did_not_run_explains_nothing(tenant, tmp_path, strategy, missing):
+    fill(tenant, tmp_path)
+    with tenant_scope(tenant):
+        first = search("kneading dough", list(Collection.objects.all()), strategy=strategy)[0]
+
+    assert getattr(first.explanation, missing) is None
+
+
+@pytest.mark.parametrize("strategy", ["hybrid", "keyword", "semantic"])
+def test_filters_leave_only_what_they_name(tenant, tmp_path, strategy):
+    fill(tenant, tmp_path)
+    query = "water follows the moon, dough rises, interest is due"
+    with tenant_scope(tenant):
+        assert len(best(query, strategy=strategy)) == 3
+        assert best(query, strategy=strategy, filters={"sources": ["bread.md"]}) == ["bread.md"]
+        assert best(query, strategy=strategy, filters={"metadata": {"language": "none"}}) == []
+
+
+def test_documents_are_a_filter(tenant, tmp_path):
+    fill(tenant, tmp_path)
+    with tenant_scope(tenant):
+        wanted = Document.objects.get(source="loans.md")
+        assert best("water dough interest", filters={"documents": [wanted.pk]}) == ["loans.md"]
+
+
+def test_an_unknown_filter_is_refused(tenant):
+    with tenant_scope(tenant), pytest.raises(ValueError, match="unknown filter colour"):
+        search("x", [Collection(embedding_model="lexical-hash-384")], filters={"colour": "red"})
+
+
+def test_snippets_mark_what_was_hit(tenant, tmp_path):
+    fill(tenant, tmp_path)
+    with tenant_scope(tenant):
+        first = search("kneading dough", list(Collection.objects.all()), snippets=True)[0]
+
+    assert (
+        first.snippet
+        == f"Bread\n\n{HIT_START}Knead{HIT_END} the {HIT_START}dough{HIT_END} and let it rise in the warm"
+    )
+
+
+def test_a_reranker_puts_passages_in_its_order(tenant, tmp_path):
+    fill(tenant, tmp_path)
+    with tenant_scope(tenant):
+        found = search(
+            "water dough interest",
+            list(Collection.objects.all()),
+            reranker=lambda query, texts: [float("Knead" in text) for text in texts],
+        )
+
+    assert found[0].source == "bread.md"
+    assert [passage.explanation.rerank_score for passage in found] == [1.0, 0.0, 0.0]
+
+
+def test_nobody_gets_fewer_than_there_are(tenant, tmp_path):
+    fill(tenant, tmp_path, {f"{number}.md": f"# N {number}\n\nThe tide comes in." for number in range(30)})
+    with tenant_scope(tenant):
+        everything = list(Collection.objects.all())
+        assert len(search("tide", everything, limit=20, strategy="semantic")) == 20
+        assert len(search("tide", everything, limit=40, strategy="semantic")) == 30
+
+
+def test_neighbours_and_section_of_a_hit(tenant):
+    with tenant_scope(tenant, actor="system:test"):
+        document = DocumentFactory(collection=CollectionFactory(chunk_count=4))
+        chunks = [
+            ChunkFactory(document=document, chunk_index=place, content=f"text {place}", context=heading)
+            for place, heading in enumerate(["A", "B", "B", "C"])
+        ]
+        hit = search("2", [document.collection], strategy="keyword")[0]
+        around = surroundings([hit], reach=1)[hit.id]
+
+    assert hit.id == chunks[2].pk
+    assert [each.chunk_index for each in around.neighbours] == [1, 3]
+    assert around.section == "text 1\n\ntext 2"
+
+
+def ask(client, **body):
+    return client.post("/api/v1/search/", {"collections": ["all"], **body}, content_type="application/json")
+
+
+def test_the_api_answers_with_citations_and_records_the_query(tenant, tmp_path, api_client):
+    fill(tenant, tmp_path)
+    client = api_client()
+    answer = ask(client, query="kneading dough", expand=1)
+    first = answer.json()["results"][0]
+
+    assert answer.status_code == 200
+    assert (first["number"], first["source"], first["title"]) == (1, "bread.md", "Bread")
+    assert (
+        first["snippet"] == "Bread\n\n<mark>Knead</mark> the <mark>dough</mark> and let it rise in the warm"
+    )
+    assert first["neighbours"] == []
+    with tenant_scope(tenant):
+        record = RagQuery.objects.get(pk=answer.json()["query"])
+    assert (record.query_text, record.user_id) == ("kneading dough", client.key.user_id)
+    assert record.results[0]["text_rank"] == 1
+
+
+def test_the_verdict_on_a_query_is_kept(tenant, tmp_path, api_client):
+    fill(tenant, tmp_path)
+    client = api_client()
+    record = ask(client, query="dough").json()["query"]
+    answer = client.patch(
+        f"/api/v1/rag-queries/{record}/", {"user_feedback": "helpful"}, content_type="application/json"
+    )
+
+    assert (answer.status_code, answer.json()["user_feedback"]) == (200, "helpful")
+
+
+def test_the_api_does_not_find_another_tenants_collection(other_tenant, tmp_path, api_client):
+    fill(other_tenant, tmp_path)
+    answer = ask(api_client(), query="kneading dough")
+
+    assert answer.status_code == 400
+    assert "does not exist" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"query": ""}, {"query": "x", "k": 0}, {"query": "x", "strategy": "luck"}]
+)
+def test_the_api_refuses_what_is_no_search(tenant, tmp_path, api_client, body):
+    fill(tenant, tmp_path)
+    assert ask(api_client(), **body).status_code == 400
+
+
+def test_a_snippet_is_escaped():
+    assert marked(f"<b> {HIT_START}dough{HIT_END} {HIT_START}&") == "&lt;b&gt; <mark>dough</mark> &amp;"

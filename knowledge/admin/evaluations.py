@@ -1,0 +1,23 @@
+"""Evaluations of search."""
+
+from django.contrib import admin
+
+from config.admin.bases import ReadOnlyAdmin
+from config.admin.filters import AgeFilter
+from knowledge.models import RagEvaluation
+
+
+@admin.register(RagEvaluation)
+class RagEvaluationAdmin(ReadOnlyAdmin):
+    """How good search is on judged questions."""
+
+    resource = "collections"
+    icon = "speed"
+    title = "Evaluations"
+    in_sidebar = False
+    list_display = ("name", "collection", "status", "completed_at")
+    list_filter = (AgeFilter, "status")
+    fieldsets = (
+        (None, {"fields": ("name", ("collection", "status"), "completed_at", "error_message")}),
+        ("Figures", {"fields": ("results", "judgements")}),
+    )

@@ -1,0 +1,80 @@
+"""Evaluations in the API: a tenant's own questions, measured by a job."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from config.api.serializers import HouseSerializer, ObjectField
+from config.api.viewsets import CreateMixin, DestroyMixin, ReadOnlyTenantViewSet
+from knowledge.models import RagEvaluation
+from knowledge.services.evaluation import (
+    HIGHEST_GRADE,
+    MOST_GRADES,
+    MOST_QUESTIONS,
+    JudgementError,
+    checked_judgements,
+    request_evaluation,
+)
+
+GRADES = {
+    "type": "object",
+    "minProperties": 1,
+    "maxProperties": MOST_GRADES,
+    "additionalProperties": {"type": "integer", "minimum": 0, "maximum": HIGHEST_GRADE},
+}
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": MOST_QUESTIONS,
+        "additionalProperties": GRADES,
+        "description": "For each question the grade of each document that answers it, by its source.",
+        "example": {"When is high water?": {"tides.md": 2, "moon.md": 1}},
+    }
+)
+class JudgementsField(ObjectField):
+    """Questions, each with grades by source."""
+
+
+class RagEvaluationSerializer(HouseSerializer):
+    """Questions with the documents that answer them, and the figures of each way to search for them."""
+
+    judgements = JudgementsField(help_text="For each question the grade of each document that answers it.")
+
+    class Meta:
+        model = RagEvaluation
+        fields = (
+            "id",
+            "name",
+            "collection",
+            "judgements",
+            "status",
+            "results",
+            "error_message",
+            "completed_at",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = ("status", "results", "error_message", "completed_at")
+
+    def validate_judgements(self, value: Any) -> Any:
+        """Questions, each with grades by source."""
+        try:
+            return checked_judgements(value)
+        except JudgementError as error:
+            raise serializers.ValidationError(str(error), code="invalid") from error
+
+
+class RagEvaluationViewSet(CreateMixin, DestroyMixin, ReadOnlyTenantViewSet):
+    """How good search is on judged questions; making one has it measured by the worker."""
+
+    serializer_class = RagEvaluationSerializer
+    resource = "collections"
+    filterset_fields = ("collection", "status", "name")
+    ordering_fields = ("created_at", "updated_at", "completed_at")
+
+    def perform_create(self, serializer: HouseSerializer) -> Any:
+        return request_evaluation(**serializer.validated_data)

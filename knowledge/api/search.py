@@ -1,0 +1,219 @@
+"""Searching the knowledge: passages in the shape that citations have, each with the reason for its place."""
+
+import time
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.utils.html import escape
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+
+from config.api.exceptions import Problem
+from config.api.serializers import ObjectField
+from config.api.views import ApiView, json_response
+from knowledge.choices import CollectionStatus, RetrievalStrategy
+from knowledge.embedders import EmbeddingError
+from knowledge.models import Collection
+from knowledge.services.neighbours import Surroundings, surroundings
+from knowledge.services.search import MAX_QUERY, FoundPassage, log_query, query_vector, search
+from knowledge.services.search_sql import HIT_END, HIT_START
+
+MOST = 50
+QUOTE = 300
+
+
+class SearchUnavailable(Problem):
+    """The embedder of the collections cannot be used now."""
+
+    status_code = 503
+    default_code = "search_failed"
+
+
+class FiltersSerializer(serializers.Serializer):
+    """What passages must have; all that are given apply."""
+
+    metadata = ObjectField(required=False, help_text="Part of the chunk's or the document's metadata.")
+    documents = serializers.ListField(
+        child=serializers.UUIDField(), required=False, max_length=100, help_text="Ids of documents."
+    )
+    sources = serializers.ListField(
+        child=serializers.CharField(max_length=1024), required=False, max_length=100, help_text="Sources."
+    )
+    file_types = serializers.ListField(
+        child=serializers.CharField(max_length=100), required=False, max_length=20, help_text="Media types."
+    )
+
+
+class SearchSerializer(serializers.Serializer):
+    """What is searched for, and where."""
+
+    query = serializers.CharField(max_length=MAX_QUERY, help_text="The question or words.")
+    collections = serializers.ListField(
+        child=serializers.CharField(max_length=100),
+        min_length=1,
+        max_length=20,
+        help_text="Slugs or ids of collections with one embedding model.",
+    )
+    strategy = serializers.ChoiceField(
+        choices=RetrievalStrategy, default=RetrievalStrategy.HYBRID, help_text="Way of searching."
+    )
+    k = serializers.IntegerField(default=8, min_value=1, max_value=MOST, help_text="Passages, at most.")
+    filters = FiltersSerializer(required=False, help_text="What passages must have.")
+    expand = serializers.IntegerField(
+        default=0, min_value=0, max_value=5, help_text="Neighbours shown on each side; 0: none, no section."
+    )
+
+
+class HitSerializer(serializers.Serializer):
+    """A passage that was found. The first fields are those of a citation."""
+
+    number = serializers.IntegerField(help_text="Place, from 1.")
+    chunk = serializers.UUIDField(help_text="Id of the chunk.")
+    document = serializers.UUIDField(help_text="Id of its document.")
+    title = serializers.CharField(help_text="Title of the document.")
+    source = serializers.CharField(help_text="Where the document is from.")
+    context = serializers.CharField(help_text="Headings above the passage.")
+    page = serializers.IntegerField(allow_null=True, help_text="Page it begins on.")
+    score = serializers.FloatField(help_text="From 0 to 1; 1 is first in every leg.")
+    quote = serializers.CharField(help_text="Beginning of the passage.")
+    collection = serializers.UUIDField(help_text="Id of its collection.")
+    text = serializers.CharField(help_text="The whole passage.")
+    snippet = serializers.CharField(help_text="HTML: the parts that were hit, in `mark` tags, else escaped.")
+    explanation = serializers.DictField(
+        help_text="Rank and score in each leg; null: the leg did not find it."
+    )
+    neighbours = serializers.ListField(
+        child=serializers.DictField(),
+        required=False,
+        help_text="Chunks around it: `id`, `chunk_index`, `text`.",
+    )
+    section = serializers.CharField(required=False, help_text="Text under the same headings.")
+
+
+class FoundSerializer(serializers.Serializer):
+    """What a search found, best first."""
+
+    query = serializers.UUIDField(help_text="Id of the record; feedback goes to /rag-queries/{id}/.")
+    strategy = serializers.CharField(help_text="Way of searching.")
+    milliseconds = serializers.IntegerField(help_text="Time taken.")
+    results = HitSerializer(many=True, help_text="Passages.")
+
+
+class SearchView(ApiView):
+    """Search in collections."""
+
+    resource = "collections"
+    verbs = {"POST": "read"}
+    scope = "manual"
+
+    @extend_schema(request=SearchSerializer, responses={200: FoundSerializer}, operation_id="search")
+    def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Find the passages that fit a question best; the search is recorded."""
+        started = time.perf_counter()
+        asked = SearchSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        wanted = asked.validated_data
+        with self.scoped():
+            collections = _collections(wanted["collections"])
+        # Outside the transaction: the embedder may be a model far away.
+        vector = _vector(wanted, collections)
+        with self.scoped():
+            return json_response(_answer(wanted, collections, vector, started))
+
+
+def _collections(names: list[str]) -> list[Collection]:
+    active = Collection.objects.exclude(status=CollectionStatus.ARCHIVED)
+    found = [active.filter(**_named(name)).first() for name in dict.fromkeys(names)]
+    if missing := [
+        name for name, collection in zip(dict.fromkeys(names), found, strict=True) if not collection
+    ]:
+        raise serializers.ValidationError(
+            {"collections": [f"This collection does not exist: {name}" for name in missing]},
+            code="does_not_exist",
+        )
+    return list({collection.pk: collection for collection in found if collection}.values())
+
+
+def _named(name: str) -> dict[str, Any]:
+    try:
+        return {"pk": UUID(name)}
+    except ValueError:
+        return {"slug": name}
+
+
+def _vector(wanted: dict[str, Any], collections: list[Collection]) -> str | None:
+    try:
+        return query_vector(wanted["query"], collections, strategy=wanted["strategy"])
+    except ValueError as error:
+        raise serializers.ValidationError({"collections": [str(error)]}, code="invalid") from error
+    except EmbeddingError as error:
+        raise SearchUnavailable(str(error)) from error
+
+
+def _answer(
+    wanted: dict[str, Any], collections: list[Collection], vector: str | None, started: float
+) -> dict[str, Any]:
+    filters = dict(wanted.get("filters") or {})
+    found = search(
+        wanted["query"],
+        collections,
+        limit=wanted["k"],
+        strategy=wanted["strategy"],
+        filters=filters,
+        snippets=True,
+        vector=vector,
+    )
+    around = surroundings(found, reach=wanted["expand"]) if wanted["expand"] else {}
+    written = {
+        name: [str(each) for each in value] if name == "documents" else value
+        for name, value in filters.items()
+    }
+    record = log_query(
+        wanted["query"],
+        found,
+        collections=collections,
+        started=started,
+        strategy=wanted["strategy"],
+        filters=written,
+    )
+    return {
+        "query": str(record.pk),
+        "strategy": wanted["strategy"],
+        "milliseconds": record.response_time_ms,
+        "results": [_hit(number, passage, around) for number, passage in enumerate(found, 1)],
+    }
+
+
+def _hit(number: int, passage: FoundPassage, around: dict[UUID, Surroundings]) -> dict[str, Any]:
+    hit = {
+        "number": number,
+        "chunk": str(passage.id),
+        "document": str(passage.document_id),
+        "title": passage.title or passage.filename,
+        "source": passage.source,
+        "context": passage.context,
+        "page": passage.page,
+        "score": round(passage.score, 4),
+        "quote": passage.text[:QUOTE],
+        "collection": str(passage.collection_id),
+        "text": passage.text,
+        "snippet": marked(passage.snippet or passage.text[:QUOTE]),
+        "explanation": asdict(passage.explanation),
+    }
+    if passage.id in around:
+        held = around[passage.id]
+        neighbours = [asdict(neighbour) | {"id": str(neighbour.id)} for neighbour in held.neighbours]
+        hit |= {"neighbours": neighbours, "section": held.section}
+    return hit
+
+
+def marked(snippet: str) -> str:
+    """The snippet as HTML: the text escaped, its hits in `mark`; marks that do not pair are dropped."""
+    parts = escape(snippet).split(HIT_START)
+    html = parts[0].replace(HIT_END, "")
+    for part in parts[1:]:
+        hit, closed, rest = part.partition(HIT_END)
+        html += f"<mark>{hit}</mark>{rest.replace(HIT_END, '')}" if closed else hit
+    return html

@@ -1,0 +1,117 @@
+"""Judged questions read from a folder, in BEIR's form or in TREC's.
+
+| form | passages | questions | judgements |
+|---|---|---|---|
+| BEIR | `corpus.jsonl` (`_id`, `title`, `text`) | `queries.jsonl` (`_id`, `text`) | `qrels/test.tsv`: three columns |
+| TREC | `corpus.jsonl` | `queries.tsv`: query, text | `qrels.txt`: query, iteration, passage, grade |
+
+BEIR's judgements are query, passage and grade below a heading line.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+class DatasetError(Exception):
+    """The folder holds no dataset; the message says what is wrong and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """What can be found."""
+
+    id: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Passages, questions by id, and for each judged question the grade of each passage that was judged."""
+
+    name: str
+    passages: list[Passage]
+    queries: dict[str, str]
+    judgements: dict[str, dict[str, int]]
+
+
+def load(folder: Path) -> Dataset:
+    """Read a dataset.
+
+    Raises:
+        DatasetError: when a file is missing or malformed, or a judgement names what does not exist.
+    """
+    passages = [
+        Passage(str(row["_id"]), str(row.get("title", "")), str(row["text"]))
+        for row in _objects(folder / "corpus.jsonl", "_id", "text")
+    ]
+    beir = (folder / "queries.jsonl").exists()
+    queries = _beir_queries(folder) if beir else _trec_queries(folder)
+    judgements = _beir_judgements(folder) if beir else _trec_judgements(folder)
+    _check(passages, queries, judgements)
+    return Dataset(folder.name, passages, queries, judgements)
+
+
+def _check(passages: list[Passage], queries: dict[str, str], judgements: dict[str, dict[str, int]]) -> None:
+    known = {passage.id for passage in passages}
+    if missing := sorted(judgements.keys() - queries.keys()):
+        raise DatasetError(f"judged questions are missing: {', '.join(missing[:3])}")
+    if missing := sorted({each for grades in judgements.values() for each in grades} - known):
+        raise DatasetError(f"judged passages are missing: {', '.join(missing[:3])}")
+    if not judgements:
+        raise DatasetError("there is no judgement")
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path.name} cannot be read: {error}") from error
+    return ((number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip())
+
+
+def _objects(path: Path, *needed: str) -> Iterator[dict[str, Any]]:
+    for number, line in _lines(path):
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise DatasetError(f"{path.name}, line {number}: no JSON") from error
+        if not isinstance(row, dict) or any(name not in row for name in needed):
+            raise DatasetError(f"{path.name}, line {number}: needs {', '.join(needed)}")
+        yield row
+
+
+def _beir_queries(folder: Path) -> dict[str, str]:
+    return {str(row["_id"]): str(row["text"]) for row in _objects(folder / "queries.jsonl", "_id", "text")}
+
+
+def _trec_queries(folder: Path) -> dict[str, str]:
+    rows = (line.partition("\t") for _, line in _lines(folder / "queries.tsv"))
+    return {identifier.strip(): text.strip() for identifier, _, text in rows}
+
+
+def _beir_judgements(folder: Path) -> dict[str, dict[str, int]]:
+    path = folder / "qrels" / "test.tsv"
+    return _graded(path, [(number, line.split("\t")) for number, line in _lines(path)][1:], columns=3)
+
+
+def _trec_judgements(folder: Path) -> dict[str, dict[str, int]]:
+    path = folder / "qrels.txt"
+    rows = [(number, line.split()) for number, line in _lines(path)]
+    return _graded(path, [(number, [row[0], *row[2:]]) for number, row in rows], columns=3)
+
+
+def _graded(path: Path, rows: list[tuple[int, list[str]]], *, columns: int) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for number, row in rows:
+        try:
+            query, passage, grade = row
+            found.setdefault(query.strip(), {})[passage.strip()] = int(grade)
+        except ValueError as error:
+            raise DatasetError(
+                f"{path.name}, line {number}: needs {columns} columns, the last a number"
+            ) from error
+    return found

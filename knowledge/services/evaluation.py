@@ -1,0 +1,231 @@
+"""Measuring search against judged questions: a dataset indexed for the purpose, or a tenant's own collection."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+from procrastinate.contrib.django import app
+
+from config.db.ids import uuid7
+from knowledge.choices import DocumentStatus, EvaluationStatus, RetrievalStrategy
+from knowledge.chunking import ChunkText, chunk
+from knowledge.embedders import EmbeddingError, get_embedder
+from knowledge.evaluation.datasets import Dataset, Passage
+from knowledge.evaluation.metrics import Figures, figures
+from knowledge.models import Chunk, Collection, Document, RagEvaluation
+from knowledge.parsing import parse_bytes
+from knowledge.services.search import FoundPassage, query_vector, search
+from knowledge.services.storing import store_rows
+from tenants.scoping import tenant_scope
+
+# Chunks looked at; a document's place is that of its best one.
+LOOKED_AT = 50
+ACTOR = "system:evaluation"
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The figures of one strategy with one embedding model."""
+
+    embedding_model: str
+    strategy: str
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A passage of the dataset, cut into chunks."""
+
+    passage: Passage
+    pieces: list[ChunkText]
+
+
+def evaluate_dataset(
+    tenant_id: UUID, dataset: Dataset, *, embedding_model: str, strategies: Sequence[str]
+) -> list[Score]:
+    """Index the dataset in a transaction that is undone, and search it; call it outside every scope.
+
+    Raises:
+        EmbeddingError: when the embedder cannot be used.
+    """
+    collection = Collection(
+        name="Evaluation", slug=f"evaluation-{uuid7().hex}", embedding_model=embedding_model
+    )
+    embedder = get_embedder(embedding_model)
+    collection.dimensions = embedder.dimensions
+    cuts = [_Cut(passage, _pieces(passage, collection)) for passage in dataset.passages]
+    texts = [f"{cut.passage.title} {piece.context}\n{piece.text}" for cut in cuts for piece in cut.pieces]
+    vectors = embedder.embed(texts)
+    asked = _vectors(dataset.queries, [collection])
+    # What is indexed here is nobody's knowledge: the transaction is rolled back at the end.
+    with tenant_scope(tenant_id, actor=ACTOR), transaction.atomic():
+        _index(collection, cuts, vectors)
+        scores = list(_scores([collection], dataset.queries, dataset.judgements, asked, strategies))
+        transaction.set_rollback(True)
+    return scores
+
+
+def evaluate_collection(
+    tenant_id: UUID,
+    collection: Collection,
+    judged: Mapping[str, Mapping[str, int]],
+    *,
+    strategies: Sequence[str],
+) -> list[Score]:
+    """Search a collection as it is: `judged` has for each question the grades of documents by their source.
+
+    Raises:
+        EmbeddingError: when the collection's embedder cannot be used.
+    """
+    queries = {question: question for question in judged}
+    asked = _vectors(queries, [collection])
+    with tenant_scope(tenant_id, actor=ACTOR):
+        return list(_scores([collection], queries, judged, asked, strategies))
+
+
+def _vectors(queries: Mapping[str, str], collections: list[Collection]) -> dict[str, str | None]:
+    return {
+        identifier: query_vector(text, collections, strategy=RetrievalStrategy.HYBRID)
+        for identifier, text in queries.items()
+    }
+
+
+def _pieces(passage: Passage, collection: Collection) -> list[ChunkText]:
+    parsed = parse_bytes(f"# {passage.title}\n\n{passage.text}\n".encode(), "passage.md")
+    return list(chunk(parsed, size=collection.chunk_size, overlap=collection.chunk_overlap))
+
+
+def _index(collection: Collection, cuts: list[_Cut], vectors: Sequence[Sequence[float]]) -> None:
+    collection.chunk_count = len(vectors)
+    collection.save()
+    documents = [
+        Document(
+            id=uuid7(),
+            collection_id=collection.pk,
+            title=cut.passage.title[:500],
+            filename="passage.md",
+            source=cut.passage.id[:1024],
+            status=DocumentStatus.values[2],
+            tenant_id=collection.tenant_id,
+        )
+        for cut in cuts
+    ]
+    Document.objects.bulk_create(documents, batch_size=500)
+    chunks = [
+        Chunk(
+            id=uuid7(),
+            collection_id=collection.pk,
+            document_id=document.pk,
+            chunk_index=piece.index,
+            content=piece.text,
+            context=(cut.passage.title + " > " + piece.context)[:500],
+            embedding_model=collection.embedding_model,
+        )
+        for document, cut in zip(documents, cuts, strict=True)
+        for piece in cut.pieces
+    ]
+    store_rows(chunks, vectors, dimensions=collection.dimensions)
+
+
+def _scores(
+    collections: list[Collection],
+    queries: Mapping[str, str],
+    judgements: Mapping[str, Mapping[str, int]],
+    vectors: Mapping[str, str | None],
+    strategies: Sequence[str],
+) -> Iterator[Score]:
+    for strategy in strategies:
+        vector_of: Callable[[str], str | None] = (
+            (lambda _: None) if strategy == RetrievalStrategy.KEYWORD else vectors.__getitem__
+        )
+        rankings = {
+            identifier: _sources(
+                search(
+                    queries[identifier],
+                    collections,
+                    limit=LOOKED_AT,
+                    strategy=strategy,
+                    vector=vector_of(identifier),
+                )
+            )
+            for identifier in judgements
+        }
+        yield Score(collections[0].embedding_model, strategy, figures(rankings, judgements))
+
+
+def _sources(found: Sequence[FoundPassage]) -> list[str]:
+    """The documents in the order of their best chunk."""
+    return list(dict.fromkeys(passage.source for passage in found))
+
+
+def as_report(scores: Sequence[Score]) -> list[dict[str, Any]]:
+    """The scores as they are stored and shown."""
+    return [
+        {
+            "embedding_model": score.embedding_model,
+            "strategy": score.strategy,
+            "ndcg_at_10": round(score.figures.ndcg, 4),
+            "recall_at_10": round(score.figures.recall, 4),
+            "mrr": round(score.figures.mrr, 4),
+            "questions": score.figures.questions,
+        }
+        for score in scores
+    ]
+
+
+class JudgementError(ValueError):
+    """The judgements have another shape; the message says which one they need."""
+
+
+MOST_QUESTIONS, MOST_GRADES, HIGHEST_GRADE = 1000, 100, 10
+SHAPE = "Give for each question an object that holds a grade from 0 to 10 for each document's source."
+
+
+def checked_judgements(judged: Any) -> dict[str, dict[str, int]]:
+    """`judged` when it has the shape {question: {source: grade}}.
+
+    Raises:
+        JudgementError: when it has not, or is too large.
+    """
+    if not isinstance(judged, dict) or not 0 < len(judged) <= MOST_QUESTIONS:
+        raise JudgementError(f"{SHAPE} From 1 to {MOST_QUESTIONS} questions.")
+    for question, grades in judged.items():
+        if not question.strip() or not isinstance(grades, dict) or not 0 < len(grades) <= MOST_GRADES:
+            raise JudgementError(f"{SHAPE} From 1 to {MOST_GRADES} documents for a question.")
+        if any(type(grade) is not int or not 0 <= grade <= HIGHEST_GRADE for grade in grades.values()):
+            raise JudgementError(SHAPE)
+    return judged
+
+
+@transaction.atomic
+def request_evaluation(**fields: Any) -> RagEvaluation:
+    """A new evaluation of the scope's tenant, and the job that measures it once this transaction is done."""
+    evaluation = RagEvaluation(**fields)
+    evaluation.full_clean(exclude=["tenant"])
+    evaluation.save()
+    job = app.configure_task("knowledge.tasks.evaluate_search")
+    job.defer(tenant_id=str(evaluation.tenant_id), evaluation_id=str(evaluation.pk))
+    return evaluation
+
+
+def run_evaluation(tenant_id: UUID, evaluation_id: UUID) -> None:
+    """Measure a pending evaluation and store the figures, or why there are none; call it outside every scope."""
+    with tenant_scope(tenant_id, actor=ACTOR):
+        found = RagEvaluation.objects.select_related("collection").filter(
+            pk=evaluation_id, status=EvaluationStatus.PENDING
+        )
+        evaluation = found.first()
+    if evaluation is None:
+        return
+    try:
+        scores = evaluate_collection(
+            tenant_id, evaluation.collection, evaluation.judgements, strategies=RetrievalStrategy.values
+        )
+        changes = {"status": EvaluationStatus.COMPLETED, "results": as_report(scores)}
+    except EmbeddingError as error:
+        changes = {"status": EvaluationStatus.FAILED, "error_message": str(error)}
+    with tenant_scope(tenant_id, actor=ACTOR):
+        RagEvaluation.objects.filter(pk=evaluation_id).update(completed_at=timezone.now(), **changes)

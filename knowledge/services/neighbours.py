@@ -1,0 +1,63 @@
+"""What stands around a passage: the chunks before and after it, and the section it is part of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from knowledge.services.search import FoundPassage
+from tenants.scoping import require_tenant_id
+
+SECTION_CHARACTERS = 4000
+AROUND_SQL = """
+SELECT hit.id, c.id, c.chunk_index, c.content, c.chunk_index BETWEEN hit.chunk_index - %(reach)s
+    AND hit.chunk_index + %(reach)s AS near, c.context = hit.context AS section
+FROM unnest(%(ids)s::uuid[], %(documents)s::uuid[], %(places)s::int[], %(contexts)s::text[])
+  AS hit (id, document_id, chunk_index, context)
+JOIN knowledge_chunk c ON c.tenant_id = %(tenant)s AND c.document_id = hit.document_id
+WHERE c.chunk_index BETWEEN hit.chunk_index - %(reach)s AND hit.chunk_index + %(reach)s OR c.context = hit.context
+ORDER BY hit.id, c.chunk_index
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A chunk beside a hit; `chunk_index` is smaller than the hit's before it, larger after it."""
+
+    id: UUID
+    chunk_index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Neighbours in the order of the document, and the text of all chunks under the same headings, cut short."""
+
+    neighbours: tuple[Neighbour, ...]
+    section: str
+
+
+def surroundings(passages: Sequence[FoundPassage], *, reach: int) -> dict[UUID, Surroundings]:
+    """What stands around each passage, `reach` chunks to each side, by its id; one statement for all."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            AROUND_SQL,
+            {
+                "tenant": require_tenant_id(),
+                "reach": reach,
+                "ids": [passage.id for passage in passages],
+                "documents": [passage.document_id for passage in passages],
+                "places": [passage.chunk_index for passage in passages],
+                "contexts": [passage.context for passage in passages],
+            },
+        )
+        rows = cursor.fetchall()
+    return {passage.id: _of([row for row in rows if row[0] == passage.id]) for passage in passages}
+
+
+def _of(rows: list[tuple[Any, ...]]) -> Surroundings:
+    near = [Neighbour(*row[1:4]) for row in rows if row[4] and row[1] != row[0]]
+    section = "\n\n".join(row[3] for row in rows if row[5])
+    return Surroundings(tuple(near), section[:SECTION_CHARACTERS])

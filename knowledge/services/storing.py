@@ -1,0 +1,111 @@
+"""Storing chunks with their vectors fast: binary COPY into a temporary table, then INSERT ... SELECT.
+
+COPY into the tables themselves is refused under row-level security. The temporary table stays with the connection
+and is empty at the end of each transaction; its name holds the role, since a connection may change its hat.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from operator import attrgetter
+from typing import Any
+
+from django.db import connection, models, transaction
+from pgvector import HalfVector
+from pgvector.psycopg.halfvec import register_halfvec_info
+from psycopg import Cursor, sql
+from psycopg.types import TypeInfo
+from psycopg.types.json import Jsonb
+
+from config.db.stamps import current_stamp
+from knowledge.models import Chunk, vector_model
+from tenants.scoping import require_tenant_id
+
+LEFT_TO_THE_SERVER = ("created_at",)
+
+
+@cache
+def _fields() -> tuple[models.Field, ...]:
+    """The columns of a chunk that are written."""
+    return tuple(
+        field
+        for field in Chunk._meta.local_concrete_fields
+        if not field.generated and field.name not in LEFT_TO_THE_SERVER
+    )
+
+
+def _type(field: models.Field) -> str:
+    spelled = str(field.db_type(connection)).partition("(")[0]
+    return {"varchar": "text", "integer": "int4", "smallint": "int2", "bigint": "int8"}.get(spelled, spelled)
+
+
+@transaction.atomic
+def store_rows(chunks: Sequence[Chunk], vectors: Sequence[Sequence[float]], *, dimensions: int) -> int:
+    """Insert new chunks (with their ids) and one vector each, all of the scope's tenant; how many.
+
+    Raises:
+        ValueError: when there are not as many vectors as chunks, or no table has their length.
+    """
+    if len(chunks) != len(vectors):
+        raise ValueError(f"{len(chunks)} chunks and {len(vectors)} vectors")
+    if not chunks:
+        return 0
+    tenant_id, fields, table = require_tenant_id(), _fields(), vector_model(dimensions)._meta.db_table
+    connection.ensure_connection()
+    connection.ensure_stamped()  # type: ignore[attr-defined]
+    with connection.wrap_database_errors, connection.connection.cursor() as cursor:
+        parts = _names(fields, dimensions, table)
+        cursor.execute(_TEMPORARY.format(**parts))
+        _copy(cursor, parts, fields, _rows(chunks, vectors, tenant_id))
+        cursor.execute(_CHUNKS.format(**parts))
+        cursor.execute(_VECTORS.format(**parts))
+        return int(cursor.rowcount)
+
+
+_TEMPORARY = sql.SQL(
+    "CREATE TEMPORARY TABLE IF NOT EXISTS {incoming} ON COMMIT DELETE ROWS"
+    " AS SELECT {columns}, NULL::{halfvec} AS embedding FROM knowledge_chunk WITH NO DATA"
+)
+_CHUNKS = sql.SQL("INSERT INTO knowledge_chunk ({columns}) SELECT {columns} FROM {incoming}")
+_VECTORS = sql.SQL(
+    "WITH taken AS (DELETE FROM {incoming} RETURNING id, tenant_id, collection_id, embedding)"
+    " INSERT INTO {table} (id, tenant_id, collection_id, embedding) SELECT * FROM taken"
+)
+
+
+def _names(fields: tuple[models.Field, ...], dimensions: int, table: str) -> dict[str, sql.Composable]:
+    stamp = current_stamp()
+    role = stamp.role.removeprefix("conclave_") if stamp else "login"
+    return {
+        "incoming": sql.Identifier("pg_temp", f"conclave_incoming_{role}_{dimensions}"),
+        "columns": sql.SQL(", ").join(sql.Identifier(str(field.column)) for field in fields),
+        "halfvec": sql.SQL(f"halfvec({int(dimensions)})"),
+        "table": sql.Identifier(table),
+    }
+
+
+def _rows(
+    chunks: Sequence[Chunk], vectors: Sequence[Sequence[float]], tenant_id: Any
+) -> Iterator[tuple[Any, ...]]:
+    """The values of each chunk's columns and its vector; all belong to the tenant, whatever they say."""
+    names = [field.attname for field in _fields()]
+    values_of = attrgetter(*names)
+    tenant = names.index("tenant_id")
+    wrapped = [place for place, field in enumerate(_fields()) if isinstance(field, models.JSONField)]
+    for chunk, vector in zip(chunks, vectors, strict=True):
+        values = list(values_of(chunk))
+        values[tenant] = tenant_id
+        for place in wrapped:
+            values[place] = None if values[place] is None else Jsonb(values[place])
+        yield (*values, HalfVector(list(vector)))
+
+
+def _copy(cursor: Cursor[Any], parts: dict[str, Any], fields: tuple[models.Field, ...], rows: Any) -> None:
+    info = TypeInfo.fetch(cursor.connection, "halfvec")
+    if info is None:
+        raise LookupError("the database has no type halfvec: pgvector is missing")
+    register_halfvec_info(cursor, info)  # type: ignore[arg-type]
+    into = sql.SQL("COPY {incoming} ({columns}, embedding) FROM STDIN (FORMAT BINARY)").format(**parts)
+    with cursor.copy(into) as copy:
+        copy.set_types([*map(_type, fields), "halfvec"])
+        for row in rows:
+            copy.write_row(row)

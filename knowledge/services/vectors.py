@@ -1,0 +1,193 @@
+"""Where a tenant's vectors lie: few in the default partition, compared exactly; many in a partition of their own
+with an HNSW index. Moving them there and back while everybody searches and writes.
+
+A promotion is several transactions, so call it outside every scope and transaction; one that is cut off leaves
+a staged table that the next one drops. Rows are seen once at every moment, since the last step is one transaction.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection as default_connection
+from django.db import transaction
+from django.db.utils import IntegrityError, OperationalError
+
+from knowledge.models import VECTOR_MODELS, ChunkVector
+
+logger = logging.getLogger(__name__)
+
+# HNSW: links of a node, and candidates looked at while it is built. Measured in benchmarks/knowledge.py.
+LINKS, EFFORT = 16, 128
+TRIES, LONGEST_PAUSE = 200, 0.25
+# Rows brought over in one transaction, and how many of those before it is given up.
+AT_ONCE, PASSES = 20, 10_000
+LOCKED, MISSING = "55P03", "23503"
+
+
+class Busy(Exception):
+    """The tables could not be locked without making others wait; try again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """The vectors of one tenant in one table; `own`: in a partition of its own, or `staged` for one."""
+
+    tenant_id: UUID
+    vectors: int
+    own: bool
+    staged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A promotion or demotion that was done: vectors moved, milliseconds others were locked out, tries."""
+
+    verb: str
+    table: str
+    tenant_id: UUID
+    vectors: int
+    locked_ms: float
+    tries: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.verb} {self.tenant_id} in {self.table}: {self.vectors} vectors, {self.seconds:.1f} s,"
+            f" tables locked for {self.locked_ms:.0f} ms at try {self.tries}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VectorKeeper:
+    """Moves the vectors of tenants in one table.
+
+    Args:
+        model: the table.
+        connection: of the worker or the schema's owner; nobody else may.
+    """
+
+    model: type[ChunkVector]
+    connection: Any = field(default_factory=lambda: default_connection)
+
+    @property
+    def table(self) -> str:
+        return str(self.model._meta.db_table)
+
+    def census(self) -> list[Holding]:
+        """Every tenant's vectors, the largest first."""
+        rows = self._rows("SELECT * FROM conclave_vectors_census(%s)", [self.table])
+        return [
+            Holding(tenant, vectors, own and attached, own and not attached)
+            for tenant, vectors, own, attached in rows
+        ]
+
+    def promote(self, tenant_id: UUID) -> Move:
+        """Give the tenant a partition of its own.
+
+        Raises:
+            Busy: when writers never left a gap; nothing is moved then.
+        """
+        began = time.monotonic()
+        self._again("discard", tenant_id)
+        _, since = self._call("stage", tenant_id, LINKS, EFFORT)
+        self._again("bind", tenant_id)
+        self._call("validate", tenant_id)
+        for tries in range(1, TRIES + 1):
+            since = self._catch_up(tenant_id, since)
+            if done := self._unless_busy("swap", tenant_id, since):
+                break
+            _pause(tries)
+        else:
+            raise Busy(f"{self.table}: no gap for the swap in {TRIES} tries")
+        moved, locked = done
+        return Move("promoted", self.table, tenant_id, moved, locked, tries, time.monotonic() - began)
+
+    def demote(self, tenant_id: UUID, *, most: int) -> Move:
+        """Take the tenant's vectors, at most `most`, back into the default partition.
+
+        Raises:
+            Busy: when writers never left a gap.
+            OperationalError: when there are more.
+        """
+        began = time.monotonic()
+        (moved, locked), tries = self._again("demote", tenant_id, most)
+        return Move("demoted", self.table, tenant_id, moved, locked, tries, time.monotonic() - began)
+
+    def discard(self, tenant_id: UUID) -> None:
+        """Drop the staged table that a promotion left behind which was cut off."""
+        self._again("discard", tenant_id)
+
+    def _catch_up(self, tenant_id: UUID, since: str) -> str:
+        """Bring over what changed, in small transactions, until little is left; the new `since`."""
+        for _ in range(PASSES):
+            (brought, upcoming), _ = self._again("catch_up", tenant_id, since, AT_ONCE)
+            if brought < AT_ONCE:
+                return str(upcoming)
+        raise Busy(f"{self.table}: more is written than can be indexed")
+
+    def _again(self, step: str, tenant_id: UUID, *arguments: Any) -> tuple[tuple[Any, ...], int]:
+        """The row that the step returns, and at which try; tried again while others hold the tables."""
+        for number in range(1, TRIES + 1):
+            if row := self._unless_busy(step, tenant_id, *arguments):
+                return row, number
+            _pause(number)
+        raise Busy(f"{self.table}: no gap for {step} in {TRIES} tries")
+
+    def _unless_busy(self, step: str, tenant_id: UUID, *arguments: Any) -> tuple[Any, ...] | None:
+        try:
+            return self._call(step, tenant_id, *arguments)
+        except (OperationalError, IntegrityError) as error:
+            if getattr(error.__cause__, "sqlstate", "") not in (LOCKED, MISSING):
+                raise
+            return None
+
+    def _call(self, step: str, tenant_id: UUID, *arguments: Any) -> tuple[Any, ...]:
+        if self.connection.in_atomic_block:
+            raise transaction.TransactionManagementError("each step is a transaction of its own")
+        marks = ", ".join(["%s"] * (2 + len(arguments)))
+        return self._rows(
+            f"SELECT * FROM conclave_vectors_{step}({marks})", [self.table, tenant_id, *arguments]
+        )[0]
+
+    def _rows(self, sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            return list(cursor.fetchall())
+
+
+def _pause(number: int) -> None:
+    time.sleep(random.uniform(0.01, min(LONGEST_PAUSE, 0.02 * number)))  # noqa: S311 - jitter
+
+
+def balance(connection: Any = None) -> Iterator[Move]:
+    """Promote the tenants that grew past `VECTOR_PARTITION_ROWS`, demote those that fell under half of it.
+
+    A tenant that is busy all the time is passed over until the next run.
+    """
+    for model in VECTOR_MODELS.values():
+        keeper = VectorKeeper(model, connection or default_connection)
+        for held in keeper.census():
+            try:
+                move = _balanced(keeper, held, settings.VECTOR_PARTITION_ROWS)
+            except Busy as error:
+                logger.warning("vectors not moved: %s", error)
+                continue
+            if move:
+                logger.info("vectors moved: %s", move)
+                yield move
+
+
+def _balanced(keeper: VectorKeeper, held: Holding, limit: int) -> Move | None:
+    if not held.own and held.vectors > limit:
+        return keeper.promote(held.tenant_id)
+    if held.own and held.vectors < limit // 2:
+        return keeper.demote(held.tenant_id, most=limit)
+    if held.staged:
+        keeper.discard(held.tenant_id)
+    return None

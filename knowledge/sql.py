@@ -1,0 +1,202 @@
+"""Functions of the database that move a tenant's vectors to a partition of its own and back.
+
+They are DDL, so the owner runs them, through SECURITY DEFINER for the worker. Each is one transaction of the
+caller's, in this order: stage, bind, validate, catch_up, swap. What is not attached yet is called staged; it has the
+partition's final name. Locks that others would wait for are asked for with a short `lock_timeout`: the
+caller tries again (SQLSTATE 55P03).
+"""
+
+VECTORS = """
+CREATE FUNCTION conclave_vectors_part(parent text, tenant uuid) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_partitioned_table p JOIN pg_attribute a ON a.attrelid = p.partrelid
+      WHERE p.partrelid = to_regclass(format('public.%I', parent)) AND p.partstrat = 'l'
+        AND a.attname = 'embedding')
+  THEN RAISE EXCEPTION '% is no table of vectors', parent USING ERRCODE = 'invalid_parameter_value'; END IF;
+  RETURN parent || '_t' || replace(tenant::text, '-', '');
+END $$;
+
+-- How many vectors each tenant has, and whether in a partition of its own (also an empty one).
+CREATE FUNCTION conclave_vectors_census(parent text)
+RETURNS TABLE (tenant_id uuid, vectors bigint, own boolean, attached boolean)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+  PERFORM conclave_vectors_part(parent, '00000000-0000-0000-0000-000000000000');
+  RETURN QUERY EXECUTE format($q$
+    WITH held AS (SELECT v.tenant_id, count(*) AS vectors FROM public.%1$I v GROUP BY 1),
+    parts AS (SELECT right(c.relname, 32)::uuid AS tenant_id, c.relispartition AS attached FROM pg_class c
+      WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+        AND c.relname ~ ('^' || %1$L || '_t[0-9a-f]{32}$'))
+    SELECT coalesce(h.tenant_id, p.tenant_id), coalesce(h.vectors, 0), p.tenant_id IS NOT NULL,
+      coalesce(p.attached, false)
+    FROM held h FULL JOIN parts p ON p.tenant_id = h.tenant_id ORDER BY 2 DESC, 1$q$, parent);
+END $$;
+
+-- Drop what an earlier promotion left behind.
+CREATE FUNCTION conclave_vectors_discard(parent text, tenant uuid) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '40ms' AS $$
+DECLARE part text := conclave_vectors_part(parent, tenant);
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass(format('public.%I', part)) AND NOT relispartition)
+  THEN RETURN false; END IF;
+  EXECUTE format('DROP TABLE public.%I', part);
+  RETURN true;
+END $$;
+
+-- Copy the tenant's vectors into a table beside and build its index; nobody waits for this.
+-- Returns how many, and the oldest transaction whose rows the copy may lack.
+CREATE FUNCTION conclave_vectors_stage(parent text, tenant uuid, links int, effort int,
+  OUT copied bigint, OUT since xid8)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+SET maintenance_work_mem = '256MB' AS $$
+DECLARE part text := conclave_vectors_part(parent, tenant);
+BEGIN
+  EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES'
+    ' INCLUDING STORAGE, CHECK (tenant_id = %L))', part, parent, tenant);
+  EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', part);
+  EXECUTE format('ALTER TABLE public.%I FORCE ROW LEVEL SECURITY', part);
+  EXECUTE format('CREATE POLICY owner_only ON public.%I FOR ALL TO %I USING (true)', part, current_user);
+  since := pg_snapshot_xmin(pg_current_snapshot());
+  EXECUTE format('INSERT INTO public.%I (id, tenant_id, collection_id, embedding) SELECT id, tenant_id, collection_id,'
+    ' embedding FROM public.%I WHERE tenant_id = %L', part, parent, tenant);
+  GET DIAGNOSTICS copied = ROW_COUNT;
+  EXECUTE format('CREATE INDEX ON public.%I USING hnsw (embedding public.halfvec_cosine_ops)'
+    ' WITH (m = %s, ef_construction = %s)', part, links, effort);
+  EXECUTE format('ANALYZE public.%I', part);
+END $$;
+
+-- Give the staged table the parent's foreign keys: from now on deletions of chunks reach it too.
+-- Not before the index is built, since a cascade would wait for that.
+CREATE FUNCTION conclave_vectors_bind(parent text, tenant uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '40ms' AS $$
+DECLARE part text := conclave_vectors_part(parent, tenant); key record;
+BEGIN
+  FOR key IN SELECT conname, pg_get_constraintdef(oid) AS spelled FROM pg_constraint
+    WHERE conrelid = format('public.%I', parent)::regclass AND contype = 'f' ORDER BY conname
+  LOOP EXECUTE format('ALTER TABLE public.%I ADD CONSTRAINT %I %s NOT VALID', part, key.conname, key.spelled); END LOOP;
+END $$;
+
+-- Bring over what changed since the copy, `most` rows at a time: whoever deletes one of their chunks waits for
+-- this transaction, and a row whose chunk is deleted meanwhile ends it (the caller tries again).
+-- Returns how many came, and the `since` that holds when they were fewer than `most`.
+CREATE FUNCTION conclave_vectors_catch_up(parent text, tenant uuid, since xid8, most int,
+  OUT brought int, OUT upcoming xid8)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+SET work_mem = '128MB' SET enable_nestloop = off AS $$
+DECLARE part text := conclave_vectors_part(parent, tenant);
+BEGIN
+  upcoming := pg_snapshot_xmin(pg_current_snapshot());
+  EXECUTE format($q$
+    INSERT INTO public.%1$I AS s (id, tenant_id, collection_id, embedding)
+    SELECT v.id, v.tenant_id, v.collection_id, v.embedding FROM public.%2$I v LEFT JOIN public.%1$I h
+      ON h.id = v.id
+    WHERE v.tenant_id = %3$L AND age(v.xmin) <= age(%4$L::xid8::xid)
+      AND (h.collection_id, h.embedding) IS DISTINCT FROM (v.collection_id, v.embedding) LIMIT %5$L
+    ON CONFLICT (tenant_id, id) DO UPDATE SET collection_id = excluded.collection_id, embedding = excluded.embedding$q$,
+    part, parent || '_default', tenant, since, most);
+  GET DIAGNOSTICS brought = ROW_COUNT;
+END $$;
+
+-- Once the keys are there: drop what was deleted before, and say that they hold, so that attaching need not look.
+CREATE FUNCTION conclave_vectors_validate(parent text, tenant uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
+SET work_mem = '128MB' AS $$
+DECLARE part text := conclave_vectors_part(parent, tenant); key record;
+BEGIN
+  -- Statistics may be older than the rows: a nested loop over all of them would never end.
+  PERFORM set_config('enable_nestloop', 'off', true);
+  EXECUTE format('DELETE FROM public.%1$I s WHERE NOT EXISTS (SELECT FROM public.%2$I v WHERE v.tenant_id = %3$L'
+    ' AND v.id = s.id)', part, parent, tenant);
+  PERFORM set_config('enable_nestloop', 'on', true);
+  FOR key IN SELECT conname FROM pg_constraint
+    WHERE conrelid = format('public.%I', part)::regclass AND contype = 'f' AND NOT convalidated
+  LOOP EXECUTE format('ALTER TABLE public.%I VALIDATE CONSTRAINT %I', part, key.conname); END LOOP;
+END $$;
+
+-- Out of the default partition, into the tenant's own. The rows leave under row locks, while everybody
+-- inserts and reads on; only then the tables are locked, for what came meanwhile and the attaching.
+-- A writer who waits for one of the rows holds the table, so `lock_timeout` ends this one, never a write.
+CREATE FUNCTION conclave_vectors_swap(parent text, tenant uuid, since xid8,
+  OUT moved bigint, OUT locked_ms double precision)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '40ms'
+SET work_mem = '128MB' SET enable_nestloop = off AS $$
+DECLARE
+  part text := conclave_vectors_part(parent, tenant);
+  rest text := parent || '_default';
+  began timestamptz;
+BEGIN
+  EXECUTE format($q$
+    WITH gone AS (
+      DELETE FROM public.%2$I v WHERE tenant_id = %3$L RETURNING v.id, v.collection_id,
+        CASE WHEN age(v.xmin) <= age(%4$L::xid8::xid) THEN v.embedding END AS embedding
+    ), fresh AS (
+      INSERT INTO public.%1$I AS s (id, tenant_id, collection_id, embedding)
+      SELECT id, %3$L, collection_id, embedding FROM gone WHERE embedding IS NOT NULL
+      ON CONFLICT (tenant_id, id) DO UPDATE SET collection_id = excluded.collection_id, embedding = excluded.embedding
+      WHERE (s.collection_id, s.embedding) IS DISTINCT FROM (excluded.collection_id, excluded.embedding)
+    )
+    DELETE FROM public.%1$I s WHERE NOT EXISTS (SELECT FROM gone g WHERE g.id = s.id)$q$, part, rest, tenant, since);
+  EXECUTE format('SELECT count(*) FROM public.%I', part) INTO moved;
+  began := clock_timestamp();
+  EXECUTE format('LOCK TABLE public.knowledge_collection, public.knowledge_chunk, public.%I'
+    ' IN ACCESS EXCLUSIVE MODE', parent);
+  EXECUTE format($q$
+    WITH late AS (DELETE FROM public.%2$I WHERE tenant_id = %3$L RETURNING id, tenant_id, collection_id, embedding)
+    INSERT INTO public.%1$I (id, tenant_id, collection_id, embedding) SELECT * FROM late
+    ON CONFLICT (tenant_id, id) DO UPDATE SET collection_id = excluded.collection_id, embedding = excluded.embedding
+    $q$, part, rest, tenant);
+  EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION public.%I FOR VALUES IN (%L)', parent, part, tenant);
+  locked_ms := extract(epoch FROM clock_timestamp() - began) * 1000;
+END $$;
+
+-- Back into the default partition; for tenants that became small, since everybody waits meanwhile.
+CREATE FUNCTION conclave_vectors_demote(parent text, tenant uuid, most bigint,
+  OUT moved bigint, OUT locked_ms double precision)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '40ms' AS $$
+DECLARE
+  part text := conclave_vectors_part(parent, tenant);
+  began timestamptz := clock_timestamp();
+BEGIN
+  EXECUTE format('LOCK TABLE public.knowledge_collection, public.knowledge_chunk, public.%I'
+    ' IN ACCESS EXCLUSIVE MODE', parent);
+  EXECUTE format('SELECT count(*) FROM public.%I', part) INTO moved;
+  IF moved > most THEN
+    RAISE EXCEPTION '% has % vectors, more than %', part, moved, most
+      USING ERRCODE = 'object_not_in_prerequisite_state';
+  END IF;
+  EXECUTE format('ALTER TABLE public.%I DETACH PARTITION public.%I', parent, part);
+  EXECUTE format('INSERT INTO public.%I (id, tenant_id, collection_id, embedding)'
+    ' SELECT id, tenant_id, collection_id, embedding FROM public.%I', parent, part);
+  EXECUTE format('DROP TABLE public.%I', part);
+  locked_ms := extract(epoch FROM clock_timestamp() - began) * 1000;
+END $$;
+
+REVOKE ALL ON FUNCTION conclave_vectors_census(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION conclave_vectors_discard(text, uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION conclave_vectors_stage(text, uuid, int, int) FROM PUBLIC;
+REVOKE ALL ON FUNCTION conclave_vectors_bind(text, uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION conclave_vectors_catch_up(text, uuid, xid8, int) FROM PUBLIC;
+REVOKE ALL ON FUNCTION conclave_vectors_validate(text, uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION conclave_vectors_swap(text, uuid, xid8) FROM PUBLIC;
+REVOKE ALL ON FUNCTION conclave_vectors_demote(text, uuid, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION conclave_vectors_census(text) TO conclave_queue;
+GRANT EXECUTE ON FUNCTION conclave_vectors_discard(text, uuid) TO conclave_queue;
+GRANT EXECUTE ON FUNCTION conclave_vectors_stage(text, uuid, int, int) TO conclave_queue;
+GRANT EXECUTE ON FUNCTION conclave_vectors_bind(text, uuid) TO conclave_queue;
+GRANT EXECUTE ON FUNCTION conclave_vectors_catch_up(text, uuid, xid8, int) TO conclave_queue;
+GRANT EXECUTE ON FUNCTION conclave_vectors_validate(text, uuid) TO conclave_queue;
+GRANT EXECUTE ON FUNCTION conclave_vectors_swap(text, uuid, xid8) TO conclave_queue;
+GRANT EXECUTE ON FUNCTION conclave_vectors_demote(text, uuid, bigint) TO conclave_queue;
+"""
+VECTORS_DROP = """
+DROP FUNCTION conclave_vectors_demote(text, uuid, bigint);
+DROP FUNCTION conclave_vectors_swap(text, uuid, xid8);
+DROP FUNCTION conclave_vectors_validate(text, uuid);
+DROP FUNCTION conclave_vectors_catch_up(text, uuid, xid8, int);
+DROP FUNCTION conclave_vectors_bind(text, uuid);
+DROP FUNCTION conclave_vectors_stage(text, uuid, int, int);
+DROP FUNCTION conclave_vectors_discard(text, uuid);
+DROP FUNCTION conclave_vectors_census(text);
+DROP FUNCTION conclave_vectors_part(text, uuid);
+"""

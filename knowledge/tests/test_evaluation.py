@@ -1,0 +1,210 @@
+"""Figures of rankings, judged datasets, and evaluations of a tenant's own questions."""
+
+import json
+import math
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+
+from knowledge.evaluation.datasets import DatasetError, load
+from knowledge.evaluation.metrics import figures, ndcg, recall, reciprocal_rank
+from knowledge.models import Chunk, Collection, RagEvaluation
+from knowledge.services.evaluation import (
+    JudgementError,
+    checked_judgements,
+    evaluate_dataset,
+    request_evaluation,
+    run_evaluation,
+)
+from knowledge.tests.test_search import fill
+from tenants.scoping import tenant_scope
+
+OWN_DOCS = Path(settings.BASE_DIR) / "benchmarks" / "data" / "docs"
+
+
+def write_dataset(folder, *, passages, queries, judgements):
+    (folder / "qrels").mkdir(parents=True)
+    (folder / "corpus.jsonl").write_text("\n".join(json.dumps(each) for each in passages))
+    (folder / "queries.jsonl").write_text("\n".join(json.dumps(each) for each in queries))
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\n" + judgements)
+    return folder
+
+
+@pytest.fixture
+def small(tmp_path):
+    return write_dataset(
+        tmp_path / "small",
+        passages=[
+            {"_id": "tides", "title": "Tides", "text": "High water follows the moon."},
+            {"_id": "bread", "title": "Bread", "text": "Knead the dough."},
+        ],
+        queries=[{"_id": "1", "text": "when is high water"}, {"_id": "2", "text": "kneading dough"}],
+        judgements="1\ttides\t2\n2\tbread\t1\n",
+    )
+
+
+def test_ndcg_of_the_best_order_is_1():
+    assert ndcg(["a", "b", "c"], {"a": 2, "b": 1}) == 1.0
+
+
+def test_ndcg_of_another_order_is_its_share_of_the_best():
+    gained = 1 / math.log2(2) + 2 / math.log2(4)
+    best = 2 / math.log2(2) + 1 / math.log2(3)
+
+    assert ndcg(["b", "x", "a"], {"a": 2, "b": 1}) == pytest.approx(gained / best)
+
+
+def test_ndcg_looks_at_ten():
+    assert ndcg([*"0123456789", "a"], {"a": 1}) == 0.0
+
+
+def test_recall_and_reciprocal_rank():
+    grades = {"a": 1, "b": 2, "c": 0}
+    assert recall(["c", "x", "b"], grades) == 0.5
+    assert reciprocal_rank(["c", "x", "b"], grades) == pytest.approx(1 / 3)
+    assert reciprocal_rank(["x"], grades) == 0.0
+
+
+def test_a_question_without_a_ranking_counts_as_nothing():
+    found = figures({"1": ["a"]}, {"1": {"a": 1}, "2": {"b": 1}})
+    assert (found.ndcg, found.recall, found.mrr, found.questions) == (0.5, 0.5, 0.5, 2)
+
+
+def test_beir_form(small):
+    dataset = load(small)
+    assert [passage.id for passage in dataset.passages] == ["tides", "bread"]
+    assert dataset.judgements == {"1": {"tides": 2}, "2": {"bread": 1}}
+
+
+def test_trec_form(small):
+    (small / "queries.jsonl").unlink()
+    (small / "queries.tsv").write_text("1\twhen is high water\n2\tkneading dough\n")
+    (small / "qrels.txt").write_text("1 0 tides 2\n2 0 bread 1\n")
+    dataset = load(small)
+
+    assert dataset.queries == {"1": "when is high water", "2": "kneading dough"}
+    assert dataset.judgements == {"1": {"tides": 2}, "2": {"bread": 1}}
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("corpus.jsonl", "no json", "corpus.jsonl, line 1: no JSON"),
+        ("corpus.jsonl", '{"_id": "x"}', "corpus.jsonl, line 1: needs _id, text"),
+        ("queries.jsonl", '{"_id": "1", "text": "x"}', "judged questions are missing: 2"),
+        ("qrels/test.tsv", "h\n1\ttides", "test.tsv, line 2: needs 3 columns"),
+        ("qrels/test.tsv", "h\n1\tmoon\t1", "judged passages are missing: moon"),
+        ("qrels/test.tsv", "h\n", "there is no judgement"),
+    ],
+)
+def test_a_broken_dataset_says_what_is_wrong(small, file, text, said):
+    (small / file).write_text(text)
+    with pytest.raises(DatasetError, match=said):
+        load(small)
+
+
+def test_a_dataset_is_measured_and_leaves_nothing(tenant, small):
+    scores = evaluate_dataset(
+        tenant.pk, load(small), embedding_model="lexical-hash-384", strategies=["hybrid", "keyword"]
+    )
+    with tenant_scope(tenant):
+        left = Chunk.objects.count() + Collection.objects.count()
+
+    assert [(score.strategy, score.figures.ndcg) for score in scores] == [("hybrid", 1.0), ("keyword", 1.0)]
+    assert left == 0
+
+
+def test_the_command_prints_each_strategy(tenant, small):
+    out = StringIO()
+    call_command("rag_eval", small, tenant=tenant.slug, stdout=out)
+    lines = out.getvalue().splitlines()
+
+    assert lines[0] == "small: 2 passages, 2 judged questions"
+    assert [line.split()[1] for line in lines[2:]] == ["hybrid", "semantic", "keyword"]
+    assert lines[2].split()[2:] == ["1.0000", "1.0000", "1.0000"]
+
+
+def test_the_command_refuses_a_folder_without_a_dataset(tenant, tmp_path):
+    with pytest.raises(CommandError, match=r"corpus\.jsonl cannot be read"):
+        call_command("rag_eval", tmp_path, tenant=tenant.slug, stdout=StringIO())
+
+
+def test_hybrid_beats_both_halves_on_our_own_documentation(tenant):
+    scores = evaluate_dataset(
+        tenant.pk,
+        load(OWN_DOCS),
+        embedding_model="lexical-hash-384",
+        strategies=["hybrid", "semantic", "keyword"],
+    )
+    hybrid, semantic, keyword = (score.figures for score in scores)
+
+    assert hybrid.questions == 54
+    assert hybrid.ndcg > max(semantic.ndcg, keyword.ndcg)
+    assert hybrid.recall > max(semantic.recall, keyword.recall)
+
+
+def requested(tenant, judged):
+    with tenant_scope(tenant, actor="system:test"):
+        return request_evaluation(name="Ours", collection=Collection.objects.get(), judgements=judged)
+
+
+def test_a_tenants_own_questions_are_measured(tenant, tmp_path):
+    fill(tenant, tmp_path)
+    evaluation = requested(tenant, {"When is high water?": {"tides.md": 1}, "kneading": {"bread.md": 1}})
+    run_evaluation(tenant.pk, evaluation.pk)
+    with tenant_scope(tenant):
+        evaluation = RagEvaluation.objects.get()
+
+    assert (evaluation.status, evaluation.error_message) == ("completed", "")
+    assert {row["strategy"]: row["recall_at_10"] for row in evaluation.results} == {
+        "hybrid": 1.0, "semantic": 1.0, "keyword": 1.0,
+    }  # fmt: skip
+
+
+def test_an_evaluation_that_cannot_be_measured_says_why(tenant, tmp_path):
+    fill(tenant, tmp_path)
+    evaluation = requested(tenant, {"x": {"tides.md": 1}})
+    with tenant_scope(tenant, actor="system:test"):
+        Collection.objects.update(embedding_model="nobody")
+    run_evaluation(tenant.pk, evaluation.pk)
+    with tenant_scope(tenant):
+        evaluation = RagEvaluation.objects.get()
+
+    assert evaluation.status == "failed"
+    assert "unknown embedder 'nobody'" in evaluation.error_message
+
+
+def test_an_evaluation_runs_in_its_own_tenant_only(tenant, other_tenant, tmp_path):
+    fill(tenant, tmp_path)
+    evaluation = requested(tenant, {"x": {"tides.md": 1}})
+    run_evaluation(other_tenant.pk, evaluation.pk)
+    with tenant_scope(tenant):
+        assert RagEvaluation.objects.get().status == "pending"
+
+
+@pytest.mark.parametrize(
+    "judged", [[], {}, {"": {"a": 1}}, {"q": {}}, {"q": {"a": 11}}, {"q": {"a": True}}, {"q": ["a"]}]
+)
+def test_judgements_of_another_shape_are_refused(judged):
+    with pytest.raises(JudgementError):
+        checked_judgements(judged)
+
+
+def test_the_api_takes_questions_and_defers_the_measuring(tenant, tmp_path, api_client):
+    fill(tenant, tmp_path)
+    with tenant_scope(tenant):
+        collection = Collection.objects.get()
+    client, body = api_client(), {"name": "Ours", "collection": str(collection.pk)}
+    judged = {"When is high water?": {"tides.md": 1}}
+    made = client.post(
+        "/api/v1/rag-evaluations/", body | {"judgements": judged}, content_type="application/json"
+    )
+    wrong = client.post(
+        "/api/v1/rag-evaluations/", body | {"judgements": {"q": {}}}, content_type="application/json"
+    )
+
+    assert (made.status_code, made.json()["status"], made.json()["results"]) == (201, "pending", [])
+    assert wrong.status_code == 400
