@@ -195,10 +195,10 @@ def seed(db, settings, tmp_path):
 
 # Rows of seed 1 at one step.
 REPORTED = {
-    "UsageDaily": 480,
-    "AgentActivityDaily": 480,
-    "ConversationActivityDaily": 162,
-    "WorkflowRunsDaily": 48,
+    "UsageDaily": 464,
+    "AgentActivityDaily": 464,
+    "ConversationActivityDaily": 155,
+    "WorkflowRunsDaily": 49,
     "AgentPerformanceDaily": 361,
 }
 
