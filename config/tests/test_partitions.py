@@ -28,7 +28,15 @@ from config.db.partitions import (
 from config.testing.database import connect
 from config.testing.fixtures import add_member
 from config.testing.hats import as_platform
-from conversations.models import Attachment, McpToolExecution, Message, MessageEmbedding, ToolExecution
+from conversations.models import (
+    AnswerLease,
+    Attachment,
+    McpToolExecution,
+    Message,
+    MessageEmbedding,
+    ToolExecution,
+    TurnStep,
+)
 from conversations.tests.factories import AttachmentFactory, MessageFactory, ToolExecutionFactory
 from tenants.scoping import tenant_scope
 from tenants.tests.factories import TenantFactory
@@ -36,7 +44,7 @@ from tenants.tests.factories import TenantFactory
 PERIODS = ("week", "month", "quarter")
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
 TABLE = Message._meta.db_table
-REFERRING = (Attachment, McpToolExecution, MessageEmbedding, ToolExecution)
+REFERRING = (AnswerLease, Attachment, McpToolExecution, MessageEmbedding, ToolExecution, TurnStep)
 
 
 def day(*parts):

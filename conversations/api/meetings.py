@@ -39,7 +39,7 @@ class BegunMeetingSerializer(serializers.Serializer):
     stream = serializers.CharField(help_text="Where it can be followed as server-sent events.")
 
 
-class ChunkSerializer(serializers.Serializer):
+class MeetingEventSerializer(serializers.Serializer):
     """One event of a meeting; `metadata` of its kind stands beside these."""
 
     type = serializers.ChoiceField(choices=StreamType.choices)
@@ -63,7 +63,7 @@ class MeetingSerializer(serializers.Serializer):
     first = serializers.IntegerField(help_text="Number of its first event.")
     last = serializers.IntegerField(help_text="Number of its latest event.")
     summary = serializers.CharField(allow_blank=True, help_text="What it came to.")
-    chunks = ChunkSerializer(many=True, help_text="What was streamed, in its order.")
+    chunks = MeetingEventSerializer(many=True, help_text="What was streamed, in its order.")
 
 
 class MeetingActions:

@@ -199,6 +199,12 @@ class NewConversationSerializer(serializers.Serializer):
         return attrs
 
 
+class ForkSerializer(serializers.Serializer):
+    """Where a conversation forks."""
+
+    at = serializers.UUIDField(help_text="The last message that the fork takes over.")
+
+
 class NewMessageSerializer(serializers.Serializer):
     """What is said."""
 

@@ -23,6 +23,7 @@ from conversations.api.serializers import (
     AnsweredMessageSerializer,
     AttachmentSerializer,
     ConversationSerializer,
+    ForkSerializer,
     McpToolExecutionSerializer,
     MessageSerializer,
     NewConversationSerializer,
@@ -41,6 +42,7 @@ from conversations.services.conversations import (
     record_message,
     start_conversation,
 )
+from conversations.services.forks import fork_conversation
 
 FAILURES = {
     502: OpenApiResponse(description="The model's endpoint failed; the question is stored."),
@@ -144,7 +146,7 @@ class ConversationViewSet(MeetingActions, AnsweringView, UpdateMixin, DestroyMix
     resource = "conversations"
     filterset_fields = ("agent", "status", "mode")
     extra_media_types = (answers.EVENT_STREAM,)
-    verbs = {"meeting": "read", "begin_meeting": "write"}
+    verbs = {"meeting": "read", "begin_meeting": "write", "fork": "write"}
     ordering_fields = ("created_at", "updated_at")
 
     def get_queryset(self) -> Any:
@@ -176,6 +178,17 @@ class ConversationViewSet(MeetingActions, AnsweringView, UpdateMixin, DestroyMix
             self.settle(key, response)
         return response
 
+    @extend_schema(request=ForkSerializer, responses={201: ConversationSerializer})
+    @action(detail=True, methods=["post"])
+    def fork(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """A new conversation with what was said up to and with a message; the first one stays as it is."""
+        asked = ForkSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        at = asked.validated_data["at"]
+        return self._made(
+            fork_conversation(self.get_object(), at=at, user_id=self.credential.user_id).pk, None
+        )
+
     def _made(self, identifier: UUID, answer: dict[str, Any] | None) -> HttpResponse:
         with self.scoped():
             conversation = Conversation.objects.filter(pk=identifier).first()
@@ -184,7 +197,7 @@ class ConversationViewSet(MeetingActions, AnsweringView, UpdateMixin, DestroyMix
             body = ConversationSerializer().to_representation(conversation)
         if answer is not None:
             body["answer"] = answer
-        return json_response(body, 201, {"Location": f"{self.request._request.path}{identifier}/"})
+        return json_response(body, 201, {"Location": f"/api/v1/conversations/{identifier}/"})
 
     def _start(self, data: dict[str, Any]) -> Conversation:
         named = "agent" if "agent" in data else "agents"

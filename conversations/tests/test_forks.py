@@ -1,0 +1,68 @@
+"""Forks of conversations."""
+
+import pytest
+
+from conversations.models import Conversation, Message
+from conversations.tests.factories import ConversationFactory, MessageFactory, ParticipantFactory
+from tenants.scoping import tenant_scope
+
+URL = "/api/v1/conversations/"
+
+
+@pytest.fixture
+def client(api_client):
+    return api_client()
+
+
+@pytest.fixture
+def said(client, tenant):
+    """Question, answer, question and a failed answer of the client's person."""
+    with tenant_scope(tenant, user=client.key.user):
+        conversation = ConversationFactory(user=client.key.user, message_count=4)
+        ParticipantFactory(conversation=conversation)
+        rows = []
+        for number, role in enumerate(("user", "assistant", "user", "assistant"), 1):
+            fields = {
+                "sequence_number": number,
+                "role": role,
+                "status": "failed" if number == 4 else "completed",
+            }
+            reply = {"reply_to_id": rows[-1].pk} if role == "assistant" else {}
+            rows.append(MessageFactory(conversation=conversation, **fields, **reply))
+        return rows
+
+
+def fork(client, message, at=None):
+    url, body = f"{URL}{message.conversation_id}/fork/", {"at": str((at or message).pk)}
+    return client.post(url, body, content_type="application/json")
+
+
+def test_a_fork_has_what_was_said_and_leaves_the_first_one_alone(client, said, tenant):
+    made = fork(client, said[1])
+    assert made.status_code == 201, made.content
+    with tenant_scope(tenant):
+        copies = list(Message.objects.filter(conversation_id=made.json()["id"]).order_by("sequence_number"))
+        assert [each.content for each in copies] == [said[0].content, said[1].content]
+        assert copies[1].reply_to_id == copies[0].pk
+        assert [each.metadata["copy_of"] for each in copies] == [str(said[0].pk), str(said[1].pk)]
+        assert Message.objects.filter(conversation_id=said[0].conversation_id).count() == 4
+        forked = Conversation.objects.get(pk=made.json()["id"])
+        assert (forked.message_count, forked.participants.count()) == (2, 1)
+    assert made.json()["metadata"]["forked_from"]["message"] == str(said[1].pk)
+
+
+def test_a_fork_goes_on_by_itself(client, said):
+    made = fork(client, said[2]).json()
+    body = {"content": "Another way.", "answer": False}
+    noted = client.post(f"{URL}{made['id']}/messages/", body, content_type="application/json").json()
+    assert noted["sequence_number"] == 4
+
+
+def test_there_is_no_fork_at_what_is_not_said_there(client, said, tenant):
+    with tenant_scope(tenant, user=client.key.user):
+        elsewhere = MessageFactory(conversation=ConversationFactory(user=client.key.user))
+    assert [fork(client, said[0], at).status_code for at in (elsewhere, said[3])] == [400, 400]
+
+
+def test_nobody_forks_what_they_do_not_see(api_client, said):
+    assert fork(api_client(), said[1]).status_code == 404
