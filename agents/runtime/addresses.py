@@ -7,24 +7,17 @@ that very address is connected to, so a name that resolves differently the next 
 import asyncio
 import socket
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 import httpcore2
 from django.conf import settings
 
-# RFC 6052: an IPv4 address in disguise, which a gateway would unwrap.
-NAT64 = ip_network("64:ff9b::/96")
+from config.net import addresses
 
 
 def may_reach(address: str) -> bool:
     """Whether `address` is public, or in one of `settings.MODEL_NETWORKS`."""
-    ip: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
-    if isinstance(ip, IPv6Address):
-        ip = ip.ipv4_mapped or (IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else ip)
-    if any(ip in ip_network(network) for network in settings.MODEL_NETWORKS):
-        return True
-    return ip.is_global and not ip.is_multicast
+    return addresses.may_reach(address, settings.MODEL_NETWORKS)
 
 
 class GuardedBackend(httpcore2.AsyncNetworkBackend):

@@ -1,6 +1,6 @@
 """Models of knowledge."""
 
-from .collections import Chunk, ChunkVector384, Collection, Document
+from .collections import Chunk, ChunkVector384, ChunkVectorDraft, Collection, Document
 from .embeddings import Embedding
 from .learning import LearningPattern
 from .queries import RagQuery
@@ -9,6 +9,7 @@ from .terminology import Term, TermEmbedding, TermRelation
 __all__ = [
     "Chunk",
     "ChunkVector384",
+    "ChunkVectorDraft",
     "Collection",
     "Document",
     "Embedding",

@@ -8,6 +8,7 @@ from config.testing.factories import HouseFactory, member_user
 from knowledge.models import (
     Chunk,
     ChunkVector384,
+    ChunkVectorDraft,
     Collection,
     Document,
     Embedding,
@@ -32,7 +33,7 @@ class DocumentFactory(HouseFactory):
     collection = factory.SubFactory(CollectionFactory)
     filename = factory.Sequence(lambda n: f"document{n}.md")
     source = factory.SelfAttribute("filename")
-    status = "ready"
+    status = "indexed"
 
     class Meta:
         model = Document
@@ -60,6 +61,15 @@ class ChunkVector384Factory(HouseFactory):
     def _create(cls, model_class, *args, chunk=None, **kwargs):
         chunk = chunk or ChunkFactory()
         return super()._create(model_class, *args, id=chunk.pk, collection_id=chunk.collection_id, **kwargs)
+
+
+class ChunkVectorDraftFactory(ChunkVector384Factory):
+    """The next vector of a new chunk."""
+
+    embedding_model = "lexical-hash-384"
+
+    class Meta:
+        model = ChunkVectorDraft
 
 
 class RagQueryFactory(HouseFactory):
