@@ -2,13 +2,14 @@
 
 from config.api.routers import HouseRouter
 
-from . import learning, terminology, views
+from . import documents, learning, terminology, views
 
 
 def register(router: HouseRouter) -> None:
     """Add the resources of this app."""
     router.register("collections", views.CollectionViewSet, basename="collection")
-    router.register("documents", views.DocumentViewSet, basename="document")
+    router.register("documents", documents.DocumentViewSet, basename="document")
+    router.single("collections/<uuid:collection_id>/documents", documents.UploadView, "collection-documents")
     router.register("chunks", views.ChunkViewSet, basename="chunk")
     router.register("rag-queries", views.RagQueryViewSet, basename="rag-query")
     router.register("embeddings", learning.EmbeddingViewSet, basename="embedding")

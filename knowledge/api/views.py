@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, TenantViewSet, UpdateMixin
+from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet, UpdateMixin
 
-from .serializers import ChunkSerializer, CollectionSerializer, DocumentSerializer, RagQuerySerializer
+from .serializers import ChunkSerializer, CollectionSerializer, RagQuerySerializer
 
 
 class CollectionViewSet(TenantViewSet):
@@ -14,15 +14,6 @@ class CollectionViewSet(TenantViewSet):
     resource = "collections"
     filterset_fields = ("status", "slug", "embedding_model")
     ordering_fields = ("created_at", "updated_at", "name")
-
-
-class DocumentViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
-    """Files that were read, or could not be."""
-
-    serializer_class = DocumentSerializer
-    resource = "collections"
-    filterset_fields = ("collection", "status", "file_type", "source", "checksum")
-    ordering_fields = ("created_at", "updated_at", "filename")
 
 
 class ChunkViewSet(ReadOnlyTenantViewSet):

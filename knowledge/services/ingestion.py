@@ -177,7 +177,7 @@ def _finish(task: Task, parsed: ParsedDocument, pieces: list[ChunkText]) -> File
 
 def _vectors(task: Task, model: str, texts: list[str]) -> "list[array[float]]":
     """The vectors of `texts`; says every few seconds how far it is."""
-    made: "list[array[float]]" = []
+    made: list[array[float]] = []
     told = time.monotonic()
     for vector in embedded(get_embedder(model), texts):
         made.append(vector)
