@@ -42,6 +42,7 @@ NO_ROUTE = {
     "audit.AuditSeal": "the platform's: manage.py verify_audit",
     "conversations.MessageEmbedding": "derived from messages, of no use to clients",
     "knowledge.ChunkVector384": "derived from chunks, of no use to clients",
+    "knowledge.ChunkVectorDraft": "derived from chunks while a collection changes its model, of no use to clients",
     "knowledge.TermEmbedding": "derived from terms, of no use to clients",
     "knowledge.TermRelation": "part of the term",
     "tenants.IdempotencyKey": "what the API remembers of itself",

@@ -4,7 +4,10 @@ from django.contrib import admin
 
 from config.admin.bases import HouseAdmin, ReadOnlyAdmin
 from config.admin.paginator import BoundedPaginator
-from knowledge.models import Chunk, ChunkVector384, Collection, Document
+from knowledge.models import Chunk, ChunkVector384, ChunkVectorDraft, Collection, Document
+from knowledge.services.documents import delete_document, reread_document
+
+from .uploads import UploadForm, bring_uploaded
 
 
 @admin.register(Collection)
@@ -42,7 +45,7 @@ class CollectionAdmin(HouseAdmin):
 
 @admin.register(Document)
 class DocumentAdmin(HouseAdmin):
-    """What was read; documents come in by `manage.py ingest` and the API."""
+    """What was read; documents come in here, by `manage.py ingest` and by the API. A job reads them."""
 
     resource = "collections"
     icon = "description"
@@ -51,17 +54,43 @@ class DocumentAdmin(HouseAdmin):
     list_filter = ("status", "file_type")
     search_fields = ("title", "filename", "source")
     fieldsets = (
-        (None, {"fields": ("title", ("collection", "status"), "error_message")}),
+        (None, {"fields": ("title", ("collection", "status", "progress"), "error_message")}),
         ("File", {"fields": ("source", ("filename", "file_type", "file_size"), "checksum")}),
-        ("Origin", {"fields": (("uploaded_by", "uploaded_at"), "chunk_count")}),
+        ("Origin", {"fields": (("origin", "uploaded_by", "uploaded_at"), "chunk_count")}),
         ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
     )
     readonly_fields = (
         "collection", "status", "error_message", "source", "filename", "file_type", "file_size", "checksum",
     )  # fmt: skip
 
-    def has_add_permission(self, request, obj=None):
-        return False
+    actions = ("read_again",)
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        if obj is None:
+            kwargs["form"] = UploadForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_fieldsets(self, request, obj=None):
+        if obj is None:
+            return [(None, {"fields": ("collection", "file", "title")})]
+        return super().get_fieldsets(request, obj)
+
+    def get_readonly_fields(self, request, obj=None):
+        return super().get_readonly_fields(request, obj) if obj else ()
+
+    def save_model(self, request, obj, form, change):
+        if change:
+            super().save_model(request, obj, form, change)
+        else:
+            bring_uploaded(obj, form.cleaned_data)
+
+    def delete_model(self, request, obj):
+        delete_document(obj)
+
+    @admin.action(description="Read the files again", permissions=["change"])
+    def read_again(self, request, queryset):
+        for document in queryset:
+            reread_document(document)
 
 
 @admin.register(Chunk)
@@ -103,3 +132,16 @@ class ChunkVector384Admin(ReadOnlyAdmin):
     paginator = BoundedPaginator
     list_display = ("id", "collection")
     fields = ("id", "collection")
+
+
+@admin.register(ChunkVectorDraft)
+class ChunkVectorDraftAdmin(ReadOnlyAdmin):
+    """That a chunk has a vector of the model that its collection is changing to."""
+
+    resource = "collections"
+    icon = "scatter_plot"
+    title = "Vectors to come"
+    in_sidebar = False
+    paginator = BoundedPaginator
+    list_display = ("id", "collection", "embedding_model")
+    fields = ("id", "collection", "embedding_model")
