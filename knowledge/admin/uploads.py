@@ -5,7 +5,6 @@ from django.core.exceptions import ValidationError
 
 from config.admin.forms import HouseForm
 from knowledge.choices import CollectionStatus
-from knowledge.models import Document
 from knowledge.services.documents import bring_file, check_name
 from knowledge.services.files import FileTooLarge, keep_file
 
@@ -14,10 +13,6 @@ class UploadForm(HouseForm):
     """A file, where it belongs, and what it is called."""
 
     file = forms.FileField(help_text="It is read by a job; its page here tells how far it is.")
-
-    class Meta:
-        model = Document
-        fields = ("collection", "title")
 
     def clean_file(self):
         given = self.cleaned_data["file"]

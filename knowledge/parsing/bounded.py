@@ -24,7 +24,7 @@ def parse_bounded(stream: IO[bytes], name: str, size: int, *, megabytes: int, se
 
     Args:
         megabytes: memory that reading it may take.
-        seconds: processor time that it may take; twice as long by the clock.
+        seconds: processor time that it may take; by the clock twice as long and half a minute more.
 
     Raises:
         ParseError: when it cannot be read within these bounds.
@@ -42,9 +42,9 @@ def parse_bounded(stream: IO[bytes], name: str, size: int, *, megabytes: int, se
         start_new_session=True,
     )
     try:
-        said, _ = child.communicate(timeout=seconds * 2)
+        said, _ = child.communicate(timeout=seconds * 2 + 30)
     except subprocess.TimeoutExpired:
-        raise ParseError(f"{path.name}: reading it takes more than {seconds * 2} s") from None
+        raise ParseError(f"{path.name}: reading it takes more than {seconds * 2 + 30} s") from None
     finally:
         _end(child)
     return _document(said, child.returncode, path.name, megabytes, seconds)
