@@ -51,3 +51,21 @@ def resume_documents(timestamp: int) -> None:
     from knowledge.services.upkeep import resume_documents as resume
 
     resume()
+
+
+@app.task(
+    name="knowledge.tasks.reembed_collection",
+    pass_context=True,
+    retry=RetryStrategy(max_attempts=MAX_ATTEMPTS, exponential_wait=5, retry_exceptions=set(PASSING)),
+)
+@job
+def reembed_collection(context: Any, tenant_id: str, collection_id: str, model: str) -> None:
+    """Embed the chunks of a collection by the model that it is changing to."""
+    from knowledge.services import collections
+
+    try:
+        collections.reembed_collection(UUID(tenant_id), UUID(collection_id), model)
+    except PASSING as error:
+        if context.job.attempts + 1 >= MAX_ATTEMPTS:
+            collections.abandon_change(UUID(tenant_id), UUID(collection_id), model, _words(error))
+        raise
