@@ -69,3 +69,13 @@ def reembed_collection(context: Any, tenant_id: str, collection_id: str, model: 
         if context.job.attempts + 1 >= MAX_ATTEMPTS:
             collections.abandon_change(UUID(tenant_id), UUID(collection_id), model, _words(error))
         raise
+
+
+@app.periodic(cron="23 4 * * *")
+@app.task(queueing_lock="expire_patterns")
+@job
+def expire_patterns(timestamp: int) -> None:
+    """Forget patterns that have faded."""
+    from knowledge.services.learning import expire_patterns as expire
+
+    expire()

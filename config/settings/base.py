@@ -169,6 +169,7 @@ MODEL_NETWORKS = env.list("MODEL_NETWORKS", default=["127.0.0.0/8", "::1/128"])
 FETCH_NETWORKS = env.list("FETCH_NETWORKS", default=[])
 FETCH_PORTS = env.list("FETCH_PORTS", cast=int, default=[80, 443])
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=50 * 1024 * 1024)
+IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=1024 * 1024 * 1024)
 # Files are parsed in processes of their own, so many at a time in each worker and with so much each.
 PARSE_PROCESSES = env.int("PARSE_PROCESSES", default=1)
 PARSE_MEMORY_MB = env.int("PARSE_MEMORY_MB", default=384)

@@ -5,8 +5,10 @@ from django.contrib import admin
 from config.admin.bases import HouseAdmin, ReadOnlyAdmin
 from config.admin.paginator import BoundedPaginator
 from knowledge.models import Chunk, ChunkVector384, ChunkVectorDraft, Collection, Document
+from knowledge.services.collections import archive_collection, restore_collection
 from knowledge.services.documents import delete_document, reread_document
 
+from .forms import CollectionForm
 from .uploads import UploadForm, bring_uploaded
 
 
@@ -27,9 +29,18 @@ class CollectionAdmin(HouseAdmin):
     list_filter = ("status",)
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
+    actions = ("archive", "restore")
     fieldsets = (
         (None, {"fields": (("name", "slug"), "description", "status")}),
-        ("Indexing", {"fields": (("embedding_model", "dimensions"), ("chunk_size", "chunk_overlap"))}),
+        (
+            "Indexing",
+            {
+                "fields": (
+                    ("embedding_model", "dimensions", "next_embedding_model"),
+                    ("chunk_size", "chunk_overlap"),
+                )
+            },
+        ),
         ("Contents", {"fields": (("document_count", "chunk_count"),)}),
         ("Data", {"fields": ("settings", "metadata"), "classes": ["collapse"]}),
     )
@@ -41,6 +52,20 @@ class CollectionAdmin(HouseAdmin):
         readonly = super().get_readonly_fields(request, obj)
         # The chunks that exist were cut and embedded by these.
         return [*readonly, "embedding_model"] if obj and obj.chunk_count else readonly
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        kwargs.setdefault("form", CollectionForm)
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    @admin.action(description="Archive", permissions=["change"])
+    def archive(self, request, queryset):
+        for collection in queryset:
+            archive_collection(collection)
+
+    @admin.action(description="Restore from the archive", permissions=["change"])
+    def restore(self, request, queryset):
+        for collection in queryset:
+            restore_collection(collection)
 
 
 @admin.register(Document)

@@ -2,13 +2,15 @@
 
 from config.api.routers import HouseRouter
 
-from . import documents, learning, terminology, views
+from . import collections, documents, learning, terminology, views
 
 
 def register(router: HouseRouter) -> None:
     """Add the resources of this app."""
-    router.register("collections", views.CollectionViewSet, basename="collection")
+    router.register("collections", collections.CollectionViewSet, basename="collection")
     router.register("documents", documents.DocumentViewSet, basename="document")
+    router.single("collections/import", collections.ImportView, "collection-import")
+    router.single("collections/<uuid:collection_id>/export", collections.ExportView, "collection-export")
     router.single("collections/<uuid:collection_id>/documents", documents.UploadView, "collection-documents")
     router.register("chunks", views.ChunkViewSet, basename="chunk")
     router.register("rag-queries", views.RagQueryViewSet, basename="rag-query")

@@ -2,18 +2,9 @@
 
 from typing import Any
 
-from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet, UpdateMixin
+from config.api.viewsets import ReadOnlyTenantViewSet, UpdateMixin
 
-from .serializers import ChunkSerializer, CollectionSerializer, RagQuerySerializer
-
-
-class CollectionViewSet(TenantViewSet):
-    """Sets of documents that agents answer from."""
-
-    serializer_class = CollectionSerializer
-    resource = "collections"
-    filterset_fields = ("status", "slug", "embedding_model")
-    ordering_fields = ("created_at", "updated_at", "name")
+from .serializers import ChunkSerializer, RagQuerySerializer
 
 
 class ChunkViewSet(ReadOnlyTenantViewSet):
