@@ -14,6 +14,7 @@ import sys
 import zipfile
 from array import array
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import IO, Any
 from uuid import UUID
 
@@ -95,14 +96,19 @@ def _export_document(
             row = {name: getattr(chunk, name) for name in CHUNK} | {"vector": _packed(vectors[chunk.pk])}
             out.write(_line(row).encode())
     if document.storage_path:
-        with local_file(document.storage_path) as stream, archive.open(f"files/{number}", "w") as out:
+        # A file that the storage has lost is missing there too; its chunks are not.
+        with (
+            suppress(FileNotFoundError),
+            local_file(document.storage_path) as stream,
+            archive.open(f"files/{number}", "w") as out,
+        ):
             for piece in pieces_of(stream):
                 out.write(piece)
     return _line({"number": number} | {name: getattr(document, name) for name in DOCUMENT})
 
 
 def _packed(vector: Any) -> str:
-    numbers = array("f", vector.to_list())
+    numbers = array("f", vector)
     if sys.byteorder == "big":
         numbers.byteswap()
     return base64.b64encode(numbers.tobytes()).decode()

@@ -28,6 +28,7 @@ class Command(BaseCommand):
             with tenant_scope(tenant, actor=ACTOR):
                 collection = Collection.objects.get(slug=options["collection"])
             with options["file"].open("xb") as target:
+                options["file"].chmod(0o600)
                 count = export_collection(tenant.pk, collection.pk, target, actor=ACTOR)
         except (ObjectDoesNotExist, OSError) as error:
             raise CommandError(str(error)) from error
