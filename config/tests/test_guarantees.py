@@ -58,6 +58,7 @@ UNDATED = {
     "conversations.MessageEmbedding": "derived from a message, made anew with it",
     "knowledge.Chunk": "derived from a document, made anew with it",
     "knowledge.ChunkVector384": "derived from a chunk, whose times are its own",
+    "knowledge.ChunkVectorDraft": "derived from a chunk, whose times are its own",
     "knowledge.RagQuery": "an event; only its feedback changes",
     "knowledge.TermRelation": "made and deleted, never changed",
 }

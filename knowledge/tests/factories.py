@@ -33,6 +33,7 @@ class DocumentFactory(HouseFactory):
     collection = factory.SubFactory(CollectionFactory)
     filename = factory.Sequence(lambda n: f"document{n}.md")
     source = factory.SelfAttribute("filename")
+    storage_path = factory.Sequence(lambda n: f"tenants/none/documents/{n}.md")
     status = "indexed"
 
     class Meta:

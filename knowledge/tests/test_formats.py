@@ -49,7 +49,7 @@ def make_xlsx(rows=(("Port", "Note"), ("Brest", KNOWN))):
 
 def make_pdf():
     writer = PdfWriter(PdfReader(io.BytesIO(pdf_with("First page", KNOWN))))
-    writer.add_outline_item("Tides", page_number=1)
+    writer.add_outline_item(title="Tides", page_number=1)
     target = io.BytesIO()
     writer.write(target)
     return target.getvalue()
