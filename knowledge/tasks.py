@@ -1,4 +1,4 @@
-"""Jobs of knowledge: reading documents, and finding those whose job was lost."""
+"""Jobs of knowledge: reading documents, changing models, and upkeep."""
 
 from typing import Any
 from uuid import UUID
@@ -79,3 +79,13 @@ def expire_patterns(timestamp: int) -> None:
     from knowledge.services.learning import expire_patterns as expire
 
     expire()
+
+
+@app.periodic(cron="53 4 * * *")
+@app.task(queueing_lock="delete_stray_files")
+@job
+def delete_stray_files(timestamp: int) -> None:
+    """Delete files that no document names."""
+    from knowledge.services.upkeep import delete_stray_files as delete
+
+    delete()

@@ -5,7 +5,7 @@ from django.contrib import admin
 from config.admin.bases import HouseAdmin, ReadOnlyAdmin
 from config.admin.paginator import BoundedPaginator
 from knowledge.models import Chunk, ChunkVector384, ChunkVectorDraft, Collection, Document
-from knowledge.services.collections import archive_collection, restore_collection
+from knowledge.services.collections import archive_collection, delete_collection, restore_collection
 from knowledge.services.documents import delete_document, reread_document
 
 from .forms import CollectionForm
@@ -56,6 +56,9 @@ class CollectionAdmin(HouseAdmin):
     def get_form(self, request, obj=None, change=False, **kwargs):
         kwargs.setdefault("form", CollectionForm)
         return super().get_form(request, obj, change=change, **kwargs)
+
+    def delete_model(self, request, obj):
+        delete_collection(obj)
 
     @admin.action(description="Archive", permissions=["change"])
     def archive(self, request, queryset):

@@ -19,7 +19,12 @@ from config.api.serializers import reader
 from config.api.views import ApiView, json_response
 from config.api.viewsets import TenantViewSet
 from knowledge.models import Collection
-from knowledge.services.collections import archive_collection, change_model, restore_collection
+from knowledge.services.collections import (
+    archive_collection,
+    change_model,
+    delete_collection,
+    restore_collection,
+)
 from knowledge.services.transfer import TransferError, export_collection, import_collection
 
 from .serializers import CollectionSerializer
@@ -48,6 +53,9 @@ class CollectionViewSet(TenantViewSet):
     filterset_fields = ("status", "slug", "embedding_model")
     ordering_fields = ("created_at", "updated_at", "name")
     verbs = {"reembed": "write", "archive": "write", "restore": "write"}
+
+    def perform_destroy(self, instance: Any) -> None:
+        delete_collection(instance)
 
     @extend_schema(request=ModelSerializer, responses={200: CollectionSerializer})
     @action(detail=True, methods=["post"])

@@ -15,7 +15,8 @@ from procrastinate.contrib.django import app
 from audit.services import record_event
 from knowledge.choices import CollectionStatus
 from knowledge.embedders import default_embedder, get_embedder
-from knowledge.models import Chunk, ChunkVectorDraft, Collection
+from knowledge.models import Chunk, ChunkVectorDraft, Collection, Document
+from knowledge.services.files import forget_file
 from knowledge.services.vectors import TABLES, embedder_for
 from tenants.scoping import require_tenant_id, tenant_scope
 
@@ -52,6 +53,15 @@ def archive_collection(collection: Collection) -> Collection:
 def restore_collection(collection: Collection) -> Collection:
     """Open an archived collection again."""
     return _set_status(collection, CollectionStatus.ACTIVE, "collection.restored")
+
+
+@transaction.atomic
+def delete_collection(collection: Collection) -> None:
+    """Delete a collection, its documents and their files."""
+    paths = Document.objects.filter(collection_id=collection.pk).exclude(storage_path="")
+    for path in paths.values_list("storage_path", flat=True):
+        forget_file(path)
+    collection.delete()
 
 
 def _set_status(collection: Collection, status: str, event: str) -> Collection:

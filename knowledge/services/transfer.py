@@ -25,8 +25,8 @@ from config.db.ids import uuid7
 from knowledge.choices import DocumentOrigin, DocumentStatus
 from knowledge.models import Chunk, Collection, Document
 from knowledge.parsing.document import clean
-from knowledge.services.collections import get_or_create_collection
-from knowledge.services.files import FileTooLarge, forget_file, keep_file, local_file, pieces_of
+from knowledge.services.collections import delete_collection, get_or_create_collection
+from knowledge.services.files import FileTooLarge, keep_file, local_file, pieces_of
 from knowledge.services.vectors import TABLES, store_vectors
 from tenants.scoping import tenant_scope
 
@@ -229,8 +229,4 @@ def _import_chunks(
 
 def _undo(tenant_id: UUID, collection: Collection, actor: str) -> None:
     with tenant_scope(tenant_id, actor=actor):
-        for path in Document.objects.filter(collection_id=collection.pk).values_list(
-            "storage_path", flat=True
-        ):
-            forget_file(path)
-        collection.delete()
+        delete_collection(collection)

@@ -1,8 +1,9 @@
-"""Upkeep of knowledge, across tenants: documents whose job was lost."""
+"""Upkeep of knowledge, across tenants: documents whose job was lost, files that no document names."""
 
 from datetime import timedelta
 from uuid import UUID
 
+from django.core.files.storage import default_storage
 from django.db import connection
 from django.utils import timezone
 
@@ -14,6 +15,8 @@ from tenants.scoping import platform_scope, tenant_scope
 LOST_AFTER = timedelta(minutes=10)
 AT_A_TIME = 500
 ACTOR = "system:upkeep"
+# Longer than a file can lie in the storage before its document's row is committed.
+STRAY_AFTER = timedelta(days=1)
 LOST_SQL = """
 SELECT d.tenant_id, d.id, EXISTS (
     SELECT FROM procrastinate_jobs j WHERE j.task_name = %(job)s AND j.args ->> 'document_id' = d.id::text
@@ -53,3 +56,40 @@ def _lost(lost_after: timedelta) -> list[tuple[UUID, UUID, bool]]:
     with platform_scope(reason="resume documents", actor=ACTOR), connection.cursor() as cursor:
         cursor.execute(LOST_SQL, parameters)
         return cursor.fetchall()
+
+
+def delete_stray_files(stray_after: timedelta = STRAY_AFTER) -> int:
+    """Delete files that no document names: of processes that were killed, of tenants that are gone.
+
+    Returns:
+        How many were deleted.
+    """
+    deleted = 0
+    for tenant in _folders("tenants"):
+        folder = f"tenants/{tenant}/documents"
+        paths = {f"{folder}/{name}" for name in _files(folder)}
+        limit = timezone.now() - stray_after
+        old = {path for path in paths if default_storage.get_modified_time(path) < limit}
+        for path in old - _named(old):
+            default_storage.delete(path)
+            deleted += 1
+    return deleted
+
+
+def _folders(path: str) -> list[str]:
+    try:
+        return default_storage.listdir(path)[0]
+    except FileNotFoundError:
+        return []
+
+
+def _files(path: str) -> list[str]:
+    try:
+        return default_storage.listdir(path)[1]
+    except FileNotFoundError:
+        return []
+
+
+def _named(paths: set[str]) -> set[str]:
+    with platform_scope(reason="delete stray files", actor=ACTOR):
+        return set(Document.objects.filter(storage_path__in=paths).values_list("storage_path", flat=True))

@@ -1,13 +1,17 @@
 """Files and pages brought by the API: kept, read by a job, replaced, refused."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 
+from config.testing.hats import as_platform
 from knowledge.models import Chunk, Document
+from knowledge.services.files import keep_file
 from knowledge.services.ingestion import index_document
-from knowledge.services.upkeep import resume_documents
+from knowledge.services.upkeep import delete_stray_files, resume_documents
 from knowledge.tests.factories import CollectionFactory
 from tenants.scoping import tenant_scope
 
@@ -158,11 +162,26 @@ def test_deleting_a_document_deletes_its_file(client, collection, tenant, django
         assert (collection.document_count, collection.chunk_count) == (0, 0)
 
 
+def test_deleting_a_collection_deletes_its_files(client, collection, django_capture_on_commit_callbacks):
+    bring(client, collection)
+    folder = f"tenants/{collection.tenant_id}/documents"
+    with django_capture_on_commit_callbacks(execute=True):
+        assert client.delete(f"/api/v1/collections/{collection.pk}/").status_code == 204
+    assert default_storage.listdir(folder) == ([], [])
+
+
+def test_files_that_no_document_names_are_deleted(client, collection, tenant):
+    stray = keep_file([b"x"], tenant_id=tenant.pk, name="a.txt")
+    kept = bring(client, collection).json()["id"]
+    assert delete_stray_files() == 0
+    assert default_storage.exists(stray.path)
+    assert delete_stray_files(timedelta(0)) >= 1
+    assert not default_storage.exists(stray.path)
+    with tenant_scope(tenant):
+        assert default_storage.exists(Document.objects.get(pk=kept).storage_path)
+
+
 def test_a_document_whose_job_was_lost_gets_another(client, collection, tenant):
-    from datetime import timedelta
-
-    from config.testing.hats import as_platform
-
     bring(client, collection)
     with tenant_scope(tenant, actor="system:test"), as_platform(), connection.cursor() as cursor:
         cursor.execute("DELETE FROM procrastinate_jobs")
