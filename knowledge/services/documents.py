@@ -84,7 +84,8 @@ def bring_file(
     _refuse_archived(collection)
     document, made = _locked(collection, source, origin)
     same = not made and document.checksum == kept.checksum and document.status != DocumentStatus.FAILED
-    if same and (document.status in AT_WORK or is_current(document, collection)):
+    # Whoever reads it here and now reads the file just kept: the one that waits may be of a process that died.
+    if same and ((defer and document.status in AT_WORK) or is_current(document, collection)):
         forget_file(kept.path)
         return Brought(document, UNCHANGED)
     forget_file(document.storage_path)

@@ -215,6 +215,9 @@ def fail_document(
         document = Document.objects.select_for_update().filter(pk=document_id).first()
         if document is None or checksum not in (None, document.checksum):
             return FileResult("", GONE)
+        if document.status == DocumentStatus.INDEXED and is_current(document, document.collection):
+            # Another reader of the same file was there first.
+            return FileResult(document.source, UNCHANGED)
         if document.chunk_count:
             message = f"{message} (what was read before it stays)"
         document.status, document.progress, document.error_message = DocumentStatus.FAILED, 0, message
