@@ -8,6 +8,8 @@ from config.jobs import job
 
 MAX_ATTEMPTS = 5
 STALLED_AFTER_SECONDS = 30
+# Before what waits: a long queue must not keep dead workers' jobs from being given on.
+URGENT = 100
 KEEP_FAILED_HOURS = 24 * 30
 
 
@@ -29,7 +31,7 @@ def refresh_reports(timestamp: int) -> None:
 
 
 @app.periodic(cron="* * * * *")
-@app.task(queueing_lock="retry_stalled_jobs")
+@app.task(queueing_lock="retry_stalled_jobs", priority=URGENT)
 async def retry_stalled_jobs(timestamp: int) -> None:
     """Give the jobs of dead workers to living ones; a job that kills its worker again and again is given up."""
     from procrastinate.jobs import Status

@@ -12,8 +12,22 @@ class CollectionStatus(TextChoices):
 class DocumentStatus(TextChoices):
     PENDING = "pending"
     PROCESSING = "processing"
-    READY = "ready"
+    INDEXED = "indexed"
     FAILED = "failed"
+
+
+class DocumentOrigin(TextChoices):
+    """How a document came in, and so where its file is fetched from."""
+
+    UPLOAD = "upload"
+    FOLDER = "folder"
+    URL = "url", "URL"
+    IMPORT = "import"
+
+
+class RelationKind(TextChoices):
+    RELATED = "related"
+    SYNONYM = "synonym"
 
 
 class RetrievalStrategy(TextChoices):

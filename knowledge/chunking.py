@@ -1,6 +1,7 @@
 """Cuts a parsed document into chunks of whole sentences that never cross a section.
 
-Sentences longer than a chunk (code, tables, minified text) are cut by semchunk at the best white space.
+A section has one path of headings and one page. A table or a block of code that fits into a chunk is never cut;
+sentences longer than a chunk (minified text, a long listing) are cut by semchunk at the best white space.
 Tokens are estimated, because real tokenizers differ by model and their vocabularies must be downloaded.
 """
 
@@ -8,11 +9,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 
 from knowledge.parsing import ParsedDocument, Section
 from knowledge.sentences import Span, split_sentences
 
 BYTES_PER_TOKEN = 6
+_TABLE_ROW = re.compile(r"\|.*\||[^\n]*\S\s\|\s\S[^\n]*")
 _WORD = re.compile(r"\w+|[^\w\s]+")
 
 
@@ -60,12 +63,37 @@ def _chunk_text(document: ParsedDocument, index: int, section: Section, start: i
 
 
 def _units(section: Section, size: int) -> Iterator[tuple[int, int, int]]:
-    """Sentences, or parts of an overlong one, as (start, end, tokens) with offsets in the document."""
-    for span in split_sentences(section.text):
+    """Sentences and tables, or parts of an overlong one, as (start, end, tokens) with offsets in the document."""
+    for span in _whole_tables(section.text, split_sentences(section.text), size):
         tokens = count_tokens(span.text)
         parts = [(span.start, span.end, tokens)] if tokens <= size else _cut(span, size)
         for start, end, count in parts:
             yield section.start + start, section.start + end, count
+
+
+def _whole_tables(text: str, spans: list[Span], size: int) -> Iterator[Span]:
+    """The spans, with the rows of each table that fits into a chunk as one of them."""
+    for is_table, group in groupby(_rows(text, spans), key=lambda row: row[0]):
+        rows = [span for _, span in group]
+        start, end = rows[0].start, rows[-1].end
+        if is_table and len(rows) > 1 and count_tokens(text[start:end]) <= size:
+            yield Span(start, end, text[start:end])
+        else:
+            yield from rows
+
+
+def _rows(text: str, spans: list[Span]) -> Iterator[tuple[int, Span]]:
+    """Each span with the number of the table that it is a row of, 0 when of none."""
+    table, last = 0, 0
+    for span in spans:
+        is_row = bool(_TABLE_ROW.fullmatch(span.text))
+        near = text.count("\n", last, span.start) <= 1
+        if is_row and not (table > 0 and near):
+            table = abs(table) + 1
+        elif not is_row:
+            table = -abs(table)
+        last = span.end
+        yield max(table, 0), span
 
 
 def _cut(span: Span, size: int) -> list[tuple[int, int, int]]:

@@ -87,7 +87,7 @@ def conversation_tiles(midnight: datetime) -> list[dict[str, Any]]:
 
 def document_tile(midnight: datetime) -> list[dict[str, Any]]:
     found = Document.objects.aggregate(
-        ready=Count("id", filter=Q(status=DocumentStatus.READY)),
+        ready=Count("id", filter=Q(status=DocumentStatus.INDEXED)),
         failed=Count("id", filter=Q(status=DocumentStatus.FAILED)),
     )
     note = f"ready, {found['failed']} failed" if found["failed"] else "ready"

@@ -7,6 +7,7 @@ import environ
 
 from config.db.embedded import embedded_settings
 from config.db.processes import OWNER, WEB, WORKER
+from config.settings.files import file_storages
 from config.settings.logs import logging_settings
 
 from .console import *  # noqa: F403
@@ -150,6 +151,7 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = env("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
 MEDIA_ROOT = env("MEDIA_ROOT", default=str(VAR_DIR / "files"))
+STORAGES = file_storages(env)
 EMAIL_BACKEND = env("EMAIL_BACKEND", default="django.core.mail.backends.console.EmailBackend")
 
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
@@ -165,7 +167,8 @@ API_MAX_BODY_BYTES = env.int("API_MAX_BODY_BYTES", default=1024 * 1024)
 API_DEFAULT_RATE = env.int("API_DEFAULT_RATE", default=600)
 # Networks that endpoints of models may lie in besides public addresses: this machine, for Ollama and the like.
 MODEL_NETWORKS = env.list("MODEL_NETWORKS", default=["127.0.0.0/8", "::1/128"])
-# Networks that agents may fetch pages from besides public addresses, and ports besides 80 and 443.
+# Networks that pages may be fetched from besides public addresses, by agents and as documents, and ports besides 80
+# and 443.
 FETCH_NETWORKS = env.list("FETCH_NETWORKS", default=[])
 FETCH_PORTS = env.list("FETCH_PORTS", cast=int, default=[])
 FETCH_MAX_BYTES = env.int("FETCH_MAX_BYTES", default=2 * 1024 * 1024)
@@ -185,6 +188,12 @@ STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY", default="")
 STRIPE_WEBHOOK_SECRET = env("STRIPE_WEBHOOK_SECRET", default="")
 STRIPE_URL = env("STRIPE_URL", default="https://api.stripe.com")
 STRIPE_LIVE = env.bool("STRIPE_LIVE", default=False)
+UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=50 * 1024 * 1024)
+IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=1024 * 1024 * 1024)
+# Files are parsed in processes of their own, so many at a time in each worker and with so much each.
+PARSE_PROCESSES = env.int("PARSE_PROCESSES", default=1)
+PARSE_MEMORY_MB = env.int("PARSE_MEMORY_MB", default=384)
+PARSE_SECONDS = env.int("PARSE_SECONDS", default=60)
 STREAMS_PER_PROCESS = env.int("STREAMS_PER_PROCESS", default=32)
 # How long after its last sign of life the answer of a dead process is taken over by another.
 ANSWER_LEASE_SECONDS = env.int("ANSWER_LEASE_SECONDS", default=30)

@@ -61,6 +61,7 @@ UNDATED = {
     "knowledge.ChunkVector1536": "derived from a chunk, whose times are its own",
     "knowledge.ChunkVector384": "derived from a chunk, whose times are its own",
     "knowledge.ChunkVector768": "derived from a chunk, whose times are its own",
+    "knowledge.ChunkVectorDraft": "derived from a chunk, whose times are its own",
     "knowledge.RagQuery": "an event; only its feedback changes",
     "knowledge.TermRelation": "made and deleted, never changed",
 }

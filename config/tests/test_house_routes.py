@@ -48,6 +48,7 @@ NO_ROUTE = {
     "knowledge.ChunkVector1536": "derived from chunks, of no use to clients",
     "knowledge.ChunkVector384": "derived from chunks, of no use to clients",
     "knowledge.ChunkVector768": "derived from chunks, of no use to clients",
+    "knowledge.ChunkVectorDraft": "derived from chunks while a collection changes its model, of no use to clients",
     "knowledge.TermEmbedding": "derived from terms, of no use to clients",
     "knowledge.TermRelation": "part of the term",
     "tenants.IdempotencyKey": "what the API remembers of itself",

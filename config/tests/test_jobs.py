@@ -1,11 +1,15 @@
 """Jobs: deferred in the transaction they concern, kept apart by tenant."""
 
+import asyncio
+
 import pytest
 from django.db import ProgrammingError, connection, transaction
 from procrastinate.contrib.django import app
-from procrastinate.exceptions import ConnectorException
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 
 from config import tasks
+from config.jobs import QueueConnector
+from config.testing.database import connection_parameters
 from tenants.scoping import tenant_scope
 
 JOB = "conversations.tasks.resume_due_work"
@@ -49,6 +53,22 @@ def test_tenant_work_may_not_touch_the_queue_itself(tenant, member):
         for sql in ("DELETE FROM procrastinate_jobs", "UPDATE procrastinate_jobs SET status = 'todo'"):
             with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
                 cursor.execute(sql)
+
+
+def test_a_periodic_job_that_still_waits_does_not_end_the_worker(transactional_db):
+    connector = QueueConnector(kwargs=connection_parameters("conclave_worker"))
+
+    async def defer_twice():
+        with app.replace_connector(connector) as worker:
+            async with worker.open_async():
+                for moment in (60, 120):
+                    job = tasks.retry_stalled_jobs.configure(task_kwargs={"timestamp": moment}).job
+                    await worker.job_manager.defer_periodic_job(
+                        job=job, periodic_id="", defer_timestamp=moment
+                    )
+
+    with pytest.raises(AlreadyEnqueued):
+        asyncio.run(defer_twice())
 
 
 def test_every_periodic_job_has_a_queueing_lock_and_no_lock():

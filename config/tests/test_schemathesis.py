@@ -22,6 +22,7 @@ ROWS, RUN_SECONDS = 8, 500
 REFERENCES = ("agent", "collection", "engagement", "integration", "role")
 # What a schema cannot say refuses valid requests (a slug that is taken, a row that is gone); text takes numbers.
 CHECKS = "--checks=all --exclude-checks=positive_data_acceptance,negative_data_rejection"
+NEVER_ACCEPTED = {"POST /api/v1/collections/import/": "takes a file that only an export makes"}
 OPTIONS = (
     "--phases=examples,coverage,fuzzing --max-examples=15 --workers=2 --generation-deterministic --no-shrink"
     " --continue-on-failure --request-timeout=60 --suppress-health-check=all --no-color --report-json-path=report.json"
@@ -61,6 +62,8 @@ class Lister:
 
     def places(self, path, conversations):
         """Values for the placeholders of an address, each naming a row that is there."""
+        if "{collection_id}" in path:
+            return [{"collection_id": each} for each in self.ids("/api/v1/collections/")]
         parent, placeholder, _ = path.partition("{id}")
         if "{conversation_id}" not in path:
             return [{"id": each} for each in self.ids(parent)] if placeholder else []
@@ -74,6 +77,7 @@ class Lister:
         conversations = self.ids("/api/v1/conversations/")
         places = {path: self.places(path, conversations) for path in document["paths"] if "{" in path}
         references = {name: self.ids(f"/api/v1/{name}s/") for name in REFERENCES}
+        references["related"] = self.ids("/api/v1/terms/")
         references["user"] = self.ids("/api/v1/members/", "user")
         empty = [path for path, found in {**places, **references}.items() if not found]
         assert not empty, f"no rows for {empty}"
@@ -123,7 +127,7 @@ def test_the_api_keeps_to_its_document(key, tmp_path):
     print(report.get("test_cases"))
     assert code == 0, said
     assert report["operations"]["tested"] == report["operations"]["total"] > 80
-    assert never_accepted(report) == []
+    assert never_accepted(report) == list(NEVER_ACCEPTED)
 
 
 def call_names_numbers(document):

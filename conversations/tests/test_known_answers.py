@@ -119,7 +119,7 @@ def kill_when(process, reached, seconds=120):
 
 def sources(caller):
     with caller.scope():
-        return list(Document.objects.filter(status="ready").values_list("source", flat=True))
+        return list(Document.objects.filter(status="indexed").values_list("source", flat=True))
 
 
 @pytest.mark.slow

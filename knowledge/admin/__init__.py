@@ -1,6 +1,6 @@
 """Console pages of knowledge."""
 
-from .collections import ChunkAdmin, CollectionAdmin, DocumentAdmin
+from .collections import ChunkAdmin, ChunkVectorDraftAdmin, CollectionAdmin, DocumentAdmin
 from .evaluations import RagEvaluationAdmin
 from .learning import EmbeddingAdmin, LearningPatternAdmin
 from .queries import RagQueryAdmin
@@ -10,6 +10,7 @@ from .vectors import ChunkVectorAdmin
 __all__ = [
     "ChunkAdmin",
     "ChunkVectorAdmin",
+    "ChunkVectorDraftAdmin",
     "CollectionAdmin",
     "DocumentAdmin",
     "EmbeddingAdmin",

@@ -4,7 +4,12 @@ from django.contrib import admin
 
 from config.admin.bases import HouseAdmin, ReadOnlyAdmin
 from config.admin.paginator import BoundedPaginator
-from knowledge.models import Chunk, Collection, Document
+from knowledge.models import Chunk, ChunkVectorDraft, Collection, Document
+from knowledge.services.collections import archive_collection, delete_collection, restore_collection
+from knowledge.services.documents import delete_document, reread_document
+
+from .forms import CollectionForm
+from .uploads import UploadForm, bring_uploaded
 
 
 @admin.register(Collection)
@@ -24,9 +29,18 @@ class CollectionAdmin(HouseAdmin):
     list_filter = ("status",)
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
+    actions = ("archive", "restore")
     fieldsets = (
         (None, {"fields": (("name", "slug"), "description", "status")}),
-        ("Indexing", {"fields": (("embedding_model", "dimensions"), ("chunk_size", "chunk_overlap"))}),
+        (
+            "Indexing",
+            {
+                "fields": (
+                    ("embedding_model", "dimensions", "next_embedding_model"),
+                    ("chunk_size", "chunk_overlap"),
+                )
+            },
+        ),
         ("Contents", {"fields": (("document_count", "chunk_count"),)}),
         ("Data", {"fields": ("settings", "metadata"), "classes": ["collapse"]}),
     )
@@ -39,10 +53,27 @@ class CollectionAdmin(HouseAdmin):
         # The chunks that exist were cut and embedded by these.
         return [*readonly, "embedding_model"] if obj and obj.chunk_count else readonly
 
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        kwargs.setdefault("form", CollectionForm)
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def delete_model(self, request, obj):
+        delete_collection(obj)
+
+    @admin.action(description="Archive", permissions=["change"])
+    def archive(self, request, queryset):
+        for collection in queryset:
+            archive_collection(collection)
+
+    @admin.action(description="Restore from the archive", permissions=["change"])
+    def restore(self, request, queryset):
+        for collection in queryset:
+            restore_collection(collection)
+
 
 @admin.register(Document)
 class DocumentAdmin(HouseAdmin):
-    """What was read; documents come in by `manage.py ingest` and the API."""
+    """What was read; documents come in here, by `manage.py ingest` and by the API. A job reads them."""
 
     resource = "collections"
     icon = "description"
@@ -51,17 +82,43 @@ class DocumentAdmin(HouseAdmin):
     list_filter = ("status", "file_type")
     search_fields = ("title", "filename", "source")
     fieldsets = (
-        (None, {"fields": ("title", ("collection", "status"), "error_message")}),
+        (None, {"fields": ("title", ("collection", "status", "progress"), "error_message")}),
         ("File", {"fields": ("source", ("filename", "file_type", "file_size"), "checksum")}),
-        ("Origin", {"fields": (("uploaded_by", "uploaded_at"), "chunk_count")}),
+        ("Origin", {"fields": (("origin", "uploaded_by", "uploaded_at"), "chunk_count")}),
         ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
     )
     readonly_fields = (
         "collection", "status", "error_message", "source", "filename", "file_type", "file_size", "checksum",
     )  # fmt: skip
 
-    def has_add_permission(self, request, obj=None):
-        return False
+    actions = ("read_again",)
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        if obj is None:
+            kwargs["form"] = UploadForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_fieldsets(self, request, obj=None):
+        if obj is None:
+            return [(None, {"fields": ("collection", "file", "title")})]
+        return super().get_fieldsets(request, obj)
+
+    def get_readonly_fields(self, request, obj=None):
+        return super().get_readonly_fields(request, obj) if obj else ()
+
+    def save_model(self, request, obj, form, change):
+        if change:
+            super().save_model(request, obj, form, change)
+        else:
+            bring_uploaded(obj, form.cleaned_data)
+
+    def delete_model(self, request, obj):
+        delete_document(obj)
+
+    @admin.action(description="Read the files again", permissions=["change"])
+    def read_again(self, request, queryset):
+        for document in queryset:
+            reread_document(document)
 
 
 @admin.register(Chunk)
@@ -90,3 +147,16 @@ class ChunkAdmin(ReadOnlyAdmin):
             },
         ),
     )
+
+
+@admin.register(ChunkVectorDraft)
+class ChunkVectorDraftAdmin(ReadOnlyAdmin):
+    """That a chunk has a vector of the model that its collection is changing to."""
+
+    resource = "collections"
+    icon = "scatter_plot"
+    title = "Vectors to come"
+    in_sidebar = False
+    paginator = BoundedPaginator
+    list_display = ("id", "collection", "embedding_model")
+    fields = ("id", "collection", "embedding_model")

@@ -11,7 +11,7 @@ class RelationInline(HouseInline):
     model = TermRelation
     resource = "terms"
     fk_name = "term"
-    fields = ("related",)
+    fields = ("related", "kind")
     autocomplete_fields = ("related",)
     hide_title = True
     verbose_name = "related term"
@@ -57,9 +57,10 @@ class TermRelationAdmin(HouseAdmin):
     icon = "hub"
     title = "Related terms"
     in_sidebar = False
-    list_display = ("term", "related", "created_at")
+    list_display = ("term", "related", "kind", "created_at")
+    list_filter = ("kind",)
     search_fields = ("term__term", "related__term")
-    fieldsets = ((None, {"fields": (("term", "related"),)}),)
+    fieldsets = ((None, {"fields": (("term", "related"), "kind")}),)
 
 
 @admin.register(TermEmbedding)

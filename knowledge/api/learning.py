@@ -1,8 +1,18 @@
 """Embeddings and learnt patterns in the API; the system makes them."""
 
-from config.api.serializers import HouseSerializer
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+
+from config.api.serializers import HouseSerializer, ObjectField, reader
+from config.api.views import json_response
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet
+from knowledge.choices import PatternType
 from knowledge.models import Embedding, LearningPattern
+from knowledge.services.learning import observe_pattern, record_outcome, similar_patterns
 
 
 class EmbeddingSerializer(HouseSerializer):
@@ -34,6 +44,42 @@ class LearningPatternSerializer(HouseSerializer):
         read_only_fields = fields
 
 
+class ObservationSerializer(serializers.Serializer):
+    """Something that the person did."""
+
+    pattern_type = serializers.ChoiceField(choices=PatternType.choices, help_text="Kind of pattern.")
+    data = ObjectField(help_text="What was done, as its kind has it.")
+
+
+class OutcomeSerializer(serializers.Serializer):
+    """Whether acting on a pattern helped."""
+
+    helped = serializers.BooleanField(help_text="Whether it helped.")
+
+
+class LikenessSerializer(serializers.Serializer):
+    """What patterns should be near to."""
+
+    text = serializers.CharField(max_length=4000, help_text="Words to compare with.")
+    pattern_type = serializers.ChoiceField(
+        choices=PatternType.choices, required=False, help_text="Only of this kind."
+    )
+    limit = serializers.IntegerField(min_value=1, max_value=50, default=10, help_text="At most so many.")
+
+
+class NearPatternSerializer(serializers.Serializer):
+    """A pattern and how near it is."""
+
+    pattern = LearningPatternSerializer()
+    distance = serializers.FloatField(help_text="Cosine distance: 0 is the same, 1 has nothing in common.")
+
+
+class NearPatternsSerializer(serializers.Serializer):
+    """Patterns, nearest first."""
+
+    results = NearPatternSerializer(many=True)
+
+
 class EmbeddingViewSet(ReadOnlyTenantViewSet):
     """Texts that are searched by meaning."""
 
@@ -50,3 +96,37 @@ class LearningPatternViewSet(DestroyMixin, ReadOnlyTenantViewSet):
     resource = "learning-patterns"
     filterset_fields = ("pattern_type", "occurrences")
     ordering_fields = ("created_at", "updated_at", "confidence", "occurrences", "last_seen_at")
+    verbs = {"observe": "write", "outcome": "write", "similar": "read"}
+
+    def _asked(self, serializer_class: type[serializers.Serializer]) -> Any:
+        asked = serializer_class(data=self.request.data)
+        asked.is_valid(raise_exception=True)
+        return asked.validated_data
+
+    @extend_schema(request=ObservationSerializer, responses={200: LearningPatternSerializer})
+    @action(detail=False, methods=["post"])
+    def observe(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Note something that the person did: a pattern seen again, or a new one."""
+        given = self._asked(ObservationSerializer)
+        pattern = observe_pattern(given["pattern_type"], given["data"])
+        return self.rendered_row(LearningPatternSerializer, pattern)
+
+    @extend_schema(request=OutcomeSerializer, responses={200: LearningPatternSerializer})
+    @action(detail=True, methods=["post"])
+    def outcome(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Note whether acting on the pattern helped."""
+        pattern = record_outcome(self.get_object(lock=True), helped=self._asked(OutcomeSerializer)["helped"])
+        return self.rendered_row(LearningPatternSerializer, pattern)
+
+    @extend_schema(request=LikenessSerializer, responses={200: NearPatternsSerializer})
+    @action(detail=False, methods=["post"])
+    def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """One's own patterns that are near to a text, nearest first."""
+        given = self._asked(LikenessSerializer)
+        found = similar_patterns(
+            given["text"], pattern_type=given.get("pattern_type", ""), limit=given["limit"]
+        )
+        show = reader(LearningPatternSerializer).to_representation
+        return json_response(
+            {"results": [{"pattern": show(each), "distance": float(each.distance)} for each in found]}
+        )

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 
 from config.api.serializers import HouseSerializer
 from knowledge.models import Chunk, Collection, Document, RagQuery
+from knowledge.services.collections import check_model
 
 
 class CollectionSerializer(HouseSerializer):
@@ -19,6 +22,7 @@ class CollectionSerializer(HouseSerializer):
             "slug",
             "description",
             "embedding_model",
+            "next_embedding_model",
             "dimensions",
             "chunk_size",
             "chunk_overlap",
@@ -31,14 +35,23 @@ class CollectionSerializer(HouseSerializer):
             "updated_at",
         )
 
-    def validate_embedding_model(self, value: str) -> str:
-        """Vectors of two models are never mixed."""
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A model that can be used, whose vectors are never mixed with another's."""
+        attrs = super().validate(attrs)
+        if self.instance is None or "embedding_model" in attrs:
+            attrs["dimensions"] = self._dimensions(attrs)
+        return attrs
+
+    def _dimensions(self, attrs: dict[str, Any]) -> int:
         held: Any = self.instance
-        if held is not None and held.chunk_count and value != held.embedding_model:
-            raise serializers.ValidationError(
-                "It has chunks already; make another collection.", code="has_chunks"
-            )
-        return value
+        wanted = attrs.get("embedding_model") or (held or Collection()).embedding_model
+        try:
+            return check_model(held, wanted)
+        except ValidationError as error:
+            (found,) = error.error_dict["embedding_model"]
+            text = " ".join(found.messages)
+            refusal = ErrorDetail(text, code=found.code)
+            raise serializers.ValidationError({"embedding_model": [refusal]}) from None
 
 
 class DocumentSerializer(HouseSerializer):
@@ -53,10 +66,13 @@ class DocumentSerializer(HouseSerializer):
             "title",
             "filename",
             "source",
+            "origin",
             "file_type",
             "file_size",
             "checksum",
+            "indexed_checksum",
             "status",
+            "progress",
             "chunk_count",
             "error_message",
             "metadata",
@@ -95,6 +111,10 @@ class ChunkSerializer(HouseSerializer):
             "end",
             "token_count",
             "embedding_model",
+            "semantic_keywords",
+            "semantic_category",
+            "semantic_summary",
+            "extracted_entities",
             "metadata",
             "created_at",
         )

@@ -2,12 +2,18 @@
 
 from typing import Any
 
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
 
 from config.api.integrity import MISSING
-from config.api.serializers import HouseSerializer, RelatedIdsField, TextListField
+from config.api.serializers import HouseSerializer, RelatedIdsField, TextListField, reader
+from config.api.views import json_response
 from config.api.viewsets import TenantViewSet
+from knowledge.choices import RelationKind
 from knowledge.models import Term
+from knowledge.services.terminology import FoundTerm, look_up, note_use, relate_terms
 
 
 class SentenceListField(TextListField):
@@ -58,6 +64,32 @@ class TermSerializer(HouseSerializer):
         return value
 
 
+class TextSerializer(serializers.Serializer):
+    """A text that may hold terms."""
+
+    text = serializers.CharField(max_length=20_000, help_text="The text.")
+
+
+class FoundTermSerializer(serializers.Serializer):
+    """A term of the text, and the other words for it."""
+
+    term = TermSerializer()
+    synonyms = serializers.ListField(child=serializers.CharField(), help_text="Other words for it.")
+
+
+class FoundTermsSerializer(serializers.Serializer):
+    """Terms of a text."""
+
+    results = FoundTermSerializer(many=True)
+
+
+class RelationSerializer(serializers.Serializer):
+    """How a term belongs with another one."""
+
+    related = serializers.UUIDField(help_text="Id of the other term.")
+    kind = serializers.ChoiceField(choices=RelationKind.choices, help_text="Whether both mean the same.")
+
+
 class TermViewSet(TenantViewSet):
     """One's own terms, and those that colleagues have made public, which only they change."""
 
@@ -66,3 +98,41 @@ class TermViewSet(TenantViewSet):
     filterset_fields = ("term", "context", "is_public", "user")
     ordering_fields = ("created_at", "updated_at", "term", "frequency", "last_used_at")
     owner_field = "user_id"
+    verbs = {"look_up": "read", "note_use": "write", "relate": "write"}
+
+    def _text(self) -> str:
+        asked = TextSerializer(data=self.request.data)
+        asked.is_valid(raise_exception=True)
+        return str(asked.validated_data["text"])
+
+    def _found(self, terms: list[FoundTerm]) -> HttpResponse:
+        show = reader(TermSerializer).to_representation
+        return json_response(
+            {"results": [{"term": show(each.term), "synonyms": each.synonyms} for each in terms]}
+        )
+
+    @extend_schema(request=TextSerializer, responses={200: FoundTermsSerializer})
+    @action(detail=False, methods=["post"], url_path="look-up")
+    def look_up(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """The terms that a text holds, with the other words for them."""
+        return self._found(look_up(self._text()))
+
+    @extend_schema(request=TextSerializer, responses={200: FoundTermsSerializer})
+    @action(detail=False, methods=["post"], url_path="note-use")
+    def note_use(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Count the use of one's own terms in a text."""
+        return self._found([FoundTerm(term, []) for term in note_use(self._text())])
+
+    @extend_schema(request=RelationSerializer, responses={200: TermSerializer})
+    @action(detail=True, methods=["post"])
+    def relate(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Say that another term means the same as one's own, or belongs with it."""
+        term = self.get_object(lock=True)
+        asked = RelationSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        related = Term.objects.filter(pk=asked.validated_data["related"]).first()
+        if related is None or related.pk == term.pk:
+            reason = MISSING if related is None else "A term is not related to itself."
+            raise serializers.ValidationError({"related": reason})
+        relate_terms(term, related, asked.validated_data["kind"])
+        return self.rendered_row(TermSerializer, term)

@@ -2,14 +2,17 @@
 
 from config.api.routers import HouseRouter
 
-from . import evaluation, learning, search, terminology, views
+from . import collections, documents, evaluation, learning, search, terminology, views
 
 
 def register(router: HouseRouter) -> None:
     """Add the resources of this app."""
     router.single("search", search.SearchView, "search")
-    router.register("collections", views.CollectionViewSet, basename="collection")
-    router.register("documents", views.DocumentViewSet, basename="document")
+    router.register("collections", collections.CollectionViewSet, basename="collection")
+    router.register("documents", documents.DocumentViewSet, basename="document")
+    router.single("collections/import", collections.ImportView, "collection-import")
+    router.single("collections/<uuid:collection_id>/export", collections.ExportView, "collection-export")
+    router.single("collections/<uuid:collection_id>/documents", documents.UploadView, "collection-documents")
     router.register("chunks", views.ChunkViewSet, basename="chunk")
     router.register("rag-queries", views.RagQueryViewSet, basename="rag-query")
     router.register("embeddings", learning.EmbeddingViewSet, basename="embedding")

@@ -2,27 +2,9 @@
 
 from typing import Any
 
-from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, TenantViewSet, UpdateMixin
+from config.api.viewsets import ReadOnlyTenantViewSet, UpdateMixin
 
-from .serializers import ChunkSerializer, CollectionSerializer, DocumentSerializer, RagQuerySerializer
-
-
-class CollectionViewSet(TenantViewSet):
-    """Sets of documents that agents answer from."""
-
-    serializer_class = CollectionSerializer
-    resource = "collections"
-    filterset_fields = ("status", "slug", "embedding_model")
-    ordering_fields = ("created_at", "updated_at", "name")
-
-
-class DocumentViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
-    """Files that were read, or could not be."""
-
-    serializer_class = DocumentSerializer
-    resource = "collections"
-    filterset_fields = ("collection", "status", "file_type", "source", "checksum")
-    ordering_fields = ("created_at", "updated_at", "filename")
+from .serializers import ChunkSerializer, RagQuerySerializer
 
 
 class ChunkViewSet(ReadOnlyTenantViewSet):

@@ -1,6 +1,6 @@
 """Models of knowledge."""
 
-from .collections import Chunk, Collection, Document
+from .collections import Chunk, ChunkVectorDraft, Collection, Document
 from .embeddings import Embedding
 from .evaluations import RagEvaluation
 from .learning import LearningPattern
@@ -24,6 +24,7 @@ __all__ = [
     "ChunkVector768",
     "ChunkVector1024",
     "ChunkVector1536",
+    "ChunkVectorDraft",
     "Collection",
     "Document",
     "Embedding",

@@ -3,8 +3,10 @@
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
+from pgvector.django import HalfVectorField
 
-from knowledge.choices import CollectionStatus, DocumentStatus
+from config.db.constraints import SameTenant
+from knowledge.choices import CollectionStatus, DocumentOrigin, DocumentStatus
 from tenants.bases import MemberForeignKey, TenantForeignKey, TenantModel
 
 
@@ -19,10 +21,19 @@ class Collection(TenantModel):
     embedding_model = models.CharField(
         max_length=100, default="lexical-hash-384", help_text="Embedder of all its chunks."
     )
+    next_embedding_model = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        editable=False,
+        help_text="Embedder that its chunks are being embedded with anew; the other one serves until all are.",
+    )
     dimensions = models.PositiveIntegerField(default=384, editable=False, help_text="Length of its vectors.")
     chunk_size = models.PositiveIntegerField(default=256, help_text="Tokens in a chunk, at most.")
     chunk_overlap = models.PositiveIntegerField(default=32, help_text="Tokens shared by neighbouring chunks.")
-    document_count = models.PositiveIntegerField(default=0, editable=False, help_text="Documents ready.")
+    document_count = models.PositiveIntegerField(
+        default=0, editable=False, help_text="Documents with chunks."
+    )
     chunk_count = models.PositiveIntegerField(default=0, editable=False, help_text="Chunks of them.")
     status = models.CharField(
         max_length=50,
@@ -65,7 +76,7 @@ class Collection(TenantModel):
 class Document(TenantModel):
     """A file that was read into a collection, or could not be, with the reason."""
 
-    audit_omit = ("chunk_count",)
+    audit_omit = ("chunk_count", "progress")
 
     collection = TenantForeignKey(
         Collection, models.CASCADE, related_name="documents", help_text="Where it belongs."
@@ -73,16 +84,35 @@ class Document(TenantModel):
     title = models.CharField(max_length=500, blank=True, default="", help_text="Its title, read or given.")
     filename = models.CharField(max_length=500, help_text="Name of the file.")
     source = models.CharField(
-        max_length=1024, help_text="Path inside the folder it was read from; its identity."
+        max_length=1024, help_text="Path inside the folder it was read from, name or URL; its identity."
+    )
+    origin = models.CharField(
+        max_length=50,
+        choices=DocumentOrigin,
+        default=DocumentOrigin.FOLDER,
+        editable=False,
+        help_text="How it came in.",
     )
     file_type = models.CharField(max_length=100, blank=True, default="", help_text="Media type.")
     file_size = models.PositiveBigIntegerField(default=0, help_text="Bytes.")
-    checksum = models.CharField(max_length=64, blank=True, default="", help_text="SHA-256 of the file.")
+    checksum = models.CharField(
+        max_length=64, blank=True, default="", help_text="SHA-256 of the file that was brought last."
+    )
+    indexed_checksum = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        editable=False,
+        help_text="SHA-256 of the file that its chunks were cut from; empty: it has none.",
+    )
     storage_path = models.CharField(
         max_length=1024, blank=True, default="", help_text="Where the file is kept; empty: not kept."
     )
     status = models.CharField(
         max_length=50, choices=DocumentStatus, default=DocumentStatus.PENDING, help_text="How far it is."
+    )
+    progress = models.PositiveSmallIntegerField(
+        default=0, editable=False, help_text="Percent of the work that is done."
     )
     chunk_count = models.PositiveIntegerField(default=0, editable=False, help_text="Chunks made of it.")
     error_message = models.TextField(blank=True, default="", help_text="Why it could not be read.")
@@ -105,6 +135,12 @@ class Document(TenantModel):
             ),
             models.CheckConstraint(
                 condition=models.Q(status__in=DocumentStatus.values), name="knowledge_document_status_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(origin__in=DocumentOrigin.values), name="knowledge_document_origin_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(progress__lte=100), name="knowledge_document_progress_percent"
             ),
         ]
 
@@ -165,3 +201,37 @@ class Chunk(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.document} #{self.chunk_index}"
+
+
+class ChunkVectorDraft(TenantModel):
+    """The vector of a chunk by the model that its collection is changing to; no search sees it. `id` is the chunk's."""
+
+    audit_exempt = "derived from chunks, which are audited"
+
+    created_at = None
+    updated_at = None
+    id = models.UUIDField(primary_key=True, editable=False, help_text="The chunk's id.")
+    collection = TenantForeignKey(
+        Collection,
+        models.DO_NOTHING,
+        db_rule="CASCADE",
+        related_name="+",
+        help_text="The chunk's collection.",
+    )
+    embedding_model = models.CharField(max_length=100, help_text="Embedder that made it.")
+    embedding = HalfVectorField(help_text="The vector, of that model's length.")
+
+    class Meta(TenantModel.Meta):
+        indexes = [models.Index(fields=["tenant", "collection"], name="knowledge_draft_collection")]
+        constraints = [
+            SameTenant(
+                field="id",
+                name="knowledge_draft_chunk",
+                target="knowledge.Chunk",
+                column="id",
+                on_delete="CASCADE",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"next vector of chunk {self.pk}"

@@ -36,6 +36,13 @@ class LearningPattern(UserOwnedModel):
     embedding = HalfVectorField(
         dimensions=1536, null=True, blank=True, editable=False, help_text="Its vector; empty: not made yet."
     )
+    embedding_model = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        editable=False,
+        help_text="Embedder that made it; vectors of two are not compared.",
+    )
     last_seen_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Latest time.")
 
     class Meta(UserOwnedModel.Meta):

@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 from pgvector.django import HalfVectorField, HnswIndex
 
 from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE
-from knowledge.choices import TermContext
+from knowledge.choices import RelationKind, TermContext
 from tenants.bases import TenantForeignKey, TenantModel, UserOwnedModel
 
 # Policies of what hangs on a term: who sees the term sees it, who owns the term changes it.
@@ -81,6 +81,12 @@ class TermRelation(TenantModel):
     updated_at = None
     term = TenantForeignKey(Term, models.CASCADE, related_name="relations", help_text="The term.")
     related = TenantForeignKey(Term, models.CASCADE, related_name="+", help_text="The one it belongs with.")
+    kind = models.CharField(
+        max_length=50,
+        choices=RelationKind,
+        default=RelationKind.RELATED,
+        help_text="Whether both mean the same, or belong together.",
+    )
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "related"], name="knowledge_termrelation_related")]
@@ -94,6 +100,9 @@ class TermRelation(TenantModel):
                 condition=~models.Q(term=models.F("related")),
                 name="knowledge_termrelation_other",
                 violation_error_message="A term is not related to itself.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=RelationKind.values), name="knowledge_termrelation_kind_known"
             ),
         ]
 

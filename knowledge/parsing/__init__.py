@@ -1,4 +1,4 @@
-"""Turns a file into clean text with sections: Markdown, reStructuredText, text, Python, HTML, PDF, DOCX.
+"""Turns a file into clean text with sections; `formats` lists the kinds of files.
 
 Every text that leaves this module can be stored by PostgreSQL (no NUL, no lone surrogate) and every section
 knows its place: `document.text[section.start:section.end] == section.text`.
@@ -6,16 +6,24 @@ knows its place: `document.text[section.start:section.end] == section.text`.
 
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from knowledge.parsing.document import Draft, ParsedDocument, ParseError, Section, clean
-from knowledge.parsing.markup import read_markdown, read_plain, read_python, read_rst
-from knowledge.parsing.office import read_docx, read_pdf
-from knowledge.parsing.web import read_html
+from knowledge.parsing.formats import (
+    BINARY,
+    FORMATS,
+    PLAIN_NAMES,
+    SUPPORTED,
+    check_signature,
+    reader_for,
+    suffix_for,
+    suffix_of,
+)
 
 __all__ = (
     "MAX_BYTES",
+    "MAX_TEXT",
     "SUPPORTED",
     "ParseError",
     "ParsedDocument",
@@ -23,34 +31,13 @@ __all__ = (
     "discover",
     "parse",
     "parse_bytes",
+    "suffix_for",
+    "suffix_of",
 )
 
 MAX_BYTES = 50 * 1024 * 1024
 
-Reader = Callable[[bytes, str], Draft]
-_DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-_FORMATS: dict[str, tuple[str, Reader]] = {
-    "": ("text/plain", read_plain),
-    ".txt": ("text/plain", read_plain),
-    ".text": ("text/plain", read_plain),
-    ".log": ("text/plain", read_plain),
-    ".md": ("text/markdown", read_markdown),
-    ".markdown": ("text/markdown", read_markdown),
-    ".rst": ("text/x-rst", read_rst),
-    ".py": ("text/x-python", read_python),
-    ".html": ("text/html", read_html),
-    ".htm": ("text/html", read_html),
-    ".xhtml": ("application/xhtml+xml", read_html),
-    ".pdf": ("application/pdf", read_pdf),
-    ".docx": (_DOCX, read_docx),
-}
-SUPPORTED = frozenset(suffix for suffix in _FORMATS if suffix)
-PLAIN_NAMES = frozenset(
-    (  # noqa: SIM905
-        "authors changelog changes copying copyright faq history install licence license news notice readme "
-        "thanks todo"
-    ).split()
-)
+MAX_TEXT = 10_000_000
 
 
 def parse(path: Path, *, max_bytes: int = MAX_BYTES) -> ParsedDocument:
@@ -73,11 +60,12 @@ def parse_bytes(data: bytes, name: str, *, max_bytes: int = MAX_BYTES) -> Parsed
         raise ParseError(f"{path.name}: larger than {max_bytes // 1024 // 1024} MB")
     if path.suffix.lower() == ".gz":
         data, path = _gunzip(data, path), path.with_suffix("")
-        if _suffix(path) in (".pdf", ".docx"):
+        if suffix_of(path) in BINARY:
             raise ParseError(f"{path.name}.gz: only text may be gzipped")
     if not data.strip():
         raise ParseError(f"{path.name}: the file is empty")
-    media_type, reader = _format(path)
+    check_signature(data, path)
+    media_type, reader = reader_for(path)
     return _assemble(reader(data, path.name), path, media_type)
 
 
@@ -114,25 +102,11 @@ def _gunzip(data: bytes, path: PurePath) -> bytes:
     return unpacked
 
 
-def _suffix(path: PurePath) -> str:
-    """The suffix that decides the format; "" for plain names such as copyright and README.Debian."""
-    if path.name.split(".")[0].lower() in PLAIN_NAMES and path.suffix.lower() not in SUPPORTED:
-        return ""
-    return path.suffix.lower()
-
-
-def _format(path: PurePath) -> tuple[str, Reader]:
-    suffix = _suffix(path)
-    if suffix not in _FORMATS:
-        raise ParseError(f"{path.name}: files of type {suffix} are not supported")
-    return _FORMATS[suffix]
-
-
 def _wanted(file: Path) -> bool:
     inner = file.with_suffix("") if file.suffix.lower() == ".gz" else file
-    suffix = _suffix(inner)
+    suffix = suffix_of(inner)
     if suffix or file is not inner:
-        return suffix in _FORMATS
+        return suffix in FORMATS
     with file.open("rb") as stream:
         return b"\0" not in stream.read(1024)
 
@@ -152,6 +126,8 @@ def _assemble(draft: Draft, path: PurePath, media_type: str) -> ParsedDocument:
         sections.append(Section(title, text, piece.page, position, position + len(text)))
         parts.append(text)
         position += len(text)
+        if position > MAX_TEXT:
+            raise ParseError(f"{path.name}: more than {MAX_TEXT:,} characters of text")
     if not sections:
         raise ParseError(f"{path.name}: no text found in it")
     title = " ".join(clean(draft.title).split())[:200] or _title_of(path)
@@ -159,6 +135,6 @@ def _assemble(draft: Draft, path: PurePath, media_type: str) -> ParsedDocument:
 
 
 def _title_of(path: PurePath) -> str:
-    stem = path.stem if _suffix(path) else path.name
+    stem = path.stem if suffix_of(path) else path.name
     generic = stem.split(".")[0].lower() in PLAIN_NAMES | {"index", "__init__"}
     return f"{path.parent.name}/{stem}" if generic and path.parent.name else stem

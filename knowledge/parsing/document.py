@@ -60,7 +60,7 @@ def clean(text: str) -> str:
 
 
 def decode(data: bytes, name: str = "text") -> str:
-    """Text of `data`: by its byte order mark, else UTF-8, else Latin-1; ParseError when binary."""
+    """Text of `data`: by its byte order mark, else UTF-8, else line by line; ParseError when binary."""
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if data.startswith(mark):
             return clean(data.decode(encoding, errors="replace").removeprefix("\ufeff"))
@@ -69,8 +69,16 @@ def decode(data: bytes, name: str = "text") -> str:
     except UnicodeDecodeError:
         if b"\0" in data:
             raise ParseError(f"{name}: binary data, not a document") from None
-        text = data.decode("cp1252" if not set(data) & {0x81, 0x8D, 0x8F, 0x90, 0x9D} else "latin-1")
+        text = "".join(map(_line, data.splitlines(keepends=True)))
     head = text[:65536]
     if len(_CONTROL.findall(head)) > BINARY_CONTROL_SHARE * len(head):
         raise ParseError(f"{name}: binary data, not a document")
     return clean(text)
+
+
+def _line(data: bytes) -> str:
+    """A line of a file whose parts have several encodings: UTF-8 where it can be, else Windows's Latin one."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("cp1252" if not set(data) & {0x81, 0x8D, 0x8F, 0x90, 0x9D} else "latin-1")

@@ -1,17 +1,17 @@
 """Readers for PDF and DOCX. The libraries are imported when a file needs them."""
 
-import zipfile
 from collections.abc import Iterator
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from knowledge.parsing.document import Draft, ParseError, Piece
+from knowledge.parsing.packed import check_package
 
 if TYPE_CHECKING:
     from pypdf import PdfReader
 
-MAX_UNPACKED_BYTES = 200 * 1024 * 1024
 MAX_PAGES = 10_000
+MAX_BOOKMARKS, MAX_DEPTH = 20, 6
 
 
 def read_pdf(data: bytes, name: str) -> Draft:
@@ -23,7 +23,7 @@ def read_pdf(data: bytes, name: str) -> Draft:
         if reader.is_encrypted and not reader.decrypt(""):
             raise ParseError(f"{name}: the PDF is locked with a password")
         return _read_pages(reader, name)
-    except ParseError:
+    except (ParseError, MemoryError):
         raise
     except (
         Exception
@@ -34,7 +34,11 @@ def read_pdf(data: bytes, name: str) -> Draft:
 def _read_pages(reader: "PdfReader", name: str) -> Draft:
     if len(reader.pages) > MAX_PAGES:
         raise ParseError(f"{name}: more than {MAX_PAGES} pages")
-    pieces = [Piece(page.extract_text(), page=number) for number, page in enumerate(reader.pages, 1)]
+    headings = _outline(reader)
+    pieces = [
+        Piece(page.extract_text(), headings.get(number, ()), number)
+        for number, page in enumerate(reader.pages, 1)
+    ]
     if not any(piece.text.strip() for piece in pieces):
         raise ParseError(f"{name}: the PDF holds no text (scanned pages?)")
     info = reader.metadata
@@ -42,9 +46,33 @@ def _read_pages(reader: "PdfReader", name: str) -> Draft:
     return Draft(pieces, str(info.title or "") if info else "", metadata)
 
 
+def _outline(reader: "PdfReader") -> dict[int, tuple[str, ...]]:
+    """The bookmarks that are open on each page, outermost first; a page before the first one has none."""
+    begins: dict[int, list[tuple[int, str]]] = {}
+    try:
+        _collect(reader, reader.outline, 0, begins)
+    except Exception:  # noqa: BLE001 - bookmarks are a help; a file with broken ones is read without
+        return {}
+    stack: list[tuple[int, str]] = []
+    found = {}
+    for number in range(1, len(reader.pages) + 1):
+        for depth, title in begins.get(number, ())[:MAX_BOOKMARKS]:
+            stack = [entry for entry in stack if entry[0] < depth] + [(depth, title)]
+        found[number] = tuple(title for _, title in stack)
+    return found
+
+
+def _collect(reader: "PdfReader", entries: Any, depth: int, begins: dict[int, list[tuple[int, str]]]) -> None:
+    for entry in entries if depth < MAX_DEPTH else ():
+        if isinstance(entry, list):
+            _collect(reader, entry, depth + 1, begins)
+        elif (page := reader.get_destination_page_number(entry)) is not None and entry.title:
+            begins.setdefault(page + 1, []).append((depth, str(entry.title)[:200]))
+
+
 def read_docx(data: bytes, name: str) -> Draft:
     """Paragraphs and tables in reading order, cut at headings; ParseError when damaged or a zip bomb."""
-    _check_archive(data, name)
+    check_package(data, name, "DOCX", "word/document.xml")
     from docx import Document
 
     try:
@@ -53,22 +81,12 @@ def read_docx(data: bytes, name: str) -> Draft:
         properties = document.core_properties
         metadata = {"author": properties.author} if properties.author else {}
         return Draft(pieces, properties.title or next((p.path[0] for p in pieces if p.path), ""), metadata)
+    except MemoryError:
+        raise
     except (
         Exception
     ) as error:  # python-docx and lxml raise KeyError, ValueError, XMLSyntaxError, ... on damaged files
         raise ParseError(f"{name}: damaged DOCX ({type(error).__name__})") from error
-
-
-def _check_archive(data: bytes, name: str) -> None:
-    try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
-        raise ParseError(f"{name}: damaged DOCX (not a zip archive)") from error
-    if sum(entry.file_size for entry in entries) > MAX_UNPACKED_BYTES:
-        raise ParseError(f"{name}: larger than {MAX_UNPACKED_BYTES // 1024 // 1024} MB when unpacked")
-    if any(entry.flag_bits & 1 for entry in entries):
-        raise ParseError(f"{name}: the DOCX is locked with a password")
 
 
 def _by_style(document: Any) -> Iterator[Piece]:

@@ -108,7 +108,7 @@ def _index(collection: Collection, cuts: list[_Cut], vectors: Sequence[Sequence[
             title=cut.passage.title[:500],
             filename="passage.md",
             source=cut.passage.id[:1024],
-            status=DocumentStatus.values[2],
+            status=DocumentStatus.INDEXED,
             tenant_id=collection.tenant_id,
         )
         for cut in cuts

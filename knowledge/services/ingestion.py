@@ -1,30 +1,54 @@
-"""Reading files into a collection: each file is one transaction, so a killed run leaves whole files only."""
+"""Reading documents: parse, cut, find out what chunks are about, embed, store.
 
-import hashlib
+No transaction is open while a file is fetched, parsed or embedded. The chunks of a document change in one, so a
+killed run leaves whole documents only, and a search sees the old chunks or the new ones.
+"""
+
+import time
+from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import BoundedSemaphore
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Count, Q, Sum
-from django.utils import timezone
+from django.conf import settings
 
-from config.db.ids import uuid7
-from knowledge.choices import DocumentStatus
+from config.net.fetch import FetchError, fetched
+from knowledge.choices import DocumentOrigin, DocumentStatus
 from knowledge.chunking import ChunkText, chunk
-from knowledge.embedders import Embedder, get_embedder
-from knowledge.models import Chunk, ChunkVector384, Collection, Document
-from knowledge.parsing import MAX_BYTES, ParsedDocument, ParseError, discover, parse_bytes
-from tenants.scoping import require_tenant_id, tenant_scope
+from knowledge.embedders import EmbeddingError, get_embedder
+from knowledge.enrichment import insights
+from knowledge.models import Collection, Document
+from knowledge.parsing import ParsedDocument, ParseError, discover, suffix_for, suffix_of
+from knowledge.parsing.bounded import parse_bounded
+from knowledge.services.chunks import Reading, Superseded, replace_chunks
+from knowledge.services.documents import UNCHANGED, bring_file, is_current
+from knowledge.services.embedding import embedded
+from knowledge.services.files import (
+    FileTooLarge,
+    KeptFile,
+    checksum_of,
+    forget_file,
+    keep_file,
+    local_file,
+    pieces_of,
+)
+from tenants.scoping import tenant_scope
 
-INDEXED, UNCHANGED, FAILED = "indexed", "unchanged", "failed"
+INDEXED, FAILED, GONE, QUEUED = "indexed", "failed", "gone", "queued"
+ACTOR = "system:ingest"
+PROGRESS_SECONDS = 2.0
+PARSED, EMBEDDED = 20, 90
+MAX_CHUNKS = 30_000
+MODEL_CHANGES = 5
+_parsers = BoundedSemaphore(max(1, settings.PARSE_PROCESSES))
 
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What became of one file: `indexed`, `unchanged` or `failed` (with its error)."""
+    """What became of one file: `indexed`, `unchanged`, `gone` or `failed` (with its error)."""
 
     source: str
     outcome: str
@@ -33,20 +57,191 @@ class FileResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Task:
+    """A document as its reader sees it, copied while its row was locked."""
+
+    tenant_id: UUID
+    document_id: UUID
+    collection: Collection
+    actor: str
+    source: str
+    origin: str
+    path: str
+    size: int
+    checksum: str
+
+    def scope(self) -> Any:
+        """A short transaction of the document's tenant."""
+        return tenant_scope(self.tenant_id, actor=self.actor)
+
+
+def index_document(tenant_id: UUID, document_id: UUID, *, actor: str = ACTOR) -> FileResult:
+    """Read a document that was brought, and store its chunks. Call it outside any scope.
+
+    A file that cannot be read is an outcome, not an exception: the error stands on the document, and the chunks
+    of the file before it stay.
+
+    Raises:
+        EmbeddingError: when vectors cannot be made now; the document stays `processing`.
+        OSError: when the storage does not answer.
+    """
+    task = _begin(tenant_id, document_id, actor)
+    if isinstance(task, FileResult):
+        return task
+    try:
+        if task.origin == DocumentOrigin.URL:
+            task = _fetch(task)
+        if isinstance(task, FileResult):
+            return task
+        parsed, pieces = _parse(task)
+        return _finish(task, parsed, pieces)
+    except (ParseError, FetchError, FileTooLarge) as error:
+        checksum = task.checksum if isinstance(task, Task) else None
+        return fail_document(tenant_id, document_id, str(error), actor=actor, checksum=checksum)
+
+
+def _begin(tenant_id: UUID, document_id: UUID, actor: str) -> Task | FileResult:
+    with tenant_scope(tenant_id, actor=actor):
+        document = Document.objects.select_for_update(of=("self",)).filter(pk=document_id).first()
+        if document is None:
+            return FileResult("", GONE)
+        collection = document.collection
+        if document.status == DocumentStatus.INDEXED and is_current(document, collection):
+            return FileResult(document.source, UNCHANGED)
+        document.status, document.progress, document.error_message = DocumentStatus.PROCESSING, 0, ""
+        document.save(update_fields=["status", "progress", "error_message", "updated_at"])
+        return Task(
+            tenant_id, document_id, collection, actor, document.source, document.origin,
+            document.storage_path, document.file_size, document.checksum,
+        )  # fmt: skip
+
+
+def _fetch(task: Task) -> Task | FileResult:
+    """The task with the page's file, or that it is the one which was read before.
+
+    The media type names its format where the URL does not.
+    """
+    with fetched(task.source, max_bytes=settings.UPLOAD_MAX_BYTES) as page:
+        path = page.url.partition("?")[0].partition("#")[0].rstrip("/")
+        suffix = (
+            suffix_for(page.media_type) or (suffix_of(Path(path)) if path.count("/") > 2 else "") or ".html"
+        )
+        kept = keep_file(page.chunks, tenant_id=task.tenant_id, name=f"page{suffix}")
+    with task.scope():
+        document = Document.objects.select_for_update(of=("self",)).filter(pk=task.document_id).first()
+        if document is None:
+            forget_file(kept.path)
+            return FileResult(task.source, GONE)
+        forget_file(document.storage_path)
+        document.storage_path, document.file_size, document.checksum = kept.path, kept.size, kept.checksum
+        unchanged = is_current(document, document.collection)
+        if unchanged:
+            document.status, document.progress = DocumentStatus.INDEXED, 100
+        document.save()
+    if unchanged:
+        return FileResult(task.source, UNCHANGED)
+    return replace(task, path=kept.path, size=kept.size, checksum=kept.checksum)
+
+
+def _parse(task: Task) -> tuple[ParsedDocument, list[ChunkText]]:
+    """The text of a task's file and its chunks."""
+    # A page's URL says little of its format; its stored name ends as its media type does.
+    name = task.source
+    if task.origin == DocumentOrigin.URL:
+        name = f"{task.source.rstrip('/').rsplit('/', 1)[-1] or 'page'}{suffix_of(Path(task.path))}"
+    bounds = {"megabytes": settings.PARSE_MEMORY_MB, "seconds": settings.PARSE_SECONDS}
+    try:
+        with _parsers, local_file(task.path) as stream:
+            parsed = parse_bounded(stream, name, task.size, **bounds)
+    except FileNotFoundError as error:
+        raise ParseError(f"{task.source}: its file is lost; bring it again") from error
+    pieces = chunk(parsed, size=task.collection.chunk_size, overlap=task.collection.chunk_overlap)
+    if len(pieces) > MAX_CHUNKS:
+        raise ParseError(f"{task.source}: more than {MAX_CHUNKS:,} chunks")
+    return parsed, pieces
+
+
+def _finish(task: Task, parsed: ParsedDocument, pieces: list[ChunkText]) -> FileResult:
+    found = insights([piece.text for piece in pieces])
+    texts = [f"{parsed.title} {piece.context}\n{piece.text}" for piece in pieces]
+    model = task.collection.embedding_model
+    for _ in range(MODEL_CHANGES):
+        vectors = _vectors(task, model, texts)
+        reading = Reading(task.checksum, parsed, pieces, found, vectors, model)
+        try:
+            return _store(task, reading)
+        except Superseded as changed:
+            model = str(changed)
+    raise EmbeddingError("the collection's model changes again and again")
+
+
+def _vectors(task: Task, model: str, texts: list[str]) -> "list[array[float]]":
+    """The vectors of `texts`; says every few seconds how far it is."""
+    made: list[array[float]] = []
+    told = time.monotonic()
+    for vector in embedded(get_embedder(model), texts):
+        made.append(vector)
+        if time.monotonic() - told > PROGRESS_SECONDS:
+            told = time.monotonic()
+            done = PARSED + (EMBEDDED - PARSED) * len(made) // len(texts)
+            with task.scope():
+                Document.objects.filter(pk=task.document_id).update(progress=done)
+    return made
+
+
+def _store(task: Task, reading: Reading) -> FileResult:
+    with task.scope():
+        document = Document.objects.select_for_update(of=("self",)).filter(pk=task.document_id).first()
+        if document is None:
+            return FileResult(task.source, GONE)
+        if document.checksum != reading.checksum:
+            # Another file was brought meanwhile; its own job reads it.
+            return FileResult(task.source, UNCHANGED)
+        if document.status == DocumentStatus.INDEXED and is_current(document, document.collection):
+            return FileResult(task.source, UNCHANGED)
+        replace_chunks(document, reading)
+    return FileResult(task.source, INDEXED, len(reading.pieces))
+
+
+def fail_document(
+    tenant_id: UUID, document_id: UUID, message: str, *, actor: str = ACTOR, checksum: str | None = None
+) -> FileResult:
+    """Record why a document could not be read; chunks of the file before it stay.
+
+    Args:
+        checksum: the file that could not be read; when another was brought meanwhile, nothing is recorded.
+    """
+    with tenant_scope(tenant_id, actor=actor):
+        document = Document.objects.select_for_update().filter(pk=document_id).first()
+        if document is None or checksum not in (None, document.checksum):
+            return FileResult("", GONE)
+        if document.status == DocumentStatus.INDEXED and is_current(document, document.collection):
+            # Another reader of the same file was there first.
+            return FileResult(document.source, UNCHANGED)
+        if document.chunk_count:
+            message = f"{message} (what was read before it stays)"
+        document.status, document.progress, document.error_message = DocumentStatus.FAILED, 0, message
+        document.save()
+        return FileResult(document.source, FAILED, error=message)
+
+
+@dataclass(frozen=True, slots=True)
 class Ingestion:
-    """Files on their way into a collection. Opens its own scopes: call it outside any.
+    """Files of a folder on their way into a collection. Opens its own scopes: call it outside any.
 
     Args:
         tenant_id: whose collection it is.
         collection: an instance of that tenant.
         actor: who brings the files, for the audit log.
         user_id: the person among them, if one.
+        queue: leave the reading to jobs instead of doing it here.
     """
 
     tenant_id: UUID
     collection: Collection
     actor: str
     user_id: UUID | None = None
+    queue: bool = False
 
     def files(self, path: Path) -> list[tuple[Path, str]]:
         """The readable files under `path`, each with its source: the path inside the folder.
@@ -63,135 +258,51 @@ class Ingestion:
         Raises:
             EmbeddingError: when the embedder cannot be used; files already yielded stay indexed.
         """
-        embedder = get_embedder(self.collection.embedding_model)
-        try:
-            for file, source in files:
-                yield self._file(file, source, embedder)
-        finally:
-            with self._scope():
-                refresh_counts(self.collection)
+        get_embedder(self.collection.embedding_model)
+        for file, source in files:
+            yield self._file(file, source)
 
-    def _scope(self) -> Any:
-        return tenant_scope(self.tenant_id, user=self.user_id, actor=self.actor)
-
-    def _file(self, file: Path, source: str, embedder: Embedder) -> FileResult:
+    def _file(self, file: Path, source: str) -> FileResult:
         try:
+            if file.stat().st_size > settings.UPLOAD_MAX_BYTES:
+                raise FileTooLarge(settings.UPLOAD_MAX_BYTES)
             with file.open("rb") as stream:
-                data = stream.read(MAX_BYTES + 1)
-        except OSError as error:
-            message = f"{file.name}: cannot be read ({error.strerror})"
-            return self._failed(source, 0, _checksum(b""), message)
-        checksum = _checksum(data)
-        with self._scope():
-            if _is_current(self.collection, source, checksum):
-                return FileResult(source, UNCHANGED)
-        try:
-            parsed = parse_bytes(data, str(file))
-            pieces = chunk(parsed, size=self.collection.chunk_size, overlap=self.collection.chunk_overlap)
-        except ParseError as error:
-            return self._failed(source, len(data), checksum, str(error))
-        vectors = embedder.embed([_embedded_text(parsed, piece) for piece in pieces])
-        with self._scope():
-            document = _document_for_update(self.collection, source)
-            _describe(document, parsed, data, checksum, self.user_id)
-            store_chunks(document, pieces, vectors)
-        return FileResult(source, INDEXED, len(pieces))
+                if self._is_there(source, checksum_of(stream)):
+                    return FileResult(source, UNCHANGED)
+                stream.seek(0)
+                kept = keep_file(pieces_of(stream), tenant_id=self.tenant_id, name=file.name)
+        except (OSError, FileTooLarge) as error:
+            reason = f"cannot be read ({error.strerror})" if isinstance(error, OSError) else str(error)
+            return self._unreadable(source, f"{file.name}: {reason}")
+        document_id, done = self._bring(kept, source)
+        if done or self.queue:
+            return FileResult(source, UNCHANGED if done else QUEUED)
+        return index_document(self.tenant_id, document_id, actor=self.actor)
 
-    def _failed(self, source: str, size: int, checksum: str, message: str) -> FileResult:
-        with self._scope():
-            document = _document_for_update(self.collection, source)
-            Chunk.objects.filter(document_id=document.pk).delete()
-            document.status, document.error_message = DocumentStatus.FAILED, message
-            document.file_size, document.checksum = size, checksum
-            document.chunk_count = 0
-            document.save()
-        return FileResult(source, FAILED, error=message)
+    def _is_there(self, source: str, checksum: str) -> bool:
+        with tenant_scope(self.tenant_id, user=self.user_id, actor=self.actor):
+            found = Document.objects.filter(
+                collection_id=self.collection.pk,
+                source=source,
+                checksum=checksum,
+                status=DocumentStatus.INDEXED,
+            )
+            document = found.first()
+            return document is not None and is_current(document, self.collection)
 
+    def _bring(self, kept: KeptFile, source: str) -> tuple[UUID, bool]:
+        with tenant_scope(self.tenant_id, user=self.user_id, actor=self.actor):
+            brought = bring_file(
+                self.collection, kept, source=source, origin=DocumentOrigin.FOLDER, defer=self.queue
+            )
+            # One that waits for its reading is read here: the run that brought it may have been killed.
+            done = brought.outcome == UNCHANGED and brought.document.status == DocumentStatus.INDEXED
+            return brought.document.pk, done or (self.queue and brought.outcome == UNCHANGED)
 
-def _checksum(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _embedded_text(parsed: ParsedDocument, piece: ChunkText) -> str:
-    return f"{parsed.title} {piece.context}\n{piece.text}"
-
-
-def _is_current(collection: Collection, source: str, checksum: str) -> bool:
-    document = Document.objects.filter(
-        collection_id=collection.pk, source=source, checksum=checksum, status=DocumentStatus.READY
-    ).first()
-    if document is None:
-        return False
-    chunks = Chunk.objects.filter(document_id=document.pk)
-    return not chunks.exclude(embedding_model=collection.embedding_model).exists()
-
-
-def _document_for_update(collection: Collection, source: str) -> Document:
-    defaults = {"filename": source.rsplit("/", 1)[-1][:500], "status": DocumentStatus.PROCESSING}
-    document, _ = Document.objects.select_for_update().get_or_create(
-        tenant_id=require_tenant_id(), collection_id=collection.pk, source=source, defaults=defaults
-    )
-    return document
-
-
-def _describe(
-    document: Document, parsed: ParsedDocument, data: bytes, checksum: str, user_id: UUID | None
-) -> None:
-    document.title = parsed.title[:500]
-    document.file_type = parsed.media_type[:100]
-    document.file_size = len(data)
-    document.checksum = checksum
-    document.metadata = parsed.metadata
-    document.status, document.error_message = DocumentStatus.READY, ""
-    document.uploaded_by_id, document.uploaded_at = user_id, timezone.now()
-
-
-@transaction.atomic
-def store_chunks(document: Document, pieces: list[ChunkText], vectors: Any) -> None:
-    """Replace the chunks of `document` and their vectors, and save it."""
-    Chunk.objects.filter(document_id=document.pk).delete()
-    common = {"tenant_id": document.tenant_id, "collection_id": document.collection_id}
-    model = document.collection.embedding_model
-    chunks = [
-        Chunk(
-            id=uuid7(),
-            document_id=document.pk,
-            chunk_index=piece.index,
-            content=piece.text,
-            context=_context(document.title, piece.context),
-            page=piece.page,
-            start=piece.start,
-            end=piece.end,
-            token_count=piece.tokens,
-            embedding_model=model,
-            **common,
-        )
-        for piece in pieces
-    ]
-    Chunk.objects.bulk_create(chunks, batch_size=500)
-    ChunkVector384.objects.bulk_create(
-        [
-            ChunkVector384(id=chunk.pk, embedding=vector, **common)
-            for chunk, vector in zip(chunks, vectors, strict=True)
-        ],
-        batch_size=500,
-    )
-    document.chunk_count = len(chunks)
-    document.save()
-
-
-def _context(title: str, headings: str) -> str:
-    """Title and headings; the first heading often is the title."""
-    if not headings or headings == title or headings.startswith(f"{title} > "):
-        return (headings or title)[:500]
-    return f"{title} > {headings}"[:500]
-
-
-def refresh_counts(collection: Collection) -> None:
-    """Count the ready documents and their chunks anew."""
-    counts = Document.objects.filter(collection_id=collection.pk).aggregate(
-        documents=Count("id", filter=Q(status=DocumentStatus.READY)), chunks=Sum("chunk_count", default=0)
-    )
-    Collection.objects.filter(pk=collection.pk).update(
-        document_count=counts["documents"], chunk_count=counts["chunks"]
-    )
+    def _unreadable(self, source: str, message: str) -> FileResult:
+        with tenant_scope(self.tenant_id, user=self.user_id, actor=self.actor):
+            kept = KeptFile("", 0, "")
+            brought = bring_file(
+                self.collection, kept, source=source, origin=DocumentOrigin.FOLDER, defer=False
+            )
+        return fail_document(self.tenant_id, brought.document.pk, message, actor=self.actor)

@@ -11,6 +11,7 @@ from knowledge.models import (
     ChunkVector768,
     ChunkVector1024,
     ChunkVector1536,
+    ChunkVectorDraft,
     Collection,
     Document,
     Embedding,
@@ -36,7 +37,8 @@ class DocumentFactory(HouseFactory):
     collection = factory.SubFactory(CollectionFactory)
     filename = factory.Sequence(lambda n: f"document{n}.md")
     source = factory.SelfAttribute("filename")
-    status = "ready"
+    storage_path = factory.Sequence(lambda n: f"tenants/none/documents/{n}.md")
+    status = "indexed"
 
     class Meta:
         model = Document
@@ -95,6 +97,16 @@ class ChunkVector1536Factory(ChunkVectorFactory):
 
     class Meta:
         model = ChunkVector1536
+
+
+class ChunkVectorDraftFactory(ChunkVectorFactory):
+    """The next vector of a new chunk."""
+
+    embedding_model = "lexical-hash-384"
+    embedding = factory.LazyFunction(lambda: unit_vector(384))
+
+    class Meta:
+        model = ChunkVectorDraft
 
 
 class RagQueryFactory(HouseFactory):

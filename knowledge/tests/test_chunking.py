@@ -85,3 +85,24 @@ def test_count_tokens_counts_words_marks_and_long_words():
     assert count_tokens("A boat, rowing.") == 5
     assert count_tokens("extraordinarily") == 3
     assert count_tokens("文字列") == 2
+
+
+ROWS = "\n".join(f"| port {number} | {number} m |" for number in range(12))
+TABLE = f"| Port | Height |\n|---|---|\n{ROWS}"
+LISTING = "```sh\n" + "\n".join(f"run --step {number}" for number in range(15)) + "\n```"
+
+
+@pytest.mark.parametrize("whole", [TABLE, LISTING], ids=["table", "code"])
+def test_tables_and_code_that_fit_are_never_cut(whole):
+    before = "Words come first. " * 20
+    document = parse_bytes(f"# Ports\n\n{before}\n\n{whole}\n\nAfter it. {before}".encode(), "a.md")
+    pieces = chunk(document, size=count_tokens(whole) + 5, overlap=4)
+    assert len(pieces) > 2
+    assert [piece.index for piece in pieces if whole in piece.text]
+
+
+def test_a_table_that_is_too_long_is_cut_between_rows():
+    document = parse_bytes(TABLE.encode(), "a.md")
+    pieces = chunk(document, size=40, overlap=0)
+    assert "\n".join(piece.text for piece in pieces) == TABLE
+    assert all(line in TABLE.split("\n") for piece in pieces for line in piece.text.split("\n"))

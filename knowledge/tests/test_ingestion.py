@@ -31,7 +31,7 @@ def outcomes(ingestion, folder):
 def test_files_become_documents_with_chunks_and_vectors(ingestion, folder, tenant):
     assert outcomes(ingestion, folder) == {"a.md": "indexed", "b.txt": "indexed", "broken.pdf": "failed"}
     with tenant_scope(tenant):
-        assert Document.objects.filter(status="ready").count() == 2
+        assert Document.objects.filter(status="indexed").count() == 2
         assert Chunk.objects.count() == ChunkVector384.objects.count() == 2
         collection = Collection.objects.get()
         assert (collection.document_count, collection.chunk_count) == (2, 2)

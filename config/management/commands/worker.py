@@ -6,6 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.utils import connector_params
+
+from config.jobs import QueueConnector
 
 
 class Command(BaseCommand):
@@ -25,7 +28,7 @@ class Command(BaseCommand):
         queues = [name.strip() for name in options["queues"].split(",") if name.strip()] or None
         # Behind a transaction pooler LISTEN hears nothing: there the queue is asked twice a second.
         listen = settings.WORKER_LISTEN
-        with app.replace_connector(app.connector.get_worker_connector()) as worker:
+        with app.replace_connector(QueueConnector(kwargs=connector_params("default"))) as worker:
             async with worker.open_async():
                 await worker.run_worker_async(
                     queues=queues,

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from knowledge.embedders import EmbeddingError
 from knowledge.parsing import ParseError
 from knowledge.services.collections import get_or_create_collection
-from knowledge.services.ingestion import FAILED, INDEXED, UNCHANGED, Ingestion
+from knowledge.services.ingestion import FAILED, INDEXED, QUEUED, UNCHANGED, Ingestion
 from tenants.scoping import tenant_scope
 from tenants.services.lookup import tenant_by_slug
 
@@ -21,7 +21,7 @@ ACTOR = "system:ingest"
 
 class Command(BaseCommand):
     help = (
-        "Read a file or a folder (Markdown, text, HTML, PDF, DOCX, reStructuredText, Python) into a collection. "
+        "Read a file or a folder (text, markup, PDF, Office, tables, JSON, e-mail, code) into a collection. "
         "Files that did not change are passed over, so a run that was stopped goes on where it was."
     )
 
@@ -29,6 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("path", type=Path, help="File or folder to read.")
         parser.add_argument("--tenant", required=True, help="Slug of the tenant.")
         parser.add_argument("--collection", required=True, help="Slug of the collection; made when missing.")
+        parser.add_argument("--queue", action="store_true", help="Leave the reading to the worker.")
         parser.add_argument("--limit", type=int, default=0, help="Read this many files at most.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -39,8 +40,9 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error
+        waiting = f"{counts[QUEUED]} left to the worker, " if options["queue"] else ""
         self.stdout.write(
-            f"{counts[INDEXED]} indexed, {counts[UNCHANGED]} unchanged, {counts[FAILED]} failed;"
+            f"{waiting}{counts[INDEXED]} indexed, {counts[UNCHANGED]} unchanged, {counts[FAILED]} failed;"
             f" {counts['chunks']} new chunks in «{ingestion.collection.slug}»"
         )
 
@@ -50,7 +52,7 @@ class Command(BaseCommand):
             collection, made = get_or_create_collection(options["collection"])
         if made and options["verbosity"]:
             self.stdout.write(f"made collection «{collection.slug}» ({collection.embedding_model})")
-        ingestion = Ingestion(tenant.pk, collection, ACTOR)
+        ingestion = Ingestion(tenant.pk, collection, ACTOR, queue=options["queue"])
         files = ingestion.files(options["path"])
         return ingestion, files[: options["limit"] or None]
 

@@ -1,0 +1,1 @@
+"""What leaves this process for addresses that a tenant names."""

@@ -1,0 +1,33 @@
+"""Where the files of documents are kept: on disk, or in any S3."""
+
+from typing import Any
+
+import environ
+
+DISK = "django.core.files.storage.FileSystemStorage"
+S3 = "storages.backends.s3.S3Storage"
+
+
+def file_storages(env: environ.Env) -> dict[str, Any]:
+    """Django's `STORAGES`. With S3_BUCKET files go there, otherwise to MEDIA_ROOT.
+
+    Keys are taken from S3_ACCESS_KEY and S3_SECRET_KEY, else from where boto3 looks (machine roles and the like).
+    """
+    static = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    bucket = env("S3_BUCKET", default="")
+    if not bucket:
+        # Nobody else on the machine reads them.
+        options: dict[str, Any] = {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o700}
+        return {"default": {"BACKEND": DISK, "OPTIONS": options}, "staticfiles": static}
+    options = {
+        "bucket_name": bucket,
+        "endpoint_url": env("S3_ENDPOINT_URL", default="") or None,
+        "region_name": env("S3_REGION", default="") or None,
+        "access_key": env("S3_ACCESS_KEY", default="") or None,
+        "secret_key": env("S3_SECRET_KEY", default="") or None,
+        "location": env("S3_PREFIX", default=""),
+        "default_acl": None,
+        "file_overwrite": False,
+        "querystring_auth": True,
+    }
+    return {"default": {"BACKEND": S3, "OPTIONS": options}, "staticfiles": static}

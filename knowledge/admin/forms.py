@@ -1,0 +1,23 @@
+"""Forms of knowledge."""
+
+from django.core.exceptions import ValidationError
+
+from config.admin.forms import HouseForm
+from knowledge.services.collections import check_model
+
+
+class CollectionForm(HouseForm):
+    """Takes an embedding model that can be used, and the length of its vectors with it."""
+
+    def clean_embedding_model(self):
+        name = self.cleaned_data["embedding_model"]
+        try:
+            self.instance.dimensions = check_model(
+                None if self.instance._state.adding else self._held(), name
+            )
+        except ValidationError as error:
+            raise ValidationError(error.error_dict["embedding_model"]) from None
+        return name
+
+    def _held(self):
+        return type(self.instance).objects.get(pk=self.instance.pk)

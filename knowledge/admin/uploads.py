@@ -1,0 +1,47 @@
+"""The form that brings a file into a collection."""
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from config.admin.forms import HouseForm
+from knowledge.choices import CollectionStatus
+from knowledge.services.documents import bring_file, check_name
+from knowledge.services.files import FileTooLarge, keep_file
+
+
+class UploadForm(HouseForm):
+    """A file, where it belongs, and what it is called."""
+
+    file = forms.FileField(help_text="It is read by a job; its page here tells how far it is.")
+
+    def clean_file(self):
+        given = self.cleaned_data["file"]
+        try:
+            given.name = check_name(given.name)
+        except ValidationError as error:
+            raise ValidationError(error.message_dict["file"]) from None
+        return given
+
+    def clean_collection(self):
+        collection = self.cleaned_data["collection"]
+        if collection.status == CollectionStatus.ARCHIVED:
+            raise ValidationError("The collection is archived; restore it first.", code="archived")
+        return collection
+
+    def clean(self):
+        cleaned = super().clean()
+        given = self.cleaned_data.get("file")
+        if given is not None and not self.errors:
+            try:
+                self.kept = keep_file(given.chunks(), tenant_id=self.instance.tenant_id, name=given.name)
+            except FileTooLarge as error:
+                self.add_error("file", str(error))
+            cleaned["kept"] = getattr(self, "kept", None)
+        return cleaned
+
+
+def bring_uploaded(obj, cleaned):
+    """Bring the form's file; `obj` becomes the document, which may have been there before."""
+    source = cleaned["file"].name
+    brought = bring_file(cleaned["collection"], cleaned["kept"], source=source, title=cleaned["title"])
+    obj.__dict__.update(brought.document.__dict__)

@@ -1,0 +1,130 @@
+"""Collections in the API: their rows, their model, their archive, themselves as one file."""
+
+import tempfile
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.http import FileResponse, Http404, HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
+
+from config.api.exceptions import Invalid, TooLarge
+from config.api.renderers import dumps
+from config.api.serializers import reader
+from config.api.views import ApiView, json_response
+from config.api.viewsets import TenantViewSet
+from knowledge.models import Collection
+from knowledge.services.collections import (
+    archive_collection,
+    change_model,
+    delete_collection,
+    restore_collection,
+)
+from knowledge.services.transfer import TransferError, export_collection, import_collection
+
+from .serializers import CollectionSerializer
+
+ZIP = "application/zip"
+
+
+class ModelSerializer(serializers.Serializer):
+    """Which embedder."""
+
+    embedding_model = serializers.CharField(max_length=100, help_text="Embedder to change to.")
+
+
+class ImportSerializer(serializers.Serializer):
+    """An exported collection."""
+
+    file = serializers.FileField(help_text="What the export gave.")
+    slug = serializers.SlugField(max_length=100, help_text="Slug of the collection to make.")
+
+
+class CollectionViewSet(TenantViewSet):
+    """Sets of documents that agents answer from."""
+
+    serializer_class = CollectionSerializer
+    resource = "collections"
+    filterset_fields = ("status", "slug", "embedding_model")
+    ordering_fields = ("created_at", "updated_at", "name")
+    verbs = {"reembed": "write", "archive": "write", "restore": "write"}
+
+    def perform_destroy(self, instance: Any) -> None:
+        delete_collection(instance)
+
+    @extend_schema(request=ModelSerializer, responses={200: CollectionSerializer})
+    @action(detail=True, methods=["post"])
+    def reembed(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Have the chunks embedded by another model; the old vectors serve until a job has made all new ones."""
+        asked = ModelSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        changed = change_model(self.get_object(lock=True), asked.validated_data["embedding_model"])
+        return self.respond_with(changed.pk)
+
+    @extend_schema(request=None, responses={200: CollectionSerializer})
+    @action(detail=True, methods=["post"])
+    def archive(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Close it: it takes no documents any more, and keeps those it has."""
+        return self.respond_with(archive_collection(self.get_object(lock=True)).pk)
+
+    @extend_schema(request=None, responses={200: CollectionSerializer})
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Open it again."""
+        return self.respond_with(restore_collection(self.get_object(lock=True)).pk)
+
+
+class ExportView(ApiView):
+    """A collection as one file."""
+
+    resource = "collections"
+    scope = "manual"
+    extra_media_types = (ZIP,)
+
+    @extend_schema(responses={(200, ZIP): OpenApiResponse(OpenApiTypes.BINARY)})
+    def get(self, request: Any, collection_id: UUID) -> Any:
+        """A zip of its documents' files, chunks and vectors, to be imported here or elsewhere."""
+        with self.scoped(read_only=True):
+            collection = Collection.objects.filter(pk=collection_id).first()
+            if collection is None:
+                raise Http404
+        target = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
+        export_collection(self.credential.tenant_id, collection.pk, target, actor=self.credential.actor)
+        target.seek(0)
+        return FileResponse(target, as_attachment=True, filename=f"{collection.slug}.zip", content_type=ZIP)
+
+
+class ImportView(ApiView):
+    """A collection of one file."""
+
+    resource = "collections"
+    scope = "manual"
+    parser_classes = (MultiPartParser,)
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        length = request.META.get("CONTENT_LENGTH") or ""
+        if length.isdecimal() and int(length) > settings.IMPORT_MAX_BYTES:
+            raise TooLarge(f"The file is larger than {settings.IMPORT_MAX_BYTES // 1024**2} MB.")
+        super().initial(request, *args, **kwargs)
+
+    @extend_schema(request={"multipart/form-data": ImportSerializer}, responses={201: CollectionSerializer})
+    def post(self, request: Any) -> HttpResponse:
+        """Make a collection of an export: all of it, or nothing."""
+        asked = ImportSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        file: UploadedFile = asked.validated_data["file"]
+        held = self.credential
+        try:
+            made = import_collection(
+                held.tenant_id, file.file, slug=asked.validated_data["slug"], actor=held.actor
+            )
+        except TransferError as error:
+            raise Invalid(str(error), code="not_a_collection") from error
+        with self.scoped(read_only=True):
+            body = dumps(reader(CollectionSerializer).to_representation(made))
+        return json_response(body, 201, {"Location": f"/api/v1/collections/{made.pk}/"})

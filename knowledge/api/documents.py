@@ -1,0 +1,151 @@
+"""Documents in the API: bringing files and pages, reading them again."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.exceptions import ValidationError as Refused
+from django.http import Http404, HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
+
+from config.api.exceptions import Conflict, Invalid, TooLarge
+from config.api.parsers import BoundedJSONParser
+from config.api.renderers import dumps
+from config.api.serializers import reader
+from config.api.views import ApiView, json_response
+from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, UpdateMixin
+from knowledge.models import Collection
+from knowledge.parsing.document import clean
+from knowledge.services.documents import (
+    MADE,
+    Brought,
+    bring_file,
+    bring_url,
+    check_name,
+    delete_document,
+    reread_document,
+)
+from knowledge.services.files import FileTooLarge, KeptFile, forget_file, keep_file
+
+from .serializers import DocumentSerializer
+
+# What a multipart body holds beside the file: its names and borders.
+AROUND_BYTES = 64 * 1024
+
+
+class UploadSerializer(serializers.Serializer):
+    """A file, and what it is to be called."""
+
+    file = serializers.FileField(help_text="The file; the end of its name decides how it is read.")
+    source = serializers.CharField(
+        max_length=1024,
+        required=False,
+        help_text="Its identity in the collection; the file's name by default. A document of this source is replaced.",
+    )
+    title = serializers.CharField(
+        max_length=500, required=False, help_text="Title; the file's own by default."
+    )
+
+
+class PageSerializer(serializers.Serializer):
+    """A page to fetch."""
+
+    url = serializers.URLField(max_length=1024, help_text="A public page; it is fetched by a job.")
+    title = serializers.CharField(
+        max_length=500, required=False, help_text="Title; the page's own by default."
+    )
+
+
+class DocumentViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
+    """Files that were read, or could not be."""
+
+    serializer_class = DocumentSerializer
+    resource = "collections"
+    filterset_fields = ("collection", "status", "origin", "file_type", "source", "checksum")
+    ordering_fields = ("created_at", "updated_at", "filename")
+    verbs = {"reread": "write"}
+
+    def perform_destroy(self, instance: Any) -> None:
+        delete_document(instance)
+
+    @extend_schema(request=None, responses={200: DocumentSerializer})
+    @action(detail=True, methods=["post"])
+    def reread(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Read the document's file again, as after a failure or a change of the chunk size."""
+        try:
+            document = reread_document(self.get_object(lock=True))
+        except Refused as error:
+            raise Conflict(" ".join(error.messages), code="no_file") from error
+        return self.rendered_row(DocumentSerializer, document)
+
+
+class UploadView(ApiView):
+    """Bring documents into a collection. They are read by a job; `status` and `progress` tell how far it is."""
+
+    resource = "collections"
+    # The file goes to the storage, which may be far away, before the transaction opens.
+    scope = "manual"
+    parser_classes = (MultiPartParser, BoundedJSONParser)
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        length = request.META.get("CONTENT_LENGTH") or ""
+        if length.isdecimal() and int(length) > settings.UPLOAD_MAX_BYTES + AROUND_BYTES:
+            raise TooLarge(str(FileTooLarge(settings.UPLOAD_MAX_BYTES)), code="file_too_large")
+        super().initial(request, *args, **kwargs)
+
+    @extend_schema(
+        request={"multipart/form-data": UploadSerializer, "application/json": PageSerializer},
+        responses={200: DocumentSerializer, 201: DocumentSerializer},
+    )
+    def post(self, request: Any, collection_id: UUID) -> HttpResponse:
+        """Bring a file (multipart) or name a page (JSON). 200 when a document of that source was there already."""
+        if request.content_type.startswith("application/json"):
+            return self._page(request, collection_id)
+        asked = UploadSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        given = asked.validated_data
+        name = check_name(given["file"].name)
+        with self.scoped(read_only=True) as scope:
+            self._collection(collection_id)
+        try:
+            kept = keep_file(given["file"].chunks(), tenant_id=scope.tenant_id, name=name)
+        except FileTooLarge as error:
+            raise TooLarge(str(error), code="file_too_large") from error
+        return self._bring(collection_id, kept, name, given)
+
+    def _bring(self, collection_id: UUID, kept: KeptFile, name: str, given: Any) -> HttpResponse:
+        source = clean(given.get("source") or name)
+        try:
+            if not kept.size:
+                raise Invalid("The file is empty.", code="empty_file")
+            with self.scoped():
+                brought = bring_file(
+                    self._collection(collection_id), kept, source=source, title=clean(given.get("title", ""))
+                )
+                return self._answer(brought)
+        except BaseException:
+            forget_file(kept.path)
+            raise
+
+    def _page(self, request: Any, collection_id: UUID) -> HttpResponse:
+        asked = PageSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        given = asked.validated_data
+        with self.scoped():
+            collection = self._collection(collection_id)
+            return self._answer(bring_url(collection, given["url"], title=clean(given.get("title", ""))))
+
+    def _collection(self, collection_id: UUID) -> Collection:
+        collection = Collection.objects.filter(pk=collection_id).first()
+        if collection is None:
+            raise Http404
+        return collection
+
+    def _answer(self, brought: Brought) -> HttpResponse:
+        brought.document.refresh_from_db()
+        body = dumps(reader(DocumentSerializer).to_representation(brought.document))
+        where = {"Location": f"/api/v1/documents/{brought.document.pk}/"}
+        return json_response(body, 201 if brought.outcome == MADE else 200, where)

@@ -1,0 +1,46 @@
+"""Counts of a collection, kept by the database: right whoever writes, deletes or imports documents, and at once.
+
+One statement of documents moves the counts of its collections by the difference, as its last step; the row
+of the collection is locked from then until the transaction ends, so writers should touch documents last.
+"""
+
+_DELTA = """
+  UPDATE knowledge_collection c
+  SET document_count = c.document_count + d.documents, chunk_count = c.chunk_count + d.chunks
+  FROM (SELECT tenant_id, collection_id, sum(sign * (chunk_count > 0)::int) AS documents,
+      sum(sign * chunk_count) AS chunks FROM ({rows}) AS r GROUP BY tenant_id, collection_id) AS d
+  WHERE c.tenant_id = d.tenant_id AND c.id = d.collection_id AND (d.documents <> 0 OR d.chunks <> 0);
+"""
+_OLD = "SELECT tenant_id, collection_id, chunk_count, -1 AS sign FROM old_rows"
+_NEW = "SELECT tenant_id, collection_id, chunk_count, 1 AS sign FROM new_rows"
+
+COUNTING = f"""
+CREATE FUNCTION knowledge_count_documents() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+BEGIN
+  IF TG_OP = 'INSERT' THEN {_DELTA.format(rows=_NEW)}
+  ELSIF TG_OP = 'DELETE' THEN {_DELTA.format(rows=_OLD)}
+  ELSE {_DELTA.format(rows=f"{_OLD} UNION ALL {_NEW}")}
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER knowledge_document_count_insert AFTER INSERT ON knowledge_document
+  REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION knowledge_count_documents();
+CREATE TRIGGER knowledge_document_count_update AFTER UPDATE ON knowledge_document
+  REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+  FOR EACH STATEMENT EXECUTE FUNCTION knowledge_count_documents();
+CREATE TRIGGER knowledge_document_count_delete AFTER DELETE ON knowledge_document
+  REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION knowledge_count_documents();
+"""
+COUNTING_DROP = """
+DROP TRIGGER knowledge_document_count_insert ON knowledge_document;
+DROP TRIGGER knowledge_document_count_update ON knowledge_document;
+DROP TRIGGER knowledge_document_count_delete ON knowledge_document;
+DROP FUNCTION knowledge_count_documents();
+"""
+RECOUNT = """
+UPDATE knowledge_collection c SET
+  document_count = (SELECT count(*) FROM knowledge_document d
+    WHERE d.tenant_id = c.tenant_id AND d.collection_id = c.id AND d.chunk_count > 0),
+  chunk_count = (SELECT coalesce(sum(d.chunk_count), 0) FROM knowledge_document d
+    WHERE d.tenant_id = c.tenant_id AND d.collection_id = c.id);
+"""

@@ -1,0 +1,104 @@
+"""What a chunk is about, found without a model: keywords, entities, one sentence that stands for it, its kind.
+
+Keywords are the words that are frequent in the chunk and rare in its document (tf-idf). The summary is the
+sentence that holds most of them. Entities are found by their spelling alone: addresses, dates, sums, acronyms
+and names of several capitalised words.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from knowledge.sentences import split_sentences
+from knowledge.words import STOP_WORDS, stem, words
+
+MAX_KEYWORDS, MAX_ENTITIES, MAX_SUMMARY = 8, 20, 300
+_NAME = re.compile(
+    r"(?<![.!?:]\s)(?<!^)\b[A-ZÄÖÜÉ][\w'’-]+(?:\s+(?:of|de|von|van|der|the)?\s*[A-ZÄÖÜÉ][\w'’-]+)+",
+    re.MULTILINE,
+)
+_ENTITIES = (
+    ("email", re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+\b")),
+    ("url", re.compile(r"\bhttps?://[^\s<>()\"'\]]{3,200}")),
+    ("date", re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\b\d{1,2}\.\d{1,2}\.\d{4}\b|\b\d{1,2}/\d{1,2}/\d{4}\b")),
+    ("money", re.compile(r"(?:[$€£]\s?\d[\d.,]*|\b\d[\d.,]*\s?(?:EUR|USD|GBP|CHF)\b)")),
+    ("acronym", re.compile(r"\b[A-Z][A-Z0-9]{1,9}\b")),
+    ("name", _NAME),
+)
+_TABLE = re.compile(r".*\S\s\|\s\S")
+_ITEM = re.compile(r"\s*([-*+•–]\s+|\d{1,3}[.)]\s+)")
+_CODE = re.compile(
+    r"\s*(def |class |import |from \w+ import|return\b|[{}]|//|#include|@\w+|function |const |let |SELECT )|.*[;{}]\s*$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Insight:
+    """What one chunk is about."""
+
+    keywords: list[str]
+    entities: list[dict[str, str]]
+    summary: str
+    category: str
+
+
+def insights(texts: Sequence[str]) -> list[Insight]:
+    """One for each of a document's chunks, in order."""
+    counts = [_count(text) for text in texts]
+    spread = Counter(found for count in counts for found in count)
+    return [_insight(text, count, spread, len(texts)) for text, count in zip(texts, counts, strict=True)]
+
+
+def _count(text: str) -> Counter[str]:
+    found = (word for word in words(text) if len(word) > 2 and word not in STOP_WORDS and not word.isdigit())
+    return Counter(found)
+
+
+def _insight(text: str, count: Counter[str], spread: Counter[str], total: int) -> Insight:
+    weights = {word: (1 + math.log(n)) * math.log(1 + total / spread[word]) for word, n in count.items()}
+    return Insight(_keywords(weights), _entities(text), _summary(text, weights), category_of(text))
+
+
+def _keywords(weights: dict[str, float]) -> list[str]:
+    """The heaviest words, one for each stem."""
+    chosen: dict[str, str] = {}
+    for word in sorted(weights, key=lambda each: (-weights[each], each)):
+        chosen.setdefault(stem(word), word)
+        if len(chosen) == MAX_KEYWORDS:
+            break
+    return list(chosen.values())
+
+
+def _entities(text: str) -> list[dict[str, str]]:
+    found: dict[tuple[str, str], None] = {}
+    for kind, pattern in _ENTITIES:
+        for match in pattern.finditer(text):
+            found.setdefault((kind, " ".join(match[0].split())[:200]))
+            if len(found) >= MAX_ENTITIES:
+                break
+    return [{"type": kind, "text": words_} for kind, words_ in found]
+
+
+def _summary(text: str, weights: dict[str, float]) -> str:
+    """The sentence whose words weigh most for its length; the first of equals."""
+    best, best_score = "", -1.0
+    for span in split_sentences(text)[:50]:
+        held = words(span.text)
+        if not 3 <= len(held) <= 80:
+            continue
+        score = sum(weights.get(word, 0.0) for word in set(held)) / math.sqrt(len(held))
+        if score > best_score:
+            best, best_score = span.text, score
+    best = " ".join((best or text).split())
+    return best if len(best) <= MAX_SUMMARY else best[: MAX_SUMMARY - 1].rstrip() + "…"
+
+
+def category_of(text: str) -> str:
+    """Of what kind most lines are: `table`, `code`, `list`, or `prose`."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    for kind, pattern in (("table", _TABLE), ("code", _CODE), ("list", _ITEM)):
+        if sum(bool(pattern.match(line)) for line in lines) * 2 > len(lines):
+            return kind
+    return "code" if text.lstrip().startswith(("```", "~~~")) else "prose"

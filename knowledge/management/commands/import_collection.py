@@ -1,0 +1,32 @@
+"""`manage.py import_collection`: a collection of one file."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
+from django.core.management.base import BaseCommand, CommandError
+
+from knowledge.services.transfer import TransferError, import_collection
+from tenants.services.lookup import tenant_by_slug
+
+ACTOR = "system:import"
+
+
+class Command(BaseCommand):
+    help = "Make a collection of a file that export_collection wrote: all of it, or nothing."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("file", type=Path, help="File to read.")
+        parser.add_argument("--tenant", required=True, help="Slug of the tenant.")
+        parser.add_argument("--collection", required=True, help="Slug of the collection to make.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            tenant = tenant_by_slug(options["tenant"])
+            with options["file"].open("rb") as source:
+                made = import_collection(tenant.pk, source, slug=options["collection"], actor=ACTOR)
+        except (ObjectDoesNotExist, OSError, TransferError) as error:
+            raise CommandError(str(error)) from error
+        except ValidationError as error:
+            raise CommandError("; ".join(error.messages)) from error
+        self.stdout.write(f"{made.document_count} documents, {made.chunk_count} chunks in «{made.slug}»")

@@ -1,0 +1,107 @@
+"""Which reader reads what: by suffix, held against what the bytes say they are."""
+
+from collections.abc import Callable
+from pathlib import PurePath
+
+from knowledge.parsing.code import SUFFIXES as CODE
+from knowledge.parsing.code import read_code
+from knowledge.parsing.data import read_json, read_json_lines
+from knowledge.parsing.document import Draft, ParseError
+from knowledge.parsing.mail import read_eml
+from knowledge.parsing.markup import read_markdown, read_plain, read_python, read_rst
+from knowledge.parsing.office import read_docx, read_pdf
+from knowledge.parsing.sheets import read_csv, read_tsv, read_xlsx
+from knowledge.parsing.slides import read_pptx
+from knowledge.parsing.web import read_html
+
+Reader = Callable[[bytes, str], Draft]
+_OFFICE = "application/vnd.openxmlformats-officedocument"
+FORMATS: dict[str, tuple[str, Reader]] = {
+    "": ("text/plain", read_plain),
+    ".txt": ("text/plain", read_plain),
+    ".text": ("text/plain", read_plain),
+    ".log": ("text/plain", read_plain),
+    ".md": ("text/markdown", read_markdown),
+    ".markdown": ("text/markdown", read_markdown),
+    ".rst": ("text/x-rst", read_rst),
+    ".py": ("text/x-python", read_python),
+    ".html": ("text/html", read_html),
+    ".htm": ("text/html", read_html),
+    ".xhtml": ("application/xhtml+xml", read_html),
+    ".csv": ("text/csv", read_csv),
+    ".tsv": ("text/tab-separated-values", read_tsv),
+    ".json": ("application/json", read_json),
+    ".jsonl": ("application/jsonl", read_json_lines),
+    ".ndjson": ("application/jsonl", read_json_lines),
+    ".eml": ("message/rfc822", read_eml),
+    ".pdf": ("application/pdf", read_pdf),
+    ".docx": (f"{_OFFICE}.wordprocessingml.document", read_docx),
+    ".pptx": (f"{_OFFICE}.presentationml.presentation", read_pptx),
+    ".xlsx": (f"{_OFFICE}.spreadsheetml.sheet", read_xlsx),
+    **dict.fromkeys(CODE, ("text/x-code", read_code)),
+}
+BINARY = frozenset((".pdf", ".docx", ".pptx", ".xlsx"))
+SUPPORTED = frozenset(suffix for suffix in FORMATS if suffix)
+PLAIN_NAMES = frozenset(
+    (  # noqa: SIM905
+        "authors changelog changes copying copyright faq history install licence license news notice readme "
+        "thanks todo"
+    ).split()
+)
+# How files begin that are no text: what people call them.
+_SIGNATURES = {
+    b"%PDF-": "a PDF",
+    b"PK\x03\x04": "a zip archive or an Office file",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old or locked Office file",
+    b"\x7fELF": "a program",
+    b"MZ\x90\x00": "a program",
+    b"\x89PNG\r\n": "an image",
+    b"\xff\xd8\xff": "an image",
+    b"GIF8": "an image",
+    b"Rar!": "an archive",
+    b"7z\xbc\xaf": "an archive",
+    b"\x1f\x8b": "a gzip archive",
+}
+_MEDIA_SUFFIXES = {
+    media: suffix for suffix, (media, _) in reversed(FORMATS.items()) if media != "text/x-code"
+}
+
+
+def suffix_of(path: PurePath) -> str:
+    """The suffix that decides the format; "" for plain names such as copyright and README.Debian."""
+    if path.name.split(".")[0].lower() in PLAIN_NAMES and path.suffix.lower() not in SUPPORTED:
+        return ""
+    return path.suffix.lower()
+
+
+def suffix_for(media_type: str) -> str:
+    """The suffix of files of a media type; empty when there is none."""
+    return _MEDIA_SUFFIXES.get(media_type, "")
+
+
+def reader_for(path: PurePath) -> tuple[str, Reader]:
+    """Media type and reader of a file by its name.
+
+    Raises:
+        ParseError: when files of that type are not supported.
+    """
+    suffix = suffix_of(path)
+    if suffix not in FORMATS:
+        raise ParseError(f"{path.name}: files of type {suffix} are not supported")
+    return FORMATS[suffix]
+
+
+def check_signature(data: bytes, path: PurePath) -> None:
+    """Pass a file that begins as its name promises.
+
+    Raises:
+        ParseError: when its first bytes are those of another kind of file.
+    """
+    looks = next((words for start, words in _SIGNATURES.items() if data.startswith(start)), "")
+    suffix = suffix_of(path)
+    if suffix == ".pdf" and b"%PDF-" not in data[:1024]:
+        raise ParseError(
+            f"{path.name}: damaged PDF ({f'it is {looks}' if looks else 'it does not begin as one'})"
+        )
+    if looks and suffix not in BINARY:
+        raise ParseError(f"{path.name}: binary data ({looks}), not a file of type {suffix or 'text'}")

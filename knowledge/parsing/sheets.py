@@ -1,0 +1,76 @@
+"""Readers for tables: CSV, TSV and XLSX. One line a row; the heading of a sheet's section names its columns."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from itertools import chain, islice
+from typing import Any
+
+from knowledge.parsing.document import Draft, ParseError, Piece, decode
+from knowledge.parsing.packed import check_package
+
+MAX_ROWS = 200_000
+MAX_CELL = 10_000
+MAX_HEADING = 200
+
+
+def read_csv(data: bytes, name: str) -> Draft:
+    """Comma, semicolon or tab separated rows, told apart by the first lines."""
+    text = decode(data, name)
+    try:
+        dialect: Any = csv.Sniffer().sniff(text[:8192], delimiters=",;\t|")
+    except csv.Error:
+        dialect = "excel"
+    return Draft(_table(_csv_rows(text, dialect, name), "", name))
+
+
+def read_tsv(data: bytes, name: str) -> Draft:
+    return Draft(_table(_csv_rows(decode(data, name), "excel-tab", name), "", name))
+
+
+def _csv_rows(text: str, dialect: Any, name: str) -> Iterator[list[str]]:
+    csv.field_size_limit(1_000_000)
+    try:
+        yield from csv.reader(io.StringIO(text), dialect)
+    except csv.Error as error:
+        raise ParseError(f"{name}: not a readable table ({error})") from error
+
+
+def read_xlsx(data: bytes, name: str) -> Draft:
+    """Every visible sheet, with the values that formulas had when it was saved."""
+    check_package(data, name, "XLSX", "xl/workbook.xml")
+    from openpyxl import load_workbook
+
+    try:
+        book = load_workbook(BytesIO(data), read_only=True, data_only=True)
+        sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+        pieces = [piece for sheet in sheets for piece in _table(_cells(sheet), sheet.title, name)]
+        return Draft(pieces, book.properties.title or "", {"sheets": [sheet.title for sheet in sheets]})
+    except (ParseError, MemoryError):
+        raise
+    except Exception as error:  # openpyxl lets many kinds through on damaged files
+        raise ParseError(f"{name}: damaged XLSX ({type(error).__name__})") from error
+
+
+def _cells(sheet: Any) -> Iterator[list[str]]:
+    for row in sheet.iter_rows(values_only=True):
+        yield ["" if value is None else str(value) for value in row]
+
+
+def _table(rows: Iterable[list[str]], title: str, name: str) -> list[Piece]:
+    """The rows as one piece, below a heading that says what its columns are."""
+    filled = (row for row in rows if any(cell.strip() for cell in row))
+    header = next(iter(filled), None)
+    if header is None:
+        return []
+    # An upper bound that a reader of tables can use is far below what a database should be asked for instead.
+    lines = [_line(row) for row in islice(chain([header], filled), MAX_ROWS + 1)]
+    if len(lines) > MAX_ROWS:
+        raise ParseError(f"{name}: more than {MAX_ROWS:,} rows")
+    path = tuple(part for part in (title, _line(header)[:MAX_HEADING]) if part)
+    return [Piece("\n".join(lines), path)]
+
+
+def _line(row: list[str]) -> str:
+    return " | ".join(" ".join(cell[:MAX_CELL].split()) for cell in row).rstrip(" |")

@@ -1,0 +1,113 @@
+"""Learning from what people do: patterns seen again grow surer, those that do not help or do not return fade.
+
+Confidence is `seen / (seen + 2)`, times the share of the times that it helped, once that is known. It is read
+with its age: it halves with every `HALF_LIFE` since the pattern was seen, and below `FORGOTTEN` it is deleted.
+"""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+from pgvector.django import CosineDistance
+
+from knowledge.embedders import default_embedder
+from knowledge.models import LearningPattern
+from tenants.scoping import platform_scope, require_scope
+
+DIMENSIONS = 1536
+SAME_WITHIN = 0.1
+PRIOR = 2
+HALF_LIFE = timedelta(days=60)
+FORGOTTEN = 0.05
+MAX_TEXT = 8000
+ACTOR = "system:upkeep"
+EXPIRED_SQL = """
+DELETE FROM knowledge_learningpattern
+WHERE confidence * 0.5 ^ (extract(epoch FROM now() - last_seen_at) / %s)::numeric < %s
+"""
+
+
+def confidence_of(seen: int, helped: Decimal | None) -> Decimal:
+    """How sure a pattern is, from 0 to 1."""
+    share = Decimal(1) if helped is None else helped
+    return (Decimal(seen) / (seen + PRIOR) * share).quantize(Decimal("0.0001"))
+
+
+def text_of(data: Any) -> str:
+    """The words of a pattern: its keys and values, in a fixed order."""
+    if isinstance(data, dict):
+        return " ".join(f"{key} {text_of(data[key])}" for key in sorted(data))
+    return " ".join(map(text_of, data)) if isinstance(data, list) else str(data)
+
+
+def _vector(text: str) -> tuple[str, list[float]]:
+    """Name of the embedder and the vector; zeros behind it change no angle."""
+    embedder = default_embedder()
+    vector = embedder.embed_query(text[:MAX_TEXT])
+    return embedder.name, [*vector, *[0.0] * (DIMENSIONS - len(vector))]
+
+
+def similar_patterns(text: str, *, pattern_type: str = "", limit: int = 10) -> list[LearningPattern]:
+    """The person's patterns nearest to `text`, nearest first, each with its `distance` (0: the same)."""
+    model, vector = _vector(text)
+    rows = LearningPattern.objects.filter(user_id=require_scope().user_id, embedding_model=model)
+    if pattern_type:
+        rows = rows.filter(pattern_type=pattern_type)
+    return list(
+        rows.annotate(distance=CosineDistance("embedding", vector)).order_by("distance", "id")[:limit]
+    )
+
+
+@transaction.atomic
+def observe_pattern(pattern_type: str, data: dict[str, Any]) -> LearningPattern:
+    """Something the person did: seen again where a pattern of that kind is near enough, else a new one."""
+    user_id = require_scope().user_id
+    with connection.cursor() as cursor:
+        # Two observations of one person take turns: otherwise both would make the pattern.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"learning:{user_id}"])
+    near = similar_patterns(text_of(data), pattern_type=pattern_type, limit=1)
+    if near and near[0].distance <= SAME_WITHIN:
+        return _seen_again(near[0].pk)
+    model, vector = _vector(text_of(data))
+    pattern = LearningPattern(user_id=user_id, pattern_type=pattern_type, data=data, embedding=vector)
+    pattern.embedding_model, pattern.confidence = model, confidence_of(1, None)
+    pattern.save()
+    pattern.refresh_from_db()
+    return pattern
+
+
+def _seen_again(pattern_id: UUID) -> LearningPattern:
+    pattern = LearningPattern.objects.select_for_update().get(pk=pattern_id)
+    pattern.occurrences += 1
+    pattern.last_seen_at = timezone.now()
+    pattern.confidence = confidence_of(pattern.occurrences, pattern.success_rate)
+    pattern.save()
+    return pattern
+
+
+@transaction.atomic
+def record_outcome(pattern: LearningPattern, *, helped: bool) -> LearningPattern:
+    """Whether acting on a pattern helped: moves its success rate, the less the oftener it was seen."""
+    pattern = LearningPattern.objects.select_for_update().get(pk=pattern.pk)
+    verdict = Decimal(int(helped))
+    before = pattern.success_rate
+    rate = verdict if before is None else before + (verdict - before) / (pattern.occurrences + 1)
+    pattern.success_rate = rate.quantize(Decimal("0.0001"))
+    pattern.last_seen_at = timezone.now()
+    pattern.confidence = confidence_of(pattern.occurrences, pattern.success_rate)
+    pattern.save()
+    return pattern
+
+
+def expire_patterns() -> int:
+    """Delete what has faded, of everybody.
+
+    Returns:
+        How many patterns were forgotten.
+    """
+    with platform_scope(reason="expire learning patterns", actor=ACTOR), connection.cursor() as cursor:
+        cursor.execute(EXPIRED_SQL, [HALF_LIFE.total_seconds(), FORGOTTEN])
+        return int(cursor.rowcount)

@@ -1,0 +1,232 @@
+"""Collections: their model, its change under searches, their archive, themselves as one file."""
+
+import io
+import json
+import zipfile
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+
+from knowledge import embedders
+from knowledge.embedders import LexicalEmbedder
+from knowledge.models import Chunk, ChunkVector384, ChunkVectorDraft, Collection, Document
+from knowledge.services import collections as service
+from knowledge.services.collections import (
+    abandon_change,
+    change_model,
+    get_or_create_collection,
+    reembed_collection,
+)
+from knowledge.services.documents import bring_file
+from knowledge.services.files import keep_file
+from knowledge.services.ingestion import index_document
+from knowledge.services.search import search
+from knowledge.services.transfer import TransferError, export_collection, import_collection
+from tenants.scoping import tenant_scope
+
+ACTOR = "system:test"
+TEXT = "# Tides\n\nHigh water follows the moon.\n\n# Rivers\n\nRivers run to the sea.\n"
+
+
+class Mirrored(LexicalEmbedder):
+    """A real embedder whose vectors cannot be compared with the lexical one's: it numbers the features backwards."""
+
+    name = "mirrored-384"
+
+    def embed(self, texts):
+        return [vector[::-1] for vector in super().embed(texts)]
+
+    def embed_query(self, text):
+        return super().embed_query(text)[::-1]
+
+
+@pytest.fixture(autouse=True)
+def second_embedder(monkeypatch):
+    monkeypatch.setitem(embedders._EMBEDDERS, Mirrored.name, Mirrored)
+
+
+def bring(tenant, collection, text=TEXT, source="water.md"):
+    kept = keep_file([text.encode()], tenant_id=tenant.pk, name=source)
+    with tenant_scope(tenant, actor=ACTOR):
+        document = bring_file(collection, kept, source=source, defer=False).document
+    return index_document(tenant.pk, document.pk)
+
+
+@pytest.fixture
+def collection(tenant):
+    with tenant_scope(tenant, actor=ACTOR):
+        made, _ = get_or_create_collection("sea")
+    bring(tenant, made)
+    return made
+
+
+def best(tenant, collection):
+    with tenant_scope(tenant, actor=ACTOR):
+        fresh = Collection.objects.get(pk=collection.pk)
+        return search("Where do rivers run?", [fresh], strategy="semantic")[0].text
+
+
+def change(tenant, collection):
+    with tenant_scope(tenant, actor=ACTOR):
+        return change_model(collection, Mirrored.name)
+
+
+def test_the_old_vectors_serve_until_all_new_ones_are_made(collection, tenant, monkeypatch):
+    monkeypatch.setattr(service, "BATCH", 1)
+    seen = []
+    monkeypatch.setattr(
+        Mirrored,
+        "embed",
+        lambda self, texts: (
+            seen.append(best(tenant, collection))
+            or [vector[::-1] for vector in LexicalEmbedder.embed(self, texts)]
+        ),
+    )
+    assert change(tenant, collection).embedding_model == "lexical-hash-384"
+    assert reembed_collection(tenant.pk, collection.pk, Mirrored.name)
+    assert len(seen) == 2
+    assert {*seen, best(tenant, collection)} == {"# Rivers\n\nRivers run to the sea."}
+    with tenant_scope(tenant):
+        assert set(Chunk.objects.values_list("embedding_model", flat=True)) == {Mirrored.name}
+        assert (ChunkVector384.objects.count(), ChunkVectorDraft.objects.count()) == (2, 0)
+
+
+def test_documents_that_come_meanwhile_are_changed_too(collection, tenant, monkeypatch):
+    change(tenant, collection)
+    late, original = [], LexicalEmbedder.embed
+
+    def embed(self, texts):
+        if not late:
+            late.append(bring(tenant, collection, "Lakes are still.", "lake.md"))
+        return [vector[::-1] for vector in original(self, texts)]
+
+    monkeypatch.setattr(Mirrored, "embed", embed)
+    assert reembed_collection(tenant.pk, collection.pk, Mirrored.name)
+    with tenant_scope(tenant):
+        assert set(Chunk.objects.values_list("embedding_model", flat=True)) == {Mirrored.name}
+        assert ChunkVector384.objects.count() == Chunk.objects.count() == 3
+
+
+def test_a_document_read_by_the_old_model_is_embedded_again_before_it_is_stored(
+    collection, tenant, monkeypatch
+):
+    def embed(self, texts):
+        monkeypatch.undo()
+        embedders._EMBEDDERS[Mirrored.name] = Mirrored
+        change(tenant, collection)
+        reembed_collection(tenant.pk, collection.pk, Mirrored.name)
+        return LexicalEmbedder().embed(texts)
+
+    monkeypatch.setattr(LexicalEmbedder, "embed", embed)
+    assert bring(tenant, collection, "Lakes are still.", "lake.md").outcome == "indexed"
+    with tenant_scope(tenant):
+        assert Chunk.objects.get(document__source="lake.md").embedding_model == Mirrored.name
+
+
+def test_a_change_that_is_given_up_leaves_the_old_model(collection, tenant):
+    change(tenant, collection)
+    abandon_change(tenant.pk, collection.pk, Mirrored.name, "the model did not answer")
+    assert not reembed_collection(tenant.pk, collection.pk, Mirrored.name)
+    with tenant_scope(tenant):
+        collection.refresh_from_db()
+        assert (collection.embedding_model, collection.next_embedding_model) == ("lexical-hash-384", "")
+
+
+def post(client, path, body=None):
+    return client.post(f"/api/v1/collections/{path}", body or {}, content_type="application/json")
+
+
+def test_a_model_that_is_not_known_is_refused(api_client, collection):
+    client = api_client()
+    for answer in (
+        post(client, "", {"name": "a", "slug": "a", "embedding_model": "nobody"}),
+        post(client, f"{collection.pk}/reembed/", {"embedding_model": "nobody"}),
+    ):
+        assert answer.status_code == 400
+        assert "unknown embedder 'nobody'" in answer.json()["errors"][0]["detail"]
+
+
+def test_an_archived_collection_takes_no_documents_until_it_is_restored(api_client, collection, tenant):
+    client, path = api_client(), f"/api/v1/collections/{collection.pk}/documents/"
+    assert post(client, f"{collection.pk}/archive/").json()["status"] == "archived"
+    refused = client.post(path, {"file": SimpleUploadedFile("a.md", b"Words.")})
+    assert (refused.status_code, "archived" in refused.json()["errors"][0]["detail"]) == (400, True)
+    assert post(client, f"{collection.pk}/restore/").json()["status"] == "active"
+    assert client.post(path, {"file": SimpleUploadedFile("a.md", b"Words.")}).status_code == 201
+
+
+def test_counts_follow_every_write(collection, tenant):
+    with tenant_scope(tenant, actor=ACTOR):
+        collection.refresh_from_db()
+        assert (collection.document_count, collection.chunk_count) == (1, 2)
+        Document.objects.update(chunk_count=0)
+        collection.refresh_from_db()
+        assert (collection.document_count, collection.chunk_count) == (0, 0)
+
+
+def exported(tenant, collection):
+    target = io.BytesIO()
+    assert export_collection(tenant.pk, collection.pk, target, actor=ACTOR) == 1
+    return target
+
+
+def test_an_export_is_imported_elsewhere_and_finds_the_same(collection, tenant, other_tenant):
+    made = import_collection(other_tenant.pk, exported(tenant, collection), slug="copy", actor=ACTOR)
+    assert (made.tenant_id, made.document_count, made.chunk_count) == (other_tenant.pk, 1, 2)
+    assert best(other_tenant, made) == best(tenant, collection)
+    with tenant_scope(other_tenant, actor=ACTOR):
+        document = Document.objects.get()
+        assert (document.status, document.origin, document.source) == ("indexed", "import", "water.md")
+        assert (
+            bring_file(
+                made,
+                keep_file([TEXT.encode()], tenant_id=other_tenant.pk, name="water.md"),
+                source="water.md",
+            ).outcome
+            == "unchanged"
+        )
+
+
+def test_the_api_exports_and_imports(api_client, collection):
+    client = api_client()
+    answer = client.get(f"/api/v1/collections/{collection.pk}/export/", headers={"accept": "application/zip"})
+    file = SimpleUploadedFile("sea.zip", b"".join(answer.streaming_content))
+    made = client.post("/api/v1/collections/import/", {"file": file, "slug": "copy"})
+    assert (made.status_code, made.json()["document_count"], made.json()["chunk_count"]) == (201, 1, 2)
+
+
+def test_the_commands_export_and_import(collection, tenant, tmp_path, capsys):
+    file = tmp_path / "sea.zip"
+    call_command("export_collection", str(file), tenant=tenant.slug, collection="sea")
+    call_command("import_collection", str(file), tenant=tenant.slug, collection="copy")
+    assert "1 documents, 2 chunks in «copy»" in capsys.readouterr().out
+
+
+def rewritten(source, name, change):
+    """The archive with one member changed."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for entry in old.namelist():
+            new.writestr(entry, change(old.read(entry).decode()) if entry == name else old.read(entry))
+    return target
+
+
+def test_a_damaged_export_makes_nothing(collection, tenant, other_tenant):
+    good = exported(tenant, collection)
+    bad = (
+        io.BytesIO(b"no zip"),
+        rewritten(good, "manifest.json", lambda text: text.replace("conclave-", "other-")),
+        rewritten(good, "documents.jsonl", lambda text: text.replace('"number": 0', '"number": 7')),
+        rewritten(
+            good,
+            "chunks/0.jsonl",
+            lambda text: json.dumps({**json.loads(text.split("\n")[0]), "vector": "AAAA"}),
+        ),
+        rewritten(good, "chunks/0.jsonl", lambda text: text[:-40]),
+    )
+    for file in bad:
+        with pytest.raises(TransferError):
+            import_collection(other_tenant.pk, file, slug="copy", actor=ACTOR)
+    with tenant_scope(other_tenant):
+        assert not Collection.objects.exists()

@@ -1,0 +1,83 @@
+"""A document that is replaced again and again under searches: each sees one version, whole."""
+
+import contextlib
+import threading
+
+import pytest
+from django.db import close_old_connections, connection
+
+from knowledge.models import Chunk
+from knowledge.services.collections import get_or_create_collection
+from knowledge.services.documents import bring_file
+from knowledge.services.files import keep_file
+from knowledge.services.ingestion import index_document
+from knowledge.services.search import search
+from tenants.scoping import tenant_scope
+from tenants.tests.factories import TenantFactory
+
+CLIENTS, TIMES, PARTS = 4, 100, 6
+ACTOR = "system:test"
+
+
+def version(number):
+    """A text of six sections, each of which names its version."""
+    return "\n\n".join(f"# Part {part}\n\nThe tide of version v{number} is high." for part in range(PARTS))
+
+
+def bring(tenant, collection, number):
+    kept = keep_file([version(number).encode()], tenant_id=tenant.pk, name="tide.md")
+    with tenant_scope(tenant, actor=ACTOR):
+        brought = bring_file(collection, kept, source="tide.md", defer=False)
+    return index_document(tenant.pk, brought.document.pk)
+
+
+class Searcher(threading.Thread):
+    """Searches until it is told to stop, and keeps which versions each search saw, and in how many parts."""
+
+    def __init__(self, tenant, collection):
+        super().__init__()
+        self.tenant, self.collection, self.ended = tenant, collection, threading.Event()
+        self.seen, self.failures = [], []
+
+    def run(self):
+        try:
+            while not self.ended.is_set():
+                with tenant_scope(self.tenant, actor=ACTOR):
+                    found = search("How high is the tide?", [self.collection], limit=20)
+                self.seen.append([passage.text.partition("version ")[2].split()[0] for passage in found])
+        except Exception as error:  # noqa: BLE001 - told by the test
+            self.failures.append(error)
+        finally:
+            close_old_connections()
+            connection.close()
+
+
+@contextlib.contextmanager
+def searching(tenant, collection):
+    clients = [Searcher(tenant, collection) for _ in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    try:
+        yield clients
+    finally:
+        for client in clients:
+            client.ended.set()
+            client.join()
+
+
+@pytest.mark.slow
+def test_no_search_sees_half_a_document(transactional_db):
+    tenant = TenantFactory()
+    with tenant_scope(tenant, actor=ACTOR):
+        collection, _ = get_or_create_collection("sea")
+    bring(tenant, collection, 0)
+    with searching(tenant, collection) as clients:
+        outcomes = {bring(tenant, collection, number).outcome for number in range(1, TIMES + 1)}
+    seen = [versions for client in clients for versions in client.seen]
+    assert outcomes == {"indexed"}
+    assert [client.failures for client in clients] == [[]] * CLIENTS
+    assert len({versions[0] for versions in seen}) > TIMES // 4
+    assert [versions for versions in seen if len(set(versions)) > 1 or len(versions) != PARTS] == []
+    with tenant_scope(tenant):
+        collection.refresh_from_db()
+        assert (collection.document_count, collection.chunk_count, Chunk.objects.count()) == (1, PARTS, PARTS)

@@ -1,0 +1,72 @@
+"""Files of documents in an S3 of their own, as on disk."""
+
+import boto3
+import environ
+import pytest
+from django.core.files.storage import default_storage
+from moto.server import ThreadedMotoServer
+
+from config.settings.files import DISK, file_storages
+from knowledge.models import Document
+from knowledge.services.documents import bring_file
+from knowledge.services.files import FileTooLarge, keep_file, local_file
+from knowledge.services.ingestion import index_document
+from knowledge.tests.factories import CollectionFactory
+from knowledge.tests.test_formats import make_docx
+from tenants.scoping import tenant_scope
+
+KEYS = {"S3_ACCESS_KEY": "test", "S3_SECRET_KEY": "test", "S3_REGION": "us-east-1"}
+
+
+def storages(**variables):
+    env = environ.Env()
+    env.ENVIRON = variables
+    return file_storages(env)
+
+
+@pytest.fixture
+def bucket(settings):
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    settings.STORAGES = storages(S3_BUCKET="conclave-files", S3_ENDPOINT_URL=url, S3_PREFIX="kept", **KEYS)
+    session = boto3.Session("test", "test", region_name="us-east-1")
+    made = session.resource("s3", endpoint_url=url).Bucket("conclave-files")
+    made.create()
+    yield made
+    server.stop()
+
+
+def test_without_a_bucket_files_lie_on_disk_for_nobody_else():
+    chosen = storages()["default"]
+    assert (chosen["BACKEND"], chosen["OPTIONS"]["file_permissions_mode"]) == (DISK, 0o600)
+
+
+def test_a_document_is_kept_read_and_deleted_in_s3(bucket, tenant, django_capture_on_commit_callbacks):
+    kept = keep_file([make_docx()], tenant_id=tenant.pk, name="tides.docx")
+    assert [each.key for each in bucket.objects.all()] == [f"kept/{kept.path}"]
+    with tenant_scope(tenant, actor="system:test"):
+        document = bring_file(CollectionFactory(), kept, source="tides.docx", defer=False).document
+    assert index_document(tenant.pk, document.pk).outcome == "indexed"
+    with tenant_scope(tenant, actor="system:test"), django_capture_on_commit_callbacks(execute=True):
+        assert Document.objects.get().chunk_count == 1
+        from knowledge.services.documents import delete_document
+
+        delete_document(document)
+    assert list(bucket.objects.all()) == []
+
+
+def test_a_stored_file_is_a_real_one_for_its_reader(bucket, tenant):
+    kept = keep_file([b"abc", b"def"], tenant_id=tenant.pk, name="a.txt")
+    with local_file(kept.path) as stream:
+        assert stream.fileno() > 2
+        assert stream.read() == b"abcdef"
+
+
+def test_nothing_is_kept_of_a_file_that_is_too_large(settings, tenant):
+    settings.UPLOAD_MAX_BYTES = 5
+    with pytest.raises(FileTooLarge, match="larger than 5 bytes"):
+        keep_file([b"abc", b"def"], tenant_id=tenant.pk, name="a.txt")
+    with pytest.raises(FileNotFoundError):
+        default_storage.listdir(f"tenants/{tenant.pk}/documents")
