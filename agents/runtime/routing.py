@@ -4,7 +4,7 @@ Importing this module imports Pydantic AI: seconds.
 """
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -105,8 +105,19 @@ class _Others(WrapperModel):
         model_request_parameters: ModelRequestParameters,
         run_context: RunContext[Any] | None = None,
     ) -> AsyncGenerator[StreamedResponse]:
-        chain = await self._chain()
-        async with chain.request_stream(
-            messages, model_settings, model_request_parameters, run_context
-        ) as stream:
-            yield stream
+        # Not a chain in a chain: the outer one reads the first event, which may be read once only.
+        async with AsyncExitStack() as stack:
+            yield await self._opened(stack, messages, model_settings, model_request_parameters, run_context)
+
+    async def _opened(self, stack: AsyncExitStack, *request: Any) -> StreamedResponse:
+        """The stream of the first further model that opens one."""
+        models = await sync_to_async(self._load)()
+        for model in models[:-1]:
+            try:
+                return await stack.enter_async_context(model.request_stream(*request))
+            except Exception as error:
+                if not is_worth_another(error):
+                    raise
+        if not models:
+            raise NoFallback("the agent has no further model")
+        return await stack.enter_async_context(models[-1].request_stream(*request))
