@@ -17,6 +17,7 @@ from knowledge.evaluation.datasets import Dataset, Passage
 from knowledge.evaluation.metrics import Figures, figures
 from knowledge.models import Chunk, Collection, Document, RagEvaluation
 from knowledge.parsing import parse_bytes
+from knowledge.services.chunks import context_of
 from knowledge.services.search import FoundPassage, query_vector, search
 from knowledge.services.storing import store_rows
 from tenants.scoping import tenant_scope
@@ -121,7 +122,7 @@ def _index(collection: Collection, cuts: list[_Cut], vectors: Sequence[Sequence[
             document_id=document.pk,
             chunk_index=piece.index,
             content=piece.text,
-            context=(cut.passage.title + " > " + piece.context)[:500],
+            context=context_of(cut.passage.title, piece.context),
             embedding_model=collection.embedding_model,
         )
         for document, cut in zip(documents, cuts, strict=True)
