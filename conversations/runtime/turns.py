@@ -30,10 +30,11 @@ from conversations.services.conversations import BegunTurn
 from conversations.services.leases import Lease, lease_for, release
 from conversations.services.steps import last_place, steps_of
 from knowledge.models import Collection
-from knowledge.services.search import FoundPassage, log_query, search
+from knowledge.services.search import Explanation, FoundPassage, log_query, search
 from tenants.scoping import Scope, tenant_scope
 
 HISTORY = 20
+IDS = ("id", "document_id", "collection_id")
 BUILD_ON = "Build on what is right in it: add what is missing, correct what is wrong, and do not repeat it."
 # What an integer column takes of two such counts added up; an endpoint may report anything.
 MOST_TOKENS = 2**30 - 1
@@ -126,10 +127,7 @@ class Turn:
 
     def _remember(self, result: dict[str, Any]) -> None:
         """Passages of a search keep their numbers."""
-        self.passages += [
-            FoundPassage(**{**row, "id": UUID(row["id"]), "document_id": UUID(row["document_id"])})
-            for row in result.get("passages", ())
-        ]
+        self.passages += [_made_again(row) for row in result.get("passages", ())]
         self.tool_calls += result.get("tool_calls", ())
 
     def search(self, query: str) -> list[dict[str, Any]]:
@@ -303,7 +301,14 @@ def _api_key(integration: Integration | None) -> str | None:
 
 def _kept(passage: FoundPassage) -> dict[str, Any]:
     """A passage as JSON that makes it again."""
-    return {**asdict(passage), "id": str(passage.id), "document_id": str(passage.document_id)}
+    ids = {name: str(value) for name in IDS if (value := getattr(passage, name)) is not None}
+    return {**asdict(passage), **ids}
+
+
+def _made_again(row: dict[str, Any]) -> FoundPassage:
+    """The passage that `_kept` kept."""
+    ids = {name: UUID(row[name]) for name in IDS if row.get(name)}
+    return FoundPassage(**{**row, **ids, "explanation": Explanation(**row.get("explanation", {}))})
 
 
 def _as_row(number: int, passage: FoundPassage) -> dict[str, Any]:
