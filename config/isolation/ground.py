@@ -23,6 +23,9 @@ JOIN pg_attribute t ON t.attrelid = c.confrelid AND t.attnum = c.confkey[2]
 WHERE c.contype = 'f' AND c.conrelid = %s::regclass AND cardinality(c.conkey) = 2
   AND c.conparentid = 0 ORDER BY 1"""
 
+SHARED_IDS_SQL = """
+SELECT FROM pg_constraint WHERE contype = 'p' AND conrelid = %s::regclass AND cardinality(conkey) > 1"""
+
 UNIQUE_SQL = """
 SELECT DISTINCT a.attname, format_type(a.atttypid, NULL) FROM pg_index i
 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
@@ -58,6 +61,8 @@ class Target:
     partitions: tuple[str, ...]
     # Column -> the values that a check allows, of columns with choices.
     choices: dict[str, tuple[str, ...]] = field(hash=False)
+    # Whether the primary key has the tenant in it, so that an id is not unique over all tenants.
+    shares_ids: bool = False
 
     @property
     def is_identity(self) -> bool:
@@ -164,6 +169,7 @@ def _describe(owner: Any, model: type[models.Model]) -> Target:
         choices={
             f.column: tuple(value for value, _ in f.flatchoices) for f in model._meta.fields if f.choices
         },
+        shares_ids=owner.execute(SHARED_IDS_SQL, [table]).fetchone() is not None,
     )
 
 

@@ -52,9 +52,16 @@ def upsert_and_merge(a: Attempt) -> None:
     if a.target.owner != "id":
         row[a.target.owner] = a.my_mark
     statement, *params = _insert(a, row)
-    a.refused(
-        f"{statement} ON CONFLICT (id) DO UPDATE SET {a.target.owner} = excluded.{a.target.owner}", *params
-    )
+    if a.target.shares_ids:
+        # The same id may stand in every tenant; what it refers to may not.
+        state, _, _ = a.run(statement, *params)
+        if state not in (REFUSED, FOREIGN_KEY):
+            raise Leak(f"the victim's id answers {state!r} in the own tenant")
+    else:
+        a.refused(
+            f"{statement} ON CONFLICT (id) DO UPDATE SET {a.target.owner} = excluded.{a.target.owner}",
+            *params,
+        )
     a.untouched(
         "MERGE INTO {t} USING (SELECT %s::uuid AS wanted) s ON {t}.id = s.wanted"
         " WHEN MATCHED THEN UPDATE SET {owner} = {t}.{owner}",

@@ -65,14 +65,7 @@ def start_conversation(
     """
     agents = [agent, *others]
     is_single = mode == ConversationMode.SINGLE
-    if (len(agents) == 1) != is_single or len({each.pk for each in agents}) < len(agents):
-        raise ValidationError(
-            {"agents": "One agent answers in single mode, several in the others, each once."}
-        )
-    if len(agents) > MOST_AGENTS:
-        raise ValidationError({"agents": f"At most {MOST_AGENTS} agents answer."})
-    for each in agents:
-        require_active(each)
+    _require_agents(agents, is_single=is_single)
     conversation = Conversation(
         user_id=user_id,
         agent=agent if is_single else None,
@@ -88,6 +81,17 @@ def start_conversation(
         takers.append(Participant(user_id=user_id, role=ParticipantRole.OWNER, **common))
     Participant.objects.bulk_create(takers)
     return conversation
+
+
+def _require_agents(agents: list[Agent], *, is_single: bool) -> None:
+    if (len(agents) == 1) != is_single or len({each.pk for each in agents}) < len(agents):
+        raise ValidationError(
+            {"agents": "One agent answers in single mode, several in the others, each once."}
+        )
+    if len(agents) > MOST_AGENTS:
+        raise ValidationError({"agents": f"At most {MOST_AGENTS} agents answer."})
+    for each in agents:
+        require_active(each)
 
 
 @transaction.atomic
