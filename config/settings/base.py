@@ -231,6 +231,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     # Enumerated values stand where they are used: many fields are called `status`, each with values of its own.
+    "PREPROCESSING_HOOKS": ["config.api.schema.api_alone"],
     "POSTPROCESSING_HOOKS": ["config.api.schema.loosen_answers"],
 }
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])

@@ -22,6 +22,7 @@ NIL = "00000000-0000-7000-8000-000000000000"
 EARLY, LATE = "2026-01-01", "2026-02-01"
 # What violates a check that no single value does.
 TOGETHER = {
+    "agents_budget_of_tenant": {"subject": "tenant", "subject_id": "01a20000-0000-7000-8000-000000000000"},
     "accounts_roleassignment_role_scope": {"scope": "engagement", "engagement": None},
     "agents_template_sale": {"is_marketplace": True, "price": None},
     "knowledge_collection_overlap_below_size": {"chunk_size": 100, "chunk_overlap": 100},

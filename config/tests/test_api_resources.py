@@ -87,7 +87,7 @@ def test_sql_and_python_make_the_same_bytes(prefix, shape, api_client, monkeypat
     client = api_client()
     view = PLAIN[prefix]
     rows = enrich(rows_of(prefix, client.key, 3), client.key)
-    names = list(view.serializer_class().fields)
+    names = [name for name, field in view.serializer_class().fields.items() if not field.write_only]
     query = {"": "", "fields": f"fields={','.join(names[::2])}", "expand": ""}[shape]
     if shape == "expand":
         query = f"expand={','.join(view.serializer_class.expandable())}"

@@ -24,9 +24,6 @@ ROWS, RUN_SECONDS = 8, 900
 NO_ROWS = {
     "/api/v1/replication-statuses/{id}/": "rows of the platform, which no tenant makes",
     "/api/v1/system-settings/{id}/": "rows of the platform, which no tenant makes",
-    "/v1/models/{name}": "named, not numbered",
-    "/v1/vector_stores/{name}": "named, not numbered",
-    "/v1/vector_stores/{name}/search": "named, not numbered",
 }
 REFERENCES = ("agent", "collection", "engagement", "integration", "role")
 # What a schema cannot say refuses valid requests (a slug that is taken, a row that is gone); text takes numbers.
