@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.decorators import action
 
@@ -351,7 +351,13 @@ class TemplatePurchaseViewSet(ReadOnlyTenantViewSet):
     def scope(self) -> str:
         return "manual" if self.action == "settle" else "request"
 
-    @extend_schema(request=None, responses={200: TemplatePurchaseSerializer})
+    @extend_schema(
+        request=None,
+        responses={
+            200: TemplatePurchaseSerializer,
+            502: OpenApiResponse(description="The payment provider does not take part now."),
+        },
+    )
     @action(detail=True, methods=["post"])
     def settle(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Ask the payment provider whether the purchase was paid."""

@@ -58,7 +58,7 @@ class AgentViewSet(TenantViewSet):
         return self.respond_with(agent.pk)
 
     @extend_schema(responses={200: ChangeSerializer(many=True)})
-    @action(detail=True, methods=["get"])
+    @action(detail=True, methods=["get"], pagination_class=None)
     def changes(self, request: Any, **kwargs: Any) -> HttpResponse:
         """What was changed since the latest version was published."""
         agent = self.get_object()
@@ -75,7 +75,7 @@ class AgentVersionViewSet(ReadOnlyTenantViewSet):
     verbs = {"changes": "read"}
 
     @extend_schema(responses={200: ChangeSerializer(many=True)})
-    @action(detail=True, methods=["get"])
+    @action(detail=True, methods=["get"], pagination_class=None)
     def changes(self, request: Any, **kwargs: Any) -> HttpResponse:
         """What this version changed against the one before."""
         version = self.get_object()

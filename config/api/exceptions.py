@@ -12,6 +12,7 @@ import orjson
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
 from django.core.signals import got_request_exception
 from django.db import DatabaseError, InterfaceError
+from django.db.models import ProtectedError, RestrictedError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions, status
 from rest_framework.exceptions import APIException
@@ -176,6 +177,9 @@ def _from_api_exception(exc: APIException, request: HttpRequest | None) -> HttpR
 
 def _from_database(exc: Exception, request: HttpRequest | None) -> HttpResponse | None:
     """The answer to an error of PostgreSQL, None when it is none that a client can cause or wait out."""
+    if isinstance(exc, RestrictedError | ProtectedError):
+        # Django noticed before the database; the error holds rows, which a log must not print.
+        return problem_response(request, 409, "in_use")
     cause = exc.__cause__
     state = getattr(cause, "sqlstate", None) or ""
     named = constraint_error(cause, state)

@@ -1,11 +1,13 @@
 """Filters and ordering: what a viewset lists, nothing else; an unknown parameter is an error, not ignored."""
 
 from collections.abc import Iterable
+from datetime import UTC
 from typing import Any
 
 import django_filters
 from django import forms
 from django.core import validators
+from django.core.exceptions import ValidationError
 from django.db import models
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.filters import BaseFilterBackend
@@ -28,10 +30,27 @@ class IntegerFilter(django_filters.NumberFilter):
         return validators.MaxValueValidator(2**63 - 1)
 
 
+class MomentField(django_filters.fields.IsoDateTimeField):
+    """A moment in UTC: PostgreSQL takes no offset of 16 hours and more, Python does."""
+
+    def clean(self, value: Any) -> Any:
+        moment = super().clean(value)
+        try:
+            return moment and moment.astimezone(UTC)
+        except OverflowError as error:
+            raise ValidationError("Enter a moment in the years 1 to 9999.", code="invalid") from error
+
+
+class MomentFilter(django_filters.IsoDateTimeFilter):
+    """Filters by a moment."""
+
+    field_class = MomentField
+
+
 FILTERS = {
     models.ForeignKey: django_filters.UUIDFilter,
     models.UUIDField: django_filters.UUIDFilter,
-    models.DateTimeField: django_filters.IsoDateTimeFilter,
+    models.DateTimeField: MomentFilter,
     models.DateField: django_filters.DateFilter,
     models.BooleanField: django_filters.BooleanFilter,
     models.IntegerField: IntegerFilter,
@@ -65,12 +84,8 @@ class HouseFilterSet(django_filters.FilterSet):
     a reference a choice of rows, which needs a query.
     """
 
-    created_after = django_filters.IsoDateTimeFilter(
-        method="filter_after", label="Made at or after this moment."
-    )
-    created_before = django_filters.IsoDateTimeFilter(
-        method="filter_before", label="Made before this moment."
-    )
+    created_after = MomentFilter(method="filter_after", label="Made at or after this moment.")
+    created_before = MomentFilter(method="filter_before", label="Made before this moment.")
 
     @classmethod
     def filter_for_field(cls, field: Any, *_: Any) -> Any:

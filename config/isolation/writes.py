@@ -14,6 +14,8 @@ from config.isolation.matrix import REFUSED, Attempt, Leak
 UNGUESSABLE = frozenset({("accounts_apikey", "key_hash"), ("accounts_passkeycredential", "credential_id")})
 # What a check asks for beside a reference.
 BESIDE = {("accounts_roleassignment", "engagement_id"): {"scope": "engagement"}}
+# Part of what is unique, and bound by a check to another column; the other parts differ.
+BOUND = frozenset({("agents_budget", "subject")})
 FOREIGN_KEY, DUPLICATE = "23503", "23505"
 
 
@@ -139,6 +141,8 @@ def _other(a: Attempt, column: str, value: Any) -> Any:
     kind = a.target.unique[column]
     if value is None:
         return None
+    if (a.target.table, column) in BOUND:
+        return value
     if column in a.target.choices:
         return next(other for other in a.target.choices[column] if other != value)
     if kind == "date":

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -78,7 +79,8 @@ class MeetingActions:
         responses={
             (200, "application/json"): MeetingSerializer,
             (200, answers.EVENT_STREAM): OpenApiResponse(
-                response=str, description="Server-sent events named by their type, until stream_complete."
+                response=OpenApiTypes.OBJECT,
+                description="Server-sent events named by their type, until stream_complete.",
             ),
             204: OpenApiResponse(description="The stream has ended and all of it came."),
         },

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 
@@ -21,7 +22,9 @@ from conversations.services.leases import LeaseLost
 
 RESPONSES = {
     (200, "application/json"): MessageSerializer,
-    (200, answers.EVENT_STREAM): OpenApiResponse(response=str, description="The answer as it comes."),
+    (200, answers.EVENT_STREAM): OpenApiResponse(
+        response=OpenApiTypes.OBJECT, description="The answer as it comes."
+    ),
     409: OpenApiResponse(description="The call does not wait for a decision."),
     **FAILURES,
 }

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import Exists
 from django.http import Http404, HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import exceptions
 from rest_framework.decorators import action
@@ -264,7 +265,7 @@ class MessageViewSet(OfConversation, AnsweringView, ReadOnlyTenantViewSet):
         request=NewMessageSerializer,
         responses={
             (201, "application/json"): AnsweredMessageSerializer,
-            (200, answers.EVENT_STREAM): OpenApiResponse(response=str, description=STREAMED),
+            (200, answers.EVENT_STREAM): OpenApiResponse(response=OpenApiTypes.OBJECT, description=STREAMED),
             **FAILURES,
         },
     )
@@ -300,7 +301,7 @@ class MessageViewSet(OfConversation, AnsweringView, ReadOnlyTenantViewSet):
             )
         ],
         responses={
-            (200, answers.EVENT_STREAM): OpenApiResponse(response=str, description=STREAMED),
+            (200, answers.EVENT_STREAM): OpenApiResponse(response=OpenApiTypes.OBJECT, description=STREAMED),
             204: OpenApiResponse(description="The stream has ended and all of it came."),
         },
     )

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from config.api.serializers import HouseSerializer, RelatedIdsField, TextListField
 from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
 from workflows import shapes
+from workflows.choices import RunOutcome
 from workflows.models import Workflow, WorkflowTrigger, WorkflowVersion
 
 from .fields import ShapeField, nested
@@ -25,6 +26,12 @@ class WorkflowSerializer(HouseSerializer):
         help_text="Ids of the agents that take part.",
     )
     tags = TextListField(required=False, help_text="Labels to find it by.")
+    last_run_status = serializers.ChoiceField(
+        choices=RunOutcome.choices,
+        allow_blank=True,
+        read_only=True,
+        help_text="How the last run ended; empty: it never ran.",
+    )
 
     class Meta:
         model = Workflow
