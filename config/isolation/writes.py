@@ -2,7 +2,7 @@
 
 import json
 import os
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -145,6 +145,8 @@ def _other(a: Attempt, column: str, value: Any) -> Any:
         return value
     if column in a.target.choices:
         return next(other for other in a.target.choices[column] if other != value)
+    if kind.startswith("timestamp"):
+        return (datetime.fromisoformat(value) - timedelta(days=1 + os.urandom(1)[0])).isoformat()
     if kind == "date":
         return str(date.fromisoformat(value) - timedelta(days=1 + os.urandom(1)[0]))
     if kind == "bytea":
