@@ -89,7 +89,9 @@ def test_what_hurts_is_an_error_within_bounds(name):
         parse(data, name, seconds=20)
     assert time.monotonic() - began < 60
     # The largest child that has ended, in kilobytes.
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 500 * 1024
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < max(
+        500 * 1024, 1 + resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    )  # a fork is as large as its parent
 
 
 def test_a_good_file_is_read_by_the_child():
