@@ -91,7 +91,7 @@ def test_what_hurts_is_an_error_within_bounds(name):
     # The largest child that has ended, in kilobytes.
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < max(
         500 * 1024, 1 + resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    )  # a fork is as large as its parent
+    )
 
 
 def test_a_good_file_is_read_by_the_child():

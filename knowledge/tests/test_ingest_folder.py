@@ -76,4 +76,4 @@ def test_the_worker_lives_through_files_made_to_hurt(transactional_db, tmp_path,
         assert not Document.objects.filter(status="failed", error_message="").exists()
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < max(
         MOST_MEMORY_KB, 1 + resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    )  # a fork is as large as its parent
+    )
