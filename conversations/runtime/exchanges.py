@@ -15,7 +15,6 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from asgiref.sync import async_to_sync
-from django.conf import settings
 from django.db import DataError
 from django.utils.text import slugify
 
@@ -28,14 +27,13 @@ from conversations.runtime.citing import cite
 from conversations.runtime.connections import give_back
 from conversations.runtime.journal import Journal, cleaned, storable
 from conversations.runtime.metering import cost_limit, subjects_of
-from conversations.runtime.streaming import KEEP_ALIVE_SECONDS, TooManyStreams
+from conversations.runtime.streaming import KEEP_ALIVE_SECONDS, leave_place, take_place
 from conversations.runtime.turns import Caller, ModelCall, Turn
 from conversations.runtime.wishes import Call, Event, Outcome, Said, Used, Waiting, Wish, WishFailed
 from conversations.services.conversations import BegunTurn, agent_by_name
 from conversations.services.exchanges import Asked, close_exchange, continue_exchange, open_exchange, up_to
 from knowledge.models import Collection
 
-_places = threading.BoundedSemaphore(settings.STREAMS_PER_PROCESS)
 ANSWER_SECONDS = 300
 # Where the metadata of a tool's message keeps what each call returned.
 RESULTS = "results"
@@ -271,15 +269,14 @@ def stream(exchange: Exchange) -> Iterator[Event]:
     Raises:
         TooManyStreams: at once, when the process has no place for another.
     """
-    if not _places.acquire(blocking=False):
-        raise TooManyStreams
+    take_place()
     queue: SimpleQueue[Event] = SimpleQueue()
     context = contextvars.copy_context()
     thread = threading.Thread(target=context.run, args=(_run, exchange, queue), daemon=True, name="exchange")
     try:
         thread.start()
     except BaseException:
-        _places.release()
+        leave_place()
         raise
     give_back()
     return _read(queue)
@@ -294,7 +291,7 @@ def _run(exchange: Exchange, queue: "SimpleQueue[Event]") -> None:
         last = failure
     finally:
         give_back()
-        _places.release()
+        leave_place()
         queue.put(last)
 
 
