@@ -28,6 +28,7 @@ STATUSES = {
     "budget_exceeded": 429,
     "refused_request": 400,
     "misconfigured": 400,
+    "approval_needed": 400,
     "internal": 500,
     "search_failed": 503,
 }

@@ -28,11 +28,10 @@ from conversations.runtime.connections import give_back
 from conversations.runtime.journal import Journal, cleaned, storable
 from conversations.runtime.metering import cost_limit, subjects_of
 from conversations.runtime.streaming import KEEP_ALIVE_SECONDS, leave_place, take_place
-from conversations.runtime.turns import Caller, ModelCall, Turn
+from conversations.runtime.turns import Caller, ModelCall, Turn, speaking
 from conversations.runtime.wishes import Call, Event, Outcome, Said, Used, Waiting, Wish, WishFailed
 from conversations.services.conversations import BegunTurn, agent_by_name
 from conversations.services.exchanges import Asked, close_exchange, continue_exchange, open_exchange, up_to
-from knowledge.models import Collection
 
 ANSWER_SECONDS = 300
 # Where the metadata of a tool's message keeps what each call returned.
@@ -177,10 +176,12 @@ def said_before(answer: Message) -> tuple[Said, ...]:
 
 
 def _turn(begun: BegunTurn, caller: Caller, agent: Agent) -> WireTurn:
+    collections, problem = [], ""
+    if agent.pk:
+        agent, collections, problem = speaking(agent, begun.conversation)
     subjects = subjects_of(caller, agent)
     route = Route(agent.model_provider, agent.model_name, agent.integration, agent.timeout)
     terms = terms_of(subjects, *route.key)
-    rows = Collection.objects.filter(readers__agent_id=agent.pk).order_by("slug") if agent.pk else ()
     integration = agent.integration
     return WireTurn(
         caller=caller,
@@ -191,7 +192,8 @@ def _turn(begun: BegunTurn, caller: Caller, agent: Agent) -> WireTurn:
         integration=integration,
         api_key=(integration.credentials or {}).get("api_key") if integration else None,
         history=[],
-        collections=list(rows),
+        collections=collections,
+        problem=problem,
         journal=MemoryJournal(None, begun.conversation.pk, []),  # type: ignore[arg-type]
         meter=Meter(caller.scope, subjects, {route.key: terms}, cost_limit(agent)),
     )
@@ -205,7 +207,7 @@ def find_model(name: str) -> tuple[Agent, Integration | None]:
     """
     account, slash, model = name.partition("/")
     if not slash:
-        agent = agent_by_name(name)
+        agent = agent_by_name(name, related=["integration"])
         if agent is None:
             raise UnknownModel(name)
         return agent, None

@@ -257,11 +257,7 @@ class Turn:
 def load_turn(begun: BegunTurn, caller: Caller) -> Turn:
     """Everything the model needs for `begun`, read in the scope that is open."""
     live = Agent.objects.select_related("integration").get(pk=begun.answer.agent_id)
-    # Versions are pinned where one agent answers.
-    single = live.pk == begun.conversation.agent_id
-    agent, pinned = as_published(live, begun.conversation.agent_version if single else None)
-    reading = AgentCollection.objects.filter(agent_id=agent.pk).values("collection_id")
-    problem = _speak(agent)
+    agent, collections, problem = speaking(live, begun.conversation)
     lease = begun.lease or lease_for(begun.answer)
     # A turn that just began has done nothing yet.
     steps = steps_of(begun.answer.pk) if lease.takeovers else []
@@ -275,13 +271,21 @@ def load_turn(begun: BegunTurn, caller: Caller) -> Turn:
         integration=agent.integration,
         api_key=_api_key(agent.integration),
         history=_history(begun) if agent.memory_enabled else [],
-        collections=list(
-            Collection.objects.filter(pk__in=reading if pinned is None else pinned).order_by("slug")
-        ),
+        collections=collections,
         problem=problem,
         journal=Journal(lease, begun.conversation.pk, steps),
         stored_pieces=last_place(begun.answer.pk) if lease.takeovers else 0,
     )
+
+
+def speaking(live: Agent, conversation: Conversation) -> tuple[Agent, list[Collection], str]:
+    """The agent as it speaks in `conversation`, what it reads, and why it cannot speak (empty: it can)."""
+    # Versions are pinned where one agent answers.
+    single = live.pk == conversation.agent_id
+    agent, pinned = as_published(live, conversation.agent_version if single else None)
+    reading = AgentCollection.objects.filter(agent_id=agent.pk).values("collection_id")
+    rows = Collection.objects.filter(pk__in=reading if pinned is None else pinned)
+    return agent, list(rows.order_by("slug")), _speak(agent)
 
 
 def _speak(agent: Agent) -> str:

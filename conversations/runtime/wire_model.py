@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from pydantic_ai import (
     AgentRunResultEvent,
     DeferredToolRequests,
@@ -158,7 +159,8 @@ def _text(arguments: str | dict[str, Any]) -> str:
 
 async def _agent(exchange: Exchange, emit: Emit | None) -> Answer:
     wish, turn = exchange.wish, exchange.turn
-    agent = loop._agent(turn)
+    # On the turn's own thread: finding its tools reads the database.
+    agent = await sync_to_async(loop._agent)(turn)
     options: dict[str, Any] = {
         "message_history": history(wish),
         "usage_limits": UsageLimits(request_limit=turn.agent.max_iterations),
@@ -201,14 +203,11 @@ def _extras(wish: Wish) -> dict[str, Any]:
     extras: dict[str, Any] = {}
     if wish.instructions:
         extras["instructions"] = wish.instructions
-    output: list[Any] = [str]
     if wish.schema is not None:
-        output = [StructuredDict(wish.schema, name=wish.schema_name)]
+        shape = StructuredDict(wish.schema, name=wish.schema_name)
+        extras["output_type"] = [shape, DeferredToolRequests]
     if wish.tools and wish.choice != "none":
         extras["toolsets"] = [ExternalToolset(_definitions(wish))]
-        output.append(DeferredToolRequests)
-    if output != [str]:
-        extras["output_type"] = output
     return extras
 
 
@@ -216,6 +215,10 @@ def _ended(result: Any) -> Answer:
     responses = [message for message in result.all_messages() if isinstance(message, ModelResponse)]
     last = responses[-1] if responses else None
     if isinstance(result.output, DeferredToolRequests):
+        if result.output.approvals:
+            raise loop.TurnFailed(
+                "approval_needed", "The agent asks leave for a tool; nobody can give it here."
+            )
         text, _, _ = _read(last) if last else ("", (), "")
         return text, tuple(_call(part) for part in result.output.calls), "tool_call"
     text = result.output if isinstance(result.output, str) else json.dumps(result.output, ensure_ascii=False)

@@ -259,9 +259,10 @@ def _advance(conversation: Conversation, content: str, messages: int) -> None:
     conversation.save(update_fields=fields)
 
 
-def agent_by_name(name: str) -> Agent | None:
-    """The scope's agent with this slug or id; None when there is none."""
+def agent_by_name(name: str, *, related: Sequence[str] = ()) -> Agent | None:
+    """The scope's agent with this slug or id, and in the same statement its `related` rows; None: there is none."""
+    rows = Agent.objects.select_related(*related) if related else Agent.objects.all()
     try:
-        return Agent.objects.filter(pk=UUID(name)).first()
+        return rows.filter(pk=UUID(name)).first()
     except ValueError:
-        return Agent.objects.filter(slug=name).first()
+        return rows.filter(slug=name).first()

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from agents.choices import AgentStatus
 from agents.models import Agent
+from agents.services.versions import latest_version
 from config.db.ids import uuid7
 from conversations.choices import MessageRole, MessageStatus, ParticipantRole
 from conversations.models import Conversation, Message, Participant
@@ -62,6 +63,7 @@ def open_exchange(
         tenant_id=tenant_id,
         user_id=user_id,
         agent=agent,
+        agent_version=latest_version(agent) if agent else None,
         title=first if len(first) <= TITLE_LENGTH else f"{first[: TITLE_LENGTH - 1]}…",
         metadata=metadata,
         message_count=2,

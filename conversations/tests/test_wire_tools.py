@@ -1,0 +1,59 @@
+"""Tools of agents behind the wire formats: those that wait for a person cannot, those of MCP servers are there."""
+
+import pytest
+
+from agents.models import Agent
+from agents.services.agents import publish_agent
+from agents.testing import FakeOpenAI, call_tool, say
+from agents.tests.factories import AgentFactory, IntegrationFactory, McpServerConfigFactory, McpServerFactory
+from conversations.models import ToolExecution
+from tenants.scoping import tenant_scope
+
+CALCULATION = call_tool("calculator", expression="6 * 7")
+CHAT = "/v1/chat/completions"
+
+
+@pytest.fixture
+def asked(api_client, tenant):
+    """Asks an agent with the given settings at an endpoint that says `script`: answer and the endpoint."""
+
+    def ask(*script, prepare=lambda agent: None, **fields):
+        client = api_client()
+        with FakeOpenAI(*script) as server:
+            with tenant_scope(tenant, user=client.key.user, actor="system:test"):
+                account = IntegrationFactory(base_url=server.base_url)
+                house = {"slug": "guide", "model_provider": "openai-compatible", "integration": account}
+                prepare(AgentFactory(**house, model_name="m", **fields))
+            body = {"model": "guide", "messages": [{"role": "user", "content": "How much?"}]}
+            return client.post(CHAT, body, content_type="application/json"), server
+
+    return ask
+
+
+def test_a_tool_that_waits_for_a_person_fails_in_words(asked, tenant):
+    answer, _ = asked(CALCULATION, say("42"), tools=["calculator"], approvals=["calculator"])
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "approval_needed")
+    with tenant_scope(tenant):
+        assert not ToolExecution.objects.exists()
+
+
+def test_tools_of_mcp_servers_are_offered(asked):
+    def configured(agent):
+        tools = [{"name": "read", "inputSchema": {"type": "object"}}]
+        McpServerConfigFactory(mcp_server=McpServerFactory(slug="files", tool_definitions=tools))
+
+    answer, endpoint = asked(say("Done."), prepare=configured, tools=["mcp:files"])
+    assert answer.status_code == 200, answer.content
+    offered = [tool["function"]["name"] for tool in endpoint.requests[0].body["tools"]]
+    assert offered == ["search_knowledge", "files__read"]
+
+
+def test_the_published_version_answers(asked):
+    def published(agent):
+        publish_agent(agent)
+        Agent.objects.filter(pk=agent.pk).update(system_prompt="A draft.")
+
+    answer, endpoint = asked(say("Done."), prepare=published, system_prompt="As it was published.")
+    assert answer.status_code == 200, answer.content
+    instructions = endpoint.requests[0].body["messages"][0]["content"]
+    assert instructions.startswith("As it was published.")
