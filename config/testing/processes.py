@@ -1,10 +1,13 @@
 """Processes of our own under test or measurement: who they are, from /proc, and how they end. No Django here."""
 
 import contextlib
+import json
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 STOP_SECONDS = 15
 
@@ -48,6 +51,22 @@ def command_of(pid: int) -> bytes:
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     return b""
+
+
+# A fork counts as large as its parent until it runs another program, hence a small parent.
+_MEASURE = """
+import json, resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE)
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(json.dumps({"code": done.returncode, "said": done.stdout.decode(), "kilobytes": peak}))
+"""
+
+
+def measured(command: list[str], **options: Any) -> tuple[int, str, int]:
+    """Exit code, output and peak memory in kilobytes of `command`, or of the largest process that it waited for."""
+    small = [sys.executable, "-I", "-S", "-c", _MEASURE, *command]
+    found = json.loads(subprocess.run(small, stdout=subprocess.PIPE, check=True, **options).stdout)
+    return found["code"], found["said"], found["kilobytes"]
 
 
 @contextlib.contextmanager
