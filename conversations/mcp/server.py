@@ -17,6 +17,7 @@ from agents.models import Agent
 from config.api.credentials import Credential
 from conversations.choices import MessageStatus
 from conversations.models import Conversation, Message
+from conversations.runtime.journal import storable
 from conversations.runtime.loop import run_turn
 from conversations.runtime.turns import Caller, load_turn
 from conversations.services.conversations import agent_by_name, begin_turn, start_conversation
@@ -77,7 +78,7 @@ def search_collection(collection: str, query: str, limit: int = 8) -> list[dict[
         found = Collection.objects.filter(slug=collection).first()
         if found is None:
             raise Refused(f"There is no collection «{collection[:100]}».")
-        passages = search(_text(query), [found], limit=max(1, min(limit, MOST_PASSAGES)))
+        passages = search(storable(query), [found], limit=max(1, min(limit, MOST_PASSAGES)))
     return [
         {
             "text": passage.text,
@@ -103,7 +104,7 @@ def ask_agent(agent: str, question: str, conversation: str = "") -> dict[str, An
     if not question.strip():
         raise Refused("The question is empty.")
     with caller.scope():
-        found = agent_by_name(_text(agent))
+        found = agent_by_name(storable(agent))
         if found is None:
             raise Refused(f"There is no agent «{agent[:100]}».")
         try:
@@ -114,7 +115,7 @@ def ask_agent(agent: str, question: str, conversation: str = "") -> dict[str, An
             )
             if row.agent_id != found.pk:
                 raise Refused("This conversation is with another agent.")
-            turn = load_turn(begin_turn(row.pk, content=_text(question), user_id=caller.user_id), caller)
+            turn = load_turn(begin_turn(row.pk, content=storable(question), user_id=caller.user_id), caller)
         except ValidationError as error:
             raise Refused("; ".join(error.messages)) from error
     answer = run_turn(turn)
@@ -157,10 +158,6 @@ def _conversation(identifier: str) -> Conversation:
     if row is None:
         raise Refused("There is no such conversation.")
     return row
-
-
-def _text(text: str) -> str:
-    return text.replace("\0", "")
 
 
 TOOLS: tuple[Callable[..., Any], ...] = (
