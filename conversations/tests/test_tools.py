@@ -1,6 +1,7 @@
 """Tools in turns: each call is a row, failures are told to the model, approval is waited for."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
@@ -8,8 +9,10 @@ from agents.runtime.tools import ToolRefused
 from agents.testing import FakeOpenAI, call_tool, say
 from agents.tests.factories import AgentFactory, IntegrationFactory
 from audit.models import AuditLog
-from conversations.models import Message, ToolExecution, TurnStep
+from conversations.models import AnswerLease, Message, ToolExecution, TurnStep
 from conversations.runtime import tools
+from conversations.runtime.resuming import resume_answer
+from conversations.services.approvals import decide_call
 from conversations.tests.test_turns import ask, caller
 
 __all__ = ["caller"]
@@ -178,6 +181,18 @@ def test_where_the_agent_goes_on_is_shown_to_nobody(waiting, caller):
         logged = AuditLog.objects.values_list("new_values", flat=True)
         assert "The secret instructions." not in str([row for row in logged if row and "tool_name" in row])
     assert "secret instructions" not in str([answer, rows])
+
+
+def test_a_worker_goes_on_when_the_decider_dies(waiting, caller, member):
+    with FakeOpenAI(CALCULATION, say("It is 42.")) as server:
+        _, answer, _, _ = waiting(server)
+        with caller.scope():
+            assert decide_call(ToolExecution.objects.get(), allow=True, actor=member.user_id) is True
+            (tenant_id,) = AnswerLease.objects.values_list("tenant_id", flat=True)
+        done = resume_answer(tenant_id, UUID(answer["id"]))
+    assert (done.status, done.content, len(server.requests)) == ("completed", "It is 42.", 2)
+    assert executions(caller) == [("calculator", "completed", {"expression": "6 * 7"}, 42)]
+    assert [call["name"] for call in done.tool_calls] == ["calculator"]
 
 
 def test_two_calls_wait_for_two_decisions(waiting, caller):
