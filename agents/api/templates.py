@@ -14,7 +14,7 @@ from agents.api.serializers import AgentSerializer
 from agents.choices import PaymentStatus, Provider
 from agents.models import AgentTemplate, Integration, TemplatePurchase, TemplateRating
 from agents.models.templates import PUBLISHER, PUBLISHES
-from agents.runtime.payments import PaymentFailed, begin_payment, settle
+from agents.runtime.payments import PaymentFailed, UnknownPaymentMethod, begin_payment, settle
 from agents.services.templates import (
     NotForSale,
     balance_of_seller,
@@ -365,6 +365,8 @@ class TemplatePurchaseViewSet(ReadOnlyTenantViewSet):
             purchase = self.get_object()
         try:
             settle(purchase)
+        except UnknownPaymentMethod as error:
+            raise Conflict(str(error), code="unknown_payment_method") from error
         except PaymentFailed as error:
             raise PaymentRefused(str(error)) from error
         with self.scoped():

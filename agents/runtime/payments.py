@@ -28,6 +28,10 @@ class PaymentFailed(RuntimeError):
     """The payment provider could not be asked, or refused; the message holds nothing secret."""
 
 
+class UnknownPaymentMethod(PaymentFailed):
+    """A purchase names a way of paying that there is not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Payment:
     """A payment that is under way: the provider's own id, where to pay, and what to do."""
@@ -145,14 +149,14 @@ def adapter_for(name: str = "") -> PaymentAdapter:
     """The adapter that a purchase names, or the one that this installation uses.
 
     Raises:
-        PaymentFailed: for one that is not set up.
+        UnknownPaymentMethod: for one that there is not.
     """
     match name or settings.PAYMENT_ADAPTER:
         case "manual":
             return ManualAdapter()
         case "stripe":
             return StripeAdapter()
-    raise PaymentFailed("There is no such way of paying.")
+    raise UnknownPaymentMethod("There is no such way of paying.")
 
 
 def begin_payment(purchase: TemplatePurchase) -> Payment:

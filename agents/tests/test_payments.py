@@ -194,6 +194,15 @@ def test_a_provider_that_fails_leaves_the_purchase_open(stripe, offer, api_clien
         assert TemplatePurchase.objects.get().payment_status == "pending"
 
 
+def test_a_purchase_paid_in_an_unknown_way_is_a_conflict(bought):
+    client, made = bought
+    with platform_scope(reason="test"):
+        TemplatePurchase.objects.filter(pk=made["purchase"]["id"]).update(payment_method="barter")
+    where = f"/api/v1/template-purchases/{made['purchase']['id']}/settle/"
+    response = client.post(where, {}, content_type="application/json")
+    assert (response.status_code, response.json()["code"]) == (409, "unknown_payment_method")
+
+
 def test_real_money_needs_leave(settings):
     settings.STRIPE_SECRET_KEY = "sk_live_x"
     with pytest.raises(PaymentFailed):

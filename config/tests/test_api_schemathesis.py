@@ -34,7 +34,7 @@ def kept_connection():
 @pytest.mark.slow
 @pytest.mark.django_db
 @schema.parametrize()
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 def test_api_keeps_to_its_document(case, api_key, kept_connection):
     key = api_key(rate_limit=1_000_000)
 

@@ -40,6 +40,7 @@ KEEP_ALIVE = b": still at work\n\n"
 STATUSES = {
     "timeout": 504,
     "rate_limited": 503,
+    "budget_exceeded": 429,
     "misconfigured": 409,
     "refused_request": 409,
     "internal": 500,

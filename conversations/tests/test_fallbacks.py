@@ -61,6 +61,15 @@ def test_a_denial_by_a_budget_is_no_reason_to_ask_another(client, wired, spare):
     assert (wired.model.requests, spare.requests) == ([], [])
 
 
+def test_the_houses_own_api_tells_of_a_spent_budget(api_client, wired):
+    with tenant_scope(wired.tenant, actor="system:test"):
+        BudgetFactory(subject="tenant", subject_id=None, resource="tokens", period="day", limit_value=5)
+    body = {"agent": "guide", "message": "When is high water?"}
+    answer = api_client().post("/api/v1/conversations/", body, content_type="application/json")
+    assert (answer.status_code, answer.json()["code"]) == (429, "budget_exceeded")
+    assert wired.model.requests == []
+
+
 def test_an_account_that_fails_too_often_is_left_alone(client, wired):
     wired.script(fail(500, retry_after=0.001))
     for _ in range(FAILURES + 2):
