@@ -1,5 +1,7 @@
 """The official client of Anthropic, unmodified, over a real socket."""
 
+from functools import partial
+
 import anthropic
 import httpx
 import pytest
@@ -80,11 +82,11 @@ def test_a_tool_of_the_client(client, wired, model, stream):
     assert (told["role"], told["content"], told["tool_call_id"]) == ("tool", "rain", use.id)
 
 
-def test_tokens_are_counted_without_a_model(client, wired):
-    few = client.messages.count_tokens(model="guide", messages=ASK).input_tokens
-    many = client.messages.count_tokens(
-        model="guide", messages=ASK, tools=TOOLS, system="Be brief."
-    ).input_tokens
+@MODELS
+def test_tokens_are_counted_without_a_model(client, wired, model):
+    count = partial(client.messages.count_tokens, model=model, messages=ASK)
+    few = count().input_tokens
+    many = count(tools=TOOLS, system="Be brief.").input_tokens
     assert 0 < few < many
     assert (wired.model.requests, wired.messages()) == ([], [])
 

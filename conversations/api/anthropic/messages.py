@@ -60,7 +60,8 @@ class CountTokensView(WireView):
         """The estimate; nothing is stored."""
         wish = wish_of(shaped(CountRequest, request.data))
         self.require("integrations" if "/" in wish.model else "agents", "execute")
-        with self.scoped(read_only=True):
+        # Not as the reader, who may not see credentials: an agent comes with its account.
+        with self.scoped():
             try:
                 find_model(wish.model)
             except UnknownModel:
