@@ -58,10 +58,21 @@ def _lead_model(body):
         body["embedding_model"] = "lexical-hash-384"
 
 
+def _lead_row(case):
+    """The body of a row that is there, or of two of them, with some of what was to be sent."""
+    rows = PLAN["bodies"].get(case.operation.path)
+    if case.method != "POST" or not rows or DICE.random() < 0.7:
+        return
+    row = {name: DICE.choice(rows).get(name, value) for name, value in DICE.choice(rows).items()}
+    sent = {name: value for name, value in case.body.items() if name not in row or DICE.random() < 0.3}
+    case.body = row | sent
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     _lead_address(case)
     if isinstance(case.body, dict):
+        _lead_row(case)
         _lead_references(case.body)
         _lead_assignment(case.body)
         _lead_search(case.body)
