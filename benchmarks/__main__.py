@@ -115,6 +115,24 @@ def _demo(house: House, options: argparse.Namespace) -> Lines:
     ]
 
 
+def _runtime(house: House, options: argparse.Namespace) -> Lines:
+    from .runtime import append_message, chat_call, first_token_ms, many_streams
+
+    cost = chat_call(house, rounds=options.rounds, count=min(options.count, 100))
+    parts = " + ".join(f"{kind} {micro / 1000:.1f}" for kind, micro in cost.parts.items())
+    lines = [Line("CPU of a chat call", cost.total / 1000, 25, "ms", f"{parts} ms, medians")]
+    delays = sorted(first_token_ms(house, count=40))
+    detail = f"{delays[0]:.1f} to {delays[-1]:.1f} ms, {len(delays)} streams"
+    lines.append(Line("first token after the model's", delays[len(delays) // 2], 30, "ms", detail))
+    streams = many_streams(house, count=200)
+    detail = f"{streams.alone:.1f} s alone, {streams.together:.1f} s together, {streams.cpu:.1f} s of CPU"
+    lines.append(Line("of 200 streams, not whole", 200 - streams.whole, 0, "", detail))
+    lines.append(Line("connections while they wait", streams.connections, None, ""))
+    ours, bare, ratio = append_message(house, rounds=options.rounds, count=options.count)
+    detail = f"a second: {bare:.0f} : {ours:.0f}"
+    return [*lines, Line("bare INSERT : message with audit", ratio, 2, "x", detail)]
+
+
 BENCHMARKS: dict[str, Callable[[House, argparse.Namespace], Lines]] = {
     "rls": _rls,
     "list": _list,
@@ -124,6 +142,7 @@ BENCHMARKS: dict[str, Callable[[House, argparse.Namespace], Lines]] = {
     "memory": _memory,
     "schema": _schema,
     "demo": _demo,
+    "runtime": _runtime,
 }
 
 

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from agents.runtime.addresses import Resolver, guard, is_public, resolve
 from agents.runtime.tools import ToolRefused
+from config.net.tls import trusted
 
 if TYPE_CHECKING:
     from httpx2 import URL, AsyncClient, Response
@@ -80,6 +81,7 @@ def _client(resolver: Resolver) -> "AsyncClient":
         limits=limits,
         headers=HEADERS,
         timeout=settings.FETCH_SECONDS,
+        verify=trusted(trust_env=False),
     )
     return guard(client, may_fetch, resolver)  # type: ignore[no-any-return]
 

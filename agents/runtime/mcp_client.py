@@ -20,6 +20,7 @@ from agents.models import McpServer, McpServerConfig
 from agents.runtime.addresses import guard
 from agents.runtime.sandbox import Bounds, SandboxRefused, sandboxed
 from agents.services.mcp import limits_of, note_failure, store_offers
+from config.net.tls import trusted
 from tenants.scoping import platform_scope
 
 if TYPE_CHECKING:
@@ -196,8 +197,11 @@ def _guarded_client(headers: Any = None, timeout: Any = None, auth: Any = None) 
     import httpx2
 
     limits = httpx2.Limits(max_keepalive_connections=0)
+    verify = trusted(trust_env=False)
     return guard(
-        httpx2.AsyncClient(headers=headers, timeout=timeout, auth=auth, limits=limits, trust_env=False)
+        httpx2.AsyncClient(
+            headers=headers, timeout=timeout, auth=auth, limits=limits, trust_env=False, verify=verify
+        )
     )
 
 

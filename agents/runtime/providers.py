@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from agents.runtime.metering import IntegrationPaused
 from agents.services.budgets import BudgetExceeded
+from config.net.tls import trusted
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -75,12 +76,12 @@ def _settings(timeout: float) -> "ModelSettings":
 
 def _http_client(timeout: float) -> "AsyncClient":
     """A client that keeps no connection: every run has its own event loop, which a kept one would outlive."""
-    from httpx2 import Limits
-    from pydantic_ai.models import create_async_httpx2_client
+    import httpx2
 
     from agents.runtime.addresses import guard
 
-    return guard(create_async_httpx2_client(timeout=timeout, limits=Limits(max_keepalive_connections=0)))
+    limits = httpx2.Limits(max_keepalive_connections=0)
+    return guard(httpx2.AsyncClient(timeout=timeout, limits=limits, verify=trusted(trust_env=True)))
 
 
 def _extractive(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":

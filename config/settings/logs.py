@@ -10,7 +10,7 @@ SHARED: list[Any] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso"),
 ]
-QUIET = ("procrastinate", "httpx", "pypdf", "django_structlog", "asyncio")
+QUIET = ("procrastinate", "httpx", "httpx2", "pypdf", "django_structlog", "asyncio")
 
 
 def logging_settings(level: str, *, as_json: bool) -> dict[str, Any]:

@@ -103,7 +103,9 @@ class Lister:
             if "get" in methods and "post" in methods and "{" not in path:
                 names = fields_of(document, methods["post"])
                 rows = self.session.get(f"{self.url}{path}?limit=200").json().get("results", [])
-                found[path] = [{name: row[name] for name in names if row.get(name) is not None} for row in rows]
+                found[path] = [
+                    {name: row[name] for name in names if row.get(name) is not None} for row in rows
+                ]
         return found
 
     def plan(self, document):
