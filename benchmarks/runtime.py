@@ -153,11 +153,18 @@ class _Stream:
         self.text = ""
 
     def run(self) -> None:
-        """Read it to its end."""
+        """Read it to its end.
+
+        Raises:
+            RuntimeError: when it is refused.
+        """
         began = time.perf_counter()
         client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         client.request("POST", PATH, body=self.body, headers=self.headers)
-        for line in client.getresponse():
+        answer = client.getresponse()
+        if answer.status != 200:
+            raise RuntimeError(f"{answer.status}: {answer.read()[:300]!r}")
+        for line in answer:
             if line.startswith(b"data: {"):
                 self._take(orjson.loads(line[6:]))
         client.close()
@@ -191,7 +198,8 @@ def append_message(house: House, *, rounds: int, count: int) -> tuple[float, flo
             began = time.perf_counter()
             for number in range(times):
                 row = [house.tenant_id, ids[number % len(ids)], next(places), CONTENT, house.user_id]
-                connection.execute(INSERT, row).fetchone()
+                with connection.transaction():
+                    connection.execute(INSERT, row).fetchone()
             return times / (time.perf_counter() - began)
 
         ours(50)

@@ -1,6 +1,6 @@
 """The web server: granian around `config.wsgi`, as `python -m config.serving`.
 
-The parent loads no Django: it only watches its workers. Variables: HOST, PORT, WEB_WORKERS, WEB_THREADS.
+The parent loads no Django: it only watches its workers. Variables: HOST, PORT, WEB_WORKERS, WEB_THREADS, DATABASE_POOL.
 A stream holds its thread, so there are some more threads than STREAMS_PER_PROCESS allows streams.
 """
 
@@ -9,6 +9,9 @@ import os
 from typing import Any
 
 from config.db.supervisor import die_with_parent
+
+# Of one worker to the database, at most.
+CONNECTIONS = 24
 
 
 def load_application(target: str) -> Any:
@@ -27,6 +30,7 @@ def main() -> None:
     from granian.log import LogLevels
     from granian.server import Server
 
+    os.environ.setdefault("DATABASE_POOL", str(CONNECTIONS))
     Server(
         "config.wsgi:application",
         address=os.environ.get("HOST") or "127.0.0.1",

@@ -106,11 +106,17 @@ def database_for(login: str) -> dict[str, object]:
     fields = env.db_url(variable) if external else embedded_settings(login)
     # Plans are kept per connection, which a transaction pooler hands to others.
     prepare = env.bool("DATABASE_PREPARE", default=not external)
+    kept = env.int("CONN_MAX_AGE", default=60)
+    options = {**fields.get("OPTIONS", {}), "prepare_threshold": 3 if prepare else None}
+    # Threads share the process's connections: a burst waits for one instead of opening more than the server allows.
+    most = env.int("DATABASE_POOL", default=0)
+    if most and login != OWNER:
+        options["pool"] = {"min_size": 0, "max_size": most, "timeout": 10, "max_idle": max(kept, 1)}
     return {
         **fields,
-        "OPTIONS": {**fields.get("OPTIONS", {}), "prepare_threshold": 3 if prepare else None},
+        "OPTIONS": options,
         "ENGINE": "config.db.backend",
-        "CONN_MAX_AGE": env.int("CONN_MAX_AGE", default=60),
+        "CONN_MAX_AGE": 0 if "pool" in options else kept,
         "CONN_HEALTH_CHECKS": True,
         "DISABLE_SERVER_SIDE_CURSORS": True,
         "TEST": {"NAME": env("CONCLAVE_TEST_DB", default="test_conclave"), "MIGRATE": True},
