@@ -28,6 +28,8 @@ class ConversationSerializer(HouseSerializer):
             "user",
             "agent",
             "agent_version",
+            "forked_from",
+            "forked_at_id",
             "title",
             "status",
             "mode",
@@ -42,7 +44,7 @@ class ConversationSerializer(HouseSerializer):
             "created_at",
             "updated_at",
         )
-        read_only_fields = ("agent", "mode", "completed_at")
+        read_only_fields = ("agent", "mode", "forked_from", "forked_at_id", "completed_at")
 
 
 class MessageSerializer(HouseSerializer):
@@ -63,6 +65,8 @@ class MessageSerializer(HouseSerializer):
             "user",
             "agent",
             "reply_to_id",
+            "replaces_id",
+            "feedback",
             "model",
             "token_count",
             "cost",

@@ -18,6 +18,7 @@ from config.api.views import json_response
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, UpdateMixin
 from config.db.ids import uuid7_time
 from conversations.api import answers
+from conversations.api.edits import MessageActions, made_conversation
 from conversations.api.meetings import MeetingActions
 from conversations.api.serializers import (
     AnsweredConversationSerializer,
@@ -62,7 +63,7 @@ class AnsweringView:
 
     @property
     def scope(self) -> str:
-        return "manual" if self.action in ("create", "stream", "meeting") else "request"
+        return "manual" if self.action in ("create", "stream", "meeting", "edit") else "request"
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -145,7 +146,7 @@ class ConversationViewSet(MeetingActions, AnsweringView, UpdateMixin, DestroyMix
 
     serializer_class = ConversationSerializer
     resource = "conversations"
-    filterset_fields = ("agent", "status", "mode")
+    filterset_fields = ("agent", "status", "mode", "forked_from")
     extra_media_types = (answers.EVENT_STREAM,)
     verbs = {"meeting": "read", "begin_meeting": "write", "fork": "write"}
     ordering_fields = ("created_at", "updated_at")
@@ -192,13 +193,7 @@ class ConversationViewSet(MeetingActions, AnsweringView, UpdateMixin, DestroyMix
 
     def _made(self, identifier: UUID, answer: dict[str, Any] | None) -> HttpResponse:
         with self.scoped():
-            conversation = Conversation.objects.filter(pk=identifier).first()
-            if conversation is None:
-                raise Http404
-            body = ConversationSerializer().to_representation(conversation)
-        if answer is not None:
-            body["answer"] = answer
-        return json_response(body, 201, {"Location": f"/api/v1/conversations/{identifier}/"})
+            return made_conversation(identifier, answer)
 
     def _start(self, data: dict[str, Any]) -> Conversation:
         named = "agent" if "agent" in data else "agents"
@@ -241,13 +236,13 @@ class OfConversation:
         return response
 
 
-class MessageViewSet(OfConversation, AnsweringView, ReadOnlyTenantViewSet):
+class MessageViewSet(MessageActions, OfConversation, AnsweringView, ReadOnlyTenantViewSet):
     """Messages of a conversation; posting one lets its agent answer."""
 
     serializer_class = MessageSerializer
     resource = "conversations"
-    filterset_fields = ("role", "status")
-    verbs = {"stream": "read"}
+    filterset_fields = ("role", "status", "replaces_id", "feedback")
+    verbs = {"stream": "read", "edit": "write", "feedback": "write"}
     extra_media_types = (answers.EVENT_STREAM,)
 
     def get_queryset(self) -> Any:

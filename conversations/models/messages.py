@@ -1,12 +1,13 @@
 """What was said."""
 
 from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from pgvector.django import HalfVectorField, HnswIndex
 
 from config.db.constraints import SameTenant
 from config.db.partitions import Partitioned
-from conversations.choices import MessageRole, MessageStatus
+from conversations.choices import MessageFeedback, MessageRole, MessageStatus
 from tenants.bases import Grown, MemberForeignKey, TenantForeignKey, TenantModel
 
 
@@ -45,6 +46,12 @@ class Message(Grown, Partitioned, TenantModel):
         help_text="Agent that said it.",
     )
     reply_to_id = models.UUIDField(null=True, blank=True, help_text="Message it answers.")
+    replaces_id = models.UUIDField(
+        null=True, blank=True, help_text="Message of the branch before that it is said instead of."
+    )
+    feedback = models.CharField(
+        max_length=20, choices=MessageFeedback, blank=True, default="", help_text="A person's verdict on it."
+    )
     model = models.CharField(max_length=100, blank=True, default="", help_text="Model that made it.")
     token_count = models.PositiveIntegerField(default=0, help_text="Tokens used for it.")
     cost = models.DecimalField(max_digits=12, decimal_places=6, default=0, help_text="US dollars.")
@@ -82,6 +89,10 @@ class Message(Grown, Partitioned, TenantModel):
             ),
             models.CheckConstraint(
                 condition=models.Q(status__in=MessageStatus.values), name="conversations_message_status_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(feedback__in=["", *MessageFeedback.values]),
+                name="conversations_message_feedback_known",
             ),
         ]
 
@@ -127,7 +138,10 @@ class Attachment(TenantModel):
 
 
 class MessageEmbedding(Grown, Partitioned, TenantModel):
-    """The embedding of one message, apart from its text; `id` is the message's, so they expire together."""
+    """What a message is found by, apart from its text; `id` is the message's, so they expire together.
+
+    A shorter embedder's vector is filled up with zeros, which changes no cosine.
+    """
 
     audit_exempt = "derived from messages, which are audited"
 
@@ -142,6 +156,7 @@ class MessageEmbedding(Grown, Partitioned, TenantModel):
     )
     embedding_model = models.CharField(max_length=100, help_text="Embedder that made it.")
     embedding = HalfVectorField(dimensions=1536, help_text="The vector.")
+    words = SearchVectorField(null=True, blank=True, editable=False, help_text="Its words and their places.")
 
     class Meta(TenantModel.Meta):
         indexes = [

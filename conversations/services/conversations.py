@@ -109,8 +109,13 @@ def begin_turn(conversation_id: UUID, *, content: str, user_id: UUID | None) -> 
 
 
 @transaction.atomic
-def begin_round(conversation_id: UUID, *, content: str, user_id: UUID | None) -> list[BegunTurn]:
+def begin_round(
+    conversation_id: UUID, *, content: str, user_id: UUID | None, replaces: UUID | None = None
+) -> list[BegunTurn]:
     """The same for conversations of every mode: a place for each agent's answer, in the order of the agents.
+
+    Args:
+        replaces: message of another branch that `content` is said instead of.
 
     Raises:
         Conversation.DoesNotExist: when the scope has no such conversation.
@@ -123,7 +128,7 @@ def begin_round(conversation_id: UUID, *, content: str, user_id: UUID | None) ->
         agents = [each.agent for each in taking_part.select_related("agent").order_by("id")]
     if not agents:
         raise ConversationClosed("This conversation has no agent that answers.")
-    return _begin(conversation, agents, content, user_id)
+    return _begin(conversation, agents, content, user_id, replaces)
 
 
 def _locked(conversation_id: UUID) -> Conversation:
@@ -137,7 +142,11 @@ def _locked(conversation_id: UUID) -> Conversation:
 
 
 def _begin(
-    conversation: Conversation, agents: Sequence[Agent], content: str, user_id: UUID | None
+    conversation: Conversation,
+    agents: Sequence[Agent],
+    content: str,
+    user_id: UUID | None,
+    replaces: UUID | None = None,
 ) -> list[BegunTurn]:
     for agent in agents:
         require_active(agent)
@@ -149,6 +158,7 @@ def _begin(
         role=MessageRole.USER,
         content=content,
         user_id=user_id,
+        replaces_id=replaces,
         **common,
     )
     answers = [
