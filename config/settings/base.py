@@ -195,6 +195,10 @@ PARSE_PROCESSES = env.int("PARSE_PROCESSES", default=1)
 PARSE_MEMORY_MB = env.int("PARSE_MEMORY_MB", default=384)
 PARSE_SECONDS = env.int("PARSE_SECONDS", default=60)
 STREAMS_PER_PROCESS = env.int("STREAMS_PER_PROCESS", default=32)
+# After this long without a message a session gets its summary; 0: only when a person ends it.
+SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=30)
+# How long a tool's call waits for a person before it is refused.
+APPROVAL_DAYS = env.int("APPROVAL_DAYS", default=7)
 # How long after its last sign of life the answer of a dead process is taken over by another.
 ANSWER_LEASE_SECONDS = env.int("ANSWER_LEASE_SECONDS", default=30)
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)

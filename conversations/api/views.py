@@ -19,6 +19,7 @@ from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, UpdateMixin
 from config.db.ids import uuid7_time
 from conversations.api import answers
 from conversations.api.edits import MessageActions, made_conversation
+from conversations.api.endings import EndActions
 from conversations.api.meetings import MeetingActions
 from conversations.api.serializers import (
     AnsweredConversationSerializer,
@@ -141,14 +142,16 @@ class AnsweringView:
         return answers.shown(answers.require_completed(answer, question_id))
 
 
-class ConversationViewSet(MeetingActions, AnsweringView, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
+class ConversationViewSet(
+    EndActions, MeetingActions, AnsweringView, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet
+):
     """Conversations of the person who asks."""
 
     serializer_class = ConversationSerializer
     resource = "conversations"
     filterset_fields = ("agent", "status", "mode", "forked_from")
     extra_media_types = (answers.EVENT_STREAM,)
-    verbs = {"meeting": "read", "begin_meeting": "write", "fork": "write"}
+    verbs = {"meeting": "read", "begin_meeting": "write", "fork": "write", "end": "write"}
     ordering_fields = ("created_at", "updated_at")
 
     def get_queryset(self) -> Any:

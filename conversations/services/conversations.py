@@ -263,10 +263,15 @@ def _advance(conversation: Conversation, content: str, messages: int) -> None:
     conversation.last_message_at = timezone.now()
     fields = ["message_count", "last_message_at", "updated_at"]
     if not conversation.title:
-        first = content.strip().splitlines()[0] if content.strip() else ""
-        conversation.title = first if len(first) <= TITLE_LENGTH else f"{first[: TITLE_LENGTH - 1]}…"
+        conversation.title = title_of(content)
         fields.append("title")
     conversation.save(update_fields=fields)
+
+
+def title_of(content: str) -> str:
+    """The first line of a question, cut to a title's length."""
+    first = content.strip().splitlines()[0] if content.strip() else ""
+    return first if len(first) <= TITLE_LENGTH else f"{first[: TITLE_LENGTH - 1]}…"
 
 
 def agent_by_name(name: str, *, related: Sequence[str] = ()) -> Agent | None:
