@@ -2,13 +2,14 @@
 
 from config.api.routers import HouseRouter
 
-from . import reports, sessions, tools, views
+from . import exports, reports, sessions, tools, views
 
 BELOW = "conversations/<uuid:conversation_id>"
 
 
 def register(router: HouseRouter) -> None:
     """Add the resources of this app."""
+    router.single(f"{BELOW}/export", exports.ExportView, "conversation-export")
     router.register("conversations", views.ConversationViewSet, basename="conversation")
     router.register(f"{BELOW}/messages", views.MessageViewSet, basename="message")
     router.register(f"{BELOW}/participants", views.ParticipantViewSet, basename="participant")
