@@ -1,4 +1,5 @@
-"""Jobs of conversations: answers go on when their process died, sessions get summaries, waiting calls expire."""
+"""Jobs of conversations: answers go on when their process died, sessions get summaries, waiting calls expire,
+messages become findable."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -105,3 +106,23 @@ def expire_approvals(timestamp: int) -> None:
     from conversations.runtime.expiry import expire_waiting_calls
 
     expire_waiting_calls(timedelta(days=settings.APPROVAL_DAYS))
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="embed_new_messages")
+@job
+def embed_new_messages(timestamp: int) -> None:
+    """Make the messages of the last day findable."""
+    from conversations.services.finding import embed_messages
+
+    embed_messages(back=timedelta(days=1))
+
+
+@app.periodic(cron="41 3 * * *")
+@app.task(queueing_lock="embed_left_messages")
+@job
+def embed_left_messages(timestamp: int) -> None:
+    """The same for those that were finished late, or while no worker ran."""
+    from conversations.services.finding import embed_messages
+
+    embed_messages(back=timedelta(days=31))

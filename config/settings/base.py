@@ -197,6 +197,8 @@ PARSE_SECONDS = env.int("PARSE_SECONDS", default=60)
 STREAMS_PER_PROCESS = env.int("STREAMS_PER_PROCESS", default=32)
 # After this long without a message a session gets its summary; 0: only when a person ends it.
 SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=30)
+# Embedder that makes one's conversations searchable; empty: MiniLM where it is installed, else by words.
+MESSAGE_EMBEDDER = env("MESSAGE_EMBEDDER", default="")
 # How long a tool's call waits for a person before it is refused.
 APPROVAL_DAYS = env.int("APPROVAL_DAYS", default=7)
 # How long after its last sign of life the answer of a dead process is taken over by another.

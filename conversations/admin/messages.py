@@ -79,6 +79,6 @@ class MessageEmbeddingAdmin(ReadOnlyAdmin):
     fieldsets = ((None, {"fields": (("conversation", "embedding_model"),)}),)
 
     def get_queryset(self, request):
-        # Vectors of 1,536 numbers that no page shows.
+        # Vectors and words that no page shows.
         rows = super().get_queryset(request).filter(conversation__in=visible(request))
-        return rows.defer("embedding", "words")
+        return rows.defer("embedding", "embedding_384", "words")

@@ -2,13 +2,14 @@
 
 from config.api.routers import HouseRouter
 
-from . import exports, reports, sessions, tools, views
+from . import exports, reports, search, sessions, tools, views
 
 BELOW = "conversations/<uuid:conversation_id>"
 
 
 def register(router: HouseRouter) -> None:
     """Add the resources of this app."""
+    router.single("conversations/search", search.MessageSearchView, "conversation-search")
     router.single(f"{BELOW}/export", exports.ExportView, "conversation-export")
     router.register("conversations", views.ConversationViewSet, basename="conversation")
     router.register(f"{BELOW}/messages", views.MessageViewSet, basename="message")

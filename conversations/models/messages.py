@@ -140,7 +140,8 @@ class Attachment(TenantModel):
 class MessageEmbedding(Grown, Partitioned, TenantModel):
     """What a message is found by, apart from its text; `id` is the message's, so they expire together.
 
-    A shorter embedder's vector is filled up with zeros, which changes no cosine.
+    The vector stands in the column of its length. A short one lies with the row, so that all of a person's are
+    compared several times faster than long ones, which lie apart.
     """
 
     audit_exempt = "derived from messages, which are audited"
@@ -155,7 +156,12 @@ class MessageEmbedding(Grown, Partitioned, TenantModel):
         help_text="The message's conversation.",
     )
     embedding_model = models.CharField(max_length=100, help_text="Embedder that made it.")
-    embedding = HalfVectorField(dimensions=1536, help_text="The vector.")
+    embedding = HalfVectorField(
+        dimensions=1536, null=True, blank=True, help_text="The vector, when it has 1,536 numbers."
+    )
+    embedding_384 = HalfVectorField(
+        dimensions=384, null=True, blank=True, help_text="The vector, when it has 384 numbers."
+    )
     words = SearchVectorField(null=True, blank=True, editable=False, help_text="Its words and their places.")
 
     class Meta(TenantModel.Meta):
@@ -176,7 +182,12 @@ class MessageEmbedding(Grown, Partitioned, TenantModel):
                 target="conversations.Message",
                 column="id",
                 on_delete="CASCADE",
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(embedding=None, embedding_384__isnull=False)
+                | models.Q(embedding__isnull=False, embedding_384=None),
+                name="conversations_vector_one_of",
+            ),
         ]
 
     def __str__(self) -> str:

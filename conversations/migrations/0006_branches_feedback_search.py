@@ -2,6 +2,7 @@
 import config.db.constraints
 import django.contrib.postgres.search
 import django.db.models.deletion
+import pgvector.django.halfvec
 from django.conf import settings
 from django.db import migrations, models
 
@@ -38,6 +39,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='messageembedding',
+            name='embedding_384',
+            field=pgvector.django.halfvec.HalfVectorField(blank=True, dimensions=384, help_text='The vector, when it has 384 numbers.', null=True),
+        ),
+        migrations.AddField(
+            model_name='messageembedding',
             name='words',
             field=django.contrib.postgres.search.SearchVectorField(blank=True, editable=False, help_text='Its words and their places.', null=True),
         ),
@@ -45,6 +51,11 @@ class Migration(migrations.Migration):
             model_name='sessionsummary',
             name='model',
             field=models.CharField(blank=True, default='', help_text='Model that made it; empty: by its words alone.', max_length=100),
+        ),
+        migrations.AlterField(
+            model_name='messageembedding',
+            name='embedding',
+            field=pgvector.django.halfvec.HalfVectorField(blank=True, dimensions=1536, help_text='The vector, when it has 1,536 numbers.', null=True),
         ),
         migrations.AddIndex(
             model_name='conversation',
@@ -57,5 +68,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='message',
             constraint=models.CheckConstraint(condition=models.Q(('feedback__in', ['', 'helpful', 'unhelpful'])), name='conversations_message_feedback_known'),
+        ),
+        migrations.AddConstraint(
+            model_name='messageembedding',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('embedding', None), ('embedding_384__isnull', False)), models.Q(('embedding_384', None), ('embedding__isnull', False)), _connector='OR'), name='conversations_vector_one_of'),
         ),
     ]
