@@ -118,6 +118,18 @@ def embed_new_messages(timestamp: int) -> None:
     embed_messages(back=timedelta(days=1))
 
 
+@app.periodic(cron="58 4 * * *")
+@app.task(queueing_lock="delete_stray_attachments")
+@job
+def delete_stray_attachments(timestamp: int) -> None:
+    """Delete files of conversations that are gone."""
+    from conversations.models import Attachment
+    from conversations.services.attachments import FOLDER
+    from knowledge.services.upkeep import delete_stray_files
+
+    delete_stray_files(folder=FOLDER, naming=Attachment)
+
+
 @app.periodic(cron="41 3 * * *")
 @app.task(queueing_lock="embed_left_messages")
 @job

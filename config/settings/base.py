@@ -189,6 +189,8 @@ STRIPE_WEBHOOK_SECRET = env("STRIPE_WEBHOOK_SECRET", default="")
 STRIPE_URL = env("STRIPE_URL", default="https://api.stripe.com")
 STRIPE_LIVE = env.bool("STRIPE_LIVE", default=False)
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=50 * 1024 * 1024)
+# What agents read of the files of a conversation, in characters for each question.
+ATTACHMENT_CHARACTERS = env.int("ATTACHMENT_CHARACTERS", default=20_000)
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=1024 * 1024 * 1024)
 # Files are parsed in processes of their own, so many at a time in each worker and with so much each.
 PARSE_PROCESSES = env.int("PARSE_PROCESSES", default=1)

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from config.api.exceptions import Invalid, Problem
 from config.api.views import ApiView, json_response
 from conversations.choices import MessageRole
-from conversations.services.search import FoundMessage, ask, search_messages
+from conversations.services.search import FoundMessage, Within, ask, search_messages
 from knowledge.api.search import marked
 from knowledge.embedders import EmbeddingError
 from knowledge.services.search import MAX_QUERY
@@ -91,9 +91,7 @@ class MessageSearchView(ApiView):
                 found = search_messages(
                     question,
                     user_id=self.credential.user_id,
-                    agent_id=wanted.get("agent"),
-                    after=wanted.get("after"),
-                    before=wanted.get("before"),
+                    within=Within(wanted.get("agent"), wanted.get("after"), wanted.get("before")),
                     limit=limit + 1,
                     offset=offset,
                 )

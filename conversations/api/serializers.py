@@ -12,6 +12,7 @@ from conversations.models import (
     Participant,
     ToolExecution,
 )
+from conversations.services.attachments import MOST_FILES
 from conversations.services.conversations import MOST_AGENTS
 
 MAX_CONTENT = 100_000
@@ -222,10 +223,18 @@ class NewMessageSerializer(serializers.Serializer):
         help_text="Who speaks, for messages that are only recorded.",
     )
     metadata = serializers.DictField(required=False, help_text="Free data.")
+    attachments = serializers.ListField(
+        child=serializers.UUIDField(),
+        default=list,
+        max_length=MOST_FILES,
+        help_text="Files that were brought before and wait for a message; agents read their text.",
+    )
 
     def validate(self, attrs: dict) -> dict:
         if attrs["answer"] and attrs["role"] != MessageRole.USER:
             raise serializers.ValidationError({"role": "The agent answers what a user says only."})
+        if attrs["attachments"] and not attrs["answer"]:
+            raise serializers.ValidationError({"attachments": "Files come with what an agent answers."})
         return attrs
 
 

@@ -2,7 +2,7 @@
 
 from config.api.routers import HouseRouter
 
-from . import exports, reports, search, sessions, tools, views
+from . import attachments, exports, reports, search, sessions, tools, views
 
 BELOW = "conversations/<uuid:conversation_id>"
 
@@ -18,7 +18,7 @@ def register(router: HouseRouter) -> None:
     router.register(
         f"{BELOW}/mcp-tool-executions", views.McpToolExecutionViewSet, basename="mcp-tool-execution"
     )
-    router.register(f"{BELOW}/attachments", views.AttachmentViewSet, basename="attachment")
+    router.register(f"{BELOW}/attachments", attachments.AttachmentViewSet, basename="attachment")
     router.register(
         "reports/conversations", reports.ConversationActivityDailyViewSet, basename="report-conversations"
     )

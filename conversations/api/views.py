@@ -24,7 +24,6 @@ from conversations.api.meetings import MeetingActions
 from conversations.api.serializers import (
     AnsweredConversationSerializer,
     AnsweredMessageSerializer,
-    AttachmentSerializer,
     ConversationSerializer,
     ForkSerializer,
     McpToolExecutionSerializer,
@@ -37,6 +36,7 @@ from conversations.models import Conversation, Message
 from conversations.runtime.loop import run_turn
 from conversations.runtime.rounds import run_round
 from conversations.runtime.turns import Caller, Turn, load_turn
+from conversations.services.attachments import ask_with_files
 from conversations.services.conversations import (
     BegunTurn,
     ConversationClosed,
@@ -334,8 +334,11 @@ class MessageViewSet(MessageActions, OfConversation, AnsweringView, ReadOnlyTena
         if not self.conversation().exists():
             raise Http404
         try:
-            return begin_round(
-                self.kwargs["conversation_id"], content=data["content"], user_id=self.credential.user_id
+            return ask_with_files(
+                self.kwargs["conversation_id"],
+                content=data["content"],
+                user_id=self.credential.user_id,
+                files=data["attachments"],
             )
         except ConversationClosed as error:
             raise Conflict("; ".join(error.messages), code="conversation_closed") from error
@@ -363,11 +366,3 @@ class McpToolExecutionViewSet(OfConversation, ReadOnlyTenantViewSet):
     serializer_class = McpToolExecutionSerializer
     resource = "conversations"
     filterset_fields = ("message", "mcp_server", "tool_name", "status")
-
-
-class AttachmentViewSet(OfConversation, ReadOnlyTenantViewSet):
-    """Files that belong to messages of a conversation."""
-
-    serializer_class = AttachmentSerializer
-    resource = "conversations"
-    filterset_fields = ("message", "media_type")

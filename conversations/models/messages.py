@@ -104,6 +104,7 @@ class Attachment(TenantModel):
     """A file that belongs to a message. Its name stays out of the audit log, which more people read."""
 
     audit_redact = ("filename", "storage_path", "metadata")
+    audit_omit = ("text",)
 
     conversation = TenantForeignKey(
         "conversations.Conversation",
@@ -116,14 +117,17 @@ class Attachment(TenantModel):
         Message,
         models.DO_NOTHING,
         db_rule="CASCADE",
+        null=True,
+        blank=True,
         related_name="attachments",
-        help_text="The message it came with.",
+        help_text="The message it came with; empty: it waits for one.",
     )
     filename = models.CharField(max_length=500, help_text="Name of the file.")
     media_type = models.CharField(max_length=100, blank=True, default="", help_text="Media type.")
     file_size = models.PositiveBigIntegerField(default=0, help_text="Bytes.")
     checksum = models.CharField(max_length=64, blank=True, default="", help_text="SHA-256 of the file.")
     storage_path = models.CharField(max_length=1024, help_text="Where the file is kept.")
+    text = models.TextField(blank=True, default="", editable=False, help_text="Its text, as agents read it.")
     user = MemberForeignKey(help_text="Who brought it.", editable=False)
     metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
 

@@ -110,12 +110,18 @@ def begin_turn(conversation_id: UUID, *, content: str, user_id: UUID | None) -> 
 
 @transaction.atomic
 def begin_round(
-    conversation_id: UUID, *, content: str, user_id: UUID | None, replaces: UUID | None = None
+    conversation_id: UUID,
+    *,
+    content: str,
+    user_id: UUID | None,
+    replaces: UUID | None = None,
+    files: int = 0,
 ) -> list[BegunTurn]:
     """The same for conversations of every mode: a place for each agent's answer, in the order of the agents.
 
     Args:
         replaces: message of another branch that `content` is said instead of.
+        files: how many files come with it.
 
     Raises:
         Conversation.DoesNotExist: when the scope has no such conversation.
@@ -128,7 +134,7 @@ def begin_round(
         agents = [each.agent for each in taking_part.select_related("agent").order_by("id")]
     if not agents:
         raise ConversationClosed("This conversation has no agent that answers.")
-    return _begin(conversation, agents, content, user_id, replaces)
+    return _begin(conversation, agents, content, user_id, replaces_id=replaces, metadata=with_files(files))
 
 
 def _locked(conversation_id: UUID) -> Conversation:
@@ -146,8 +152,9 @@ def _begin(
     agents: Sequence[Agent],
     content: str,
     user_id: UUID | None,
-    replaces: UUID | None = None,
+    **said: Any,
 ) -> list[BegunTurn]:
+    """`said` are further columns of the question."""
     for agent in agents:
         require_active(agent)
     common = {"tenant_id": conversation.tenant_id, "conversation_id": conversation.pk}
@@ -158,7 +165,7 @@ def _begin(
         role=MessageRole.USER,
         content=content,
         user_id=user_id,
-        replaces_id=replaces,
+        **said,
         **common,
     )
     answers = [
@@ -177,6 +184,20 @@ def _begin(
     Message.objects.bulk_create([question, *answers])
     _advance(conversation, content, 1 + len(answers))
     return [BegunTurn(conversation, question, answer, open_lease(answer)) for answer in answers]
+
+
+FILES = "attachments"
+
+
+def with_files(files: int) -> dict[str, Any]:
+    """The metadata of a message that comes with so many files: turns without any need not look for them."""
+    return {FILES: files} if files else {}
+
+
+def files_of(message: Message) -> int:
+    """How many files came with the message."""
+    files = message.metadata.get(FILES)
+    return files if isinstance(files, int) else 0
 
 
 # One statement: the conversation's counter is the lock that orders its messages. A value in a SELECT has no

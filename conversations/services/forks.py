@@ -14,7 +14,7 @@ from audit.services.events import record_event
 from config.db.ids import uuid7
 from conversations.choices import ConversationStatus, MessageRole, MessageStatus
 from conversations.models import Attachment, Conversation, Message, Participant
-from conversations.services.conversations import BegunTurn, begin_round
+from conversations.services.conversations import BegunTurn, begin_round, files_of, with_files
 
 # What a copy of a message takes over; who paid for it stays with the first one.
 COPIED = (
@@ -31,7 +31,16 @@ COPIED = (
     "metadata",
 )
 # The same of a file: both rows name the one in the storage.
-COPIED_FILES = ("filename", "media_type", "file_size", "checksum", "storage_path", "user_id", "metadata")
+COPIED_FILES = (
+    "filename",
+    "media_type",
+    "file_size",
+    "checksum",
+    "storage_path",
+    "text",
+    "user_id",
+    "metadata",
+)
 MOST_MESSAGES = 2000
 UNDER_WAY = (MessageStatus.PENDING, MessageStatus.AWAITING_APPROVAL)
 
@@ -100,10 +109,12 @@ def edit_message(
         raise TurnRunning("An answer is still made; wait for it, or decide what it waits for.")
     branch = _branch(conversation, _said(conversation, message.sequence_number - 1), user_id, field="content")
     if answer:
-        begun = begin_round(branch.pk, content=content, user_id=user_id, replaces=message.pk)
+        begun = begin_round(
+            branch.pk, content=content, user_id=user_id, replaces=message.pk, files=files_of(message)
+        )
         question = begun[0].question
     else:
-        begun, question = [], _recorded(branch, content, user_id, message.pk)
+        begun, question = [], _recorded(branch, content, user_id, message)
     _copy_files({message.pk: question})
     record_event(
         "message.edited",
@@ -122,7 +133,7 @@ def _said(conversation: Conversation, up_to: int) -> list[Message]:
     return list(complete.order_by("sequence_number")[: MOST_MESSAGES + 1])
 
 
-def _recorded(branch: Conversation, content: str, user_id: UUID, replaces: UUID) -> Message:
+def _recorded(branch: Conversation, content: str, user_id: UUID, message: Message) -> Message:
     question = Message(
         id=uuid7(),
         conversation_id=branch.pk,
@@ -130,7 +141,8 @@ def _recorded(branch: Conversation, content: str, user_id: UUID, replaces: UUID)
         role=MessageRole.USER,
         content=content,
         user_id=user_id,
-        replaces_id=replaces,
+        replaces_id=message.pk,
+        metadata=with_files(files_of(message)),
     )
     question.save(force_insert=True)
     branch.message_count, branch.last_message_at = question.sequence_number, timezone.now()

@@ -101,48 +101,50 @@ def ask(text: str) -> Question:
     return Question(text, embedder.name, COLUMNS[embedder.dimensions], vector)
 
 
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Where is searched: in conversations that the agent takes part in, from `after` until before `before`."""
+
+    agent_id: UUID | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+
+
 def search_messages(
-    question: Question,
-    *,
-    user_id: UUID,
-    agent_id: UUID | None = None,
-    after: datetime | None = None,
-    before: datetime | None = None,
-    limit: int = 20,
-    offset: int = 0,
+    question: Question, *, user_id: UUID, within: Within = Within(), limit: int = 20, offset: int = 0
 ) -> list[FoundMessage]:
     """Messages of the person's conversations, best first; needs the tenant's scope.
 
-    Args:
-        agent_id: in conversations that this agent takes part in.
-        after: said at or after this moment.
-        before: said before this moment.
+    Raises:
+        ValueError: for a moment that no id can have.
+    """
+    values = parameters(question, user_id, within) | {"limit": limit, "offset": offset}
+    with connection.cursor() as cursor:
+        cursor.execute(SQL.format(column=question.column), values)
+        best = (1 + values["weight"]) / (RANK_OFFSET + 1)
+        return [_found(row, best) for row in cursor.fetchall()]
+
+
+def parameters(question: Question, user_id: UUID, within: Within) -> dict[str, Any]:
+    """The statement's values, but for those of the page.
 
     Raises:
         ValueError: for a moment that no id can have.
     """
     kind = "lexical" if question.model.startswith("lexical") else "semantic"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            SQL.format(column=question.column),
-            {
-                "query": question.text,
-                "vector": question.vector,
-                "model": question.model,
-                "weight": VECTOR_WEIGHT[kind],
-                "farthest": FARTHEST[kind],
-                "tenant": require_tenant_id(),
-                "user": user_id,
-                "agent": agent_id,
-                "since": uuid7_floor(after) if after else EARLIEST,
-                "until": uuid7_floor(before) if before else LATEST,
-                "limit": limit,
-                "offset": offset,
-                "headline": HEADLINE,
-            },
-        )
-        best = (1 + VECTOR_WEIGHT[kind]) / (RANK_OFFSET + 1)
-        return [_found(row, best) for row in cursor.fetchall()]
+    return {
+        "query": question.text,
+        "vector": question.vector,
+        "model": question.model,
+        "weight": VECTOR_WEIGHT[kind],
+        "farthest": FARTHEST[kind],
+        "tenant": require_tenant_id(),
+        "user": user_id,
+        "agent": within.agent_id,
+        "since": uuid7_floor(within.after) if within.after else EARLIEST,
+        "until": uuid7_floor(within.before) if within.before else LATEST,
+        "headline": HEADLINE,
+    }
 
 
 def _found(row: Sequence[Any], best: float) -> FoundMessage:

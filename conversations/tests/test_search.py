@@ -161,21 +161,8 @@ def test_under_its_policy_the_search_reads_its_conversations_by_their_index(clie
     question = searching.ask("rye bread")
     with tenant_scope(tenant, user=client.key.user), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        values = {
-            "query": question.text,
-            "vector": question.vector,
-            "model": question.model,
-            "weight": 1.0,
-            "farthest": 1.0,
-            "tenant": tenant.pk,
-            "user": client.key.user_id,
-            "agent": None,
-            "since": searching.EARLIEST,
-            "until": searching.LATEST,
-            "limit": 20,
-            "offset": 0,
-            "headline": searching.HEADLINE,
-        }
+        values = searching.parameters(question, client.key.user_id, searching.Within())
+        values |= {"limit": 20, "offset": 0}
         cursor.execute(f"EXPLAIN {searching.SQL.format(column=question.column)}", values)
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "hnsw" not in plan

@@ -1,4 +1,3 @@
-
 import config.db.constraints
 import django.contrib.postgres.search
 import django.db.models.deletion
@@ -17,6 +16,15 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RemoveConstraint(
+            model_name='attachment',
+            name='conversations_attachment_audit',
+        ),
+        migrations.AddField(
+            model_name='attachment',
+            name='text',
+            field=models.TextField(blank=True, default='', editable=False, help_text='Its text, as agents read it.'),
+        ),
         migrations.AddField(
             model_name='conversation',
             name='forked_at_id',
@@ -53,6 +61,11 @@ class Migration(migrations.Migration):
             field=models.CharField(blank=True, default='', help_text='Model that made it; empty: by its words alone.', max_length=100),
         ),
         migrations.AlterField(
+            model_name='attachment',
+            name='message',
+            field=models.ForeignKey(blank=True, db_constraint=False, help_text='The message it came with; empty: it waits for one.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='attachments', to='conversations.message'),
+        ),
+        migrations.AlterField(
             model_name='messageembedding',
             name='embedding',
             field=pgvector.django.halfvec.HalfVectorField(blank=True, dimensions=1536, help_text='The vector, when it has 1,536 numbers.', null=True),
@@ -60,6 +73,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='conversation',
             index=models.Index(condition=models.Q(('forked_from__isnull', False)), fields=['tenant', 'forked_from'], name='conversations_conv_branches'),
+        ),
+        migrations.AddConstraint(
+            model_name='attachment',
+            constraint=config.db.constraints.AuditTrigger(label='conversations.attachment', name='conversations_attachment_audit', omit=('text',), redact=('filename', 'storage_path', 'metadata')),
         ),
         migrations.AddConstraint(
             model_name='conversation',
