@@ -30,6 +30,8 @@ NEVER_ACCEPTED = {
     "POST /api/v1/agent-templates/{id}/buy/": "takes a template that another organisation sells",
     "POST /api/v1/agents/{id}/restore/": "takes the number of a published version of that agent",
     "GET /api/v1/conversations/{id}/meeting/": "takes a conversation with a meeting",
+    "GET /api/v1/conversations/{conversation_id}/attachments/{id}/content/": "takes a file that was brought",
+    "DELETE /api/v1/conversations/{conversation_id}/attachments/{id}/": "takes a file that no message has",
     "POST /api/v1/conversations/{conversation_id}/tool-executions/{id}/approve/": "takes a call that waits",
     "POST /api/v1/conversations/{conversation_id}/tool-executions/{id}/deny/": "takes a call that waits",
 }

@@ -1,5 +1,6 @@
 """Files of a conversation as HTTP: brought, read again, taken away while no message has them."""
 
+import hashlib
 from pathlib import PurePath
 from typing import Any
 
@@ -13,6 +14,7 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
 
+from config.api import idempotency
 from config.api.exceptions import Conflict, Invalid, TooLarge
 from config.api.views import json_response
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet
@@ -78,7 +80,11 @@ class AttachmentViewSet(OfConversation, DestroyMixin, ReadOnlyTenantViewSet):
             raise
 
     def _attach(self, file: ReadFile) -> HttpResponse:
+        key = idempotency.key_of(self.request._request)
         with self.scoped():
+            if key and (stored := idempotency.claim(self.credential.actor, key, self._print(file))):
+                forget_file(file.kept.path)
+                return stored
             try:
                 row = attach_file(self.kwargs["conversation_id"], file, user_id=self.credential.user_id)
             except Conversation.DoesNotExist:
@@ -86,8 +92,16 @@ class AttachmentViewSet(OfConversation, DestroyMixin, ReadOnlyTenantViewSet):
             except ConversationClosed as error:
                 raise Conflict("; ".join(error.messages), code="conversation_closed") from error
             body = AttachmentSerializer().to_representation(Attachment.objects.get(pk=row.pk))
-        where = f"/api/v1/conversations/{row.conversation_id}/attachments/{row.pk}/"
-        return json_response(body, 201, {"Location": where})
+            where = f"/api/v1/conversations/{row.conversation_id}/attachments/{row.pk}/"
+            response = json_response(body, 201, {"Location": where})
+            if key:
+                idempotency.store(self.credential.actor, key, response)
+            return response
+
+    def _print(self, file: ReadFile) -> str:
+        """What the same request has in common with this one; its body has borders that change."""
+        parts = (self.request._request.path, file.name, file.kept.checksum)
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @extend_schema(responses={(200, ANY_FILE): OpenApiResponse(OpenApiTypes.BINARY)})
     @action(detail=True, methods=["get"], pagination_class=None, filterset_fields=())

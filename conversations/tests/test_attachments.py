@@ -42,9 +42,10 @@ def talk(tenant, client):
     return make
 
 
-def bring(client, row, content=TEXT, name="tides.md"):
+def bring(client, row, content=TEXT, name="tides.md", **headers):
     data = content if isinstance(content, bytes) else content.encode()
-    return client.post(f"{URL}{row.pk}/attachments/", {"file": SimpleUploadedFile(name, data)})
+    body = {"file": SimpleUploadedFile(name, data)}
+    return client.post(f"{URL}{row.pk}/attachments/", body, headers=headers or None)
 
 
 def ask(client, row, *files, content="When?"):
@@ -71,6 +72,15 @@ def test_a_file_is_kept_and_given_back(client, talk):
     assert b"".join(content.streaming_content) == TEXT.encode()
     assert content["Content-Type"] == "application/octet-stream"
     assert content["Content-Disposition"] == 'attachment; filename="tides.md"'
+
+
+def test_the_same_key_brings_a_file_once(client, talk, django_capture_on_commit_callbacks):
+    row, key = talk(), {"Idempotency-Key": "file-1"}
+    with django_capture_on_commit_callbacks(execute=True):
+        made, again = bring(client, row, **key), bring(client, row, **key)
+        other = bring(client, row, "Another.", **key)
+    assert (made.json()["id"], other.status_code) == (again.json()["id"], 422)
+    assert len(kept(row.tenant_id)) == 1
 
 
 def test_the_agent_reads_it_with_its_question_and_in_later_turns(client, talk, tenant):
