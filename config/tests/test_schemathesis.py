@@ -32,6 +32,8 @@ NEVER_ACCEPTED = {
     "GET /api/v1/conversations/{id}/meeting/": "takes a conversation with a meeting",
     "GET /api/v1/conversations/{conversation_id}/attachments/{id}/content/": "takes a file that was brought",
     "DELETE /api/v1/conversations/{conversation_id}/attachments/{id}/": "takes a file that no message has",
+    "POST /api/v1/conversations/{conversation_id}/attachments/": "takes a document that is what its name says",
+    "POST /api/v1/conversations/{conversation_id}/messages/{id}/feedback/": "takes a complete answer of an agent",
     "POST /api/v1/conversations/{conversation_id}/tool-executions/{id}/approve/": "takes a call that waits",
     "POST /api/v1/conversations/{conversation_id}/tool-executions/{id}/deny/": "takes a call that waits",
 }
