@@ -178,7 +178,7 @@ def test_a_file_is_said_once_and_goes_with_its_message(client, talk, django_capt
     assert len(kept(row.tenant_id)) == 1
 
 
-def test_files_of_conversations_that_are_gone_are_deleted(client, talk, tenant, transactional_db):
+def test_files_of_conversations_that_are_gone_are_deleted(client, talk, tenant):
     row, gone = talk(), talk()
     bring(client, row)
     bring(client, gone)
