@@ -26,8 +26,8 @@ VECTOR_LENGTH, WORDS_LENGTH = 8000, 50_000
 
 MISSING = """
 FROM conversations_message m
-WHERE m.id >= %(since)s AND m.status = %(completed)s AND m.role = ANY(%(roles)s) AND m.content <> ''
-  AND NOT EXISTS (SELECT FROM conversations_messageembedding e WHERE e.id = m.id AND e.id >= %(since)s
+WHERE m.id > %(since)s AND m.status = %(completed)s AND m.role = ANY(%(roles)s) AND m.content <> ''
+  AND NOT EXISTS (SELECT FROM conversations_messageembedding e WHERE e.id = m.id AND e.id > %(since)s
     AND e.tenant_id = m.tenant_id AND e.embedding_model = %(model)s)"""
 TENANTS_SQL = f"SELECT DISTINCT m.tenant_id {MISSING}"
 TEXTS_SQL = f"""
@@ -40,6 +40,7 @@ SELECT m.id, m.tenant_id, m.conversation_id, %(model)s, v.vector::halfvec,
   to_tsvector('english', left(m.content, {WORDS_LENGTH}))
 FROM unnest(%(ids)s::uuid[], %(vectors)s::text[]) AS v (id, vector)
 JOIN conversations_message m ON m.id = v.id AND m.tenant_id = %(tenant)s
+WHERE m.id = ANY(%(ids)s::uuid[])
 ON CONFLICT (id) DO UPDATE SET embedding_model = excluded.embedding_model, embedding = excluded.embedding,
   embedding_384 = excluded.embedding_384, words = excluded.words WHERE e.tenant_id = excluded.tenant_id
 """
@@ -95,9 +96,10 @@ def _tenants(model: str, since: UUID) -> list[UUID]:
 
 def _embed_tenant(tenant_id: UUID, embedder: Embedder, since: UUID) -> int:
     made, store = 0, STORE_SQL.format(column=COLUMNS[embedder.dimensions])
+    # Each batch begins where the one before it ended: what is done already is not looked at again.
+    asked = _asked(embedder.name, since) | {"tenant": tenant_id, "most": BATCH}
     while True:
         with tenant_scope(tenant_id, actor=ACTOR), connection.cursor() as cursor:
-            asked = _asked(embedder.name, since) | {"tenant": tenant_id, "most": BATCH}
             cursor.execute(TEXTS_SQL, asked)
             rows = cursor.fetchall()
         if not rows:
@@ -106,7 +108,5 @@ def _embed_tenant(tenant_id: UUID, embedder: Embedder, since: UUID) -> int:
         with tenant_scope(tenant_id, actor=ACTOR), connection.cursor() as cursor:
             found = {"ids": [identifier for identifier, _ in rows], "vectors": vectors}
             cursor.execute(store, found | {"model": embedder.name, "tenant": require_tenant_id()})
-            stored = cursor.rowcount
-        made += stored
-        if not stored:
-            return made
+            made += cursor.rowcount
+        asked["since"] = rows[-1][0]

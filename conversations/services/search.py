@@ -21,6 +21,7 @@ from tenants.scoping import require_tenant_id
 CANDIDATES = 500
 # Cosine distance from which on a message is no candidate; vectors of words are near only where words are shared.
 FARTHEST = {"lexical": 0.9, "semantic": 0.75}
+# Arrays, not joins: the planner goes by the indexes whether or not it knows how many rows there are.
 SQL = f"""
 WITH {LEXEMES}, mine AS MATERIALIZED (
   SELECT c.id FROM conversations_conversation c
@@ -32,8 +33,9 @@ WITH {LEXEMES}, mine AS MATERIALIZED (
       WHERE p.tenant_id = c.tenant_id AND p.conversation_id = c.id AND p.agent_id = %(agent)s))
 ), looked AS MATERIALIZED (
   SELECT e.id, e.words, e.{{column}} <=> %(vector)s::halfvec AS distance
-  FROM mine JOIN conversations_messageembedding e ON e.conversation_id = mine.id
-  WHERE e.tenant_id = %(tenant)s AND e.embedding_model = %(model)s AND e.id >= %(since)s AND e.id < %(until)s
+  FROM conversations_messageembedding e
+  WHERE e.tenant_id = %(tenant)s AND e.conversation_id = ANY(ARRAY(SELECT id FROM mine))
+    AND e.embedding_model = %(model)s AND e.id >= %(since)s AND e.id < %(until)s
 ), hits AS MATERIALIZED (
   SELECT k.id, l.lexeme, ts_rank(k.words, l.query, 1) AS weight FROM looked k JOIN lexemes l ON k.words @@ l.query
 ), rarity AS (
@@ -45,7 +47,7 @@ WITH {LEXEMES}, mine AS MATERIALIZED (
 ), by_vector AS (
   SELECT id, row_number() OVER (ORDER BY distance, id DESC) AS rank FROM (
     SELECT id, distance FROM looked WHERE distance < %(farthest)s ORDER BY distance, id DESC LIMIT {CANDIDATES}) n
-), fused AS (
+), fused AS MATERIALIZED (
   SELECT id, coalesce(1.0 / ({RANK_OFFSET} + w.rank), 0)
     + coalesce(%(weight)s / ({RANK_OFFSET} + v.rank), 0) AS score
   FROM by_words w FULL JOIN by_vector v USING (id)
@@ -57,6 +59,7 @@ SELECT m.id, m.conversation_id, c.title, m.sequence_number, m.role, m.agent_id, 
   f.score
 FROM fused f JOIN conversations_message m ON m.id = f.id AND m.tenant_id = %(tenant)s
   JOIN conversations_conversation c ON c.id = m.conversation_id AND c.tenant_id = %(tenant)s
+WHERE m.id = ANY(ARRAY(SELECT id FROM fused))
 ORDER BY f.score DESC, f.id DESC
 """
 EARLIEST, LATEST = UUID(int=0), UUID(int=2**128 - 1)

@@ -84,6 +84,14 @@ def test_an_edited_message_keeps_its_files_and_is_in_the_audit_log(client, said,
     assert event.metadata["replaces"] == str(said[2].pk)
 
 
+def test_a_branch_outlives_what_it_came_from(client, said, tenant):
+    branch = edit(client, said[2]).json()
+    assert client.delete(f"{URL}{said[0].conversation_id}/").status_code == 204
+    assert client.get(f"{URL}{branch['id']}/").json()["forked_from"] is None
+    assert texts(tenant, branch["id"])[-1] == "Another question."
+    assert len(client.get(f"{URL}{branch['id']}/attachments/").json()["results"]) == 1
+
+
 def test_the_first_question_can_be_edited(client, said, tenant):
     branch = edit(client, said[0]).json()
     assert (branch["forked_at_id"], branch["message_count"]) == (None, 1)

@@ -166,4 +166,4 @@ def test_under_its_policy_the_search_reads_its_conversations_by_their_index(clie
         cursor.execute(f"EXPLAIN {searching.SQL.format(column=question.column)}", values)
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "hnsw" not in plan
-    assert "conversation_id = mine.id" in plan
+    assert "conversation_id = ANY" in plan
