@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import psycopg
-from django.db import close_old_connections, connections
+from django.db import close_old_connections, connections, transaction
 from procrastinate import exceptions
 from procrastinate.psycopg_connector import PsycopgConnector
 
@@ -22,6 +22,21 @@ def job(body: Callable[..., Any]) -> Callable[..., Any]:
             connections.close_all()
 
     return run
+
+
+def defer_once(task: str, lock: str, **arguments: Any) -> None:
+    """Defer `task` in the current transaction and tenant's scope, unless one with this queueing lock waits already."""
+    from procrastinate.contrib.django import app
+    from procrastinate.contrib.django.models import ProcrastinateJob
+
+    if ProcrastinateJob.objects.filter(queueing_lock=lock, status="todo").exists():
+        return
+    try:
+        with transaction.atomic():
+            app.configure_task(task, queueing_lock=lock).defer(**arguments)
+    except (exceptions.AlreadyEnqueued, AssertionError):
+        # Somebody else was faster. The library asserts the server's details, which row-level security hides.
+        return
 
 
 class QueueConnector(PsycopgConnector):

@@ -37,6 +37,13 @@ class MessageStatus(TextChoices):
     FAILED = "failed"
 
 
+class MessageFeedback(TextChoices):
+    """What a person thinks of an answer."""
+
+    HELPFUL = "helpful"
+    UNHELPFUL = "unhelpful"
+
+
 class LeaseKind(TextChoices):
     """What a process works on."""
 

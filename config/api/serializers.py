@@ -227,7 +227,10 @@ class HouseSerializer(serializers.ModelSerializer):
     def include_extra_kwargs(self, kwargs: Any, extra_kwargs: Any) -> Any:
         if extra_kwargs.get("read_only"):
             kwargs.pop("target", None)
-        return super().include_extra_kwargs(kwargs, extra_kwargs)
+        blank = "choices" in kwargs and kwargs.get("allow_blank")
+        kwargs = super().include_extra_kwargs(kwargs, extra_kwargs)
+        # The base drops it from what is only read, and the document would not know the empty value.
+        return kwargs | {"allow_blank": True} if blank else kwargs
 
     # The database judges uniqueness (config.api.integrity); asking it beforehand costs and decides nothing.
     def get_unique_together_constraints(self, model: Any) -> Any:

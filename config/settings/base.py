@@ -195,12 +195,20 @@ STRIPE_WEBHOOK_SECRET = env("STRIPE_WEBHOOK_SECRET", default="")
 STRIPE_URL = env("STRIPE_URL", default="https://api.stripe.com")
 STRIPE_LIVE = env.bool("STRIPE_LIVE", default=False)
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=50 * 1024 * 1024)
+# What agents read of the files of a conversation, in characters for each question.
+ATTACHMENT_CHARACTERS = env.int("ATTACHMENT_CHARACTERS", default=20_000)
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=1024 * 1024 * 1024)
 # Files are parsed in processes of their own, so many at a time in each worker and with so much each.
 PARSE_PROCESSES = env.int("PARSE_PROCESSES", default=1)
 PARSE_MEMORY_MB = env.int("PARSE_MEMORY_MB", default=384)
 PARSE_SECONDS = env.int("PARSE_SECONDS", default=60)
 STREAMS_PER_PROCESS = env.int("STREAMS_PER_PROCESS", default=32)
+# After this long without a message a session gets its summary; 0: only when a person ends it.
+SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=30)
+# Embedder that makes one's conversations searchable; empty: MiniLM where it is installed, else by words.
+MESSAGE_EMBEDDER = env("MESSAGE_EMBEDDER", default="")
+# How long a tool's call waits for a person before it is refused.
+APPROVAL_DAYS = env.int("APPROVAL_DAYS", default=7)
 # How long after its last sign of life the answer of a dead process is taken over by another.
 ANSWER_LEASE_SECONDS = env.int("ANSWER_LEASE_SECONDS", default=30)
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)

@@ -35,6 +35,11 @@ NEVER_ACCEPTED = {
     "POST /api/v1/mcp-server-configs/": "takes what its server's own schema asks for",
     "POST /api/v1/platform-credentials/": "takes secrets, which no row shows",
     "POST /api/v1/template-purchases/{id}/settle/": "takes a purchase that is not settled yet",
+    "GET /api/v1/conversations/{id}/meeting/": "takes a conversation with a meeting",
+    "GET /api/v1/conversations/{conversation_id}/attachments/{id}/content/": "takes a file that was brought",
+    "DELETE /api/v1/conversations/{conversation_id}/attachments/{id}/": "takes a file that no message has",
+    "POST /api/v1/conversations/{conversation_id}/attachments/": "takes a document that is what its name says",
+    "POST /api/v1/conversations/{conversation_id}/messages/{id}/feedback/": "takes a complete answer of an agent",
     "POST /api/v1/conversations/{conversation_id}/tool-executions/{id}/approve/": "takes a call that waits",
     "POST /api/v1/conversations/{conversation_id}/tool-executions/{id}/deny/": "takes a call that waits",
 }

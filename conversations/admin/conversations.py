@@ -30,7 +30,7 @@ class ConversationAdmin(HouseAdmin):
     search_fields = ("title",)
     inlines = (MessageInline,)
     fieldsets = (
-        (None, {"fields": ("title", ("status", "mode"), ("user", "agent"))}),
+        (None, {"fields": ("title", ("status", "mode"), ("user", "agent"), ("forked_from", "forked_at_id"))}),
         ("Numbers", {"fields": (("message_count", "total_tokens", "total_cost"),)}),
         ("Times", {"fields": (("started_at", "last_message_at", "completed_at"),)}),
         ("Data", {"fields": ("context", "metadata"), "classes": ["collapse"]}),

@@ -32,7 +32,7 @@ class MessageAdmin(ExportsRows, ReadOnlyAdmin):
     fieldsets = (
         (None, {"fields": (("conversation", "sequence_number"), ("role", "status"), "content", "citations")}),
         ("Failure", {"fields": (("error_code", "error_message"),)}),
-        ("Origin", {"fields": (("user", "agent", "model"), "reply_to_id")}),
+        ("Origin", {"fields": (("user", "agent", "model"), ("reply_to_id", "replaces_id"), "feedback")}),
         ("Numbers", {"fields": (("token_count", "cost", "latency_ms"), "confidence_score")}),
         ("Tools", {"fields": ("tool_used", "tool_calls", "tool_results"), "classes": ["collapse"]}),
         (
@@ -79,6 +79,6 @@ class MessageEmbeddingAdmin(ReadOnlyAdmin):
     fieldsets = ((None, {"fields": (("conversation", "embedding_model"),)}),)
 
     def get_queryset(self, request):
-        # Vectors of 1,536 numbers that no page shows.
+        # Vectors and words that no page shows.
         rows = super().get_queryset(request).filter(conversation__in=visible(request))
-        return rows.defer("embedding")
+        return rows.defer("embedding", "embedding_384", "words")

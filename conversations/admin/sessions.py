@@ -66,6 +66,7 @@ class SessionSummaryAdmin(OfOwnConversations):
                 "fields": (
                     ("message_count", "total_tokens_used"),
                     ("plans_created", "expert_questions_asked"),
+                    "model",
                     "tools_used",
                 )
             },

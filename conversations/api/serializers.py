@@ -12,6 +12,7 @@ from conversations.models import (
     Participant,
     ToolExecution,
 )
+from conversations.services.attachments import MOST_FILES
 from conversations.services.conversations import MOST_AGENTS
 
 MAX_CONTENT = 100_000
@@ -28,6 +29,8 @@ class ConversationSerializer(HouseSerializer):
             "user",
             "agent",
             "agent_version",
+            "forked_from",
+            "forked_at_id",
             "title",
             "status",
             "mode",
@@ -42,7 +45,7 @@ class ConversationSerializer(HouseSerializer):
             "created_at",
             "updated_at",
         )
-        read_only_fields = ("agent", "mode", "completed_at")
+        read_only_fields = ("agent", "mode", "forked_from", "forked_at_id", "completed_at")
 
 
 class MessageSerializer(HouseSerializer):
@@ -63,6 +66,8 @@ class MessageSerializer(HouseSerializer):
             "user",
             "agent",
             "reply_to_id",
+            "replaces_id",
+            "feedback",
             "model",
             "token_count",
             "cost",
@@ -218,10 +223,18 @@ class NewMessageSerializer(serializers.Serializer):
         help_text="Who speaks, for messages that are only recorded.",
     )
     metadata = serializers.DictField(required=False, help_text="Free data.")
+    attachments = serializers.ListField(
+        child=serializers.UUIDField(),
+        default=list,
+        max_length=MOST_FILES,
+        help_text="Files that were brought before and wait for a message; agents read their text.",
+    )
 
     def validate(self, attrs: dict) -> dict:
         if attrs["answer"] and attrs["role"] != MessageRole.USER:
             raise serializers.ValidationError({"role": "The agent answers what a user says only."})
+        if attrs["attachments"] and not attrs["answer"]:
+            raise serializers.ValidationError({"attachments": "Files come with what an agent answers."})
         return attrs
 
 

@@ -41,6 +41,7 @@ class SessionSummarySerializer(HouseSerializer):
             "total_tokens_used",
             "conversation_domain",
             "summary",
+            "model",
             "key_topics",
             "decisions_made",
             "user_preferences",

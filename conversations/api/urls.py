@@ -2,13 +2,15 @@
 
 from config.api.routers import HouseRouter
 
-from . import reports, sessions, tools, views
+from . import attachments, exports, reports, search, sessions, tools, views
 
 BELOW = "conversations/<uuid:conversation_id>"
 
 
 def register(router: HouseRouter) -> None:
     """Add the resources of this app."""
+    router.single("conversations/search", search.MessageSearchView, "conversation-search")
+    router.single(f"{BELOW}/export", exports.ExportView, "conversation-export")
     router.register("conversations", views.ConversationViewSet, basename="conversation")
     router.register(f"{BELOW}/messages", views.MessageViewSet, basename="message")
     router.register(f"{BELOW}/participants", views.ParticipantViewSet, basename="participant")
@@ -16,7 +18,7 @@ def register(router: HouseRouter) -> None:
     router.register(
         f"{BELOW}/mcp-tool-executions", views.McpToolExecutionViewSet, basename="mcp-tool-execution"
     )
-    router.register(f"{BELOW}/attachments", views.AttachmentViewSet, basename="attachment")
+    router.register(f"{BELOW}/attachments", attachments.AttachmentViewSet, basename="attachment")
     router.register(
         "reports/conversations", reports.ConversationActivityDailyViewSet, basename="report-conversations"
     )

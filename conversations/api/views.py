@@ -18,11 +18,12 @@ from config.api.views import json_response
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, UpdateMixin
 from config.db.ids import uuid7_time
 from conversations.api import answers
+from conversations.api.edits import MessageActions, made_conversation
+from conversations.api.endings import EndActions
 from conversations.api.meetings import MeetingActions
 from conversations.api.serializers import (
     AnsweredConversationSerializer,
     AnsweredMessageSerializer,
-    AttachmentSerializer,
     ConversationSerializer,
     ForkSerializer,
     McpToolExecutionSerializer,
@@ -35,6 +36,7 @@ from conversations.models import Conversation, Message
 from conversations.runtime.loop import run_turn
 from conversations.runtime.rounds import run_round
 from conversations.runtime.turns import Caller, Turn, load_turn
+from conversations.services.attachments import ask_with_files
 from conversations.services.conversations import (
     BegunTurn,
     ConversationClosed,
@@ -62,7 +64,7 @@ class AnsweringView:
 
     @property
     def scope(self) -> str:
-        return "manual" if self.action in ("create", "stream", "meeting") else "request"
+        return "manual" if self.action in ("create", "stream", "meeting", "edit") else "request"
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -140,14 +142,16 @@ class AnsweringView:
         return answers.shown(answers.require_completed(answer, question_id))
 
 
-class ConversationViewSet(MeetingActions, AnsweringView, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
+class ConversationViewSet(
+    EndActions, MeetingActions, AnsweringView, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet
+):
     """Conversations of the person who asks."""
 
     serializer_class = ConversationSerializer
     resource = "conversations"
-    filterset_fields = ("agent", "status", "mode")
+    filterset_fields = ("agent", "status", "mode", "forked_from")
     extra_media_types = (answers.EVENT_STREAM,)
-    verbs = {"meeting": "read", "begin_meeting": "write", "fork": "write"}
+    verbs = {"meeting": "read", "begin_meeting": "write", "fork": "write", "end": "write"}
     ordering_fields = ("created_at", "updated_at")
 
     def get_queryset(self) -> Any:
@@ -192,13 +196,7 @@ class ConversationViewSet(MeetingActions, AnsweringView, UpdateMixin, DestroyMix
 
     def _made(self, identifier: UUID, answer: dict[str, Any] | None) -> HttpResponse:
         with self.scoped():
-            conversation = Conversation.objects.filter(pk=identifier).first()
-            if conversation is None:
-                raise Http404
-            body = ConversationSerializer().to_representation(conversation)
-        if answer is not None:
-            body["answer"] = answer
-        return json_response(body, 201, {"Location": f"/api/v1/conversations/{identifier}/"})
+            return made_conversation(identifier, answer)
 
     def _start(self, data: dict[str, Any]) -> Conversation:
         named = "agent" if "agent" in data else "agents"
@@ -241,13 +239,13 @@ class OfConversation:
         return response
 
 
-class MessageViewSet(OfConversation, AnsweringView, ReadOnlyTenantViewSet):
+class MessageViewSet(MessageActions, OfConversation, AnsweringView, ReadOnlyTenantViewSet):
     """Messages of a conversation; posting one lets its agent answer."""
 
     serializer_class = MessageSerializer
     resource = "conversations"
-    filterset_fields = ("role", "status")
-    verbs = {"stream": "read"}
+    filterset_fields = ("role", "status", "replaces_id", "feedback")
+    verbs = {"stream": "read", "edit": "write", "feedback": "write"}
     extra_media_types = (answers.EVENT_STREAM,)
 
     def get_queryset(self) -> Any:
@@ -336,8 +334,11 @@ class MessageViewSet(OfConversation, AnsweringView, ReadOnlyTenantViewSet):
         if not self.conversation().exists():
             raise Http404
         try:
-            return begin_round(
-                self.kwargs["conversation_id"], content=data["content"], user_id=self.credential.user_id
+            return ask_with_files(
+                self.kwargs["conversation_id"],
+                content=data["content"],
+                user_id=self.credential.user_id,
+                files=data["attachments"],
             )
         except ConversationClosed as error:
             raise Conflict("; ".join(error.messages), code="conversation_closed") from error
@@ -365,11 +366,3 @@ class McpToolExecutionViewSet(OfConversation, ReadOnlyTenantViewSet):
     serializer_class = McpToolExecutionSerializer
     resource = "conversations"
     filterset_fields = ("message", "mcp_server", "tool_name", "status")
-
-
-class AttachmentViewSet(OfConversation, ReadOnlyTenantViewSet):
-    """Files that belong to messages of a conversation."""
-
-    serializer_class = AttachmentSerializer
-    resource = "conversations"
-    filterset_fields = ("message", "media_type")

@@ -35,6 +35,22 @@ class Conversation(TenantModel):
         related_name="+",
         help_text="Published version that it began with; empty: the agent as it stands.",
     )
+    forked_from = TenantForeignKey(
+        "self",
+        models.DO_NOTHING,
+        db_rule="SET NULL",
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="branches",
+        help_text="Conversation that it is a branch of.",
+    )
+    forked_at_id = models.UUIDField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Last message that it took over from there; empty: none, its first question was edited.",
+    )
     title = models.CharField(max_length=500, blank=True, default="", help_text="What it is about.")
     status = models.CharField(
         max_length=50,
@@ -67,6 +83,11 @@ class Conversation(TenantModel):
             models.Index(fields=["tenant", "user", "-id"], name="conversations_conv_user"),
             models.Index(fields=["tenant", "agent", "-id"], name="conversations_conv_agent"),
             models.Index(fields=["tenant", "status"], name="conversations_conv_status"),
+            models.Index(
+                fields=["tenant", "forked_from"],
+                condition=models.Q(forked_from__isnull=False),
+                name="conversations_conv_branches",
+            ),
             models.Index(fields=["tenant", "-started_at"], name="conversations_conv_started"),
             models.Index(fields=["tenant", "-last_message_at"], name="conversations_conv_recent"),
             GinIndex(fields=["metadata"], name="conversations_conv_metadata"),

@@ -1,12 +1,13 @@
 """What was said."""
 
 from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from pgvector.django import HalfVectorField, HnswIndex
 
 from config.db.constraints import SameTenant
 from config.db.partitions import Partitioned
-from conversations.choices import MessageRole, MessageStatus
+from conversations.choices import MessageFeedback, MessageRole, MessageStatus
 from tenants.bases import Grown, MemberForeignKey, TenantForeignKey, TenantModel
 
 
@@ -45,6 +46,12 @@ class Message(Grown, Partitioned, TenantModel):
         help_text="Agent that said it.",
     )
     reply_to_id = models.UUIDField(null=True, blank=True, help_text="Message it answers.")
+    replaces_id = models.UUIDField(
+        null=True, blank=True, help_text="Message of the branch before that it is said instead of."
+    )
+    feedback = models.CharField(
+        max_length=20, choices=MessageFeedback, blank=True, default="", help_text="A person's verdict on it."
+    )
     model = models.CharField(max_length=100, blank=True, default="", help_text="Model that made it.")
     token_count = models.PositiveIntegerField(default=0, help_text="Tokens used for it.")
     cost = models.DecimalField(max_digits=12, decimal_places=6, default=0, help_text="US dollars.")
@@ -83,6 +90,10 @@ class Message(Grown, Partitioned, TenantModel):
             models.CheckConstraint(
                 condition=models.Q(status__in=MessageStatus.values), name="conversations_message_status_known"
             ),
+            models.CheckConstraint(
+                condition=models.Q(feedback__in=["", *MessageFeedback.values]),
+                name="conversations_message_feedback_known",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -93,6 +104,7 @@ class Attachment(TenantModel):
     """A file that belongs to a message. Its name stays out of the audit log, which more people read."""
 
     audit_redact = ("filename", "storage_path", "metadata")
+    audit_omit = ("text",)
 
     conversation = TenantForeignKey(
         "conversations.Conversation",
@@ -105,14 +117,17 @@ class Attachment(TenantModel):
         Message,
         models.DO_NOTHING,
         db_rule="CASCADE",
+        null=True,
+        blank=True,
         related_name="attachments",
-        help_text="The message it came with.",
+        help_text="The message it came with; empty: it waits for one.",
     )
     filename = models.CharField(max_length=500, help_text="Name of the file.")
     media_type = models.CharField(max_length=100, blank=True, default="", help_text="Media type.")
     file_size = models.PositiveBigIntegerField(default=0, help_text="Bytes.")
     checksum = models.CharField(max_length=64, blank=True, default="", help_text="SHA-256 of the file.")
     storage_path = models.CharField(max_length=1024, help_text="Where the file is kept.")
+    text = models.TextField(blank=True, default="", editable=False, help_text="Its text, as agents read it.")
     user = MemberForeignKey(help_text="Who brought it.", editable=False)
     metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
 
@@ -127,7 +142,11 @@ class Attachment(TenantModel):
 
 
 class MessageEmbedding(Grown, Partitioned, TenantModel):
-    """The embedding of one message, apart from its text; `id` is the message's, so they expire together."""
+    """What a message is found by, apart from its text; `id` is the message's, so they expire together.
+
+    The vector stands in the column of its length. A short one lies with the row, so that all of a person's are
+    compared several times faster than long ones, which lie apart.
+    """
 
     audit_exempt = "derived from messages, which are audited"
 
@@ -141,7 +160,13 @@ class MessageEmbedding(Grown, Partitioned, TenantModel):
         help_text="The message's conversation.",
     )
     embedding_model = models.CharField(max_length=100, help_text="Embedder that made it.")
-    embedding = HalfVectorField(dimensions=1536, help_text="The vector.")
+    embedding = HalfVectorField(
+        dimensions=1536, null=True, blank=True, help_text="The vector, when it has 1,536 numbers."
+    )
+    embedding_384 = HalfVectorField(
+        dimensions=384, null=True, blank=True, help_text="The vector, when it has 384 numbers."
+    )
+    words = SearchVectorField(null=True, blank=True, editable=False, help_text="Its words and their places.")
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -161,7 +186,12 @@ class MessageEmbedding(Grown, Partitioned, TenantModel):
                 target="conversations.Message",
                 column="id",
                 on_delete="CASCADE",
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(embedding=None, embedding_384__isnull=False)
+                | models.Q(embedding__isnull=False, embedding_384=None),
+                name="conversations_vector_one_of",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -96,6 +96,9 @@ class SessionSummary(TenantModel):
         max_length=255, blank=True, default="", help_text="Subject, classified."
     )
     summary = models.TextField(help_text="What was said, in short.")
+    model = models.CharField(
+        max_length=100, blank=True, default="", help_text="Model that made it; empty: by its words alone."
+    )
     key_topics = models.JSONField(default=list, blank=True, help_text="Topics it was about.")
     decisions_made = models.JSONField(default=list, blank=True, help_text="What was decided.")
     user_preferences = models.JSONField(

@@ -3,11 +3,7 @@
 import logging
 from uuid import UUID
 
-from django.db import transaction
-from procrastinate.contrib.django import app
-from procrastinate.contrib.django.models import ProcrastinateJob
-from procrastinate.exceptions import AlreadyEnqueued
-
+from config.jobs import defer_once
 from conversations.choices import ConversationMode, MessageStatus
 from conversations.models import AnswerLease, Conversation, Message
 from conversations.runtime.loop import run_turn
@@ -24,17 +20,8 @@ logger = logging.getLogger(__name__)
 
 def resume_later(tenant_id: UUID, message_id: UUID) -> None:
     """Let a worker go on with this answer or meeting; needs the tenant's scope. Once is enough."""
-    lock = f"resume:{message_id}"
-    if ProcrastinateJob.objects.filter(queueing_lock=lock, status="todo").exists():
-        return
-    try:
-        with transaction.atomic():
-            app.configure_task(RESUME_JOB, queueing_lock=lock).defer(
-                tenant_id=str(tenant_id), message_id=str(message_id)
-            )
-    except (AlreadyEnqueued, AssertionError):
-        # Somebody else was faster. The library asserts the server's details, which row-level security hides.
-        return
+    arguments = {"tenant_id": str(tenant_id), "message_id": str(message_id)}
+    defer_once(RESUME_JOB, f"resume:{message_id}", **arguments)
 
 
 def resume_answer(tenant_id: UUID, message_id: UUID) -> Message | None:

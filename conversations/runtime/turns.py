@@ -26,6 +26,7 @@ from conversations.models import Conversation, Message, ToolExecution
 from conversations.runtime.citing import cite
 from conversations.runtime.journal import Journal, current_call, storable
 from conversations.runtime.live import Live
+from conversations.services.attachments import said_with_files
 from conversations.services.conversations import BegunTurn
 from conversations.services.leases import Lease, lease_for, release
 from conversations.services.steps import last_place, steps_of
@@ -329,9 +330,10 @@ def _as_row(number: int, passage: FoundPassage) -> dict[str, Any]:
 
 
 def _question(begun: BegunTurn) -> str:
-    """What is asked; agents that work together see what those before them answered."""
+    """What is asked, with its files; agents that work together see what those before them answered."""
+    asked = said_with_files([begun.question])[0]
     if begun.conversation.mode != ConversationMode.COLLABORATIVE:
-        return begun.question.content
+        return asked
     before = Message.objects.younger_than(begun.conversation.pk).filter(
         conversation_id=begun.conversation.pk,
         reply_to_id=begun.question.pk,
@@ -343,8 +345,8 @@ def _question(begun: BegunTurn) -> str:
         for row in before.select_related("agent").order_by("sequence_number")
     ]
     if not said:
-        return begun.question.content
-    return "\n\n".join([begun.question.content, "Others have answered:", *said, BUILD_ON])
+        return asked
+    return "\n\n".join([asked, "Others have answered:", *said, BUILD_ON])
 
 
 def _history(begun: BegunTurn) -> list[tuple[str, str]]:
@@ -362,7 +364,8 @@ def _history(begun: BegunTurn) -> list[tuple[str, str]]:
         )
         .order_by("-sequence_number")[:HISTORY]
     )
-    return [(row.role, row.content) for row in reversed(rows)]
+    said = list(reversed(rows))
+    return list(zip([row.role for row in said], said_with_files(said), strict=True))
 
 
 def _milliseconds(started: float) -> int:

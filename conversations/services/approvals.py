@@ -53,11 +53,11 @@ def park_answer(
 
 
 @transaction.atomic
-def decide_call(execution: ToolExecution, *, allow: bool, actor: UUID, reason: str = "") -> bool:
+def decide_call(execution: ToolExecution, *, allow: bool, actor: UUID | None, reason: str = "") -> bool:
     """Allow or refuse a waiting call.
 
     Args:
-        actor: the person who decides.
+        actor: the person who decides; None: nobody did in time.
         reason: why it is refused; the model is told.
 
     Returns:

@@ -109,8 +109,19 @@ def begin_turn(conversation_id: UUID, *, content: str, user_id: UUID | None) -> 
 
 
 @transaction.atomic
-def begin_round(conversation_id: UUID, *, content: str, user_id: UUID | None) -> list[BegunTurn]:
+def begin_round(
+    conversation_id: UUID,
+    *,
+    content: str,
+    user_id: UUID | None,
+    replaces: UUID | None = None,
+    files: int = 0,
+) -> list[BegunTurn]:
     """The same for conversations of every mode: a place for each agent's answer, in the order of the agents.
+
+    Args:
+        replaces: message of another branch that `content` is said instead of.
+        files: how many files come with it.
 
     Raises:
         Conversation.DoesNotExist: when the scope has no such conversation.
@@ -123,7 +134,7 @@ def begin_round(conversation_id: UUID, *, content: str, user_id: UUID | None) ->
         agents = [each.agent for each in taking_part.select_related("agent").order_by("id")]
     if not agents:
         raise ConversationClosed("This conversation has no agent that answers.")
-    return _begin(conversation, agents, content, user_id)
+    return _begin(conversation, agents, content, user_id, replaces_id=replaces, metadata=with_files(files))
 
 
 def _locked(conversation_id: UUID) -> Conversation:
@@ -137,8 +148,13 @@ def _locked(conversation_id: UUID) -> Conversation:
 
 
 def _begin(
-    conversation: Conversation, agents: Sequence[Agent], content: str, user_id: UUID | None
+    conversation: Conversation,
+    agents: Sequence[Agent],
+    content: str,
+    user_id: UUID | None,
+    **said: Any,
 ) -> list[BegunTurn]:
+    """`said` are further columns of the question."""
     for agent in agents:
         require_active(agent)
     common = {"tenant_id": conversation.tenant_id, "conversation_id": conversation.pk}
@@ -149,6 +165,7 @@ def _begin(
         role=MessageRole.USER,
         content=content,
         user_id=user_id,
+        **said,
         **common,
     )
     answers = [
@@ -167,6 +184,20 @@ def _begin(
     Message.objects.bulk_create([question, *answers])
     _advance(conversation, content, 1 + len(answers))
     return [BegunTurn(conversation, question, answer, open_lease(answer)) for answer in answers]
+
+
+FILES = "attachments"
+
+
+def with_files(files: int) -> dict[str, Any]:
+    """The metadata of a message that comes with so many files: turns without any need not look for them."""
+    return {FILES: files} if files else {}
+
+
+def files_of(message: Message) -> int:
+    """How many files came with the message."""
+    files = message.metadata.get(FILES)
+    return files if isinstance(files, int) else 0
 
 
 # One statement: the conversation's counter is the lock that orders its messages. A value in a SELECT has no
@@ -253,10 +284,15 @@ def _advance(conversation: Conversation, content: str, messages: int) -> None:
     conversation.last_message_at = timezone.now()
     fields = ["message_count", "last_message_at", "updated_at"]
     if not conversation.title:
-        first = content.strip().splitlines()[0] if content.strip() else ""
-        conversation.title = first if len(first) <= TITLE_LENGTH else f"{first[: TITLE_LENGTH - 1]}…"
+        conversation.title = title_of(content)
         fields.append("title")
     conversation.save(update_fields=fields)
+
+
+def title_of(content: str) -> str:
+    """The first line of a question, cut to a title's length."""
+    first = content.strip().splitlines()[0] if content.strip() else ""
+    return first if len(first) <= TITLE_LENGTH else f"{first[: TITLE_LENGTH - 1]}…"
 
 
 def agent_by_name(name: str, *, related: Sequence[str] = ()) -> Agent | None:

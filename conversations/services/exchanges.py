@@ -19,7 +19,7 @@ from agents.services.versions import latest_version
 from config.db.ids import uuid7
 from conversations.choices import MessageRole, MessageStatus, ParticipantRole
 from conversations.models import Conversation, Message, Participant
-from conversations.services.conversations import TITLE_LENGTH, BegunTurn, ConversationClosed
+from conversations.services.conversations import BegunTurn, ConversationClosed, title_of
 from tenants.scoping import require_tenant_id
 
 # What an integer column takes; an endpoint may report anything.
@@ -57,14 +57,13 @@ def open_exchange(
     if agent is not None and (agent.status != AgentStatus.ACTIVE or agent.deleted_at is not None):
         raise ConversationClosed(f"The agent «{agent.name}» is not active.")
     tenant_id = require_tenant_id()
-    first = asked.content.strip().splitlines()[0] if asked.content.strip() else ""
     conversation = Conversation(
         id=uuid7(),
         tenant_id=tenant_id,
         user_id=user_id,
         agent=agent,
         agent_version=latest_version(agent) if agent else None,
-        title=first if len(first) <= TITLE_LENGTH else f"{first[: TITLE_LENGTH - 1]}…",
+        title=title_of(asked.content),
         metadata=metadata,
         message_count=2,
         started_at=timezone.now(),

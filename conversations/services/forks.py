@@ -1,13 +1,20 @@
-"""Forks: another way on from a message, without losing the first one."""
+"""Forks: another way on from a message, without losing the first one. An edit is a fork just before a question."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
 
+from audit.services.events import record_event
 from config.db.ids import uuid7
-from conversations.choices import ConversationStatus, MessageStatus
-from conversations.models import Conversation, Message, Participant
+from conversations.choices import ConversationStatus, MessageRole, MessageStatus
+from conversations.models import Attachment, Conversation, Message, Participant
+from conversations.services.conversations import BegunTurn, begin_round, files_of, with_files
 
 # What a copy of a message takes over; who paid for it stays with the first one.
 COPIED = (
@@ -23,48 +30,155 @@ COPIED = (
     "tool_used",
     "metadata",
 )
+# The same of a file: both rows name the one in the storage.
+COPIED_FILES = (
+    "filename",
+    "media_type",
+    "file_size",
+    "checksum",
+    "storage_path",
+    "text",
+    "user_id",
+    "metadata",
+)
 MOST_MESSAGES = 2000
+UNDER_WAY = (MessageStatus.PENDING, MessageStatus.AWAITING_APPROVAL)
+
+
+class NotYours(ValidationError):
+    """Somebody else said it, or an agent did."""
+
+
+class TurnRunning(ValidationError):
+    """An answer that belongs to what is edited, or stands before it, is still made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A branch that begins with what was said before an edited message; the edited text is `question`.
+
+    `begun` are the answers that were asked for, empty where none was.
+    """
+
+    conversation: Conversation
+    question: Message
+    begun: list[BegunTurn]
 
 
 @transaction.atomic
 def fork_conversation(conversation: Conversation, *, at: UUID, user_id: UUID | None) -> Conversation:
     """A new conversation of the person with what was said up to and with the message `at`.
 
-    `metadata` of the new one names where it comes from, of each message the one that it copies. To edit a
-    question, fork at the message before it and ask anew.
+    `forked_from` and `forked_at_id` of the new one name where it comes from, and so does its `metadata`, which
+    names of each message the one that it copies.
 
     Raises:
         ValidationError: when `at` is no message of the conversation, is not complete, or comes too late.
     """
-    rows = Message.objects.younger_than(conversation.pk).filter(conversation_id=conversation.pk)
-    last = rows.filter(pk=at, status=MessageStatus.COMPLETED).first()
+    last = _messages(conversation).filter(pk=at, status=MessageStatus.COMPLETED).first()
     if last is None:
         raise ValidationError({"at": "This object does not exist."})
-    said = list(
-        rows.filter(sequence_number__lte=last.sequence_number, status=MessageStatus.COMPLETED).order_by(
-            "sequence_number"
+    return _branch(conversation, _said(conversation, last.sequence_number), user_id, field="at")
+
+
+@transaction.atomic
+def edit_message(
+    conversation: Conversation, message_id: UUID, *, content: str, user_id: UUID | None, answer: bool = True
+) -> Edited:
+    """A branch in which the person said `content` instead of their message; the first one stays as it is.
+
+    Two edits of one message at once make two branches.
+
+    Args:
+        answer: ask the agents anew; without, the text is only recorded.
+
+    Raises:
+        Message.DoesNotExist: when the conversation has no such message.
+        NotYours: when the person did not say it.
+        TurnRunning: when an answer to it, or one before it, is still made.
+        ConversationClosed: when an agent does not answer now.
+    """
+    # A turn that begins meanwhile waits, or is seen.
+    conversation = Conversation.objects.select_for_update(of=("self",)).get(pk=conversation.pk)
+    rows = _messages(conversation)
+    message = rows.get(pk=message_id)
+    if message.role != MessageRole.USER or user_id is None or message.user_id != user_id:
+        raise NotYours("Only what you said yourself can be edited.")
+    earlier = Q(sequence_number__lt=message.sequence_number) | Q(reply_to_id=message.pk)
+    if rows.filter(earlier, status__in=UNDER_WAY).exists():
+        raise TurnRunning("An answer is still made; wait for it, or decide what it waits for.")
+    branch = _branch(conversation, _said(conversation, message.sequence_number - 1), user_id, field="content")
+    if answer:
+        begun = begin_round(
+            branch.pk, content=content, user_id=user_id, replaces=message.pk, files=files_of(message)
         )
+        question = begun[0].question
+    else:
+        begun, question = [], _recorded(branch, content, user_id, message)
+    _copy_files({message.pk: question})
+    record_event(
+        "message.edited",
+        resource=question,
+        metadata={"replaces": str(message.pk), "conversation": str(conversation.pk)},
     )
+    return Edited(branch, question, begun)
+
+
+def _messages(conversation: Conversation) -> Any:
+    return Message.objects.younger_than(conversation.pk).filter(conversation_id=conversation.pk)
+
+
+def _said(conversation: Conversation, up_to: int) -> list[Message]:
+    complete = _messages(conversation).filter(sequence_number__lte=up_to, status=MessageStatus.COMPLETED)
+    return list(complete.order_by("sequence_number")[: MOST_MESSAGES + 1])
+
+
+def _recorded(branch: Conversation, content: str, user_id: UUID, message: Message) -> Message:
+    question = Message(
+        id=uuid7(),
+        conversation_id=branch.pk,
+        sequence_number=branch.message_count + 1,
+        role=MessageRole.USER,
+        content=content,
+        user_id=user_id,
+        replaces_id=message.pk,
+        metadata=with_files(files_of(message)),
+    )
+    question.save(force_insert=True)
+    branch.message_count, branch.last_message_at = question.sequence_number, timezone.now()
+    branch.save(update_fields=["message_count", "last_message_at", "updated_at"])
+    return question
+
+
+def _branch(
+    conversation: Conversation, said: Sequence[Message], user_id: UUID | None, *, field: str
+) -> Conversation:
     if len(said) > MOST_MESSAGES:
-        raise ValidationError({"at": f"A fork takes at most {MOST_MESSAGES} messages."})
-    fork = _copied(conversation, last, len(said), user_id)
+        raise ValidationError({field: f"A branch takes at most {MOST_MESSAGES} messages."})
+    fork = _copied(conversation, said, user_id)
     _copy_people(conversation, fork, user_id)
-    Message.objects.bulk_create(_copies(fork, said))
+    copies = _copies(fork, said)
+    Message.objects.bulk_create(copies.values())
+    _copy_files(copies)
     return fork
 
 
-def _copied(conversation: Conversation, last: Message, messages: int, user_id: UUID | None) -> Conversation:
-    origin = {"conversation": str(conversation.pk), "message": str(last.pk)}
+def _copied(conversation: Conversation, said: Sequence[Message], user_id: UUID | None) -> Conversation:
+    last = said[-1] if said else None
+    origin = {"conversation": str(conversation.pk), "message": str(last.pk) if last else None}
     fork = Conversation(
         user_id=user_id,
         agent_id=conversation.agent_id,
+        agent_version_id=conversation.agent_version_id,
+        forked_from_id=conversation.pk,
+        forked_at_id=last.pk if last else None,
         title=conversation.title,
         status=ConversationStatus.ACTIVE,
         mode=conversation.mode,
         context=conversation.context,
         metadata={**conversation.metadata, "forked_from": origin},
-        message_count=messages,
-        last_message_at=last.created_at,
+        message_count=len(said),
+        last_message_at=last.created_at if last else None,
     )
     fork.save()
     return fork
@@ -79,19 +193,31 @@ def _copy_people(conversation: Conversation, fork: Conversation, user_id: UUID |
             )
 
 
-def _copies(fork: Conversation, said: list[Message]) -> list[Message]:
-    copies: list[Message] = []
-    ids: dict[UUID | None, UUID] = {}
+def _copies(fork: Conversation, said: Sequence[Message]) -> dict[UUID, Message]:
+    """A copy of each message, by the id of the first one."""
+    copies: dict[UUID, Message] = {}
     for number, message in enumerate(said, 1):
-        copy = Message(
+        answered = copies.get(message.reply_to_id) if message.reply_to_id else None
+        copies[message.pk] = copy = Message(
             id=uuid7(),
             tenant_id=fork.tenant_id,
             conversation_id=fork.pk,
             sequence_number=number,
-            reply_to_id=ids.get(message.reply_to_id),
+            reply_to_id=answered.pk if answered else None,
             **{name: getattr(message, name) for name in COPIED},
         )
         copy.metadata = {**message.metadata, "copy_of": str(message.pk)}
-        ids[message.pk] = copy.pk
-        copies.append(copy)
     return copies
+
+
+def _copy_files(copies: Mapping[UUID, Message]) -> None:
+    """Let the copies have the files of the first ones, by whose ids they go."""
+    Attachment.objects.bulk_create(
+        Attachment(
+            tenant_id=copies[row.message_id].tenant_id,
+            conversation_id=copies[row.message_id].conversation_id,
+            message_id=copies[row.message_id].pk,
+            **{name: getattr(row, name) for name in COPIED_FILES},
+        )
+        for row in Attachment.objects.filter(message_id__in=list(copies)).order_by("id")
+    )

@@ -1,6 +1,7 @@
 """Tools in turns: each call is a row, failures are told to the model, approval is waited for."""
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -11,6 +12,7 @@ from agents.tests.factories import AgentFactory, IntegrationFactory
 from audit.models import AuditLog
 from conversations.models import AnswerLease, Message, ToolExecution, TurnStep
 from conversations.runtime import tools
+from conversations.runtime.expiry import expire_waiting_calls
 from conversations.runtime.resuming import resume_answer
 from conversations.services.approvals import decide_call
 from conversations.tests.test_turns import ask, caller
@@ -211,3 +213,19 @@ def test_two_calls_wait_for_two_decisions(waiting, caller):
         assert decide(client, where, {"id": second.pk}, "deny").json()["content"] == "Done."
     with caller.scope():
         assert Message.objects.get(pk=answer["id"]).status == "completed"
+
+
+def test_a_call_that_nobody_decides_on_is_refused_in_time_and_the_answer_ends_in_words(
+    waiting, caller, tenant
+):
+    with FakeOpenAI(CALCULATION, say("Then not.")) as server:
+        _, answer, _, _ = waiting(server)
+        assert expire_waiting_calls(timedelta(days=7)) == 0
+        assert expire_waiting_calls(timedelta(0)) == 1
+        assert expire_waiting_calls(timedelta(0)) == 0
+        done = resume_answer(tenant.pk, UUID(answer["id"]))
+    assert (done.status, done.content) == ("completed", "Then not.")
+    assert "Nobody decided on this call within 0 days." in told(server)[0]
+    with caller.scope():
+        row = ToolExecution.objects.get()
+        assert (row.status, row.decided_by_id, row.tool_output) == ("denied", None, None)

@@ -38,8 +38,11 @@ class KeptFile:
     checksum: str
 
 
-def keep_file(pieces: Iterable[bytes], *, tenant_id: UUID, name: str) -> KeptFile:
+def keep_file(pieces: Iterable[bytes], *, tenant_id: UUID, name: str, folder: str = "documents") -> KeptFile:
     """Store what `pieces` hold; call it outside any transaction, a storage may be far away.
+
+    Args:
+        folder: of the tenant's files.
 
     Raises:
         FileTooLarge: nothing is kept then.
@@ -54,7 +57,7 @@ def keep_file(pieces: Iterable[bytes], *, tenant_id: UUID, name: str) -> KeptFil
             spool.write(piece)
         spool.seek(0)
         suffix = suffix_of(PurePath(name))[:16]
-        wanted = f"tenants/{tenant_id}/documents/{secrets.token_hex(16)}{suffix if suffix.isascii() else ''}"
+        wanted = f"tenants/{tenant_id}/{folder}/{secrets.token_hex(16)}{suffix if suffix.isascii() else ''}"
         # A closed file would be opened again by its name, which a spool has none of.
         return KeptFile(default_storage.save(wanted, File(spool, name="spool")), size, digest.hexdigest())
 

@@ -143,16 +143,29 @@ def _fetch(task: Task) -> Task | FileResult:
     return replace(task, path=kept.path, size=kept.size, checksum=kept.checksum)
 
 
+def parse_stored(path: str, name: str, size: int, *, seconds: int) -> ParsedDocument:
+    """The text of a file in the storage, read within bounds; waits while as many others are read as may be.
+
+    Args:
+        name: decides the format.
+        seconds: processor time that it may take.
+
+    Raises:
+        ParseError: when it cannot be read within them.
+        FileNotFoundError: when the storage has lost it.
+    """
+    with _parsers, local_file(path) as stream:
+        return parse_bounded(stream, name, size, megabytes=settings.PARSE_MEMORY_MB, seconds=seconds)
+
+
 def _parse(task: Task) -> tuple[ParsedDocument, list[ChunkText]]:
     """The text of a task's file and its chunks."""
     # A page's URL says little of its format; its stored name ends as its media type does.
     name = task.source
     if task.origin == DocumentOrigin.URL:
         name = f"{task.source.rstrip('/').rsplit('/', 1)[-1] or 'page'}{suffix_of(Path(task.path))}"
-    bounds = {"megabytes": settings.PARSE_MEMORY_MB, "seconds": settings.PARSE_SECONDS}
     try:
-        with _parsers, local_file(task.path) as stream:
-            parsed = parse_bounded(stream, name, task.size, **bounds)
+        parsed = parse_stored(task.path, name, task.size, seconds=settings.PARSE_SECONDS)
     except FileNotFoundError as error:
         raise ParseError(f"{task.source}: its file is lost; bring it again") from error
     pieces = chunk(parsed, size=task.collection.chunk_size, overlap=task.collection.chunk_overlap)

@@ -1,6 +1,7 @@
-"""Upkeep of knowledge, across tenants: documents whose job was lost, files that no document names."""
+"""Upkeep of knowledge, across tenants: documents whose job was lost, files that nothing names."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.core.files.storage import default_storage
@@ -58,19 +59,25 @@ def _lost(lost_after: timedelta) -> list[tuple[UUID, UUID, bool]]:
         return cursor.fetchall()
 
 
-def delete_stray_files(stray_after: timedelta = STRAY_AFTER) -> int:
-    """Delete files that no document names: of processes that were killed, of tenants that are gone.
+def delete_stray_files(
+    stray_after: timedelta = STRAY_AFTER, *, folder: str = "documents", naming: Any = Document
+) -> int:
+    """Delete files that nothing names: of processes that were killed, of rows and tenants that are gone.
+
+    Args:
+        folder: of each tenant's files.
+        naming: the model whose `storage_path` names the files of that folder.
 
     Returns:
         How many were deleted.
     """
     deleted = 0
     for tenant in _folders("tenants"):
-        folder = f"tenants/{tenant}/documents"
-        paths = {f"{folder}/{name}" for name in _files(folder)}
+        place = f"tenants/{tenant}/{folder}"
+        paths = {f"{place}/{name}" for name in _files(place)}
         limit = timezone.now() - stray_after
         old = {path for path in paths if default_storage.get_modified_time(path) < limit}
-        for path in old - _named(old):
+        for path in old - _named(old, naming):
             default_storage.delete(path)
             deleted += 1
     return deleted
@@ -90,6 +97,6 @@ def _files(path: str) -> list[str]:
         return []
 
 
-def _named(paths: set[str]) -> set[str]:
+def _named(paths: set[str], naming: Any) -> set[str]:
     with platform_scope(reason="delete stray files", actor=ACTOR):
-        return set(Document.objects.filter(storage_path__in=paths).values_list("storage_path", flat=True))
+        return set(naming.objects.filter(storage_path__in=paths).values_list("storage_path", flat=True))

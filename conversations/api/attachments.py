@@ -1,0 +1,133 @@
+"""Files of a conversation as HTTP: brought, read again, taken away while no message has them."""
+
+import hashlib
+from pathlib import PurePath
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.files.storage import default_storage
+from django.http import FileResponse, Http404, HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
+
+from config.api import idempotency
+from config.api.exceptions import Conflict, Invalid, TooLarge
+from config.api.views import json_response
+from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet
+from conversations.api.serializers import AttachmentSerializer
+from conversations.api.views import OfConversation
+from conversations.models import Attachment, Conversation
+from conversations.services.attachments import FOLDER, ReadFile, attach_file, drop_file, read_file
+from conversations.services.conversations import ConversationClosed
+from knowledge.parsing import ParseError
+from knowledge.services.documents import check_name
+from knowledge.services.files import FileTooLarge, KeptFile, forget_file, keep_file
+
+# What a multipart body holds beside the file: its name and borders.
+AROUND_BYTES = 64 * 1024
+ANY_FILE = "application/octet-stream"
+
+
+class FileSerializer(serializers.Serializer):
+    """A file."""
+
+    file = serializers.FileField(help_text="A document; its bytes must be what the end of its name says.")
+
+
+class AttachmentViewSet(OfConversation, DestroyMixin, ReadOnlyTenantViewSet):
+    """Files of a conversation: those of its messages, and those that wait for one."""
+
+    serializer_class = AttachmentSerializer
+    resource = "conversations"
+    filterset_fields = ("message", "media_type")
+    parser_classes = (MultiPartParser,)
+    extra_media_types = (ANY_FILE,)
+    verbs = {"content": "read"}
+
+    @property
+    def scope(self) -> str:
+        # The file goes to and comes from the storage, which may be far away, outside the transaction.
+        return "manual" if self.action in ("create", "content") else "request"
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        length = request.META.get("CONTENT_LENGTH") or ""
+        if length.isdecimal() and int(length) > settings.UPLOAD_MAX_BYTES + AROUND_BYTES:
+            raise TooLarge(str(FileTooLarge(settings.UPLOAD_MAX_BYTES)), code="file_too_large")
+        super().initial(request, *args, **kwargs)
+
+    @extend_schema(request={"multipart/form-data": FileSerializer}, responses={201: AttachmentSerializer})
+    def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Bring a document. It waits until a message names it in `attachments`; then agents read its text."""
+        asked = FileSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        file = asked.validated_data["file"]
+        name = check_name(file.name)
+        with self.scoped() as scope:
+            if not self.conversation().exists():
+                raise Http404
+        try:
+            kept = keep_file(file.chunks(), tenant_id=scope.tenant_id, name=name, folder=FOLDER)
+        except FileTooLarge as error:
+            raise TooLarge(str(error), code="file_too_large") from error
+        try:
+            return self._attach(_read(kept, name))
+        except BaseException:
+            forget_file(kept.path)
+            raise
+
+    def _attach(self, file: ReadFile) -> HttpResponse:
+        key = idempotency.key_of(self.request._request)
+        with self.scoped():
+            if key and (stored := idempotency.claim(self.credential.actor, key, self._print(file))):
+                forget_file(file.kept.path)
+                return stored
+            try:
+                row = attach_file(self.kwargs["conversation_id"], file, user_id=self.credential.user_id)
+            except Conversation.DoesNotExist:
+                raise Http404 from None
+            except ConversationClosed as error:
+                raise Conflict("; ".join(error.messages), code="conversation_closed") from error
+            body = AttachmentSerializer().to_representation(Attachment.objects.get(pk=row.pk))
+            where = f"/api/v1/conversations/{row.conversation_id}/attachments/{row.pk}/"
+            response = json_response(body, 201, {"Location": where})
+            if key:
+                idempotency.store(self.credential.actor, key, response)
+            return response
+
+    def _print(self, file: ReadFile) -> str:
+        """What the same request has in common with this one; its body has borders that change."""
+        parts = (self.request._request.path, file.name, file.kept.checksum)
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    @extend_schema(responses={(200, ANY_FILE): OpenApiResponse(OpenApiTypes.BINARY)})
+    @action(detail=True, methods=["get"], pagination_class=None, filterset_fields=())
+    def content(self, request: Any, *args: Any, **kwargs: Any) -> FileResponse:
+        """The file's bytes."""
+        with self.scoped():
+            row = self.get_object()
+        try:
+            stored = default_storage.open(row.storage_path, "rb")
+        except FileNotFoundError:
+            raise Http404 from None
+        # Never shown by a browser: it is what somebody else brought.
+        name = PurePath(row.filename).name or "file"
+        response = FileResponse(stored, as_attachment=True, filename=name, content_type=ANY_FILE)
+        response["Content-Security-Policy"] = "sandbox"
+        return response
+
+    def perform_destroy(self, instance: Attachment) -> None:
+        if not drop_file(instance):
+            raise Conflict("This file belongs to a message; it goes with it.", code="said_already")
+
+
+def _read(kept: KeptFile, name: str) -> ReadFile:
+    if not kept.size:
+        raise Invalid("The file is empty.", code="empty_file")
+    try:
+        return read_file(kept, name)
+    except ParseError as error:
+        raise ValidationError({"file": ValidationError(str(error), code="unreadable")}) from error

@@ -1,0 +1,126 @@
+"""What a person does to messages that are there: saying them anew on a branch, and a verdict on answers."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import exceptions, serializers
+from rest_framework.decorators import action
+
+from config.api.exceptions import Conflict
+from config.api.views import json_response
+from conversations.api import answers
+from conversations.api.serializers import MAX_CONTENT, AnsweredConversationSerializer, MessageSerializer
+from conversations.choices import MessageFeedback
+from conversations.models import Conversation, Message
+from conversations.services.conversations import ConversationClosed
+from conversations.services.feedback import NoAnswer, give_feedback
+from conversations.services.forks import Edited, NotYours, TurnRunning, edit_message
+
+
+class EditSerializer(serializers.Serializer):
+    """What is said instead."""
+
+    content = serializers.CharField(max_length=MAX_CONTENT, help_text="The text.")
+    answer = serializers.BooleanField(
+        default=True, help_text="Whether the agents answer; false only records the text."
+    )
+
+
+class FeedbackSerializer(serializers.Serializer):
+    """A verdict."""
+
+    feedback = serializers.ChoiceField(
+        choices=MessageFeedback.choices, allow_blank=True, help_text="The verdict; empty takes it back."
+    )
+
+
+EDITED = {
+    (201, "application/json"): AnsweredConversationSerializer,
+    (200, answers.EVENT_STREAM): OpenApiResponse(
+        response=OpenApiTypes.OBJECT, description="The answer as it comes; each event names the branch."
+    ),
+    409: OpenApiResponse(description="An answer to it, or one before it, is still made."),
+    502: OpenApiResponse(description="The model's endpoint failed; the branch is there."),
+    504: OpenApiResponse(description="The model's endpoint did not answer in time; the branch is there."),
+}
+
+
+class MessageActions:
+    """`/conversations/{conversation_id}/messages/{id}/edit/` and `…/feedback/`."""
+
+    @extend_schema(request=EditSerializer, responses=EDITED)
+    @action(detail=True, methods=["post"])
+    def edit(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Say one's own message anew, on a branch: a conversation with what was said before it. All of it stays."""
+        asked = EditSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        if asked.validated_data["answer"]:
+            self.require_execute()
+        with self.scoped():
+            key, stored = self.claim(request)
+            if stored is not None:
+                return stored
+            edited = self._edited(kwargs["id"], **asked.validated_data)
+            turn = self.ready(edited.begun)
+        if edited.begun and answers.wants_stream(request):
+            self.settle(key, None)
+            if turn:
+                return answers.stream(turn, edited.question.pk)
+            return answers.stream_all(edited.begun, self.caller())
+        with self.holding(key):
+            answer = self.answered(edited.begun, turn) if edited.begun else None
+            response = self._branch(edited.conversation.pk, answer)
+            self.settle(key, response)
+        return response
+
+    @extend_schema(request=FeedbackSerializer, responses={200: MessageSerializer})
+    @action(detail=True, methods=["post"])
+    def feedback(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Say whether an answer was helpful; the latest verdict stands."""
+        asked = FeedbackSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        message = self.get_object()
+        try:
+            give_feedback(message, asked.validated_data["feedback"])
+        except NoAnswer as error:
+            raise Conflict("; ".join(error.messages), code="no_answer") from error
+        return self.rendered_row(MessageSerializer, message)
+
+    def _edited(self, identifier: UUID, *, content: str, answer: bool) -> Edited:
+        conversation = self.conversation().first()
+        if conversation is None:
+            raise Http404
+        try:
+            return edit_message(
+                conversation, identifier, content=content, user_id=self.credential.user_id, answer=answer
+            )
+        except Message.DoesNotExist:
+            raise Http404 from None
+        except NotYours as error:
+            raise exceptions.PermissionDenied("; ".join(error.messages)) from error
+        except TurnRunning as error:
+            raise Conflict("; ".join(error.messages), code="turn_running") from error
+        except ConversationClosed as error:
+            raise Conflict("; ".join(error.messages), code="agent_not_active") from error
+
+    def _branch(self, identifier: UUID, answer: dict[str, Any] | None) -> HttpResponse:
+        with self.scoped():
+            return made_conversation(identifier, answer)
+
+
+def made_conversation(identifier: UUID, answer: dict[str, Any] | None) -> HttpResponse:
+    """A conversation that was just made, with its first answer if there is one.
+
+    Raises:
+        Http404: when it was deleted meanwhile.
+    """
+    conversation = Conversation.objects.filter(pk=identifier).first()
+    if conversation is None:
+        raise Http404
+    body = AnsweredConversationSerializer().to_representation(conversation)
+    if answer is not None:
+        body["answer"] = answer
+    return json_response(body, 201, {"Location": f"/api/v1/conversations/{identifier}/"})

@@ -1,0 +1,65 @@
+"""A conversation as a file."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+
+from config.api.exceptions import Invalid
+from config.api.views import ApiView
+from conversations.models import Conversation
+from conversations.services.export import as_json, as_markdown, open_export
+
+MARKDOWN = "text/markdown"
+WRITERS = {
+    "json": (as_json, "application/json", "json"),
+    "markdown": (as_markdown, f"{MARKDOWN}; charset=utf-8", "md"),
+}
+
+
+class ExportView(ApiView):
+    """One's conversation with all that belongs to it."""
+
+    resource = "conversations"
+    # Each page of the stream has a short scope of its own.
+    scope = "manual"
+    extra_media_types = (MARKDOWN,)
+    extra_parameters = ("as",)
+
+    @extend_schema(
+        operation_id="conversation_export",
+        parameters=[
+            OpenApiParameter(
+                "as", str, enum=sorted(WRITERS), default="json", description="What the file is written in."
+            )
+        ],
+        responses={
+            (200, "application/json"): OpenApiResponse(
+                OpenApiTypes.OBJECT, description="By docs/reference/conversation-export.schema.json."
+            ),
+            (200, MARKDOWN): OpenApiResponse(OpenApiTypes.STR, description="The same for people."),
+        },
+    )
+    def get(self, request: Any, conversation_id: UUID) -> StreamingHttpResponse:
+        """A conversation with messages, branches, citations, calls of tools, files, verdicts, people and costs."""
+        wanted = request.GET.get("as", "json")
+        if wanted not in WRITERS:
+            raise Invalid(f"as: one of {', '.join(sorted(WRITERS))}.", code="invalid_parameter")
+        write, media_type, suffix = WRITERS[wanted]
+        with self.scoped():
+            seen = Conversation.objects.visible_to(self.credential.user_id)
+            conversation = seen.filter(pk=conversation_id).first()
+            if conversation is None:
+                raise Http404
+            export = open_export(
+                conversation,
+                scope=self.scoped,
+                reader=self.credential.user_id,
+            )
+        response = StreamingHttpResponse(write(export), content_type=media_type)
+        name = f"conversation-{conversation_id}.{suffix}"
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
+        response["Cache-Control"] = "private, no-store"
+        return response

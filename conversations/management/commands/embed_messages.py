@@ -1,0 +1,31 @@
+"""`manage.py embed_messages`: make messages findable that are not yet."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.core.management.base import BaseCommand, CommandError
+
+from conversations.services.finding import embed_messages, message_embedder
+from knowledge.embedders import EmbeddingError
+from tenants.services.lookup import tenant_by_slug
+
+
+class Command(BaseCommand):
+    help = "Make vectors and words of finished messages that have none, or have them of another embedder."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--tenant", help="Slug of the tenant; all by default.")
+        parser.add_argument(
+            "--days", type=int, default=3650, help="How many days back; ten years by default."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            tenant = tenant_by_slug(options["tenant"]) if options["tenant"] else None
+            made = embed_messages(
+                back=timedelta(days=options["days"]), tenant_id=tenant.pk if tenant else None
+            )
+        except (ObjectDoesNotExist, EmbeddingError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{made} messages embedded by {message_embedder().name}")

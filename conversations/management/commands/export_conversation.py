@@ -1,0 +1,44 @@
+"""`manage.py export_conversation`: a conversation as one file."""
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.core.management.base import BaseCommand, CommandError
+
+from audit.services.events import record_event
+from conversations.models import Conversation
+from conversations.services.export import as_json, as_markdown, open_export
+from tenants.scoping import tenant_scope
+from tenants.services.lookup import tenant_by_slug
+
+ACTOR = "system:export"
+WRITERS = {"json": as_json, "markdown": as_markdown}
+
+
+class Command(BaseCommand):
+    help = "Write a conversation with all that belongs to it to one file; the audit log says so."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("file", type=Path, help="File to write; it must not be there.")
+        parser.add_argument("--tenant", required=True, help="Slug of the tenant.")
+        parser.add_argument("--conversation", required=True, type=UUID, help="Id of the conversation.")
+        parser.add_argument("--as", dest="written", choices=sorted(WRITERS), default="json", help="Format.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            tenant = tenant_by_slug(options["tenant"])
+            with tenant_scope(tenant, actor=ACTOR):
+                conversation = Conversation.objects.get(pk=options["conversation"])
+                record_event("conversation.exported", resource=conversation)
+                export = open_export(
+                    conversation, scope=lambda: tenant_scope(tenant, actor=ACTOR), reader=None
+                )
+            with options["file"].open("xb") as target:
+                options["file"].chmod(0o600)
+                for piece in WRITERS[options["written"]](export):
+                    target.write(piece)
+        except (ObjectDoesNotExist, OSError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"conversation {conversation.pk} written to {options['file']}")

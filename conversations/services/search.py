@@ -1,0 +1,154 @@
+"""Search in one's own conversations: words weighed by rarity, vectors compared exactly, fused by rank; one statement.
+
+Only messages of conversations that the person began or takes part in are looked at; they are few enough to compare
+all, so nothing is left out as by an approximate index.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from config.db.ids import uuid7_floor
+from conversations.services.finding import COLUMNS, as_text, message_embedder
+from knowledge.services.search import MAX_QUERY, RANK_OFFSET, VECTOR_WEIGHT
+from knowledge.services.search_sql import HEADLINE, LEXEMES
+from tenants.scoping import require_tenant_id
+
+CANDIDATES = 500
+# Cosine distance from which on a message is no candidate; vectors of words are near only where words are shared.
+FARTHEST = {"lexical": 0.9, "semantic": 0.75}
+# Arrays, not joins: the planner goes by the indexes whether or not it knows how many rows there are.
+SQL = f"""
+WITH {LEXEMES}, mine AS MATERIALIZED (
+  SELECT c.id FROM conversations_conversation c
+  WHERE c.tenant_id = %(tenant)s AND (c.user_id = %(user)s OR EXISTS (
+      SELECT FROM conversations_participant p
+      WHERE p.tenant_id = c.tenant_id AND p.conversation_id = c.id AND p.user_id = %(user)s))
+    AND (%(agent)s::uuid IS NULL OR c.agent_id = %(agent)s OR EXISTS (
+      SELECT FROM conversations_participant p
+      WHERE p.tenant_id = c.tenant_id AND p.conversation_id = c.id AND p.agent_id = %(agent)s))
+), looked AS MATERIALIZED (
+  SELECT e.id, e.words, e.{{column}} <=> %(vector)s::halfvec AS distance
+  FROM conversations_messageembedding e
+  WHERE e.tenant_id = %(tenant)s AND e.conversation_id = ANY(ARRAY(SELECT id FROM mine))
+    AND e.embedding_model = %(model)s AND e.id >= %(since)s AND e.id < %(until)s
+), hits AS MATERIALIZED (
+  SELECT k.id, l.lexeme, ts_rank(k.words, l.query, 1) AS weight FROM looked k JOIN lexemes l ON k.words @@ l.query
+), rarity AS (
+  SELECT lexeme, ln(1 + (SELECT count(*) FROM looked)::float / count(*)) AS idf FROM hits GROUP BY lexeme
+), by_words AS (
+  SELECT id, row_number() OVER (ORDER BY score DESC, id DESC) AS rank FROM (
+    SELECT h.id, sum(r.idf * sqrt(h.weight)) AS score FROM hits h JOIN rarity r USING (lexeme) GROUP BY h.id
+    ORDER BY score DESC, h.id DESC LIMIT {CANDIDATES}) t
+), by_vector AS (
+  SELECT id, row_number() OVER (ORDER BY distance, id DESC) AS rank FROM (
+    SELECT id, distance FROM looked WHERE distance < %(farthest)s ORDER BY distance, id DESC LIMIT {CANDIDATES}) n
+), fused AS MATERIALIZED (
+  SELECT id, coalesce(1.0 / ({RANK_OFFSET} + w.rank), 0)
+    + coalesce(%(weight)s / ({RANK_OFFSET} + v.rank), 0) AS score
+  FROM by_words w FULL JOIN by_vector v USING (id)
+  ORDER BY score DESC, id DESC LIMIT %(limit)s OFFSET %(offset)s
+)
+SELECT m.id, m.conversation_id, c.title, m.sequence_number, m.role, m.agent_id, m.created_at,
+  ts_headline('english', left(m.content, 20000),
+    coalesce((SELECT to_tsquery('simple', string_agg(query::text, ' | ')) FROM lexemes), ''::tsquery), %(headline)s),
+  f.score
+FROM fused f JOIN conversations_message m ON m.id = f.id AND m.tenant_id = %(tenant)s
+  JOIN conversations_conversation c ON c.id = m.conversation_id AND c.tenant_id = %(tenant)s
+WHERE m.id = ANY(ARRAY(SELECT id FROM fused))
+ORDER BY f.score DESC, f.id DESC
+"""
+EARLIEST, LATEST = UUID(int=0), UUID(int=2**128 - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMessage:
+    """A message that was found; `snippet` has the marks of `knowledge.services.search_sql` around hits.
+
+    `score` lies between 0 and 1, 1 being first by words and by vector.
+    """
+
+    id: UUID
+    conversation_id: UUID
+    title: str
+    sequence_number: int
+    role: str
+    agent_id: UUID | None
+    created_at: datetime
+    snippet: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A search, with its vector made already, since an embedder may take time: `ask` makes one."""
+
+    text: str
+    model: str
+    column: str
+    vector: str
+
+
+def ask(text: str) -> Question:
+    """What is searched for; call it outside transactions.
+
+    Raises:
+        EmbeddingError: when the embedder of messages cannot be used.
+    """
+    embedder, text = message_embedder(), text[:MAX_QUERY]
+    vector = as_text(embedder.embed_query(text))
+    return Question(text, embedder.name, COLUMNS[embedder.dimensions], vector)
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Where is searched: in conversations that the agent takes part in, from `after` until before `before`."""
+
+    agent_id: UUID | None = None
+    after: datetime | None = None
+    before: datetime | None = None
+
+
+def search_messages(
+    question: Question, *, user_id: UUID, within: Within = Within(), limit: int = 20, offset: int = 0
+) -> list[FoundMessage]:
+    """Messages of the person's conversations, best first; needs the tenant's scope.
+
+    Raises:
+        ValueError: for a moment that no id can have.
+    """
+    values = parameters(question, user_id, within) | {"limit": limit, "offset": offset}
+    with connection.cursor() as cursor:
+        cursor.execute(SQL.format(column=question.column), values)
+        best = (1 + values["weight"]) / (RANK_OFFSET + 1)
+        return [_found(row, best) for row in cursor.fetchall()]
+
+
+def parameters(question: Question, user_id: UUID, within: Within) -> dict[str, Any]:
+    """The statement's values, but for those of the page.
+
+    Raises:
+        ValueError: for a moment that no id can have.
+    """
+    kind = "lexical" if question.model.startswith("lexical") else "semantic"
+    return {
+        "query": question.text,
+        "vector": question.vector,
+        "model": question.model,
+        "weight": VECTOR_WEIGHT[kind],
+        "farthest": FARTHEST[kind],
+        "tenant": require_tenant_id(),
+        "user": user_id,
+        "agent": within.agent_id,
+        "since": uuid7_floor(within.after) if within.after else EARLIEST,
+        "until": uuid7_floor(within.before) if within.before else LATEST,
+        "headline": HEADLINE,
+    }
+
+
+def _found(row: Sequence[Any], best: float) -> FoundMessage:
+    return FoundMessage(*row[:-1], score=min(1.0, float(row[-1]) / best))

@@ -1,0 +1,191 @@
+"""Files of conversations: bounded, what they say they are, read by agents, for their people alone."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from agents.testing import FakeOpenAI, say
+from agents.tests.factories import AgentFactory, IntegrationFactory
+from conversations.models import Attachment
+from conversations.services.attachments import FOLDER
+from conversations.tests.factories import AttachmentFactory, ConversationFactory, ParticipantFactory
+from knowledge.services.upkeep import delete_stray_files
+from tenants.scoping import tenant_scope
+
+URL = "/api/v1/conversations/"
+TEXT = "# Tides\n\nHigh water comes at noon."
+
+
+@pytest.fixture
+def client(api_client):
+    return api_client()
+
+
+@pytest.fixture
+def talk(tenant, client):
+    """Makes a conversation of the client's person; its agent's model is the given server, if any."""
+
+    def make(server=None):
+        with tenant_scope(tenant, user=client.key.user):
+            agent = AgentFactory()
+            if server:
+                account = IntegrationFactory(base_url=server.base_url)
+                agent = AgentFactory(
+                    model_provider="openai-compatible", model_name="m", integration=account, timeout=5
+                )
+            row = ConversationFactory(user=client.key.user, agent=agent)
+            ParticipantFactory(conversation=row)
+        return row
+
+    return make
+
+
+def bring(client, row, content=TEXT, name="tides.md", **headers):
+    data = content if isinstance(content, bytes) else content.encode()
+    body = {"file": SimpleUploadedFile(name, data)}
+    return client.post(f"{URL}{row.pk}/attachments/", body, headers=headers or None)
+
+
+def ask(client, row, *files, content="When?"):
+    body = {"content": content, "attachments": [file["id"] for file in files]}
+    return client.post(f"{URL}{row.pk}/messages/", body, content_type="application/json")
+
+
+def heard(server, request=-1):
+    return [each["content"] for each in server.requests[request].body["messages"] if each["role"] == "user"]
+
+
+def test_a_file_is_kept_and_given_back(client, talk):
+    row = talk()
+    made = bring(client, row)
+    assert made.status_code == 201, made.content
+    file = made.json()
+    assert (file["filename"], file["media_type"], file["file_size"]) == (
+        "tides.md",
+        "text/markdown",
+        len(TEXT),
+    )
+    assert (file["message"], len(file["checksum"])) == (None, 64)
+    content = client.get(f"{made['Location']}content/")
+    assert b"".join(content.streaming_content) == TEXT.encode()
+    assert content["Content-Type"] == "application/octet-stream"
+    assert content["Content-Disposition"] == 'attachment; filename="tides.md"'
+
+
+def test_the_same_key_brings_a_file_once(client, talk, django_capture_on_commit_callbacks):
+    row, key = talk(), {"Idempotency-Key": "file-1"}
+    with django_capture_on_commit_callbacks(execute=True):
+        made, again = bring(client, row, **key), bring(client, row, **key)
+        other = bring(client, row, "Another.", **key)
+    assert (made.json()["id"], other.status_code) == (again.json()["id"], 422)
+    assert len(kept(row.tenant_id)) == 1
+
+
+def test_the_agent_reads_it_with_its_question_and_in_later_turns(client, talk, tenant):
+    with FakeOpenAI(say("At noon."), say("As I said.")) as server:
+        row = talk(server)
+        file = bring(client, row).json()
+        asked = ask(client, row, file)
+        assert asked.status_code == 201, asked.content
+        assert heard(server)[-1].startswith("When?\n\nThe person attached these files.")
+        assert '{"file": "tides.md", "text": "# Tides\\n\\nHigh water comes at noon."}' in heard(server)[-1]
+        assert ask(client, row, content="Sure?").status_code == 201
+        assert "High water comes at noon." in heard(server)[0]
+        assert heard(server)[-1] == "Sure?"
+    listed = client.get(f"{URL}{row.pk}/attachments/?message={asked.json()['reply_to_id']}").json()["results"]
+    assert [each["id"] for each in listed] == [file["id"]]
+
+
+def test_an_edited_question_is_answered_with_its_files(client, talk):
+    with FakeOpenAI(say("At noon.")) as server:
+        row = talk(server)
+        question = ask(client, row, bring(client, row).json()).json()["reply_to_id"]
+        edited = client.post(
+            f"{URL}{row.pk}/messages/{question}/edit/",
+            {"content": "At what time?"},
+            content_type="application/json",
+        )
+        assert edited.status_code == 201, edited.content
+        assert heard(server) == [heard(server)[-1]]
+        assert heard(server)[-1].startswith("At what time?\n\nThe person attached")
+
+
+def test_what_is_read_of_files_is_bounded(client, talk, settings):
+    settings.ATTACHMENT_CHARACTERS = 30
+    with FakeOpenAI(say("Long.")) as server:
+        row = talk(server)
+        files = [bring(client, row, f"{letter * 20} end", f"{letter}.txt").json() for letter in "ab"]
+        ask(client, row, *files)
+        said = heard(server)[-1]
+    assert '{"file": "a.txt", "text": "aaaaaaaaaaaaaaaaaaaa end"}' in said
+    assert '{"file": "b.txt", "text": "bbbbbb", "cut": true}' in said
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "status"),
+    [
+        ("notes.exe", "x", 400),
+        ("notes.pdf", "no PDF at all", 400),
+        ("notes.txt", b"%PDF-1.7\n", 400),
+        ("notes.txt", "", 400),
+        ("notes.txt", "x" * 2000, 413),
+    ],
+)
+def test_what_is_no_document_or_too_large_is_refused_and_not_kept(
+    client, talk, settings, name, content, status, django_capture_on_commit_callbacks
+):
+    settings.UPLOAD_MAX_BYTES = 1000
+    row = talk()
+    before = kept(row.tenant_id)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert bring(client, row, content, name).status_code == status
+    assert kept(row.tenant_id) == before
+
+
+def kept(tenant_id):
+    try:
+        return sorted(default_storage.listdir(f"tenants/{tenant_id}/{FOLDER}")[1])
+    except FileNotFoundError:
+        return []
+
+
+def test_nobody_else_brings_reads_or_says_a_file(client, api_client, talk, tenant):
+    row, other = talk(), api_client()
+    file = bring(client, row).json()
+    where = f"{URL}{row.pk}/attachments/{file['id']}/"
+    assert bring(other, row).status_code == 404
+    assert [other.get(each).status_code for each in (where, f"{where}content/")] == [404, 404]
+    assert other.delete(where).status_code == 404
+    with tenant_scope(tenant, user=other.key.user):
+        ParticipantFactory(conversation=row, user=other.key.user)
+    refused = ask(other, row, file)
+    assert (refused.status_code, "attachments" in refused.content.decode()) == (400, True)
+
+
+def test_a_file_is_said_once_and_goes_with_its_message(client, talk, django_capture_on_commit_callbacks):
+    with FakeOpenAI(say("At noon.")) as server:
+        row = talk(server)
+        file, spare = bring(client, row).json(), bring(client, row).json()
+        assert ask(client, row, file).status_code == 201
+        assert ask(client, row, file).status_code == 400
+    where = f"{URL}{row.pk}/attachments/"
+    assert client.delete(f"{where}{file['id']}/").status_code == 409
+    assert len(kept(row.tenant_id)) == 2
+    with django_capture_on_commit_callbacks(execute=True):
+        assert client.delete(f"{where}{spare['id']}/").status_code == 204
+    assert len(kept(row.tenant_id)) == 1
+
+
+def test_files_of_conversations_that_are_gone_are_deleted(client, talk, tenant):
+    row, gone = talk(), talk()
+    bring(client, row)
+    bring(client, gone)
+    with tenant_scope(tenant, actor="system:test"):
+        gone.delete()
+        (path,) = Attachment.objects.values_list("storage_path", flat=True)
+        # Files that documents have are none of its business.
+        AttachmentFactory(conversation=row)
+    delete_stray_files(timedelta(0), folder=FOLDER, naming=Attachment)
+    assert kept(tenant.pk) == [path.rsplit("/", 1)[-1]]

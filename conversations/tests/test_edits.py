@@ -1,0 +1,166 @@
+"""Edits of messages, and verdicts on answers."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connections
+
+from agents.testing import FakeOpenAI, say
+from agents.tests.factories import AgentFactory, IntegrationFactory
+from audit.models import AuditLog
+from conversations.models import Conversation, Message
+from conversations.services.forks import edit_message
+from conversations.tests.factories import (
+    AttachmentFactory,
+    ConversationFactory,
+    MessageFactory,
+    ParticipantFactory,
+)
+from tenants.scoping import tenant_scope
+
+URL = "/api/v1/conversations/"
+
+
+@pytest.fixture
+def client(api_client):
+    return api_client()
+
+
+def say_all(tenant, user, agent=None):
+    """Question, answer, question and answer of the person."""
+    with tenant_scope(tenant, user=user):
+        conversation = ConversationFactory(user=user, message_count=4, **({"agent": agent} if agent else {}))
+        ParticipantFactory(conversation=conversation)
+        rows = []
+        for number, role in enumerate(("user", "assistant", "user", "assistant"), 1):
+            answers = role == "assistant"
+            fields = {"reply_to_id": rows[-1].pk, "user": None} if answers else {"user": user}
+            rows.append(
+                MessageFactory(conversation=conversation, sequence_number=number, role=role, **fields)
+            )
+        AttachmentFactory(conversation=conversation, message=rows[2], user=user)
+    return rows
+
+
+@pytest.fixture
+def said(client, tenant):
+    return say_all(tenant, client.key.user)
+
+
+def post(client, message, what, body, **headers):
+    url = f"{URL}{message.conversation_id}/messages/{message.pk}/{what}/"
+    return client.post(url, body, content_type="application/json", headers=headers or None)
+
+
+def edit(client, message, content="Another question.", **body):
+    return post(client, message, "edit", {"content": content, "answer": False, **body})
+
+
+def texts(tenant, conversation_id):
+    with tenant_scope(tenant):
+        rows = Message.objects.filter(conversation_id=conversation_id).order_by("sequence_number")
+        return [row.content for row in rows]
+
+
+def test_an_edit_is_a_branch_and_nothing_is_lost(client, said, tenant):
+    made = edit(client, said[2])
+    assert made.status_code == 201, made.content
+    branch = made.json()
+    assert texts(tenant, branch["id"]) == [said[0].content, said[1].content, "Another question."]
+    assert texts(tenant, said[0].conversation_id) == [row.content for row in said]
+    assert (branch["forked_from"], branch["forked_at_id"]) == (str(said[0].conversation_id), str(said[1].pk))
+    listed = client.get(f"{URL}{branch['id']}/messages/?replaces_id={said[2].pk}").json()["results"]
+    assert [row["content"] for row in listed] == ["Another question."]
+    found = client.get(f"{URL}?forked_from={said[0].conversation_id}").json()["results"]
+    assert [row["id"] for row in found] == [branch["id"]]
+
+
+def test_an_edited_message_keeps_its_files_and_is_in_the_audit_log(client, said, tenant):
+    branch = edit(client, said[2]).json()
+    listed = client.get(f"{URL}{branch['id']}/attachments/").json()["results"]
+    assert [row["filename"] for row in listed] == ["contract.pdf"]
+    with tenant_scope(tenant):
+        event = AuditLog.objects.get(action="message.edited")
+    assert event.metadata["replaces"] == str(said[2].pk)
+
+
+def test_a_branch_outlives_what_it_came_from(client, said, tenant):
+    branch = edit(client, said[2]).json()
+    assert client.delete(f"{URL}{said[0].conversation_id}/").status_code == 204
+    assert client.get(f"{URL}{branch['id']}/").json()["forked_from"] is None
+    assert texts(tenant, branch["id"])[-1] == "Another question."
+    assert len(client.get(f"{URL}{branch['id']}/attachments/").json()["results"]) == 1
+
+
+def test_the_first_question_can_be_edited(client, said, tenant):
+    branch = edit(client, said[0]).json()
+    assert (branch["forked_at_id"], branch["message_count"]) == (None, 1)
+    assert texts(tenant, branch["id"]) == ["Another question."]
+
+
+def test_the_branch_is_answered_from_its_own_history(client, tenant):
+    with FakeOpenAI(say("At three.")) as server:
+        with tenant_scope(tenant, actor="system:test"):
+            account = IntegrationFactory(base_url=server.base_url)
+            agent = AgentFactory(
+                slug="guide", model_provider="openai-compatible", model_name="m", integration=account
+            )
+        said = say_all(tenant, client.key.user, agent)
+        made = edit(client, said[2], "And in Borkum?", answer=True)
+        assert made.status_code == 201, made.content
+        sent = [each["content"] for each in server.requests[0].body["messages"] if each["role"] != "system"]
+    assert made.json()["answer"]["content"] == "At three."
+    assert sent == [said[0].content, said[1].content, "And in Borkum?"]
+
+
+def test_only_what_one_said_oneself_is_edited(client, api_client, said, tenant):
+    other = api_client()
+    with tenant_scope(tenant, user=other.key.user):
+        ParticipantFactory(conversation_id=said[0].conversation_id, conversation=None, user=other.key.user)
+    assert edit(client, said[1]).status_code == 403
+    assert edit(other, said[0]).status_code == 403
+    assert edit(api_client(), said[0]).status_code == 404
+
+
+def test_while_an_answer_is_made_nothing_before_its_end_is_edited(client, said, tenant):
+    with tenant_scope(tenant, actor="system:test"):
+        Message.objects.filter(pk=said[3].pk).update(status="pending")
+    refused = edit(client, said[2])
+    assert (refused.status_code, refused.json()["code"]) == (409, "turn_running")
+    assert edit(client, said[0]).status_code == 201
+
+
+def test_the_same_key_makes_one_branch(client, said, tenant):
+    made = [
+        post(
+            client, said[0], "edit", {"content": "Once.", "answer": False}, **{"Idempotency-Key": "edit-1"}
+        ).json()["id"]
+        for _ in range(2)
+    ]
+    assert made[0] == made[1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_edits_at_once_make_two_branches(client, tenant):
+    said = say_all(tenant, client.key.user)
+
+    def one(content):
+        try:
+            with tenant_scope(tenant, user=client.key.user, actor="system:test"):
+                row = Conversation.objects.get(pk=said[0].conversation_id)
+                options = {"user_id": client.key.user_id, "answer": False}
+                return edit_message(row, said[2].pk, content=content, **options).conversation.pk
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as pool:
+        branches = list(pool.map(one, ["One way.", "Another way."]))
+    assert [texts(tenant, each)[-1] for each in branches] == ["One way.", "Another way."]
+
+
+def test_a_verdict_is_kept_and_taken_back(client, said):
+    for verdict in ("helpful", "unhelpful", ""):
+        given = post(client, said[1], "feedback", {"feedback": verdict})
+        assert (given.status_code, given.json()["feedback"]) == (200, verdict), given.content
+    assert post(client, said[0], "feedback", {"feedback": "helpful"}).status_code == 409
+    assert post(client, said[1], "feedback", {"feedback": "so so"}).status_code == 400

@@ -1,0 +1,229 @@
+"""Ends of sessions: title and summary by the agent's model, or by the words; once, whatever crashes."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from agents.models import Budget, LlmUsage
+from agents.testing import FakeOpenAI, fail, nonsense, say
+from agents.tests.factories import AgentFactory, IntegrationFactory
+from conversations import tasks
+from conversations.models import Conversation, Message, SessionSummary
+from conversations.runtime.summaries import summarize
+from conversations.services.digest import Said, digest_of
+from conversations.services.sessions import store_summary
+from conversations.tests.factories import (
+    ConversationFactory,
+    MessageFactory,
+    SessionSummaryFactory,
+    ToolExecutionFactory,
+)
+from tenants.scoping import tenant_scope
+
+URL = "/api/v1/conversations/"
+SAID = (
+    ("user", "When is high water in Emden?"),
+    ("assistant", "High water comes at noon in Emden. The ferry waits for high water."),
+    ("user", "Then we decided to sail at noon. Remind me to call the ferry."),
+    ("assistant", "High water at noon suits the ferry."),
+)
+MADE = {
+    "title": "Sailing at high water",
+    "summary": "They will sail at noon.",
+    "domain": "tides",
+    "topics": ["tides", "ferry"],
+    "decisions": ["Sail at noon."],
+    "preferences": {"time": "noon"},
+    "keywords": ["Emden"],
+    "complexity": "low",
+    "resolution": "partial",
+    "follow_up": ["Call the ferry."],
+}
+
+
+@pytest.fixture
+def client(api_client):
+    return api_client()
+
+
+@pytest.fixture
+def session(tenant, client):
+    """Makes a session of the client's person; its agent's model is the given server, if any."""
+
+    def make(server=None, said=SAID, **fields):
+        user = client.key.user
+        with tenant_scope(tenant, user=user):
+            agent = AgentFactory()
+            if server:
+                account = IntegrationFactory(base_url=server.base_url)
+                agent = AgentFactory(
+                    model_provider="openai-compatible", model_name="m", integration=account, timeout=5
+                )
+            times = {"last_message_at": timezone.now() - timedelta(hours=1)}
+            times["started_at"] = times["last_message_at"] - timedelta(hours=1)
+            fields = {"title": said[0][1], "message_count": len(said), **times, **fields}
+            row = ConversationFactory(user=user, agent=agent, **fields)
+            for number, (role, content) in enumerate(said, 1):
+                MessageFactory(conversation=row, sequence_number=number, role=role, content=content)
+        return row
+
+    return make
+
+
+def end(client, row):
+    return client.post(f"{URL}{row.pk}/end/")
+
+
+def told(tenant, row):
+    with tenant_scope(tenant, actor="system:test"):
+        return Conversation.objects.get(pk=row.pk), SessionSummary.objects.filter(conversation=row).first()
+
+
+def waiting_jobs(tenant):
+    with tenant_scope(tenant, actor="system:test"):
+        rows = ProcrastinateJob.objects.filter(task_name=tasks.summarize_session.name, status="todo")
+        return [row.args["conversation_id"] for row in rows]
+
+
+def test_ending_completes_and_leaves_the_summary_to_a_job(client, session, tenant):
+    row = session()
+    response = end(client, row)
+    assert (response.status_code, response.json()["status"]) == (200, "completed"), response.content
+    assert waiting_jobs(tenant) == [str(row.pk)]
+    assert (end(client, row).status_code, end(client, row).json()["code"]) == (409, "not_ending")
+
+
+def test_nobody_ends_what_they_do_not_see_or_what_is_still_answered(client, api_client, session, tenant):
+    row = session()
+    assert end(api_client(), row).status_code == 404
+    with tenant_scope(tenant, actor="system:test"):
+        MessageFactory(conversation=row, role="assistant", status="pending", sequence_number=5)
+    assert end(client, row).status_code == 409
+
+
+def test_the_agents_model_makes_title_and_summary_and_is_paid_for(client, session, tenant):
+    with FakeOpenAI(say(f"Here it is: {json.dumps(MADE)}")) as server:
+        row = session(server)
+        end(client, row)
+        assert summarize(tenant.pk, row.pk) is True
+        sent = server.requests[0].body["messages"][-1]["content"]
+    conversation, summary = told(tenant, row)
+    assert conversation.title == "Sailing at high water"
+    assert (summary.summary, summary.model, summary.key_topics) == (MADE["summary"], "m", MADE["topics"])
+    assert (summary.decisions_made, summary.follow_up_tasks) == (MADE["decisions"], MADE["follow_up"])
+    assert (summary.conversation_domain, summary.resolution_status) == ("tides", "partial")
+    assert (summary.user_preferences, summary.message_count) == ({"time": "noon"}, 4)
+    assert [json.loads(line)["from"] for line in sent.splitlines()][:2] == ["person", "assistant"]
+    with tenant_scope(tenant, actor="system:test"):
+        used = LlmUsage.objects.get()
+    assert used.conversation_id == row.pk
+    assert (used.total_tokens, used.error_message) == (conversation.total_tokens, "")
+    assert used.total_tokens > 0
+
+
+@pytest.mark.parametrize("reply", [fail(500), nonsense(), say("I cannot."), say('{"summary": 7}')])
+def test_without_a_readable_answer_the_words_make_the_summary(client, session, tenant, reply):
+    with FakeOpenAI(reply) as server:
+        row = session(server)
+        end(client, row)
+        assert summarize(tenant.pk, row.pk) is True
+    conversation, summary = told(tenant, row)
+    assert (summary.model, conversation.title) == ("", SAID[0][1])
+    assert summary.summary.startswith("When is high water in Emden? High water comes at noon in Emden.")
+    with tenant_scope(tenant, actor="system:test"):
+        assert all(row.error_message for row in LlmUsage.objects.all())
+
+
+def test_a_spent_budget_asks_no_model(client, session, tenant):
+    with FakeOpenAI(say(json.dumps(MADE))) as server:
+        row = session(server)
+        with tenant_scope(tenant, actor="system:test"):
+            Budget.objects.create(subject="tenant", resource="tokens", period="month", limit_value=1)
+        end(client, row)
+        assert summarize(tenant.pk, row.pk) is True
+        assert server.requests == []
+    assert told(tenant, row)[1].model == ""
+
+
+def test_it_is_made_once_and_anew_when_more_is_said(client, session, tenant):
+    with FakeOpenAI(say(json.dumps(MADE))) as server:
+        row = session(server)
+        assert [summarize(tenant.pk, row.pk), summarize(tenant.pk, row.pk)] == [True, False]
+        assert len(server.requests) == 1
+        with tenant_scope(tenant, actor="system:test"):
+            MessageFactory(conversation=row, sequence_number=5, content="One more thing.")
+            Conversation.objects.filter(pk=row.pk).update(message_count=5)
+        assert summarize(tenant.pk, row.pk) is True
+    assert told(tenant, row)[1].message_count == 5
+
+
+def test_what_was_said_meanwhile_voids_it(session, tenant):
+    from conversations.services.sessions import read_session
+
+    row = session()
+    with tenant_scope(tenant, actor="system:test"):
+        read = read_session(row.pk)
+        Conversation.objects.filter(pk=row.pk).update(message_count=6)
+        assert store_summary(read, digest_of(read.said, messages=4, tools=0)) is False
+    assert told(tenant, row)[1] is None
+
+
+def test_a_verdict_and_a_title_that_a_person_gave_stay(client, session, tenant):
+    with FakeOpenAI(say(json.dumps(MADE))) as server:
+        row = session(server, title="My trip")
+        with tenant_scope(tenant, user=client.key.user):
+            SessionSummaryFactory(conversation=row, message_count=1, session_rating=4)
+        summarize(tenant.pk, row.pk)
+    conversation, summary = told(tenant, row)
+    assert (conversation.title, summary.session_rating, summary.summary) == ("My trip", 4, MADE["summary"])
+
+
+def test_a_single_exchange_that_rests_is_not_worth_a_call(session, tenant):
+    with FakeOpenAI(say(json.dumps(MADE))) as server:
+        row = session(server, said=SAID[:2])
+        assert summarize(tenant.pk, row.pk) is True
+        assert server.requests == []
+
+
+def test_resting_sessions_are_found_and_busy_ones_are_not(session, tenant):
+    resting, busy = session(), session(last_message_at=timezone.now())
+    done = session()
+    with tenant_scope(tenant, actor="system:test"):
+        SessionSummaryFactory(conversation=done, message_count=4)
+    tasks.summarize_idle_sessions.func.__wrapped__(0)
+    tasks.summarize_idle_sessions.func.__wrapped__(0)
+    assert waiting_jobs(tenant) == [str(resting.pk)]
+    assert busy.pk
+    tasks.summarize_session.func.__wrapped__(str(tenant.pk), str(resting.pk))
+    assert told(tenant, resting)[1].message_count == 4
+
+
+def test_the_words_tell_topics_decisions_and_what_is_left(session, tenant):
+    row = session()
+    with tenant_scope(tenant, actor="system:test"):
+        message = Message.objects.filter(conversation=row).first()
+        for _ in range(5):
+            ToolExecutionFactory(message=message, tool_name="tide_table")
+    summarize(tenant.pk, row.pk)
+    _, summary = told(tenant, row)
+    assert {"water", "noon", "ferry"} <= set(summary.key_topics)
+    assert summary.decisions_made == ["Then we decided to sail at noon."]
+    assert (summary.follow_up_suggested, summary.follow_up_tasks) == (True, ["Remind me to call the ferry."])
+    assert (summary.tools_used, summary.complexity_level) == (["tide_table"], "high")
+
+
+@pytest.mark.parametrize(
+    ("role", "status", "resolution"),
+    [
+        ("assistant", "completed", "completed"),
+        ("assistant", "failed", "unresolved"),
+        ("assistant", "awaiting_approval", "partial"),
+        ("user", "completed", "abandoned"),
+    ],
+)
+def test_how_it_ended_is_read_off_the_last_message(role, status, resolution):
+    said = [Said("user", "When is high water?", "completed"), Said(role, "At noon.", status)]
+    assert digest_of(said, messages=2, tools=0).resolution == resolution
