@@ -163,7 +163,10 @@ def follow_stored(client, path, answer):
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_a_stream_that_waits_keeps_no_connection(client, tenant, second_connection):
-    with FakeOpenAI(Reply(text="At noon.", delay=6)) as model, served(WEB_THREADS="40", DATABASE_POOL="2") as server:
+    with (
+        FakeOpenAI(Reply(text="At noon.", delay=6)) as model,
+        served(WEB_THREADS="40", DATABASE_POOL="2") as server,
+    ):
         with tenant_scope(tenant, user=client.key.user):
             integration = IntegrationFactory(base_url=model.base_url)
             agent = AgentFactory(integration=integration, model_provider="openai-compatible", model_name="m")
