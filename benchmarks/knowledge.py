@@ -125,7 +125,7 @@ EXACT = (
 )
 
 
-def measure(owner: Tenant, size: int, own: bool, asked: list[tuple[str, str]]) -> Measured:
+def measure(owner: Tenant, size: int, own: bool, asked: list[tuple[str, dict[str, str]]]) -> Measured:
     """Recall of the vector leg against comparing all, and the median times of the ways to search."""
     from django.db import connection
 
@@ -134,9 +134,9 @@ def measure(owner: Tenant, size: int, own: bool, asked: list[tuple[str, str]]) -
 
     recalls, fewest = [], DEPTH
     times: dict[str, list[float]] = {"exact": [], "semantic": [], "keyword": [], "hybrid": []}
-    for text, vector in asked:
+    for text, vectors in asked:
         with tenant_scope(owner.tenant, actor="system:bench"), connection.cursor() as cursor:
-            parameters = [owner.tenant.pk, owner.collection.pk, vector]
+            parameters = [owner.tenant.pk, owner.collection.pk, vectors[owner.collection.embedding_model]]
             # The first statement of a transaction also stamps it: that is no part of a search.
             cursor.execute("SELECT 1")
             with timed(times["exact"]):
@@ -145,9 +145,8 @@ def measure(owner: Tenant, size: int, own: bool, asked: list[tuple[str, str]]) -
             found: dict[str, list[Any]] = {}
             for strategy in ("semantic", "keyword", "hybrid"):
                 with timed(times[strategy]):
-                    given = None if strategy == "keyword" else vector
                     found[strategy] = search(
-                        text, [owner.collection], limit=DEPTH, strategy=strategy, vector=given
+                        text, [owner.collection], limit=DEPTH, strategy=strategy, vectors=vectors
                     )
         near = {passage.id for passage in found["semantic"]}
         recalls.append(len(near & truth) / len(truth))
@@ -193,7 +192,7 @@ def run(*, full: bool, database: str) -> int:
     """Fill, promote, measure and print; 1 when a limit is passed."""
     from config.db.doctor import owner_connection
     from knowledge.models import ChunkVector384
-    from knowledge.services.search import query_vector
+    from knowledge.services.search import query_vectors
     from knowledge.services.vectors import VectorKeeper, balance
 
     kind = "full" if full else "small"
@@ -211,9 +210,7 @@ def run(*, full: bool, database: str) -> int:
     with database_of_owner.cursor() as cursor:
         cursor.execute("ANALYZE knowledge_chunk, knowledge_chunkvector384_default, knowledge_document")
     own = {held.tenant_id for held in VectorKeeper(ChunkVector384, database_of_owner).census() if held.own}
-    asked = [
-        (text, query_vector(text, [owners[0][1].collection], strategy="semantic") or "") for text in texts
-    ]
+    asked = [(text, query_vectors(text, [owners[0][1].collection], strategy="semantic")) for text in texts]
     found = [measure(owner, size, owner.tenant.pk in own, asked) for size, owner in owners]
     failed = report(found)
     ours, bare = storing(owners[0][1], source, database)

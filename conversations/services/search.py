@@ -14,11 +14,14 @@ from django.db import connection
 
 from config.db.ids import uuid7_floor
 from conversations.services.finding import COLUMNS, as_text, message_embedder
-from knowledge.services.search import MAX_QUERY, RANK_OFFSET, VECTOR_WEIGHT
+from knowledge.services.search import MAX_QUERY
 from knowledge.services.search_sql import HEADLINE, LEXEMES
 from tenants.scoping import require_tenant_id
 
 CANDIDATES = 500
+RANK_OFFSET = 60
+# Beside the words' 1: a lexical embedder sees the same words.
+VECTOR_WEIGHT = {"lexical": 0.3, "semantic": 1.0}
 # Cosine distance from which on a message is no candidate; vectors of words are near only where words are shared.
 FARTHEST = {"lexical": 0.9, "semantic": 0.75}
 # Arrays, not joins: the planner goes by the indexes whether or not it knows how many rows there are.

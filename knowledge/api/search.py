@@ -17,7 +17,7 @@ from knowledge.choices import CollectionStatus, RetrievalStrategy
 from knowledge.embedders import EmbeddingError
 from knowledge.models import Collection
 from knowledge.services.neighbours import Surroundings, surroundings
-from knowledge.services.search import MAX_QUERY, FoundPassage, log_query, query_vector, search
+from knowledge.services.search import MAX_QUERY, FoundPassage, log_query, query_vectors, search
 from knowledge.services.search_sql import HIT_END, HIT_START
 
 MOST = 50
@@ -54,7 +54,7 @@ class SearchSerializer(serializers.Serializer):
         child=serializers.CharField(max_length=100),
         min_length=1,
         max_length=20,
-        help_text="Slugs or ids of collections with one embedding model.",
+        help_text="Slugs or ids of collections, also of different embedding models.",
     )
     strategy = serializers.ChoiceField(
         choices=RetrievalStrategy, default=RetrievalStrategy.HYBRID, help_text="Way of searching."
@@ -118,9 +118,9 @@ class SearchView(ApiView):
         with self.scoped():
             collections = _collections(wanted["collections"])
         # Outside the transaction: the embedder may be a model far away.
-        vector = _vector(wanted, collections)
+        vectors = _vectors(wanted, collections)
         with self.scoped():
-            return json_response(_answer(wanted, collections, vector, started))
+            return json_response(_answer(wanted, collections, vectors, started))
 
 
 def _collections(names: list[str]) -> list[Collection]:
@@ -143,17 +143,15 @@ def _named(name: str) -> dict[str, Any]:
         return {"slug": name}
 
 
-def _vector(wanted: dict[str, Any], collections: list[Collection]) -> str | None:
+def _vectors(wanted: dict[str, Any], collections: list[Collection]) -> dict[str, str]:
     try:
-        return query_vector(wanted["query"], collections, strategy=wanted["strategy"])
-    except ValueError as error:
-        raise serializers.ValidationError({"collections": [str(error)]}, code="invalid") from error
+        return query_vectors(wanted["query"], collections, strategy=wanted["strategy"])
     except EmbeddingError as error:
         raise SearchUnavailable(str(error)) from error
 
 
 def _answer(
-    wanted: dict[str, Any], collections: list[Collection], vector: str | None, started: float
+    wanted: dict[str, Any], collections: list[Collection], vectors: dict[str, str], started: float
 ) -> dict[str, Any]:
     filters = dict(wanted.get("filters") or {})
     found = search(
@@ -163,7 +161,7 @@ def _answer(
         strategy=wanted["strategy"],
         filters=filters,
         snippets=True,
-        vector=vector,
+        vectors=vectors,
     )
     around = surroundings(found, reach=wanted["expand"]) if wanted["expand"] else {}
     written = {

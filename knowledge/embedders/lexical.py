@@ -8,12 +8,15 @@ from hashlib import blake2b
 from itertools import pairwise
 
 from knowledge.embedders.base import Vector
-from knowledge.words import STOP_WORDS, stem, words
+from knowledge.words import STOP_WORDS, WEAK_WORDS, stem, words
 
 DIMENSIONS = 384
 STOP_WORD_WEIGHT = 0.05
-SPELLING_WEIGHT = 0.5
+WEAK_WORD_WEIGHT = 0.6
+SPELLING_WEIGHT = 0.8
 PAIR_WEIGHT = 0.4
+# Dimensions of each stem: that two share one is rarer felt when the other is their own.
+SLOTS = 2
 
 
 class LexicalEmbedder:
@@ -21,7 +24,8 @@ class LexicalEmbedder:
 
     Texts are near when they share words or spelling ("colour", "colours"), never because they mean the same.
     The method is that of Weinberger and others, "Feature Hashing for Large Scale Multitask Learning" (2009),
-    with 1 + ln(count) for repeated words. Vectors are the same in every process and on every machine.
+    with 1 + ln(count) for repeated words and two dimensions for each stem. Vectors are the same in every process
+    and on every machine.
     """
 
     name = "lexical-hash-384"
@@ -40,7 +44,7 @@ def _vector(text: str) -> Vector:
     values = [0.0] * DIMENSIONS
     found = words(text)
     for word, count in Counter(found).items():
-        scale = (1 + math.log(count)) * (STOP_WORD_WEIGHT if word in STOP_WORDS else 1.0)
+        scale = (1 + math.log(count)) * _word_weight(word)
         for index, weight in _word_features(word):
             values[index] += scale * weight
     strong = [stem(word) for word in found if word not in STOP_WORDS]
@@ -51,13 +55,22 @@ def _vector(text: str) -> Vector:
     return [value / length for value in values] if length else [1.0] + [0.0] * (DIMENSIONS - 1)
 
 
+def _word_weight(word: str) -> float:
+    if word in STOP_WORDS:
+        return STOP_WORD_WEIGHT
+    return WEAK_WORD_WEIGHT if word in WEAK_WORDS else 1.0
+
+
 @lru_cache(maxsize=65536)
 def _word_features(word: str) -> tuple[tuple[int, float], ...]:
     padded = f"<{word}>"
     grams = [padded[at : at + 3] for at in range(len(padded) - 2)] if len(word) > 3 else []
     share = SPELLING_WEIGHT / math.sqrt(len(grams)) if grams else 0.0
-    features = [_slot("word", stem(word))] + [(index, share * sign) for index, sign in map(_gram_slot, grams)]
-    return tuple(features)
+    features = [_slot(f"word{number}", stem(word)) for number in range(SLOTS)]
+    return (
+        *((index, sign / math.sqrt(SLOTS)) for index, sign in features),
+        *((index, share * sign) for index, sign in map(_gram_slot, grams)),
+    )
 
 
 def _gram_slot(gram: str) -> tuple[int, float]:

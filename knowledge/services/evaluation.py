@@ -1,6 +1,6 @@
 """Measuring search against judged questions: a dataset indexed for the purpose, or a tenant's own collection."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -18,7 +18,7 @@ from knowledge.evaluation.metrics import Figures, figures
 from knowledge.models import Chunk, Collection, Document, RagEvaluation
 from knowledge.parsing import parse_bytes
 from knowledge.services.chunks import context_of
-from knowledge.services.search import FoundPassage, query_vector, search
+from knowledge.services.search import FoundPassage, query_vectors, search
 from knowledge.services.storing import store_rows
 from tenants.scoping import tenant_scope
 
@@ -87,9 +87,9 @@ def evaluate_collection(
         return list(_scores([collection], queries, judged, asked, strategies))
 
 
-def _vectors(queries: Mapping[str, str], collections: list[Collection]) -> dict[str, str | None]:
+def _vectors(queries: Mapping[str, str], collections: list[Collection]) -> dict[str, dict[str, str]]:
     return {
-        identifier: query_vector(text, collections, strategy=RetrievalStrategy.HYBRID)
+        identifier: query_vectors(text, collections, strategy=RetrievalStrategy.HYBRID)
         for identifier, text in queries.items()
     }
 
@@ -135,13 +135,10 @@ def _scores(
     collections: list[Collection],
     queries: Mapping[str, str],
     judgements: Mapping[str, Mapping[str, int]],
-    vectors: Mapping[str, str | None],
+    vectors: Mapping[str, Mapping[str, str]],
     strategies: Sequence[str],
 ) -> Iterator[Score]:
     for strategy in strategies:
-        vector_of: Callable[[str], str | None] = (
-            (lambda _: None) if strategy == RetrievalStrategy.KEYWORD else vectors.__getitem__
-        )
         rankings = {
             identifier: _sources(
                 search(
@@ -149,7 +146,7 @@ def _scores(
                     collections,
                     limit=LOOKED_AT,
                     strategy=strategy,
-                    vector=vector_of(identifier),
+                    vectors=vectors[identifier],
                 )
             )
             for identifier in judgements

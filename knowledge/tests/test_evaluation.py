@@ -132,8 +132,7 @@ def test_the_command_refuses_a_folder_without_a_dataset(tenant, tmp_path):
         call_command("rag_eval", tmp_path, tenant=tenant.slug, stdout=StringIO())
 
 
-def test_hybrid_finds_more_than_its_halves_on_our_own_documentation(tenant):
-    """At nDCG@10 it beats vectors; against words it is level, within noise, and finds more."""
+def test_hybrid_beats_both_halves_on_our_own_documentation(tenant):
     scores = evaluate_dataset(
         tenant.pk,
         load(OWN_DOCS),
@@ -144,8 +143,8 @@ def test_hybrid_finds_more_than_its_halves_on_our_own_documentation(tenant):
 
     assert hybrid.questions == 54
     assert hybrid.ndcg > semantic.ndcg + 0.05
-    assert hybrid.ndcg > keyword.ndcg - 0.005
-    assert hybrid.recall > max(semantic.recall, keyword.recall)
+    assert hybrid.ndcg > keyword.ndcg + 0.005
+    assert hybrid.recall >= max(semantic.recall, keyword.recall)
 
 
 def requested(tenant, judged):

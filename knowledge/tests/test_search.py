@@ -1,6 +1,7 @@
 import pytest
 
 from knowledge.api.search import marked
+from knowledge.embedders import _EMBEDDERS, get_embedder
 from knowledge.models import Collection, Document, RagQuery
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
@@ -68,9 +69,55 @@ def test_search_needs_a_scope(tenant):
         search("water", [Collection(slug="x", embedding_model="lexical-hash-384")])
 
 
-def test_collections_of_different_models_are_not_searched_together(tenant):
-    with tenant_scope(tenant), pytest.raises(ValueError, match="different models"):
-        search("x", [Collection(embedding_model="a"), Collection(embedding_model="b")])
+class Mirrored:
+    """An embedder of another length: the lexical one's numbers from the last to the first, twice."""
+
+    name, dimensions = "mirrored-768", 768
+
+    def embed(self, texts):
+        return [vector[::-1] * 2 for vector in get_embedder("lexical-hash-384").embed(texts)]
+
+    def embed_query(self, text):
+        return self.embed([text])[0]
+
+
+@pytest.fixture
+def two_models(tenant, tmp_path, monkeypatch):
+    """Collections of two embedding models and lengths: `all` and `other`, which holds tides2.md and ships.md."""
+    monkeypatch.setitem(_EMBEDDERS, Mirrored.name, Mirrored)
+    fill(tenant, tmp_path)
+    folder = tmp_path / "other"
+    folder.mkdir()
+    texts = {"tides2.md": TEXTS["tides.md"], "ships.md": "# Ships\n\nThe ship sails on high water."}
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    with tenant_scope(tenant, actor="system:test"):
+        other, _ = get_or_create_collection("other", embedding_model=Mirrored.name)
+    ingestion = Ingestion(tenant.pk, other, "system:test")
+    assert {result.outcome for result in ingestion.run(ingestion.files(folder))} == {"indexed"}
+
+
+@pytest.mark.parametrize("strategy", ["hybrid", "semantic"])
+def test_collections_of_different_models_are_searched_together(tenant, two_models, strategy):
+    with tenant_scope(tenant):
+        found = search("When is high water?", list(Collection.objects.order_by("slug")), strategy=strategy)
+    why = {passage.source: passage.explanation for passage in found}
+
+    assert {"tides.md", "tides2.md"} <= {passage.source for passage in found[:3]}
+    assert (why["tides.md"].vector_rank, why["tides2.md"].vector_rank) == (1, 1)
+    # The same text and a mirrored vector: the same likeness, by the collection's own model.
+    assert why["tides.md"].similarity == pytest.approx(why["tides2.md"].similarity, abs=1e-3)
+    assert found[0].score <= 1
+
+
+@pytest.mark.parametrize("strategy", ["hybrid", "semantic", "keyword"])
+def test_filters_hold_for_collections_of_different_models(tenant, two_models, strategy):
+    with tenant_scope(tenant):
+        found = best("high water", strategy=strategy, filters={"sources": ["tides2.md", "tides.md"]})
+        none = best("high water", strategy=strategy, filters={"metadata": {"language": "none"}})
+
+    assert sorted(found) == ["tides.md", "tides2.md"]
+    assert none == []
 
 
 def test_a_hit_says_why_it_stands_where_it_does(tenant, tmp_path):
