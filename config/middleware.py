@@ -58,7 +58,9 @@ class LogMiddleware(RequestMiddleware):
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "HTTP_AUTHORIZATION" not in request.META:
             return super().__call__(request)
-        with bound_contextvars(request_id=request.id, ip=client_ip(request)):  # type: ignore[attr-defined]
+        said = {"request_id": request.id, "ip": client_ip(request)}  # type: ignore[attr-defined]
+        # Whose request it is, is known once the key is: what is bound here is taken off with the rest.
+        with bound_contextvars(**said, tenant_id="", user_id=""):
             response = self.get_response(request)
             if response.status_code >= 400 or response.streaming:
                 self.handle_response(request, response)

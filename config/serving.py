@@ -6,6 +6,8 @@ A stream holds its thread, so there are some more threads than STREAMS_PER_PROCE
 
 import multiprocessing
 import os
+import shutil
+from pathlib import Path
 from typing import Any
 
 from config.db.supervisor import die_with_parent
@@ -24,6 +26,15 @@ def load_application(target: str) -> Any:
     return application
 
 
+def _metrics_folder() -> str:
+    """An empty folder in which the workers keep their counters."""
+    var = os.environ.get("CONCLAVE_VAR") or Path(__file__).resolve().parent.parent / "var"
+    folder = Path(var) / "metrics" / (os.environ.get("PORT") or "8000")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return str(folder)
+
+
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     from granian.constants import Interfaces
@@ -31,6 +42,8 @@ def main() -> None:
     from granian.server import Server
 
     os.environ.setdefault("DATABASE_POOL", str(CONNECTIONS))
+    if os.environ.get("METRICS_TOKEN"):
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics_folder()
     Server(
         "config.wsgi:application",
         address=os.environ.get("HOST") or "127.0.0.1",

@@ -1,5 +1,6 @@
 """The meter of one answer: what its calls to models hold, use and cost. Light: no model library here."""
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from agents.services.budgets import (
     terms_of,
 )
 from agents.services.integrations import FAILURES, may_call, note_failure, note_success
+from config.observability import metrics
 
 # What is sent is counted from above, before the provider counts it: few texts have a token for two bytes.
 BYTES_PER_TOKEN = 2
@@ -73,6 +75,7 @@ class Held:
 
     terms: Terms
     reservation: Reservation | None
+    began: float = field(default_factory=time.perf_counter)
 
 
 @dataclass(slots=True)
@@ -105,6 +108,9 @@ class Meter:
             return Held(terms, None)
         try:
             return self._held(route, input_tokens, output_tokens)
+        except BudgetExceeded:
+            metrics.budget_denied()
+            raise
         finally:
             if self.rest:
                 self.rest()
@@ -146,6 +152,13 @@ class Meter:
         if held.reservation is not None:
             with self.scope():
                 settle(held.reservation, used)
+        metrics.model_call(
+            route.provider,
+            came=came,
+            seconds=time.perf_counter() - held.began,
+            sent=input_tokens,
+            received=output_tokens,
+        )
 
     @staticmethod
     def price(terms: Terms, route: Route, input_tokens: int, output_tokens: int) -> Price:

@@ -9,6 +9,7 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+from structlog.contextvars import bind_contextvars
 
 from tenants.scoping import Scope, tenant_scope
 
@@ -63,6 +64,9 @@ class ApiView(APIView):
         try:
             handler = self._handler(self.request)
             self.initial(self.request)
+            if held := self.request.auth:
+                # The middleware takes both off again.
+                bind_contextvars(tenant_id=str(held.tenant_id), user_id=str(held.user_id or ""))
             response = self._run(handler, self.request)
         except Exception as exc:  # noqa: BLE001 - the handler logs what it does not know
             response = self.handle_exception(exc)

@@ -240,10 +240,11 @@ def answer(exchange: Exchange) -> Outcome:
 
 
 def _settled(exchange: Exchange, emit: Any) -> Outcome:
-    from conversations.runtime import wire_model
+    from conversations.runtime import loop, wire_model
 
     try:
-        text, calls, finish = async_to_sync(wire_model.ask)(exchange, emit)
+        with loop.about_turn(exchange.turn):
+            text, calls, finish = async_to_sync(wire_model.ask)(exchange, emit)
     except Exception as error:
         failure = wire_model.reason(error)
         exchange.turn.fail(failure.code, failure.message, [])

@@ -8,13 +8,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 from asgiref.sync import async_to_sync, sync_to_async
 from django.db import DataError
 
 from agents.runtime.providers import build_model, classify_error
+from config.observability.tracing import about, instrumentation
 from conversations.choices import MessageRole, MessageStatus
 from conversations.models import Message
 from conversations.runtime.approvals import TurnParked, answer_of, decisions, output_type, park
@@ -73,7 +74,8 @@ def _answered(turn: Turn, emit: Emit | None) -> Message:
     saying = Saying(turn, emit) if turn.live else None
     with capture_run_messages() as messages:
         try:
-            text = async_to_sync(_answer)(turn, saying)
+            with about_turn(turn):
+                text = async_to_sync(_answer)(turn, saying)
         except LeaseLost:
             raise
         except TurnParked as parked:
@@ -83,6 +85,13 @@ def _answered(turn: Turn, emit: Emit | None) -> Message:
             said = turn.live.text if turn.live else ""
             return turn.fail(failure.code, failure.message, _calls(messages), said)
     return _finished(turn, text, _calls(messages))
+
+
+def about_turn(turn: Turn) -> AbstractContextManager[None]:
+    """Spans and log lines of the block say which turn they belong to."""
+    return about(
+        tenant_id=turn.caller.tenant_id, conversation_id=turn.conversation_id, agent_id=turn.agent.pk
+    )
 
 
 def _of_another(turn: Turn) -> Message:
@@ -192,13 +201,16 @@ def _agent(turn: Turn) -> Any:
     hung = toolset_for(turn)
     plain = FunctionToolset([tool for tool in hung if isinstance(tool, Tool)])
     toolsets = [plain, *(toolset for toolset in hung if not isinstance(toolset, Tool))]
-    return Agent(
+    made = Agent(
         _model(turn),
+        name=turn.agent.slug or None,
         instructions=f"{turn.agent.system_prompt}\n\n{CITING}",
         toolsets=[JournaledToolset(toolset, turn=turn) for toolset in toolsets],
         output_type=output_type(),
         retries=1,
     )
+    made.instrument = instrumentation()
+    return made
 
 
 def _model(turn: Turn) -> Any:

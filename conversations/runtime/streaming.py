@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from config.observability import metrics
 from conversations.choices import MessageStatus
 from conversations.models import Message
 from conversations.runtime.connections import give_back
@@ -54,11 +55,13 @@ def take_place() -> None:
     """
     if not _places.acquire(blocking=False):
         raise TooManyStreams
+    metrics.streams_changed(1)
 
 
 def leave_place() -> None:
     """A stream has ended."""
     _places.release()
+    metrics.streams_changed(-1)
 
 
 def stream_turn(turn: Turn) -> Iterator[Event]:

@@ -19,6 +19,7 @@ from django.utils import timezone
 from agents.choices import BuiltinTool
 from agents.runtime.fetch import fetch
 from agents.runtime.tools import ToolRefused, calculate, current_time
+from config.observability import metrics
 from conversations.choices import ToolStatus
 from conversations.models import ToolExecution
 from conversations.runtime.journal import cleaned, current_call
@@ -206,13 +207,15 @@ def _end(
     turn: "Turn", execution_id: UUID, outcome: Outcome, started: float, call: dict[str, Any] | None = None
 ) -> None:
     """Store how the call ended and, with `call`, what the model is told: in one transaction."""
+    seconds = time.perf_counter() - started
+    metrics.tool_call(outcome.status, seconds)
     with turn.caller.scope():
         ToolExecution.objects.filter(pk=execution_id).update(
             status=outcome.status,
             tool_output=outcome.output,
             error_message=outcome.error,
             completed_at=timezone.now(),
-            execution_time_ms=int((time.perf_counter() - started) * 1000),
+            execution_time_ms=int(seconds * 1000),
         )
         if call:
             turn.keep_result(current_call.get(), {"result": outcome.told, "tool_calls": [call]})

@@ -31,9 +31,11 @@ from pydantic_ai.messages import (
     UserPromptPart,
 )
 from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.models.instrumented import instrument_model
 from pydantic_ai.output import OutputObjectDefinition
 
 from agents.runtime.providers import classify_error
+from config.observability.tracing import instrumentation
 from conversations.runtime import loop
 from conversations.runtime.exchanges import Exchange
 from conversations.runtime.wishes import Call, CallPiece, Event, Said, TextPiece, Wish, WishFailed
@@ -63,7 +65,7 @@ def reason(error: Exception) -> WishFailed:
 
 
 async def _bare(exchange: Exchange, emit: Emit | None) -> Answer:
-    wish, model = exchange.wish, loop._model(exchange.turn)
+    wish, model = exchange.wish, instrument_model(loop._model(exchange.turn), instrumentation())
     options: dict[str, Any] = {
         "model_settings": _settings(wish),
         "model_request_parameters": _parameters(wish),

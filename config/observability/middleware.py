@@ -1,0 +1,69 @@
+"""A server span for each request."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import MiddlewareNotUsed
+from django.http import HttpRequest, HttpResponse
+
+from config.observability import tracing
+
+# Asked every few seconds by whoever watches the process.
+UNTRACED = ("/livez", "/readyz", "/metrics", "/static/")
+
+
+class TraceMiddleware:
+    """Opens a span by the conventions for HTTP below that of the caller's `traceparent`; a stream's ends with it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        if not tracing.is_on():
+            raise MiddlewareNotUsed
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith(UNTRACED):
+            return self.get_response(request)
+        from opentelemetry import trace
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        caller = TraceContextTextMapPropagator().extract({k.lower(): v for k, v in request.headers.items()})
+        span = (
+            tracing.provider()
+            .get_tracer("conclave")
+            .start_span(
+                request.method or "HTTP",
+                context=caller,
+                kind=trace.SpanKind.SERVER,
+                attributes={
+                    "http.request.method": request.method or "",
+                    "url.path": request.path,
+                    "url.scheme": request.scheme or "",
+                    "conclave.request.id": getattr(request, "id", ""),
+                },
+            )
+        )
+        with trace.use_span(span, end_on_exit=False):
+            try:
+                response = self.get_response(request)
+            except BaseException:
+                span.end()
+                raise
+        return _ended(span, request, response)
+
+
+def _ended(span: Any, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    route = request.resolver_match.route if request.resolver_match else None
+    if route:
+        span.update_name(f"{request.method} /{route}")
+        span.set_attribute("http.route", f"/{route}")
+    span.set_attribute("http.response.status_code", response.status_code)
+    if response.status_code >= 500:
+        from opentelemetry.trace import StatusCode
+
+        span.set_status(StatusCode.ERROR)
+        span.set_attribute("error.type", str(response.status_code))
+    if response.streaming:
+        response._resource_closers.append(span.end)  # type: ignore[attr-defined]
+    else:
+        span.end()
+    return response
