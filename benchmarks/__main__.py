@@ -89,15 +89,17 @@ def _memory(house: House, options: argparse.Namespace) -> Lines:
 
 
 def _schema(house: House, options: argparse.Namespace) -> Lines:
-    from .schema import expiry_ms, fill, median, migrate_seconds, partitioned_and_bare
+    from .schema import Sending, expiry_ms, fill, median, migrate_seconds, partitioned_and_bare
 
     wall, spent = migrate_seconds()
     lines = [Line("migrate from empty", wall, 20, "s", f"{spent:.1f} s of CPU in Python")]
     messages = fill(2_000_000 if options.full else options.messages)
-    for generic, words in ((False, ""), (True, ", kept plan")):
-        found = partitioned_and_bare(house, rounds=options.rounds, count=options.count, generic=generic)
-        limit = None if generic else 1.2
-        lines += [_compared(f"{title}{words} : bare", compared, limit) for title, compared in found.items()]
+    for sending in Sending:
+        found = partitioned_and_bare(house, rounds=options.rounds, count=options.count, sending=sending)
+        limit = None if sending == Sending.KEPT else 1.2
+        lines += [
+            _compared(f"{title}, {sending} : bare", compared, limit) for title, compared in found.items()
+        ]
     took = expiry_ms()
     detail = f"{min(took):.1f} to {max(took):.1f} ms, {len(took)} months; {messages} messages"
     return [*lines, Line("expire a month, median", median(took), 10, "ms", detail)]

@@ -9,6 +9,7 @@ import resource
 import statistics
 import time
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -140,19 +141,25 @@ def _asked() -> list[dict[str, Any]]:
     ]
 
 
-def partitioned_and_bare(house: House, *, rounds: int, count: int, generic: bool) -> dict[str, Compared]:
-    """CPU of each statement in the backend: the product's table against the bare one.
+class Sending(StrEnum):
+    """How a statement and its values reach PostgreSQL, on both sides alike."""
 
-    Args:
-        generic: keep one plan for all values on both sides. Left alone, PostgreSQL plans anew at each call: its
-            estimate of the kept plan counts the partitions that are left out only when it runs.
-    """
+    # As Django's ORM does: values in the text, planned at each call.
+    TEXT = "values in the text"
+    # PostgreSQL keeps the bare table's plan and plans anew for the partitioned one: its estimate of the kept plan
+    # counts the partitions that are left out only when it runs.
+    PREPARED = "prepared"
+    KEPT = "kept plan"
+
+
+def partitioned_and_bare(house: House, *, rounds: int, count: int, sending: Sending) -> dict[str, Compared]:
+    """CPU of each statement in the backend: the product's table against the bare one."""
     asked = _asked()
     found = {}
     with psycopg.connect(**connection_to(OWNER), autocommit=True) as watcher:
         for title, statement in STATEMENTS.items():
             sides = [
-                _side(watcher, f"{title} {table} {generic}", statement.format(t=table), asked, generic)
+                _side(watcher, f"{title} {table} {sending}", statement.format(t=table), asked, sending)
                 for table in ("conversations_message", BARE)
             ]
             times = _times(sides[1], count)
@@ -169,11 +176,14 @@ def _times(side: Side, count: int) -> int:
 
 
 def _side(
-    watcher: psycopg.Connection[Any], name: str, sql: str, asked: list[dict[str, Any]], generic: bool
+    watcher: psycopg.Connection[Any], name: str, sql: str, asked: list[dict[str, Any]], sending: Sending
 ) -> Side:
+    name = name[:63]  # as PostgreSQL cuts it
     connection = psycopg.connect(**connection_to(WEB), application_name=name, autocommit=True)
+    if sending == Sending.TEXT:
+        connection.cursor_factory = psycopg.ClientCursor
     connection.execute(STAMP, [str(asked[0]["tenant"])])
-    if generic:
+    if sending == Sending.KEPT:
         connection.execute("SET plan_cache_mode = force_generic_plan")
 
     def run(count: int) -> None:

@@ -43,7 +43,7 @@ def main() -> None:
 
     os.environ.setdefault("DATABASE_POOL", str(CONNECTIONS))
     if os.environ.get("METRICS_TOKEN"):
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics_folder()
+        os.environ.update(PROMETHEUS_MULTIPROC_DIR=_metrics_folder())
     Server(
         "config.wsgi:application",
         address=os.environ.get("HOST") or "127.0.0.1",
