@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-SIZES = {"small": (10, 100, 1000, 5000), "full": (10, 100, 1000, 10_000, 50_000)}
+SIZES = {"small": (10, 100, 1000, 5000), "full": (10, 100, 1000, 10_000, 50_000, 100_000)}
 OTHERS = {"small": (20, 250), "full": (180, 720)}  # further tenants, and vectors of each, in the same tables
 QUERIES = 60
 DEPTH = 10

@@ -88,6 +88,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='messageembedding',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('embedding', None), ('embedding_384__isnull', False)), models.Q(('embedding_384', None), ('embedding__isnull', False)), _connector='OR'), name='conversations_vector_one_of'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('embedding', None), ('embedding_384__isnull', False)), models.Q(('embedding_384', None), ('embedding__isnull', False)), _connector='OR'), name='conversations_vector_one_of', violation_error_message="A message's vector has one length: 384 or 1,536."),
         ),
     ]

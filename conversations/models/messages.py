@@ -191,6 +191,7 @@ class MessageEmbedding(Grown, Partitioned, TenantModel):
                 condition=models.Q(embedding=None, embedding_384__isnull=False)
                 | models.Q(embedding__isnull=False, embedding_384=None),
                 name="conversations_vector_one_of",
+                violation_error_message="A message's vector has one length: 384 or 1,536.",
             ),
         ]
 

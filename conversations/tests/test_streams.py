@@ -165,7 +165,7 @@ def follow_stored(client, path, answer):
 def test_a_stream_that_waits_keeps_no_connection(client, tenant, second_connection):
     with (
         FakeOpenAI(Reply(text="At noon.", delay=6)) as model,
-        served(WEB_THREADS="40", DATABASE_POOL="2") as server,
+        served(WEB_THREADS="40", DATABASE_POOL="2", PGAPPNAME="streams") as server,
     ):
         with tenant_scope(tenant, user=client.key.user):
             integration = IntegrationFactory(base_url=model.base_url)
@@ -191,6 +191,6 @@ def test_a_stream_that_waits_keeps_no_connection(client, tenant, second_connecti
 
 
 def backends(connection):
-    """Connections of the web server's login to this database, but for this process's own two."""
-    sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'conclave_web'"
-    return connection.execute(sql).fetchone()[0] - 2
+    """Connections of the web server of the test."""
+    sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'streams'"
+    return connection.execute(sql).fetchone()[0]

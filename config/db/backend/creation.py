@@ -39,7 +39,7 @@ class DatabaseCreation(creation.DatabaseCreation):
     def create_test_db(self, *args: Any, **kwargs: Any) -> str:
         test = self.connection.settings_dict["TEST"]
         with self._as_owner():
-            reused = kwargs.get("keepdb") and self._exists(self._get_test_db_name())
+            reused = kwargs.get("keepdb") and self._exists(self._get_test_db_name())  # type: ignore[attr-defined]
             test["TEMPLATE"] = None if reused else self._template()
             return super().create_test_db(*args, **kwargs)
 
@@ -56,7 +56,7 @@ class DatabaseCreation(creation.DatabaseCreation):
     def _template(self) -> str:
         """The name of a migrated database that nobody is connected to; made when there is none."""
         name = TEMPLATE_PREFIX + _digest(Path(settings.BASE_DIR))
-        with self._nodb_cursor() as cursor:
+        with self._nodb_cursor() as cursor:  # type: ignore[attr-defined]
             # Processes of one run come at the same time: the first makes it, the others wait.
             cursor.execute("SELECT pg_advisory_lock(hashtext(%s))", [TEMPLATE_PREFIX])
             if not self._exists(name):
@@ -77,8 +77,8 @@ class DatabaseCreation(creation.DatabaseCreation):
             settings.DATABASES[self.connection.alias]["NAME"] = named["NAME"] = before
 
     def _exists(self, name: str) -> bool:
-        with self._nodb_cursor() as cursor:
-            return self._database_exists(cursor, name)
+        with self._nodb_cursor() as cursor:  # type: ignore[attr-defined]
+            return bool(self._database_exists(cursor, name))  # type: ignore[attr-defined]
 
     def _drop_old_templates(self, cursor: Any) -> None:
         cursor.execute(
