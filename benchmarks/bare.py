@@ -28,8 +28,8 @@ ADVANCE = (
 INSERT = (
     "INSERT INTO conversations_message (tenant_id, conversation_id, sequence_number, role, content, status,"
     " error_code, error_message, citations, user_id, model, token_count, cost, tool_calls, tool_results, tool_used,"
-    " conversation_domain, embedding_model_used, metadata, updated_at)"
-    " VALUES (%s, %s, %s, 'user', %s, 'completed', '', '', '[]', %s, '', 0, 0, '[]', '[]', '', '', '', '{}', now())"
+    " conversation_domain, embedding_model_used, feedback, metadata, updated_at)"
+    " VALUES (%s, %s, %s, 'user', %s, 'completed', '', '', '[]', %s, '', 0, 0, '[]', '[]', '', '', '', '', '{}', now())"
     " RETURNING id, conversation_id AS conversation, sequence_number, role, content, status, citations, error_code,"
     ' error_message, user_id AS "user", agent_id AS agent, reply_to_id, model, token_count, cost, latency_ms,'
     " tool_calls, metadata, created_at, updated_at"

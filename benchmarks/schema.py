@@ -56,9 +56,9 @@ INSERT INTO conversations_conversation (id, tenant_id, title, status, mode, cont
   SELECT id, tenant_id, 'Made up', 'active', 'single', '{{}}', '{{}}', {length}, 0, 0, began FROM drawn;
 INSERT INTO conversations_message (id, tenant_id, conversation_id, sequence_number, role, content, status,
     error_code, error_message, citations, model, token_count, cost, tool_calls, tool_results, tool_used,
-    conversation_domain, embedding_model_used, metadata)
+    conversation_domain, embedding_model_used, feedback, metadata)
   SELECT {message_id}, tenant_id, id, s, CASE s % 2 WHEN 1 THEN 'user' ELSE 'assistant' END,
-    repeat('What was said. ', 12), 'completed', '', '', '[]', '', 40, 0, '[]', '[]', '', '', '', '{{}}'
+    repeat('What was said. ', 12), 'completed', '', '', '[]', '', 40, 0, '[]', '[]', '', '', '', '', '{{}}'
   FROM drawn, generate_series(1, {length}) s ORDER BY began, s;
 CREATE TABLE {bare} (LIKE conversations_message INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING INDEXES);
 INSERT INTO {bare} ({columns}) SELECT {columns} FROM conversations_message ORDER BY id;
