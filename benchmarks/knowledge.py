@@ -250,7 +250,7 @@ def report(found: list[Measured]) -> bool:
 def main(arguments: list[str]) -> int:
     """Set up, measure, take down."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.knowledge", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="200,000 vectors, tenants of up to 50,000")
+    parser.add_argument("--full", action="store_true", help="290,000 vectors, tenants of up to 100,000")
     options = parser.parse_args(arguments)
     from .house import DATABASE, made_house
 
