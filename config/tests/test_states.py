@@ -1,0 +1,131 @@
+"""Migrations that render what they touch, on made-up models; `test_migrations` runs the real ones so."""
+
+import pytest
+from django.db import connection, migrations, models
+from django.db.migrations.migration import Migration
+from django.db.migrations.state import ProjectState, StateApps
+
+from config.db.states import quick_states, touches_own_table
+
+LABEL = "made_up"
+
+
+def reference(to):
+    return models.ForeignKey(f"{LABEL}.{to}", models.CASCADE)
+
+
+def key():
+    return models.BigAutoField(primary_key=True)
+
+
+# A root that everything refers to, as everything of the house refers to the tenant.
+ROOT = migrations.CreateModel("Root", [("id", key()), ("slug", models.CharField(max_length=9, unique=True))])
+LEAVES = [
+    migrations.CreateModel(f"Leaf{number}", [("id", key()), ("root", reference("Root"))])
+    for number in range(8)
+]
+OWN = [
+    migrations.AddField("Root", "title", models.CharField(max_length=9, default="")),
+    migrations.AddField("Leaf1", "other", models.ForeignKey(f"{LABEL}.Leaf0", models.CASCADE, null=True)),
+    migrations.AddIndex("Leaf1", models.Index(fields=["other"], name="made_up_other")),
+    migrations.AddConstraint("Root", models.UniqueConstraint(fields=["title"], name="made_up_title")),
+]
+
+
+def applied(state, *operations):
+    """The state after these operations, which PostgreSQL was asked to carry out."""
+    migration = Migration("0001", LABEL)
+    migration.operations = list(operations)
+    with connection.schema_editor(collect_sql=True) as editor:
+        return migration.apply(state, editor), editor.collected_sql
+
+
+@pytest.fixture
+def rendered(monkeypatch):
+    """The names of the models that are rendered, as they are."""
+    names = []
+    original = StateApps.render_multiple
+
+    def render(apps, states):
+        names.extend(state.name for state in states)
+        return original(apps, states)
+
+    monkeypatch.setattr(StateApps, "render_multiple", render)
+    return names
+
+
+def began(rendered):
+    state, _ = applied(ProjectState(), ROOT, *LEAVES)
+    assert state.apps.get_models()
+    rendered.clear()
+    return state
+
+
+def test_an_operation_renders_its_own_model_alone(db, rendered):
+    with quick_states():
+        applied(began(rendered), OWN[0])
+
+    assert set(rendered) == {"Root"}
+
+
+def test_without_it_all_that_is_related_is_rendered(db, rendered):
+    applied(began(rendered), OWN[0])
+
+    assert set(rendered) == {"Root", *(leaf.name for leaf in LEAVES)}
+
+
+def test_the_statements_are_the_same(db, rendered):
+    _, usual = applied(began(rendered), *OWN)
+    with quick_states():
+        _, quick = applied(began(rendered), *OWN)
+
+    assert quick == usual
+
+
+def test_code_sees_every_relation_as_it_is(db, rendered):
+    seen = {}
+
+    def look(apps, editor):
+        root, leaf = apps.get_model(LABEL, "Root"), apps.get_model(LABEL, "Leaf1")
+        seen["to"] = leaf._meta.get_field("root").related_model is root
+        seen["from"] = {each.related_model.__name__ for each in root._meta.related_objects}
+
+    with quick_states():
+        state, _ = applied(began(rendered), *OWN)
+        migration = Migration("0002", LABEL)
+        migration.operations = [migrations.RunPython(look)]
+        with connection.schema_editor() as editor:
+            migration.apply(state, editor)
+
+    assert seen == {"to": True, "from": {leaf.name for leaf in LEAVES}}
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        migrations.RenameModel("Root", "Trunk"),
+        migrations.RenameField("Root", "slug", "name"),
+        migrations.AlterField("Root", "id", models.UUIDField(primary_key=True)),
+        migrations.AlterModelTable("Root", "trunk"),
+        migrations.RunSQL("SELECT 1", state_operations=[migrations.AlterModelTable("Root", "trunk")]),
+    ],
+)
+def test_what_others_need_to_know_runs_as_usual(db, rendered, operation):
+    state = began(rendered)
+
+    assert not touches_own_table(operation, LABEL, state)
+
+    _, usual = applied(state.clone(), operation)
+    with quick_states():
+        # What went before left older classes behind.
+        changed, _ = applied(began(rendered), OWN[0])
+        _, quick = applied(changed, operation)
+    assert quick == usual
+
+
+def test_afterwards_everything_is_as_before():
+    before = ProjectState._find_reload_model, Migration.apply
+    with quick_states():
+        assert (ProjectState._find_reload_model, Migration.apply) != before
+
+    assert (ProjectState._find_reload_model, Migration.apply) == before
