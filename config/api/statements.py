@@ -2,7 +2,7 @@
 
 Building and compiling a queryset costs more CPU than PostgreSQL needs to answer it. So it is built twice
 with made-up ids for tenant, person, credential and address; where both texts agree and every value that
-differs is one of those ids, or the bound that `younger_than` makes of one, the text is kept with a slot for
+differs is one of those ids, or one of the bounds that `younger_than` makes, the text is kept with a slot for
 each. Any other value that was computed from an id differs and is neither: then nothing is kept, and each
 request compiles its own. PostgreSQL keeps the plan of a kept statement too, once for each connection.
 """
@@ -23,11 +23,12 @@ from psycopg.sql import Literal
 
 from config.db.ids import uuid7
 from config.db.stamps import ScopeError
-from tenants.managers import younger_bound
+from tenants.managers import NewestBound, newest_bound, younger_bound
 from tenants.scoping import tenant_scope
 
 MAX_KEPT = 2000
 BOUND = "younger than "
+NEWEST = "not yet made"
 Build = Callable[[dict[str, UUID]], Any]
 _kept: dict[Any, "Statement | None"] = {}
 
@@ -45,13 +46,17 @@ class Statement:
         Raises:
             ValueError: when it needs the time of an id that is no UUIDv7.
         """
-        params = []
-        for name in self.slots:
-            plain = ids.get(name)
-            params.append(younger_bound(ids[name.removeprefix(BOUND)]) if plain is None else plain)
+        params = [_value(name, ids) for name in self.slots]
         with connection.prepared_cursor() as cursor:
             cursor.execute(self.sql, params)
             return cursor.fetchall()
+
+
+def _value(slot: str, ids: dict[str, UUID]) -> UUID:
+    if slot == NEWEST:
+        return newest_bound()
+    plain = ids.get(slot)
+    return younger_bound(ids[slot.removeprefix(BOUND)]) if plain is None else plain
 
 
 def written_out(sql: str, params: tuple[Any, ...], names: list[str | None]) -> Statement:
@@ -126,14 +131,21 @@ def _prepare(view: Any, build: Build, more: tuple[str, ...], names: tuple[str, .
         return None
     names_found: list[str | None] = []
     for one, two in zip(first, second, strict=True):
-        name = known.get(one) if isinstance(one, UUID) else None
-        if name is not None and name == (other_known.get(two) if isinstance(two, UUID) else None):
+        name = _name(one, known)
+        if name is not None and name == _name(two, other_known):
             names_found.append(name)
         elif type(one) is type(two) and one == two:
             names_found.append(None)
         else:
             return None
     return written_out(sql, tuple(first), names_found)
+
+
+def _name(value: Any, known: dict[UUID, str]) -> str | None:
+    """What a value of a statement is called where it is an id of the request or a bound; None for a constant."""
+    if isinstance(value, NewestBound):
+        return NEWEST
+    return known.get(value) if isinstance(value, UUID) else None
 
 
 @contextmanager

@@ -356,8 +356,8 @@ def _log_tail(cluster: Cluster) -> str:
     return "\n".join(line for log in logs if log.exists() for line in log.read_text().splitlines()[-10:])
 
 
-def run_sql(cluster: Cluster, sql: str, database: str) -> str:
-    """Run a script as the superuser and return its rows, unaligned, one a line.
+def run_sql(cluster: Cluster, sql: str, database: str, timeout: float = 120) -> str:
+    """Run a script as the superuser and return its rows, unaligned, one a line; it may take `timeout` seconds.
 
     Raises:
         EmbeddedError: with psql's message.
@@ -374,7 +374,7 @@ def run_sql(cluster: Cluster, sql: str, database: str) -> str:
         str(cluster.socket_dir),
     ]
     command += ["-p", str(PORT), "-U", SUPERUSER, "-d", database, "-f", "-"]
-    return run_program(command, f"SQL in {database}", stdin=sql, timeout=120)
+    return run_program(command, f"SQL in {database}", stdin=sql, timeout=timeout)
 
 
 def _main(arguments: list[str]) -> int:

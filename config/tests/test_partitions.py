@@ -38,6 +38,7 @@ from conversations.models import (
     TurnStep,
 )
 from conversations.tests.factories import AttachmentFactory, MessageFactory, ToolExecutionFactory
+from tenants.managers import CLOCK_SKEW, NOT_YET
 from tenants.scoping import tenant_scope
 from tenants.tests.factories import TenantFactory
 
@@ -164,6 +165,17 @@ def test_time_range_reads_its_partitions_only(scope):
         partition_at(TABLE, now, "month").name
     }
     assert len(scanned(Message.objects.all())) > 1
+
+
+def test_what_is_younger_than_a_row_leaves_out_the_partitions_made_ahead(scope):
+    now = timezone.now()
+    message = MessageFactory()
+    moments = (now - CLOCK_SKEW, now, now + NOT_YET + CLOCK_SKEW)
+
+    found = scanned(Message.objects.younger_than(message.pk).order_by())
+    assert found <= {partition_at(TABLE, moment, "month").name for moment in moments}
+    assert partition_of(message) in found
+    assert Message.objects.younger_than(message.pk).get() == message
 
 
 def test_single_row_reads_one_partition(scope):

@@ -115,3 +115,11 @@ def test_serving_logins_create_nothing(cluster):
                 connection.execute("CREATE TABLE public.mine (id int)")
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute("CREATE DATABASE mine")
+
+
+@pytest.mark.parametrize("login", roles.LOGINS)
+def test_a_login_plans_as_partitions_need_it(cluster, login):
+    wanted = roles.PLANNING | (roles.KEPT_PLANS if login in (WEB, PUBLIC) else {"plan_cache_mode": "auto"})
+    with connect(cluster, login) as connection:
+        found = {name: connection.execute(f"SHOW {name}").fetchone()[0] for name in wanted}
+    assert found == wanted

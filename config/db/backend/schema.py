@@ -15,6 +15,13 @@ def _is_tenant_id(constraint: BaseConstraint) -> bool:
 class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
     """Adds PARTITION BY to the tables of models that mix in `config.db.partitions.Partitioned`."""
 
+    def __enter__(self) -> Any:
+        entered = super().__enter__()
+        if self.atomic_migration and not self.collect_sql:
+            # A migration that changes rows and then their table: checks that wait for the end would forbid it.
+            self.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        return entered
+
     def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
         # Django defers unique constraints too, in the order of the tables; a constraint of the house defers
         # itself, and what Django keeps for it then is None.
