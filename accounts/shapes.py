@@ -195,6 +195,12 @@ class Shaped:
     def __init__(self, shape: str) -> None:
         self.shape = shape
 
+    @property
+    def schema(self) -> type[BaseModel]:
+        """The shape itself."""
+        found: type[BaseModel] = globals()[self.shape]
+        return found
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Shaped) and other.shape == self.shape
 
@@ -202,7 +208,7 @@ class Shaped:
         return hash(self.shape)
 
     def __call__(self, value: Any) -> None:
-        if found := problems(globals()[self.shape], value):
+        if found := problems(self.schema, value):
             raise ModelError(found, code="invalid_shape")
 
 

@@ -224,6 +224,16 @@ def problems(shape: type[BaseModel], value: Any) -> list[Problem]:
     return list(made.contradictions()) if isinstance(made, Shape) else []
 
 
+def require_of(row: Any) -> None:
+    """Check the columns that `json_shapes` of a row's model names; null has no shape.
+
+    Raises:
+        django.core.exceptions.ValidationError: as `require` does.
+    """
+    values = {name: (shape, getattr(row, name)) for name, shape in row.json_shapes.items()}
+    require(**{name: pair for name, pair in values.items() if pair[1] is not None})
+
+
 def require(**checked: tuple[type[BaseModel], Any]) -> None:
     """Check JSON columns by name.
 

@@ -7,6 +7,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from accounts.choices import UserStatus
+from accounts.fields import PasswordHashField
 from accounts.managers import UserManager
 from config.db.stamps import current_stamp, request_stamp, stamped
 from tenants.bases import GlobalModel
@@ -20,6 +21,7 @@ class User(AbstractBaseUser, GlobalModel):
         "verbs": "SELECT",
         "identity": "SELECT, INSERT, UPDATE, DELETE",
         "hidden": ("password",),
+        "withheld": ("password",),
     }
     audit_redact = ("password",)
     audit_omit = ("last_login",)
@@ -27,6 +29,7 @@ class User(AbstractBaseUser, GlobalModel):
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: list[str] = []
 
+    password = PasswordHashField("password", max_length=128)
     email = models.EmailField(max_length=255, unique=True, help_text="Address to sign in with, lower case.")
     username = models.CharField(max_length=150, blank=True, default="", help_text="Name shown instead of it.")
     first_name = models.CharField(max_length=100, blank=True, default="", help_text="Given name.")

@@ -2,16 +2,32 @@
 
 from django.contrib import admin
 
+from agents.choices import BudgetSubject
 from agents.models import Budget, BudgetCounter, BudgetReservation, ModelPrice
 from config.admin.bases import HouseAdmin, ReadOnlyAdmin
+from config.admin.names import NamesThings
+
+KINDS = {
+    BudgetSubject.TENANT: "tenants.tenant",
+    BudgetSubject.USER: "accounts.user",
+    BudgetSubject.KEY: "accounts.apikey",
+    BudgetSubject.AGENT: "agents.agent",
+}
+
+
+class NamesSubjects(NamesThings):
+    """Mix-in: whose budget it is, by name."""
+
+    def thing_of(self, obj):
+        return KINDS[obj.subject], str(obj.subject_id or "")
 
 
 @admin.register(Budget)
-class BudgetAdmin(HouseAdmin):
+class BudgetAdmin(NamesSubjects, HouseAdmin):
     resource = "budgets"
     icon = "savings"
     position = 44
-    list_display = ("subject", "subject_id", "resource", "period", "limit_value", "is_active")
+    list_display = ("thing", "resource", "period", "limit_value", "is_active")
     list_filter = ("subject", "resource", "period", "is_active")
     search_fields = ("subject_id__exact", "note")
     search_help_text = "A whole id of a person, key or agent, or part of the note."
@@ -22,16 +38,16 @@ class BudgetAdmin(HouseAdmin):
 
 
 @admin.register(BudgetCounter)
-class BudgetCounterAdmin(ReadOnlyAdmin):
+class BudgetCounterAdmin(NamesSubjects, ReadOnlyAdmin):
     resource = "usage"
     icon = "speed"
     position = 45
-    list_display = ("subject", "subject_id", "resource", "period", "period_start", "used", "limit_value")
+    list_display = ("thing", "resource", "period", "period_start", "used", "limit_value")
     list_filter = ("subject", "resource", "period")
     search_fields = ("subject_id__exact",)
     search_help_text = "A whole id of an organisation, a person, a key or an agent."
     fieldsets = (
-        (None, {"fields": (("subject", "subject_id"), ("resource", "period", "period_start"))}),
+        (None, {"fields": ("thing", ("resource", "period", "period_start"))}),
         ("Count", {"fields": (("used", "reserved", "limit_value"),)}),
     )
 

@@ -5,17 +5,20 @@ from django.contrib import admin
 from agents.models import AgentActivityDaily, UsageDaily
 from config.admin.bases import ReadOnlyAdmin
 from config.admin.exports import ExportsRows
+from config.admin.names import NamesIds
 
 
 @admin.register(AgentActivityDaily)
-class AgentActivityDailyAdmin(ExportsRows, ReadOnlyAdmin):
+class AgentActivityDailyAdmin(ExportsRows, NamesIds, ReadOnlyAdmin):
     resource = "usage"
     icon = "bar_chart"
     title = "Activity by day"
     position = 47
+    named_ids = {"agent_id": "agents.Agent.name"}
     list_display = ("date", "agent_id", "runs", "failed_runs", "tokens_used", "p50_ms", "p95_ms")
     list_filter = ()
     search_fields = ("agent_id__exact",)
+    search_help_text = "A whole id of an agent."
     date_hierarchy = "date"
     fieldsets = (
         (

@@ -6,15 +6,17 @@ from audit.models import AuditLog, AuditSeal
 from config.admin.bases import ReadOnlyAdmin
 from config.admin.exports import ExportsRows
 from config.admin.filters import AgeFilter
+from config.admin.names import NamesIds, NamesThings, is_uuid
 
 
 @admin.register(AuditLog)
-class AuditLogAdmin(ExportsRows, ReadOnlyAdmin):
+class AuditLogAdmin(ExportsRows, NamesThings, NamesIds, ReadOnlyAdmin):
     resource = "audit"
     icon = "history"
     title = "Audit log"
     position = 10
-    list_display = ("created_at", "action", "resource_type", "resource_id", "actor", "ip_address", "status")
+    named_ids = {"user_id": "accounts.User.email"}
+    list_display = ("created_at", "action", "thing", "who", "ip_address", "status")
     list_filter = (AgeFilter, "status")
     search_fields = ("action__exact", "resource_id__exact", "actor__exact", "request_id__exact")
     search_help_text = "A whole action, resource id, actor or request id."
@@ -25,6 +27,7 @@ class AuditLogAdmin(ExportsRows, ReadOnlyAdmin):
                 "fields": (
                     ("created_at", "status"),
                     "action",
+                    "thing",
                     ("resource_type", "resource_id"),
                     "error_message",
                 )
@@ -33,6 +36,17 @@ class AuditLogAdmin(ExportsRows, ReadOnlyAdmin):
         ("Who", {"fields": (("actor", "user_id"), ("ip_address", "db_user"), "request_id", "user_agent")}),
         ("Changes", {"fields": ("old_values", "new_values", "metadata")}),
     )
+
+    def thing_of(self, obj):
+        return obj.resource_type, obj.resource_id
+
+    @admin.display(description="Who", ordering="actor")
+    def who(self, obj):
+        """The person, and by what they acted; the system's own actors as they are called."""
+        kind, _, rest = obj.actor.partition(":")
+        if obj.user_id_name:
+            return obj.user_id_name if kind == "user" else f"{obj.user_id_name} ({kind})"
+        return f"{kind}: {rest[-12:]}" if is_uuid(rest) else obj.actor
 
 
 @admin.register(AuditSeal)

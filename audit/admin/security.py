@@ -7,6 +7,7 @@ from audit.services.security import mark_reviewed
 from config.admin.bases import ReadOnlyAdmin
 from config.admin.exports import ExportsRows
 from config.admin.filters import AgeFilter
+from config.admin.names import NamesIds
 
 
 class ReviewFilter(admin.SimpleListFilter):
@@ -25,11 +26,12 @@ class ReviewFilter(admin.SimpleListFilter):
 
 
 @admin.register(SecurityAuditLog)
-class SecurityAuditLogAdmin(ExportsRows, ReadOnlyAdmin):
+class SecurityAuditLogAdmin(ExportsRows, NamesIds, ReadOnlyAdmin):
     resource = "security"
     icon = "shield"
     title = "Security events"
     position = 20
+    named_ids = {"actor_user_id": "accounts.User.email", "reviewed_by": "accounts.User.email"}
     list_display = (
         "created_at",
         "event_type",

@@ -17,6 +17,7 @@ from config.admin.history import history_page
 from config.admin.paginator import BoundedPaginator
 from config.admin.permissions import Permitted, ReadOnly, ScopedChoices
 from config.admin.secrets import add_secret_fields, apply_secrets, secret_names, stored_state
+from config.admin.structured import structured_kwargs
 from config.db.fields import EncryptedField, encrypted_fields
 from config.db.ids import uuid7
 from config.db.partitions import Partitioned
@@ -124,7 +125,9 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
                 for title, options in sets
             ]
         if obj is None:
-            return [(title, _without(options, self.get_readonly_fields(request))) for title, options in sets]
+            fixed = self.get_readonly_fields(request)
+            open_sets = [(title, _without(options, fixed)) for title, options in sets]
+            return [(title, options) for title, options in open_sets if options["fields"]]
         if any(name in flatten_fieldsets(sets) for name in RECORD):
             return sets
         tenant = [self._tenant_column()] if _spans_tenants(request, self.model) else []
@@ -179,6 +182,8 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         if isinstance(db_field, models.URLField):
             kwargs.setdefault("assume_scheme", "https")
+        if isinstance(db_field, models.JSONField):
+            kwargs = {**structured_kwargs(db_field), **kwargs}
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_form(self, request, obj=None, change=False, **kwargs):

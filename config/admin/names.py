@@ -1,12 +1,32 @@
 """Names in the place of plain ids, which telemetry keeps so that it outlives what it speaks of."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django.apps import apps
+from django.contrib import admin
+from django.core.exceptions import FieldDoesNotExist
 from django.db.models import OuterRef, Subquery
 from django.utils.text import capfirst
 
 SUFFIX = "_named"
+# What a thing is called by, the first that its model has.
+CALLED = (
+    "name",
+    "display_name",
+    "title",
+    "asset_name",
+    "email",
+    "filename",
+    "prompt_name",
+    "term",
+    "summary",
+)
+# Kinds of things whose names one page looks up, a query each.
+MOST_KINDS = 6
+Thing = tuple[str, str]
 
 
 class NamesIds:
@@ -54,3 +74,79 @@ def _shown(column: str) -> Any:
     shown.short_description = capfirst(column.removesuffix("_id").replace("_", " "))  # type: ignore[attr-defined]
     shown.admin_order_field = column  # type: ignore[attr-defined]
     return shown
+
+
+class NamesThings:
+    """Mix-in: `thing` names what a row speaks of where its kind is another column's; one query a kind and page.
+
+    `thing_of(row)` gives (label of the model, id).
+    """
+
+    def thing_of(self, obj: Any) -> Thing:
+        raise NotImplementedError
+
+    def get_changelist_instance(self, request: Any) -> Any:
+        changelist = super().get_changelist_instance(request)  # type: ignore[misc]
+        rows = list(changelist.result_list)
+        names = names_of_things(self.thing_of(row) for row in rows)
+        for row in rows:
+            row.thing_name = names.get(self.thing_of(row), "")
+        changelist.result_list = rows
+        return changelist
+
+    def get_readonly_fields(self, request: Any, obj: Any = None) -> list[Any]:
+        return [*super().get_readonly_fields(request, obj), "thing"]  # type: ignore[misc]
+
+    @admin.display(description="What")
+    def thing(self, obj: Any) -> str:
+        """Kind and name; the end of the id where it has no name, is gone or is private."""
+        label, identifier = self.thing_of(obj)
+        kind = label.rpartition(".")[2]
+        if not identifier:
+            return kind
+        known = obj.thing_name if hasattr(obj, "thing_name") else self._looked_up((label, identifier))
+        return f"{kind}: {known or identifier[-12:]}"
+
+    def _looked_up(self, thing: Thing) -> str:
+        return names_of_things([thing]).get(thing, "")
+
+
+def names_of_things(things: Iterable[Thing]) -> dict[Thing, str]:
+    """Names of rows given as (label of the model, id), of those that the scope shows.
+
+    Conversations have none here: their titles are their people's, not the auditor's.
+    """
+    by_kind: dict[str, set[str]] = defaultdict(set)
+    for label, identifier in things:
+        if identifier and not label.startswith("conversations."):
+            by_kind[label].add(identifier)
+    found: dict[Thing, str] = {}
+    for label in sorted(by_kind, key=lambda each: -len(by_kind[each]))[:MOST_KINDS]:
+        found |= {(label, key): name for key, name in _names_of(label, by_kind[label]).items()}
+    return found
+
+
+def _names_of(label: str, ids: set[str]) -> dict[str, str]:
+    try:
+        model = apps.get_model(label)
+        column = next(name for name in CALLED if _has(model, name))
+    except (LookupError, ValueError, StopIteration):
+        return {}
+    wanted = [each for each in ids if is_uuid(each)]
+    rows = model._base_manager.filter(pk__in=wanted).values_list("pk", column)
+    return {str(key): str(name) for key, name in rows if name}
+
+
+def _has(model: Any, name: str) -> bool:
+    try:
+        return bool(model._meta.get_field(name).concrete)
+    except FieldDoesNotExist:
+        return False
+
+
+def is_uuid(text: str) -> bool:
+    """Whether a text is an id."""
+    try:
+        return bool(UUID(text))
+    except ValueError:
+        return False

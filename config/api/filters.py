@@ -1,80 +1,20 @@
 """Filters and ordering: what a viewset lists, nothing else; an unknown parameter is an error, not ignored."""
 
-from collections.abc import Iterable
-from datetime import UTC
 from typing import Any
 
 import django_filters
-from django import forms
-from django.core import validators
-from django.core.exceptions import ValidationError
-from django.db import models
 from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.exceptions import ValidationError
 from rest_framework.filters import BaseFilterBackend
 
 from config.db.ids import uuid7_floor
 
 from .exceptions import Invalid
+from .lookups import MomentFilter, filter_of, filters_of
 
 PAGE_PARAMETERS = frozenset({"cursor", "limit", "ordering"})
 SHAPE_PARAMETERS = frozenset({"fields", "expand"})
 TEXT = django_filters.CharFilter()
-
-
-class IntegerFilter(django_filters.NumberFilter):
-    """A whole number; a fraction is an error instead of the row of its integer part."""
-
-    field_class = forms.IntegerField
-
-    def get_max_validator(self) -> Any:
-        return validators.MaxValueValidator(2**63 - 1)
-
-
-class MomentField(django_filters.fields.IsoDateTimeField):
-    """A moment in UTC: PostgreSQL takes no offset of 16 hours and more, Python does."""
-
-    def clean(self, value: Any) -> Any:
-        moment = super().clean(value)
-        try:
-            return moment and moment.astimezone(UTC)
-        except OverflowError as error:
-            raise ValidationError("Enter a moment in the years 1 to 9999.", code="invalid") from error
-
-
-class MomentFilter(django_filters.IsoDateTimeFilter):
-    """Filters by a moment."""
-
-    field_class = MomentField
-
-
-FILTERS = {
-    models.ForeignKey: django_filters.UUIDFilter,
-    models.UUIDField: django_filters.UUIDFilter,
-    models.DateTimeField: MomentFilter,
-    models.DateField: django_filters.DateFilter,
-    models.BooleanField: django_filters.BooleanFilter,
-    models.IntegerField: IntegerFilter,
-    models.CharField: django_filters.CharFilter,
-}
-
-
-# What a range of a time is called: `expires_at` is filtered by `expires_after` and `expires_before`.
-BOUNDS = {"after": ("gte", "At or after this: {}"), "before": ("lt", "Before this: {}")}
-
-
-def range_filters(model: type[models.Model], shown: Iterable[str]) -> dict[str, Any]:
-    """Two filters for each time and day among the fields of `model` that are shown, by name."""
-    made: dict[str, Any] = {}
-    for field in model._meta.concrete_fields:
-        column = field.output_field if isinstance(field, models.GeneratedField) else field
-        if not isinstance(column, models.DateField) or field.name not in shown or field.name == "created_at":
-            continue
-        kind = FILTERS[models.DateTimeField if isinstance(column, models.DateTimeField) else models.DateField]
-        stem = field.name.removesuffix("_at")
-        for bound, (lookup, label) in BOUNDS.items():
-            text = label.format(field.help_text)
-            made[f"{stem}_{bound}"] = kind(field_name=field.name, lookup_expr=lookup, label=text)
-    return made
 
 
 class HouseFilterSet(django_filters.FilterSet):
@@ -89,16 +29,7 @@ class HouseFilterSet(django_filters.FilterSet):
 
     @classmethod
     def filter_for_field(cls, field: Any, *_: Any) -> Any:
-        kwargs = {"field_name": field.attname, "label": str(field.help_text)}
-        if field.choices:
-            listed = ", ".join(str(value) for value, _ in field.flatchoices)
-            kwargs["error_messages"] = {"invalid_choice": f"Must be one of {listed}."}
-            return django_filters.ChoiceFilter(choices=field.choices, **kwargs)
-        column = field.output_field if isinstance(field, models.GeneratedField) else field
-        for kind, made in FILTERS.items():
-            if isinstance(column, kind):
-                return made(**kwargs)
-        raise TypeError(f"{field}: no filter for a {type(field).__name__}")
+        return filter_of(field)
 
     def filter_after(self, queryset: Any, name: str, value: Any) -> Any:
         if getattr(queryset.model, "partition_period", None):
@@ -146,9 +77,9 @@ def refuse_unknown_parameters(request: Any, view: Any) -> None:
             raise Invalid(f"{name}: text cannot hold the character NUL.", code="invalid_text")
         made = filters.get(name, TEXT)
         if "" in values and (name == "ordering" or not isinstance(made, type(TEXT))):
-            raise Invalid(f"{name}: the value is missing.", code="invalid_filter")
+            raise _named({name: ["The value is missing."]})
         if isinstance(made, django_filters.BooleanFilter) and not {"true", "false"}.issuperset(values):
-            raise Invalid(f"{name}: true or false.", code="invalid_filter")
+            raise _named({name: ["Must be true or false."]})
 
 
 def _filters_of(view: Any) -> dict[str, Any]:
@@ -173,13 +104,31 @@ class HouseFilterBackend(DjangoFilterBackend):
         listed = tuple(getattr(view, "filterset_fields", ()))
         model_ = view.model
         meta = type("Meta", (), {"model": model_, "fields": listed})
-        ranges = range_filters(model_, view.serializer_class.Meta.fields)
-        return type(f"{model_.__name__}Filter", (self.filterset_base,), {**ranges, "Meta": meta})
+        made = filters_of(model_, view.serializer_class.Meta.fields)
+        return type(f"{model_.__name__}Filter", (self.filterset_base,), {**made, "Meta": meta})
 
     def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
         if request.GET.keys() <= PAGE_PARAMETERS | SHAPE_PARAMETERS:
             return queryset
-        return super().filter_queryset(request, queryset, view)
+        try:
+            return super().filter_queryset(request, queryset, view)
+        except ValidationError as error:
+            raise _named(error.detail) from error
+
+
+def _named(detail: Any) -> Invalid:
+    """Values that no filter takes, each named by its parameter: they stand in no body to point into."""
+    errors = [
+        {"parameter": name, "code": getattr(text, "code", None) or "invalid", "detail": str(text)}
+        for name, texts in detail.items()
+        for text in texts
+    ]
+    said = (
+        f"{errors[0]['parameter']}: {errors[0]['detail']}"
+        if len(errors) == 1
+        else f"{len(errors)} filters are not valid."
+    )
+    return Invalid(said, code="invalid_filter", errors=errors)
 
 
 class OrderingFilter(BaseFilterBackend):

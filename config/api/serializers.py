@@ -5,12 +5,12 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import models
-from django.utils.module_loading import import_string
 from rest_framework import serializers
 from rest_framework.fields import empty
 
 from config.db.fields import EncryptedField, EncryptedTextField
 
+from .expand import expandable
 from .fields import ListedChoiceField, SecretField
 from .integrity import MISSING
 from .json_sql import Column, NotCompilable, Plan, compile_plan, quoted, row_json
@@ -151,7 +151,7 @@ class ExpandedField(serializers.Field):
 
 
 class HouseSerializer(serializers.ModelSerializer):
-    """A model's columns. `Meta.expandable` maps references to serializers (or their dotted paths).
+    """A model's columns. `Meta.expandable` maps references to serializers other than their resource's own.
 
     Args:
         only: names to show, all by default.
@@ -173,8 +173,7 @@ class HouseSerializer(serializers.ModelSerializer):
     @classmethod
     def expandable(cls) -> dict[str, type["HouseSerializer"]]:
         """The references that `?expand=` may name."""
-        declared = getattr(cls.Meta, "expandable", {})
-        return {name: import_string(to) if isinstance(to, str) else to for name, to in declared.items()}
+        return expandable(cls)
 
     def get_fields(self) -> dict[str, serializers.Field]:
         built = self._built.get(type(self))

@@ -18,7 +18,8 @@ from rest_framework.viewsets import ViewSetMixin
 
 from . import statements
 from .etags import make_etag, not_modified, require_match, version_of
-from .exceptions import Invalid
+from .exceptions import Forbidden, Invalid
+from .expand import resource_of
 from .filters import HouseFilterBackend, OrderingFilter
 from .json_sql import Plan, respell
 from .pagination import KeysetPagination
@@ -75,8 +76,17 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
 
         Raises:
             Invalid: for a name that cannot be expanded.
+            Forbidden: for one that names what the credential may not read.
         """
-        return self._chosen("expand", tuple(self.serializer_class.expandable()))
+        known = self.serializer_class.expandable()
+        chosen = self._chosen("expand", tuple(known))
+        for name in chosen:
+            resource = resource_of(known[name])
+            if not self.credential.allows(resource, "read"):
+                raise Forbidden(
+                    f"expand: your role or key does not cover {resource}:read, which {name} needs."
+                )
+        return chosen
 
     def _chosen(self, parameter: str, known: tuple[str, ...]) -> tuple[str, ...]:
         text = self.request.GET.get(parameter)

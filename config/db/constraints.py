@@ -60,13 +60,13 @@ def _listed(columns: Iterable[str]) -> str:
     return " (" + ", ".join(f'"{column}"' for column in columns) + ")"
 
 
-def _granted(table: str, role: str, verbs: str, columns: Iterable[str] = ()) -> list[str]:
-    """GRANT statements; UPDATE on `columns` alone where they are given."""
+def _granted(table: str, role: str, verbs: str, **columns: Iterable[str]) -> list[str]:
+    """GRANT statements; SELECT and UPDATE on `select` and `update` alone where they are given."""
     wanted = [verb.strip() for verb in verbs.split(",") if verb.strip()]
-    whole = [verb for verb in wanted if not (verb == "UPDATE" and columns)]
+    partly = [verb for verb in wanted if columns.get(verb.lower())]
+    whole = [verb for verb in wanted if verb not in partly]
     lines = [f"GRANT {', '.join(whole)} ON {table} TO {role}"] if whole else []
-    if "UPDATE" in wanted and columns:
-        lines.append(f"GRANT UPDATE{_listed(columns)} ON {table} TO {role}")
+    lines += [f"GRANT {verb}{_listed(columns[verb.lower()])} ON {table} TO {role}" for verb in partly]
     return lines
 
 
@@ -81,6 +81,7 @@ class RowLevelSecurity(HouseConstraint):
         columns: when given, the only columns that tenant work may update.
         operator_columns: the same for the platform's work.
         hidden: columns that the reader does not see, such as hashes of secrets.
+        withheld: columns that tenant work does not see either; their fields have to know it.
         identity: what the identity hat may do (sign-in, sign-up), nothing by default.
         identity_rows: SQL of the rows that the identity hat sees; all by default.
         owner: the role that owns the table, which a data migration needs a policy for.
@@ -98,6 +99,7 @@ class RowLevelSecurity(HouseConstraint):
         "operator": "SELECT, INSERT, UPDATE, DELETE",
         "operator_columns": (),
         "hidden": (),
+        "withheld": (),
         "owner": OWNER,
         "owner_verbs": "ALL",
     }
@@ -123,11 +125,13 @@ class RowLevelSecurity(HouseConstraint):
 
     def _grants(self, table: str, model: type_model) -> list[str]:
         options = self.options
-        lines = _granted(table, APP, options["verbs"], options["columns"])
-        lines += _granted(table, OPERATOR, options["operator"], options["operator_columns"])
+        shown = [str(field.column) for field in model._meta.local_concrete_fields]
+        open_columns = [name for name in shown if name not in options["withheld"]]
+        selected = open_columns if options["withheld"] else ()
+        lines = _granted(table, APP, options["verbs"], update=options["columns"], select=selected)
+        lines += _granted(table, OPERATOR, options["operator"], update=options["operator_columns"])
         lines += _granted(table, IDENTITY, options["identity"])
         if "SELECT" in options["verbs"]:
-            shown = [str(field.column) for field in model._meta.local_concrete_fields]
             lines += [f"GRANT SELECT{self._shown(shown)} ON {table} TO {READER}"]
         return lines
 
@@ -136,11 +140,13 @@ class RowLevelSecurity(HouseConstraint):
         return _listed(name for name in columns if name not in hidden) if hidden else ""
 
     def column_added(self, table: str, column: str) -> str:
-        """SQL that lets the reader see a column added later; empty where its grant covers the whole table."""
+        """SQL that lets the roles see a column added later whose grants do not cover the whole table."""
         options = self.options
-        if not options["hidden"] or column in options["hidden"] or "SELECT" not in options["verbs"]:
+        if "SELECT" not in options["verbs"]:
             return ""
-        return f"GRANT SELECT{_listed([column])} ON {table} TO {READER}"
+        partly = {READER: options["hidden"], APP: options["withheld"]}
+        roles = [role for role, names in partly.items() if names and column not in names]
+        return f"GRANT SELECT{_listed([column])} ON {table} TO {', '.join(roles)}" if roles else ""
 
     def _policies(self, table: str) -> list[str]:
         options = self.options

@@ -51,6 +51,7 @@ class Coverage:
         known = self.columns | {(*table, "") for table in self.tables}
         found = [f"{source}: {what}" for source in self.sources if (what := problem(source))]
         found += [f"{source}: no document has it" for source in self.sources if source.key not in known]
+        found += [f"{source}: renamed without a note" for source in self.sources if not source.says_why]
         pairs = [(source.key, source.field) for source in self.sources]
         found += [f"{'.'.join(key)} -> {field}: said twice" for key, field in _repeated(pairs)]
         numbers = [each.number for each in self.guarantees]

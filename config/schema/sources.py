@@ -41,6 +41,12 @@ class Source:
     def key(self) -> tuple[str, str, str]:
         return self.document, self.table, self.column
 
+    @property
+    def says_why(self) -> bool:
+        """Whether a column that is called otherwise now has a note about it."""
+        now = self.field.rpartition(".")[2]
+        return bool(self.note) or not self.column or now in (self.column, self.column.removesuffix("_id"))
+
 
 def wanted(folder: Path = FOLDER) -> Wanted:
     """Every table and column of the documents."""

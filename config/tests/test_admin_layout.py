@@ -1,6 +1,7 @@
 """Pages of the console fit on 1440 px, and name what they show."""
 
 import pytest
+from django.contrib.admin.utils import flatten_fieldsets
 from django.db import models
 from django.urls import reverse
 
@@ -45,3 +46,71 @@ def test_purchases_and_ratings_name_their_template(factory, member, admin_client
         shown = admin_client.get(page).content.decode()
         assert "Contract reader" in shown
         assert f">{template.pk}<" not in shown
+
+
+PHASES = ("discovery", "collection", "assessment", "planning", "execution")
+# Ids that stand as they are: nothing that the page's reader may see has a name for them.
+RAW_IDS = {
+    # Conversations and what is said in them are their people's alone.
+    "agents.agentrun": {"conversation_id"},
+    "agents.llmusage": {"conversation_id", "message_id", "flow_id"},
+    "conversations.conversation": {"forked_at_id"},
+    "conversations.message": {"reply_to_id", "replaces_id"},
+    "conversations.streamevent": {"answer_id"},
+    "knowledge.ragquery": {"conversation_id"},
+    # Ids that other systems gave.
+    "workflows.agenttask": {"flow_id"},
+    "workflows.asset": {"import_session_id"},
+    **{f"workflows.{phase}flow": {"flow_id"} for phase in PHASES},
+    # To be typed: a form names its kind beside it, and the list names the thing.
+    "agents.budget": {"subject_id"},
+}
+
+
+def columns_of(model_admin, request):
+    """What the list and the form show as it is."""
+    declared = model_admin.fieldsets or ((None, {"fields": model_admin.get_fields(request)}),)
+    shown = {*model_admin.get_list_display(request), *flatten_fieldsets(declared)}
+    return shown - set(getattr(model_admin, "named_ids", ()))
+
+
+def test_ids_of_other_rows_are_shown_by_their_names(member, admin_client):
+    request = admin_client.get("/console/").wsgi_request
+    raw = {}
+    for model_admin in SCOPED:
+        ids = {
+            field.name
+            for field in model_admin.model._meta.concrete_fields
+            if isinstance(field, models.UUIDField) and not field.primary_key
+        }
+        with tenant_scope(member.tenant_id, user=member.user):
+            if found := ids & columns_of(model_admin, request):
+                raw[named(model_admin)] = found
+
+    assert raw == RAW_IDS
+
+
+def test_the_audit_log_names_things_and_people(member, admin_client):
+    with tenant_scope(member.tenant_id, user=member.user):
+        template = AgentTemplateFactory(name="Contract reader")
+    shown = admin_client.get(reverse("admin:audit_auditlog_changelist")).content.decode()
+
+    assert "agenttemplate: Contract reader" in shown
+    assert member.user.email in shown
+    assert f">{template.pk}<" not in shown
+
+
+def test_the_audit_log_tells_no_titles_of_conversations(member, admin_client):
+    from conversations.tests.factories import ConversationFactory
+
+    with tenant_scope(member.tenant_id, user=member.user):
+        ConversationFactory(title="My salary")
+
+    assert "My salary" not in admin_client.get(reverse("admin:audit_auditlog_changelist")).content.decode()
+
+
+def test_a_form_has_no_empty_part(member, admin_client):
+    page = admin_client.get(reverse("admin:workflows_workflow_add"))
+
+    assert [fieldset.name for fieldset in page.context["adminform"] if not list(fieldset)] == []
+    assert "Runs" not in [fieldset.name for fieldset in page.context["adminform"]]

@@ -12,8 +12,8 @@ from config.schema.sources import Source, load_sources, problem, resolve
 COVERAGE = load_coverage()
 
 
-def source(field, column="name"):
-    return Source(document="agentic", table="tenants", column=column, field=field, note="", file="x.yaml")
+def source(field, column="name", note=""):
+    return Source(document="agentic", table="tenants", column=column, field=field, note=note, file="x.yaml")
 
 
 def test_the_list_is_that_of_the_documents():
@@ -68,8 +68,19 @@ def test_a_column_without_entry_is_missing():
     assert not less.is_complete
 
 
+def test_a_column_that_is_called_otherwise_says_so():
+    quiet, short = (
+        source("tenants.Tenant.name", column="slug"),
+        source("tenants.Tenant.name", column="name_id"),
+    )
+    said = [fault for fault in Coverage(COVERAGE.wanted, [quiet, short], []).faults() if "renamed" in fault]
+
+    assert len(said) == 1
+    assert "agentic.tenants.slug -> tenants.Tenant.name" in said[0]
+
+
 def test_an_entry_of_no_document_and_one_said_twice_are_faults():
-    odd = source("tenants.Tenant.name", column="nme")
+    odd = source("tenants.Tenant.name", column="nme", note="odd")
     more = Coverage(COVERAGE.wanted, [*COVERAGE.sources, odd, COVERAGE.sources[0]], COVERAGE.guarantees)
 
     assert [fault.rsplit(": ", 1)[1] for fault in more.faults()] == ["no document has it", "said twice"]

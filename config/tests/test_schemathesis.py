@@ -45,8 +45,10 @@ NEVER_ACCEPTED = {
 }
 # A few examples of each do not always find one that the others' rows allow: of them so large a part may be missed.
 MOST_MISSED = 0.02
-# A parameter of so many operations comes from a base class: it is tried at every fourth of them.
-SHARED, KEPT = 60, 4
+# A parameter of so many operations comes from a base class: it is tried at every fourth of them. Lookups that
+# every column of a kind has are one family, tried at every twentieth.
+SHARED, KEPT, KEPT_OF_FAMILY = 60, 4, 20
+FAMILIES = ("_after", "_before", "_min", "_max", "_in", "_contains", "_isnull")
 OPTIONS = (
     "--phases=examples,coverage,fuzzing --max-examples=4 --workers=1 --generation-deterministic --no-shrink"
     " --continue-on-failure --request-timeout=60 --suppress-health-check=all --no-color --report-json-path=report.json"
@@ -141,17 +143,28 @@ def fields_of(document, operation):
     return list(schema.get("properties", {}))
 
 
+def family_of(name):
+    """What a parameter is counted with: its kind of lookup, or itself."""
+    return next((ending for ending in FAMILIES if name.endswith(ending)), name)
+
+
 def thin(document):
     """Leave what a base class gives to many operations at a part of them: the run takes half the time."""
     operations = [each for methods in document["paths"].values() for each in methods.values()]
-    times = Counter(each["name"] for operation in operations for each in operation.get("parameters", ()))
+    parameters = [each for operation in operations for each in operation.get("parameters", ())]
+    times = Counter(family_of(each["name"]) for each in parameters)
     turns = {name: count() for name, found in times.items() if found >= SHARED}
     for operation in operations:
         operation["parameters"] = [
             each
             for each in operation.get("parameters", ())
-            if each.get("required") or each["name"] not in turns or next(turns[each["name"]]) % KEPT == 0
+            if each.get("required") or is_kept(family_of(each["name"]), turns)
         ]
+
+
+def is_kept(family, turns):
+    """Whether a parameter is tried here."""
+    return family not in turns or next(turns[family]) % (KEPT_OF_FAMILY if family in FAMILIES else KEPT) == 0
 
 
 def run_schemathesis(url, key, folder, *, change=lambda document: None, only=()):

@@ -4,15 +4,17 @@ from django.contrib import admin
 
 from config.admin.bases import ReadOnlyAdmin
 from config.admin.exports import ExportsRows
+from config.admin.names import NamesIds
 from workflows.models import WorkflowRunsDaily
 
 
 @admin.register(WorkflowRunsDaily)
-class WorkflowRunsDailyAdmin(ExportsRows, ReadOnlyAdmin):
+class WorkflowRunsDailyAdmin(ExportsRows, NamesIds, ReadOnlyAdmin):
     resource = "usage"
     icon = "query_stats"
     title = "Runs by day"
     position = 305
+    named_ids = {"workflow_id": "workflows.Workflow.name"}
     list_display = (
         "date",
         "workflow_id",
@@ -24,6 +26,7 @@ class WorkflowRunsDailyAdmin(ExportsRows, ReadOnlyAdmin):
     )
     list_filter = ()
     search_fields = ("workflow_id__exact",)
+    search_help_text = "A whole id of a workflow."
     date_hierarchy = "date"
     fieldsets = (
         (

@@ -16,6 +16,8 @@ MOST_SECONDS = 366 * shapes.DAY
 class Workflow(SoftDeleted, TenantModel):
     """A plan of steps that agents, tools and people carry out, in a row or as a graph."""
 
+    json_shapes = {"definition": shapes.Definition, "retry_config": shapes.Retry}
+
     audit_omit = ("last_run_at", "last_run_status", "run_count", "success_count", "error_count")
 
     name = models.CharField(max_length=255, help_text="Name shown to people.")
@@ -96,9 +98,7 @@ class Workflow(SoftDeleted, TenantModel):
 
     def clean(self) -> None:
         super().clean()
-        shapes.require(
-            definition=(shapes.Definition, self.definition), retry_config=(shapes.Retry, self.retry_config)
-        )
+        shapes.require_of(self)
 
 
 class WorkflowAgent(TenantModel):
@@ -150,6 +150,8 @@ class WorkflowVersion(TenantModel):
 
 class WorkflowTrigger(TenantModel):
     """What starts a workflow: a person, the clock, a request from outside, or something that happened."""
+
+    json_shapes = {"config": tuple(shapes.TRIGGERS.values())}
 
     audit_omit = ("last_fired_at", "next_fire_at")
 

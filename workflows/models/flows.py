@@ -62,6 +62,8 @@ class EngagementFlow(TenantModel):
 class MasterFlow(EngagementFlow):
     """What leads an engagement through its phases and keeps their history."""
 
+    json_shapes = {"phase_history": shapes.PhaseHistory}
+
     audit_omit = ("state", "execution_metrics")
 
     flow_type = models.CharField(
@@ -90,7 +92,7 @@ class MasterFlow(EngagementFlow):
 
     def clean(self) -> None:
         super().clean()
-        shapes.require(phase_history=(shapes.PhaseHistory, self.phase_history))
+        shapes.require_of(self)
 
 
 class PhaseFlow(EngagementFlow):
@@ -125,6 +127,8 @@ class PhaseFlow(EngagementFlow):
 class DiscoveryFlow(PhaseFlow):
     """Finding out what there is."""
 
+    json_shapes = {"phases": shapes.Phases}
+
     discovery_type = models.CharField(
         max_length=50, choices=DiscoveryType, default=DiscoveryType.AUTOMATED, help_text="Way of searching."
     )
@@ -145,7 +149,7 @@ class DiscoveryFlow(PhaseFlow):
 
     def clean(self) -> None:
         super().clean()
-        shapes.require(phases=(shapes.Phases, self.phases))
+        shapes.require_of(self)
 
 
 class CollectionFlow(PhaseFlow):

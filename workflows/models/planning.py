@@ -14,6 +14,8 @@ WEIGHTS = ("importance_weight", "urgency_weight", "complexity_weight", "user_pri
 class Understood(models.Model):
     """What was read out of a text by a model."""
 
+    json_shapes = {"semantic_tags": shapes.SemanticTags}
+
     semantic_keywords = models.JSONField(null=True, blank=True, help_text="Keywords found.")
     semantic_embedding = TenantForeignKey(
         "knowledge.Embedding",
@@ -37,8 +39,7 @@ class Understood(models.Model):
 
     def clean(self) -> None:
         super().clean()
-        if self.semantic_tags is not None:
-            shapes.require(semantic_tags=(shapes.SemanticTags, self.semantic_tags))
+        shapes.require_of(self)
 
 
 class Project(TenantModel):
@@ -172,6 +173,8 @@ class Calendar(TenantModel):
 class CalendarEvent(Understood, TenantModel):
     """Something at a time, and how easily it could be at another."""
 
+    json_shapes = {"semantic_tags": shapes.SemanticTags, "attendees": shapes.Attendees}
+
     calendar = TenantForeignKey(Calendar, models.CASCADE, related_name="events", help_text="Its calendar.")
     google_event_id = models.CharField(
         max_length=1024, blank=True, default="", help_text="Its id at Google; empty: not from there."
@@ -226,7 +229,3 @@ class CalendarEvent(Understood, TenantModel):
 
     def __str__(self) -> str:
         return self.summary
-
-    def clean(self) -> None:
-        super().clean()
-        shapes.require(attendees=(shapes.Attendees, self.attendees))

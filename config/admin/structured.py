@@ -1,0 +1,69 @@
+"""JSON in forms: laid out over lines, of the kind that its column holds, with what it may hold shown beside it."""
+
+import json
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.forms.fields import InvalidJSONInput
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from pydantic import BaseModel
+
+KINDS = {list: "Must be a list, such as [].", dict: "Must be an object, such as {}."}
+
+
+class StructuredField(forms.JSONField):
+    """JSON over several lines; a list or an object where the column's default is one."""
+
+    def __init__(self, *, kind: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.kind = kind
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, InvalidJSONInput) or self.disabled:
+            return value
+        return json.dumps(value, ensure_ascii=False, indent=2 if value else None, cls=self.encoder)
+
+    def to_python(self, value: Any) -> Any:
+        found = super().to_python(value)
+        if self.kind and found is not None and not isinstance(found, self.kind):
+            raise ValidationError(KINDS[self.kind], code="invalid_kind")
+        return found
+
+    def clean(self, value: Any) -> Any:
+        found = super().clean(value)
+        # An emptied box means nothing of its kind, not null, where the column takes no null.
+        return self.kind() if found is None and self.kind else found
+
+
+def structured_kwargs(field: models.JSONField) -> dict[str, Any]:
+    """What a form field of the column is made with."""
+    kind = next((each for each in KINDS if field.default is each), None)
+    if kind is None and callable(field.default):
+        kind = type(field.default())
+    help_text: Any = field.help_text
+    if shapes := shapes_of(field):
+        help_text = format_html("{}{}", help_text, mark_safe("".join(map(_disclosed, shapes))))  # noqa: S308
+    return {"form_class": StructuredField, "kind": kind if kind in KINDS else None, "help_text": help_text}
+
+
+def shapes_of(field: models.JSONField) -> tuple[type[BaseModel], ...]:
+    """The shapes that a column's value is held against; several where another column chooses among them."""
+    validators = [getattr(each, "schema", None) for each in field.validators]
+    declared = getattr(field.model, "json_shapes", {}).get(field.name, ())
+    return tuple(
+        each for each in (*validators, *(declared if isinstance(declared, tuple) else (declared,))) if each
+    )
+
+
+def _disclosed(shape: type[BaseModel]) -> SafeString:
+    """The JSON schema of a shape, to be opened."""
+    text = json.dumps(shape.model_json_schema(), indent=2, ensure_ascii=False)
+    return format_html(
+        '<details class="mt-1"><summary class="cursor-pointer">Schema of {}</summary>'
+        '<pre class="max-h-80 max-w-2xl overflow-auto text-xs whitespace-pre-wrap">{}</pre></details>',
+        shape.__name__,
+        text,
+    )
