@@ -108,7 +108,9 @@ def test_a_key_without_the_scope_is_refused(live_server, knowing, api_key, membe
     )
     assert value(found)
     with tenant_scope(knowing.tenant_id):
-        assert [(row.query_text, row.user_id) for row in RagQuery.objects.all()] == [("water", member.user_id)]
+        assert [(row.query_text, row.user_id) for row in RagQuery.objects.all()] == [
+            ("water", member.user_id)
+        ]
     assert "does not cover agents:read" in said(agents)
     assert "does not cover conversations:write" in said(asked)
     with tenant_scope(knowing.tenant_id, actor="system:test"):

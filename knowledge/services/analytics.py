@@ -122,9 +122,15 @@ def search_analytics(days: int) -> Analytics:
             cursor.execute(sql, parameters)
             return list(cursor.fetchall())
 
+        searches, without_answer, helpful, unhelpful, median_ms, slow_ms = rows(TOTALS)[0]
         return Analytics(
-            since,
-            *rows(TOTALS)[0],
+            since=since,
+            searches=searches,
+            without_answer=without_answer,
+            helpful=helpful,
+            unhelpful=unhelpful,
+            median_ms=median_ms,
+            slow_ms=slow_ms,
             poor=[Question(*row) for row in rows(POOR)],
             slow=[Question(*row) for row in rows(SLOW)],
             documents=[UsedDocument(*row) for row in rows(USED)],

@@ -7,6 +7,7 @@ of them takes most of the time, so search looks for the rarest ones and scores w
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -89,7 +90,7 @@ def _shares(collection: Collection) -> Shares:
 
 
 def _counted(collection: Collection) -> Shares:
-    parameters = {
+    parameters: dict[str, Any] = {
         "tenant": require_tenant_id(),
         "collection": collection.pk,
         "lots": min(65536, 65536 * SAMPLE // collection.chunk_count),

@@ -291,16 +291,17 @@ def ef_search(collection: Collection) -> int:
     return EF_SEARCH.get(str(collection.settings.get("recall")), EF_SEARCH["balanced"])
 
 
+# The first columns of the statement.
+PASSAGE = (
+    "id", "document_id", "title", "filename", "source", "text", "context", "page", "chunk_index", "collection_id",
+)  # fmt: skip
+
+
 def _passage(row: Sequence[Any], best: float) -> FoundPassage:
-    *fields, collection_id, score, text_rank, text_score, vector_rank, distance, snippet = row
+    *fields, score, text_rank, text_score, vector_rank, distance, snippet = row
     why = Explanation(text_rank, text_score, vector_rank, None if distance is None else 1 - distance)
-    return FoundPassage(
-        *fields,
-        score=min(1.0, float(score) / best),
-        collection_id=collection_id,
-        snippet=snippet,
-        explanation=why,
-    )
+    named = dict(zip(PASSAGE, fields, strict=True))
+    return FoundPassage(**named, score=min(1.0, float(score) / best), snippet=snippet, explanation=why)
 
 
 def query_vectors(query: str, collections: Sequence[Collection], *, strategy: str) -> dict[str, str]:
