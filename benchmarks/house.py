@@ -54,15 +54,45 @@ class House:
         return {**os.environ, "CONCLAVE_NO_START": "1", **changes}
 
 
-@contextmanager
-def made_house() -> Iterator[House]:
-    """The installation for the block; server, data and secrets are gone afterwards."""
-    var = Path(tempfile.mkdtemp(prefix="conclave-bench-"))
+def _environment_of(var: Path) -> None:
     for name in ("CONCLAVE_LOGIN", "DATABASE_URL", "DATABASE_OWNER_URL", "CONCLAVE_NO_START"):
         os.environ.pop(name, None)
     # An empty text wins over a line of `.env`: benchmarks never touch an installation that is in use.
     os.environ |= {"CONCLAVE_VAR": str(var), "CONCLAVE_DB": DATABASE, "DATABASE_URL": "", "CONCLAVE_KEKS": ""}
     os.environ |= {"DJANGO_SETTINGS_MODULE": "config.settings.local", "API_KEY_PEPPER": "", "SECRET_KEY": ""}
+
+
+@contextmanager
+def kept_house(var: Path, *, keep: bool) -> Iterator[None]:
+    """An installation in `var` without tenants, made unless it is there; stopped afterwards, and gone unless kept."""
+    _environment_of(var)
+    from config.db import embedded
+
+    cluster = embedded.default_cluster()
+    try:
+        embedded.ensure_running(cluster)
+        os.environ["CONCLAVE_NO_START"] = "1"
+        manage("migrate", "-v0")
+        import django
+
+        django.setup()
+        yield
+    finally:
+        from django.db import connections
+
+        connections.close_all()
+        if keep:
+            embedded.stop(cluster)
+        else:
+            embedded.destroy(cluster)
+            shutil.rmtree(var, ignore_errors=True)
+
+
+@contextmanager
+def made_house() -> Iterator[House]:
+    """The installation for the block; server, data and secrets are gone afterwards."""
+    var = Path(tempfile.mkdtemp(prefix="conclave-bench-"))
+    _environment_of(var)
     from config.db import embedded
 
     cluster = embedded.default_cluster()

@@ -129,7 +129,7 @@ DATABASE_OWNER = database_for(OWNER)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PARTITIONS_AHEAD = env.int("PARTITIONS_AHEAD", default=3)
 SEARCH_RERANKER = env("SEARCH_RERANKER", default="")
-VECTOR_PARTITION_ROWS = env.int("VECTOR_PARTITION_ROWS", default=3000)
+VECTOR_PARTITION_ROWS = env.int("VECTOR_PARTITION_ROWS", default=10_000)
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]

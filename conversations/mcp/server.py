@@ -3,6 +3,7 @@
 The library is imported where it is used, since that takes seconds.
 """
 
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import cache
@@ -22,7 +23,7 @@ from conversations.runtime.loop import run_turn
 from conversations.runtime.turns import Caller, load_turn
 from conversations.services.conversations import agent_by_name, begin_turn, start_conversation
 from knowledge.models import Collection
-from knowledge.services.search import search
+from knowledge.services.search import log_query, search
 
 MOST_ROWS = 100
 MOST_PASSAGES = 20
@@ -78,7 +79,9 @@ def search_collection(collection: str, query: str, limit: int = 8) -> list[dict[
         found = Collection.objects.filter(slug=collection).first()
         if found is None:
             raise Refused(f"There is no collection «{collection[:100]}».")
-        passages = search(storable(query), [found], limit=max(1, min(limit, MOST_PASSAGES)))
+        query, started = storable(query), time.perf_counter()
+        passages = search(query, [found], limit=max(1, min(limit, MOST_PASSAGES)))
+        log_query(query, passages, collections=[found], started=started)
     return [
         {
             "text": passage.text,

@@ -10,6 +10,7 @@ from agents.tests.factories import AgentFactory
 from conversations.models import Conversation
 from conversations.runtime.turns import Caller
 from conversations.tests.factories import ConversationFactory, MessageFactory
+from knowledge.models import RagQuery
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
 from tenants.scoping import tenant_scope
@@ -106,6 +107,10 @@ def test_a_key_without_the_scope_is_refused(live_server, knowing, api_key, membe
         tool("ask_agent", agent="guide", question="When?"),
     )
     assert value(found)
+    with tenant_scope(knowing.tenant_id):
+        assert [(row.query_text, row.user_id) for row in RagQuery.objects.all()] == [
+            ("water", member.user_id)
+        ]
     assert "does not cover agents:read" in said(agents)
     assert "does not cover conversations:write" in said(asked)
     with tenant_scope(knowing.tenant_id, actor="system:test"):

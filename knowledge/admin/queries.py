@@ -1,12 +1,16 @@
 """Retrievals."""
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q
+from django.template.response import TemplateResponse
+from django.urls import path
 
 from config.admin.bases import ReadOnlyAdmin
 from config.admin.filters import AgeFilter
 from config.admin.names import NamesIds
 from knowledge.models import RagQuery
+from knowledge.services.analytics import MOST_DAYS, search_analytics
 
 
 @admin.register(RagQuery)
@@ -21,6 +25,7 @@ class RagQueryAdmin(NamesIds, ReadOnlyAdmin):
     list_display = (
         "created_at", "query_text", "collection", "retrieval_strategy", "top_score", "response_time_ms",
     )  # fmt: skip
+    change_list_template = "console/queries.html"
     list_filter = (AgeFilter, "retrieval_strategy", "user_feedback")
     fieldsets = (
         (
@@ -39,3 +44,24 @@ class RagQueryAdmin(NamesIds, ReadOnlyAdmin):
 
     def get_queryset(self, request):
         return super().get_queryset(request).filter(Q(user_id=request.user.pk) | Q(user_id=None))
+
+    def get_urls(self):
+        page = path(
+            "analytics/", self.admin_site.admin_view(self.analytics), name="knowledge_ragquery_analytics"
+        )
+        return [page, *super().get_urls()]
+
+    def analytics(self, request):
+        """Questions without good answers, slow ones, and the documents that are used most."""
+        if not self.has_view_permission(request) or request.console.is_platform:
+            raise PermissionDenied
+        wanted = request.GET.get("days", "")
+        days = int(wanted) if wanted.isdecimal() and 1 <= int(wanted) <= MOST_DAYS else 30
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Searches of the last {days} days",
+            "opts": self.opts,
+            "periods": (7, 30, MOST_DAYS),
+            "analytics": search_analytics(days),
+        }
+        return TemplateResponse(request, "console/search_analytics.html", context)

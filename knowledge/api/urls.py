@@ -2,12 +2,13 @@
 
 from config.api.routers import HouseRouter
 
-from . import collections, documents, evaluation, learning, search, terminology, views
+from . import analytics, collections, documents, evaluation, learning, search, terminology, views
 
 
 def register(router: HouseRouter) -> None:
     """Add the resources of this app."""
     router.single("search", search.SearchView, "search")
+    router.single("search/analytics", analytics.SearchAnalyticsView, "search-analytics")
     router.register("collections", collections.CollectionViewSet, basename="collection")
     router.register("documents", documents.DocumentViewSet, basename="document")
     router.single("collections/import", collections.ImportView, "collection-import")

@@ -19,6 +19,7 @@ from psycopg.types.json import Jsonb
 from knowledge.choices import RetrievalStrategy
 from knowledge.embedders import get_embedder
 from knowledge.models import Collection, RagQuery, vector_model
+from knowledge.services.frequencies import frequent_words
 from knowledge.services.search_sql import FILTERS, HEADLINE, statement
 from tenants.scoping import require_scope, require_tenant_id
 
@@ -29,8 +30,18 @@ BM25 = {"k1": 1.5, "b": 0.75}
 CANDIDATES = 50
 MAX_QUERY = 4000
 ANY_DISTANCE = 3.0
-# Candidates that an HNSW scan looks at (`hnsw.ef_search`), by the collection's setting `recall`.
+# Words of a question that count, the rarest; chunks that are sought at least, by frequent words too if need be, and
+# as a share of all.
+MOST_WORDS, MATCHED, MATCHED_SHARE = 32, 3000, 0.1
+# Chunks up to which words are looked for in each; past them by the index.
+READ = 10_000
+# Candidates that an HNSW scan looks at (`hnsw.ef_search`) in 10,000 chunks, by the collection's setting `recall`; more
+# chunks need more for the same recall (`benchmarks/knowledge.py`).
 EF_SEARCH = {"fast": 80, "balanced": 200, "high": 400}
+EFFORT_AT, EFFORT_GROWS, MOST_EFFORT = 10_000, 0.7, 1000
+EFFORT_SQL = (
+    "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', %s, true)"
+)
 # Passages that a reranker sees for each one that is asked for.
 RERANKED = 3
 
@@ -111,15 +122,20 @@ def search(
     if not collections or not query.strip():
         return []
     reranker = reranker or configured_reranker()
-    found = _found(
-        query[:MAX_QUERY],
+    query = query[:MAX_QUERY]
+    if vectors is None:
+        vectors = query_vectors(query, collections, strategy=strategy)
+    prepared = prepare(
+        query,
         collections,
+        vectors=vectors,
         strategy=strategy,
         limit=limit * RERANKED if reranker else limit,
         filters=_known({name: value for name, value in (filters or {}).items() if value}),
         snippets=snippets,
-        vectors=vectors,
     )
+    with connection.cursor() as cursor:
+        found = [_passage(row, prepared.best) for row in execute(cursor, prepared)]
     return reranked(query, found, reranker)[:limit] if reranker else found
 
 
@@ -144,20 +160,34 @@ def _known(filters: dict[str, Any]) -> dict[str, Any]:
     return filters
 
 
-def _found(
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A search as the database gets it: the statement, its values, how far an index of vectors is followed (None: none
+    is), and the score that a passage has which is first in every leg."""
+
+    sql: str
+    parameters: dict[str, Any]
+    effort: int | None
+    best: float
+
+
+def prepare(
     query: str,
     collections: Sequence[Collection],
     *,
+    vectors: Mapping[str, str],
     strategy: str,
     limit: int,
-    filters: dict[str, Any],
-    snippets: bool,
-    vectors: Mapping[str, str] | None,
-) -> list[FoundPassage]:
-    if vectors is None:
-        vectors = query_vectors(query, collections, strategy=strategy)
+    filters: Mapping[str, Any] | None = None,
+    snippets: bool = False,
+) -> Prepared:
+    """What `search` is going to ask the database; needs a tenant's scope."""
+    filters = filters or {}
     legs = _legs(collections, vectors, strategy)
     text_weight = 0.0 if strategy == RetrievalStrategy.SEMANTIC else 1.0
+    chunks = sum(collection.chunk_count for collection in collections)
+    # Fewer are compared as fast as the index is followed, and none is missed.
+    approximate = bool(legs) and chunks > settings.VECTOR_PARTITION_ROWS and not filters
     parameters = {
         "query": query,
         "candidates": max(CANDIDATES, limit),
@@ -167,6 +197,7 @@ def _found(
         "headline": HEADLINE,
         **BM25,
         **_where(collections, filters),
+        **(_rare(collections, chunks) if text_weight or snippets else {}),
     }
     for number, leg in enumerate(legs):
         parameters |= {
@@ -176,14 +207,35 @@ def _found(
             f"farthest_{number}": leg.part.farthest,
         }
     sql = statement(
-        tables=[leg.table for leg in legs], text=text_weight > 0, filters=filters, snippets=snippets
+        tables=[leg.table for leg in legs],
+        text=text_weight > 0,
+        filters=filters,
+        snippets=snippets,
+        by_index=chunks > READ,
+        approximate=approximate,
     )
-    with connection.cursor() as cursor:
-        if legs:
-            _widen(cursor, collections, parameters["candidates"])
-        cursor.execute(sql, parameters)
-        best = (text_weight + max((leg.part.weight for leg in legs), default=0.0)) / (RANK_OFFSET + 1)
-        return [_passage(row, best) for row in cursor.fetchall()]
+    effort = effort_of(collections, chunks, parameters["candidates"]) if approximate else None
+    best = (text_weight + max((leg.part.weight for leg in legs), default=0.0)) / (RANK_OFFSET + 1)
+    return Prepared(sql, parameters, effort, best)
+
+
+def _rare(collections: Sequence[Collection], chunks: int) -> dict[str, Any]:
+    """What the statement needs to tell rare words of the question from frequent ones."""
+    frequent = frequent_words(collections)
+    return {
+        "frequent": list(frequent),
+        "shares": list(frequent.values()),
+        "words": MOST_WORDS,
+        "matched": max(MATCHED, int(MATCHED_SHARE * chunks)),
+    }
+
+
+def execute(cursor: Any, prepared: Prepared) -> list[tuple[Any, ...]]:
+    """The rows of a prepared search."""
+    if prepared.effort is not None:
+        cursor.execute(EFFORT_SQL, [str(prepared.effort)])
+    cursor.execute(prepared.sql, prepared.parameters)
+    return list(cursor.fetchall())
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +269,7 @@ def _part(embedding_model: str) -> Part:
     return LEXICAL if embedding_model.startswith("lexical") else SEMANTIC
 
 
-def _where(collections: Sequence[Collection], filters: dict[str, Any]) -> dict[str, Any]:
+def _where(collections: Sequence[Collection], filters: Mapping[str, Any]) -> dict[str, Any]:
     values = {f"filter_{name}": value for name, value in filters.items()}
     if "metadata" in filters:
         values["filter_metadata"] = Jsonb(filters["metadata"])
@@ -228,32 +280,28 @@ def _where(collections: Sequence[Collection], filters: dict[str, Any]) -> dict[s
     }
 
 
-def _widen(cursor: Any, collections: Sequence[Collection], candidates: int) -> None:
-    """How far an index of vectors is followed, where the tenant may have one."""
-    if sum(collection.chunk_count for collection in collections) < settings.VECTOR_PARTITION_ROWS // 2:
-        return
-    wish = max(ef_search(collection) for collection in collections)
-    cursor.execute(
-        "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', %s, true)",
-        [str(min(1000, max(wish, candidates)))],
-    )
+def effort_of(collections: Sequence[Collection], chunks: int, candidates: int) -> int:
+    """How many candidates an index of vectors looks at (`hnsw.ef_search`): as many as the wish for recall needs."""
+    wish = max(map(ef_search, collections)) * max(1.0, chunks / EFFORT_AT) ** EFFORT_GROWS
+    return min(MOST_EFFORT, max(candidates, int(wish)))
 
 
 def ef_search(collection: Collection) -> int:
-    """The collection's `hnsw.ef_search`, from its setting `recall`."""
+    """The collection's effort in 10,000 chunks, from its setting `recall`."""
     return EF_SEARCH.get(str(collection.settings.get("recall")), EF_SEARCH["balanced"])
 
 
+# The first columns of the statement.
+PASSAGE = (
+    "id", "document_id", "title", "filename", "source", "text", "context", "page", "chunk_index", "collection_id",
+)  # fmt: skip
+
+
 def _passage(row: Sequence[Any], best: float) -> FoundPassage:
-    *fields, collection_id, score, text_rank, text_score, vector_rank, distance, snippet = row
+    *fields, score, text_rank, text_score, vector_rank, distance, snippet = row
     why = Explanation(text_rank, text_score, vector_rank, None if distance is None else 1 - distance)
-    return FoundPassage(
-        *fields,
-        score=min(1.0, float(score) / best),
-        collection_id=collection_id,
-        snippet=snippet,
-        explanation=why,
-    )
+    named = dict(zip(PASSAGE, fields, strict=True))
+    return FoundPassage(**named, score=min(1.0, float(score) / best), snippet=snippet, explanation=why)
 
 
 def query_vectors(query: str, collections: Sequence[Collection], *, strategy: str) -> dict[str, str]:

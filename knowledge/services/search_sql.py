@@ -3,34 +3,44 @@
 The tenant stands in it beside the policy: the planner prunes partitions and estimates better with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # Marks of a hit in a snippet, of the private use area; the API turns them into tags after escaping the text.
 HIT_START, HIT_END = "\ue000", "\ue001"
 HEADLINE = f"StartSel={HIT_START}, StopSel={HIT_END}, MaxWords=40, MinWords=15, MaxFragments=2, FragmentDelimiter= … "
 
+# The rarest words of the question; `sought`: chunks that have one of these are looked at. A word that is frequent only
+# scores, unless there is none rarer.
 LEXEMES = """
 lexemes AS MATERIALIZED (
-  SELECT lexeme, quote_literal(lexeme)::tsquery AS query
-  FROM unnest(tsvector_to_array(to_tsvector('english', %(query)s))) AS lexeme LIMIT 32
+  SELECT lexeme, query, share, place = 1 OR share = 0 OR found <= %(matched)s AS sought FROM (
+    SELECT word AS lexeme, quote_literal(word)::tsquery AS query, coalesce(k.share, 0) AS share,
+      row_number() OVER rarest AS place, %(chunks)s * sum(coalesce(k.share, 0)) OVER rarest AS found
+    FROM unnest(tsvector_to_array(to_tsvector('english', %(query)s))) AS word
+      LEFT JOIN unnest(%(frequent)s::text[], %(shares)s::float[]) AS k (lexeme, share) ON k.lexeme = word
+    WINDOW rarest AS (ORDER BY coalesce(k.share, 0), word)) w
+  WHERE place <= %(words)s
 )"""
 # BM25 (Robertson and Zaragoza, 2009). `ts_rank_cd` of one lexeme is the sum of its occurrences' weights: its
 # frequency, a heading's (A) counting twice the text's (B). A chunk's length is its number of different lexemes.
+# Nobody can foresee how many hits there are, so what is summed up over them is kept: inlined, it was summed up again
+# for each hit.
 TEXT_LEG = """
 matched AS (
   SELECT c.id, c.search FROM knowledge_chunk c{join}
   WHERE c.tenant_id = %(tenant)s AND c.collection_id = ANY(%(collections)s){where}
-    AND c.search @@ (SELECT string_agg(query::text, ' | ')::tsquery FROM lexemes)
+    AND {match}
 ), hits AS MATERIALIZED (
   SELECT m.id, l.lexeme, length(m.search)::float AS length,
     2 * ts_rank_cd('{{0.5, 0.5, 0.5, 1}}', m.search, l.query) AS frequency
   FROM matched m JOIN lexemes l ON m.search @@ l.query
-), typical AS (
+), typical AS MATERIALIZED (
   SELECT avg(length) AS length FROM hits
-), rarity AS (
-  SELECT lexeme, ln(1 + greatest(%(chunks)s - count(*) + 0.5, 0.5) / (count(*) + 0.5)) AS idf
-  FROM hits GROUP BY lexeme
+), rarity AS MATERIALIZED (
+  SELECT lexeme, ln(1 + greatest(%(chunks)s - found + 0.5, 0.5) / (found + 0.5)) AS idf FROM (
+    SELECT l.lexeme, CASE WHEN l.sought THEN count(*) ELSE l.share * %(chunks)s END AS found
+    FROM hits JOIN lexemes l USING (lexeme) GROUP BY l.lexeme, l.sought, l.share) f
 ), by_text AS (
   SELECT id, score, row_number() OVER (ORDER BY score DESC, id) AS rank FROM (
     SELECT h.id, sum(r.idf * h.frequency * (%(k1)s + 1)
@@ -38,7 +48,6 @@ matched AS (
     FROM hits h JOIN rarity r USING (lexeme) CROSS JOIN typical t GROUP BY h.id
     ORDER BY score DESC, h.id LIMIT %(candidates)s) s
 )"""
-NO_TEXT_LEG = "by_text AS (SELECT NULL::uuid AS id, 0::float AS score, 0 AS rank WHERE false)"
 # A leg for each model, since distances of two models cannot be compared; ranks can.
 # By the index where there is one. What it leaves out (it is approximate, and filters after it looks) is found by
 # comparing all: nobody gets fewer than there are.
@@ -65,15 +74,12 @@ compared_{leg} AS (
 RANKED_VECTORS = """
   SELECT id, distance, row_number() OVER (ORDER BY distance, id) AS rank, %(weight_{leg})s::float AS weight
   FROM compared_{leg} WHERE distance < %(farthest_{leg})s"""
-NO_VECTOR_LEG = (
-    "by_vector AS (SELECT NULL::uuid AS id, 0::float AS distance, 0 AS rank, 0::float AS weight WHERE false)"
-)
+TEXT_SHARE = "%(text_weight)s / (%(offset)s + t.rank)"
+VECTOR_SHARE = "v.weight / (%(offset)s + v.rank)"
 FUSED = """
 fused AS (
-  SELECT id, coalesce(%(text_weight)s / (%(offset)s + t.rank), 0)
-    + coalesce(v.weight / (%(offset)s + v.rank), 0) AS score,
-    t.rank AS text_rank, t.score AS text_score, v.rank AS vector_rank, v.distance
-  FROM by_text t FULL JOIN by_vector v USING (id) ORDER BY score DESC, id LIMIT %(limit)s
+  SELECT id, {score} AS score, {text}, {vector}
+  FROM {legs} ORDER BY score DESC, id LIMIT %(limit)s
 )
 SELECT c.id, c.document_id, d.title, d.filename, d.source, c.content, c.context, c.page, c.chunk_index,
   c.collection_id, f.score, f.text_rank, f.text_score, f.vector_rank, f.distance, {snippet}
@@ -81,6 +87,8 @@ FROM fused f JOIN knowledge_chunk c ON c.id = f.id AND c.tenant_id = %(tenant)s
   JOIN knowledge_document d ON d.id = c.document_id AND d.tenant_id = %(tenant)s
 ORDER BY f.score DESC, c.id
 """
+TEXT_WHY, NO_TEXT_WHY = "t.rank AS text_rank, t.score AS text_score", "NULL AS text_rank, NULL AS text_score"
+VECTOR_WHY, NO_VECTOR_WHY = "v.rank AS vector_rank, v.distance", "NULL AS vector_rank, NULL AS distance"
 SNIPPET = """ts_headline('english', c.content,
     (SELECT to_tsquery('simple', string_agg(query::text, ' | ')) FROM lexemes),
     %(headline)s)"""
@@ -95,19 +103,53 @@ FILTERS = {
 }
 
 
-def statement(*, tables: Sequence[str], text: bool, filters: dict[str, Any], snippets: bool) -> str:
+# GIN knows nothing of tenants: where many chunks have one of the words, its list is that of all tenants. A
+# tenant with few chunks reads them instead, for which the operator must not look like one of the index.
+BY_INDEX = "c.search @@ (SELECT string_agg(query::text, ' | ')::tsquery FROM lexemes WHERE sought)"
+BY_READING = (
+    "ts_match_vq(c.search, (SELECT string_agg(query::text, ' | ')::tsquery FROM lexemes WHERE sought))"
+)
+
+
+def statement(
+    *,
+    tables: Sequence[str],
+    text: bool,
+    filters: Mapping[str, Any],
+    snippets: bool,
+    by_index: bool = True,
+    approximate: bool = True,
+) -> str:
     """The statement with a leg of words if asked for, and one of vectors for each of `tables`.
 
-    With filters the vectors are compared exactly.
+    Args:
+        by_index: whether the words are looked up in their index, rather than in every chunk.
+        approximate: whether an index of vectors may be followed; with filters vectors are always compared exactly.
     """
     where = "".join(FILTERS[name] for name in filters)
-    text_join = DOCUMENT_OF_CHUNK if filters else ""
-    parts = [LEXEMES]
-    parts += [TEXT_LEG.format(join=text_join, where=where) if text else NO_TEXT_LEG]
-    join = CHUNK_OF_VECTOR + DOCUMENT_OF_CHUNK
+    parts = [LEXEMES] if text or snippets else []
+    if text:
+        match = BY_INDEX if by_index else BY_READING
+        parts.append(TEXT_LEG.format(join=DOCUMENT_OF_CHUNK if filters else "", where=where, match=match))
+    join = CHUNK_OF_VECTOR + DOCUMENT_OF_CHUNK if filters else ""
     for leg, table in enumerate(tables):
-        one = EXACT_VECTOR_LEG if filters else VECTOR_LEG
+        one = VECTOR_LEG if approximate and not filters else EXACT_VECTOR_LEG
         parts.append(one.format(leg=leg, table=table, join=join, where=where))
-    ranked = " UNION ALL ".join(RANKED_VECTORS.format(leg=leg) for leg in range(len(tables)))
-    parts.append(f"\nby_vector AS ({ranked}\n)" if tables else NO_VECTOR_LEG)
-    return f"WITH {','.join(parts)},{FUSED.format(snippet=SNIPPET if snippets else 'NULL')}"
+    if tables:
+        ranked = " UNION ALL ".join(RANKED_VECTORS.format(leg=leg) for leg in range(len(tables)))
+        parts.append(f"\nby_vector AS ({ranked}\n)")
+    return f"WITH {','.join(parts)},{_fused(text=text, vectors=bool(tables), snippets=snippets)}"
+
+
+def _fused(*, text: bool, vectors: bool, snippets: bool) -> str:
+    both = text and vectors
+    shares = [TEXT_SHARE] * text + [VECTOR_SHARE] * vectors
+    return FUSED.format(
+        score=" + ".join(f"coalesce({share}, 0)" for share in shares) if both else shares[0],
+        text=TEXT_WHY if text else NO_TEXT_WHY,
+        vector=VECTOR_WHY if vectors else NO_VECTOR_WHY,
+        legs="by_text t FULL JOIN by_vector v USING (id)"
+        if both
+        else ("by_text t" if text else "by_vector v"),
+        snippet=SNIPPET if snippets else "NULL",
+    )

@@ -1,0 +1,137 @@
+"""What a tenant's searches say about its knowledge: questions without good answers, slow ones, documents in use.
+
+Counts are of everybody's searches. The words of a question are shown when it was one's own, nobody's (a job's), or
+asked by at least two people: who searched for what is nobody else's business.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+
+from config.db.ids import uuid7_floor
+from tenants.scoping import require_scope, require_tenant_id
+
+MOST_DAYS, SHOWN = 90, 20
+# Found by vectors alone and less like the question than this: not an answer.
+FAINT = 0.3
+ASKED = """
+WITH asked AS (
+  SELECT q.id, q.user_id, lower(btrim(regexp_replace(q.query_text, '\\s+', ' ', 'g'))) AS question, q.results,
+    q.response_time_ms, q.user_feedback,
+    q.user_feedback <> 'helpful' AND (q.user_feedback = 'unhelpful' OR jsonb_array_length(q.results) = 0
+      OR (q.results -> 0 ->> 'text_rank' IS NULL AND (q.results -> 0 ->> 'similarity')::float < %(faint)s)) AS poor
+  FROM knowledge_ragquery q WHERE q.tenant_id = %(tenant)s AND q.id >= %(since)s
+), named AS (
+  SELECT *, bool_or(user_id IS NULL OR user_id = %(user)s) OVER same
+      OR min(user_id::text) OVER same IS DISTINCT FROM max(user_id::text) OVER same AS shown
+  FROM asked WINDOW same AS (PARTITION BY question)
+)"""
+TOTALS = (
+    ASKED
+    + """
+SELECT count(*), count(*) FILTER (WHERE poor), count(*) FILTER (WHERE user_feedback = 'helpful'),
+  count(*) FILTER (WHERE user_feedback = 'unhelpful'),
+  percentile_cont(0.5) WITHIN GROUP (ORDER BY response_time_ms),
+  percentile_cont(0.95) WITHIN GROUP (ORDER BY response_time_ms) FROM asked"""
+)
+POOR = (
+    ASKED
+    + """
+SELECT question, count(*) AS searches, count(*) FILTER (WHERE poor) AS poor, max(response_time_ms) AS slowest
+FROM named WHERE shown GROUP BY question HAVING bool_or(poor) ORDER BY 3 DESC, 2 DESC, 1 LIMIT %(shown)s"""
+)
+SLOW = (
+    ASKED
+    + """
+SELECT question, count(*) AS searches, count(*) FILTER (WHERE poor) AS poor, max(response_time_ms) AS slowest
+FROM named WHERE shown GROUP BY question ORDER BY 4 DESC, 1 LIMIT %(shown)s"""
+)
+USED = (
+    ASKED
+    + """
+, used AS (
+  SELECT (hit ->> 'document')::uuid AS document_id, count(DISTINCT a.id) AS searches,
+    count(DISTINCT a.id) FILTER (WHERE place = 1) AS first
+  FROM asked a, jsonb_array_elements(a.results) WITH ORDINALITY AS r (hit, place)
+  GROUP BY 1 ORDER BY 2 DESC, 3 DESC, 1 LIMIT %(shown)s
+)
+SELECT d.id, coalesce(nullif(d.title, ''), d.filename), d.source, u.searches, u.first
+FROM used u JOIN knowledge_document d ON d.id = u.document_id AND d.tenant_id = %(tenant)s
+ORDER BY u.searches DESC, u.first DESC, d.id"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question, how often it was asked, how often without a good answer, and its longest time."""
+
+    question: str
+    searches: int
+    without_answer: int
+    slowest_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsedDocument:
+    """A document, in how many searches it was found, and in how many it was the best."""
+
+    id: UUID
+    title: str
+    source: str
+    searches: int
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
+class Analytics:
+    """The searches of a tenant since a moment."""
+
+    since: datetime
+    searches: int
+    without_answer: int
+    helpful: int
+    unhelpful: int
+    median_ms: float | None
+    slow_ms: float | None
+    poor: list[Question]
+    slow: list[Question]
+    documents: list[UsedDocument]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return asdict(self)
+
+
+def search_analytics(days: int) -> Analytics:
+    """What the scope's tenant searched for in the last `days`."""
+    since = timezone.now() - timedelta(days=min(days, MOST_DAYS))
+    parameters = {
+        "tenant": require_tenant_id(),
+        "user": require_scope().user_id,
+        "since": uuid7_floor(since),
+        "faint": FAINT,
+        "shown": SHOWN,
+    }
+    with connection.cursor() as cursor:
+
+        def rows(sql: str) -> list[tuple[Any, ...]]:
+            cursor.execute(sql, parameters)
+            return list(cursor.fetchall())
+
+        searches, without_answer, helpful, unhelpful, median_ms, slow_ms = rows(TOTALS)[0]
+        return Analytics(
+            since=since,
+            searches=searches,
+            without_answer=without_answer,
+            helpful=helpful,
+            unhelpful=unhelpful,
+            median_ms=median_ms,
+            slow_ms=slow_ms,
+            poor=[Question(*row) for row in rows(POOR)],
+            slow=[Question(*row) for row in rows(SLOW)],
+            documents=[UsedDocument(*row) for row in rows(USED)],
+        )
