@@ -19,6 +19,7 @@ from conversations.runtime.streaming import TooManyStreams
 from conversations.runtime.turns import Caller
 from conversations.runtime.wishes import Event, Outcome, Wish, WishFailed
 from conversations.services.conversations import ConversationClosed
+from conversations.services.exchanges import ExchangeOver
 
 NO_RETRY = {"x-should-retry": "false"}
 # Kinds of failures and their status; anything else is the endpoint's fault.
@@ -114,6 +115,8 @@ class WireView(ApiView):
                 return exchanges.begin(wish, self.caller(), after=after)
         except (exchanges.UnknownModel, ConversationClosed):
             raise ModelNotFound(wish.model) from None
+        except ExchangeOver as error:
+            raise Refusal("previous_response_id", error.messages[0]) from None
 
     def answered(self, wish: Wish, *, after: Message | None = None) -> Outcome:
         """The whole answer."""

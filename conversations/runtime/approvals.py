@@ -4,6 +4,7 @@ A parked turn holds no thread, no connection and no lease: what the model said s
 journal, and any process goes on from there.
 """
 
+import json
 from typing import Any
 
 from conversations.choices import ToolStatus
@@ -28,11 +29,13 @@ class TurnParked(Exception):
         self.requests, self.messages = requests, messages
 
 
-def output_type() -> list[Any]:
-    """What an agent may end with: an answer, or calls that wait for approval."""
-    from pydantic_ai import DeferredToolRequests
+def output_type(schema: dict[str, Any] | None = None) -> list[Any]:
+    """What an agent may end with: an answer, by `schema` where there is one, or calls that wait for approval."""
+    from pydantic_ai import DeferredToolRequests, StructuredDict
 
-    return [str, DeferredToolRequests]
+    if schema is None:
+        return [str, DeferredToolRequests]
+    return [StructuredDict(schema, name=schema.get("title") or "answer"), DeferredToolRequests]
 
 
 def answer_of(result: Any) -> str:
@@ -44,6 +47,8 @@ def answer_of(result: Any) -> str:
     """
     from pydantic_ai import DeferredToolRequests
 
+    if isinstance(result.output, dict):
+        return json.dumps(result.output, ensure_ascii=False)
     if not isinstance(result.output, DeferredToolRequests):
         return str(result.output)
     if not result.output.approvals:

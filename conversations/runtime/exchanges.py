@@ -23,12 +23,12 @@ from agents.runtime.metering import Meter, Route
 from agents.services.budgets import terms_of
 from conversations.choices import MessageRole, MessageStatus
 from conversations.models import Message
-from conversations.runtime.citing import cite
+from conversations.runtime.briefing import words_of
 from conversations.runtime.connections import give_back
 from conversations.runtime.journal import Journal, cleaned, storable
 from conversations.runtime.metering import cost_limit, subjects_of
 from conversations.runtime.streaming import KEEP_ALIVE_SECONDS, leave_place, take_place
-from conversations.runtime.turns import Caller, ModelCall, Turn, speaking
+from conversations.runtime.turns import Caller, ModelCall, Turn, schema_of, speaking, unfit
 from conversations.runtime.wishes import Call, Event, Outcome, Said, Used, Waiting, Wish, WishFailed
 from conversations.services.conversations import BegunTurn, agent_by_name
 from conversations.services.exchanges import Asked, close_exchange, continue_exchange, open_exchange, up_to
@@ -62,7 +62,7 @@ class WireTurn(Turn):
 
     def finish(self, text: str, calls: list[ModelCall]) -> str:  # type: ignore[override]
         """Store the answer and return it as stored: of an agent, with its citations numbered."""
-        content, citations = (storable(text), []) if self.is_bare else cite(storable(text), self.passages)
+        content, citations = (storable(text), []) if self.is_bare else self.cited(text)
         self._close("", status=MessageStatus.COMPLETED, content=content, citations=citations)
         return content
 
@@ -141,15 +141,16 @@ def begin(wish: Wish, caller: Caller, *, after: Message | None = None) -> Exchan
     Raises:
         UnknownModel: when nothing has the wish's `model` as its name.
         ConversationClosed: when the agent is not active.
+        ExchangeOver: when the conversation of `after` does not go on.
     """
     agent, named = find_model(wish.model)
     asked, model = _asked(wish), agent.model_name
+    speaker = agent if named is None else None
     if after is None:
-        opener = agent if named is None else None
-        begun = open_exchange(opener, asked=asked, model=model, user_id=caller.user_id, metadata=wish.origin)
+        begun = open_exchange(speaker, asked=asked, model=model, user_id=caller.user_id, metadata=wish.origin)
     else:
-        begun = continue_exchange(after, asked=asked, model=model, user_id=caller.user_id)
-    return Exchange(wish, _turn(begun, caller, agent))
+        begun = continue_exchange(after, speaker, asked=asked, model=model, user_id=caller.user_id)
+    return Exchange(wish, _turn(begun, caller, agent, wish))
 
 
 def _asked(wish: Wish) -> Asked:
@@ -175,10 +176,15 @@ def said_before(answer: Message) -> tuple[Said, ...]:
     return tuple(spoken)
 
 
-def _turn(begun: BegunTurn, caller: Caller, agent: Agent) -> WireTurn:
-    collections, problem = [], ""
+def _turn(begun: BegunTurn, caller: Caller, agent: Agent, wish: Wish) -> WireTurn:
+    collections, problem, briefing, schema = [], "", "", None
     if agent.pk:
         agent, collections, problem = speaking(agent, begun.conversation)
+        briefing = words_of(begun.conversation, begun.question.content, caller.user_id)
+        schema = schema_of(agent)
+        if wish.schema is not None:
+            schema = {"title": wish.schema_name, **wish.schema}
+            problem = problem or unfit(schema, agent)
     subjects = subjects_of(caller, agent)
     route = Route(agent.model_provider, agent.model_name, agent.integration, agent.timeout)
     terms = terms_of(subjects, *route.key)
@@ -194,6 +200,8 @@ def _turn(begun: BegunTurn, caller: Caller, agent: Agent) -> WireTurn:
         history=[],
         collections=collections,
         problem=problem,
+        briefing=briefing,
+        schema=schema,
         journal=MemoryJournal(None, begun.conversation.pk, []),  # type: ignore[arg-type]
         meter=Meter(caller.scope, subjects, {route.key: terms}, cost_limit(agent)),
     )

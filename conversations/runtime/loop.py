@@ -20,17 +20,19 @@ from conversations.choices import MessageRole, MessageStatus
 from conversations.models import Message
 from conversations.runtime.approvals import TurnParked, answer_of, decisions, output_type, park
 from conversations.runtime.citing import Citing
-from conversations.runtime.failures import TurnFailed
+from conversations.runtime.failures import TurnFailed, require_bounded
 from conversations.runtime.journal import storable
 from conversations.runtime.keeper import keeper
 from conversations.runtime.metering import meter_of
+from conversations.runtime.structure import misfit
 from conversations.runtime.toolset import toolset_for
 from conversations.runtime.turns import MOST_TOKENS, ModelCall, Turn
 from conversations.services.leases import LeaseLost
 
+SEARCHING = "Search with the tool search_knowledge before you answer."
 CITING = (
-    "Search with the tool search_knowledge before you answer. Cite a passage as [n] with its number, right after "
-    "what rests on it. Say so plainly when the passages do not answer the question."
+    "Cite a passage as [n] with its number, right after what rests on it. "
+    "Say so plainly when the passages do not answer the question."
 )
 POLL_SECONDS = 0.5
 Emit = Callable[[str], None]
@@ -160,9 +162,11 @@ async def _answer(turn: Turn, saying: "Saying | None") -> str:
             elif agent.is_model_request_node(node):
                 if turn.between:
                     await sync_to_async(turn.between)()
-                if saying:
+                if saying and turn.schema is None:
                     await saying.listen(node, run.ctx)
-        return answer_of(run.result)
+        text = answer_of(run.result)
+        require_bounded(len(text))
+        return text
 
 
 class Saying:
@@ -188,29 +192,62 @@ class Saying:
     def _say(self, piece: str) -> None:
         if not piece:
             return
+        require_bounded(len(self.turn.live.text) + len(piece))
         self.turn.live.say(piece)
         if self.emit:
             self.emit(piece)
 
 
 def _agent(turn: Turn) -> Any:
-    from pydantic_ai import Agent, FunctionToolset, Tool
-
-    from conversations.runtime.journaled import JournaledToolset
+    from pydantic_ai import FunctionToolset, Tool
+    from pydantic_ai.exceptions import UserError
 
     hung = toolset_for(turn)
     plain = FunctionToolset([tool for tool in hung if isinstance(tool, Tool)])
     toolsets = [plain, *(toolset for toolset in hung if not isinstance(toolset, Tool))]
+    if turn.schema is None:
+        return _made(turn, toolsets)
+    try:
+        made = _made(turn, toolsets)
+    except (KeyError, UserError) as error:
+        # The library puts definitions in the places that refer to them.
+        raise TurnFailed("misconfigured", "The schema of the answer may not refer to itself.") from error
+    made.output_validator(_fitting(turn.schema))
+    return made
+
+
+def _made(turn: Turn, toolsets: list[Any]) -> Any:
+    from pydantic_ai import Agent
+
+    from conversations.runtime.journaled import JournaledToolset
+
     made = Agent(
         _model(turn),
         name=turn.agent.slug or None,
-        instructions=f"{turn.agent.system_prompt}\n\n{CITING}",
+        instructions=_instructions(turn),
         toolsets=[JournaledToolset(toolset, turn=turn) for toolset in toolsets],
-        output_type=output_type(),
+        output_type=output_type(turn.schema),
         retries=1,
     )
     made.instrument = instrumentation()
     return made
+
+
+def _instructions(turn: Turn) -> str:
+    asked = SEARCHING if turn.schema is not None else f"{SEARCHING} {CITING}"
+    return "\n\n".join(part for part in (turn.agent.system_prompt, asked, turn.briefing) if part)
+
+
+def _fitting(schema: dict[str, Any]) -> Callable[[Any], Any]:
+    """Lets the model mend an answer that does not fit the schema."""
+    from pydantic_ai import ModelRetry
+
+    async def check(output: Any) -> Any:
+        if isinstance(output, dict) and (wrong := misfit(schema, output)):
+            raise ModelRetry(f"The answer does not fit its schema. {wrong}")
+        return output
+
+    return check
 
 
 def _model(turn: Turn) -> Any:

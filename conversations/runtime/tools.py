@@ -9,7 +9,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -58,11 +58,23 @@ def tools_of(turn: "Turn") -> list[Any]:
 
 
 def _tool(turn: "Turn", name: str, function: Callable[..., Any]) -> Any:
-    from pydantic_ai import RunContext, Tool
+    from pydantic_ai import RunContext
 
     # Named here, where the library is loaded anyway: it asks for the annotation.
     function.__annotations__["ctx"] = RunContext[Any]
-    return Tool(function, takes_ctx=True, name=str(name), requires_approval=name in turn.agent.approvals)
+    return made_tool(function, str(name), takes_ctx=True, requires_approval=name in turn.agent.approvals)
+
+
+_schemas: dict[str, Any] = {}
+
+
+def made_tool(function: Callable[..., Any], name: str, **options: Any) -> Any:
+    """A built-in tool. What its arguments must be takes milliseconds to find out, so that is kept for the process."""
+    from pydantic_ai import Tool
+
+    if name not in _schemas:
+        _schemas[name] = Tool(function, name=name, **options).function_schema
+    return Tool(function, name=name, function_schema=replace(_schemas[name], function=function), **options)
 
 
 def _calculator(turn: "Turn") -> Callable[..., Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from asgiref.sync import sync_to_async
 
 from conversations.runtime.failures import TurnFailed
-from conversations.runtime.tools import tools_of
+from conversations.runtime.tools import made_tool, tools_of
 
 if TYPE_CHECKING:
     from conversations.runtime.turns import Turn
@@ -25,8 +25,6 @@ def toolset_for(turn: "Turn") -> list[Any]:
 
 
 def _search_knowledge(turn: "Turn") -> Any:
-    from pydantic_ai import Tool
-
     async def search_knowledge(query: str) -> list[dict[str, Any]]:
         """Search what you know. Returns numbered passages, best first.
 
@@ -39,4 +37,4 @@ def _search_knowledge(turn: "Turn") -> Any:
             logger.exception("search failed")
             raise TurnFailed("search_failed", "The knowledge could not be searched.") from error
 
-    return Tool(search_knowledge, metadata={"idempotent": True, "atomic": True})
+    return made_tool(search_knowledge, "search_knowledge", metadata={"idempotent": True, "atomic": True})

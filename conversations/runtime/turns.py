@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db.models import F, Q
 from django.utils import timezone
 
-from agents.choices import IntegrationStatus
+from agents.choices import IntegrationStatus, Provider
 from agents.models import Agent, AgentCollection, Integration, LlmUsage
 from agents.runtime.prices import price
 from agents.services.prices import own_price
@@ -23,9 +23,11 @@ from agents.services.prompts import PromptProblem, count_use, instructions_of
 from agents.services.versions import as_published
 from conversations.choices import ConversationMode, MessageRole, MessageStatus, ToolStatus
 from conversations.models import Conversation, Message, ToolExecution
+from conversations.runtime.briefing import briefing_of
 from conversations.runtime.citing import cite
 from conversations.runtime.journal import Journal, current_call, storable
 from conversations.runtime.live import Live
+from conversations.runtime.structure import OUTPUT_SCHEMA, schema_problem
 from conversations.services.attachments import said_with_files
 from conversations.services.conversations import BegunTurn
 from conversations.services.leases import Lease, lease_for, release
@@ -90,6 +92,10 @@ class Turn:
     started: float = field(default_factory=time.perf_counter)
     # Why the agent cannot speak as it is set up; empty when it can.
     problem: str = ""
+    # What it is told beside its instructions.
+    briefing: str = ""
+    # JSON schema of the answer; None: it is text.
+    schema: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         for kept in self.journal.results.values() if self.journal else ():
@@ -168,8 +174,12 @@ class Turn:
 
     def finish(self, text: str, calls: list[ModelCall]) -> Message:
         """Store the answer, what it cites, what it used and cost."""
-        content, citations = cite(storable(text), self.passages)
+        content, citations = self.cited(text)
         return self._store(calls, status=MessageStatus.COMPLETED, content=content, citations=citations)
+
+    def cited(self, text: str) -> tuple[str, list[dict[str, Any]]]:
+        """The answer as it is stored, and what it cites; brackets of JSON cite nothing."""
+        return cite(storable(text), self.passages) if self.schema is None else (storable(text), [])
 
     def fail(self, code: str, message: str, calls: list[ModelCall], content: str = "") -> Message:
         """Store that there is no answer, and why; what was said so far is kept."""
@@ -274,6 +284,8 @@ def load_turn(begun: BegunTurn, caller: Caller) -> Turn:
         history=_history(begun) if agent.memory_enabled else [],
         collections=collections,
         problem=problem,
+        briefing=briefing_of(agent, begun.conversation, begun.question.content, caller.user_id),
+        schema=schema_of(agent),
         journal=Journal(lease, begun.conversation.pk, steps),
         stored_pieces=last_place(begun.answer.pk) if lease.takeovers else 0,
     )
@@ -297,7 +309,21 @@ def _speak(agent: Agent) -> str:
         return str(error)
     if prompt is not None:
         count_use(prompt.pk)
-    return ""
+    return unfit(schema_of(agent), agent)
+
+
+def unfit(schema: Any, agent: Agent) -> str:
+    """Why the agent cannot answer by the schema; empty when it can, or there is none."""
+    if schema is None:
+        return ""
+    if agent.model_provider == Provider.EXTRACTIVE:
+        return "The offline model quotes and writes no JSON: its answers cannot have a schema."
+    return schema_problem(schema)
+
+
+def schema_of(agent: Agent) -> Any:
+    """The JSON schema of all of the agent's answers, which its settings hold; None: they are text."""
+    return agent.config.get(OUTPUT_SCHEMA) if isinstance(agent.config, dict) else None
 
 
 def _api_key(integration: Integration | None) -> str | None:

@@ -13,7 +13,6 @@ from pydantic_ai import (
     ExternalToolset,
     PartDeltaEvent,
     PartStartEvent,
-    StructuredDict,
     TextPart,
     TextPartDelta,
     ToolCallPart,
@@ -38,6 +37,7 @@ from agents.runtime.providers import classify_error
 from config.observability.tracing import instrumentation
 from conversations.runtime import loop
 from conversations.runtime.exchanges import Exchange
+from conversations.runtime.failures import require_bounded
 from conversations.runtime.wishes import Call, CallPiece, Event, Said, TextPiece, Wish, WishFailed
 
 Emit = Callable[[Event], None]
@@ -48,7 +48,9 @@ logger = logging.getLogger(__name__)
 async def ask(exchange: Exchange, emit: Emit | None) -> Answer:
     """Text, calls of the client's tools, and why it ended; `emit` gets the pieces as they come."""
     async with asyncio.timeout(exchange.turn.agent.timeout):
-        return await (_bare if exchange.turn.is_bare else _agent)(exchange, emit)
+        text, calls, finish = await (_bare if exchange.turn.is_bare else _agent)(exchange, emit)
+    require_bounded(len(text) + sum(len(call.arguments) for call in calls))
+    return text, calls, finish
 
 
 def reason(error: Exception) -> WishFailed:
@@ -112,7 +114,7 @@ class _Pieces:
     """Passes on pieces of text and of calls; calls are counted by the part that they belong to."""
 
     def __init__(self, emit: Emit) -> None:
-        self.emit, self.calls = emit, dict[int, int]()
+        self.emit, self.calls, self.length = emit, dict[int, int](), 0
 
     def take(self, event: Any) -> None:
         if isinstance(event, PartStartEvent):
@@ -122,7 +124,7 @@ class _Pieces:
             if isinstance(delta, TextPartDelta):
                 self._say(delta.content_delta)
             elif isinstance(delta, ToolCallPartDelta) and event.index in self.calls and delta.args_delta:
-                self.emit(CallPiece(self.calls[event.index], _text(delta.args_delta)))
+                self._call(CallPiece(self.calls[event.index], _text(delta.args_delta)))
 
     def _begin(self, index: int, part: Any) -> None:
         if isinstance(part, TextPart):
@@ -130,11 +132,20 @@ class _Pieces:
         elif isinstance(part, ToolCallPart):
             place = self.calls.setdefault(index, len(self.calls))
             arguments = _text(part.args) if part.args else ""
-            self.emit(CallPiece(place, arguments, part.tool_call_id, part.tool_name))
+            self._call(CallPiece(place, arguments, part.tool_call_id, part.tool_name))
 
     def _say(self, text: str) -> None:
         if text:
+            self._count(text)
             self.emit(TextPiece(text))
+
+    def _call(self, piece: CallPiece) -> None:
+        self._count(piece.arguments)
+        self.emit(piece)
+
+    def _count(self, text: str) -> None:
+        self.length += len(text)
+        require_bounded(self.length)
 
 
 def _read(response: ModelResponse) -> Answer:
@@ -175,14 +186,14 @@ async def _agent(exchange: Exchange, emit: Emit | None) -> Answer:
     }
     if emit is None:
         return _ended(await agent.run(None, **options))
-    result = None
+    result, pieces = None, _Pieces(emit)
     async with agent.run_stream_events(None, **options) as events:
         async for event in events:
             if isinstance(event, AgentRunResultEvent):
                 result = event.result
-            elif wish.schema is None and not _is_call(event):
-                _Pieces(emit).take(event)
-    return _told(_ended(result), emit, whole=wish.schema is not None)
+            elif turn.schema is None and not _is_call(event):
+                pieces.take(event)
+    return _told(_ended(result), emit, whole=turn.schema is not None)
 
 
 def _is_call(event: Any) -> bool:
@@ -205,9 +216,6 @@ def _extras(wish: Wish) -> dict[str, Any]:
     extras: dict[str, Any] = {}
     if wish.instructions:
         extras["instructions"] = wish.instructions
-    if wish.schema is not None:
-        shape = StructuredDict(wish.schema, name=wish.schema_name)
-        extras["output_type"] = [shape, DeferredToolRequests]
     if wish.tools and wish.choice != "none":
         extras["toolsets"] = [ExternalToolset(_definitions(wish))]
     return extras

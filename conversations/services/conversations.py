@@ -8,9 +8,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
-from django.db.models import CharField, Field, TextField
 from django.utils import timezone
-from psycopg.sql import Literal
 
 from agents.choices import AgentStatus
 from agents.models import Agent
@@ -25,6 +23,7 @@ from conversations.choices import (
 )
 from conversations.models import Conversation, Message, Participant
 from conversations.services.leases import Lease, open_lease
+from conversations.services.rows import RowText, row_text
 from tenants.scoping import require_tenant_id
 
 TITLE_LENGTH = 80
@@ -200,8 +199,7 @@ def files_of(message: Message) -> int:
     return files if isinstance(files, int) else 0
 
 
-# One statement: the conversation's counter is the lock that orders its messages. A value in a SELECT has no
-# type of its own, hence the casts; text stays text, so that a length is refused and not cut.
+# One statement: the conversation's counter is the lock that orders its messages.
 RECORD = (
     "WITH place AS (UPDATE conversations_conversation c SET message_count = message_count + 1,"
     " last_message_at = now(), updated_at = now() WHERE tenant_id = %(tenant_id)s AND id = %(conversation_id)s"
@@ -217,24 +215,10 @@ RECORDED = frozenset({"tenant_id", "conversation_id", "role", "content", "user_i
 
 
 @cache
-def _record_sql() -> tuple[str, tuple[Field, ...]]:
-    """The statement that stores a message, and the fields whose values it takes by their column's name."""
-    fields = [f for f in Message._meta.concrete_fields if not (f.primary_key or f.generated)]
-    plain = Message()
-    values = []
-    for field in fields:
-        kind = "text" if isinstance(field, (CharField, TextField)) else field.db_type(connection)
-        if field.attname in RECORDED:
-            values.append(f"%({field.column})s::{kind}")
-        elif field.name == "sequence_number":
-            values.append("message_count")
-        else:
-            # The same for each message, so it is part of the text.
-            value = Literal(field.get_db_prep_save(field.value_from_object(plain), connection))
-            values.append(f"{value.as_string(connection.connection)}::{kind}".replace("%", "%%"))
-    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
-    sql = RECORD.format(columns=columns, values=", ".join(values))
-    return sql, tuple(field for field in fields if field.attname in RECORDED)
+def _record_sql() -> tuple[str, RowText]:
+    """The statement that stores a message, and what it is given."""
+    row = row_text(Message, RECORDED, instead={"sequence_number": "message_count"})
+    return RECORD.format(columns=row.columns, values=row.values), row
 
 
 def record_message(
@@ -259,10 +243,9 @@ def record_message(
         metadata=metadata or {},
     )
     connection.ensure_connection()
-    sql, fields = _record_sql()
-    values = {f.column: f.get_db_prep_save(f.pre_save(message, add=True), connection) for f in fields}
+    sql, text = _record_sql()
     with connection.prepared_cursor() as cursor:
-        cursor.execute(sql, values | {"asking": user_id})
+        cursor.execute(sql, text.given(message) | {"asking": user_id})
         row = cursor.fetchone()
     if row is None:
         return None

@@ -6,24 +6,30 @@ was said before goes to the model, and was stored when it was said.
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import F
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.db.models import CharField, F, TextField
 from django.utils import timezone
 
-from agents.choices import AgentStatus
 from agents.models import Agent
 from agents.services.versions import latest_version
 from config.db.ids import uuid7
-from conversations.choices import MessageRole, MessageStatus, ParticipantRole
-from conversations.models import Conversation, Message, Participant
-from conversations.services.conversations import BegunTurn, ConversationClosed, title_of
+from conversations.choices import ConversationStatus, MessageRole, MessageStatus
+from conversations.models import Conversation, Message
+from conversations.services.conversations import BegunTurn, require_active, title_of
+from conversations.services.rows import RowText, row_text
 from tenants.scoping import require_tenant_id
 
 # What an integer column takes; an endpoint may report anything.
 MOST_TOKENS = 2**31 - 1
+
+
+class ExchangeOver(ValidationError):
+    """The conversation that a question follows in is completed or archived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,6 @@ class Asked:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
-@transaction.atomic
 def open_exchange(
     agent: Agent | None,
     *,
@@ -54,8 +59,8 @@ def open_exchange(
     Raises:
         ConversationClosed: when the agent is not active.
     """
-    if agent is not None and (agent.status != AgentStatus.ACTIVE or agent.deleted_at is not None):
-        raise ConversationClosed(f"The agent «{agent.name}» is not active.")
+    if agent is not None:
+        require_active(agent)
     tenant_id = require_tenant_id()
     conversation = Conversation(
         id=uuid7(),
@@ -69,35 +74,109 @@ def open_exchange(
         started_at=timezone.now(),
         last_message_at=timezone.now(),
     )
-    conversation.save(force_insert=True)
-    _join(conversation, agent, user_id)
-    return BegunTurn(conversation, *_question_and_answer(conversation, 0, asked, model, user_id))
+    agent_id = agent.pk if agent else None
+    question, answer = _question_and_answer(conversation, 0, asked, model, user_id, agent_id)
+    _store(conversation, question, answer)
+    return BegunTurn(conversation, question, answer)
 
 
-def _join(conversation: Conversation, agent: Agent | None, user_id: UUID | None) -> None:
-    takers = []
-    if agent is not None:
-        takers.append(Participant(agent=agent, role=ParticipantRole.AGENT))
-    if user_id is not None:
-        takers.append(Participant(user_id=user_id, role=ParticipantRole.OWNER))
-    for taker in takers:
-        taker.tenant_id, taker.conversation = conversation.tenant_id, conversation
-    Participant.objects.bulk_create(takers)
+# References are checked at the end of the statement, when all of it is there.
+OPEN = (
+    "WITH opened AS (INSERT INTO conversations_conversation ({conversation.columns}) VALUES ({conversation.values})),"
+    " joined AS (INSERT INTO conversations_participant (tenant_id, conversation_id, user_id, agent_id, role)"
+    " SELECT %(c_tenant_id)s::uuid, %(c_id)s::uuid, p.user_id, p.agent_id, p.role FROM"
+    " (VALUES (NULL::uuid, %(c_agent_id)s::uuid, 'agent'), (%(c_user_id)s::uuid, NULL::uuid, 'owner'))"
+    " AS p (user_id, agent_id, role) WHERE num_nonnulls(p.user_id, p.agent_id) = 1)"
+    " INSERT INTO conversations_message ({question.columns}) VALUES ({question.values}), ({answer.values})"
+)
+OPENED = frozenset(
+    {
+        "id",
+        "tenant_id",
+        "user_id",
+        "agent_id",
+        "agent_version_id",
+        "title",
+        "metadata",
+        "message_count",
+        "started_at",
+        "last_message_at",
+        "updated_at",
+    }
+)
+SAID = frozenset(
+    {
+        "id",
+        "tenant_id",
+        "conversation_id",
+        "sequence_number",
+        "role",
+        "status",
+        "content",
+        "metadata",
+        "user_id",
+        "agent_id",
+        "reply_to_id",
+        "model",
+        "updated_at",
+    }
+)
+
+
+@cache
+def _open_sql() -> tuple[str, tuple[RowText, ...]]:
+    rows = (
+        row_text(Conversation, OPENED, prefix="c_"),
+        row_text(Message, SAID, prefix="q_"),
+        row_text(Message, SAID, prefix="a_"),
+    )
+    return OPEN.format(**dict(zip(("conversation", "question", "answer"), rows, strict=True))), rows
+
+
+def _store(*rows: Conversation | Message) -> None:
+    """Store a new conversation, who takes part in it, and its first question and answer."""
+    connection.ensure_connection()
+    sql, texts = _open_sql()
+    values: dict[str, Any] = {}
+    for text, row in zip(texts, rows, strict=True):
+        values |= text.given(row)
+        row._state.adding = False
+    with connection.prepared_cursor() as cursor:
+        cursor.execute(sql, values)
 
 
 @transaction.atomic
-def continue_exchange(answer: Message, *, asked: "Asked", model: str, user_id: UUID | None) -> BegunTurn:
-    """The next question after `answer` in its conversation, and the place kept for its answer."""
+def continue_exchange(
+    answer: Message, agent: Agent | None, *, asked: "Asked", model: str, user_id: UUID | None
+) -> BegunTurn:
+    """The next question after `answer` in its conversation, and the place kept for its answer.
+
+    Raises:
+        ExchangeOver: when the conversation does not go on.
+        ConversationClosed: when the agent is not active.
+    """
+    if agent is not None:
+        require_active(agent)
     conversation = Conversation.objects.select_for_update().get(pk=answer.conversation_id)
+    if conversation.status != ConversationStatus.ACTIVE:
+        raise ExchangeOver(f"This conversation is {conversation.get_status_display().lower()}.")
     place = conversation.message_count
     Conversation.objects.filter(pk=conversation.pk).update(
         message_count=F("message_count") + 2, last_message_at=timezone.now(), updated_at=timezone.now()
     )
-    return BegunTurn(conversation, *_question_and_answer(conversation, place, asked, model, user_id))
+    agent_id = agent.pk if agent else None
+    question, answer = _question_and_answer(conversation, place, asked, model, user_id, agent_id)
+    Message.objects.bulk_create([question, answer])
+    return BegunTurn(conversation, question, answer)
 
 
 def _question_and_answer(
-    conversation: Conversation, place: int, asked: "Asked", model: str, user_id: UUID | None
+    conversation: Conversation,
+    place: int,
+    asked: "Asked",
+    model: str,
+    user_id: UUID | None,
+    agent_id: UUID | None,
 ) -> tuple[Message, Message]:
     common = {"tenant_id": conversation.tenant_id, "conversation_id": conversation.pk}
     question = Message(
@@ -114,30 +193,46 @@ def _question_and_answer(
         sequence_number=place + 2,
         role=MessageRole.ASSISTANT,
         status=MessageStatus.PENDING,
-        agent_id=conversation.agent_id,
+        agent_id=agent_id,
         reply_to_id=question.pk,
         model=model[:100],
         **common,
     )
-    Message.objects.bulk_create([question, answer])
     return question, answer
 
 
-@transaction.atomic
+CLOSE = (
+    "WITH closed AS (UPDATE conversations_message SET updated_at = now(), {changes}"
+    " WHERE tenant_id = %(tenant)s AND id = %(answer)s AND status = 'pending' RETURNING id)"
+    " UPDATE conversations_conversation SET total_tokens = total_tokens + %(token_count)s::integer,"
+    " total_cost = total_cost + %(cost)s::numeric, last_message_at = now(), updated_at = now()"
+    " WHERE tenant_id = %(tenant)s AND id = %(conversation)s AND EXISTS (SELECT FROM closed) RETURNING id"
+)
+
+
+@cache
+def _close_sql(names: tuple[str, ...]) -> str:
+    changes = []
+    for name in names:
+        field: Any = Message._meta.get_field(name)
+        kind = "text" if isinstance(field, CharField | TextField) else field.db_type(connection)
+        changes.append(f"{field.column} = %({name})s::{kind}")
+    return CLOSE.format(changes=", ".join(changes))
+
+
 def close_exchange(
     conversation_id: UUID, answer_id: UUID, *, token_count: int, cost: Decimal, **changes: Any
 ) -> bool:
-    """Store how the answer ended; False when it has ended already."""
-    pending = Message.objects.younger_than(conversation_id).filter(pk=answer_id, status=MessageStatus.PENDING)
-    counted = min(token_count, MOST_TOKENS)
-    if not pending.update(token_count=counted, cost=cost, updated_at=timezone.now(), **changes):
-        return False
-    Conversation.objects.filter(pk=conversation_id).update(
-        total_tokens=F("total_tokens") + counted,
-        total_cost=F("total_cost") + cost,
-        last_message_at=timezone.now(),
-    )
-    return True
+    """Store how the answer ended; False when it has ended already. Needs the tenant's scope."""
+    changes |= {"token_count": min(token_count, MOST_TOKENS), "cost": cost}
+    values = {
+        name: Message._meta.get_field(name).get_db_prep_save(value, connection)  # type: ignore[union-attr]
+        for name, value in changes.items()
+    }
+    ids = {"tenant": require_tenant_id(), "conversation": conversation_id, "answer": answer_id}
+    with connection.prepared_cursor() as cursor:
+        cursor.execute(_close_sql(tuple(changes)), values | ids)
+        return cursor.fetchone() is not None
 
 
 def up_to(answer: Message) -> list[Message]:

@@ -1,0 +1,132 @@
+"""Answers by a JSON schema: what fits, what is mended, and schemas that would hold the process."""
+
+import json
+import time
+
+import pytest
+
+from agents.services.agents import publish_agent
+from agents.testing import FakeOpenAI, call_tool, say
+from agents.tests.factories import AgentFactory, IntegrationFactory
+from conversations.runtime.loop import run_turn
+from conversations.runtime.streaming import follow_answer
+from conversations.runtime.structure import UncheckableAnswer, misfit, schema_problem
+from conversations.runtime.turns import Caller, load_turn
+from conversations.services.conversations import begin_turn, start_conversation
+from conversations.tests.workers import said
+
+TIDE = {
+    "type": "object",
+    "properties": {"hours": {"type": "array", "items": {"type": "integer", "maximum": 23}}},
+    "required": ["hours"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "wrong"),
+    [
+        ({"hours": [0, 12]}, ""),
+        ({"hours": [24]}, "hours/0: 24 is greater than the maximum of 23"),
+        ({}, "The answer: 'hours' is a required property"),
+        ({"hours": [], "x": 1}, "The answer: Additional properties are not allowed ('x' was unexpected)"),
+    ],
+)
+def test_an_answer_fits_or_it_is_said_where_not(value, wrong):
+    assert misfit(TIDE, value) == wrong
+
+
+@pytest.mark.parametrize(
+    "schema", [[], {"type": "string"}, {"type": "object", "properties": {"a": {"type": "x"}}}]
+)
+def test_what_is_no_schema_of_an_object_is_named(schema):
+    assert "not a JSON schema of an object" in schema_problem(schema)
+    assert schema_problem(TIDE) == ""
+
+
+def test_a_schema_cannot_hold_the_process():
+    evil = {"type": "object", "properties": {"a": {"pattern": "(a+)+$"}}, "patternProperties": {"(a+)+$": {}}}
+    began = time.monotonic()
+    assert misfit(evil | {"additionalProperties": False}, {"a": "a" * 40 + "!", "a" * 40 + "!": 1}) == ""
+    twice = {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(40)} | {"a40": {}}
+    with pytest.raises(UncheckableAnswer, match="too long"):
+        misfit({"$defs": twice, "$ref": "#/$defs/a0"}, {})
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("reference", ["http://127.0.0.1:9/schema", "#/$defs/none"])
+def test_nothing_outside_of_the_schema_is_fetched(reference):
+    with pytest.raises(UncheckableAnswer, match="not in it"):
+        misfit({"type": "object", "properties": {"a": {"$ref": reference}}}, {"a": {}})
+
+
+@pytest.fixture
+def caller(tenant, member):
+    return Caller(tenant.pk, member.user_id, f"user:{member.user_id}")
+
+
+@pytest.fixture
+def asked(caller):
+    """The answer of an agent whose settings hold a schema, to a model that answers by the script."""
+
+    def ask(*script, schema=TIDE, streamed=False, published=False, **fields):
+        with FakeOpenAI(*script) as server:
+            with caller.scope():
+                account = IntegrationFactory(base_url=server.base_url)
+                fields = {"model_provider": "openai-compatible", "integration": account} | fields
+                agent = AgentFactory(config={"output_schema": schema}, **fields)
+                if published:
+                    publish_agent(agent)
+                    agent.config = {}
+                    agent.save()
+                row = start_conversation(agent, user_id=caller.user_id)
+                turn = load_turn(begin_turn(row.pk, content="When?", user_id=caller.user_id), caller)
+            answer = run_turn(turn, (lambda piece: None) if streamed else None)
+        return answer, server.requests
+
+    return ask
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_an_agent_answers_by_the_schema_of_its_settings(asked, caller, streamed):
+    answer, requests = asked(call_tool("final_result", hours=[1]), streamed=streamed)
+    # Brackets of JSON are no citations.
+    assert (answer.status, json.loads(answer.content), answer.citations) == ("completed", {"hours": [1]}, [])
+    sent = {tool["function"]["name"]: tool["function"] for tool in requests[0].body["tools"]}
+    assert sent["final_result"]["parameters"]["required"] == ["hours"]
+    if streamed:
+        assert said(follow_answer(caller, answer.conversation_id, answer.pk))[0] == answer.content
+
+
+def test_the_pinned_version_has_the_schema_that_was_published(asked):
+    answer, _ = asked(call_tool("final_result", hours=[1]), published=True)
+    assert json.loads(answer.content) == {"hours": [1]}
+
+
+def test_the_model_mends_an_answer_that_does_not_fit(asked):
+    answer, requests = asked(call_tool("final_result", hours=[99]), call_tool("final_result", hours=[9]))
+    assert json.loads(answer.content) == {"hours": [9]}
+    assert "99 is greater than the maximum of 23" in json.dumps(requests[1].body["messages"][-1])
+
+
+def test_an_answer_that_never_fits_is_none(asked):
+    answer, requests = asked(call_tool("final_result", hours=[99]))
+    assert (answer.status, answer.error_code, len(requests)) == ("failed", "bad_response", 2)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"schema": {"type": "string"}}, "not a JSON schema of an object"),
+        ({"model_provider": "extractive", "integration": None}, "offline model"),
+        (
+            {"schema": TIDE | {"$defs": {"a": {"items": {"$ref": "#/$defs/a"}}}, "$ref": "#/$defs/a"}},
+            "itself",
+        ),
+    ],
+    ids=["no schema", "offline", "recursive"],
+)
+def test_a_schema_that_cannot_be_used_is_named(asked, fields, said):
+    answer, requests = asked(say("x"), **fields)
+    assert (answer.status, answer.error_code, requests) == ("failed", "misconfigured", [])
+    assert said in answer.error_message
