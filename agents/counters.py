@@ -68,3 +68,37 @@ REVOKE ALL ON FUNCTION conclave_prompt_counted(uuid, double precision) FROM PUBL
 GRANT EXECUTE ON FUNCTION conclave_prompt_counted(uuid, double precision) TO conclave_app;
 """
 PROMPTS_DROP = "DROP FUNCTION conclave_prompt_counted(uuid, double precision);"
+
+# The same, where a verdict may take the place of the one before on the same answer, which is told; without both it
+# is a use, without the new one the old is taken back.
+VERDICTS = """
+CREATE FUNCTION conclave_prompt_counted(prompt uuid, before double precision, verdict double precision)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  known public.agents_systemprompt;
+  given integer;
+BEGIN
+  SELECT * INTO known FROM public.agents_systemprompt
+  WHERE id = prompt AND (tenant_id IS NULL OR tenant_id = public.conclave_current_tenant()) FOR UPDATE;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  IF before IS NULL AND verdict IS NULL THEN
+    UPDATE public.agents_systemprompt SET usage_count = usage_count + 1, last_used_at = now() WHERE id = prompt;
+    RETURN true;
+  END IF;
+  given := known.verdict_count + (verdict IS NOT NULL)::int - (before IS NOT NULL)::int;
+  UPDATE public.agents_systemprompt SET
+    verdict_count = greatest(given, 0),
+    average_satisfaction = CASE WHEN given > 0 THEN least(5, greatest(0, (coalesce(known.average_satisfaction, 0)
+      * known.verdict_count - coalesce(before, 0) + coalesce(verdict, 0)) / given)) END,
+    success_rate = CASE WHEN given > 0 THEN least(1, greatest(0, (coalesce(known.success_rate, 0)
+      * known.verdict_count - coalesce(before >= 4, false)::int + coalesce(verdict >= 4, false)::int) / given)) END
+  WHERE id = prompt;
+  RETURN true;
+END $$;
+REVOKE ALL ON FUNCTION conclave_prompt_counted(uuid, double precision, double precision) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION conclave_prompt_counted(uuid, double precision, double precision) TO conclave_app;
+"""
+VERDICTS_DROP = "DROP FUNCTION conclave_prompt_counted(uuid, double precision, double precision);"

@@ -40,6 +40,22 @@ def refresh_mcp_server(slug: str) -> None:
         logger.warning("MCP server %s: %s", slug, error)
 
 
+@app.periodic(cron="37 */6 * * *")
+@app.task(queueing_lock="refresh_mcp_servers")
+@job
+def refresh_mcp_servers(timestamp: int) -> None:
+    """List again what every server in use offers; each is asked by a job of its own."""
+    from agents.choices import McpServerStatus
+    from agents.models import McpServer
+
+    with platform_scope(reason="refresh the MCP servers in use", actor=ACTOR):
+        slugs = list(
+            McpServer.objects.exclude(status=McpServerStatus.DISABLED).values_list("slug", flat=True)
+        )
+    for slug in slugs:
+        refresh_mcp_server.defer(slug=slug)
+
+
 @app.task
 @job
 def refund_template_purchase(purchase_id: str) -> None:

@@ -21,7 +21,7 @@ from typing import Any, Self
 @dataclass(frozen=True, slots=True)
 class Reply:
     """One scripted answer. `cut` loses the connection; `ragged` ends a stream without its last event;
-    `pace` is the seconds before each piece of a stream.
+    `pace` is the seconds before each piece of a stream; `location` is where a redirect leads.
     """
 
     text: str = ""
@@ -34,6 +34,7 @@ class Reply:
     cut: bool = False
     ragged: bool = False
     pace: float = 0.0
+    location: str = ""
 
 
 def say(text: str) -> Reply:
@@ -54,6 +55,11 @@ def slow(seconds: float, text: str = "Late.") -> Reply:
 def fail(status: int, retry_after: float | None = None) -> Reply:
     """An error answer such as 429 or 500; `retry_after` is the header, in seconds."""
     return Reply(status=status, retry_after=retry_after)
+
+
+def redirect(location: str) -> Reply:
+    """A redirect to another address."""
+    return Reply(status=307, location=location)
 
 
 def half_stream(text: str = "The answer begins", *, ragged: bool = False) -> Reply:
@@ -91,10 +97,14 @@ class FakeOpenAI:
         self.requests: list[Recorded] = []
         self.closing = threading.Event()
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
         self._server.daemon_threads = True
         self._server.block_on_close = False
         self._server.fake = self  # type: ignore[attr-defined]
+
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        """What answers each connection; other protocols have another."""
+        return OpenAIHandler
 
     @property
     def base_url(self) -> str:
@@ -123,7 +133,9 @@ class FakeOpenAI:
             return self.script.pop(0) if len(self.script) > 1 else self.script[0]
 
 
-class _Handler(BaseHTTPRequestHandler):
+class OpenAIHandler(BaseHTTPRequestHandler):
+    """Speaks OpenAI's protocol, as the script of its `FakeOpenAI` says."""
+
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
@@ -166,7 +178,13 @@ class _Handler(BaseHTTPRequestHandler):
         elif body.get("stream"):
             self._stream(_for_request(reply, body), body, fake.closing)
         else:
-            self._send(json.dumps(_completion(_for_request(reply, body), body)).encode(), reply)
+            reply = _for_request(reply, body)
+            self._send(json.dumps(_completion(reply, body, self.usage(reply, body))).encode(), reply)
+
+    def usage(self, reply: Reply, body: dict[str, Any]) -> dict[str, Any]:
+        """What the answer is said to have used."""
+        prompt, answer = len(json.dumps(body.get("messages", []))) // 4, max(1, len(reply.text) // 4)
+        return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
 
     def _send(self, payload: bytes, reply: Reply) -> None:
         self.send_response(reply.status)
@@ -174,6 +192,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(payload)))
         if reply.retry_after is not None:
             self.send_header("Retry-After", str(reply.retry_after))
+        if reply.location:
+            self.send_header("Location", reply.location)
         self.end_headers()
         self.wfile.write(payload[: len(payload) // 2] if reply.cut else payload)
         self.close_connection = reply.cut
@@ -183,7 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        for number, event in enumerate(_events(reply, body)):
+        for number, event in enumerate(_events(reply, body, self.usage(reply, body))):
             closing.wait(reply.pace)
             if not number:
                 self.server.fake.begins()  # type: ignore[attr-defined]
@@ -205,29 +225,24 @@ def _for_request(reply: Reply, body: dict[str, Any]) -> Reply:
     return replace(reply, tool="", text="no tools") if reply.tool and reply.tool not in offered else reply
 
 
-def _usage(reply: Reply, body: dict[str, Any]) -> dict[str, int]:
-    prompt, answer = len(json.dumps(body.get("messages", []))) // 4, max(1, len(reply.text) // 4)
-    return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
-
-
 def _tool_calls(reply: Reply) -> list[dict[str, Any]]:
     function = {"name": reply.tool, "arguments": json.dumps(reply.arguments)}
     return [{"index": 0, "id": f"call_{reply.tool}", "type": "function", "function": function}]
 
 
-def _completion(reply: Reply, body: dict[str, Any]) -> dict[str, Any]:
+def _completion(reply: Reply, body: dict[str, Any], usage: dict[str, Any]) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": None if reply.tool else reply.text}
     if reply.tool:
         message["tool_calls"] = _tool_calls(reply)
     choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if reply.tool else "stop"}
-    return _envelope("chat.completion", body) | {"choices": [choice], "usage": _usage(reply, body)}
+    return _envelope("chat.completion", body) | {"choices": [choice], "usage": usage}
 
 
 def _envelope(kind: str, body: dict[str, Any]) -> dict[str, Any]:
     return {"id": "chatcmpl-fake", "object": kind, "created": 1767225600, "model": body.get("model", "fake")}
 
 
-def _events(reply: Reply, body: dict[str, Any]) -> Iterator[str]:
+def _events(reply: Reply, body: dict[str, Any], usage: dict[str, Any]) -> Iterator[str]:
     """The server-sent events of an answer, three words at a time; a broken one stops before its end."""
     envelope = _envelope("chat.completion.chunk", body)
     for delta in _deltas(reply):
@@ -236,7 +251,7 @@ def _events(reply: Reply, body: dict[str, Any]) -> Iterator[str]:
         return
     reason = "tool_calls" if reply.tool else "stop"
     yield json.dumps(envelope | {"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
-    yield json.dumps(envelope | {"choices": [], "usage": _usage(reply, body)})
+    yield json.dumps(envelope | {"choices": [], "usage": usage})
     yield "[DONE]"
 
 

@@ -13,7 +13,7 @@ class IntegrationAdmin(HouseAdmin):
     icon = "cable"
     position = 30
     owner = "user"
-    list_display = ("name", "platform", "base_url", "status", "last_sync_at", "user")
+    list_display = ("name", "platform", "base_url", "status", "last_sync_at", "last_error", "user")
     list_filter = ("platform", "status")
     search_fields = ("name", "base_url")
     actions = ("check_connection",)

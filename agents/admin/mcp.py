@@ -3,8 +3,10 @@
 from django.contrib import admin, messages
 
 from agents.models import McpServer, McpServerConfig, McpServerUser
+from agents.services.mcp import config_errors, env_errors
 from agents.tasks import refresh_mcp_server
 from config.admin.bases import HouseAdmin
+from config.admin.forms import HouseForm
 from config.admin.inlines import HouseInline
 
 
@@ -67,6 +69,23 @@ class McpServerAdmin(HouseAdmin):
         return self.prepopulated_fields if obj is None and self.has_add_permission(request) else {}
 
 
+class McpServerConfigForm(HouseForm):
+    """Holds what is typed against the schema that the server is registered with, as the API does."""
+
+    def clean(self):
+        cleaned = super().clean()
+        server = cleaned.get("mcp_server")
+        config = cleaned.get("config_new") or (self.instance.config if self.instance.pk else None)
+        wrong = {
+            "config_new": config_errors(server, config) if server else [],
+            "env_new": env_errors(cleaned.get("env_new")),
+        }
+        for box, errors in wrong.items():
+            if errors and box in self.fields and box not in self.errors:
+                self.add_error(box, errors)
+        return cleaned
+
+
 class McpServerUserInline(HouseInline):
     model = McpServerUser
     resource = "mcp-servers"
@@ -79,6 +98,7 @@ class McpServerUserInline(HouseInline):
 
 @admin.register(McpServerConfig)
 class McpServerConfigAdmin(HouseAdmin):
+    form = McpServerConfigForm
     resource = "mcp-servers"
     icon = "tune"
     title = "MCP configurations"

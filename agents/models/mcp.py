@@ -6,6 +6,8 @@ from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 from django.db import models
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
 
 from agents.choices import McpCategory, McpServerStatus, McpServerType
 from config.db.constraints import TENANT_CLAUSE
@@ -29,6 +31,21 @@ def validate_limits(value: Any) -> None:
             raise ValidationError(f"{name}: one of {', '.join(RESOURCE_LIMITS)}.")
         if isinstance(limit, bool) or not isinstance(limit, int | float) or limit <= 0:
             raise ValidationError(f"{name}: must be a positive number.")
+
+
+def check_schema(schema: Any) -> None:
+    """That `schema` is a JSON schema (2020-12), or empty.
+
+    Raises:
+        ValidationError: naming the place.
+    """
+    if not isinstance(schema, dict):
+        raise ValidationError("Must be an object.")
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        place = "/".join(map(str, error.path)) or "schema"
+        raise ValidationError(f"{place}: {error.message}") from error
 
 
 class McpServer(GlobalModel):
@@ -64,7 +81,10 @@ class McpServer(GlobalModel):
         max_length=1000, help_text="Command that starts it, or its address when it runs elsewhere."
     )
     config_schema = models.JSONField(
-        default=dict, blank=True, help_text="JSON schema of what it needs to be told."
+        default=dict,
+        blank=True,
+        validators=[check_schema],
+        help_text="JSON schema of what it needs to be told.",
     )
     tool_definitions = models.JSONField(default=list, blank=True, help_text="Tools it has.")
     resource_definitions = models.JSONField(default=list, blank=True, help_text="Resources it has.")

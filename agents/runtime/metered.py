@@ -1,9 +1,11 @@
 """A model that reserves before each request and settles after it. Importing this imports Pydantic AI: seconds."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 from asgiref.sync import sync_to_async
 from pydantic_ai import RunContext
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
@@ -18,16 +20,23 @@ from agents.runtime.metering import (
     IntegrationPaused,
     Meter,
     Route,
+    Tokens,
+    UsedCall,
 )
-from agents.runtime.providers import classify_error
+from agents.runtime.prices import FREE_PROVIDERS
+from agents.runtime.providers import ProviderFailure, classify_error, status_of, timed_out
 from agents.services.budgets import BudgetExceeded
 
 # Failures that speak against the endpoint itself; a refused key or too many requests do not.
 AGAINST_ENDPOINT = frozenset({"unreachable", "timeout", "server_error"})
+# The part of its time that a call must have waited before the clock's end counts against the endpoint: the clock
+# of an answer may run out because of what came before the call.
+WAITED = 0.5
+OK = 200
 
 
 class MeteredModel(WrapperModel):
-    """`wrapped` within its tenant's budgets. The response's `metadata` says which account answered.
+    """`wrapped` within its tenant's budgets. The response's `metadata` says which account answered, and how fast.
 
     Args:
         meter: what the answer may use; one for all calls of an answer.
@@ -48,11 +57,10 @@ class MeteredModel(WrapperModel):
         try:
             response = await super().request(messages, model_settings, model_request_parameters)
         except BaseException as error:
-            await self._end(held, 0, 0, came=False)
-            await self._failed(error)
+            await self._broken(held, error, Tokens(), came=False)
             raise
         response.metadata = {**(response.metadata or {}), **self._origin()}
-        await self._settle(held, response)
+        await self._settle(held, response, response.metadata)
         return response
 
     @asynccontextmanager
@@ -65,21 +73,26 @@ class MeteredModel(WrapperModel):
     ) -> AsyncGenerator[StreamedResponse]:
         held = await self._begin(messages, model_settings, model_request_parameters)
         stream: StreamedResponse | None = None
+        metadata: dict[str, Any] = {}
         try:
             async with super().request_stream(
                 messages, model_settings, model_request_parameters, run_context
             ) as stream:
-                stream.metadata = {**(stream.metadata or {}), **self._origin()}
+                metadata = stream.metadata = {**(stream.metadata or {}), **self._origin()}
                 yield stream
         except BaseException as error:
-            await self._cut_off(held, stream, messages)
-            await self._failed(error)
+            tokens, came = _came_of(stream, messages)
+            await self._broken(held, error, tokens, came=came)
             raise
-        await self._settle(held, stream.get())
+        await self._settle(held, stream.get(), metadata)
 
     def _origin(self) -> dict[str, Any]:
         account = self.route.integration_id
-        return {"provider": self.route.provider, "integration": str(account) if account else None}
+        return {
+            "provider": self.route.provider,
+            "asked": self.route.model,
+            "integration": str(account) if account else None,
+        }
 
     async def _begin(
         self,
@@ -91,36 +104,49 @@ class MeteredModel(WrapperModel):
         most = int(limited.get("max_tokens") or MOST_COMPLETION_TOKENS)
         return await sync_to_async(self.meter.begin)(self.route, sent_tokens(messages, parameters), most)
 
-    async def _settle(self, held: Held, response: ModelResponse) -> None:
+    async def _settle(self, held: Held, response: ModelResponse, metadata: dict[str, Any]) -> None:
         usage = response.usage
-        await self._end(held, usage.input_tokens, usage.output_tokens, came=True)
+        status = None if self.route.provider in FREE_PROVIDERS else OK
+        tokens = Tokens(usage.input_tokens, usage.output_tokens, usage.cache_read_tokens)
+        call = await self._end(held, tokens, came=True, status=status)
+        metadata |= {"latency_ms": call.milliseconds, "status": status, "cached": tokens.cached}
         if self.route.integration and self.route.integration.failure_count:
             await sync_to_async(self.meter.recovered)(self.route)
 
-    async def _cut_off(
-        self, held: Held, stream: StreamedResponse | None, messages: list[ModelMessage]
-    ) -> None:
-        """Settle a stream that broke off: by what the provider said so far, else by what came."""
-        response = stream.get() if stream is not None else None
-        if response is None or not response.parts:
-            return await self._end(held, 0, 0, came=False)
-        usage = response.usage
-        sent = usage.input_tokens or sent_tokens(messages, ModelRequestParameters())
-        received = usage.output_tokens or _tokens(ModelMessagesTypeAdapter.dump_json([response]))
-        return await self._end(held, sent, received, came=True)
+    async def _broken(self, held: Held, error: BaseException, tokens: Tokens, *, came: bool) -> None:
+        """Settle a call that failed, and note what that says about the endpoint."""
+        failure = self._failure(held, error)
+        # A clock that ran out cancels again at each wait; what is held must be given back all the same.
+        with anyio.CancelScope(shield=True):
+            message = failure.message if failure else "The answer was broken off."
+            status = status_of(error) or (OK if came else None)
+            await self._end(held, tokens, came=came, status=status, error=message)
+            if failure and failure.kind != "internal" and self.route.integration:
+                counts = failure.kind in AGAINST_ENDPOINT
+                await sync_to_async(self.meter.failed)(self.route, failure.message, counts=counts)
 
-    async def _end(self, held: Held, sent: int, received: int, *, came: bool) -> None:
-        await sync_to_async(self.meter.end)(self.route, held, max(sent, 0), max(received, 0), came=came)
+    def _failure(self, held: Held, error: BaseException) -> ProviderFailure | None:
+        """What went wrong at the provider; None where the call was only given up."""
+        if isinstance(error, GeneratorExit | BudgetExceeded | IntegrationPaused):
+            return None
+        if isinstance(error, asyncio.CancelledError):
+            return timed_out() if held.seconds >= WAITED * self.route.timeout else None
+        return classify_error(error)
 
-    async def _failed(self, error: BaseException) -> None:
-        if self.route.integration is None or isinstance(
-            error, BudgetExceeded | IntegrationPaused | GeneratorExit
-        ):
-            return
-        failure = classify_error(error)
-        if failure.kind != "internal":
-            counts = failure.kind in AGAINST_ENDPOINT
-            await sync_to_async(self.meter.failed)(self.route, failure.message, counts=counts)
+    async def _end(self, held: Held, tokens: Tokens, **outcome: Any) -> UsedCall:
+        counted = Tokens(max(tokens.sent, 0), max(tokens.received, 0), max(tokens.cached, 0))
+        return await sync_to_async(self.meter.end)(self.route, held, counted, **outcome)
+
+
+def _came_of(stream: StreamedResponse | None, messages: list[ModelMessage]) -> tuple[Tokens, bool]:
+    """What a stream that broke off used: by what the provider said so far, else by what came."""
+    response = stream.get() if stream is not None else None
+    if response is None or not response.parts:
+        return Tokens(), False
+    usage = response.usage
+    sent = usage.input_tokens or sent_tokens(messages, ModelRequestParameters())
+    received = usage.output_tokens or _tokens(ModelMessagesTypeAdapter.dump_json([response]))
+    return Tokens(sent, received, usage.cache_read_tokens), True
 
 
 def sent_tokens(messages: list[ModelMessage], parameters: ModelRequestParameters) -> int:

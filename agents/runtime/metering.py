@@ -55,18 +55,45 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a provider counted; `cached` are those sent that it read from its cache."""
+
+    sent: int = 0
+    received: int = 0
+    cached: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class UsedCall:
-    """A call that came to its end: what it used, and what that costs."""
+    """A call that came to its end: what it used, what that costs, and how it ended."""
 
     route: Route
     input_tokens: int
     output_tokens: int
-    input_price: Price
-    output_price: Price
+    price: Price
+    milliseconds: int = 0
+    status: int | None = None
+    error: str = ""
 
     @property
     def cost(self) -> Decimal:
-        return self.input_price.amount + self.output_price.amount
+        return self.price.amount
+
+    def as_columns(self) -> dict[str, Any]:
+        """Its columns in `LlmUsage`."""
+        return {
+            "provider": self.route.provider,
+            "model": self.route.model[:100],
+            "integration_id": self.route.integration_id,
+            "prompt_tokens": self.input_tokens,
+            "completion_tokens": self.output_tokens,
+            "prompt_cost": self.price.sent,
+            "completion_cost": self.price.received,
+            "cost_known": self.price.known,
+            "latency_ms": self.milliseconds,
+            "status_code": self.status,
+            "error_message": self.error,
+        }
 
 
 @dataclass(slots=True)
@@ -76,6 +103,11 @@ class Held:
     terms: Terms
     reservation: Reservation | None
     began: float = field(default_factory=time.perf_counter)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has been under way."""
+        return time.perf_counter() - self.began
 
 
 @dataclass(slots=True)
@@ -92,8 +124,17 @@ class Meter:
     further: tuple[Limit, ...] = ()
     spent: dict[str, Decimal] = field(default_factory=dict)
     calls: list[UsedCall] = field(default_factory=list)
+    # Those that failed or broke off; what was answered in their place stands in `calls`.
+    failures: list[UsedCall] = field(default_factory=list)
     # Called before the model is waited for, to give back what would wait with it.
     rest: Callable[[], None] | None = None
+
+    def prepare(self, provider: str, model: str) -> Terms:
+        """What bounds calls to the model, read once."""
+        if (provider, model) not in self.terms:
+            with self.scope():
+                self.terms[provider, model] = terms_of(self.subjects, provider, model)
+        return self.terms[provider, model]
 
     def begin(self, route: Route, input_tokens: int, output_tokens: int) -> Held:
         """Hold what a call may use at most.
@@ -139,13 +180,29 @@ class Meter:
         asked = ZERO if self.spent.get("requests") else Decimal(1)
         return {"tokens": Decimal(input_tokens + output_tokens), "cost": cost.amount, "requests": asked}
 
-    def end(self, route: Route, held: Held, input_tokens: int, output_tokens: int, *, came: bool) -> None:
-        """Settle a call; one that brought nothing (`came` false) used nothing."""
-        sent = self.price(held.terms, route, input_tokens, 0)
-        received = self.price(held.terms, route, 0, output_tokens)
-        used = {"tokens": Decimal(input_tokens + output_tokens), "cost": sent.amount + received.amount}
-        if came:
-            self.calls.append(UsedCall(route, input_tokens, output_tokens, sent, received))
+    def end(
+        self,
+        route: Route,
+        held: Held,
+        tokens: Tokens,
+        *,
+        came: bool,
+        status: int | None = None,
+        error: str = "",
+    ) -> UsedCall:
+        """Settle a call; one that brought nothing (`came` false) used nothing.
+
+        Args:
+            status: the provider's HTTP status, where there is one.
+            error: why it failed or broke off, for people.
+        """
+        cost = self.price(held.terms, route, tokens.sent, tokens.received, tokens.cached)
+        if not came:
+            cost = Price(ZERO, cost.known)
+        used = {"tokens": Decimal(tokens.sent + tokens.received), "cost": cost.amount}
+        ended = int(held.seconds * 1000)
+        call = UsedCall(route, tokens.sent, tokens.received, cost, ended, status, error)
+        (self.failures if error else self.calls).append(call)
         used["requests"] = Decimal(1) if came and not self.spent.get("requests") else ZERO
         for resource, amount in used.items():
             self.spent[resource] = self.spent.get(resource, ZERO) + amount
@@ -155,15 +212,19 @@ class Meter:
         metrics.model_call(
             route.provider,
             came=came,
-            seconds=time.perf_counter() - held.began,
-            sent=input_tokens,
-            received=output_tokens,
+            seconds=held.seconds,
+            sent=tokens.sent,
+            received=tokens.received,
         )
+        return call
 
     @staticmethod
-    def price(terms: Terms, route: Route, input_tokens: int, output_tokens: int) -> Price:
+    def price(
+        terms: Terms, route: Route, input_tokens: int, output_tokens: int, cached_tokens: int = 0
+    ) -> Price:
         """What a call costs: the tenant's price, else the list's."""
-        return price(route.provider, route.model, input_tokens, output_tokens, own=terms.price)
+        cached = min(cached_tokens, input_tokens)
+        return price(route.provider, route.model, input_tokens, output_tokens, cached, own=terms.price)
 
     def failed(self, route: Route, message: str, *, counts: bool) -> None:
         """Record that the account's endpoint failed."""

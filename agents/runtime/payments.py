@@ -16,7 +16,7 @@ from django.conf import settings
 
 from agents.choices import PaymentStatus
 from agents.models import TemplatePurchase
-from agents.services.templates import complete_purchase, note_payment, refund_purchase
+from agents.services.templates import WrongState, complete_purchase, note_payment, refund_purchase
 from tenants.scoping import platform_scope
 
 SECONDS = 20
@@ -25,7 +25,12 @@ ACTOR = "system:payments"
 
 
 class PaymentFailed(RuntimeError):
-    """The payment provider could not be asked, or refused; the message holds nothing secret."""
+    """The payment provider could not be asked, or refused; the message holds nothing secret.
+
+    `code` is the provider's own word for it, where it gave one.
+    """
+
+    code = ""
 
 
 class UnknownPaymentMethod(PaymentFailed):
@@ -84,11 +89,25 @@ class StripeAdapter:
             raise PaymentFailed("Stripe is not set up: STRIPE_SECRET_KEY must be a test key.")
 
     def begin(self, purchase: TemplatePurchase) -> Payment:
+        once = f"buy-{purchase.pk}"
+        if purchase.transaction_id:
+            known = self._session(purchase)
+            if known.get("status") != "expired":
+                return self._payment(known)
+            # Nobody can pay by it any more; the next one asks in its place.
+            once += f"-after-{purchase.transaction_id}"
+        return self._payment(self._new_session(purchase, once))
+
+    @staticmethod
+    def _payment(session: dict[str, Any]) -> Payment:
+        return Payment(str(session["id"]), str(session.get("url") or ""), "Pay at this address.")
+
+    def _new_session(self, purchase: TemplatePurchase, once: str) -> dict[str, Any]:
         home = settings.PAYMENT_RETURN_URL
-        session = self._ask(
+        return self._ask(
             "POST",
             "/v1/checkout/sessions",
-            f"buy-{purchase.pk}",
+            once,
             {
                 "mode": "payment",
                 "client_reference_id": str(purchase.pk),
@@ -101,7 +120,6 @@ class StripeAdapter:
                 "cancel_url": home,
             },
         )
-        return Payment(str(session["id"]), str(session.get("url") or ""), "Pay at this address.")
 
     def is_paid(self, purchase: TemplatePurchase) -> bool:
         return bool(purchase.transaction_id) and self._paid(purchase, self._session(purchase))
@@ -109,7 +127,12 @@ class StripeAdapter:
     def refund(self, purchase: TemplatePurchase) -> None:
         session = self._session(purchase)
         fields = {"payment_intent": str(session["payment_intent"]), "metadata[purchase]": str(purchase.pk)}
-        self._ask("POST", "/v1/refunds", f"refund-{purchase.pk}", fields)
+        try:
+            self._ask("POST", "/v1/refunds", f"refund-{purchase.pk}", fields)
+        except PaymentFailed as error:
+            # It went back already, before a process died that would have noted it.
+            if error.code != "charge_already_refunded":
+                raise
 
     def _session(self, purchase: TemplatePurchase) -> dict[str, Any]:
         return self._ask("GET", f"/v1/checkout/sessions/{purchase.transaction_id}")
@@ -137,7 +160,10 @@ class StripeAdapter:
         except (httpx2.HTTPError, ValueError) as error:
             raise PaymentFailed("The payment provider cannot be reached.") from error
         if response.status_code >= 400 or not isinstance(found, dict):
-            raise PaymentFailed(f"The payment provider refused with status {response.status_code}.")
+            failed = PaymentFailed(f"The payment provider refused with status {response.status_code}.")
+            reason = found.get("error") if isinstance(found, dict) else None
+            failed.code = str(reason.get("code") or "") if isinstance(reason, dict) else ""
+            raise failed
         return found
 
 
@@ -173,15 +199,23 @@ def begin_payment(purchase: TemplatePurchase) -> Payment:
 
 
 def settle(purchase: TemplatePurchase) -> TemplatePurchase:
-    """Ask whether a purchase was paid, and complete it when it was.
+    """Ask whether an open purchase was paid, and complete it when it was.
+
+    One whose money came or went back is left as it is: providers go on calling a refunded payment paid.
 
     Raises:
         PaymentFailed: when the provider cannot be asked.
     """
+    if purchase.payment_status != PaymentStatus.PENDING:
+        return purchase
     if not adapter_for(purchase.payment_method).is_paid(purchase):
         return purchase
     with platform_scope(reason="complete the purchase of a template", actor=ACTOR):
-        return complete_purchase(purchase.pk)
+        try:
+            return complete_purchase(purchase.pk)
+        except WrongState:
+            # Refunded while the provider was asked.
+            return TemplatePurchase.objects.get(pk=purchase.pk)
 
 
 def give_back(purchase_id: UUID) -> None:
@@ -203,7 +237,7 @@ def is_from_stripe(header: str, body: bytes, now: float | None = None) -> bool:
     """Whether a webhook's signature (`Stripe-Signature: t=…,v1=…`) is right and fresh."""
     parts = [part.strip().partition("=")[::2] for part in header.split(",")]
     stamp = next((value for name, value in parts if name == "t"), "")
-    if not settings.STRIPE_WEBHOOK_SECRET or not stamp.isascii() or not stamp.isdigit():
+    if not settings.STRIPE_WEBHOOK_SECRET or not stamp.isascii() or not stamp.isdigit() or len(stamp) > 12:
         return False
     if abs((now or time.time()) - int(stamp)) > TOLERANCE:
         return False

@@ -12,10 +12,20 @@ _LISTED_AS: dict[str, str | None] = {"openai-compatible": None, "ollama": None, 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars for one call; when `known` is false the amount is 0 because nobody said what it costs."""
+    """US dollars for one call; when `known` is false the amount is 0 because nobody said what it costs.
+
+    `received` is the part of the amount that is for tokens received. The call is priced as a whole, since some
+    providers take a fee for each call, and others more for each token of a long one.
+    """
 
     amount: Decimal
     known: bool
+    received: Decimal = Decimal(0)
+
+    @property
+    def sent(self) -> Decimal:
+        """The part for tokens sent, and for the call itself."""
+        return self.amount - self.received
 
 
 def price(
@@ -36,7 +46,7 @@ def price(
     if min(input_tokens, output_tokens, cached_tokens) < 0 or cached_tokens > input_tokens:
         raise ValueError("token counts must not be negative, nor more cached than input tokens")
     if own is not None:
-        return Price(own.of(input_tokens, output_tokens), known=True)
+        return Price(own.of(input_tokens, output_tokens), known=True, received=own.of(0, output_tokens))
     if provider_id in FREE_PROVIDERS:
         return Price(Decimal(0), known=True)
     listed = _LISTED_AS.get(provider_id, provider_id)
@@ -51,6 +61,10 @@ def _listed_price(provider: str, model: str, input_tokens: int, output_tokens: i
 
     usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens, cache_read_tokens=cached)
     try:
-        return Price(calc_price(usage, model, provider_id=provider).total_price, known=True)
+        found = calc_price(usage, model, provider_id=provider)
     except LookupError:
         return _UNKNOWN
+    if not input_tokens and not output_tokens:
+        # A fee for each call is for one that was made.
+        return Price(Decimal(0), known=True)
+    return Price(found.total_price, known=True, received=found.output_price)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from django.conf import settings
+
 from agents.runtime.metering import IntegrationPaused
 from agents.services.budgets import BudgetExceeded
 from config.net.tls import trusted
@@ -17,11 +19,11 @@ if TYPE_CHECKING:
     from httpx2 import AsyncClient
     from openai import AsyncOpenAI
     from pydantic_ai.models import Model
+    from pydantic_ai.providers import Provider
     from pydantic_ai.providers.google import GoogleProvider
     from pydantic_ai.settings import ModelSettings
 
-MAX_RETRIES = 2
-# Seconds between the attempts of one request: the SDKs wait 0.5 s and 1 s, or what the endpoint asks for.
+# For the waits between the attempts of one request.
 DEADLINE_MARGIN = 5
 NO_KEY = "none"
 
@@ -58,33 +60,51 @@ def build_model(
     base_url: str | None = None,
     api_key: str | None = None,
     timeout: float = 60,
+    deadline: float | None = None,
 ) -> "Model":
-    """The Pydantic AI model of a provider; `timeout` is seconds for one attempt of at most three.
+    """The Pydantic AI model of a provider.
+
+    Args:
+        timeout: seconds for one attempt of at most three.
+        deadline: seconds for all attempts and the whole answer; twice the timeout, and a margin, by default.
 
     Raises UnknownProviderError for a provider that is not in PROVIDERS, and ValueError when an
     OpenAI-compatible one comes without a base URL.
     """
     if provider not in _BUILDERS:
         raise UnknownProviderError(f"unknown provider {provider!r}; known are {', '.join(PROVIDERS)}")
-    return _BUILDERS[provider](model, base_url, api_key, timeout)
+    options: ModelSettings = {"request_timeout": deadline or timeout * 2 + DEADLINE_MARGIN}
+    return _BUILDERS[provider](model, base_url, api_key, timeout, options)
 
 
-def _settings(timeout: float) -> "ModelSettings":
-    """A deadline over all attempts of a request and its stream."""
-    return {"request_timeout": timeout * 2 + DEADLINE_MARGIN}
+def http_client(timeout: float) -> "AsyncClient":
+    """A client that keeps no connection: every run has its own event loop, which a kept one would outlive.
 
-
-def _http_client(timeout: float) -> "AsyncClient":
-    """A client that keeps no connection: every run has its own event loop, which a kept one would outlive."""
+    It asks no proxy that the environment names: whoever names an endpoint would reach what the proxy reaches. One
+    that `settings.MODEL_PROXY` names bounds by itself where it leads.
+    """
     import httpx2
 
     from agents.runtime.addresses import guard
+    from agents.runtime.retries import RetryingTransport
 
-    limits = httpx2.Limits(max_keepalive_connections=0)
-    return guard(httpx2.AsyncClient(timeout=timeout, limits=limits, verify=trusted(trust_env=True)))
+    client = guard(
+        httpx2.AsyncClient(
+            timeout=timeout,
+            limits=httpx2.Limits(max_keepalive_connections=0),
+            verify=trusted(trust_env=True),
+            trust_env=False,
+            proxy=settings.MODEL_PROXY or None,
+        )
+    )
+    client._transport = RetryingTransport(client._transport)
+    client._mounts = {where: inner and RetryingTransport(inner) for where, inner in client._mounts.items()}
+    return client  # type: ignore[no-any-return]
 
 
-def _extractive(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
+def _extractive(
+    model: str, base_url: str | None, api_key: str | None, timeout: float, options: "ModelSettings"
+) -> "Model":
     from agents.runtime.extractive import extractive_model
 
     return extractive_model()
@@ -103,7 +123,7 @@ GOOGLE_ADDRESS = "https://generativelanguage.googleapis.com"
 
 
 def openai_client(provider: str, base_url: str | None, api_key: str | None, timeout: float) -> "AsyncOpenAI":
-    """A client of a provider that speaks OpenAI's protocol; it retries 429 and 5xx with jitter.
+    """A client of a provider that speaks OpenAI's protocol.
 
     Raises ValueError when nobody says where the provider listens.
     """
@@ -116,8 +136,8 @@ def openai_client(provider: str, base_url: str | None, api_key: str | None, time
         base_url=address,
         api_key=api_key or NO_KEY,
         timeout=timeout,
-        max_retries=MAX_RETRIES,
-        http_client=_http_client(timeout),
+        max_retries=0,
+        http_client=http_client(timeout),
     )
 
 
@@ -126,65 +146,90 @@ def speaks_openai(provider: str) -> bool:
     return provider in ADDRESSES or provider == "openai-compatible"
 
 
-def _openai_chat(provider: str) -> Callable[[str, str | None, str | None, float], "Model"]:
-    def build(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
+Builder = Callable[[str, str | None, str | None, float, "ModelSettings"], "Model"]
+# Of those that speak OpenAI's protocol, who knows the newer name of the bound on an answer's length; others would
+# take it for nothing and answer without a bound.
+KNOW_COMPLETION_TOKENS = frozenset({"openai", "xai"})
+
+
+def _openai_chat(provider: str) -> Builder:
+    def build(
+        model: str, base_url: str | None, api_key: str | None, timeout: float, options: "ModelSettings"
+    ) -> "Model":
         from pydantic_ai.models.openai import OpenAIChatModel
         from pydantic_ai.profiles.openai import OpenAIModelProfile
-        from pydantic_ai.providers.openai import OpenAIProvider
 
         client = openai_client(provider, base_url, api_key, timeout)
-        # Without this a server that stops half-way, politely, would pass for one that has finished.
-        profile = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
-        library = OpenAIProvider(openai_client=client)
-        return OpenAIChatModel(model, provider=library, profile=profile, settings=_settings(timeout))
+        profile = OpenAIModelProfile(
+            # Without this a server that stops half-way, politely, would pass for one that has finished.
+            openai_chat_streaming_requires_finish_reason=True,
+            openai_chat_supports_max_completion_tokens=provider in KNOW_COMPLETION_TOKENS,
+        )
+        library = _openai_library(provider, client)
+        return OpenAIChatModel(model, provider=library, profile=profile, settings=options)
 
     return build
 
 
+def _openai_library(provider: str, client: "AsyncOpenAI") -> "Provider[AsyncOpenAI]":
+    """The library's idea of the provider: what its models can do."""
+    from pydantic_ai.providers.ollama import OllamaProvider
+    from pydantic_ai.providers.openai import OpenAIProvider
+    from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
+
+    if provider == "openai":
+        return OpenAIProvider(openai_client=client)
+    if provider == "ollama":
+        return OllamaProvider(openai_client=client)
+    return OpenAICompatibleProvider(provider, openai_client=client)
+
+
 def anthropic_client(address: str, api_key: str | None, timeout: float) -> "AsyncAnthropic":
-    """A client of Anthropic; it retries 429 and 5xx with jitter."""
+    """A client of Anthropic."""
     from anthropic import AsyncAnthropic
 
     return AsyncAnthropic(
         base_url=address,
         api_key=api_key or NO_KEY,
         timeout=timeout,
-        max_retries=MAX_RETRIES,
-        http_client=_http_client(timeout),
+        max_retries=0,
+        http_client=http_client(timeout),
     )
 
 
-def _anthropic(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
+def _anthropic(
+    model: str, base_url: str | None, api_key: str | None, timeout: float, options: "ModelSettings"
+) -> "Model":
     from pydantic_ai.models.anthropic import AnthropicModel
     from pydantic_ai.providers.anthropic import AnthropicProvider
 
     client = anthropic_client(base_url or ANTHROPIC_ADDRESS, api_key, timeout)
     provider = AnthropicProvider(anthropic_client=client)
-    return AnthropicModel(model, provider=provider, settings=_settings(timeout))
+    return AnthropicModel(model, provider=provider, settings=options)
 
 
 def google_provider(base_url: str | None, api_key: str | None, timeout: float) -> "GoogleProvider":
-    """The library's Google, with a guarded client that retries 429 and 5xx with jitter."""
+    """The library's Google, with a guarded client."""
     from google.genai.types import HttpRetryOptions
     from pydantic_ai.providers.google import GoogleProvider
 
     return GoogleProvider(
         api_key=api_key or NO_KEY,
         base_url=base_url or GOOGLE_ADDRESS,
-        http_client=_http_client(timeout),
-        retry_options=HttpRetryOptions(attempts=MAX_RETRIES + 1),
+        http_client=http_client(timeout),
+        retry_options=HttpRetryOptions(attempts=1),
     )
 
 
-def _google(model: str, base_url: str | None, api_key: str | None, timeout: float) -> "Model":
+def _google(
+    model: str, base_url: str | None, api_key: str | None, timeout: float, options: "ModelSettings"
+) -> "Model":
     from pydantic_ai.models.google import GoogleModel
 
-    return GoogleModel(
-        model, provider=google_provider(base_url, api_key, timeout), settings=_settings(timeout)
-    )
+    return GoogleModel(model, provider=google_provider(base_url, api_key, timeout), settings=options)
 
 
-_BUILDERS: dict[str, Callable[[str, str | None, str | None, float], "Model"]] = {
+_BUILDERS: dict[str, Builder] = {
     "anthropic": _anthropic,
     "extractive": _extractive,
     "google": _google,
@@ -235,8 +280,16 @@ def _kind(error: BaseException) -> ProviderFailure | None:
     for classes, failure in named:
         if isinstance(error, classes):
             return failure
+    status = status_of(error)
+    return _by_transport(error) if status is None else _by_status(status)
+
+
+def status_of(error: BaseException) -> int | None:
+    """The HTTP status that the provider answered with, where the exception of its SDK tells one."""
     status = getattr(error, "status_code", None)
-    return _by_status(status) if isinstance(status, int) else _by_transport(error)
+    if status is None and type(error).__module__.startswith("google.genai"):
+        status = getattr(error, "code", None)
+    return status if isinstance(status, int) else None
 
 
 def _by_transport(error: BaseException) -> ProviderFailure | None:
@@ -297,3 +350,8 @@ _REFUSED_CONTENT = ProviderFailure(
 _TOO_LONG = ProviderFailure("refused_request", "The conversation is too long for this model.", False)
 _LIMIT = ProviderFailure("refused_request", "The run reached a limit set for this agent.", False)
 _AUTHENTICATION = ProviderFailure("authentication", "The model endpoint did not accept the key.", False)
+
+
+def timed_out() -> ProviderFailure:
+    """The failure of an endpoint that did not answer before a clock ran out."""
+    return _TIMEOUT

@@ -3,6 +3,7 @@
 Importing this module imports Pydantic AI: seconds.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -28,14 +29,19 @@ class NoFallback(LookupError):
 def model_for(agent: Agent, api_key: str | None, meter: Meter) -> Model:
     """The model that answers for `agent`, which may be stored nowhere.
 
+    Where further models stand in (`meter.prepare` tells), each has its part of the time of an answer: a slow one
+    leaves the others theirs.
+
     Raises:
         ValueError: when its provider is unknown or lacks an address.
     """
-    route = Route(agent.model_provider, agent.model_name, agent.integration, agent.timeout)
-    first = _metered(route, api_key, meter)
+    terms = meter.terms.get((agent.model_provider, agent.model_name))
+    parts = 1 + terms.stand_ins if terms else 1
+    route = Route(agent.model_provider, agent.model_name, agent.integration, agent.timeout / parts)
+    first = _metered(route, api_key, meter, alone=parts == 1)
     if agent.pk is None:
         return first
-    return FallbackModel(first, _Others(first, agent, meter), fallback_on=is_worth_another)
+    return FallbackModel(first, _Others(first, agent, meter, route.timeout), fallback_on=is_worth_another)
 
 
 def is_worth_another(error: Exception) -> bool:
@@ -44,10 +50,15 @@ def is_worth_another(error: Exception) -> bool:
     return isinstance(error, NoFallback) or classify_error(error).retryable
 
 
-def _metered(route: Route, api_key: str | None, meter: Meter) -> Model:
+def _metered(route: Route, api_key: str | None, meter: Meter, *, alone: bool = False) -> Model:
     address = route.integration.base_url if route.integration else ""
     model = build_model(
-        route.provider, route.model, base_url=address or None, api_key=api_key, timeout=route.timeout
+        route.provider,
+        route.model,
+        base_url=address or None,
+        api_key=api_key,
+        timeout=route.timeout,
+        deadline=None if alone else route.timeout,
     )
     return MeteredModel(model, meter, route)
 
@@ -55,9 +66,12 @@ def _metered(route: Route, api_key: str | None, meter: Meter) -> Model:
 class _Others(WrapperModel):
     """The agent's further models, read only when they are needed."""
 
-    def __init__(self, first: Model, agent: Agent, meter: Meter) -> None:
+    def __init__(self, first: Model, agent: Agent, meter: Meter, seconds: float) -> None:
         super().__init__(first)
-        self.agent, self.meter = agent, meter
+        self.agent, self.meter, self.seconds = agent, meter, seconds
+
+    def _start_request_deadline(self, *_: Any, **__: Any) -> None:
+        """None of its own: each further model has one."""
 
     async def _chain(self) -> Model:
         models = await sync_to_async(self._load)()
@@ -74,7 +88,7 @@ class _Others(WrapperModel):
             ]
         return [
             _metered(
-                Route(row.model_provider, row.model_name, row.integration, self.agent.timeout),
+                Route(row.model_provider, row.model_name, row.integration, self.seconds),
                 key,
                 self.meter,
             )
@@ -114,7 +128,8 @@ class _Others(WrapperModel):
         models = await sync_to_async(self._load)()
         for model in models[:-1]:
             try:
-                return await stack.enter_async_context(model.request_stream(*request))
+                async with asyncio.timeout(self.seconds):
+                    return await stack.enter_async_context(model.request_stream(*request))
             except Exception as error:
                 if not is_worth_another(error):
                     raise

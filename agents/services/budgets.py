@@ -37,6 +37,9 @@ SELECT 'limit', subject, coalesce(subject_id, of_subject), resource, period, lim
   WHERE b.tenant_id = %(tenant)s AND b.is_active ORDER BY b.subject, b.resource, b.period, b.subject_id NULLS LAST
 ) AS own
 UNION ALL
+SELECT 'stand-ins', '', NULL, '', '', count(*), NULL FROM agents_agentfallback
+WHERE tenant_id = %(tenant)s AND agent_id = %(agent)s HAVING count(*) > 0
+UNION ALL
 (SELECT 'price', '', NULL, model, '', input_price, output_price FROM agents_modelprice
  WHERE tenant_id = %(tenant)s AND provider = %(provider)s AND model IN (%(model)s, '*') ORDER BY model = '*' LIMIT 1)
 """
@@ -154,10 +157,13 @@ _SPOKEN = {"tenant": "organisation", "user": "person", "key": "API key", "agent"
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What bounds a call, and what its model costs the tenant where that is the tenant's own price."""
+    """What bounds a call, what its model costs the tenant where that is the tenant's own price, and how many
+    further models the agent has.
+    """
 
     limits: tuple[Limit, ...] = ()
     price: OwnPrice | None = None
+    stand_ins: int = 0
 
     def bound(self, resource: str) -> bool:
         """Whether any limit counts `resource`."""
@@ -182,13 +188,15 @@ def terms_of(subjects: Subjects, provider: str, model: str) -> Terms:
         "ids": [identifier for _, identifier in pairs],
         "provider": provider,
         "model": model,
+        "agent": subjects.agent_id,
     }
     with connection.cursor() as cursor:
         cursor.execute(TERMS_SQL, parameters)
         rows = cursor.fetchall()
     limits = tuple(Limit(*row[1:6]) for row in rows if row[0] == "limit")
     prices = [OwnPrice(row[5], row[6]) for row in rows if row[0] == "price"]
-    return Terms(limits, prices[0] if prices else None)
+    stand_ins = sum(int(row[5]) for row in rows if row[0] == "stand-ins")
+    return Terms(limits, prices[0] if prices else None, stand_ins)
 
 
 def reserve(

@@ -5,12 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
 
 from agents.choices import McpServerStatus
 from agents.models import McpServer, McpServerConfig, McpServerUser
@@ -29,21 +27,6 @@ ENV_SCHEMA = {
 
 class TooManyCalls(RuntimeError):
     """The tenant called this server as often as it may in a minute."""
-
-
-def check_schema(schema: Any) -> None:
-    """That `schema` is a JSON schema (2020-12), or empty.
-
-    Raises:
-        ValidationError: naming the place.
-    """
-    if not isinstance(schema, dict):
-        raise ValidationError("Must be an object.")
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        place = "/".join(map(str, error.path)) or "schema"
-        raise ValidationError(f"{place}: {error.message}") from error
 
 
 def config_errors(server: McpServer, config: Any) -> list[str]:

@@ -69,23 +69,35 @@ def instructions_of(agent: Agent) -> tuple[str, SystemPrompt | None]:
 
 def count_use(prompt_id: UUID) -> bool:
     """Count a use, of a factory prompt too; False when the scope sees no such prompt."""
-    return _counted(prompt_id, None)
+    return _counted(prompt_id, None, None)
 
 
-def count_verdict(prompt_id: UUID, verdict: float) -> bool:
+def count_verdict(prompt_id: UUID, verdict: float | None, *, before: float | None = None) -> bool:
     """Count what a person thought of what a prompt brought, from 0 to 5; 4 and more are a success.
+
+    Args:
+        verdict: None to take the one before back.
+        before: the verdict on the same answer that this one takes the place of.
+
+    Returns:
+        Whether the scope sees such a prompt.
 
     Raises:
         ValueError: beyond these bounds.
     """
-    if not 0 <= verdict <= 5:
+    if not all(0 <= each <= 5 for each in (verdict, before) if each is not None):
         raise ValueError("A verdict lies between 0 and 5.")
-    return _counted(prompt_id, float(verdict))
+    if before is verdict is None:
+        raise ValueError("There is no verdict.")
+    return _counted(prompt_id, before, verdict)
 
 
-def _counted(prompt_id: UUID, verdict: float | None) -> bool:
+def _counted(prompt_id: UUID, before: float | None, verdict: float | None) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT conclave_prompt_counted(%s, %s)", [prompt_id, verdict])
+        cursor.execute(
+            "SELECT conclave_prompt_counted(%s, %s::double precision, %s::double precision)",
+            [prompt_id, before, verdict],
+        )
         ((found,),) = cursor.fetchall()
     return bool(found)
 

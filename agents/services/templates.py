@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
@@ -156,7 +156,15 @@ def buy_template(template: AgentTemplate, *, actor: UUID, method: str) -> Templa
         price=template.price,
         payment_method=method,
     )
-    purchase.save(force_insert=True)
+    try:
+        with transaction.atomic():
+            purchase.save(force_insert=True)
+    except IntegrityError:
+        # Somebody of the organisation bought it at the same moment: one purchase serves both.
+        open_one = held.filter(payment_status=PaymentStatus.PENDING).first()
+        if open_one is None:
+            raise
+        return open_one  # type: ignore[no-any-return]
     record_event("template.bought", resource=purchase, metadata={"price": str(template.price)})
     return purchase
 

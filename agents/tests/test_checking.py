@@ -86,13 +86,30 @@ def test_a_check_notes_what_is_offered(tenant):
             ["claude-x"],
         ),
         ("google", "/v1beta/models", {"models": [{"name": "models/gemini-x"}]}, ["gemini-x"]),
+        ("cohere", "/v1/models", {"models": [{"name": "command-x"}]}, ["command-x"]),
+        ("perplexity", "/v1/models", {"data": [{"id": "perplexity/sonar"}]}, ["perplexity/sonar"]),
+        ("tavily", "/usage", {"key": {"usage": 3}}, []),
+        ("serpapi", "/account.json", {"total_searches_left": 3}, []),
     ],
-    ids=["anthropic", "google"],
+    ids=["anthropic", "google", "cohere", "perplexity", "tavily", "serpapi"],
 )
 def test_other_providers_are_checked_in_their_own_words(tenant, provider, path, body, names):
     with FakeJson({path: [(200, body)]}) as server:
         account = checked(tenant, platform=provider, base_url=server.url)
     assert (account.status, account.offered_models) == ("connected", names)
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "google", "cohere", "perplexity", "tavily", "serpapi"])
+def test_a_wrong_key_is_told_by_each(tenant, provider):
+    refusal = [(401, {"error": {"message": "no such key", "code": 401, "status": "UNAUTHENTICATED"}})]
+    with FakeJson(
+        dict.fromkeys(("/v1/models", "/v1beta/models", "/usage", "/account.json"), refusal)
+    ) as server:
+        account = checked(tenant, platform=provider, base_url=server.url)
+    assert (account.status, account.last_error) == ("error", "The model endpoint did not accept the key.")
+    (request,) = server.requests
+    sent = f"{request.path} {request.headers}"
+    assert (provider == "serpapi") != ("sk-test-of-the-house" in sent)
 
 
 def test_a_check_that_fails_says_why_and_no_more(tenant):

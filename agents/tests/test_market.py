@@ -1,11 +1,12 @@
 """The market of templates: agents made of them, sales and their ledger, ratings in parallel."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import ProgrammingError, connections
+from django.db import IntegrityError, ProgrammingError, connections
 
 from agents.models import Agent, AgentTemplate, TemplatePurchase, TemplateRating
 from agents.services.templates import (
@@ -20,6 +21,7 @@ from agents.services.templates import (
     withdraw_template,
 )
 from agents.tests.factories import AgentTemplateFactory
+from config.db.ids import uuid7
 from config.testing.fixtures import add_member
 from tenants.scoping import platform_scope, tenant_scope
 
@@ -113,6 +115,80 @@ def test_a_sale_goes_through_its_states_and_the_ledger_adds_up(offer, tenant, me
         assert balance_of_seller() == dict.fromkeys(expected, Decimal("0.00"))
     with seen(tenant, member):
         assert buy_template(template, actor=member.user_id, method="manual") != purchase
+
+
+def buy_at_once(tenant, people, template, gate):
+    """What each person's purchase came to, by a connection of its own, all at the same moment."""
+
+    def buy(person):
+        try:
+            gate.wait()
+            with tenant_scope(tenant, user=person):
+                return buy_template(template, actor=person.pk, method="manual").pk
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(people)) as pool:
+        return list(pool.map(buy, people))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_template_bought_by_many_at_once_is_bought_once(offer, tenant):
+    template = offer()
+    people = [add_member(tenant).user for _ in range(8)]
+    bought = buy_at_once(tenant, people, template, threading.Barrier(8))
+    assert len(set(bought)) == 1
+    with platform_scope(reason="test"):
+        assert TemplatePurchase.objects.count() == 1
+
+
+def settle_at_once(purchase, steps, gate):
+    def go(step):
+        try:
+            gate.wait()
+            with platform_scope(reason="test"):
+                return step(purchase.pk).payment_status
+        except WrongState:
+            return "refused"
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(steps)) as pool:
+        return list(pool.map(go, steps))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_payment_and_refund_at_once_end_in_one_state(offer, tenant, member, other_tenant):
+    template = offer()
+    with seen(tenant, member):
+        purchase = buy_template(template, actor=member.user_id, method="manual")
+    ends = settle_at_once(purchase, [complete_purchase, refund_purchase] * 4, threading.Barrier(8))
+    with platform_scope(reason="test"):
+        row = TemplatePurchase.objects.get(pk=purchase.pk)
+    # Whoever came first, nothing is refunded that was not paid, and nothing is paid again after that.
+    assert row.payment_status == ("refunded" if "refunded" in ends else "completed")
+    assert (row.paid_at is None, row.refunded_at is None) == (False, "refunded" not in ends)
+    with tenant_scope(other_tenant, actor="system:test"):
+        assert bool(balance_of_seller()["sold"]) == (row.payment_status == "completed")
+
+
+LEDGER = [
+    {"price": "1.00"},
+    {"commission_rate": "0.100"},
+    {"payment_status": "pending"},
+    {"transaction_id": "another"},
+    {"seller_tenant_id": uuid7()},
+]
+
+
+@pytest.mark.parametrize("change", LEDGER, ids=lambda change: next(iter(change)))
+def test_the_ledger_keeps_its_terms_whoever_writes(offer, tenant, member, change):
+    template = offer()
+    with seen(tenant, member):
+        purchase = buy_template(template, actor=member.user_id, method="manual")
+    paid(purchase)
+    with platform_scope(reason="test"), pytest.raises(IntegrityError, match="goes one way"):
+        TemplatePurchase.objects.filter(pk=purchase.pk).update(**change)
 
 
 def test_nobody_marks_their_own_purchase_as_paid(offer, tenant, member):

@@ -13,12 +13,12 @@ from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 
 from agents.models import McpServer, McpServerConfig, McpServerUser
+from agents.models.mcp import check_schema
 from agents.runtime import mcp_client
 from agents.runtime.mcp_client import McpFailed, Reach, call_tool
 from agents.runtime.sandbox import Bounds
 from agents.services.mcp import (
     TooManyCalls,
-    check_schema,
     config_errors,
     count_call,
     env_errors,
@@ -222,3 +222,26 @@ def test_a_server_elsewhere_gets_its_token_and_nothing_more():
     reach = Reach("http", "http://127.0.0.1:9/", {"token": "t", "headers": {"X-Space": "a"}})
     assert mcp_client._headers(reach) == {"X-Space": "a", "Authorization": "Bearer t"}
     assert "t'" not in repr(reach)
+
+
+@pytest.mark.parametrize(
+    ("config", "env", "said"),
+    [
+        ('{"depth": 9}', "", "token is required"),
+        ('{"token": {"secret": "hunter2"}}', "", "token: must fulfil type: string."),
+        ('{"token": "t"}', '{"LD_PRELOAD": "/x.so"}', "this variable is the platform"),
+        ('{"token": "t"}', '{"API_KEY": "k"}', ""),
+    ],
+)
+def test_the_console_holds_a_configuration_against_the_schema_too(admin_client, tenant, config, env, said):
+    with tenant_scope(tenant, actor="system:test"):
+        server = McpServerFactory(config_schema=SCHEMA)
+    body = {"mcp_server": server.pk, "enabled": "on", "for_all_users": "on", "resource_limits": "{}"}
+    inline = {"users-TOTAL_FORMS": 0, "users-INITIAL_FORMS": 0}
+    boxes = {"config_new": config, "env_new": env}
+    response = admin_client.post("/console/agents/mcpserverconfig/add/", body | inline | boxes)
+    shown = response.content.decode()
+    assert (response.status_code, said in shown) == (200 if said else 302, True)
+    assert "hunter2" not in shown
+    with tenant_scope(tenant, actor="system:test"):
+        assert McpServerConfig.objects.count() == (0 if said else 1)

@@ -33,6 +33,8 @@ class StripeHandler(BaseHTTPRequestHandler):
         self.server.asked.append(
             (self.path, self.headers["Authorization"], self.headers["Idempotency-Key"], fields)
         )
+        if self.server.refunded and self.path == "/v1/refunds":
+            return self.answer(400, {"error": {"code": "charge_already_refunded"}})
         if self.server.broken:
             return self.answer(500, {"error": {"message": "sk_test_secret is broken"}})
         once = self.headers["Idempotency-Key"]
@@ -47,6 +49,7 @@ class StripeHandler(BaseHTTPRequestHandler):
             "id": f"cs_test_{len(self.server.sessions)}",
             "object": "checkout.session",
             "url": "https://checkout.stripe.com/c/pay/cs_test",
+            "status": "open",
             "payment_status": "unpaid",
             "payment_intent": "pi_1",
             "currency": fields["line_items[0][price_data][currency]"],
@@ -75,6 +78,7 @@ class StripeHandler(BaseHTTPRequestHandler):
 def stripe(settings):
     with Stripe(("127.0.0.1", 0), StripeHandler) as server:
         server.asked, server.kept, server.sessions, server.broken = [], {}, {}, False
+        server.refunded = False
         settings.STRIPE_URL = f"http://127.0.0.1:{server.server_address[1]}"
         settings.STRIPE_SECRET_KEY, settings.STRIPE_WEBHOOK_SECRET = "sk_test_secret", "whsec_secret"
         settings.PAYMENT_ADAPTER = "stripe"
@@ -160,8 +164,16 @@ def test_a_signed_hint_settles_what_was_paid_and_a_lie_does_not(bought, stripe, 
 def test_signatures_are_right_and_fresh(settings):
     settings.STRIPE_WEBHOOK_SECRET = "whsec_secret"
     assert is_from_stripe(signed("{}"), b"{}")
-    wrong = [signed("{}", "other"), signed("{}", at=time.time() - 900), signed("[]"), "", "t=x,v1=y", "v1=é"]
-    assert [is_from_stripe(header, b"{}") for header in wrong] == [False] * 6
+    wrong = [
+        signed("{}", "other"),
+        signed("{}", at=time.time() - 900),
+        signed("[]"),
+        "",
+        "t=x,v1=y",
+        "v1=é",
+        f"t={'9' * 5000},v1=00",
+    ]
+    assert [is_from_stripe(header, b"{}") for header in wrong] == [False] * 7
     settings.STRIPE_WEBHOOK_SECRET = ""
     assert not is_from_stripe(signed("{}", ""), b"{}")
 
@@ -181,6 +193,35 @@ def test_money_goes_back_once_and_the_ledger_with_it(bought, stripe):
     assert [asked[2] for asked in stripe.asked if asked[0] == "/v1/refunds"] == [
         f"refund-{purchase['id']}"
     ] * 2
+
+
+def test_a_hint_after_a_refund_changes_nothing(bought, stripe, client):
+    purchase = bought[1]["purchase"]
+    stripe.sessions["cs_test_0"]["payment_status"] = "paid"
+    settle(row_of(purchase))
+    give_back(purchase["id"])
+    assert notify(client, purchase).status_code == 204
+    response = bought[0].post(f"/api/v1/template-purchases/{purchase['id']}/settle/")
+    assert (response.status_code, response.json()["payment_status"]) == (200, "refunded")
+
+
+def test_a_refund_that_was_not_noted_is_noted_later(bought, stripe):
+    purchase = bought[1]["purchase"]
+    stripe.sessions["cs_test_0"]["payment_status"] = "paid"
+    settle(row_of(purchase))
+    stripe.refunded = True
+    give_back(purchase["id"])
+    assert row_of(purchase).payment_status == "refunded"
+
+
+def test_a_payment_that_nobody_can_finish_any_more_is_asked_for_anew(bought, stripe):
+    client, shown = bought
+    stripe.sessions["cs_test_0"]["status"] = "expired"
+    where = f"/api/v1/agent-templates/{shown['purchase']['template_id']}/buy/"
+    again = [client.post(where, {}, content_type="application/json").json() for _ in range(2)]
+    assert [each["purchase"]["id"] for each in again] == [shown["purchase"]["id"]] * 2
+    assert [each["purchase"]["transaction_id"] for each in again] == ["cs_test_1"] * 2
+    assert len(stripe.sessions) == 2
 
 
 def test_a_provider_that_fails_leaves_the_purchase_open(stripe, offer, api_client):

@@ -24,6 +24,19 @@ def test_cached_tokens_cost_less():
     )
 
 
+def test_a_fee_for_each_call_is_taken_once_and_never_for_nothing():
+    whole = price("perplexity", "sonar", 1000, 10)
+    assert whole.amount == whole.sent + whole.received == Decimal("0.01301")
+    assert whole.received == Decimal("0.00001")
+    assert price("perplexity", "sonar", 0, 0) == Price(Decimal(0), known=True)
+
+
+def test_what_a_long_call_brings_costs_more_too():
+    short = price("google", "gemini-2.5-pro", 1000, 1000)
+    long = price("google", "gemini-2.5-pro", 300_000, 1000)
+    assert long.received > short.received
+
+
 def test_the_extractive_model_is_known_to_be_free():
     assert price("extractive", "extractive", 10**6, 10**6) == Price(Decimal(0), known=True)
 

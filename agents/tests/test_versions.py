@@ -1,7 +1,9 @@
 """Drafts and published versions of agents, and the prompts that they speak by."""
 
+from contextlib import nullcontext
+
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from agents.models import Agent, AgentCollection, AgentVersion, SystemPrompt
 from agents.services.agents import publish_agent
@@ -57,6 +59,20 @@ def test_restoring_changes_the_draft_and_no_version(scope, member):
     agent.refresh_from_db()
     assert (agent.system_prompt, agent.slug) == ("First.", "new")
     assert AgentVersion.objects.count() == 1
+
+
+@pytest.mark.parametrize("hat", [nullcontext, as_platform], ids=["tenant", "platform"])
+def test_a_published_version_never_changes_whoever_writes(scope, hat):
+    version = publish_agent(AgentFactory(system_prompt="First."))
+    with hat(), pytest.raises(DatabaseError, match=r"never changes|permission denied"):
+        AgentVersion.unscoped.filter(pk=version.pk).update(snapshot={"system_prompt": "Second."})
+
+
+def test_a_version_outlives_the_person_who_published_it(scope, tenant, member):
+    version = publish_agent(AgentFactory(), actor=member.user_id)
+    with as_platform(), connection.cursor() as cursor:
+        cursor.execute("UPDATE agents_agentversion SET created_by_id = NULL WHERE id = %s", [version.pk])
+        assert cursor.rowcount == 1
 
 
 def test_a_version_of_another_agent_is_not_restored(scope):
@@ -166,6 +182,13 @@ def test_uses_and_verdicts_are_counted_for_factory_prompts_too(factory_prompt, s
     assert (factory_prompt.average_satisfaction, factory_prompt.success_rate) == (3.0, pytest.approx(2 / 3))
     with pytest.raises(ValueError, match="between 0 and 5"):
         count_verdict(factory_prompt.pk, 6)
+    count_verdict(factory_prompt.pk, 5, before=0)
+    factory_prompt.refresh_from_db()
+    assert (factory_prompt.verdict_count, factory_prompt.success_rate) == (3, 1.0)
+    for verdict in (5, 4, 5):
+        count_verdict(factory_prompt.pk, None, before=verdict)
+    factory_prompt.refresh_from_db()
+    assert (factory_prompt.verdict_count, factory_prompt.average_satisfaction) == (0, None)
 
 
 def test_nobody_counts_for_another_organisation(tenant, member, other_tenant):

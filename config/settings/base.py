@@ -174,6 +174,8 @@ API_MAX_BODY_BYTES = env.int("API_MAX_BODY_BYTES", default=1024 * 1024)
 API_DEFAULT_RATE = env.int("API_DEFAULT_RATE", default=600)
 # Networks that endpoints of models may lie in besides public addresses: this machine, for Ollama and the like.
 MODEL_NETWORKS = env.list("MODEL_NETWORKS", default=["127.0.0.0/8", "::1/128"])
+# A proxy that all calls to models go through; proxies of the environment are not used for them.
+MODEL_PROXY = env("MODEL_PROXY", default="")
 # Networks that pages may be fetched from besides public addresses, by agents and as documents, and ports besides 80
 # and 443.
 FETCH_NETWORKS = env.list("FETCH_NETWORKS", default=[])

@@ -3,7 +3,7 @@
 from asgiref.sync import async_to_sync
 
 from agents.models import Agent, LlmUsage
-from agents.runtime.metering import BYTES_PER_TOKEN, Meter, Route
+from agents.runtime.metering import BYTES_PER_TOKEN, Meter, Route, Tokens
 from agents.runtime.providers import classify_error, openai_client, speaks_openai
 from conversations.runtime.exchanges import UnknownModel, find_model
 from conversations.runtime.metering import subjects_of
@@ -39,14 +39,15 @@ def embed_by_account(name: str, texts: list[str], caller: Caller) -> Vectors:
         held = meter.begin(route, sum(len(text.encode()) for text in texts) // BYTES_PER_TOKEN, 0)
         try:
             vectors, tokens = async_to_sync(_ask)(route, key, texts)
-        except Exception:
-            meter.end(route, held, 0, 0, came=False)
+        except Exception as error:
+            status = getattr(error, "status_code", None)
+            meter.end(route, held, Tokens(), came=False, status=status, error=classify_error(error).message)
             raise
     except Exception as error:
         failure = classify_error(error)
         _record(caller, agent, meter, failure.message)
         raise WishFailed(failure.kind, failure.message, retryable=failure.retryable) from error
-    meter.end(route, held, tokens, 0, came=True)
+    meter.end(route, held, Tokens(tokens), came=True, status=200)
     _record(caller, agent, meter, "")
     return vectors, tokens
 
@@ -62,15 +63,8 @@ async def _ask(route: Route, key: str | None, texts: list[str]) -> Vectors:
 
 
 def _record(caller: Caller, agent: Agent, meter: Meter, error: str) -> None:
-    call = meter.calls[-1] if meter.calls else None
+    named = {"provider": agent.model_provider, "model": agent.model_name[:100]}
+    never = {**named, "integration_id": agent.integration_id, "error_message": error}
+    calls = [call.as_columns() for call in [*meter.calls, *meter.failures]]
     with caller.scope():
-        LlmUsage.objects.create(
-            user_id=caller.user_id,
-            integration_id=agent.integration_id,
-            provider=agent.model_provider,
-            model=agent.model_name[:100],
-            prompt_tokens=call.input_tokens if call else 0,
-            prompt_cost=call.cost if call else 0,
-            cost_known=call.input_price.known if call else True,
-            error_message=error,
-        )
+        LlmUsage.objects.create(user_id=caller.user_id, **(calls[-1] if calls else never))

@@ -28,7 +28,7 @@ from conversations.runtime.connections import give_back
 from conversations.runtime.journal import Journal, cleaned, storable
 from conversations.runtime.metering import cost_limit, subjects_of
 from conversations.runtime.streaming import KEEP_ALIVE_SECONDS, leave_place, take_place
-from conversations.runtime.turns import Caller, ModelCall, Turn, schema_of, speaking, unfit
+from conversations.runtime.turns import Caller, ModelCall, Turn, schema_of, speaking, spoken_by, unfit
 from conversations.runtime.wishes import Call, Event, Outcome, Said, Used, Waiting, Wish, WishFailed
 from conversations.services.conversations import BegunTurn, agent_by_name
 from conversations.services.exchanges import Asked, close_exchange, continue_exchange, open_exchange, up_to
@@ -72,7 +72,7 @@ class WireTurn(Turn):
         self._close(message, content=storable(content), **failed)
 
     def _close(self, error: str, **changes: Any) -> None:
-        calls = self.meter.calls
+        calls = [*self.meter.failures, *self.meter.calls]
         spent = {
             "token_count": sum(call.input_tokens + call.output_tokens for call in calls),
             "cost": sum((call.cost for call in calls), Decimal(0)),
@@ -82,41 +82,25 @@ class WireTurn(Turn):
             "tool_calls": self.tool_calls,
             "tool_used": self.tool_calls[0]["name"] if self.tool_calls else "",
         }
+        if spoken := spoken_by(self.agent):
+            used["metadata"] = spoken
         with self.caller.scope():
             if close_exchange(self.conversation_id, self.answer_id, **changes, **spent, **used):
                 LlmUsage.objects.bulk_create(self._usage(error))
 
     def _usage(self, error: str) -> list[LlmUsage]:
         rows = [
-            self._row(
-                provider=call.route.provider,
-                model=call.route.model[:100],
-                integration_id=call.route.integration_id,
-                prompt_tokens=call.input_tokens,
-                completion_tokens=call.output_tokens,
-                prompt_cost=call.input_price.amount,
-                completion_cost=call.output_price.amount,
-                cost_known=call.input_price.known and call.output_price.known,
-                error_message=error,
-            )
-            for call in self.meter.calls
+            LlmUsage(**self._for_whom(), **call.as_columns())
+            for call in [*self.meter.failures, *self.meter.calls]
         ]
         if rows or not error:
             return rows
         agent, account = self.agent, self.integration
         named = {"provider": agent.model_provider, "model": agent.model_name[:100]}
-        return [self._row(**named, integration_id=account.pk if account else None, error_message=error)]
-
-    def _row(self, **fields: Any) -> LlmUsage:
-        return LlmUsage(
-            tenant_id=self.caller.tenant_id,
-            user_id=self.caller.user_id,
-            agent_id=self.agent.pk,
-            conversation_id=self.conversation_id,
-            message_id=self.answer_id,
-            latency_ms=int((time.perf_counter() - self.started) * 1000),
-            **fields,
-        )
+        waited = int((time.perf_counter() - self.started) * 1000)
+        account_id = account.pk if account else None
+        never = {"integration_id": account_id, "latency_ms": waited, "error_message": error}
+        return [LlmUsage(**self._for_whom(), **named, **never)]
 
 
 @dataclass(slots=True)

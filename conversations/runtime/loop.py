@@ -259,7 +259,9 @@ def _model(turn: Turn) -> Any:
         # Whoever edits agents must not send an account's key to another provider.
         raise TurnFailed("misconfigured", "The agent's integration belongs to another provider.")
     try:
-        return model_for(turn.agent, turn.api_key, meter_of(turn))
+        turn.meter = meter_of(turn)
+        turn.meter.prepare(turn.agent.model_provider, turn.agent.model_name)
+        return model_for(turn.agent, turn.api_key, turn.meter)
     except ValueError as error:
         raise TurnFailed("misconfigured", f"The agent's model is not set up: {error}.") from error
 
@@ -288,12 +290,21 @@ def _calls(messages: list[Any]) -> list[ModelCall]:
             storable(message.model_name or ""),
             _counted(message.usage.input_tokens),
             _counted(message.usage.output_tokens),
-            # What the meter noted: which account answered, when others stand in for the agent's own.
-            **{name: (message.metadata or {}).get(name) or "" for name in ("provider", "integration")},
+            # What the meter noted: which account answered, when others stand in for the agent's own, and how.
+            **_noted(message.metadata or {}),
         )
         for message in messages
         if message.kind == "response" and message.usage.total_tokens
     ]
+
+
+def _noted(metadata: dict[str, Any]) -> dict[str, Any]:
+    texts = {name: metadata.get(name) or "" for name in ("provider", "integration", "asked")}
+    return {
+        **texts,
+        "cached": _counted(metadata.get("cached") or 0),
+        **{name: metadata.get(name) for name in ("latency_ms", "status")},
+    }
 
 
 def _counted(tokens: int) -> int:

@@ -1,10 +1,12 @@
 """Tools of MCP servers for agents: those that `Agent.tools` names and that the asking person may use.
 
 What a server lists is known from its last refresh, so offering its tools starts nothing; a call opens a session.
+A server's resources and prompts are tools too: `read_resource` and `get_prompt`, unless it has tools of these names.
 """
 
 import re
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -13,7 +15,7 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from agents.models import McpServerConfig
-from agents.runtime.mcp_client import McpFailed, Reach, call_tool, reach_of
+from agents.runtime.mcp_client import McpFailed, Reach, call_tool, get_prompt, reach_of, read_resource
 from agents.runtime.tools import ToolRefused
 from agents.services.mcp import TooManyCalls, count_call, usable_configs
 from conversations.choices import ToolStatus
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 PREFIX = "mcp:"
 NAME_LENGTH = 64
+MOST_NAMED = 100
 UNNAMED = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -34,6 +37,8 @@ class Offered:
 
     config: McpServerConfig
     definition: dict[str, Any]
+    # How the server is asked: by the protocol's own verb for tools, resources or prompts.
+    ask: Callable[[Reach, str, dict[str, Any]], Awaitable[dict[str, Any]]] = call_tool
 
     @property
     def own_name(self) -> str:
@@ -57,12 +62,7 @@ def mcp_tools_of(turn: "Turn") -> list[Any]:
     if not any(name.startswith(PREFIX) for name in turn.agent.tools):
         return []
     with turn.caller.scope():
-        offered = [
-            Offered(config, definition)
-            for config in usable_configs(turn.caller.user_id)
-            for definition in config.mcp_server.tool_definitions
-            if isinstance(definition, dict) and isinstance(definition.get("name"), str)
-        ]
+        offered = [each for config in usable_configs(turn.caller.user_id) for each in offered_by(config)]
         wanted = [
             (each, reach_of(each.config.mcp_server, each.config))
             for each in offered
@@ -73,6 +73,70 @@ def mcp_tools_of(turn: "Turn") -> list[Any]:
     for each, reach in wanted:
         first.setdefault(each.name, _tool(turn, each, reach))
     return list(first.values())
+
+
+def offered_by(config: McpServerConfig) -> list[Offered]:
+    """Everything that the configured server has: its tools, and tools that read its resources and prompts."""
+    server = config.mcp_server
+    found = [Offered(config, definition) for definition in _named(server.tool_definitions, "name")]
+    uris = [str(each["uri"]) for each in _named(server.resource_definitions, "uri")]
+    if uris:
+        found.append(Offered(config, _choice("read_resource", "Read a resource.", "uri", uris), _read))
+    prompts = _named(server.prompt_definitions, "name")
+    if prompts:
+        lines = [f"{each['name']}({', '.join(_arguments(each))})" for each in prompts]
+        told = f"Get a prompt, filled: {'; '.join(lines)}."
+        definition = _choice("get_prompt", told, "name", [str(each["name"]) for each in prompts])
+        values = {"type": "object", "additionalProperties": {"type": "string"}}
+        definition["inputSchema"]["properties"]["arguments"] = values
+        found.append(Offered(config, definition, _prompted))
+    return found
+
+
+def _named(definitions: Any, key: str) -> list[dict[str, Any]]:
+    rows = definitions if isinstance(definitions, list) else []
+    return [each for each in rows if isinstance(each, dict) and isinstance(each.get(key), str)]
+
+
+def _arguments(prompt: dict[str, Any]) -> list[str]:
+    return [str(each["name"]) for each in _named(prompt.get("arguments"), "name")]
+
+
+def _choice(name: str, told: str, field: str, among: list[str]) -> dict[str, Any]:
+    """A tool that takes one of the names that the server lists."""
+    known = {"type": "string", "enum": among[:MOST_NAMED]}
+    schema = {"type": "object", "properties": {field: known}, "required": [field]}
+    return {"name": name, "description": told, "inputSchema": schema}
+
+
+def _listed(offered: dict[str, Any], field: str, value: Any) -> str:
+    """The value, when it is one that the server lists: a model may ask for anything."""
+    if value not in offered["inputSchema"]["properties"][field]["enum"]:
+        raise ToolRefused(f"The server lists no such {field}.")
+    return str(value)
+
+
+async def _read(reach: Reach, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    result = await read_resource(reach, str(arguments.get("uri")))
+    return {"content": [_shown(each) for each in result.get("contents", [])]}
+
+
+async def _prompted(reach: Reach, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    given = arguments.get("arguments")
+    values = {str(key): str(value) for key, value in given.items()} if isinstance(given, dict) else {}
+    result = await get_prompt(reach, str(arguments.get("name")), values)
+    return {"content": [{"type": "text", **_content(each)} for each in result.get("messages", [])]}
+
+
+def _content(message: Any) -> dict[str, Any]:
+    content = message.get("content") if isinstance(message, dict) else None
+    return content if isinstance(content, dict) else {}
+
+
+def _shown(each: Any) -> dict[str, Any]:
+    """A resource's content as a tool's: text, or that it is none."""
+    text = each.get("text") if isinstance(each, dict) else None
+    return {"type": "text", "text": text} if isinstance(text, str) else {"type": "binary"}
 
 
 def _tool(turn: "Turn", offered: Offered, reach: Reach) -> Any:
@@ -103,6 +167,9 @@ async def call_recorded(turn: "Turn", offered: Offered, reach: Reach, arguments:
         ToolRefused: saying to the model what went wrong.
     """
     started = time.perf_counter()
+    if offered.ask is not call_tool:
+        field = "uri" if offered.ask is _read else "name"
+        _listed(offered.definition, field, arguments.get(field))
     row = await sync_to_async(_begin)(turn, offered, storable_json(arguments))
     if row is None:
         raise ToolRefused("This server was called as often as it may be in a minute.")
@@ -118,7 +185,7 @@ async def call_recorded(turn: "Turn", offered: Offered, reach: Reach, arguments:
 
 async def _called(offered: Offered, reach: Reach, arguments: dict[str, Any]) -> tuple[Outcome, str]:
     try:
-        result = storable_json(await call_tool(reach, offered.own_name, arguments))
+        result = storable_json(await offered.ask(reach, offered.own_name, arguments))
     except McpFailed as error:
         late = error.code == "timeout"
         return Outcome(ToolStatus.TIMEOUT if late else ToolStatus.FAILED, error=str(error)), error.code

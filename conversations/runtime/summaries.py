@@ -177,22 +177,10 @@ def _one_of(value: Any, known: Sequence[str], otherwise: str) -> str:
 
 
 def _usage(session: Session, agent: Agent, meter: Meter, error: str) -> list[LlmUsage]:
-    rows = [
-        {
-            "provider": call.route.provider,
-            "model": call.route.model[:100],
-            "integration_id": call.route.integration_id,
-            "prompt_tokens": call.input_tokens,
-            "completion_tokens": call.output_tokens,
-            "prompt_cost": call.input_price.amount,
-            "completion_cost": call.output_price.amount,
-            "cost_known": call.input_price.known and call.output_price.known,
-        }
-        for call in meter.calls
-    ]
+    rows = [call.as_columns() for call in [*meter.failures, *meter.calls]]
     if not rows and error:
         named = {"provider": agent.model_provider, "model": agent.model_name[:100]}
-        rows = [{**named, "integration_id": agent.integration_id}]
+        rows = [{**named, "integration_id": agent.integration_id, "error_message": error}]
     of = session.conversation
     common = {"tenant_id": of.tenant_id, "user_id": of.user_id, "conversation_id": of.pk}
-    return [LlmUsage(**common, agent_id=agent.pk, error_message=error, **row) for row in rows]
+    return [LlmUsage(**common, agent_id=agent.pk, **row) for row in rows]

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from agents.choices import IntegrationStatus, Provider
 from agents.models import Agent, AgentCollection, Integration, LlmUsage
+from agents.runtime.metering import Meter
 from agents.runtime.prices import price
 from agents.services.prices import own_price
 from agents.services.prompts import PromptProblem, count_use, instructions_of
@@ -30,6 +31,7 @@ from conversations.runtime.live import Live
 from conversations.runtime.structure import OUTPUT_SCHEMA, schema_problem
 from conversations.services.attachments import said_with_files
 from conversations.services.conversations import BegunTurn
+from conversations.services.feedback import SPOKEN_PROMPT
 from conversations.services.leases import Lease, lease_for, release
 from conversations.services.steps import last_place, steps_of
 from knowledge.models import Collection
@@ -65,6 +67,11 @@ class ModelCall:
     completion_tokens: int
     provider: str = ""
     integration: str = ""
+    # As it was asked for; a provider may tell a longer name.
+    asked: str = ""
+    cached: int = 0
+    latency_ms: int | None = None
+    status: int | None = None
 
 
 @dataclass(slots=True)
@@ -96,6 +103,7 @@ class Turn:
     briefing: str = ""
     # JSON schema of the answer; None: it is text.
     schema: dict[str, Any] | None = None
+    meter: Meter | None = None
 
     def __post_init__(self) -> None:
         for kept in self.journal.results.values() if self.journal else ():
@@ -208,12 +216,14 @@ class Turn:
         answer = messages.select_for_update().get(pk=self.answer_id)
         if answer.status != MessageStatus.PENDING:
             return answer
-        cost = self._account(calls, changes.get("error_message", ""))
+        rows = self._account(calls, changes.get("error_message", ""))
+        cost = sum((row.prompt_cost + row.completion_cost for row in rows), Decimal(0))
         for name, value in changes.items():
             setattr(answer, name, value)
-        used = sum(call.prompt_tokens + call.completion_tokens for call in calls)
+        used = sum(row.prompt_tokens + row.completion_tokens for row in rows)
         answer.token_count = min(used, 2 * MOST_TOKENS)
         answer.cost, answer.latency_ms = cost, _milliseconds(self.started)
+        answer.metadata = {**answer.metadata, **spoken_by(self.agent)}
         answer.tool_calls = self.tool_calls
         answer.tool_used = self.tool_calls[0]["name"] if self.tool_calls else ""
         answer.save()
@@ -222,47 +232,58 @@ class Turn:
             total_cost=F("total_cost") + cost,
             last_message_at=timezone.now(),
         )
-        self._note_connection(changes.get("error_message", ""))
+        self._note_connection(calls, changes.get("error_message", ""))
         return answer
 
-    def _account(self, calls: list[ModelCall], error: str) -> Decimal:
+    def _account(self, calls: list[ModelCall], error: str) -> list[LlmUsage]:
+        """A row for each call to a model, those that failed too."""
         model, account = self.agent.model_name, self.integration.pk if self.integration else None
-        rows = []
-        for call in calls or ([ModelCall(model, 0, 0)] if error else []):
+        failures = self.meter.failures if self.meter else []
+        rows = [LlmUsage(**self._for_whom(), **call.as_columns()) for call in failures]
+        for call in calls or ([ModelCall(model, 0, 0)] if error and not failures else []):
             provider = call.provider or self.agent.model_provider
-            own = own_price(provider, call.model)
-            sent = price(provider, call.model, call.prompt_tokens, 0, own=own)
-            received = price(provider, call.model, 0, call.completion_tokens, own=own)
+            asked = call.asked or call.model
+            terms = self.meter.terms.get((provider, asked)) if self.meter else None
+            own = terms.price if terms else own_price(provider, asked)
+            cached = min(call.cached, call.prompt_tokens)
+            cost = price(provider, asked, call.prompt_tokens, call.completion_tokens, cached, own=own)
             rows.append(
                 LlmUsage(
-                    tenant_id=self.caller.tenant_id,
-                    user_id=self.caller.user_id,
-                    agent_id=self.agent.pk,
+                    **self._for_whom(),
                     integration_id=call.integration or account,
-                    conversation_id=self.conversation_id,
-                    message_id=self.answer_id,
                     provider=provider,
                     model=call.model[:100],
                     prompt_tokens=call.prompt_tokens,
                     completion_tokens=call.completion_tokens,
-                    prompt_cost=sent.amount,
-                    completion_cost=received.amount,
-                    cost_known=sent.known and received.known,
-                    latency_ms=_milliseconds(self.started),
-                    error_message=error,
+                    prompt_cost=cost.sent,
+                    completion_cost=cost.received,
+                    cost_known=cost.known,
+                    latency_ms=_milliseconds(self.started) if call.latency_ms is None else call.latency_ms,
+                    status_code=call.status,
+                    # What failed says so itself, beside the calls that did not.
+                    error_message="" if failures else error,
                 )
             )
         LlmUsage.objects.bulk_create(rows)
-        return sum((row.prompt_cost + row.completion_cost for row in rows), Decimal(0))
+        return rows
 
-    def _note_connection(self, error: str) -> None:
-        if self.integration is None:
+    def _for_whom(self) -> dict[str, Any]:
+        """The columns of a call's record that say whom it was for."""
+        return {
+            "tenant_id": self.caller.tenant_id,
+            "user_id": self.caller.user_id,
+            "agent_id": self.agent.pk,
+            "conversation_id": self.conversation_id,
+            "message_id": self.answer_id,
+        }
+
+    def _note_connection(self, calls: list[ModelCall], error: str) -> None:
+        """The account that answered works; of one that failed, the meter noted it when it did."""
+        if error or not calls or not calls[-1].integration:
             return
-        state = IntegrationStatus.ERROR if error else IntegrationStatus.CONNECTED
-        changes: dict[str, Any] = {"status": state, "last_error": error}
-        if not error:
-            changes["last_sync_at"] = timezone.now()
-        Integration.objects.filter(pk=self.integration.pk).update(**changes)
+        Integration.objects.filter(pk=calls[-1].integration).update(
+            status=IntegrationStatus.CONNECTED, last_error="", last_sync_at=timezone.now()
+        )
 
 
 def load_turn(begun: BegunTurn, caller: Caller) -> Turn:
@@ -309,6 +330,8 @@ def _speak(agent: Agent) -> str:
         return str(error)
     if prompt is not None:
         count_use(prompt.pk)
+        # The answer keeps which prompt it was spoken by: people's verdicts count for it.
+        agent.spoken_prompt = prompt.pk
     return unfit(schema_of(agent), agent)
 
 
@@ -324,6 +347,12 @@ def unfit(schema: Any, agent: Agent) -> str:
 def schema_of(agent: Agent) -> Any:
     """The JSON schema of all of the agent's answers, which its settings hold; None: they are text."""
     return agent.config.get(OUTPUT_SCHEMA) if isinstance(agent.config, dict) else None
+
+
+def spoken_by(agent: Agent) -> dict[str, str]:
+    """What an answer's metadata says of the prompt that its agent spoke by."""
+    prompt = getattr(agent, "spoken_prompt", None)
+    return {SPOKEN_PROMPT: str(prompt)} if prompt else {}
 
 
 def _api_key(integration: Integration | None) -> str | None:

@@ -1,11 +1,20 @@
 """What people think of answers."""
 
+from contextlib import suppress
+from uuid import UUID
+
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from agents.services.prompts import count_verdict
 from audit.services.events import record_event
-from conversations.choices import MessageRole, MessageStatus
+from conversations.choices import MessageFeedback, MessageRole, MessageStatus
 from conversations.models import Message
+
+# Where an answer's metadata names the prompt that its agent spoke by.
+SPOKEN_PROMPT = "prompt_id"
+# A verdict on an answer as one on its prompt, from 0 to 5.
+VERDICTS = {MessageFeedback.HELPFUL: 5.0, MessageFeedback.UNHELPFUL: 0.0}
 
 
 class NoAnswer(ValidationError):
@@ -21,6 +30,18 @@ def give_feedback(message: Message, feedback: str) -> None:
     """
     if message.role != MessageRole.ASSISTANT or message.status != MessageStatus.COMPLETED:
         raise NoAnswer("Only a complete answer gets a verdict.")
+    # Under its lock, so that two verdicts at once take each other's place and are not both counted.
+    held = Message.objects.select_for_update(of=("self",)).only("feedback", "metadata").get(pk=message.pk)
     message.feedback = feedback
     message.save(update_fields=["feedback", "updated_at"])
+    _count(held, feedback)
     record_event("message.feedback", resource=message, metadata={"feedback": feedback})
+
+
+def _count(held: Message, feedback: str) -> None:
+    """Count the verdict for the prompt that the answer was spoken by; a person's own metadata names none."""
+    before, verdict = VERDICTS.get(held.feedback), VERDICTS.get(feedback)
+    if before == verdict:
+        return
+    with suppress(KeyError, ValueError, TypeError, AttributeError):
+        count_verdict(UUID(held.metadata[SPOKEN_PROMPT]), verdict, before=before)

@@ -22,13 +22,17 @@ ADD = {
 def configured(caller, sandbox):
     """Makes a configuration of the reference server, registered as `sums`."""
 
-    def make(command=COMMAND, tools=(ADD, {"name": "fail"}), **fields):
+    def make(command=COMMAND, tools=(ADD, {"name": "fail"}), resources=(), prompts=(), **fields):
         with caller.scope():
             fields.setdefault("resource_limits", {"timeout": 60})
             config = McpServerConfigFactory(config={}, env={}, **fields)
             with as_platform():
                 McpServer.objects.filter(pk=config.mcp_server_id).update(
-                    slug="sums", command=command, tool_definitions=list(tools)
+                    slug="sums",
+                    command=command,
+                    tool_definitions=list(tools),
+                    resource_definitions=list(resources),
+                    prompt_definitions=list(prompts),
                 )
         return config
 
@@ -58,6 +62,35 @@ def test_a_tool_that_fails_is_recorded_and_told(caller, configured, agent_of):
         answer = ask(caller, agent_of(server, tools=["mcp:sums/fail"], tool_timeout=60, timeout=90))
     assert (answer.status, told(server)) == ("completed", ['{"error":"Error executing tool fail"}'])
     assert [row[1:] for row in rows(caller)] == [("failed", None, "tool_error")]
+
+
+RESOURCE = {"uri": "notes://today", "name": "today"}
+PROMPT = {"name": "greet", "arguments": [{"name": "name", "required": True}]}
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "output"),
+    [
+        ("read_resource", {"uri": "notes://today"}, "High water at noon."),
+        ("get_prompt", {"name": "greet", "arguments": {"name": "Ada"}}, "Greet Ada."),
+    ],
+)
+def test_an_agent_reads_resources_and_prompts_of_a_server(
+    caller, configured, agent_of, tool, arguments, output
+):
+    configured(tools=(), resources=(RESOURCE,), prompts=(PROMPT,))
+    with FakeOpenAI(call_tool(f"sums__{tool}", **arguments), say("Read.")) as server:
+        answer = ask(caller, agent_of(server, tools=["mcp:sums"], tool_timeout=60, timeout=90))
+    assert (answer.content, told(server)) == ("Read.", [output])
+    assert rows(caller) == [(tool, "completed", output, "")]
+
+
+def test_a_resource_that_the_server_does_not_list_is_not_asked_for(caller, configured, agent_of):
+    configured(tools=(), resources=(RESOURCE,), command="/bin/false")
+    with FakeOpenAI(call_tool("sums__read_resource", uri="file:///etc/passwd"), say("No.")) as server:
+        ask(caller, agent_of(server, tools=["mcp:sums"]))
+    assert told(server) == ['{"error":"The server lists no such uri."}']
+    assert rows(caller) == []
 
 
 def offered(server):

@@ -1,0 +1,49 @@
+"""SQL that holds rows to what they promise, whoever writes them: published versions, and the ledger of sales."""
+
+# The person who published may go; what was published stays.
+VERSIONS = """
+CREATE FUNCTION agents_version_stays() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF (to_jsonb(NEW) - 'created_by_id') IS DISTINCT FROM (to_jsonb(OLD) - 'created_by_id')
+    OR (NEW.created_by_id IS NOT NULL AND NEW.created_by_id IS DISTINCT FROM OLD.created_by_id)
+  THEN
+    RAISE EXCEPTION 'a published version never changes' USING ERRCODE = 'check_violation',
+      CONSTRAINT = 'agents_agentversion_stays';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER agents_version_stays BEFORE UPDATE ON agents_agentversion
+  FOR EACH ROW EXECUTE FUNCTION agents_version_stays();
+"""
+VERSIONS_DROP = """
+DROP TRIGGER agents_version_stays ON agents_agentversion;
+DROP FUNCTION agents_version_stays();
+"""
+
+# What was agreed on stays; money comes once and goes back once.
+PURCHASES = """
+CREATE FUNCTION agents_purchase_moves() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF (NEW.tenant_id, NEW.template_id, NEW.seller_tenant_id, NEW.seller_id, NEW.price, NEW.commission_rate,
+      NEW.purchased_at)
+    IS DISTINCT FROM (OLD.tenant_id, OLD.template_id, OLD.seller_tenant_id, OLD.seller_id, OLD.price,
+      OLD.commission_rate, OLD.purchased_at)
+    OR (OLD.payment_status, NEW.payment_status) NOT IN (
+      ('pending', 'pending'), ('pending', 'completed'), ('completed', 'completed'), ('completed', 'refunded'),
+      ('refunded', 'refunded'))
+    OR (OLD.payment_status <> 'pending' AND NEW.transaction_id <> OLD.transaction_id)
+  THEN
+    RAISE EXCEPTION 'a purchase keeps its terms and goes one way' USING ERRCODE = 'check_violation',
+      CONSTRAINT = 'agents_templatepurchase_moves';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER agents_purchase_moves BEFORE UPDATE ON agents_templatepurchase
+  FOR EACH ROW EXECUTE FUNCTION agents_purchase_moves();
+"""
+PURCHASES_DROP = """
+DROP TRIGGER agents_purchase_moves ON agents_templatepurchase;
+DROP FUNCTION agents_purchase_moves();
+"""

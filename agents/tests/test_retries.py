@@ -1,0 +1,86 @@
+"""Requests to models are tried again in the same way for every provider, within bounds, and by no proxy of chance."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from agents.runtime.providers import build_model, classify_error
+from agents.runtime.retries import FIRST_WAIT, retry_after, usual_wait
+from agents.testing import FakeOpenAI, fail, say
+from agents.tests.wires import FakeProvider
+
+PROVIDERS = pytest.mark.parametrize("provider", ["openai", "ollama", "anthropic", "google"])
+
+
+def ask(provider, address, **options):
+    from pydantic_ai import Agent
+
+    model = build_model(provider, "m", base_url=address, api_key="sk-secret", timeout=5, **options)
+    return asyncio.run(Agent(model).run("When?")).output
+
+
+def failure_of(provider, address):
+    with pytest.raises(Exception) as caught:  # noqa: PT011 (which class it is, is the library's business)
+        ask(provider, address)
+    return classify_error(caught.value)
+
+
+@PROVIDERS
+def test_what_an_endpoint_asks_for_is_waited(provider):
+    with FakeProvider(
+        provider, fail(503, retry_after=0.4), fail(429, retry_after=0.2), say("Noon.")
+    ) as server:
+        began = time.perf_counter()
+        assert ask(provider, server.address) == "Noon."
+    assert time.perf_counter() - began >= 0.6
+    assert len(server.requests) == 3
+
+
+@PROVIDERS
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_endpoint_that_asks_for_too_much_is_not_waited_for(provider, status):
+    with FakeProvider(provider, fail(status, retry_after=86400)) as server:
+        failure = failure_of(provider, server.address)
+    assert len(server.requests) == 1
+    assert failure.kind == {429: "rate_limited", 503: "server_error"}[status]
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("3", 3), ("0.5", 0.5), ("-4", 0), ("", None), ("soon", None), ("nan", None), ("inf", float("inf"))],
+)
+def test_the_header_is_read(value, seconds):
+    assert retry_after(value) == seconds
+
+
+def test_the_header_may_be_a_date():
+    assert retry_after(format_datetime(datetime.now(UTC) + timedelta(seconds=60))) == pytest.approx(60, abs=5)
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+
+
+def test_waits_grow_and_differ():
+    waits = [[usual_wait(attempt) for _ in range(50)] for attempt in range(2)]
+    assert all(FIRST_WAIT / 2 <= wait <= FIRST_WAIT for wait in waits[0])
+    assert all(FIRST_WAIT <= wait <= 2 * FIRST_WAIT for wait in waits[1])
+    assert len(set(waits[0])) > 40
+
+
+@pytest.mark.parametrize("provider", ["openai-compatible", "anthropic", "google"])
+def test_a_proxy_of_the_environment_does_not_lead_inside(provider, monkeypatch, settings):
+    settings.MODEL_NETWORKS = []
+    with FakeOpenAI(say("Inside.")) as proxy:
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "all_proxy"):
+            monkeypatch.setenv(name, proxy.base_url.removesuffix("/v1"))
+        failure = failure_of(provider, "http://10.11.12.13/v1")
+    assert (failure.kind, proxy.requests) == ("unreachable", [])
+
+
+def test_a_proxy_that_the_operator_names_is_used(settings):
+    settings.MODEL_NETWORKS = []
+    with FakeOpenAI(fail(503, retry_after=0), say("Through the proxy.")) as proxy:
+        settings.MODEL_PROXY = proxy.base_url.removesuffix("/v1")
+        assert ask("openai-compatible", "http://models.example/v1") == "Through the proxy."
+    assert [request.path for request in proxy.requests] == ["http://models.example/v1/chat/completions"] * 2
