@@ -32,9 +32,9 @@ def objects(database):
 
 
 def rows(ground):
-    """How many rows each table of tenants has."""
+    """How many rows each table of tenants has; reports are computed anew when they are made again."""
     with connect(OWNER, database=ground.database) as owner:
-        tables = [target.table for target in ground.targets]
+        tables = [target.table for target in ground.targets if not target.is_report]
         return {table: owner.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}
 
 
@@ -56,6 +56,7 @@ def test_migrations_go_back_and_forth_over_rows(django_db_setup, django_db_block
         populated = rows(ground)
         with connection.creation._as_owner(), quick_states():
             MigrationExecutor(connection).migrate(list(last_ones()))
+            stood = {thing for kind, thing in objects(name) if kind == "table"}
             call_command("migrate", verbosity=0, stdout=StringIO())
             assert objects(name) ^ before == set()
             kept = rows(ground)
@@ -67,6 +68,7 @@ def test_migrations_go_back_and_forth_over_rows(django_db_setup, django_db_block
 
     assert min(populated.values()) > 0
     # Tables that the newest migrations make begin empty again; no other row is lost.
-    assert {table for table in kept if kept[table] not in (populated[table], 0)} == set()
+    lost = {table: (populated[table], kept[table]) for table in stood & kept.keys()}
+    assert {table for table, (one, other) in lost.items() if one != other} == set()
     assert left & {model._meta.db_table for model in house_models()} == set()
     assert before ^ after == set()
