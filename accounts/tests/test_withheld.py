@@ -45,7 +45,7 @@ def test_saving_such_a_person_takes_no_password_away(member, tenant):
 
     with tenant_scope(tenant, user=member.user):
         loaded = User.objects.get()
-    with pytest.raises(ValueError, match="loaded inside"):
+    with pytest.raises(ValueError, match="loaded inside"), transaction.atomic():
         loaded.save()
     loaded.first_name = "Ada"
     loaded.save(update_fields=["first_name"])
