@@ -9,6 +9,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any
 
+import orjson
 from django.db import connection, models, transaction
 from pgvector import HalfVector
 from pgvector.psycopg.halfvec import register_halfvec_info
@@ -95,8 +96,8 @@ def _rows(
         values = list(values_of(chunk))
         values[tenant] = tenant_id
         for place in wrapped:
-            values[place] = None if values[place] is None else Jsonb(values[place])
-        yield (*values, HalfVector(list(vector)))
+            values[place] = None if values[place] is None else Jsonb(values[place], dumps=orjson.dumps)
+        yield (*values, HalfVector(vector if isinstance(vector, list) else list(vector)))
 
 
 def _copy(cursor: Cursor[Any], parts: dict[str, Any], fields: tuple[models.Field, ...], rows: Any) -> None:
