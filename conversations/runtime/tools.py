@@ -62,7 +62,10 @@ def _tool(turn: "Turn", name: str, function: Callable[..., Any]) -> Any:
 
     # Named here, where the library is loaded anyway: it asks for the annotation.
     function.__annotations__["ctx"] = RunContext[Any]
-    return made_tool(function, str(name), takes_ctx=True, requires_approval=name in turn.agent.approvals)
+    gated = name in turn.agent.approvals
+    # All of them only read. What a person allowed is done once, whatever it is.
+    traits = {"idempotent": not gated}
+    return made_tool(function, str(name), takes_ctx=True, requires_approval=gated, metadata=traits)
 
 
 _schemas: dict[str, Any] = {}

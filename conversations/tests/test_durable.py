@@ -13,7 +13,7 @@ from agents.tests.factories import AgentFactory, IntegrationFactory
 from config.db.ids import uuid7
 from conversations import tasks
 from conversations.models import AnswerLease, Message, ToolExecution, TurnStep
-from conversations.runtime import toolset
+from conversations.runtime import tools, toolset
 from conversations.runtime.loop import run_turn
 from conversations.runtime.resuming import resume_answer, resume_later
 from conversations.runtime.streaming import follow_answer
@@ -160,6 +160,33 @@ def test_a_tool_that_was_interrupted_runs_again_only_if_it_may(caller, knowing, 
     assert (answer.content, len(server.requests), len(runs)) == ("Done.", 2, 2 if idempotent else 1)
     assert told == ["sent"] if idempotent else "not known" in told[0]
     assert toolset.toolset_for is not None
+
+
+def test_a_calculation_that_was_interrupted_is_made_again(caller, knowing, monkeypatch):
+    ends, ended = [], tools._end
+
+    def end(*arguments):
+        ends.append(arguments)
+        if len(ends) == 1:
+            raise LeaseLost  # the process stops here
+        return ended(*arguments)
+
+    monkeypatch.setattr("conversations.runtime.tools._end", end)
+    monkeypatch.setattr("conversations.runtime.loop._of_another", lambda turn: None)
+    with FakeOpenAI(call_tool("calculator", expression="6*7"), say("42.")) as server:
+        turn = begin(caller, knowing(server, tools=["calculator"]))
+        run_turn(turn)
+        with caller.scope():
+            let_go(turn.lease)
+        answer = resume_answer(caller.tenant_id, turn.answer_id)
+    told = [row["content"] for row in server.requests[-1].body["messages"] if row["role"] == "tool"]
+    assert (answer.content, len(server.requests)) == ("42.", 2)
+    assert "42" in told[0]
+    with caller.scope():
+        states = (
+            ToolExecution.objects.filter(message_id=answer.pk).order_by("id").values_list("status", flat=True)
+        )
+        assert list(states) == ["failed", "completed"]
 
 
 @pytest.mark.slow
