@@ -42,7 +42,7 @@ def say(text: str) -> Reply:
     return Reply(text=text)
 
 
-def call_tool(name: str, **arguments: Any) -> Reply:
+def call_tool(name: str, /, **arguments: Any) -> Reply:
     """A request to run a tool; becomes the text "no tools" when the request offers no tool of that name."""
     return Reply(tool=name, arguments=arguments)
 

@@ -280,12 +280,16 @@ def _kind(error: BaseException) -> ProviderFailure | None:
     for classes, failure in named:
         if isinstance(error, classes):
             return failure
-    status = status_of(error)
+    status = _status(error)
     return _by_transport(error) if status is None else _by_status(status)
 
 
 def status_of(error: BaseException) -> int | None:
-    """The HTTP status that the provider answered with, where the exception of its SDK tells one."""
+    """The HTTP status that the provider answered with, where the exception or one of its causes tells it."""
+    return next((status for cause in _causes(error) if (status := _status(cause)) is not None), None)
+
+
+def _status(error: BaseException) -> int | None:
     status = getattr(error, "status_code", None)
     if status is None and type(error).__module__.startswith("google.genai"):
         status = getattr(error, "code", None)

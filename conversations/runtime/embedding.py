@@ -4,7 +4,7 @@ from asgiref.sync import async_to_sync
 
 from agents.models import Agent, LlmUsage
 from agents.runtime.metering import BYTES_PER_TOKEN, Meter, Route, Tokens
-from agents.runtime.providers import classify_error, openai_client, speaks_openai
+from agents.runtime.providers import classify_error, openai_client, speaks_openai, status_of
 from conversations.runtime.exchanges import UnknownModel, find_model
 from conversations.runtime.metering import subjects_of
 from conversations.runtime.turns import Caller
@@ -40,7 +40,7 @@ def embed_by_account(name: str, texts: list[str], caller: Caller) -> Vectors:
         try:
             vectors, tokens = async_to_sync(_ask)(route, key, texts)
         except Exception as error:
-            status = getattr(error, "status_code", None)
+            status = status_of(error)
             meter.end(route, held, Tokens(), came=False, status=status, error=classify_error(error).message)
             raise
     except Exception as error:

@@ -89,10 +89,12 @@ class WireTurn(Turn):
                 LlmUsage.objects.bulk_create(self._usage(error))
 
     def _usage(self, error: str) -> list[LlmUsage]:
-        rows = [
-            LlmUsage(**self._for_whom(), **call.as_columns())
-            for call in [*self.meter.failures, *self.meter.calls]
-        ]
+        meter = self.meter
+        rows = [LlmUsage(**self._for_whom(), **call.as_columns()) for call in [*meter.failures, *meter.calls]]
+        if error and not meter.failures:
+            # Nothing was wrong with the calls, but with what came of them.
+            for row in rows:
+                row.error_message = error
         if rows or not error:
             return rows
         agent, account = self.agent, self.integration

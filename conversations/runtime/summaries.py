@@ -183,4 +183,6 @@ def _usage(session: Session, agent: Agent, meter: Meter, error: str) -> list[Llm
         rows = [{**named, "integration_id": agent.integration_id, "error_message": error}]
     of = session.conversation
     common = {"tenant_id": of.tenant_id, "user_id": of.user_id, "conversation_id": of.pk}
+    for row in rows:
+        row["error_message"] = row["error_message"] or error
     return [LlmUsage(**common, agent_id=agent.pk, **row) for row in rows]

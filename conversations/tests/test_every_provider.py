@@ -27,7 +27,7 @@ PROVIDERS = {
         "claude-sonnet-4-5",
         "0.00207",
         "/v1/messages",
-        ("x-api-key", BEARER[1].removeprefix("Bearer ")),
+        BEARER,
         "max_tokens",
     ),
     "google": (

@@ -41,9 +41,11 @@ def ask(client, stream):
 def test_another_model_answers_when_the_first_is_down(client, wired, spare, stream):
     wired.script(fail(500, retry_after=0.01))
     assert ask(client, stream) == "The spare answers."
-    (used,) = wired.rows(LlmUsage)
-    spare_account = next(row for row in wired.rows(Integration) if row.name == "Spare")
-    assert (used.model, used.integration_id) == ("s", spare_account.pk)
+    accounts = {row.name: row for row in wired.rows(Integration)}
+    failed, used = wired.rows(LlmUsage)
+    assert (failed.model, failed.integration_id, failed.status_code) == ("m", accounts["House"].pk, 500)
+    assert (used.model, used.integration_id, used.error_message) == ("s", accounts["Spare"].pk, "")
+    assert [accounts[name].status for name in ("House", "Spare")] == ["error", "connected"]
 
 
 def test_a_refusal_is_no_reason_to_ask_another(client, wired, spare):
