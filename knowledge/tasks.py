@@ -1,5 +1,6 @@
 """Jobs of knowledge: reading documents, changing models, measuring search, and upkeep."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -47,10 +48,12 @@ def _words(error: Exception) -> str:
 @app.task(queueing_lock="resume_documents")
 @job
 def resume_documents(timestamp: int) -> None:
-    """Defer the jobs of documents that wait for none, and fail those whose job was given up."""
+    """Defer the jobs of documents and changes that wait for none, and end those whose job was given up."""
+    from knowledge.services.upkeep import resume_changes
     from knowledge.services.upkeep import resume_documents as resume
 
     resume()
+    resume_changes()
 
 
 @app.task(
@@ -79,6 +82,18 @@ def expire_patterns(timestamp: int) -> None:
     from knowledge.services.learning import expire_patterns as expire
 
     expire()
+
+
+@app.periodic(cron="7 * * * *")
+@app.task(queueing_lock="learn_terms")
+@job
+def learn_terms(timestamp: int) -> None:
+    """Count the use of terms in the questions of the hour before, and make vectors of new ones."""
+    from knowledge.services.terminology import embed_missing_terms, learn_use
+
+    hour = datetime.fromtimestamp(timestamp, UTC).replace(minute=0, second=0, microsecond=0)
+    learn_use(hour - timedelta(hours=1), hour)
+    embed_missing_terms()
 
 
 @app.periodic(cron="53 4 * * *")

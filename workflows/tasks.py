@@ -1,7 +1,9 @@
 """Periodic upkeep of workflows."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
+from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from config.jobs import job
@@ -19,3 +21,34 @@ def compute_agent_performance(timestamp: int) -> None:
 
     yesterday = datetime.fromtimestamp(timestamp, UTC).date() - timedelta(days=1)
     compute_performance(yesterday - timedelta(days=DAYS - 1), yesterday)
+
+
+@app.task(name="workflows.tasks.embed_rows", retry=RetryStrategy(max_attempts=5, exponential_wait=5))
+@job
+def embed_rows(tenant_id: str) -> None:
+    """Make the vectors of a tenant's new and changed assets, events and tasks."""
+    from workflows.services.meaning import embed_rows as embed
+
+    embed(UUID(tenant_id))
+
+
+@app.periodic(cron="37 3 * * *")
+@app.task(queueing_lock="embed_waiting_rows")
+@job
+def embed_waiting_rows(timestamp: int) -> None:
+    """Make the vectors of rows that came by other ways than the API and the console."""
+    from workflows.services.meaning import embed_rows as embed
+    from workflows.services.meaning import waiting_tenants
+
+    for tenant_id in waiting_tenants():
+        embed(tenant_id)
+
+
+@app.periodic(cron="33 4 * * *")
+@app.task(queueing_lock="expire_insights")
+@job
+def expire_insights(timestamp: int) -> None:
+    """Forget what agents found out and no longer holds."""
+    from workflows.services.learning import expire_insights as expire
+
+    expire()

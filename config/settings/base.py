@@ -210,6 +210,14 @@ STREAMS_PER_PROCESS = env.int("STREAMS_PER_PROCESS", default=32)
 SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=30)
 # Embedder that makes one's conversations searchable; empty: MiniLM where it is installed, else by words.
 MESSAGE_EMBEDDER = env("MESSAGE_EMBEDDER", default="")
+# An endpoint that speaks OpenAI's embeddings, and its models with the length of their vectors: NAME=1536,OTHER=1024.
+EMBEDDINGS_URL = env("EMBEDDINGS_URL", default="")
+EMBEDDINGS_KEY = env("EMBEDDINGS_KEY", default="")
+EMBEDDINGS_MODELS = env.dict("EMBEDDINGS_MODELS", default={})
+# An endpoint that speaks OpenAI's chat, whose model says what chunks are about in collections that ask for it.
+ENRICHMENT_URL = env("ENRICHMENT_URL", default="")
+ENRICHMENT_KEY = env("ENRICHMENT_KEY", default="")
+ENRICHMENT_MODEL = env("ENRICHMENT_MODEL", default="")
 # How long a tool's call waits for a person before it is refused.
 APPROVAL_DAYS = env.int("APPROVAL_DAYS", default=7)
 # How long after its last sign of life the answer of a dead process is taken over by another.

@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from config.admin.bases import ReadOnlyAdmin
 from knowledge.models import Embedding, LearningPattern
+from knowledge.services.meaning import PART_OF
 
 
 @admin.register(Embedding)
@@ -15,6 +16,10 @@ class EmbeddingAdmin(ReadOnlyAdmin):
     list_filter = ("embedding_model",)
     search_fields = ("content",)
     fieldsets = ((None, {"fields": ("content", "embedding_model", "metadata")}),)
+
+    def get_queryset(self, request):
+        # What is part of something else is read there, with the permissions for that.
+        return super().get_queryset(request).exclude(metadata__has_key=PART_OF)
 
 
 @admin.register(LearningPattern)

@@ -5,6 +5,7 @@ from django.contrib import admin
 from config.admin.bases import HouseAdmin, ReadOnlyAdmin
 from config.admin.inlines import HouseInline
 from knowledge.models import Term, TermEmbedding, TermRelation
+from knowledge.services.terminology import embed_new_terms
 
 
 class RelationInline(HouseInline):
@@ -47,6 +48,11 @@ class TermAdmin(OthersAreReadOnly, HouseAdmin):
         ("Use", {"fields": ("usage_examples", ("frequency", "last_used_at"), "tags")}),
     )
     readonly_fields = ("user",)
+
+    def save_related(self, request, form, formsets, change):
+        super().save_related(request, form, formsets, change)
+        if form.instance.user_id == request.user.pk:
+            embed_new_terms([form.instance])
 
 
 @admin.register(TermRelation)

@@ -1,12 +1,17 @@
 """The form that brings a file into a collection."""
 
+from functools import wraps
+
 from django import forms
+from django.conf import settings
+from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.http import HttpResponseRedirect
 
 from config.admin.forms import HouseForm
 from knowledge.choices import CollectionStatus
 from knowledge.services.documents import bring_file, check_name
-from knowledge.services.files import FileTooLarge, keep_file
+from knowledge.services.files import AROUND_BYTES, FileTooLarge, keep_file
 
 
 class UploadForm(HouseForm):
@@ -38,6 +43,20 @@ class UploadForm(HouseForm):
                 self.add_error("file", str(error))
             cleaned["kept"] = getattr(self, "kept", None)
         return cleaned
+
+
+def refuse_too_large(view):
+    """`view`, unless the body is larger than any file may be: refused by its length then, before it is read."""
+
+    @wraps(view)
+    def bounded(request, *args, **kwargs):
+        length = request.META.get("CONTENT_LENGTH") or ""
+        if length.isdecimal() and int(length) > settings.UPLOAD_MAX_BYTES + AROUND_BYTES:
+            messages.error(request, str(FileTooLarge(settings.UPLOAD_MAX_BYTES)))
+            return HttpResponseRedirect(request.path)
+        return view(request, *args, **kwargs)
+
+    return bounded
 
 
 def bring_uploaded(obj, cleaned):

@@ -13,7 +13,7 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
 
-from config.api.exceptions import Invalid, TooLarge
+from config.api.exceptions import Conflict, Invalid, TooLarge
 from config.api.renderers import dumps
 from config.api.serializers import reader
 from config.api.views import ApiView, json_response
@@ -94,7 +94,11 @@ class ExportView(ApiView):
             if collection is None:
                 raise Http404
         target = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
-        export_collection(self.credential.tenant_id, collection.pk, target, actor=self.credential.actor)
+        try:
+            export_collection(self.credential.tenant_id, collection.pk, target, actor=self.credential.actor)
+        except TransferError as error:
+            target.close()
+            raise Conflict(str(error), code="model_changed") from error
         target.seek(0)
         return FileResponse(target, as_attachment=True, filename=f"{collection.slug}.zip", content_type=ZIP)
 

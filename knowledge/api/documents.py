@@ -28,12 +28,9 @@ from knowledge.services.documents import (
     delete_document,
     reread_document,
 )
-from knowledge.services.files import FileTooLarge, KeptFile, forget_file, keep_file
+from knowledge.services.files import AROUND_BYTES, FileTooLarge, KeptFile, forget_file, keep_file
 
 from .serializers import DocumentSerializer
-
-# What a multipart body holds beside the file: its names and borders.
-AROUND_BYTES = 64 * 1024
 
 
 class UploadSerializer(serializers.Serializer):

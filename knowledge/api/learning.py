@@ -13,6 +13,7 @@ from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet
 from knowledge.choices import PatternType
 from knowledge.models import Embedding, LearningPattern
 from knowledge.services.learning import observe_pattern, record_outcome, similar_patterns
+from knowledge.services.meaning import PART_OF, remember_text, similar_texts
 
 
 class EmbeddingSerializer(HouseSerializer):
@@ -80,13 +81,70 @@ class NearPatternsSerializer(serializers.Serializer):
     results = NearPatternSerializer(many=True)
 
 
-class EmbeddingViewSet(ReadOnlyTenantViewSet):
-    """Texts that are searched by meaning."""
+class TextSerializer(serializers.Serializer):
+    """A text to keep."""
+
+    content = serializers.CharField(max_length=8000, help_text="The text.")
+    metadata = ObjectField(required=False, help_text="Free data, such as where it is from.")
+
+
+class TextLikenessSerializer(serializers.Serializer):
+    """What texts should be near to."""
+
+    text = serializers.CharField(max_length=4000, help_text="Words to compare with.")
+    metadata = ObjectField(required=False, help_text="What their metadata must contain.")
+    limit = serializers.IntegerField(min_value=1, max_value=50, default=10, help_text="At most so many.")
+
+
+class NearTextSerializer(serializers.Serializer):
+    """A text and how near it is."""
+
+    text = EmbeddingSerializer()
+    distance = serializers.FloatField(help_text="Cosine distance: 0 is the same, 1 has nothing in common.")
+
+
+class NearTextsSerializer(serializers.Serializer):
+    """Texts, nearest first."""
+
+    results = NearTextSerializer(many=True)
+
+
+class EmbeddingViewSet(DestroyMixin, ReadOnlyTenantViewSet):
+    """Texts that are searched by meaning, outside collections."""
 
     serializer_class = EmbeddingSerializer
     resource = "collections"
     filterset_fields = ("embedding_model",)
     ordering_fields = ("created_at", "updated_at")
+    verbs = {"remember": "write", "similar": "read"}
+
+    def get_queryset(self) -> Any:
+        # What is part of something else is read there, with the permissions for that.
+        return super().get_queryset().exclude(metadata__has_key=PART_OF)
+
+    def _asked(self, serializer_class: type[serializers.Serializer]) -> Any:
+        asked = serializer_class(data=self.request.data)
+        asked.is_valid(raise_exception=True)
+        return asked.validated_data
+
+    @extend_schema(request=TextSerializer, responses={200: EmbeddingSerializer})
+    @action(detail=False, methods=["post"])
+    def remember(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Keep a text; the same one again changes its metadata."""
+        given = self._asked(TextSerializer)
+        row = remember_text(given["content"], given.get("metadata"))
+        return self.rendered_row(EmbeddingSerializer, row)
+
+    @extend_schema(request=TextLikenessSerializer, responses={200: NearTextsSerializer})
+    @action(detail=False, methods=["post"])
+    def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Texts that are near to another one, nearest first."""
+        given = self._asked(TextLikenessSerializer)
+        found = similar_texts(given["text"], metadata=given.get("metadata"), limit=given["limit"])
+        show = reader(EmbeddingSerializer).to_representation
+        return json_response(
+            {"results": [{"text": show(each), "distance": float(each.distance)} for each in found]}
+        )
 
 
 class LearningPatternViewSet(DestroyMixin, ReadOnlyTenantViewSet):

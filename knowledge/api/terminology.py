@@ -13,7 +13,14 @@ from config.api.views import json_response
 from config.api.viewsets import TenantViewSet
 from knowledge.choices import RelationKind
 from knowledge.models import Term
-from knowledge.services.terminology import FoundTerm, look_up, note_use, relate_terms
+from knowledge.services.terminology import (
+    FoundTerm,
+    embed_new_terms,
+    look_up,
+    note_use,
+    relate_terms,
+    similar_terms,
+)
 
 
 class SentenceListField(TextListField):
@@ -83,6 +90,26 @@ class FoundTermsSerializer(serializers.Serializer):
     results = FoundTermSerializer(many=True)
 
 
+class TermLikenessSerializer(serializers.Serializer):
+    """What terms should mean."""
+
+    text = serializers.CharField(max_length=4000, help_text="Words to compare with.")
+    limit = serializers.IntegerField(min_value=1, max_value=50, default=10, help_text="At most so many.")
+
+
+class NearTermSerializer(serializers.Serializer):
+    """A term and how near its meaning is."""
+
+    term = TermSerializer()
+    distance = serializers.FloatField(help_text="Cosine distance: 0 is the same, 1 has nothing in common.")
+
+
+class NearTermsSerializer(serializers.Serializer):
+    """Terms, nearest first."""
+
+    results = NearTermSerializer(many=True)
+
+
 class RelationSerializer(serializers.Serializer):
     """How a term belongs with another one."""
 
@@ -98,7 +125,16 @@ class TermViewSet(TenantViewSet):
     filterset_fields = ("term", "context", "is_public", "user")
     ordering_fields = ("created_at", "updated_at", "term", "frequency", "last_used_at")
     owner_field = "user_id"
-    verbs = {"look_up": "read", "note_use": "write", "relate": "write"}
+    verbs = {"look_up": "read", "note_use": "write", "relate": "write", "similar": "read"}
+
+    def perform_create(self, serializer: Any) -> Any:
+        term = super().perform_create(serializer)
+        embed_new_terms([term])
+        return term
+
+    def perform_update(self, serializer: Any) -> None:
+        super().perform_update(serializer)
+        embed_new_terms([serializer.instance])
 
     def _text(self) -> str:
         asked = TextSerializer(data=self.request.data)
@@ -122,6 +158,18 @@ class TermViewSet(TenantViewSet):
     def note_use(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Count the use of one's own terms in a text."""
         return self._found([FoundTerm(term, []) for term in note_use(self._text())])
+
+    @extend_schema(request=TermLikenessSerializer, responses={200: NearTermsSerializer})
+    @action(detail=False, methods=["post"])
+    def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Terms whose meaning is near to a text, nearest first."""
+        asked = TermLikenessSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        found = similar_terms(asked.validated_data["text"], limit=asked.validated_data["limit"])
+        show = reader(TermSerializer).to_representation
+        return json_response(
+            {"results": [{"term": show(each), "distance": float(each.distance)} for each in found]}
+        )
 
     @extend_schema(request=RelationSerializer, responses={200: TermSerializer})
     @action(detail=True, methods=["post"])

@@ -33,7 +33,7 @@ _EMBEDDERS: dict[str, Callable[..., Embedder]] = {
 
 def get_embedder(name: str, **options: Any) -> Embedder:
     """The embedder called `name`; `options` go to its class. An OpenAI embedder's own name is
-    "openai:<model>".
+    "openai:<model>"; without options it is one of `settings.EMBEDDINGS_MODELS`.
 
     Raises EmbeddingError for an unknown name and for one whose packages are not installed.
     """
@@ -52,7 +52,27 @@ def _made(name: str, **options: Any) -> Embedder:
         raise EmbeddingError(f"unknown embedder {name!r}; known are {', '.join(sorted(_EMBEDDERS))}")
     if model:
         options.setdefault("model", model)
+    if model and "dimensions" not in options:
+        options = _configured(model) | options
     return _EMBEDDERS[kind](**options)
+
+
+def _configured(model: str) -> dict[str, Any]:
+    """How the operator's endpoint is asked for `model`, one of those that the operator names.
+
+    Raises:
+        EmbeddingError: for another one.
+    """
+    from django.conf import settings
+
+    if model not in settings.EMBEDDINGS_MODELS:
+        known = ", ".join(sorted(settings.EMBEDDINGS_MODELS)) or "none"
+        raise EmbeddingError(f"the operator has no embedding model {model!r}; known are {known}")
+    return {
+        "dimensions": int(settings.EMBEDDINGS_MODELS[model]),
+        "base_url": settings.EMBEDDINGS_URL or None,
+        "api_key": settings.EMBEDDINGS_KEY or None,
+    }
 
 
 def default_embedder() -> Embedder:

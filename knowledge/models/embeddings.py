@@ -10,10 +10,11 @@ from tenants.bases import TenantModel
 class Embedding(TenantModel):
     """A text and its vector of 384 numbers."""
 
+    DIMENSIONS = 384
     audit_omit = ("embedding",)
 
     content = models.TextField(help_text="The text.")
-    embedding = HalfVectorField(dimensions=384, editable=False, help_text="The vector.")
+    embedding = HalfVectorField(dimensions=DIMENSIONS, editable=False, help_text="The vector.")
     embedding_model = models.CharField(
         max_length=100, default="lexical-hash-384", help_text="Embedder that made it."
     )

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
-from knowledge.parsing.document import Draft, ParsedDocument, ParseError, Section, clean
+from knowledge.parsing.document import Draft, ParsedDocument, ParseError, Section, clean, clean_data
 from knowledge.parsing.formats import (
     BINARY,
     FORMATS,
@@ -131,7 +131,7 @@ def _assemble(draft: Draft, path: PurePath, media_type: str) -> ParsedDocument:
     if not sections:
         raise ParseError(f"{path.name}: no text found in it")
     title = " ".join(clean(draft.title).split())[:200] or _title_of(path)
-    return ParsedDocument("".join(parts), title, media_type, sections, draft.metadata)
+    return ParsedDocument("".join(parts), title, media_type, sections, clean_data(draft.metadata))
 
 
 def _title_of(path: PurePath) -> str:

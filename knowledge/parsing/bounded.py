@@ -1,71 +1,223 @@
-"""Parsing files of strangers: in a process of its own that is bounded in memory and time.
+"""Reading files of strangers: each in a process of its own that is bounded in memory and time (`child.py`).
 
-Small files of text are read here and now: their readers are Python's own, and a process costs 0.1 s.
+Every file goes there, text as well: some 60 kB of HTML keep Python's own parser busy for minutes. The program stays
+and forks for each file, which takes milliseconds.
 """
 
+import atexit
+import contextlib
 import json
 import os
+import queue
+import select
 import signal
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import IO
+from typing import IO, Any
 
-from knowledge.parsing import ParsedDocument, ParseError, Section, parse_bytes, suffix_of
-from knowledge.parsing.formats import BINARY
+from knowledge.chunking import ChunkText
+from knowledge.enrichment import Insight
+from knowledge.parsing import ParsedDocument, ParseError, Section
 
 CHILD = Path(__file__).with_name("child.py")
-HARMLESS_BYTES = 256 * 1024
 MAX_ANSWER = 100 * 1024 * 1024
+PIECE = 1024 * 1024
+GRACE = 5
+ENDED_BY_TIME = (-signal.SIGXCPU, -signal.SIGKILL, -signal.SIGALRM)
 
 
-def parse_bounded(stream: IO[bytes], name: str, size: int, *, megabytes: int, seconds: int) -> ParsedDocument:
-    """The document in `stream`, a real file of `size` bytes; `name` decides the format.
+@dataclass(frozen=True, slots=True)
+class CutDocument:
+    """A file's text in chunks, and what each of them is about."""
 
-    Args:
-        megabytes: memory that reading it may take.
-        seconds: processor time that it may take; by the clock twice as long and half a minute more.
+    title: str
+    media_type: str
+    metadata: dict[str, Any]
+    pieces: list[ChunkText]
+    insights: list[Insight]
+
+
+class Readers:
+    """Programs that read files, at most so many at a time; started when they are needed, kept for the next file."""
+
+    def __init__(self, count: int) -> None:
+        self._free: queue.LifoQueue[_Reader] = queue.LifoQueue()
+        for _ in range(count):
+            self._free.put(_Reader())
+
+    def end(self) -> None:
+        """Stop the programs that are free."""
+        with contextlib.suppress(queue.Empty):
+            readers = [self._free.get_nowait() for _ in range(self._free.qsize())]
+            for reader in readers:
+                reader.end()
+                self._free.put(reader)
+
+    @contextlib.contextmanager
+    def _one(self) -> Iterator["_Reader"]:
+        reader = self._free.get()
+        try:
+            yield reader
+        finally:
+            self._free.put(reader)
+
+    def parse(self, stream: IO[bytes], name: str, *, megabytes: int, seconds: int) -> ParsedDocument:
+        """The document in `stream`, a real file; `name` decides the format. Waits for a free reader.
+
+        Args:
+            megabytes: memory that reading it may take.
+            seconds: processor time that it may take; by the clock twice as long and half a minute more.
+
+        Raises:
+            ParseError: when it cannot be read within these bounds.
+        """
+        found = self._found(stream, name, megabytes, seconds, None)
+        text = found["text"]
+        sections = [
+            Section(title, text[start:end], page, start, end) for title, page, start, end in found["sections"]
+        ]
+        return ParsedDocument(text, found["title"], found["media_type"], sections, found["metadata"])
+
+    def cut(
+        self,
+        stream: IO[bytes],
+        name: str,
+        *,
+        size: int,
+        overlap: int,
+        most: int,
+        megabytes: int,
+        seconds: int,
+    ) -> CutDocument:
+        """The chunks of the document in `stream`, as `parse` and `knowledge.chunking.chunk`, all within the bounds.
+
+        Raises:
+            ParseError: also when there are more than `most`.
+        """
+        asked = {"size": size, "overlap": overlap, "most": most}
+        found = self._found(stream, name, megabytes, seconds, asked)
+        rows = found["chunks"]
+        pieces = [ChunkText(number, *row[:6]) for number, row in enumerate(rows)]
+        insights = [Insight(*row[6:]) for row in rows]
+        return CutDocument(found["title"], found["media_type"], found["metadata"], pieces, insights)
+
+    def _found(
+        self, stream: IO[bytes], name: str, megabytes: int, seconds: int, cut: dict[str, int] | None
+    ) -> dict[str, Any]:
+        asked = {"name": name, "megabytes": megabytes, "seconds": seconds, "patience": seconds * 2 + 30}
+        with self._one() as reader:
+            said, code = reader.ask(stream.fileno(), asked | {"cut": cut})
+        short = PurePath(name).name
+        if code in ENDED_BY_TIME:
+            raise ParseError(f"{short}: reading it takes more than {seconds} s of processor time")
+        if code:
+            raise ParseError(f"{short}: reading it failed, or takes more than {megabytes} MB of memory")
+        found: dict[str, Any] = json.loads(said)
+        if error := found.get("error"):
+            raise ParseError(error)
+        return found
+
+
+class _Reader:
+    """One program, and the socket to it."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._link: socket.socket | None = None
+        self._owner = 0
+
+    def ask(self, source: int, asked: dict[str, Any]) -> tuple[bytes, int]:
+        """What is said of the file, and the exit code of the process that read it."""
+        message, end = json.dumps(asked).encode(), time.monotonic() + asked["patience"] + GRACE
+        for last in (False, True):
+            try:
+                return self._asked(source, message, end)
+            except TimeoutError:
+                self.end()
+                return b"", -signal.SIGALRM
+            except (OSError, ValueError):
+                # The program was killed, perhaps since the last file: another one is asked once.
+                self.end()
+                if last:
+                    break
+        return b"", 1
+
+    def _asked(self, source: int, message: bytes, end: float) -> tuple[bytes, int]:
+        link = self._started()
+        out, target = os.pipe()
+        try:
+            try:
+                socket.send_fds(link, [message], [source, target])
+            finally:
+                os.close(target)
+            said = b"".join(_pieces(out, link, end))
+            if len(said) > MAX_ANSWER:
+                self.end()
+                return b"", 1
+            link.settimeout(max(0.1, end - time.monotonic()))
+            code = int(link.recv(64))
+            link.settimeout(None)
+            return said, code
+        finally:
+            os.close(out)
+
+    def _started(self) -> socket.socket:
+        alive = self._process is not None and self._process.poll() is None
+        if self._link is not None and alive and self._owner == os.getpid():
+            return self._link
+        self.end()
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", str(CHILD), str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        self._link, self._owner = ours, os.getpid()
+        atexit.register(self.end)
+        return ours
+
+    def end(self) -> None:
+        """Stop the program and what it forked."""
+        atexit.unregister(self.end)
+        if self._link is not None:
+            self._link.close()
+        if self._process is not None and self._owner == os.getpid():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.5)
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+        self._process = self._link = None
+
+
+def _pieces(out: int, link: socket.socket, end: float) -> Iterator[bytes]:
+    """What is written to the pipe, until its end or a little more than `MAX_ANSWER`.
 
     Raises:
-        ParseError: when it cannot be read within these bounds.
+        ConnectionError: when the program at the other side of `link` is gone.
+        TimeoutError: when it takes longer.
     """
-    path = PurePath(name)
-    if size <= HARMLESS_BYTES and suffix_of(path) not in BINARY and path.suffix.lower() != ".gz":
-        return parse_bytes(stream.read(), name)
-    command = [sys.executable, "-I", str(CHILD), name, str(megabytes), str(seconds)]
-    child = subprocess.Popen(
-        command,
-        stdin=stream,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={"PATH": os.defpath, "LANG": "C.UTF-8"},
-        start_new_session=True,
-    )
-    try:
-        said, _ = child.communicate(timeout=seconds * 2 + 30)
-    except subprocess.TimeoutExpired:
-        raise ParseError(f"{path.name}: reading it takes more than {seconds * 2 + 30} s") from None
-    finally:
-        _end(child)
-    return _document(said, child.returncode, path.name, megabytes, seconds)
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    if child.poll() is None:
-        os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-
-
-def _document(said: bytes, code: int, name: str, megabytes: int, seconds: int) -> ParsedDocument:
-    if code == -signal.SIGXCPU or code == -signal.SIGKILL:
-        raise ParseError(f"{name}: reading it takes more than {seconds} s of processor time")
-    if code or len(said) > MAX_ANSWER:
-        raise ParseError(f"{name}: reading it failed, or takes more than {megabytes} MB of memory")
-    found = json.loads(said)
-    if error := found.get("error"):
-        raise ParseError(error)
-    text = found["text"]
-    sections = [
-        Section(title, text[start:end], page, start, end) for title, page, start, end in found["sections"]
-    ]
-    return ParsedDocument(text, found["title"], found["media_type"], sections, found["metadata"])
+    size, watch = 0, select.poll()
+    watch.register(out, select.POLLIN)
+    watch.register(link, 0)
+    while size <= MAX_ANSWER:
+        ready = dict(watch.poll(max(0.0, end - time.monotonic()) * 1000))
+        if not ready:
+            raise TimeoutError
+        if out not in ready:
+            raise ConnectionError
+        piece = os.read(out, PIECE)
+        if not piece:
+            return
+        size += len(piece)
+        yield piece

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 BINARY_CONTROL_SHARE = 0.05
+MAX_METADATA, MAX_METADATA_TEXT = 100, 1000
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff]")
 
 
@@ -57,6 +59,15 @@ def clean(text: str) -> str:
     """`text` with Unix line ends and without NUL, other control characters and lone surrogates."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n")
     return _CONTROL.sub("", text)
+
+
+def clean_data(value: Any) -> Any:
+    """What a file says of itself, as JSON that the database takes: strings cleaned and none of them long."""
+    if isinstance(value, dict):
+        return {clean(str(key))[:100]: clean_data(held) for key, held in islice(value.items(), MAX_METADATA)}
+    if isinstance(value, list):
+        return [clean_data(held) for held in value[:MAX_METADATA]]
+    return clean(value)[:MAX_METADATA_TEXT] if isinstance(value, str) else value
 
 
 def decode(data: bytes, name: str = "text") -> str:

@@ -1,10 +1,11 @@
-"""Reader for e-mail (RFC 5322): who, when, about what, the text, and attached texts."""
+"""Reader for e-mail (RFC 5322): who, when, about what, the text, and what is attached: files and letters in letters."""
 
 import contextlib
 from collections.abc import Callable, Iterator
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
+from pathlib import PurePath
 from typing import Any
 
 from knowledge.parsing.document import Draft, ParseError, Piece
@@ -12,44 +13,80 @@ from knowledge.parsing.markup import read_plain
 from knowledge.parsing.web import read_html
 
 HEADERS = ("From", "To", "Cc", "Date", "Subject")
-MAX_PARTS = 200
+MAX_PARTS, MAX_DEPTH = 200, 5
 _READERS: dict[str, Callable[[bytes, str], Draft]] = {"text/plain": read_plain, "text/html": read_html}
 
 
 def read_eml(data: bytes, name: str) -> Draft:
-    """The letter's heads as one piece, then its body; attachments that are no text are named."""
+    """The letter's heads as one piece, its body, its attachments; those that cannot be read are named."""
     try:
         letter: Any = BytesParser(policy=policy.default).parsebytes(data)
-        heads = {head: " ".join(str(letter[head]).split()) for head in HEADERS if letter[head]}
+        heads = _heads(letter)
         if not heads:
             raise ParseError(f"{name}: not an e-mail (it has none of the heads {', '.join(HEADERS)})")
-        subject = heads.get("Subject", "")
-        top = Piece(
-            "\n".join(f"{head}: {value}" for head, value in heads.items()), (subject,) if subject else ()
-        )
-        pieces = [top, *_body(letter, subject, name)]
-        return Draft(
-            pieces, subject, {key.lower(): heads[key] for key in ("From", "To", "Date") if key in heads}
-        )
+        pieces = list(_letter(letter, (), name, iter(range(MAX_PARTS)), MAX_DEPTH))
+        about = {key.lower(): heads[key] for key in ("From", "To", "Date") if key in heads}
+        return Draft(pieces, heads.get("Subject", ""), about)
     except ParseError:
         raise
     except (LookupError, ValueError, TypeError, AttributeError, AssertionError, RecursionError) as error:
         raise ParseError(f"{name}: damaged e-mail ({type(error).__name__})") from error
 
 
-def _body(letter: EmailMessage, subject: str, name: str) -> Iterator[Piece]:
-    path = (subject,) if subject else ()
+def _heads(letter: Any) -> dict[str, str]:
+    return {head: " ".join(str(letter[head]).split()) for head in HEADERS if letter[head]}
+
+
+def _letter(
+    letter: EmailMessage, above: tuple[str, ...], name: str, budget: Iterator[int], depth: int
+) -> Iterator[Piece]:
+    heads = _heads(letter)
+    subject = heads.get("Subject", "")
+    path = (*above, subject) if subject else above
+    yield Piece("\n".join(f"{head}: {value}" for head, value in heads.items()), path)
     body = letter.get_body(preferencelist=("plain", "html"))
     if body is not None:
         yield from _text_of(body, path, name)
-    for count, part in enumerate(letter.iter_attachments()):
-        if count >= MAX_PARTS:
+    for part in letter.iter_attachments():
+        if next(budget, None) is None:
             raise ParseError(f"{name}: more than {MAX_PARTS} attachments")
-        title = part.get_filename() or part.get_content_type()
-        if part.get_content_type() in _READERS:
-            yield from _text_of(part, (*path, title), name)
+        inner = part.get_payload(0) if part.get_content_type() == "message/rfc822" else None
+        if isinstance(inner, EmailMessage) and depth > 0:
+            yield from _letter(inner, path, name, budget, depth - 1)
         else:
-            yield Piece(f"Attachment: {title} ({part.get_content_type()})", path)
+            yield from _attachment(part, path, name)
+
+
+def _attachment(part: Any, path: tuple[str, ...], name: str) -> Iterator[Piece]:
+    title = part.get_filename() or part.get_content_type()
+    reason = part.get_content_type()
+    if part.get_content_type() in _READERS:
+        yield from _text_of(part, (*path, title), name)
+        return
+    payload = part.get_payload(decode=True)
+    if isinstance(payload, bytes) and _is_read(title):
+        try:
+            yield from _file(payload, title, path)
+            return
+        except ParseError as error:
+            reason = str(error)
+    yield Piece(f"Attachment: {title} ({reason})", path)
+
+
+def _is_read(title: str) -> bool:
+    from knowledge.parsing.formats import SUPPORTED, suffix_of
+
+    return suffix_of(PurePath(title)) in SUPPORTED - {".eml"}
+
+
+def _file(data: bytes, title: str, path: tuple[str, ...]) -> list[Piece]:
+    """What an attached file says, by its own reader."""
+    from knowledge.parsing.formats import check_signature, reader_for
+
+    file = PurePath(title)
+    check_signature(data, file)
+    draft = reader_for(file)[1](data, file.name)
+    return [Piece(piece.text, (*path, title, *piece.path), piece.page) for piece in draft.pieces]
 
 
 def _text_of(part: Any, path: tuple[str, ...], name: str) -> Iterator[Piece]:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 MAX_PAGES = 10_000
 MAX_BOOKMARKS, MAX_DEPTH = 20, 6
+# Typesetters join letters, and mark where a word may be cut: no search for "flashes" would find it.
+GLYPHS = str.maketrans(
+    {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\u00ad": ""}
+)
 
 
 def read_pdf(data: bytes, name: str) -> Draft:
@@ -36,7 +40,7 @@ def _read_pages(reader: "PdfReader", name: str) -> Draft:
         raise ParseError(f"{name}: more than {MAX_PAGES} pages")
     headings = _outline(reader)
     pieces = [
-        Piece(page.extract_text(), headings.get(number, ()), number)
+        Piece(page.extract_text().translate(GLYPHS), headings.get(number, ()), number)
         for number, page in enumerate(reader.pages, 1)
     ]
     if not any(piece.text.strip() for piece in pieces):

@@ -12,12 +12,15 @@ from knowledge.choices import DocumentStatus
 from knowledge.chunking import ChunkText
 from knowledge.enrichment import Insight
 from knowledge.models import Chunk, Document
-from knowledge.parsing import ParsedDocument
+from knowledge.parsing.bounded import CutDocument
 from knowledge.services.storing import store_rows
 from tenants.scoping import require_tenant_id
 
 # FOR KEY SHARE: documents are stored side by side, while a change of the collection's model waits for all of them.
 LOCK_SQL = "SELECT embedding_model, dimensions FROM knowledge_collection WHERE tenant_id = %s AND id = %s FOR KEY SHARE"
+
+# Of a document's metadata: what a person called it; no file says that of itself.
+GIVEN_TITLE = "given_title"
 
 
 class Superseded(Exception):
@@ -26,12 +29,10 @@ class Superseded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read from a file, ready to be stored: text, chunks, what they are about, vectors of `model`."""
+    """What was read from a file, ready to be stored: chunks, what they are about, vectors of `model`."""
 
     checksum: str
-    parsed: ParsedDocument
-    pieces: list[ChunkText]
-    insights: list[Insight]
+    read: CutDocument
     vectors: "Sequence[array[float]]"
     model: str
 
@@ -50,20 +51,25 @@ def replace_chunks(document: Document, reading: Reading) -> None:
     Raises:
         Superseded: when the collection's embedding model has changed since.
     """
-    model, dimensions = _locked_model(document.collection_id)
+    model, dimensions = locked_model(document.collection_id)
     if model != reading.model:
         raise Superseded(model)
     Chunk.objects.filter(document_id=document.pk).delete()
-    document.title = str(document.metadata.get("given_title") or reading.parsed.title)[:500]
+    document.title = str(document.metadata.get(GIVEN_TITLE) or reading.read.title)[:500]
     chunks = [
         _chunk(document, piece, insight, model)
-        for piece, insight in zip(reading.pieces, reading.insights, strict=True)
+        for piece, insight in zip(reading.read.pieces, reading.read.insights, strict=True)
     ]
     store_rows(chunks, reading.vectors, dimensions=dimensions)
     _describe(document, reading)
 
 
-def _locked_model(collection_id: UUID) -> tuple[str, int]:
+def locked_model(collection_id: UUID) -> tuple[str, int]:
+    """The embedding model of a collection and the length of its vectors, which stay so until the transaction ends.
+
+    Raises:
+        Superseded: when the collection is gone.
+    """
     with connection.cursor() as cursor:
         cursor.execute(LOCK_SQL, [require_tenant_id(), collection_id])
         row = cursor.fetchone()
@@ -94,10 +100,11 @@ def _chunk(document: Document, piece: ChunkText, insight: Insight, model: str) -
 
 
 def _describe(document: Document, reading: Reading) -> None:
-    document.file_type = reading.parsed.media_type[:100]
+    document.file_type = reading.read.media_type[:100]
     document.checksum = document.indexed_checksum = reading.checksum
-    document.metadata = {**document.metadata, **reading.parsed.metadata}
+    told = {name: value for name, value in reading.read.metadata.items() if name != GIVEN_TITLE}
+    document.metadata = {**document.metadata, **told}
     document.status, document.error_message, document.progress = DocumentStatus.INDEXED, "", 100
     # Last, since it moves the counts of the collection, whose row stays locked until the end.
-    document.chunk_count = len(reading.pieces)
+    document.chunk_count = len(reading.read.pieces)
     document.save()

@@ -23,6 +23,9 @@ from tenants.scoping import require_tenant_id, tenant_scope
 JOB = "knowledge.tasks.reembed_collection"
 BATCH = 128
 ACTOR = "system:reembed"
+CHANGE_SQL = """
+SELECT id FROM knowledge_collection WHERE tenant_id = %s AND id = %s AND next_embedding_model = %s FOR KEY SHARE
+"""
 
 
 def get_or_create_collection(slug: str, **fields: Any) -> tuple[Collection, bool]:
@@ -91,11 +94,20 @@ def change_model(collection: Collection, name: str) -> Collection:
         collection.next_embedding_model = ""
     else:
         collection.next_embedding_model = name
-        job = app.configure_task(JOB)
-        job.defer(tenant_id=str(collection.tenant_id), collection_id=str(collection.pk), model=name)
+        defer_change(collection)
     collection.save()
     record_event("collection.model_changed", resource=collection, metadata={"embedding_model": name})
     return collection
+
+
+def defer_change(collection: Collection) -> None:
+    """The job that does what `change_model` asked for, in the current transaction."""
+    job = app.configure_task(JOB)
+    job.defer(
+        tenant_id=str(collection.tenant_id),
+        collection_id=str(collection.pk),
+        model=collection.next_embedding_model,
+    )
 
 
 def reembed_collection(tenant_id: UUID, collection_id: UUID, model: str) -> bool:
@@ -146,7 +158,9 @@ def _missing(collection_id: UUID, model: str) -> Any:
 
 
 def _keep_drafts(collection_id: UUID, model: str, vectors: dict[UUID, list[float]]) -> None:
-    """Store the vectors of the chunks that are still there."""
+    """Store the vectors of the chunks that are still there, unless another model is asked for by now."""
+    if not _holds_change(collection_id, model):
+        return
     chunks = Chunk.objects.select_for_update(no_key=True).filter(pk__in=vectors).order_by("id")
     tenant_id = require_tenant_id()
     drafts = [
@@ -160,6 +174,16 @@ def _keep_drafts(collection_id: UUID, model: str, vectors: dict[UUID, list[float
         for pk in chunks.values_list("pk", flat=True)
     ]
     ChunkVectorDraft.objects.bulk_create(drafts, ignore_conflicts=True)
+
+
+def _holds_change(collection_id: UUID, model: str) -> bool:
+    """Whether the collection is changing to `model`, which nobody stops until the transaction ends.
+
+    A draft of another model, stored behind the back of a change, would stand in its way for ever.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(CHANGE_SQL, [require_tenant_id(), collection_id, model])
+        return cursor.fetchone() is not None
 
 
 def _swap(collection_id: UUID, model: str, dimensions: int) -> bool:

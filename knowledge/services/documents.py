@@ -16,6 +16,7 @@ from knowledge.models import Chunk, Collection, Document
 from knowledge.parsing import SUPPORTED, ParseError
 from knowledge.parsing.document import clean
 from knowledge.parsing.formats import reader_for
+from knowledge.services.chunks import GIVEN_TITLE
 from knowledge.services.files import KeptFile, forget_file
 from tenants.scoping import require_scope, require_tenant_id
 
@@ -148,7 +149,11 @@ def defer_reading(document: Document) -> None:
 
 
 def _refuse_archived(collection: Collection) -> None:
-    if collection.status == CollectionStatus.ARCHIVED:
+    # Read anew: a folder may take hours, and its instance is of the beginning.
+    status = Collection.objects.filter(pk=collection.pk).values_list("status", flat=True).first()
+    if status is None:
+        raise ValidationError("The collection is gone.", code="gone")
+    if status == CollectionStatus.ARCHIVED:
         raise ValidationError("The collection is archived; restore it first.", code="archived")
 
 
@@ -163,7 +168,7 @@ def _locked(collection: Collection, source: str, origin: str) -> tuple[Document,
 def _await_reading(document: Document, origin: str, title: str) -> None:
     user_id: UUID | None = require_scope().user_id
     if title:
-        document.metadata = {**document.metadata, "given_title": title[:500]}
+        document.metadata = {**document.metadata, GIVEN_TITLE: title[:500]}
     document.origin = origin
     document.status, document.progress, document.error_message = DocumentStatus.PENDING, 0, ""
     document.uploaded_by_id, document.uploaded_at = user_id, timezone.now()

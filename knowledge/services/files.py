@@ -19,6 +19,8 @@ from knowledge.parsing import suffix_of
 
 PIECE = 64 * 1024
 IN_MEMORY = 1024 * 1024
+# What a multipart body holds beside the file: its names and borders.
+AROUND_BYTES = 64 * 1024
 
 
 class FileTooLarge(Exception):

@@ -1,7 +1,8 @@
 """Reading documents: parse, cut, find out what chunks are about, embed, store.
 
-No transaction is open while a file is fetched, parsed or embedded. The chunks of a document change in one, so a
-killed run leaves whole documents only, and a search sees the old chunks or the new ones.
+What a file may make expensive, all up to its chunks and what they are about, is done by a bounded process. No
+transaction is open while a file is fetched, parsed or embedded. The chunks of a document change in one, so a killed
+run leaves whole documents only, and a search sees the old chunks or the new ones.
 """
 
 import time
@@ -9,7 +10,6 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import BoundedSemaphore
 from typing import Any
 from uuid import UUID
 
@@ -17,12 +17,12 @@ from django.conf import settings
 
 from config.net.fetch import FetchError, fetched
 from knowledge.choices import DocumentOrigin, DocumentStatus
-from knowledge.chunking import ChunkText, chunk
 from knowledge.embedders import EmbeddingError, get_embedder
-from knowledge.enrichment import insights
+from knowledge.enrichers import enriched, is_wanted
+from knowledge.enrichment import Insight
 from knowledge.models import Collection, Document
 from knowledge.parsing import ParsedDocument, ParseError, discover, suffix_for, suffix_of
-from knowledge.parsing.bounded import parse_bounded
+from knowledge.parsing.bounded import CutDocument, Readers
 from knowledge.services.chunks import Reading, Superseded, replace_chunks
 from knowledge.services.documents import UNCHANGED, bring_file, is_current
 from knowledge.services.embedding import embedded
@@ -43,7 +43,9 @@ PROGRESS_SECONDS = 2.0
 PARSED, EMBEDDED = 20, 90
 MAX_CHUNKS = 30_000
 MODEL_CHANGES = 5
-_parsers = BoundedSemaphore(max(1, settings.PARSE_PROCESSES))
+# A small file gets little time, so that many that are made to hurt do not keep a worker for hours.
+SECONDS, SECONDS_PER_MB = 20, 10
+_readers = Readers(max(1, settings.PARSE_PROCESSES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +95,7 @@ def index_document(tenant_id: UUID, document_id: UUID, *, actor: str = ACTOR) ->
             task = _fetch(task)
         if isinstance(task, FileResult):
             return task
-        parsed, pieces = _parse(task)
-        return _finish(task, parsed, pieces)
+        return _finish(task, _enriched(task, _cut(task)))
     except (ParseError, FetchError, FileTooLarge) as error:
         checksum = task.checksum if isinstance(task, Task) else None
         return fail_document(tenant_id, document_id, str(error), actor=actor, checksum=checksum)
@@ -154,33 +155,63 @@ def parse_stored(path: str, name: str, size: int, *, seconds: int) -> ParsedDocu
         ParseError: when it cannot be read within them.
         FileNotFoundError: when the storage has lost it.
     """
-    with _parsers, local_file(path) as stream:
-        return parse_bounded(stream, name, size, megabytes=settings.PARSE_MEMORY_MB, seconds=seconds)
+    with local_file(path) as stream:
+        return _readers.parse(
+            stream, name, megabytes=settings.PARSE_MEMORY_MB, seconds=_seconds(size, seconds)
+        )
 
 
-def _parse(task: Task) -> tuple[ParsedDocument, list[ChunkText]]:
-    """The text of a task's file and its chunks."""
+def _seconds(size: int, most: int) -> int:
+    return min(most, SECONDS + SECONDS_PER_MB * size // 1024**2)
+
+
+def _cut(task: Task) -> CutDocument:
+    """The chunks of a task's file."""
     # A page's URL says little of its format; its stored name ends as its media type does.
     name = task.source
     if task.origin == DocumentOrigin.URL:
         name = f"{task.source.rstrip('/').rsplit('/', 1)[-1] or 'page'}{suffix_of(Path(task.path))}"
     try:
-        parsed = parse_stored(task.path, name, task.size, seconds=settings.PARSE_SECONDS)
+        with local_file(task.path) as stream:
+            return _readers.cut(
+                stream,
+                name,
+                size=task.collection.chunk_size,
+                overlap=task.collection.chunk_overlap,
+                most=MAX_CHUNKS,
+                megabytes=settings.PARSE_MEMORY_MB,
+                seconds=_seconds(task.size, settings.PARSE_SECONDS),
+            )
     except FileNotFoundError as error:
         raise ParseError(f"{task.source}: its file is lost; bring it again") from error
-    pieces = chunk(parsed, size=task.collection.chunk_size, overlap=task.collection.chunk_overlap)
-    if len(pieces) > MAX_CHUNKS:
-        raise ParseError(f"{task.source}: more than {MAX_CHUNKS:,} chunks")
-    return parsed, pieces
 
 
-def _finish(task: Task, parsed: ParsedDocument, pieces: list[ChunkText]) -> FileResult:
-    found = insights([piece.text for piece in pieces])
-    texts = [f"{parsed.title} {piece.context}\n{piece.text}" for piece in pieces]
+def _enriched(task: Task, read: CutDocument) -> CutDocument:
+    """What chunks are about, by a model where the collection asks for it; says every few seconds how far it is."""
+    if not is_wanted(task.collection.settings):
+        return read
+    found: list[Insight] = []
+    told = time.monotonic()
+    for insight in enriched([piece.text for piece in read.pieces], read.insights):
+        found.append(insight)
+        if time.monotonic() - told > PROGRESS_SECONDS:
+            told = time.monotonic()
+            _tell(task, PARSED * len(found) // len(read.pieces))
+    return replace(read, insights=found)
+
+
+def _tell(task: Task, progress: int) -> None:
+    with task.scope():
+        # Another reader of the same file may have been faster, or another file brought.
+        waiting = Document.objects.filter(pk=task.document_id, status=DocumentStatus.PROCESSING)
+        waiting.update(progress=progress)
+
+
+def _finish(task: Task, read: CutDocument) -> FileResult:
+    texts = [f"{read.title} {piece.context}\n{piece.text}" for piece in read.pieces]
     model = task.collection.embedding_model
     for _ in range(MODEL_CHANGES):
-        vectors = _vectors(task, model, texts)
-        reading = Reading(task.checksum, parsed, pieces, found, vectors, model)
+        reading = Reading(task.checksum, read, _vectors(task, model, texts), model)
         try:
             return _store(task, reading)
         except Superseded as changed:
@@ -196,9 +227,7 @@ def _vectors(task: Task, model: str, texts: list[str]) -> "list[array[float]]":
         made.append(vector)
         if time.monotonic() - told > PROGRESS_SECONDS:
             told = time.monotonic()
-            done = PARSED + (EMBEDDED - PARSED) * len(made) // len(texts)
-            with task.scope():
-                Document.objects.filter(pk=task.document_id).update(progress=done)
+            _tell(task, PARSED + (EMBEDDED - PARSED) * len(made) // len(texts))
     return made
 
 
@@ -213,7 +242,7 @@ def _store(task: Task, reading: Reading) -> FileResult:
         if document.status == DocumentStatus.INDEXED and is_current(document, document.collection):
             return FileResult(task.source, UNCHANGED)
         replace_chunks(document, reading)
-    return FileResult(task.source, INDEXED, len(reading.pieces))
+    return FileResult(task.source, INDEXED, len(reading.read.pieces))
 
 
 def fail_document(

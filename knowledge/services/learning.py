@@ -11,10 +11,9 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.utils import timezone
-from pgvector.django import CosineDistance
 
-from knowledge.embedders import default_embedder
 from knowledge.models import LearningPattern
+from knowledge.services.meaning import embedder_name, nearest, query_vector, vectors_of
 from tenants.scoping import platform_scope, require_scope
 
 DIMENSIONS = 1536
@@ -22,7 +21,6 @@ SAME_WITHIN = 0.1
 PRIOR = 2
 HALF_LIFE = timedelta(days=60)
 FORGOTTEN = 0.05
-MAX_TEXT = 8000
 ACTOR = "system:upkeep"
 EXPIRED_SQL = """
 DELETE FROM knowledge_learningpattern
@@ -43,22 +41,13 @@ def text_of(data: Any) -> str:
     return " ".join(map(text_of, data)) if isinstance(data, list) else str(data)
 
 
-def _vector(text: str) -> tuple[str, list[float]]:
-    """Name of the embedder and the vector; zeros behind it change no angle."""
-    embedder = default_embedder()
-    vector = embedder.embed_query(text[:MAX_TEXT])
-    return embedder.name, [*vector, *[0.0] * (DIMENSIONS - len(vector))]
-
-
 def similar_patterns(text: str, *, pattern_type: str = "", limit: int = 10) -> list[LearningPattern]:
     """The person's patterns nearest to `text`, nearest first, each with its `distance` (0: the same)."""
-    model, vector = _vector(text)
-    rows = LearningPattern.objects.filter(user_id=require_scope().user_id, embedding_model=model)
+    user_id = require_scope().user_id
+    rows = LearningPattern.objects.filter(user_id=user_id, embedding_model=embedder_name())
     if pattern_type:
         rows = rows.filter(pattern_type=pattern_type)
-    return list(
-        rows.annotate(distance=CosineDistance("embedding", vector)).order_by("distance", "id")[:limit]
-    )
+    return nearest(rows, query_vector(text, DIMENSIONS), limit)
 
 
 @transaction.atomic
@@ -71,9 +60,9 @@ def observe_pattern(pattern_type: str, data: dict[str, Any]) -> LearningPattern:
     near = similar_patterns(text_of(data), pattern_type=pattern_type, limit=1)
     if near and near[0].distance <= SAME_WITHIN:
         return _seen_again(near[0].pk)
-    model, vector = _vector(text_of(data))
-    pattern = LearningPattern(user_id=user_id, pattern_type=pattern_type, data=data, embedding=vector)
-    pattern.embedding_model, pattern.confidence = model, confidence_of(1, None)
+    pattern = LearningPattern(user_id=user_id, pattern_type=pattern_type, data=data)
+    (pattern.embedding,) = vectors_of([text_of(data)], DIMENSIONS)
+    pattern.embedding_model, pattern.confidence = embedder_name(), confidence_of(1, None)
     pattern.save()
     pattern.refresh_from_db()
     return pattern

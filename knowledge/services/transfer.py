@@ -12,22 +12,25 @@ import base64
 import json
 import sys
 import zipfile
+import zlib
 from array import array
 from collections.abc import Iterator
 from contextlib import suppress
+from math import isfinite
 from typing import IO, Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.utils.dateparse import parse_datetime
+from django.utils import timezone
 
 from config.db.ids import uuid7
 from knowledge.choices import DocumentOrigin, DocumentStatus
 from knowledge.models import Chunk, Collection, Document
 from knowledge.parsing.document import clean
-from knowledge.services.collections import delete_collection, get_or_create_collection
+from knowledge.services.chunks import locked_model
+from knowledge.services.collections import get_or_create_collection
 from knowledge.services.embedding import TABLES
-from knowledge.services.files import FileTooLarge, keep_file, local_file, pieces_of
+from knowledge.services.files import FileTooLarge, KeptFile, forget_file, keep_file, local_file, pieces_of
 from knowledge.services.storing import store_rows
 from tenants.scoping import tenant_scope
 
@@ -49,7 +52,16 @@ CHUNK = (
 )  # fmt: skip
 MAX_UNPACKED = 4 * 1024**3
 MAX_LINE = 4 * 1024 * 1024
-MAX_CHUNKS = 100_000
+# Of one document, which is held in memory.
+MAX_CHUNKS, MAX_DOCUMENT = 30_000, 400 * 1024 * 1024
+# Left to those who make the chunk, or derived.
+UNCHECKED = {"id", "tenant", "collection", "document", "search", "created_at"}
+
+# What the readers of zip and JSON raise on what they do not understand.
+DAMAGES = (
+    zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, RecursionError, NotImplementedError,
+    zlib.error, RuntimeError, FileTooLarge,
+)  # fmt: skip
 
 
 class TransferError(Exception):
@@ -61,6 +73,9 @@ def export_collection(tenant_id: UUID, collection_id: UUID, target: IO[bytes], *
 
     Returns:
         How many documents were written: those with chunks.
+
+    Raises:
+        TransferError: when the collection changes to another model meanwhile.
     """
     with tenant_scope(tenant_id, actor=actor):
         collection = Collection.objects.get(pk=collection_id)
@@ -69,7 +84,7 @@ def export_collection(tenant_id: UUID, collection_id: UUID, target: IO[bytes], *
     lines = []
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, document_id in enumerate(ids):
-            if line := _export_document(archive, number, tenant_id, document_id, actor):
+            if line := _export_document(archive, number, collection, document_id, actor):
                 lines.append(line)
         archive.writestr("documents.jsonl", "".join(lines))
         held = {name: getattr(collection, name) for name in COLLECTION}
@@ -82,15 +97,18 @@ def _line(value: Any) -> str:
 
 
 def _export_document(
-    archive: zipfile.ZipFile, number: int, tenant_id: UUID, document_id: UUID, actor: str
+    archive: zipfile.ZipFile, number: int, collection: Collection, document_id: UUID, actor: str
 ) -> str:
-    with tenant_scope(tenant_id, actor=actor):
+    with tenant_scope(collection.tenant_id, actor=actor):
         # The row is locked, so that chunks and vectors are those of one version.
         document = Document.objects.select_for_update().filter(pk=document_id).first()
         if document is None:
             return ""
         chunks = list(Chunk.objects.filter(document_id=document_id).order_by("chunk_index"))
-        table = TABLES[Collection.objects.get(pk=document.collection_id).dimensions]
+        model, dimensions = locked_model(document.collection_id)
+        if model != collection.embedding_model:
+            raise TransferError("The collection changed to another model meanwhile; export it again.")
+        table = TABLES[dimensions]
         vectors = dict(table.objects.filter(pk__in=[c.pk for c in chunks]).values_list("pk", "embedding"))
     with archive.open(f"chunks/{number}.jsonl", "w") as out:
         for chunk in chunks:
@@ -131,25 +149,61 @@ def _unpacked(text: Any, dimensions: int) -> "array[float]":
 def import_collection(tenant_id: UUID, source: IO[bytes], *, slug: str, actor: str) -> Collection:
     """Make the collection `slug` of a file that was exported, here or elsewhere; all of it or nothing.
 
+    The files of its documents are stored first, which may take long; all rows are written in one transaction then.
+    Files of a run that was killed between are deleted by upkeep.
+
     Raises:
         TransferError: when the file is not one, is damaged or too large.
         ValidationError: when the slug is taken or not valid, and when the model is not at hand here.
     """
+    kept: dict[int, KeptFile] = {}
     try:
         with zipfile.ZipFile(source) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED:
                 raise TransferError(f"The file is larger than {MAX_UNPACKED // 1024**3} GB when unpacked.")
-            collection = _make(tenant_id, _manifest(archive), slug, actor)
-            try:
+            fields = _manifest(archive)
+            with tenant_scope(tenant_id, actor=actor):
+                _refuse_taken(slug)
+            kept.update(_files(archive, tenant_id))
+            with tenant_scope(tenant_id, actor=actor):
+                collection = _make(fields, slug)
                 for line in _lines(archive, "documents.jsonl"):
-                    _import_document(archive, line, tenant_id, collection, actor)
-            except BaseException:
-                _undo(tenant_id, collection, actor)
-                raise
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, FileTooLarge) as error:
-        raise TransferError(f"The file is no collection, or damaged ({type(error).__name__}).") from error
-    with tenant_scope(tenant_id, actor=actor):
-        return Collection.objects.get(pk=collection.pk)
+                    _import_document(archive, line, kept.get(_number(line)), collection)
+                collection.refresh_from_db()
+                return collection
+    except BaseException as error:
+        for file in kept.values():
+            forget_file(file.path)
+        if isinstance(error, DAMAGES):
+            raise TransferError(f"The file is no collection, or damaged ({type(error).__name__}).") from error
+        raise
+
+
+def _refuse_taken(slug: str) -> None:
+    if Collection.objects.filter(slug=slug).exists():
+        raise ValidationError(
+            {"slug": ValidationError("A collection with this slug exists already.", code="unique")}
+        )
+
+
+def _files(archive: zipfile.ZipFile, tenant_id: UUID) -> Iterator[tuple[int, KeptFile]]:
+    """The documents' files, each by its document's number, stored."""
+    names, seen = set(archive.namelist()), set()
+    for line in _lines(archive, "documents.jsonl"):
+        number = _number(line)
+        if number in seen:
+            raise TransferError("Two documents of the file have one number.")
+        seen.add(number)
+        if f"files/{number}" in names:
+            with archive.open(f"files/{number}") as member:
+                yield number, keep_file(pieces_of(member), tenant_id=tenant_id, name=str(line["filename"]))
+
+
+def _number(line: dict[str, Any]) -> int:
+    number = line["number"]
+    if type(number) is not int:
+        raise TransferError("A document of the file has no number.")
+    return number
 
 
 def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
@@ -160,14 +214,11 @@ def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     return {name: held[name] for name in COLLECTION}
 
 
-def _make(tenant_id: UUID, fields: dict[str, Any], slug: str, actor: str) -> Collection:
-    with tenant_scope(tenant_id, actor=actor):
-        collection, made = get_or_create_collection(slug, **fields)
-    if not made:
-        raise ValidationError(
-            {"slug": ValidationError("A collection with this slug exists already.", code="unique")}
-        )
-    return collection
+def _make(fields: dict[str, Any], slug: str) -> Collection:
+    _refuse_taken(slug)
+    if not all(isinstance(fields[name], dict) for name in ("settings", "metadata")):
+        raise TransferError("The settings of the file are none.")
+    return get_or_create_collection(slug, **fields)[0]
 
 
 def _lines(archive: zipfile.ZipFile, name: str) -> Iterator[dict[str, Any]]:
@@ -175,57 +226,81 @@ def _lines(archive: zipfile.ZipFile, name: str) -> Iterator[dict[str, Any]]:
         while line := member.readline(MAX_LINE + 1):
             if len(line) > MAX_LINE:
                 raise TransferError("A line of the file is too long.")
-            row = json.loads(clean(line.decode()))
+            row = json.loads(line)
             if not isinstance(row, dict):
                 raise TransferError("A line of the file is no object.")
-            yield row
+            yield _cleaned(row)
+
+
+def _cleaned(value: Any) -> Any:
+    """JSON without characters that the database refuses; `\\u0000` is one of them."""
+    if isinstance(value, dict):
+        return {clean(key): _cleaned(held) for key, held in value.items()}
+    if isinstance(value, list):
+        return [_cleaned(held) for held in value]
+    if isinstance(value, float) and not isfinite(value):
+        raise TransferError("A number of the file is none.")
+    return clean(value) if isinstance(value, str) else value
 
 
 def _import_document(
-    archive: zipfile.ZipFile, line: dict[str, Any], tenant_id: UUID, collection: Collection, actor: str
+    archive: zipfile.ZipFile, line: dict[str, Any], file: KeptFile | None, collection: Collection
 ) -> None:
-    number, path = int(line["number"]), ""
-    if f"files/{number}" in archive.namelist():
-        with archive.open(f"files/{number}") as member:
-            path = keep_file(pieces_of(member), tenant_id=tenant_id, name=str(line["filename"])).path
-    rows = list(_lines(archive, f"chunks/{number}.jsonl"))
-    if len(rows) > MAX_CHUNKS:
-        raise TransferError("A document of the file has too many chunks.")
-    vectors = [_unpacked(row.get("vector"), collection.dimensions) for row in rows]
-    with tenant_scope(tenant_id, actor=actor):
-        document = Document(
-            collection=collection,
-            storage_path=path,
-            origin=DocumentOrigin.IMPORT,
-            status=DocumentStatus.INDEXED,
-            progress=100,
-            uploaded_at=parse_datetime(str(line.get("uploaded_at") or "")),
-            **{name: line[name] for name in DOCUMENT},
-        )
-        document.full_clean(exclude=["tenant", "collection"])
-        document.save()
-        _import_chunks(document, collection, rows, vectors)
-
-
-def _import_chunks(
-    document: Document, collection: Collection, rows: list[dict[str, Any]], vectors: "list[array[float]]"
-) -> None:
-    chunks = [
-        Chunk(
-            id=uuid7(),
-            tenant_id=document.tenant_id,
-            collection_id=collection.pk,
-            document_id=document.pk,
-            embedding_model=collection.embedding_model,
-            **{name: row[name] for name in CHUNK},
-        )
-        for row in rows
-    ]
+    told = {name: line[name] for name in DOCUMENT}
+    if file is not None:
+        told |= {"file_size": file.size, "checksum": file.checksum}
+    document = Document(
+        collection=collection,
+        storage_path=file.path if file else "",
+        origin=DocumentOrigin.IMPORT,
+        status=DocumentStatus.INDEXED,
+        progress=100,
+        uploaded_at=timezone.now(),
+        **told,
+    )
+    if not isinstance(document.metadata, dict):
+        raise TransferError("The metadata of a document of the file are none.")
+    document.full_clean(exclude=["tenant", "collection"])
+    document.save()
+    chunks, vectors = _chunks(archive, _number(line), document, collection)
     store_rows(chunks, vectors, dimensions=collection.dimensions)
     document.chunk_count = len(chunks)
     document.save()
 
 
-def _undo(tenant_id: UUID, collection: Collection, actor: str) -> None:
-    with tenant_scope(tenant_id, actor=actor):
-        delete_collection(collection)
+def _chunks(
+    archive: zipfile.ZipFile, number: int, document: Document, collection: Collection
+) -> "tuple[list[Chunk], list[array[float]]]":
+    name = f"chunks/{number}.jsonl"
+    if archive.getinfo(name).file_size > MAX_DOCUMENT:
+        raise TransferError("A document of the file is too large.")
+    chunks: list[Chunk] = []
+    vectors: list[array[float]] = []
+    for row in _lines(archive, name):
+        if len(chunks) >= MAX_CHUNKS:
+            raise TransferError("A document of the file has too many chunks.")
+        chunks.append(_chunk(row, document, collection))
+        vectors.append(_unpacked(row.get("vector"), collection.dimensions))
+    if len({chunk.chunk_index for chunk in chunks}) < len(chunks):
+        raise TransferError("Two chunks of the file have one place.")
+    return chunks, vectors
+
+
+def _chunk(row: dict[str, Any], document: Document, collection: Collection) -> Chunk:
+    shapes = {"metadata": dict, "semantic_keywords": list, "extracted_entities": list}
+    for name, shape in shapes.items():
+        if not isinstance(row[name], shape) and not (row[name] is None and name != "metadata"):
+            raise TransferError(f"The {name} of a chunk of the file are none.")
+    chunk = Chunk(
+        id=uuid7(),
+        tenant_id=document.tenant_id,
+        collection_id=collection.pk,
+        document_id=document.pk,
+        embedding_model=collection.embedding_model,
+        **{name: row[name] for name in CHUNK},
+    )
+    try:
+        chunk.clean_fields(exclude=UNCHECKED)
+    except ValidationError as error:
+        raise TransferError(f"A chunk of the file is not valid ({', '.join(error.message_dict)}).") from error
+    return chunk

@@ -1,14 +1,18 @@
-"""Upkeep of knowledge, across tenants: documents whose job was lost, files that nothing names."""
+"""Upkeep of knowledge, across tenants: work whose job was lost, files that nothing names."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import timedelta
+from itertools import islice
 from typing import Any
-from uuid import UUID
 
 from django.core.files.storage import default_storage
 from django.db import connection
 from django.utils import timezone
 
-from knowledge.models import Document
+from knowledge.models import Collection, Document
+from knowledge.services.collections import JOB as CHANGE_JOB
+from knowledge.services.collections import abandon_change, defer_change
 from knowledge.services.documents import JOB, defer_reading
 from knowledge.services.ingestion import fail_document
 from tenants.scoping import platform_scope, tenant_scope
@@ -29,6 +33,17 @@ WHERE d.status IN ('pending', 'processing') AND d.updated_at < %(limit)s
       AND j.status IN ('todo', 'doing'))
 ORDER BY d.id LIMIT %(most)s
 """
+CHANGES_SQL = """
+SELECT c.tenant_id, c.id, c.next_embedding_model, EXISTS (
+    SELECT FROM procrastinate_jobs j WHERE j.task_name = %(job)s AND j.args ->> 'collection_id' = c.id::text
+      AND j.args ->> 'model' = c.next_embedding_model AND j.status = 'failed') AS given_up
+FROM knowledge_collection c
+WHERE c.next_embedding_model <> '' AND c.updated_at < %(limit)s
+  AND NOT EXISTS (
+    SELECT FROM procrastinate_jobs j WHERE j.task_name = %(job)s AND j.args ->> 'collection_id' = c.id::text
+      AND j.args ->> 'model' = c.next_embedding_model AND j.status IN ('todo', 'doing'))
+ORDER BY c.id LIMIT %(most)s
+"""
 
 
 def resume_documents(lost_after: timedelta = LOST_AFTER) -> int:
@@ -37,7 +52,7 @@ def resume_documents(lost_after: timedelta = LOST_AFTER) -> int:
     Returns:
         How many were found.
     """
-    lost = _lost(lost_after)
+    lost = _lost(LOST_SQL, JOB, lost_after)
     for tenant_id, document_id, given_up in lost:
         if given_up:
             fail_document(
@@ -52,10 +67,28 @@ def resume_documents(lost_after: timedelta = LOST_AFTER) -> int:
     return len(lost)
 
 
-def _lost(lost_after: timedelta) -> list[tuple[UUID, UUID, bool]]:
-    parameters = {"job": JOB, "limit": timezone.now() - lost_after, "most": AT_A_TIME}
-    with platform_scope(reason="resume documents", actor=ACTOR), connection.cursor() as cursor:
-        cursor.execute(LOST_SQL, parameters)
+def resume_changes(lost_after: timedelta = LOST_AFTER) -> int:
+    """Defer a job for each change of a collection's model that has none; end it when its job was given up.
+
+    Returns:
+        How many were found.
+    """
+    lost = _lost(CHANGES_SQL, CHANGE_JOB, lost_after)
+    for tenant_id, collection_id, model, given_up in lost:
+        if given_up:
+            abandon_change(tenant_id, collection_id, model, "its worker was stopped again and again")
+            continue
+        with tenant_scope(tenant_id, actor=ACTOR):
+            rows = Collection.objects.select_for_update().filter(pk=collection_id, next_embedding_model=model)
+            if (collection := rows.first()) is not None:
+                defer_change(collection)
+    return len(lost)
+
+
+def _lost(statement: str, job: str, lost_after: timedelta) -> list[tuple[Any, ...]]:
+    parameters = {"job": job, "limit": timezone.now() - lost_after, "most": AT_A_TIME}
+    with platform_scope(reason="resume lost work", actor=ACTOR), connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
         return cursor.fetchall()
 
 
@@ -72,15 +105,23 @@ def delete_stray_files(
         How many were deleted.
     """
     deleted = 0
+    limit = timezone.now() - stray_after
     for tenant in _folders("tenants"):
         place = f"tenants/{tenant}/{folder}"
-        paths = {f"{place}/{name}" for name in _files(place)}
-        limit = timezone.now() - stray_after
-        old = {path for path in paths if default_storage.get_modified_time(path) < limit}
-        for path in old - _named(old, naming):
-            default_storage.delete(path)
-            deleted += 1
+        for paths in _portions(f"{place}/{name}" for name in _files(place)):
+            # A storage that is far away is asked for the age of the few that nothing names.
+            for path in sorted(paths - _named(paths, naming)):
+                with suppress(FileNotFoundError):
+                    if default_storage.get_modified_time(path) < limit:
+                        default_storage.delete(path)
+                        deleted += 1
     return deleted
+
+
+def _portions(paths: Iterable[str]) -> Iterator[set[str]]:
+    rest = iter(paths)
+    while portion := set(islice(rest, AT_A_TIME)):
+        yield portion
 
 
 def _folders(path: str) -> list[str]:

@@ -1,129 +1,137 @@
 """Files made to hurt: each gives an error on its document, within bounds of memory and time; the reader lives."""
 
-import io
+import json
 import os
 import re
+import signal
+import subprocess
 import sys
 import tempfile
 import time
-import zipfile
-import zlib
 
 import pytest
-from pypdf import PdfReader, PdfWriter
 
-from config.testing.processes import measured
+from config.testing.processes import children_of, command_of, measured
 from config.testing.served import BASE_DIR
 from knowledge.models import Document
 from knowledge.parsing import ParseError
-from knowledge.parsing.bounded import parse_bounded
+from knowledge.parsing.bounded import CHILD, Readers
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
+from knowledge.tests.hurtful import BAD, ODD
 from knowledge.tests.test_formats import KNOWN, make_docx
-from knowledge.tests.test_parsing import pdf_with
 from tenants.scoping import tenant_scope
 
-MEGABYTES = 384
-# Prints the error of reading a file; in a process of its own, whose children alone are measured then.
+MEGABYTES, SECONDS = 384, 4
+# Says what is said of each file of a folder; in a process of its own, whose readers alone are measured then.
 READ = """
-import sys
+import json, sys, time
 from pathlib import Path
 from knowledge.parsing import ParseError
-from knowledge.parsing.bounded import parse_bounded
-path, name, megabytes = sys.argv[1:]
-with open(path, "rb") as file:
-    try:
-        parse_bounded(file, name, Path(path).stat().st_size, megabytes=int(megabytes), seconds=20)
-    except ParseError as error:
-        print(error)
+from knowledge.parsing.bounded import Readers
+folder, megabytes, seconds = sys.argv[1:]
+readers, said = Readers(1), {}
+for path in sorted(Path(folder).iterdir()):
+    began = time.monotonic()
+    with path.open("rb") as file:
+        try:
+            bounds = {"megabytes": int(megabytes), "seconds": int(seconds)}
+            found = readers.cut(file, path.name, size=256, overlap=32, most=30_000, **bounds)
+            words = " ".join(piece.text for piece in found.pieces)
+        except ParseError as error:
+            words = f"error: {error}"
+    said[path.name] = [words[:100_000], time.monotonic() - began]
+print(json.dumps(said))
 """
 
 
-def parse(data, name, megabytes=MEGABYTES, seconds=60):
-    with tempfile.TemporaryFile() as file:
-        file.write(data)
-        file.seek(0)
-        return parse_bounded(file, name, len(data), megabytes=megabytes, seconds=seconds)
-
-
-def locked_pdf():
-    writer = PdfWriter(PdfReader(io.BytesIO(pdf_with("Secret"))))
-    writer.encrypt("password", algorithm="RC4-128")
-    target = io.BytesIO()
-    writer.write(target)
-    return target.getvalue()
-
-
-def bomb_docx():
-    """A document whose main part lies about its size: 1 GB of spaces."""
-    target = io.BytesIO()
-    with (
-        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive,
-        archive.open("word/document.xml", "w", force_zip64=True) as part,
-    ):
-        for _ in range(256):
-            part.write(b" " * 4 * 1024 * 1024)
-    return target.getvalue()
-
-
-def bomb_pdf():
-    """One page whose content unpacks to 600 MB."""
-    packer, block = zlib.compressobj(9), b"(x) Tj " * 149_796
-    stream = b"".join([packer.compress(block) for _ in range(600)]) + packer.flush()
-    body = pdf_with("x")
-    head, tail = body.split(b"stream\n", 1)[0], body.split(b"endstream", 1)[1]
-    head = head.rsplit(b"<<", 1)[0] + b"<< /Length %d /Filter /FlateDecode >>\n" % len(stream)
-    return head + b"stream\n" + stream + b"\nendstream" + tail
-
-
-def looping_pdf():
-    """A tree of pages that has itself as a child."""
-    return pdf_with("x").replace(b"/Kids [3 0 R]", b"/Kids [2 0 R]")
-
-
-BAD = {
-    "locked.pdf": (locked_pdf, "locked with a password"),
-    "bomb.docx": (bomb_docx, "larger than 200 MB when unpacked"),
-    "bomb.pdf": (bomb_pdf, "MB of memory|processor time|damaged|no text"),
-    "loop.pdf": (looping_pdf, "damaged PDF|no text"),
-    "empty.pdf": (lambda: b"", "empty"),
-    "spaces.txt": (lambda: b" \n ", "empty"),
-    "photo.docx": (lambda: b"\xff\xd8\xff" + os.urandom(5000), "damaged DOCX"),
-    "million.csv": (
-        lambda: b"".join(b"%d,name %d\n" % (n, n) for n in range(1_000_000)),
-        "more than 200,000 rows",
-    ),
-    "long.txt": (lambda: b"word " * 3_000_000, "more than 10,000,000 characters"),
-}
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """What is said of each file and how long it took; the kilobytes that reading the worst of them took."""
+    folder = tmp_path_factory.mktemp("hurtful")
+    for name, make in {**{name: make for name, (make, _) in BAD.items()}, **ODD}.items():
+        (folder / name).write_bytes(make())
+    command = [sys.executable, "-c", READ, str(folder), str(MEGABYTES), str(SECONDS)]
+    code, said, kilobytes = measured(command, cwd=BASE_DIR)
+    assert code == 0
+    return json.loads(said), kilobytes
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_hurts_is_an_error_within_bounds(name, tmp_path):
-    make, reason = BAD[name]
-    kept = tmp_path / "file"
-    kept.write_bytes(make())
-    began = time.monotonic()
-    _, said, kilobytes = measured([sys.executable, "-c", READ, str(kept), name, str(MEGABYTES)], cwd=BASE_DIR)
-    assert re.search(reason, said)
-    assert time.monotonic() - began < 60
-    assert kilobytes < 500 * 1024
+def test_what_hurts_is_an_error_within_bounds(name, told):
+    words, seconds = told[0][name]
+    assert words.startswith(f"error: {name.removesuffix('.gz')}") or name == "bomb.txt.gz"
+    assert re.search(BAD[name][1], words)
+    assert seconds < SECONDS * 2 + 30
 
 
-def test_a_good_file_is_read_by_the_child():
-    assert KNOWN in parse(make_docx(), "a.docx").text
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_odd_is_read_for_its_words_alone(name, told):
+    words, _ = told[0][name]
+    assert KNOWN in words
+    assert not re.search("root:|alert|lol", words)
 
 
-def test_memory_beyond_the_bound_is_an_error():
-    with pytest.raises(ParseError, match="MB of memory"):
-        parse(
-            b"\n\n".join(b"# Heading %d\n\nWords of it." % n for n in range(150_000)), "a.md", megabytes=100
-        )
+def test_the_worst_of_them_takes_less_than_500_megabytes(told):
+    assert 20 * 1024 < told[1] < 500 * 1024
 
 
-def test_time_beyond_the_bound_is_an_error():
-    # A million nested tags; whatever the reader does with them, it has one second.
+@pytest.fixture
+def readers():
+    readers = Readers(1)
+    yield readers
+    readers.end()
+
+
+def parse(readers, data, name, megabytes=MEGABYTES, seconds=60):
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        return readers.parse(file, name, megabytes=megabytes, seconds=seconds)
+
+
+def test_one_program_reads_file_after_file_though_one_of_them_hurts(readers):
+    before = set(children_of(os.getpid()))
+    assert KNOWN in parse(readers, make_docx(), "a.docx").text
     with pytest.raises(ParseError, match="processor time"):
-        parse(b"<h1>a</h1><p>b" * 400_000, "a.html", seconds=1)
+        parse(readers, BAD["slow.html"][0](), "a.html", seconds=1)
+    assert KNOWN in parse(readers, KNOWN.encode(), "a.txt").text
+    assert len(set(children_of(os.getpid())) - before) == 1
+
+
+def test_a_program_that_was_killed_is_started_again(readers):
+    before = set(children_of(os.getpid()))
+    parse(readers, KNOWN.encode(), "a.txt")
+    (reader,) = set(children_of(os.getpid())) - before
+    os.kill(reader, signal.SIGKILL)
+    assert KNOWN in parse(readers, KNOWN.encode(), "a.txt").text
+
+
+def test_memory_beyond_the_bound_is_an_error(readers):
+    words = b"\n\n".join(b"# Heading %d\n\nWords of it." % n for n in range(150_000))
+    with pytest.raises(ParseError, match="MB of memory"):
+        parse(readers, words, "a.md", megabytes=100)
+
+
+KILLED = """
+import os, tempfile
+from config.testing.processes import children_of
+from knowledge.parsing.bounded import Readers
+with tempfile.TemporaryFile() as file:
+    file.write(b"Words.")
+    file.flush()
+    Readers(1).parse(file, "a.txt", megabytes=384, seconds=9)
+print(children_of(os.getpid())[0], flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_program_without_its_parent_ends():
+    done = subprocess.run([sys.executable, "-c", KILLED], cwd=BASE_DIR, stdout=subprocess.PIPE, check=False)
+    end = time.monotonic() + 10
+    while CHILD.name.encode() in command_of(int(done.stdout)):
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_a_gigabyte_in_a_folder_is_refused_unread(tenant, tmp_path):

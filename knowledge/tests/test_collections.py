@@ -2,28 +2,37 @@
 
 import io
 import json
+import threading
 import zipfile
+from datetime import timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.db import connection, connections
 
+from agents.testing import FakeOpenAI, say
+from config.testing.hats import as_platform
 from knowledge import embedders
 from knowledge.embedders import LexicalEmbedder
-from knowledge.models import Chunk, ChunkVector384, ChunkVectorDraft, Collection, Document
+from knowledge.models import Chunk, ChunkVector384, ChunkVector1536, ChunkVectorDraft, Collection, Document
 from knowledge.services import collections as service
 from knowledge.services.collections import (
     abandon_change,
+    archive_collection,
     change_model,
     get_or_create_collection,
     reembed_collection,
 )
-from knowledge.services.documents import bring_file
+from knowledge.services.documents import bring_file, delete_document
 from knowledge.services.files import keep_file
-from knowledge.services.ingestion import index_document
+from knowledge.services.ingestion import Ingestion, index_document
 from knowledge.services.search import search
 from knowledge.services.transfer import TransferError, export_collection, import_collection
+from knowledge.services.upkeep import resume_changes
 from tenants.scoping import tenant_scope
+from tenants.tests.factories import TenantFactory
 
 ACTOR = "system:test"
 TEXT = "# Tides\n\nHigh water follows the moon.\n\n# Rivers\n\nRivers run to the sea.\n"
@@ -131,6 +140,95 @@ def test_a_change_that_is_given_up_leaves_the_old_model(collection, tenant):
     with tenant_scope(tenant):
         collection.refresh_from_db()
         assert (collection.embedding_model, collection.next_embedding_model) == ("lexical-hash-384", "")
+
+
+def test_vectors_of_a_change_that_was_replaced_meanwhile_are_in_nobodys_way(collection, tenant, monkeypatch):
+    """Two changes of the model, the second one asked for while the first one's model is at work."""
+
+    class Turned(Mirrored):
+        name = "turned-384"
+
+        def embed(self, texts):
+            return [[*vector[100:], *vector[:100]] for vector in LexicalEmbedder().embed(texts)]
+
+    def embed(self, texts):
+        with tenant_scope(tenant, actor=ACTOR):
+            change_model(collection, Turned.name)
+        return LexicalEmbedder().embed(texts)
+
+    monkeypatch.setitem(embedders._EMBEDDERS, Turned.name, Turned)
+    monkeypatch.setattr(Mirrored, "embed", embed)
+    change(tenant, collection)
+    assert not reembed_collection(tenant.pk, collection.pk, Mirrored.name)
+    assert reembed_collection(tenant.pk, collection.pk, Turned.name)
+    with tenant_scope(tenant):
+        assert set(Chunk.objects.values_list("embedding_model", flat=True)) == {Turned.name}
+        assert (ChunkVector384.objects.count(), ChunkVectorDraft.objects.count()) == (2, 0)
+
+
+def test_a_change_whose_job_was_lost_gets_another(collection, tenant):
+    change(tenant, collection)
+    with tenant_scope(tenant, actor=ACTOR), as_platform(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs")
+    assert resume_changes(timedelta(0)) == 1
+    assert resume_changes(timedelta(0)) == 0
+
+
+def test_a_collection_that_is_archived_meanwhile_takes_no_more_of_a_folder(collection, tenant, tmp_path):
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text(f"Words of {name}.")
+    ingestion = Ingestion(tenant.pk, collection, ACTOR)
+    run = ingestion.run(ingestion.files(tmp_path))
+    assert next(run).outcome == "indexed"
+    with tenant_scope(tenant, actor=ACTOR):
+        archive_collection(collection)
+    with pytest.raises(ValidationError, match="archived"):
+        next(run)
+
+
+def test_a_collection_of_1536_numbers_uses_the_operators_endpoint(tenant, settings):
+    with FakeOpenAI(say(""), dimensions=1536) as server:
+        settings.EMBEDDINGS_URL, settings.EMBEDDINGS_MODELS = server.base_url, {"small": "1536"}
+        with tenant_scope(tenant, actor=ACTOR):
+            made, _ = get_or_create_collection("lake", embedding_model="openai:small")
+            assert made.dimensions == 1536
+        assert bring(tenant, made).outcome == "indexed"
+        with tenant_scope(tenant, actor=ACTOR):
+            assert ChunkVector1536.objects.count() == 2
+            assert search("Where do rivers run?", [made])
+        change(tenant, made)
+        assert reembed_collection(tenant.pk, made.pk, Mirrored.name)
+    embedders._kept.cache_clear()
+    with tenant_scope(tenant):
+        assert (ChunkVector1536.objects.count(), ChunkVector384.objects.count()) == (0, 2)
+
+
+def test_counts_are_right_however_many_write_at_once(transactional_db):
+    tenant = TenantFactory()
+    with tenant_scope(tenant, actor=ACTOR):
+        made, _ = get_or_create_collection("sea")
+
+    def write(number):
+        for turn in range(6):
+            text = "\n\n".join(f"# Part {part}\n\nWords {number} {turn}." for part in range(1 + turn % 3))
+            bring(tenant, made, text, f"{number % 2}-{turn % 2}.md")
+            if turn % 3 == number % 3:
+                with tenant_scope(tenant, actor=ACTOR):
+                    for document in Document.objects.filter(source=f"{number % 2}-0.md"):
+                        delete_document(document)
+        connections.close_all()
+
+    writers = [threading.Thread(target=write, args=[number]) for number in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    with tenant_scope(tenant):
+        made.refresh_from_db()
+        assert made.chunk_count == Chunk.objects.count() == ChunkVector384.objects.count() > 0
+        assert made.document_count == Document.objects.filter(chunk_count__gt=0).count()
+        places = list(Chunk.objects.values_list("document_id", "chunk_index"))
+        assert len(places) == len(set(places))
 
 
 def post(client, path, body=None):

@@ -118,6 +118,50 @@ def test_slides_keep_their_notes_and_letters_name_what_they_carry():
     assert "Attachment: x.bin (application/octet-stream)" in parse_bytes(make_eml(), "a.eml").text
 
 
+def letter(subject, text="See below."):
+    made = EmailMessage()
+    made["From"], made["To"], made["Subject"] = "a@example.org", "b@example.org", subject
+    made.set_content(text)
+    return made
+
+
+def test_what_a_letter_carries_is_read_too():
+    inner, outer = letter("Inner"), letter("Outer")
+    inner.add_attachment(make_docx(), maintype="application", subtype="msword", filename="note.docx")
+    outer.add_attachment(inner)
+    outer.add_attachment(b"%PDF-1.4 broken", maintype="application", subtype="pdf", filename="broken.pdf")
+    parsed = parse_bytes(outer.as_bytes(), "a.eml")
+    (section,) = [each for each in parsed.sections if KNOWN in each.text]
+    assert section.title == "Outer > Inner > note.docx > Tides"
+    assert "Attachment: broken.pdf (broken.pdf: damaged PDF" in parsed.text
+
+
+def test_letters_in_letters_are_read_to_a_depth():
+    made = letter("Number 0", "Text 0.")
+    for number in range(1, 9):
+        outer = letter(f"Number {number}", f"Text {number}.")
+        outer.add_attachment(made)
+        made = outer
+    text = parse_bytes(made.as_bytes(), "a.eml").text
+    assert [number for number in range(9) if f"Text {number}." in text] == list(range(3, 9))
+
+
+def test_a_letter_with_too_many_attachments_says_so():
+    made = letter("Many")
+    for number in range(201):
+        made.add_attachment(f"Text {number}.", filename=f"{number}.txt")
+    with pytest.raises(ParseError, match="more than 200 attachments"):
+        parse_bytes(made.as_bytes(), "a.eml")
+
+
+def test_what_a_file_says_of_itself_can_be_stored():
+    said = parse_bytes(
+        b"---\ntitle: T\nauthor: A\x00da\nnote: " + b"x" * 5000 + b"\n---\n# T\n\nWords.", "a.md"
+    )
+    assert said.metadata["author"] == "Ada"
+    assert len(said.metadata["note"]) == 1000
+
+
 def test_a_line_of_another_encoding_is_read_as_what_it_is():
     data = "Grüße\n".encode() + "Grüße\n".encode("cp1252")
     assert parse_bytes(data, "a.txt").text == "Grüße\nGrüße"

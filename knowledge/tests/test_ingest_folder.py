@@ -8,12 +8,14 @@ from django.core.management import call_command
 
 from config.testing.processes import measured
 from config.testing.served import BASE_DIR, environment
-from knowledge.models import Collection, Document
+from knowledge.models import Chunk, Collection, Document
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.documents import bring_file
 from knowledge.services.files import keep_file
+from knowledge.services.ingestion import index_document
 from knowledge.services.search import search
-from knowledge.tests.test_bounded import BAD
+from knowledge.tests.handmade import REAL
+from knowledge.tests.hurtful import BAD
 from knowledge.tests.test_formats import FILES, KNOWN
 from tenants.scoping import tenant_scope
 from tenants.tests.factories import TenantFactory
@@ -45,6 +47,23 @@ def test_a_known_sentence_of_every_kind_of_file_is_found(folder, tenant):
     assert {passage.source for passage in found if KNOWN in passage.text} == set(FILES)
 
 
+@pytest.mark.parametrize("queued", [False, True], ids=["by the command", "by the worker"])
+def test_real_files_of_every_kind_are_found_by_what_they_say(tmp_path, tenant, queued):
+    for name, (make, _, _) in REAL.items():
+        (tmp_path / name).write_bytes(make())
+    said = ingest(tmp_path, tenant, queue=queued)
+    if queued:
+        with tenant_scope(tenant):
+            waiting = list(Document.objects.values_list("pk", flat=True))
+        said = f"{sum(index_document(tenant.pk, pk).outcome == 'indexed' for pk in waiting)} indexed"
+    assert f"{len(REAL)} indexed" in said
+    with tenant_scope(tenant, actor=ACTOR):
+        best = {name: search(asked, [Collection.objects.get()])[0] for name, (_, asked, _) in REAL.items()}
+        assert {name: passage.source for name, passage in best.items()} == {name: name for name in REAL}
+        assert [name for name, (_, _, known) in REAL.items() if known not in best[name].text] == []
+        assert not Chunk.objects.filter(content__contains="Hidden figures").exists()
+
+
 def test_a_folder_may_be_left_to_the_worker(folder, tenant):
     assert ingest(folder, tenant, queue=True).startswith(f"{len(FILES)} left to the worker, 0 indexed")
     with tenant_scope(tenant):
@@ -63,7 +82,9 @@ def test_the_worker_lives_through_files_made_to_hurt(transactional_db, tmp_path,
         with tenant_scope(tenant, actor=ACTOR):
             bring_file(collection, kept, source=name)
     command = [sys.executable, str(BASE_DIR / "manage.py"), "worker", "--once"]
-    code, _, kilobytes = measured(command, env=environment(MEDIA_ROOT=str(tmp_path)), cwd=BASE_DIR)
+    code, _, kilobytes = measured(
+        command, env=environment(MEDIA_ROOT=str(tmp_path), PARSE_SECONDS="4"), cwd=BASE_DIR
+    )
     assert code == 0
     with tenant_scope(tenant):
         states = dict(Document.objects.values_list("source", "status"))

@@ -1,6 +1,7 @@
 """Files brought in the console."""
 
 import pytest
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
@@ -44,3 +45,37 @@ def test_a_kind_that_nobody_reads_is_an_error_of_the_form(admin_client, collecti
     assert "not supported" in page.content.decode()
     with tenant_scope(tenant):
         assert not Document.objects.exists()
+
+
+def test_a_gigabyte_is_refused_by_its_length_with_the_limit(admin_client, collection, tenant):
+    class Unread:
+        def read(self, *args):
+            raise AssertionError("the body is read")
+
+        readline = read
+
+    kind = "multipart/form-data; boundary=x"
+    answer = admin_client.generic(
+        "POST", reverse(ADD), b"", content_type=kind, CONTENT_LENGTH=str(1024**3), **{"wsgi.input": Unread()}
+    )
+    assert (answer.status_code, answer.url) == (302, reverse(ADD))
+    assert "larger than 50 MB" in admin_client.get(reverse(ADD)).content.decode()
+
+
+def test_a_form_without_its_token_is_refused(admin_client, collection, tenant):
+    admin_client.handler.enforce_csrf_checks = True
+    assert upload(admin_client, collection).status_code == 403
+    with tenant_scope(tenant):
+        assert not Document.objects.exists()
+
+
+def test_deleting_documents_in_the_list_deletes_their_files(
+    admin_client, collection, tenant, member, django_capture_on_commit_callbacks
+):
+    upload(admin_client, collection)
+    with tenant_scope(tenant, user=member.user):
+        document = Document.objects.get()
+    asked = {"action": "delete_selected", "_selected_action": [str(document.pk)], "post": "yes"}
+    with django_capture_on_commit_callbacks(execute=True):
+        assert admin_client.post(reverse("admin:knowledge_document_changelist"), asked).status_code == 302
+    assert not default_storage.exists(document.storage_path)

@@ -1,11 +1,20 @@
 """Assets and what depends on what, in the API."""
 
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+
 from config.api.serializers import HouseSerializer, TextListField
 from config.api.viewsets import TenantViewSet
 from tenants.api.serializers import EngagementSerializer
 from workflows.models import Asset, AssetDependency
+from workflows.services.meaning import similar_assets
 
 from .flows import AssessmentFlowSerializer, DiscoveryFlowSerializer, MasterFlowSerializer
+from .meaning import Embedded, LikenessSerializer, near_serializer
 
 
 class AssetSerializer(HouseSerializer):
@@ -93,7 +102,13 @@ class AssetDependencySerializer(HouseSerializer):
         )
 
 
-class AssetViewSet(TenantViewSet):
+class AssetLikenessSerializer(LikenessSerializer):
+    """What assets should be near to."""
+
+    engagement = serializers.UUIDField(required=False, help_text="Only of this project.")
+
+
+class AssetViewSet(Embedded, TenantViewSet):
     """Servers, applications, databases and the like."""
 
     serializer_class = AssetSerializer
@@ -123,6 +138,14 @@ class AssetViewSet(TenantViewSet):
     )
     ordering_fields = ("created_at", "updated_at", "asset_name", "asset_type", "environment")
     owner_field = "created_by_id"
+
+    @extend_schema(request=AssetLikenessSerializer, responses=near_serializer("asset", AssetSerializer))
+    @action(detail=False, methods=["post"])
+    def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Assets that are near to a text, nearest first."""
+        given = self.asked(AssetLikenessSerializer)
+        found = similar_assets(given["text"], engagement_id=given.get("engagement"), limit=given["limit"])
+        return self.near("asset", found)
 
 
 class AssetDependencyViewSet(TenantViewSet):

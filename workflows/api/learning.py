@@ -1,10 +1,23 @@
-"""Insights of agents in the API: written by the system."""
+"""Insights of agents in the API: observed, applied and found, their figures kept by the system."""
 
-from config.api.serializers import HouseSerializer
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+
+from config.api.integrity import MISSING
+from config.api.serializers import HouseSerializer, ObjectField, reader
+from config.api.views import json_response
 from config.api.viewsets import ReadOnlyTenantViewSet
-from workflows.models import AgentLearningPattern
+from tenants.models import Engagement
+from workflows.choices import InsightType
+from workflows.models import AgentLearningPattern, MasterFlow
+from workflows.services.learning import observe_insight, record_application, similar_insights
 
 from .flows import MasterFlowSerializer
+from .meaning import near_serializer
 
 
 class AgentLearningPatternSerializer(HouseSerializer):
@@ -32,6 +45,33 @@ class AgentLearningPatternSerializer(HouseSerializer):
         read_only_fields = fields
 
 
+class InsightSerializer(serializers.Serializer):
+    """Something that an agent found out."""
+
+    insight_type = serializers.ChoiceField(choices=InsightType.choices, help_text="Kind of insight.")
+    raw_evidence = ObjectField(help_text="Data that show it, and their context.")
+    discovered_by = serializers.CharField(max_length=100, required=False, help_text="Name of the agent.")
+    engagement = serializers.UUIDField(required=False, help_text="Project that it comes from.")
+    master_flow = serializers.UUIDField(required=False, help_text="Flow that it was found in.")
+
+
+class ApplicationSerializer(serializers.Serializer):
+    """That an insight was applied."""
+
+    helped = serializers.BooleanField(help_text="Whether it helped.")
+
+
+class InsightLikenessSerializer(serializers.Serializer):
+    """What insights should be near to."""
+
+    text = serializers.CharField(max_length=4000, help_text="Words to compare with.")
+    insight_type = serializers.ChoiceField(
+        choices=InsightType.choices, required=False, help_text="Only of this kind."
+    )
+    engagement = serializers.UUIDField(required=False, help_text="Only of this project or of none.")
+    limit = serializers.IntegerField(min_value=1, max_value=50, default=10, help_text="At most so many.")
+
+
 class AgentLearningPatternViewSet(ReadOnlyTenantViewSet):
     """What agents found out at work."""
 
@@ -39,3 +79,53 @@ class AgentLearningPatternViewSet(ReadOnlyTenantViewSet):
     resource = "agent-learning-patterns"
     filterset_fields = ("engagement", "master_flow", "insight_type", "discovered_by", "validated")
     ordering_fields = ("created_at", "updated_at", "applied_count")
+    verbs = {"observe": "write", "outcome": "write", "similar": "read"}
+
+    def _asked(self, serializer_class: type[serializers.Serializer]) -> Any:
+        asked = serializer_class(data=self.request.data)
+        asked.is_valid(raise_exception=True)
+        return asked.validated_data
+
+    @extend_schema(request=InsightSerializer, responses={200: AgentLearningPatternSerializer})
+    @action(detail=False, methods=["post"])
+    def observe(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Note an insight: one that was found again, or a new one."""
+        given = self._asked(InsightSerializer)
+        for name, model in (("engagement", Engagement), ("master_flow", MasterFlow)):
+            if name in given and not model.objects.filter(pk=given[name]).exists():
+                raise serializers.ValidationError({name: MISSING}, code="does_not_exist")
+        insight = observe_insight(
+            given["insight_type"],
+            given["raw_evidence"],
+            discovered_by=given.get("discovered_by", ""),
+            engagement_id=given.get("engagement"),
+            master_flow_id=given.get("master_flow"),
+        )
+        return self.rendered_row(AgentLearningPatternSerializer, insight)
+
+    @extend_schema(request=ApplicationSerializer, responses={200: AgentLearningPatternSerializer})
+    @action(detail=True, methods=["post"])
+    def outcome(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Note that an insight was applied, and whether that helped."""
+        given = self._asked(ApplicationSerializer)
+        insight = record_application(self.get_object(lock=True), helped=given["helped"])
+        return self.rendered_row(AgentLearningPatternSerializer, insight)
+
+    @extend_schema(
+        request=InsightLikenessSerializer,
+        responses=near_serializer("insight", AgentLearningPatternSerializer),
+    )
+    @action(detail=False, methods=["post"])
+    def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Insights that hold and are near to a text, nearest first."""
+        given = self._asked(InsightLikenessSerializer)
+        found = similar_insights(
+            given["text"],
+            insight_type=given.get("insight_type", ""),
+            engagement_id=given.get("engagement"),
+            limit=given["limit"],
+        )
+        show = reader(AgentLearningPatternSerializer).to_representation
+        return json_response(
+            {"results": [{"insight": show(each), "distance": float(each.distance)} for each in found]}
+        )

@@ -1,11 +1,19 @@
 """Projects, tasks, calendars and events in the API."""
 
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+
 from config.api.serializers import HouseSerializer
 from config.api.viewsets import TenantViewSet
 from workflows import shapes
 from workflows.models import Calendar, CalendarEvent, Project, Task
+from workflows.services.meaning import similar_events, similar_tasks
 
 from .fields import ShapeField
+from .meaning import Embedded, LikenessSerializer, near_serializer
 
 UNDERSTOOD = ("semantic_keywords", "semantic_embedding", "semantic_category", "semantic_tags")
 
@@ -120,7 +128,7 @@ class ProjectViewSet(TenantViewSet):
     owner_field = "user_id"
 
 
-class TaskViewSet(TenantViewSet):
+class TaskViewSet(Embedded, TenantViewSet):
     """Tasks."""
 
     serializer_class = TaskSerializer
@@ -138,6 +146,13 @@ class TaskViewSet(TenantViewSet):
     )
     ordering_fields = ("created_at", "updated_at", "title", "priority", "completion_percentage")
 
+    @extend_schema(request=LikenessSerializer, responses=near_serializer("task", TaskSerializer))
+    @action(detail=False, methods=["post"])
+    def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Tasks that are near to a text, nearest first."""
+        given = self.asked()
+        return self.near("task", similar_tasks(given["text"], limit=given["limit"]))
+
 
 class CalendarViewSet(TenantViewSet):
     """Calendars."""
@@ -149,7 +164,7 @@ class CalendarViewSet(TenantViewSet):
     owner_field = "user_id"
 
 
-class CalendarEventViewSet(TenantViewSet):
+class CalendarEventViewSet(Embedded, TenantViewSet):
     """Events of calendars."""
 
     serializer_class = CalendarEventSerializer
@@ -163,3 +178,10 @@ class CalendarEventViewSet(TenantViewSet):
         "semantic_category",
     )
     ordering_fields = ("created_at", "updated_at", "start_time", "end_time", "movability_score")
+
+    @extend_schema(request=LikenessSerializer, responses=near_serializer("event", CalendarEventSerializer))
+    @action(detail=False, methods=["post"])
+    def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Events that are near to a text, nearest first."""
+        given = self.asked()
+        return self.near("event", similar_events(given["text"], limit=given["limit"]))

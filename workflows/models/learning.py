@@ -32,6 +32,13 @@ class AgentLearningPattern(TenantModel):
     )
     insight_type = models.CharField(max_length=50, choices=InsightType, help_text="Kind of insight.")
     embedding = HalfVectorField(dimensions=1536, help_text="Vector of the evidence.")
+    embedding_model = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        editable=False,
+        help_text="Embedder that made it; vectors of two are not compared.",
+    )
     raw_evidence = models.JSONField(default=dict, help_text="Data that show it, and their context.")
     confidence_score = models.FloatField(
         null=True, blank=True, validators=SHARE, help_text="How sure it is, from 0 to 1."

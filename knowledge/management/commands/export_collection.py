@@ -7,7 +7,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import BaseCommand, CommandError
 
 from knowledge.models import Collection
-from knowledge.services.transfer import export_collection
+from knowledge.services.transfer import TransferError, export_collection
 from tenants.scoping import tenant_scope
 from tenants.services.lookup import tenant_by_slug
 
@@ -30,6 +30,6 @@ class Command(BaseCommand):
             with options["file"].open("xb") as target:
                 options["file"].chmod(0o600)
                 count = export_collection(tenant.pk, collection.pk, target, actor=ACTOR)
-        except (ObjectDoesNotExist, OSError) as error:
+        except (ObjectDoesNotExist, OSError, TransferError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{count} documents written to {options['file']}")

@@ -1,0 +1,108 @@
+"""What agents learn at work: insights found again grow surer, those that do not help fade, all of them expire.
+
+A new insight has `BEGINNING` confidence. Found again, it moves a quarter of the way to 1; applied, it moves towards
+whether that helped, the less the oftener it was applied. Each sign of life lets it hold for `LIFETIME` more.
+"""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from knowledge.services.learning import text_of
+from knowledge.services.meaning import embedder_name, nearest, query_vector, vectors_of
+from tenants.scoping import platform_scope, require_tenant_id
+from workflows.models import AgentLearningPattern
+
+DIMENSIONS = 1536
+SAME_WITHIN = 0.1
+BEGINNING, NEARER = 0.5, 0.25
+LIFETIME = timedelta(days=180)
+FORGOTTEN = 0.05
+ACTOR = "system:upkeep"
+LOCK_SQL = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+EXPIRED_SQL = "DELETE FROM workflows_agentlearningpattern WHERE expires_at <= now() OR confidence_score < %s"
+
+
+def _holding(insight_type: str, engagement_id: UUID | None) -> Any:
+    """Insights that hold now, of the project and of no project."""
+    rows = AgentLearningPattern.objects.filter(
+        Q(expires_at=None) | Q(expires_at__gt=timezone.now()), embedding_model=embedder_name()
+    )
+    if insight_type:
+        rows = rows.filter(insight_type=insight_type)
+    return rows.filter(Q(engagement_id=engagement_id) | Q(engagement_id=None)) if engagement_id else rows
+
+
+def similar_insights(
+    text: str, *, insight_type: str = "", engagement_id: UUID | None = None, limit: int = 10
+) -> list[AgentLearningPattern]:
+    """The insights nearest to `text` that hold, nearest first, each with its `distance` (0: the same)."""
+    return nearest(_holding(insight_type, engagement_id), query_vector(text, DIMENSIONS), limit)
+
+
+@transaction.atomic
+def observe_insight(
+    insight_type: str,
+    evidence: dict[str, Any],
+    *,
+    discovered_by: str = "",
+    engagement_id: UUID | None = None,
+    master_flow_id: UUID | None = None,
+) -> AgentLearningPattern:
+    """Something an agent found: found again where an insight of that kind and project is near enough, else new."""
+    with connection.cursor() as cursor:
+        # Two agents that find the same take turns: otherwise both would make it.
+        cursor.execute(LOCK_SQL, [f"insights:{require_tenant_id()}"])
+    (vector,) = vectors_of([text_of(evidence)], DIMENSIONS)
+    rows = _holding(insight_type, None).filter(engagement_id=engagement_id)
+    near = nearest(rows, vector, 1)
+    if near and near[0].distance <= SAME_WITHIN:
+        found = AgentLearningPattern.objects.select_for_update().get(pk=near[0].pk)
+        found.confidence_score = _towards(found.confidence_score, 1.0, NEARER)
+    else:
+        found = AgentLearningPattern(
+            insight_type=insight_type,
+            raw_evidence=evidence,
+            discovered_by=discovered_by[:100],
+            engagement_id=engagement_id,
+            master_flow_id=master_flow_id,
+            embedding=vector,
+            embedding_model=embedder_name(),
+            confidence_score=BEGINNING,
+        )
+    found.expires_at = timezone.now() + LIFETIME
+    found.save()
+    found.refresh_from_db()
+    return found
+
+
+@transaction.atomic
+def record_application(insight: AgentLearningPattern, *, helped: bool) -> AgentLearningPattern:
+    """An insight was applied, and whether that helped."""
+    insight = AgentLearningPattern.objects.select_for_update().get(pk=insight.pk)
+    verdict, count = float(helped), insight.applied_count + 1
+    before = verdict if insight.success_rate is None else insight.success_rate
+    insight.applied_count = count
+    insight.success_rate = before + (verdict - before) / count
+    insight.confidence_score = _towards(insight.confidence_score, verdict, 1 / (count + 1))
+    insight.last_applied_at = timezone.now()
+    if helped and insight.expires_at is not None:
+        insight.expires_at = max(insight.expires_at, insight.last_applied_at + LIFETIME)
+    insight.save()
+    return insight
+
+
+def _towards(confidence: float | None, goal: float, share: float) -> float:
+    now = BEGINNING if confidence is None else confidence
+    return min(1.0, max(0.0, now + (goal - now) * share))
+
+
+def expire_insights() -> int:
+    """Delete what no longer holds or never helped, of everybody; how many."""
+    with platform_scope(reason="expire insights of agents", actor=ACTOR), connection.cursor() as cursor:
+        cursor.execute(EXPIRED_SQL, [FORGOTTEN])
+        return int(cursor.rowcount)

@@ -1,0 +1,214 @@
+"""Assets, events and tasks by their meaning: a job makes the vectors of new and changed ones, search compares them.
+
+An asset has a vector of its own (1,536 numbers); an event and a task name a text of `knowledge.Embedding` (384), and
+get the keywords of their text where they have none.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import F, OuterRef, Q, Subquery
+from django.utils import timezone
+
+from config.jobs import defer_once
+from knowledge.enrichment import insights
+from knowledge.models import Embedding
+from knowledge.services.meaning import PART_OF, embedder_name, nearest, query_vector, vectors_of
+from tenants.scoping import platform_scope, require_tenant_id, tenant_scope
+from workflows.models import Asset, AssetEmbedding, CalendarEvent, Task
+
+JOB = "workflows.tasks.embed_rows"
+ACTOR = "system:embed"
+ASSET_DIMENSIONS = 1536
+BATCH = 100
+ORPHANS_SQL = """
+DELETE FROM knowledge_embedding e WHERE e.tenant_id = %s AND e.metadata ? 'of'
+  AND NOT EXISTS (
+    SELECT FROM workflows_calendarevent r WHERE r.tenant_id = e.tenant_id AND r.semantic_embedding_id = e.id)
+  AND NOT EXISTS (
+    SELECT FROM workflows_task r WHERE r.tenant_id = e.tenant_id AND r.semantic_embedding_id = e.id)
+"""
+WAITING_SQL = """
+SELECT tenant_id FROM workflows_asset a WHERE NOT EXISTS (
+  SELECT FROM workflows_assetembedding e WHERE e.id = a.id AND e.updated_at >= a.updated_at)
+UNION SELECT r.tenant_id FROM workflows_calendarevent r WHERE NOT EXISTS (
+  SELECT FROM knowledge_embedding e WHERE e.id = r.semantic_embedding_id AND e.updated_at >= r.updated_at)
+UNION SELECT r.tenant_id FROM workflows_task r WHERE NOT EXISTS (
+  SELECT FROM knowledge_embedding e WHERE e.id = r.semantic_embedding_id AND e.updated_at >= r.updated_at)
+"""
+
+
+def asset_text(asset: Asset) -> str:
+    """What an asset is, in words."""
+    return _joined(
+        asset.asset_name,
+        asset.get_asset_type_display(),
+        asset.asset_subtype,
+        asset.application_name,
+        " ".join(map(str, asset.technology_stack or [])),
+        f"{asset.os_type} {asset.os_version}",
+        asset.get_environment_display(),
+        asset.business_unit,
+        asset.hostname,
+        asset.fqdn,
+        " ".join(map(str, asset.blockers or [])),
+    )
+
+
+def event_text(event: CalendarEvent) -> str:
+    """What an event is about, in words."""
+    return _joined(event.summary, event.description, event.location)
+
+
+def task_text(task: Task) -> str:
+    """What a task is about, in words."""
+    return _joined(task.title, task.description, task.programming_language)
+
+
+def _joined(*parts: str) -> str:
+    return "\n".join(part.strip() for part in parts if part and part.strip())
+
+
+# What names a text of `Embedding`, and how that text is made.
+TEXTS: dict[Any, Callable[[Any], str]] = {CalendarEvent: event_text, Task: task_text}
+
+
+def defer_embedding() -> None:
+    """Have the scope's new and changed rows embedded, by one job however many there are."""
+    tenant_id = str(require_tenant_id())
+    defer_once(JOB, f"embed_rows:{tenant_id}", tenant_id=tenant_id)
+
+
+def embed_rows(tenant_id: UUID) -> int:
+    """Make the vectors that a tenant's assets, events and tasks lack; how many. Call it outside any scope.
+
+    Raises:
+        EmbeddingError: when they cannot be made now.
+    """
+    made = _embed_all(tenant_id, _waiting_assets, asset_text, ASSET_DIMENSIONS, _keep_assets)
+    for model, text_of in TEXTS.items():
+        made += _embed_all(
+            tenant_id, _waiting(model), text_of, Embedding.DIMENSIONS, _keep_texts(model, text_of)
+        )
+    with tenant_scope(tenant_id, actor=ACTOR), connection.cursor() as cursor:
+        cursor.execute(ORPHANS_SQL, [tenant_id])
+    return made
+
+
+def waiting_tenants() -> list[UUID]:
+    """Whose rows lack vectors, as after an import."""
+    with platform_scope(reason="embed rows", actor=ACTOR), connection.cursor() as cursor:
+        cursor.execute(WAITING_SQL)
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _embed_all(
+    tenant_id: UUID,
+    waiting: Callable[[], Any],
+    text_of: Callable[[Any], str],
+    dimensions: int,
+    keep: Callable[[list[Any], list[list[float]]], None],
+) -> int:
+    # Each row once in a run, also one that changes again and again.
+    made, last = 0, UUID(int=0)
+    while True:
+        with tenant_scope(tenant_id, actor=ACTOR):
+            rows = list(waiting().filter(id__gt=last).order_by("id")[:BATCH])
+        if not rows:
+            return made
+        last = rows[-1].pk
+        vectors = vectors_of([text_of(row) for row in rows], dimensions)
+        with tenant_scope(tenant_id, actor=ACTOR):
+            keep(*_unchanged(rows, vectors))
+        made += len(rows)
+
+
+def _unchanged(rows: list[Any], vectors: list[list[float]]) -> tuple[list[Any], list[list[float]]]:
+    """The rows, locked, that are as they were when they were read, with their vectors."""
+    held = (
+        type(rows[0]).objects.select_for_update(of=("self",), no_key=True).filter(pk__in=[r.pk for r in rows])
+    )
+    now = dict(held.order_by("id").values_list("pk", "updated_at"))
+    pairs = [pair for pair in zip(rows, vectors, strict=True) if now.get(pair[0].pk) == pair[0].updated_at]
+    return [row for row, _ in pairs], [vector for _, vector in pairs]
+
+
+def _waiting_assets() -> Any:
+    held = AssetEmbedding.objects.filter(pk=OuterRef("pk"), embedding_model=embedder_name())
+    made = Asset.objects.annotate(made=Subquery(held.values("updated_at")[:1]))
+    return made.filter(Q(made=None) | Q(made__lt=F("updated_at")))
+
+
+def _keep_assets(assets: list[Asset], vectors: list[list[float]]) -> None:
+    tenant_id, model, now = require_tenant_id(), embedder_name(), timezone.now()
+    rows = [
+        AssetEmbedding(
+            id=asset.pk, tenant_id=tenant_id, embedding_model=model, embedding=vector, updated_at=now
+        )
+        for asset, vector in zip(assets, vectors, strict=True)
+    ]
+    AssetEmbedding.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["embedding_model", "embedding", "updated_at"],
+    )
+
+
+def _waiting(model: Any) -> Callable[[], Any]:
+    def waiting() -> Any:
+        rows = model.objects.select_related("semantic_embedding")
+        other = ~Q(semantic_embedding__embedding_model=embedder_name())
+        return rows.filter(
+            Q(semantic_embedding=None) | Q(semantic_embedding__updated_at__lt=F("updated_at")) | other
+        )
+
+    return waiting
+
+
+def _keep_texts(model: Any, text_of: Callable[[Any], str]) -> Callable[[list[Any], list[list[float]]], None]:
+    def keep(rows: list[Any], vectors: list[list[float]]) -> None:
+        for row, vector, insight in zip(rows, vectors, insights([text_of(r) for r in rows]), strict=True):
+            text = row.semantic_embedding or Embedding(metadata={PART_OF: model._meta.label_lower})
+            text.content, text.embedding, text.embedding_model = text_of(row), vector, embedder_name()
+            text.save()
+            found = {} if row.semantic_keywords else {"semantic_keywords": insight.keywords}
+            # Not a change of the row: else it would wait for its vector again.
+            model.objects.filter(pk=row.pk).update(
+                semantic_embedding_id=text.pk, updated_at=F("updated_at"), **found
+            )
+
+    return keep
+
+
+def similar_assets(text: str, *, engagement_id: UUID | None = None, limit: int = 10) -> list[Asset]:
+    """The assets nearest to `text`, nearest first, each with its `distance` (0: the same)."""
+    rows = AssetEmbedding.objects.filter(embedding_model=embedder_name())
+    if engagement_id:
+        rows = rows.filter(pk__in=Asset.objects.filter(engagement_id=engagement_id).values("pk"))
+    found = nearest(rows, query_vector(text, ASSET_DIMENSIONS), limit)
+    return _with_distance(Asset.objects.in_bulk([row.pk for row in found]), found)
+
+
+def similar_events(text: str, *, limit: int = 10) -> list[CalendarEvent]:
+    """The events nearest to `text`, nearest first, each with its `distance`."""
+    return _similar(CalendarEvent, text, limit)
+
+
+def similar_tasks(text: str, *, limit: int = 10) -> list[Task]:
+    """The tasks nearest to `text`, nearest first, each with its `distance`."""
+    return _similar(Task, text, limit)
+
+
+def _similar(model: Any, text: str, limit: int) -> list[Any]:
+    vector = query_vector(text, Embedding.DIMENSIONS)
+    rows = model.objects.filter(semantic_embedding__embedding_model=embedder_name())
+    return nearest(rows, vector, limit, field="semantic_embedding__embedding")
+
+
+def _with_distance(rows: dict[UUID, Any], found: Sequence[Any]) -> list[Any]:
+    for each in found:
+        rows[each.pk].distance = each.distance
+    return [rows[each.pk] for each in found]

@@ -1,0 +1,101 @@
+"""Insights of agents: found again they grow surer, applied they are judged, unused they expire."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from tenants.scoping import tenant_scope
+from tenants.tests.factories import EngagementFactory, TenantFactory
+from workflows.models import AgentLearningPattern
+from workflows.services.learning import expire_insights, observe_insight, record_application, similar_insights
+
+ACTOR, JSON = "system:test", "application/json"
+KIND = "risk_pattern"
+BACKUP = {"seen": "servers without a backup", "where": "data centre north"}
+LICENCE = {"seen": "licences that end before the move"}
+
+
+def test_an_insight_that_is_found_again_grows_surer(scope):
+    first = observe_insight(KIND, BACKUP, discovered_by="scanner")
+    again = observe_insight(KIND, BACKUP, discovered_by="scanner")
+    other = observe_insight(KIND, LICENCE)
+    assert (first.pk, first.confidence_score, again.confidence_score) == (again.pk, 0.5, 0.625)
+    assert other.pk != first.pk
+    assert AgentLearningPattern.objects.count() == 2
+
+
+def test_the_same_of_another_kind_or_project_is_another_insight(scope):
+    project = EngagementFactory()
+    found = {
+        observe_insight(KIND, BACKUP).pk,
+        observe_insight("anomaly_detection", BACKUP).pk,
+        observe_insight(KIND, BACKUP, engagement_id=project.pk).pk,
+    }
+    assert len(found) == 3
+    here = similar_insights("servers without backup", insight_type=KIND, engagement_id=EngagementFactory().pk)
+    assert [insight.engagement_id for insight in here] == [None]
+
+
+def test_confidence_follows_whether_it_helped(scope):
+    insight = observe_insight(KIND, BACKUP)
+    helped = record_application(insight, helped=True)
+    assert (helped.applied_count, helped.success_rate, helped.confidence_score) == (1, 1.0, 0.75)
+    failed = record_application(insight, helped=False)
+    assert (failed.applied_count, failed.success_rate, failed.confidence_score) == (2, 0.5, 0.5)
+    assert failed.last_applied_at is not None
+
+
+def test_the_nearest_insight_comes_first_and_expired_ones_never(scope):
+    backup, licence = observe_insight(KIND, BACKUP), observe_insight(KIND, LICENCE)
+    assert [found.pk for found in similar_insights("which servers have no backup")] == [backup.pk, licence.pk]
+    AgentLearningPattern.objects.filter(pk=backup.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert [found.pk for found in similar_insights("which servers have no backup")] == [licence.pk]
+
+
+def test_what_expired_or_never_helped_is_deleted(tenant):
+    with tenant_scope(tenant, actor=ACTOR):
+        kept, late, useless = (observe_insight(KIND, {"seen": word}) for word in ("tides", "moons", "stars"))
+        late.expires_at = timezone.now() - timedelta(hours=1)
+        late.save()
+        for _ in range(20):
+            record_application(useless, helped=False)
+    assert expire_insights() == 2
+    with tenant_scope(tenant, actor=ACTOR):
+        assert list(AgentLearningPattern.objects.values_list("pk", flat=True)) == [kept.pk]
+
+
+def test_two_agents_that_find_the_same_at_once_make_one_insight(transactional_db):
+    tenant = TenantFactory()
+
+    def find():
+        with tenant_scope(tenant, actor=ACTOR):
+            observe_insight(KIND, BACKUP)
+        connection.close()
+
+    agents = [threading.Thread(target=find) for _ in range(4)]
+    for agent in agents:
+        agent.start()
+    for agent in agents:
+        agent.join()
+    with tenant_scope(tenant, actor=ACTOR):
+        assert AgentLearningPattern.objects.get().confidence_score == pytest.approx(1 - 0.5 * 0.75**3)
+
+
+def test_the_api_observes_applies_and_finds(api_client, other_tenant):
+    client = api_client()
+
+    def post(path, body):
+        return client.post(f"/api/v1/agent-learning-patterns/{path}", body, content_type=JSON)
+
+    with tenant_scope(other_tenant, actor=ACTOR):
+        foreign, hidden = EngagementFactory(), observe_insight(KIND, BACKUP)
+    made = post("observe/", {"insight_type": KIND, "raw_evidence": BACKUP, "discovered_by": "scanner"}).json()
+    assert post(f"{made['id']}/outcome/", {"helped": True}).json()["success_rate"] == 1.0
+    found = post("similar/", {"text": "servers without a backup"}).json()["results"]
+    assert [each["insight"]["id"] for each in found] == [made["id"]]
+    refused = post("observe/", {"insight_type": KIND, "raw_evidence": BACKUP, "engagement": str(foreign.pk)})
+    assert refused.status_code == 400
+    assert post(f"{hidden.pk}/outcome/", {"helped": True}).status_code == 404
