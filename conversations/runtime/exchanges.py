@@ -27,8 +27,9 @@ from conversations.runtime.briefing import words_of
 from conversations.runtime.connections import give_back
 from conversations.runtime.journal import Journal, cleaned, storable
 from conversations.runtime.metering import cost_limit, subjects_of
+from conversations.runtime.speaking import schema_of, speaking, spoken_by, unfit
 from conversations.runtime.streaming import KEEP_ALIVE_SECONDS, leave_place, take_place
-from conversations.runtime.turns import Caller, ModelCall, Turn, schema_of, speaking, spoken_by, unfit
+from conversations.runtime.turns import Caller, ModelCall, Turn
 from conversations.runtime.wishes import Call, Event, Outcome, Said, Used, Waiting, Wish, WishFailed
 from conversations.services.conversations import BegunTurn, agent_by_name
 from conversations.services.exchanges import Asked, close_exchange, continue_exchange, open_exchange, up_to

@@ -15,23 +15,20 @@ from uuid import UUID
 from django.db.models import F, Q
 from django.utils import timezone
 
-from agents.choices import IntegrationStatus, Provider
-from agents.models import Agent, AgentCollection, Integration, LlmUsage
+from agents.choices import IntegrationStatus
+from agents.models import Agent, Integration, LlmUsage
 from agents.runtime.metering import Meter
 from agents.runtime.prices import price
 from agents.services.prices import own_price
-from agents.services.prompts import PromptProblem, count_use, instructions_of
-from agents.services.versions import as_published
 from conversations.choices import ConversationMode, MessageRole, MessageStatus, ToolStatus
 from conversations.models import Conversation, Message, ToolExecution
 from conversations.runtime.briefing import briefing_of
 from conversations.runtime.citing import cite
 from conversations.runtime.journal import Journal, current_call, storable
 from conversations.runtime.live import Live
-from conversations.runtime.structure import OUTPUT_SCHEMA, schema_problem
+from conversations.runtime.speaking import schema_of, speaking, spoken_by
 from conversations.services.attachments import said_with_files
 from conversations.services.conversations import BegunTurn
-from conversations.services.feedback import SPOKEN_PROMPT
 from conversations.services.leases import Lease, lease_for, release
 from conversations.services.steps import last_place, steps_of
 from knowledge.models import Collection
@@ -310,49 +307,6 @@ def load_turn(begun: BegunTurn, caller: Caller) -> Turn:
         journal=Journal(lease, begun.conversation.pk, steps),
         stored_pieces=last_place(begun.answer.pk) if lease.takeovers else 0,
     )
-
-
-def speaking(live: Agent, conversation: Conversation) -> tuple[Agent, list[Collection], str]:
-    """The agent as it speaks in `conversation`, what it reads, and why it cannot speak (empty: it can)."""
-    # Versions are pinned where one agent answers.
-    single = live.pk == conversation.agent_id
-    agent, pinned = as_published(live, conversation.agent_version if single else None)
-    reading = AgentCollection.objects.filter(agent_id=agent.pk).values("collection_id")
-    rows = Collection.objects.filter(pk__in=reading if pinned is None else pinned)
-    return agent, list(rows.order_by("slug")), _speak(agent)
-
-
-def _speak(agent: Agent) -> str:
-    """Give the agent the text of the prompt that it names; says why when it cannot be had."""
-    try:
-        agent.system_prompt, prompt = instructions_of(agent)
-    except PromptProblem as error:
-        return str(error)
-    if prompt is not None:
-        count_use(prompt.pk)
-        # The answer keeps which prompt it was spoken by: people's verdicts count for it.
-        agent.spoken_prompt = prompt.pk
-    return unfit(schema_of(agent), agent)
-
-
-def unfit(schema: Any, agent: Agent) -> str:
-    """Why the agent cannot answer by the schema; empty when it can, or there is none."""
-    if schema is None:
-        return ""
-    if agent.model_provider == Provider.EXTRACTIVE:
-        return "The offline model quotes and writes no JSON: its answers cannot have a schema."
-    return schema_problem(schema)
-
-
-def schema_of(agent: Agent) -> Any:
-    """The JSON schema of all of the agent's answers, which its settings hold; None: they are text."""
-    return agent.config.get(OUTPUT_SCHEMA) if isinstance(agent.config, dict) else None
-
-
-def spoken_by(agent: Agent) -> dict[str, str]:
-    """What an answer's metadata says of the prompt that its agent spoke by."""
-    prompt = getattr(agent, "spoken_prompt", None)
-    return {SPOKEN_PROMPT: str(prompt)} if prompt else {}
 
 
 def _api_key(integration: Integration | None) -> str | None:
