@@ -17,7 +17,7 @@ def cpu_of(pid: int) -> float:
 
     The kernel tells those of a single thread in nanoseconds, of several in ticks.
     """
-    if len(os.listdir(f"/proc/{pid}/task")) == 1:
+    if len(list(Path(f"/proc/{pid}/task").iterdir())) == 1:
         return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) * TICK
