@@ -29,7 +29,7 @@ from conversations.runtime.journal import Journal, current_call, storable
 from conversations.runtime.live import Live
 from conversations.services.attachments import said_with_files
 from conversations.services.conversations import BegunTurn
-from conversations.services.feedback import SPOKEN_PROMPT
+from conversations.services.feedback import spoken_by
 from conversations.services.leases import Lease, lease_for, release
 from conversations.services.steps import last_place, steps_of
 from knowledge.models import Collection
@@ -321,12 +321,6 @@ def _speak(agent: Agent) -> str:
         # The answer keeps which prompt it was spoken by: people's verdicts count for it.
         agent.spoken_prompt = prompt.pk
     return ""
-
-
-def spoken_by(agent: Agent) -> dict[str, str]:
-    """What an answer's metadata says of the prompt that its agent spoke by."""
-    prompt = getattr(agent, "spoken_prompt", None)
-    return {SPOKEN_PROMPT: str(prompt)} if prompt else {}
 
 
 def _api_key(integration: Integration | None) -> str | None:
