@@ -13,6 +13,8 @@ from agents.models import Integration
 FAILURES = 5
 PAUSE = timedelta(seconds=30)
 MOST_MODELS = 500
+# How long an account that answered need not be noted again.
+FRESH = timedelta(minutes=1)
 
 
 def may_call(integration_id: UUID) -> bool:
@@ -55,3 +57,12 @@ def note_success(integration_id: UUID) -> None:
         failure_count=0,
         paused_until=None,
     )
+
+
+def note_answer(account: Integration | None) -> None:
+    """Record that an account answered, unless that is known from the minute before; it is as it was loaded."""
+    if account is None:
+        return
+    known = account.status == IntegrationStatus.CONNECTED and not account.failure_count
+    if not known or account.last_sync_at is None or timezone.now() - account.last_sync_at > FRESH:
+        note_success(account.pk)

@@ -21,18 +21,20 @@ from django.utils.text import slugify
 from agents.models import Agent, Integration, LlmUsage
 from agents.runtime.metering import Meter, Route
 from agents.services.budgets import terms_of
+from agents.services.integrations import note_answer
 from conversations.choices import MessageRole, MessageStatus
 from conversations.models import Message
 from conversations.runtime.briefing import words_of
 from conversations.runtime.connections import give_back
 from conversations.runtime.journal import Journal, cleaned, storable
 from conversations.runtime.metering import cost_limit, subjects_of
-from conversations.runtime.speaking import schema_of, speaking, spoken_by, unfit
+from conversations.runtime.speaking import schema_of, speaking, unfit
 from conversations.runtime.streaming import KEEP_ALIVE_SECONDS, leave_place, take_place
 from conversations.runtime.turns import Caller, ModelCall, Turn
 from conversations.runtime.wishes import Call, Event, Outcome, Said, Used, Waiting, Wish, WishFailed
 from conversations.services.conversations import BegunTurn, agent_by_name
 from conversations.services.exchanges import Asked, close_exchange, continue_exchange, open_exchange, up_to
+from conversations.services.feedback import spoken_by
 
 ANSWER_SECONDS = 300
 # Where the metadata of a tool's message keeps what each call returned.
@@ -88,6 +90,8 @@ class WireTurn(Turn):
         with self.caller.scope():
             if close_exchange(self.conversation_id, self.answer_id, **changes, **spent, **used):
                 LlmUsage.objects.bulk_create(self._usage(error))
+                if self.meter.calls and not error:
+                    note_answer(self.meter.calls[-1].route.integration)
 
     def _usage(self, error: str) -> list[LlmUsage]:
         meter = self.meter

@@ -8,7 +8,6 @@ from agents.services.prompts import PromptProblem, count_use, instructions_of
 from agents.services.versions import as_published
 from conversations.models import Conversation
 from conversations.runtime.structure import OUTPUT_SCHEMA, schema_problem
-from conversations.services.feedback import SPOKEN_PROMPT
 from knowledge.models import Collection
 
 
@@ -47,9 +46,3 @@ def unfit(schema: Any, agent: Agent) -> str:
 def schema_of(agent: Agent) -> Any:
     """The JSON schema of all of the agent's answers, which its settings hold; None: they are text."""
     return agent.config.get(OUTPUT_SCHEMA) if isinstance(agent.config, dict) else None
-
-
-def spoken_by(agent: Agent) -> dict[str, str]:
-    """What an answer's metadata says of the prompt that its agent spoke by."""
-    prompt = getattr(agent, "spoken_prompt", None)
-    return {SPOKEN_PROMPT: str(prompt)} if prompt else {}

@@ -26,9 +26,10 @@ from conversations.runtime.briefing import briefing_of
 from conversations.runtime.citing import cite
 from conversations.runtime.journal import Journal, current_call, storable
 from conversations.runtime.live import Live
-from conversations.runtime.speaking import schema_of, speaking, spoken_by
+from conversations.runtime.speaking import schema_of, speaking
 from conversations.services.attachments import said_with_files
 from conversations.services.conversations import BegunTurn
+from conversations.services.feedback import spoken_by
 from conversations.services.leases import Lease, lease_for, release
 from conversations.services.steps import last_place, steps_of
 from knowledge.models import Collection

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from agents.models import Agent
 from agents.services.prompts import count_verdict
 from audit.services.events import record_event
 from conversations.choices import MessageFeedback, MessageRole, MessageStatus
@@ -15,6 +16,12 @@ from conversations.models import Message
 SPOKEN_PROMPT = "prompt_id"
 # A verdict on an answer as one on its prompt, from 0 to 5.
 VERDICTS = {MessageFeedback.HELPFUL: 5.0, MessageFeedback.UNHELPFUL: 0.0}
+
+
+def spoken_by(agent: Agent) -> dict[str, str]:
+    """What an answer's metadata says of the prompt that its agent spoke by."""
+    prompt = getattr(agent, "spoken_prompt", None)
+    return {SPOKEN_PROMPT: str(prompt)} if prompt else {}
 
 
 class NoAnswer(ValidationError):

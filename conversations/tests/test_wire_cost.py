@@ -3,6 +3,7 @@
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from agents.testing import FakeOpenAI, say
 from agents.tests.factories import AgentFactory, IntegrationFactory
@@ -17,7 +18,9 @@ def test_a_chat_call_takes_at_most_twelve_statements(api_client, tenant, model):
     client = api_client()
     with FakeOpenAI(say("At noon.")) as server:
         with tenant_scope(tenant, actor="system:test"):
-            account = IntegrationFactory(name="House", base_url=server.base_url)
+            # That an account answers is noted once a minute, which is one statement more.
+            answered = {"status": "connected", "last_sync_at": timezone.now()}
+            account = IntegrationFactory(name="House", base_url=server.base_url, **answered)
             AgentFactory(
                 slug="guide", model_provider="openai-compatible", model_name="m", integration=account
             )
