@@ -204,6 +204,20 @@ class NewConversationSerializer(serializers.Serializer):
         return attrs
 
 
+class NewParticipantSerializer(serializers.Serializer):
+    """Who joins: a person or an agent."""
+
+    user = serializers.UUIDField(required=False, help_text="Person who joins, a member of the organisation.")
+    agent = serializers.CharField(
+        max_length=100, required=False, help_text="Slug or id of an agent, where several answer."
+    )
+
+    def validate(self, attrs: dict) -> dict:
+        if len(attrs) != 1:
+            raise serializers.ValidationError({"user": "Name either a person or an agent."})
+        return attrs
+
+
 class ForkSerializer(serializers.Serializer):
     """Where a conversation forks."""
 

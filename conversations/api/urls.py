@@ -2,7 +2,7 @@
 
 from config.api.routers import HouseRouter
 
-from . import attachments, exports, reports, search, sessions, tools, views
+from . import attachments, exports, participants, reports, search, sessions, tools, views
 
 BELOW = "conversations/<uuid:conversation_id>"
 
@@ -13,7 +13,7 @@ def register(router: HouseRouter) -> None:
     router.single(f"{BELOW}/export", exports.ExportView, "conversation-export")
     router.register("conversations", views.ConversationViewSet, basename="conversation")
     router.register(f"{BELOW}/messages", views.MessageViewSet, basename="message")
-    router.register(f"{BELOW}/participants", views.ParticipantViewSet, basename="participant")
+    router.register(f"{BELOW}/participants", participants.ParticipantViewSet, basename="participant")
     router.register(f"{BELOW}/tool-executions", tools.ToolExecutionViewSet, basename="tool-execution")
     router.register(
         f"{BELOW}/mcp-tool-executions", views.McpToolExecutionViewSet, basename="mcp-tool-execution"

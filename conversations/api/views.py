@@ -13,7 +13,7 @@ from rest_framework import exceptions
 from rest_framework.decorators import action
 
 from config.api import idempotency
-from config.api.exceptions import Conflict
+from config.api.exceptions import Conflict, Forbidden
 from config.api.views import json_response
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, UpdateMixin
 from config.db.ids import uuid7_time
@@ -30,7 +30,6 @@ from conversations.api.serializers import (
     MessageSerializer,
     NewConversationSerializer,
     NewMessageSerializer,
-    ParticipantSerializer,
 )
 from conversations.models import Conversation, Message
 from conversations.runtime.loop import run_turn
@@ -46,6 +45,7 @@ from conversations.services.conversations import (
     start_conversation,
 )
 from conversations.services.forks import fork_conversation
+from conversations.services.participants import is_owner
 
 FAILURES = {
     502: OpenApiResponse(description="The model's endpoint failed; the question is stored."),
@@ -193,6 +193,11 @@ class ConversationViewSet(
         return self._made(
             fork_conversation(self.get_object(), at=at, user_id=self.credential.user_id).pk, None
         )
+
+    def perform_destroy(self, instance: Conversation) -> None:
+        if not is_owner(instance, self.credential.user_id):
+            raise Forbidden("Only the person who began a conversation deletes it; others may leave it.")
+        super().perform_destroy(instance)
 
     def _made(self, identifier: UUID, answer: dict[str, Any] | None) -> HttpResponse:
         with self.scoped():
@@ -350,14 +355,6 @@ class MessageViewSet(MessageActions, OfConversation, AnsweringView, ReadOnlyTena
 
     def _location(self, identifier: UUID) -> str:
         return f"{self.request._request.path}{identifier}/"
-
-
-class ParticipantViewSet(OfConversation, ReadOnlyTenantViewSet):
-    """Who takes part in a conversation."""
-
-    serializer_class = ParticipantSerializer
-    resource = "conversations"
-    filterset_fields = ("role",)
 
 
 class McpToolExecutionViewSet(OfConversation, ReadOnlyTenantViewSet):

@@ -101,7 +101,7 @@ def begin_turn(conversation_id: UUID, *, content: str, user_id: UUID | None) -> 
         Conversation.DoesNotExist: when the scope has no such conversation.
         ConversationClosed: when it does not go on, or several agents answer in it.
     """
-    conversation = _locked(conversation_id)
+    conversation = locked(conversation_id)
     if conversation.agent is None:
         raise ConversationClosed("This conversation has no agent that answers.")
     return _begin(conversation, [conversation.agent], content, user_id)[0]
@@ -126,7 +126,7 @@ def begin_round(
         Conversation.DoesNotExist: when the scope has no such conversation.
         ConversationClosed: when it does not go on.
     """
-    conversation = _locked(conversation_id)
+    conversation = locked(conversation_id)
     agents = [conversation.agent] if conversation.agent else []
     if conversation.mode != ConversationMode.SINGLE:
         taking_part = Participant.objects.filter(conversation=conversation, agent__isnull=False)
@@ -136,7 +136,13 @@ def begin_round(
     return _begin(conversation, agents, content, user_id, replaces_id=replaces, metadata=with_files(files))
 
 
-def _locked(conversation_id: UUID) -> Conversation:
+def locked(conversation_id: UUID) -> Conversation:
+    """The conversation, held until the transaction ends.
+
+    Raises:
+        Conversation.DoesNotExist: when the scope has no such conversation.
+        ConversationClosed: when it does not go on.
+    """
     # The agent may be missing, so only the conversation's row can be locked.
     conversation = (
         Conversation.objects.select_related("agent").select_for_update(of=("self",)).get(pk=conversation_id)

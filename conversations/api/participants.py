@@ -1,0 +1,58 @@
+"""Who takes part in a conversation, as HTTP."""
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import exceptions
+
+from config.api.exceptions import Conflict, Forbidden
+from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet
+from conversations.api.serializers import NewParticipantSerializer, ParticipantSerializer
+from conversations.api.views import OfConversation
+from conversations.models import Conversation, Participant
+from conversations.services.conversations import ConversationClosed, agent_by_name
+from conversations.services.participants import add_participant, remove_participant
+
+
+class ParticipantViewSet(OfConversation, DestroyMixin, ReadOnlyTenantViewSet):
+    """Who takes part in a conversation. Whoever began it lets others join; everybody else may leave."""
+
+    serializer_class = ParticipantSerializer
+    resource = "conversations"
+    filterset_fields = ("role",)
+
+    @extend_schema(request=NewParticipantSerializer, responses={201: ParticipantSerializer})
+    def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Let a person see the conversation and speak in it, or an agent answer in it."""
+        asked = NewParticipantSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        if not self.conversation().exists():
+            raise Http404
+        row = self._added(asked.validated_data)
+        return self.respond_with(row.pk, 201, Location=f"{request._request.path}{row.pk}/")
+
+    def _added(self, data: dict[str, Any]) -> Participant:
+        agent = agent_by_name(data["agent"]) if "agent" in data else None
+        if "agent" in data and agent is None:
+            raise exceptions.ValidationError({"agent": "This object does not exist."})
+        try:
+            return add_participant(
+                self.kwargs["conversation_id"],
+                actor=self.credential.user_id,
+                user_id=data.get("user"),
+                agent=agent,
+            )
+        except Conversation.DoesNotExist:
+            raise Http404 from None
+        except PermissionDenied as error:
+            raise Forbidden(str(error)) from error
+        except ConversationClosed as error:
+            raise Conflict("; ".join(error.messages), code="conversation_closed") from error
+
+    def perform_destroy(self, instance: Participant) -> None:
+        try:
+            remove_participant(instance, actor=self.credential.user_id)
+        except PermissionDenied as error:
+            raise Forbidden(str(error)) from error

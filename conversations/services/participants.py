@@ -1,0 +1,108 @@
+"""Who takes part in a conversation: people see it and speak in it, agents answer in it.
+
+The person who began it decides who joins; everybody but them may leave.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+
+from accounts.choices import MemberStatus
+from accounts.models import Membership
+from agents.models import Agent
+from audit.services.events import record_event
+from conversations.choices import ConversationMode, ParticipantRole
+from conversations.models import Conversation, Participant
+from conversations.services.conversations import MOST_AGENTS, locked, require_active
+
+MOST_PEOPLE = 100
+
+
+@transaction.atomic
+def add_participant(
+    conversation_id: UUID, *, actor: UUID | None, user_id: UUID | None = None, agent: Agent | None = None
+) -> Participant:
+    """Let a member of the organisation, or an agent, take part.
+
+    Raises:
+        Conversation.DoesNotExist: when the scope has no such conversation.
+        ConversationClosed: when it does not go on, or the agent is not active.
+        PermissionDenied: when `actor` did not begin it.
+        ValidationError: when nobody or both are named, the person is no active member, one agent alone answers
+            in it, or too many take part.
+    """
+    conversation = locked(conversation_id)
+    _require_owner(conversation, actor)
+    if (user_id is None) == (agent is None):
+        raise ValidationError("Name either a person or an agent.")
+    if agent is not None:
+        _require_place_for(agent, conversation)
+    else:
+        _require_place_for_person(user_id, conversation)
+    participant = Participant(
+        conversation=conversation,
+        user_id=user_id,
+        agent=agent,
+        role=ParticipantRole.AGENT if agent else ParticipantRole.MEMBER,
+    )
+    participant.full_clean(exclude=["tenant"])
+    participant.save(force_insert=True)
+    record_event("conversation.joined", resource=conversation, metadata={"participant": str(participant.pk)})
+    return participant
+
+
+@transaction.atomic
+def remove_participant(participant: Participant, *, actor: UUID | None) -> None:
+    """Let a participant go; what they said stays.
+
+    Raises:
+        PermissionDenied: when `actor` neither began the conversation nor is the participant.
+        ValidationError: for the person who began it, and the last agent.
+    """
+    conversation = Conversation.objects.select_for_update(of=("self",)).get(pk=participant.conversation_id)
+    if actor is None or participant.user_id != actor:
+        _require_owner(conversation, actor)
+    if participant.role == ParticipantRole.OWNER or (
+        participant.user_id is not None and participant.user_id == conversation.user_id
+    ):
+        raise ValidationError("The person who began a conversation stays in it.")
+    if participant.agent_id is not None and _agents(conversation).exclude(pk=participant.pk).count() == 0:
+        raise ValidationError("The last agent stays: nobody else would answer.")
+    participant.delete()
+    record_event("conversation.left", resource=conversation, metadata={"participant": str(participant.pk)})
+
+
+def is_owner(conversation: Conversation, user_id: UUID | None) -> bool:
+    """Whether the person began the conversation, and so decides about it."""
+    if user_id is None:
+        return False
+    owners = Participant.objects.filter(conversation=conversation, role=ParticipantRole.OWNER)
+    return conversation.user_id == user_id or owners.filter(user_id=user_id).exists()
+
+
+def _require_owner(conversation: Conversation, user_id: UUID | None) -> None:
+    if not is_owner(conversation, user_id):
+        raise PermissionDenied("Only the person who began a conversation decides this.")
+
+
+def _agents(conversation: Conversation) -> Any:
+    return Participant.objects.filter(conversation=conversation, agent__isnull=False)
+
+
+def _require_place_for(agent: Agent, conversation: Conversation) -> None:
+    if conversation.mode == ConversationMode.SINGLE:
+        raise ValidationError({"agent": "One agent alone answers in this conversation."})
+    if _agents(conversation).count() >= MOST_AGENTS:
+        raise ValidationError({"agent": f"At most {MOST_AGENTS} agents answer."})
+    require_active(agent)
+
+
+def _require_place_for_person(user_id: UUID | None, conversation: Conversation) -> None:
+    members = Membership.objects.filter(user_id=user_id, status=MemberStatus.ACTIVE)
+    if not members.exists():
+        raise ValidationError({"user": "This object does not exist."})
+    people = Participant.objects.filter(conversation=conversation, user__isnull=False)
+    if people.count() >= MOST_PEOPLE:
+        raise ValidationError({"user": f"At most {MOST_PEOPLE} people take part."})
