@@ -37,7 +37,7 @@ install_locked() {
     .venv/bin/python -m pip install --quiet --disable-pip-version-check uv || step "uv is not to be had; using pip"
   fi
   if ! { [ -x .venv/bin/uv ] &&
-    VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv pip install --quiet --no-config --require-hashes -r "$1"; }; then
+    VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv pip install --quiet --no-config --compile-bytecode --require-hashes -r "$1"; }; then
     step "installing with pip, which takes longer"
     .venv/bin/python -m pip install --disable-pip-version-check --require-hashes -r "$1" ||
       fail "the packages of $1 could not be installed"
