@@ -114,7 +114,7 @@ def measure(owner: Tenant, own: bool, asked: list[Asked]) -> Measured:
                 question.text, [collection], vectors=question.vectors, strategy="semantic", limit=DEPTH
             )
             with timing(one.times["statement"], backend):
-                near = {row[0] for row in execute(cursor, prepared)}
+                near = {row[0] for row in execute(prepared)}
             for way, strategy in (("vectors", "semantic"), ("words", "keyword"), ("hybrid", "hybrid")):
                 with timing(one.times[way], backend):
                     search(

@@ -7,7 +7,6 @@ import pytest
 from agents.tests.factories import AgentFactory
 from audit.models import AuditLog
 from config.testing.fixtures import add_member
-from config.testing.hats import as_platform
 from conversations.models import Conversation
 from conversations.services.conversations import start_conversation
 from tenants.scoping import tenant_scope
@@ -17,12 +16,12 @@ URL = "/api/v1/conversations/"
 
 @pytest.fixture
 def owner(api_client):
-    return api_client("member")
+    return api_client("user")
 
 
 @pytest.fixture
 def colleague(api_client):
-    return api_client("member")
+    return api_client("user")
 
 
 def begun(tenant, client, *, agents=1, mode="single"):
@@ -49,14 +48,14 @@ def test_a_colleague_sees_the_conversation_from_joining_until_leaving(owner, col
     assert said.status_code == 201
     assert colleague.delete(joined["Location"]).status_code == 204
     assert colleague.get(f"{URL}{conversation.pk}/").status_code == 404
-    with as_platform():
+    with tenant_scope(tenant):
         actions = AuditLog.objects.filter(resource_id=str(conversation.pk)).values_list("action", flat=True)
         assert {"conversation.joined", "conversation.left"} <= set(actions)
 
 
 def test_who_only_takes_part_decides_nothing(owner, colleague, tenant):
     conversation = begun(tenant, owner)
-    third = add_member(tenant, "member").user
+    third = add_member(tenant, "user").user
     join(owner, conversation, user=colleague.key.user.pk)
     rows = owner.get(f"{URL}{conversation.pk}/participants/?role=owner").json()["results"]
 
@@ -77,7 +76,7 @@ def test_a_stranger_learns_nothing(owner, colleague, tenant):
 
 def test_a_person_of_another_tenant_does_not_join(owner, tenant, other_tenant):
     conversation = begun(tenant, owner)
-    for user in (add_member(other_tenant, "member").user.pk, uuid4()):
+    for user in (add_member(other_tenant, "user").user.pk, uuid4()):
         refused = join(owner, conversation, user=user)
         assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/user")
 

@@ -58,7 +58,7 @@ class OutcomeSerializer(serializers.Serializer):
     helped = serializers.BooleanField(help_text="Whether it helped.")
 
 
-class LikenessSerializer(serializers.Serializer):
+class PatternLikenessSerializer(serializers.Serializer):
     """What patterns should be near to."""
 
     text = serializers.CharField(max_length=4000, help_text="Words to compare with.")
@@ -81,7 +81,7 @@ class NearPatternsSerializer(serializers.Serializer):
     results = NearPatternSerializer(many=True)
 
 
-class TextSerializer(serializers.Serializer):
+class KeptTextSerializer(serializers.Serializer):
     """A text to keep."""
 
     content = serializers.CharField(max_length=8000, help_text="The text.")
@@ -127,11 +127,11 @@ class EmbeddingViewSet(DestroyMixin, ReadOnlyTenantViewSet):
         asked.is_valid(raise_exception=True)
         return asked.validated_data
 
-    @extend_schema(request=TextSerializer, responses={200: EmbeddingSerializer})
+    @extend_schema(request=KeptTextSerializer, responses={200: EmbeddingSerializer})
     @action(detail=False, methods=["post"])
     def remember(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Keep a text; the same one again changes its metadata."""
-        given = self._asked(TextSerializer)
+        given = self._asked(KeptTextSerializer)
         row = remember_text(given["content"], given.get("metadata"))
         return self.rendered_row(EmbeddingSerializer, row)
 
@@ -176,11 +176,11 @@ class LearningPatternViewSet(DestroyMixin, ReadOnlyTenantViewSet):
         pattern = record_outcome(self.get_object(lock=True), helped=self._asked(OutcomeSerializer)["helped"])
         return self.rendered_row(LearningPatternSerializer, pattern)
 
-    @extend_schema(request=LikenessSerializer, responses={200: NearPatternsSerializer})
+    @extend_schema(request=PatternLikenessSerializer, responses={200: NearPatternsSerializer})
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
         """One's own patterns that are near to a text, nearest first."""
-        given = self._asked(LikenessSerializer)
+        given = self._asked(PatternLikenessSerializer)
         found = similar_patterns(
             given["text"], pattern_type=given.get("pattern_type", ""), limit=given["limit"]
         )

@@ -134,8 +134,7 @@ def search(
         filters=_known({name: value for name, value in (filters or {}).items() if value}),
         snippets=snippets,
     )
-    with connection.cursor() as cursor:
-        found = [_passage(row, prepared.best) for row in execute(cursor, prepared)]
+    found = [_passage(row, prepared.best) for row in execute(prepared)]
     return reranked(query, found, reranker)[:limit] if reranker else found
 
 
@@ -163,12 +162,13 @@ def _known(filters: dict[str, Any]) -> dict[str, Any]:
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A search as the database gets it: the statement, its values, how far an index of vectors is followed (None: none
-    is), and the score that a passage has which is first in every leg."""
+    is), the score that a passage has which is first in every leg, and whether one plan serves every such search."""
 
     sql: str
     parameters: dict[str, Any]
     effort: int | None
     best: float
+    one_plan: bool = False
 
 
 def prepare(
@@ -216,7 +216,9 @@ def prepare(
     )
     effort = effort_of(collections, chunks, parameters["candidates"]) if approximate else None
     best = (text_weight + max((leg.part.weight for leg in legs), default=0.0)) / (RANK_OFFSET + 1)
-    return Prepared(sql, parameters, effort, best)
+    # Comparing the vectors of a small tenant has one good plan, and making it took longer than following it.
+    one_plan = bool(legs) and not (text_weight or approximate or filters or snippets)
+    return Prepared(sql, parameters, effort, best, one_plan)
 
 
 def _rare(collections: Sequence[Collection], chunks: int) -> dict[str, Any]:
@@ -230,12 +232,13 @@ def _rare(collections: Sequence[Collection], chunks: int) -> dict[str, Any]:
     }
 
 
-def execute(cursor: Any, prepared: Prepared) -> list[tuple[Any, ...]]:
+def execute(prepared: Prepared) -> list[tuple[Any, ...]]:
     """The rows of a prepared search."""
-    if prepared.effort is not None:
-        cursor.execute(EFFORT_SQL, [str(prepared.effort)])
-    cursor.execute(prepared.sql, prepared.parameters)
-    return list(cursor.fetchall())
+    with connection.prepared_cursor() if prepared.one_plan else connection.cursor() as cursor:
+        if prepared.effort is not None:
+            cursor.execute(EFFORT_SQL, [str(prepared.effort)])
+        cursor.execute(prepared.sql, prepared.parameters)
+        return list(cursor.fetchall())
 
 
 @dataclass(frozen=True, slots=True)

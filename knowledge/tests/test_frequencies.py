@@ -92,9 +92,9 @@ def test_a_rare_word_of_a_long_question_decides(tenant, harbour):
 
 def scored(tenant, collection, question):
     """How many chunks the text leg scores."""
-    with tenant_scope(tenant), connection.cursor() as cursor:
+    with tenant_scope(tenant):
         prepared = prepare(question, [collection], vectors={}, strategy="keyword", limit=10**6)
-        return len(execute(cursor, prepared))
+        return len(execute(prepared))
 
 
 def test_chunks_with_frequent_words_alone_are_scored_only_when_the_question_has_no_rarer(
