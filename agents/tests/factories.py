@@ -66,6 +66,7 @@ class AgentVersionFactory(HouseFactory):
     agent = factory.SubFactory(AgentFactory)
     version = factory.Sequence(lambda n: n + 1)
     snapshot = factory.LazyFunction(dict)
+    created_by = factory.LazyFunction(member_user)
 
     class Meta:
         model = AgentVersion

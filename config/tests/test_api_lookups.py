@@ -15,7 +15,10 @@ AGENTS, ASSETS, TASKS = "/api/v1/agents/", "/api/v1/assets/", "/api/v1/tasks/"
 LONG = (models.TextField, models.JSONField, models.BinaryField)
 UNFILTERED = {"id", "created_at"}
 PRIVATE = "a conversation is shown to its people alone, by its own address"
+DERIVED = "a vector, derived from the row itself, of no use to clients"
 UNEXPANDED = {
+    ("calendar-events", "semantic_embedding"): DERIVED,
+    ("tasks", "semantic_embedding"): DERIVED,
     ("conversations", "forked_from"): PRIVATE,
     ("session-states", "conversation"): PRIVATE,
     ("session-summaries", "conversation"): PRIVATE,

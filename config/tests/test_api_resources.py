@@ -155,6 +155,9 @@ def test_filters_take_the_row_itself_and_nothing_else(prefix, api_client):
         if name.startswith("created_") or made.lookup_expr != "exact":
             continue
         value = getattr(row, type(row)._meta.get_field(name).attname)
+        if isinstance(value, list):
+            # A list of labels filters by one of them.
+            value = next(iter(value), None)
         if value in (None, ""):
             continue
         text = json.dumps(value) if isinstance(value, bool) else str(value)
@@ -185,7 +188,10 @@ def test_every_time_that_is_shown_filters_by_range(prefix, api_client):
     for name, bound in made.items():
         if bound.lookup_expr not in ("gte", "lt") or getattr(row, bound.field_name) is None:
             continue
-        moment = isinstance(type(row)._meta.get_field(bound.field_name), models.DateTimeField)
+        field = type(row)._meta.get_field(bound.field_name)
+        if not isinstance(field, models.DateField):
+            continue  # bounds of numbers: test_api_lookups
+        moment = isinstance(field, models.DateTimeField)
         past, future = (f"{year}-01-01" + ("T00:00:00Z" if moment else "") for year in (1971, 2971))
         inside, outside = (past, future) if bound.lookup_expr == "gte" else (future, past)
         assert str(row.pk) in {found["id"] for found in listed(client, prefix, f"&{name}={inside}")}, name

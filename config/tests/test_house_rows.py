@@ -27,6 +27,7 @@ CHANGES = {
     "accounts.Talent": lambda: {"experience_years": 8},
     "accounts.WorkProfile": lambda: {"agent_settings": '{"writer": {}}'},
     "agents.AgentCollection": lambda: {"collection_id": CollectionFactory().pk},
+    "agents.AgentVersion": lambda: {"created_by_id": None},  # all else stays as it was published
     "agents.McpServerUser": lambda: {"user_id": MembershipFactory().user.pk},
     "agents.TemplateDocument": lambda: {"document_id": DocumentFactory().pk},
     "conversations.Participant": lambda: {"role": "owner"},

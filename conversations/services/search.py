@@ -15,7 +15,7 @@ from django.db import connection
 from config.db.ids import uuid7_floor
 from conversations.services.finding import COLUMNS, as_text, message_embedder
 from knowledge.services.search import MAX_QUERY
-from knowledge.services.search_sql import HEADLINE, LEXEMES
+from knowledge.services.search_sql import HEADLINE
 from tenants.scoping import require_tenant_id
 
 CANDIDATES = 500
@@ -26,7 +26,10 @@ VECTOR_WEIGHT = {"lexical": 0.3, "semantic": 1.0}
 FARTHEST = {"lexical": 0.9, "semantic": 0.75}
 # Arrays, not joins: the planner goes by the indexes whether or not it knows how many rows there are.
 SQL = f"""
-WITH {LEXEMES}, mine AS MATERIALIZED (
+WITH lexemes AS MATERIALIZED (
+  SELECT word AS lexeme, quote_literal(word)::tsquery AS query
+  FROM unnest(tsvector_to_array(to_tsvector('english', %(query)s))) AS word LIMIT 32
+), mine AS MATERIALIZED (
   SELECT c.id FROM conversations_conversation c
   WHERE c.tenant_id = %(tenant)s AND (c.user_id = %(user)s OR EXISTS (
       SELECT FROM conversations_participant p

@@ -111,7 +111,7 @@ def test_a_chat_call_is_one_trace_with_the_attributes_of_the_conventions(tenant,
     assert said(request)["http.response.status_code"] == 200
     found = said(chat)
     assert (found["gen_ai.operation.name"], found["gen_ai.request.model"]) == ("chat", "m")
-    assert found["gen_ai.provider.name"] == "openai"
+    assert found["gen_ai.provider.name"] == "openai-compatible"
     assert found["gen_ai.response.model"] == "m"
     sent = {(row.prompt_tokens, row.completion_tokens) for row in usage}
     assert (found["gen_ai.usage.input_tokens"], found["gen_ai.usage.output_tokens"]) in sent

@@ -26,7 +26,7 @@ from tenants.scoping import require_scope, require_tenant_id
 # Chosen on the documentation of Python's functions (`benchmarks/docstrings.py`), where it is within a thousandth of the
 # best; our own questions only confirmed it.
 RANK_OFFSET = 10
-BM25 = {"k1": 1.5, "b": 0.75}
+FIXED = {"k1": 1.5, "b": 0.75, "offset": RANK_OFFSET, "headline": HEADLINE}
 CANDIDATES = 50
 MAX_QUERY = 4000
 ANY_DISTANCE = 3.0
@@ -121,14 +121,11 @@ def search(
     """
     if not collections or not query.strip():
         return []
-    reranker = reranker or configured_reranker()
-    query = query[:MAX_QUERY]
-    if vectors is None:
-        vectors = query_vectors(query, collections, strategy=strategy)
+    reranker, query = reranker or configured_reranker(), query[:MAX_QUERY]
     prepared = prepare(
         query,
         collections,
-        vectors=vectors,
+        vectors=query_vectors(query, collections, strategy=strategy) if vectors is None else vectors,
         strategy=strategy,
         limit=limit * RERANKED if reranker else limit,
         filters=_known({name: value for name, value in (filters or {}).items() if value}),
@@ -191,21 +188,13 @@ def prepare(
     parameters = {
         "query": query,
         "candidates": max(CANDIDATES, limit),
-        "offset": RANK_OFFSET,
         "text_weight": text_weight,
         "limit": limit,
-        "headline": HEADLINE,
-        **BM25,
+        **FIXED,
         **_where(collections, filters),
         **(_rare(collections, chunks) if text_weight or snippets else {}),
+        **_leg_values(legs),
     }
-    for number, leg in enumerate(legs):
-        parameters |= {
-            f"vector_{number}": leg.vector,
-            f"collections_{number}": leg.collections,
-            f"weight_{number}": leg.part.weight,
-            f"farthest_{number}": leg.part.farthest,
-        }
     sql = statement(
         tables=[leg.table for leg in legs],
         text=text_weight > 0,
@@ -219,6 +208,19 @@ def prepare(
     # Comparing the vectors of a small tenant has one good plan, and making it took longer than following it.
     one_plan = bool(legs) and not (text_weight or approximate or filters or snippets)
     return Prepared(sql, parameters, effort, best, one_plan)
+
+
+def _leg_values(legs: "Sequence[_Leg]") -> dict[str, Any]:
+    """What the statement needs of each leg of vectors."""
+    values: dict[str, Any] = {}
+    for number, leg in enumerate(legs):
+        values |= {
+            f"vector_{number}": leg.vector,
+            f"collections_{number}": leg.collections,
+            f"weight_{number}": leg.part.weight,
+            f"farthest_{number}": leg.part.farthest,
+        }
+    return values
 
 
 def _rare(collections: Sequence[Collection], chunks: int) -> dict[str, Any]:

@@ -72,15 +72,16 @@ def docx():
     )
 
 
+def shape(number, name, text, placeholder=""):
+    """A text on a slide."""
+    return (
+        f'<p:sp><p:nvSpPr><p:cNvPr id="{number}" name="{name}"/><p:cNvSpPr/><p:nvPr>{placeholder}</p:nvPr>'
+        f"</p:nvSpPr><p:spPr/><p:txBody><a:bodyPr/><a:p><a:r><a:t>{text}</a:t></a:r></a:p></p:txBody></p:sp>"
+    )
+
+
 def pptx():
     """One slide with a title, a text in a group, and what PowerPoint needs around it."""
-
-    def shape(number, name, text, placeholder=""):
-        return (
-            f'<p:sp><p:nvSpPr><p:cNvPr id="{number}" name="{name}"/><p:cNvSpPr/><p:nvPr>{placeholder}</p:nvPr>'
-            f"</p:nvSpPr><p:spPr/><p:txBody><a:bodyPr/><a:p><a:r><a:t>{text}</a:t></a:r></a:p></p:txBody></p:sp>"
-        )
-
     top = '<p:nvGrpSpPr><p:cNvPr id="1" name=""/><p:cNvGrpSpPr/><p:nvPr/></p:nvGrpSpPr><p:grpSpPr/>'
     inner = shape(4, "Text", "The buoy off Kerdonis rings its bell in fog.")
     group = "<p:grpSp>" + top.replace('id="1"', 'id="3"') + inner + "</p:grpSp>"
