@@ -53,7 +53,7 @@ OPTIONS = (
     "--phases=examples,coverage,fuzzing --max-examples=4 --workers=1 --generation-deterministic --no-shrink"
     " --continue-on-failure --request-timeout=60 --suppress-health-check=all --no-color --report-json-path=report.json"
 )
-# PUT takes what POST and PATCH take, which are covered: it is fuzzed only.
+# PUT takes what POST and PATCH take, which are covered: it is fuzzed only, too little to count what it accepts.
 CONFIGURATION = """hooks = "config.tests.fuzzing"
 [headers]
 Authorization = "Bearer {secret}"
@@ -217,7 +217,7 @@ def test_the_api_keeps_to_its_document(key, tmp_path):
     print(report["test_cases"])
     assert code == 0, said
     assert report["operations"]["tested"] == report["operations"]["total"] > 80
-    missed = set(never_accepted(report)) - NEVER_ACCEPTED.keys()
+    missed = {name for name in never_accepted(report) if not name.startswith("PUT ")} - NEVER_ACCEPTED.keys()
     assert len(missed) <= MOST_MISSED * report["operations"]["total"], sorted(missed)
 
 
