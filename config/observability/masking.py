@@ -1,26 +1,34 @@
-"""Secrets and personal data in log lines become what they are: `[token]`, `[e-mail]`.
+"""Masks secrets and personal data in log records with their kind: `[token]`, `[e-mail]`.
 
-One pattern looks at each text first; most have nothing to hide and are left alone.
+Log text contains input from outside, so the cost is bounded: a text is truncated to `MAX_TEXT` characters
+first, and no pattern scans the same run of characters from more than one starting point.
 """
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-# A value under such a name is never written, whatever it looks like.
+# Longer texts are truncated before they are masked; long enough for the traceback of a deep call stack.
+MAX_TEXT = 16_384
+TRUNCATED = "… [truncated]"
+# A truncated text ends at white space found this close to the limit, so that no secret is cut in half: a half
+# may no longer match its pattern.
+CUT_WINDOW = 1_024
+# Values with such a name are never logged, whatever they look like.
 SECRET_NAMES = re.compile(
     r"(?i)(?:^|[_-])(?:password|passwd|secret|token|api[_-]?key|authorization|credentials?|cookie|private[_-]?key|pepper)$"
 )
 PATTERNS: dict[str, str] = {
-    # Ids are no secrets; without this their digits would pass for numbers of telephones.
+    # UUIDs are not secret. They are matched first so that their digits are not taken for phone numbers.
     "id": r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b",
     "private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     "authorization": r"(?i:\b(?:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,})",
     "token": r"\bcvk_[a-z]+_[A-Za-z0-9_-]{8,}|\b(?:sk|pk|rk)[-_][A-Za-z0-9_-]{12,}|\bgh[pousr]_[A-Za-z0-9]{20,}"
-    r"|\bxox[a-z]-[A-Za-z0-9-]{10,}|\bAKIA[A-Z0-9]{16}\b|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]+",
+    r"|\bxox[a-z]-[A-Za-z0-9-]{10,}|\bAKIA[A-Z0-9]{16}\b|\beyJ[\w-]{8,2048}+\.[\w-]{8,}+\.[\w-]+",
     "password": r"(?<=://)[^\s/:@]*:[^\s/@]+(?=@)",
     "secret": r"(?i:(?:password|passwd|secret|token|api[_-]?key)[\"']?\s*[=:]\s*)[\"']?[^\s\"',;&)}\]]+",
-    "e-mail": r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}",
+    # Starts at the beginning of a run only; otherwise a long run without "@" takes quadratic time.
+    "e-mail": r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]++@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}",
     "IBAN": r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b",
     "card": r"\b\d(?:[ -]?\d){12,18}\b",
     "phone": r"(?<![\w.-])(?:\+|00)\d{1,3}[ ./()-]{0,2}(?:\d[ ./()-]{0,2}){6,12}\d\b",
@@ -29,13 +37,13 @@ GROUPS = {f"g{number}": name for number, name in enumerate(PATTERNS)}
 ANY = re.compile(
     "|".join(f"(?P<g{number}>{each})" for number, each in enumerate(PATTERNS.values())), re.DOTALL
 )
-# What is never searched: the clock's and the library's own words.
+# Fields that are never masked: their values come from this process.
 UNSEARCHED = frozenset({"timestamp", "level", "logger", "request_id", "trace_id", "span_id", "code"})
 DEEPEST = 6
 
 
 def _is_card(digits: str) -> bool:
-    """ISO/IEC 7812-1: Luhn's check digit."""
+    """Return whether the Luhn check digit is valid (ISO/IEC 7812-1, annex B)."""
     total = 0
     for place, digit in enumerate(reversed([int(each) for each in digits if each.isdigit()])):
         doubled = digit * 2 if place % 2 else digit
@@ -53,12 +61,21 @@ def _named(match: re.Match[str]) -> str:
 
 
 def mask(text: str) -> str:
-    """The text without secrets and personal data."""
+    """Return `text` with secrets and personal data masked, truncated to `MAX_TEXT` characters."""
+    if len(text) > MAX_TEXT:
+        return ANY.sub(_named, _truncate(text)) + TRUNCATED
     return ANY.sub(_named, text)
 
 
+def _truncate(text: str) -> str:
+    head = text[:MAX_TEXT]
+    earliest = MAX_TEXT - CUT_WINDOW
+    cut = max(head.rfind(" ", earliest), head.rfind("\n", earliest))
+    return head[: cut if cut > 0 else earliest]
+
+
 def masked(value: Any, depth: int = 0) -> Any:
-    """A value of a log line with every text in it masked; what lies too deep is left out."""
+    """Return `value` with every text in it masked; values nested deeper than `DEEPEST` become "…"."""
     if isinstance(value, str):
         return mask(value)
     if value is None or isinstance(value, bool | int | float):
@@ -79,5 +96,5 @@ def _of(name: str, value: Any, depth: int) -> Any:
 
 
 def mask_event(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
-    """structlog's processor; put it last before the renderer, when exceptions are text already."""
+    """Mask a structlog event; runs last before the renderer, after exceptions are formatted as text."""
     return {name: value if name in UNSEARCHED else _of(name, value, 0) for name, value in event.items()}

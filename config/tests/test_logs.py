@@ -9,7 +9,7 @@ import time
 import pytest
 import structlog
 
-from config.observability.masking import mask
+from config.observability.masking import MAX_TEXT, TRUNCATED, mask
 from config.settings.logs import logging_settings
 
 HIDDEN = {
@@ -95,3 +95,26 @@ def test_masking_a_line_takes_less_than_a_millisecond():
     for _ in range(1000):
         mask(line)
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    "text", [*"A0 .-_@:+%=/\n", "a@", "a.", "eyJ-", "bearer ", "-----BEGIN ", "://a:", "1-"]
+)
+def test_masking_takes_linear_time(text):
+    """An unbounded pattern takes seconds for these; the limit of 50 ms is generous by a factor of five."""
+    line = (text * 100_000)[:100_000]
+    fastest = min(_seconds_to_mask(line) for _ in range(5))
+    assert fastest < 0.05
+
+
+def _seconds_to_mask(line):
+    started = time.perf_counter()
+    mask(line)
+    return time.perf_counter() - started
+
+
+def test_long_texts_are_truncated_between_words():
+    secret = "sk-proj-abcdefghijklmnop1234"
+    text = "x" * (MAX_TEXT - 10) + " " + secret
+    assert mask(text) == "x" * (MAX_TEXT - 10) + TRUNCATED
+    assert len(mask("y" * 2 * MAX_TEXT)) < MAX_TEXT
