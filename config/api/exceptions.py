@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import orjson
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, ValidationError
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, ValidationError
 from django.core.signals import got_request_exception
 from django.db import DatabaseError, InterfaceError
 from django.db.models import ProtectedError, RestrictedError
@@ -221,6 +221,9 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse:
         exc = exceptions.PermissionDenied()
     elif isinstance(exc, RequestDataTooBig):
         exc = TooLarge()
+    elif isinstance(exc, SuspiciousOperation):
+        # For example more query parameters than DATA_UPLOAD_MAX_NUMBER_FIELDS.
+        exc = Invalid()
     elif isinstance(exc, ValidationError):
         exc = exceptions.ValidationError(exc.message_dict if hasattr(exc, "error_dict") else exc.messages)
     if isinstance(exc, APIException):

@@ -284,3 +284,12 @@ def test_anonymous_errors_are_problems_too(db):
 @pytest.mark.parametrize("value", ["0.5", "1e3", "x", "9" * 30])
 def test_filters_by_whole_numbers_take_whole_numbers(value, api_client):
     assert api_client().get(f"/api/v1/agent-versions/?version={value}").status_code == 400
+
+
+@pytest.mark.parametrize("address", [AGENTS, "/api/v1/search/", "/v1/models", "/api/v1/nope/"])
+def test_too_many_parameters_are_refused(address, api_client, settings):
+    """Django raises TooManyFieldsSent, a SuspiciousOperation, when a view first reads the parameters."""
+    query = "&".join(f"p{number}=1" for number in range(settings.DATA_UPLOAD_MAX_NUMBER_FIELDS + 1))
+    for client in (api_client(), Client()):
+        assert client.get(f"{address}?{query}").status_code in {400, 401, 404, 405}
+    assert_problem(api_client().get(f"{AGENTS}?{query}"), 400, "invalid")
