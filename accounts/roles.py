@@ -110,22 +110,3 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
 def role_scopes(role: str | None, extra: Iterable[str] = ()) -> frozenset[str]:
     """The scopes of a membership: its role's and the `extra` ones granted to it."""
     return ROLE_SCOPES.get(role or "", frozenset()) | frozenset(extra)
-
-
-def allows(scopes: Iterable[str], resource: str, verb: str) -> bool:
-    """Whether `scopes` cover `<resource>:<verb>`."""
-    return not {f"{resource}:{verb}", f"{resource}:*", f"*:{verb}", "*:*", "*"}.isdisjoint(scopes)
-
-
-def covers(held: Iterable[str], scope: str) -> bool:
-    """Whether `scope`, wildcards included, gives nothing that `held` lacks."""
-    resource, _, verb = scope.partition(":")
-    if resource == "*" and verb in ("*", ""):
-        return not {"*:*", "*"}.isdisjoint(held)
-    return allows(held, resource, verb)
-
-
-def beyond(held: Iterable[str], wanted: Iterable[object]) -> list[str]:
-    """Those of `wanted` that go beyond `held`, as texts in order."""
-    held = frozenset(held)
-    return sorted(str(scope) for scope in wanted if not (isinstance(scope, str) and covers(held, scope)))

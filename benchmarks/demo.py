@@ -25,8 +25,8 @@ class Loaded:
 
 def demo_load(house: House, *, scale: float) -> Loaded:
     """Load a history, copy its rows out, take it back; then copy them in, twice."""
-    from config.demo.history import forget_history, load_history, make_old_partitions
-    from config.demo.world import World
+    from workflows.demo.history import forget_history, load_history, make_old_partitions
+    from workflows.demo.world import World
 
     make_old_partitions()
     world = World(house.tenant_id, "bench", scale, 1, house.user_id, (house.user_id,))
@@ -45,8 +45,8 @@ def _copied_out(house: House) -> list[tuple[str, Path]]:
     """The rows of the history by table, in the order in which they can be loaded."""
     from config.db import embedded
     from config.db.ids import uuid7_floor
-    from config.demo.history import TABLES
-    from config.demo.world import SINCE, UNTIL
+    from workflows.demo.history import TABLES
+    from workflows.demo.world import SINCE, UNTIL
 
     cluster = embedded.default_cluster()
     dump = []

@@ -10,10 +10,10 @@ application = get_wsgi_application()
 
 
 def _warm_up() -> None:
-    """Import what the first answer needs, which takes seconds, while the first requests are served."""
-    from conversations.runtime import loop
+    """Import slow modules in the background while the first requests are served."""
+    from config.serving import warm_up
 
-    loop.warm_up()
+    warm_up()
 
 
 if os.environ.get("CONCLAVE_WARM_UP", "1") == "1":

@@ -4,11 +4,12 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
+from accounts.admin.access import Access
 from accounts.choices import MemberRole, MemberStatus
-from accounts.roles import beyond, role_scopes
+from accounts.roles import role_scopes
 from accounts.services.members import require_other_administrator, scopes_of
-from config.admin.access import Access
 from config.admin.forms import HouseForm
+from config.api.scopes import beyond
 
 
 def require_grantable(access: Access, scopes: Any) -> None:

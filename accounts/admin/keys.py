@@ -5,9 +5,9 @@ from django.template.response import TemplateResponse
 
 from accounts.choices import ApiKeyStatus
 from accounts.models import ApiKey
-from accounts.roles import beyond
 from accounts.services.keys import create_api_key, revoke_api_key
 from config.admin.bases import HouseAdmin
+from config.api.scopes import beyond
 
 
 @admin.register(ApiKey)

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 
 from accounts.choices import ApiKeyStatus, MemberRole, MemberStatus
 from accounts.models import Role, User
-from accounts.roles import beyond, role_scopes
+from accounts.roles import role_scopes
 from accounts.services.keys import create_api_key, revoke_api_key
 from accounts.services.members import LastAdministrator, require_other_administrator, scopes_of
 from accounts.services.seats import seats_of
@@ -16,6 +16,7 @@ from config.api.exceptions import Conflict, Forbidden
 from config.api.grants import require_grantable
 from config.api.permissions import ANY_CREDENTIAL
 from config.api.renderers import dumps
+from config.api.scopes import beyond
 from config.api.views import ApiView, json_response
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, TenantViewSet, UpdateMixin
 

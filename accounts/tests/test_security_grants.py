@@ -4,7 +4,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import Membership, Role, RoleAssignment
-from accounts.roles import beyond, covers, role_scopes
+from accounts.roles import role_scopes
+from config.api.scopes import beyond, covers
 from config.testing.fixtures import add_member
 from tenants.scoping import tenant_scope
 

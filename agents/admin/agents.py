@@ -6,8 +6,8 @@ from agents.choices import AgentStatus
 from agents.models import Agent, AgentCollection, AgentVersion
 from agents.services.agents import archive_agent, publish_agent
 from agents.services.versions import restore_version
+from audit.admin.exports import ExportsRows
 from config.admin.bases import HouseAdmin, ReadOnlyAdmin
-from config.admin.exports import ExportsRows
 from config.admin.inlines import HouseInline
 
 

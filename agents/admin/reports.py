@@ -3,8 +3,8 @@
 from django.contrib import admin
 
 from agents.models import AgentActivityDaily, UsageDaily
+from audit.admin.exports import ExportsRows
 from config.admin.bases import ReadOnlyAdmin
-from config.admin.exports import ExportsRows
 from config.admin.names import NamesIds
 
 

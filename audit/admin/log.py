@@ -2,9 +2,9 @@
 
 from django.contrib import admin
 
+from audit.admin.exports import ExportsRows
 from audit.models import AuditLog, AuditSeal
 from config.admin.bases import ReadOnlyAdmin
-from config.admin.exports import ExportsRows
 from config.admin.filters import AgeFilter
 from config.admin.names import NamesIds, NamesThings, is_uuid
 

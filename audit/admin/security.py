@@ -2,10 +2,10 @@
 
 from django.contrib import admin, messages
 
+from audit.admin.exports import ExportsRows
 from audit.models import SecurityAuditLog
 from audit.services.security import mark_reviewed
 from config.admin.bases import ReadOnlyAdmin
-from config.admin.exports import ExportsRows
 from config.admin.filters import AgeFilter
 from config.admin.names import NamesIds
 

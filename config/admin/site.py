@@ -1,8 +1,11 @@
 """The console's site: one registry, one way in, one scope per request."""
 
 from contextlib import ExitStack
+from importlib import import_module
+from types import ModuleType
 
 import psycopg
+from django.conf import settings
 from django.contrib.admin.options import ModelAdmin
 from django.db import ProgrammingError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -10,6 +13,7 @@ from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.http import urlencode
+from django.utils.module_loading import import_string
 from django.views.decorators.http import require_POST
 from unfold.sites import UnfoldAdminSite
 
@@ -62,9 +66,7 @@ class ConsoleSite(UnfoldAdminSite):
 
     def serve(self, request, view, args, kwargs) -> HttpResponseBase | None:
         """Answer a signed-in person's request inside its scope; None leaves it to the view alone."""
-        from config.admin.access import access_of
-
-        access = request.console = access_of(request)
+        access = request.console = _access().access_of(request)
         if request.resolver_match.url_name in UNSCOPED:
             return None
         if not access.is_platform and access.place is None:
@@ -97,8 +99,7 @@ class ConsoleSite(UnfoldAdminSite):
         return context
 
     def index(self, request, extra_context=None):
-        from config.admin.dashboard import dashboard
-
+        dashboard = import_string(settings.CONSOLE_DASHBOARD)
         return super().index(request, {**dashboard(request), **(extra_context or {})})
 
     def login(self, request, extra_context=None):
@@ -113,18 +114,15 @@ class ConsoleSite(UnfoldAdminSite):
         return require_POST(self._switch)(request)
 
     def _switch(self, request):
-        from config.admin.access import choose_tenant
-
         wanted = request.POST.get("tenant", "")
         place = next((place for place in request.console.places if str(place.tenant_id) == wanted), None)
         if place is None:
             raise Http404
-        choose_tenant(request, place)
+        _access().choose_tenant(request, place)
         return redirect("admin:index")
 
     def platform(self, request):
         """Ask platform staff why they need to see all tenants."""
-        from config.admin.access import enter_platform
         from config.admin.platform import ReasonForm, record_entry
 
         if not request.console.is_staff:
@@ -139,7 +137,7 @@ class ConsoleSite(UnfoldAdminSite):
                     raise
                 form.add_error(None, NO_OPERATOR)
             else:
-                enter_platform(request, reason)
+                _access().enter_platform(request, reason)
                 return redirect("admin:index")
         context = {**self.each_context(request), "title": "Platform scope", "form": form}
         return TemplateResponse(request, "console/platform.html", context)
@@ -149,10 +147,13 @@ class ConsoleSite(UnfoldAdminSite):
         return require_POST(self._leave)(request)
 
     def _leave(self, request):
-        from config.admin.access import leave_platform
-
-        leave_platform(request)
+        _access().leave_platform(request)
         return redirect("admin:index")
+
+
+def _access() -> ModuleType:
+    """Return the module that knows who may enter the console, and with which scope."""
+    return import_module(settings.CONSOLE_ACCESS)
 
 
 def _rendered(response: HttpResponseBase) -> HttpResponseBase:

@@ -1,38 +1,43 @@
-"""`Idempotency-Key`: a repeated POST gets the first one's answer (IETF draft idempotency-key-header).
+"""Idempotent POST requests by the header `Idempotency-Key` (IETF draft idempotency-key-header).
 
-The key's row is written in the transaction of the effect, so both stand or neither does. A second request
-waits on the unique index until the first one's transaction ends, then replays it or does the work.
+The key's row is written in the same transaction as the effect, so both are committed or neither is. A second
+request waits on the unique index until the first transaction ends, then replays its response or runs.
 """
 
 import hashlib
 from datetime import timedelta
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from tenants.models import IdempotencyKey
 from tenants.scoping import require_tenant_id
 
 from .exceptions import Conflict, Invalid, Unprocessable
 
 KEPT_HEADERS = ("Content-Type", "Location", "ETag")
 MAX_KEY = 255
+# `{table}` is the table of the model that the setting IDEMPOTENCY_KEY_MODEL names.
 CLAIM = (
-    "INSERT INTO tenants_idempotencykey (tenant_id, credential, key, fingerprint, headers)"
-    " VALUES (%s, %s, %s, %s, '{}') ON CONFLICT (tenant_id, credential, key) DO UPDATE SET"
-    " fingerprint = excluded.fingerprint, status_code = NULL, body = NULL, headers = '{}', created_at = now()"
-    " WHERE tenants_idempotencykey.created_at < %s RETURNING id"
+    "INSERT INTO {table} (tenant_id, credential, key, fingerprint, headers)"
+    " VALUES (%s, %s, %s, %s, '{{}}') ON CONFLICT (tenant_id, credential, key) DO UPDATE SET"
+    " fingerprint = excluded.fingerprint, status_code = NULL, body = NULL, headers = '{{}}', created_at = now()"
+    " WHERE {table}.created_at < %s RETURNING id"
 )
 
 
+def _key_model() -> Any:
+    return apps.get_model(settings.IDEMPOTENCY_KEY_MODEL)
+
+
 def key_of(request: HttpRequest) -> str:
-    """The request's key, or an empty text.
+    """Return the request's Idempotency-Key, or an empty string.
 
     Raises:
-        Invalid: when it is longer than the store takes or not printable ASCII.
+        Invalid: The key is too long or not printable ASCII.
     """
     key = request.META.get("HTTP_IDEMPOTENCY_KEY", "").strip()
     if len(key) > MAX_KEY or not key.isascii() or not key.isprintable():
@@ -47,41 +52,47 @@ def fingerprint(request: HttpRequest) -> str:
 
 
 def claim(credential: str, key: str, print_: str) -> HttpResponse | None:
-    """Take the key for this request, inside the scope; an answer when one is stored already.
+    """Claim the key for this request, inside the scope; return the stored response if there is one.
 
     Raises:
-        Unprocessable: the key was used for another request.
-        Conflict: the first request's work is not done yet (a view that commits in between).
+        Unprocessable: The key was used for a different request.
+        Conflict: The first request is still in progress (in a view that commits more than once).
     """
+    model = _key_model()
     cutoff = timezone.now() - timedelta(hours=settings.IDEMPOTENCY_KEEP_HOURS)
     with connection.cursor() as cursor:
-        cursor.execute(CLAIM, [require_tenant_id(), credential, key, print_, cutoff])
+        cursor.execute(
+            CLAIM.format(table=model._meta.db_table), [require_tenant_id(), credential, key, print_, cutoff]
+        )
         if cursor.fetchone() is not None:
             return None
-    row = IdempotencyKey.objects.filter(credential=credential, key=key).first()
+    row = model.objects.filter(credential=credential, key=key).first()
     if row is None:
-        # Let go between the two statements: the first request failed just now.
+        # Released between the two statements, because the first request failed.
         raise Conflict(
-            "The first request with this key failed just now; try again.", code="idempotency_in_progress"
+            "The first request with this Idempotency-Key failed. Send the request again.",
+            code="idempotency_in_progress",
         )
     if row.fingerprint != print_:
         raise Unprocessable(
-            "This Idempotency-Key was used for another request.", code="idempotency_key_reused"
+            "This Idempotency-Key was already used for a different request.", code="idempotency_key_reused"
         )
     if row.status_code is None:
-        raise Conflict("The first request with this key is still at work.", code="idempotency_in_progress")
+        raise Conflict(
+            "A request with this Idempotency-Key is still in progress.", code="idempotency_in_progress"
+        )
     return _replay(row)
 
 
-def _replay(row: IdempotencyKey) -> HttpResponse:
+def _replay(row: Any) -> HttpResponse:
     response = HttpResponse(bytes(row.body or b""), status=row.status_code, headers=row.headers)
     response["Idempotency-Replayed"] = "true"
     return response
 
 
 def store(credential: str, key: str, response: Any) -> None:
-    """Keep the answer, inside the scope of its effect. Errors and streams are not kept."""
-    rows = IdempotencyKey.objects.filter(credential=credential, key=key)
+    """Store the response, inside the scope of its effect. Errors and streams are not stored."""
+    rows = _key_model().objects.filter(credential=credential, key=key)
     if response.status_code >= 400 or response.streaming:
         rows.delete()
         return
@@ -90,5 +101,5 @@ def store(credential: str, key: str, response: Any) -> None:
 
 
 def release(credential: str, key: str) -> None:
-    """Let the key go, inside a scope, after work that failed."""
-    IdempotencyKey.objects.filter(credential=credential, key=key, status_code=None).delete()
+    """Release the key, inside a scope, after a failed request."""
+    _key_model().objects.filter(credential=credential, key=key, status_code=None).delete()

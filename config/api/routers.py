@@ -4,10 +4,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from django.conf import settings
 from django.urls import URLPattern, path
 from rest_framework.routers import SimpleRouter
-
-APPS = ("tenants", "accounts", "audit", "knowledge", "agents", "conversations", "workflows")
 
 
 class HouseRouter(SimpleRouter):
@@ -29,7 +28,7 @@ class HouseRouter(SimpleRouter):
 def build_router() -> HouseRouter:
     """A router with the resources of every app that has some."""
     router = HouseRouter()
-    for app in APPS:
+    for app in settings.API_APPS:
         name = f"{app}.api.urls"
         if find_spec(name) is not None:
             import_module(name).register(router)

@@ -155,7 +155,7 @@ def loosen_answers(result: Any, generator: Any, request: Any, public: Any) -> An
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):
-    target_class = "config.api.authentication.ApiKeyAuthentication"
+    target_class = "accounts.api.authentication.ApiKeyAuthentication"
     name = "apiKey"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
@@ -168,7 +168,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
 
 
 class SessionScheme(OpenApiAuthenticationExtension):
-    target_class = "config.api.authentication.ScopedSessionAuthentication"
+    target_class = "accounts.api.authentication.ScopedSessionAuthentication"
     name = "session"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:

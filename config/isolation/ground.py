@@ -136,16 +136,14 @@ def pairs_need(pairs: int) -> int:
 
 
 def _populate() -> tuple[str, str]:
-    from accounts.tests.factories import MembershipFactory, UserFactory
     from config.testing.factories import factory_for
     from tenants.scoping import platform_scope, tenant_scope
-    from tenants.tests.factories import TenantFactory
 
     with platform_scope(reason="a made-up tenant of the isolation report"):
-        tenant: Any = TenantFactory()
-    user: Any = UserFactory()
+        tenant: Any = factory_for("tenants.Tenant")()
+    user: Any = factory_for("accounts.User")()
     with tenant_scope(tenant, user=user):
-        MembershipFactory(user=user, role="admin")
+        factory_for("accounts.Membership")(user=user, role="admin")
         for model in attacked_models():
             if model._meta.label not in ("tenants.Tenant", "accounts.User", "accounts.Membership"):
                 factory_for(model)()

@@ -167,6 +167,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 
 CONCLAVE_KEKS = env("CONCLAVE_KEKS", default="")
+IDEMPOTENCY_KEY_MODEL = "tenants.IdempotencyKey"
 IDEMPOTENCY_KEEP_HOURS = env.int("IDEMPOTENCY_KEEP_HOURS", default=24)
 # Subdomains of this domain name a tenant: acme.example.org.
 TENANT_DOMAIN = env("TENANT_DOMAIN", default="")
@@ -226,10 +227,16 @@ WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
 WORKER_LISTEN = env.bool("WORKER_LISTEN", default=True)
 AUDIT_SEAL_FILE = env("AUDIT_SEAL_FILE", default=str(VAR_DIR / "audit-seals.jsonl"))
 
+# The framework reaches the apps by dotted path alone; it imports none of them.
+API_APPS = ["tenants", "accounts", "audit", "knowledge", "agents", "conversations", "workflows"]
+CONSOLE_ACCESS = "accounts.admin.access"
+CONSOLE_DASHBOARD = "conversations.admin.dashboard.dashboard"
+WARM_UP = ["conversations.runtime.loop.warm_up"]
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "config.api.authentication.ApiKeyAuthentication",
-        "config.api.authentication.ScopedSessionAuthentication",
+        "accounts.api.authentication.ApiKeyAuthentication",
+        "accounts.api.authentication.ScopedSessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["config.api.permissions.ResourcePermission"],
     "DEFAULT_THROTTLE_CLASSES": ["config.api.throttling.KeyRateThrottle"],

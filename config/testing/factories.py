@@ -62,12 +62,14 @@ def factories() -> dict[type[models.Model], type[HouseFactory]]:
     return found
 
 
-def factory_for(model: type[models.Model]) -> type[HouseFactory]:
-    """The factory of `model`.
+def factory_for(model: type[models.Model] | str) -> type[HouseFactory]:
+    """The factory of `model`, a class or a label such as `accounts.User`.
 
     Raises:
         LookupError: when its app's `tests/factories.py` has none.
     """
+    if isinstance(model, str):
+        model = apps.get_model(model)
     try:
         return factories()[model]
     except KeyError:
@@ -76,12 +78,10 @@ def factory_for(model: type[models.Model]) -> type[HouseFactory]:
 
 def member_user() -> Any:
     """A person of the scope's tenant: the one who acts, else its first member, else a new one."""
-    from accounts.models import Membership
-    from accounts.tests.factories import MembershipFactory
     from tenants.scoping import current_scope
 
     scope = current_scope()
-    members = Membership.objects.select_related("user").order_by("id")
+    members = apps.get_model("accounts.Membership").objects.select_related("user").order_by("id")
     if scope and scope.user_id:
         members = members.filter(user_id=scope.user_id)
-    return (members.first() or MembershipFactory()).user
+    return (members.first() or factory_for("accounts.Membership")()).user

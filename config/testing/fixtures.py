@@ -20,6 +20,8 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from config.testing.factories import factory_for
+
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
@@ -38,26 +40,21 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
 
 @pytest.fixture
 def tenant(db: None) -> Any:
-    from tenants.tests.factories import TenantFactory
-
-    return TenantFactory()
+    return factory_for("tenants.Tenant")()
 
 
 @pytest.fixture
 def other_tenant(db: None) -> Any:
-    from tenants.tests.factories import TenantFactory
-
-    return TenantFactory()
+    return factory_for("tenants.Tenant")()
 
 
 def add_member(tenant: Any, role: str = "admin", **fields: Any) -> Any:
     """A new person with `role` in `tenant`."""
-    from accounts.tests.factories import MembershipFactory, UserFactory
     from tenants.scoping import tenant_scope
 
-    user = UserFactory()
+    user = factory_for("accounts.User")()
     with tenant_scope(tenant, actor="system:test"):
-        return MembershipFactory(user=user, role=role, **fields)
+        return factory_for("accounts.Membership")(user=user, role=role, **fields)
 
 
 @pytest.fixture
@@ -76,13 +73,12 @@ def scope(tenant: Any, member: Any) -> Iterator[Any]:
 @pytest.fixture
 def api_key(request: pytest.FixtureRequest) -> Any:
     def make(role: str = "admin", *, tenant: Any = None, user: Any = None, **fields: Any) -> Any:
-        from accounts.tests.factories import ApiKeyFactory
         from tenants.scoping import tenant_scope
 
         owner = tenant or request.getfixturevalue("tenant")
         user = user or add_member(owner, role).user
         with tenant_scope(owner, user=user):
-            return ApiKeyFactory(user=user, **fields)
+            return factory_for("accounts.ApiKey")(user=user, **fields)
 
     return make
 
@@ -107,10 +103,8 @@ def admin_client(member: Any) -> Client:
 
 @pytest.fixture
 def staff_client(db: None) -> Client:
-    from accounts.tests.factories import UserFactory
-
     client = Client()
-    user: Any = UserFactory(is_staff=True, is_superuser=True)
+    user: Any = factory_for("accounts.User")(is_staff=True, is_superuser=True)
     client.force_login(user)
     return client
 

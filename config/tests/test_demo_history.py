@@ -10,12 +10,12 @@ from django.db.models import Count, Max, Min, Sum
 
 from agents.models import AgentRun, LlmUsage
 from config.db.reports import report_models
-from config.demo.history import TABLES, forget_history, load_history, loaded, make_old_partitions
-from config.demo.world import SINCE, UNTIL, World
 from config.testing.hats import as_platform
 from conversations.models import Conversation, Message
 from tenants.models import CostRecord, Tenant
 from tenants.scoping import tenant_scope
+from workflows.demo.history import TABLES, forget_history, load_history, loaded, make_old_partitions
+from workflows.demo.world import SINCE, UNTIL, World
 from workflows.models import AgentPerformanceDaily, Asset, AssetDependency, Workflow, WorkflowExecution
 
 # A tenth of the least that the command makes: a hundred conversations.

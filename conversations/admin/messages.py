@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
+from audit.admin.exports import ExportsRows
 from config.admin.bases import ReadOnlyAdmin
-from config.admin.exports import ExportsRows
 from config.admin.filters import AgeFilter
 from conversations.admin.conversations import visible
 from conversations.models import Attachment, Message, MessageEmbedding

@@ -9,7 +9,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from pydantic import BaseModel, ValidationError
 from rest_framework import exceptions, status
 
-from config.api.authentication import ApiKeyAuthentication
+from accounts.api.authentication import ApiKeyAuthentication
 from config.api.exceptions import Problem, problem_handler
 from config.api.views import ApiView, json_response
 from conversations.api.answers import EVENT_STREAM, Busy

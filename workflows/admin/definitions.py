@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
+from audit.admin.exports import ExportsRows
 from config.admin.bases import HouseAdmin, ReadOnlyAdmin
-from config.admin.exports import ExportsRows
 from config.admin.inlines import HouseInline
 from workflows.models import Workflow, WorkflowAgent, WorkflowTrigger, WorkflowVersion
 

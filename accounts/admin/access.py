@@ -9,8 +9,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.roles import allows
 from accounts.services.seats import Seat, seats_of
+from config.api.scopes import allows
 from tenants.scoping import platform_scope, tenant_scope
 
 TENANT_KEY = "console_tenant"

@@ -1,4 +1,4 @@
-"""Authentication: API keys by `Authorization: Bearer`, people by their session."""
+"""DRF authentication classes: API keys as bearer tokens, users by session."""
 
 from typing import Any
 
@@ -10,16 +10,17 @@ from rest_framework.request import Request
 
 from accounts.choices import UserStatus
 from accounts.services.seats import Seat, seats_of
+from config.api.credentials import Credential, Principal, Refused, count_hit
+from config.api.exceptions import Forbidden, Invalid, TenantNotFound
 
-from .credentials import Credential, Principal, Refused, count_hit, credential_of, resolve_key
-from .exceptions import Forbidden, Invalid, TenantNotFound
+from .credentials import credential_of, resolve_key
 
 REALM = 'Bearer realm="conclave"'
 TENANT_HEADER = "X-Tenant"
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """`Authorization: Bearer cvk_live_…`: one statement resolves the key and counts its rate limit."""
+    """Authenticates `Authorization: Bearer cvk_live_…`; one statement also counts the rate limit."""
 
     def authenticate(self, request: Request) -> tuple[Principal, Credential] | None:
         header = request.META.get("HTTP_AUTHORIZATION", "")
@@ -27,13 +28,15 @@ class ApiKeyAuthentication(BaseAuthentication):
             return None
         scheme, _, secret = header.partition(" ")
         if scheme.lower() != "bearer":
-            raise AuthenticationFailed("Use the scheme Bearer.", code="invalid_credential")
+            raise AuthenticationFailed("Use the Bearer authentication scheme.", code="invalid_credential")
         try:
             credential = resolve_key(secret.strip())
         except Refused as refusal:
             raise Forbidden(str(refusal), code=refusal.code) from None
         if credential is None:
-            raise AuthenticationFailed("The key is unknown, revoked or expired.", code="invalid_credential")
+            raise AuthenticationFailed(
+                "The API key is unknown, revoked or expired.", code="invalid_credential"
+            )
         return Principal(credential.user_id), credential
 
     def authenticate_header(self, request: Request) -> str:
@@ -41,7 +44,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 class ScopedSessionAuthentication(SessionAuthentication):
-    """The session of a signed-in person, with CSRF protection, in one of the person's tenants."""
+    """Authenticates the session of a user, with CSRF protection, in one of the user's tenants."""
 
     def authenticate(self, request: Request) -> tuple[Any, Credential] | None:
         user = getattr(request._request, "user", None)
@@ -60,7 +63,7 @@ class ScopedSessionAuthentication(SessionAuthentication):
 
 
 def wanted_tenant(request: Request) -> str:
-    """The slug that the client names by header, or by subdomain where `TENANT_DOMAIN` is set."""
+    """Return the tenant slug of the X-Tenant header, or of the subdomain if `TENANT_DOMAIN` is set."""
     named = request.META.get("HTTP_X_TENANT", "").strip()
     domain = settings.TENANT_DOMAIN
     if named or not domain:
@@ -73,12 +76,12 @@ def wanted_tenant(request: Request) -> str:
 
 
 def choose_seat(seats: list[Seat], wanted: str) -> Seat:
-    """The seat that a person works from: the one named, or the only one.
+    """Return the membership that the request uses: the one named, or the only one.
 
     Raises:
-        TenantNotFound: the named one is not the person's, whether it exists or not.
-        Forbidden: the person has none.
-        Invalid: several and none named.
+        TenantNotFound: The user is not a member of the named tenant, whether or not it exists.
+        Forbidden: The user has no active membership.
+        Invalid: The user has several memberships and the request names none.
     """
     if wanted:
         for seat in seats:
@@ -86,11 +89,11 @@ def choose_seat(seats: list[Seat], wanted: str) -> Seat:
                 return seat
         raise TenantNotFound
     if not seats:
-        raise Forbidden("You are no active member of any organisation.", code="membership_inactive")
+        raise Forbidden("You are not an active member of any organisation.", code="membership_inactive")
     if len(seats) > 1:
         slugs = [seat.slug for seat in seats]
         raise Invalid(
-            f"Name one of your organisations in the header {TENANT_HEADER}.",
+            f"You belong to several organisations. Name one in the header {TENANT_HEADER}.",
             code="tenant_required",
             tenants=slugs,
         )

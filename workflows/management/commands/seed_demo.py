@@ -18,14 +18,14 @@ from accounts.services.keys import create_api_key
 from accounts.services.members import add_member, person
 from agents.models import Agent, AgentCollection
 from config.db.reports import refresh_report, report_models
-from config.demo.history import ROWS, forget_history, load_history, loaded, make_old_partitions
-from config.demo.samples import make_billing_samples, make_platform_samples, make_tenant_samples
-from config.demo.world import SINCE, UNTIL, World
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
 from tenants.models import Tenant
 from tenants.scoping import platform_scope, tenant_scope
 from tenants.services.tenants import create_tenant
+from workflows.demo.history import ROWS, forget_history, load_history, loaded, make_old_partitions
+from workflows.demo.samples import make_billing_samples, make_platform_samples, make_tenant_samples
+from workflows.demo.world import SINCE, UNTIL, World
 from workflows.services.performance import compute_performance
 
 TENANT, OTHER, AGENT, COLLECTION = "demo", "globex", "guide", "conclave-docs"
