@@ -23,25 +23,19 @@ class Line:
 
 @dataclass
 class Box:
-    """One table; `kind` is tenant, user, global, outside (of another app) or library."""
+    """One table of a diagram with its key columns."""
 
     table: str
-    kind: str
     lines: list[Line] = field(default_factory=list)
-    more: int = 0
-    partitioned: bool = False
 
 
 @dataclass
 class Diagram:
-    """One picture; `name` is that of its file, `prefix` what it leaves out of the tables' names."""
+    """One entity-relationship diagram."""
 
-    app: str
-    name: str
     title: str
     boxes: dict[str, Box]
     keys: list[Key]
-    prefix: str = ""
 
 
 class Diagrams:
@@ -56,9 +50,8 @@ class Diagrams:
         tables = [table for table in sorted(drawn) if self.meaning.app_of(table) == app]
         topics = self.topics(tables)
         if len(topics) == 1:
-            return [self.detail(app, app, tables)]
-        details = [self.detail(app, f"{app}-{'-'.join(names)}", group) for names, group in topics]
-        return [self.overview(app, tables), *details]
+            return [self.detail(tables)]
+        return [self.overview(tables), *(self.detail(group) for _, group in topics)]
 
     def topics(self, tables: list[str]) -> list[tuple[tuple[str, ...], list[str]]]:
         """Tables by the modules of their models; small modules join the one that they refer to most."""
@@ -101,28 +94,26 @@ class Diagrams:
             if key.target in tables or not (inside or key.target == TENANTS)
         ]
 
-    def overview(self, app: str, tables: list[str]) -> Diagram:
+    def overview(self, tables: list[str]) -> Diagram:
         boxes = {table: self.box(table, lines=False) for table in tables}
         seen = {(key.table, key.target): key for key in reversed(self.keys(tables, inside=True))}
-        return Diagram(app, app, "All tables", boxes, [seen[pair] for pair in sorted(seen)], f"{app}_")
+        return Diagram("All tables", boxes, [seen[pair] for pair in sorted(seen)])
 
-    def detail(self, app: str, name: str, tables: list[str]) -> Diagram:
+    def detail(self, tables: list[str]) -> Diagram:
         keys = self.keys(tables, inside=False)
         boxes = {table: self.box(table) for table in tables}
         for key in keys:
-            boxes.setdefault(key.target, Box(key.target, "outside"))
+            boxes.setdefault(key.target, Box(key.target))
         topics = sorted({self.meaning.topic_of(table) for table in tables})
         title = ", ".join("MCP" if topic == "mcp" else topic for topic in topics)
-        return Diagram(app, name, title[:1].upper() + title[1:], boxes, keys)
+        return Diagram(title[:1].upper() + title[1:], boxes, keys)
 
     def box(self, table: str, lines: bool = True) -> Box:
-        facts = self.catalogue.tables[table]
-        made = Box(table, self.meaning.kind(table) or "library", partitioned=bool(facts.partition_key))
+        made = Box(table)
         if lines:
             columns = self.meaning.ordered(self.catalogue.columns[table])
             made.lines = [line for column in columns if (line := self.line(column)).mark]
             made.lines.sort(key=lambda line: ("PK", "FK", "U").index(line.mark))
-            made.more = len(columns) - len(made.lines)
         return made
 
     def line(self, column: Column) -> Line:

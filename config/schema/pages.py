@@ -13,13 +13,11 @@ from config.schema.meaning import LIBRARIES, Meaning
 from config.schema.rights import policies_page, roles_page
 from config.schema.sources import FOLDER
 from config.schema.strategy import indexes_page, keys_page, partitions_page
-from config.schema.svg import draw
 
 DIAGRAM_INTRO = (
-    "An arrow leads from a foreign key to what it refers to. Marks: PK primary key, FK foreign key, U part of a"
-    " unique rule; a column without a type is a uuid. Every tenant's table refers to"
-    " `tenants_tenant`; that arrow is drawn only where the tenant is."
-    " Tables of another diagram are small boxes, drawn again wherever they are referred to."
+    "Entity-relationship diagrams in Mermaid. PK marks a primary key, FK a foreign key and UK a column of a unique"
+    " constraint. Every tenant-scoped table references `tenants_tenant`; the relationship is shown only in"
+    " the diagram that contains that table."
 )
 
 
@@ -35,7 +33,7 @@ def read_catalogue() -> Catalogue:
 
 
 def make_pages(catalogue: Catalogue | None = None) -> dict[str, str]:
-    """Path below `docs/schema/` -> text of every generated page and picture."""
+    """Path below `docs/schema/` -> text of every generated page."""
     catalogue, meaning = catalogue or read_catalogue(), Meaning()
     dictionary, diagrams = Dictionary(catalogue, meaning), Diagrams(catalogue, meaning)
     apps = sorted(meaning.our_apps)
@@ -43,7 +41,6 @@ def make_pages(catalogue: Catalogue | None = None) -> dict[str, str]:
     for app in apps:
         pictures = diagrams.of(app)
         made[f"diagrams/{app}.md"] = _diagram_page(app, pictures)
-        made |= {f"diagrams/{each.name}.svg": draw(each) for each in pictures}
     made["indexes.md"] = indexes_page(catalogue, meaning)
     made["partitions.md"] = partitions_page(catalogue, meaning)
     made["foreign-keys.md"] = keys_page(catalogue, meaning)
@@ -62,11 +59,7 @@ def _diagram_page(app: str, pictures: list[Diagram]) -> str:
 
 
 def _picture(each: Diagram) -> str:
-    prefix = f"The names stand without their `{each.prefix}`.\n\n" if each.prefix else ""
-    return (
-        f"## {each.title}\n\n{prefix}![{each.title}]({each.name}.svg)\n\n"
-        f"<details><summary>The same as Mermaid</summary>\n\n```mermaid\n{mermaid(each)}\n```\n\n</details>"
-    )
+    return f"## {each.title}\n\n```mermaid\n{mermaid(each)}\n```"
 
 
 def _index(catalogue: Catalogue, dictionary: Dictionary, apps: list[str]) -> str:
@@ -98,7 +91,7 @@ def _index(catalogue: Catalogue, dictionary: Dictionary, apps: list[str]) -> str
 def written(folder: Path = FOLDER) -> Iterator[Path]:
     """Files of `folder` that an earlier run wrote."""
     for path in sorted(folder.rglob("*")):
-        if path.suffix == ".svg" or (path.suffix == ".md" and path.read_text().startswith(MARK)):
+        if path.suffix == ".md" and path.read_text().startswith(MARK):
             yield path
 
 

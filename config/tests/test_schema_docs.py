@@ -3,7 +3,6 @@
 import os
 import re
 from io import StringIO
-from itertools import pairwise
 
 import pytest
 from django.conf import settings
@@ -11,7 +10,6 @@ from django.core.management import CommandError, call_command
 
 from config.schema import pages
 from config.schema.catalogue import plain
-from config.schema.layout import Edge, Layout, Node, acyclic, isotonic
 from config.schema.markdown import MARK
 from config.schema.pages import make_pages, read_catalogue, stale, write
 from config.schema.sources import FOLDER
@@ -48,10 +46,10 @@ def test_a_stale_a_missing_and_a_left_over_page_are_named(made, tmp_path):
     assert check(tmp_path)[0] == 0
 
     (tmp_path / "roles.md").write_text(made["roles.md"] + "more\n")
-    (tmp_path / "diagrams" / "audit.svg").unlink()
+    (tmp_path / "diagrams" / "audit.md").unlink()
     (tmp_path / "tables" / "gone.md").write_text(f"{MARK}\n")
 
-    assert check(tmp_path) == (1, ["diagrams/audit.svg", "roles.md", "tables/gone.md"])
+    assert check(tmp_path) == (1, ["diagrams/audit.md", "roles.md", "tables/gone.md"])
 
 
 def test_writing_mends_what_is_stale_and_leaves_what_people_wrote(made, tmp_path):
@@ -175,65 +173,8 @@ def test_the_index_links_every_page():
     assert set(HAND_WRITTEN) <= linked
 
 
-def test_pictures_need_nothing_from_outside(made):
-    pictures = {path: text for path, text in made.items() if path.endswith(".svg")}
-    loose = [
-        path for path, text in pictures.items() if re.search(r"href|@import|url\((?!#)|<script|<image", text)
-    ]
-
-    assert len(pictures) > 20
-    assert loose == []
-
-
 def test_the_partitions_page_says_how_many_are_made_ahead():
     assert "PARTITIONS_AHEAD" in os.environ or settings.PARTITIONS_AHEAD == AHEAD
-
-
-def boxes_of(layout):
-    return [node for node in layout.nodes.values() if not node.dummy]
-
-
-def test_boxes_do_not_overlap():
-    nodes = {name: Node(name, 100, 40 + 10 * n) for n, name in enumerate("abcdefgh")}
-    edges = [
-        Edge(child, parent, "x", "") for child, parent in ("ba", "ca", "db", "dc", "ea", "fe", "ga", "ab")
-    ]
-    layout = Layout(nodes, edges)
-
-    columns: dict[float, list[Node]] = {}
-    for node in boxes_of(layout):
-        columns.setdefault(node.x, []).append(node)
-    stacks = [sorted(nodes, key=lambda node: node.y) for nodes in columns.values()]
-    assert len(stacks) > 2
-    assert all(upper.y + upper.height <= lower.y for stack in stacks for upper, lower in pairwise(stack))
-
-
-def test_arrows_end_at_the_boxes_they_join():
-    nodes = {name: Node(name, 100, 60, rows={"x": 50}) for name in ("a", "b", "c")}
-    layout = Layout(nodes, [Edge("c", "b", "x", ""), Edge("b", "a", "x", ""), Edge("c", "a", "x", "")])
-    for edge in layout.edges:
-        child, parent = layout.nodes[edge.child], layout.nodes[edge.parent]
-        assert edge.path[0] == (parent.x + parent.width, parent.y + parent.header)
-        assert edge.path[-1] == (child.x, child.y + 50)
-
-
-def test_satellites_stand_beside_each_layer_that_needs_them():
-    nodes = {name: Node(name, 100, 40) for name in ("a", "b")} | {"s": Node("s", 50, 20, satellite=True)}
-    layout = Layout(nodes, [Edge("b", "a", "x", ""), Edge("a", "s", "x", ""), Edge("b", "s", "x", "")])
-
-    assert sorted(node.name for node in boxes_of(layout) if node.label == "s") == ["s@0", "s@1"]
-
-
-def test_a_layout_without_boxes_is_empty():
-    assert (Layout({}, []).height, Layout({}, []).nodes) == (0, {})
-
-
-def test_circles_are_cut_once():
-    assert acyclic({("a", "b"), ("b", "c"), ("c", "a")}, "abc") == {("a", "b"), ("b", "c")}
-
-
-def test_isotonic_numbers_ascend_and_stay_near():
-    assert isotonic([1.0, 3.0, 2.0, 5.0, 4.0]) == [1.0, 2.5, 2.5, 4.5, 4.5]
 
 
 @pytest.mark.parametrize(
