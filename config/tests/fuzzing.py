@@ -59,14 +59,30 @@ def _lead_model(body):
 
 
 def _lead_row(case):
-    """The body of a row that is there, or of two of them, with some of what was to be sent."""
-    rows = PLAN["bodies"].get(case.operation.path)
+    """POST: the body of an existing row, or of two mixed, with some generated fields. PUT: the row's own body."""
+    if case.method == "PUT":
+        _lead_replacement(case)
+        return
+    rows = list(PLAN["bodies"].get(case.operation.path, {}).values())
     if case.method != "POST" or not rows or DICE.random() < 0.5:
         return
     sent = case.body
     case.body = {name: DICE.choice(rows).get(name, value) for name, value in DICE.choice(rows).items()}
     for name in DICE.sample(sorted(sent), min(2, len(sent))):
         case.body[name] = sent[name]
+
+
+def _lead_replacement(case):
+    """The body of the row that the address names; with two generated fields in one case of two."""
+    rows = PLAN["bodies"].get(case.operation.path.partition("{id}")[0], {})
+    row = rows.get(str((case.path_parameters or {}).get("id")))
+    if row is None:
+        return
+    sent = case.body
+    case.body = dict(row)
+    if DICE.random() < 0.5:
+        for name in DICE.sample(sorted(sent), min(2, len(sent))):
+            case.body[name] = sent[name]
 
 
 @schemathesis.hook

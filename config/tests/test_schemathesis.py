@@ -6,6 +6,7 @@ It runs as a program of its own; `config.tests.fuzzing` leads it to rows that ar
 import json
 import subprocess
 import sys
+import time
 from collections import Counter
 from itertools import count
 from pathlib import Path
@@ -21,7 +22,9 @@ from config.testing.served import BASE_DIR, environment, served
 from tenants.scoping import tenant_scope
 from tenants.tests.factories import TenantFactory
 
-ROWS, RUN_SECONDS = 8, 900
+ROWS = 8
+# schemathesis is stopped when it prints nothing for so long; a slow machine may take any time in total.
+SILENCE_SECONDS = 300
 REFERENCES = ("agent", "collection", "engagement", "integration", "role")
 # What a schema cannot say refuses valid requests (a slug that is taken, a row that is gone); text takes numbers.
 CHECKS = "--checks=all --exclude-checks=positive_data_acceptance,negative_data_rejection"
@@ -53,7 +56,7 @@ OPTIONS = (
     "--phases=examples,coverage,fuzzing --max-examples=4 --workers=1 --generation-deterministic --no-shrink"
     " --continue-on-failure --request-timeout=60 --suppress-health-check=all --no-color --report-json-path=report.json"
 )
-# PUT takes what POST and PATCH take, which are covered: it is fuzzed only, too little to count what it accepts.
+# PUT accepts what POST and PATCH accept, whose schemas are covered: it is fuzzed only, starting from existing rows.
 CONFIGURATION = """hooks = "config.tests.fuzzing"
 [headers]
 Authorization = "Bearer {secret}"
@@ -116,15 +119,18 @@ class Lister:
         return [owner | {"id": each} for owner in owners for each in self.ids(parent.format(**owner))]
 
     def bodies(self, document):
-        """What rows that are there say in the fields that a request may have, by the address of their list."""
+        """Request bodies of existing rows: path of the list -> id -> body."""
         found = {}
         for path, methods in document["paths"].items():
             if "get" in methods and "post" in methods and "{" not in path:
                 names = fields_of(document, methods["post"])
                 rows = self.session.get(f"{self.url}{path}?limit=200").json().get("results", [])
-                found[path] = [
-                    {name: row[name] for name in names if row.get(name) is not None} for row in rows
-                ]
+                found[path] = {
+                    row.get("id", str(number)): {
+                        name: row[name] for name in names if row.get(name) is not None
+                    }
+                    for number, row in enumerate(rows)
+                }
         return found
 
     def plan(self, document):
@@ -187,21 +193,31 @@ def run_schemathesis(url, key, folder, *, change=lambda document: None, only=())
     for name, text in files.items():
         (folder / name).write_text(text)
     program = [str(Path(sys.executable).with_name("schemathesis")), "--config-file=schemathesis.toml", "run"]
-    done = subprocess.run(
-        [*program, "document.json", f"--url={url}", *CHECKS.split(), *OPTIONS.split(), *only],
-        cwd=folder,
-        env=environment(FUZZING_PLAN=str(folder / "plan.json"), PYTHONPATH=str(BASE_DIR)),
-        capture_output=True,
-        text=True,
-        timeout=RUN_SECONDS,
-        check=False,
-    )
+    output = folder / "output.txt"
+    with output.open("wb") as stream:
+        process = subprocess.Popen(
+            [*program, "document.json", f"--url={url}", *CHECKS.split(), *OPTIONS.split(), *only],
+            cwd=folder,
+            env=environment(FUZZING_PLAN=str(folder / "plan.json"), PYTHONPATH=str(BASE_DIR)),
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+        wait_while_active(process, output)
     report = folder / "report.json"
-    return (
-        done.returncode,
-        done.stdout + done.stderr,
-        json.loads(report.read_text()) if report.exists() else {},
-    )
+    return process.returncode, output.read_text(), json.loads(report.read_text()) if report.exists() else {}
+
+
+def wait_while_active(process, output):
+    """Wait for `process`; kill it and fail when `output` has not grown for `SILENCE_SECONDS`."""
+    size, since = -1, time.monotonic()
+    while process.poll() is None:
+        time.sleep(0.2)
+        if output.stat().st_size != size:
+            size, since = output.stat().st_size, time.monotonic()
+        elif time.monotonic() - since > SILENCE_SECONDS:
+            process.kill()
+            process.wait()
+            pytest.fail(f"no output for {SILENCE_SECONDS} s: {output.read_text()[-2000:]}")
 
 
 def never_accepted(report):
@@ -217,7 +233,7 @@ def test_the_api_keeps_to_its_document(key, tmp_path):
     print(report["test_cases"])
     assert code == 0, said
     assert report["operations"]["tested"] == report["operations"]["total"] > 80
-    missed = {name for name in never_accepted(report) if not name.startswith("PUT ")} - NEVER_ACCEPTED.keys()
+    missed = set(never_accepted(report)) - NEVER_ACCEPTED.keys()
     assert len(missed) <= MOST_MISSED * report["operations"]["total"], sorted(missed)
 
 
