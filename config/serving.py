@@ -35,15 +35,6 @@ def _metrics_folder() -> str:
     return str(folder)
 
 
-def warm_up() -> None:
-    """Run the functions of the setting `WARM_UP`, which import modules that take seconds to load."""
-    from django.conf import settings
-    from django.utils.module_loading import import_string
-
-    for path in settings.WARM_UP:
-        import_string(path)()
-
-
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     from granian.constants import Interfaces

@@ -11,7 +11,7 @@ application = get_wsgi_application()
 
 def _warm_up() -> None:
     """Import slow modules in the background while the first requests are served."""
-    from config.serving import warm_up
+    from config.warmup import warm_up
 
     warm_up()
 

@@ -17,7 +17,7 @@ from knowledge.sentences import split_sentences
 from knowledge.words import STOP_WORDS, WEAK_WORDS, stem, words
 
 if TYPE_CHECKING:
-    from pydantic_ai.models import Model
+    pass
 
 NOTHING_FOUND = "I found nothing about this in the knowledge I was given."
 NO_QUESTION = "I could not find a question in that. What would you like to know?"
@@ -202,10 +202,3 @@ def _chosen(ranked: list[_Candidate]) -> list[_Candidate]:
 def _shown(quote: str) -> str:
     """A quote as it reads in an answer: wrapped lines joined, code kept as it is."""
     return quote if quote.startswith(("```", "~~~", ">>>")) else " ".join(quote.split())
-
-
-def extractive_model() -> "Model":
-    """The answerer as a Pydantic AI model; the import inside costs seconds the first time."""
-    from agents.runtime.extractive_model import ExtractiveModel
-
-    return ExtractiveModel()

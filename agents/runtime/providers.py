@@ -105,9 +105,9 @@ def http_client(timeout: float) -> "AsyncClient":
 def _extractive(
     model: str, base_url: str | None, api_key: str | None, timeout: float, options: "ModelSettings"
 ) -> "Model":
-    from agents.runtime.extractive import extractive_model
+    from agents.runtime.extractive_model import ExtractiveModel
 
-    return extractive_model()
+    return ExtractiveModel()
 
 
 # Where providers that speak OpenAI's protocol listen, unless an integration says otherwise.

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from agents.runtime.extractive import NO_QUESTION, NOTHING_FOUND, Passage, answer, extractive_model
+from agents.runtime.extractive import NO_QUESTION, NOTHING_FOUND, Passage, answer
+from agents.runtime.extractive_model import ExtractiveModel
 
 TIDES = Passage(
     "p1",
@@ -93,7 +94,7 @@ def test_words_in_camel_case_are_found():
 def agent_over(rows):
     from pydantic_ai import Agent
 
-    agent, queries = Agent(extractive_model()), []
+    agent, queries = Agent(ExtractiveModel()), []
 
     @agent.tool_plain
     def search_knowledge(query: str) -> list[dict]:
@@ -177,4 +178,4 @@ def test_a_failed_search_is_admitted():
 def test_without_a_search_tool_nothing_is_known():
     from pydantic_ai import Agent
 
-    assert asyncio.run(Agent(extractive_model()).run("Where is diesel sold?")).output == NOTHING_FOUND
+    assert asyncio.run(Agent(ExtractiveModel()).run("Where is diesel sold?")).output == NOTHING_FOUND

@@ -52,6 +52,11 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
         """The model that the serializer names."""
         return self.serializer_class.Meta.model
 
+    @classmethod
+    def shows_every_row(cls) -> bool:
+        """Return whether the resource shows every row that the database shows, so that references may expand to it."""
+        return cls.get_queryset is ReadOnlyTenantViewSet.get_queryset
+
     def get_queryset(self) -> Any:
         """The rows that the credential may see; narrow it by overriding."""
         if getattr(self, "swagger_fake_view", False):

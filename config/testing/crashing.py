@@ -24,7 +24,7 @@ def main() -> None:
     from django.core.management import call_command
     from django.db import connections
 
-    from config.serving import warm_up
+    from config.warmup import warm_up
 
     warm_up()
     connections.close_all()

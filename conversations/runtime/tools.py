@@ -47,14 +47,9 @@ class Outcome:
 
 
 def tools_of(turn: "Turn") -> list[Any]:
-    """The tools of the turn's agent that `Agent.tools` names, as `pydantic_ai` tools; built-in ones and MCP's."""
-    from conversations.runtime.mcp_tools import mcp_tools_of
-
+    """The tools of the turn's agent that `Agent.tools` names, as `pydantic_ai` tools."""
     made = {name: make for name, make in _BUILTIN.items() if name in turn.agent.tools}
-    return [
-        *(_tool(turn, name, make(turn)) for name, make in made.items()),
-        *mcp_tools_of(turn),
-    ]
+    return [_tool(turn, name, make(turn)) for name, make in made.items()]
 
 
 def _tool(turn: "Turn", name: str, function: Callable[..., Any]) -> Any:

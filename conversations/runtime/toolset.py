@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from asgiref.sync import sync_to_async
 
 from conversations.runtime.failures import TurnFailed
+from conversations.runtime.mcp_tools import mcp_tools_of
 from conversations.runtime.tools import made_tool, tools_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def toolset_for(turn: "Turn") -> list[Any]:
     Each call is kept in the turn's journal. A call that was under way when its process died runs again when the
     tool's `metadata` says `{"idempotent": True}`; else the model is told that it was interrupted.
     """
-    return [_search_knowledge(turn), *tools_of(turn)]
+    return [_search_knowledge(turn), *tools_of(turn), *mcp_tools_of(turn)]
 
 
 def _search_knowledge(turn: "Turn") -> Any:

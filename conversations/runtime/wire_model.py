@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
 from pydantic_ai import (
@@ -36,16 +36,18 @@ from pydantic_ai.output import OutputObjectDefinition
 from agents.runtime.providers import classify_error
 from config.observability.tracing import instrumentation
 from conversations.runtime import loop
-from conversations.runtime.exchanges import Exchange
 from conversations.runtime.failures import require_bounded
 from conversations.runtime.wishes import Call, CallPiece, Event, Said, TextPiece, Wish, WishFailed
+
+if TYPE_CHECKING:
+    from conversations.runtime.exchanges import Exchange
 
 Emit = Callable[[Event], None]
 Answer = tuple[str, tuple[Call, ...], str]
 logger = logging.getLogger(__name__)
 
 
-async def ask(exchange: Exchange, emit: Emit | None) -> Answer:
+async def ask(exchange: "Exchange", emit: Emit | None) -> Answer:
     """Text, calls of the client's tools, and why it ended; `emit` gets the pieces as they come."""
     async with asyncio.timeout(exchange.turn.agent.timeout):
         text, calls, finish = await (_bare if exchange.turn.is_bare else _agent)(exchange, emit)
@@ -66,7 +68,7 @@ def reason(error: Exception) -> WishFailed:
 # --- a bare model ----------------------------------------------------------------------------------------
 
 
-async def _bare(exchange: Exchange, emit: Emit | None) -> Answer:
+async def _bare(exchange: "Exchange", emit: Emit | None) -> Answer:
     wish, model = exchange.wish, instrument_model(loop._model(exchange.turn), instrumentation())
     options: dict[str, Any] = {
         "model_settings": _settings(wish),
@@ -170,7 +172,7 @@ def _text(arguments: str | dict[str, Any]) -> str:
 # --- an agent --------------------------------------------------------------------------------------------
 
 
-async def _agent(exchange: Exchange, emit: Emit | None) -> Answer:
+async def _agent(exchange: "Exchange", emit: Emit | None) -> Answer:
     wish, turn = exchange.wish, exchange.turn
     # On the turn's own thread: finding its tools reads the database.
     agent = await sync_to_async(loop._agent)(turn)

@@ -33,7 +33,7 @@ FORMATS: dict[str, tuple[str, Reader]] = {
     ".json": ("application/json", read_json),
     ".jsonl": ("application/jsonl", read_json_lines),
     ".ndjson": ("application/jsonl", read_json_lines),
-    ".eml": ("message/rfc822", read_eml),
+    ".eml": ("message/rfc822", lambda data, name: read_eml(data, name, read_attachment)),
     ".pdf": ("application/pdf", read_pdf),
     ".docx": (f"{_OFFICE}.wordprocessingml.document", read_docx),
     ".pptx": (f"{_OFFICE}.presentationml.presentation", read_pptx),
@@ -105,3 +105,16 @@ def check_signature(data: bytes, path: PurePath) -> None:
         )
     if looks and suffix not in BINARY:
         raise ParseError(f"{path.name}: binary data ({looks}), not a file of type {suffix or 'text'}")
+
+
+def read_attachment(data: bytes, name: str) -> Draft | None:
+    """Read a file that is attached to an e-mail; None when files of its type are not supported.
+
+    Raises:
+        ParseError: The file is damaged or is not of the type that its name promises.
+    """
+    path = PurePath(name)
+    if suffix_of(path) not in SUPPORTED - {".eml"}:
+        return None
+    check_signature(data, path)
+    return reader_for(path)[1](data, path.name)

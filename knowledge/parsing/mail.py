@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
-from pathlib import PurePath
 from typing import Any
 
 from knowledge.parsing.document import Draft, ParseError, Piece
@@ -14,17 +13,19 @@ from knowledge.parsing.web import read_html
 
 HEADERS = ("From", "To", "Cc", "Date", "Subject")
 MAX_PARTS, MAX_DEPTH = 200, 5
+# Reads an attached file by its name; None when files of that type are not supported.
+AttachmentReader = Callable[[bytes, str], Draft | None]
 _READERS: dict[str, Callable[[bytes, str], Draft]] = {"text/plain": read_plain, "text/html": read_html}
 
 
-def read_eml(data: bytes, name: str) -> Draft:
+def read_eml(data: bytes, name: str, read_attachment: AttachmentReader) -> Draft:
     """The letter's heads as one piece, its body, its attachments; those that cannot be read are named."""
     try:
         letter: Any = BytesParser(policy=policy.default).parsebytes(data)
         heads = _heads(letter)
         if not heads:
             raise ParseError(f"{name}: not an e-mail (it has none of the heads {', '.join(HEADERS)})")
-        pieces = list(_letter(letter, (), name, iter(range(MAX_PARTS)), MAX_DEPTH))
+        pieces = list(_letter(letter, (), name, iter(range(MAX_PARTS)), MAX_DEPTH, read_attachment))
         about = {key.lower(): heads[key] for key in ("From", "To", "Date") if key in heads}
         return Draft(pieces, heads.get("Subject", ""), about)
     except ParseError:
@@ -38,7 +39,12 @@ def _heads(letter: Any) -> dict[str, str]:
 
 
 def _letter(
-    letter: EmailMessage, above: tuple[str, ...], name: str, budget: Iterator[int], depth: int
+    letter: EmailMessage,
+    above: tuple[str, ...],
+    name: str,
+    budget: Iterator[int],
+    depth: int,
+    read_attachment: AttachmentReader,
 ) -> Iterator[Piece]:
     heads = _heads(letter)
     subject = heads.get("Subject", "")
@@ -52,41 +58,32 @@ def _letter(
             raise ParseError(f"{name}: more than {MAX_PARTS} attachments")
         inner = part.get_payload(0) if part.get_content_type() == "message/rfc822" else None
         if isinstance(inner, EmailMessage) and depth > 0:
-            yield from _letter(inner, path, name, budget, depth - 1)
+            yield from _letter(inner, path, name, budget, depth - 1, read_attachment)
         else:
-            yield from _attachment(part, path, name)
+            yield from _attachment(part, path, name, read_attachment)
 
 
-def _attachment(part: Any, path: tuple[str, ...], name: str) -> Iterator[Piece]:
+def _attachment(
+    part: Any, path: tuple[str, ...], name: str, read_attachment: AttachmentReader
+) -> Iterator[Piece]:
     title = part.get_filename() or part.get_content_type()
     reason = part.get_content_type()
     if part.get_content_type() in _READERS:
         yield from _text_of(part, (*path, title), name)
         return
     payload = part.get_payload(decode=True)
-    if isinstance(payload, bytes) and _is_read(title):
+    if isinstance(payload, bytes):
         try:
-            yield from _file(payload, title, path)
-            return
+            draft = read_attachment(payload, title)
         except ParseError as error:
             reason = str(error)
+        else:
+            if draft is not None:
+                yield from (
+                    Piece(piece.text, (*path, title, *piece.path), piece.page) for piece in draft.pieces
+                )
+                return
     yield Piece(f"Attachment: {title} ({reason})", path)
-
-
-def _is_read(title: str) -> bool:
-    from knowledge.parsing.formats import SUPPORTED, suffix_of
-
-    return suffix_of(PurePath(title)) in SUPPORTED - {".eml"}
-
-
-def _file(data: bytes, title: str, path: tuple[str, ...]) -> list[Piece]:
-    """What an attached file says, by its own reader."""
-    from knowledge.parsing.formats import check_signature, reader_for
-
-    file = PurePath(title)
-    check_signature(data, file)
-    draft = reader_for(file)[1](data, file.name)
-    return [Piece(piece.text, (*path, title, *piece.path), piece.page) for piece in draft.pieces]
 
 
 def _text_of(part: Any, path: tuple[str, ...], name: str) -> Iterator[Piece]:
