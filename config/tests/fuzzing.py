@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 import schemathesis
 
 PLAN = json.loads(Path(os.environ["FUZZING_PLAN"]).read_text())
+# Touched before each request: the test stops the run when this file stays unchanged.
+PROGRESS = Path(os.environ["FUZZING_PLAN"]).with_name("progress")
 DICE = random.Random(20_260_101)
 REPEATED = "Idempotency-Key"
 
@@ -87,6 +89,7 @@ def _lead_replacement(case):
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
+    PROGRESS.touch()
     _lead_address(case)
     if isinstance(case.body, dict):
         _lead_row(case)
