@@ -54,7 +54,6 @@ INSTALLED_APPS = [
     "corsheaders",
     "csp",
     "django_structlog",
-    "health_check",
 ]
 
 MIDDLEWARE = [
