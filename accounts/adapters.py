@@ -1,4 +1,4 @@
-"""How allauth meets the house."""
+"""allauth adapters."""
 
 import base64
 from typing import Any
@@ -13,14 +13,14 @@ CONTEXT = "platform|mfa_authenticator|data"
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Strangers sign up only where the installation says so; members are added by their administrators."""
+    """Sign-up policy: public sign-up is open only if `SIGNUP_OPEN` is set."""
 
     def is_open_for_signup(self, request: Any) -> bool:
         return bool(settings.SIGNUP_OPEN)
 
 
 class MfaAdapter(DefaultMFAAdapter):
-    """Keeps TOTP secrets and recovery codes encrypted with the platform's data key."""
+    """Encryption of TOTP secrets and recovery codes with the platform's data key."""
 
     def encrypt(self, text: str) -> str:
         version, key = data_key(None, None)

@@ -49,7 +49,7 @@ class Theme(TextChoices):
 
 
 class ModelPurpose(TextChoices):
-    """What a person chooses a model for; `selected` is the one for everything else."""
+    """Purposes that a user chooses a model for; `selected` covers all others."""
 
     SELECTED = "selected"
     CHAT = "chat"
@@ -70,7 +70,7 @@ class ModelPurpose(TextChoices):
     FAST_CONVERSATIONAL = "fast_conversational"
 
 
-# The model of each purpose that a person has chosen none for.
+# The default model of each purpose.
 USUAL_MODEL = "llama3.2:3b"
 DEFAULT_MODELS = dict.fromkeys(ModelPurpose, USUAL_MODEL) | {
     ModelPurpose.WAVE_FUNCTION_SPECIALIST: "llama3.2:1b",
@@ -96,7 +96,7 @@ class IdentityProvider(TextChoices):
 
 
 class OAuthService(TextChoices):
-    """Services of Google that a person connects."""
+    """Google services that a user can connect."""
 
     CALENDAR = "calendar"
     DRIVE = "drive"

@@ -1,4 +1,4 @@
-"""Columns of people that tenant work must not read."""
+"""Field for password hashes, which tenant roles cannot read."""
 
 from typing import Any
 
@@ -6,30 +6,32 @@ from django.db import models
 
 from config.db.stamps import APP, current_stamp
 
-# What the field holds where the hash is out of reach; no hasher accepts it.
+# Value of the field where the role cannot read the hash. No hasher accepts it.
 WITHHELD = "!withheld"
 
 
 class PasswordHashField(models.CharField):  # type: ignore[type-arg]
-    """A password's hash, which the role of tenant work has no right to read.
+    """Password hash that the tenant roles have no privilege to read.
 
-    Inside a tenant's scope a person is loaded without it, so that no query names the column; sign-in reads it
-    under its own role.
+    Within a tenant scope, queries select a placeholder instead of the column. Sign-in reads the hash with the
+    identity role.
     """
 
     def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
-        """The column, or a mark in its place where the column may not be read."""
+        """Return the column, or a placeholder if the role cannot read it."""
         stamp = current_stamp()
         if stamp is not None and stamp.role == APP:
             return "%s", [WITHHELD]
         return sql, params
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
-        """Raises:
-        ValueError: for a person who was loaded without the hash: saving would take the password away.
+        """Return the value to store.
+
+        Raises:
+            ValueError: The user was loaded without the hash, so saving would overwrite the password.
         """
         if value == WITHHELD:
             raise ValueError(
-                "This person was loaded inside a tenant's scope: save chosen fields, or load again."
+                "This user was loaded inside a tenant scope, without the password hash. Pass update_fields to save() or reload the user."
             )
         return super().get_db_prep_save(value, connection)

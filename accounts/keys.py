@@ -1,7 +1,7 @@
-"""API keys as text: made, checked without a database, and hashed.
+"""Generation, format check and hashing of API keys.
 
-`cvk_live_`, then 32 random bytes as 43 base62 digits, then the CRC-32 of all that as 6 base62 digits. The
-checksum turns typing errors and guesses away before the database is asked; it is no secret.
+A key is `cvk_live_`, 32 random bytes as 43 base62 digits, and the CRC-32 of both as 6 base62 digits. The
+checksum rejects typing errors and guesses before any query; it is not secret.
 """
 
 import hmac
@@ -24,7 +24,7 @@ PREFIX_LENGTH = len(MARK) + 6
 
 @dataclass(frozen=True, slots=True)
 class MintedKey:
-    """A new key: the secret to show once, and what is stored of it."""
+    """A new key: the secret, shown once, and the stored prefix and digest."""
 
     secret: str = field(repr=False)
     prefix: str
@@ -44,14 +44,14 @@ def _checksum(text: str) -> str:
 
 
 def mint() -> MintedKey:
-    """A new random key."""
+    """Generate a random key."""
     body = MARK + _base62(int.from_bytes(secrets.token_bytes(RANDOM_BYTES), "big"), BODY_DIGITS)
     secret = body + _checksum(body)
     return MintedKey(secret, secret[:PREFIX_LENGTH], digest(secret))
 
 
 def well_formed(text: str) -> bool:
-    """Whether `text` can be a key at all: mark, length, alphabet and checksum."""
+    """Return whether `text` has the prefix, length, alphabet and checksum of a key."""
     if len(text) != LENGTH or not text.startswith(MARK) or not text.isascii():
         return False
     body, check = text[:-CHECK_DIGITS], text[-CHECK_DIGITS:]
@@ -61,5 +61,5 @@ def well_formed(text: str) -> bool:
 
 
 def digest(secret: str) -> bytes:
-    """What is stored and looked up: HMAC-SHA256 of the key with the installation's pepper, 32 bytes."""
+    """Return the HMAC-SHA256 of the key with `API_KEY_PEPPER` (32 bytes)."""
     return hmac.digest(settings.API_KEY_PEPPER, secret.encode(), "sha256")

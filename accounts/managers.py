@@ -1,4 +1,4 @@
-"""Manager of people."""
+"""Manager of users."""
 
 from typing import Any
 
@@ -8,26 +8,26 @@ from tenants.managers import HouseQuerySet
 
 
 class UserManager(BaseUserManager.from_queryset(HouseQuerySet)):  # type: ignore[misc]
-    """Makes people; e-mail addresses are compared without case."""
+    """User manager with case-insensitive e-mail addresses."""
 
     def get_by_natural_key(self, username: str | None) -> Any:
         return self.get(email=(username or "").strip().lower())
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> Any:
-        """A person who may sign in.
+        """Create a user who can sign in.
 
         Raises:
-            ValueError: without an e-mail address.
+            ValueError: The e-mail address is empty.
         """
         if not email:
-            raise ValueError("a person needs an e-mail address")
+            raise ValueError("The e-mail address is required.")
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> Any:
-        """Platform staff with every right."""
+        """Create a superuser: platform staff with all permissions."""
         return self.create_user(
             email, password, is_staff=True, is_superuser=True, is_verified=True, status="active", **fields
         )

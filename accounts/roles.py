@@ -1,6 +1,6 @@
-"""What each role of a membership may do, as scopes `<resource>:<verb>`.
+"""Scopes (`<resource>:<verb>`) of each membership role.
 
-Verbs: `read`, `write` (make, change, delete), `execute` (agents: talk to them; workflows: start them).
+Verbs: `read`, `write` (create, change, delete), `execute` (talk to agents, start workflows).
 `*` stands for any resource or verb. A tenant adds to these by `Role` and by `Membership.permissions`.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from accounts.choices import MemberRole
 
-# Everybody's own things: row-level security shows nobody another's.
+# Resources of the user; row-level security hides those of other users.
 OWN_SCOPES = frozenset(
     {
         "credentials:read",
@@ -108,5 +108,5 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
 
 
 def role_scopes(role: str | None, extra: Iterable[str] = ()) -> frozenset[str]:
-    """The scopes of a membership: its role's and the `extra` ones granted to it."""
+    """Return the scopes of `role` plus the `extra` scopes."""
     return ROLE_SCOPES.get(role or "", frozenset()) | frozenset(extra)

@@ -1,4 +1,4 @@
-"""Shapes of the JSON columns of people's profiles: what they may hold, with the path of every mistake.
+"""Schemas of the JSON columns of user profiles.
 
 Shaped("PersonalGoals")([{"title": "Run", "progress": 2}])
 -> ValidationError: 0.progress: Input should be less than or equal to 1.
@@ -24,7 +24,7 @@ MOST_ENTRIES = 500
 
 
 class Shape(BaseModel):
-    """One JSON object; unknown keys are mistakes."""
+    """Base of JSON objects; unknown keys are invalid."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -41,7 +41,7 @@ class Address(Shape):
 
 
 class EmergencyContact(Shape):
-    """Whom to call."""
+    """Person to call in an emergency."""
 
     name: Short = ""
     relationship: Short = ""
@@ -50,7 +50,7 @@ class EmergencyContact(Shape):
 
 
 class NotificationPreferences(BaseModel):
-    """Which channels and events a person is told by; events of other names are on or off too."""
+    """Enabled notification channels and events; further event names are allowed."""
 
     __pydantic_extra__: dict[str, bool]
     model_config = ConfigDict(extra="allow")
@@ -62,11 +62,11 @@ class NotificationPreferences(BaseModel):
 
 
 class EventWeights(RootModel[dict[Name, Annotated[float, Field(ge=0, le=100)]]]):
-    """Category of events -> how much it weighs; 1 is usual."""
+    """Weight of each event category; the default is 1."""
 
 
 class AgentSetting(Shape):
-    """How one agent works for a person."""
+    """Settings of one agent for a user."""
 
     enabled: bool = True
     model: Short = ""
@@ -76,11 +76,11 @@ class AgentSetting(Shape):
 
 
 class AgentSettings(RootModel[dict[Name, AgentSetting]]):
-    """Agent, by slug -> how it works for the person."""
+    """Settings by agent slug."""
 
 
 class Goal(Shape):
-    """Something a person wants to reach; `progress` from 0 to 1."""
+    """A goal; `progress` ranges from 0 to 1."""
 
     title: Name
     description: Text = ""
@@ -92,11 +92,11 @@ class Goal(Shape):
 
 
 class PersonalGoals(RootModel[Annotated[list[Goal], Field(max_length=MOST_ENTRIES)]]):
-    """Goals."""
+    """List of goals."""
 
 
 class WorkStyle(Shape):
-    """How a person likes to work."""
+    """Working hours and habits."""
 
     work_start: Clock | None = None
     work_end: Clock | None = None
@@ -109,7 +109,7 @@ class WorkStyle(Shape):
 
 
 class ProductivityPatterns(Shape):
-    """When and how a person gets things done, as observed; `completion_rate` by category, 0 to 1."""
+    """Observed productivity patterns; `completion_rate` by category, from 0 to 1."""
 
     peak_hours: list[Hour] = Field(default_factory=list, max_length=24)
     low_hours: list[Hour] = Field(default_factory=list, max_length=24)
@@ -120,7 +120,7 @@ class ProductivityPatterns(Shape):
 
 
 class Insight(Shape):
-    """One thing that an interview brought out."""
+    """One finding of an interview."""
 
     topic: Name
     finding: Text
@@ -128,7 +128,7 @@ class Insight(Shape):
 
 
 class InterviewInsights(Shape):
-    """What interviews by an assistant brought out."""
+    """Findings of interviews by an assistant."""
 
     interview_type: Short = ""
     conducted_at: datetime | None = None
@@ -137,7 +137,7 @@ class InterviewInsights(Shape):
 
 
 class ProjectPreferences(Shape):
-    """How a person likes projects to be run."""
+    """Project preferences."""
 
     methodology: Short = ""
     default_priority: Literal["low", "medium", "high"] = "medium"
@@ -148,7 +148,7 @@ class ProjectPreferences(Shape):
 
 
 class CodeStyle(Shape):
-    """How a person's code looks."""
+    """Code style preferences."""
 
     language: Short = ""
     indent: Literal["spaces", "tabs"] = "spaces"
@@ -161,7 +161,7 @@ class CodeStyle(Shape):
 
 
 class GitIntegration(Shape):
-    """One account at a host of repositories. Tokens do not belong here: they are `OAuthToken`s."""
+    """An account at a repository host. Tokens are stored as `OAuthToken` instead."""
 
     provider: Literal["github", "gitlab", "bitbucket", "gitea", "other"]
     username: Name
@@ -171,11 +171,11 @@ class GitIntegration(Shape):
 
 
 class GitIntegrations(RootModel[Annotated[list[GitIntegration], Field(max_length=100)]]):
-    """Accounts at hosts of repositories."""
+    """Accounts at repository hosts."""
 
 
 def problems(shape: type[BaseModel], value: Any) -> list[str]:
-    """The mistakes in `value`, each with its path first; none when it has the shape."""
+    """Return the errors in `value`, each prefixed with its path."""
     try:
         shape.model_validate(value)
     except ValidationError as error:
@@ -186,10 +186,10 @@ def problems(shape: type[BaseModel], value: Any) -> list[str]:
 
 @deconstructible
 class Shaped:
-    """Validator: the value has the shape of this module with that name.
+    """Validator of a value against the schema of this module with the given name.
 
     Raises:
-        django.core.exceptions.ValidationError: with every mistake, path first.
+        django.core.exceptions.ValidationError: Lists every error, prefixed with its path.
     """
 
     def __init__(self, shape: str) -> None:
@@ -197,7 +197,7 @@ class Shaped:
 
     @property
     def schema(self) -> type[BaseModel]:
-        """The shape itself."""
+        """Return the schema class."""
         found: type[BaseModel] = globals()[self.shape]
         return found
 
@@ -213,10 +213,12 @@ class Shaped:
 
 
 def validate_timezone(value: str) -> None:
-    """Raises:
-    django.core.exceptions.ValidationError: when no time zone has this name.
+    """Require the name of an IANA time zone.
+
+    Raises:
+        django.core.exceptions.ValidationError: The time zone is unknown.
     """
     try:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError):
-        raise ModelError("Not a known time zone.", code="invalid_timezone") from None
+        raise ModelError("Unknown time zone.", code="invalid_timezone") from None

@@ -1,4 +1,4 @@
-"""Forms of rights: nobody hands out, or takes from another, more than they hold."""
+"""Forms that grant permissions, limited to the permissions of the signed-in user."""
 
 from typing import Any
 
@@ -13,30 +13,30 @@ from config.api.scopes import beyond
 
 
 def require_grantable(access: Access, scopes: Any) -> None:
-    """Refuse scopes that go beyond what the person at the form may do.
+    """Reject scopes that exceed those of the signed-in user.
 
     Raises:
-        ValidationError: naming them.
+        ValidationError: lists the scopes that exceed the user's own.
     """
     if not isinstance(scopes, list):
-        raise ValidationError("This is a list of permissions.")
+        raise ValidationError("Enter a list of permissions.")
     if exceeding := beyond(access.scopes, scopes):
-        raise ValidationError(f"You cannot grant what you may not do: {', '.join(exceeding)}.")
+        raise ValidationError(f"You cannot grant permissions that you do not have: {', '.join(exceeding)}.")
 
 
 def outranks(access: Access, member: Any) -> bool:
-    """Whether the person at the form may do all that `member` may."""
+    """Return whether the signed-in user has every permission of `member`."""
     return not beyond(access.scopes, scopes_of(member))
 
 
 class GrantForm(HouseForm):
-    """A form that knows who is at it; `access` is set by `KnowsAccess`."""
+    """Base form with the signed-in user's access; `KnowsAccess` sets `access`."""
 
     access: Access
 
 
 class KnowsAccess:
-    """Gives the form its access. List it before the base of the admin."""
+    """Pass the user's access to the form. List this mixin before the base admin class."""
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         form = super().get_form(request, obj, change=change, **kwargs)
@@ -45,7 +45,7 @@ class KnowsAccess:
 
 
 class PermissionsForm(GrantForm):
-    """A row with permissions of its own."""
+    """Form for a row with a `permissions` field."""
 
     def clean_permissions(self) -> Any:
         permissions = self.cleaned_data["permissions"]
@@ -55,7 +55,7 @@ class PermissionsForm(GrantForm):
 
 
 class MembershipForm(PermissionsForm):
-    """A membership: the role is granted like permissions, and one administrator stays."""
+    """Membership form that limits the role and keeps one active administrator."""
 
     def clean_role(self) -> Any:
         role = self.cleaned_data["role"]
@@ -72,7 +72,7 @@ class MembershipForm(PermissionsForm):
 
 
 class AssignmentForm(GrantForm):
-    """A role given to a person."""
+    """Role assignment form."""
 
     def clean_role(self) -> Any:
         role = self.cleaned_data["role"]

@@ -12,7 +12,7 @@ from config.api.scopes import beyond
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(HouseAdmin):
-    """Credentials of programs. A key acts as the person who makes it; its text is shown once."""
+    """API keys. A key acts as the user who creates it; its secret is shown once."""
 
     resource = "api-keys"
     icon = "key"
@@ -32,13 +32,13 @@ class ApiKeyAdmin(HouseAdmin):
     actions = ("revoke",)
 
     def has_change_permission(self, request, obj=None):
-        # A key acts as its person: only an administrator widens what acts as somebody else.
+        # A key acts as its user, so only an administrator may change the key of another user.
         others = obj is not None and obj.user_id != request.user.pk
         return super().has_change_permission(request, obj) and not (
             others and beyond(request.console.scopes, ["*"])
         )
 
-    @admin.action(description="Revoke for good", permissions=["change"])
+    @admin.action(description="Revoke permanently", permissions=["change"])
     def revoke(self, request, queryset):
         revoked = 0
         for key in queryset.exclude(status=ApiKeyStatus.REVOKED):

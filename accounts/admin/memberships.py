@@ -1,4 +1,4 @@
-"""Members, roles and who has them."""
+"""Members, roles and role assignments."""
 
 from django import forms
 from django.contrib import admin, messages
@@ -26,7 +26,7 @@ from tenants.models import Tenant
 
 
 class PlatformMembershipForm(MembershipForm):
-    """A membership in any organisation: the platform scope has none of its own."""
+    """Membership form for platform staff, who choose the organisation."""
 
     organisation = forms.ModelChoiceField(Tenant.objects.none(), widget=UnfoldAdminSelectWidget)
 
@@ -40,7 +40,7 @@ class PlatformMembershipForm(MembershipForm):
 
 
 class InviteForm(forms.Form):
-    """A person by e-mail address, and what they become here."""
+    """Form that adds a user by e-mail address and role."""
 
     email = forms.EmailField(max_length=255, label="E-mail", widget=UnfoldAdminEmailInputWidget)
     role = forms.ChoiceField(choices=MemberRole, initial=MemberRole.USER, widget=UnfoldAdminSelectWidget)
@@ -57,7 +57,7 @@ class InviteForm(forms.Form):
 
 @admin.register(Membership)
 class MembershipAdmin(KnowsAccess, HouseAdmin):
-    """Who belongs here, as what. A tenant adds people by their e-mail addresses, the platform's staff anywhere."""
+    """Members and their roles. Tenants add users by e-mail address; platform staff add them to any tenant."""
 
     form = MembershipForm
     resource = "members"
@@ -83,13 +83,13 @@ class MembershipAdmin(KnowsAccess, HouseAdmin):
         if request.console.place is None:
             raise PermissionDenied
         if request.method == "POST" and form.is_valid():
-            # Identities are outside every tenant; whether the address was known before stays untold.
+            # Users exist outside tenants. Do not reveal whether the address was already registered.
             user = person(form.cleaned_data["email"])
             try:
                 with request.console.opened():
                     add_member(user, role=form.cleaned_data["role"])
             except (ValidationError, IntegrityError):
-                form.add_error("email", "This person is a member already.")
+                form.add_error("email", "This person is already a member.")
             else:
                 self.message_user(request, f"{user.email} is a member now.", messages.SUCCESS)
                 return redirect("admin:accounts_membership_changelist")
@@ -97,7 +97,7 @@ class MembershipAdmin(KnowsAccess, HouseAdmin):
         return TemplateResponse(request, "console/invite.html", context)
 
     def has_add_permission(self, request, obj=None):
-        # Inside a tenant nobody sees people who do not belong to it yet, so there is nobody to choose.
+        # Within a tenant, users who are not members are not visible, so the form could offer none.
         return super().has_add_permission(request, obj) and request.console.is_platform
 
     def has_change_permission(self, request, obj=None):
@@ -111,7 +111,7 @@ class MembershipAdmin(KnowsAccess, HouseAdmin):
 
     def delete_model(self, request, obj):
         if not self._reaches(request, obj):
-            raise ValidationError("This person may do more than you.")
+            raise ValidationError("This person has permissions that you do not have.")
         if not request.console.is_platform:
             require_other_administrator(obj)
         super().delete_model(request, obj)

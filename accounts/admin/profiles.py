@@ -1,4 +1,4 @@
-"""What people say of themselves and how they like things: each sees the own rows, the platform all."""
+"""Profiles and preferences: users see their own rows, platform staff see all."""
 
 from django.contrib import admin
 
@@ -7,7 +7,7 @@ from config.admin.bases import HouseAdmin
 
 
 class OwnAdmin(HouseAdmin):
-    """Rows of the person who is signed in."""
+    """Base admin for rows of the signed-in user."""
 
     resource = "profile"
     owner = "user"
@@ -61,7 +61,7 @@ class UserModelChoiceAdmin(OwnAdmin):
 @admin.register(WorkProfile)
 class WorkProfileAdmin(OwnAdmin):
     icon = "self_improvement"
-    title = "My way of working"
+    title = "My work profile"
     position = 63
     list_display = ("__str__", "user", "updated_at")
     fieldsets = (

@@ -1,4 +1,4 @@
-"""What people sign in and connect with; sign-in and consent make the rows."""
+"""Devices, credentials and connected services, created by sign-in and consent."""
 
 from django.contrib import admin
 
@@ -9,7 +9,7 @@ from .profiles import OwnAdmin
 
 
 class NamedAdmin(OwnAdmin):
-    """Rows that their person may rename and delete, not make."""
+    """Base admin for rows that users may rename and delete but not add."""
 
     resource = "credentials"
 
@@ -18,7 +18,7 @@ class NamedAdmin(OwnAdmin):
 
 
 class RemovableAdmin(ReadOnlyAdmin):
-    """Rows that their person may only delete."""
+    """Base admin for rows that users may only delete."""
 
     resource = "credentials"
     search_fields = ("user__email",)
@@ -44,7 +44,7 @@ class RegisteredDeviceAdmin(NamedAdmin):
 
 @admin.register(TwoFactorAuth)
 class TwoFactorAuthAdmin(ReadOnlyAdmin):
-    """Whether it is on, and which secrets are set; never the secrets."""
+    """Status of two-factor authentication; secrets are never shown."""
 
     resource = "credentials"
     icon = "password"

@@ -1,4 +1,4 @@
-"""Who can do what."""
+"""Skills and availability of people."""
 
 from django.contrib import admin
 

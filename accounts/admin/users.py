@@ -1,4 +1,4 @@
-"""People."""
+"""Users."""
 
 from django.contrib import admin
 
@@ -10,7 +10,7 @@ RIGHTS = ("is_staff", "is_superuser")
 
 @admin.register(User)
 class UserAdmin(HouseAdmin):
-    """Identities belong to the people themselves: tenants see those of their members, the platform manages them."""
+    """Users. Tenants see their members; platform staff manage all users."""
 
     resource = "members"
     icon = "person"
@@ -44,15 +44,15 @@ class UserAdmin(HouseAdmin):
 
     def save_model(self, request, obj, form, change):
         if not change:
-            # Signs in after resetting the password: nobody chooses one for another.
+            # The user sets a password by password reset; staff never choose one for them.
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
 
     def has_change_permission(self, request, obj=None):
-        # Whoever could change the address of a superuser could take over the account.
+        # Changing a superuser's e-mail address would allow taking over the account.
         above = obj is not None and (obj.is_superuser or obj.is_staff) and not request.user.is_superuser
         return super().has_change_permission(request, obj) and not above
 
     def has_delete_permission(self, request, obj=None):
-        """People are deactivated; the log keeps speaking of them."""
+        """Users are deactivated, not deleted; the audit log refers to them."""
         return False

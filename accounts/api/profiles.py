@@ -1,4 +1,4 @@
-"""What a person says of themselves and how they like things, in the API: one's own rows alone."""
+"""Profile and preference endpoints, limited to the caller's own rows."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ OWNER = {"user": {"read_only": True}}
 
 
 class UserProfileSerializer(HouseSerializer):
-    """A person's card."""
+    """Contact and work details of a user."""
 
     class Meta:
         model = UserProfile
@@ -46,7 +46,7 @@ class UserProfileSerializer(HouseSerializer):
 
 
 class UserSettingsSerializer(HouseSerializer):
-    """How the product behaves for a person."""
+    """Settings of a user."""
 
     class Meta:
         model = UserSettings
@@ -66,7 +66,7 @@ class UserSettingsSerializer(HouseSerializer):
 
 
 class UserModelChoiceSerializer(HouseSerializer):
-    """The model that a person wants for a purpose."""
+    """The model that a user chose for a purpose."""
 
     class Meta:
         model = UserModelChoice
@@ -75,7 +75,7 @@ class UserModelChoiceSerializer(HouseSerializer):
 
 
 class WorkProfileSerializer(HouseSerializer):
-    """How a person works."""
+    """Goals, habits and preferences of a user."""
 
     class Meta:
         model = WorkProfile
@@ -98,13 +98,13 @@ class WorkProfileSerializer(HouseSerializer):
 
 
 def own_row(view: Any) -> Any:
-    """The id of the caller's row of the view's model, None when there is none."""
+    """Return the id of the caller's row, or None."""
     rows = view.model.objects.filter(user_id=view.credential.user_id)
     return rows.values_list("id", flat=True).first()
 
 
 class OwnRow(SingletonViewSet):
-    """Finds the caller's row."""
+    """Singleton endpoint for the caller's own row."""
 
     def own_id(self) -> Any:
         found = own_row(self)
@@ -114,7 +114,7 @@ class OwnRow(SingletonViewSet):
 
 
 class WritableOwnRow(OwnRow, WritableSingletonViewSet):
-    """PATCH makes the row when there is none."""
+    """Singleton endpoint whose PATCH creates the row if it does not exist."""
 
     def _update(self, request: Any, *, partial: bool) -> HttpResponse:
         if own_row(self) is not None:
@@ -128,28 +128,28 @@ class WritableOwnRow(OwnRow, WritableSingletonViewSet):
 
 
 class UserProfileViewSet(WritableOwnRow):
-    """One's own card; the first PATCH makes it."""
+    """Your profile. The first PATCH creates it."""
 
     serializer_class = UserProfileSerializer
     resource = "profile"
 
 
 class UserSettingsViewSet(WritableOwnRow):
-    """One's own settings; the first PATCH makes them."""
+    """Your settings. The first PATCH creates them."""
 
     serializer_class = UserSettingsSerializer
     resource = "profile"
 
 
 class WorkProfileViewSet(WritableOwnRow):
-    """How one works; the first PATCH makes it."""
+    """Your work profile. The first PATCH creates it."""
 
     serializer_class = WorkProfileSerializer
     resource = "profile"
 
 
 class UserModelChoiceViewSet(TenantViewSet):
-    """Models that one has chosen, by purpose."""
+    """Your model choices by purpose."""
 
     serializer_class = UserModelChoiceSerializer
     resource = "profile"

@@ -1,4 +1,4 @@
-"""What a person signs in and connects with, in the API: one's own alone; sign-in and consent make the rows."""
+"""Endpoints for the caller's devices, credentials and connected services."""
 
 from accounts.models import ExternalIdentity, OAuthToken, PasskeyCredential, RegisteredDevice, TwoFactorAuth
 from config.api.serializers import HouseSerializer
@@ -8,7 +8,7 @@ from .profiles import OWNER, OwnRow
 
 
 class RegisteredDeviceSerializer(HouseSerializer):
-    """A device one has signed in on; the name may be changed."""
+    """A device that you signed in on. You can change its name."""
 
     class Meta:
         model = RegisteredDevice
@@ -29,7 +29,7 @@ class RegisteredDeviceSerializer(HouseSerializer):
 
 
 class TwoFactorAuthSerializer(HouseSerializer):
-    """Whether a second factor is on. Its secrets are not shown, not even masked."""
+    """Status of two-factor authentication. Secrets are never returned."""
 
     class Meta:
         model = TwoFactorAuth
@@ -38,7 +38,7 @@ class TwoFactorAuthSerializer(HouseSerializer):
 
 
 class PasskeyCredentialSerializer(HouseSerializer):
-    """A passkey; the name may be changed."""
+    """A passkey. You can change its name."""
 
     class Meta:
         model = PasskeyCredential
@@ -55,7 +55,7 @@ class PasskeyCredentialSerializer(HouseSerializer):
 
 
 class ExternalIdentitySerializer(HouseSerializer):
-    """That an identity provider knows the person."""
+    """An identity at an external identity provider."""
 
     class Meta:
         model = ExternalIdentity
@@ -74,7 +74,7 @@ class ExternalIdentitySerializer(HouseSerializer):
 
 
 class OAuthTokenSerializer(HouseSerializer):
-    """A connected service, its tokens masked."""
+    """A connected service. Tokens are masked."""
 
     class Meta:
         model = OAuthToken
@@ -95,7 +95,7 @@ class OAuthTokenSerializer(HouseSerializer):
 
 
 class RegisteredDeviceViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
-    """One's devices; deleting one forgets it."""
+    """Your devices. Deleting a device removes it from the list."""
 
     serializer_class = RegisteredDeviceSerializer
     resource = "credentials"
@@ -104,14 +104,14 @@ class RegisteredDeviceViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
 
 
 class TwoFactorAuthViewSet(OwnRow):
-    """One's second factor."""
+    """Your two-factor authentication."""
 
     serializer_class = TwoFactorAuthSerializer
     resource = "credentials"
 
 
 class PasskeyCredentialViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
-    """One's passkeys; deleting one ends its use."""
+    """Your passkeys. A deleted passkey can no longer be used."""
 
     serializer_class = PasskeyCredentialSerializer
     resource = "credentials"
@@ -119,7 +119,7 @@ class PasskeyCredentialViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet)
 
 
 class ExternalIdentityViewSet(DestroyMixin, ReadOnlyTenantViewSet):
-    """Providers that know the person; deleting one unlinks it."""
+    """Your linked identities. Deleting one unlinks it."""
 
     serializer_class = ExternalIdentitySerializer
     resource = "credentials"
@@ -127,7 +127,7 @@ class ExternalIdentityViewSet(DestroyMixin, ReadOnlyTenantViewSet):
 
 
 class OAuthTokenViewSet(DestroyMixin, ReadOnlyTenantViewSet):
-    """Services that one has connected; deleting one disconnects it."""
+    """Your connected services. Deleting one disconnects it."""
 
     serializer_class = OAuthTokenSerializer
     resource = "credentials"

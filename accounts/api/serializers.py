@@ -1,4 +1,4 @@
-"""People, roles and keys in the API."""
+"""Serializers of users, memberships, roles and API keys."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from config.api.serializers import HouseSerializer
 
 
 class PersonSerializer(HouseSerializer):
-    """A person, as colleagues see them."""
+    """A user, as shown to other members."""
 
     class Meta:
         model = User
@@ -19,9 +19,9 @@ class PersonSerializer(HouseSerializer):
 
 
 class MembershipSerializer(HouseSerializer):
-    """A person in the organisation."""
+    """A membership in the organisation."""
 
-    permissions = ScopeListField(required=False, help_text="Permissions beyond the role's.")
+    permissions = ScopeListField(required=False, help_text="Permissions in addition to those of the role.")
 
     class Meta:
         model = Membership
@@ -32,7 +32,7 @@ class MembershipSerializer(HouseSerializer):
 
 
 class RoleSerializer(HouseSerializer):
-    """A set of permissions that the organisation defines."""
+    """A set of permissions defined by the organisation."""
 
     permissions = ScopeListField(required=False, help_text='Permissions, such as ["agents:read"].')
 
@@ -42,7 +42,7 @@ class RoleSerializer(HouseSerializer):
 
 
 class RoleAssignmentSerializer(HouseSerializer):
-    """A role given to a person."""
+    """A role assigned to a user."""
 
     class Meta:
         model = RoleAssignment
@@ -64,9 +64,11 @@ class RoleAssignmentSerializer(HouseSerializer):
 
 
 class ApiKeySerializer(HouseSerializer):
-    """A key, without the key."""
+    """An API key, without its secret."""
 
-    scopes = ScopeListField(required=False, help_text='What it may do; ["*"]: all its person may.')
+    scopes = ScopeListField(
+        required=False, help_text='Scopes of the key. ["*"] grants every permission of its user.'
+    )
 
     class Meta:
         model = ApiKey
@@ -90,16 +92,18 @@ class ApiKeySerializer(HouseSerializer):
 
 
 class NewApiKeySerializer(ApiKeySerializer):
-    """A new key, with its secret, which is shown this once."""
+    """A new API key with its secret, which is returned only once."""
 
-    key = serializers.CharField(read_only=True, allow_null=True, help_text="The key; shown this once.")
+    key = serializers.CharField(
+        read_only=True, allow_null=True, help_text="The secret key. It is returned only once."
+    )
 
     class Meta(ApiKeySerializer.Meta):
         fields = (*ApiKeySerializer.Meta.fields, "key")
 
 
 class SeatSerializer(serializers.Serializer):
-    """One of the organisations of a person."""
+    """An organisation that the user belongs to."""
 
     tenant = serializers.UUIDField()
     slug = serializers.CharField()
@@ -109,15 +113,15 @@ class SeatSerializer(serializers.Serializer):
 
 
 class MeSerializer(serializers.Serializer):
-    """Who asks, where, and what they may do."""
+    """The authenticated user, the current organisation and the permissions."""
 
-    kind = serializers.CharField(help_text="key or session")
+    kind = serializers.CharField(help_text="`key` or `session`.")
     person: Any = PersonSerializer()
     tenant = serializers.UUIDField()
     tenant_slug = serializers.CharField()
     role = serializers.CharField()
     scopes = serializers.ListField(child=serializers.CharField(), help_text="Of the role.")
     key_scopes = serializers.ListField(
-        child=serializers.CharField(), allow_null=True, help_text="What the key restricts them to."
+        child=serializers.CharField(), allow_null=True, help_text="Scopes of the API key; null for a session."
     )
     memberships = SeatSerializer(many=True)

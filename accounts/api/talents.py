@@ -1,4 +1,4 @@
-"""Talents in the API."""
+"""Talent endpoints."""
 
 from accounts.models import Talent
 from config.api.serializers import HouseSerializer, TextListField
@@ -8,7 +8,7 @@ from .serializers import PersonSerializer
 
 
 class TalentSerializer(HouseSerializer):
-    """What a person can do, and at which rate."""
+    """Skills, availability and rate of a person."""
 
     skills = TextListField(required=False, help_text='Skills, such as ["python", "sql"].')
 
@@ -28,7 +28,7 @@ class TalentSerializer(HouseSerializer):
 
 
 class TalentViewSet(TenantViewSet):
-    """Who can do what."""
+    """Skills and availability of people."""
 
     serializer_class = TalentSerializer
     resource = "talents"

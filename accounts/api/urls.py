@@ -1,4 +1,4 @@
-"""Addresses of accounts."""
+"""URL routes of accounts."""
 
 from config.api.routers import HouseRouter
 
@@ -6,7 +6,7 @@ from . import profiles, security, talents, views
 
 
 def register(router: HouseRouter) -> None:
-    """Add the resources of this app."""
+    """Register the viewsets of this app."""
     router.single("me", views.MeView, "me")
     router.register("members", views.MemberViewSet, basename="member")
     router.register("roles", views.RoleViewSet, basename="role")

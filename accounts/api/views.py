@@ -1,4 +1,4 @@
-"""Resources of accounts."""
+"""Endpoints for members, roles, role assignments and API keys."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ from .serializers import (
 
 
 class MemberViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
-    """Who belongs to the organisation."""
+    """Members of the organisation."""
 
     serializer_class = MembershipSerializer
     resource = "members"
@@ -55,9 +55,9 @@ class MemberViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
         instance.delete()
 
     def _require_reach(self, member: Any) -> None:
-        """A narrow key of somebody who may more will do: the person counts."""
+        """Require every permission of `member`; the user's scopes count, not the key's."""
         if beyond(self.credential.scopes, scopes_of(member)):
-            raise Forbidden("This person may do more than you.", code="beyond_own_rights")
+            raise Forbidden("This person has permissions that you do not have.", code="beyond_own_rights")
 
     def _keep_an_admin(self, leaving: Any) -> None:
         try:
@@ -67,7 +67,7 @@ class MemberViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
 
 
 class RoleViewSet(TenantViewSet):
-    """Sets of permissions that the organisation defines."""
+    """Sets of permissions defined by the organisation."""
 
     serializer_class = RoleSerializer
     resource = "roles"
@@ -84,12 +84,12 @@ class RoleViewSet(TenantViewSet):
 
     def perform_destroy(self, instance: Any) -> None:
         if instance.is_system:
-            raise Conflict("This role came with the organisation and stays.", code="system_role")
+            raise Conflict("System roles cannot be deleted.", code="system_role")
         instance.delete()
 
 
 class RoleAssignmentViewSet(TenantViewSet):
-    """Roles given to people."""
+    """Roles assigned to users."""
 
     serializer_class = RoleAssignmentSerializer
     resource = "roles"
@@ -112,7 +112,7 @@ class RoleAssignmentViewSet(TenantViewSet):
 
 
 class ApiKeyViewSet(TenantViewSet):
-    """Keys of programs; deleting one revokes it for good."""
+    """API keys. Deleting a key revokes it permanently."""
 
     serializer_class = ApiKeySerializer
     resource = "api-keys"
@@ -121,17 +121,17 @@ class ApiKeyViewSet(TenantViewSet):
 
     @extend_schema(request=ApiKeySerializer, responses={201: NewApiKeySerializer})
     def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Make a key and show it this once."""
+        """Create an API key. The secret is returned only once."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         wanted = serializer.validated_data
         scopes = wanted.get("scopes", ["*"])
-        # A key is restricted by its person's role; `*` on its own key hands out nothing new.
+        # A key never exceeds its user's permissions, so `*` on the caller's own key grants nothing new.
         if scopes != ["*"] or self.credential.key_scopes is not None:
             require_grantable(self.credential, scopes)
         person = wanted.pop("user_id", None) or self.credential.user_id
         if person != self.credential.user_id and not self.credential.covers("*"):
-            raise Forbidden("Only an administrator makes keys that act as somebody else.", code="not_own_key")
+            raise Forbidden("Only an administrator can create API keys for another user.", code="not_own_key")
         key, secret = create_api_key(user_id=person, **wanted)
         body, _ = self.represent(key.pk)
         shown = orjson.loads(body) | {"key": secret}
@@ -147,11 +147,13 @@ class ApiKeyViewSet(TenantViewSet):
     def perform_update(self, serializer: Any) -> None:
         wanted = serializer.validated_data
         if serializer.instance.user_id != self.credential.user_id and not self.credential.covers("*"):
-            raise Forbidden("Only an administrator changes keys of somebody else.", code="not_own_key")
+            raise Forbidden("Only an administrator can change API keys of another user.", code="not_own_key")
         require_grantable(self.credential, wanted.get("scopes", ()))
         person = wanted.get("user_id", serializer.instance.user_id)
         if person != serializer.instance.user_id:
-            raise Conflict("A key stays its person's; make another one.", code="key_person_fixed")
+            raise Conflict(
+                "The user of an API key cannot be changed. Create a new key instead.", code="key_person_fixed"
+            )
         serializer.save()
 
     def perform_destroy(self, instance: Any) -> None:
@@ -160,7 +162,7 @@ class ApiKeyViewSet(TenantViewSet):
 
 
 class MeView(ApiView):
-    """Who the credential stands for."""
+    """The authenticated user."""
 
     resource = ANY_CREDENTIAL
     scope = "manual"
@@ -168,11 +170,11 @@ class MeView(ApiView):
 
     @extend_schema(responses={200: MeSerializer})
     def get(self, request: Any) -> HttpResponse:
-        """The asking person, the organisation, the rights."""
+        """Return the authenticated user, the current organisation and the permissions."""
         held = self.credential
         seats = seats_of(held.user_id)
         if held.kind == "key":
-            # A key belongs to one organisation; the person's others are none of its business.
+            # A key belongs to one organisation and must not reveal the user's other memberships.
             seats = [seat for seat in seats if seat.tenant_id == held.tenant_id]
         with self.scoped():
             person = PersonSerializer(User.objects.get(id=held.user_id)).data

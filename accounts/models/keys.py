@@ -8,9 +8,9 @@ from tenants.bases import MemberForeignKey, TenantModel
 
 
 class ApiKey(TenantModel):
-    """A credential of a program: acts as a person in one tenant, within its scopes.
+    """An API key: acts as a user in one tenant, within its scopes.
 
-    Only an HMAC of the key is stored; the key itself is shown once, when it is made.
+    Only an HMAC of the key is stored. The key itself is shown once, on creation.
     """
 
     row_security = {"hidden": ("key_hash",)}

@@ -1,4 +1,4 @@
-"""Belonging: who is in which tenant, as what."""
+"""Memberships, roles and role assignments."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -8,7 +8,7 @@ from tenants.bases import MemberForeignKey, TenantForeignKey, TenantModel
 
 
 class Membership(TenantModel):
-    """A person in a tenant: role, status and extra permissions there."""
+    """A user's membership in a tenant: role, status and additional permissions."""
 
     user = models.ForeignKey(
         "accounts.User", on_delete=models.CASCADE, related_name="memberships", help_text="The person."
@@ -48,7 +48,7 @@ class Membership(TenantModel):
 
 
 class Role(TenantModel):
-    """A named set of permissions that a tenant defines for itself."""
+    """A named set of permissions defined by a tenant."""
 
     name = models.CharField(max_length=100, help_text="Name of the role.")
     slug = models.SlugField(max_length=100, help_text="Name in the API.")
@@ -72,7 +72,7 @@ class Role(TenantModel):
 
 
 class RoleAssignment(TenantModel):
-    """A role given to a person, on the whole tenant or one engagement, for good or until a date."""
+    """A role assigned to a user for a tenant or an engagement, with optional expiry."""
 
     user = MemberForeignKey(models.CASCADE, related_name="role_assignments", help_text="Who has the role.")
     role = TenantForeignKey(Role, models.CASCADE, related_name="assignments", help_text="The role.")

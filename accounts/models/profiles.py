@@ -1,4 +1,4 @@
-"""What people say of themselves and how they like things: each row is its person's alone."""
+"""User profiles, settings and preferences, visible to their user only."""
 
 from django.core.validators import MinLengthValidator
 from django.db import models
@@ -9,19 +9,19 @@ from tenants.bases import UserOwnedModel
 
 
 def notification_defaults() -> dict[str, bool]:
-    """Everything on."""
+    """Return the default preferences, with everything enabled."""
     return {"email": True, "in_app": True, "discovery_complete": True, "assessment_ready": True}
 
 
 def once_a_person(name: str) -> models.UniqueConstraint:
-    """A person has one such row in a tenant."""
+    """Return the constraint that allows one row per user and tenant."""
     return models.UniqueConstraint(
         fields=["tenant", "user"], name=name, violation_error_message="You have one already."
     )
 
 
 class UserProfile(UserOwnedModel):
-    """A person's card in one organisation: contact, work, links."""
+    """A user's profile in one organisation: contact, work, links."""
 
     audit_redact = (
         "date_of_birth",
@@ -78,7 +78,7 @@ class UserProfile(UserOwnedModel):
 
 
 class UserSettings(UserOwnedModel):
-    """How the product behaves for a person in one organisation."""
+    """A user's settings in one organisation."""
 
     theme = models.CharField(max_length=20, choices=Theme, default=Theme.DARK, help_text="Colours.")
     language = models.CharField(
@@ -112,7 +112,7 @@ class UserSettings(UserOwnedModel):
 
 
 class UserModelChoice(UserOwnedModel):
-    """The model that a person wants for one purpose; `DEFAULT_MODELS` says which serves without a choice."""
+    """The model that a user chose for a purpose; `DEFAULT_MODELS` has the defaults."""
 
     purpose = models.CharField(max_length=50, choices=ModelPurpose, help_text="What the model is for.")
     model = models.CharField(
@@ -142,9 +142,9 @@ class UserModelChoice(UserOwnedModel):
 
 
 class WorkProfile(UserOwnedModel):
-    """How a person works: goals, habits and preferences that assistants go by."""
+    """A user's goals, habits and preferences, used by assistants."""
 
-    # Colleagues who read the audit log learn that these changed, not what they say.
+    # The audit log shows colleagues that these changed, but not their values.
     audit_redact = ("personal_goals", "productivity_patterns", "interview_insights")
 
     calendar_event_weights = models.JSONField(

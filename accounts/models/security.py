@@ -1,4 +1,4 @@
-"""What a person signs in and connects with; each row is its person's alone."""
+"""Devices, credentials and connected services, visible to their user only."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -9,7 +9,7 @@ from tenants.bases import UserOwnedModel
 
 
 class RegisteredDevice(UserOwnedModel):
-    """A device that a person has signed in on."""
+    """A device that a user has signed in on."""
 
     audit_omit = ("last_used_at",)
 
@@ -35,7 +35,7 @@ class RegisteredDevice(UserOwnedModel):
 
 
 class TwoFactorAuth(UserOwnedModel):
-    """A person's second factor in one organisation: TOTP secret, backup codes, questions."""
+    """A user's two-factor authentication: TOTP secret, backup codes, questions."""
 
     audit_omit = ("last_used_at",)
 
@@ -88,7 +88,7 @@ class PasskeyCredential(UserOwnedModel):
 
 
 class ExternalIdentity(UserOwnedModel):
-    """That a person is known to an identity provider, and under which id."""
+    """A user's identity at an external identity provider."""
 
     audit_omit = ("last_used_at",)
 
@@ -118,7 +118,7 @@ class ExternalIdentity(UserOwnedModel):
 
 
 class OAuthToken(UserOwnedModel):
-    """What a service lets the product do in a person's name."""
+    """OAuth tokens of a service that a user connected."""
 
     audit_omit = ("token_expiry",)
 

@@ -1,4 +1,4 @@
-"""Who can do what: people as a resource of their organisation."""
+"""Skills and availability of people, for planning."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -9,7 +9,7 @@ from tenants.bases import MemberForeignKey, TenantModel
 
 
 class Talent(TenantModel):
-    """A person's skills, experience, availability and rate; colleagues plan by it."""
+    """A person's skills, experience, availability and rate, used for planning."""
 
     user = MemberForeignKey(models.CASCADE, related_name="talents", help_text="The person.")
     skills = models.JSONField(default=list, blank=True, help_text='Skills, such as ["python", "sql"].')

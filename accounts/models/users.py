@@ -1,4 +1,4 @@
-"""People."""
+"""Users."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from tenants.bases import GlobalModel
 
 
 class User(AbstractBaseUser, GlobalModel):
-    """A person's identity, one for all tenants; belonging to a tenant is a `Membership`."""
+    """A user account, shared by all tenants; a `Membership` links it to a tenant."""
 
     row_security = {
         "read": "id IN (SELECT user_id FROM accounts_membership)",
@@ -70,7 +70,7 @@ class User(AbstractBaseUser, GlobalModel):
         return self.full_name or self.email
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Like Django's; outside a scope the audit log learns at least where the change came from."""
+        """Save the user; outside a scope, record the request in the audit log."""
         if current_stamp() is not None or (stamp := request_stamp()) is None:
             super().save(*args, **kwargs)
             return
@@ -78,7 +78,7 @@ class User(AbstractBaseUser, GlobalModel):
             super().save(*args, **kwargs)
 
     def set_password(self, raw_password: str | None) -> None:
-        """Like Django's; notes the time, which a mere new hash of the same password leaves alone."""
+        """Set the password and its change time; rehashing keeps the time."""
         super().set_password(raw_password)
         self.password_changed_at = timezone.now()
 
@@ -87,7 +87,7 @@ class User(AbstractBaseUser, GlobalModel):
 
     @property
     def full_name(self) -> str:
-        """Given and family name (`name` and `full_name` of the documents)."""
+        """Return given and family name (`name` and `full_name` of the documents)."""
         return f"{self.first_name} {self.last_name}".strip() or self.username
 
     def get_full_name(self) -> str:
@@ -96,7 +96,7 @@ class User(AbstractBaseUser, GlobalModel):
     def get_short_name(self) -> str:
         return self.first_name or self.email
 
-    # The console's own rules decide (config.admin.bases); Django's model permissions are not used.
+    # The console checks permissions in config.admin.bases; Django's model permissions are not used.
     def has_perm(self, perm: str, obj: Any = None) -> bool:
         return bool(self.is_active and self.is_superuser)
 

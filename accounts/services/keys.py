@@ -1,4 +1,4 @@
-"""API keys: making and revoking them."""
+"""Creation and revocation of API keys."""
 
 from datetime import datetime
 from typing import Any
@@ -20,10 +20,10 @@ def create_api_key(
     expires_at: datetime | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> tuple[ApiKey, str]:
-    """A key of the scope's tenant that acts as a member, and its text, which is shown this once.
+    """Create an API key for a member; return it with its secret.
 
     Raises:
-        ValidationError: for a person who is no member, or a limit below one.
+        ValidationError: The user is not a member, or the rate limit is below one.
     """
     minted = mint()
     key = ApiKey(
@@ -42,12 +42,12 @@ def create_api_key(
 
 
 def revoke_api_key(key: ApiKey) -> None:
-    """End a key for good; it stays listed.
+    """Revoke a key permanently; it stays in the list.
 
     Raises:
-        ValidationError: when it is revoked already.
+        ValidationError: The key is already revoked.
     """
     if key.status == ApiKeyStatus.REVOKED:
-        raise ValidationError("This key is revoked already.")
+        raise ValidationError("This key is already revoked.")
     key.status = ApiKeyStatus.REVOKED
     key.save(update_fields=["status", "updated_at"])

@@ -1,4 +1,4 @@
-"""People and their belonging."""
+"""Users and memberships."""
 
 from typing import Any
 
@@ -22,11 +22,14 @@ DEFAULT_ROLES = (
 
 
 class LastAdministrator(ValidationError):
-    """An organisation keeps at least one active administrator."""
+    """The change would leave the organisation without an active administrator."""
 
 
 def person(email: str, password: str | None = None, **fields: Any) -> User:
-    """The person with this address, made when there is none; call it outside every scope."""
+    """Return the user with this e-mail address, creating it if needed.
+
+    Call it outside any scope.
+    """
     email = email.strip().lower()
     found = User.objects.filter(email=email).first()
     if found:
@@ -44,14 +47,14 @@ def add_member(user: User, *, tenant_id: Any = None, role: str = MemberRole.USER
         tenant_id=tenant_id, user=user, role=role, status=MemberStatus.ACTIVE, joined_at=timezone.now()
     )
     if tenant_id is None:
-        # A person who is no member yet cannot be seen from inside the tenant.
+        # Users who are not members yet are not visible within the tenant, so validation would fail.
         member.full_clean(exclude=["tenant", "user"])
     member.save()
     return member
 
 
 def scopes_of(member: Membership) -> frozenset[str]:
-    """What the person may do there by role, own permissions and roles on the whole tenant, lapsed ones too."""
+    """Return the scopes of a member: role, permissions and assigned roles, expired ones included."""
     assigned = RoleAssignment.objects.filter(tenant_id=member.tenant_id, user_id=member.user_id)
     lists = [member.permissions, *assigned.values_list("role__permissions", flat=True)]
     texts = [text for each in lists if isinstance(each, list) for text in each if isinstance(text, str)]
@@ -59,22 +62,22 @@ def scopes_of(member: Membership) -> frozenset[str]:
 
 
 def require_other_administrator(leaving: Membership) -> None:
-    """Call it before `leaving` stops being an active administrator; locks the others.
+    """Lock the administrators and require one other than `leaving`.
 
     Raises:
-        LastAdministrator: when nobody else is one.
+        LastAdministrator: `leaving` is the only active administrator.
     """
     admins = Membership.objects.filter(
         tenant_id=leaving.tenant_id, role=MemberRole.ADMIN, status=MemberStatus.ACTIVE
     )
-    # Locked in one order, so that two administrators cannot remove each other at once.
+    # A fixed lock order keeps two administrators from removing each other concurrently.
     held = list(admins.order_by("id").select_for_update(of=("self",)).values_list("id", flat=True))
     if held == [leaving.pk]:
-        raise LastAdministrator("The organisation would have no administrator.")
+        raise LastAdministrator("The organisation needs at least one active administrator.")
 
 
 def set_up_tenant(*, tenant: Any, admin: User, **_: Any) -> None:
-    """What accounts adds to a new tenant: its administrator and the roles it starts with."""
+    """Add the administrator and the default roles to a new tenant."""
     add_member(admin, tenant_id=tenant.pk, role=MemberRole.ADMIN)
     Role.objects.bulk_create(
         Role(tenant_id=tenant.pk, slug=slug, name=name, permissions=permissions, is_system=True)

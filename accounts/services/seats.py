@@ -1,4 +1,4 @@
-"""Where a person belongs: read before any scope is open, for the API and the console alike."""
+"""Active memberships of a user, read before a scope is opened."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ SEATS_SQL = (
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """One active membership of a person; `scopes` come from role, own permissions and assigned roles."""
+    """An active membership; `scopes` combine role, permissions and assigned roles."""
 
     tenant_id: UUID
     slug: str
@@ -29,12 +29,15 @@ class Seat:
 
     @property
     def is_open(self) -> bool:
-        """Whether the tenant may work now."""
+        """Return whether the tenant is active."""
         return self.status == TenantStatus.ACTIVE
 
 
 def seats_of(user_id: UUID) -> list[Seat]:
-    """The active memberships of a person in tenants that are not deleted, by slug; outside every scope."""
+    """Return a user's active memberships in existing tenants, ordered by slug.
+
+    Call it outside any scope.
+    """
     with connection.prepared_cursor() as cursor:
         cursor.execute(SEATS_SQL, [user_id])
         rows = cursor.fetchall()
@@ -42,6 +45,6 @@ def seats_of(user_id: UUID) -> list[Seat]:
 
 
 def texts_of(value: Any) -> list[str]:
-    """The texts of a jsonb list, which a plain cursor leaves as text; anything else grants nothing."""
+    """Return the strings of a jsonb list; any other value gives an empty list."""
     items = orjson.loads(value) if isinstance(value, (str, bytes)) else value
     return [item for item in items if isinstance(item, str)] if isinstance(items, list) else []

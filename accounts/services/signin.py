@@ -1,4 +1,4 @@
-"""Sign-in by password: the limit on attempts, and what allauth has to know of a person."""
+"""Password sign-in: attempt limit and verified e-mail addresses for allauth."""
 
 from hashlib import sha256
 from typing import Any
@@ -11,7 +11,7 @@ SECONDS = 60
 
 
 class TooManyAttempts(Exception):
-    """The sixth attempt within a minute from one address for one e-mail."""
+    """Too many sign-in attempts from one IP address for one e-mail address."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"Too many attempts. Try again in {max(seconds, 1)} seconds.")
@@ -21,7 +21,7 @@ def count_attempt(email: str, ip: str) -> None:
     """Count a sign-in attempt, across all processes.
 
     Raises:
-        TooManyAttempts: when there were `ATTEMPTS` within the running minute already.
+        TooManyAttempts: There were already `ATTEMPTS` in the current minute.
     """
     bucket = sha256(f"{ip}|{email.strip().lower()}".encode()).hexdigest()
     with connection.cursor() as cursor:
@@ -32,9 +32,9 @@ def count_attempt(email: str, ip: str) -> None:
 
 
 def confirm_address(user: Any) -> None:
-    """Tell allauth that the e-mail address of a verified person is confirmed.
+    """Mark the e-mail address of a verified user as confirmed in allauth.
 
-    People whom an administrator or a command made verified have no record of allauth's own yet.
+    Users verified by an administrator or a command have no allauth `EmailAddress` yet.
     """
     if user.is_verified and not EmailAddress.objects.filter(user=user, verified=True).exists():
         EmailAddress.objects.update_or_create(
