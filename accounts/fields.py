@@ -32,6 +32,7 @@ class PasswordHashField(models.CharField):  # type: ignore[type-arg]
         """
         if value == WITHHELD:
             raise ValueError(
-                "This user was loaded inside a tenant scope, without the password hash. Pass update_fields to save() or reload the user."
+                "This user was loaded inside a tenant scope, without the password hash."
+                " Pass update_fields to save() or reload the user."
             )
         return super().get_db_prep_save(value, connection)

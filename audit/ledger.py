@@ -1,9 +1,9 @@
-"""SQL of the ledger: who owns it, why nobody changes it, how it is sealed and verified.
+"""SQL of the audit log: ownership, write protection, sealing and verification.
 
-Transactions below the oldest running one are closed: no row can appear in their window any more. A seal
-hashes the rows of one partition in one such window and is chained to the seal before it, so that changed
-rows, missing rows and missing seals show. Cutting off the newest rows together with the newest seals does
-not show inside the database, which is why seals are copied out of it (`audit.services.sealing`).
+Transactions below the oldest running one are closed: no row can be added to their range. A seal hashes the
+rows of one partition in such a range and is chained to the previous seal, so changed rows, missing rows and
+missing seals are detected. Removing the newest rows together with the newest seals cannot be detected within
+the database, so `audit.services.sealing` copies the seals to a file.
 """
 
 COLUMNS = (

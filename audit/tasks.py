@@ -1,4 +1,4 @@
-"""Periodic upkeep of the audit log."""
+"""Periodic tasks of the audit log."""
 
 from procrastinate.contrib.django import app
 
@@ -9,7 +9,7 @@ from config.jobs import job
 @app.task(queueing_lock="seal_audit_log")
 @job
 def seal_audit_log(timestamp: int) -> None:
-    """Seal what was written since the last seal, and copy the seals out of the database."""
+    """Seal the audit log and copy the seals to the file."""
     from audit.services.sealing import seal
 
     seal()

@@ -19,7 +19,7 @@ class AuditLogAdmin(ExportsRows, NamesThings, NamesIds, ReadOnlyAdmin):
     list_display = ("created_at", "action", "thing", "who", "ip_address", "status")
     list_filter = (AgeFilter, "status")
     search_fields = ("action__exact", "resource_id__exact", "actor__exact", "request_id__exact")
-    search_help_text = "A whole action, resource id, actor or request id."
+    search_help_text = "Exact action, resource id, actor or request id."
     fieldsets = (
         (
             None,
@@ -42,7 +42,7 @@ class AuditLogAdmin(ExportsRows, NamesThings, NamesIds, ReadOnlyAdmin):
 
     @admin.display(description="Who", ordering="actor")
     def who(self, obj):
-        """The person, and by what they acted; the system's own actors as they are called."""
+        """Return the user and their credential, or the name of a system actor."""
         kind, _, rest = obj.actor.partition(":")
         if obj.user_id_name:
             return obj.user_id_name if kind == "user" else f"{obj.user_id_name} ({kind})"
@@ -51,7 +51,7 @@ class AuditLogAdmin(ExportsRows, NamesThings, NamesIds, ReadOnlyAdmin):
 
 @admin.register(AuditSeal)
 class AuditSealAdmin(ReadOnlyAdmin):
-    """The chain of hashes over the log; only the platform sees it."""
+    """Hash chain of the audit log, visible to platform staff only."""
 
     resource = "audit"
     icon = "verified"

@@ -11,7 +11,7 @@ from config.admin.names import NamesIds
 
 
 class ReviewFilter(admin.SimpleListFilter):
-    """Whether somebody looked at it."""
+    """Filter by review state."""
 
     title = "reviewed"
     parameter_name = "reviewed"
@@ -43,7 +43,7 @@ class SecurityAuditLogAdmin(ExportsRows, NamesIds, ReadOnlyAdmin):
     )
     list_filter = (AgeFilter, "severity", "event_category", "requires_review", ReviewFilter)
     search_fields = ("event_type__exact", "actor_email__exact", "request_id__exact")
-    search_help_text = "A whole event type, e-mail address or request id."
+    search_help_text = "Exact event type, e-mail address or request id."
     fieldsets = (
         (
             None,

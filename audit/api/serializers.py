@@ -1,4 +1,4 @@
-"""Audit logs in the API."""
+"""Serializers of the audit logs."""
 
 from audit.models import AuditLog, SecurityAuditLog
 from config.api.serializers import HouseSerializer
@@ -31,7 +31,7 @@ class AuditLogSerializer(HouseSerializer):
 
 
 class SecurityAuditLogSerializer(HouseSerializer):
-    """One event that matters to security."""
+    """One security event."""
 
     class Meta:
         model = SecurityAuditLog

@@ -1,4 +1,4 @@
-"""Addresses of audit."""
+"""URL routes of audit."""
 
 from config.api.routers import HouseRouter
 
@@ -6,6 +6,6 @@ from . import views
 
 
 def register(router: HouseRouter) -> None:
-    """Add the resources of this app."""
+    """Register the viewsets of this app."""
     router.register("audit-logs", views.AuditLogViewSet, basename="audit-log")
     router.register("security-logs", views.SecurityLogViewSet, basename="security-log")

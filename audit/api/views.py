@@ -1,4 +1,4 @@
-"""Resources of audit."""
+"""Endpoints of the audit logs."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from .serializers import AuditLogSerializer, SecurityAuditLogSerializer
 
 
 class AuditLogViewSet(ReadOnlyTenantViewSet):
-    """What happened in the organisation, newest first."""
+    """Changes and events in the organisation, newest first."""
 
     serializer_class = AuditLogSerializer
     resource = "audit"
@@ -21,7 +21,7 @@ class AuditLogViewSet(ReadOnlyTenantViewSet):
 
 
 class SecurityLogViewSet(ReadOnlyTenantViewSet):
-    """Events that matter to security, newest first."""
+    """Security events, newest first."""
 
     serializer_class = SecurityAuditLogSerializer
     resource = "security"
@@ -38,7 +38,7 @@ class SecurityLogViewSet(ReadOnlyTenantViewSet):
     @extend_schema(request=None, responses={200: SecurityAuditLogSerializer})
     @action(detail=True, methods=["post"])
     def review(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Note that the asking person has looked at it."""
+        """Mark the event as reviewed by the authenticated user."""
         event = self.get_object(lock=True)
         mark_reviewed(self.get_queryset().filter(pk=event.pk), reviewer_id=self.credential.user_id)
         return self.respond_with(event.pk)

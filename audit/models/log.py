@@ -1,4 +1,4 @@
-"""What happened, row by row, and the seals that show nobody changed it."""
+"""Audit log and seals."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -11,9 +11,9 @@ from tenants.managers import HouseQuerySet, ScopedManager
 
 
 class AuditLog(Grown, Partitioned, HouseModel):
-    """One change or event. Written by triggers and `record_event` alone; nobody changes it afterwards.
+    """One change or event, written by triggers and `record_event` only and never changed.
 
-    Keeps plain ids: it outlives the tenants, people and rows it speaks of.
+    Holds plain ids, since entries outlive the tenants, users and rows they refer to.
     """
 
     scope_kind = "tenant"
@@ -64,7 +64,7 @@ class AuditLog(Grown, Partitioned, HouseModel):
 
 
 class AuditSeal(HouseModel):
-    """A hash over a closed window of transactions in one partition, chained to the seal before it."""
+    """A hash over closed transactions in one partition, chained to the previous seal."""
 
     scope_kind = "global"
     audit_exempt = "part of the audit log"

@@ -1,4 +1,4 @@
-"""Events that matter to security, and their review."""
+"""Security events and their review."""
 
 from django.db import models
 
@@ -12,9 +12,9 @@ REVIEW = ("requires_review", "reviewed_at", "reviewed_by")
 
 
 class SecurityAuditLog(Grown, Partitioned, HouseModel):
-    """A sign-in, a refusal, a change of rights or of configuration; some ask for a review.
+    """A security event: sign-in, denied access, or change of permissions or configuration.
 
-    Keeps plain ids: it outlives the tenants and people it speaks of.
+    Holds plain ids, since events outlive the tenants and users they refer to.
     """
 
     scope_kind = "tenant"

@@ -1,4 +1,4 @@
-"""What the rest of the system calls to write to the audit log, seal it and verify it."""
+"""Functions that write, seal and verify the audit log."""
 
 from .events import record_event
 from .security import record_security_event

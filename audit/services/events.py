@@ -1,4 +1,4 @@
-"""Events with a meaning, beside the row changes that the triggers record."""
+"""Semantic events, in addition to the row changes that triggers record."""
 
 from typing import Any
 from uuid import UUID
@@ -22,13 +22,13 @@ def record_event(
     Args:
         action: what happened, such as `agent.published`.
         resource: the row it happened to.
-        metadata: further details; put no secrets in it, nothing here is redacted.
+        metadata: further details; must not contain secrets, since it is not redacted.
 
     Returns:
         The row's id.
 
     Raises:
-        django.db.ProgrammingError: in a scope that names no actor, and with the reader's role.
+        django.db.ProgrammingError: The scope has no actor or is read-only.
     """
     kind, key = (resource._meta.label_lower, str(resource.pk)) if resource is not None else ("", "")
     with connection.cursor() as cursor:

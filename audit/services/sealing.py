@@ -1,8 +1,8 @@
-"""Sealing the audit log, and finding out whether somebody changed it.
+"""Sealing and verification of the audit log.
 
-Seals live in the database and are copied to `settings.AUDIT_SEAL_FILE`, one JSON object a line: whoever
-cuts off the newest rows together with the newest seals is found out by the copy alone. Keep it where the
-database's administrators cannot write.
+Seals are stored in the database and copied to `settings.AUDIT_SEAL_FILE`, one JSON object per line. Only the
+copy reveals that the newest rows were removed together with the newest seals. Keep it where database
+administrators cannot write.
 """
 
 import fcntl
@@ -26,7 +26,7 @@ NO_COPY = "no copy outside the database"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one seal: `ok`, or what is wrong with it or with the rows it covers."""
+    """Result of verifying one seal: `ok`, or the failure."""
 
     n: int
     partition: str
@@ -40,18 +40,18 @@ class Verdict:
 
 @contextmanager
 def _as_sealer() -> Iterator[Any]:
-    # Not platform_scope(): its own audit row would give the next seal something to cover for ever.
+    # Not platform_scope(): it writes an audit row, so every run would find something new to seal.
     with transaction.atomic(), stamped(SEALER), connection.cursor() as cursor:
         yield cursor
 
 
 def seal() -> list[AuditSeal]:
-    """Seal what closed transactions wrote since the last seal, and copy new seals to the file.
+    """Seal the rows of closed transactions and copy new seals to the file.
 
-    Seals that an interrupted run left uncopied are copied too.
+    Also copies seals that an interrupted run did not copy.
 
     Raises:
-        OSError: when the file cannot be written; the seals themselves are committed by then.
+        OSError: The file cannot be written; the seals are already committed.
     """
     with _as_sealer() as cursor:
         cursor.execute("SELECT n FROM conclave_audit_seal()")
@@ -62,10 +62,10 @@ def seal() -> list[AuditSeal]:
 
 
 def verify(*, with_copy: bool = True) -> list[Verdict]:
-    """The verdict on every seal, in order, then what the copy knows that the database does not.
+    """Verify every seal in order, then compare the seals with their copy.
 
     Args:
-        with_copy: compare with `settings.AUDIT_SEAL_FILE` too.
+        with_copy: also compare with `settings.AUDIT_SEAL_FILE`.
     """
     with _as_sealer() as cursor:
         cursor.execute("SELECT n, partition, row_count, verdict, hash FROM conclave_audit_verify()")
@@ -99,7 +99,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 
 def _parsed(line: str) -> dict[str, Any]:
-    """An entry; a damaged line becomes one that no seal matches."""
+    """Parse a line; a damaged line gives an entry that matches no seal."""
     try:
         entry = json.loads(line)
     except ValueError:
@@ -137,5 +137,5 @@ def _locked_for_append(path: Path) -> Iterator[TextIO]:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         if (text := file.read()) and not text.endswith("\n"):
-            file.write("\n")  # a torn line of an interrupted run: damaged, and said so by verify()
+            file.write("\n")  # Incomplete line of an interrupted run; verify() reports it.
         yield file

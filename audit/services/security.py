@@ -1,4 +1,4 @@
-"""The security log: sign-ins, refusals, changes of rights."""
+"""Functions that write the security log."""
 
 from typing import Any
 from uuid import UUID
@@ -24,18 +24,20 @@ def record_security_event(
     target: models.Model | None = None,
     **further: Any,
 ) -> UUID:
-    """Write one row of the security log, of the scope's tenant or, outside a scope, of no tenant.
+    """Write one row of the security log.
+
+    The row belongs to the scope's tenant, or to no tenant outside a scope.
 
     Args:
         event_type: such as `auth.login_failed`.
         category: one of `audit.choices.EventCategory`.
         action: what was attempted, such as `login`.
-        actor: the person who acted, when known; the scope's person by default.
+        actor: the user who acted, if known; the scope's user by default.
         further: other columns, such as `error_code`, `details`, `requires_review`, and `session_id`, which is
-            a hash of the session's key, never the key.
+            a hash of the session key, never the key.
 
     Returns:
-        The row's id. The address, program and id of the request come from `request_info`.
+        The row's id. IP address, user agent and request id are taken from `request_info`.
     """
     scope = current_scope()
     row = SecurityAuditLog.unscoped.create(
@@ -66,6 +68,6 @@ def _request() -> dict[str, str | None]:
 
 
 def mark_reviewed(events: Any, *, reviewer_id: UUID) -> int:
-    """Note on those of `events` that nobody looked at yet who did now; the number of them."""
+    """Mark the unreviewed rows of `events` as reviewed; return their number."""
     open_events = events.order_by().filter(reviewed_at=None)
     return int(open_events.update(reviewed_at=timezone.now(), reviewed_by=reviewer_id))

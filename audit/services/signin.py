@@ -1,4 +1,4 @@
-"""Sign-ins and changes of what people sign in with, in the security log."""
+"""Signal receivers that log sign-ins and credential changes."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -20,24 +20,24 @@ def _session(request: Any) -> str:
 
 
 def _record(event_type: str, **fields: Any) -> None:
-    # Whatever scope is open: signing in belongs to no tenant, and the identity hat writes it.
+    # Signing in belongs to no tenant, so the identity role writes the row whatever scope is open.
     with stamped(None):
         record_security_event(event_type, category=EventCategory.AUTH, **fields)
 
 
 def signed_in(sender: Any, request: Any, user: Any, **_: Any) -> None:
-    """A person signed in."""
+    """Log a sign-in."""
     _record("auth.login", action="login", actor=user, session_id=_session(request))
 
 
 def signed_out(sender: Any, request: Any, user: Any, **_: Any) -> None:
-    """A person signed out."""
+    """Log a sign-out."""
     if user is not None:
         _record("auth.logout", action="logout", actor=user)
 
 
 def refused(sender: Any, credentials: dict[str, Any], request: Any = None, **_: Any) -> None:
-    """A wrong e-mail or password; the address is kept as it was typed."""
+    """Log a wrong e-mail address or password; the address is stored as entered."""
     email = str(credentials.get("email") or credentials.get("username") or "")[:255].replace("\0", "")
     _record(
         "auth.login_failed",
@@ -50,7 +50,7 @@ def refused(sender: Any, credentials: dict[str, Any], request: Any = None, **_: 
 
 
 def second_factor_refused(sender: Any, request: Any, user: Any, **_: Any) -> None:
-    """A wrong code of the second factor."""
+    """Log a wrong two-factor code."""
     _record(
         "auth.second_factor_failed",
         action="login",
@@ -62,7 +62,7 @@ def second_factor_refused(sender: Any, request: Any, user: Any, **_: Any) -> Non
     )
 
 
-# Signal, event type, action, severity. Nobody but the person and an intruder knows of these changes.
+# Signal, event type, action, severity. These changes may be the only trace of an intruder.
 CHANGES: tuple[tuple[Signal, str, str, str], ...] = (
     (account.user_signed_up, "auth.signed_up", "sign_up", Severity.INFO),
     (account.password_set, "auth.password_set", "set_password", Severity.WARNING),
@@ -93,7 +93,7 @@ def _recorder(event_type: str, action: str, severity: str) -> Callable[..., None
 
 
 def connect_signin() -> None:
-    """Listen to sign-ins and to changes of what people sign in with."""
+    """Connect the receivers of sign-in and credential signals."""
     for signal, event_type, action, severity in CHANGES:
         recorder = _recorder(event_type, action, severity)
         signal.connect(recorder, weak=False, dispatch_uid=f"audit.{event_type}")

@@ -1,4 +1,4 @@
-"""Factories of the audit log, whose rows come in by the database's own functions alone."""
+"""Factories of the audit log, which only database functions write to."""
 
 import factory
 from django.db import connection
@@ -37,9 +37,9 @@ class SecurityAuditLogFactory(HouseFactory):
 
 
 class AuditSealFactory(HouseFactory):
-    """Seals a committed event, on a connection of its own: what is sealed cannot be rolled back.
+    """Seals a committed event on a separate connection, since seals cannot be rolled back.
 
-    For transactional tests, which empty the tables at their end.
+    Use it in transactional tests, which truncate the tables.
     """
 
     class Meta:

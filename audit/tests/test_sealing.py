@@ -1,4 +1,4 @@
-"""Seals of the audit log, and the tampering they show. Rows are committed: only those can be sealed."""
+"""Tests of sealing and tamper detection. Rows are committed, since only those can be sealed."""
 
 import json
 from io import StringIO
@@ -49,7 +49,7 @@ def sealed(work):
 
 @pytest.fixture
 def tamper(superuser):
-    """Change the ledger as the superuser, with every trigger off: what no role of ours can do."""
+    """Change the ledger as the superuser, with all triggers disabled, as no application role can."""
 
     def do(statement):
         superuser(f"SET session_replication_role = replica; {statement}")
@@ -157,7 +157,7 @@ def test_cut_off_tail_shows_by_the_copy_alone(sealed, tamper):
     assert (bad.n, bad.verdict) == (2, "missing from the database, its copy exists")
 
 
-def test_ledger_made_anew_differs_from_its_copy(sealed, tamper):
+def test_rewritten_ledger_differs_from_its_copy(sealed, tamper):
     tamper("DELETE FROM audit_auditseal")
     tamper("UPDATE audit_auditlog SET actor = 'user:somebody else'")
     wait_until_closed()
@@ -215,8 +215,8 @@ def test_commands_seal_and_verify(work, tamper):
     call_command("verify_audit", stdout=out)
     tamper("DELETE FROM audit_auditlog")
 
-    assert "1 seals hold" in out.getvalue()
-    with pytest.raises(CommandError, match="1 of 1 verdicts are bad"):
+    assert "1 seals verified" in out.getvalue()
+    with pytest.raises(CommandError, match="1 of 1 seals failed verification"):
         call_command("verify_audit", stdout=out)
 
 

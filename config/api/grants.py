@@ -25,5 +25,5 @@ def require_grantable(credential: Credential, scopes: Iterable[Any]) -> None:
     Forbidden: when one of the scopes goes beyond what the credential itself may do.
     """
     if exceeding := credential.beyond(scopes):
-        detail = f"You cannot grant what you may not do: {', '.join(exceeding)}."
+        detail = f"You cannot grant permissions that you do not have: {', '.join(exceeding)}."
         raise Forbidden(detail, code="beyond_own_rights")

@@ -277,7 +277,7 @@ def test_people_are_added_by_address_known_or_not(member, admin_client, other_te
     for email in (known.email, "new@example.org"):
         assert admin_client.post(page, {"email": email, "role": "analyst"}).status_code == 302
     again = admin_client.post(page, {"email": known.email, "role": "analyst"})
-    assert "This person is a member already." in again.content.decode()
+    assert "This person is already a member." in again.content.decode()
     with inside(member):
         people = set(Membership.objects.filter(role="analyst").values_list("user__email", flat=True))
     assert people == {known.email, "new@example.org"}

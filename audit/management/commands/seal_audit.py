@@ -8,7 +8,7 @@ from audit.services.sealing import seal
 
 
 class Command(BaseCommand):
-    """Thin: `audit.services.sealing.seal` does it; the worker calls that periodically."""
+    """Seal the audit log once; the worker does so periodically."""
 
     help = "Seal the audit rows of closed transactions and copy the seals to AUDIT_SEAL_FILE."
 
@@ -17,4 +17,4 @@ class Command(BaseCommand):
         for each in made:
             self.stdout.write(f"seal {each.n}: {each.row_count} rows of {each.partition}")
         if not made:
-            self.stdout.write("nothing to seal")
+            self.stdout.write("Nothing to seal.")

@@ -8,13 +8,15 @@ from audit.services.sealing import verify
 
 
 class Command(BaseCommand):
-    """Exits with 1 when a row, a seal or the chain does not hold."""
+    """Verify the audit log; exit with status 1 on any failure."""
 
     help = "Verify every seal of the audit log against its rows and against the copy in AUDIT_SEAL_FILE."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--without-copy", action="store_true", help="leave the file aside (cut-off seals do not show)"
+            "--without-copy",
+            action="store_true",
+            help="do not compare with the file; removed newest seals are not detected",
         )
 
     def handle(self, *args: Any, without_copy: bool = False, **options: Any) -> None:
@@ -25,5 +27,7 @@ class Command(BaseCommand):
                 style(f"seal {each.n} {each.partition} ({each.row_count} rows): {each.verdict}")
             )
         if bad := [each for each in verdicts if not each.ok]:
-            raise CommandError(f"{len(bad)} of {len(verdicts)} verdicts are bad: the audit log was changed")
-        self.stdout.write(f"{len(verdicts)} seals hold")
+            raise CommandError(
+                f"{len(bad)} of {len(verdicts)} seals failed verification: the audit log was changed"
+            )
+        self.stdout.write(f"{len(verdicts)} seals verified")
