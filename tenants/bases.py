@@ -1,14 +1,16 @@
-"""Base models. Choose one by kind; never declare ids, tenants, timestamps, managers or policies by hand.
+"""Base models with ids, timestamps, managers and row-level security.
+
+Derive each model from one of these; never declare ids, tenants, timestamps, managers or policies by hand.
 
 | base | rows belong to | who sees them |
 |---|---|---|
 | TenantModel | one tenant | its tenant |
-| UserOwnedModel | one person inside a tenant | that person |
+| UserOwnedModel | one user of a tenant | that user |
 | ReportModel | one tenant, computed | its tenant |
 | GlobalModel | the platform | as its `row_security` says |
 
-Each concrete model gets its row-level security, the unique (tenant, id), a SameTenant constraint for each
-reference between tenant tables, and its audit trigger from here, when its class is prepared.
+When a concrete class is prepared, its model gets row-level security, a unique constraint on (tenant, id), a
+SameTenant constraint for each reference between tenant tables, and an audit trigger.
 """
 
 from typing import Any, ClassVar
@@ -27,14 +29,14 @@ from .scoping import current_scope
 
 
 class HouseModel(models.Model):
-    """An id that sorts by time, timestamps, and what the house declares about a table."""
+    """Base of all models: a UUIDv7 id, timestamps and audit options."""
 
-    # Why writes to this table are not audited; empty means that they are.
+    # Reason why writes are not audited; empty if they are.
     audit_exempt: ClassVar[str] = ""
     audit_level: ClassVar[str] = "row"
     audit_omit: ClassVar[tuple[str, ...]] = ()
     audit_redact: ClassVar[tuple[str, ...]] = ()
-    # Options of RowLevelSecurity that differ from the kind's default.
+    # RowLevelSecurity options that override the defaults of the base model.
     row_security: ClassVar[dict[str, Any]] = {}
 
     id = models.UUIDField(primary_key=True, db_default=UUIDv7(), editable=False, help_text="UUIDv7.")
@@ -49,7 +51,7 @@ class HouseModel(models.Model):
 
 
 class TenantModel(HouseModel):
-    """Rows of one tenant."""
+    """Base of models whose rows belong to a tenant."""
 
     scope_kind: ClassVar[str] = "tenant"
 
@@ -93,9 +95,9 @@ class TenantForeignKey(models.ForeignKey):
     """A reference to a row of the same tenant, enforced by `SameTenant`.
 
     Args:
-        on_delete: Django's rule; the database enforces the same one.
-        db_rule: the database's rule where Django should leave it alone (`on_delete=DO_NOTHING`), as for
-            children too many to be loaded.
+        on_delete: Django's rule, which the database enforces too.
+        db_rule: the database's rule when Django does nothing (`on_delete=DO_NOTHING`), as for relations with
+            too many rows to load.
     """
 
     target: ClassVar[dict[str, str]] = {}
@@ -107,7 +109,7 @@ class TenantForeignKey(models.ForeignKey):
 
     def deconstruct(self) -> Any:
         name, _, args, kwargs = super().deconstruct()
-        # Migrations need the column alone; the constraint stands in the model's options.
+        # Migrations need only the column; the constraint is part of the model's options.
         return name, "django.db.models.ForeignKey", args, kwargs
 
     @property
@@ -116,7 +118,7 @@ class TenantForeignKey(models.ForeignKey):
 
 
 class MemberForeignKey(TenantForeignKey):
-    """A reference to a person who is a member of the row's tenant, enforced by `SameTenant`."""
+    """A reference to a user who is a member of the row's tenant, enforced by `SameTenant`."""
 
     def __init__(self, on_delete: Any = models.SET_NULL, **kwargs: Any) -> None:
         if on_delete is models.SET_NULL:
@@ -129,7 +131,7 @@ class MemberForeignKey(TenantForeignKey):
 
 
 class UserOwnedModel(TenantModel):
-    """Rows of one person inside a tenant: no colleague sees them (promise G3)."""
+    """Base of models whose rows only their user can see (promise G3)."""
 
     scope_kind: ClassVar[str] = "user"
     row_security: ClassVar[dict[str, Any]] = {"read": f"{house.TENANT_CLAUSE} AND {house.USER_CLAUSE}"}
@@ -141,7 +143,7 @@ class UserOwnedModel(TenantModel):
 
 
 class ReportModel(TenantModel):
-    """Rows of a materialised report, one tenant's each; the database computes them (`config.db.reports`)."""
+    """Base of materialised reports that the database computes (`config.db.reports`)."""
 
     is_report: ClassVar[bool] = True
     audit_exempt: ClassVar[str] = "computed from rows that are recorded themselves"
@@ -149,7 +151,7 @@ class ReportModel(TenantModel):
 
     tenant = models.ForeignKey(
         "tenants.Tenant",
-        # Never by Django: a report is not written.
+        # Reports are read-only, so Django must not cascade to them.
         on_delete=models.DO_NOTHING,
         related_name="+",
         editable=False,
@@ -168,7 +170,7 @@ class ReportModel(TenantModel):
 
 
 class GlobalModel(HouseModel):
-    """Rows of the platform. Tenant work reads them unless `row_security` says otherwise."""
+    """Base of platform-wide models, readable by tenants unless `row_security` differs."""
 
     scope_kind: ClassVar[str] = "global"
     row_security: ClassVar[dict[str, Any]] = {"read": "true", "verbs": "SELECT"}
@@ -180,7 +182,10 @@ class GlobalModel(HouseModel):
 
 
 class SoftDeleted(models.Model):
-    """Mix-in for rows that are hidden instead of deleted (promise G9). List it before the base model."""
+    """Mixin for rows that are hidden instead of deleted (promise G9).
+
+    List it before the base model.
+    """
 
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When it was deleted.")
 
@@ -190,13 +195,13 @@ class SoftDeleted(models.Model):
         abstract = True
 
     def soft_delete(self) -> None:
-        """Hide the row; keeps it for the record."""
+        """Hide the row without deleting it."""
         self.deleted_at = timezone.now()
         self.save(update_fields=["deleted_at", "updated_at"])  # type: ignore[misc]
 
 
 class Grown(models.Model):
-    """Mix-in for partitioned tables: `created_at` is read off the id, so that it cannot contradict it.
+    """Mixin for partitioned tables that derives `created_at` from the id.
 
     List it first, then `config.db.partitions.Partitioned`, then the base model.
     """
@@ -229,9 +234,9 @@ def _row_security(model: type[HouseModel]) -> dict[str, Any]:
 
 
 def _redacted(model: type[HouseModel]) -> tuple[str, ...]:
-    """Columns whose values the audit log does not repeat: secrets, and what a person's own rows say.
+    """Return the columns whose values the audit log omits: secrets and private data.
 
-    More people read the log than see those rows; that they changed is recorded all the same.
+    The audit log has more readers than user-owned rows. It records that these columns changed, not their values.
     """
     named = (*encrypted_columns(model), *model.audit_redact)
     if getattr(model, "scope_kind", "") != "user":
@@ -276,7 +281,7 @@ def _house_constraints(model: type[HouseModel]) -> list[models.BaseConstraint]:
 def _attach_constraints(sender: type[models.Model], **_: object) -> None:
     if not issubclass(sender, HouseModel) or sender.__module__ == "__fake__":
         return
-    if issubclass(sender, ReportModel):  # a view has no constraints
+    if issubclass(sender, ReportModel):  # A materialised view has no constraints.
         return
     options = sender._meta
     options.constraints = [*options.constraints, *_house_constraints(sender)]

@@ -1,4 +1,4 @@
-"""Managers that answer within the current scope and raise outside every scope."""
+"""Querysets and managers limited to the current scope."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -15,39 +15,39 @@ from .scoping import require_scope
 
 M = TypeVar("M", bound=models.Model)
 CLOCK_SKEW = timedelta(minutes=1)
-# No clock is so far ahead; the partitions made ahead begin later on all days but the last of a period.
+# Larger than any clock skew. Partitions created in advance begin later, except on the last day of a period.
 NOT_YET = timedelta(days=1)
 
 
 class NewestBound(UUID):
-    """An id that nothing made so far can reach; a kept statement asks for a new one each time."""
+    """An id above all existing ids; prepared queries recompute it on each use."""
 
 
 def younger_bound(identifier: UUID) -> UUID:
-    """The smallest id that a row made after the row `identifier` can have; clocks may differ by a minute.
+    """Return the smallest id of rows created after `identifier`, less a minute of clock skew.
 
     Raises:
-        ValueError: when it is not a UUIDv7.
+        ValueError: `identifier` is not a UUIDv7.
     """
     return uuid7_floor(uuid7_time(identifier) - CLOCK_SKEW)
 
 
 def newest_bound() -> NewestBound:
-    """A bound above every id that exists, which leaves out the partitions that are made ahead."""
+    """Return an id above all existing ids that excludes partitions created in advance."""
     return NewestBound(int=uuid7_floor(timezone.now() + NOT_YET).int)
 
 
 class HouseQuerySet(models.QuerySet[M]):
-    """What every queryset of the house can do."""
+    """Base queryset of all models."""
 
     def update(self, **kwargs: Any) -> int:
-        """Like Django's, and keeps `updated_at` true."""
+        """Update the rows and their `updated_at`."""
         if any(field.name == "updated_at" for field in self.model._meta.concrete_fields):
             kwargs.setdefault("updated_at", timezone.now())
         return super().update(**kwargs)
 
     def bulk_create(self, objs: Iterable[M], *args: Any, **kwargs: Any) -> list[M]:
-        """Like Django's, with ids: it would leave those to the server and never learn them."""
+        """Insert the objects, with ids generated here so that the caller knows them."""
         objs = list(objs)
         for obj in objs:
             if isinstance(obj.pk, DatabaseDefault):
@@ -55,23 +55,25 @@ class HouseQuerySet(models.QuerySet[M]):
         return super().bulk_create(objs, *args, **kwargs)
 
     def younger_than(self, identifier: UUID) -> Self:
-        """Rows made after the row `identifier`, which prunes partitions; clocks may differ by a minute.
+        """Filter rows created after the row `identifier`, less a minute of clock skew.
 
-        Partitions that are made ahead are pruned too: their empty scans cost more than they seem, since with them
-        PostgreSQL sorts instead of reading in order.
+        Prunes older partitions and those created in advance: with empty partitions in the plan, PostgreSQL sorts
+        instead of reading in order.
         """
         return self.filter(id__gte=younger_bound(identifier), id__lt=newest_bound())
 
     def between(self, start: Any, end: Any) -> Self:
-        """Rows made from `start` (inclusive) to `end` (exclusive), by their ids, which prunes partitions."""
+        """Filter rows created from `start` to before `end` by id, which prunes partitions."""
         return self.filter(id__gte=uuid7_floor(start), id__lt=uuid7_floor(end))
 
 
 class ScopedManager(models.Manager.from_queryset(HouseQuerySet)):  # type: ignore[misc]
-    """Filters by the scope's tenant, beside the policy: the planner estimates better with both.
+    """Manager that filters by the scope's tenant.
+
+    Row-level security filters too, but the planner estimates better with the explicit condition.
 
     Raises:
-        ScopeRequired: outside every scope.
+        ScopeRequired: No scope is open.
     """
 
     def get_queryset(self) -> Any:
@@ -85,11 +87,11 @@ class ScopedManager(models.Manager.from_queryset(HouseQuerySet)):  # type: ignor
 
 
 class LiveManager(ScopedManager):
-    """The scope's rows that are not soft-deleted."""
+    """Manager of the scope's rows that are not soft-deleted."""
 
     def get_queryset(self) -> Any:
         return super().get_queryset().filter(deleted_at=None)
 
     def including_deleted(self) -> Any:
-        """The scope's rows, deleted ones too."""
+        """Return the scope's rows, including soft-deleted ones."""
         return super().get_queryset()

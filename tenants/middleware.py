@@ -1,4 +1,4 @@
-"""Serves the console's views inside the scope of the person who is signed in."""
+"""Middleware that serves console views in the scope of the signed-in user."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,10 +8,10 @@ from django.http import HttpRequest, HttpResponse
 
 
 class TenantScopeMiddleware:
-    """Hands console requests to `ConsoleSite.serve`, which opens the scope around view and rendering.
+    """Pass console requests to `ConsoleSite.serve`, which opens the scope around view and rendering.
 
-    It stands last: sessions, people and CSRF are dealt with outside the scope, where the identity hat may.
-    The view is called from `process_view`, so that its exceptions pass through the scope and roll it back.
+    Must be the last middleware: sessions, users and CSRF need the identity role, outside the scope. The view is
+    called from `process_view`, so its exceptions pass through the scope and roll it back.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -1,7 +1,7 @@
-"""Whose data the running code may touch: the current scope, and the only ways to open one.
+"""Current scope: the tenant, user and role that queries run with.
 
-A scope opens a transaction, wears a database role and tells PostgreSQL the tenant, the person and the
-actor; row-level security does the rest. Without a scope no tenant's row is visible to anybody.
+A scope opens a transaction, uses a database role (`SET ROLE`) and sets the tenant, user and actor that row-level
+security policies read. Without a scope, no tenant's rows are visible.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from config.db.stamps import APP, OPERATOR, READER, Stamp, request_info, stamped
 
 
 class HasId(Protocol):
-    """A tenant, a person or an engagement: anything with an id."""
+    """Any object with an id: a tenant, a user or an engagement."""
 
     @property
     def id(self) -> UUID: ...
@@ -30,12 +30,12 @@ class Kind(StrEnum):
 
 
 class ScopeRequired(RuntimeError):
-    """Tenant data was asked for outside every scope."""
+    """Tenant data was accessed outside a scope."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The current scope. `tenant_id` is None in the platform scope, which sees all tenants."""
+    """A scope. `tenant_id` is None in the platform scope, which sees all tenants."""
 
     kind: Kind
     tenant_id: UUID | None
@@ -49,15 +49,15 @@ _scope: ContextVar[Scope | None] = ContextVar("conclave_scope", default=None)
 
 
 def current_scope() -> Scope | None:
-    """The scope that is open, or None."""
+    """Return the current scope, or None."""
     return _scope.get()
 
 
 def require_scope() -> Scope:
-    """The scope that is open.
+    """Return the current scope.
 
     Raises:
-        ScopeRequired: outside every scope.
+        ScopeRequired: No scope is open.
     """
     scope = _scope.get()
     if scope is None:
@@ -66,10 +66,10 @@ def require_scope() -> Scope:
 
 
 def require_tenant_id() -> UUID:
-    """The tenant of the scope that is open.
+    """Return the tenant id of the current scope.
 
     Raises:
-        ScopeRequired: outside every scope, and in the platform scope.
+        ScopeRequired: No scope is open, or the scope is the platform's.
     """
     scope = require_scope()
     if scope.tenant_id is None:
@@ -113,17 +113,17 @@ def tenant_scope(
     actor: str = "",
     read_only: bool = False,
 ) -> Iterator[Scope]:
-    """One tenant, one transaction.
+    """Open a scope for one tenant, in one transaction.
 
     Args:
         tenant: the tenant or its id.
-        user: the person who acts; becomes the actor `user:<id>` unless `actor` says more.
-        engagement: the project inside the tenant, a second and optional bound.
-        actor: who writes, for the audit log: `user:…`, `key:…`, `system:…`. Without one, writes are refused.
-        read_only: wear the reader's role, which may not write.
+        user: the acting user; the actor is `user:<id>` unless `actor` is given.
+        engagement: limits the scope to one engagement of the tenant.
+        actor: the actor in the audit log: `user:…`, `key:…` or `system:…`. Writes require one.
+        read_only: use the read-only role.
 
     Raises:
-        ScopeError: at the first statement, inside a transaction that belongs to another tenant.
+        ScopeError: The surrounding transaction belongs to another tenant; raised at the first statement.
     """
     user_id = _id(user)
     scope = Scope(
@@ -135,12 +135,12 @@ def tenant_scope(
 
 @contextmanager
 def platform_scope(*, reason: str, user: HasId | UUID | None = None, actor: str = "") -> Iterator[Scope]:
-    """All tenants, for platform staff and maintenance; its opening is written to the audit log.
+    """Open a scope for all tenants, recorded in the audit log.
 
-    Refused by the database in a process whose login may not wear the operator's role.
+    For platform staff and maintenance. The database refuses it if the login may not use the operator role.
 
     Raises:
-        ValueError: without a reason.
+        ValueError: `reason` is blank.
     """
     if not reason.strip():
         raise ValueError("platform_scope() needs a reason")

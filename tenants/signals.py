@@ -1,6 +1,6 @@
-"""What happens to tenants, for the apps on their right."""
+"""Signals of tenants, for the apps that depend on them."""
 
 from django.dispatch import Signal
 
-# Sent inside the platform scope that makes a tenant, with `tenant` and `admin` (a person).
+# Sent in the platform scope that creates a tenant, with `tenant` and `admin` (a user).
 tenant_created = Signal()

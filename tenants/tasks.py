@@ -1,4 +1,4 @@
-"""Periodic upkeep of tenants."""
+"""Periodic tasks of tenants."""
 
 from datetime import timedelta
 
@@ -17,12 +17,12 @@ UNANSWERED = timedelta(minutes=30)
 @app.task(queueing_lock="forget_idempotency_keys")
 @job
 def forget_idempotency_keys(timestamp: int) -> None:
-    """Delete stored answers that no retry will ask for any more."""
+    """Delete expired idempotency keys and their stored responses."""
     from tenants.models import IdempotencyKey
 
     now = timezone.now()
     old = Q(created_at__lt=now - timedelta(hours=settings.IDEMPOTENCY_KEEP_HOURS))
-    # Claimed by a process that died before it answered.
+    # Claimed by a process that died before it responded.
     dead = Q(status_code=None, created_at__lt=now - UNANSWERED)
-    with platform_scope(reason="forget old idempotency keys", actor="system:upkeep"):
+    with platform_scope(reason="delete expired idempotency keys", actor="system:upkeep"):
         IdempotencyKey.unscoped.filter(old | dead).delete()

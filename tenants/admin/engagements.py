@@ -1,4 +1,4 @@
-"""Projects."""
+"""Console pages of engagements."""
 
 from django.contrib import admin
 

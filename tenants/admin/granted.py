@@ -1,4 +1,4 @@
-"""Rows that the platform grants to one organisation."""
+"""Base admin of rows that the platform grants to an organisation."""
 
 from django import forms
 from unfold.widgets import UnfoldAdminSelectWidget
@@ -9,10 +9,12 @@ from tenants.models import Tenant
 
 
 class GrantedForm(HouseForm):
-    """A new row in any organisation: the platform scope has none of its own."""
+    """Form for a new row, in which platform staff choose the organisation."""
 
     organisation = forms.ModelChoiceField(
-        Tenant.objects.none(), widget=UnfoldAdminSelectWidget, help_text="Whose row it becomes."
+        Tenant.objects.none(),
+        widget=UnfoldAdminSelectWidget,
+        help_text="Organisation that the row belongs to.",
     )
 
     def __init__(self, *args, **kwargs):
@@ -25,7 +27,7 @@ class GrantedForm(HouseForm):
 
 
 class GrantedAdmin(HouseAdmin):
-    """The platform's staff makes and changes them; the organisation reads its own."""
+    """Rows managed by platform staff and readable by their organisation."""
 
     platform_adds = True
 

@@ -1,4 +1,4 @@
-"""Stored answers of repeated requests."""
+"""Stored responses of idempotent requests."""
 
 from django.contrib import admin
 

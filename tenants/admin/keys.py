@@ -8,7 +8,7 @@ from tenants.models import TenantKey
 
 @admin.register(TenantKey)
 class TenantKeyAdmin(ReadOnlyAdmin):
-    """Which versions there are; the wrapped keys stay in the database."""
+    """Versions of data keys; the wrapped keys are never shown."""
 
     resource = "security"
     icon = "key_vertical"

@@ -1,4 +1,4 @@
-"""Plans, subscriptions, limits, bills."""
+"""Plans, subscriptions, quotas and bills."""
 
 from django.contrib import admin
 

@@ -1,4 +1,4 @@
-"""Settings of the platform, and links to others."""
+"""Platform settings and Omni-Bridge links."""
 
 from django.contrib import admin
 

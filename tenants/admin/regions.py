@@ -1,4 +1,4 @@
-"""Regions and how data travels between them."""
+"""Regions and replication."""
 
 from django.contrib import admin
 
@@ -58,7 +58,7 @@ class ReplicationStatusAdmin(ReadOnlyAdmin):
 class CrossRegionSyncLogAdmin(ReadOnlyAdmin):
     resource = "regions"
     icon = "swap_horiz"
-    title = "Runs between regions"
+    title = "Cross-region syncs"
     position = 56
     list_display = ("started_at", "source_region", "target_region", "resource_type", "status", "rows_synced")
     list_filter = ("status", "source_region", "target_region")

@@ -41,16 +41,16 @@ class TenantAdmin(HouseAdmin):
         readonly = super().get_readonly_fields(request, obj)
         if request.console.is_platform:
             return readonly
-        # Status, plan and limits are the platform's; the database grants the rest alone.
+        # The platform manages status, plan and limits; tenants may update the other columns only.
         return [*readonly, *(field.name for field in self.opts.fields if field.name not in PROFILE)]
 
     def save_model(self, request, obj, form, change):
         if change:
-            # Rights on columns: an UPDATE of them all is refused.
+            # Privileges are granted per column, so an UPDATE of all columns is refused.
             obj.save(update_fields=[*form.changed_data, "updated_at"])
         else:
             obj.save()
 
     def has_delete_permission(self, request, obj=None):
-        """Organisations are suspended or marked as deleted, never erased from a page."""
+        """Forbid deletion; organisations are suspended or marked as deleted."""
         return False

@@ -1,4 +1,4 @@
-"""What was used and what it cost."""
+"""Usage metrics and costs."""
 
 from django.contrib import admin
 
@@ -17,7 +17,7 @@ class UsageMetricAdmin(NamesIds, ReadOnlyAdmin):
     list_display = ("created_at", "metric_type", "metric_value", "period_start", "period_end")
     list_filter = (AgeFilter, "metric_type")
     search_fields = ("agent_id__exact", "user_id__exact")
-    search_help_text = "A whole agent id or person's id."
+    search_help_text = "Exact agent id or user id."
     fieldsets = (
         (None, {"fields": (("metric_type", "metric_value"), ("period_start", "period_end"))}),
         ("Origin", {"fields": (("agent_id", "user_id"), "metadata")}),
@@ -34,7 +34,7 @@ class CostRecordAdmin(NamesIds, ReadOnlyAdmin):
     list_display = ("date", "service", "amount", "currency", "created_at")
     list_filter = (AgeFilter, "currency")
     search_fields = ("service__exact", "user_id__exact")
-    search_help_text = "A whole service name or person's id."
+    search_help_text = "Exact service name or user id."
     fieldsets = (
         (None, {"fields": (("date", "service"), ("amount", "currency"))}),
         ("Origin", {"fields": ("user_id", "usage_data")}),

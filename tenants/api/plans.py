@@ -1,4 +1,4 @@
-"""Plans, subscriptions, limits and bills in the API: the platform writes them."""
+"""Read-only endpoints for plans, subscriptions, quotas and bills."""
 
 from config.api.serializers import HouseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
@@ -6,7 +6,7 @@ from tenants.models import BillingRecord, Subscription, SubscriptionPlan, Tenant
 
 
 class SubscriptionPlanSerializer(HouseSerializer):
-    """What can be subscribed to."""
+    """A subscription plan."""
 
     class Meta:
         model = SubscriptionPlan
@@ -36,7 +36,7 @@ class SubscriptionPlanSerializer(HouseSerializer):
 
 
 class SubscriptionSerializer(HouseSerializer):
-    """That the organisation has a plan."""
+    """A subscription of the organisation to a plan."""
 
     class Meta:
         model = Subscription
@@ -60,7 +60,7 @@ class SubscriptionSerializer(HouseSerializer):
 
 
 class TenantQuotaSerializer(HouseSerializer):
-    """A limit that replaces the plan's."""
+    """A limit that overrides the plan's limit."""
 
     class Meta:
         model = TenantQuota
@@ -110,7 +110,7 @@ class BillingRecordSerializer(HouseSerializer):
 
 
 class SubscriptionPlanViewSet(ReadOnlyTenantViewSet):
-    """Plans that the platform offers or offered."""
+    """Current and former subscription plans."""
 
     serializer_class = SubscriptionPlanSerializer
     resource = "plans"
@@ -119,7 +119,7 @@ class SubscriptionPlanViewSet(ReadOnlyTenantViewSet):
 
 
 class SubscriptionViewSet(ReadOnlyTenantViewSet):
-    """What the organisation subscribed to, newest first."""
+    """Subscriptions of the organisation, newest first."""
 
     serializer_class = SubscriptionSerializer
     resource = "billing"
@@ -128,7 +128,7 @@ class SubscriptionViewSet(ReadOnlyTenantViewSet):
 
 
 class TenantQuotaViewSet(ReadOnlyTenantViewSet):
-    """Limits of the organisation that replace its plan's."""
+    """Limits of the organisation that override its plan's limits."""
 
     serializer_class = TenantQuotaSerializer
     resource = "billing"

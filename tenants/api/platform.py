@@ -1,4 +1,4 @@
-"""Public settings of the platform, and links to others, in the API."""
+"""Endpoints for public platform settings and Omni-Bridge links."""
 
 from config.api.serializers import HouseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
@@ -6,7 +6,7 @@ from tenants.models import BridgeSync, SystemSetting
 
 
 class SystemSettingSerializer(HouseSerializer):
-    """A setting of the platform that is public."""
+    """A public platform setting."""
 
     class Meta:
         model = SystemSetting
@@ -15,7 +15,7 @@ class SystemSettingSerializer(HouseSerializer):
 
 
 class BridgeSyncSerializer(HouseSerializer):
-    """A link to an Omni-Bridge server; its key goes in and never comes out."""
+    """A link to an Omni-Bridge server. Its key is write-only."""
 
     class Meta:
         model = BridgeSync
@@ -34,7 +34,7 @@ class BridgeSyncSerializer(HouseSerializer):
 
 
 class SystemSettingViewSet(ReadOnlyTenantViewSet):
-    """Settings of the platform that are public."""
+    """Public platform settings."""
 
     serializer_class = SystemSettingSerializer
     resource = "settings"

@@ -1,4 +1,4 @@
-"""Regions in the API: the platform decides on them."""
+"""Read-only endpoints for regions and replication."""
 
 from config.api.serializers import HouseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
@@ -6,7 +6,7 @@ from tenants.models import CrossRegionSyncLog, Region, ReplicationStatus, Tenant
 
 
 class RegionSerializer(HouseSerializer):
-    """A place where the platform runs."""
+    """A region of the platform."""
 
     class Meta:
         model = Region
@@ -26,7 +26,7 @@ class RegionSerializer(HouseSerializer):
 
 
 class TenantRegionSerializer(HouseSerializer):
-    """That the organisation's data lives in a region."""
+    """A region that stores data of the organisation."""
 
     class Meta:
         model = TenantRegion
@@ -46,7 +46,7 @@ class TenantRegionSerializer(HouseSerializer):
 
 
 class ReplicationStatusSerializer(HouseSerializer):
-    """How far a copy has come; slots and errors are for the platform's staff."""
+    """Replication status between two regions, without slots and errors."""
 
     class Meta:
         model = ReplicationStatus
@@ -67,7 +67,7 @@ class ReplicationStatusSerializer(HouseSerializer):
 
 
 class CrossRegionSyncLogSerializer(HouseSerializer):
-    """One run between two regions."""
+    """A sync run between two regions."""
 
     class Meta:
         model = CrossRegionSyncLog
@@ -91,7 +91,7 @@ class CrossRegionSyncLogSerializer(HouseSerializer):
 
 
 class RegionViewSet(ReadOnlyTenantViewSet):
-    """Where the platform runs."""
+    """Regions of the platform."""
 
     serializer_class = RegionSerializer
     resource = "regions"
@@ -100,7 +100,7 @@ class RegionViewSet(ReadOnlyTenantViewSet):
 
 
 class TenantRegionViewSet(ReadOnlyTenantViewSet):
-    """Where the organisation's data lives."""
+    """Regions that store data of the organisation."""
 
     serializer_class = TenantRegionSerializer
     resource = "regions"
@@ -109,7 +109,7 @@ class TenantRegionViewSet(ReadOnlyTenantViewSet):
 
 
 class ReplicationStatusViewSet(ReadOnlyTenantViewSet):
-    """How far the copies between regions have come."""
+    """Replication status between regions."""
 
     serializer_class = ReplicationStatusSerializer
     resource = "regions"
@@ -118,7 +118,7 @@ class ReplicationStatusViewSet(ReadOnlyTenantViewSet):
 
 
 class CrossRegionSyncLogViewSet(ReadOnlyTenantViewSet):
-    """What was brought from region to region, newest first."""
+    """Sync runs between regions, newest first."""
 
     serializer_class = CrossRegionSyncLogSerializer
     resource = "regions"

@@ -1,4 +1,4 @@
-"""Tenants in the API."""
+"""Serializers of tenants and engagements."""
 
 from config.api.serializers import HouseSerializer
 from tenants.models import Engagement, Tenant
@@ -16,7 +16,7 @@ LIMITS = (
 
 
 class TenantSerializer(HouseSerializer):
-    """The own organisation: its profile can be changed, its plan and limits are the platform's."""
+    """The organisation of the credential. Plan, status and limits are read-only."""
 
     class Meta:
         model = Tenant

@@ -1,4 +1,4 @@
-"""Addresses of tenants."""
+"""URL routes of tenants."""
 
 from config.api.routers import HouseRouter
 
@@ -6,7 +6,7 @@ from . import plans, platform, regions, usage, views
 
 
 def register(router: HouseRouter) -> None:
-    """Add the resources of this app."""
+    """Register the viewsets of this app."""
     router.single("tenant", views.OwnTenantViewSet, "tenant", get="retrieve", patch="partial_update")
     for prefix, viewset, basename in (
         ("engagements", views.EngagementViewSet, "engagement"),

@@ -1,4 +1,4 @@
-"""Usage and costs in the API: the system records them."""
+"""Read-only endpoints for usage and costs."""
 
 from config.api.serializers import HouseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
@@ -6,7 +6,7 @@ from tenants.models import CostRecord, UsageMetric
 
 
 class UsageMetricSerializer(HouseSerializer):
-    """How much of something was used in a period."""
+    """Usage of a metric in a period."""
 
     class Meta:
         model = UsageMetric
@@ -25,7 +25,7 @@ class UsageMetricSerializer(HouseSerializer):
 
 
 class CostRecordSerializer(HouseSerializer):
-    """What a service cost on a day."""
+    """Cost of a service on a day."""
 
     class Meta:
         model = CostRecord
@@ -34,7 +34,7 @@ class CostRecordSerializer(HouseSerializer):
 
 
 class UsageMetricViewSet(ReadOnlyTenantViewSet):
-    """What was used, newest first."""
+    """Usage metrics, newest first."""
 
     serializer_class = UsageMetricSerializer
     resource = "usage"
@@ -43,7 +43,7 @@ class UsageMetricViewSet(ReadOnlyTenantViewSet):
 
 
 class CostRecordViewSet(ReadOnlyTenantViewSet):
-    """What it cost, newest first."""
+    """Costs, newest first."""
 
     serializer_class = CostRecordSerializer
     resource = "usage"

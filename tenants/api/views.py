@@ -1,4 +1,4 @@
-"""Resources of tenants."""
+"""Endpoints for the organisation and its engagements."""
 
 from typing import Any
 

@@ -7,7 +7,7 @@ from tenants.choices import Complexity, EngagementStatus, EngagementType
 
 
 class Engagement(TenantModel):
-    """A project inside an organisation: the second, optional bound of a scope."""
+    """A project of an organisation; optionally limits a scope."""
 
     name = models.CharField(max_length=255, help_text="Name of the project.")
     description = models.TextField(blank=True, default="", help_text="Goal and extent.")

@@ -1,4 +1,4 @@
-"""Answers that a repeated request gets again."""
+"""Stored responses of idempotent requests."""
 
 from django.db import models
 
@@ -6,9 +6,9 @@ from tenants.bases import TenantModel
 
 
 class IdempotencyKey(TenantModel):
-    """A POST that was answered: a retry with the same `Idempotency-Key` gets the same answer, once done.
+    """An `Idempotency-Key` and the response that retries receive.
 
-    Written in the transaction of the effect it stands for
+    Written in the transaction of the request's changes
     (source: the IETF draft `draft-ietf-httpapi-idempotency-key-header`).
     """
 

@@ -8,9 +8,10 @@ from tenants.choices import KeyStatus
 
 
 class TenantKey(HouseModel):
-    """One version of a tenant's data key, wrapped by a key-encryption key that lives outside the database.
+    """One version of a tenant's data key, wrapped by a key-encryption key.
 
-    Without a tenant it is the platform's key, for what belongs to people rather than to tenants.
+    The key-encryption key is stored outside the database. A row without a tenant is the platform's data key, used
+    for data of users rather than tenants.
     """
 
     scope_kind = "tenant"

@@ -1,4 +1,4 @@
-"""What tenants pay for: plans, subscriptions, limits, bills."""
+"""Plans, subscriptions, quotas and bills."""
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -21,7 +21,7 @@ LIVE = (SubscriptionStatus.TRIAL, SubscriptionStatus.ACTIVE, SubscriptionStatus.
 
 
 class SubscriptionPlan(GlobalModel):
-    """What the platform sells: a price, and the limits that come with it."""
+    """A plan: its price and limits."""
 
     slug = models.CharField(max_length=100, unique=True, validators=[SLUG], help_text="Name in addresses.")
     name = models.CharField(max_length=255, help_text="Name shown to customers.")
@@ -90,7 +90,7 @@ class SubscriptionPlan(GlobalModel):
 
 
 class Subscription(TenantModel):
-    """That a tenant has a plan for a time. The platform makes and ends it."""
+    """A tenant's subscription to a plan, managed by the platform."""
 
     row_security = {"verbs": "SELECT"}
 
@@ -159,7 +159,7 @@ class Subscription(TenantModel):
 
 
 class TenantQuota(TenantModel):
-    """A limit of one tenant that replaces its plan's. The platform grants it."""
+    """A limit of one tenant, granted by the platform, that overrides its plan."""
 
     row_security = {"verbs": "SELECT"}
 
@@ -208,7 +208,7 @@ class TenantQuota(TenantModel):
 
 
 class BillingRecord(TenantModel):
-    """A bill for one period: what was used, what it costs, whether it was paid. The platform writes it."""
+    """A bill for one period: usage, amount and payment status."""
 
     row_security = {"verbs": "SELECT"}
 

@@ -1,4 +1,4 @@
-"""Settings of the platform, and links from tenants to another one."""
+"""Platform settings and Omni-Bridge links."""
 
 from typing import Any, Self
 
@@ -11,7 +11,7 @@ from tenants.choices import BridgeSyncStatus
 
 
 class SystemSetting(GlobalModel):
-    """A setting of the whole platform. Tenants see the public ones; secrets have no place here."""
+    """A platform-wide setting; tenants see public ones. Never store secrets here."""
 
     row_security = {"read": "is_public", "verbs": "SELECT"}
 
@@ -28,7 +28,7 @@ class SystemSetting(GlobalModel):
 
 
 class BridgeSync(TenantModel):
-    """A person's link to an Omni-Bridge server: endpoint, encrypted key, what to exchange, how it went."""
+    """A user's link to an Omni-Bridge server: endpoint, encrypted key, options, status."""
 
     audit_omit = ("last_sync_at",)
 
@@ -90,7 +90,7 @@ class BridgeSync(TenantModel):
         return made
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Like Django's; the key does not follow to a server that it was not given for."""
+        """Save the link; clear the key if the server changed but the key did not."""
         if self._stored_url not in (None, self.url) and self._keeps_key():
             self.api_key = None
             if kwargs.get("update_fields") is not None:
@@ -99,6 +99,6 @@ class BridgeSync(TenantModel):
         self._stored_url = self.url
 
     def _keeps_key(self) -> bool:
-        """Whether the row's own key would stay: nothing was assigned since it was loaded."""
+        """Return whether no key was assigned since the row was loaded."""
         held = self.__dict__.get("api_key")
         return isinstance(held, Ciphertext) or getattr(held, "ciphertext", None) is not None

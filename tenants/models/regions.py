@@ -1,4 +1,4 @@
-"""Where tenants' data lives and how it travels."""
+"""Regions, data residency and replication."""
 
 from django.core.validators import RegexValidator, URLValidator
 from django.db import models
@@ -22,7 +22,7 @@ OTHER_REGION = {
 
 
 class Region(GlobalModel):
-    """A place where the platform runs."""
+    """A region of the platform."""
 
     code = models.CharField(max_length=100, unique=True, validators=[SLUG], help_text="Such as eu-central-1.")
     name = models.CharField(max_length=255, help_text="Name shown to people.")
@@ -66,7 +66,7 @@ class Region(GlobalModel):
 
 
 class TenantRegion(TenantModel):
-    """That a tenant's data lives in a region. The platform decides."""
+    """A region that stores a tenant's data, chosen by the platform."""
 
     row_security = {"verbs": "SELECT"}
 
@@ -117,7 +117,7 @@ class TenantRegion(TenantModel):
 
 
 class ReplicationStatus(GlobalModel):
-    """How far the copy of one region in another has come, as last looked at."""
+    """Last measured replication status from one region to another."""
 
     audit_exempt = "measured again and again; it holds no decision of anybody"
 
@@ -156,7 +156,7 @@ class ReplicationStatus(GlobalModel):
 
 
 class CrossRegionSyncLog(TenantModel):
-    """One run that brought a tenant's rows of one kind from a region to another."""
+    """A run that copied a tenant's rows of one type to another region."""
 
     audit_exempt = "a log itself, written by the platform alone"
     row_security = {"verbs": "SELECT"}

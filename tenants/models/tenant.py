@@ -1,4 +1,4 @@
-"""The organisation that everything belongs to."""
+"""Organisations."""
 
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
@@ -6,7 +6,7 @@ from django.db import models
 from tenants.bases import GlobalModel
 from tenants.choices import PlanType, TenantStatus
 
-# What a tenant's administrator may change of the own row; limits and status are the platform's.
+# Columns that a tenant's administrator may change; the platform manages limits and status.
 PROFILE = (
     "name",
     "description",
@@ -101,5 +101,5 @@ class Tenant(GlobalModel):
 
     @property
     def is_active(self) -> bool:
-        """Whether its people may work (the modernize document's `is_active`)."""
+        """Return whether the tenant is active (`is_active` of the modernize document)."""
         return self.status == TenantStatus.ACTIVE and self.deleted_at is None

@@ -1,4 +1,4 @@
-"""What tenants use and what it costs, as it is recorded."""
+"""Usage metrics and costs."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
@@ -11,7 +11,7 @@ from .plans import CURRENCY
 
 
 class UsageMetric(Grown, Partitioned, TenantModel):
-    """How much of something was used in a period. Keeps plain ids: it outlives what it names."""
+    """Usage of a metric in a period. Holds plain ids, since it outlives their rows."""
 
     audit_exempt = "a log itself, append-only for tenants"
     row_security = {"verbs": "SELECT, INSERT"}
@@ -52,7 +52,7 @@ class UsageMetric(Grown, Partitioned, TenantModel):
 
 
 class CostRecord(Grown, PartitionedByQuarter, TenantModel):
-    """What a service cost on a day. Keeps plain ids: it outlives what it names."""
+    """Cost of a service on a day. Holds plain ids, since it outlives their rows."""
 
     audit_exempt = "a log itself, append-only for tenants"
     row_security = {"verbs": "SELECT, INSERT"}

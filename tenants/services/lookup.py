@@ -1,4 +1,4 @@
-"""Finding a tenant by the name that people use."""
+"""Tenant lookup by slug."""
 
 from django.core.exceptions import ObjectDoesNotExist
 
@@ -6,18 +6,18 @@ from tenants.models import Tenant
 
 
 class TenantUnavailable(ObjectDoesNotExist):
-    """There is no such tenant, or it may not work now; the message says which."""
+    """The tenant does not exist or is not active."""
 
 
 def tenant_by_slug(slug: str) -> Tenant:
-    """The active tenant called `slug`; call it outside every scope.
+    """Return the active tenant with this slug. Call it outside any scope.
 
     Raises:
-        TenantUnavailable: when there is none, or it is suspended or deleted.
+        TenantUnavailable: The tenant does not exist, is suspended or is deleted.
     """
     tenant = Tenant.objects.filter(slug=slug, deleted_at=None).first()
     if tenant is None:
-        raise TenantUnavailable(f"there is no tenant «{slug}»")
+        raise TenantUnavailable(f"Tenant '{slug}' does not exist.")
     if not tenant.is_active:
-        raise TenantUnavailable(f"tenant «{slug}» is {tenant.get_status_display().lower()}")
+        raise TenantUnavailable(f"Tenant '{slug}' is {tenant.get_status_display().lower()}.")
     return tenant

@@ -1,7 +1,7 @@
-"""What a tenant may use: its own quotas, else the limits of its row, else those of its plan.
+"""Limits of a tenant: its quotas, else its own limits, else its plan's.
 
-`QUOTA_SQL` is a SELECT of (resource, period, limit_value) that other statements build upon; it takes the
-parameter `tenant`. A quota without a limit, or one that only warns, lifts what stands behind it.
+`QUOTA_SQL` is a SELECT of (resource, period, limit_value) that other statements use; it takes the parameter
+`tenant`. A quota that has no limit or is not hard also overrides the limits of the tenant and the plan.
 """
 
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Quota:
 
 
 def quotas() -> list[Quota]:
-    """The hard limits of the scope's tenant on tokens, requests and whatever else has a quota."""
+    """Return the hard limits of the scope's tenant."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT * FROM ({QUOTA_SQL}) AS q WHERE limit_value IS NOT NULL", {"tenant": require_tenant_id()}

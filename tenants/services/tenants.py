@@ -1,4 +1,4 @@
-"""Making tenants."""
+"""Creation of tenants."""
 
 from typing import Any
 
@@ -8,15 +8,16 @@ from tenants.signals import tenant_created
 
 
 def create_tenant(*, slug: str, name: str, admin: Any, actor: str = "", **fields: Any) -> Tenant:
-    """A tenant that can be used at once: itself, `admin` as its administrator, the roles it starts with.
+    """Create a tenant with `admin` as administrator and the default roles.
 
     Args:
-        admin: an existing person (`accounts.User`).
-        actor: who makes it, for the audit log; the platform itself by default.
+        admin: an existing user (`accounts.User`).
+        actor: the actor in the audit log; the platform by default.
         fields: further columns of the tenant, such as limits.
 
     Raises:
-        django.core.exceptions.ValidationError: for a slug that is taken or malformed, or an unknown plan.
+        django.core.exceptions.ValidationError: The slug is taken or malformed, or the plan is
+            unknown.
     """
     with platform_scope(reason=f"create tenant {slug}", actor=actor):
         tenant = Tenant(slug=slug, name=name, **fields)
