@@ -1,6 +1,6 @@
-"""Rules of columns that the tables of this app share: bounds, and checks that keep them in the database.
+"""Validators and check constraints shared by the models of this app.
 
-A `*_score`, `*_rate` or confidence is a share from 0 to 1; a `*_percent` or `*_percentage` lies from 0 to 100.
+A `*_score`, `*_rate` or confidence ranges from 0 to 1; a `*_percent` or `*_percentage` from 0 to 100.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ NOT_NEGATIVE = [MinValueValidator(0)]
 
 
 def known(field: str, choices: type[models.TextChoices], *, blank: bool = False) -> models.CheckConstraint:
-    """`field` holds one of `choices`, or nothing where `blank`."""
+    """Require one of `choices`; with `blank`, also allow the empty string."""
     values = [*choices.values, ""] if blank else choices.values
     return models.CheckConstraint(
         condition=models.Q(**{f"{field}__in": values}),
@@ -25,7 +25,7 @@ def known(field: str, choices: type[models.TextChoices], *, blank: bool = False)
 
 
 def within(field: str, low: float, high: float) -> models.CheckConstraint:
-    """`field` lies from `low` to `high`, or is null."""
+    """Require a value from `low` to `high`, or null."""
     return models.CheckConstraint(
         condition=models.Q(**{f"{field}__range": (low, high)}) | models.Q(**{field: None}),
         name=f"{NAME}{field}_range",
@@ -34,7 +34,7 @@ def within(field: str, low: float, high: float) -> models.CheckConstraint:
 
 
 def not_below(field: str, low: float = 0) -> models.CheckConstraint:
-    """`field` is at least `low`, or null."""
+    """Require a value of at least `low`, or null."""
     return models.CheckConstraint(
         condition=models.Q(**{f"{field}__gte": low}) | models.Q(**{field: None}),
         name=f"{NAME}{field}_least",
@@ -43,7 +43,7 @@ def not_below(field: str, low: float = 0) -> models.CheckConstraint:
 
 
 def in_order(first: str, second: str) -> models.CheckConstraint:
-    """`second` is not before `first`, where both are set."""
+    """Require that `second` is not before `first` if both are set."""
     both = models.Q(**{f"{second}__gte": models.F(first)})
     return models.CheckConstraint(
         condition=both | models.Q(**{first: None}) | models.Q(**{second: None}),
@@ -53,7 +53,7 @@ def in_order(first: str, second: str) -> models.CheckConstraint:
 
 
 def once(*fields: str, name: str, message: str, **options: Any) -> models.UniqueConstraint:
-    """`fields` are unique within the tenant."""
+    """Require that `fields` are unique within the tenant."""
     return models.UniqueConstraint(
         fields=["tenant", *fields], name=f"{NAME}{name}", violation_error_message=message, **options
     )

@@ -1,7 +1,7 @@
-"""Shapes of the JSON columns of this app: what they may hold, with the path of every mistake.
+"""Schemas of the JSON columns of this app.
 
 problems(Definition, {"steps": [{"id": "a", "kind": "agent"}]})
--> [(("steps", 0, "agent"), "An agent step names its agent.")]
+-> [(("steps", 0, "agent"), "An agent step needs this.")]
 """
 
 import re
@@ -35,17 +35,17 @@ NEEDED = {
 
 
 class Shape(BaseModel):
-    """One JSON object; unknown keys are mistakes."""
+    """Base of JSON objects; unknown keys are invalid."""
 
     model_config = ConfigDict(extra="forbid")
 
     def contradictions(self) -> Iterator[Problem]:
-        """What is wrong though each value alone is right."""
+        """Yield the errors of values that are valid separately but not together."""
         yield from ()
 
 
 class Retry(Shape):
-    """How a failed step is tried again: `delay` seconds before the second attempt, `factor` times more after."""
+    """Retry policy: wait `delay` seconds, then `factor` times longer after each attempt."""
 
     attempts: int = Field(1, ge=1, le=20)
     delay: float = Field(1, ge=0, le=DAY)
@@ -54,7 +54,7 @@ class Retry(Shape):
 
 
 class Step(Shape):
-    """One step. Without `needs` it follows the step before it; `[]` lets it begin at once."""
+    """A step. Without `needs`, it follows the previous step; with `[]`, it starts at once."""
 
     id: Slug
     kind: StepKind
@@ -73,7 +73,7 @@ class Step(Shape):
 
 
 class Definition(Shape):
-    """The steps of a workflow: a list, or a graph where steps name what they need."""
+    """The steps of a workflow: a list, or a graph given by `needs`."""
 
     steps: list[Step] = Field(default_factory=list, max_length=500)
     output: dict[str, Any] = Field(default_factory=dict)
@@ -82,7 +82,7 @@ class Definition(Shape):
         places: dict[str, int] = {}
         for place, step in enumerate(self.steps):
             if step.id in places:
-                yield ("steps", place, "id"), f"Step {places[step.id]} has this id already."
+                yield ("steps", place, "id"), f"Step {places[step.id]} already has this id."
             places.setdefault(step.id, place)
             if not getattr(step, NEEDED[step.kind]) and getattr(step, NEEDED[step.kind]) != 0:
                 article = "An" if step.kind[0] in "aeiou" else "A"
@@ -93,17 +93,17 @@ class Definition(Shape):
         for place, step in enumerate(self.steps):
             for index, name in enumerate(step.needs or ()):
                 if name not in places:
-                    yield ("steps", place, "needs", index), f"There is no step {name}."
+                    yield ("steps", place, "needs", index), f"Step {name} does not exist."
         if len(places) < len(self.steps):
             return
         try:
             TopologicalSorter(self.needs()).prepare()
         except CycleError as error:
             circle = " -> ".join(error.args[1])
-            yield ("steps", places[error.args[1][0]], "needs"), f"These steps wait for each other: {circle}."
+            yield ("steps", places[error.args[1][0]], "needs"), f"These steps depend on each other: {circle}."
 
     def needs(self) -> dict[str, list[str]]:
-        """Step id -> ids of the steps that must end before it."""
+        """Return the ids of the steps that each step depends on."""
         before = [None, *(step.id for step in self.steps)]
         known = set(before)
         return {
@@ -117,11 +117,11 @@ class Definition(Shape):
 
 
 class Manual(Shape):
-    """Started by hand: nothing to set."""
+    """Manual trigger, without settings."""
 
 
 class Schedule(Shape):
-    """Started by the clock: five fields of cron, in a time zone."""
+    """Scheduled trigger: a cron expression of five fields, in a time zone."""
 
     cron: Short
     timezone: Short = "UTC"
@@ -129,22 +129,22 @@ class Schedule(Shape):
 
     def contradictions(self) -> Iterator[Problem]:
         if not CRON.match(self.cron):
-            yield ("cron",), "Five fields: minute, hour, day, month, weekday."
+            yield ("cron",), "Enter five cron fields: minute, hour, day, month, weekday."
         try:
             ZoneInfo(self.timezone)
         except (KeyError, ValueError, OSError):
-            yield ("timezone",), "Not a known time zone."
+            yield ("timezone",), "Unknown time zone."
 
 
 class Webhook(Shape):
-    """Started by a request; `header` carries its signature."""
+    """Webhook trigger; `header` names the header with the request's signature."""
 
     header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$", max_length=100)] = "X-Signature-256"
     input: dict[str, Any] = Field(default_factory=dict)
 
 
 class Event(Shape):
-    """Started when something happens, such as `document.ready`; `filter` names values that it must have."""
+    """Event trigger, such as `document.ready`; `filter` lists values that the event must have."""
 
     event: Annotated[str, StringConstraints(pattern=r"^[a-z_]+(\.[a-z_]+)+$", max_length=100)]
     filter: dict[str, Any] = Field(default_factory=dict)
@@ -160,7 +160,7 @@ TRIGGERS: dict[str, type[Shape]] = {
 
 
 class PhaseState(Shape):
-    """Where a phase of a flow stands."""
+    """Status of a phase."""
 
     status: FlowStatus = FlowStatus.PENDING
     started_at: datetime | None = None
@@ -169,21 +169,21 @@ class PhaseState(Shape):
 
 
 class PhaseEntry(PhaseState):
-    """One entry of a flow's history of phases."""
+    """An entry of a flow's phase history."""
 
     phase: Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
 class Phases(RootModel[dict[Short, PhaseState]]):
-    """Phase -> where it stands."""
+    """Status by phase."""
 
 
 class PhaseHistory(RootModel[Annotated[list[PhaseEntry], Field(max_length=1000)]]):
-    """The phases gone through, oldest first."""
+    """Past phases, oldest first."""
 
 
 class Attendee(Shape):
-    """Somebody invited to an event, of the organisation or not."""
+    """A person invited to an event."""
 
     email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
     name: Short = ""
@@ -192,11 +192,11 @@ class Attendee(Shape):
 
 
 class Attendees(RootModel[Annotated[list[Attendee], Field(max_length=1000)]]):
-    """Who is invited."""
+    """People invited to an event."""
 
 
 class Subtask(BaseModel):
-    """A part of a task, given to an expert."""
+    """A part of a task, assigned to an expert."""
 
     task: Text
     assigned_to: Short = ""
@@ -205,7 +205,7 @@ class Subtask(BaseModel):
 
 
 class SemanticTags(BaseModel):
-    """What was found in a text: parts, experts and how they work together; further keys are free."""
+    """Tags derived from a text: subtasks, experts and workflow metadata; other keys are allowed."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -215,7 +215,7 @@ class SemanticTags(BaseModel):
 
 
 def problems(shape: type[BaseModel], value: Any) -> list[Problem]:
-    """The mistakes in `value`, each with its path; none when it has the shape."""
+    """Return the errors in `value`, each with its path."""
     try:
         made = shape.model_validate(value)
     except ValidationError as error:
@@ -225,20 +225,20 @@ def problems(shape: type[BaseModel], value: Any) -> list[Problem]:
 
 
 def require_of(row: Any) -> None:
-    """Check the columns that `json_shapes` of a row's model names; null has no shape.
+    """Validate the columns listed in `json_shapes` of the row's model; null is valid.
 
     Raises:
-        django.core.exceptions.ValidationError: as `require` does.
+        django.core.exceptions.ValidationError: See `require`.
     """
     values = {name: (shape, getattr(row, name)) for name, shape in row.json_shapes.items()}
     require(**{name: pair for name, pair in values.items() if pair[1] is not None})
 
 
 def require(**checked: tuple[type[BaseModel], Any]) -> None:
-    """Check JSON columns by name.
+    """Validate JSON columns by name.
 
     Raises:
-        django.core.exceptions.ValidationError: with every mistake at its column, path first.
+        django.core.exceptions.ValidationError: Lists every error by column, prefixed with its path.
     """
     errors = {
         name: [f"{'.'.join(map(str, path))}: {text}" if path else text for path, text in found]

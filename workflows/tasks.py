@@ -1,4 +1,4 @@
-"""Periodic upkeep of workflows."""
+"""Jobs and periodic tasks of workflows."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -8,7 +8,7 @@ from procrastinate.contrib.django import app
 
 from config.jobs import job
 
-# Tasks may end days after they were made.
+# Tasks may finish days after they were created.
 DAYS = 3
 
 
@@ -16,7 +16,7 @@ DAYS = 3
 @app.task(queueing_lock="compute_agent_performance")
 @job
 def compute_agent_performance(timestamp: int) -> None:
-    """Compute how agents did on the last days that are over."""
+    """Compute agent performance of the last complete days."""
     from workflows.services.performance import compute_performance
 
     yesterday = datetime.fromtimestamp(timestamp, UTC).date() - timedelta(days=1)
@@ -26,7 +26,7 @@ def compute_agent_performance(timestamp: int) -> None:
 @app.task(name="workflows.tasks.embed_rows", retry=RetryStrategy(max_attempts=5, exponential_wait=5))
 @job
 def embed_rows(tenant_id: str) -> None:
-    """Make the vectors of a tenant's new and changed assets, events and tasks."""
+    """Embed a tenant's new and changed assets, events and tasks."""
     from workflows.services.meaning import embed_rows as embed
 
     embed(UUID(tenant_id))
@@ -36,7 +36,7 @@ def embed_rows(tenant_id: str) -> None:
 @app.task(queueing_lock="embed_waiting_rows")
 @job
 def embed_waiting_rows(timestamp: int) -> None:
-    """Make the vectors of rows that came by other ways than the API and the console."""
+    """Embed rows that were not created through the API or the console."""
     from workflows.services.meaning import embed_rows as embed
     from workflows.services.meaning import waiting_tenants
 
@@ -48,7 +48,7 @@ def embed_waiting_rows(timestamp: int) -> None:
 @app.task(queueing_lock="expire_insights")
 @job
 def expire_insights(timestamp: int) -> None:
-    """Forget what agents found out and no longer holds."""
+    """Delete expired and unhelpful insights."""
     from workflows.services.learning import expire_insights as expire
 
     expire()

@@ -45,7 +45,7 @@ def test_a_taken_slug_is_refused_and_nothing_is_left(db):
 def test_an_unknown_and_a_suspended_tenant_say_so(tenant):
     from tenants.scoping import platform_scope
 
-    with pytest.raises(TenantUnavailable, match="no tenant"):
+    with pytest.raises(TenantUnavailable, match="does not exist"):
         tenant_by_slug("nobody")
     with platform_scope(reason="suspend for a test"):
         Tenant.objects.filter(pk=tenant.pk).update(status="suspended")

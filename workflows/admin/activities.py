@@ -1,4 +1,4 @@
-"""Activities, their kinds and states, and who works on them."""
+"""Activities, their types, statuses and assignments."""
 
 from django.contrib import admin
 
@@ -13,7 +13,7 @@ class AssignmentInline(HouseInline):
     fields = ("user", "role")
     hide_title = True
     verbose_name = "person"
-    verbose_name_plural = "Who works on it"
+    verbose_name_plural = "assignments"
 
 
 @admin.register(Activity)

@@ -1,4 +1,4 @@
-"""Assets and what depends on what."""
+"""Assets and their dependencies."""
 
 from django.contrib import admin
 
@@ -9,7 +9,7 @@ from workflows.models import Asset, AssetDependency, AssetEmbedding
 
 
 class DependencyInline(ReadOnlyInline):
-    """What an asset depends on, twenty to a page; made and changed on pages of their own."""
+    """Dependencies of an asset, 20 per page; edited on separate pages."""
 
     model = AssetDependency
     resource = "assets"
@@ -21,7 +21,7 @@ class DependencyInline(ReadOnlyInline):
     hide_title = True
     show_change_link = True
     verbose_name = "dependency"
-    verbose_name_plural = "What it depends on"
+    verbose_name_plural = "dependencies"
 
 
 @admin.register(Asset)
@@ -49,7 +49,7 @@ class AssetAdmin(ExportsRows, HouseAdmin):
     )
     search_fields = ("asset_name", "hostname", "fqdn", "application_name")
     date_hierarchy = "created_at"
-    # Rows as they came from elsewhere can hold anything.
+    # Raw source data may contain sensitive values.
     export_exclude = ("raw_data",)
     inlines = (DependencyInline,)
     fieldsets = (
@@ -131,7 +131,7 @@ class AssetDependencyAdmin(HouseAdmin):
 class AssetEmbeddingAdmin(ReadOnlyAdmin):
     resource = "assets"
     icon = "scatter_plot"
-    title = "Vectors of assets"
+    title = "Asset embeddings"
     in_sidebar = False
     list_display = ("id", "embedding_model", "created_at")
     search_fields = ("id__exact",)

@@ -15,7 +15,7 @@ class AgentInline(HouseInline):
     autocomplete_fields = ("agent",)
     hide_title = True
     verbose_name = "agent"
-    verbose_name_plural = "Agents that take part"
+    verbose_name_plural = "agents"
 
 
 @admin.register(Workflow)

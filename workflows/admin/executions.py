@@ -1,4 +1,4 @@
-"""Runs of workflows: made by the system."""
+"""Workflow runs, created by the system."""
 
 from django.contrib import admin
 
@@ -9,7 +9,7 @@ from workflows.models import Approval, StepExecution, WorkflowExecution
 
 
 class StepInline(ReadOnlyInline):
-    """The steps of a run in the order of their beginning, twenty to a page."""
+    """Steps of a run in start order, 20 per page."""
 
     model = StepExecution
     resource = "workflows"
@@ -54,7 +54,7 @@ class WorkflowExecutionAdmin(ReadOnlyAdmin):
 class StepExecutionAdmin(ReadOnlyAdmin):
     resource = "workflows"
     icon = "footprint"
-    title = "Steps of runs"
+    title = "Run steps"
     position = 50
     list_display = (
         "step_id",

@@ -14,7 +14,7 @@ from workflows.models import (
 
 
 class PhaseFlowAdmin(HouseAdmin):
-    """A phase of an engagement; a subclass names the fields that are the phase's own."""
+    """Base admin of phase flows; subclasses add the fields of their phase."""
 
     resource = "flows"
     owner = "user"
@@ -29,7 +29,7 @@ class PhaseFlowAdmin(HouseAdmin):
     )
     list_filter = ("status",)
     search_fields = ("flow_id__exact", "engagement__name", "current_phase")
-    search_help_text = "A whole flow id, or words of the project or phase."
+    search_help_text = "Exact flow id, or part of the project or phase name."
     date_hierarchy = "created_at"
     own_fieldsets = ()
 

@@ -1,4 +1,4 @@
-"""Insights of agents: written by the system."""
+"""Agent insights, created by the system."""
 
 from django.contrib import admin
 
@@ -11,7 +11,7 @@ from workflows.models import AgentLearningPattern
 class AgentLearningPatternAdmin(ReadOnlyAdmin):
     resource = "agent-learning-patterns"
     icon = "lightbulb"
-    title = "Insights of agents"
+    title = "Agent insights"
     position = 320
     list_display = (
         "insight_type",

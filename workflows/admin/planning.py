@@ -1,4 +1,4 @@
-"""Projects, tasks, calendars and their events."""
+"""Projects, tasks, calendars and events."""
 
 from django.contrib import admin
 
@@ -10,7 +10,7 @@ UNDERSTOOD = ("semantic_category", "semantic_keywords", "semantic_tags", "semant
 
 
 class TaskInline(ReadOnlyInline):
-    """The tasks of a project, twenty to a page; made and changed on pages of their own."""
+    """Tasks of a project, 20 per page; edited on separate pages."""
 
     model = Task
     resource = "projects"

@@ -1,4 +1,4 @@
-"""A report on workflows: computed, read alone."""
+"""Read-only workflow report."""
 
 from django.contrib import admin
 
@@ -26,7 +26,7 @@ class WorkflowRunsDailyAdmin(ExportsRows, NamesIds, ReadOnlyAdmin):
     )
     list_filter = ()
     search_fields = ("workflow_id__exact",)
-    search_help_text = "A whole id of a workflow."
+    search_help_text = "Exact workflow id."
     date_hierarchy = "date"
     fieldsets = (
         (

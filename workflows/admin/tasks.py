@@ -1,4 +1,4 @@
-"""Work of agents and how well it went: written by the system."""
+"""Agent tasks and agent performance, created by the system."""
 
 from django.contrib import admin
 
@@ -25,7 +25,7 @@ class AgentTaskAdmin(ReadOnlyAdmin):
     )
     list_filter = (AgeFilter, "status", "flow_type")
     search_fields = ("task_id__exact", "flow_id__exact", "agent_name__exact")
-    search_help_text = "A whole task id, flow id or agent's name."
+    search_help_text = "Exact task id, flow id or agent name."
     fieldsets = (
         (None, {"fields": (("task_id", "parent_task_id"), ("status", "task_type"), "task_description")}),
         ("Agent", {"fields": (("agent_name", "agent"), ("agent_type", "agent_version"))}),

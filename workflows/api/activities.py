@@ -1,4 +1,4 @@
-"""Activities in the API."""
+"""Activity endpoints."""
 
 from config.api.serializers import HouseSerializer
 from config.api.viewsets import TenantViewSet
@@ -6,7 +6,7 @@ from workflows.models import Activity, ActivityAssignment, ActivityStatus, Activ
 
 
 class ActivityTypeSerializer(HouseSerializer):
-    """A kind of activity."""
+    """A type of activity."""
 
     class Meta:
         model = ActivityType
@@ -14,7 +14,7 @@ class ActivityTypeSerializer(HouseSerializer):
 
 
 class ActivityStatusSerializer(HouseSerializer):
-    """A state of activities."""
+    """A status of activities."""
 
     class Meta:
         model = ActivityStatus
@@ -22,7 +22,7 @@ class ActivityStatusSerializer(HouseSerializer):
 
 
 class ActivitySerializer(HouseSerializer):
-    """Something that people do together for a time."""
+    """An activity of several people over a period."""
 
     class Meta:
         model = Activity
@@ -41,7 +41,7 @@ class ActivitySerializer(HouseSerializer):
 
 
 class ActivityAssignmentSerializer(HouseSerializer):
-    """That a person works on an activity."""
+    """An assignment of a user to an activity."""
 
     class Meta:
         model = ActivityAssignment
@@ -50,7 +50,7 @@ class ActivityAssignmentSerializer(HouseSerializer):
 
 
 class ActivityTypeViewSet(TenantViewSet):
-    """Kinds of activities."""
+    """Activity types."""
 
     serializer_class = ActivityTypeSerializer
     resource = "activities"
@@ -59,7 +59,7 @@ class ActivityTypeViewSet(TenantViewSet):
 
 
 class ActivityStatusViewSet(TenantViewSet):
-    """States of activities."""
+    """Activity statuses."""
 
     serializer_class = ActivityStatusSerializer
     resource = "activities"
@@ -77,7 +77,7 @@ class ActivityViewSet(TenantViewSet):
 
 
 class ActivityAssignmentViewSet(TenantViewSet):
-    """Who works on which activity."""
+    """Activity assignments."""
 
     serializer_class = ActivityAssignmentSerializer
     resource = "activities"

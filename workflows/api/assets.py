@@ -1,4 +1,4 @@
-"""Assets and what depends on what, in the API."""
+"""Asset and dependency endpoints."""
 
 from typing import Any
 
@@ -18,9 +18,9 @@ from .meaning import Embedded, LikenessSerializer, near_serializer
 
 
 class AssetSerializer(HouseSerializer):
-    """An asset; what it depends on is read at `asset-dependencies`."""
+    """An asset. Its dependencies are listed at `asset-dependencies`."""
 
-    technology_stack = TextListField(required=False, help_text="What it is built with.")
+    technology_stack = TextListField(required=False, help_text="Technologies used by the asset.")
 
     class Meta:
         model = Asset
@@ -81,7 +81,7 @@ class AssetSerializer(HouseSerializer):
 
 
 class AssetDependencySerializer(HouseSerializer):
-    """That one asset depends on another."""
+    """A dependency of one asset on another."""
 
     class Meta:
         model = AssetDependency
@@ -103,13 +103,13 @@ class AssetDependencySerializer(HouseSerializer):
 
 
 class AssetLikenessSerializer(LikenessSerializer):
-    """What assets should be near to."""
+    """A similarity query for assets."""
 
-    engagement = serializers.UUIDField(required=False, help_text="Only of this project.")
+    engagement = serializers.UUIDField(required=False, help_text="Only assets of this engagement.")
 
 
 class AssetViewSet(Embedded, TenantViewSet):
-    """Servers, applications, databases and the like."""
+    """Servers, applications, databases and other assets."""
 
     serializer_class = AssetSerializer
     resource = "assets"
@@ -142,14 +142,14 @@ class AssetViewSet(Embedded, TenantViewSet):
     @extend_schema(request=AssetLikenessSerializer, responses=near_serializer("asset", AssetSerializer))
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Assets that are near to a text, nearest first."""
+        """Return assets similar to a text, most similar first."""
         given = self.asked(AssetLikenessSerializer)
         found = similar_assets(given["text"], engagement_id=given.get("engagement"), limit=given["limit"])
         return self.near("asset", found)
 
 
 class AssetDependencyViewSet(TenantViewSet):
-    """What depends on what."""
+    """Dependencies between assets."""
 
     serializer_class = AssetDependencySerializer
     resource = "assets"

@@ -1,4 +1,4 @@
-"""Workflows, their versions and triggers in the API."""
+"""Workflow, version and trigger endpoints."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from .fields import ShapeField, nested
 
 
 class WorkflowSerializer(HouseSerializer):
-    """A workflow with its steps; `agents` are the ids of the agents that take part."""
+    """A workflow with its steps. `agents` lists the ids of participating agents."""
 
     definition = ShapeField(shape=shapes.Definition)
     retry_config = ShapeField(shape=shapes.Retry)
@@ -23,14 +23,14 @@ class WorkflowSerializer(HouseSerializer):
         near="workflow",
         far="agent",
         required=False,
-        help_text="Ids of the agents that take part.",
+        help_text="Ids of participating agents.",
     )
-    tags = TextListField(required=False, help_text="Labels to find it by.")
+    tags = TextListField(required=False, help_text="Labels for filtering.")
     last_run_status = serializers.ChoiceField(
         choices=RunOutcome.choices,
         allow_blank=True,
         read_only=True,
-        help_text="How the last run ended; empty: it never ran.",
+        help_text="Outcome of the last run; empty if the workflow never ran.",
     )
 
     class Meta:
@@ -61,7 +61,7 @@ class WorkflowSerializer(HouseSerializer):
 
 
 class WorkflowVersionSerializer(HouseSerializer):
-    """How a workflow was set up when it was published."""
+    """A published version of a workflow."""
 
     class Meta:
         model = WorkflowVersion
@@ -71,7 +71,7 @@ class WorkflowVersionSerializer(HouseSerializer):
 
 
 class WorkflowTriggerSerializer(HouseSerializer):
-    """What starts a workflow; its secret goes in and never comes out."""
+    """A workflow trigger. Its secret is write-only."""
 
     class Meta:
         model = WorkflowTrigger
@@ -101,7 +101,7 @@ class WorkflowTriggerSerializer(HouseSerializer):
 
 
 class WorkflowViewSet(TenantViewSet):
-    """Workflows: steps of agents, tools and people."""
+    """Workflows, whose steps are run by agents, tools and people."""
 
     serializer_class = WorkflowSerializer
     resource = "workflows"
@@ -111,7 +111,7 @@ class WorkflowViewSet(TenantViewSet):
 
 
 class WorkflowVersionViewSet(ReadOnlyTenantViewSet):
-    """Published versions of workflows; never changed."""
+    """Published, immutable versions of workflows."""
 
     serializer_class = WorkflowVersionSerializer
     resource = "workflows"
@@ -119,7 +119,7 @@ class WorkflowVersionViewSet(ReadOnlyTenantViewSet):
 
 
 class WorkflowTriggerViewSet(TenantViewSet):
-    """What starts workflows: people, the clock, webhooks, events."""
+    """Workflow triggers: manual, scheduled, webhook or event."""
 
     serializer_class = WorkflowTriggerSerializer
     resource = "workflows"

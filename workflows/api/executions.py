@@ -1,4 +1,4 @@
-"""Runs of workflows in the API: made by the system, read by people."""
+"""Read-only endpoints for workflow runs, steps and approvals."""
 
 from config.api.serializers import HouseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
@@ -8,7 +8,7 @@ from .definitions import WorkflowSerializer, WorkflowVersionSerializer
 
 
 class WorkflowExecutionSerializer(HouseSerializer):
-    """One run of a workflow."""
+    """A run of a workflow."""
 
     class Meta:
         model = WorkflowExecution
@@ -38,7 +38,7 @@ class WorkflowExecutionSerializer(HouseSerializer):
 
 
 class StepExecutionSerializer(HouseSerializer):
-    """One attempt at one step of a run."""
+    """An attempt of a run step."""
 
     class Meta:
         model = StepExecution
@@ -64,7 +64,7 @@ class StepExecutionSerializer(HouseSerializer):
 
 
 class ApprovalSerializer(HouseSerializer):
-    """A question of a run to a person, and its answer."""
+    """An approval request of a run, and its decision."""
 
     class Meta:
         model = Approval
@@ -86,7 +86,7 @@ class ApprovalSerializer(HouseSerializer):
 
 
 class WorkflowExecutionViewSet(ReadOnlyTenantViewSet):
-    """Runs of workflows."""
+    """Workflow runs."""
 
     serializer_class = WorkflowExecutionSerializer
     resource = "workflows"
@@ -95,7 +95,7 @@ class WorkflowExecutionViewSet(ReadOnlyTenantViewSet):
 
 
 class StepExecutionViewSet(ReadOnlyTenantViewSet):
-    """Steps of runs."""
+    """Steps of workflow runs."""
 
     serializer_class = StepExecutionSerializer
     resource = "workflows"
@@ -104,7 +104,7 @@ class StepExecutionViewSet(ReadOnlyTenantViewSet):
 
 
 class ApprovalViewSet(ReadOnlyTenantViewSet):
-    """Questions of runs to people."""
+    """Approval requests of workflow runs."""
 
     serializer_class = ApprovalSerializer
     resource = "workflows"

@@ -8,7 +8,7 @@ from workflows import shapes
 
 
 def nested(found: list[shapes.Problem]) -> Any:
-    """Problems as DRF nests them, so that each answer points at its place in the body."""
+    """Return the errors nested as in DRF, so each points at its place in the request body."""
     tree: dict[str, Any] = {}
     for path, text in found:
         if not path:
@@ -22,10 +22,10 @@ def nested(found: list[shapes.Problem]) -> Any:
 
 
 class ShapeField(serializers.JSONField):
-    """A JSON value of a shape of `workflows.shapes`.
+    """A JSON field validated against a schema of `workflows.shapes`.
 
     Args:
-        shape: the shape's class.
+        shape: the schema class.
     """
 
     def __init__(self, *, shape: type[shapes.BaseModel], **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Migration flows in the API."""
+"""Migration flow endpoints."""
 
 from config.api.serializers import HouseSerializer
 from config.api.viewsets import TenantViewSet
@@ -22,7 +22,7 @@ FILTERS = ("engagement", "master_flow", "user", "status", "current_phase", "flow
 
 
 class MasterFlowSerializer(HouseSerializer):
-    """What leads an engagement through its phases."""
+    """A migration: the flow that leads an engagement through its phases."""
 
     phase_history = ShapeField(shape=shapes.PhaseHistory)
 
@@ -43,7 +43,7 @@ class MasterFlowSerializer(HouseSerializer):
 
 
 class DiscoveryFlowSerializer(HouseSerializer):
-    """Finding out what there is."""
+    """A discovery flow, which takes inventory of existing assets."""
 
     phases = ShapeField(shape=shapes.Phases)
 
@@ -63,7 +63,7 @@ class DiscoveryFlowSerializer(HouseSerializer):
 
 
 class CollectionFlowSerializer(HouseSerializer):
-    """Gathering the data that an assessment needs."""
+    """A collection flow, which gathers data for the assessment."""
 
     class Meta:
         model = CollectionFlow
@@ -86,7 +86,7 @@ class CollectionFlowSerializer(HouseSerializer):
 
 
 class AssessmentFlowSerializer(HouseSerializer):
-    """Judging what was found."""
+    """An assessment flow, which evaluates the collected data."""
 
     class Meta:
         model = AssessmentFlow
@@ -106,7 +106,7 @@ class AssessmentFlowSerializer(HouseSerializer):
 
 
 class PlanningFlowSerializer(HouseSerializer):
-    """Deciding what moves when."""
+    """A planning flow, which schedules the migration."""
 
     class Meta:
         model = PlanningFlow
@@ -125,7 +125,7 @@ class PlanningFlowSerializer(HouseSerializer):
 
 
 class ExecutionFlowSerializer(HouseSerializer):
-    """Moving what was planned."""
+    """An execution flow, which carries out the plan."""
 
     class Meta:
         model = ExecutionFlow
@@ -144,7 +144,7 @@ class ExecutionFlowSerializer(HouseSerializer):
 
 
 class FlowViewSet(TenantViewSet):
-    """What all flows share."""
+    """Base viewset of all flows."""
 
     resource = "flows"
     ordering_fields = ("created_at", "updated_at", "status")
@@ -152,42 +152,42 @@ class FlowViewSet(TenantViewSet):
 
 
 class MasterFlowViewSet(FlowViewSet):
-    """Migrations: flows that lead engagements through their phases."""
+    """Migrations, which lead engagements through their phases."""
 
     serializer_class = MasterFlowSerializer
     filterset_fields = ("engagement", "user", "status", "current_phase", "flow_type", "display_name")
 
 
 class DiscoveryFlowViewSet(FlowViewSet):
-    """Discovery: finding out what there is."""
+    """Discovery flows, which take inventory of existing assets."""
 
     serializer_class = DiscoveryFlowSerializer
     filterset_fields = (*FILTERS, "discovery_type")
 
 
 class CollectionFlowViewSet(FlowViewSet):
-    """Collection: gathering data."""
+    """Collection flows, which gather data for the assessment."""
 
     serializer_class = CollectionFlowSerializer
     filterset_fields = (*FILTERS, "discovery_flow", "automation_tier")
 
 
 class AssessmentFlowViewSet(FlowViewSet):
-    """Assessment: judging what was found."""
+    """Assessment flows, which evaluate the collected data."""
 
     serializer_class = AssessmentFlowSerializer
     filterset_fields = (*FILTERS, "discovery_flow", "assessment_type", "assessment_framework")
 
 
 class PlanningFlowViewSet(FlowViewSet):
-    """Planning: deciding what moves when."""
+    """Planning flows, which schedule the migration."""
 
     serializer_class = PlanningFlowSerializer
     filterset_fields = (*FILTERS, "assessment_flow")
 
 
 class ExecutionFlowViewSet(FlowViewSet):
-    """Execution: moving what was planned."""
+    """Execution flows, which carry out the plan."""
 
     serializer_class = ExecutionFlowSerializer
     filterset_fields = (*FILTERS, "planning_flow", "current_wave")

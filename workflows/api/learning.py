@@ -1,4 +1,4 @@
-"""Insights of agents in the API: observed, applied and found, their figures kept by the system."""
+"""Endpoints to observe, apply and search agent insights."""
 
 from typing import Any
 
@@ -46,34 +46,38 @@ class AgentLearningPatternSerializer(HouseSerializer):
 
 
 class InsightSerializer(serializers.Serializer):
-    """Something that an agent found out."""
+    """An observation to record as an insight."""
 
-    insight_type = serializers.ChoiceField(choices=InsightType.choices, help_text="Kind of insight.")
-    raw_evidence = ObjectField(help_text="Data that show it, and their context.")
+    insight_type = serializers.ChoiceField(choices=InsightType.choices, help_text="Type of insight.")
+    raw_evidence = ObjectField(help_text="Supporting data and context.")
     discovered_by = serializers.CharField(max_length=100, required=False, help_text="Name of the agent.")
-    engagement = serializers.UUIDField(required=False, help_text="Project that it comes from.")
-    master_flow = serializers.UUIDField(required=False, help_text="Flow that it was found in.")
+    engagement = serializers.UUIDField(required=False, help_text="Engagement in which it was observed.")
+    master_flow = serializers.UUIDField(required=False, help_text="Flow in which it was observed.")
 
 
 class ApplicationSerializer(serializers.Serializer):
-    """That an insight was applied."""
+    """The outcome of applying an insight."""
 
-    helped = serializers.BooleanField(help_text="Whether it helped.")
+    helped = serializers.BooleanField(help_text="Whether the insight helped.")
 
 
 class InsightLikenessSerializer(serializers.Serializer):
-    """What insights should be near to."""
+    """A similarity query for insights."""
 
-    text = serializers.CharField(max_length=4000, help_text="Words to compare with.")
+    text = serializers.CharField(max_length=4000, help_text="Text to compare with.")
     insight_type = serializers.ChoiceField(
-        choices=InsightType.choices, required=False, help_text="Only of this kind."
+        choices=InsightType.choices, required=False, help_text="Only insights of this type."
     )
-    engagement = serializers.UUIDField(required=False, help_text="Only of this project or of none.")
-    limit = serializers.IntegerField(min_value=1, max_value=50, default=10, help_text="At most so many.")
+    engagement = serializers.UUIDField(
+        required=False, help_text="Only insights of this engagement or of no engagement."
+    )
+    limit = serializers.IntegerField(
+        min_value=1, max_value=50, default=10, help_text="Maximum number of results."
+    )
 
 
 class AgentLearningPatternViewSet(ReadOnlyTenantViewSet):
-    """What agents found out at work."""
+    """Insights of agents."""
 
     serializer_class = AgentLearningPatternSerializer
     resource = "agent-learning-patterns"
@@ -89,7 +93,7 @@ class AgentLearningPatternViewSet(ReadOnlyTenantViewSet):
     @extend_schema(request=InsightSerializer, responses={200: AgentLearningPatternSerializer})
     @action(detail=False, methods=["post"])
     def observe(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Note an insight: one that was found again, or a new one."""
+        """Record an insight; if a similar one exists, confirm it instead."""
         given = self._asked(InsightSerializer)
         for name, model in (("engagement", Engagement), ("master_flow", MasterFlow)):
             if name in given and not model.objects.filter(pk=given[name]).exists():
@@ -106,7 +110,7 @@ class AgentLearningPatternViewSet(ReadOnlyTenantViewSet):
     @extend_schema(request=ApplicationSerializer, responses={200: AgentLearningPatternSerializer})
     @action(detail=True, methods=["post"])
     def outcome(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Note that an insight was applied, and whether that helped."""
+        """Record that an insight was applied, and whether it helped."""
         given = self._asked(ApplicationSerializer)
         insight = record_application(self.get_object(lock=True), helped=given["helped"])
         return self.rendered_row(AgentLearningPatternSerializer, insight)
@@ -117,7 +121,7 @@ class AgentLearningPatternViewSet(ReadOnlyTenantViewSet):
     )
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Insights that hold and are near to a text, nearest first."""
+        """Return current insights similar to a text, most similar first."""
         given = self._asked(InsightLikenessSerializer)
         found = similar_insights(
             given["text"],

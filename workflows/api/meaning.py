@@ -1,4 +1,4 @@
-"""Rows that are found by what they mean: the action `similar`, and the job behind every write."""
+"""Similarity search: the action `similar` and the embedding of changed rows."""
 
 from typing import Any, ClassVar
 
@@ -11,14 +11,16 @@ from workflows.services.meaning import defer_embedding
 
 
 class LikenessSerializer(serializers.Serializer):
-    """What rows should be near to."""
+    """A similarity query."""
 
-    text = serializers.CharField(max_length=4000, help_text="Words to compare with.")
-    limit = serializers.IntegerField(min_value=1, max_value=50, default=10, help_text="At most so many.")
+    text = serializers.CharField(max_length=4000, help_text="Text to compare with.")
+    limit = serializers.IntegerField(
+        min_value=1, max_value=50, default=10, help_text="Maximum number of results."
+    )
 
 
 class Embedded:
-    """Mix-in of a viewset whose rows have vectors: what is made or changed is embedded by a job."""
+    """Viewset mixin for similarity search; a job embeds created and changed rows."""
 
     verbs: ClassVar[dict[str, str]] = {"similar": "read"}
 
@@ -32,13 +34,13 @@ class Embedded:
         defer_embedding()
 
     def asked(self, serializer_class: Any = LikenessSerializer) -> Any:
-        """What the body asks for."""
+        """Return the validated request body."""
         asked = serializer_class(data=self.request.data)  # type: ignore[attr-defined]
         asked.is_valid(raise_exception=True)
         return asked.validated_data
 
     def near(self, name: str, found: list[Any]) -> HttpResponse:
-        """The rows, nearest first, each under `name` beside its distance."""
+        """Return a response with each row under `name`, and its distance."""
         show = reader(self.serializer_class).to_representation  # type: ignore[attr-defined]
         return json_response(
             {"results": [{name: show(each), "distance": float(each.distance)} for each in found]}
@@ -46,9 +48,11 @@ class Embedded:
 
 
 def near_serializer(name: str, serializer_class: Any) -> Any:
-    """The shape of what `near` answers, for the API's description."""
+    """Return the response serializer of `near`, for the OpenAPI schema."""
     model = serializer_class.Meta.model.__name__
-    distance = serializers.FloatField(help_text="Cosine distance: 0 is the same, 1 has nothing in common.")
+    distance = serializers.FloatField(
+        help_text="Cosine distance: 0 for identical texts, 1 for unrelated texts."
+    )
     one = type(
         f"Near{model}Serializer", (serializers.Serializer,), {name: serializer_class(), "distance": distance}
     )

@@ -1,4 +1,4 @@
-"""Projects, tasks, calendars and events in the API."""
+"""Project, task, calendar and event endpoints."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ UNDERSTOOD = ("semantic_keywords", "semantic_embedding", "semantic_category", "s
 
 
 class ProjectSerializer(HouseSerializer):
-    """A piece of work with tasks of its own."""
+    """A project with tasks."""
 
     class Meta:
         model = Project
@@ -41,7 +41,7 @@ class ProjectSerializer(HouseSerializer):
 
 
 class TaskSerializer(HouseSerializer):
-    """Something to do."""
+    """A task."""
 
     semantic_tags = ShapeField(shape=shapes.SemanticTags, allow_null=True)
 
@@ -79,7 +79,7 @@ class TaskSerializer(HouseSerializer):
 
 
 class CalendarSerializer(HouseSerializer):
-    """A person's calendar."""
+    """A user's calendar."""
 
     class Meta:
         model = Calendar
@@ -87,7 +87,7 @@ class CalendarSerializer(HouseSerializer):
 
 
 class CalendarEventSerializer(HouseSerializer):
-    """Something at a time."""
+    """A calendar event."""
 
     semantic_tags = ShapeField(shape=shapes.SemanticTags, allow_null=True)
     attendees = ShapeField(shape=shapes.Attendees)
@@ -149,7 +149,7 @@ class TaskViewSet(Embedded, TenantViewSet):
     @extend_schema(request=LikenessSerializer, responses=near_serializer("task", TaskSerializer))
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Tasks that are near to a text, nearest first."""
+        """Return tasks similar to a text, most similar first."""
         given = self.asked()
         return self.near("task", similar_tasks(given["text"], limit=given["limit"]))
 
@@ -165,7 +165,7 @@ class CalendarViewSet(TenantViewSet):
 
 
 class CalendarEventViewSet(Embedded, TenantViewSet):
-    """Events of calendars."""
+    """Calendar events."""
 
     serializer_class = CalendarEventSerializer
     resource = "calendars"
@@ -182,6 +182,6 @@ class CalendarEventViewSet(Embedded, TenantViewSet):
     @extend_schema(request=LikenessSerializer, responses=near_serializer("event", CalendarEventSerializer))
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Events that are near to a text, nearest first."""
+        """Return events similar to a text, most similar first."""
         given = self.asked()
         return self.near("event", similar_events(given["text"], limit=given["limit"]))

@@ -1,4 +1,4 @@
-"""A report on workflows in the API: computed, read alone."""
+"""Read-only workflow report."""
 
 from config.api.serializers import HouseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
@@ -6,7 +6,7 @@ from workflows.models import WorkflowRunsDaily
 
 
 class WorkflowRunsDailySerializer(HouseSerializer):
-    """What came of one workflow's runs of one day."""
+    """Runs of one workflow on one day, by outcome."""
 
     class Meta:
         model = WorkflowRunsDaily
@@ -24,7 +24,7 @@ class WorkflowRunsDailySerializer(HouseSerializer):
 
 
 class WorkflowRunsDailyViewSet(ReadOnlyTenantViewSet):
-    """Runs of workflows by day; computed once an hour."""
+    """Workflow runs by day, computed hourly."""
 
     serializer_class = WorkflowRunsDailySerializer
     resource = "usage"

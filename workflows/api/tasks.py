@@ -1,4 +1,4 @@
-"""Work of agents and how well it went, in the API: written by the system."""
+"""Read-only endpoints for agent tasks and agent performance."""
 
 from config.api.serializers import HouseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
@@ -8,7 +8,7 @@ from .flows import MasterFlowSerializer
 
 
 class AgentTaskSerializer(HouseSerializer):
-    """One task of an agent."""
+    """A task of an agent."""
 
     class Meta:
         model = AgentTask
@@ -46,7 +46,7 @@ class AgentTaskSerializer(HouseSerializer):
 
 
 class AgentPerformanceDailySerializer(HouseSerializer):
-    """How an agent did on one day."""
+    """Performance of an agent on one day."""
 
     class Meta:
         model = AgentPerformanceDaily
@@ -74,7 +74,7 @@ class AgentPerformanceDailySerializer(HouseSerializer):
 
 
 class AgentTaskViewSet(ReadOnlyTenantViewSet):
-    """What agents worked on."""
+    """Tasks of agents."""
 
     serializer_class = AgentTaskSerializer
     resource = "agent-tasks"
@@ -92,7 +92,7 @@ class AgentTaskViewSet(ReadOnlyTenantViewSet):
 
 
 class AgentPerformanceDailyViewSet(ReadOnlyTenantViewSet):
-    """How agents did, day by day."""
+    """Performance of agents by day."""
 
     serializer_class = AgentPerformanceDailySerializer
     resource = "agent-tasks"

@@ -1,4 +1,4 @@
-"""Addresses of workflows."""
+"""URL routes of workflows."""
 
 from config.api.routers import HouseRouter
 
@@ -35,6 +35,6 @@ RESOURCES = {
 
 
 def register(router: HouseRouter) -> None:
-    """Add the resources of this app."""
+    """Register the viewsets of this app."""
     for prefix, viewset in RESOURCES.items():
         router.register(prefix, viewset, basename=prefix)

@@ -1,4 +1,4 @@
-"""Activities of an organisation and who works on them."""
+"""Activities and their assignments."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -8,7 +8,7 @@ from workflows.rules import in_order, once
 
 
 class ActivityType(TenantModel):
-    """A kind of activity, in the organisation's own words."""
+    """A type of activity, defined by the organisation."""
 
     name = models.CharField(max_length=255, help_text="Name of the kind.")
 
@@ -20,7 +20,7 @@ class ActivityType(TenantModel):
 
 
 class ActivityStatus(TenantModel):
-    """A state that activities go through, in the organisation's own words."""
+    """A status of activities, defined by the organisation."""
 
     name = models.CharField(max_length=255, help_text="Name of the state.")
 
@@ -33,7 +33,7 @@ class ActivityStatus(TenantModel):
 
 
 class Activity(TenantModel):
-    """Something that people of the organisation do together for a time."""
+    """An activity of several people over a period."""
 
     name = models.CharField(max_length=255, help_text="Name of the activity.")
     description = models.TextField(blank=True, default="", help_text="Goal and extent.")
@@ -70,7 +70,7 @@ class Activity(TenantModel):
 
 
 class ActivityAssignment(TenantModel):
-    """That a person works on an activity, in a role."""
+    """An assignment of a user to an activity, with a role."""
 
     activity = TenantForeignKey(
         Activity, models.CASCADE, related_name="assignments", help_text="The activity."

@@ -1,4 +1,4 @@
-"""What an organisation runs, and what depends on what; one table, its columns grouped by meaning."""
+"""Assets and their dependencies; abstract models group the asset's columns."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import RegexValidator
@@ -61,7 +61,7 @@ class Hosting(models.Model):
 
 
 class Sizing(models.Model):
-    """How large an asset is and how busy."""
+    """Capacity and utilization of an asset."""
 
     cpu_cores = models.PositiveIntegerField("CPU cores", null=True, blank=True, help_text="Processor cores.")
     memory_gb = models.FloatField(
@@ -90,7 +90,7 @@ class Sizing(models.Model):
 
 
 class MigrationAnalysis(models.Model):
-    """What shall become of an asset."""
+    """Migration strategy of an asset."""
 
     six_r_strategy = models.CharField(
         "6R strategy", max_length=20, choices=SixR, blank=True, default="", help_text="What to do with it."
@@ -111,7 +111,7 @@ class MigrationAnalysis(models.Model):
 
 
 class Provenance(models.Model):
-    """Where the data about an asset come from and how good they are."""
+    """Origin and quality of an asset's data."""
 
     completeness_score = models.FloatField(
         null=True, blank=True, validators=SHARE, help_text="How complete the data are, from 0 to 1."
@@ -134,7 +134,7 @@ class Provenance(models.Model):
 
 
 class Asset(Hosting, Sizing, MigrationAnalysis, Provenance, TenantModel):
-    """A server, application, database or the like of an engagement, followed through all its phases."""
+    """A server, application, database or other asset of an engagement."""
 
     audit_omit = ("raw_data",)
 
@@ -232,7 +232,7 @@ class Asset(Hosting, Sizing, MigrationAnalysis, Provenance, TenantModel):
 
 
 class AssetEmbedding(TenantModel):
-    """The vector of one asset, apart so that lists read short rows; `id` is the asset's."""
+    """The embedding of an asset, in a separate table to keep asset rows short."""
 
     audit_exempt = "derived from assets, which are audited"
 
@@ -265,7 +265,7 @@ class AssetEmbedding(TenantModel):
 
 
 class AssetDependency(TenantModel):
-    """That one asset depends on another."""
+    """A dependency of one asset on another."""
 
     source = TenantForeignKey(
         Asset,

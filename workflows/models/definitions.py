@@ -1,4 +1,4 @@
-"""What is done: workflows, their versions and what starts them."""
+"""Workflows, their versions and triggers."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -14,7 +14,7 @@ MOST_SECONDS = 366 * shapes.DAY
 
 
 class Workflow(SoftDeleted, TenantModel):
-    """A plan of steps that agents, tools and people carry out, in a row or as a graph."""
+    """A sequence or graph of steps run by agents, tools and people."""
 
     json_shapes = {"definition": shapes.Definition, "retry_config": shapes.Retry}
 
@@ -102,7 +102,7 @@ class Workflow(SoftDeleted, TenantModel):
 
 
 class WorkflowAgent(TenantModel):
-    """That an agent takes part in a workflow."""
+    """An agent that participates in a workflow."""
 
     workflow = TenantForeignKey(
         Workflow, models.CASCADE, related_name="participations", help_text="The workflow."
@@ -125,7 +125,7 @@ class WorkflowAgent(TenantModel):
 
 
 class WorkflowVersion(TenantModel):
-    """How a workflow was set up at one time; never changed afterwards. Runs follow a version."""
+    """An immutable version of a workflow, which runs follow."""
 
     row_security = {"verbs": "SELECT, INSERT"}
 
@@ -149,7 +149,7 @@ class WorkflowVersion(TenantModel):
 
 
 class WorkflowTrigger(TenantModel):
-    """What starts a workflow: a person, the clock, a request from outside, or something that happened."""
+    """A trigger of a workflow: manual, scheduled, webhook or event."""
 
     json_shapes = {"config": tuple(shapes.TRIGGERS.values())}
 

@@ -1,4 +1,4 @@
-"""Workflows at work: runs, their steps, and the approvals that they wait for."""
+"""Workflow runs, their steps and approvals."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
@@ -10,7 +10,7 @@ from workflows.rules import in_order, known, once
 
 
 class WorkflowExecution(TenantModel):
-    """One run of a workflow: what it was given, how far it is, what came of it."""
+    """A run of a workflow: input, progress and result."""
 
     audit_omit = ("trigger_data", "input_data", "output_data", "metadata", "current_step", "steps_completed")
 
@@ -86,7 +86,7 @@ class WorkflowExecution(TenantModel):
 
 
 class StepExecution(TenantModel):
-    """One attempt at one step of a run."""
+    """An attempt of a run step."""
 
     audit_omit = ("input_data", "output_data", "metadata")
 
@@ -133,7 +133,7 @@ class StepExecution(TenantModel):
 
 
 class Approval(TenantModel):
-    """A run's question to a person: go on or not."""
+    """An approval that a run requests from a user."""
 
     step = TenantForeignKey(
         StepExecution,

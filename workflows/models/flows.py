@@ -1,4 +1,4 @@
-"""Migration flows: a master flow, and one flow for each phase of an engagement."""
+"""Migration flows: a master flow and one flow per phase."""
 
 from typing import Any
 
@@ -29,12 +29,12 @@ DISCOVERY_PHASES = (
 
 
 def discovery_phases() -> dict[str, Any]:
-    """The phases of a discovery that has not begun."""
+    """Return the phases of a discovery that has not started."""
     return {phase: {"status": "pending"} for phase in DISCOVERY_PHASES}
 
 
 class EngagementFlow(TenantModel):
-    """A flow of an engagement; the engagement cannot be deleted while it has flows."""
+    """Base of flows of an engagement, which cannot be deleted while it has flows."""
 
     engagement = TenantForeignKey(
         "tenants.Engagement",
@@ -60,7 +60,7 @@ class EngagementFlow(TenantModel):
 
 
 class MasterFlow(EngagementFlow):
-    """What leads an engagement through its phases and keeps their history."""
+    """A flow that leads an engagement through its phases and records their history."""
 
     json_shapes = {"phase_history": shapes.PhaseHistory}
 
@@ -96,7 +96,7 @@ class MasterFlow(EngagementFlow):
 
 
 class PhaseFlow(EngagementFlow):
-    """One phase of an engagement, part of a master flow or on its own."""
+    """Base of phase flows, with or without a master flow."""
 
     flow_id = models.UUIDField(default=uuid7, help_text="Its id in the runtime of the crew of agents.")
     master_flow = TenantForeignKey(
@@ -125,7 +125,7 @@ class PhaseFlow(EngagementFlow):
 
 
 class DiscoveryFlow(PhaseFlow):
-    """Finding out what there is."""
+    """A discovery flow, which takes inventory of existing assets."""
 
     json_shapes = {"phases": shapes.Phases}
 
@@ -153,7 +153,7 @@ class DiscoveryFlow(PhaseFlow):
 
 
 class CollectionFlow(PhaseFlow):
-    """Gathering the data that an assessment needs."""
+    """A collection flow, which gathers data for the assessment."""
 
     discovery_flow = TenantForeignKey(
         DiscoveryFlow,
@@ -199,7 +199,7 @@ class CollectionFlow(PhaseFlow):
 
 
 class AssessmentFlow(PhaseFlow):
-    """Judging what was found: debt, complexity, risk, readiness."""
+    """An assessment flow: technical debt, complexity, risk and readiness."""
 
     discovery_flow = TenantForeignKey(
         DiscoveryFlow,
@@ -249,7 +249,7 @@ class AssessmentFlow(PhaseFlow):
 
 
 class PlanningFlow(PhaseFlow):
-    """Deciding what moves when: waves, dates and effort."""
+    """A planning flow: waves, dates and effort."""
 
     assessment_flow = TenantForeignKey(
         AssessmentFlow,
@@ -285,7 +285,7 @@ class PlanningFlow(PhaseFlow):
 
 
 class ExecutionFlow(PhaseFlow):
-    """Moving what was planned, wave by wave."""
+    """An execution flow, which carries out the plan wave by wave."""
 
     planning_flow = TenantForeignKey(
         PlanningFlow,

@@ -1,4 +1,4 @@
-"""What agents found out at work."""
+"""Insights of agents."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
@@ -10,7 +10,7 @@ from workflows.rules import SHARE, known, within
 
 
 class AgentLearningPattern(TenantModel):
-    """An insight of an agent, with its evidence and how well it did when applied."""
+    """An insight of an agent, with its evidence and success rate."""
 
     audit_omit = ("embedding", "raw_evidence", "applied_count", "success_rate", "last_applied_at")
 

@@ -1,4 +1,4 @@
-"""Planning: projects, tasks, calendars and their events."""
+"""Projects, tasks, calendars and events."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
@@ -12,7 +12,7 @@ WEIGHTS = ("importance_weight", "urgency_weight", "complexity_weight", "user_pri
 
 
 class Understood(models.Model):
-    """What was read out of a text by a model."""
+    """Mixin for keywords, category, tags and embedding derived from a row's text."""
 
     json_shapes = {"semantic_tags": shapes.SemanticTags}
 
@@ -43,7 +43,7 @@ class Understood(models.Model):
 
 
 class Project(TenantModel):
-    """A piece of work with tasks of its own, such as a program to write."""
+    """A project with tasks."""
 
     user = MemberForeignKey(related_name="projects", help_text="Whose project it is.", editable=False)
     name = models.CharField(max_length=255, help_text="Name of the project.")
@@ -73,7 +73,7 @@ class Project(TenantModel):
 
 
 class Task(Understood, TenantModel):
-    """Something to do, with what makes it important, urgent and hard."""
+    """A task, with its importance, urgency and complexity."""
 
     user = MemberForeignKey(related_name="tasks", help_text="Whose task it is.")
     project = TenantForeignKey(
@@ -155,7 +155,7 @@ class Task(Understood, TenantModel):
 
 
 class Calendar(TenantModel):
-    """A person's calendar."""
+    """A user's calendar."""
 
     user = MemberForeignKey(
         models.CASCADE, related_name="calendars", help_text="Whose calendar it is.", editable=False
@@ -171,7 +171,7 @@ class Calendar(TenantModel):
 
 
 class CalendarEvent(Understood, TenantModel):
-    """Something at a time, and how easily it could be at another."""
+    """A calendar event, with its flexibility."""
 
     json_shapes = {"semantic_tags": shapes.SemanticTags, "attendees": shapes.Attendees}
 

@@ -1,4 +1,4 @@
-"""A report on workflows, day by day, computed by the database."""
+"""Daily workflow report, computed by the database."""
 
 from django.db import models
 
@@ -6,7 +6,7 @@ from tenants.bases import ReportModel
 
 
 class WorkflowRunsDaily(ReportModel):
-    """How often one workflow was started on one day, and what came of the runs."""
+    """Runs of one workflow on one day, by outcome."""
 
     workflow_id = models.UUIDField(help_text="The workflow.")
     runs = models.PositiveBigIntegerField(help_text="Runs that began.")

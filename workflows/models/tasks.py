@@ -1,4 +1,4 @@
-"""What agents worked on, and how well they did day by day."""
+"""Agent tasks and daily agent performance."""
 
 from django.db import models
 
@@ -9,11 +9,11 @@ from workflows.rules import NAME, NOT_NEGATIVE, SHARE, in_order, known, not_belo
 
 
 class AgentTask(Grown, PartitionedByWeek, TenantModel):
-    """One task of an agent: what it was given, what came of it, what it took."""
+    """A task of an agent: input, result and resource usage."""
 
     audit_omit = ("input_data", "output_data", "error_details")
 
-    # Unique only by convention: a unique index of a partitioned table would have to hold the id as well.
+    # Not enforced: a unique index of a partitioned table must include the id.
     task_id = models.CharField(max_length=255, help_text="Id in the runtime of the crew of agents.")
     parent_task_id = models.CharField(
         max_length=255, blank=True, default="", help_text="Task that it is a part of."
@@ -90,7 +90,7 @@ class AgentTask(Grown, PartitionedByWeek, TenantModel):
 
 
 class AgentPerformanceDaily(TenantModel):
-    """How an agent did on one day in one kind of flow."""
+    """Performance of an agent on one day in one type of flow."""
 
     audit_exempt = "computed from agent tasks, which are audited"
 

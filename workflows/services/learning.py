@@ -1,7 +1,8 @@
-"""What agents learn at work: insights found again grow surer, those that do not help fade, all of them expire.
+"""Confidence and expiry of agent insights.
 
-A new insight has `BEGINNING` confidence. Found again, it moves a quarter of the way to 1; applied, it moves towards
-whether that helped, the less the oftener it was applied. Each sign of life lets it hold for `LIFETIME` more.
+A new insight has `BEGINNING` confidence. Each repeated observation moves it a quarter of the way to 1. Each
+application moves it towards 1 if it helped, else towards 0, by less with each application. Observations and helpful
+applications extend the insight by `LIFETIME`.
 """
 
 from datetime import timedelta
@@ -28,7 +29,7 @@ EXPIRED_SQL = "DELETE FROM workflows_agentlearningpattern WHERE expires_at <= no
 
 
 def _holding(insight_type: str, engagement_id: UUID | None) -> Any:
-    """Insights that hold now, of the project and of no project."""
+    """Return unexpired insights of the engagement and of no engagement."""
     rows = AgentLearningPattern.objects.filter(
         Q(expires_at=None) | Q(expires_at__gt=timezone.now()), embedding_model=embedder_name()
     )
@@ -40,7 +41,7 @@ def _holding(insight_type: str, engagement_id: UUID | None) -> Any:
 def similar_insights(
     text: str, *, insight_type: str = "", engagement_id: UUID | None = None, limit: int = 10
 ) -> list[AgentLearningPattern]:
-    """The insights nearest to `text` that hold, nearest first, each with its `distance` (0: the same)."""
+    """Return the unexpired insights most similar to `text`, each with its `distance`."""
     return nearest(_holding(insight_type, engagement_id), query_vector(text, DIMENSIONS), limit)
 
 
@@ -53,9 +54,9 @@ def observe_insight(
     engagement_id: UUID | None = None,
     master_flow_id: UUID | None = None,
 ) -> AgentLearningPattern:
-    """Something an agent found: found again where an insight of that kind and project is near enough, else new."""
+    """Record an observation; confirm a similar insight of that type and engagement, if any."""
     with connection.cursor() as cursor:
-        # Two agents that find the same take turns: otherwise both would make it.
+        # Without the lock, two agents that observe the same would each create an insight.
         cursor.execute(LOCK_SQL, [f"insights:{require_tenant_id()}"])
     (vector,) = vectors_of([text_of(evidence)], DIMENSIONS)
     rows = _holding(insight_type, None).filter(engagement_id=engagement_id)
@@ -82,7 +83,7 @@ def observe_insight(
 
 @transaction.atomic
 def record_application(insight: AgentLearningPattern, *, helped: bool) -> AgentLearningPattern:
-    """An insight was applied, and whether that helped."""
+    """Record that an insight was applied, and whether it helped."""
     insight = AgentLearningPattern.objects.select_for_update().get(pk=insight.pk)
     verdict, count = float(helped), insight.applied_count + 1
     before = verdict if insight.success_rate is None else insight.success_rate
@@ -102,7 +103,7 @@ def _towards(confidence: float | None, goal: float, share: float) -> float:
 
 
 def expire_insights() -> int:
-    """Delete what no longer holds or never helped, of everybody; how many."""
-    with platform_scope(reason="expire insights of agents", actor=ACTOR), connection.cursor() as cursor:
+    """Delete expired and unhelpful insights of all tenants; return their number."""
+    with platform_scope(reason="expire agent insights", actor=ACTOR), connection.cursor() as cursor:
         cursor.execute(EXPIRED_SQL, [FORGOTTEN])
         return int(cursor.rowcount)

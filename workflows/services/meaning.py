@@ -1,7 +1,7 @@
-"""Assets, events and tasks by their meaning: a job makes the vectors of new and changed ones, search compares them.
+"""Embedding and similarity search of assets, events and tasks.
 
-An asset has a vector of its own (1,536 numbers); an event and a task name a text of `knowledge.Embedding` (384), and
-get the keywords of their text where they have none.
+A job embeds new and changed rows. An asset has an `AssetEmbedding` (1,536 dimensions); an event or task refers to a
+`knowledge.Embedding` (384 dimensions) and gets the keywords of its text if it has none.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ UNION SELECT r.tenant_id FROM workflows_task r WHERE NOT EXISTS (
 
 
 def asset_text(asset: Asset) -> str:
-    """What an asset is, in words."""
+    """Return the text that represents an asset."""
     return _joined(
         asset.asset_name,
         asset.get_asset_type_display(),
@@ -58,12 +58,12 @@ def asset_text(asset: Asset) -> str:
 
 
 def event_text(event: CalendarEvent) -> str:
-    """What an event is about, in words."""
+    """Return the text that represents an event."""
     return _joined(event.summary, event.description, event.location)
 
 
 def task_text(task: Task) -> str:
-    """What a task is about, in words."""
+    """Return the text that represents a task."""
     return _joined(task.title, task.description, task.programming_language)
 
 
@@ -71,21 +71,21 @@ def _joined(*parts: str) -> str:
     return "\n".join(part.strip() for part in parts if part and part.strip())
 
 
-# What names a text of `Embedding`, and how that text is made.
+# Models that refer to an `Embedding`, and the function that builds its text.
 TEXTS: dict[Any, Callable[[Any], str]] = {CalendarEvent: event_text, Task: task_text}
 
 
 def defer_embedding() -> None:
-    """Have the scope's new and changed rows embedded, by one job however many there are."""
+    """Enqueue one job that embeds the tenant's new and changed rows."""
     tenant_id = str(require_tenant_id())
     defer_once(JOB, f"embed_rows:{tenant_id}", tenant_id=tenant_id)
 
 
 def embed_rows(tenant_id: UUID) -> int:
-    """Make the vectors that a tenant's assets, events and tasks lack; how many. Call it outside any scope.
+    """Embed a tenant's new and changed rows; return their number. Call it outside any scope.
 
     Raises:
-        EmbeddingError: when they cannot be made now.
+        EmbeddingError: The embedder is not available.
     """
     made = _embed_all(tenant_id, _waiting_assets, asset_text, ASSET_DIMENSIONS, _keep_assets)
     for model, text_of in TEXTS.items():
@@ -98,7 +98,7 @@ def embed_rows(tenant_id: UUID) -> int:
 
 
 def waiting_tenants() -> list[UUID]:
-    """Whose rows lack vectors, as after an import."""
+    """Return the tenants with rows to embed, such as after an import."""
     with platform_scope(reason="embed rows", actor=ACTOR), connection.cursor() as cursor:
         cursor.execute(WAITING_SQL)
         return [row[0] for row in cursor.fetchall()]
@@ -111,7 +111,7 @@ def _embed_all(
     dimensions: int,
     keep: Callable[[list[Any], list[list[float]]], None],
 ) -> int:
-    # Each row once in a run, also one that changes again and again.
+    # Advance by id, so a row that keeps changing is embedded only once per run.
     made, last = 0, UUID(int=0)
     while True:
         with tenant_scope(tenant_id, actor=ACTOR):
@@ -126,7 +126,7 @@ def _embed_all(
 
 
 def _unchanged(rows: list[Any], vectors: list[list[float]]) -> tuple[list[Any], list[list[float]]]:
-    """The rows, locked, that are as they were when they were read, with their vectors."""
+    """Lock the rows that have not changed since they were read; return them with their vectors."""
     held = (
         type(rows[0]).objects.select_for_update(of=("self",), no_key=True).filter(pk__in=[r.pk for r in rows])
     )
@@ -175,7 +175,7 @@ def _keep_texts(model: Any, text_of: Callable[[Any], str]) -> Callable[[list[Any
             text.content, text.embedding, text.embedding_model = text_of(row), vector, embedder_name()
             text.save()
             found = {} if row.semantic_keywords else {"semantic_keywords": insight.keywords}
-            # Not a change of the row: else it would wait for its vector again.
+            # Keep updated_at, otherwise the row would be embedded again.
             model.objects.filter(pk=row.pk).update(
                 semantic_embedding_id=text.pk, updated_at=F("updated_at"), **found
             )
@@ -184,7 +184,7 @@ def _keep_texts(model: Any, text_of: Callable[[Any], str]) -> Callable[[list[Any
 
 
 def similar_assets(text: str, *, engagement_id: UUID | None = None, limit: int = 10) -> list[Asset]:
-    """The assets nearest to `text`, nearest first, each with its `distance` (0: the same)."""
+    """Return the assets most similar to `text`, each with its `distance`."""
     rows = AssetEmbedding.objects.filter(embedding_model=embedder_name())
     if engagement_id:
         rows = rows.filter(pk__in=Asset.objects.filter(engagement_id=engagement_id).values("pk"))
@@ -193,12 +193,12 @@ def similar_assets(text: str, *, engagement_id: UUID | None = None, limit: int =
 
 
 def similar_events(text: str, *, limit: int = 10) -> list[CalendarEvent]:
-    """The events nearest to `text`, nearest first, each with its `distance`."""
+    """Return the events most similar to `text`, each with its `distance`."""
     return _similar(CalendarEvent, text, limit)
 
 
 def similar_tasks(text: str, *, limit: int = 10) -> list[Task]:
-    """The tasks nearest to `text`, nearest first, each with its `distance`."""
+    """Return the tasks most similar to `text`, each with its `distance`."""
     return _similar(Task, text, limit)
 
 

@@ -1,4 +1,4 @@
-"""How agents did, day by day: computed from what they worked on."""
+"""Daily agent performance, computed from agent tasks."""
 
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -8,7 +8,7 @@ from config.db.ids import uuid7_floor
 from tenants.scoping import platform_scope
 
 ACTOR = "system:upkeep"
-# A task belongs to the day on which it was made. Shares are of all its tasks, percentiles of those that ended.
+# A task counts for the day it was created. Rates cover all tasks, percentiles only finished ones.
 COMPUTE = """
 INSERT INTO workflows_agentperformancedaily (tenant_id, date, agent_name, flow_type, total_tasks, successful_tasks,
   failed_tasks, avg_duration_seconds, p50_duration_seconds, p95_duration_seconds, p99_duration_seconds,
@@ -33,14 +33,14 @@ ON CONFLICT (tenant_id, date, agent_name, flow_type) DO UPDATE SET
 
 
 def compute_performance(first: date, last: date) -> int:
-    """Compute the days from `first` to `last` (both inclusive, in UTC) of all tenants anew; rows written.
+    """Compute the UTC days from `first` to `last`, inclusive; return the rows written.
 
-    Days that are computed already are replaced, so that it may be repeated.
+    Covers all tenants. Replaces existing rows, so it is idempotent.
     """
     start = datetime.combine(first, time(), UTC)
     end = datetime.combine(last, time(), UTC) + timedelta(days=1)
     with (
-        platform_scope(reason="performance of agents by day", actor=ACTOR),
+        platform_scope(reason="compute agent performance by day", actor=ACTOR),
         connection.cursor() as cursor,
     ):
         cursor.execute(COMPUTE, [uuid7_floor(start), uuid7_floor(end)])

@@ -1,4 +1,4 @@
-"""Shapes of JSON columns: mistakes are found and their paths named."""
+"""Tests of the JSON column schemas."""
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -40,7 +40,7 @@ def test_definition_refuses_steps_that_wait_for_each_other():
 
     assert path[0] == "steps"
     assert path[2] == "needs"
-    assert "wait for each other" in text
+    assert "depend on each other" in text
 
 
 def test_steps_follow_each_other_unless_they_say_what_they_need():
