@@ -1,11 +1,11 @@
-"""System checks of the house's rules for models, so that `manage.py check` names what a guard would find later.
+"""System checks of model conventions, run by `manage.py check`.
 
-| id | what is wrong |
+| id | problem |
 |---|---|
-| conclave.E010 | a model that says not whose rows it has: none of the base models of `tenants.bases` |
-| conclave.E011 | a field that is named like a secret and stored as it is |
-| conclave.E012 | a JSON list that is named like a list of ids, where a through table has real references |
-| conclave.E013 | a reference to a table of tenants without `SameTenant` |
+| conclave.E010 | A model does not declare a scope: it derives from no base model of `tenants.bases`. |
+| conclave.E011 | A field named like a secret is stored unencrypted. |
+| conclave.E012 | A JSON list of ids replaces a through table with foreign keys. |
+| conclave.E013 | A reference to a tenant-owned table has no `SameTenant` constraint. |
 """
 
 import re
@@ -26,20 +26,25 @@ SECRET = re.compile(
 )
 IDS = re.compile(r"_ids$")
 KINDS = ("tenant", "user", "global")
-# Named like a secret, and none that could be read back.
-NO_SECRET = {"accounts.User.password": "a hash, as Django stores it"}
+# Fields named like a secret that do not hold one that can be recovered.
+NO_SECRET = {"accounts.User.password": "a password hash"}
 
 
 def _is_house(config: Any) -> bool:
-    """Whether an app is one of ours: its folder stands beside `manage.py`."""
+    """Return whether the app belongs to this project, next to `manage.py`."""
     return bool(Path(config.path).parent == Path(settings.BASE_DIR))
 
 
 def problems_of(model: type[models.Model]) -> Iterator[checks.CheckMessage]:
-    """What is wrong with one model."""
+    """Yield the problems of one model."""
     if getattr(model, "scope_kind", None) not in KINDS:
-        hint = "Derive it from TenantModel, UserOwnedModel or GlobalModel of tenants.bases."
-        yield checks.Error("It does not say whose rows it has.", hint, obj=model, id="conclave.E010")
+        hint = "Derive the model from TenantModel, UserOwnedModel or GlobalModel of tenants.bases."
+        yield checks.Error(
+            "The model does not declare a scope (tenant, user or global).",
+            hint,
+            obj=model,
+            id="conclave.E010",
+        )
     guarded = {each.field for each in model._meta.constraints if isinstance(each, SameTenant)}
     for field in model._meta.local_concrete_fields:
         yield from _field_problems(model, field, guarded)
@@ -52,20 +57,24 @@ def _field_problems(
     known = isinstance(field, EncryptedField) or f"{model._meta.label}.{field.name}" in NO_SECRET
     if SECRET.search(field.name) and not known and kind in ("CharField", "TextField", "JSONField"):
         hint = "Use EncryptedTextField or EncryptedJSONField of config.db.fields."
-        yield checks.Error("A secret is stored as it is.", hint, obj=field, id="conclave.E011")
+        yield checks.Error("The field stores a secret unencrypted.", hint, obj=field, id="conclave.E011")
     if kind == "JSONField" and IDS.search(field.name):
-        hint = "Make a through table with TenantForeignKey on both sides."
-        yield checks.Error("A JSON list of ids refers to nothing.", hint, obj=field, id="conclave.E012")
+        hint = "Create a through table with a TenantForeignKey on both sides."
+        yield checks.Error(
+            "A JSON list of ids has no referential integrity.", hint, obj=field, id="conclave.E012"
+        )
     target = getattr(field, "related_model", None)
     owned = getattr(target, "scope_kind", "global") != "global"
     if owned and field.name not in guarded:
         hint = "Use TenantForeignKey or MemberForeignKey of tenants.bases."
-        yield checks.Error("The reference does not hold the tenant.", hint, obj=field, id="conclave.E013")
+        yield checks.Error(
+            "The reference does not enforce the same tenant.", hint, obj=field, id="conclave.E013"
+        )
 
 
 @checks.register(checks.Tags.models)
 def check_models(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """conclave.E010 to E013 of every model of our own apps."""
+    """Run conclave.E010 to E013 on every model of the project's apps."""
     chosen = app_configs or apps.get_app_configs()
     found = [model for config in chosen if _is_house(config) for model in config.get_models()]
     return [problem for model in found for problem in problems_of(model)]

@@ -1,7 +1,7 @@
 """Schemas of the JSON columns of this app.
 
 problems(Definition, {"steps": [{"id": "a", "kind": "agent"}]})
--> [(("steps", 0, "agent"), "An agent step needs this.")]
+-> [(("steps", 0, "agent"), "This field is required for agent steps.")]
 """
 
 import re
@@ -85,8 +85,7 @@ class Definition(Shape):
                 yield ("steps", place, "id"), f"Step {places[step.id]} already has this id."
             places.setdefault(step.id, place)
             if not getattr(step, NEEDED[step.kind]) and getattr(step, NEEDED[step.kind]) != 0:
-                article = "An" if step.kind[0] in "aeiou" else "A"
-                yield ("steps", place, NEEDED[step.kind]), f"{article} {step.kind} step needs this."
+                yield ("steps", place, NEEDED[step.kind]), f"This field is required for {step.kind} steps."
         yield from self._broken_edges(places)
 
     def _broken_edges(self, places: dict[str, int]) -> Iterator[Problem]:

@@ -31,7 +31,7 @@ PASSWORD = "correct horse battery staple"
 
 
 class UserFactory(HouseFactory):
-    """A verified person; made by the identity hat, whatever scope is open."""
+    """A verified user, created with the identity role whatever scope is open."""
 
     email = factory.Sequence(lambda n: f"person{n}@example.org")
     first_name = "Person"
@@ -74,7 +74,7 @@ class RoleAssignmentFactory(HouseFactory):
 
 
 class ApiKeyFactory(HouseFactory):
-    """A key with all of its person's rights; the secret to send is its attribute `secret`."""
+    """A key with all permissions of its user; `secret` holds the key to send."""
 
     user = factory.LazyFunction(member_user)
     name = factory.Sequence(lambda n: f"Key {n}")
@@ -93,7 +93,7 @@ class ApiKeyFactory(HouseFactory):
 
 
 class OwnRowFactory(HouseFactory):
-    """The row of the person who acts; there is one of its kind, so a second call answers with the first's."""
+    """The row of the acting user; a second call returns the existing row."""
 
     user = factory.LazyFunction(member_user)
 

@@ -1,4 +1,4 @@
-"""API keys as text."""
+"""Tests of the generation and format of API keys."""
 
 import hmac
 

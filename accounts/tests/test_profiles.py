@@ -1,4 +1,4 @@
-"""Own rows: the first PATCH makes them, nobody else sees them, and their JSON has a shape."""
+"""Tests of user-owned rows: creation by PATCH, privacy and JSON schemas."""
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -44,7 +44,7 @@ def test_administrator_does_not_see_a_colleagues_rows(api_client, tenant):
         assert not UserProfile.unscoped.filter(pk=profile.pk).exists()
 
 
-def test_mistake_in_a_work_profile_is_told_with_its_path(api_client):
+def test_work_profile_errors_name_the_path(api_client):
     wrong = {"personal_goals": [{"title": "Run"}, {"title": "Read", "progress": 2}], "agent_settings": []}
 
     response = patch(api_client(), "me/work-profile", wrong)

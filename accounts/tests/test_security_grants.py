@@ -1,4 +1,4 @@
-"""Nobody grants, or takes, more than they hold: in the API and in the console."""
+"""Tests that users cannot grant or revoke permissions that they do not have."""
 
 import pytest
 from django.test import Client
@@ -15,7 +15,7 @@ JSON = "application/json"
 
 @pytest.fixture
 def clerk(tenant):
-    """Looks after members and roles, and is no administrator."""
+    """A member who manages members and roles but is not an administrator."""
     return add_member(tenant, "viewer", permissions=RIGHTS)
 
 

@@ -1,4 +1,4 @@
-"""A password's hash is out of reach of tenant work, and nothing there takes it away by accident."""
+"""Tests that tenant roles can neither read nor overwrite password hashes."""
 
 import pytest
 from django.db import ProgrammingError, connection, transaction

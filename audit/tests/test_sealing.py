@@ -38,7 +38,7 @@ def work(tenant, seal_file):
 
 @pytest.fixture
 def sealed(work):
-    """Two seals over two rounds of work."""
+    """Return two seals, one for each round of work."""
     rounds = []
     for _ in range(2):
         work()

@@ -1,4 +1,4 @@
-"""The security log."""
+"""Tests of the security log."""
 
 import pytest
 from django.db import ProgrammingError, transaction

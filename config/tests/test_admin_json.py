@@ -25,7 +25,7 @@ def workflow_form(**fields):
     [
         (
             {"definition": '{"steps": [{"id": "a", "kind": "agent"}]}'},
-            {"definition": ["steps.0.agent: An agent step needs this."]},
+            {"definition": ["steps.0.agent: This field is required for agent steps."]},
         ),
         (
             {"retry_config": '{"attempts": 99}'},

@@ -38,7 +38,7 @@ LIMITED = [(resource, period) for resource in QuotaResource.values for period in
 
 
 class PlatformFactory(HouseFactory):
-    """Rows that the platform's hat makes, whatever scope is open."""
+    """Base factory of rows that the operator role creates, whatever scope is open."""
 
     class Meta:
         abstract = True
@@ -82,7 +82,7 @@ def _next_version():
 
 
 class TenantKeyFactory(HouseFactory):
-    """The tenant's next data key, wrapped for real: what is encrypted afterwards uses it."""
+    """The tenant's next data key, really wrapped; later encryption uses it."""
 
     tenant_id = factory.LazyFunction(require_tenant_id)
     version = factory.LazyFunction(_next_version)
@@ -171,7 +171,7 @@ class RegionFactory(PlatformFactory):
 
 
 class TenantRegionFactory(PlatformFactory):
-    """A copy, for a tenant has many of those."""
+    """A replica region, since a tenant can have several."""
 
     region = factory.SubFactory(RegionFactory)
     role = TenantRegionRole.REPLICA

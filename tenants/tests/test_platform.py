@@ -1,4 +1,4 @@
-"""What the platform grants, what tenants see of it, and links to other servers."""
+"""Tests of platform grants, platform settings and Omni-Bridge links."""
 
 import pytest
 from django.db import IntegrityError, ProgrammingError, transaction

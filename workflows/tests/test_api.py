@@ -1,4 +1,4 @@
-"""What the API of workflows adds to that of every resource."""
+"""Tests of API behaviour specific to workflows."""
 
 import pytest
 from django.db import IntegrityError, transaction

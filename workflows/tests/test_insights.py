@@ -1,4 +1,4 @@
-"""Insights of agents: found again they grow surer, applied they are judged, unused they expire."""
+"""Tests of agent insights: confidence, application and expiry."""
 
 import threading
 from datetime import timedelta

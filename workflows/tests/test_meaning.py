@@ -1,4 +1,4 @@
-"""Assets, events and tasks are embedded by a job and found by what they mean."""
+"""Tests of embedding and similarity search of assets, events and tasks."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def test_rows_are_embedded_once_and_found(rows, tenant, member):
         assert "backup" in CalendarEvent.objects.get(pk=rows[1].pk).semantic_keywords
 
 
-def test_what_changed_is_embedded_anew_and_what_is_gone_leaves_nothing(rows, tenant, member):
+def test_changed_rows_are_embedded_again_and_deleted_rows_leave_no_embedding(rows, tenant, member):
     embed_rows(tenant.pk)
     with tenant_scope(tenant, user=member.user):
         rows[0].asset_name, rows[0].technology_stack = "Lighthouse", ["lamps"]
