@@ -24,9 +24,7 @@ def record_security_event(
     target: models.Model | None = None,
     **further: Any,
 ) -> UUID:
-    """Write one row of the security log.
-
-    The row belongs to the scope's tenant, or to no tenant outside a scope.
+    """Write one row of the security log, for the scope's tenant if any.
 
     Args:
         event_type: such as `auth.login_failed`.
