@@ -120,7 +120,9 @@ class MeSerializer(serializers.Serializer):
     tenant = serializers.UUIDField()
     tenant_slug = serializers.CharField()
     role = serializers.CharField()
-    scopes = serializers.ListField(child=serializers.CharField(), help_text="Of the role.")
+    scopes = serializers.ListField(
+        child=serializers.CharField(), help_text="Scopes that the user has in the organisation."
+    )
     key_scopes = serializers.ListField(
         child=serializers.CharField(), allow_null=True, help_text="Scopes of the API key; null for a session."
     )
