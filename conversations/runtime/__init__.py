@@ -1,1 +1,1 @@
-"""How an agent answers: a turn is begun, run without a transaction, and finished or failed."""
+"""The agent loop: turns, tools, approvals and recovery."""

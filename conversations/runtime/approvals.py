@@ -1,7 +1,7 @@
-"""The gate of tools that need a person's approval: a turn is parked, and goes on after the decision.
+"""Human approval of tool calls: a turn is parked until the decision, then resumed.
 
-A parked turn holds no thread, no connection and no lease: what the model said so far is the last step of its
-journal, and any process goes on from there.
+A parked turn holds no thread, connection or lease. Its messages are the last step of its journal, from which any
+process can resume it.
 """
 
 import json
@@ -17,7 +17,7 @@ from conversations.services.leases import release
 
 
 class TurnParked(Exception):
-    """The model asked for calls that need approval. Raised out of the loop, caught where turns are stored.
+    """Raised when the model requests calls that need approval; caught where turns are stored.
 
     Args:
         requests: the library's `DeferredToolRequests`.
@@ -30,7 +30,7 @@ class TurnParked(Exception):
 
 
 def output_type(schema: dict[str, Any] | None = None) -> list[Any]:
-    """What an agent may end with: an answer, by `schema` where there is one, or calls that wait for approval."""
+    """Return the output types of a run: an answer, or tool calls that need approval."""
     from pydantic_ai import DeferredToolRequests, StructuredDict
 
     if schema is None:
@@ -39,11 +39,11 @@ def output_type(schema: dict[str, Any] | None = None) -> list[Any]:
 
 
 def answer_of(result: Any) -> str:
-    """The text of a finished run.
+    """Return the text of a finished run.
 
     Raises:
-        TurnParked: when calls wait for approval instead.
-        TurnFailed: when the model asked for a tool that does not run here.
+        TurnParked: calls need approval.
+        TurnFailed: the model requested a client-side tool.
     """
     from pydantic_ai import DeferredToolRequests
 
@@ -52,15 +52,15 @@ def answer_of(result: Any) -> str:
     if not isinstance(result.output, DeferredToolRequests):
         return str(result.output)
     if not result.output.approvals:
-        raise TurnFailed("bad_response", "The model asked for a tool that does not run here.")
+        raise TurnFailed("bad_response", "The model requested a tool that is not available.")
     raise TurnParked(result.output, result.all_messages())
 
 
 def park(turn: Turn, parked: TurnParked) -> Message:
-    """Store the waiting calls and where the agent goes on; gives the answer, now awaiting approval.
+    """Store the pending calls and the run's messages; return the answer, now awaiting approval.
 
     Raises:
-        LeaseLost: when another process has taken over.
+        LeaseLost: another process has taken over.
     """
     from pydantic_ai.messages import ModelMessagesTypeAdapter
 
@@ -85,7 +85,7 @@ def _arguments(call: Any) -> dict[str, Any]:
 
 
 def decisions(turn: Turn) -> Any:
-    """What people decided on the calls that the turn waited for, as the library's `DeferredToolResults`."""
+    """Return the decisions on the turn's pending calls as Pydantic AI's `DeferredToolResults`."""
     from pydantic_ai import DeferredToolResults, ToolApproved, ToolDenied
 
     results = DeferredToolResults()
@@ -100,10 +100,10 @@ def decisions(turn: Turn) -> Any:
 
 
 def load_decided(answer: Message, caller: Caller) -> Turn:
-    """The turn of an answer whose calls are all decided, ready for `run_turn`; in the caller's scope.
+    """Load the turn of an answer whose calls are all decided, in the caller's scope.
 
     Raises:
-        LeaseLost: when another process goes on with it already.
+        LeaseLost: another process has already resumed it.
     """
     conversation = Conversation.objects.get(pk=answer.conversation_id)
     question = Message.objects.younger_than(conversation.pk).get(pk=answer.reply_to_id)

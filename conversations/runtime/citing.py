@@ -1,29 +1,29 @@
-"""Citations: marks [n] become numbers in the order of the answer, at once or while the text still comes."""
+"""Citations: renumbers the markers [n] of an answer in order, also while streaming."""
 
 import re
 from typing import Any
 
 from knowledge.services.search import FoundPassage
 
-# Not attached to a word or a bracket: quoted code such as `row[1]` cites nothing.
+# Not after a word or a closing parenthesis: code such as `row[1]` is not a citation.
 MARKER = re.compile(r"(?<![\w)])\[(\d{1,3})\]")
 UNCITED = re.compile(r"\s?\0")
-# The end of a text that may still become a mark, or the blank before one.
+# A trailing fragment that may become a marker, or the space before one.
 UNDECIDED = re.compile(r"(?:\s|\s?\[\d{0,3})\Z")
 SNIPPET = 300
 
 
 class Citing:
-    """Renumbers marks piece by piece; all pieces together are what `cite` makes of the whole text."""
+    """Renumbers markers in a stream; the joined result equals that of `cite`."""
 
     def __init__(self, passages: list[FoundPassage]) -> None:
-        # The turn's own list, which grows.
+        # Shared with the turn, which appends to it.
         self.passages = passages
         self.order: dict[int, int] = {}
         self._held = self._before = ""
 
     def feed(self, piece: str) -> str:
-        """What of the text can be shown, now that `piece` has come; without NUL."""
+        """Add `piece`, which must not contain NUL, and return the text that is ready."""
         text = self._held + piece
         undecided = UNDECIDED.search(text)
         end = undecided.start() if undecided else len(text)
@@ -31,14 +31,14 @@ class Citing:
         return self._shown(text[:end])
 
     def rest(self) -> str:
-        """What was held back, when the text has ended."""
+        """Return the rest of the text after the last piece."""
         held, self._held = self._held, ""
         return self._shown(held)
 
     def _shown(self, text: str) -> str:
         if not text:
             return ""
-        # A mark is none after a letter, so the letter before is looked at and left out again.
+        # The marker pattern looks at the preceding character, so prepend it and cut it off.
         before, self._before = self._before, text[-1]
         return UNCITED.sub("", MARKER.sub(self._renumber, before + text))[len(before) :]
 
@@ -50,7 +50,7 @@ class Citing:
 
 
 def cite(text: str, passages: list[FoundPassage]) -> tuple[str, list[dict[str, Any]]]:
-    """Number the passages that `text` cites in the order it cites them; marks of no passage are taken out."""
+    """Renumber the citations of `text` in order, removing markers of unknown passages."""
     citing = Citing(passages)
     content = citing.feed(text) + citing.rest()
     citations = [_citation(place, passages[number - 1], content) for number, place in citing.order.items()]
@@ -73,7 +73,7 @@ def _citation(place: int, passage: FoundPassage, content: str) -> dict[str, Any]
 
 
 def _quoted(content: str, place: int) -> list[str]:
-    """The stretches of `content` that end in the mark `[place]`."""
+    """Return the parts of `content` that end with the marker `[place]`."""
     return [
         " ".join(part.split("]")[-1].split()) for part in content.split(f"[{place}]")[:-1] if part.strip()
     ]

@@ -1,4 +1,4 @@
-"""Vectors of texts for clients: by an embedder of this machine, or a model of one of the tenant's accounts."""
+"""Embeddings by a local embedder or by a model of a tenant's integration."""
 
 from asgiref.sync import async_to_sync
 
@@ -17,16 +17,16 @@ Vectors = tuple[list[list[float]], int]
 
 
 def embed_here(name: str, texts: list[str]) -> Vectors:
-    """Vectors by an embedder of this machine, and an estimate of the tokens."""
+    """Return vectors from a local embedder and the estimated number of tokens."""
     return get_embedder(name).embed(texts), sum(count_tokens(text) for text in texts)
 
 
 def embed_by_account(name: str, texts: list[str], caller: Caller) -> Vectors:
-    """Vectors by `<integration>/<model>`, and the tokens it counted; outside every scope.
+    """Return vectors from `<integration>/<model>` and the tokens used. Call it outside any scope.
 
     Raises:
-        UnknownModel: when there is none that makes vectors.
-        WishFailed: when the endpoint, or a budget, does not give them.
+        UnknownModel: no such model exists, or its provider has no embeddings endpoint.
+        WishFailed: the request failed, or a budget is exhausted.
     """
     with caller.scope():
         agent, account = find_model(name)
@@ -58,7 +58,7 @@ async def _ask(route: Route, key: str | None, texts: list[str]) -> Vectors:
         found = await client.embeddings.create(model=route.model, input=texts, encoding_format="float")
     rows = sorted(found.data, key=lambda row: row.index)
     if len(rows) != len(texts):
-        raise ValueError("the endpoint gave another number of vectors than of texts")
+        raise ValueError("the endpoint returned a different number of vectors than texts")
     return [row.embedding for row in rows], found.usage.prompt_tokens
 
 

@@ -1,7 +1,7 @@
-"""Answers for clients of wire formats: an agent, or a model of one of the tenant's accounts without an agent.
+"""Completions by an agent, or by a model of one of the tenant's integrations.
 
-As with turns, no transaction is open while a model thinks. The client waits on its connection, so an answer
-whose process dies is not taken up again.
+No transaction is open during a request to a model. The client waits on its connection, so a completion is not
+resumed when its process dies.
 """
 
 import contextvars
@@ -37,16 +37,16 @@ from conversations.services.exchanges import Asked, close_exchange, continue_exc
 from conversations.services.feedback import spoken_by
 
 ANSWER_SECONDS = 300
-# Where the metadata of a tool's message keeps what each call returned.
+# Metadata key of a tool message: the result of each call.
 RESULTS = "results"
 
 
 class UnknownModel(LookupError):
-    """The tenant has no agent and no account's model of this name."""
+    """The tenant has neither an agent nor an integration's model of this name."""
 
 
 class MemoryJournal(Journal):
-    """Steps of an answer that nobody takes up again: known to this process alone."""
+    """An in-memory journal, for answers that are never resumed."""
 
     def _add(self, kind: str, payload: dict[str, Any], call_id: str = "") -> None:
         self._remember(kind, call_id, cleaned(payload))
@@ -54,23 +54,26 @@ class MemoryJournal(Journal):
 
 @dataclass(slots=True)
 class WireTurn(Turn):
-    """A turn whose calls its meter counts; nobody takes it up again, since its client waits on a connection."""
+    """A turn whose usage comes from its meter.
+
+    It is never resumed, because its client waits on a connection.
+    """
 
     meter: Any = None
 
     @property
     def is_bare(self) -> bool:
-        """Whether a model is asked without an agent."""
+        """Whether the turn uses a model without an agent."""
         return self.agent.pk is None
 
     def finish(self, text: str, calls: list[ModelCall]) -> str:  # type: ignore[override]
-        """Store the answer and return it as stored: of an agent, with its citations numbered."""
+        """Store the answer and return its stored text, with an agent's citations renumbered."""
         content, citations = (storable(text), []) if self.is_bare else self.cited(text)
         self._close("", status=MessageStatus.COMPLETED, content=content, citations=citations)
         return content
 
     def fail(self, code: str, message: str, calls: list[ModelCall], content: str = "") -> None:  # type: ignore[override]
-        """Store that there is no answer, and why."""
+        """Store the failure with its code and message."""
         failed = {"status": MessageStatus.FAILED, "error_code": code, "error_message": message}
         self._close(message, content=storable(content), **failed)
 
@@ -97,7 +100,7 @@ class WireTurn(Turn):
         meter = self.meter
         rows = [LlmUsage(**self._for_whom(), **call.as_columns()) for call in [*meter.failures, *meter.calls]]
         if error and not meter.failures:
-            # Nothing was wrong with the calls, but with what came of them.
+            # The requests succeeded; their result could not be used.
             for row in rows:
                 row.error_message = error
         if rows or not error:
@@ -112,7 +115,7 @@ class WireTurn(Turn):
 
 @dataclass(slots=True)
 class Exchange:
-    """A wish under way."""
+    """A completion in progress."""
 
     wish: Wish
     turn: WireTurn
@@ -124,15 +127,15 @@ class Exchange:
 
 
 def begin(wish: Wish, caller: Caller, *, after: Message | None = None) -> Exchange:
-    """Store the question and everything that an answer needs, in the scope that is open.
+    """Store the question and load what the answer needs, in the open scope.
 
     Args:
-        after: the answer that this question follows, in its conversation.
+        after: the previous answer, to continue its conversation.
 
     Raises:
-        UnknownModel: when nothing has the wish's `model` as its name.
-        ConversationClosed: when the agent is not active.
-        ExchangeOver: when the conversation of `after` does not go on.
+        UnknownModel: no agent or model has the requested name.
+        ConversationClosed: the agent is not active.
+        ExchangeOver: the conversation of `after` cannot be continued.
     """
     agent, named = find_model(wish.model)
     asked, model = _asked(wish), agent.model_name
@@ -145,7 +148,7 @@ def begin(wish: Wish, caller: Caller, *, after: Message | None = None) -> Exchan
 
 
 def _asked(wish: Wish) -> Asked:
-    """What is stored of the wish: its last message; of tools that return together, all of them."""
+    """Return what to store of the request: its last message, or all trailing tool results."""
     if wish.messages[-1].role != "tool":
         return Asked(storable(wish.question))
     results = list(takewhile(lambda said: said.role == "tool", reversed(wish.messages)))[::-1]
@@ -154,7 +157,7 @@ def _asked(wish: Wish) -> Asked:
 
 
 def said_before(answer: Message) -> tuple[Said, ...]:
-    """The conversation up to `answer`, as it goes to a model; in the scope that is open."""
+    """Return the conversation up to `answer` as chat messages, in the open scope."""
     spoken: list[Said] = []
     for row in up_to(answer):
         results = row.metadata.get(RESULTS) if row.role == MessageRole.TOOL else None
@@ -199,10 +202,10 @@ def _turn(begun: BegunTurn, caller: Caller, agent: Agent, wish: Wish) -> WireTur
 
 
 def find_model(name: str) -> tuple[Agent, Integration | None]:
-    """The agent called `name`; or, for `<integration>/<model>`, one that is stored nowhere, and the account.
+    """Return the agent called `name`, or an unsaved agent and its integration for `<integration>/<model>`.
 
     Raises:
-        UnknownModel: when there is neither.
+        UnknownModel: neither exists.
     """
     account, slash, model = name.partition("/")
     if not slash:
@@ -217,7 +220,7 @@ def find_model(name: str) -> tuple[Agent, Integration | None]:
 
 
 def _bare(account: Integration, model: str) -> Agent:
-    """An agent without instructions, for a model that is asked as it is."""
+    """Return an unsaved agent without instructions, to use a model alone."""
     return Agent(
         id=None,
         name=model,
@@ -230,10 +233,10 @@ def _bare(account: Integration, model: str) -> Agent:
 
 
 def answer(exchange: Exchange) -> Outcome:
-    """Let the model answer and store the outcome; outside every scope and transaction.
+    """Run the completion and store its result. Call it outside any scope and transaction.
 
     Raises:
-        WishFailed: when there is no answer; that is stored too.
+        WishFailed: the completion failed; the failure is stored too.
     """
     return _settled(exchange, None)
 
@@ -266,10 +269,10 @@ def _stored(exchange: Exchange, text: str, calls: tuple[Call, ...], finish: str)
 
 
 def stream(exchange: Exchange) -> Iterator[Event]:
-    """Let the model answer in a thread of its own; the last event is `Outcome` or `WishFailed`.
+    """Run the completion in a thread and stream its events, ending with `Outcome` or `WishFailed`.
 
     Raises:
-        TooManyStreams: at once, when the process has no place for another.
+        TooManyStreams: the process has reached its limit of streams; raised before the first event.
     """
     take_place()
     queue: SimpleQueue[Event] = SimpleQueue()
@@ -285,7 +288,7 @@ def stream(exchange: Exchange) -> Iterator[Event]:
 
 
 def _run(exchange: Exchange, queue: "SimpleQueue[Event]") -> None:
-    last: Event = WishFailed("internal", "Something went wrong inside Conclave; its log says what.")
+    last: Event = WishFailed("internal", "An internal error occurred. The server log has the details.")
     exchange.turn.meter.rest = give_back
     try:
         last = _settled(exchange, queue.put)

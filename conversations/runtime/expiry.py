@@ -1,4 +1,4 @@
-"""Calls of tools that nobody decided on: refused after a time, so that their answers come to an end."""
+"""Expiry of tool calls that wait for approval, so that their answers can finish."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -12,18 +12,20 @@ from conversations.services.approvals import NotWaiting, decide_call
 from tenants.scoping import platform_scope, tenant_scope
 
 MOST_AT_ONCE = 1000
-# Partitions older than this are not looked at.
+# Older partitions are not scanned.
 OLDEST = timedelta(days=180)
 
 
 def expire_waiting_calls(after: timedelta) -> int:
-    """Refuse the calls that waited longer than `after`; call it outside every scope. A worker goes on with each answer.
+    """Deny the calls that have waited longer than `after`; workers then resume their answers.
+
+    Call it outside any scope.
 
     Returns:
-        How many were refused.
+        The number of denied calls.
     """
     limit = timezone.now() - after
-    with platform_scope(reason="refuse calls that nobody decided on", actor=ACTOR):
+    with platform_scope(reason="deny expired tool calls", actor=ACTOR):
         waiting = ToolExecution.unscoped.between(limit - OLDEST, limit).filter(
             status=ToolStatus.AWAITING_APPROVAL
         )
@@ -37,10 +39,10 @@ def _refuse(tenant_id: UUID, call_id: UUID, after: timedelta) -> bool:
         asker = Conversation.objects.filter(pk=call.conversation_id).first() if call else None
     if call is None or asker is None:
         return False
-    # The answer goes on for the person who asked.
+    # The answer resumes on behalf of the person who asked.
     with tenant_scope(tenant_id, user=asker.user_id, actor=ACTOR):
         try:
-            reason = f"Nobody decided on this call within {after.days} days."
+            reason = f"The call was not approved within {after.days} days."
             if decide_call(call, allow=False, actor=None, reason=reason):
                 resume_later(tenant_id, call.message_id)
         except NotWaiting:

@@ -1,11 +1,11 @@
-"""Why a turn cannot go on."""
+"""Errors that end a turn."""
 
-# Characters; an endpoint may send for as long as it likes, whatever it was asked for.
+# In characters; endpoints may ignore the requested limit.
 MOST_ANSWER = 1_000_000
 
 
 class TurnFailed(RuntimeError):
-    """A turn that cannot go on; `code` and `message` are stored with its answer."""
+    """A turn cannot continue; `code` and `message` are stored with its answer."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -13,8 +13,10 @@ class TurnFailed(RuntimeError):
 
 
 def require_bounded(length: int) -> None:
-    """Raises:
-    TurnFailed: when an answer of so many characters is too long to be kept.
+    """Check the length of an answer in characters.
+
+    Raises:
+        TurnFailed: the answer is too long.
     """
     if length > MOST_ANSWER:
-        raise TurnFailed("bad_response", f"The model's answer has more than {MOST_ANSWER} characters.")
+        raise TurnFailed("bad_response", f"The model's answer exceeds {MOST_ANSWER} characters.")

@@ -1,4 +1,4 @@
-"""What a turn has done so far, in memory and in the database, so that another process can go on from there."""
+"""The journal of a turn, from which another process can resume it."""
 
 import contextvars
 from typing import Any
@@ -9,17 +9,17 @@ from conversations.models import StreamEvent, TurnStep
 from conversations.services.leases import Lease
 from conversations.services.steps import add_step
 
-# The call of a tool that runs now, for tools that store their result in their own transaction.
+# Key of the running tool call, for tools that store their result in their own transaction.
 current_call: contextvars.ContextVar[str] = contextvars.ContextVar("conversations_call", default="")
 
 
 class Journal:
-    """The steps of one turn. Its methods need the scope of the turn's caller."""
+    """The steps of a turn; its methods need the scope of the turn's caller."""
 
     def __init__(self, lease: Lease, conversation_id: UUID, steps: list[TurnStep]) -> None:
         self.lease, self.conversation_id = lease, conversation_id
         self.number = steps[-1].number if steps else 0
-        # All messages of a run that waited for a person; what came after is in `messages`.
+        # All messages of a run that was parked for approval; later ones are in `messages`.
         self.parked: list[Any] = []
         self.messages: list[Any] = []
         self.responses = 0
@@ -29,25 +29,25 @@ class Journal:
             self._remember(step.kind, step.call_id, step.payload)
 
     def add_messages(self, messages: list[dict[str, Any]], piece: StreamEvent | None) -> None:
-        """The model's answer and what it was sent for it, with the rest of the text that it streamed.
+        """Add a request, its response and the last text fragment that it streamed.
 
         Raises:
-            LeaseLost: when another process has taken over.
+            LeaseLost: another process has taken over.
         """
         self._add(StepKind.MESSAGES, {"messages": messages})
         if piece is not None:
             piece.save(force_insert=True)
 
     def add_parked(self, messages: list[dict[str, Any]]) -> None:
-        """The turn waits for a person: all messages of its run so far, with the history."""
+        """Add all messages of a parked run, including the history."""
         self._add(StepKind.PARKED, {"messages": messages})
 
     def add_call(self, call_id: str, name: str, arguments: dict[str, Any]) -> None:
-        """A tool is about to run."""
+        """Add the start of a tool call."""
         self._add(StepKind.CALL, {"name": name, "input": arguments}, call_id)
 
     def add_result(self, call_id: str, result: dict[str, Any]) -> None:
-        """A tool has run: `{"result": …}` or `{"retry": …}`, with anything else that its replay needs."""
+        """Add the end of a tool call: `{"result": …}` or `{"retry": …}`, with other data for its replay."""
         self._add(StepKind.RESULT, result, call_id)
 
     def _add(self, kind: str, payload: dict[str, Any], call_id: str = "") -> None:
@@ -69,12 +69,12 @@ class Journal:
 
 
 def storable(text: str) -> str:
-    """`text` without what PostgreSQL cannot hold: NUL and lone surrogates, which models may send."""
+    """Remove NUL and lone surrogates, which PostgreSQL cannot store."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def cleaned(value: Any) -> Any:
-    """A JSON value with every text in it storable."""
+    """Apply `storable` to every string of a JSON value."""
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, dict):

@@ -1,4 +1,7 @@
-"""Tools whose calls outlive their process. Importing this module imports Pydantic AI: seconds."""
+"""A toolset that journals its calls, so that a resumed turn does not repeat them.
+
+Import this module lazily: it imports Pydantic AI, which takes seconds.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,25 +15,25 @@ from conversations.runtime.journal import current_call
 from conversations.runtime.turns import Turn
 from conversations.services.leases import INTERRUPTED
 
-# Keys of a tool's metadata. Idempotent: may run again when it was interrupted. Atomic: it stores its result
-# itself by `turn.keep_result`, in one transaction with all that it does.
+# Keys of a tool's metadata. Idempotent: an interrupted call may be repeated. Atomic: the tool stores its result
+# in the same transaction as its effects.
 IDEMPOTENT, ATOMIC = "idempotent", "atomic"
 
 
 @dataclass
 class JournaledToolset(WrapperToolset[Any]):
-    """Runs each call once: a finished call of a process that died is answered from the journal."""
+    """Runs each call once and replays finished calls from the journal."""
 
     turn: Turn
 
     async def call_tool(
         self, name: str, tool_args: dict[str, Any], ctx: RunContext[Any], tool: ToolsetTool[Any]
     ) -> Any:
-        """The tool's result, stored before the model sees it.
+        """Run the tool and store its result before the model receives it.
 
         Raises:
-            ModelRetry: when the tool asks the model to try again.
-            LeaseLost: when another process has taken over.
+            ModelRetry: the tool asks the model to retry.
+            LeaseLost: another process has taken over.
         """
         journal = self.turn.journal
         key = f"{journal.responses}:{ctx.tool_call_id}"

@@ -1,6 +1,6 @@
-"""One thread per process that keeps leases alive and stores what live answers have said.
+"""A thread per process that renews leases and stores the text of running answers.
 
-It has one connection for all of them, so that a turn that waits for its model needs none.
+The thread has one connection for all turns, so a turn needs none during a request to a model.
 """
 
 import logging
@@ -19,14 +19,14 @@ from conversations.runtime.live import Live
 from conversations.services.leases import Lease, held_tokens, renew
 from tenants.scoping import tenant_scope
 
-# Text is stored at most this often; readers in this process have it before.
+# Minimum interval between writes of text; readers in this process do not wait for them.
 STORE_SECONDS = 0.1
 ACTOR = "system:stream"
 logger = logging.getLogger(__name__)
 
 
 class Keeper:
-    """The leases that this process holds, and its live answers."""
+    """Renews the leases of this process and stores its running answers."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -36,7 +36,7 @@ class Keeper:
 
     @contextmanager
     def holding(self, lease: Lease) -> Iterator[None]:
-        """Renew `lease` for the block; may be nested."""
+        """Renew `lease` during the block. May be nested."""
         with self._changed:
             outer = self._leases.get(lease.token)
             self._leases[lease.token] = outer or (lease, time.monotonic() + self._interval())
@@ -50,7 +50,7 @@ class Keeper:
 
     @contextmanager
     def showing(self, live: Live) -> Iterator[None]:
-        """Let others find `live` for the block."""
+        """Register `live` for readers during the block."""
         answer_id = live.lease.message_id
         with self._changed:
             self._live[answer_id] = live
@@ -62,7 +62,7 @@ class Keeper:
                     del self._live[answer_id]
 
     def live(self, answer_id: UUID) -> Live | None:
-        """The answer, when this process makes it now."""
+        """Return the buffer of an answer that this process is generating."""
         return self._live.get(answer_id)
 
     def _interval(self) -> float:
@@ -84,13 +84,13 @@ class Keeper:
             try:
                 self.tick()
             except Exception:
-                # The database may be away for a while; what is not stored now is stored later.
+                # The database may be unavailable for a while; the next tick retries.
                 logger.warning("leases or texts could not be stored", exc_info=True)
                 connections.close_all()
                 time.sleep(1)
 
     def tick(self) -> None:
-        """Renew the leases that are due for it, and store new text."""
+        """Renew the leases that are due and store new text."""
         with self._changed:
             now = time.monotonic()
             due = [lease for lease, moment in self._leases.values() if moment <= now]
@@ -105,7 +105,7 @@ class Keeper:
 
 
 def _store(tenant_id: UUID, lives: list[Live]) -> None:
-    """Store what these answers of one tenant have said since the last time."""
+    """Store the new text of these answers, which belong to one tenant."""
     free = [live for live in lives if live.storing.acquire(blocking=False)]
     try:
         with tenant_scope(tenant_id, actor=ACTOR):

@@ -1,8 +1,8 @@
-"""The text of an answer while this process makes it: for readers here at once, for the database in pieces.
+"""The buffer of a streamed answer: readers in this process read it, the database stores it in fragments.
 
-Each request to the model begins a new generation of the text. The last generation is the answer; what was
-said before a tool was called, or by a process that died, is void. A place in a stream is therefore
-(generation, characters), whatever pieces the text was stored or delivered in.
+Each request to the model starts a new generation of the text. The last generation is the answer; text before a
+tool call, or from a process that died, is discarded. A position in a stream is therefore (generation, characters),
+independent of the fragments in which the text was stored or delivered.
 """
 
 import threading
@@ -14,12 +14,12 @@ from conversations.models import Message, StreamEvent
 from conversations.services.leases import Lease
 from conversations.services.steps import text_piece
 
-# More than any turn asks of its model (`MOST_ITERATIONS`): a process that took over never counts as before.
+# Above `MOST_ITERATIONS`, so that generations never repeat after another process takes over.
 GENERATIONS = 1000
 
 
 class Place(NamedTuple):
-    """How far a reader is."""
+    """A reader's position in a stream."""
 
     generation: int = 0
     offset: int = 0
@@ -29,14 +29,14 @@ class Place(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Place":
-        """The place that `str` wrote.
+        """Parse the result of `str`.
 
         Raises:
-            ValueError: when it is none.
+            ValueError: the text is not a position.
         """
         generation, _, offset = text.partition(".")
         if not (generation.isdecimal() and offset.isdecimal() and len(text) < 20):
-            raise ValueError(f"{text!r} is no place in a stream")
+            raise ValueError(f"{text!r} is not a stream position")
         return cls(int(generation), int(offset))
 
 
@@ -45,7 +45,7 @@ START = Place()
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of text; `place` is where the reader is after it."""
+    """A text fragment; `place` is the position after it."""
 
     text: str
     place: Place = START
@@ -53,19 +53,19 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """What was said so far is void: the text begins anew."""
+    """Discard the text received so far; the answer restarts."""
 
     place: Place
 
 
 @dataclass(frozen=True, slots=True)
 class KeepAlive:
-    """Nothing came for a while."""
+    """A keep-alive, sent while no other event arrives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The end: the stored answer, completed or failed; None when not even that could be stored."""
+    """The end of the stream; `answer` is None if it could not be stored."""
 
     answer: Message | None
 
@@ -74,7 +74,7 @@ Event = Delta | Reset | KeepAlive | Done
 
 
 def news(after: Place, generation: int, text: str) -> list[Delta | Reset]:
-    """What a reader who is at `after` has to learn to have `text` of `generation`."""
+    """Return the events that bring a reader from `after` to the end of `text`."""
     events: list[Delta | Reset] = []
     if after.generation != generation or after.offset > len(text):
         if after.offset:
@@ -86,11 +86,11 @@ def news(after: Place, generation: int, text: str) -> list[Delta | Reset]:
 
 
 class Live:
-    """One answer under way in this process."""
+    """The buffer of an answer that this process is generating."""
 
     def __init__(self, lease: Lease, conversation_id: UUID, stored_pieces: int = 0) -> None:
         self.lease, self.conversation_id = lease, conversation_id
-        # Held by whoever stores a piece, so that each is stored once.
+        # Held while a fragment is stored, so that each is stored once.
         self.storing = threading.Lock()
         self.generation = lease.takeovers * GENERATIONS
         self.text = ""
@@ -99,27 +99,27 @@ class Live:
         self._changed = threading.Condition()
         self._stored, self._sequence = 0, stored_pieces
 
-    # --- the turn writes -------------------------------------------------------------------------------
+    # --- writer -------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """A new generation: the model is asked."""
+        """Start a new generation."""
         with self._changed:
             self.generation, self.text, self._stored = self.generation + 1, "", 0
 
     def say(self, piece: str) -> None:
-        """More text."""
+        """Append text."""
         with self._changed:
             self.text += piece
             self._changed.notify_all()
 
     def settle(self, content: str) -> None:
-        """The text is `content`; readers who have seen another begin anew."""
+        """Set the final text; readers of a different text restart."""
         if self.text != content:
             self.begin()
             self.say(content)
 
     def end(self, answer: Message | None) -> None:
-        """No more will come."""
+        """End the stream."""
         with self._changed:
             self.ended, self.answer = True, answer
             self._changed.notify_all()
@@ -127,16 +127,16 @@ class Live:
     # --- readers ---------------------------------------------------------------------------------------
 
     def read(self, after: Place, timeout: float) -> tuple[list[Any], bool]:
-        """What came after the place, waiting up to `timeout` seconds for something, and whether it was all."""
+        """Wait up to `timeout` seconds for events after a position; return them and whether the stream ended."""
         with self._changed:
             self._changed.wait_for(lambda: self.ended or self._has_news(after), timeout)
-            # A new generation is told with its first text: it may be void before it says anything.
+            # Announce a new generation with its first text, because it may be discarded before.
             told = self._has_news(after) or self.answer is not None
             return (news(after, self.generation, self.text) if told else []), self.ended
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether this process stopped without an answer: another one makes it, or it is lost for now."""
+        """Whether this process stopped without storing an answer."""
         return self.ended and self.answer is None
 
     def _has_news(self, after: Place) -> bool:
@@ -148,11 +148,11 @@ class Live:
 
     @property
     def is_unstored(self) -> bool:
-        """Whether there is text that is not stored."""
+        """Whether there is text that is not yet stored."""
         return len(self.text) > self._stored
 
     def piece(self, *, last: bool = False) -> StreamEvent | None:
-        """The text that is not stored yet, for storing; None when there is none, except at the end."""
+        """Build the row for unstored text; return None if there is none and it is not the last."""
         with self._changed:
             generation, offset, text = self.generation, self._stored, self.text[self._stored :]
         if not text and not last:
@@ -167,7 +167,7 @@ class Live:
         )
 
     def note_stored(self, piece: StreamEvent) -> None:
-        """`piece` is stored: its transaction is committed."""
+        """Mark `piece` as stored, after its transaction is committed."""
         with self._changed:
             self._sequence = piece.sequence_number
             if piece.message["metadata"]["generation"] == self.generation:

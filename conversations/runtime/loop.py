@@ -1,7 +1,7 @@
-"""The agent loop, on pydantic-ai: model, tools, limits, and what comes of them.
+"""The agent loop on Pydantic AI: model, tools, limits and result.
 
-`async_to_sync` with asynchronous tools is what keeps the tools on this thread's database connection; see
-`docs/explanation/agent-loop.md`. The library is imported where it is used, since that takes seconds.
+`async_to_sync` with asynchronous tools keeps the tools on this thread's database connection; see
+`docs/explanation/agent-loop.md`. Pydantic AI is imported lazily because importing it takes seconds.
 """
 
 import asyncio
@@ -45,13 +45,13 @@ def warm_up() -> None:
 
 
 def run_turn(turn: Turn, emit: Emit | None = None) -> Message:
-    """Let the agent answer and store the outcome; call it outside every scope and transaction.
+    """Run the agent and store its answer. Call it outside any scope and transaction.
 
     Args:
-        emit: gets each piece of text as it comes, for streaming.
+        emit: called with each text fragment, for streaming.
 
     Returns:
-        The answer, completed, or failed with its `error_code` and `error_message`.
+        The completed answer, or the failed one with its `error_code` and `error_message`.
     """
     if emit:
         turn.show()
@@ -63,7 +63,7 @@ def run_turn(turn: Turn, emit: Emit | None = None) -> Message:
         try:
             answer = _answered(turn, emit)
         except LeaseLost:
-            logger.warning("another process took over an answer")
+            logger.warning("another process took over the answer")
         finally:
             if turn.live:
                 turn.live.end(answer)
@@ -82,7 +82,7 @@ def _answered(turn: Turn, emit: Emit | None) -> Message:
             raise
         except TurnParked as parked:
             return park(turn, parked)
-        except Exception as error:  # noqa: BLE001 (whatever went wrong, the turn must not stay open)
+        except Exception as error:  # noqa: BLE001 (the turn must not stay open)
             failure = _reason(error)
             said = turn.live.text if turn.live else ""
             return turn.fail(failure.code, failure.message, _calls(messages), said)
@@ -90,14 +90,14 @@ def _answered(turn: Turn, emit: Emit | None) -> Message:
 
 
 def about_turn(turn: Turn) -> AbstractContextManager[None]:
-    """Spans and log lines of the block say which turn they belong to."""
+    """Attach the turn's ids to the spans and log lines of the block."""
     return about(
         tenant_id=turn.caller.tenant_id, conversation_id=turn.conversation_id, agent_id=turn.agent.pk
     )
 
 
 def _of_another(turn: Turn) -> Message:
-    """The answer that another process makes, when it is there; as it is when that takes too long."""
+    """Wait for another process to finish the answer; return it unfinished after the timeout."""
     end = time.monotonic() + turn.agent.timeout
     while True:
         with turn.caller.scope():
@@ -108,7 +108,7 @@ def _of_another(turn: Turn) -> Message:
 
 
 def _finished(turn: Turn, text: str, calls: list[ModelCall]) -> Message:
-    """Store the answer; one that the database refuses must not leave the turn open."""
+    """Store the answer, or a failure when the database rejects its data."""
     try:
         return turn.finish(text, calls)
     except DataError as error:
@@ -117,11 +117,11 @@ def _finished(turn: Turn, text: str, calls: list[ModelCall]) -> Message:
 
 
 def _reason(error: Exception) -> TurnFailed:
-    """Why a turn failed, in words for its people; the log gets the kind of error, never a provider's text."""
+    """Convert an exception to a user-facing error; log its kind only."""
     if isinstance(error, TurnFailed):
         return error
     failure = classify_error(error)
-    # A provider's exception may quote what was sent to it; one of our own is for us to mend.
+    # A provider's exception may quote what was sent to it, so only internal errors are logged in full.
     ours = error if failure.kind == "internal" else None
     logger.warning("turn failed: %s (%s)", failure.kind, type(error).__name__, exc_info=ours)
     return TurnFailed(failure.kind, failure.message)
@@ -131,11 +131,11 @@ async def _answer(turn: Turn, saying: "Saying | None") -> str:
     from pydantic_ai.messages import ModelMessagesTypeAdapter
     from pydantic_ai.usage import RunUsage
 
-    # On the turn's own thread: finding its tools reads the database.
+    # On the turn's thread, because resolving its tools reads the database.
     agent, journal = await sync_to_async(_agent)(turn), turn.journal
     earlier = ModelMessagesTypeAdapter.validate_python([*journal.parked, *journal.messages])
     options: dict[str, Any] = {
-        # Where a turn was parked, its history is part of what it said.
+        # A parked turn's messages include its history.
         "message_history": earlier if journal.parked else [*_history(turn), *earlier],
         "usage_limits": _limits(turn),
         "usage": RunUsage(requests=journal.responses),
@@ -170,13 +170,13 @@ async def _answer(turn: Turn, saying: "Saying | None") -> str:
 
 
 class Saying:
-    """Hands a turn's text on as it comes, with its citations numbered as they will be."""
+    """Streams a turn's text with its final citation numbers."""
 
     def __init__(self, turn: Turn, emit: Emit | None) -> None:
         self.turn, self.emit = turn, emit
 
     async def listen(self, node: Any, context: Any) -> None:
-        """Let the model speak."""
+        """Stream one model response."""
         from pydantic_ai import PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
 
         self.turn.live.begin()
@@ -210,8 +210,8 @@ def _agent(turn: Turn) -> Any:
     try:
         made = _made(turn, toolsets)
     except (KeyError, UserError) as error:
-        # The library puts definitions in the places that refer to them.
-        raise TurnFailed("misconfigured", "The schema of the answer may not refer to itself.") from error
+        # Pydantic AI inlines definitions, which fails for recursive references.
+        raise TurnFailed("misconfigured", "The answer schema must not be recursive.") from error
     made.output_validator(_fitting(turn.schema))
     return made
 
@@ -239,12 +239,12 @@ def _instructions(turn: Turn) -> str:
 
 
 def _fitting(schema: dict[str, Any]) -> Callable[[Any], Any]:
-    """Lets the model mend an answer that does not fit the schema."""
+    """Return an output validator that asks the model to correct invalid answers."""
     from pydantic_ai import ModelRetry
 
     async def check(output: Any) -> Any:
         if isinstance(output, dict) and (wrong := misfit(schema, output)):
-            raise ModelRetry(f"The answer does not fit its schema. {wrong}")
+            raise ModelRetry(f"The answer does not match the schema. {wrong}")
         return output
 
     return check
@@ -256,14 +256,14 @@ def _model(turn: Turn) -> Any:
     if turn.problem:
         raise TurnFailed("misconfigured", turn.problem)
     if turn.integration and turn.integration.platform != turn.agent.model_provider:
-        # Whoever edits agents must not send an account's key to another provider.
-        raise TurnFailed("misconfigured", "The agent's integration belongs to another provider.")
+        # Editing an agent must not send an integration's key to another provider.
+        raise TurnFailed("misconfigured", "The agent's integration belongs to a different provider.")
     try:
         turn.meter = meter_of(turn)
         turn.meter.prepare(turn.agent.model_provider, turn.agent.model_name)
         return model_for(turn.agent, turn.api_key, turn.meter)
     except ValueError as error:
-        raise TurnFailed("misconfigured", f"The agent's model is not set up: {error}.") from error
+        raise TurnFailed("misconfigured", f"The agent's model is not configured: {error}.") from error
 
 
 def _limits(turn: Turn) -> Any:
@@ -284,13 +284,13 @@ def _history(turn: Turn) -> list[Any]:
 
 
 def _calls(messages: list[Any]) -> list[ModelCall]:
-    """The model's requests in this turn; those of the history used nothing now."""
+    """Return the usage of this turn's requests; messages from the history have none."""
     return [
         ModelCall(
             storable(message.model_name or ""),
             _counted(message.usage.input_tokens),
             _counted(message.usage.output_tokens),
-            # What the meter noted: which account answered, when others stand in for the agent's own, and how.
+            # Recorded by the meter: the integration that answered (with fallbacks, not always the agent's) and its status.
             **_noted(message.metadata or {}),
         )
         for message in messages

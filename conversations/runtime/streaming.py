@@ -1,7 +1,7 @@
-"""Answers as they come: the turn runs in a thread of its own, and any number of readers follow it.
+"""Streams answers: a turn runs in its own thread, and any number of readers follow it.
 
-A reader may go away and come back; the turn goes on and stores its outcome all the same. Readers in the
-process that answers get each piece at once, readers elsewhere what is stored of it, a tenth of a second later.
+Readers may disconnect and reconnect; the turn continues and stores its outcome. Readers in the same process
+receive text immediately. Readers in other processes poll the stored text, which lags by a tenth of a second.
 """
 
 import contextvars
@@ -40,18 +40,20 @@ __all__ = [
     "take_place",
 ]
 KEEP_ALIVE_SECONDS = 15
-# How often the database is asked for news: at once after some, ever more seldom after none.
+# Polling intervals of the database, in seconds: short after new text, with backoff while there is none.
 SHORTEST_POLL, LONGEST_POLL = 0.1, 1.0
 _places = threading.BoundedSemaphore(settings.STREAMS_PER_PROCESS)
 
 
 class TooManyStreams(RuntimeError):
-    """This process streams as many answers as it may."""
+    """The process has reached `STREAMS_PER_PROCESS`."""
 
 
 def take_place() -> None:
-    """Raises:
-    TooManyStreams: when this process has no place for another.
+    """Reserve a stream slot of this process.
+
+    Raises:
+        TooManyStreams: no slot is free.
     """
     if not _places.acquire(blocking=False):
         raise TooManyStreams
@@ -59,16 +61,16 @@ def take_place() -> None:
 
 
 def leave_place() -> None:
-    """A stream has ended."""
+    """Release a stream slot."""
     _places.release()
     metrics.streams_changed(-1)
 
 
 def stream_turn(turn: Turn) -> Iterator[Event]:
-    """Run `turn` and yield what it says; the last event is `Done`.
+    """Run `turn` in a thread and stream its events, ending with `Done`.
 
     Raises:
-        TooManyStreams: at once, when the process has no place for another.
+        TooManyStreams: the process has reached its limit of streams; raised before the first event.
     """
     take_place()
     turn.show()
@@ -95,10 +97,12 @@ def _run(turn: Turn) -> None:
 def follow_answer(
     caller: Caller, conversation_id: UUID, answer_id: UUID, after: Place = START
 ) -> Iterator[Event]:
-    """What an answer says after the place, until its end; whichever process makes it. Needs no open scope.
+    """Stream an answer after a position until it ends, in whichever process it runs.
+
+    Needs no open scope.
 
     Raises:
-        Message.DoesNotExist: when it is deleted meanwhile.
+        Message.DoesNotExist: the answer was deleted while it was followed.
     """
     return _followed(caller, Stored(caller, conversation_id, answer_id), after, keeper.live(answer_id))
 
@@ -133,7 +137,7 @@ def _live_news(live: Live, after: Place) -> tuple[list[Any], Message | None]:
 
 
 class Stored:
-    """An answer as the database has it; each reading is a short scope of its own."""
+    """Reads an answer from the database; each read opens a short scope."""
 
     def __init__(self, caller: Caller, conversation_id: UUID, answer_id: UUID) -> None:
         self.caller, self.conversation_id, self.answer_id = caller, conversation_id, answer_id
@@ -141,7 +145,7 @@ class Stored:
         self._text = ""
 
     def read(self, after: Place) -> tuple[list[Any], Message | None]:
-        """What came after the place, and the answer when that was all."""
+        """Return the events after the position, and the answer once it has ended."""
         try:
             with self.caller.scope():
                 answer = Message.objects.younger_than(self.conversation_id).get(pk=self.answer_id)
@@ -153,7 +157,7 @@ class Stored:
             give_back()
         if not pending:
             return news(after, self._generation, answer.content), answer
-        # A reader of another process may be ahead of what that has stored.
+        # A reader that followed the writing process may be ahead of the stored text.
         here = Place(self._generation, len(self._text))
         return (news(after, self._generation, self._text) if self._text and here > after else []), None
 

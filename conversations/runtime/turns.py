@@ -1,7 +1,7 @@
-"""One turn of an agent: what it needs, what its tools may do, how its outcome is stored.
+"""The turn of an agent: its input, its tool state and how its outcome is stored.
 
-No transaction is open while a model thinks. Each step opens a short scope of its own and is kept in the
-turn's journal, under a lease: another process goes on from there when this one dies.
+No transaction is open during a request to a model. Each step opens a short scope and is written to the turn's
+journal under a lease, so another process can resume the turn when this one dies.
 """
 
 import time
@@ -39,33 +39,33 @@ from tenants.scoping import Scope, tenant_scope
 HISTORY = 20
 IDS = ("id", "document_id", "collection_id")
 BUILD_ON = "Build on what is right in it: add what is missing, correct what is wrong, and do not repeat it."
-# What an integer column takes of two such counts added up; an endpoint may report anything.
+# The sum of two such counts fits an integer column; endpoints may report any number.
 MOST_TOKENS = 2**30 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """For whom a turn runs."""
+    """The tenant, user and actor that a turn runs for."""
 
     tenant_id: UUID
     user_id: UUID | None
     actor: str
 
     def scope(self) -> AbstractContextManager[Scope]:
-        """A short scope of the caller's tenant."""
+        """Open a short tenant scope for the caller."""
         return tenant_scope(self.tenant_id, user=self.user_id, actor=self.actor)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCall:
-    """One request to a model, as it is accounted for."""
+    """Usage of one request to a model."""
 
     model: str
     prompt_tokens: int
     completion_tokens: int
     provider: str = ""
     integration: str = ""
-    # As it was asked for; a provider may tell a longer name.
+    # The requested name; a provider may report a longer one.
     asked: str = ""
     cached: int = 0
     latency_ms: int | None = None
@@ -74,7 +74,7 @@ class ModelCall:
 
 @dataclass(slots=True)
 class Turn:
-    """A turn under way. `passages` grow with each search; their numbers are what answers cite."""
+    """A turn in progress; answers cite positions in `passages`, which grow with each search."""
 
     caller: Caller
     conversation_id: UUID
@@ -85,21 +85,21 @@ class Turn:
     api_key: str | None = field(repr=False)
     history: list[tuple[str, str]]
     collections: list[Collection]
-    # Without one the turn is not carried on after its process.
+    # Without a journal the turn is not resumed when its process dies.
     journal: Journal | None = None
-    # Pieces of its text that are stored already, by a process that died.
+    # Number of text fragments stored by an earlier process.
     stored_pieces: int = 0
     live: Live | None = None
-    # Called before each request to the model, to give back what would wait with it.
+    # Called before each request to the model, to release resources such as connections.
     between: Callable[[], None] | None = None
     passages: list[FoundPassage] = field(default_factory=list)
     tool_calls: list[dict[str, Any]] = field(default_factory=list)
     started: float = field(default_factory=time.perf_counter)
-    # Why the agent cannot speak as it is set up; empty when it can.
+    # Configuration error of the agent; empty when there is none.
     problem: str = ""
-    # What it is told beside its instructions.
+    # Additional context for the system prompt.
     briefing: str = ""
-    # JSON schema of the answer; None: it is text.
+    # JSON Schema of the answer; None for plain text.
     schema: dict[str, Any] | None = None
     meter: Meter | None = None
 
@@ -109,16 +109,16 @@ class Turn:
 
     @property
     def lease(self) -> Lease:
-        """What lets this process work on the answer."""
+        """The lease on the answer held by this process."""
         return self.journal.lease
 
     def show(self) -> Live:
-        """Let readers follow the turn while it runs."""
+        """Buffer the turn's text so that readers can follow it."""
         self.live = self.live or Live(self.lease, self.conversation_id, self.stored_pieces)
         return self.live
 
     def keep_messages(self, messages: list[dict[str, Any]]) -> None:
-        """Keep what the model said and was sent, so that it is not asked again."""
+        """Store the exchanged messages, so that the request is not repeated on resume."""
         live = self.live
         with live.storing if live else nullcontext():
             with self.caller.scope():
@@ -128,23 +128,23 @@ class Turn:
                 live.note_stored(piece)
 
     def keep_call(self, call_id: str, name: str, arguments: dict[str, Any]) -> None:
-        """Keep that a tool is about to run."""
+        """Store that a tool call is about to start."""
         with self.caller.scope():
             self.journal.add_call(call_id, name, arguments)
 
     def keep_result(self, call_id: str, result: dict[str, Any]) -> None:
-        """Keep what a tool returned, so that it does not run again."""
+        """Store the result of a tool call, so that it is not repeated on resume."""
         with self.caller.scope():
             self.journal.add_result(call_id, result)
         self._remember(result)
 
     def _remember(self, result: dict[str, Any]) -> None:
-        """Passages of a search keep their numbers."""
+        """Add the passages and tool calls of a result, in order."""
         self.passages += [_made_again(row) for row in result.get("passages", ())]
         self.tool_calls += result.get("tool_calls", ())
 
     def search(self, query: str) -> list[dict[str, Any]]:
-        """The search tool: find passages, number them, keep the record of it; all in one transaction."""
+        """Search, number the passages and record the call, in one transaction."""
         started, moment, query = time.perf_counter(), timezone.now(), storable(query)
         with self.caller.scope():
             execution = ToolExecution.objects.create(
@@ -179,16 +179,16 @@ class Turn:
         return rows
 
     def finish(self, text: str, calls: list[ModelCall]) -> Message:
-        """Store the answer, what it cites, what it used and cost."""
+        """Store the answer with its citations, usage and cost."""
         content, citations = self.cited(text)
         return self._store(calls, status=MessageStatus.COMPLETED, content=content, citations=citations)
 
     def cited(self, text: str) -> tuple[str, list[dict[str, Any]]]:
-        """The answer as it is stored, and what it cites; brackets of JSON cite nothing."""
+        """Return the text to store and its citations; JSON answers have no citations."""
         return cite(storable(text), self.passages) if self.schema is None else (storable(text), [])
 
     def fail(self, code: str, message: str, calls: list[ModelCall], content: str = "") -> Message:
-        """Store that there is no answer, and why; what was said so far is kept."""
+        """Store the failure with the text generated so far."""
         return self._store(
             calls,
             status=MessageStatus.FAILED,
@@ -234,7 +234,7 @@ class Turn:
         return answer
 
     def _account(self, calls: list[ModelCall], error: str) -> list[LlmUsage]:
-        """A row for each call to a model, those that failed too."""
+        """Store one usage row for each request to a model, including failed ones."""
         model, account = self.agent.model_name, self.integration.pk if self.integration else None
         failures = self.meter.failures if self.meter else []
         rows = [LlmUsage(**self._for_whom(), **call.as_columns()) for call in failures]
@@ -258,7 +258,7 @@ class Turn:
                     cost_known=cost.known,
                     latency_ms=_milliseconds(self.started) if call.latency_ms is None else call.latency_ms,
                     status_code=call.status,
-                    # What failed says so itself, beside the calls that did not.
+                    # Failed requests have their own rows and messages.
                     error_message="" if failures else error,
                 )
             )
@@ -266,7 +266,7 @@ class Turn:
         return rows
 
     def _for_whom(self) -> dict[str, Any]:
-        """The columns of a call's record that say whom it was for."""
+        """Return the owner columns of a usage row."""
         return {
             "tenant_id": self.caller.tenant_id,
             "user_id": self.caller.user_id,
@@ -276,7 +276,7 @@ class Turn:
         }
 
     def _note_connection(self, calls: list[ModelCall], error: str) -> None:
-        """The account that answered works; of one that failed, the meter noted it when it did."""
+        """Mark the integration that answered as connected; the meter records failures."""
         if error or not calls or not calls[-1].integration:
             return
         Integration.objects.filter(pk=calls[-1].integration).update(
@@ -285,16 +285,16 @@ class Turn:
 
 
 def load_turn(begun: BegunTurn, caller: Caller) -> Turn:
-    """Everything the model needs for `begun`, read in the scope that is open."""
+    """Load the turn for `begun` in the open scope."""
     live = Agent.objects.select_related("integration").get(pk=begun.answer.agent_id)
     agent, collections, problem = speaking(live, begun.conversation)
     lease = begun.lease or lease_for(begun.answer)
-    # A turn that just began has done nothing yet.
+    # A new turn has no steps yet.
     steps = steps_of(begun.answer.pk) if lease.takeovers else []
     return Turn(
         caller=caller,
         conversation_id=begun.conversation.pk,
-        # What a meeting asks somebody stands with the answer itself.
+        # In a meeting, the prompt of each contribution is stored with the answer.
         question=begun.answer.metadata.get("prompt") or _question(begun),
         answer_id=begun.answer.pk,
         agent=agent,
@@ -315,13 +315,13 @@ def _api_key(integration: Integration | None) -> str | None:
 
 
 def _kept(passage: FoundPassage) -> dict[str, Any]:
-    """A passage as JSON that makes it again."""
+    """Serialize a passage to JSON."""
     ids = {name: str(value) for name in IDS if (value := getattr(passage, name)) is not None}
     return {**asdict(passage), **ids}
 
 
 def _made_again(row: dict[str, Any]) -> FoundPassage:
-    """The passage that `_kept` kept."""
+    """Deserialize a passage from JSON."""
     ids = {name: UUID(row[name]) for name in IDS if row.get(name)}
     return FoundPassage(**{**row, **ids, "explanation": Explanation(**row.get("explanation", {}))})
 
@@ -340,7 +340,10 @@ def _as_row(number: int, passage: FoundPassage) -> dict[str, Any]:
 
 
 def _question(begun: BegunTurn) -> str:
-    """What is asked, with its files; agents that work together see what those before them answered."""
+    """Return the question with its attachments.
+
+    In collaborative conversations, append the earlier agents' answers to the same question.
+    """
     asked = said_with_files([begun.question])[0]
     if begun.conversation.mode != ConversationMode.COLLABORATIVE:
         return asked
@@ -360,7 +363,7 @@ def _question(begun: BegunTurn) -> str:
 
 
 def _history(begun: BegunTurn) -> list[tuple[str, str]]:
-    # Agents that answer side by side each have a conversation of their own.
+    # In multi mode each agent sees only its own answers.
     mine = Q(role=MessageRole.USER) | Q(agent_id=begun.answer.agent_id)
     only = mine if begun.conversation.mode == ConversationMode.MULTI else Q()
     rows = (

@@ -1,4 +1,7 @@
-"""Wishes on pydantic-ai: an agent's run, or one request to a bare model. Importing this takes seconds."""
+"""Runs completion requests on Pydantic AI, with an agent or with a model alone.
+
+Import this module lazily: it imports Pydantic AI, which takes seconds.
+"""
 
 import asyncio
 import json
@@ -48,7 +51,7 @@ logger = logging.getLogger(__name__)
 
 
 async def ask(exchange: "Exchange", emit: Emit | None) -> Answer:
-    """Text, calls of the client's tools, and why it ended; `emit` gets the pieces as they come."""
+    """Return text, client tool calls and finish reason; pass stream events to `emit`."""
     async with asyncio.timeout(exchange.turn.agent.timeout):
         text, calls, finish = await (_bare if exchange.turn.is_bare else _agent)(exchange, emit)
     require_bounded(len(text) + sum(len(call.arguments) for call in calls))
@@ -56,7 +59,10 @@ async def ask(exchange: "Exchange", emit: Emit | None) -> Answer:
 
 
 def reason(error: Exception) -> WishFailed:
-    """Why there is no answer, in words for people; the log gets the kind of error, never a provider's text."""
+    """Convert an exception to a user-facing error.
+
+    Log the kind of error only: a provider's text may quote what was sent to it.
+    """
     if isinstance(error, loop.TurnFailed):
         return WishFailed(error.code, error.message)
     failure = classify_error(error)
@@ -65,7 +71,7 @@ def reason(error: Exception) -> WishFailed:
     return WishFailed(failure.kind, failure.message, retryable=failure.retryable)
 
 
-# --- a bare model ----------------------------------------------------------------------------------------
+# --- model without an agent ----------------------------------------------------------------------------------------
 
 
 async def _bare(exchange: "Exchange", emit: Emit | None) -> Answer:
@@ -113,7 +119,7 @@ def _definitions(wish: Wish) -> list[ToolDefinition]:
 
 
 class _Pieces:
-    """Passes on pieces of text and of calls; calls are counted by the part that they belong to."""
+    """Converts Pydantic AI stream events; numbers tool calls in order of their parts."""
 
     def __init__(self, emit: Emit) -> None:
         self.emit, self.calls, self.length = emit, dict[int, int](), 0
@@ -169,12 +175,12 @@ def _text(arguments: str | dict[str, Any]) -> str:
     return arguments if isinstance(arguments, str) else json.dumps(arguments)
 
 
-# --- an agent --------------------------------------------------------------------------------------------
+# --- agent --------------------------------------------------------------------------------------------
 
 
 async def _agent(exchange: "Exchange", emit: Emit | None) -> Answer:
     wish, turn = exchange.wish, exchange.turn
-    # On the turn's own thread: finding its tools reads the database.
+    # On the turn's thread, because resolving its tools reads the database.
     agent = await sync_to_async(loop._agent)(turn)
     options: dict[str, Any] = {
         "message_history": history(wish),
@@ -199,7 +205,10 @@ async def _agent(exchange: "Exchange", emit: Emit | None) -> Answer:
 
 
 def _is_call(event: Any) -> bool:
-    """Whether it is about a tool: the agent's own are nobody's business, the client's are told at the end."""
+    """Whether the event belongs to a tool call.
+
+    Calls of the agent's tools are hidden from the client; calls of the client's tools are sent at the end.
+    """
     return isinstance(getattr(event, "part", None), ToolCallPart) or isinstance(
         getattr(event, "delta", None), ToolCallPartDelta
     )
@@ -229,7 +238,8 @@ def _ended(result: Any) -> Answer:
     if isinstance(result.output, DeferredToolRequests):
         if result.output.approvals:
             raise loop.TurnFailed(
-                "approval_needed", "The agent asks leave for a tool; nobody can give it here."
+                "approval_needed",
+                "The agent called a tool that requires approval, which this API does not support.",
             )
         text, _, _ = _read(last) if last else ("", (), "")
         return text, tuple(_call(part) for part in result.output.calls), "tool_call"
@@ -237,11 +247,11 @@ def _ended(result: Any) -> Answer:
     return text, (), _finish(last)
 
 
-# --- what was said before --------------------------------------------------------------------------------
+# --- message history --------------------------------------------------------------------------------
 
 
 def history(wish: Wish) -> list[ModelMessage]:
-    """The client's messages as the library knows them; neighbours that belong together become one."""
+    """Convert the client's messages; merge adjacent user and tool messages into one request."""
     names = {call.id: call.name for said in wish.messages for call in said.calls}
     messages: list[ModelMessage] = []
     for said in wish.messages:
@@ -255,7 +265,7 @@ def history(wish: Wish) -> list[ModelMessage]:
 
 
 def _instructed(messages: list[ModelMessage], wish: Wish) -> list[ModelMessage]:
-    """With the client's instructions on the last request, where a bare model reads them."""
+    """Put the client's instructions on the last request, where the model reads them."""
     if wish.instructions and messages and isinstance(messages[-1], ModelRequest):
         messages[-1] = ModelRequest(parts=messages[-1].parts, instructions=wish.instructions)
     return messages

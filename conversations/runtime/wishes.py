@@ -1,4 +1,4 @@
-"""What a client of a wire format asks for, and what it gets, in words that belong to no format."""
+"""Format-neutral requests, results and stream events of completions."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,7 +7,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of one of the client's tools; `arguments` is JSON text, as the model wrote it."""
+    """A call of a client-side tool; `arguments` is the JSON text that the model returned."""
 
     id: str
     name: str
@@ -16,7 +16,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture that came with a message."""
+    """An image attached to a message."""
 
     data: bytes
     media_type: str
@@ -24,7 +24,10 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One message. `role` is user, assistant or tool; of a tool, `call_id` and `name` say what it answers."""
+    """One chat message.
+
+    `role` is user, assistant or tool. For a tool message, `call_id` and `name` identify the call it answers.
+    """
 
     role: str
     text: str = ""
@@ -36,7 +39,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool that the client runs itself; `schema` is the JSON schema of its arguments."""
+    """A tool that the client executes; `schema` is the JSON Schema of its arguments."""
 
     name: str
     description: str
@@ -46,14 +49,14 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One call of a client.
+    """A completion request, independent of the API dialect.
 
     Attributes:
         model: an agent's slug or id, or `<integration>/<model>`.
-        choice: auto, none, required, or the name of one tool.
-        schema: JSON schema of the answer; empty for text.
-        settings: temperature, max_tokens and so on, by pydantic-ai's names.
-        origin: where it came from, kept with the conversation.
+        choice: `auto`, `none`, `required`, or the name of one tool.
+        schema: JSON Schema of the answer; `None` for plain text.
+        settings: model settings such as `temperature` and `max_tokens`, by their Pydantic AI names.
+        origin: where the request came from; stored as the conversation's metadata.
     """
 
     model: str
@@ -68,14 +71,14 @@ class Wish:
 
     @property
     def question(self) -> str:
-        """What is stored as the question: the last message, whoever said it."""
+        """The text stored as the question: the last message of any role."""
         last = self.messages[-1]
         return last.text or " ".join(f"[{image.media_type}]" for image in last.images)
 
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """Tokens of all calls that an answer took."""
+    """Token usage, summed over all model requests of an answer."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -87,7 +90,7 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A finished answer. `finish` is stop, length, tool_call or content_filter."""
+    """A completed answer; `finish` is `stop`, `length`, `tool_call` or `content_filter`."""
 
     answer_id: UUID
     text: str
@@ -97,26 +100,26 @@ class Outcome:
 
 
 class WishFailed(Exception):
-    """There is no answer; `code` and the text are stored with it."""
+    """A failed completion; `code` and `message` are stored with the answer."""
 
     def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
         super().__init__(message)
         self.code, self.message, self.retryable = code, message, retryable
 
 
-# --- events of a stream --------------------------------------------------------------------------------
+# --- stream events --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class TextPiece:
-    """The next piece of text."""
+    """The next text fragment."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class CallPiece:
-    """The next piece of a tool's call; `id` and `name` come with its first piece. `index` counts calls."""
+    """The next fragment of tool call `index`; only the first one has `id` and `name`."""
 
     index: int
     arguments: str
@@ -126,7 +129,7 @@ class CallPiece:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Nothing came for a while."""
+    """A keep-alive, sent while no other event arrives."""
 
 
 Event = TextPiece | CallPiece | Waiting | Outcome | WishFailed
