@@ -1,5 +1,4 @@
-"""Jobs of conversations: answers go on when their process died, sessions get summaries, waiting calls expire,
-messages become findable."""
+"""Background jobs: recovery of answers, session summaries, expiry of approvals and message embeddings."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -14,11 +13,11 @@ from config.jobs import job
 from conversations.choices import MessageStatus, ToolStatus
 from tenants.scoping import platform_scope, tenant_scope
 
-# Longer than any agent may take (its `timeout`), so that only dead turns are swept.
+# Longer than any agent's `timeout`, so that only dead turns are failed.
 INTERRUPTED_AFTER = timedelta(minutes=30)
-# A sweep takes up this many; the next one comes within a minute.
+# Maximum number of rows per run; the next run follows within a minute.
 MOST_AT_ONCE = 1000
-# Sessions that rest longer than this were summarized, or hold nothing to summarize.
+# Sessions idle for longer are already summarized or have nothing to summarize.
 IDLE_WITHIN = timedelta(days=7)
 
 
@@ -26,7 +25,7 @@ IDLE_WITHIN = timedelta(days=7)
 @app.task(queueing_lock="resume_due_work")
 @job
 def resume_due_work(timestamp: int) -> None:
-    """Find the answers and meetings whose lease ran out, and let workers go on with them."""
+    """Defer the answers and meetings whose lease has expired to workers."""
     from django.db.models.functions import Now
 
     from conversations.models import AnswerLease
@@ -42,7 +41,7 @@ def resume_due_work(timestamp: int) -> None:
 
 
 def _fail_without_lease() -> None:
-    """Answers that no process can go on with, as those of clients that keep the history themselves; dead calls."""
+    """Fail interrupted answers that cannot be resumed, such as API completions, and interrupted tool calls."""
     from conversations.models import AnswerLease, McpToolExecution, Message, ToolExecution
 
     limit = timezone.now() - INTERRUPTED_AFTER
@@ -50,18 +49,18 @@ def _fail_without_lease() -> None:
     dead.exclude(pk__in=AnswerLease.unscoped.order_by().values("message_id")).update(
         status=MessageStatus.FAILED,
         error_code="interrupted",
-        error_message="The process that answered was stopped.",
+        error_message="The process that generated the answer was stopped.",
     )
     for calls in (ToolExecution, McpToolExecution):
         calls.unscoped.between(limit - timedelta(days=7), limit).filter(status=ToolStatus.RUNNING).update(
-            status=ToolStatus.FAILED, error_message="The process that ran it was stopped."
+            status=ToolStatus.FAILED, error_message="The process that ran the tool was stopped."
         )
 
 
 @app.task(name="conversations.tasks.resume_work")
 @job
 def resume_work(tenant_id: str, message_id: str) -> None:
-    """Go on with one answer or meeting, if nobody else does."""
+    """Resume an answer or meeting unless another process runs it."""
     from conversations.runtime import meetings
 
     meetings.resume_work(UUID(tenant_id), UUID(message_id))
@@ -75,7 +74,7 @@ def resume_work(tenant_id: str, message_id: str) -> None:
 )
 @job
 def summarize_session(tenant_id: str, conversation_id: str) -> None:
-    """Make the summary and title of a conversation that ended, or rests."""
+    """Summarize and title an ended or idle conversation."""
     from conversations.runtime.summaries import summarize
 
     summarize(UUID(tenant_id), UUID(conversation_id))
@@ -85,7 +84,7 @@ def summarize_session(tenant_id: str, conversation_id: str) -> None:
 @app.task(queueing_lock="summarize_idle_sessions")
 @job
 def summarize_idle_sessions(timestamp: int) -> None:
-    """Let workers summarize the conversations that nobody went on with."""
+    """Defer the summaries of idle conversations to workers."""
     from conversations.services.sessions import idle_conversations, summarize_later
 
     if not settings.SESSION_IDLE_MINUTES:
@@ -102,7 +101,7 @@ def summarize_idle_sessions(timestamp: int) -> None:
 @app.task(queueing_lock="expire_approvals")
 @job
 def expire_approvals(timestamp: int) -> None:
-    """Refuse calls of tools that waited for a person for too long; their answers go on without them."""
+    """Deny tool calls that waited too long for approval; their answers resume."""
     from conversations.runtime.expiry import expire_waiting_calls
 
     expire_waiting_calls(timedelta(days=settings.APPROVAL_DAYS))
@@ -112,7 +111,7 @@ def expire_approvals(timestamp: int) -> None:
 @app.task(queueing_lock="embed_new_messages")
 @job
 def embed_new_messages(timestamp: int) -> None:
-    """Make the messages of the last day findable."""
+    """Embed the messages of the last day for search."""
     from conversations.services.finding import embed_messages
 
     embed_messages(back=timedelta(days=1))
@@ -122,7 +121,7 @@ def embed_new_messages(timestamp: int) -> None:
 @app.task(queueing_lock="delete_stray_attachments")
 @job
 def delete_stray_attachments(timestamp: int) -> None:
-    """Delete files of conversations that are gone."""
+    """Delete attachment files of deleted conversations."""
     from conversations.models import Attachment
     from conversations.services.attachments import FOLDER
     from knowledge.services.upkeep import delete_stray_files
@@ -134,7 +133,7 @@ def delete_stray_attachments(timestamp: int) -> None:
 @app.task(queueing_lock="embed_left_messages")
 @job
 def embed_left_messages(timestamp: int) -> None:
-    """The same for those that were finished late, or while no worker ran."""
+    """Embed messages of the last month that the frequent job missed."""
     from conversations.services.finding import embed_messages
 
     embed_messages(back=timedelta(days=31))

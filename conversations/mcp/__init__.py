@@ -1,1 +1,1 @@
-"""Conclave as a server of the Model Context Protocol, at `/mcp`."""
+"""The Model Context Protocol server of Conclave, at `/mcp`."""

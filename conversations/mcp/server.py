@@ -1,6 +1,7 @@
-"""The tools that Conclave offers to MCP clients. Each acts for the API key that asks, in short scopes of its tenant.
+"""The tools that Conclave offers to MCP clients.
 
-The library is imported where it is used, since that takes seconds.
+Each tool acts on behalf of the API key in short scopes of its tenant. The MCP library is imported lazily because
+importing it takes seconds.
 """
 
 import time
@@ -35,14 +36,14 @@ asking: ContextVar[Credential] = ContextVar("conclave_mcp_asking")
 
 
 class Refused(Exception):
-    """What was asked for is not there, or not allowed; the message is for the client."""
+    """The requested object does not exist or is not allowed; the message is for the client."""
 
 
 def _caller(resource: str, verb: str) -> Caller:
-    """For whom a tool runs.
+    """Return the caller of a tool after checking its permission.
 
     Raises:
-        Refused: when role or key do not cover it.
+        Refused: the role or the key does not allow it.
     """
     held = asking.get()
     if not held.allows(resource, verb):
@@ -68,17 +69,17 @@ def list_collections() -> list[dict[str, Any]]:
 
 
 def search_collection(collection: str, query: str, limit: int = 8) -> list[dict[str, Any]]:
-    """Search a collection; gives its best passages, best first, with their sources.
+    """Search a collection. Returns the best passages first, with their sources.
 
     Args:
         collection: the collection's slug.
-        query: what to look for, in words.
-        limit: passages at most, from 1 to 20.
+        query: what to look for, in natural language.
+        limit: maximum number of passages, from 1 to 20.
     """
     with _caller("collections", "read").scope():
         found = Collection.objects.filter(slug=collection).first()
         if found is None:
-            raise Refused(f"There is no collection «{collection[:100]}».")
+            raise Refused(f'Collection "{collection[:100]}" not found.')
         query, started = storable(query), time.perf_counter()
         passages = search(query, [found], limit=max(1, min(limit, MOST_PASSAGES)))
         log_query(query, passages, collections=[found], started=started)
@@ -95,21 +96,21 @@ def search_collection(collection: str, query: str, limit: int = 8) -> list[dict[
 
 
 def ask_agent(agent: str, question: str, conversation: str = "") -> dict[str, Any]:
-    """Ask an agent; gives its answer with what it cites, and the conversation to go on in.
+    """Ask an agent. Returns its answer with citations, and the conversation to continue.
 
     Args:
         agent: the agent's slug.
-        question: the question.
-        conversation: id of a conversation with this agent to go on in; a new one by default.
+        question: the question to ask.
+        conversation: id of a conversation with this agent to continue; a new one by default.
     """
     _caller("conversations", "write")
     caller = _caller("agents", "execute")
     if not question.strip():
-        raise Refused("The question is empty.")
+        raise Refused("The question must not be empty.")
     with caller.scope():
         found = agent_by_name(storable(agent))
         if found is None:
-            raise Refused(f"There is no agent «{agent[:100]}».")
+            raise Refused(f'Agent "{agent[:100]}" not found.')
         try:
             row = (
                 _conversation(conversation)
@@ -117,7 +118,7 @@ def ask_agent(agent: str, question: str, conversation: str = "") -> dict[str, An
                 else start_conversation(found, user_id=caller.user_id)
             )
             if row.agent_id != found.pk:
-                raise Refused("This conversation is with another agent.")
+                raise Refused("The conversation belongs to a different agent.")
             turn = load_turn(begin_turn(row.pk, content=storable(question), user_id=caller.user_id), caller)
         except ValidationError as error:
             raise Refused("; ".join(error.messages)) from error
@@ -135,11 +136,11 @@ def ask_agent(agent: str, question: str, conversation: str = "") -> dict[str, An
 
 
 def read_conversation(conversation: str, limit: int = 50) -> dict[str, Any]:
-    """Read a conversation that you take part in; gives its latest messages, oldest first.
+    """Read a conversation that you take part in. Returns its latest messages, oldest first.
 
     Args:
-        conversation: its id.
-        limit: messages at most, from 1 to 100.
+        conversation: id of the conversation.
+        limit: maximum number of messages, from 1 to 100.
     """
     with _caller("conversations", "read").scope():
         row = _conversation(conversation)
@@ -152,14 +153,14 @@ def read_conversation(conversation: str, limit: int = 50) -> dict[str, Any]:
 
 
 def _conversation(identifier: str) -> Conversation:
-    """The conversation, where the asking person sees it."""
+    """Return the conversation if it is visible to the caller."""
     try:
         wanted = UUID(identifier)
     except ValueError:
         wanted = UUID(int=0)
     row = Conversation.objects.visible_to(asking.get().user_id).filter(pk=wanted).first()
     if row is None:
-        raise Refused("There is no such conversation.")
+        raise Refused("Conversation not found.")
     return row
 
 
@@ -174,7 +175,7 @@ TOOLS: tuple[Callable[..., Any], ...] = (
 
 @cache
 def server() -> Any:
-    """The protocol's server with `TOOLS`; it keeps nothing between requests, so one serves all."""
+    """Return the MCP server with `TOOLS`; it is stateless, so one instance serves all requests."""
     from mcp.server.mcpserver import MCPServer
 
     made = MCPServer("conclave", title="Conclave", instructions=INSTRUCTIONS)
@@ -184,7 +185,7 @@ def server() -> Any:
 
 
 def _on_our_connection(tool: Callable[..., Any]) -> Callable[..., Any]:
-    """The tool as a coroutine that runs on the request's own thread, with its database connection."""
+    """Wrap the tool in a coroutine that runs on the request's thread and database connection."""
     from functools import wraps
 
     from mcp.server.mcpserver.exceptions import ToolError

@@ -1,7 +1,7 @@
-"""`/mcp`: the Model Context Protocol by streamable HTTP, with an API key as Bearer token.
+"""`/mcp`: the Model Context Protocol over streamable HTTP, with an API key as bearer token.
 
-Serves the stateless revision 2026-07-28 and the older handshake, both without sessions: each request stands alone,
-so any web process answers it. The library speaks ASGI; here its application is run for one request at a time.
+Serves the stateless revision 2026-07-28 and the older handshake, both without sessions, so any web process can
+answer any request. The library is an ASGI application; the view runs it for one request at a time.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ PASSED_BACK = frozenset({"content-type", "mcp-session-id", "mcp-protocol-version
 
 
 class McpView(ApiView):
-    """The endpoint. Each tool asks for its own scope; a key that covers none of them lists tools all the same."""
+    """The MCP endpoint. Each tool checks its scope; listing tools needs none."""
 
     resource = ANY_CREDENTIAL
     scope = "manual"
@@ -28,7 +28,7 @@ class McpView(ApiView):
     extra_media_types = ("text/event-stream",)
 
     def post(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """One message of the protocol."""
+        """Handle one MCP message."""
         token = asking.set(self.credential)
         try:
             return async_to_sync(_answered)(request._request)
@@ -40,7 +40,7 @@ async def _answered(request: Any) -> HttpResponse:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
     from mcp.server.transport_security import TransportSecuritySettings
 
-    # Host names are Django's to check, and a browser has no key to send.
+    # Django checks host names, and browsers send no API key.
     checks = TransportSecuritySettings(enable_dns_rebinding_protection=False)
     manager = StreamableHTTPSessionManager(
         server()._lowlevel_server, json_response=True, stateless=True, security_settings=checks
@@ -79,7 +79,7 @@ def _receiver(body: bytes) -> Any:
     async def receive() -> dict[str, Any]:
         if waiting:
             return waiting.pop()
-        # The client stays; whoever listens for its leaving is cancelled when the answer is complete.
+        # The client never disconnects; the listener is cancelled when the response is complete.
         await asyncio.Event().wait()
         raise AssertionError("unreachable")
 
@@ -87,7 +87,7 @@ def _receiver(body: bytes) -> Any:
 
 
 class _Sent:
-    """What the application sends, put together."""
+    """Collects the ASGI messages of a response."""
 
     def __init__(self) -> None:
         self.status, self.headers, self.body = 500, [], bytearray()

@@ -290,7 +290,7 @@ def _calls(messages: list[Any]) -> list[ModelCall]:
             storable(message.model_name or ""),
             _counted(message.usage.input_tokens),
             _counted(message.usage.output_tokens),
-            # Recorded by the meter: the integration that answered (with fallbacks, not always the agent's) and its status.
+            # Recorded by the meter: which integration answered (it may be a fallback) and how.
             **_noted(message.metadata or {}),
         )
         for message in messages

@@ -1,7 +1,7 @@
-"""Tools of MCP servers for agents: those that `Agent.tools` names and that the asking person may use.
+"""MCP server tools for agents: those that `Agent.tools` names and that the asking person may use.
 
-What a server lists is known from its last refresh, so offering its tools starts nothing; a call opens a session.
-A server's resources and prompts are tools too: `read_resource` and `get_prompt`, unless it has tools of these names.
+Tool definitions come from the server's last refresh; only a call opens a session. Resources and prompts are offered
+as the tools `read_resource` and `get_prompt`, unless the server has tools with these names.
 """
 
 import re
@@ -33,11 +33,11 @@ UNNAMED = re.compile(r"[^a-zA-Z0-9_-]")
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """A tool of a server: `name` is what the model calls it, `full_name` what `Agent.tools` does."""
+    """A tool of an MCP server: `name` for the model, `full_name` in `Agent.tools`."""
 
     config: McpServerConfig
     definition: dict[str, Any]
-    # How the server is asked: by the protocol's own verb for tools, resources or prompts.
+    # The MCP request to send: call a tool, read a resource or get a prompt.
     ask: Callable[[Reach, str, dict[str, Any]], Awaitable[dict[str, Any]]] = call_tool
 
     @property
@@ -53,12 +53,12 @@ class Offered:
         return UNNAMED.sub("_", f"{self.config.mcp_server.slug}__{self.own_name}")[:NAME_LENGTH]
 
     def named_in(self, names: list[str]) -> bool:
-        """Whether the list has this tool, or its whole server."""
+        """Whether the list contains this tool or its whole server."""
         return self.full_name in names or f"{PREFIX}{self.config.mcp_server.slug}" in names
 
 
 def mcp_tools_of(turn: "Turn") -> list[Any]:
-    """The tools of MCP servers for the turn, as `pydantic_ai` tools; opens a short scope."""
+    """Return the turn's MCP tools as Pydantic AI tools. Opens a short scope."""
     if not any(name.startswith(PREFIX) for name in turn.agent.tools):
         return []
     with turn.caller.scope():
@@ -68,7 +68,7 @@ def mcp_tools_of(turn: "Turn") -> list[Any]:
             for each in offered
             if each.named_in(turn.agent.tools)
         ]
-    # Two names that the model could not tell apart: the first one is meant.
+    # Shortened names may collide; the first tool wins.
     first: dict[str, Any] = {}
     for each, reach in wanted:
         first.setdefault(each.name, _tool(turn, each, reach))
@@ -76,7 +76,7 @@ def mcp_tools_of(turn: "Turn") -> list[Any]:
 
 
 def offered_by(config: McpServerConfig) -> list[Offered]:
-    """Everything that the configured server has: its tools, and tools that read its resources and prompts."""
+    """Return the server's tools, and tools that read its resources and prompts."""
     server = config.mcp_server
     found = [Offered(config, definition) for definition in _named(server.tool_definitions, "name")]
     uris = [str(each["uri"]) for each in _named(server.resource_definitions, "uri")]
@@ -103,14 +103,14 @@ def _arguments(prompt: dict[str, Any]) -> list[str]:
 
 
 def _choice(name: str, told: str, field: str, among: list[str]) -> dict[str, Any]:
-    """A tool that takes one of the names that the server lists."""
+    """Build the definition of a tool that takes one of the listed names."""
     known = {"type": "string", "enum": among[:MOST_NAMED]}
     schema = {"type": "object", "properties": {field: known}, "required": [field]}
     return {"name": name, "description": told, "inputSchema": schema}
 
 
 def _listed(offered: dict[str, Any], field: str, value: Any) -> str:
-    """The value, when it is one that the server lists: a model may ask for anything."""
+    """Return the value if the server lists it; models may request any value."""
     if value not in offered["inputSchema"]["properties"][field]["enum"]:
         raise ToolRefused(f"The server lists no such {field}.")
     return str(value)
@@ -134,7 +134,7 @@ def _content(message: Any) -> dict[str, Any]:
 
 
 def _shown(each: Any) -> dict[str, Any]:
-    """A resource's content as a tool's: text, or that it is none."""
+    """Convert resource content to tool content; omit binary data."""
     text = each.get("text") if isinstance(each, dict) else None
     return {"type": "text", "text": text} if isinstance(text, str) else {"type": "binary"}
 
@@ -161,10 +161,10 @@ def _tool(turn: "Turn", offered: Offered, reach: Reach) -> Any:
 
 
 async def call_recorded(turn: "Turn", offered: Offered, reach: Reach, arguments: dict[str, Any]) -> Any:
-    """Call the server's tool and keep its own record (`McpToolExecution`), before and after.
+    """Call the server's tool and record the call as an `McpToolExecution`.
 
     Raises:
-        ToolRefused: saying to the model what went wrong.
+        ToolRefused: the call failed; the message is for the model.
     """
     started = time.perf_counter()
     if offered.ask is not call_tool:
@@ -172,8 +172,8 @@ async def call_recorded(turn: "Turn", offered: Offered, reach: Reach, arguments:
         _listed(offered.definition, field, arguments.get(field))
     row = await sync_to_async(_begin)(turn, offered, storable_json(arguments))
     if row is None:
-        raise ToolRefused("This server was called as often as it may be in a minute.")
-    outcome, code = Outcome(ToolStatus.FAILED, error="The turn ended before the tool did."), "cancelled"
+        raise ToolRefused("The rate limit of this server is reached. Try again in a minute.")
+    outcome, code = Outcome(ToolStatus.FAILED, error="The turn ended before the tool finished."), "cancelled"
     try:
         outcome, code = await _called(offered, reach, arguments)
     finally:
@@ -202,7 +202,7 @@ def _text(result: dict[str, Any]) -> str:
 
 
 def _begin(turn: "Turn", offered: Offered, arguments: Any) -> UUID | None:
-    """The row of a call that begins now; None when the minute is full, which is a row too."""
+    """Record the start of a call; return None, with a failed row, over the rate limit."""
     with turn.caller.scope():
         row = McpToolExecution(
             mcp_server_id=offered.config.mcp_server_id,

@@ -1,4 +1,4 @@
-"""Leading meetings of experts, contribution by contribution."""
+"""Runs meetings of experts, contribution by contribution."""
 
 import time
 from collections.abc import Iterator
@@ -31,14 +31,17 @@ SHORTEST_POLL, LONGEST_POLL = 0.1, 1.0
 def begin_meeting(
     conversation_id: UUID, *, question: str, experts: list[Agent], user_id: UUID | None
 ) -> Message:
-    """Begin a meeting and let a worker lead it; needs a tenant's scope. Raises what `open_meeting` raises."""
+    """Open a meeting and defer it to a worker. Needs a tenant scope.
+
+    Raises the same exceptions as `open_meeting`.
+    """
     asked = open_meeting(conversation_id, question=question, experts=experts, user_id=user_id)
     resume_later(require_tenant_id(), asked.pk)
     return asked
 
 
 def resume_work(tenant_id: UUID, message_id: UUID) -> None:
-    """Go on with an answer or a meeting that nobody works on; call it outside every scope."""
+    """Resume an interrupted answer or meeting. Call it outside any scope."""
     with tenant_scope(tenant_id, actor=ACTOR):
         row = AnswerLease.objects.filter(message_id=message_id).first()
     if row is None:
@@ -50,10 +53,10 @@ def resume_work(tenant_id: UUID, message_id: UUID) -> None:
 
 
 def lead_meeting(tenant_id: UUID, question_id: UUID) -> bool:
-    """Take over the meeting about this question and bring it to its end.
+    """Take over the meeting about this question and run it to its end.
 
     Returns:
-        Whether this process did; False when another one leads it.
+        False if another process runs the meeting.
     """
     with tenant_scope(tenant_id, actor=ACTOR):
         row = take_over(question_id)
@@ -83,7 +86,7 @@ def _lead(caller: Caller, conversation_id: UUID, lease: Lease) -> None:
         if turn:
             run_turn(turn)
         elif resume_answer(caller.tenant_id, awaited.answer.pk) is None:
-            # A process that is not quite dead still has it, or has just ended.
+            # Another process still holds the lease, or has just released it.
             time.sleep(SHORTEST_POLL)
 
 
@@ -94,9 +97,9 @@ def _begun(awaited: Contribution) -> BegunTurn:
 def follow_meeting(
     caller: Caller, conversation_id: UUID, question_id: UUID, after: int
 ) -> Iterator[StreamEvent | None]:
-    """What a meeting streams after the place, until its end; None now and then while nothing comes.
+    """Stream a meeting's events after a position until it ends; yield None as a keep-alive.
 
-    Needs no open scope, and keeps no connection while it waits.
+    Needs no open scope and holds no connection while it waits.
     """
     told, pause = time.monotonic(), SHORTEST_POLL
     while True:

@@ -1,4 +1,4 @@
-"""Whose budgets bound a turn."""
+"""Meters and budget subjects of turns."""
 
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -11,12 +11,12 @@ from agents.services.budgets import Limit, Subjects
 if TYPE_CHECKING:
     from conversations.runtime.turns import Caller, Turn
 
-# Of an agent's `config`: US dollars that one answer may cost, as templates bring it.
+# Key in `Agent.config`: the maximum cost of one answer in US dollars, set by templates.
 COST_LIMIT = "cost_limit_per_request"
 
 
 def meter_of(turn: "Turn") -> Meter:
-    """The turn's meter; a new one for a turn that has none yet."""
+    """Return the turn's meter, creating it if needed."""
     meter: Meter | None = getattr(turn, "meter", None)
     if meter is None:
         subjects = subjects_of(turn.caller, turn.agent)
@@ -25,13 +25,13 @@ def meter_of(turn: "Turn") -> Meter:
 
 
 def subjects_of(caller: "Caller", agent: Agent) -> Subjects:
-    """Everybody whose budgets bound what `agent` does for `caller`."""
+    """Return the subjects whose budgets limit what `agent` does for `caller`."""
     kind, _, identifier = caller.actor.partition(":")
     return Subjects(caller.tenant_id, caller.user_id, UUID(identifier) if kind == "key" else None, agent.pk)
 
 
 def cost_limit(agent: Agent) -> tuple[Limit, ...]:
-    """The limit on one answer's cost that the agent's settings hold, if any."""
+    """Return the cost limit per answer from the agent's configuration, if any."""
     wanted = agent.config.get(COST_LIMIT) if isinstance(agent.config, dict) else None
     if agent.pk is None or isinstance(wanted, bool) or not isinstance(wanted, int | float | str):
         return ()

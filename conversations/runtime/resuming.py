@@ -1,4 +1,4 @@
-"""Going on with answers whose process died."""
+"""Recovery of answers whose process died."""
 
 import logging
 from uuid import UUID
@@ -14,21 +14,21 @@ from tenants.scoping import tenant_scope
 
 RESUME_JOB = "conversations.tasks.resume_work"
 ACTOR = "system:upkeep"
-GIVEN_UP = f"The process that answered was stopped {MOST_ATTEMPTS + 1} times at the same step."
+GIVEN_UP = f"The process that generated the answer stopped {MOST_ATTEMPTS + 1} times at the same step."
 logger = logging.getLogger(__name__)
 
 
 def resume_later(tenant_id: UUID, message_id: UUID) -> None:
-    """Let a worker go on with this answer or meeting; needs the tenant's scope. Once is enough."""
+    """Defer the answer or meeting to a worker, at most once. Needs the tenant's scope."""
     arguments = {"tenant_id": str(tenant_id), "message_id": str(message_id)}
     defer_once(RESUME_JOB, f"resume:{message_id}", **arguments)
 
 
 def resume_answer(tenant_id: UUID, message_id: UUID) -> Message | None:
-    """Take over the answer and finish it; call it outside every scope.
+    """Take over the answer and finish it. Call it outside any scope.
 
     Returns:
-        The answer; None when another process works on it, or it must wait for one before it.
+        The answer, or None if another process holds it or it must wait for an earlier answer.
     """
     with tenant_scope(tenant_id, actor=ACTOR):
         if _must_wait(message_id):
@@ -42,7 +42,7 @@ def resume_answer(tenant_id: UUID, message_id: UUID) -> Message | None:
     turn = _resumed(row)
     if turn is None:
         return None
-    # Somebody may follow the stream, whether or not it was one when it began.
+    # Readers may follow the resumed answer, even if it was not streamed before.
     turn.show()
     return run_turn(turn)
 
@@ -53,14 +53,14 @@ def _resumed(row: AnswerLease) -> Turn | None:
         answer = Message.objects.younger_than(row.conversation_id).get(pk=row.message_id)
         question = Message.objects.younger_than(row.conversation_id).filter(pk=answer.reply_to_id).first()
         if question is None or answer.agent_id is None:
-            give_up(lease_of(row), reason="The question or the agent of this answer is gone.")
+            give_up(lease_of(row), reason="The question or the agent of this answer was deleted.")
             return None
         conversation = Conversation.objects.get(pk=row.conversation_id)
         return load_turn(BegunTurn(conversation, question, answer, lease_of(row)), caller)
 
 
 def _must_wait(message_id: UUID) -> bool:
-    """Whether an answer to the same question that this one builds on is still made."""
+    """Whether an earlier answer that this one builds on is still pending."""
     row = AnswerLease.objects.select_related("conversation").filter(message_id=message_id).first()
     if row is None or row.conversation.mode != ConversationMode.COLLABORATIVE:
         return False

@@ -1,4 +1,7 @@
-"""Several agents answer one message: side by side (multi), or each building on those before (collaborative)."""
+"""Answers of several agents to one message.
+
+In multi mode the agents answer independently; in collaborative mode each builds on the answers before it.
+"""
 
 import contextvars
 import threading
@@ -15,9 +18,9 @@ from conversations.services.conversations import BegunTurn
 
 
 def run_round(begun: Sequence[BegunTurn], caller: Caller, *, is_streamed: bool = False) -> list[Message]:
-    """Let the agents answer, one after the other; call it outside every scope.
+    """Run the agents one after the other. Call it outside any scope.
 
-    Every lease is kept from the start, so nobody takes over an answer whose turn has not come.
+    All leases are renewed from the start, so no other process takes over an answer that has not started.
     """
     answers = []
     with ExitStack() as stack:
@@ -34,10 +37,10 @@ def run_round(begun: Sequence[BegunTurn], caller: Caller, *, is_streamed: bool =
 
 
 def stream_round(begun: Sequence[BegunTurn], caller: Caller) -> Iterator[tuple[BegunTurn, Event]]:
-    """Run the round in a thread of its own; what each agent says, one after the other, each until its `Done`.
+    """Run the agents in a thread and stream their events in order, each up to its `Done`.
 
     Raises:
-        TooManyStreams: at once, when the process has no place for another.
+        TooManyStreams: the process has reached its limit of streams; raised before the first event.
     """
     take_place()
 

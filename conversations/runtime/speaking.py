@@ -1,4 +1,4 @@
-"""Which agent speaks in a conversation, by what prompt, and whether it can as it is set up."""
+"""Resolves the agent of a turn: its version, collections, prompt and configuration errors."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from knowledge.models import Collection
 
 
 def speaking(live: Agent, conversation: Conversation) -> tuple[Agent, list[Collection], str]:
-    """The agent as it speaks in `conversation`, what it reads, and why it cannot speak (empty: it can)."""
-    # Versions are pinned where one agent answers.
+    """Return the agent as configured for the conversation, its collections and a configuration error or `""`."""
+    # Versions are pinned only for the conversation's own agent.
     single = live.pk == conversation.agent_id
     agent, pinned = as_published(live, conversation.agent_version if single else None)
     reading = AgentCollection.objects.filter(agent_id=agent.pk).values("collection_id")
@@ -22,27 +22,27 @@ def speaking(live: Agent, conversation: Conversation) -> tuple[Agent, list[Colle
 
 
 def _speak(agent: Agent) -> str:
-    """Give the agent the text of the prompt that it names; says why when it cannot be had."""
+    """Set the agent's prompt text; return a configuration error or an empty string."""
     try:
         agent.system_prompt, prompt = instructions_of(agent)
     except PromptProblem as error:
         return str(error)
     if prompt is not None:
         count_use(prompt.pk)
-        # The answer keeps which prompt it was spoken by: people's verdicts count for it.
+        # Stored with the answer, so that feedback counts for the prompt.
         agent.spoken_prompt = prompt.pk
     return unfit(schema_of(agent), agent)
 
 
 def unfit(schema: Any, agent: Agent) -> str:
-    """Why the agent cannot answer by the schema; empty when it can, or there is none."""
+    """Return why the agent cannot use the schema, or an empty string."""
     if schema is None:
         return ""
     if agent.model_provider == Provider.EXTRACTIVE:
-        return "The offline model quotes and writes no JSON: its answers cannot have a schema."
+        return "The offline model cannot generate JSON. Choose another model or remove the schema."
     return schema_problem(schema)
 
 
 def schema_of(agent: Agent) -> Any:
-    """The JSON schema of all of the agent's answers, which its settings hold; None: they are text."""
+    """Return the agent's answer schema, or None for plain text."""
     return agent.config.get(OUTPUT_SCHEMA) if isinstance(agent.config, dict) else None

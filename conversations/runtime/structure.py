@@ -1,7 +1,7 @@
-"""Answers by a JSON schema: what a schema must be, and whether an answer fits it.
+"""Structured output: validation of answer schemas, and of answers against them.
 
-Schemas come from tenants and their clients, and are checked in a process that serves everybody: nothing is fetched,
-no regular expression of theirs runs, and checking ends in time.
+Schemas are untrusted input, validated in a shared process: no reference is fetched, no regular expression is
+evaluated, and validation has a time limit.
 """
 
 import time
@@ -13,22 +13,22 @@ from jsonschema.exceptions import SchemaError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-# Of an agent's `config`: the JSON schema of its answers.
+# Key in `Agent.config`: the JSON Schema of the agent's answers.
 OUTPUT_SCHEMA = "output_schema"
 SECONDS = 2.0
 MOST_SAID, MOST_COMPARED = 500, 1000
-# Their regular expressions could hold the process; what they would allow is allowed.
+# Untrusted regular expressions could block the process, so these keywords are ignored.
 UNCHECKED = frozenset({"pattern", "patternProperties", "unevaluatedProperties"})
-NO_SCHEMA = "The schema of the answer is not a JSON schema of an object"
+NO_SCHEMA = "The answer schema is not a valid JSON Schema of type object"
 Keyword = Callable[[Any, Any, Any, Any], Iterator[Any] | None]
 
 
 class UncheckableAnswer(ValueError):
-    """Whether the answer fits cannot be found out; the message is for people."""
+    """The answer cannot be validated; the message is shown to users."""
 
 
 def schema_problem(schema: Any) -> str:
-    """Why no answer can be given by `schema`; empty when one can."""
+    """Return why `schema` cannot be used, or an empty string."""
     if not isinstance(schema, dict) or schema.get("type") != "object":
         return f"{NO_SCHEMA}."
     try:
@@ -41,16 +41,18 @@ def schema_problem(schema: Any) -> str:
 
 
 def misfit(schema: dict[str, Any], value: Any) -> str:
-    """Where `value` does not fit `schema`, for the model to mend it; empty when it fits.
+    """Return the first validation error of `value` for the model, or an empty string.
 
     Raises:
-        UncheckableAnswer: when that takes too long, or the schema refers to what is not in it.
+        UncheckableAnswer: validation takes too long, or the schema has an unresolvable reference.
     """
     checker = _checker(time.monotonic() + SECONDS)
     try:
         error = next(checker(schema, registry=Registry()).iter_errors(value), None)
     except (Unresolvable, RecursionError) as problem:
-        raise UncheckableAnswer("The schema of the answer refers to what is not in it.") from problem
+        raise UncheckableAnswer(
+            "The answer schema contains a reference that cannot be resolved."
+        ) from problem
     if error is None:
         return ""
     place = "/".join(map(str, error.absolute_path))
@@ -76,7 +78,7 @@ def _additional(validator: Any, extra: Any, instance: Any, schema: Any) -> Itera
 
 
 def _unique(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any] | None:
-    # Each is compared with each.
+    # The check is quadratic.
     if isinstance(instance, list) and len(instance) > MOST_COMPARED:
         return None
     found: Iterator[Any] | None = Draft202012Validator.VALIDATORS["uniqueItems"](
@@ -88,7 +90,7 @@ def _unique(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator
 def _timed(check: Keyword, end: float) -> Keyword:
     def run(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[Any]:
         if time.monotonic() > end:
-            raise UncheckableAnswer("Checking the answer against its schema takes too long.")
+            raise UncheckableAnswer("Validating the answer against its schema takes too long.")
         yield from check(validator, value, instance, schema) or ()
 
     return run

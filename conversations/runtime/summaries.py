@@ -1,4 +1,4 @@
-"""Summaries of sessions by the agent's own model, within its budgets; by the session's words where there is none."""
+"""Session summaries by the agent's model within its budgets, or extractive summaries without one."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ from tenants.scoping import tenant_scope
 
 ACTOR = "system:summaries"
 SECONDS, ANSWER_TOKENS, TRANSCRIPT_LENGTH = 60, 900, 24_000
-# A single question with its answer, as each call of a wire format is one, is not worth another call.
+# A single question and answer, such as each API completion, is not worth a model request.
 SHORT = 2
 OFFLINE = "extractive"
 INSTRUCTIONS = (
@@ -46,10 +46,10 @@ logger = logging.getLogger(__name__)
 
 
 def summarize(tenant_id: UUID, conversation_id: UUID) -> bool:
-    """Make the summary of a session; call it outside every scope. Called again, it does nothing.
+    """Store the summary of a session. Idempotent; call it outside any scope.
 
     Returns:
-        Whether a summary was kept.
+        Whether a summary was stored.
     """
     with tenant_scope(tenant_id, actor=ACTOR):
         session = read_session(conversation_id)
@@ -67,12 +67,12 @@ def summarize(tenant_id: UUID, conversation_id: UUID) -> bool:
 
 
 def _asked(session: Session) -> Agent | None:
-    """The agent whose model makes the summary; None when the words do."""
+    """Return the agent whose model writes the summary, or None for an extractive summary."""
     agent, ended = session.agent, session.conversation.completed_at is not None
     if agent is None or agent.model_provider == OFFLINE:
         return None
     if agent.integration and agent.integration.platform != agent.model_provider:
-        # An account's key never goes to another provider.
+        # Never send an integration's key to another provider.
         return None
     return agent if ended or session.seen > SHORT else None
 
@@ -80,7 +80,7 @@ def _asked(session: Session) -> Agent | None:
 def _by_model(
     agent: Agent, session: Session, caller: Caller, by_words: Digest
 ) -> tuple[Digest | None, list[LlmUsage]]:
-    """The model's digest, None when it gave none; and what its calls used."""
+    """Return the model's digest, or None on failure, and the usage of its requests."""
     meter = Meter(caller.scope, subjects_of(caller, agent), further=cost_limit(agent))
     found, error = None, ""
     try:
@@ -93,7 +93,7 @@ def _by_model(
     except Exception as raised:
         failure = classify_error(raised)
         error = failure.message
-        # A provider's exception may quote what was sent to it; one of our own is for us to mend.
+        # A provider's exception may quote what was sent to it, so only internal errors are logged in full.
         logger.warning(
             "summary by model failed: %s",
             failure.kind,
@@ -123,7 +123,7 @@ async def _ask(agent: Agent, key: str | None, meter: Meter, text: str) -> str:
 
 
 def transcript(session: Session) -> str:
-    """What was said, as JSON lines: no text of one message can pass for another."""
+    """Return the messages as JSON lines, so that no text can imitate another message."""
     lines = [
         json.dumps({"from": "person" if each.role == MessageRole.USER else each.role, "text": each.content})
         for each in session.said
@@ -135,10 +135,10 @@ def transcript(session: Session) -> str:
 
 
 def _read(text: str, by_words: Digest) -> Digest:
-    """The digest in a model's answer.
+    """Parse the digest from a model's answer.
 
     Raises:
-        ValueError: when there is none.
+        ValueError: the answer contains no summary.
     """
     found = cleaned(json.loads(storable(text)[text.find("{") : text.rfind("}") + 1]))
     if not isinstance(found, dict) or not _text(found.get("summary"), SUMMARY_LENGTH):

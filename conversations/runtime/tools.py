@@ -1,7 +1,7 @@
-"""The tools that an agent may call besides searching; each call is a row before it runs, and after.
+"""Built-in tools of agents besides search; each call is recorded before and after it runs.
 
-A tool that fails, or does not end, is told to the model as an error: the turn goes on. What waits for a
-person's approval is in `conversations.runtime.approvals`.
+A failure or timeout is returned to the model as an error, and the turn continues. For calls that wait for approval
+see `conversations.runtime.approvals`.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a call ended: what it returned, or why it did not."""
+    """The result of a tool call: its output or its error."""
 
     status: ToolStatus
     output: Any = None
@@ -42,12 +42,12 @@ class Outcome:
 
     @property
     def told(self) -> Any:
-        """What the model gets."""
+        """The value returned to the model."""
         return self.output if self.status == ToolStatus.COMPLETED else {"error": self.error}
 
 
 def tools_of(turn: "Turn") -> list[Any]:
-    """The tools of the turn's agent that `Agent.tools` names, as `pydantic_ai` tools."""
+    """Return the built-in tools named in `Agent.tools`, as Pydantic AI tools."""
     made = {name: make for name, make in _BUILTIN.items() if name in turn.agent.tools}
     return [_tool(turn, name, make(turn)) for name, make in made.items()]
 
@@ -55,10 +55,10 @@ def tools_of(turn: "Turn") -> list[Any]:
 def _tool(turn: "Turn", name: str, function: Callable[..., Any]) -> Any:
     from pydantic_ai import RunContext
 
-    # Named here, where the library is loaded anyway: it asks for the annotation.
+    # Pydantic AI requires the annotation, which needs the lazy import.
     function.__annotations__["ctx"] = RunContext[Any]
     gated = name in turn.agent.approvals
-    # All of them only read. What a person allowed is done once, whatever it is.
+    # These tools only read, so they may be repeated. An approved call runs once.
     traits = {"idempotent": not gated}
     return made_tool(function, str(name), takes_ctx=True, requires_approval=gated, metadata=traits)
 
@@ -67,7 +67,7 @@ _schemas: dict[str, Any] = {}
 
 
 def made_tool(function: Callable[..., Any], name: str, **options: Any) -> Any:
-    """A built-in tool. What its arguments must be takes milliseconds to find out, so that is kept for the process."""
+    """Build a Pydantic AI tool; its argument schema, slow to build, is cached per process."""
     from pydantic_ai import Tool
 
     if name not in _schemas:
@@ -93,7 +93,7 @@ def _calculator(turn: "Turn") -> Callable[..., Any]:
 
 def _current_time(turn: "Turn") -> Callable[..., Any]:
     async def clock(ctx: Any, time_zone: str = "UTC") -> Any:
-        """Tell the date and the time now.
+        """Return the current date and time.
 
         Args:
             time_zone: a name such as Europe/Berlin.
@@ -131,13 +131,13 @@ _BUILTIN: dict[str, Callable[["Turn"], Callable[..., Any]]] = {
 
 
 async def recorded(turn: "Turn", ctx: Any, arguments: dict[str, Any], body: Body) -> Any:
-    """Run `body` as a call of the tool of `ctx`, within the agent's time for tools, and keep the record of it.
+    """Run `body` as a recorded tool call within the agent's `tool_timeout`.
 
     Args:
-        ctx: the library's `RunContext`.
+        ctx: Pydantic AI's `RunContext`.
 
     Returns:
-        What the model is told: the output, or `{"error": …}`.
+        The value for the model: the output, or `{"error": …}`.
     """
     name, call_id, started = str(ctx.tool_name), str(ctx.tool_call_id or ""), time.perf_counter()
     try:
@@ -146,12 +146,12 @@ async def recorded(turn: "Turn", ctx: Any, arguments: dict[str, Any], body: Body
         return {"error": str(error)}
     execution_id = await sync_to_async(_begin)(turn, name, call_id, arguments, ctx.tool_call_approved)
     if execution_id is None:
-        return {"error": "This call was made already."}
+        return {"error": "This call was already made."}
     try:
         outcome = await outcome_of(body, turn.agent.tool_timeout)
     except BaseException:
-        # The turn itself ends here, by its own time limit or its process's; the row must not stay open.
-        stopped = Outcome(ToolStatus.FAILED, error="The turn ended before the tool did.")
+        # The turn is cancelled, by its timeout or a shutdown; the row must not stay open.
+        stopped = Outcome(ToolStatus.FAILED, error="The turn ended before the tool finished.")
         await asyncio.shield(sync_to_async(_end)(turn, execution_id, stopped, started))
         raise
     call = {"id": str(execution_id), "name": name, "input": arguments}
@@ -160,12 +160,12 @@ async def recorded(turn: "Turn", ctx: Any, arguments: dict[str, Any], body: Body
 
 
 async def outcome_of(body: Body, seconds: float) -> Outcome:
-    """What comes of `body` within `seconds`; whatever it raises is an outcome too."""
+    """Run `body` for at most `seconds` and convert exceptions to outcomes."""
     try:
         async with asyncio.timeout(seconds):
             return Outcome(ToolStatus.COMPLETED, storable_json(await body()))
     except TimeoutError:
-        return Outcome(ToolStatus.TIMEOUT, error=f"The tool did not answer within {seconds:g} seconds.")
+        return Outcome(ToolStatus.TIMEOUT, error=f"The tool did not respond within {seconds:g} seconds.")
     except ToolRefused as error:
         return Outcome(ToolStatus.FAILED, error=str(error))
     except Exception as error:
@@ -174,23 +174,23 @@ async def outcome_of(body: Body, seconds: float) -> Outcome:
 
 
 def storable_json(value: Any) -> Any:
-    """`value` as JSON that PostgreSQL holds: no NUL, no lone surrogate, no endless number.
+    """Return `value` as JSON that PostgreSQL can store: no NUL, lone surrogates, NaN or infinity.
 
     Raises:
-        ToolRefused: when it is no JSON, or too much of it.
+        ToolRefused: the value is not JSON, or is too large.
     """
     try:
         if len(json.dumps(value, allow_nan=False)) > MOST_OUTPUT:
-            raise ToolRefused(f"The tool's data has more than {MOST_OUTPUT} characters.")
+            raise ToolRefused(f"The tool's data exceeds {MOST_OUTPUT} characters.")
     except (TypeError, ValueError, RecursionError) as error:
         if isinstance(error, ToolRefused):
             raise
-        raise ToolRefused("The tool's data cannot be shown as JSON.") from error
+        raise ToolRefused("The tool's data cannot be serialized to JSON.") from error
     return cleaned(value)
 
 
 def _begin(turn: "Turn", name: str, call_id: str, arguments: dict[str, Any], approved: bool) -> UUID | None:
-    """The row of a call that begins now; None when an approved call was begun before."""
+    """Record the start of a call; return None if an approved call has already started."""
     with turn.caller.scope():
         if approved:
             rows = ToolExecution.objects.younger_than(turn.conversation_id).filter(
@@ -216,7 +216,7 @@ def _begin(turn: "Turn", name: str, call_id: str, arguments: dict[str, Any], app
 def _end(
     turn: "Turn", execution_id: UUID, outcome: Outcome, started: float, call: dict[str, Any] | None = None
 ) -> None:
-    """Store how the call ended and, with `call`, what the model is told: in one transaction."""
+    """Store the outcome and, with `call`, the value for the model, in one transaction."""
     seconds = time.perf_counter() - started
     metrics.tool_call(outcome.status, seconds)
     with turn.caller.scope():

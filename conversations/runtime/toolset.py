@@ -1,4 +1,4 @@
-"""The one place where it is decided which tools an agent has in a turn."""
+"""The tools that an agent has in a turn."""
 
 import logging
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,11 @@ logger = logging.getLogger(__name__)
 
 
 def toolset_for(turn: "Turn") -> list[Any]:
-    """The tools of the turn's agent: `pydantic_ai` tools and toolsets, asynchronous ones only.
+    """Return the agent's tools as asynchronous Pydantic AI tools and toolsets.
 
-    A tool that uses the database wraps that with `sync_to_async` and opens a short scope of `turn.caller`.
-    Each call is kept in the turn's journal. A call that was under way when its process died runs again when the
-    tool's `metadata` says `{"idempotent": True}`; else the model is told that it was interrupted.
+    Tools wrap database access in `sync_to_async` and open a short scope of `turn.caller`. Each call is journaled.
+    A call that was running when its process died is repeated if the tool's metadata has `{"idempotent": True}`;
+    otherwise the model receives an error that the call was interrupted.
     """
     return [_search_knowledge(turn), *tools_of(turn), *mcp_tools_of(turn)]
 
@@ -30,12 +30,12 @@ def _search_knowledge(turn: "Turn") -> Any:
         """Search what you know. Returns numbered passages, best first.
 
         Args:
-            query: what to look for, in words.
+            query: what to look for, in natural language.
         """
         try:
             return await sync_to_async(turn.search)(query)
         except Exception as error:
             logger.exception("search failed")
-            raise TurnFailed("search_failed", "The knowledge could not be searched.") from error
+            raise TurnFailed("search_failed", "The knowledge base could not be searched.") from error
 
     return made_tool(search_knowledge, "search_knowledge", metadata={"idempotent": True, "atomic": True})

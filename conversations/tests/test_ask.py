@@ -45,7 +45,7 @@ def test_the_answer_comes_as_json_too(agent, tenant):
     ("question", "options", "message"),
     [
         ("  ", {}, "empty"),
-        ("When?", {"agent": "nobody"}, "no agent"),
+        ("When?", {"agent": "nobody"}, "not found"),
         ("When?", {"tenant": "nobody"}, "no tenant"),
     ],
 )

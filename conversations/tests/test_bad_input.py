@@ -236,7 +236,7 @@ def pages(settings):
     ("path", "status", "words"),
     [
         ("/inward", "failed", "The page cannot be reached."),
-        ("/endless", "timeout", "The tool did not answer within 1 seconds."),
+        ("/endless", "timeout", "The tool did not respond within 1 seconds."),
         ("/garbage", "failed", "The page cannot be reached."),
     ],
 )

@@ -67,7 +67,7 @@ def test_an_answer_without_end_is_cut_off_and_what_came_is_paid_for(wired, monke
     said = httpx.post(f"{wired.url}/v1/chat/completions", json=asked, headers=headers, timeout=60)
     stored = wait_for_the_end(wired)
     assert (stored.status, stored.error_code) == ("failed", "bad_response")
-    assert "more than 100 characters" in said.text
+    assert "exceeds 100 characters" in said.text
     (counter,) = wired.rows(BudgetCounter)
     assert counter.reserved == 0 < counter.used
 

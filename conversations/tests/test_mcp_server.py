@@ -128,12 +128,12 @@ def test_another_tenant_and_a_colleague_see_nothing(live_server, knowing, api_ke
         tool("ask_agent", agent="guide", question="When?", conversation=str(conversation.pk)),
     )
     read, found, asked = talk(live_server, foreign.secret, *steps)
-    assert "There is no such conversation." in said(read)
-    assert "There is no collection" in said(found)
-    assert "There is no agent" in said(asked)
+    assert "Conversation not found." in said(read)
+    assert "not found" in said(found)
+    assert "not found" in said(asked)
     read, _, asked = talk(live_server, colleague.secret, *steps)
-    assert "There is no such conversation." in said(read)
-    assert "There is no such conversation." in said(asked)
+    assert "Conversation not found." in said(read)
+    assert "Conversation not found." in said(asked)
 
 
 def call(client, body, **headers):

@@ -27,7 +27,7 @@ def test_an_answer_that_does_not_fit_the_clients_schema_is_mended_and_its_bracke
     done = client.chat.completions.create(model="guide", messages=ASK, response_format=shape)
     assert json.loads(done.choices[0].message.content) == {"hours": [1]}
     shape["json_schema"]["schema"] = {"type": "array"}
-    with pytest.raises(openai.BadRequestError, match="not a JSON schema of an object"):
+    with pytest.raises(openai.BadRequestError, match="not a valid JSON Schema of type object"):
         client.chat.completions.create(model="guide", messages=ASK, response_format=shape)
 
 

@@ -40,7 +40,7 @@ def test_an_answer_fits_or_it_is_said_where_not(value, wrong):
     "schema", [[], {"type": "string"}, {"type": "object", "properties": {"a": {"type": "x"}}}]
 )
 def test_what_is_no_schema_of_an_object_is_named(schema):
-    assert "not a JSON schema of an object" in schema_problem(schema)
+    assert "not a valid JSON Schema of type object" in schema_problem(schema)
     assert schema_problem(TIDE) == ""
 
 
@@ -56,7 +56,7 @@ def test_a_schema_cannot_hold_the_process():
 
 @pytest.mark.parametrize("reference", ["http://127.0.0.1:9/schema", "#/$defs/none"])
 def test_nothing_outside_of_the_schema_is_fetched(reference):
-    with pytest.raises(UncheckableAnswer, match="not in it"):
+    with pytest.raises(UncheckableAnswer, match="cannot be resolved"):
         misfit({"type": "object", "properties": {"a": {"$ref": reference}}}, {"a": {}})
 
 
@@ -117,11 +117,11 @@ def test_an_answer_that_never_fits_is_none(asked):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"schema": {"type": "string"}}, "not a JSON schema of an object"),
+        ({"schema": {"type": "string"}}, "not a valid JSON Schema of type object"),
         ({"model_provider": "extractive", "integration": None}, "offline model"),
         (
             {"schema": TIDE | {"$defs": {"a": {"items": {"$ref": "#/$defs/a"}}}, "$ref": "#/$defs/a"}},
-            "itself",
+            "recursive",
         ),
     ],
     ids=["no schema", "offline", "recursive"],

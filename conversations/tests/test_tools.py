@@ -80,12 +80,12 @@ def broken():
     ("body", "status", "error"),
     [
         (broken, "failed", "The tool failed."),
-        (lambda: asyncio.sleep(60), "timeout", "The tool did not answer within 1 seconds."),
-        (lambda: asyncio.sleep(0, {1, 2}), "failed", "The tool's data cannot be shown as JSON."),
+        (lambda: asyncio.sleep(60), "timeout", "The tool did not respond within 1 seconds."),
+        (lambda: asyncio.sleep(0, {1, 2}), "failed", "The tool's data cannot be serialized to JSON."),
         (
             lambda: asyncio.sleep(0, "x" * 200_000),
             "failed",
-            "The tool's data has more than 100000 characters.",
+            "The tool's data exceeds 100000 characters.",
         ),
     ],
 )
@@ -108,7 +108,7 @@ def test_a_turn_that_ends_while_its_tool_runs_closes_the_row(caller, agent_of, m
     assert (answer.status, answer.error_code) == ("failed", "timeout")
     with caller.scope():
         row = ToolExecution.objects.get()
-    assert (row.status, row.error_message) == ("failed", "The turn ended before the tool did.")
+    assert (row.status, row.error_message) == ("failed", "The turn ended before the tool finished.")
 
 
 def test_a_page_of_the_inside_is_refused_in_a_turn(caller, agent_of):
@@ -225,7 +225,7 @@ def test_a_call_that_nobody_decides_on_is_refused_in_time_and_the_answer_ends_in
         assert expire_waiting_calls(timedelta(0)) == 0
         done = resume_answer(tenant.pk, UUID(answer["id"]))
     assert (done.status, done.content) == ("completed", "Then not.")
-    assert "Nobody decided on this call within 0 days." in told(server)[0]
+    assert "The call was not approved within 0 days." in told(server)[0]
     with caller.scope():
         row = ToolExecution.objects.get()
         assert (row.status, row.decided_by_id, row.tool_output) == ("denied", None, None)

@@ -1,4 +1,4 @@
-"""`manage.py ask`: ask an agent one question."""
+"""`manage.py ask`: ask an agent a question."""
 
 import json
 from typing import Any
@@ -17,17 +17,17 @@ ACTOR = "system:ask"
 
 
 class Command(BaseCommand):
-    help = "Ask an agent one question and print its answer with what it cites. The conversation is kept."
+    help = "Ask an agent a question and print its answer with citations. The conversation is stored."
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("question", help="What to ask.")
+        parser.add_argument("question", help="Question to ask.")
         parser.add_argument("--tenant", required=True, help="Slug of the tenant.")
-        parser.add_argument("--agent", required=True, help="Slug or id of the agent.")
+        parser.add_argument("--agent", required=True, help="Slug or ID of the agent.")
         parser.add_argument("--json", action="store_true", help="Print the answer as JSON.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["question"].strip():
-            raise CommandError("the question is empty")
+            raise CommandError("The question must not be empty.")
         try:
             answer = run_turn(self._begin(options))
         except ObjectDoesNotExist as error:
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         with caller.scope():
             agent = agent_by_name(options["agent"])
             if agent is None:
-                raise CommandError(f"there is no agent «{options['agent']}»")
+                raise CommandError(f"Agent '{options['agent']}' not found.")
             conversation = start_conversation(agent, user_id=None)
             return load_turn(begin_turn(conversation.pk, content=options["question"], user_id=None), caller)
 

@@ -1,4 +1,4 @@
-"""`manage.py embed_messages`: make messages findable that are not yet."""
+"""`manage.py embed_messages`: embed messages for search."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,12 +12,12 @@ from tenants.services.lookup import tenant_by_slug
 
 
 class Command(BaseCommand):
-    help = "Make vectors and words of finished messages that have none, or have them of another embedder."
+    help = "Embed completed messages for search, if they have no embedding or one from a different embedder."
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("--tenant", help="Slug of the tenant; all by default.")
+        parser.add_argument("--tenant", help="Slug of the tenant; default: all tenants.")
         parser.add_argument(
-            "--days", type=int, default=3650, help="How many days back; ten years by default."
+            "--days", type=int, default=3650, help="Number of days to look back; default: 3650."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py export_conversation`: a conversation as one file."""
+"""`manage.py export_conversation`: export a conversation to a file."""
 
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,19 @@ WRITERS = {"json": as_json, "markdown": as_markdown}
 
 
 class Command(BaseCommand):
-    help = "Write a conversation with all that belongs to it to one file; the audit log says so."
+    help = "Export a conversation with all related data to a file, and record the export in the audit log."
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("file", type=Path, help="File to write; it must not be there.")
+        parser.add_argument("file", type=Path, help="Path of the file to write; it must not exist.")
         parser.add_argument("--tenant", required=True, help="Slug of the tenant.")
-        parser.add_argument("--conversation", required=True, type=UUID, help="Id of the conversation.")
-        parser.add_argument("--as", dest="written", choices=sorted(WRITERS), default="json", help="Format.")
+        parser.add_argument("--conversation", required=True, type=UUID, help="ID of the conversation.")
+        parser.add_argument(
+            "--as",
+            dest="written",
+            choices=sorted(WRITERS),
+            default="json",
+            help="Format of the file; default: json.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
