@@ -1,4 +1,4 @@
-"""Fixtures of the tests of conversations."""
+"""Fixtures for the conversation tests."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tenants.scoping import tenant_scope
 
 @pytest.fixture
 def wired(transactional_db, live_server, tenant, api_key):
-    """A tenant with an agent and an account at a fake endpoint, behind a real socket."""
+    """A tenant with an agent and an integration with a fake endpoint, on a live server."""
     from agents.tests.factories import AgentFactory, IntegrationFactory
 
     with FakeOpenAI(say("High water is at noon.")) as server:

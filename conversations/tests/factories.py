@@ -1,4 +1,4 @@
-"""Factories of conversations."""
+"""Factories for conversation models."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -55,7 +55,7 @@ class MessageFactory(HouseFactory):
 
 
 class ConversationActivityDailyFactory(ReportFactory):
-    """Each call counts a message of another day of the last three weeks, whose partitions are there."""
+    """Counts one message on a different recent day per call, where partitions exist."""
 
     days_ago = factory.Sequence(lambda n: n % 20)
 

@@ -1,4 +1,4 @@
-"""The official client of Anthropic, unmodified, over a real socket."""
+"""Compatibility with the official Anthropic client over HTTP."""
 
 from functools import partial
 
@@ -61,7 +61,7 @@ def test_a_streamed_message(client, wired, model):
 
 @STREAMS
 @MODELS
-def test_a_tool_of_the_client(client, wired, model, stream):
+def test_client_tool_call(client, wired, model, stream):
     wired.script(call_tool("weather", city="Emden"), say("It rains."))
     if stream:
         with client.messages.stream(model=model, max_tokens=500, messages=ASK, tools=TOOLS) as opened:
@@ -83,7 +83,7 @@ def test_a_tool_of_the_client(client, wired, model, stream):
 
 
 @MODELS
-def test_tokens_are_counted_without_a_model(client, wired, model):
+def test_token_count_without_model_request(client, wired, model):
     count = partial(client.messages.count_tokens, model=model, messages=ASK)
     few = count().input_tokens
     many = count(tools=TOOLS, system="Be brief.").input_tokens
@@ -102,7 +102,7 @@ def test_tokens_are_counted_without_a_model(client, wired, model):
     ],
     ids=["model", "temperature", "empty", "block", "large"],
 )
-def test_what_is_refused(client, wired, fields, status, kind):
+def test_invalid_requests_are_rejected(client, wired, fields, status, kind):
     with pytest.raises(anthropic.APIStatusError) as caught:
         create(client, **fields)
     assert caught.value.status_code == status
@@ -116,7 +116,7 @@ def test_what_is_refused(client, wired, fields, status, kind):
     [(fail(500, retry_after=0.01), 502, "api_error"), (fail(429, retry_after=0.01), 429, "rate_limit_error")],
     ids=["500", "429"],
 )
-def test_an_endpoint_that_fails(client, wired, reply, status, kind, stream):
+def test_endpoint_errors_are_mapped(client, wired, reply, status, kind, stream):
     wired.script(reply)
     with pytest.raises(anthropic.APIStatusError) as caught:
         list(create(client, stream=stream))
@@ -124,7 +124,7 @@ def test_an_endpoint_that_fails(client, wired, reply, status, kind, stream):
     assert [row.status for row in wired.rows(Message)] == ["completed", "failed"]
 
 
-def test_half_a_stream_ends_in_an_error(client, wired):
+def test_interrupted_stream_ends_with_error(client, wired):
     wired.script(half_stream("High water is at noon today", ragged=True))
     with pytest.raises(anthropic.APIStatusError) as caught:
         list(create(client, "house/m", stream=True))
@@ -132,7 +132,7 @@ def test_half_a_stream_ends_in_an_error(client, wired):
     assert [row.status for row in wired.rows(Message)] == ["completed", "failed"]
 
 
-def test_a_denial_by_a_budget_is_not_tried_again(wired):
+def test_exhausted_budget_is_not_retried(wired):
     with tenant_scope(wired.tenant, actor="system:test"):
         BudgetFactory(subject="tenant", subject_id=None, resource="tokens", period="month", limit_value=10)
     client = anthropic.Anthropic(base_url=wired.url, api_key=wired.key.secret, max_retries=3)
@@ -143,7 +143,7 @@ def test_a_denial_by_a_budget_is_not_tried_again(wired):
     assert [row.error_code for row in wired.rows(Message)] == ["", "budget_exceeded"]
 
 
-def test_a_wrong_key_answers_in_the_dialect(wired):
+def test_invalid_key_error_uses_dialect(wired):
     headers = {"x-api-key": "cvk_nonsense", "anthropic-version": "2023-06-01"}
     answer = httpx.post(f"{wired.url}/v1/messages", headers=headers, json={})
     assert (answer.status_code, answer.json()["error"]["type"]) == (401, "authentication_error")

@@ -44,7 +44,7 @@ def served(tenant, agent, base_url):
         agent.save()
 
 
-def test_one_request_gets_a_cited_answer(client, agent):
+def test_single_request_returns_cited_answer(client, agent):
     response = post(client, URL, {"agent": "guide", "message": QUESTION})
     assert response.status_code == 201, response.content
     answer = response.json()["answer"]
@@ -54,14 +54,14 @@ def test_one_request_gets_a_cited_answer(client, agent):
 
 
 @pytest.mark.parametrize("name", ["slug", "id"])
-def test_agents_are_named_by_slug_or_id(client, agent, name):
+def test_agent_by_slug_or_id(client, agent, name):
     response = post(client, URL, {"agent": "guide" if name == "slug" else str(agent.pk)})
     assert response.status_code == 201
     assert response.json()["agent"] == str(agent.pk)
     assert "answer" not in response.json()
 
 
-def test_messages_follow_each_other(client, agent):
+def test_messages_are_numbered_in_order(client, agent):
     conversation = post(client, URL, {"agent": "guide"}).json()["id"]
     answer = post(client, f"{URL}{conversation}/messages/", {"content": QUESTION})
     assert answer.status_code == 201, answer.content
@@ -73,7 +73,7 @@ def test_messages_follow_each_other(client, agent):
     assert len(client.get(f"{URL}{conversation}/participants/").json()["results"]) == 2
 
 
-def test_a_message_may_be_recorded_without_an_answer(client, agent):
+def test_message_without_answer(client, agent):
     conversation = post(client, URL, {"agent": "guide"}).json()["id"]
     body = {"content": "Noted elsewhere.", "answer": False, "role": "assistant"}
     response = post(client, f"{URL}{conversation}/messages/", body)
@@ -108,9 +108,7 @@ def test_an_answer_is_streamed(client, agent, tenant):
     ],
     ids=["down", "busy", "broken"],
 )
-def test_a_model_that_fails_is_a_clear_error_and_loses_nothing(
-    client, agent, tenant, base_url, reply, status, code
-):
+def test_model_failure_returns_error_and_keeps_question(client, agent, tenant, base_url, reply, status, code):
     with FakeOpenAI(reply or say("never")) as server:
         served(tenant, agent, base_url or server.base_url)
         response = post(client, URL, {"agent": "guide", "message": QUESTION})
@@ -122,7 +120,7 @@ def test_a_model_that_fails_is_a_clear_error_and_loses_nothing(
         assert (failed.status, failed.error_code, failed.error_message) == ("failed", code, problem["detail"])
 
 
-def test_an_idempotent_question_is_asked_once(client, agent, tenant):
+def test_idempotency_key_asks_once(client, agent, tenant):
     bodies = [
         post(client, URL, {"agent": "guide", "message": QUESTION}, **{"idempotency-key": "k1"})
         for _ in range(2)
@@ -133,7 +131,7 @@ def test_an_idempotent_question_is_asked_once(client, agent, tenant):
         assert (Conversation.objects.count(), Message.objects.count()) == (1, 2)
 
 
-def test_a_failed_question_may_be_asked_again_under_its_key(client, agent, tenant):
+def test_failed_question_can_be_retried_with_same_key(client, agent, tenant):
     with FakeOpenAI(fail(401), say("Noon.")) as server:
         served(tenant, agent, server.base_url)
         header = {"idempotency-key": "k2"}
@@ -153,7 +151,7 @@ def test_colleagues_do_not_see_each_others_conversations(client, api_client, age
     assert recorded.status_code == 404
 
 
-def test_foreign_and_missing_agents_are_the_same(client, other_tenant):
+def test_foreign_and_missing_agents_are_indistinguishable(client, other_tenant):
     with tenant_scope(other_tenant, actor="system:test"):
         foreign = AgentFactory(slug="theirs")
     answers = [
@@ -164,13 +162,13 @@ def test_foreign_and_missing_agents_are_the_same(client, other_tenant):
     assert len({json.dumps(response.json()["errors"]) for response in answers}) == 1
 
 
-def test_a_viewer_reads_and_does_not_ask(api_client, agent):
+def test_viewer_can_read_but_not_ask(api_client, agent):
     viewer = api_client("viewer")
     assert viewer.get(URL).status_code == 200
     assert post(viewer, URL, {"agent": "guide", "message": QUESTION}).status_code == 403
 
 
-def test_a_closed_conversation_takes_no_message(client, agent, tenant):
+def test_closed_conversation_rejects_messages(client, agent, tenant):
     conversation = post(client, URL, {"agent": "guide"}).json()["id"]
     patched = client.patch(f"{URL}{conversation}/", {"status": "completed"}, content_type="application/json")
     assert patched.status_code == 200, patched.content
@@ -190,13 +188,13 @@ def test_a_closed_conversation_takes_no_message(client, agent, tenant):
         {"content": "x", "role": "king"},
     ],
 )
-def test_bad_input_is_refused_with_a_reason(client, agent, body):
+def test_invalid_input_is_rejected(client, agent, body):
     conversation = post(client, URL, {"agent": "guide"}).json()["id"]
     response = post(client, f"{URL}{conversation}/messages/", body)
     assert (response.status_code, response["Content-Type"]) == (400, "application/problem+json")
 
 
-def test_lists_take_as_many_queries_for_three_rows_as_for_one(client, tenant, django_assert_max_num_queries):
+def test_list_query_count_is_constant(client, tenant, django_assert_max_num_queries):
     with tenant_scope(tenant, user=client.key.user):
         ConversationFactory.create_batch(1, user=client.key.user)
     from django.db import connection

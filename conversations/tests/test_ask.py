@@ -36,7 +36,7 @@ def test_the_answer_is_printed_with_its_source(agent, tenant):
     assert "[1] tides.md" in printed
 
 
-def test_the_answer_comes_as_json_too(agent, tenant):
+def test_answer_as_json(agent, tenant):
     answer = json.loads(ask("When is high water in Emden?", tenant, json=True))
     assert answer["citations"][0]["source"] == "tides.md"
 
@@ -49,12 +49,12 @@ def test_the_answer_comes_as_json_too(agent, tenant):
         ("When?", {"tenant": "nobody"}, "no tenant"),
     ],
 )
-def test_mistakes_are_named(agent, tenant, question, options, message):
+def test_invalid_arguments(agent, tenant, question, options, message):
     with pytest.raises(CommandError, match=message):
         call_command("ask", question, **({"tenant": tenant.slug, "agent": "guide"} | options))
 
 
-def test_a_failed_answer_ends_the_command_with_its_reason(agent, tenant):
+def test_failed_answer_fails_the_command(agent, tenant):
     with tenant_scope(tenant, actor="system:test"):
         agent.integration = IntegrationFactory(base_url=down())
         agent.model_provider = "openai-compatible"

@@ -1,4 +1,4 @@
-"""Files of conversations: bounded, what they say they are, read by agents, for their people alone."""
+"""Attachments: limits, media types, use by agents and access."""
 
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ def client(api_client):
 
 @pytest.fixture
 def talk(tenant, client):
-    """Makes a conversation of the client's person; its agent's model is the given server, if any."""
+    """Returns a function that creates a conversation, optionally with a model server."""
 
     def make(server=None):
         with tenant_scope(tenant, user=client.key.user):
@@ -57,7 +57,7 @@ def heard(server, request=-1):
     return [each["content"] for each in server.requests[request].body["messages"] if each["role"] == "user"]
 
 
-def test_a_file_is_kept_and_given_back(client, talk):
+def test_upload_and_download(client, talk):
     row = talk()
     made = bring(client, row)
     assert made.status_code == 201, made.content
@@ -74,7 +74,7 @@ def test_a_file_is_kept_and_given_back(client, talk):
     assert content["Content-Disposition"] == 'attachment; filename="tides.md"'
 
 
-def test_the_same_key_brings_a_file_once(client, talk, django_capture_on_commit_callbacks):
+def test_idempotency_key_uploads_once(client, talk, django_capture_on_commit_callbacks):
     row, key = talk(), {"Idempotency-Key": "file-1"}
     with django_capture_on_commit_callbacks(execute=True):
         made, again = bring(client, row, **key), bring(client, row, **key)
@@ -83,7 +83,7 @@ def test_the_same_key_brings_a_file_once(client, talk, django_capture_on_commit_
     assert len(kept(row.tenant_id)) == 1
 
 
-def test_the_agent_reads_it_with_its_question_and_in_later_turns(client, talk, tenant):
+def test_agent_reads_attachment_in_all_turns(client, talk, tenant):
     with FakeOpenAI(say("At noon."), say("As I said.")) as server:
         row = talk(server)
         file = bring(client, row).json()
@@ -98,7 +98,7 @@ def test_the_agent_reads_it_with_its_question_and_in_later_turns(client, talk, t
     assert [each["id"] for each in listed] == [file["id"]]
 
 
-def test_an_edited_question_is_answered_with_its_files(client, talk):
+def test_edited_question_keeps_attachments(client, talk):
     with FakeOpenAI(say("At noon.")) as server:
         row = talk(server)
         question = ask(client, row, bring(client, row).json()).json()["reply_to_id"]
@@ -112,7 +112,7 @@ def test_an_edited_question_is_answered_with_its_files(client, talk):
         assert heard(server)[-1].startswith("At what time?\n\nThe person attached")
 
 
-def test_what_is_read_of_files_is_bounded(client, talk, settings):
+def test_attachment_text_is_limited(client, talk, settings):
     settings.ATTACHMENT_CHARACTERS = 30
     with FakeOpenAI(say("Long.")) as server:
         row = talk(server)
@@ -133,7 +133,7 @@ def test_what_is_read_of_files_is_bounded(client, talk, settings):
         ("notes.txt", "x" * 2000, 413),
     ],
 )
-def test_what_is_no_document_or_too_large_is_refused_and_not_kept(
+def test_invalid_and_oversized_files_are_rejected(
     client, talk, settings, name, content, status, django_capture_on_commit_callbacks
 ):
     settings.UPLOAD_MAX_BYTES = 1000
@@ -151,7 +151,7 @@ def kept(tenant_id):
         return []
 
 
-def test_nobody_else_brings_reads_or_says_a_file(client, api_client, talk, tenant):
+def test_attachments_are_private(client, api_client, talk, tenant):
     row, other = talk(), api_client()
     file = bring(client, row).json()
     where = f"{URL}{row.pk}/attachments/{file['id']}/"
@@ -164,7 +164,7 @@ def test_nobody_else_brings_reads_or_says_a_file(client, api_client, talk, tenan
     assert (refused.status_code, "attachments" in refused.content.decode()) == (400, True)
 
 
-def test_a_file_is_said_once_and_goes_with_its_message(client, talk, django_capture_on_commit_callbacks):
+def test_attachment_belongs_to_one_message(client, talk, django_capture_on_commit_callbacks):
     with FakeOpenAI(say("At noon.")) as server:
         row = talk(server)
         file, spare = bring(client, row).json(), bring(client, row).json()
@@ -178,14 +178,14 @@ def test_a_file_is_said_once_and_goes_with_its_message(client, talk, django_capt
     assert len(kept(row.tenant_id)) == 1
 
 
-def test_files_of_conversations_that_are_gone_are_deleted(client, talk, tenant):
+def test_files_of_deleted_conversations_are_deleted(client, talk, tenant):
     row, gone = talk(), talk()
     bring(client, row)
     bring(client, gone)
     with tenant_scope(tenant, actor="system:test"):
         gone.delete()
         (path,) = Attachment.objects.values_list("storage_path", flat=True)
-        # Files that documents have are none of its business.
+        # Files of documents are left alone.
         AttachmentFactory(conversation=row)
     delete_stray_files(timedelta(0), folder=FOLDER, naming=Attachment)
     assert kept(tenant.pk) == [path.rsplit("/", 1)[-1]]

@@ -1,4 +1,4 @@
-"""What endpoints and tools do wrong, over the wire: what the person sees, and what the rows tell."""
+"""Errors of model endpoints and tools, as seen by the user and in the records."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +18,7 @@ QUESTION = "When is high water?"
 
 @pytest.fixture
 def guide(tenant):
-    """Makes the agent `guide` at an endpoint, in a tenant with a budget."""
+    """Returns a function that creates the agent `guide` in a tenant with a budget."""
 
     def make(base_url, **fields):
         with tenant_scope(tenant, actor="system:test"):
@@ -36,8 +36,8 @@ def asked(client):
     return client.post(URL, {"agent": "guide", "message": QUESTION}, content_type="application/json")
 
 
-# Each: what the endpoint does; status, code and words of the answer; status of the provider; whether it speaks
-# against the endpoint, which the breaker counts.
+# For each case: the endpoint's reply; status, code and message of the answer; provider status; whether it counts
+# as a failure for the circuit breaker.
 WRONG = {
     "down": (None, 502, "unreachable", "The model endpoint cannot be reached.", None, 1),
     "slow": (slow(30), 504, "timeout", "The model endpoint did not answer in time.", None, 1),
@@ -94,7 +94,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_model_that_does_wrong_is_told_and_recorded(api_client, tenant, guide, wrong):
+def test_model_errors_are_reported_and_recorded(api_client, tenant, guide, wrong):
     reply, http_status, code, words, provider_status, counted = WRONG[wrong]
     client = api_client()
     with FakeOpenAI(reply or say("never")) as server:
@@ -119,7 +119,7 @@ def test_a_model_that_does_wrong_is_told_and_recorded(api_client, tenant, guide,
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("ragged", [False, True], ids=["cut", "ragged"])
-def test_half_a_stream_is_kept_counted_and_called_half(api_client, tenant, guide, ragged):
+def test_interrupted_stream_is_stored_and_counted(api_client, tenant, guide, ragged):
     client = api_client()
     with FakeOpenAI(half_stream("High water is at noon, but", ragged=ragged)) as server:
         guide(server.base_url)
@@ -145,7 +145,7 @@ def test_half_a_stream_is_kept_counted_and_called_half(api_client, tenant, guide
     assert counter.reserved == 0
 
 
-def test_a_slow_model_leaves_the_one_that_stands_in_its_time(api_client, tenant, guide):
+def test_slow_model_leaves_time_for_fallback(api_client, tenant, guide):
     with FakeOpenAI(slow(30)) as server, FakeOpenAI(say("At noon.")) as spare:
         agent = guide(server.base_url, timeout=12)
         with tenant_scope(tenant, actor="system:test"):
@@ -168,7 +168,7 @@ def test_a_slow_model_leaves_the_one_that_stands_in_its_time(api_client, tenant,
     assert (counter.used, counter.reserved) == (answered.total_tokens, 0)
 
 
-def test_an_endpoint_that_is_always_slow_is_left_alone(api_client, tenant, guide):
+def test_slow_endpoint_opens_circuit_breaker(api_client, tenant, guide):
     client = api_client()
     with FakeOpenAI(slow(30)) as server:
         guide(server.base_url, timeout=1)
@@ -177,7 +177,7 @@ def test_an_endpoint_that_is_always_slow_is_left_alone(api_client, tenant, guide
     assert len(server.requests) == FAILURES
 
 
-def test_a_denial_by_a_budget_says_nothing_against_the_account(api_client, tenant, guide):
+def test_exhausted_budget_does_not_count_as_endpoint_failure(api_client, tenant, guide):
     with FakeOpenAI(say("never")) as server:
         guide(server.base_url)
         with tenant_scope(tenant, actor="system:test"):
@@ -194,7 +194,7 @@ def test_a_denial_by_a_budget_says_nothing_against_the_account(api_client, tenan
 
 
 class PageHandler(BaseHTTPRequestHandler):
-    """Pages that lead inward, never end, or are none."""
+    """Serves redirects to a private address, endless pages and invalid responses."""
 
     def do_GET(self):
         self.server.asked.append(self.path)
@@ -208,12 +208,12 @@ class PageHandler(BaseHTTPRequestHandler):
         self.wfile.write(b"\x00\xff no protocol\r\n\r\n")
 
     def log_message(self, *_):
-        """Silent."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def pages(settings):
-    """Two servers of pages: one that may be read, on 127.0.0.1, and one inside, on 127.0.0.2."""
+    """An allowed server on 127.0.0.1 and a private one on 127.0.0.2."""
     made = []
     for host in ("127.0.0.1", "127.0.0.2"):
         server = ThreadingHTTPServer((host, 0), PageHandler)
@@ -240,9 +240,7 @@ def pages(settings):
         ("/garbage", "failed", "The page cannot be reached."),
     ],
 )
-def test_a_tool_that_fails_is_told_to_the_model_and_the_person_is_answered(
-    api_client, tenant, guide, pages, path, status, words
-):
+def test_tool_failure_is_returned_to_model(api_client, tenant, guide, pages, path, status, words):
     front, inside = pages
     url = f"http://127.0.0.1:{front.server_address[1]}{path}"
     client = api_client()

@@ -1,4 +1,4 @@
-"""Clients that go away, and endpoints that send more than anybody asked for."""
+"""Disconnecting clients and oversized answers."""
 
 import time
 
@@ -40,7 +40,7 @@ def wait_for_the_end(wired):
 
 
 @MODELS
-def test_an_answer_whose_client_went_away_is_finished_and_settled(wired, model):
+def test_answer_finishes_after_client_disconnects(wired, model):
     budget(wired.tenant)
     wired.script(Reply(text=TEXT, pace=0.05))
     headers = {"Authorization": f"Bearer {wired.key.secret}"}
@@ -58,7 +58,7 @@ def test_an_answer_whose_client_went_away_is_finished_and_settled(wired, model):
 
 @MODELS
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-def test_an_answer_without_end_is_cut_off_and_what_came_is_paid_for(wired, monkeypatch, model, stream):
+def test_oversized_completion_fails_and_is_accounted(wired, monkeypatch, model, stream):
     monkeypatch.setattr(failures, "MOST_ANSWER", 100)
     budget(wired.tenant)
     wired.script(say(TEXT))
@@ -73,7 +73,7 @@ def test_an_answer_without_end_is_cut_off_and_what_came_is_paid_for(wired, monke
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "stream"])
-def test_an_agents_answer_without_end_is_cut_off_too(tenant, member, monkeypatch, streamed):
+def test_oversized_agent_answer_fails(tenant, member, monkeypatch, streamed):
     monkeypatch.setattr(failures, "MOST_ANSWER", 100)
     caller = Caller(tenant.pk, member.user_id, f"user:{member.user_id}")
     with FakeOpenAI(say(TEXT)) as server:
@@ -87,7 +87,7 @@ def test_an_agents_answer_without_end_is_cut_off_too(tenant, member, monkeypatch
     assert len(answer.content) <= 100
 
 
-def test_nobody_sees_no_conversation(scope):
+def test_no_user_sees_no_conversations(scope):
     ConversationFactory(user=None)
     ConversationFactory()
     assert Conversation.objects.count() == 2

@@ -1,4 +1,4 @@
-"""An answer outlives its process: leases, steps, and real workers killed at ten points."""
+"""Recovery of answers: leases, steps, and workers killed at ten points."""
 
 import time
 from datetime import timedelta
@@ -27,7 +27,7 @@ from knowledge.services.ingestion import Ingestion
 from tenants.scoping import tenant_scope
 
 LONG = " ".join(f"word{number}" for number in range(60)) + " at noon [1]."
-# Where a worker is killed, and whether the model must be asked once more for what was not stored yet.
+# Where the worker is killed, and whether the model request must be repeated.
 POINTS = [
     ("after conversations.runtime.resuming:take_over 1", False),
     ("before conversations.runtime.turns:Turn.keep_messages 1", True),
@@ -48,7 +48,7 @@ def caller(tenant, member):
 
 
 class Searching(FakeOpenAI):
-    """Searches twice, then answers; by what it is sent, so that a repeated request gets the same reply."""
+    """Searches twice, then answers; a repeated request gets the same reply."""
 
     def take(self, request):
         super().take(request)
@@ -58,7 +58,7 @@ class Searching(FakeOpenAI):
 
 @pytest.fixture
 def knowing(caller, tmp_path):
-    """Makes an agent that asks `server` and knows about tides."""
+    """Returns a function that creates an agent with a collection about tides."""
 
     def make(server, **fields):
         (tmp_path / "tides.md").write_text("# Tides\n\nHigh water comes at noon in Emden.")
@@ -84,7 +84,7 @@ def begin(caller, agent, *, held=True):
         return load_turn(begun, caller)
 
 
-def test_a_lease_is_held_by_one_and_taken_over_when_it_ran_out(caller, knowing):
+def test_expired_lease_is_taken_over(caller, knowing):
     with FakeOpenAI() as server:
         turn = begin(caller, knowing(server))
     with caller.scope():
@@ -95,7 +95,7 @@ def test_a_lease_is_held_by_one_and_taken_over_when_it_ran_out(caller, knowing):
         assert take_over(turn.answer_id) is None
 
 
-def test_a_process_that_was_thought_dead_changes_nothing(caller, knowing):
+def test_process_without_lease_cannot_write(caller, knowing):
     with FakeOpenAI(say("Mine.")) as server:
         agent = knowing(server)
         zombie = begin(caller, agent, held=False)
@@ -109,7 +109,7 @@ def test_a_process_that_was_thought_dead_changes_nothing(caller, knowing):
         assert Message.objects.filter(role="assistant").count() == 1
 
 
-def test_an_answer_that_kills_each_process_is_given_up(caller, knowing):
+def test_answer_fails_after_max_attempts(caller, knowing):
     with FakeOpenAI() as server:
         turn = begin(caller, knowing(server), held=False)
     with caller.scope():
@@ -122,7 +122,7 @@ def test_an_answer_that_kills_each_process_is_given_up(caller, knowing):
     assert server.requests == []
 
 
-def test_answers_that_nobody_can_go_on_with_are_failed(tenant, member):
+def test_unrecoverable_answers_are_failed(tenant, member):
     with tenant_scope(tenant, user=member.user):
         old = uuid7(timezone.now() - timedelta(hours=2))
         dead = MessageFactory(id=old, role="assistant", status="pending")
@@ -134,7 +134,7 @@ def test_answers_that_nobody_can_go_on_with_are_failed(tenant, member):
 
 
 @pytest.mark.parametrize("idempotent", [True, False])
-def test_a_tool_that_was_interrupted_runs_again_only_if_it_may(caller, knowing, monkeypatch, idempotent):
+def test_only_idempotent_interrupted_tools_run_again(caller, knowing, monkeypatch, idempotent):
     from pydantic_ai import Tool
 
     runs = []
@@ -162,7 +162,7 @@ def test_a_tool_that_was_interrupted_runs_again_only_if_it_may(caller, knowing, 
     assert toolset.toolset_for is not None
 
 
-def test_a_calculation_that_was_interrupted_is_made_again(caller, knowing, monkeypatch):
+def test_interrupted_calculation_runs_again(caller, knowing, monkeypatch):
     ends, ended = [], tools._end
 
     def end(*arguments):
@@ -227,7 +227,7 @@ def test_an_answer_survives_kill_9_at_each_of_ten_points(caller, knowing):
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @override_settings(ANSWER_LEASE_SECONDS=2)
-def test_a_long_answer_is_not_taken_over_while_its_process_lives(caller, knowing):
+def test_lease_of_long_answer_is_renewed(caller, knowing):
     with FakeOpenAI(Reply(text=LONG, pace=0.2)) as server:
         turn = begin(caller, knowing(server))
         answer = in_background(lambda: run_turn(turn, lambda piece: None))

@@ -1,4 +1,4 @@
-"""Edits of messages, and verdicts on answers."""
+"""Message edits and feedback on answers."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -27,7 +27,7 @@ def client(api_client):
 
 
 def say_all(tenant, user, agent=None):
-    """Question, answer, question and answer of the person."""
+    """Create two questions of the user with their answers."""
     with tenant_scope(tenant, user=user):
         conversation = ConversationFactory(user=user, message_count=4, **({"agent": agent} if agent else {}))
         ParticipantFactory(conversation=conversation)
@@ -62,7 +62,7 @@ def texts(tenant, conversation_id):
         return [row.content for row in rows]
 
 
-def test_an_edit_is_a_branch_and_nothing_is_lost(client, said, tenant):
+def test_edit_creates_branch(client, said, tenant):
     made = edit(client, said[2])
     assert made.status_code == 201, made.content
     branch = made.json()
@@ -75,7 +75,7 @@ def test_an_edit_is_a_branch_and_nothing_is_lost(client, said, tenant):
     assert [row["id"] for row in found] == [branch["id"]]
 
 
-def test_an_edited_message_keeps_its_files_and_is_in_the_audit_log(client, said, tenant):
+def test_edit_keeps_files_and_is_audited(client, said, tenant):
     branch = edit(client, said[2]).json()
     listed = client.get(f"{URL}{branch['id']}/attachments/").json()["results"]
     assert [row["filename"] for row in listed] == ["contract.pdf"]
@@ -84,7 +84,7 @@ def test_an_edited_message_keeps_its_files_and_is_in_the_audit_log(client, said,
     assert event.metadata["replaces"] == str(said[2].pk)
 
 
-def test_a_branch_outlives_what_it_came_from(client, said, tenant):
+def test_branch_survives_deletion_of_its_origin(client, said, tenant):
     branch = edit(client, said[2]).json()
     assert client.delete(f"{URL}{said[0].conversation_id}/").status_code == 204
     assert client.get(f"{URL}{branch['id']}/").json()["forked_from"] is None
@@ -113,7 +113,7 @@ def test_the_branch_is_answered_from_its_own_history(client, tenant):
     assert sent == [said[0].content, said[1].content, "And in Borkum?"]
 
 
-def test_only_what_one_said_oneself_is_edited(client, api_client, said, tenant):
+def test_only_own_messages_can_be_edited(client, api_client, said, tenant):
     other = api_client()
     with tenant_scope(tenant, user=other.key.user):
         ParticipantFactory(conversation_id=said[0].conversation_id, conversation=None, user=other.key.user)
@@ -122,7 +122,7 @@ def test_only_what_one_said_oneself_is_edited(client, api_client, said, tenant):
     assert edit(api_client(), said[0]).status_code == 404
 
 
-def test_while_an_answer_is_made_nothing_before_its_end_is_edited(client, said, tenant):
+def test_pending_answer_blocks_edits(client, said, tenant):
     with tenant_scope(tenant, actor="system:test"):
         Message.objects.filter(pk=said[3].pk).update(status="pending")
     refused = edit(client, said[2])
@@ -130,7 +130,7 @@ def test_while_an_answer_is_made_nothing_before_its_end_is_edited(client, said, 
     assert edit(client, said[0]).status_code == 201
 
 
-def test_the_same_key_makes_one_branch(client, said, tenant):
+def test_idempotency_key_creates_one_branch(client, said, tenant):
     made = [
         post(
             client, said[0], "edit", {"content": "Once.", "answer": False}, **{"Idempotency-Key": "edit-1"}
@@ -141,7 +141,7 @@ def test_the_same_key_makes_one_branch(client, said, tenant):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_edits_at_once_make_two_branches(client, tenant):
+def test_concurrent_edits_create_two_branches(client, tenant):
     said = say_all(tenant, client.key.user)
 
     def one(content):
@@ -158,7 +158,7 @@ def test_two_edits_at_once_make_two_branches(client, tenant):
     assert [texts(tenant, each)[-1] for each in branches] == ["One way.", "Another way."]
 
 
-def test_a_verdict_is_kept_and_taken_back(client, said):
+def test_feedback_can_be_set_and_cleared(client, said):
     for verdict in ("helpful", "unhelpful", ""):
         given = post(client, said[1], "feedback", {"feedback": verdict})
         assert (given.status_code, given.json()["feedback"]) == (200, verdict), given.content

@@ -1,4 +1,4 @@
-"""Ends of sessions: title and summary by the agent's model, or by the words; once, whatever crashes."""
+"""Session closing: titles and summaries, by a model or extractive, created once."""
 
 import json
 from datetime import timedelta
@@ -51,7 +51,7 @@ def client(api_client):
 
 @pytest.fixture
 def session(tenant, client):
-    """Makes a session of the client's person; its agent's model is the given server, if any."""
+    """Returns a function that creates a session, optionally with a model server."""
 
     def make(server=None, said=SAID, **fields):
         user = client.key.user
@@ -88,7 +88,7 @@ def waiting_jobs(tenant):
         return [row.args["conversation_id"] for row in rows]
 
 
-def test_ending_completes_and_leaves_the_summary_to_a_job(client, session, tenant):
+def test_ending_completes_and_defers_summary(client, session, tenant):
     row = session()
     response = end(client, row)
     assert (response.status_code, response.json()["status"]) == (200, "completed"), response.content
@@ -96,7 +96,7 @@ def test_ending_completes_and_leaves_the_summary_to_a_job(client, session, tenan
     assert (end(client, row).status_code, end(client, row).json()["code"]) == (409, "not_ending")
 
 
-def test_nobody_ends_what_they_do_not_see_or_what_is_still_answered(client, api_client, session, tenant):
+def test_ending_requires_access_and_no_pending_answer(client, api_client, session, tenant):
     row = session()
     assert end(api_client(), row).status_code == 404
     with tenant_scope(tenant, actor="system:test"):
@@ -104,7 +104,7 @@ def test_nobody_ends_what_they_do_not_see_or_what_is_still_answered(client, api_
     assert end(client, row).status_code == 409
 
 
-def test_the_agents_model_makes_title_and_summary_and_is_paid_for(client, session, tenant):
+def test_model_summary_is_stored_and_accounted(client, session, tenant):
     with FakeOpenAI(say(f"Here it is: {json.dumps(MADE)}")) as server:
         row = session(server)
         end(client, row)
@@ -125,7 +125,7 @@ def test_the_agents_model_makes_title_and_summary_and_is_paid_for(client, sessio
 
 
 @pytest.mark.parametrize("reply", [fail(500), nonsense(), say("I cannot."), say('{"summary": 7}')])
-def test_without_a_readable_answer_the_words_make_the_summary(client, session, tenant, reply):
+def test_unreadable_model_summary_falls_back_to_extractive(client, session, tenant, reply):
     with FakeOpenAI(reply) as server:
         row = session(server)
         end(client, row)
@@ -137,7 +137,7 @@ def test_without_a_readable_answer_the_words_make_the_summary(client, session, t
         assert all(row.error_message for row in LlmUsage.objects.all())
 
 
-def test_a_spent_budget_asks_no_model(client, session, tenant):
+def test_exhausted_budget_makes_no_model_request(client, session, tenant):
     with FakeOpenAI(say(json.dumps(MADE))) as server:
         row = session(server)
         with tenant_scope(tenant, actor="system:test"):
@@ -148,7 +148,7 @@ def test_a_spent_budget_asks_no_model(client, session, tenant):
     assert told(tenant, row)[1].model == ""
 
 
-def test_it_is_made_once_and_anew_when_more_is_said(client, session, tenant):
+def test_summary_is_recreated_only_after_new_messages(client, session, tenant):
     with FakeOpenAI(say(json.dumps(MADE))) as server:
         row = session(server)
         assert [summarize(tenant.pk, row.pk), summarize(tenant.pk, row.pk)] == [True, False]
@@ -160,7 +160,7 @@ def test_it_is_made_once_and_anew_when_more_is_said(client, session, tenant):
     assert told(tenant, row)[1].message_count == 5
 
 
-def test_what_was_said_meanwhile_voids_it(session, tenant):
+def test_concurrent_message_discards_summary(session, tenant):
     from conversations.services.sessions import read_session
 
     row = session()
@@ -171,7 +171,7 @@ def test_what_was_said_meanwhile_voids_it(session, tenant):
     assert told(tenant, row)[1] is None
 
 
-def test_a_verdict_and_a_title_that_a_person_gave_stay(client, session, tenant):
+def test_user_rating_and_title_are_kept(client, session, tenant):
     with FakeOpenAI(say(json.dumps(MADE))) as server:
         row = session(server, title="My trip")
         with tenant_scope(tenant, user=client.key.user):
@@ -181,14 +181,14 @@ def test_a_verdict_and_a_title_that_a_person_gave_stay(client, session, tenant):
     assert (conversation.title, summary.session_rating, summary.summary) == ("My trip", 4, MADE["summary"])
 
 
-def test_a_single_exchange_that_rests_is_not_worth_a_call(session, tenant):
+def test_short_idle_session_makes_no_model_request(session, tenant):
     with FakeOpenAI(say(json.dumps(MADE))) as server:
         row = session(server, said=SAID[:2])
         assert summarize(tenant.pk, row.pk) is True
         assert server.requests == []
 
 
-def test_resting_sessions_are_found_and_busy_ones_are_not(session, tenant):
+def test_only_idle_sessions_are_summarized(session, tenant):
     resting, busy = session(), session(last_message_at=timezone.now())
     done = session()
     with tenant_scope(tenant, actor="system:test"):
@@ -201,7 +201,7 @@ def test_resting_sessions_are_found_and_busy_ones_are_not(session, tenant):
     assert told(tenant, resting)[1].message_count == 4
 
 
-def test_the_words_tell_topics_decisions_and_what_is_left(session, tenant):
+def test_extractive_summary_lists_topics_decisions_and_follow_ups(session, tenant):
     row = session()
     with tenant_scope(tenant, actor="system:test"):
         message = Message.objects.filter(conversation=row).first()
@@ -224,6 +224,6 @@ def test_the_words_tell_topics_decisions_and_what_is_left(session, tenant):
         ("user", "completed", "abandoned"),
     ],
 )
-def test_how_it_ended_is_read_off_the_last_message(role, status, resolution):
+def test_resolution_follows_last_message(role, status, resolution):
     said = [Said("user", "When is high water?", "completed"), Said(role, "At noon.", status)]
     assert digest_of(said, messages=2, tools=0).resolution == resolution

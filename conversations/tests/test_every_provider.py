@@ -1,4 +1,4 @@
-"""Each provider by its own wire format: a tool is called, the answer comes, its figures and its price are kept."""
+"""Every provider in its API dialect: tool call, answer, usage and cost."""
 
 from decimal import Decimal
 
@@ -14,8 +14,8 @@ from conversations.tests.test_turns import ask, caller
 __all__ = ["caller"]
 SCRIPT = (call_tool("calculator", expression="6 * 7"), say("It is 42 today."))
 BEARER = ("authorization", "Bearer sk-test-of-the-house")
-# Model, US dollars of one call (1,000 tokens sent, 400 of them cached, 10 received), path, header of the key, and
-# the name by which the length of an answer is bounded.
+# Model, cost of one request in US dollars (1,000 input tokens, 400 of them cached, 10 output), path, key header and
+# the parameter that limits the output tokens.
 PROVIDERS = {
     "openai": ("gpt-4o-mini", "0.000126", "/v1/chat/completions", BEARER, "max_completion_tokens"),
     "xai": ("grok-3", "0.00225", "/v1/chat/completions", BEARER, "max_completion_tokens"),
@@ -42,7 +42,7 @@ PROVIDERS = {
 
 @pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "stream"])
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_provider_calls_a_tool_answers_and_is_accounted(caller, provider, is_streamed):
+def test_tool_call_answer_and_usage(caller, provider, is_streamed):
     model, dollars, path, (header, key), bound = PROVIDERS[provider]
     pieces = []
     with FakeProvider(provider, *SCRIPT) as server:

@@ -1,4 +1,4 @@
-"""Exports of conversations: complete, readable again, safe against what was said, and for their people alone."""
+"""Conversation exports: completeness, schema, escaping and access."""
 
 import json
 import re
@@ -36,7 +36,7 @@ def client(api_client):
 
 @pytest.fixture
 def told(client, tenant):
-    """A conversation with all that can belong to one."""
+    """A conversation with every kind of related object."""
     user = client.key.user
     with tenant_scope(tenant, user=user):
         row = ConversationFactory(user=user, title="Tides *and* <ferries>", message_count=2, total_tokens=7)
@@ -73,7 +73,7 @@ def text_of(response):
     return b"".join(response.streaming_content).decode()
 
 
-def test_the_json_is_complete_and_by_its_schema(client, told):
+def test_json_export_is_complete_and_valid(client, told):
     response = exported(client, told)
     found = json.loads(text_of(response))
     Draft202012Validator(json.loads(SCHEMA.read_text())).validate(found)
@@ -101,7 +101,7 @@ def test_the_schema_names_every_field():
 
 
 def outside_of_fences(text):
-    """The lines that a reader of Markdown takes for markup, by the rule of CommonMark 4.5."""
+    """Return the lines outside code fences, by CommonMark 4.5."""
     fence, kept = "", []
     for line in text.splitlines():
         if fence:
@@ -115,7 +115,7 @@ def outside_of_fences(text):
     return kept
 
 
-def test_the_markdown_keeps_what_was_said_out_of_its_markup(client, told):
+def test_markdown_export_escapes_content(client, told):
     response = exported(client, told, **{"as": "markdown"})
     text = text_of(response)
     outside = outside_of_fences(text)
@@ -132,11 +132,11 @@ def test_the_markdown_keeps_what_was_said_out_of_its_markup(client, told):
 
 
 @pytest.mark.parametrize("said", ["", "`" * 9, "a\r```\rb", "~~~\n````text\n", "\u2028```"])
-def test_no_text_ends_its_fence(said):
+def test_text_cannot_close_its_fence(said):
     assert outside_of_fences(fenced(said).replace("\u2028", " ")) == []
 
 
-def test_a_long_one_comes_page_by_page_and_no_message_is_lost(client, told, tenant, monkeypatch):
+def test_long_export_is_paginated_without_loss(client, told, tenant, monkeypatch):
     monkeypatch.setattr(exporting, "PAGE", 2)
     with tenant_scope(tenant, actor="system:test"):
         for number in range(3, 8):
@@ -145,18 +145,18 @@ def test_a_long_one_comes_page_by_page_and_no_message_is_lost(client, told, tena
     assert [row["sequence_number"] for row in found["messages"]] == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_only_who_sees_a_conversation_exports_it(client, api_client, told, other_tenant, tenant):
+def test_export_requires_access(client, api_client, told, other_tenant, tenant):
     colleague, stranger = api_client(), api_client(tenant=other_tenant)
     assert [exported(each, told).status_code for each in (colleague, stranger)] == [404, 404]
     with tenant_scope(tenant, user=colleague.key.user):
         ParticipantFactory(conversation=told, user=colleague.key.user)
-    # The branch is its maker's own.
+    # The branch belongs to its creator.
     assert json.loads(text_of(exported(colleague, told)))["branches"] == []
     assert exported(client, told, **{"as": "pdf"}).status_code == 400
     assert exported(client, told, format="json").status_code == 400
 
 
-def test_an_operator_exports_by_command_and_the_audit_log_says_so(told, tenant, tmp_path):
+def test_export_command_is_audited(told, tenant, tmp_path):
     target = tmp_path / "told.md"
     options = {"tenant": tenant.slug, "conversation": told.pk}
     call_command("export_conversation", target, written="markdown", verbosity=0, **options)

@@ -1,4 +1,4 @@
-"""Models that stand in for an agent's own, and the pause after too many failures."""
+"""Fallback models and the circuit breaker."""
 
 import openai
 import pytest
@@ -21,7 +21,7 @@ def client(wired):
 
 @pytest.fixture
 def spare(wired):
-    """An endpoint that stands in for the agent's own."""
+    """The endpoint of a fallback model."""
     with FakeOpenAI(say("The spare answers.")) as server:
         with tenant_scope(wired.tenant, actor="system:test"):
             account = IntegrationFactory(name="Spare", base_url=server.base_url)
@@ -48,14 +48,14 @@ def test_another_model_answers_when_the_first_is_down(client, wired, spare, stre
     assert [accounts[name].status for name in ("House", "Spare")] == ["error", "connected"]
 
 
-def test_a_refusal_is_no_reason_to_ask_another(client, wired, spare):
+def test_refused_request_uses_no_fallback(client, wired, spare):
     wired.script(fail(400))
     with pytest.raises(openai.BadRequestError):
         ask(client, False)
     assert spare.requests == []
 
 
-def test_a_denial_by_a_budget_is_no_reason_to_ask_another(client, wired, spare):
+def test_exhausted_budget_uses_no_fallback(client, wired, spare):
     with tenant_scope(wired.tenant, actor="system:test"):
         BudgetFactory(subject="tenant", subject_id=None, resource="tokens", period="day", limit_value=5)
     with pytest.raises(openai.RateLimitError):
@@ -63,7 +63,7 @@ def test_a_denial_by_a_budget_is_no_reason_to_ask_another(client, wired, spare):
     assert (wired.model.requests, spare.requests) == ([], [])
 
 
-def test_the_houses_own_api_tells_of_a_spent_budget(api_client, wired):
+def test_conversation_api_reports_exhausted_budget(api_client, wired):
     with tenant_scope(wired.tenant, actor="system:test"):
         BudgetFactory(subject="tenant", subject_id=None, resource="tokens", period="day", limit_value=5)
     body = {"agent": "guide", "message": "When is high water?"}
@@ -72,18 +72,18 @@ def test_the_houses_own_api_tells_of_a_spent_budget(api_client, wired):
     assert wired.model.requests == []
 
 
-def test_an_account_that_fails_too_often_is_left_alone(client, wired):
+def test_repeated_failures_open_circuit_breaker(client, wired):
     wired.script(fail(500, retry_after=0.001))
     for _ in range(FAILURES + 2):
         with pytest.raises(openai.APIStatusError):
             ask(client, False)
-    # Three attempts each, until the breaker opened.
+    # Three attempts each, until the circuit breaker opened.
     assert len(wired.model.requests) == 3 * FAILURES
     assert [row.error_code for row in wired.rows(Message)][-1] == "unreachable"
     assert wired.integration().status == "error"
 
 
-def test_the_tenants_own_price_is_what_an_answer_costs(client, wired):
+def test_tenant_price_overrides_list_price(client, wired):
     with tenant_scope(wired.tenant, actor="system:test"):
         ModelPriceFactory(model="m", input_price=500_000, output_price=0)
     client.chat.completions.create(model="guide", messages=ASK)
@@ -100,7 +100,7 @@ def test_a_cost_limit_needs_a_price(client, wired):
     assert wired.model.requests == []
 
 
-def test_the_cost_of_one_answer_is_limited_by_the_agents_settings(client, wired):
+def test_agent_cost_limit_per_answer(client, wired):
     with tenant_scope(wired.tenant, actor="system:test"):
         ModelPriceFactory(model="m", input_price=500_000, output_price=0)
         Agent.objects.update(config={"cost_limit_per_request": 0.5})

@@ -1,4 +1,4 @@
-"""Forks of conversations."""
+"""Conversation forks."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def client(api_client):
 
 @pytest.fixture
 def said(client, tenant):
-    """Question, answer, question and a failed answer of the client's person."""
+    """Two questions of the user, one completed answer and one failed answer."""
     with tenant_scope(tenant, user=client.key.user):
         conversation = ConversationFactory(user=client.key.user, message_count=4)
         ParticipantFactory(conversation=conversation)
@@ -37,7 +37,7 @@ def fork(client, message, at=None):
     return client.post(url, body, content_type="application/json")
 
 
-def test_a_fork_has_what_was_said_and_leaves_the_first_one_alone(client, said, tenant):
+def test_fork_copies_messages_and_keeps_original(client, said, tenant):
     made = fork(client, said[1])
     assert made.status_code == 201, made.content
     with tenant_scope(tenant):
@@ -51,18 +51,18 @@ def test_a_fork_has_what_was_said_and_leaves_the_first_one_alone(client, said, t
     assert made.json()["metadata"]["forked_from"]["message"] == str(said[1].pk)
 
 
-def test_a_fork_goes_on_by_itself(client, said):
+def test_fork_continues_independently(client, said):
     made = fork(client, said[2]).json()
     body = {"content": "Another way.", "answer": False}
     noted = client.post(f"{URL}{made['id']}/messages/", body, content_type="application/json").json()
     assert noted["sequence_number"] == 4
 
 
-def test_there_is_no_fork_at_what_is_not_said_there(client, said, tenant):
+def test_fork_point_must_belong_to_conversation(client, said, tenant):
     with tenant_scope(tenant, user=client.key.user):
         elsewhere = MessageFactory(conversation=ConversationFactory(user=client.key.user))
     assert [fork(client, said[0], at).status_code for at in (elsewhere, said[3])] == [400, 400]
 
 
-def test_nobody_forks_what_they_do_not_see(api_client, said):
+def test_fork_requires_access(api_client, said):
     assert fork(api_client(), said[1]).status_code == 404

@@ -1,4 +1,4 @@
-"""A passage that a search found outlives the process that found it."""
+"""Serialization of passages for the turn's journal."""
 
 import json
 from uuid import uuid4
@@ -7,7 +7,7 @@ from conversations.runtime.turns import _kept, _made_again
 from knowledge.services.search import Explanation, FoundPassage
 
 
-def test_a_kept_passage_is_made_again_from_json():
+def test_passage_round_trips_through_json():
     passage = FoundPassage(
         uuid4(), uuid4(), "Tides", "tides.md", "tides.md", "High water.", "Tides", 3, 0, 0.5,
         collection_id=uuid4(), explanation=Explanation(text_rank=1, similarity=0.25),

@@ -1,4 +1,4 @@
-"""Real files through the real command, and questions whose answers are in known ones of them."""
+"""End-to-end retrieval: real files are ingested, and answers cite the right one."""
 
 import os
 import shutil
@@ -45,7 +45,7 @@ RIGHT_AT_LEAST = 8
 
 
 def copy_library(folder, count):
-    """`count` modules of Python's own library: those of the top, then those of packages."""
+    """Return `count` modules of the standard library, top-level modules first."""
     source = Path(sysconfig.get_path("stdlib"))
     packages = (path for path in source.glob("*/*.py") if (path.parent / "__init__.py").exists())
     inner = (
@@ -77,7 +77,7 @@ def agent_of(caller):
 
 
 def ask(caller, agent, question):
-    """The answer, and the file that it cites first (None when it declines)."""
+    """Return the answer and the first cited file, or None without citations."""
     with caller.scope():
         conversation = start_conversation(agent, user_id=caller.user_id)
         turn = load_turn(begin_turn(conversation.pk, content=question, user_id=caller.user_id), caller)
@@ -97,11 +97,11 @@ def test_questions_about_200_files_cite_the_right_one(tmp_path, tenant, caller):
     assert all(file is None and "found nothing" in text for text, file in answers.values()), answers
 
 
-# --- killed half-way -----------------------------------------------------------------------------------
+# --- interruption -----------------------------------------------------------------------------------
 
 
 def start_ingest(folder, tenant):
-    """The command as a process of its own on the test database."""
+    """Start the command in a subprocess on the test database."""
     command = [sys.executable, str(BASE_DIR / "manage.py"), "ingest", str(folder)]
     command += ["--tenant", tenant.slug, "--collection", COLLECTION, "--verbosity", "0"]
     return subprocess.Popen(command, env=environment(), cwd=BASE_DIR, stdout=subprocess.DEVNULL)
@@ -124,7 +124,7 @@ def sources(caller):
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_an_ingest_killed_half_way_is_resumed_without_duplicates(tmp_path, tenant, caller):
+def test_killed_ingest_resumes_without_duplicates(tmp_path, tenant, caller):
     library = copy_library(tmp_path, FEWER)
     kill_when(start_ingest(library, tenant), lambda: len(sources(caller)) >= FEWER // 4)
     kept = len(sources(caller))

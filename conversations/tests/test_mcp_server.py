@@ -1,4 +1,4 @@
-"""`/mcp` for the protocol's own client, over a real socket, in both ways of speaking."""
+"""The MCP endpoint with the official client, in both protocol modes."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ MODES = ["auto", "legacy", "2026-07-28"]
 
 @pytest.fixture
 def knowing(tenant, member, tmp_path):
-    """An agent that knows about tides, and its collection."""
+    """An agent with a collection about tides."""
     caller = Caller(tenant.pk, member.user_id, f"user:{member.user_id}")
     (tmp_path / "tides.md").write_text("# Tides\n\nHigh water comes at noon in Emden. Low water is later.")
     with caller.scope():
@@ -61,7 +61,7 @@ def value(result):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_client_finds_searches_asks_and_reads(live_server, knowing, api_key, member, mode):
+def test_client_uses_all_tools(live_server, knowing, api_key, member, mode):
     key = api_key(user=member.user)
     listed, agents, collections, found, asked = talk(
         live_server,
@@ -97,7 +97,7 @@ def said(result):
     return result.content[0].text
 
 
-def test_a_key_without_the_scope_is_refused(live_server, knowing, api_key, member):
+def test_key_without_scope_is_rejected(live_server, knowing, api_key, member):
     key = api_key(user=member.user, scopes=["collections:read"])
     found, agents, asked = talk(
         live_server,
@@ -117,7 +117,7 @@ def test_a_key_without_the_scope_is_refused(live_server, knowing, api_key, membe
         assert not Conversation.objects.exists()
 
 
-def test_another_tenant_and_a_colleague_see_nothing(live_server, knowing, api_key, member, other_tenant):
+def test_other_tenants_and_colleagues_have_no_access(live_server, knowing, api_key, member, other_tenant):
     with tenant_scope(knowing.tenant_id, user=member.user):
         conversation = ConversationFactory(agent=knowing)
         MessageFactory(conversation=conversation, content="A secret.")
@@ -141,22 +141,22 @@ def call(client, body, **headers):
     return client.post("/mcp", body, content_type="application/json", headers=headers)
 
 
-def test_without_a_key_there_is_nothing(client, db):
+def test_key_is_required(client, db):
     response = call(client, {"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
     assert (response.status_code, response.json()["code"]) == (401, "not_authenticated")
 
 
 @pytest.mark.parametrize("body", ["nonsense", "[]", "{}", '{"jsonrpc": "2.0"}', "\0", "[" * 5000])
-def test_nonsense_is_a_clients_error(api_client, body):
+def test_malformed_message_is_a_client_error(api_client, body):
     assert 400 <= call(api_client(), body).status_code < 500
 
 
-def test_other_methods_are_not_there(api_client):
+def test_other_methods_are_not_allowed(api_client):
     client = api_client()
     assert [client.get("/mcp").status_code, client.delete("/mcp").status_code] == [405, 405]
 
 
-def test_an_older_client_is_answered_without_a_session(api_client):
+def test_older_handshake_without_session(api_client):
     hello = {
         "protocolVersion": "2025-06-18",
         "capabilities": {},

@@ -1,4 +1,4 @@
-"""Agents call tools of MCP servers: each call is a row, bounded and allowed."""
+"""MCP tools of agents: records, limits and permissions."""
 
 import pytest
 
@@ -20,7 +20,7 @@ ADD = {
 
 @pytest.fixture
 def configured(caller, sandbox):
-    """Makes a configuration of the reference server, registered as `sums`."""
+    """Returns a function that configures the reference server, registered as `sums`."""
 
     def make(command=COMMAND, tools=(ADD, {"name": "fail"}), resources=(), prompts=(), **fields):
         with caller.scope():
@@ -56,7 +56,7 @@ def test_an_agent_calls_a_tool_of_a_server(caller, configured, agent_of):
         assert ToolExecution.objects.get().tool_name == "sums__add"
 
 
-def test_a_tool_that_fails_is_recorded_and_told(caller, configured, agent_of):
+def test_tool_failure_is_recorded_and_returned_to_model(caller, configured, agent_of):
     configured()
     with FakeOpenAI(call_tool("sums__fail"), say("It failed.")) as server:
         answer = ask(caller, agent_of(server, tools=["mcp:sums/fail"], tool_timeout=60, timeout=90))
@@ -85,7 +85,7 @@ def test_an_agent_reads_resources_and_prompts_of_a_server(
     assert rows(caller) == [(tool, "completed", output, "")]
 
 
-def test_a_resource_that_the_server_does_not_list_is_not_asked_for(caller, configured, agent_of):
+def test_unlisted_resource_is_not_requested(caller, configured, agent_of):
     configured(tools=(), resources=(RESOURCE,), command="/bin/false")
     with FakeOpenAI(call_tool("sums__read_resource", uri="file:///etc/passwd"), say("No.")) as server:
         ask(caller, agent_of(server, tools=["mcp:sums"]))
@@ -108,16 +108,14 @@ def offered(server):
         ({"for_all_users": False}, ["mcp:sums"], []),
     ],
 )
-def test_what_is_offered_is_what_the_agent_has_and_the_person_may(
-    caller, configured, agent_of, fields, tools, seen
-):
+def test_tools_require_agent_and_user_permission(caller, configured, agent_of, fields, tools, seen):
     configured(**fields)
     with FakeOpenAI(say("Hello.")) as server:
         ask(caller, agent_of(server, tools=tools))
     assert offered(server) == ["search_knowledge", *seen]
 
 
-def test_another_tenants_server_is_not_there(caller, configured, agent_of, other_tenant):
+def test_servers_of_other_tenants_are_not_available(caller, configured, agent_of, other_tenant):
     from tenants.scoping import tenant_scope
 
     with tenant_scope(other_tenant, actor="system:test"):
@@ -137,7 +135,7 @@ def test_a_full_minute_is_a_row_and_no_call(caller, configured, agent_of):
     assert [row[3] for row in rows(caller)] == ["refused", "rate_limited"]
 
 
-def test_a_tool_of_a_server_can_wait_for_a_person(caller, configured, agent_of):
+def test_mcp_tool_can_require_approval(caller, configured, agent_of):
     configured()
     with FakeOpenAI(call_tool("sums__add", a=1, b=1)) as server:
         answer = ask(caller, agent_of(server, tools=["mcp:sums"], approvals=["mcp:sums/add"]))

@@ -1,4 +1,4 @@
-"""Meetings of experts: phases, stream, and real workers killed at ten points."""
+"""Meetings of experts: phases, stream, and workers killed at ten points."""
 
 import json
 from uuid import UUID
@@ -35,7 +35,7 @@ TYPES = [
     "meeting_summary",
     "stream_complete",
 ]
-# Where a worker is killed, and whether a model must be asked once more for what was not stored yet.
+# Where the worker is killed, and whether a model request must be repeated.
 POINTS = [
     ("after conversations.runtime.meetings:take_over 1", False),
     ("after conversations.runtime.meetings:advance_meeting 1", False),
@@ -51,7 +51,7 @@ POINTS = [
 
 
 class Experts(FakeOpenAI):
-    """Says what each role of a meeting says, by what it is asked."""
+    """Replies for each role of a meeting, depending on the prompt."""
 
     def take(self, request):
         super().take(request)
@@ -80,7 +80,7 @@ def caller(tenant, member):
 
 @pytest.fixture
 def meet(caller):
-    """Makes a manager and two experts who ask `server`, and begins a meeting of theirs."""
+    """Returns a function that creates a manager and two experts and opens a meeting."""
 
     def make(server):
         with caller.scope():
@@ -135,7 +135,7 @@ def test_the_database_gives_the_meeting_as_it_was_streamed(caller, meet):
     assert (state.mode, state.phase) == ("expert-group", "summary")
 
 
-def test_an_expert_who_fails_does_not_end_the_meeting(caller, meet):
+def test_failed_expert_does_not_end_meeting(caller, meet):
     with Experts() as server:
         server.silent = True
         question = meet(server)
@@ -157,7 +157,7 @@ def test_one_meeting_at_a_time(caller, meet):
             begin_meeting(conversation.pk, question="x", experts=agents * 2, user_id=None)
 
 
-def test_a_meeting_that_kills_each_process_is_given_up(caller, meet):
+def test_meeting_fails_after_max_attempts(caller, meet):
     with Experts() as server:
         question = meet(server)
     with caller.scope():
@@ -174,7 +174,7 @@ def test_a_meeting_that_kills_each_process_is_given_up(caller, meet):
         ("I found nothing.", [("What do you know about this?", None)]),
     ],
 )
-def test_questions_are_read_off_the_managers_words(text, asked):
+def test_questions_are_parsed_from_manager_text(text, asked):
     assert [(each["question"], each["expert"]) for each in questions_in(text, EXPERTS)] == asked
 
 
@@ -185,7 +185,7 @@ def test_questions_are_read_off_the_managers_words(text, asked):
         ("No list.", [("Answer from your field.", 0), ("Answer from your field.", 1)]),
     ],
 )
-def test_tasks_are_read_off_the_managers_words(text, tasks):
+def test_tasks_are_parsed_from_manager_text(text, tasks):
     assert [(each["task"], each["expert"]) for each in tasks_in(text, EXPERTS)] == tasks
 
 

@@ -1,4 +1,4 @@
-"""The official client of OpenAI, unmodified, over a real socket."""
+"""Compatibility with the official OpenAI client over HTTP."""
 
 import json
 
@@ -29,7 +29,7 @@ def client(wired):
 
 
 def streamed(chunks):
-    """The text, the reasons for the end, and the last chunk's usage."""
+    """Return the text, the finish reasons and the usage of the last chunk."""
     chunks = list(chunks)
     choices = [choice for chunk in chunks for choice in chunk.choices]
     text = "".join(choice.delta.content or "" for choice in choices)
@@ -39,14 +39,14 @@ def streamed(chunks):
 # --- models ----------------------------------------------------------------------------------------------
 
 
-def test_models_are_agents_accounts_models_and_embedders(client):
+def test_models_list_agents_integrations_and_embedders(client):
     assert [model.id for model in client.models.list()][:3] == ["guide", "house/m", "lexical-hash-384"]
     assert client.models.retrieve("house/m").owned_by == "openai-compatible"
     with pytest.raises(openai.NotFoundError):
         client.models.retrieve("house/other")
 
 
-def test_a_viewer_sees_agents_and_no_accounts(wired, api_key):
+def test_viewer_sees_agents_but_no_integrations(wired, api_key):
     viewer = openai.OpenAI(base_url=f"{wired.url}/v1", api_key=api_key("viewer").secret)
     names = [model.id for model in viewer.models.list()]
     assert "guide" in names
@@ -81,7 +81,7 @@ def test_a_streamed_completion(client, wired, model):
 
 
 @MODELS
-def test_what_was_said_before_and_settings_reach_the_model(client, wired, model):
+def test_history_and_settings_reach_the_model(client, wired, model):
     before = [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "Hello"},
@@ -100,7 +100,7 @@ def test_what_was_said_before_and_settings_reach_the_model(client, wired, model)
 
 @STREAMS
 @MODELS
-def test_a_tool_of_the_client(client, wired, model, stream):
+def test_client_tool_call(client, wired, model, stream):
     wired.script(call_tool("weather", city="Emden"), say("It rains."))
     found = client.chat.completions.create(model=model, messages=ASK, tools=TOOLS, stream=stream)
     if stream:
@@ -128,7 +128,7 @@ def test_a_tool_of_the_client(client, wired, model, stream):
 
 
 @MODELS
-def test_an_answer_by_schema(client, wired, model):
+def test_structured_output(client, wired, model):
     schema = {"type": "object", "properties": {"hour": {"type": "integer"}}, "required": ["hour"]}
     wired.script(call_tool("final_result", hour=12) if model == "guide" else say('{"hour": 12}'))
     shape = {"type": "json_schema", "json_schema": {"name": "tide", "schema": schema}}
@@ -138,7 +138,7 @@ def test_an_answer_by_schema(client, wired, model):
         assert wired.model.requests[0].body["response_format"]["json_schema"]["name"] == "tide"
 
 
-def test_a_picture_reaches_the_model(client, wired):
+def test_image_reaches_the_model(client, wired):
     address = "data:image/png;base64,aGVsbG8="
     parts = [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": address}}]
     client.chat.completions.create(model="house/m", messages=[{"role": "user", "content": parts}])
@@ -163,7 +163,7 @@ def test_a_picture_reaches_the_model(client, wired):
     ],
     ids=["500", "429", "401", "400", "nonsense"],
 )
-def test_an_endpoint_that_fails(client, wired, model, stream, reply, status, code):
+def test_endpoint_errors_are_mapped(client, wired, model, stream, reply, status, code):
     wired.script(reply)
     with pytest.raises(openai.APIStatusError) as caught:
         list(client.chat.completions.create(model=model, messages=ASK, stream=stream))
@@ -174,7 +174,7 @@ def test_an_endpoint_that_fails(client, wired, model, stream, reply, status, cod
 
 
 @MODELS
-def test_half_a_stream(client, wired, model):
+def test_interrupted_stream(client, wired, model):
     wired.script(half_stream("High water is at noon today", ragged=True))
     with pytest.raises(openai.APIError) as caught:
         list(client.chat.completions.create(model=model, messages=ASK, stream=True))
@@ -183,7 +183,7 @@ def test_half_a_stream(client, wired, model):
     assert wired.usage()[0][1] > 0
 
 
-def test_an_endpoint_that_is_down(client, wired):
+def test_unreachable_endpoint(client, wired):
     with tenant_scope(wired.tenant, actor="system:test"):
         IntegrationFactory(name="Gone", base_url=down())
     with pytest.raises(openai.InternalServerError) as caught:
@@ -206,7 +206,7 @@ def test_an_endpoint_that_is_down(client, wired):
     ],
     ids=["agent", "account", "empty", "none", "role", "last", "temperature", "n", "large"],
 )
-def test_what_is_refused_names_its_place(client, wired, changes, status, parameter):
+def test_rejected_request_names_parameter(client, wired, changes, status, parameter):
     with pytest.raises(openai.APIStatusError) as caught:
         client.chat.completions.create(**{"model": "guide", "messages": ASK, **changes})
     assert (caught.value.status_code, caught.value.param) == (status, parameter)
@@ -224,7 +224,7 @@ def test_another_tenants_models_are_unknown(wired, other_tenant, api_key):
 
 
 @pytest.mark.parametrize("model", ["guide", "house/m"])
-def test_a_key_that_does_not_cover_it(wired, api_key, model):
+def test_key_without_scope(wired, api_key, model):
     weak = openai.OpenAI(
         base_url=f"{wired.url}/v1", api_key=api_key(scopes=["agents:read"]).secret, max_retries=0
     )
@@ -234,13 +234,13 @@ def test_a_key_that_does_not_cover_it(wired, api_key, model):
     assert wired.messages() == []
 
 
-def test_a_key_that_is_unknown(wired):
+def test_unknown_key(wired):
     with pytest.raises(openai.AuthenticationError) as caught:
         openai.OpenAI(base_url=f"{wired.url}/v1", api_key="cvk_nonsense", max_retries=0).models.list()
     assert caught.value.code == "invalid_api_key"
 
 
-def test_an_unknown_address_answers_in_the_dialect(wired):
+def test_unknown_url_error_uses_dialect(wired):
     answer = httpx.get(f"{wired.url}/v1/assistants", headers={"Authorization": f"Bearer {wired.key.secret}"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "unknown_url")
 
@@ -249,7 +249,7 @@ def test_an_unknown_address_answers_in_the_dialect(wired):
 
 
 @STREAMS
-def test_a_denial_by_a_budget_is_not_tried_again(wired, stream):
+def test_exhausted_budget_is_not_retried(wired, stream):
     with tenant_scope(wired.tenant, actor="system:test"):
         BudgetFactory(
             subject="key", subject_id=wired.key.pk, resource="requests", period="day", limit_value=1
@@ -265,7 +265,7 @@ def test_a_denial_by_a_budget_is_not_tried_again(wired, stream):
     assert [(row.used, row.reserved) for row in wired.rows(BudgetCounter)] == [(1, 0)]
 
 
-def test_what_a_budget_counts_is_what_was_used(client, wired):
+def test_budget_counts_actual_usage(client, wired):
     with tenant_scope(wired.tenant, actor="system:test"):
         BudgetFactory(
             subject="tenant", subject_id=None, resource="tokens", period="month", limit_value=50_000
@@ -281,7 +281,7 @@ def test_what_a_budget_counts_is_what_was_used(client, wired):
 
 
 @MODELS
-def test_a_response_and_one_that_goes_on(client, wired, model):
+def test_response_and_continuation(client, wired, model):
     first = client.responses.create(model=model, input="When is high water?", instructions="Be brief.")
     assert (first.output_text, first.status) == ("High water is at noon.", "completed")
     assert first.usage.total_tokens > 0
@@ -304,7 +304,7 @@ def test_a_streamed_response(client, wired, model):
 
 
 @STREAMS
-def test_a_response_with_a_tool_of_the_client(client, wired, stream):
+def test_response_with_client_tool(client, wired, stream):
     wired.script(call_tool("weather", city="Emden"), say("It rains."))
     tools = [{"type": "function", **WEATHER}]
     found = client.responses.create(model="guide", input="Weather?", tools=tools, stream=stream)
@@ -322,7 +322,7 @@ def test_a_response_with_a_tool_of_the_client(client, wired, stream):
     assert roles == ["user", "assistant", "tool"]
 
 
-def test_a_response_of_somebody_else_cannot_be_gone_on_with(wired, client, api_key):
+def test_foreign_response_cannot_be_continued(wired, client, api_key):
     first = client.responses.create(model="guide", input="When?")
     colleague = openai.OpenAI(base_url=f"{wired.url}/v1", api_key=api_key("user").secret, max_retries=0)
     for name in (first.id, "resp_nonsense"):
@@ -331,7 +331,7 @@ def test_a_response_of_somebody_else_cannot_be_gone_on_with(wired, client, api_k
         assert caught.value.param == "previous_response_id"
 
 
-def test_a_response_that_fails_half_way(client, wired):
+def test_response_that_fails_midway(client, wired):
     wired.script(half_stream("High water is at noon today", ragged=True))
     events = list(client.responses.create(model="house/m", input="When?", stream=True))
     assert events[-1].type == "response.failed"
@@ -341,7 +341,7 @@ def test_a_response_that_fails_half_way(client, wired):
 # --- embeddings and vector stores --------------------------------------------------------------------------
 
 
-def test_embeddings_of_this_machine_in_both_encodings(client):
+def test_local_embeddings_in_both_encodings(client):
     texts = ["high water", "low water"]
     numbers = client.embeddings.create(model="lexical-hash-384", input=texts, encoding_format="float")
     packed = client.embeddings.create(model="lexical-hash-384", input=texts)
@@ -350,7 +350,7 @@ def test_embeddings_of_this_machine_in_both_encodings(client):
     assert numbers.usage.prompt_tokens > 0
 
 
-def test_embeddings_of_an_account_are_accounted_for(client, wired):
+def test_integration_embeddings_are_accounted(client, wired):
     found = client.embeddings.create(model="house/embed", input=["a", "bb"], encoding_format="float")
     assert [len(row.embedding) for row in found.data] == [384, 384]
     assert wired.usage() == [("embed", found.usage.total_tokens, "")]
@@ -371,7 +371,7 @@ def test_vector_stores_are_collections(client, wired, tmp_path):
     assert "High water comes at noon" in hits[0].content[0].text
 
 
-def test_vector_stores_of_another_tenant_are_not_there(client, wired, other_tenant):
+def test_vector_stores_of_other_tenants_are_hidden(client, wired, other_tenant):
     with tenant_scope(other_tenant, actor="system:test"):
         foreign, _ = get_or_create_collection("secret")
     assert list(client.vector_stores.list()) == []

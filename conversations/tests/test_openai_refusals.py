@@ -1,4 +1,4 @@
-"""What the official client of OpenAI is refused, or what is mended for it, behind the wire format."""
+"""Rejected requests and corrected answers in the OpenAI dialect."""
 
 import json
 
@@ -19,7 +19,7 @@ def client(wired):
         yield made
 
 
-def test_an_answer_that_does_not_fit_the_clients_schema_is_mended_and_its_brackets_stay(client, wired):
+def test_invalid_structured_answer_is_corrected(client, wired):
     hours = {"type": "array", "items": {"type": "integer", "maximum": 23}}
     schema = {"type": "object", "properties": {"hours": hours}, "required": ["hours"]}
     shape = {"type": "json_schema", "json_schema": {"name": "tide", "schema": schema}}
@@ -31,7 +31,7 @@ def test_an_answer_that_does_not_fit_the_clients_schema_is_mended_and_its_bracke
         client.chat.completions.create(model="guide", messages=ASK, response_format=shape)
 
 
-def test_a_conversation_that_ended_and_an_agent_out_of_use_are_not_gone_on_with(client, wired):
+def test_ended_conversation_and_inactive_agent_are_rejected(client, wired):
     first = client.responses.create(model="guide", input="When?")
     with tenant_scope(wired.tenant, actor="system:test"):
         Conversation.objects.update(status="completed")

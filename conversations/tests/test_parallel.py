@@ -1,4 +1,4 @@
-"""Several questions at once in one conversation."""
+"""Concurrent questions in one conversation."""
 
 import threading
 
@@ -15,7 +15,7 @@ AT_ONCE = 6
 
 
 @pytest.mark.django_db(transaction=True)
-def test_each_message_has_a_place_of_its_own_and_each_answer_follows_its_question(tenant, member):
+def test_concurrent_messages_are_ordered(tenant, member):
     caller = Caller(tenant.pk, member.user_id, f"user:{member.user_id}")
     with caller.scope():
         row = start_conversation(AgentFactory(), user_id=caller.user_id)

@@ -1,4 +1,4 @@
-"""People and agents who join conversations and leave them."""
+"""People and agents joining and leaving conversations."""
 
 from uuid import uuid4
 
@@ -25,7 +25,7 @@ def colleague(api_client):
 
 
 def begun(tenant, client, *, agents=1, mode="single"):
-    """A conversation of the client's person."""
+    """A conversation of the user."""
     with tenant_scope(tenant, user=client.key.user):
         first, *others = [AgentFactory() for _ in range(agents)]
         return start_conversation(first, others=others, mode=mode, user_id=client.key.user.pk, title="Tides")
@@ -36,7 +36,7 @@ def join(client, conversation, **who):
     return client.post(url, {name: str(value) for name, value in who.items()}, "application/json")
 
 
-def test_a_colleague_sees_the_conversation_from_joining_until_leaving(owner, colleague, tenant):
+def test_participant_sees_conversation_while_joined(owner, colleague, tenant):
     conversation = begun(tenant, owner)
     assert colleague.get(f"{URL}{conversation.pk}/").status_code == 404
 
@@ -53,7 +53,7 @@ def test_a_colleague_sees_the_conversation_from_joining_until_leaving(owner, col
         assert {"conversation.joined", "conversation.left"} <= set(actions)
 
 
-def test_who_only_takes_part_decides_nothing(owner, colleague, tenant):
+def test_participant_cannot_manage_conversation(owner, colleague, tenant):
     conversation = begun(tenant, owner)
     third = add_member(tenant, "user").user
     join(owner, conversation, user=colleague.key.user.pk)
@@ -65,7 +65,7 @@ def test_who_only_takes_part_decides_nothing(owner, colleague, tenant):
     assert owner.delete(f"{URL}{conversation.pk}/").status_code == 204
 
 
-def test_a_stranger_learns_nothing(owner, colleague, tenant):
+def test_outsider_gets_not_found(owner, colleague, tenant):
     conversation = begun(tenant, owner)
     missing = Conversation(pk=conversation.pk)
     missing.pk = uuid4()
@@ -74,20 +74,20 @@ def test_a_stranger_learns_nothing(owner, colleague, tenant):
     assert join(colleague, missing, user=colleague.key.user.pk).status_code == 404
 
 
-def test_a_person_of_another_tenant_does_not_join(owner, tenant, other_tenant):
+def test_user_of_other_tenant_cannot_join(owner, tenant, other_tenant):
     conversation = begun(tenant, owner)
     for user in (add_member(other_tenant, "user").user.pk, uuid4()):
         refused = join(owner, conversation, user=user)
         assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/user")
 
 
-def test_nobody_joins_twice(owner, colleague, tenant):
+def test_joining_twice_is_rejected(owner, colleague, tenant):
     conversation = begun(tenant, owner)
     assert join(owner, conversation, user=colleague.key.user.pk).status_code == 201
     assert join(owner, conversation, user=colleague.key.user.pk).status_code in (400, 409)
 
 
-def test_agents_join_where_several_answer(owner, tenant):
+def test_agents_join_multi_agent_conversations(owner, tenant):
     single, several = begun(tenant, owner), begun(tenant, owner, agents=2, mode="multi")
     with tenant_scope(tenant, user=owner.key.user):
         third, idle = AgentFactory(), AgentFactory(status="inactive")
@@ -99,7 +99,7 @@ def test_agents_join_where_several_answer(owner, tenant):
     assert join(owner, several).status_code == 400
 
 
-def test_the_last_agent_and_whoever_began_stay(owner, tenant):
+def test_last_agent_and_owner_cannot_leave(owner, tenant):
     conversation = begun(tenant, owner, agents=2, mode="multi")
     rows = owner.get(f"{URL}{conversation.pk}/participants/").json()["results"]
     base = f"{URL}{conversation.pk}/participants/"
@@ -111,7 +111,7 @@ def test_the_last_agent_and_whoever_began_stay(owner, tenant):
     assert owner.delete(f"{base}{mine}/").status_code == 400
 
 
-def test_nobody_joins_what_has_ended(owner, colleague, tenant):
+def test_ended_conversation_cannot_be_joined(owner, colleague, tenant):
     conversation = begun(tenant, owner)
     with tenant_scope(tenant, user=owner.key.user):
         Conversation.objects.filter(pk=conversation.pk).update(status="completed")

@@ -1,4 +1,4 @@
-"""Several agents answer one message: side by side, or building on each other."""
+"""Several agents answering one message, in multi and collaborative mode."""
 
 import json
 
@@ -25,7 +25,7 @@ def client(api_client):
 
 @pytest.fixture
 def agents(tenant):
-    """Makes agents of these names who ask `server`."""
+    """Returns a function that creates agents with these names."""
 
     def make(server, *names):
         with tenant_scope(tenant, actor="system:test"):
@@ -82,7 +82,7 @@ def test_agents_that_work_together_see_the_answers_before(client, agents):
     assert "Ann: Noon." in second[0]
 
 
-def test_one_who_fails_does_not_spoil_the_others(client, agents):
+def test_failed_agent_does_not_affect_others(client, agents):
     with FakeOpenAI(fail(401), say("Twelve.")) as server:
         agents(server, "Ann", "Ben")
         made = start(client, "multi")
@@ -117,7 +117,7 @@ def test_agents_must_fit_the_mode(client, agents, body, field):
 
 @pytest.mark.django_db(transaction=True)
 @override_settings(ANSWER_LEASE_SECONDS=5)
-def test_several_answers_are_streamed_one_after_the_other(client, agents, tenant):
+def test_answers_are_streamed_in_order(client, agents, tenant):
     with FakeOpenAI(say("Noon."), say("Twelve.")) as server:
         agents(server, "Ann", "Ben")
         made = client.post(
@@ -137,7 +137,7 @@ def test_several_answers_are_streamed_one_after_the_other(client, agents, tenant
         assert not AnswerLease.objects.exists()
 
 
-def test_an_answer_that_builds_on_another_waits_for_it_after_a_crash(tenant, member, agents):
+def test_collaborative_answer_waits_for_earlier_answer_after_crash(tenant, member, agents):
     caller = Caller(tenant.pk, member.user_id, f"user:{member.user_id}")
     with FakeOpenAI(say("Noon."), say("Noon, in Emden.")) as server:
         ann, ben = agents(server, "Ann", "Ben")

@@ -1,4 +1,4 @@
-"""Search in one's own conversations: words and vectors, nobody else's, filters, pages; embeddings follow messages."""
+"""Message search: ranking, access, filters, pagination and embeddings."""
 
 from datetime import timedelta
 
@@ -61,7 +61,7 @@ def texts(tenant, found):
         return [Message.objects.get(pk=row["message"]).content for row in found["results"]]
 
 
-def test_the_best_message_comes_first_with_its_hits_marked_and_the_rest_escaped(client, said, tenant):
+def test_results_are_ranked_highlighted_and_escaped(client, said, tenant):
     found = search(client, "sourdough for bread")
     first = found["results"][0]
     assert texts(tenant, found)[0] == SAID[3]
@@ -72,7 +72,7 @@ def test_the_best_message_comes_first_with_its_hits_marked_and_the_rest_escaped(
     assert SAID[0] not in texts(tenant, found)
 
 
-def test_nobody_finds_what_others_said(client, api_client, said, tenant, other_tenant):
+def test_search_finds_own_messages_only(client, api_client, said, tenant, other_tenant):
     colleague, stranger = api_client(), api_client(tenant=other_tenant)
     assert search(colleague, "rye bread")["results"] == []
     assert search(stranger, "rye bread")["results"] == []
@@ -92,7 +92,7 @@ def test_filters_by_agent_and_time(client, said, tenant):
     assert client.get(URL, {"q": "x", "after": "9999-12-31T23:59:59Z"}).status_code in (200, 400)
 
 
-def test_pages_go_on_where_the_last_one_ended(client, tenant):
+def test_pagination_continues_after_last_result(client, tenant):
     converse(tenant, client.key.user, *[f"Tide number {n} of the year" for n in range(5)])
     embed_messages(back=DAY)
     seen, offset = [], 0
@@ -106,11 +106,11 @@ def test_pages_go_on_where_the_last_one_ended(client, tenant):
 @pytest.mark.parametrize(
     "asked", [{}, {"q": ""}, {"q": "x", "limit": 51}, {"q": "x", "agent": "x"}, {"q": "x", "p": 1}]
 )
-def test_what_cannot_be_asked_is_refused(client, asked):
+def test_invalid_queries_are_rejected(client, asked):
     assert client.get(URL, asked).status_code == 400
 
 
-def test_only_finished_words_of_people_and_agents_are_found(client, tenant):
+def test_only_completed_messages_are_found(client, tenant):
     with tenant_scope(tenant, user=client.key.user):
         row = ConversationFactory(user=client.key.user)
         MessageFactory(conversation=row, status="pending", role="assistant", content="zebra one")
@@ -123,7 +123,7 @@ def test_only_finished_words_of_people_and_agents_are_found(client, tenant):
     assert texts(tenant, search(client, "zebra")) == ["zebra three"]
 
 
-def test_an_embedding_goes_with_its_message(client, said, tenant):
+def test_embedding_is_deleted_with_message(client, said, tenant):
     with tenant_scope(tenant, actor="system:test"):
         Message.objects.filter(pk=said[1][0].pk).delete()
         assert MessageEmbedding.objects.count() == 3
@@ -132,7 +132,7 @@ def test_an_embedding_goes_with_its_message(client, said, tenant):
     assert search(client, "rye bread")["results"] == []
 
 
-def test_another_embedder_makes_them_anew(client, said, tenant):
+def test_new_embedder_replaces_embeddings(client, said, tenant):
     with tenant_scope(tenant, actor="system:test"):
         MessageEmbedding.objects.update(embedding_model="older")
     assert search(client, "rye bread")["results"] == []
@@ -154,8 +154,8 @@ def test_the_job_embeds_new_messages_once(client, tenant):
         assert MessageEmbedding.objects.count() == 2
 
 
-def test_under_its_policy_the_search_reads_its_conversations_by_their_index(client, said, tenant):
-    """Not the index of vectors, which would leave out what others' messages push away."""
+def test_search_uses_conversation_index_under_rls(client, said, tenant):
+    """The vector index is not used, since filtering its results would lose matches."""
     from conversations.services import search as searching
 
     question = searching.ask("rye bread")

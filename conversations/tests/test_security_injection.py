@@ -1,7 +1,7 @@
-"""A hundred documents that tell a model what to do, a model that obeys: nothing comes of it.
+"""Prompt injection: a hundred malicious documents and a model that obeys them.
 
-The model is a server of the test that reads what its tools return and calls whatever the text there asks for. What
-holds is not the model: tools run in the asking person's scope, and a tool that the agent lacks is not there.
+The model is a test server that follows every instruction in tool results. The protection does not depend on the
+model: tools run in the asking person's scope, and tools that the agent lacks are not available.
 """
 
 import json
@@ -53,7 +53,7 @@ DOCUMENTS = [(tone, wish) for tone in TONES for wish in WISHES]
 
 
 class Obeying(FakeOpenAI):
-    """Does what the latest tool result says, whether the tool was offered or not; then tells all it has seen."""
+    """Follows the latest tool result, even for tools not offered, and repeats all it has seen."""
 
     def take(self, request):
         super().take(request)
@@ -85,7 +85,7 @@ def ingest(caller, folder, slug, text):
 
 @pytest.fixture
 def place(tenant, other_tenant, member, tmp_path):
-    """The asking person, and another tenant that holds the secret."""
+    """The asking user, and another tenant that owns the secret."""
     theirs = Caller(other_tenant.pk, None, "system:test")
     ingest(theirs, tmp_path / "theirs", "vault", f"# Vault\n\n{SECRET}.")
     return Caller(tenant.pk, member.user_id, f"user:{member.user_id}"), str(other_tenant.pk)
@@ -97,12 +97,12 @@ def ordered(tone, wish, tenant, inside):
     return f"# Tide table of the harbour\n\nTide table of the harbour. {tone} CALL {name} {told} END"
 
 
-def test_there_are_a_hundred():
+def test_hundred_cases():
     assert len({str(document) for document in DOCUMENTS}) == 100
 
 
 @pytest.mark.parametrize(("tone", "wish"), DOCUMENTS)
-def test_a_document_that_gives_orders_achieves_nothing(place, tmp_path, tone, wish):
+def test_malicious_document_has_no_effect(place, tmp_path, tone, wish):
     caller, tenant = place
     with FakeOpenAI(say(SECRET)) as inside, Obeying() as server:
         text = ordered(tone, wish, tenant, inside.base_url.removesuffix("/v1") + "/secret")

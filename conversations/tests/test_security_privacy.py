@@ -1,4 +1,4 @@
-"""What is said in a conversation stays with those who take part."""
+"""Privacy of conversation content."""
 
 import json
 

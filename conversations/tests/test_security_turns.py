@@ -1,4 +1,4 @@
-"""What an endpoint of a model, or whoever edits agents, must not bring about."""
+"""Turns against malicious endpoints and agent configurations."""
 
 import json
 
@@ -19,7 +19,7 @@ URL = "/api/v1/conversations/"
 
 @pytest.fixture
 def endpoint(tenant):
-    """Makes an agent that asks the given server."""
+    """Returns a function that creates an agent with the given server."""
 
     def make(server, platform="openai-compatible", **fields):
         settings = {"slug": "guide", "model_provider": platform, "model_name": "m", "timeout": 5} | fields
@@ -53,7 +53,7 @@ def searching():
     return {"content": None, "tool_calls": [{"id": "c1", "type": "function", "function": function}]}
 
 
-def test_text_that_the_database_cannot_hold_is_cleaned(api_client, endpoint, tenant):
+def test_unstorable_text_is_cleaned(api_client, endpoint, tenant):
     with FakeOpenAI(say("At\x00 noon.")) as server:
         endpoint(server)
         response = ask(api_client())
@@ -65,14 +65,14 @@ def test_lone_surrogates_are_replaced():
     assert storable("a\ud800b\0c") == "a?bc"
 
 
-def test_a_query_that_the_database_cannot_hold_is_cleaned(api_client, endpoint, tenant):
+def test_unstorable_query_is_cleaned(api_client, endpoint, tenant):
     with FakeOpenAI(call_tool("search_knowledge", query="high\x00 water"), say("No.")) as server:
         endpoint(server)
         response = ask(api_client())
     assert response.status_code == 201, response.content
 
 
-def test_absurd_token_counts_are_bounded(api_client, endpoint, tenant):
+def test_token_counts_are_clamped(api_client, endpoint, tenant):
     with FakeOpenAI(with_usage(10**12)) as server:
         endpoint(server)
         response = ask(api_client())
@@ -82,7 +82,7 @@ def test_absurd_token_counts_are_bounded(api_client, endpoint, tenant):
 
 
 def test_an_answer_that_cannot_be_stored_fails_the_turn(api_client, endpoint, tenant):
-    # Two calls that cost more, by the endpoint's word, than the column of the cost takes.
+    # The endpoint reports usage whose cost exceeds the cost column.
     calls = [with_usage(10**12, each, "o1-pro") for each in (searching(), None)]
     with FakeOpenAI(*calls) as server:
         endpoint(server, platform="openai", model_name="o1-pro")
@@ -106,7 +106,7 @@ class Deleting(FakeOpenAI):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_conversation_deleted_meanwhile_lets_the_idempotency_key_go(api_client, endpoint, tenant):
+def test_deleted_conversation_releases_idempotency_key(api_client, endpoint, tenant):
     with Deleting(say("Gone.")) as server:
         server.tenant = tenant
         endpoint(server)

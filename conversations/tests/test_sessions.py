@@ -1,4 +1,4 @@
-"""Sessions are private: what they keep, streamed and came to is for those who see the conversation."""
+"""Privacy of session state, stream events and session summaries."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def made_by_colleague(factory, tenant):
         ("stream-events", StreamEventFactory),
     ],
 )
-def test_a_colleagues_conversation_shows_nothing(name, factory, api_client, tenant):
+def test_colleagues_conversation_is_hidden(name, factory, api_client, tenant):
     row, client = made_by_colleague(factory, tenant), api_client()
     address = f"/api/v1/conversations/{row.conversation_id}/{name}/"
 
@@ -47,7 +47,7 @@ def test_a_colleagues_session_is_hidden(name, factory, api_client, tenant):
     assert client.get(f"/api/v1/{name}/{row.pk}/").status_code == 404
 
 
-def test_only_the_verdict_on_a_session_can_be_changed(api_client, tenant):
+def test_only_session_rating_can_be_changed(api_client, tenant):
     client = api_client()
     with tenant_scope(tenant, user=client.key.user):
         row = SessionSummaryFactory()

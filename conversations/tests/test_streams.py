@@ -1,4 +1,4 @@
-"""Streams of answers: every event once, wherever the reader was cut."""
+"""Answer streams: every event exactly once across reconnects."""
 
 import http.client
 import json
@@ -28,7 +28,7 @@ def passage(number):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_citations_come_out_the_same_in_whatever_pieces_the_text_comes(seed):
+def test_citations_do_not_depend_on_fragments(seed):
     chance = random.Random(seed)
     marks = ["[1]", "[2]", " [7]", "row[1]", "[12", "  ", "\n\n", "word", "(x)[2]", "[1][2]", "[1234]", " "]
     text = "".join(chance.choices(marks, k=40))
@@ -40,7 +40,7 @@ def test_citations_come_out_the_same_in_whatever_pieces_the_text_comes(seed):
     assert shown + citing.rest() == cite(text, [passage(1), passage(2)])[0]
 
 
-def test_a_reader_learns_what_is_void():
+def test_reader_receives_reset():
     live = Live(Lease(None, None, None), None)
     live.begin()
     live.say("Let me look.")
@@ -53,7 +53,7 @@ def test_a_reader_learns_what_is_void():
 
 
 @pytest.mark.parametrize("text", ["", "x", "1", "1.x", "1.2.3", "-1.2", "²" + ".1", "9" * 30 + ".1"])
-def test_what_is_no_place_is_refused(text):
+def test_invalid_position_is_rejected(text):
     with pytest.raises(ValueError, match="not a stream position"):
         Place.parse(text)
     assert news(Place(3, 2), 3, "ab") == []
@@ -66,14 +66,14 @@ def client(api_client):
 
 @pytest.fixture
 def answered(client, tenant):
-    """A completed answer in a conversation of the client's person."""
+    """A completed answer in a conversation of the user."""
     with tenant_scope(tenant, user=client.key.user):
         conversation = ConversationFactory(user=client.key.user)
         return MessageFactory(conversation=conversation, role="assistant", content="High water is at noon.")
 
 
 def events_of(text):
-    """Whole events of a stream, each as its fields."""
+    """Parse complete stream events into dictionaries."""
     parts = [part for part in text.split("\n\n")[:-1] if part and not part.startswith(":")]
     return [dict(line.split(": ", 1) for line in part.split("\n")) for part in parts]
 
@@ -83,7 +83,7 @@ def follow(client, message, last=""):
     return client.get(f"{URL}{message.conversation_id}/messages/{message.pk}/stream/", headers=headers)
 
 
-def test_a_finished_answer_is_streamed_from_any_place(client, answered):
+def test_finished_answer_is_streamed_from_any_position(client, answered):
     whole = events_of(b"".join(follow(client, answered).streaming_content).decode())
     assert [event["event"] for event in whole] == ["message.started", "message.delta", "message.completed"]
     rest = events_of(b"".join(follow(client, answered, "0.5").streaming_content).decode())
@@ -91,21 +91,21 @@ def test_a_finished_answer_is_streamed_from_any_place(client, answered):
     assert follow(client, answered, whole[-1]["id"]).status_code == 204
 
 
-def test_who_does_not_see_the_conversation_follows_no_stream(api_client, client, answered):
+def test_stream_requires_access(api_client, client, answered):
     assert follow(api_client(), answered).status_code == 404
     assert follow(client, answered).status_code == 200
     assert follow(client, answered, "nonsense").json()["code"] == "bad_event_id"
 
 
 class Reader:
-    """A client that is cut again and again and goes on from the last whole event it got."""
+    """A client that reconnects after the last complete event."""
 
     def __init__(self, port, secret):
         self.port, self.events, self.chance = port, [], random.Random(5)
         self.headers = {"Authorization": f"Bearer {secret}", "Accept": "text/event-stream"}
 
     def read(self, method, path, body=None, *, limit=None):
-        """Up to `limit` bytes of the stream."""
+        """Read up to `limit` bytes of the stream."""
         line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         headers = dict(self.headers)
         if self.events:
@@ -124,7 +124,7 @@ class Reader:
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_a_reader_who_is_cut_fifty_times_gets_every_event_once(client, tenant):
+def test_reconnecting_reader_gets_every_event_once(client, tenant):
     with FakeOpenAI(Reply(text=LONG, pace=0.05)) as model, served() as server:
         with tenant_scope(tenant, user=client.key.user):
             integration = IntegrationFactory(base_url=model.base_url)
@@ -154,7 +154,7 @@ def test_a_reader_who_is_cut_fifty_times_gets_every_event_once(client, tenant):
 
 
 def follow_stored(client, path, answer):
-    """What a reader gets afterwards, in another process."""
+    """Read the finished stream in another process."""
     response = client.get(f"{path}{answer}/stream/", headers={"accept": "text/event-stream"})
     events = events_of(b"".join(response.streaming_content).decode())
     return "".join(json.loads(event["data"])["text"] for event in events[1:-1])
@@ -162,7 +162,7 @@ def follow_stored(client, path, answer):
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_a_stream_that_waits_keeps_no_connection(client, tenant, second_connection):
+def test_waiting_stream_holds_no_connection(client, tenant, second_connection):
     with (
         FakeOpenAI(Reply(text="At noon.", delay=6)) as model,
         served(WEB_THREADS="40", DATABASE_POOL="2", PGAPPNAME="streams") as server,
@@ -186,11 +186,11 @@ def test_a_stream_that_waits_keeps_no_connection(client, tenant, second_connecti
         time.sleep(0.5)
         held = backends(second_connection())
         assert all("message.completed" in answer.read().decode() for answer in started)
-    # As many as the process may have: were one held by each stream that waits, most would never have begun.
+    # As many streams as the process allows: most could not start if each waiting stream held a connection.
     assert held <= 2
 
 
 def backends(connection):
-    """Connections of the web server of the test."""
+    """Count the connections of the test's web server."""
     sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'streams'"
     return connection.execute(sql).fetchone()[0]

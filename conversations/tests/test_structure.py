@@ -1,4 +1,4 @@
-"""Answers by a JSON schema: what fits, what is mended, and schemas that would hold the process."""
+"""Structured output: validation, corrections and malicious schemas."""
 
 import json
 import time
@@ -32,19 +32,19 @@ TIDE = {
         ({"hours": [], "x": 1}, "The answer: Additional properties are not allowed ('x' was unexpected)"),
     ],
 )
-def test_an_answer_fits_or_it_is_said_where_not(value, wrong):
+def test_first_validation_error_is_returned(value, wrong):
     assert misfit(TIDE, value) == wrong
 
 
 @pytest.mark.parametrize(
     "schema", [[], {"type": "string"}, {"type": "object", "properties": {"a": {"type": "x"}}}]
 )
-def test_what_is_no_schema_of_an_object_is_named(schema):
+def test_non_object_schema_is_rejected(schema):
     assert "not a valid JSON Schema of type object" in schema_problem(schema)
     assert schema_problem(TIDE) == ""
 
 
-def test_a_schema_cannot_hold_the_process():
+def test_schema_validation_has_time_limit():
     evil = {"type": "object", "properties": {"a": {"pattern": "(a+)+$"}}, "patternProperties": {"(a+)+$": {}}}
     began = time.monotonic()
     assert misfit(evil | {"additionalProperties": False}, {"a": "a" * 40 + "!", "a" * 40 + "!": 1}) == ""
@@ -55,7 +55,7 @@ def test_a_schema_cannot_hold_the_process():
 
 
 @pytest.mark.parametrize("reference", ["http://127.0.0.1:9/schema", "#/$defs/none"])
-def test_nothing_outside_of_the_schema_is_fetched(reference):
+def test_external_references_are_not_fetched(reference):
     with pytest.raises(UncheckableAnswer, match="cannot be resolved"):
         misfit({"type": "object", "properties": {"a": {"$ref": reference}}}, {"a": {}})
 
@@ -67,7 +67,7 @@ def caller(tenant, member):
 
 @pytest.fixture
 def asked(caller):
-    """The answer of an agent whose settings hold a schema, to a model that answers by the script."""
+    """Returns a function that asks an agent with an answer schema."""
 
     def ask(*script, schema=TIDE, streamed=False, published=False, **fields):
         with FakeOpenAI(*script) as server:
@@ -88,9 +88,9 @@ def asked(caller):
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_an_agent_answers_by_the_schema_of_its_settings(asked, caller, streamed):
+def test_agent_answers_by_configured_schema(asked, caller, streamed):
     answer, requests = asked(call_tool("final_result", hours=[1]), streamed=streamed)
-    # Brackets of JSON are no citations.
+    # JSON arrays are not citations.
     assert (answer.status, json.loads(answer.content), answer.citations) == ("completed", {"hours": [1]}, [])
     sent = {tool["function"]["name"]: tool["function"] for tool in requests[0].body["tools"]}
     assert sent["final_result"]["parameters"]["required"] == ["hours"]
@@ -98,18 +98,18 @@ def test_an_agent_answers_by_the_schema_of_its_settings(asked, caller, streamed)
         assert said(follow_answer(caller, answer.conversation_id, answer.pk))[0] == answer.content
 
 
-def test_the_pinned_version_has_the_schema_that_was_published(asked):
+def test_pinned_version_keeps_its_schema(asked):
     answer, _ = asked(call_tool("final_result", hours=[1]), published=True)
     assert json.loads(answer.content) == {"hours": [1]}
 
 
-def test_the_model_mends_an_answer_that_does_not_fit(asked):
+def test_model_corrects_invalid_answer(asked):
     answer, requests = asked(call_tool("final_result", hours=[99]), call_tool("final_result", hours=[9]))
     assert json.loads(answer.content) == {"hours": [9]}
     assert "99 is greater than the maximum of 23" in json.dumps(requests[1].body["messages"][-1])
 
 
-def test_an_answer_that_never_fits_is_none(asked):
+def test_answer_that_stays_invalid_fails(asked):
     answer, requests = asked(call_tool("final_result", hours=[99]))
     assert (answer.status, answer.error_code, len(requests)) == ("failed", "bad_response", 2)
 
@@ -126,7 +126,7 @@ def test_an_answer_that_never_fits_is_none(asked):
     ],
     ids=["no schema", "offline", "recursive"],
 )
-def test_a_schema_that_cannot_be_used_is_named(asked, fields, said):
+def test_unusable_schema_is_reported(asked, fields, said):
     answer, requests = asked(say("x"), **fields)
     assert (answer.status, answer.error_code, requests) == ("failed", "misconfigured", [])
     assert said in answer.error_message

@@ -1,4 +1,4 @@
-"""Tools in turns: each call is a row, failures are told to the model, approval is waited for."""
+"""Tool calls in turns: records, failures and approvals."""
 
 import asyncio
 from datetime import timedelta
@@ -23,7 +23,7 @@ CALCULATION = call_tool("calculator", expression="6 * 7")
 
 @pytest.fixture
 def agent_of(caller):
-    """Makes an agent whose model is the given server."""
+    """Returns a function that creates an agent with the given model server."""
 
     def make(server, **fields):
         with caller.scope():
@@ -36,7 +36,7 @@ def agent_of(caller):
 
 
 def told(server, request=-1):
-    """What the model was told that its tools returned."""
+    """Return the tool results sent to the model."""
     messages = server.requests[request].body["messages"]
     return [message["content"] for message in messages if message["role"] == "tool"]
 
@@ -47,7 +47,7 @@ def executions(caller):
         return [(row.tool_name, row.status, row.tool_input, row.tool_output) for row in rows]
 
 
-def test_a_call_is_recorded_and_its_result_is_told(caller, agent_of):
+def test_call_is_recorded_and_result_returned_to_model(caller, agent_of):
     with FakeOpenAI(CALCULATION, say("It is 42.")) as server:
         answer = ask(caller, agent_of(server, tools=["calculator"]))
     assert (answer.status, answer.content) == ("completed", "It is 42.")
@@ -64,7 +64,7 @@ def test_tools_that_the_agent_lacks_are_not_offered(caller, agent_of):
     assert executions(caller) == []
 
 
-def test_a_refusal_is_told_and_the_turn_goes_on(caller, agent_of):
+def test_refusal_is_returned_and_turn_continues(caller, agent_of):
     with FakeOpenAI(call_tool("calculator", expression="9**9**9"), say("Too large.")) as server:
         answer = ask(caller, agent_of(server, tools=["calculator"]))
     assert answer.status == "completed"
@@ -89,7 +89,7 @@ def broken():
         ),
     ],
 )
-def test_a_tool_that_breaks_or_never_ends_is_recorded(caller, agent_of, monkeypatch, body, status, error):
+def test_tool_failure_and_timeout_are_recorded(caller, agent_of, monkeypatch, body, status, error):
     async def run(expression):
         return await body()
 
@@ -98,7 +98,7 @@ def test_a_tool_that_breaks_or_never_ends_is_recorded(caller, agent_of, monkeypa
     assert (outcome.status, outcome.told) == (status, {"error": error})
 
 
-def test_a_turn_that_ends_while_its_tool_runs_closes_the_row(caller, agent_of, monkeypatch):
+def test_turn_timeout_closes_running_call(caller, agent_of, monkeypatch):
     async def endless(url):
         await asyncio.sleep(60)
 
@@ -111,7 +111,7 @@ def test_a_turn_that_ends_while_its_tool_runs_closes_the_row(caller, agent_of, m
     assert (row.status, row.error_message) == ("failed", "The turn ended before the tool finished.")
 
 
-def test_a_page_of_the_inside_is_refused_in_a_turn(caller, agent_of):
+def test_private_address_is_refused(caller, agent_of):
     with FakeOpenAI(say("Secret.")) as inside:
         url = inside.base_url.replace("/v1", "/")
         with FakeOpenAI(call_tool("http_fetch", url=url), say("I cannot read it.")) as server:
@@ -122,7 +122,7 @@ def test_a_page_of_the_inside_is_refused_in_a_turn(caller, agent_of):
 
 @pytest.fixture
 def waiting(api_client, caller, agent_of, tenant, member):
-    """A conversation whose answer waits for the calculator to be allowed: client, server, answer, execution."""
+    """Returns a function that creates an answer waiting for approval of the calculator."""
 
     def make(server, **fields):
         client = api_client(user=member.user)
@@ -140,7 +140,7 @@ def decide(client, where, row, verb="approve", **body):
     return client.post(f"{where}{row['id']}/{verb}/", body, content_type="application/json")
 
 
-def test_a_call_waits_for_a_person_and_runs_once(waiting, caller):
+def test_approved_call_runs_once(waiting, caller):
     with FakeOpenAI(CALCULATION, say("It is 42.")) as server:
         client, answer, where, rows = waiting(server)
         assert (answer["status"], rows[0]["status"], rows[0]["tool_output"]) == (
@@ -155,7 +155,7 @@ def test_a_call_waits_for_a_person_and_runs_once(waiting, caller):
     assert executions(caller) == [("calculator", "completed", {"expression": "6 * 7"}, 42)]
 
 
-def test_a_refused_call_never_runs_and_the_model_hears_why(waiting, caller, member):
+def test_denied_call_does_not_run_and_reason_reaches_model(waiting, caller, member):
     with FakeOpenAI(CALCULATION, say("Then not.")) as server:
         client, _, where, rows = waiting(server)
         response = decide(client, where, rows[0], "deny", reason="Ask finance.")
@@ -167,7 +167,7 @@ def test_a_refused_call_never_runs_and_the_model_hears_why(waiting, caller, memb
         assert AuditLog.objects.filter(action="tool.denied").count() == 1
 
 
-def test_whoever_does_not_see_the_conversation_decides_nothing(waiting, api_client, other_tenant, caller):
+def test_approval_requires_access(waiting, api_client, other_tenant, caller):
     with FakeOpenAI(CALCULATION, say("It is 42.")) as server:
         _, _, where, rows = waiting(server)
         for stranger in (api_client(), api_client(tenant=other_tenant)):
@@ -175,7 +175,7 @@ def test_whoever_does_not_see_the_conversation_decides_nothing(waiting, api_clie
     assert executions(caller)[0][1] == "awaiting_approval"
 
 
-def test_where_the_agent_goes_on_is_shown_to_nobody(waiting, caller):
+def test_parked_messages_are_not_exposed(waiting, caller):
     with FakeOpenAI(CALCULATION) as server:
         _, answer, _, rows = waiting(server, system_prompt="The secret instructions.")
     with caller.scope():
@@ -185,7 +185,7 @@ def test_where_the_agent_goes_on_is_shown_to_nobody(waiting, caller):
     assert "secret instructions" not in str([answer, rows])
 
 
-def test_a_worker_goes_on_when_the_decider_dies(waiting, caller, member):
+def test_worker_resumes_after_approver_dies(waiting, caller, member):
     with FakeOpenAI(CALCULATION, say("It is 42.")) as server:
         _, answer, _, _ = waiting(server)
         with caller.scope():
@@ -197,7 +197,7 @@ def test_a_worker_goes_on_when_the_decider_dies(waiting, caller, member):
     assert [call["name"] for call in done.tool_calls] == ["calculator"]
 
 
-def test_two_calls_wait_for_two_decisions(waiting, caller):
+def test_two_calls_need_two_decisions(waiting, caller):
     both = call_tool("calculator", expression="1 + 1")
     with FakeOpenAI(both, say("Done.")) as server:
         client, answer, where, rows = waiting(server)
@@ -215,9 +215,7 @@ def test_two_calls_wait_for_two_decisions(waiting, caller):
         assert Message.objects.get(pk=answer["id"]).status == "completed"
 
 
-def test_a_call_that_nobody_decides_on_is_refused_in_time_and_the_answer_ends_in_words(
-    waiting, caller, tenant
-):
+def test_expired_call_is_denied_and_answer_completes(waiting, caller, tenant):
     with FakeOpenAI(CALCULATION, say("Then not.")) as server:
         _, answer, _, _ = waiting(server)
         assert expire_waiting_calls(timedelta(days=7)) == 0

@@ -1,4 +1,4 @@
-"""One trace of a chat call, sent by OTLP to a plain collector, as somebody who operates Conclave would see it."""
+"""Traces of a chat completion, exported over OTLP."""
 
 import threading
 import time
@@ -20,7 +20,7 @@ SERVER = 2
 
 
 class Collector(ThreadingHTTPServer):
-    """Takes ExportTraceServiceRequest at /v1/traces; `spans` by name, `payload` is all that came."""
+    """An OTLP collector; `spans` maps names to spans, `payload` is all received data."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Collecting)
@@ -56,7 +56,7 @@ class Collecting(BaseHTTPRequestHandler):
 
 
 def said(span):
-    """A span's attributes as Python's values."""
+    """Return the attributes of a span as Python values."""
     found = {}
     for each in span.attributes:
         kind = each.value.WhichOneof("value")
@@ -92,7 +92,7 @@ def ask(server, key, **headers):
 
 
 @pytest.mark.slow
-def test_a_chat_call_is_one_trace_with_the_attributes_of_the_conventions(tenant, key, collector):
+def test_chat_completion_is_one_trace_with_semantic_attributes(tenant, key, collector):
     variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
     script = (call_tool("calculator", expression="6*7"), say("It is at noon."))
     with FakeOpenAI(*script) as model, served(**variables) as server:
@@ -128,7 +128,7 @@ def test_a_chat_call_is_one_trace_with_the_attributes_of_the_conventions(tenant,
 
 
 @pytest.mark.slow
-def test_a_collector_that_is_down_disturbs_nobody(tenant, key):
+def test_unreachable_collector_has_no_effect(tenant, key):
     with FakeOpenAI(say("At noon.")) as model, served(OTEL_EXPORTER_OTLP_ENDPOINT=down()[:-3]) as server:
         furnish(tenant, model.base_url)
         ask(server, key)

@@ -24,7 +24,7 @@ def caller(tenant, member):
 
 @pytest.fixture
 def knowing(caller, tmp_path):
-    """Makes an agent that knows about tides."""
+    """Returns a function that creates an agent with a collection about tides."""
 
     def make(**fields):
         (tmp_path / "tides.md").write_text(
@@ -63,7 +63,7 @@ def test_the_offline_agent_quotes_and_cites(caller, knowing):
     assert answer.citations[0]["quote"] == "High water comes at noon in Emden."
 
 
-def test_it_says_so_when_nothing_fits(caller, knowing):
+def test_offline_agent_declines_without_matches(caller, knowing):
     answer = ask(caller, knowing(), "Who won the world cup in 1966?")
     assert (answer.status, answer.citations) == ("completed", [])
     assert "found nothing" in answer.content
@@ -88,7 +88,7 @@ def test_everything_is_kept_in_order(caller, knowing):
         assert {"message.created", "message.updated", "toolexecution.created"} <= actions
 
 
-def test_what_was_said_stays_out_of_the_audit_log(caller, knowing):
+def test_audit_log_contains_no_message_text(caller, knowing):
     ask(caller, knowing(), "A private question about high water?")
     with caller.scope():
         rows = AuditLog.objects.filter(resource_type="conversations.message")
@@ -108,7 +108,7 @@ def test_an_endpoint_answers_with_tool_call_and_citation(caller, knowing):
     )
 
 
-def test_text_is_streamed_piece_by_piece(caller, knowing):
+def test_text_is_streamed_in_fragments(caller, knowing):
     pieces = []
     answer = ask(caller, knowing(), emit=pieces.append)
     assert len(pieces) > 1
@@ -126,7 +126,7 @@ def test_text_is_streamed_piece_by_piece(caller, knowing):
         (half_stream(ragged=True), None, True),
     ],
 )
-def test_a_broken_endpoint_ends_in_a_failed_message(caller, knowing, reply, code, streamed):
+def test_endpoint_failure_fails_the_answer(caller, knowing, reply, code, streamed):
     with FakeOpenAI(reply) as server:
         agent = served(caller, knowing, server, timeout=8)
         answer = ask(caller, agent, emit=(lambda piece: None) if streamed else None)
@@ -141,26 +141,26 @@ def test_a_broken_endpoint_ends_in_a_failed_message(caller, knowing, reply, code
         assert agent.integration.status == "error"
 
 
-def test_an_endpoint_that_is_down_is_named_so(caller, knowing):
+def test_unreachable_endpoint_is_reported(caller, knowing):
     answer = ask(caller, served(caller, knowing, down(), timeout=8))
     assert (answer.status, answer.error_code) == ("failed", "unreachable")
 
 
-def test_an_endpoint_that_is_slow_is_cut_off(caller, knowing):
+def test_slow_endpoint_times_out(caller, knowing):
     with FakeOpenAI(slow(30)) as server:
         answer = ask(caller, served(caller, knowing, server, timeout=1))
     assert (answer.status, answer.error_code) == ("failed", "timeout")
     assert answer.latency_ms < 10_000
 
 
-def test_an_agent_that_never_stops_calling_tools_is_stopped(caller, knowing):
+def test_iteration_limit_stops_tool_loop(caller, knowing):
     with FakeOpenAI(call_tool("search_knowledge", query="x")) as server:
         answer = ask(caller, served(caller, knowing, server, max_iterations=3))
     assert answer.status == "failed"
     assert len(server.requests) == 3
 
 
-def test_the_conversation_so_far_is_sent(caller, knowing):
+def test_history_is_sent_to_model(caller, knowing):
     with FakeOpenAI(say("First."), say("Second.")) as server:
         agent = served(caller, knowing, server)
         first = ask(caller, agent)
@@ -173,7 +173,7 @@ def test_the_conversation_so_far_is_sent(caller, knowing):
     assert spoken == [QUESTION, "First.", "And then?"]
 
 
-def test_a_closed_conversation_and_an_inactive_agent_take_no_turn(caller, knowing):
+def test_closed_conversation_and_inactive_agent_are_rejected(caller, knowing):
     agent = knowing()
     with caller.scope():
         conversation = start_conversation(agent, user_id=caller.user_id)
@@ -206,7 +206,7 @@ def test_citations_are_renumbered_in_the_order_of_the_answer(text, content, cite
     assert [citation["quote"] for citation in citations] == cited
 
 
-def test_a_defect_of_ours_is_not_blamed_on_the_endpoint(caller, knowing, monkeypatch, caplog):
+def test_internal_error_is_not_attributed_to_endpoint(caller, knowing, monkeypatch, caplog):
     def broken(*_, **__):
         raise NameError("a defect")
 

@@ -1,4 +1,4 @@
-"""What people think of answers counts for the prompt that the answers were spoken by."""
+"""Feedback on answers, counted for their prompt."""
 
 import pytest
 
@@ -12,7 +12,7 @@ URL = "/api/v1/conversations/"
 
 @pytest.fixture
 def prompt(tenant):
-    """A prompt of the factory's, by which the agent `guide` speaks."""
+    """A prompt used by the agent `guide`."""
     with tenant_scope(tenant, actor="system:test"):
         with as_platform():
             row = SystemPrompt(
@@ -23,7 +23,7 @@ def prompt(tenant):
     return row
 
 
-def test_feedback_is_counted_once_for_each_answer_and_may_change(api_client, tenant, prompt):
+def test_feedback_is_counted_once_per_answer(api_client, tenant, prompt):
     client = api_client()
     where = []
     for _ in range(2):

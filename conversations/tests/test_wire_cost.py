@@ -1,4 +1,4 @@
-"""What the platform adds to a chat call: statements are counted, without those that begin and end transactions."""
+"""Number of SQL statements per chat completion, without transaction control."""
 
 import pytest
 from django.db import connection
@@ -14,11 +14,11 @@ BODY = {"messages": [{"role": "user", "content": "When is high water?"}]}
 
 
 @pytest.mark.parametrize("model", ["guide", "house/m"])
-def test_a_chat_call_takes_at_most_twelve_statements(api_client, tenant, model):
+def test_chat_completion_takes_at_most_twelve_statements(api_client, tenant, model):
     client = api_client()
     with FakeOpenAI(say("At noon.")) as server:
         with tenant_scope(tenant, actor="system:test"):
-            # That an account answers is noted once a minute, which is one statement more.
+            # The status of the integration is stored once a minute, which would add a statement.
             answered = {"status": "connected", "last_sync_at": timezone.now()}
             account = IntegrationFactory(name="House", base_url=server.base_url, **answered)
             AgentFactory(

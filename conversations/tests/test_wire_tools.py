@@ -1,4 +1,4 @@
-"""Tools of agents behind the wire formats: those that wait for a person cannot, those of MCP servers are there."""
+"""Agent tools in the compatible APIs: approvals are rejected, MCP tools work."""
 
 import pytest
 
@@ -15,7 +15,7 @@ CHAT = "/v1/chat/completions"
 
 @pytest.fixture
 def asked(api_client, tenant):
-    """Asks an agent with the given settings at an endpoint that says `script`: answer and the endpoint."""
+    """Returns a function that asks an agent and returns the response and the endpoint."""
 
     def ask(*script, prepare=lambda agent: None, **fields):
         client = api_client()
@@ -30,7 +30,7 @@ def asked(api_client, tenant):
     return ask
 
 
-def test_a_tool_that_waits_for_a_person_fails_in_words(asked, tenant):
+def test_tool_requiring_approval_fails_with_message(asked, tenant):
     answer, _ = asked(CALCULATION, say("42"), tools=["calculator"], approvals=["calculator"])
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "approval_needed")
     with tenant_scope(tenant):

@@ -1,4 +1,4 @@
-"""What the tests of wire formats share: a tenant with an agent, an account at a fake endpoint, clients."""
+"""Shared setup for tests of the compatible APIs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ WEATHER = {
 
 @dataclass
 class Wired:
-    """A tenant with the agent `guide` and the account `house`, both at the fake endpoint `model`."""
+    """A tenant with the agent `guide` and the integration `house`, both using a fake endpoint."""
 
     tenant: Any
     key: Any
@@ -25,7 +25,7 @@ class Wired:
     model: FakeOpenAI
 
     def script(self, *replies: Any) -> None:
-        """What the endpoint answers from now on."""
+        """Set the next replies of the endpoint."""
         self.model.script[:] = replies
 
     def rows(self, model: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Real workers that are killed, and readers that follow what they make."""
+"""Worker processes that tests kill, and readers of their streams."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from conversations.runtime.live import Delta, Done, Reset
 
 
 def said(events):
-    """What a reader has at the end, and the stored answer."""
+    """Return the text received by a reader and the stored answer."""
     text = ""
     for event in events:
         if isinstance(event, Delta):
@@ -29,7 +29,7 @@ def said(events):
 
 @contextmanager
 def workers():
-    """A function that runs a worker that is killed at a point, or left alone, and gives its exit code."""
+    """Yield a function that runs a worker, optionally killed at a point, and returns its exit code."""
     variables = environment(ANSWER_LEASE_SECONDS="2", CONCLAVE_LOGIN=WORKER)
     process = subprocess.Popen(
         [sys.executable, "-m", "config.testing.crashing"],
@@ -54,7 +54,7 @@ def workers():
 
 
 def in_background(function):
-    """A thread that runs `function`; gives a function that waits for what it returned."""
+    """Run `function` in a thread; return a function that waits for its result."""
     results = []
 
     def body():
@@ -74,6 +74,6 @@ def in_background(function):
 
 
 def resume_due(seconds=2.5):
-    """What the periodic job does, when leases had time to run out."""
+    """Run the periodic job after the leases have expired."""
     time.sleep(seconds)
     tasks.resume_due_work.func.__wrapped__(0)
