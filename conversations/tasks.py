@@ -1,4 +1,4 @@
-"""Background jobs: recovery of answers, session summaries, expiry of approvals and message embeddings."""
+"""Background jobs: recovery, session summaries, approval expiry and message embeddings."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -41,7 +41,7 @@ def resume_due_work(timestamp: int) -> None:
 
 
 def _fail_without_lease() -> None:
-    """Fail interrupted answers that cannot be resumed, such as API completions, and interrupted tool calls."""
+    """Fail interrupted tool calls and answers that cannot be resumed."""
     from conversations.models import AnswerLease, McpToolExecution, Message, ToolExecution
 
     limit = timezone.now() - INTERRUPTED_AFTER

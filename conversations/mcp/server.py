@@ -36,7 +36,7 @@ asking: ContextVar[Credential] = ContextVar("conclave_mcp_asking")
 
 
 class Refused(Exception):
-    """The requested object does not exist or is not allowed; the message is for the client."""
+    """A missing or forbidden object; the message is for the client."""
 
 
 def _caller(resource: str, verb: str) -> Caller:
@@ -175,7 +175,7 @@ TOOLS: tuple[Callable[..., Any], ...] = (
 
 @cache
 def server() -> Any:
-    """Return the MCP server with `TOOLS`; it is stateless, so one instance serves all requests."""
+    """Return the stateless MCP server with `TOOLS`, shared by all requests."""
     from mcp.server.mcpserver import MCPServer
 
     made = MCPServer("conclave", title="Conclave", instructions=INSTRUCTIONS)
@@ -185,7 +185,7 @@ def server() -> Any:
 
 
 def _on_our_connection(tool: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap the tool in a coroutine that runs on the request's thread and database connection."""
+    """Wrap the tool in a coroutine on the request's thread and connection."""
     from functools import wraps
 
     from mcp.server.mcpserver.exceptions import ToolError

@@ -1,4 +1,4 @@
-"""`/mcp`: the Model Context Protocol over streamable HTTP, with an API key as bearer token.
+"""The MCP endpoint over streamable HTTP, authenticated by an API key.
 
 Serves the stateless revision 2026-07-28 and the older handshake, both without sessions, so any web process can
 answer any request. The library is an ASGI application; the view runs it for one request at a time.

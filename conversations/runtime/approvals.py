@@ -1,4 +1,4 @@
-"""Human approval of tool calls: a turn is parked until the decision, then resumed.
+"""Human approval of tool calls: parks and resumes turns.
 
 A parked turn holds no thread, connection or lease. Its messages are the last step of its journal, from which any
 process can resume it.
@@ -17,7 +17,7 @@ from conversations.services.leases import release
 
 
 class TurnParked(Exception):
-    """Raised when the model requests calls that need approval; caught where turns are stored.
+    """The model requested calls that need approval; caught where turns are stored.
 
     Args:
         requests: the library's `DeferredToolRequests`.
@@ -30,7 +30,7 @@ class TurnParked(Exception):
 
 
 def output_type(schema: dict[str, Any] | None = None) -> list[Any]:
-    """Return the output types of a run: an answer, or tool calls that need approval."""
+    """Return the output types: an answer, or calls that need approval."""
     from pydantic_ai import DeferredToolRequests, StructuredDict
 
     if schema is None:
@@ -57,7 +57,7 @@ def answer_of(result: Any) -> str:
 
 
 def park(turn: Turn, parked: TurnParked) -> Message:
-    """Store the pending calls and the run's messages; return the answer, now awaiting approval.
+    """Store the pending calls and the run's messages; return the answer.
 
     Raises:
         LeaseLost: another process has taken over.
@@ -100,7 +100,7 @@ def decisions(turn: Turn) -> Any:
 
 
 def load_decided(answer: Message, caller: Caller) -> Turn:
-    """Load the turn of an answer whose calls are all decided, in the caller's scope.
+    """Load the turn of a decided answer, in the caller's scope.
 
     Raises:
         LeaseLost: another process has already resumed it.

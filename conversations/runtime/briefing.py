@@ -1,4 +1,4 @@
-"""Additional context for an agent's prompt: glossary terms and summaries of earlier sessions.
+"""Additional prompt context: glossary terms and summaries of earlier sessions.
 
 People and models wrote these texts, so they are passed as JSON lines that the prompt declares to be data. In
 conversations with several people, personal data is left out (promise G3).
@@ -24,7 +24,7 @@ MOST_WORDS, MOST_SESSIONS, MOST_TEXT, MOST_LISTED = 20, 3, 600, 5
 
 
 def briefing_of(agent: Agent, conversation: Conversation, question: str, user_id: UUID | None) -> str:
-    """Return the context of a turn, or an empty string. Needs the asking person's scope."""
+    """Return the context of a turn. Needs the asking person's scope."""
     parts = [words_of(conversation, question, user_id)]
     if agent.memory_enabled and conversation.mode == ConversationMode.SINGLE:
         parts.append(_sessions(agent, conversation, user_id))

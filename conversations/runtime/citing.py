@@ -1,4 +1,4 @@
-"""Citations: renumbers the markers [n] of an answer in order, also while streaming."""
+"""Citations: numbers the markers [n] of an answer in order."""
 
 import re
 from typing import Any
@@ -23,7 +23,7 @@ class Citing:
         self._held = self._before = ""
 
     def feed(self, piece: str) -> str:
-        """Add `piece`, which must not contain NUL, and return the text that is ready."""
+        """Add `piece`, without NUL, and return the text that is ready."""
         text = self._held + piece
         undecided = UNDECIDED.search(text)
         end = undecided.start() if undecided else len(text)

@@ -1,4 +1,4 @@
-"""Completions by an agent, or by a model of one of the tenant's integrations.
+"""Completions by agents or by models of the tenant's integrations.
 
 No transaction is open during a request to a model. The client waits on its connection, so a completion is not
 resumed when its process dies.
@@ -42,7 +42,7 @@ RESULTS = "results"
 
 
 class UnknownModel(LookupError):
-    """The tenant has neither an agent nor an integration's model of this name."""
+    """The tenant has no agent or model of this name."""
 
 
 class MemoryJournal(Journal):
@@ -67,7 +67,7 @@ class WireTurn(Turn):
         return self.agent.pk is None
 
     def finish(self, text: str, calls: list[ModelCall]) -> str:  # type: ignore[override]
-        """Store the answer and return its stored text, with an agent's citations renumbered."""
+        """Store the answer and return its text with renumbered citations."""
         content, citations = (storable(text), []) if self.is_bare else self.cited(text)
         self._close("", status=MessageStatus.COMPLETED, content=content, citations=citations)
         return content
@@ -127,7 +127,7 @@ class Exchange:
 
 
 def begin(wish: Wish, caller: Caller, *, after: Message | None = None) -> Exchange:
-    """Store the question and load what the answer needs, in the open scope.
+    """Store the question and load the turn, in the open scope.
 
     Args:
         after: the previous answer, to continue its conversation.
@@ -148,7 +148,7 @@ def begin(wish: Wish, caller: Caller, *, after: Message | None = None) -> Exchan
 
 
 def _asked(wish: Wish) -> Asked:
-    """Return what to store of the request: its last message, or all trailing tool results."""
+    """Return the last message, or all trailing tool results, for storing."""
     if wish.messages[-1].role != "tool":
         return Asked(storable(wish.question))
     results = list(takewhile(lambda said: said.role == "tool", reversed(wish.messages)))[::-1]
@@ -157,7 +157,7 @@ def _asked(wish: Wish) -> Asked:
 
 
 def said_before(answer: Message) -> tuple[Said, ...]:
-    """Return the conversation up to `answer` as chat messages, in the open scope."""
+    """Return the chat messages up to `answer`, in the open scope."""
     spoken: list[Said] = []
     for row in up_to(answer):
         results = row.metadata.get(RESULTS) if row.role == MessageRole.TOOL else None
@@ -202,7 +202,7 @@ def _turn(begun: BegunTurn, caller: Caller, agent: Agent, wish: Wish) -> WireTur
 
 
 def find_model(name: str) -> tuple[Agent, Integration | None]:
-    """Return the agent called `name`, or an unsaved agent and its integration for `<integration>/<model>`.
+    """Return the agent called `name`, or an unsaved one for `<integration>/<model>`.
 
     Raises:
         UnknownModel: neither exists.

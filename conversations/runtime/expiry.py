@@ -1,4 +1,4 @@
-"""Expiry of tool calls that wait for approval, so that their answers can finish."""
+"""Expiry of tool calls that wait for approval."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -17,7 +17,7 @@ OLDEST = timedelta(days=180)
 
 
 def expire_waiting_calls(after: timedelta) -> int:
-    """Deny the calls that have waited longer than `after`; workers then resume their answers.
+    """Deny calls that have waited longer than `after`; workers resume their answers.
 
     Call it outside any scope.
 

@@ -1,4 +1,4 @@
-"""A toolset that journals its calls, so that a resumed turn does not repeat them.
+"""A toolset whose calls are not repeated when a turn is resumed.
 
 Import this module lazily: it imports Pydantic AI, which takes seconds.
 """

@@ -1,4 +1,4 @@
-"""The buffer of a streamed answer: readers in this process read it, the database stores it in fragments.
+"""The buffer of a streamed answer, for local readers and the database.
 
 Each request to the model starts a new generation of the text. The last generation is the answer; text before a
 tool call, or from a process that died, is discarded. A position in a stream is therefore (generation, characters),
@@ -127,7 +127,7 @@ class Live:
     # --- readers ---------------------------------------------------------------------------------------
 
     def read(self, after: Place, timeout: float) -> tuple[list[Any], bool]:
-        """Wait up to `timeout` seconds for events after a position; return them and whether the stream ended."""
+        """Wait for events after a position; return them and whether the stream ended."""
         with self._changed:
             self._changed.wait_for(lambda: self.ended or self._has_news(after), timeout)
             # Announce a new generation with its first text, because it may be discarded before.
@@ -152,7 +152,7 @@ class Live:
         return len(self.text) > self._stored
 
     def piece(self, *, last: bool = False) -> StreamEvent | None:
-        """Build the row for unstored text; return None if there is none and it is not the last."""
+        """Build the row for unstored text, or None without any unless `last`."""
         with self._changed:
             generation, offset, text = self.generation, self._stored, self.text[self._stored :]
         if not text and not last:

@@ -97,7 +97,7 @@ def about_turn(turn: Turn) -> AbstractContextManager[None]:
 
 
 def _of_another(turn: Turn) -> Message:
-    """Wait for another process to finish the answer; return it unfinished after the timeout."""
+    """Wait until another process finishes the answer, up to the agent's timeout."""
     end = time.monotonic() + turn.agent.timeout
     while True:
         with turn.caller.scope():

@@ -1,4 +1,4 @@
-"""MCP server tools for agents: those that `Agent.tools` names and that the asking person may use.
+"""MCP tools that `Agent.tools` names and the asking person may use.
 
 Tool definitions come from the server's last refresh; only a call opens a session. Resources and prompts are offered
 as the tools `read_resource` and `get_prompt`, unless the server has tools with these names.
@@ -202,7 +202,7 @@ def _text(result: dict[str, Any]) -> str:
 
 
 def _begin(turn: "Turn", offered: Offered, arguments: Any) -> UUID | None:
-    """Record the start of a call; return None, with a failed row, over the rate limit."""
+    """Record the start of a call; return None over the rate limit."""
     with turn.caller.scope():
         row = McpToolExecution(
             mcp_server_id=offered.config.mcp_server_id,

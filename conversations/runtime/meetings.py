@@ -97,7 +97,7 @@ def _begun(awaited: Contribution) -> BegunTurn:
 def follow_meeting(
     caller: Caller, conversation_id: UUID, question_id: UUID, after: int
 ) -> Iterator[StreamEvent | None]:
-    """Stream a meeting's events after a position until it ends; yield None as a keep-alive.
+    """Stream a meeting's events after a position; None is a keep-alive.
 
     Needs no open scope and holds no connection while it waits.
     """

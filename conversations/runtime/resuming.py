@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 def resume_later(tenant_id: UUID, message_id: UUID) -> None:
-    """Defer the answer or meeting to a worker, at most once. Needs the tenant's scope."""
+    """Defer the answer or meeting to a worker, once. Needs a tenant scope."""
     arguments = {"tenant_id": str(tenant_id), "message_id": str(message_id)}
     defer_once(RESUME_JOB, f"resume:{message_id}", **arguments)
 

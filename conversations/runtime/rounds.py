@@ -37,7 +37,7 @@ def run_round(begun: Sequence[BegunTurn], caller: Caller, *, is_streamed: bool =
 
 
 def stream_round(begun: Sequence[BegunTurn], caller: Caller) -> Iterator[tuple[BegunTurn, Event]]:
-    """Run the agents in a thread and stream their events in order, each up to its `Done`.
+    """Run the agents in a thread and stream their events in order.
 
     Raises:
         TooManyStreams: the process has reached its limit of streams; raised before the first event.

@@ -12,7 +12,7 @@ from knowledge.models import Collection
 
 
 def speaking(live: Agent, conversation: Conversation) -> tuple[Agent, list[Collection], str]:
-    """Return the agent as configured for the conversation, its collections and a configuration error or `""`."""
+    """Return the conversation's agent, its collections and any configuration error."""
     # Versions are pinned only for the conversation's own agent.
     single = live.pk == conversation.agent_id
     agent, pinned = as_published(live, conversation.agent_version if single else None)

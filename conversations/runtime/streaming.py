@@ -1,4 +1,4 @@
-"""Streams answers: a turn runs in its own thread, and any number of readers follow it.
+"""Streams answers to any number of readers; turns run in threads.
 
 Readers may disconnect and reconnect; the turn continues and stores its outcome. Readers in the same process
 receive text immediately. Readers in other processes poll the stored text, which lags by a tenth of a second.
@@ -97,7 +97,7 @@ def _run(turn: Turn) -> None:
 def follow_answer(
     caller: Caller, conversation_id: UUID, answer_id: UUID, after: Place = START
 ) -> Iterator[Event]:
-    """Stream an answer after a position until it ends, in whichever process it runs.
+    """Stream an answer of any process after a position.
 
     Needs no open scope.
 

@@ -1,4 +1,4 @@
-"""Session summaries by the agent's model within its budgets, or extractive summaries without one."""
+"""Session summaries by the agent's model, or extractive ones without a model."""
 
 import asyncio
 import json
@@ -67,7 +67,7 @@ def summarize(tenant_id: UUID, conversation_id: UUID) -> bool:
 
 
 def _asked(session: Session) -> Agent | None:
-    """Return the agent whose model writes the summary, or None for an extractive summary."""
+    """Return the agent that summarizes, or None for an extractive summary."""
     agent, ended = session.agent, session.conversation.completed_at is not None
     if agent is None or agent.model_provider == OFFLINE:
         return None
@@ -80,7 +80,7 @@ def _asked(session: Session) -> Agent | None:
 def _by_model(
     agent: Agent, session: Session, caller: Caller, by_words: Digest
 ) -> tuple[Digest | None, list[LlmUsage]]:
-    """Return the model's digest, or None on failure, and the usage of its requests."""
+    """Return the model's digest, or None on failure, and the usage."""
     meter = Meter(caller.scope, subjects_of(caller, agent), further=cost_limit(agent))
     found, error = None, ""
     try:
@@ -123,7 +123,7 @@ async def _ask(agent: Agent, key: str | None, meter: Meter, text: str) -> str:
 
 
 def transcript(session: Session) -> str:
-    """Return the messages as JSON lines, so that no text can imitate another message."""
+    """Return the messages as JSON lines, which no text can imitate."""
     lines = [
         json.dumps({"from": "person" if each.role == MessageRole.USER else each.role, "text": each.content})
         for each in session.said

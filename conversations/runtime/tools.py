@@ -1,4 +1,4 @@
-"""Built-in tools of agents besides search; each call is recorded before and after it runs.
+"""Built-in tools of agents besides search, with recorded calls.
 
 A failure or timeout is returned to the model as an error, and the turn continues. For calls that wait for approval
 see `conversations.runtime.approvals`.
@@ -67,7 +67,7 @@ _schemas: dict[str, Any] = {}
 
 
 def made_tool(function: Callable[..., Any], name: str, **options: Any) -> Any:
-    """Build a Pydantic AI tool; its argument schema, slow to build, is cached per process."""
+    """Build a Pydantic AI tool; its argument schema is cached per process."""
     from pydantic_ai import Tool
 
     if name not in _schemas:
@@ -174,7 +174,7 @@ async def outcome_of(body: Body, seconds: float) -> Outcome:
 
 
 def storable_json(value: Any) -> Any:
-    """Return `value` as JSON that PostgreSQL can store: no NUL, lone surrogates, NaN or infinity.
+    """Return `value` as JSON that PostgreSQL can store.
 
     Raises:
         ToolRefused: the value is not JSON, or is too large.
@@ -190,7 +190,7 @@ def storable_json(value: Any) -> Any:
 
 
 def _begin(turn: "Turn", name: str, call_id: str, arguments: dict[str, Any], approved: bool) -> UUID | None:
-    """Record the start of a call; return None if an approved call has already started."""
+    """Record the start of a call; return None if it has already started."""
     with turn.caller.scope():
         if approved:
             rows = ToolExecution.objects.younger_than(turn.conversation_id).filter(
@@ -216,7 +216,7 @@ def _begin(turn: "Turn", name: str, call_id: str, arguments: dict[str, Any], app
 def _end(
     turn: "Turn", execution_id: UUID, outcome: Outcome, started: float, call: dict[str, Any] | None = None
 ) -> None:
-    """Store the outcome and, with `call`, the value for the model, in one transaction."""
+    """Store the outcome and the value for the model in one transaction."""
     seconds = time.perf_counter() - started
     metrics.tool_call(outcome.status, seconds)
     with turn.caller.scope():

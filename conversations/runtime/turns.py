@@ -1,4 +1,4 @@
-"""The turn of an agent: its input, its tool state and how its outcome is stored.
+"""The turn of an agent: input, tool state and stored outcome.
 
 No transaction is open during a request to a model. Each step opens a short scope and is written to the turn's
 journal under a lease, so another process can resume the turn when this one dies.
@@ -74,7 +74,7 @@ class ModelCall:
 
 @dataclass(slots=True)
 class Turn:
-    """A turn in progress; answers cite positions in `passages`, which grow with each search."""
+    """A turn in progress; answers cite the positions of `passages`."""
 
     caller: Caller
     conversation_id: UUID
@@ -133,7 +133,7 @@ class Turn:
             self.journal.add_call(call_id, name, arguments)
 
     def keep_result(self, call_id: str, result: dict[str, Any]) -> None:
-        """Store the result of a tool call, so that it is not repeated on resume."""
+        """Store the result of a tool call, to be replayed on resume."""
         with self.caller.scope():
             self.journal.add_result(call_id, result)
         self._remember(result)

@@ -1,4 +1,4 @@
-"""Runs completion requests on Pydantic AI, with an agent or with a model alone.
+"""Runs completion requests on Pydantic AI, with or without an agent.
 
 Import this module lazily: it imports Pydantic AI, which takes seconds.
 """

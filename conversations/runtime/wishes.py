@@ -7,7 +7,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of a client-side tool; `arguments` is the JSON text that the model returned."""
+    """A call of a client-side tool; `arguments` is JSON text."""
 
     id: str
     name: str
@@ -119,7 +119,7 @@ class TextPiece:
 
 @dataclass(frozen=True, slots=True)
 class CallPiece:
-    """The next fragment of tool call `index`; only the first one has `id` and `name`."""
+    """A fragment of tool call `index`; the first has `id` and `name`."""
 
     index: int
     arguments: str
