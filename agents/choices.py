@@ -1,4 +1,4 @@
-"""Enumerated values of agents."""
+"""Choices of the agents app."""
 
 import re
 from typing import Any
@@ -27,7 +27,7 @@ class Provider(TextChoices):
 
 
 class BuiltinTool(TextChoices):
-    """Tools that every installation has."""
+    """Built-in tools."""
 
     SEARCH_KNOWLEDGE = "search_knowledge", "Search of the agent's collections (each agent has it)"
     CALCULATOR = "calculator", "Calculator"
@@ -35,24 +35,24 @@ class BuiltinTool(TextChoices):
     HTTP_FETCH = "http_fetch", "Fetch of a public page"
 
 
-# A server of the registry by its slug, with all its tools or one of them.
+# All tools of a registered server (`mcp:<slug>`), or one of them (`mcp:<slug>/<tool>`).
 MCP_TOOL = re.compile(r"mcp:[a-zA-Z0-9_-]{1,100}(/[A-Za-z0-9_.\-/]{1,128})?")
 
 
 def validate_tools(value: Any) -> None:
-    """Names of tools: built-in ones, `mcp:<server>` or `mcp:<server>/<tool>`.
+    """Validate tool names: built-in, `mcp:<server>` or `mcp:<server>/<tool>`.
 
     Raises:
-        ValidationError: naming the place.
+        ValidationError: with the index of the invalid name.
     """
     if not isinstance(value, list):
-        raise ValidationError("Must be a list of names.")
+        raise ValidationError("Must be a list of tool names.")
     for place, name in enumerate(value):
         if not isinstance(name, str) or not (name in BuiltinTool.values or MCP_TOOL.fullmatch(name)):
             known = ", ".join(BuiltinTool.values)
-            raise ValidationError(f"[{place}]: one of {known}, or mcp:<server>, or mcp:<server>/<tool>.")
+            raise ValidationError(f"[{place}]: must be one of {known}, mcp:<server> or mcp:<server>/<tool>.")
     if len(set(value)) < len(value):
-        raise ValidationError("Names each tool once.")
+        raise ValidationError("Tool names must be unique.")
 
 
 class IntegrationStatus(TextChoices):
@@ -62,7 +62,7 @@ class IntegrationStatus(TextChoices):
 
 
 class WebSearchProvider(TextChoices):
-    """Services that search the web for agents; accounts at them are integrations too."""
+    """Web search services; their accounts are integrations as well."""
 
     TAVILY = "tavily", "Tavily (web search)"
     SERPAPI = "serpapi", "SerpApi (web search)"

@@ -1,10 +1,10 @@
-"""SQL that keeps counts and means of rows which several organisations use, and which none of them may write.
+"""Functions and triggers for counters on rows shared between organisations.
 
-Each function belongs to the schema's owner, names its tables in full and touches one row by its id; the lock on
-that row orders those who count at the same time.
+Organisations cannot write these rows. Each function is owned by the schema's owner, qualifies every table name and
+updates one row by ID; the lock on that row serialises concurrent updates.
 """
 
-# The mean is made anew from the rows under the template's lock: no rounding adds up, nobody's rating is lost.
+# The mean is recomputed from all ratings under the template's lock, so rounding errors do not add up.
 RATINGS = """
 CREATE FUNCTION agents_count_rating() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -47,8 +47,8 @@ DROP TRIGGER agents_made_agent_counted ON agents_agent;
 DROP FUNCTION agents_count_made_agent();
 """
 
-# A use of a prompt, or a verdict (0 to 5) on what it brought: a factory row is everybody's to count, nobody's to
-# write. An organisation's own row is counted in its own scope alone.
+# Counts a use of a prompt or a verdict (0 to 5) on an answer. Every organisation can count on a factory row, which
+# none can write; other rows are counted only in the scope of their organisation.
 PROMPTS = """
 CREATE FUNCTION conclave_prompt_counted(prompt uuid, verdict double precision) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -69,8 +69,8 @@ GRANT EXECUTE ON FUNCTION conclave_prompt_counted(uuid, double precision) TO con
 """
 PROMPTS_DROP = "DROP FUNCTION conclave_prompt_counted(uuid, double precision);"
 
-# The same, where a verdict may take the place of the one before on the same answer, which is told; without both it
-# is a use, without the new one the old is taken back.
+# As above, with replacement: `before` is the previous verdict on the same answer. Both null counts a use; a null
+# `verdict` withdraws `before`.
 VERDICTS = """
 CREATE FUNCTION conclave_prompt_counted(prompt uuid, before double precision, verdict double precision)
 RETURNS boolean

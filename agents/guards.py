@@ -1,6 +1,6 @@
-"""SQL that holds rows to what they promise, whoever writes them: published versions, and the ledger of sales."""
+"""Triggers that keep published versions and the purchase ledger immutable."""
 
-# The person who published may go; what was published stays.
+# Deleting the publisher clears `created_by_id`; everything else is immutable.
 VERSIONS = """
 CREATE FUNCTION agents_version_stays() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -21,7 +21,7 @@ DROP TRIGGER agents_version_stays ON agents_agentversion;
 DROP FUNCTION agents_version_stays();
 """
 
-# What was agreed on stays; money comes once and goes back once.
+# The terms of a purchase are immutable; its status moves from pending to completed to refunded.
 PURCHASES = """
 CREATE FUNCTION agents_purchase_moves() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

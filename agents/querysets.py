@@ -1,4 +1,4 @@
-"""Which rows of shared tables a scope sees: its own, and those that others let it see."""
+"""Managers for tables with rows shared between tenants."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from tenants.scoping import require_scope
 
 
 class SharedManager(models.Manager.from_queryset(HouseQuerySet)):  # type: ignore[misc]
-    """The rows of the scope's tenant, and those that are public.
+    """Manager for the scope's rows and public rows of other tenants.
 
     Raises:
-        ScopeRequired: outside every scope.
+        ScopeRequired: if no scope is active.
     """
 
     def shared(self, tenant_id: Any) -> Q:
-        """Rows that the tenant sees although they are not its own."""
+        """Return the filter for rows of other tenants that this tenant can see."""
         return Q(is_public=True)
 
     def get_queryset(self) -> Any:
@@ -29,14 +29,14 @@ class SharedManager(models.Manager.from_queryset(HouseQuerySet)):  # type: ignor
 
 
 class PromptManager(SharedManager):
-    """The scope's prompts and the factory's."""
+    """Manager for the scope's prompts and factory prompts."""
 
     def shared(self, tenant_id: Any) -> Q:
         return Q(tenant_id=None)
 
 
 class PurchaseManager(SharedManager):
-    """What the scope's tenant bought, and what it sold."""
+    """Manager for the purchases and sales of the scope's tenant."""
 
     def shared(self, tenant_id: Any) -> Q:
         return Q(seller_tenant_id=tenant_id)

@@ -1,4 +1,4 @@
-"""Work on agents that nobody waits for."""
+"""Background jobs of the agents app."""
 
 import logging
 from uuid import UUID
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 @app.task(queueing_lock="expire_budget_reservations")
 @job
 def expire_budget_reservations(timestamp: int) -> None:
-    """Free what calls held whose process died."""
+    """Release budget reservations left behind by processes that died."""
     from agents.services.budgets import expire_reservations
 
     with platform_scope(reason="expire budget reservations", actor="system:upkeep"):
@@ -27,7 +27,7 @@ def expire_budget_reservations(timestamp: int) -> None:
 @app.task
 @job
 def refresh_mcp_server(slug: str) -> None:
-    """List again what an MCP server offers; a failure is kept with the server."""
+    """Refresh the offers of one MCP server; store a failure on its row."""
     from agents.models import McpServer
 
     with platform_scope(reason="refresh an MCP server", actor=ACTOR):
@@ -44,7 +44,7 @@ def refresh_mcp_server(slug: str) -> None:
 @app.task(queueing_lock="refresh_mcp_servers")
 @job
 def refresh_mcp_servers(timestamp: int) -> None:
-    """List again what every server in use offers; each is asked by a job of its own."""
+    """Defer one refresh job for every enabled MCP server."""
     from agents.choices import McpServerStatus
     from agents.models import McpServer
 
@@ -59,14 +59,14 @@ def refresh_mcp_servers(timestamp: int) -> None:
 @app.task
 @job
 def refund_template_purchase(purchase_id: str) -> None:
-    """Give the money of a purchase back; a failure leaves the ledger as it is and the job as failed."""
+    """Refund a purchase; a failure leaves the ledger unchanged and fails the job."""
     give_back(UUID(purchase_id))
 
 
 @app.task
 @job
 def check_integration(tenant_id: str, integration_id: str, actor: str) -> None:
-    """Ask an account's endpoint for its models and record how that ended."""
+    """Check the connection of a provider account and record the result."""
     from agents.runtime.checking import check_connection
 
     check_connection(UUID(integration_id), lambda: tenant_scope(tenant_id, actor=actor))

@@ -1,4 +1,4 @@
-"""Console pages of agents."""
+"""Console pages of the agents app."""
 
 from .agents import AgentAdmin, AgentCollectionAdmin, AgentVersionAdmin
 from .budgets import BudgetAdmin, BudgetCounterAdmin, BudgetReservationAdmin, ModelPriceAdmin

@@ -1,4 +1,4 @@
-"""Agents, their knowledge and their versions."""
+"""Console pages for agents, their collections and versions."""
 
 from django.contrib import admin, messages
 
@@ -18,7 +18,7 @@ class KnowledgeInline(HouseInline):
     autocomplete_fields = ("collection",)
     hide_title = True
     verbose_name = "collection"
-    verbose_name_plural = "Collections it may search"
+    verbose_name_plural = "Searchable collections"
 
 
 @admin.register(Agent)
@@ -66,7 +66,7 @@ class AgentAdmin(ExportsRows, HouseAdmin):
         return self.prepopulated_fields if obj is None else {}
 
     def has_publish_permission(self, request):
-        # A version is made in the agent's own tenant.
+        # Publishing needs the agent's tenant scope, which the platform console does not have.
         return self.has_change_permission(request) and not request.console.is_platform
 
     @admin.action(description="Publish a new version", permissions=["publish"])
@@ -75,11 +75,11 @@ class AgentAdmin(ExportsRows, HouseAdmin):
             publish_agent(agent, actor=request.user.pk)
         self.message_user(request, f"{len(queryset)} agents published.", messages.SUCCESS)
 
-    @admin.action(description="Archive", permissions=["change"])
+    @admin.action(description="Archive selected agents", permissions=["change"])
     def archive(self, request, queryset):
         for agent in queryset.exclude(status=AgentStatus.ARCHIVED):
             archive_agent(agent)
-        self.message_user(request, "Archived.", messages.SUCCESS)
+        self.message_user(request, "Agents archived.", messages.SUCCESS)
 
 
 @admin.register(AgentCollection)

@@ -1,4 +1,4 @@
-"""Budgets, what was counted against them, and prices."""
+"""Console pages for budgets, budget counters and model prices."""
 
 from django.contrib import admin
 
@@ -16,7 +16,7 @@ KINDS = {
 
 
 class NamesSubjects(NamesThings):
-    """Mix-in: whose budget it is, by name."""
+    """Mix-in that shows the subject of a budget by name."""
 
     def thing_of(self, obj):
         return KINDS[obj.subject], str(obj.subject_id or "")
@@ -30,7 +30,7 @@ class BudgetAdmin(NamesSubjects, HouseAdmin):
     list_display = ("thing", "resource", "period", "limit_value", "is_active")
     list_filter = ("subject", "resource", "period", "is_active")
     search_fields = ("subject_id__exact", "note")
-    search_help_text = "A whole id of a person, key or agent, or part of the note."
+    search_help_text = "Exact ID of a person, key or agent, or part of the note."
     fieldsets = (
         (None, {"fields": (("subject", "subject_id"), ("resource", "period"), ("limit_value", "is_active"))}),
         ("Data", {"fields": ("note",)}),
@@ -45,7 +45,7 @@ class BudgetCounterAdmin(NamesSubjects, ReadOnlyAdmin):
     list_display = ("thing", "resource", "period", "period_start", "used", "limit_value")
     list_filter = ("subject", "resource", "period")
     search_fields = ("subject_id__exact",)
-    search_help_text = "A whole id of an organisation, a person, a key or an agent."
+    search_help_text = "Exact ID of an organisation, person, key or agent."
     fieldsets = (
         (None, {"fields": ("thing", ("resource", "period", "period_start"))}),
         ("Count", {"fields": (("used", "reserved", "limit_value"),)}),

@@ -1,4 +1,4 @@
-"""Which models answer when an agent's own does not."""
+"""Console page for fallback models."""
 
 from django.contrib import admin
 

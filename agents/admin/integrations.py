@@ -1,4 +1,4 @@
-"""Accounts at providers."""
+"""Console page for provider accounts."""
 
 from django.contrib import admin, messages
 
@@ -37,10 +37,10 @@ class IntegrationAdmin(HouseAdmin):
 
     @admin.action(description="Check the connection", permissions=["change"])
     def check_connection(self, request, queryset):
-        """A job asks, since no transaction may wait for a network."""
+        """Defer the checks to jobs, since a transaction must not wait for the network."""
         from agents.tasks import check_integration
 
         actor = require_scope().actor
         for tenant_id, pk in queryset.values_list("tenant_id", "pk"):
             check_integration.defer(tenant_id=str(tenant_id), integration_id=str(pk), actor=actor)
-        messages.success(request, "The connections are being checked; their status says how it ended.")
+        messages.success(request, "Connection checks started. Reload the page to see the resulting status.")

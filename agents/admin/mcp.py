@@ -1,4 +1,4 @@
-"""Servers of the Model Context Protocol."""
+"""Console pages for Model Context Protocol (MCP) servers."""
 
 from django.contrib import admin, messages
 
@@ -34,7 +34,7 @@ class McpServerAdmin(HouseAdmin):
                 )
             },
         ),
-        ("Reached by", {"fields": ("server_type", "command")}),
+        ("Connection", {"fields": ("server_type", "command")}),
         (
             "Offers",
             {
@@ -46,31 +46,34 @@ class McpServerAdmin(HouseAdmin):
                 )
             },
         ),
-        ("More", {"fields": (("documentation_url", "repository_url"), "metadata"), "classes": ["collapse"]}),
+        (
+            "Advanced",
+            {"fields": (("documentation_url", "repository_url"), "metadata"), "classes": ["collapse"]},
+        ),
     )
 
     def get_fieldsets(self, request, obj=None):
-        """How the platform starts a server is for its own staff."""
+        """Hide the start command from everyone but platform staff."""
         sets = super().get_fieldsets(request, obj)
         if request.console.is_platform:
             return sets
         return [
-            (title, options | {"fields": ("server_type",)} if title == "Reached by" else options)
+            (title, options | {"fields": ("server_type",)} if title == "Connection" else options)
             for title, options in sets
         ]
 
-    @admin.action(description="List again what it offers", permissions=["change"])
+    @admin.action(description="Refresh tools, resources and prompts", permissions=["change"])
     def refresh(self, request, queryset):
         for server in queryset:
             refresh_mcp_server.defer(slug=server.slug)
-        self.message_user(request, "The servers are asked; look again in a moment.", messages.SUCCESS)
+        self.message_user(request, "Refresh started. Reload the page in a moment.", messages.SUCCESS)
 
     def get_prepopulated_fields(self, request, obj=None):
         return self.prepopulated_fields if obj is None and self.has_add_permission(request) else {}
 
 
 class McpServerConfigForm(HouseForm):
-    """Holds what is typed against the schema that the server is registered with, as the API does."""
+    """Validates `config` against the server's schema, as the API does."""
 
     def clean(self):
         cleaned = super().clean()
@@ -93,7 +96,7 @@ class McpServerUserInline(HouseInline):
     autocomplete_fields = ("user",)
     hide_title = True
     verbose_name = "person"
-    verbose_name_plural = "People who may use it, when not everybody may"
+    verbose_name_plural = "Allowed people (if not available to everybody)"
 
 
 @admin.register(McpServerConfig)

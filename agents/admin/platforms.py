@@ -1,4 +1,4 @@
-"""Adapters and credentials for platforms."""
+"""Console pages for platform adapters and credentials."""
 
 from django.contrib import admin
 
@@ -16,7 +16,7 @@ class PlatformAdapterAdmin(HouseAdmin):
     search_fields = ("adapter_name",)
     fieldsets = (
         (None, {"fields": (("adapter_name", "version"), ("adapter_type", "status"))}),
-        ("What it can do", {"fields": ("supported_platforms", "capabilities", "configuration_schema")}),
+        ("Capabilities", {"fields": ("supported_platforms", "capabilities", "configuration_schema")}),
         ("Health", {"fields": (("health_check_url", "last_health_check_at"),)}),
     )
 

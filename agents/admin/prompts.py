@@ -1,4 +1,4 @@
-"""Prompts."""
+"""Console page for system prompts."""
 
 from django.contrib import admin
 
@@ -8,7 +8,7 @@ from config.admin.bases import HouseAdmin
 
 @admin.register(SystemPrompt)
 class SystemPromptAdmin(HouseAdmin):
-    """One's own prompts and the factory's; those are the platform's to change."""
+    """The user's own prompts and factory prompts, which only the platform can change."""
 
     resource = "prompts"
     icon = "terminal"

@@ -1,4 +1,4 @@
-"""Reports on models and agents: computed, read alone."""
+"""Read-only console pages for daily reports."""
 
 from django.contrib import admin
 
@@ -18,7 +18,7 @@ class AgentActivityDailyAdmin(ExportsRows, NamesIds, ReadOnlyAdmin):
     list_display = ("date", "agent_id", "runs", "failed_runs", "tokens_used", "p50_ms", "p95_ms")
     list_filter = ()
     search_fields = ("agent_id__exact",)
-    search_help_text = "A whole id of an agent."
+    search_help_text = "Exact ID of an agent."
     date_hierarchy = "date"
     fieldsets = (
         (

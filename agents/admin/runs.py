@@ -1,4 +1,4 @@
-"""What agents did."""
+"""Console page for agent runs."""
 
 from django.contrib import admin
 
@@ -10,7 +10,7 @@ from config.admin.names import NamesIds
 
 @admin.register(AgentRun)
 class AgentRunAdmin(NamesIds, ReadOnlyAdmin):
-    """One's own runs: prompts and responses are nobody else's."""
+    """The user's own runs; nobody else can read their prompts and responses."""
 
     named_ids = {"agent_id": "agents.Agent.name", "user_id": "accounts.User.email"}
     resource = "conversations"
@@ -20,7 +20,7 @@ class AgentRunAdmin(NamesIds, ReadOnlyAdmin):
     list_display = ("created_at", "agent_id", "status", "execution_time_ms", "tokens_used")
     list_filter = (AgeFilter, "status")
     search_fields = ("agent_id__exact", "conversation_id__exact")
-    search_help_text = "A whole agent id or conversation id."
+    search_help_text = "Exact agent ID or conversation ID."
     fieldsets = (
         (
             None,

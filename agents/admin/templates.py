@@ -1,4 +1,4 @@
-"""Templates of agents, and their market."""
+"""Console pages for agent templates, purchases and ratings."""
 
 from django.contrib import admin, messages
 
@@ -20,12 +20,12 @@ class TemplateDocumentInline(HouseInline):
     autocomplete_fields = ("document",)
     hide_title = True
     verbose_name = "document"
-    verbose_name_plural = "Documents its agents know"
+    verbose_name_plural = "Documents available to its agents"
 
 
 @admin.register(AgentTemplate)
 class AgentTemplateAdmin(HouseAdmin):
-    """The organisation's own templates; those of others are offered by the API."""
+    """The organisation's own templates; other organisations' public templates are in the API."""
 
     resource = "templates"
     icon = "style"
@@ -40,7 +40,7 @@ class AgentTemplateAdmin(HouseAdmin):
         (None, {"fields": (("name", "version"), "description", "avatar_url", "system_prompt")}),
         ("Market", {"fields": (("is_public", "is_marketplace", "price"), ("rating", "usage_count"))}),
         (
-            "Agents made of it",
+            "Settings of its agents",
             {
                 "fields": (
                     "functions",
@@ -96,7 +96,7 @@ class TemplatePurchaseAdmin(NamesIds, ReadOnlyAdmin):
     )
     list_filter = ("payment_status",)
     search_fields = ("template_id__exact", "transaction_id__exact")
-    search_help_text = "A whole template id or transaction id."
+    search_help_text = "Exact template ID or transaction ID."
     fieldsets = (
         (None, {"fields": (("template_id", "purchased_at"), "buyer", ("seller_tenant_id", "seller_id"))}),
         ("US dollars", {"fields": (("price", "commission_rate"), ("platform_fee", "seller_payout"))}),
@@ -114,20 +114,20 @@ class TemplatePurchaseAdmin(NamesIds, ReadOnlyAdmin):
     actions = ("confirm", "refund")
 
     def has_settle_permission(self, request):
-        # The ledger is the platform's to write.
+        # Only the platform writes to the ledger.
         return request.console.is_platform and request.console.allows(self.resource, "write")
 
-    @admin.action(description="Confirm that it was paid", permissions=["settle"])
+    @admin.action(description="Confirm payment", permissions=["settle"])
     def confirm(self, request, queryset):
         for purchase in queryset.filter(payment_status=PaymentStatus.PENDING, payment_method="manual"):
             complete_purchase(purchase.pk)
-        self.message_user(request, "Confirmed.", messages.SUCCESS)
+        self.message_user(request, "Payments confirmed.", messages.SUCCESS)
 
     @admin.action(description="Refund", permissions=["settle"])
     def refund(self, request, queryset):
         for purchase in queryset.filter(payment_status=PaymentStatus.COMPLETED):
             refund_template_purchase.defer(purchase_id=str(purchase.pk))
-        self.message_user(request, "The refunds are under way.", messages.SUCCESS)
+        self.message_user(request, "Refunds started.", messages.SUCCESS)
 
 
 @admin.register(TemplateRating)
@@ -140,5 +140,5 @@ class TemplateRatingAdmin(NamesIds, ReadOnlyAdmin):
     list_display = ("created_at", "template_id", "rating", "user")
     list_filter = ("rating",)
     search_fields = ("template_id__exact", "review")
-    search_help_text = "A whole template id, or words of a review."
+    search_help_text = "Exact template ID, or part of the review."
     fieldsets = ((None, {"fields": (("template_id", "user"), "rating", "review")}),)

@@ -1,4 +1,4 @@
-"""What models used and cost."""
+"""Console page for model usage and cost."""
 
 from django.contrib import admin
 
@@ -31,8 +31,8 @@ class LlmUsageAdmin(NamesIds, ExportsRows, ReadOnlyAdmin):
     )
     list_filter = (AgeFilter, "provider")
     search_fields = ("model__exact", "conversation_id__exact", "task_id__exact")
-    search_help_text = "A whole model name, conversation id or task id."
-    # Payloads hold what people said to their agents.
+    search_help_text = "Exact model name, conversation ID or task ID."
+    # Payloads contain private conversations.
     export_exclude = ("request_payload", "response_payload")
     fieldsets = (
         (None, {"fields": (("provider", "model"), ("latency_ms", "status_code"), "error_message")}),

@@ -25,7 +25,7 @@ class BudgetSerializer(HouseSerializer):
 
 
 class BudgetCounterSerializer(HouseSerializer):
-    """What was used in a period, and what calls under way hold."""
+    """Usage and open reservations within one period."""
 
     class Meta:
         model = BudgetCounter
@@ -63,7 +63,7 @@ class ModelPriceSerializer(HouseSerializer):
 
 
 class AgentFallbackSerializer(HouseSerializer):
-    """A model that answers when those before it do not."""
+    """A fallback model of an agent."""
 
     class Meta:
         model = AgentFallback
@@ -80,7 +80,7 @@ class AgentFallbackSerializer(HouseSerializer):
 
 
 class BudgetViewSet(TenantViewSet):
-    """Limits that the organisation sets itself."""
+    """Limits that the organisation sets for itself."""
 
     serializer_class = BudgetSerializer
     resource = "budgets"
@@ -89,7 +89,7 @@ class BudgetViewSet(TenantViewSet):
 
 
 class BudgetCounterViewSet(ReadOnlyTenantViewSet):
-    """What was counted against limits, newest first."""
+    """Usage counted against limits, newest first."""
 
     serializer_class = BudgetCounterSerializer
     resource = "usage"
@@ -98,7 +98,7 @@ class BudgetCounterViewSet(ReadOnlyTenantViewSet):
 
 
 class ModelPriceViewSet(TenantViewSet):
-    """Prices that go before the list's."""
+    """The organisation's prices; they override the list prices."""
 
     serializer_class = ModelPriceSerializer
     resource = "budgets"
@@ -107,7 +107,7 @@ class ModelPriceViewSet(TenantViewSet):
 
 
 class AgentFallbackViewSet(TenantViewSet):
-    """Models that answer when an agent's own does not."""
+    """Fallback models, tried in order when an agent's own model fails."""
 
     serializer_class = AgentFallbackSerializer
     resource = "agents"

@@ -1,4 +1,4 @@
-"""Servers of the Model Context Protocol in the API."""
+"""API resources for Model Context Protocol (MCP) servers."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
 
 
 class McpServerSerializer(HouseSerializer):
-    """A server in the registry. How the platform starts it is not shown."""
+    """A registered MCP server, without the command that starts it."""
 
     class Meta:
         model = McpServer
@@ -41,14 +41,14 @@ class McpServerSerializer(HouseSerializer):
 
 
 class McpServerConfigSerializer(HouseSerializer):
-    """How a tenant uses a server; `config` and `env` go in and never come out."""
+    """A tenant's configuration of a server; `config` and `env` are write-only."""
 
     allowed_users = RelatedIdsField(
         through="agents.McpServerUser",
         near="config",
         far="user",
         required=False,
-        help_text="Ids of those who may use it, when not everybody may.",
+        help_text="IDs of the users who may use it if `for_all_users` is false.",
     )
 
     class Meta:
@@ -84,7 +84,7 @@ class McpServerConfigSerializer(HouseSerializer):
 
 
 class McpServerViewSet(ReadOnlyTenantViewSet):
-    """Servers that the tenant may use."""
+    """MCP servers available to the tenant."""
 
     serializer_class = McpServerSerializer
     resource = "mcp-servers"
@@ -93,7 +93,7 @@ class McpServerViewSet(ReadOnlyTenantViewSet):
 
 
 class McpServerConfigViewSet(TenantViewSet):
-    """Which servers the tenant uses, and how."""
+    """The tenant's MCP server configurations."""
 
     serializer_class = McpServerConfigSerializer
     resource = "mcp-servers"

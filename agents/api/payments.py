@@ -1,4 +1,7 @@
-"""What payment providers tell: a signed hint that a purchase changed, upon which the provider is asked."""
+"""Webhooks of payment providers.
+
+A webhook is only a signed hint that a purchase changed; the provider is then queried for its state.
+"""
 
 import json
 from uuid import UUID
@@ -16,13 +19,15 @@ from tenants.scoping import platform_scope
 @csrf_exempt
 @require_POST
 def stripe_webhook(request: HttpRequest) -> HttpResponse:
-    """Settle the purchase that the event names; events of other kinds are taken and let go."""
+    """Settle the purchase named in the event; acknowledge and ignore other events."""
     if not is_from_stripe(request.headers.get("Stripe-Signature", ""), request.body):
-        return problem_response(request, 400, "invalid_signature", "The signature is not right.")
+        return problem_response(
+            request, 400, "invalid_signature", "The webhook signature is invalid or has expired."
+        )
     purchase_id = _purchase_of(request.body)
     if purchase_id is None:
         return HttpResponse(status=204)
-    with platform_scope(reason="a payment provider tells of a purchase", actor=ACTOR):
+    with platform_scope(reason="look up the purchase named by a payment webhook", actor=ACTOR):
         purchase = TemplatePurchase.objects.filter(pk=purchase_id).first()
     try:
         if purchase is not None:

@@ -1,4 +1,4 @@
-"""Platforms that a migration meets, in the API."""
+"""API resources for platform adapters and credentials."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ class PlatformAdapterSerializer(HouseSerializer):
 
 
 class PlatformCredentialSerializer(HouseSerializer):
-    """What a tenant signs in with at a platform; its secrets go in and never come out."""
+    """A tenant's credentials for a platform; the secrets are write-only."""
 
     class Meta:
         model = PlatformCredential
@@ -61,7 +61,7 @@ class PlatformCredentialSerializer(HouseSerializer):
 
 
 class PlatformAdapterViewSet(ReadOnlyTenantViewSet):
-    """Adapters that the platform has."""
+    """Available platform adapters."""
 
     serializer_class = PlatformAdapterSerializer
     resource = "integrations"

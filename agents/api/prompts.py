@@ -1,4 +1,4 @@
-"""Prompts in the API."""
+"""API resource for system prompts."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from config.api.viewsets import TenantViewSet
 
 
 class SystemPromptSerializer(HouseSerializer):
-    """A prompt of the platform's, the organisation's in its place, or one's own."""
+    """A factory default prompt, an organisation's override or a personal override."""
 
     for_everybody = serializers.BooleanField(
         write_only=True,
         default=False,
-        help_text="Whether a new prompt is the whole organisation's; needs the right to change agents.",
+        help_text="Create the prompt for the whole organisation; requires the scope `agents:write`.",
     )
 
     class Meta:
@@ -44,7 +44,7 @@ class SystemPromptSerializer(HouseSerializer):
 
 
 class SystemPromptViewSet(TenantViewSet):
-    """The factory's prompts, which nobody here changes, the organisation's, and the asking person's own."""
+    """Read-only factory prompts, the organisation's prompts and the caller's own prompts."""
 
     serializer_class = SystemPromptSerializer
     resource = "prompts"
@@ -67,11 +67,15 @@ class SystemPromptViewSet(TenantViewSet):
         instance.delete()
 
     def require_right_to(self, prompt: SystemPrompt) -> None:
-        """Raises PermissionDenied for the organisation's prompt, where the credential may not change agents."""
+        """Require `agents:write` for a prompt that belongs to the organisation."""
         if prompt.tenant_id is not None and prompt.user_id is None:
             self.require_agents()
 
     def require_agents(self) -> None:
-        """What all agents of the organisation say is for those to change who may change agents."""
+        """Require `agents:write`, since organisation prompts change what every agent says.
+
+        Raises:
+            PermissionDenied: if the credential lacks the scope.
+        """
         if not self.credential.allows("agents", "write"):
             raise exceptions.PermissionDenied("Your role or key does not cover agents:write.")

@@ -1,4 +1,4 @@
-"""Reports on models and agents in the API: computed, read alone."""
+"""Read-only API resources for daily model and agent reports."""
 
 from agents.models import AgentActivityDaily, UsageDaily
 from config.api.serializers import HouseSerializer
@@ -6,7 +6,7 @@ from config.api.viewsets import ReadOnlyTenantViewSet
 
 
 class UsageDailySerializer(HouseSerializer):
-    """What one model was used for on one day."""
+    """Usage of one model on one day."""
 
     class Meta:
         model = UsageDaily
@@ -26,7 +26,7 @@ class UsageDailySerializer(HouseSerializer):
 
 
 class AgentActivityDailySerializer(HouseSerializer):
-    """How one agent ran on one day."""
+    """Activity of one agent on one day."""
 
     class Meta:
         model = AgentActivityDaily
@@ -45,7 +45,7 @@ class AgentActivityDailySerializer(HouseSerializer):
 
 
 class UsageDailyViewSet(ReadOnlyTenantViewSet):
-    """Usage and cost by day, provider and model; computed once an hour."""
+    """Usage and cost by day, provider and model; refreshed hourly."""
 
     serializer_class = UsageDailySerializer
     resource = "usage"
@@ -55,7 +55,7 @@ class UsageDailyViewSet(ReadOnlyTenantViewSet):
 
 
 class AgentActivityDailyViewSet(ReadOnlyTenantViewSet):
-    """Runs of agents by day; computed once an hour."""
+    """Agent runs by day; refreshed hourly."""
 
     serializer_class = AgentActivityDailySerializer
     resource = "usage"

@@ -1,4 +1,4 @@
-"""Runs of agents in the API."""
+"""API resource for agent runs."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class AgentRunSerializer(HouseSerializer):
 
 
 class AgentRunViewSet(ReadOnlyTenantViewSet):
-    """What agents did for the person who asks; prompts and responses are nobody else's."""
+    """The caller's own agent runs; nobody else can read their prompts and responses."""
 
     serializer_class = AgentRunSerializer
     resource = "conversations"

@@ -1,4 +1,4 @@
-"""Agents in the API."""
+"""Serializers for agents, versions, integrations and model usage."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from config.api.serializers import HouseSerializer, RelatedIdsField, TextListFie
 
 
 class ToolListField(TextListField):
-    """A list of names of tools."""
+    """A list of tool names."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(validators=[validate_tools], **kwargs)
 
 
 class IntegrationSerializer(HouseSerializer):
-    """An account at a provider; its credentials go in and never come out."""
+    """A provider account; its credentials are write-only."""
 
     class Meta:
         model = Integration
@@ -42,18 +42,18 @@ class IntegrationSerializer(HouseSerializer):
 
 
 class AgentSerializer(HouseSerializer):
-    """An agent with its settings; `collections` are the ids of what it may search."""
+    """An agent with its settings and the IDs of the collections it searches."""
 
     collections = RelatedIdsField(
         through="agents.AgentCollection",
         near="agent",
         far="collection",
         required=False,
-        help_text="Ids of the collections it answers from.",
+        help_text="IDs of the collections the agent searches.",
     )
-    capabilities = TextListField(required=False, help_text="What it can do, as labels.")
-    tools = ToolListField(required=False, help_text="Tools it may call besides searching.")
-    approvals = ToolListField(required=False, help_text="Tools whose calls wait for a person's leave.")
+    capabilities = TextListField(required=False, help_text="Labels that describe what the agent can do.")
+    tools = ToolListField(required=False, help_text="Tools it may call besides knowledge search.")
+    approvals = ToolListField(required=False, help_text="Tools whose calls require a person's approval.")
     tags = TextListField(required=False, help_text="Labels to find it by.")
 
     class Meta:
@@ -92,7 +92,7 @@ class AgentSerializer(HouseSerializer):
 
 
 class AgentVersionSerializer(HouseSerializer):
-    """How an agent was set up when it was published."""
+    """A published version of an agent, with a snapshot of its settings."""
 
     class Meta:
         model = AgentVersion
@@ -102,25 +102,27 @@ class AgentVersionSerializer(HouseSerializer):
 
 
 class PublishSerializer(serializers.Serializer):
-    """What to say about a new version."""
+    """Parameters for publishing a version."""
 
     note = serializers.CharField(
-        max_length=500, required=False, allow_blank=True, default="", help_text="What changed, in words."
+        max_length=500, required=False, allow_blank=True, default="", help_text="Description of what changed."
     )
 
 
 class RestoreSerializer(serializers.Serializer):
-    """Which version is wanted back."""
+    """Parameters for restoring a version."""
 
-    version = serializers.IntegerField(min_value=1, max_value=2**31 - 1, help_text="Its number.")
+    version = serializers.IntegerField(
+        min_value=1, max_value=2**31 - 1, help_text="Number of the version to restore."
+    )
 
 
 class ChangeSerializer(serializers.Serializer):
-    """One setting that differs."""
+    """One changed setting."""
 
-    field = serializers.CharField(help_text="The setting.")
-    before = serializers.JSONField(allow_null=True, help_text="What it was.")
-    after = serializers.JSONField(allow_null=True, help_text="What it is.")
+    field = serializers.CharField(help_text="Name of the setting.")
+    before = serializers.JSONField(allow_null=True, help_text="Value before the change.")
+    after = serializers.JSONField(allow_null=True, help_text="Value after the change.")
 
 
 class LlmUsageSerializer(HouseSerializer):

@@ -1,4 +1,4 @@
-"""Templates of agents in the API, and their market."""
+"""API resources for agent templates, purchases and ratings."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +41,7 @@ from tenants.scoping import require_scope
 
 @contextmanager
 def as_conflict() -> Iterator[None]:
-    """What the market refuses, as a problem."""
+    """Convert `NotForSale` to a conflict response."""
     try:
         yield
     except NotForSale as error:
@@ -56,7 +56,7 @@ BOUGHT = (
 
 
 class ForBuyers:
-    """A part of a template that has a price: null for organisations that did not pay it."""
+    """Mix-in for fields of paid templates, null for organisations without a completed purchase."""
 
     rich = ""
 
@@ -75,7 +75,7 @@ class ForBuyers:
         return bought.exists()
 
     def as_sql(self, model: Any, table: str) -> Column:
-        """The column, where the row is the tenant's, free or bought."""
+        """Return the column if the template is the tenant's own, free or bought, else NULL."""
         column = f"{table}.{quoted(self.source)}"  # type: ignore[attr-defined]
         seen = (
             f"{table}.tenant_id = (SELECT conclave_current_tenant())"
@@ -85,36 +85,38 @@ class ForBuyers:
 
 
 class SoldText(ForBuyers, serializers.CharField):
-    """Text for buyers."""
+    """Text visible to buyers only."""
 
 
 class SoldObject(ForBuyers, ObjectField):
-    """A JSON object for buyers."""
+    """A JSON object visible to buyers only."""
 
     rich = "{column} NOT IN ('{{}}'::jsonb, '[]'::jsonb)"
 
 
 class SoldList(ForBuyers, TextListField):
-    """A list of texts for buyers."""
+    """A list of strings visible to buyers only."""
 
     rich = SoldObject.rich
 
 
 class AgentTemplateSerializer(HouseSerializer):
-    """A blueprint of an agent; what has a price is null for those who did not buy it."""
+    """A blueprint for agents; paid content is null until the template is bought."""
 
     system_prompt = SoldText(help_text="Personality and instructions.")
-    functions = SoldList(required=False, help_text="Tools that its agents may call.")
+    functions = SoldList(required=False, help_text="Tools that agents created from it may call.")
     personality_config = SoldObject(required=False, help_text="Tone, expertise and the like.")
-    knowledge_sources = SoldList(required=False, help_text="Addresses of pages that its agents know.")
+    knowledge_sources = SoldList(required=False, help_text="URLs of pages that its agents know.")
     model_config = SoldObject(required=False, help_text="Temperature, tokens and the like.")
-    allowed_integrations = TextListField(required=False, help_text="Providers that may run it; empty: any.")
+    allowed_integrations = TextListField(
+        required=False, help_text="Providers that may run it; empty for any."
+    )
     documents = RelatedIdsField(
         through="agents.TemplateDocument",
         near="template",
         far="document",
         required=False,
-        help_text="Ids of documents that its agents know; none of another organisation's.",
+        help_text="IDs of the caller's own documents that its agents know.",
     )
 
     class Meta:
@@ -146,13 +148,14 @@ class AgentTemplateSerializer(HouseSerializer):
     def validate_allowed_integrations(self, value: list[str]) -> list[str]:
         if unknown := sorted(set(value) - set(Provider.values)):
             raise serializers.ValidationError(
-                f"{', '.join(unknown)}: none of {', '.join(Provider.values)}.", code="invalid_choice"
+                f"Unknown providers: {', '.join(unknown)}. Choose from: {', '.join(Provider.values)}.",
+                code="invalid_choice",
             )
         return value
 
 
 class TemplatePurchaseSerializer(HouseSerializer):
-    """A template bought."""
+    """A purchase of a template."""
 
     class Meta:
         model = TemplatePurchase
@@ -178,7 +181,7 @@ class TemplatePurchaseSerializer(HouseSerializer):
 
 
 class TemplateRatingSerializer(HouseSerializer):
-    """What a person thinks of a template."""
+    """A person's rating of a template."""
 
     class Meta:
         model = TemplateRating
@@ -191,23 +194,27 @@ class TemplateRatingSerializer(HouseSerializer):
 
 
 class NewAgentSerializer(serializers.Serializer):
-    """What an agent needs besides its template."""
+    """Parameters for creating an agent from a template."""
 
-    slug = serializers.SlugField(max_length=100, help_text="Its name in the API.")
+    slug = serializers.SlugField(max_length=100, help_text="Name of the agent in the API.")
     name = serializers.CharField(
-        max_length=255, required=False, allow_blank=True, default="", help_text="The template's by default."
+        max_length=255,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Defaults to the template's name.",
     )
     model_provider = serializers.ChoiceField(
-        choices=Provider.choices, required=False, help_text="Who runs its model."
+        choices=Provider.choices, required=False, help_text="Provider that runs the model."
     )
     model_name = serializers.CharField(max_length=100, required=False, help_text="The provider's model name.")
     integration = ReferenceField(
-        required=False, allow_null=True, target=Integration, help_text="Account at the provider."
+        required=False, allow_null=True, target=Integration, help_text="Provider account to use."
     )
 
 
 class OfferSerializer(serializers.Serializer):
-    """At what price a template is offered."""
+    """Parameters for publishing a template."""
 
     price = serializers.DecimalField(
         max_digits=10,
@@ -215,38 +222,38 @@ class OfferSerializer(serializers.Serializer):
         required=False,
         allow_null=True,
         default=None,
-        help_text="US dollars; without one it is free.",
+        help_text="Price in US dollars; null makes the template free.",
     )
 
 
 class PaymentSerializer(serializers.Serializer):
-    """A purchase and how to pay it."""
+    """A purchase and how to pay for it."""
 
     purchase = TemplatePurchaseSerializer(help_text="The purchase.")
-    payment_url = serializers.CharField(help_text="Where to pay; empty: see the instructions.")
-    instructions = serializers.CharField(help_text="What to do, in words.")
+    payment_url = serializers.CharField(help_text="URL to pay at; empty if the instructions say how to pay.")
+    instructions = serializers.CharField(help_text="Instructions for paying.")
 
 
 class BalanceSerializer(serializers.Serializer):
-    """What an organisation earned, in US dollars."""
+    """An organisation's earnings in US dollars."""
 
-    sold = serializers.DecimalField(max_digits=14, decimal_places=2, help_text="Prices paid.")
+    sold = serializers.DecimalField(max_digits=14, decimal_places=2, help_text="Sum of the prices paid.")
     fees = serializers.DecimalField(max_digits=14, decimal_places=2, help_text="The platform's share.")
     payout = serializers.DecimalField(max_digits=14, decimal_places=2, help_text="The organisation's share.")
 
 
 class PaymentRefused(Problem):
-    """The payment provider does not take part now."""
+    """The payment provider is unavailable or refused the request."""
 
     status_code = 502
     default_code = "payment_failed"
-    default_detail = "The payment provider does not take part now; try again."
+    default_detail = "The payment provider is unavailable. Try again later."
 
 
 class AgentTemplateViewSet(TenantViewSet):
-    """Templates of the organisation, and those that others made public.
+    """The organisation's templates and public templates of other organisations.
 
-    Showing one to other organisations needs `tenant:write` too.
+    Publishing a template also requires the scope `tenant:write`.
     """
 
     serializer_class = AgentTemplateSerializer
@@ -258,13 +265,13 @@ class AgentTemplateViewSet(TenantViewSet):
 
     @property
     def scope(self) -> str:
-        # Whoever buys waits for the payment provider.
+        # Buying waits for the payment provider, so it must not hold a transaction open.
         return "manual" if self.action == "buy" else "request"
 
     @extend_schema(request=NewAgentSerializer, responses={201: AgentSerializer})
     @action(detail=True, methods=["post"], url_path="create-agent")
     def create_agent(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Make an agent of this template."""
+        """Create an agent from this template."""
         self.require("agents", "write")
         asked = NewAgentSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -278,7 +285,7 @@ class AgentTemplateViewSet(TenantViewSet):
     @extend_schema(request=OfferSerializer, responses={200: AgentTemplateSerializer})
     @action(detail=True, methods=["post"])
     def publish(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Show the template to every organisation, free or at a price."""
+        """Publish the template to all organisations, free or at a price."""
         asked = OfferSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         self._require_publishing()
@@ -288,13 +295,16 @@ class AgentTemplateViewSet(TenantViewSet):
     @extend_schema(request=None, responses={200: AgentTemplateSerializer})
     @action(detail=True, methods=["post"])
     def withdraw(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Offer the template to nobody any more."""
+        """Withdraw the template from other organisations."""
         return self.respond_with(withdraw_template(self.get_object()).pk)
 
     @extend_schema(request=None, responses={201: PaymentSerializer})
     @action(detail=True, methods=["post"])
     def buy(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Buy the template for the organisation; says how to pay. Asked again it tells of the same purchase."""
+        """Buy the template for the organisation and return how to pay.
+
+        Repeating the request returns the same open purchase.
+        """
         self.require("purchases", "write")
         method = settings.PAYMENT_ADAPTER
         with self.scoped(), as_conflict():
@@ -313,7 +323,11 @@ class AgentTemplateViewSet(TenantViewSet):
         return json_response(body, 201)
 
     def require(self, resource: str, verb: str) -> None:
-        """Raises PermissionDenied where role or key do not cover it."""
+        """Require a scope of the credential.
+
+        Raises:
+            PermissionDenied: if the role or key does not cover it.
+        """
         if not self.credential.allows(resource, verb):
             raise exceptions.PermissionDenied(f"Your role or key does not cover {resource}:{verb}.")
 
@@ -335,11 +349,13 @@ class AgentTemplateViewSet(TenantViewSet):
 
     def _require_publishing(self) -> None:
         if not self.credential.allows(*PUBLISHER):
-            raise Forbidden("Only an administrator shows templates to others.", code="not_publisher")
+            raise Forbidden(
+                "Only an administrator can publish templates to other organisations.", code="not_publisher"
+            )
 
 
 class TemplatePurchaseViewSet(ReadOnlyTenantViewSet):
-    """What the organisation bought, and what it sold."""
+    """The organisation's purchases and sales of templates."""
 
     serializer_class = TemplatePurchaseSerializer
     resource = "purchases"
@@ -355,12 +371,12 @@ class TemplatePurchaseViewSet(ReadOnlyTenantViewSet):
         request=None,
         responses={
             200: TemplatePurchaseSerializer,
-            502: OpenApiResponse(description="The payment provider does not take part now."),
+            502: OpenApiResponse(description="The payment provider is unavailable."),
         },
     )
     @action(detail=True, methods=["post"])
     def settle(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Ask the payment provider whether the purchase was paid."""
+        """Query the payment provider and complete the purchase if it is paid."""
         with self.scoped():
             purchase = self.get_object()
         try:
@@ -375,12 +391,12 @@ class TemplatePurchaseViewSet(ReadOnlyTenantViewSet):
     @extend_schema(responses={200: BalanceSerializer})
     @action(detail=False, methods=["get"])
     def balance(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """What the organisation earned with its templates."""
+        """Return the organisation's earnings from its templates."""
         return json_response(BalanceSerializer(balance_of_seller()).data)
 
 
 class TemplateRatingViewSet(TenantViewSet):
-    """Ratings by members of the organisation; each person changes their own."""
+    """Template ratings by members of the organisation; members can change only their own."""
 
     serializer_class = TemplateRatingSerializer
     resource = "templates"

@@ -1,4 +1,4 @@
-"""Addresses of agents."""
+"""API routes of the agents app."""
 
 from config.api.routers import HouseRouter
 
@@ -6,7 +6,7 @@ from . import budgets, mcp, platforms, prompts, reports, runs, templates, views
 
 
 def register(router: HouseRouter) -> None:
-    """Add the resources of this app."""
+    """Register the resources of this app."""
     router.register("agents", views.AgentViewSet, basename="agent")
     router.register("agent-versions", views.AgentVersionViewSet, basename="agent-version")
     router.register("integrations", views.IntegrationViewSet, basename="integration")

@@ -1,4 +1,4 @@
-"""Resources of agents."""
+"""API resources for agents, versions, integrations and model usage."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ class AgentViewSet(TenantViewSet):
     @extend_schema(request=PublishSerializer, responses={201: AgentVersionSerializer})
     @action(detail=True, methods=["post"])
     def publish(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Keep the agent's settings as a new version."""
+        """Publish the agent's current settings as a new version."""
         agent = self.get_object(lock=True)
         asked = PublishSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -47,7 +47,7 @@ class AgentViewSet(TenantViewSet):
     @extend_schema(request=RestoreSerializer, responses={200: AgentSerializer})
     @action(detail=True, methods=["post"])
     def restore(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Make the agent's settings those of an earlier version; publish it to let it answer so."""
+        """Restore the settings of an earlier version as the draft. Publish the agent to apply them."""
         agent = self.get_object(lock=True)
         asked = RestoreSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -60,14 +60,14 @@ class AgentViewSet(TenantViewSet):
     @extend_schema(responses={200: ChangeSerializer(many=True)})
     @action(detail=True, methods=["get"], pagination_class=None)
     def changes(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """What was changed since the latest version was published."""
+        """List the settings changed since the latest published version."""
         agent = self.get_object()
         latest = latest_version(agent)
         return json_response(diff_with_draft(latest, agent) if latest else [])
 
 
 class AgentVersionViewSet(ReadOnlyTenantViewSet):
-    """Published versions of agents; never changed."""
+    """Immutable published versions of agents."""
 
     serializer_class = AgentVersionSerializer
     resource = "agents"
@@ -77,7 +77,7 @@ class AgentVersionViewSet(ReadOnlyTenantViewSet):
     @extend_schema(responses={200: ChangeSerializer(many=True)})
     @action(detail=True, methods=["get"], pagination_class=None)
     def changes(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """What this version changed against the one before."""
+        """List the settings this version changed compared to the previous one."""
         version = self.get_object()
         before = AgentVersion.objects.filter(agent_id=version.agent_id, version__lt=version.version)
         earlier = before.order_by("-version").first()
@@ -85,7 +85,7 @@ class AgentVersionViewSet(ReadOnlyTenantViewSet):
 
 
 class IntegrationViewSet(TenantViewSet):
-    """Accounts at providers of models."""
+    """Accounts at model providers."""
 
     serializer_class = IntegrationSerializer
     resource = "integrations"
@@ -101,7 +101,10 @@ class IntegrationViewSet(TenantViewSet):
     @extend_schema(request=None, responses={200: IntegrationSerializer})
     @action(detail=True, methods=["post"])
     def check(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Ask the endpoint for its models; the answer's `status` and `last_error` say how that ended."""
+        """Check the connection by listing the endpoint's models.
+
+        The result is in `status` and `last_error`.
+        """
         try:
             account = check_connection(kwargs["id"], self.scoped)
         except Integration.DoesNotExist:
@@ -111,7 +114,7 @@ class IntegrationViewSet(TenantViewSet):
 
 
 class LlmUsageViewSet(ReadOnlyTenantViewSet):
-    """What calls to models used and cost."""
+    """Token usage and cost of model calls."""
 
     serializer_class = LlmUsageSerializer
     resource = "usage"

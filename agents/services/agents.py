@@ -1,4 +1,4 @@
-"""What is done to agents."""
+"""Snapshot, publish and archive agents."""
 
 from typing import Any
 from uuid import UUID
@@ -9,14 +9,14 @@ from django.db import transaction
 from agents.choices import AgentStatus
 from agents.models import Agent, AgentCollection, AgentVersion
 
-# Not settings: who made the row and when, and what the version itself says.
+# Fields that are not settings: identity, authorship, timestamps and the version number.
 UNVERSIONED = frozenset(
     {"id", "tenant", "created_at", "updated_at", "deleted_at", "version", "created_by", "template_id"}
 )
 
 
 def snapshot_of(agent: Agent) -> dict[str, Any]:
-    """All settings of the agent, JSON-ready; `collections` are ids."""
+    """Return all settings of the agent, JSON-serialisable, with `collections` as IDs."""
     encoder = DjangoJSONEncoder()
     settings: dict[str, Any] = {}
     for field in agent._meta.concrete_fields:
@@ -31,11 +31,13 @@ def snapshot_of(agent: Agent) -> dict[str, Any]:
 
 @transaction.atomic
 def publish_agent(agent: Agent, *, note: str = "", actor: UUID | None = None) -> AgentVersion:
-    """Keep the agent's settings as its next version. Locks the agent, so that numbers do not collide.
+    """Store the agent's settings as its next version.
+
+    Locks the agent, so that concurrent calls get different version numbers.
 
     Args:
-        note: what changed, in words.
-        actor: the person who publishes.
+        note: description of what changed.
+        actor: ID of the person who publishes.
     """
     agent = Agent.objects.select_for_update(of=("self",)).get(pk=agent.pk)
     latest = (
@@ -55,6 +57,6 @@ def publish_agent(agent: Agent, *, note: str = "", actor: UUID | None = None) ->
 
 
 def archive_agent(agent: Agent) -> None:
-    """Put the agent out of use; its conversations and versions stay."""
+    """Archive the agent; its conversations and versions are kept."""
     agent.status = AgentStatus.ARCHIVED
     agent.save(update_fields=["status", "updated_at"])

@@ -1,9 +1,9 @@
-"""Hard limits on calls to models: reserved before a call, settled after it, exact under concurrency.
+"""Hard limits on model calls: reserved before a call, settled after it.
 
-Each limit has a counter for the running period. One statement adds what a call may use at most to every
-counter that bounds it, on the condition that used and reserved stay within the limit; PostgreSQL checks the
-condition on the newest version of each row, so parallel calls cannot pass together. Counters are locked in one
-order, so calls do not wait for each other in a circle. A reservation whose process died expires.
+Each limit has a counter for the current period. One statement adds the maximum a call may use to every counter
+that applies, provided that used plus reserved stays within the limit. PostgreSQL rechecks the condition on the
+latest version of each row, so concurrent calls cannot exceed a limit together. Counters are locked in a fixed order
+to avoid deadlocks. Reservations of processes that died expire.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ UNION ALL
  WHERE tenant_id = %(tenant)s AND provider = %(provider)s AND model IN (%(model)s, '*') ORDER BY model = '*' LIMIT 1)
 """
 
-# A counter's first row begins with what the log of usage knows of the period.
+# A new counter starts with the usage already logged for its period.
 RESERVE_SQL = """
 WITH wanted AS (
   SELECT w.*, CASE WHEN EXISTS (
@@ -107,14 +107,14 @@ SELECT count(*) FROM gone
 
 
 class BudgetExceeded(Exception):
-    """A limit does not allow the call; the message is for a person and names the limit."""
+    """Raised when a call would exceed a limit; the message names the limit."""
 
     code = "budget_exceeded"
 
 
 @dataclass(frozen=True, slots=True)
 class Subjects:
-    """Whom a call is for; each may have limits."""
+    """The tenant, user, API key and agent whose limits apply to a call."""
 
     tenant_id: UUID
     user_id: UUID | None = None
@@ -122,7 +122,7 @@ class Subjects:
     agent_id: UUID | None = None
 
     def pairs(self) -> list[tuple[str, UUID]]:
-        """Kind and id of those that are known."""
+        """Return the kind and ID of each subject that is set."""
         known = (
             (BudgetSubject.TENANT, self.tenant_id),
             (BudgetSubject.USER, self.user_id),
@@ -134,7 +134,7 @@ class Subjects:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A hard limit; `subject_id` is whom it bounds."""
+    """A hard limit on the subject with the ID `subject_id`."""
 
     subject: str
     subject_id: UUID
@@ -157,22 +157,20 @@ _SPOKEN = {"tenant": "organisation", "user": "person", "key": "API key", "agent"
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What bounds a call, what its model costs the tenant where that is the tenant's own price, and how many
-    further models the agent has.
-    """
+    """The limits on a call, the tenant's own price if any, and the number of fallback models."""
 
     limits: tuple[Limit, ...] = ()
     price: OwnPrice | None = None
     stand_ins: int = 0
 
     def bound(self, resource: str) -> bool:
-        """Whether any limit counts `resource`."""
+        """Return whether any limit counts `resource`."""
         return any(limit.resource == resource for limit in self.limits)
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What a call holds: amount by counter; `resources` says what each counter counts."""
+    """The amounts a call reserves by counter ID, and the resource of each counter."""
 
     id: UUID
     held: Mapping[UUID, Decimal]
@@ -180,7 +178,7 @@ class Reservation:
 
 
 def terms_of(subjects: Subjects, provider: str, model: str) -> Terms:
-    """The limits on a call for `subjects`, and the tenant's own price of the model. One statement."""
+    """Return the limits, price and fallback count of a call, in one query."""
     pairs = subjects.pairs()
     parameters = {
         "tenant": subjects.tenant_id,
@@ -202,17 +200,17 @@ def terms_of(subjects: Subjects, provider: str, model: str) -> Terms:
 def reserve(
     limits: Sequence[Limit], amounts: Mapping[str, Decimal], *, spent: Mapping[str, Decimal], seconds: float
 ) -> Reservation | None:
-    """Hold `amounts` (by resource) of everything that bounds the call; in a tenant's scope.
+    """Reserve `amounts` (by resource) on every counter that applies. Requires a tenant scope.
 
     Args:
-        spent: what this answer used before, by resource, for limits on one answer.
-        seconds: how long the call may take, after which the reservation counts as lost.
+        spent: usage of this answer so far, by resource, for limits per answer.
+        seconds: lifetime of the reservation, at least the maximum duration of the call.
 
     Returns:
-        What is held; None when nothing is limited.
+        The reservation, or None if no counter applies.
 
     Raises:
-        BudgetExceeded: when a limit does not allow it; nothing is held then.
+        BudgetExceeded: if a limit would be exceeded; nothing is reserved in that case.
     """
     wanted: dict[Key, tuple[Limit, Decimal]] = {}
     for limit in limits:
@@ -227,14 +225,14 @@ def reserve(
 
 def _hold(wanted: list[tuple[Limit, Decimal]], seconds: float) -> Reservation:
     reservation, refused = _held(wanted, seconds)
-    # What processes that died left behind must not refuse anybody.
+    # Expired reservations of processes that died must not cause a refusal.
     if refused and expire_reservations(require_tenant_id()):
         _let_go(reservation)
         reservation, refused = _held(wanted, seconds)
     if refused:
         _let_go(reservation)
         raise BudgetExceeded(_refusal(refused[0]))
-    assert reservation is not None  # noqa: S101 (nothing was refused, so something is held)
+    assert reservation is not None  # noqa: S101 (no limit refused, so a reservation exists)
     return reservation
 
 
@@ -244,7 +242,7 @@ def _let_go(reservation: Reservation | None) -> None:
 
 
 def _held(wanted: list[tuple[Limit, Decimal]], seconds: float) -> tuple[Reservation | None, list[Limit]]:
-    """What could be held, and the limits that refused."""
+    """Return the reservation, which may be partial, and the limits that refused."""
     moment = timezone.now()
     starts = [period_start(limit.period, moment) for limit, _ in wanted]
     parameters: dict[str, Any] = {
@@ -271,7 +269,7 @@ def _held(wanted: list[tuple[Limit, Decimal]], seconds: float) -> tuple[Reservat
 
 
 def settle(reservation: Reservation, used: Mapping[str, Decimal]) -> None:
-    """Replace what is held by what was used (by resource); once, also when the reservation has expired."""
+    """Release the reservation and count actual usage by resource, even if it has expired."""
     counters = list(reservation.held)
     parameters = {
         "tenant": require_tenant_id(),
@@ -285,14 +283,14 @@ def settle(reservation: Reservation, used: Mapping[str, Decimal]) -> None:
 
 
 def expire_reservations(tenant_id: UUID | None = None) -> int:
-    """Free what reservations hold whose time is over; of all tenants in the platform scope. Returns how many."""
+    """Release expired reservations of one tenant, or of all in the platform scope, and return the count."""
     with connection.cursor() as cursor:
         cursor.execute(EXPIRE_SQL, {"tenant": tenant_id})
         return int(cursor.fetchone()[0])
 
 
 def period_start(period: str, moment: datetime) -> datetime:
-    """When the period that `moment` lies in began, in UTC."""
+    """Return the start of the period that contains `moment`, in UTC."""
     day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     if period == BudgetPeriod.DAY:
         return day
@@ -300,4 +298,4 @@ def period_start(period: str, moment: datetime) -> datetime:
 
 
 def _refusal(limit: Limit) -> str:
-    return f"The budget does not allow this: {limit}."
+    return f"This request exceeds the budget: {limit}."

@@ -1,4 +1,4 @@
-"""State of the accounts at providers: how calls ended, and the pause after too many failures in a row."""
+"""State of provider accounts: call results and the circuit breaker."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -9,16 +9,19 @@ from django.utils import timezone
 from agents.choices import IntegrationStatus
 from agents.models import Integration
 
-# A breaker: so many failures in a row stop the calls for a while; then one call tries, and decides for all.
+# Circuit breaker: after FAILURES consecutive failures calls pause; then one trial call decides for all callers.
 FAILURES = 5
 PAUSE = timedelta(seconds=30)
 MOST_MODELS = 500
-# How long an account that answered need not be noted again.
+# Minimum time between two recorded successes of an account, to save writes.
 FRESH = timedelta(minutes=1)
 
 
 def may_call(integration_id: UUID) -> bool:
-    """Whether calls go through; when a pause is over, for the one caller that tries. In a tenant's scope."""
+    """Return whether the account may be called now. Requires a tenant scope.
+
+    After a pause, returns true for one trial caller only.
+    """
     rows = Integration.objects.filter(pk=integration_id)
     found = rows.values_list("failure_count", "paused_until").first()
     if found is None or found[0] < FAILURES or found[1] is None:
@@ -32,8 +35,8 @@ def note_failure(integration_id: UUID, message: str, *, counts: bool) -> None:
     """Record a call that failed.
 
     Args:
-        message: why, for people; holds no secret.
-        counts: whether it speaks against the endpoint, as being down does and a wrong key does not.
+        message: user-facing reason without secrets.
+        counts: whether the failure counts towards the breaker; an outage does, an invalid key does not.
     """
     rows = Integration.objects.filter(pk=integration_id)
     rows.update(status=IntegrationStatus.ERROR, last_error=message)
@@ -43,13 +46,13 @@ def note_failure(integration_id: UUID, message: str, *, counts: bool) -> None:
 
 
 def note_offer(integration_id: UUID, names: list[str]) -> None:
-    """Record which models the account's endpoint offers, and thereby that it answers."""
+    """Record the models the endpoint offers, which also records a success."""
     note_success(integration_id)
     Integration.objects.filter(pk=integration_id).update(offered_models=sorted(set(names))[:MOST_MODELS])
 
 
 def note_success(integration_id: UUID) -> None:
-    """Record a call that succeeded: the breaker closes."""
+    """Record a successful call and close the breaker."""
     Integration.objects.filter(pk=integration_id).update(
         status=IntegrationStatus.CONNECTED,
         last_error="",
@@ -60,7 +63,7 @@ def note_success(integration_id: UUID) -> None:
 
 
 def note_answer(account: Integration | None) -> None:
-    """Record that an account answered, unless that is known from the minute before; it is as it was loaded."""
+    """Record that an account answered, at most once per `FRESH`. Does not refresh `account`."""
     if account is None:
         return
     known = account.status == IntegrationStatus.CONNECTED and not account.failure_count

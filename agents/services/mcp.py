@@ -1,4 +1,4 @@
-"""Servers of the Model Context Protocol: who may use which, what they are told, within which limits."""
+"""MCP server access, configuration and limits."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from agents.choices import McpServerStatus
 from agents.models import McpServer, McpServerConfig, McpServerUser
 
-# Environment variables that change what a program loads or how a shell reads: for the operator's command alone.
+# Environment variables that change what a program loads or how a shell behaves; only the operator may set them.
 LOADING = ("LD_", "DYLD_", "PYTHON", "NODE_", "PERL", "RUBY", "GIT_", "BASH_", "CONCLAVE_")
 RESERVED = frozenset({"PATH", "HOME", "IFS", "ENV", "SHELL", "PS4", "MCP_CONFIG"})
 NAME = r"^[A-Z][A-Z0-9_]{0,99}$"
@@ -26,20 +26,20 @@ ENV_SCHEMA = {
 
 
 class TooManyCalls(RuntimeError):
-    """The tenant called this server as often as it may in a minute."""
+    """Raised when the tenant exceeds its rate limit for a server."""
 
 
 def config_errors(server: McpServer, config: Any) -> list[str]:
-    """What is wrong with a tenant's configuration of `server`, one line a place, secrets not quoted."""
+    """Return validation errors of a tenant's configuration, one per field, without secret values."""
     return list(_errors({"type": "object", **(server.config_schema or {})}, config or {}))
 
 
 def env_errors(env: Any) -> list[str]:
-    """What is wrong with a server's environment variables, as `config_errors`."""
+    """Return validation errors of environment variables, without secret values."""
     found = list(_errors(ENV_SCHEMA, env or {}))
     if not found:
         loading = [name for name in env or {} if name in RESERVED or name.startswith(LOADING)]
-        found = [f"{name}: this variable is the platform's." for name in sorted(loading)]
+        found = [f"{name}: this variable is reserved for the platform." for name in sorted(loading)]
     return found
 
 
@@ -52,18 +52,21 @@ def _errors(schema: dict[str, Any], value: Any) -> Iterator[str]:
 
 
 def _said(error: Any) -> str:
-    """The library's message quotes the value, which may be a secret: the rule is named instead."""
+    """Return a message that names the violated rule, not the value, which may be a secret."""
     if error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
         return f"{', '.join(missing)} is required."
     if error.validator == "additionalProperties" and error.validator_value is False:
         known = set(error.schema.get("properties", {}))
-        return f"{', '.join(sorted(set(error.instance) - known))} is not known."
-    return f"must fulfil {error.validator}: {str(error.validator_value)[:200]}."
+        return f"{', '.join(sorted(set(error.instance) - known))} is not allowed."
+    return f"must satisfy {error.validator}: {str(error.validator_value)[:200]}."
 
 
 def limits_of(config: McpServerConfig) -> dict[str, float]:
-    """The tenant's limits within the platform's: `timeout`, `memory_mb`, `cpu_seconds`, `max_calls_per_minute`."""
+    """Return the tenant's limits, capped by the platform's.
+
+    Keys: `timeout`, `memory_mb`, `cpu_seconds`, `max_calls_per_minute`.
+    """
     most = {
         "timeout": settings.MCP_MAX_SECONDS,
         "memory_mb": settings.MCP_MAX_MEMORY_MB,
@@ -76,23 +79,23 @@ def limits_of(config: McpServerConfig) -> dict[str, float]:
 
 
 def usable_configs(user_id: UUID | None) -> Any:
-    """The scope's configurations that a person may use now, their servers loaded."""
+    """Return the scope's configurations that a person may use, with their servers."""
     allowed = McpServerUser.objects.filter(config=OuterRef("pk"), user_id=user_id)
     rows = McpServerConfig.objects.filter(enabled=True, mcp_server__status=McpServerStatus.ACTIVE)
     return rows.filter(Q(for_all_users=True) | Exists(allowed)).select_related("mcp_server").order_by("pk")
 
 
 def count_call(config: McpServerConfig) -> None:
-    """Count a call of the tenant, across all processes.
+    """Count a tenant's call, across all processes.
 
     Raises:
-        TooManyCalls: when the minute has no place for it.
+        TooManyCalls: if the limit per minute is exceeded.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT hits FROM conclave_hit(%s, 60)", [f"mcp:{config.pk}"])
         ((hits,),) = cursor.fetchall()
     if hits > limits_of(config)["max_calls_per_minute"]:
-        raise TooManyCalls("This server was called as often as it may be in a minute.")
+        raise TooManyCalls("The rate limit for this server is exceeded. Try again in a minute.")
 
 
 @transaction.atomic
@@ -104,7 +107,7 @@ def store_offers(
     prompts: list[dict[str, Any]],
     version: str = "",
 ) -> None:
-    """Keep what a server offers, as it lists it; in the platform's scope."""
+    """Store the tools, resources and prompts a server lists. Requires the platform scope."""
     McpServer.objects.filter(pk=server.pk).update(
         tool_definitions=tools,
         resource_definitions=resources,
@@ -117,5 +120,5 @@ def store_offers(
 
 
 def note_failure(server: McpServer, error: str) -> None:
-    """Keep why a server could not be listed; what was known stays."""
+    """Record why a server could not be listed; its stored offers are kept."""
     McpServer.objects.filter(pk=server.pk).update(last_error=error[:1000], updated_at=timezone.now())

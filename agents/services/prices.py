@@ -1,4 +1,4 @@
-"""What an organisation says its models cost."""
+"""Model prices set by organisations."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -10,18 +10,18 @@ MILLION = Decimal(1_000_000)
 
 @dataclass(frozen=True, slots=True)
 class OwnPrice:
-    """US dollars for a million tokens, sent and received."""
+    """US dollars per million input and output tokens."""
 
     input_price: Decimal
     output_price: Decimal
 
     def of(self, input_tokens: int, output_tokens: int) -> Decimal:
-        """US dollars for so many tokens."""
+        """Return the cost in US dollars."""
         return (self.input_price * input_tokens + self.output_price * output_tokens) / MILLION
 
 
 def own_price(provider: str, model: str) -> OwnPrice | None:
-    """The price that the scope's tenant set for the model, else for all models of the provider, else None."""
+    """Return the tenant's price of the model, else of the provider, else None."""
     rows = ModelPrice.objects.filter(provider=provider, model__in=(model, "*"))
     found = {row.model: OwnPrice(row.input_price, row.output_price) for row in rows}
     return found.get(model) or found.get("*")

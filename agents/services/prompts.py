@@ -1,4 +1,4 @@
-"""Prompts: which one serves a key, its variables filled, its uses and verdicts counted."""
+"""Prompt resolution, rendering, overrides and usage counts."""
 
 import re
 from collections.abc import Mapping
@@ -16,13 +16,14 @@ MOST_VALUE = 20_000
 
 
 class PromptProblem(ValueError):
-    """A prompt that cannot be spoken; the message is for whoever set up the agent."""
+    """Raised when a prompt cannot be rendered; the message is for the agent's author."""
 
 
 def resolve_prompt(key: str, *, user_id: UUID | None = None) -> SystemPrompt | None:
-    """The prompt for `key`: a person's own where `user_id` is given, the organisation's, else the factory's.
+    """Return the active prompt for `key`.
 
-    Only active ones serve. Agents speak by the organisation's: nobody rewrites them for themselves alone.
+    Precedence: the person's override (if `user_id` is given), the organisation's, the factory default. Agents never
+    use personal overrides.
     """
     rows = SystemPrompt.objects.filter(prompt_key=key, is_active=True)
     ranked = {
@@ -34,12 +35,13 @@ def resolve_prompt(key: str, *, user_id: UUID | None = None) -> SystemPrompt | N
 
 
 def fill(prompt: SystemPrompt, values: Mapping[str, Any]) -> str:
-    """The prompt's text with each `{{name}}` replaced, by `values` or else by the variable's `default`.
+    """Return the prompt's text with each `{{name}}` replaced.
 
-    Values are put in as they are: a `{{…}}` inside of one stays text.
+    Values come from `values`, else from the variable's `default`. They are inserted verbatim: a `{{…}}` inside a
+    value is not expanded.
 
     Raises:
-        PromptProblem: naming the variables that have no value.
+        PromptProblem: if variables have no value; the message names them.
     """
     defaults = {each["name"]: each["default"] for each in prompt.variables if "default" in each}
     known = {**defaults, **values}
@@ -50,12 +52,12 @@ def fill(prompt: SystemPrompt, values: Mapping[str, Any]) -> str:
 
 
 def instructions_of(agent: Agent) -> tuple[str, SystemPrompt | None]:
-    """What the agent is told: its own instructions, or the prompt that it names, filled.
+    """Return the agent's instructions and the prompt they come from, if any.
 
-    Values come from `agent.config["prompt_variables"]`; `agent` and `today` are always there.
+    Values come from `agent.config["prompt_variables"]`; `agent` and `today` are always defined.
 
     Raises:
-        PromptProblem: when there is no such prompt, or a variable has no value.
+        PromptProblem: if the prompt does not exist or a variable has no value.
     """
     if not agent.prompt_key:
         return agent.system_prompt, None
@@ -68,27 +70,27 @@ def instructions_of(agent: Agent) -> tuple[str, SystemPrompt | None]:
 
 
 def count_use(prompt_id: UUID) -> bool:
-    """Count a use, of a factory prompt too; False when the scope sees no such prompt."""
+    """Count a use of a prompt; return False if the scope cannot see it."""
     return _counted(prompt_id, None, None)
 
 
 def count_verdict(prompt_id: UUID, verdict: float | None, *, before: float | None = None) -> bool:
-    """Count what a person thought of what a prompt brought, from 0 to 5; 4 and more are a success.
+    """Count a person's verdict on an answer, from 0 to 5; 4 and above is a success.
 
     Args:
-        verdict: None to take the one before back.
-        before: the verdict on the same answer that this one takes the place of.
+        verdict: the new verdict, or None to withdraw `before`.
+        before: the previous verdict on the same answer, which is replaced.
 
     Returns:
-        Whether the scope sees such a prompt.
+        Whether the scope can see the prompt.
 
     Raises:
-        ValueError: beyond these bounds.
+        ValueError: if a verdict is out of range or both are None.
     """
     if not all(0 <= each <= 5 for each in (verdict, before) if each is not None):
-        raise ValueError("A verdict lies between 0 and 5.")
+        raise ValueError("A verdict must be between 0 and 5.")
     if before is verdict is None:
-        raise ValueError("There is no verdict.")
+        raise ValueError("Either a verdict or the previous verdict is required.")
     return _counted(prompt_id, before, verdict)
 
 
@@ -104,10 +106,12 @@ def _counted(prompt_id: UUID, before: float | None, verdict: float | None) -> bo
 
 @transaction.atomic
 def override_prompt(key: str, *, text: str, actor: UUID, own: bool = False) -> SystemPrompt:
-    """Put the organisation's text (or the person's `own`) in the place of the factory's; a new text is a new version.
+    """Override a factory prompt for the organisation, or for the actor if `own`.
+
+    A changed text increments the version.
 
     Raises:
-        PromptProblem: when there is no factory prompt with this key and no text to change.
+        PromptProblem: if neither an override nor a factory prompt with this key exists.
     """
     owner = actor if own else None
     held = SystemPrompt.objects.select_for_update().filter(

@@ -1,4 +1,4 @@
-"""Templates and their market: agents made of them, publishing, buying, and the ledger of purchases."""
+"""Agent templates: creating agents, publishing, purchases and the ledger."""
 
 from decimal import Decimal
 from typing import Any
@@ -14,37 +14,37 @@ from agents.models import Agent, AgentTemplate, TemplatePurchase
 from audit.services.events import record_event
 from tenants.scoping import require_tenant_id
 
-# Settings of a template's `model_config` that are the agent's own columns.
+# Keys of a template's `model_config` that map to columns of the agent.
 MODEL_FIELDS = ("temperature", "max_tokens", "model_provider", "model_name", "timeout", "max_iterations")
 HIGHEST_PRICE = Decimal("10000.00")
 
 
 class NotForSale(ValidationError):
-    """The template cannot be bought, or was not paid."""
+    """Raised when a template cannot be bought or has not been paid for."""
 
 
 class WrongState(ValidationError):
-    """The purchase is in another state than this needs."""
+    """Raised when the state of a purchase does not allow the operation."""
 
 
 @transaction.atomic
 def create_agent(
     template: AgentTemplate, *, slug: str, name: str = "", actor: UUID | None = None, **changes: Any
 ) -> Agent:
-    """An agent of the scope's tenant, made of a template that it sees and, where it has a price, has paid.
+    """Create an agent of the scope's tenant from a template.
 
     Args:
-        changes: columns of the agent that differ from the template, such as `integration_id`.
+        changes: columns of the agent that override the template, such as `integration_id`.
 
     Raises:
-        NotForSale: when it was not paid.
-        ValidationError: when the template and `changes` make no valid agent, by field.
+        NotForSale: if the template has a price and has not been paid for.
+        ValidationError: if the resulting agent is invalid, by field.
     """
     if not may_use(template):
-        raise NotForSale("Your organisation did not buy this template.")
+        raise NotForSale("Your organisation has not bought this template.")
     wanted = {field: template.model_config[field] for field in MODEL_FIELDS if field in template.model_config}
     if "temperature" in wanted:
-        # JSON's 0.2 has more places as a binary number than the column.
+        # As a float, 0.2 has more decimal places than the column allows.
         wanted["temperature"] = str(wanted["temperature"])
     agent = Agent(
         tenant_id=require_tenant_id(),
@@ -65,7 +65,7 @@ def create_agent(
 
 
 def may_use(template: AgentTemplate) -> bool:
-    """Whether the scope's tenant owns the template, or it is free, or it was paid."""
+    """Return whether the template is the tenant's own, free or paid for."""
     if template.tenant_id == require_tenant_id() or not template.price:
         return True
     paid = TemplatePurchase.objects.filter(
@@ -77,9 +77,9 @@ def may_use(template: AgentTemplate) -> bool:
 def _check_agent(agent: Agent, template: AgentTemplate) -> None:
     if template.allowed_integrations and agent.model_provider not in template.allowed_integrations:
         allowed = ", ".join(template.allowed_integrations)
-        raise ValidationError({"model_provider": f"This template runs with {allowed} only."})
+        raise ValidationError({"model_provider": f"This template supports only these providers: {allowed}."})
     if agent.model_provider not in Provider.values:
-        raise ValidationError({"model_provider": "There is no such provider."})
+        raise ValidationError({"model_provider": "Unknown provider."})
     validate_tools(agent.tools)
     agent.clean_fields(exclude={"tenant", "created_by", "integration"})
 
@@ -96,14 +96,14 @@ def _config(template: AgentTemplate) -> dict[str, Any]:
 
 @transaction.atomic
 def publish_template(template: AgentTemplate, *, price: Decimal | None = None) -> AgentTemplate:
-    """Show the template to every organisation; with a price, offer it for sale.
+    """Publish the template to all organisations; with a price, offer it for sale.
 
     Raises:
-        ValidationError: for a template that is not the scope's own, or a price out of bounds.
+        ValidationError: if the template belongs to another tenant or the price is out of range.
     """
     template = _own(template)
     if price is not None and not 0 < price <= HIGHEST_PRICE:
-        raise ValidationError({"price": f"A price lies above 0 and up to {HIGHEST_PRICE}."})
+        raise ValidationError({"price": f"The price must be greater than 0 and at most {HIGHEST_PRICE}."})
     template.is_public, template.is_marketplace, template.price = True, price is not None, price
     template.save(update_fields=["is_public", "is_marketplace", "price", "updated_at"])
     record_event("template.published", resource=template, metadata={"price": str(price or 0)})
@@ -112,7 +112,7 @@ def publish_template(template: AgentTemplate, *, price: Decimal | None = None) -
 
 @transaction.atomic
 def withdraw_template(template: AgentTemplate) -> AgentTemplate:
-    """Offer the template to nobody any more; agents made of it and purchases stay."""
+    """Withdraw the template; agents created from it and purchases are kept."""
     template = _own(template)
     template.is_public = template.is_marketplace = False
     template.save(update_fields=["is_public", "is_marketplace", "updated_at"])
@@ -124,29 +124,29 @@ def _own(template: AgentTemplate) -> AgentTemplate:
     rows = AgentTemplate.objects.select_for_update(of=("self",)).filter(tenant_id=require_tenant_id())
     found = rows.filter(pk=template.pk).first()
     if found is None:
-        raise ValidationError("This template is another organisation's.")
+        raise ValidationError("This template belongs to another organisation.")
     return found  # type: ignore[no-any-return]
 
 
 @transaction.atomic
 def buy_template(template: AgentTemplate, *, actor: UUID, method: str) -> TemplatePurchase:
-    """A purchase at the price on offer, to be paid; the one that is open already, where there is one.
+    """Create a pending purchase at the current price, or return the open one.
 
-    The database holds buyer, seller and price against the offer (`TemplatePurchase.row_security`).
+    The database checks buyer, seller and price against the offer (`TemplatePurchase.row_security`).
 
     Raises:
-        NotForSale: for a template that is not on sale, is one's own, or was bought.
+        NotForSale: if the template is not for sale, is the tenant's own or was already bought.
     """
     tenant_id = require_tenant_id()
     if template.tenant_id == tenant_id:
-        raise NotForSale("This template is your organisation's own.")
+        raise NotForSale("This template belongs to your organisation.")
     if not template.is_marketplace or not template.price:
         raise NotForSale("This template is not for sale.")
     held = TemplatePurchase.objects.filter(tenant_id=tenant_id, template_id=template.pk)
     known = held.exclude(payment_status=PaymentStatus.REFUNDED).first()
     if known is not None:
         if known.payment_status == PaymentStatus.COMPLETED:
-            raise NotForSale("Your organisation bought this template already.")
+            raise NotForSale("Your organisation has already bought this template.")
         return known  # type: ignore[no-any-return]
     purchase = TemplatePurchase(
         buyer_id=actor,
@@ -160,7 +160,7 @@ def buy_template(template: AgentTemplate, *, actor: UUID, method: str) -> Templa
         with transaction.atomic():
             purchase.save(force_insert=True)
     except IntegrityError:
-        # Somebody of the organisation bought it at the same moment: one purchase serves both.
+        # Another member bought it concurrently: return that purchase.
         open_one = held.filter(payment_status=PaymentStatus.PENDING).first()
         if open_one is None:
             raise
@@ -171,16 +171,16 @@ def buy_template(template: AgentTemplate, *, actor: UUID, method: str) -> Templa
 
 @transaction.atomic
 def complete_purchase(purchase_id: UUID, *, transaction_id: str = "") -> TemplatePurchase:
-    """Mark a purchase as paid, in the platform's scope; one that is paid already stays as it is.
+    """Mark a purchase as paid. Idempotent. Requires the platform scope.
 
     Raises:
-        WrongState: when the money went back meanwhile.
+        WrongState: if the purchase was refunded.
     """
     purchase = _locked(purchase_id)
     if purchase.payment_status == PaymentStatus.COMPLETED:
         return purchase
     if purchase.payment_status != PaymentStatus.PENDING:
-        raise WrongState("This purchase was refunded.")
+        raise WrongState("This purchase has been refunded.")
     purchase.payment_status, purchase.paid_at = PaymentStatus.COMPLETED, timezone.now()
     purchase.transaction_id = transaction_id or purchase.transaction_id
     purchase.save(update_fields=["payment_status", "paid_at", "transaction_id", "updated_at"])
@@ -190,16 +190,16 @@ def complete_purchase(purchase_id: UUID, *, transaction_id: str = "") -> Templat
 
 @transaction.atomic
 def refund_purchase(purchase_id: UUID) -> TemplatePurchase:
-    """Mark a paid purchase as refunded, in the platform's scope; one that is refunded already stays so.
+    """Mark a paid purchase as refunded. Idempotent. Requires the platform scope.
 
     Raises:
-        WrongState: when it was never paid.
+        WrongState: if the purchase was not paid.
     """
     purchase = _locked(purchase_id)
     if purchase.payment_status == PaymentStatus.REFUNDED:
         return purchase
     if purchase.payment_status != PaymentStatus.COMPLETED:
-        raise WrongState("This purchase was not paid.")
+        raise WrongState("This purchase has not been paid.")
     purchase.payment_status, purchase.refunded_at = PaymentStatus.REFUNDED, timezone.now()
     purchase.save(update_fields=["payment_status", "refunded_at", "updated_at"])
     record_event("purchase.refunded", resource=purchase, metadata={"price": str(purchase.price)})
@@ -207,7 +207,7 @@ def refund_purchase(purchase_id: UUID) -> TemplatePurchase:
 
 
 def note_payment(purchase_id: UUID, transaction_id: str) -> None:
-    """Keep the payment provider's id of a purchase that is being paid, in the platform's scope."""
+    """Store the provider's payment ID on a pending purchase. Requires the platform scope."""
     rows = TemplatePurchase.objects.filter(pk=purchase_id, payment_status=PaymentStatus.PENDING)
     rows.update(transaction_id=transaction_id, updated_at=timezone.now())
 
@@ -218,7 +218,7 @@ def _locked(purchase_id: UUID) -> TemplatePurchase:
 
 
 def balance_of_seller() -> dict[str, Decimal]:
-    """What the scope's tenant earned with its templates: `sold`, `fees` and `payout` of paid purchases."""
+    """Return `sold`, `fees` and `payout` of the tenant's paid sales."""
     rows = TemplatePurchase.objects.filter(
         seller_tenant_id=require_tenant_id(), payment_status=PaymentStatus.COMPLETED
     )

@@ -1,4 +1,7 @@
-"""Versions of agents: the draft is the agent's row, a version is what it was when it was published."""
+"""Agent versions: read, restore and compare published snapshots.
+
+The agent's row is the draft; a version is a snapshot of it at the time of publishing.
+"""
 
 import copy
 from typing import Any
@@ -11,24 +14,24 @@ from agents.services.agents import snapshot_of
 from audit.services.events import record_event
 from knowledge.models import Collection
 
-# What stays the draft's own: its name in addresses, and whether it answers at all.
+# Fields that always come from the draft: its name in URLs, its status and its template.
 LIVE = frozenset({"slug", "status", "template_id"})
-# Rows that may be gone by the time a version is used again.
+# Rows that may have been deleted since the version was published.
 REFERENCES = {"integration": Integration}
 
 
 def latest_version(agent: Agent) -> AgentVersion | None:
-    """The version that new conversations begin with; None for an agent that was never published."""
+    """Return the version that new conversations use, or None if never published."""
     return AgentVersion.objects.filter(agent=agent).order_by("-version").first()
 
 
 def as_published(agent: Agent, version: AgentVersion | None) -> tuple[Agent, list[UUID] | None]:
-    """The agent as it was published, unsaved, and the ids of its collections then.
+    """Return an unsaved copy of the agent as published, and its collection IDs.
 
-    Settings that came after the version keep today's value; what it refers to and is gone, is none.
+    Settings added after the version keep their current value; references to deleted rows become None.
 
     Returns:
-        The agent as it stands and None, where there is no version.
+        The unchanged agent and None if there is no version.
     """
     if version is None:
         return agent, None
@@ -42,7 +45,7 @@ def as_published(agent: Agent, version: AgentVersion | None) -> tuple[Agent, lis
 
 
 def _settings(snapshot: dict[str, Any]) -> list[tuple[str, Any]]:
-    """The snapshot's settings that the model still has, with references checked."""
+    """Return the settings that the model still has, with references checked."""
     known = {field.name for field in Agent._meta.concrete_fields} - LIVE
     found = [(name, value) for name, value in snapshot.items() if name in known]
     return [(name, _there(name, value)) for name, value in found]
@@ -57,10 +60,10 @@ def _there(name: str, value: Any) -> Any:
 
 @transaction.atomic
 def restore_version(agent: Agent, version: AgentVersion, *, actor: UUID | None = None) -> Agent:
-    """Make the draft what the version was; nothing is published, no version changes.
+    """Restore a version's settings as the draft, without publishing it.
 
     Raises:
-        ValueError: when the version is another agent's.
+        ValueError: if the version belongs to another agent.
     """
     if version.agent_id != agent.pk:
         raise ValueError("This version belongs to another agent.")
@@ -77,7 +80,7 @@ def restore_version(agent: Agent, version: AgentVersion, *, actor: UUID | None =
 
 
 def _restore_collections(agent: Agent, wanted: list[UUID]) -> None:
-    """Those that are gone stay away."""
+    """Set the agent's collections, skipping deleted ones."""
     there = set(Collection.objects.filter(pk__in=wanted).values_list("pk", flat=True))
     rows = AgentCollection.objects.filter(agent=agent)
     held = set(rows.values_list("collection_id", flat=True))
@@ -87,7 +90,7 @@ def _restore_collections(agent: Agent, wanted: list[UUID]) -> None:
 
 
 def diff_versions(older: dict[str, Any], newer: dict[str, Any]) -> list[dict[str, Any]]:
-    """What differs between two snapshots: `field`, `before` and `after`, in the order of the fields' names."""
+    """Return the differences as `field`, `before` and `after`, sorted by field name."""
     names = sorted(older.keys() | newer.keys())
     return [
         {"field": name, "before": older.get(name), "after": newer.get(name)}
@@ -97,5 +100,5 @@ def diff_versions(older: dict[str, Any], newer: dict[str, Any]) -> list[dict[str
 
 
 def diff_with_draft(version: AgentVersion, agent: Agent) -> list[dict[str, Any]]:
-    """What the draft changed since the version."""
+    """Return the differences between a version and the draft."""
     return diff_versions(version.snapshot, snapshot_of(agent))

@@ -1,4 +1,4 @@
-"""`manage.py mcp_refresh`: list again what MCP servers offer."""
+"""Management command that refreshes the offers of MCP servers."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ from tenants.scoping import platform_scope
 
 
 class Command(BaseCommand):
-    help = (
-        "Ask the MCP servers of the registry for their tools, resources and prompts, and keep what they list."
-    )
+    help = "Query registered MCP servers for their tools, resources and prompts, and store the results."
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("slugs", nargs="*", help="Slugs of servers; by default all that are active.")
+        parser.add_argument(
+            "slugs", nargs="*", help="Slugs of the servers to refresh. Default: all active servers."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         with platform_scope(reason="refresh MCP servers", actor=ACTOR):
@@ -25,10 +25,10 @@ class Command(BaseCommand):
                 servers = McpServer.objects.filter(slug__in=options["slugs"])
             found = list(servers.order_by("slug"))
         if missing := set(options["slugs"]) - {server.slug for server in found}:
-            raise CommandError(f"there is no server {', '.join(sorted(missing))}")
+            raise CommandError(f"Unknown servers: {', '.join(sorted(missing))}.")
         failed = [server.slug for server in found if not self._refresh(server)]
         if failed:
-            raise CommandError(f"could not be listed: {', '.join(failed)}")
+            raise CommandError(f"Could not refresh: {', '.join(failed)}.")
 
     def _refresh(self, server: McpServer) -> bool:
         try:
