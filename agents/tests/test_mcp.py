@@ -51,10 +51,10 @@ def sandbox(settings):
     [
         ({"token": "t", "depth": 2}, []),
         ({}, ["config: token is required."]),
-        ({"token": "t", "depth": 9}, ["depth: must fulfil maximum: 3."]),
-        ({"token": "t", "deep": 1}, ["config: deep is not known."]),
-        ({"token": {"secret": "hunter2"}}, ["token: must fulfil type: string."]),
-        (["t"], ["config: must fulfil type: object."]),
+        ({"token": "t", "depth": 9}, ["depth: must satisfy maximum: 3."]),
+        ({"token": "t", "deep": 1}, ["config: deep is not allowed."]),
+        ({"token": {"secret": "hunter2"}}, ["token: must satisfy type: string."]),
+        (["t"], ["config: must satisfy type: object."]),
     ],
 )
 def test_a_configuration_is_held_against_the_schema(config, wrong):
@@ -228,8 +228,8 @@ def test_a_server_elsewhere_gets_its_token_and_nothing_more():
     ("config", "env", "said"),
     [
         ('{"depth": 9}', "", "token is required"),
-        ('{"token": {"secret": "hunter2"}}', "", "token: must fulfil type: string."),
-        ('{"token": "t"}', '{"LD_PRELOAD": "/x.so"}', "this variable is the platform"),
+        ('{"token": {"secret": "hunter2"}}', "", "token: must satisfy type: string."),
+        ('{"token": "t"}', '{"LD_PRELOAD": "/x.so"}', "this variable is reserved for the platform"),
         ('{"token": "t"}', '{"API_KEY": "k"}', ""),
     ],
 )
