@@ -1,4 +1,4 @@
-"""Who answers: agents, and the versions they went through."""
+"""Agents, their collections and published versions."""
 
 from decimal import Decimal
 
@@ -9,7 +9,7 @@ from django.db import models
 from agents.choices import AgentStatus, Provider, validate_tools
 from tenants.bases import MemberForeignKey, SoftDeleted, TenantForeignKey, TenantModel
 
-# Bounds on how long one turn may hold a thread.
+# Upper bounds on how long one turn may occupy a thread.
 MOST_SECONDS = 600
 MOST_ITERATIONS = 100
 DEFAULT_PROMPT = (
@@ -19,7 +19,7 @@ DEFAULT_PROMPT = (
 
 
 class Agent(SoftDeleted, TenantModel):
-    """An assistant: its model, its instructions, what it knows and which tools it may use."""
+    """An assistant with its model, instructions, knowledge and tools."""
 
     name = models.CharField(max_length=255, help_text="Name shown to people.")
     slug = models.SlugField(max_length=100, help_text="Name in the API.")
@@ -149,7 +149,7 @@ class Agent(SoftDeleted, TenantModel):
 
 
 class AgentCollection(TenantModel):
-    """That an agent may search a collection."""
+    """Permission of an agent to search a collection."""
 
     agent = TenantForeignKey(Agent, models.CASCADE, related_name="knowledge", help_text="The agent.")
     collection = TenantForeignKey(
@@ -170,7 +170,7 @@ class AgentCollection(TenantModel):
 
 
 class AgentVersion(TenantModel):
-    """How an agent was set up at one time; never changed afterwards."""
+    """An immutable snapshot of an agent's settings."""
 
     row_security = {"verbs": "SELECT, INSERT"}
 

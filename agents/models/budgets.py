@@ -1,4 +1,4 @@
-"""What calls to models may use: limits, what was counted against them, what calls under way hold."""
+"""Budgets for model calls, their counters and reservations."""
 
 from django.db import models
 
@@ -7,9 +7,9 @@ from tenants.bases import TenantModel
 
 
 class Budget(TenantModel):
-    """A hard limit that an organisation sets itself, below those of its plan (`tenants.TenantQuota`).
+    """A hard limit set by an organisation, within the limits of its plan (`tenants.TenantQuota`).
 
-    Without `subject_id` it bounds each person, key or agent by itself; a row that names one replaces that.
+    Without `subject_id` it applies to each person, key or agent separately; a row with a `subject_id` overrides it.
     """
 
     subject = models.CharField(max_length=20, choices=BudgetSubject, help_text="Who is bounded.")
@@ -58,7 +58,7 @@ class Budget(TenantModel):
 
 
 class BudgetCounter(TenantModel):
-    """What was used in one period, and what calls under way hold; together never more than the limit."""
+    """Usage and reservations within one period; together never more than the limit."""
 
     audit_exempt = "counts what LlmUsage records"
 
@@ -98,7 +98,7 @@ class BudgetCounter(TenantModel):
 
 
 class BudgetReservation(TenantModel):
-    """What one call under way holds of its counters, until it is settled or expires."""
+    """Amounts reserved by one call in progress, until it is settled or expires."""
 
     audit_exempt = "lives as long as one call to a model"
 

@@ -1,4 +1,4 @@
-"""Which models answer when an agent's own does not."""
+"""Fallback models of agents."""
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -10,7 +10,7 @@ from .agents import Agent
 
 
 class AgentFallback(TenantModel):
-    """A model that is asked when those before it are down, too slow or have too many requests."""
+    """A model that answers when those before it are down, too slow or rate limited."""
 
     agent = TenantForeignKey(Agent, models.CASCADE, related_name="fallbacks", help_text="The agent.")
     position = models.PositiveSmallIntegerField(default=1, help_text="Place in the order they are tried.")
@@ -43,8 +43,10 @@ class AgentFallback(TenantModel):
         return f"{self.position}. {self.model_provider}:{self.model_name}"
 
     def clean(self) -> None:
-        """Raises:
-        ValidationError: when the integration belongs to another provider.
+        """Validate that the integration belongs to the same provider.
+
+        Raises:
+            ValidationError: if it does not.
         """
         if self.integration and self.integration.platform != self.model_provider:
             raise ValidationError({"integration": "The integration belongs to another provider."})

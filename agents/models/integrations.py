@@ -1,4 +1,4 @@
-"""Accounts at the providers of models."""
+"""Accounts at model and web search providers."""
 
 from typing import Any, Self
 
@@ -11,7 +11,7 @@ from tenants.bases import MemberForeignKey, TenantModel
 
 
 class Integration(TenantModel):
-    """An account at a provider of models: endpoint, encrypted credentials, state of the connection."""
+    """A provider account: endpoint, encrypted credentials and connection state."""
 
     audit_omit = ("usage_stats", "last_sync_at", "failure_count", "paused_until", "offered_models")
 
@@ -90,7 +90,7 @@ class Integration(TenantModel):
         return made
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Like Django's; credentials do not follow to an endpoint that they were not given for."""
+        """Save the row; clear stored credentials if the endpoint changed without new ones."""
         moved = self._stored_endpoint not in (None, (self.platform, self.base_url))
         if moved and self._keeps_credentials():
             self.credentials = None
@@ -100,6 +100,6 @@ class Integration(TenantModel):
         self._stored_endpoint = (self.platform, self.base_url)
 
     def _keeps_credentials(self) -> bool:
-        """Whether the row's own credentials would stay: nothing was assigned since it was loaded."""
+        """Return whether the credentials are unchanged since the row was loaded."""
         held = self.__dict__.get("credentials")
         return isinstance(held, Ciphertext) or getattr(held, "ciphertext", None) is not None

@@ -1,4 +1,4 @@
-"""Servers of the Model Context Protocol: the registry, and how a tenant uses them."""
+"""Model Context Protocol (MCP) servers and their configurations per tenant."""
 
 from typing import Any
 
@@ -19,25 +19,25 @@ RESOURCE_LIMITS = ("timeout", "memory_mb", "cpu_seconds", "max_calls_per_minute"
 
 
 def validate_limits(value: Any) -> None:
-    """Limits of a server: positive numbers by the names of `RESOURCE_LIMITS`.
+    """Validate resource limits: positive numbers by the names in `RESOURCE_LIMITS`.
 
     Raises:
-        ValidationError: naming the limit.
+        ValidationError: with the name of the invalid limit.
     """
     if not isinstance(value, dict):
         raise ValidationError("Must be an object.")
     for name, limit in value.items():
         if name not in RESOURCE_LIMITS:
-            raise ValidationError(f"{name}: one of {', '.join(RESOURCE_LIMITS)}.")
+            raise ValidationError(f"{name}: unknown limit. Choose from: {', '.join(RESOURCE_LIMITS)}.")
         if isinstance(limit, bool) or not isinstance(limit, int | float) or limit <= 0:
             raise ValidationError(f"{name}: must be a positive number.")
 
 
 def check_schema(schema: Any) -> None:
-    """That `schema` is a JSON schema (2020-12), or empty.
+    """Validate that `schema` is empty or a JSON Schema (2020-12).
 
     Raises:
-        ValidationError: naming the place.
+        ValidationError: with the path of the error.
     """
     if not isinstance(schema, dict):
         raise ValidationError("Must be an object.")
@@ -49,9 +49,9 @@ def check_schema(schema: Any) -> None:
 
 
 class McpServer(GlobalModel):
-    """A server in the registry. It is there for every tenant when it is public, else for `owner` alone.
+    """A registered MCP server, available to all tenants if public, else to `owner` only.
 
-    The platform alone writes it: a command is run on the platform's machines.
+    Only the platform writes it, since commands run on the platform's machines.
     """
 
     row_security = {
@@ -133,13 +133,13 @@ class McpServer(GlobalModel):
 
 
 class McpServerConfig(TenantModel):
-    """How a tenant uses a server: what it is told, within which limits, and by whom."""
+    """A tenant's configuration of a server: settings, limits and allowed users."""
 
     row_security = {
         "read": TENANT_CLAUSE,
-        # A server that is there for others only cannot be taken into use.
+        # Only servers visible to the tenant can be configured.
         "write": f"({TENANT_CLAUSE} AND EXISTS (SELECT FROM agents_mcpserver s WHERE s.id = mcp_server_id))",
-        # One that is no longer there can still be given up, with the secrets stored for it.
+        # The configuration of a server that is no longer visible can still be deleted, with its secrets.
         "owned": TENANT_CLAUSE,
     }
 
@@ -185,7 +185,7 @@ class McpServerConfig(TenantModel):
 
 
 class McpServerUser(TenantModel):
-    """That a person may use a server which not everybody may use."""
+    """Permission of a person to use a restricted server configuration."""
 
     config = TenantForeignKey(
         McpServerConfig, models.CASCADE, related_name="users", help_text="The server's configuration."

@@ -1,4 +1,4 @@
-"""Adapters to the platforms that a migration meets, and the credentials for them."""
+"""Adapters to external platforms and credentials for them."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tenants.bases import GlobalModel, MemberForeignKey, TenantModel
 
 
 class PlatformAdapter(GlobalModel):
-    """One version of an adapter that reads from or works on a platform, such as a cloud."""
+    """One version of an adapter to a platform such as a cloud."""
 
     adapter_name = models.CharField(max_length=100, help_text="Its name, such as aws.")
     adapter_type = models.CharField(max_length=50, choices=AdapterType, help_text="What it does.")
@@ -60,7 +60,7 @@ class PlatformAdapter(GlobalModel):
 
 
 class PlatformCredential(TenantModel):
-    """What a tenant signs in with at a platform, encrypted."""
+    """A tenant's encrypted credentials for a platform."""
 
     platform_adapter = models.ForeignKey(
         PlatformAdapter,
@@ -114,7 +114,7 @@ class PlatformCredential(TenantModel):
         return self.credential_name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Like Django's; notes when the secrets changed."""
+        """Save the row; update `last_rotated_at` if the secrets changed."""
         held = self.__dict__.get("credentials")
         if isinstance(held, Secret) and held.ciphertext is None:
             self.last_rotated_at = timezone.now()

@@ -1,4 +1,4 @@
-"""What models cost an organisation, where it differs from the list."""
+"""Model prices that override the price list."""
 
 from django.db import models
 
@@ -7,7 +7,7 @@ from tenants.bases import TenantModel
 
 
 class ModelPrice(TenantModel):
-    """The organisation's own price of a model, in US dollars for a million tokens; goes before the list's."""
+    """An organisation's price of a model, in US dollars per million tokens; overrides the list price."""
 
     provider = models.CharField(max_length=50, choices=Provider, help_text="Who runs the model.")
     model = models.CharField(

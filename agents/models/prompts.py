@@ -1,4 +1,4 @@
-"""Prompts that the system speaks with, and what people made of them."""
+"""System prompts and their overrides."""
 
 from typing import Any, Self
 
@@ -13,20 +13,20 @@ from tenants.managers import HouseQuerySet
 
 
 def validate_variables(value: Any) -> None:
-    """Variable definitions: a list of objects, each with a `name`.
+    """Validate variable definitions: a list of objects with a `name`.
 
     Raises:
-        ValidationError: naming the place.
+        ValidationError: with the index of the invalid definition.
     """
     if not isinstance(value, list):
         raise ValidationError("Must be a list of variables.")
     for place, each in enumerate(value):
         if not isinstance(each, dict) or not isinstance(each.get("name"), str) or not each["name"]:
-            raise ValidationError(f"[{place}].name: must be a text.")
+            raise ValidationError(f"[{place}].name: must be a non-empty string.")
 
 
 class SystemPrompt(TenantModel):
-    """A prompt of the platform's (a factory row, read by all), an organisation's in its place, or a person's own."""
+    """A factory prompt readable by all, an organisation's override or a person's override."""
 
     scope_kind = "user"
     row_security = {
@@ -133,7 +133,7 @@ class SystemPrompt(TenantModel):
         return made
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Like Django's; another text is the next version."""
+        """Save the row; a changed text increments the version."""
         if self._stored_text not in (None, self.prompt_text):
             self.version += 1
             if kwargs.get("update_fields") is not None:

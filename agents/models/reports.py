@@ -1,4 +1,4 @@
-"""Reports on models and agents, day by day, computed by the database."""
+"""Daily reports on models and agents, computed by the database."""
 
 from django.db import models
 
@@ -6,7 +6,7 @@ from tenants.bases import ReportModel
 
 
 class UsageDaily(ReportModel):
-    """What one model of one provider was used for on one day, and what it cost."""
+    """Usage and cost of one model of one provider on one day."""
 
     provider = models.CharField(max_length=50, help_text="Who ran the model.")
     model = models.CharField(max_length=100, help_text="The model.")
@@ -26,7 +26,7 @@ class UsageDaily(ReportModel):
 
 
 class AgentActivityDaily(ReportModel):
-    """How often one agent ran on one day, how well and how fast."""
+    """Runs, failures and latency of one agent on one day."""
 
     agent_id = models.UUIDField(help_text="Agent that ran.")
     runs = models.PositiveBigIntegerField(help_text="Runs.")

@@ -1,4 +1,4 @@
-"""What agents were asked and answered, run by run."""
+"""Executions of agents."""
 
 from django.db import models
 
@@ -8,7 +8,7 @@ from tenants.bases import Grown, TenantModel
 
 
 class AgentRun(Grown, Partitioned, TenantModel):
-    """One execution of an agent: prompt, response, time, tokens. Keeps plain ids: it outlives what it names."""
+    """One execution of an agent. Stores plain IDs, since it outlives the rows it refers to."""
 
     audit_exempt = "a log itself, append-only for tenants"
     row_security = {"verbs": "SELECT, INSERT"}

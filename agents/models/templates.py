@@ -1,4 +1,4 @@
-"""Templates of agents, and the market where organisations share and sell them."""
+"""Agent templates, their purchases and ratings."""
 
 from decimal import Decimal
 
@@ -15,10 +15,10 @@ from tenants.managers import HouseQuerySet
 
 # The platform's share of a sale.
 COMMISSION = Decimal("0.30")
-# What shows a template to other organisations, and the right that this asks for beside the right to write.
+# Fields that publish a template to other organisations, and the scope required in addition to writing templates.
 PUBLISHES = ("is_public", "is_marketplace")
 PUBLISHER = ("tenant", "write")
-# Whoever names a template in a row of their own must be able to see it; it may be another tenant's.
+# A row that refers to a template requires that the template is visible; it may belong to another tenant.
 SEES_TEMPLATE = "EXISTS (SELECT FROM agents_agenttemplate t WHERE t.id = template_id{more})"
 SOLD_AS_OFFERED = (
     f"({TENANT_CLAUSE} AND buyer_id = (SELECT conclave_current_user())"
@@ -32,7 +32,7 @@ SOLD_AS_OFFERED = (
 
 
 class AgentTemplate(TenantModel):
-    """A blueprint of an agent: personality, tools and model. Every organisation sees those that are public."""
+    """A blueprint for agents: personality, tools and model. Public templates are visible to all organisations."""
 
     row_security = {
         "read": f"({TENANT_CLAUSE} OR (is_public AND (SELECT conclave_current_tenant()) IS NOT NULL))",
@@ -137,7 +137,7 @@ class AgentTemplate(TenantModel):
 
 
 class TemplateDocument(TenantModel):
-    """That agents of a template know a document."""
+    """A document available to the agents of a template."""
 
     template = TenantForeignKey(
         AgentTemplate, models.CASCADE, related_name="knowledge", help_text="The template."
@@ -160,10 +160,10 @@ class TemplateDocument(TenantModel):
 
 
 class TemplatePurchase(TenantModel):
-    """A template bought: the buyer's row, which the seller's organisation sees too.
+    """A purchase of a template, owned by the buyer and visible to the seller's organisation.
 
-    Keeps plain ids of template and seller, whom the buyer's tenant does not hold: it outlives both. A tenant
-    buys at the price on offer; whether it was paid is for the platform to say.
+    Stores plain IDs of template and seller, since they belong to another tenant and may be deleted. A tenant
+    can only buy at the offered price; only the platform marks a purchase as paid.
     """
 
     row_security = {
@@ -236,12 +236,12 @@ class TemplatePurchase(TenantModel):
 
 
 class TemplateRating(TenantModel):
-    """What a person thinks of a template that they can see, their organisation's or a public one."""
+    """A person's rating of a visible template."""
 
     row_security = {
         "read": TENANT_CLAUSE,
         "write": f"({TENANT_CLAUSE} AND {USER_CLAUSE} AND {SEES_TEMPLATE.format(more='')})",
-        # Also when the template is there no more.
+        # Own ratings can be changed even if the template is no longer visible.
         "owned": f"({TENANT_CLAUSE} AND {USER_CLAUSE})",
     }
 

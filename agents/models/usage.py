@@ -1,4 +1,4 @@
-"""What calls to models used and cost."""
+"""Usage and cost of model calls."""
 
 from django.db import models
 
@@ -7,7 +7,7 @@ from tenants.bases import Grown, TenantModel
 
 
 class LlmUsage(Grown, Partitioned, TenantModel):
-    """One call to a model: tokens, cost in US dollars, time, outcome. Keeps plain ids: it outlives what it names."""
+    """One model call with tokens, cost in US dollars and latency. Stores plain IDs, since it outlives their rows."""
 
     audit_exempt = "a log itself, append-only for tenants"
     row_security = {"verbs": "SELECT, INSERT"}

@@ -1,7 +1,7 @@
-"""Where connections to models may go. Tenants choose the endpoints; this process can reach more than they may.
+"""SSRF protection for model connections, whose endpoints tenants choose.
 
-The address is checked where the connection is made, after the name was resolved and for every redirect, and
-that very address is connected to, so a name that resolves differently the next time gains nothing.
+The address is checked when the connection is made, after name resolution and for every redirect. The connection
+goes to the checked address, so DNS rebinding has no effect.
 """
 
 import asyncio
@@ -19,15 +19,15 @@ __all__ = ["GuardedBackend", "Resolver", "guard", "is_public", "may_reach", "res
 
 
 def may_reach(address: str) -> bool:
-    """Whether `address` is public, or in one of `settings.MODEL_NETWORKS`."""
+    """Return whether `address` is public or in `settings.MODEL_NETWORKS`."""
     return addresses.may_reach(address, settings.MODEL_NETWORKS)
 
 
 async def resolve(host: str, port: int) -> list[str]:
-    """All addresses of `host`, each once.
+    """Return the distinct addresses of `host`.
 
     Raises:
-        httpcore2.ConnectError: when it has none.
+        httpcore2.ConnectError: if it has none.
     """
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -40,10 +40,11 @@ Resolver = Callable[[str, int], Awaitable[list[str]]]
 
 
 class GuardedBackend(httpcore2.AsyncNetworkBackend):
-    """Connects by `inner`, to addresses that `allowed` allows.
+    """Network backend that connects only to allowed addresses, through `inner`.
 
     Args:
-        resolver: asked once for each connection; what it answers is what is connected to.
+        allowed: decides whether an address may be connected to.
+        resolver: called once per connection; the connection goes to one of the returned addresses.
     """
 
     def __init__(
@@ -62,10 +63,10 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        """A connection to the first address of `host` that answers.
+        """Connect to the first address of `host` that accepts.
 
         Raises:
-            httpcore2.ConnectError: also when an address of `host` is out of bounds, in the same words.
+            httpcore2.ConnectError: if none does, or, with the same message, if any address is not allowed.
         """
         failure: Exception = httpcore2.ConnectError("All connection attempts failed")
         found = await self.resolver(host, port)
@@ -77,7 +78,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         raise failure
 
     async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore2.AsyncNetworkStream:
-        """Refused: no model listens there."""
+        """Refuse Unix sockets; no model endpoint uses them."""
         raise httpcore2.ConnectError("All connection attempts failed")
 
     async def sleep(self, seconds: float) -> None:
@@ -85,7 +86,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
 
 
 def guard(client: Any, allowed: Callable[[str], bool] = may_reach, resolver: Resolver = resolve) -> Any:
-    """Make an httpx2 client connect within bounds; a proxy of the environment keeps its own."""
+    """Restrict an httpx2 client to allowed addresses; proxy mounts are not restricted."""
     pool = client._transport._pool
     pool._network_backend = GuardedBackend(pool._network_backend, allowed, resolver)
     return client

@@ -1,4 +1,4 @@
-"""Whether an account at a provider can be used: its models are listed, which needs address and key to be right."""
+"""Connection checks of provider accounts, made by listing their models."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -23,15 +23,15 @@ from agents.runtime.providers import anthropic_client as anthropic_client_of
 from agents.services.integrations import note_failure, note_offer
 
 SECONDS = 10
-# Where providers list their models beside the address that speaks OpenAI's protocol, from the root of their host,
-# and the name of the list and of each model's name in it.
+# Providers whose model list is not part of their OpenAI-compatible API: path from the host's root, member that
+# holds the list, member that holds a model's name.
 LISTS = {"cohere": ("/v1/models", "models", "name"), "perplexity": ("/v1/models", "data", "id")}
-# Searches of the web offer no models: what tells of the account costs no search. How the key is sent differs.
+# Web search providers have no models; these account endpoints check the key without using up a search.
 SEARCHES = {"tavily": "https://api.tavily.com/usage", "serpapi": "https://serpapi.com/account.json"}
 
 
 def check_connection(integration_id: UUID, scope: Callable[[], AbstractContextManager[Any]]) -> Integration:
-    """Ask the account's endpoint for its models and record how that ended; outside every scope.
+    """Check an account's connection and record the result. Call it outside any scope.
 
     Args:
         scope: opens a short scope of the account's tenant.
@@ -40,14 +40,14 @@ def check_connection(integration_id: UUID, scope: Callable[[], AbstractContextMa
         The account with its new state.
 
     Raises:
-        Integration.DoesNotExist: when the tenant has no such account.
+        Integration.DoesNotExist: if the tenant has no such account.
     """
     with scope():
         account = Integration.objects.get(pk=integration_id)
         key = (account.credentials or {}).get("api_key")
     try:
         names = async_to_sync(offered_models)(account.platform, account.base_url or None, key)
-    except Exception as error:  # noqa: BLE001 (whatever went wrong is what the check is to say)
+    except Exception as error:  # noqa: BLE001 (the check reports any failure)
         failure = classify_error(error)
         with scope():
             note_failure(account.pk, failure.message, counts=False)
@@ -59,10 +59,10 @@ def check_connection(integration_id: UUID, scope: Callable[[], AbstractContextMa
 
 
 async def offered_models(provider: str, base_url: str | None, key: str | None) -> list[str]:
-    """The names of the models that the endpoint offers.
+    """Return the names of the models that the endpoint offers.
 
     Raises:
-        Exception: of the provider's library; `classify_error` says what it means.
+        Exception: any error of the provider's library; pass it to `classify_error`.
     """
     if provider in LISTS:
         return await _listed(provider, base_url, key)
@@ -81,14 +81,14 @@ async def offered_models(provider: str, base_url: str | None, key: str | None) -
 
 
 async def _listed(provider: str, base_url: str | None, key: str | None) -> list[str]:
-    """Of a provider whose own list stands elsewhere than its answers in OpenAI's words."""
+    """Return the models of a provider in `LISTS`."""
     path, rows, name = LISTS[provider]
     found = await _asked(urljoin(base_url or ADDRESSES[provider], path), key)
     return [str(row[name]) for row in found[rows]]
 
 
 async def _searched(provider: str, base_url: str | None, key: str | None) -> list[str]:
-    """Nothing, when the account at a service that searches the web is in order."""
+    """Check an account at a web search provider; return no models."""
     where = SEARCHES[provider]
     if base_url:
         where = urljoin(base_url, urlsplit(where).path)
@@ -107,7 +107,7 @@ async def _asked(url: str, key: str | None, *, in_query: bool = False) -> Any:
 
 
 class EndpointRefused(Exception):
-    """An endpoint answered with another status than success."""
+    """Raised when an endpoint responds with an error status."""
 
     def __init__(self, status_code: int) -> None:
         super().__init__(f"status {status_code}")

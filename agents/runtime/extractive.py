@@ -1,9 +1,8 @@
-"""Answers a question by quoting the best sentences of retrieved passages, or says that nothing fits.
+"""Extractive answers: quotes of the best matching sentences of retrieved passages.
 
-No language model is asked, so nothing can be invented: every quote is an exact piece of a passage. A
-sentence is scored by how much of the question it covers, each word weighed by how rare it is in the passages;
-words nearby and in the headings above count too, but less. When even the best place leaves too much of the
-question uncovered, the question is declined.
+No language model is involved, so every quote is an exact substring of a passage. A sentence is scored by how much of
+the question it covers, with each word weighted by its rarity in the passages; words in neighbouring sentences and
+headings count less. If the best sentences leave too much of the question uncovered, the question is declined.
 """
 
 import math
@@ -29,7 +28,7 @@ NEAR, HEADING, PAIR = 0.5, 0.6, 0.15
 FURTHER_QUOTE = 0.7
 WEAK = 0.25
 UNFIT = 0.3
-# Headings, rows of tables and fences stand for what follows them; they say little by themselves.
+# Headings, table rows and code fences make poor quotes without the text that follows them.
 _OUTLINE = re.compile(r"\s*(?:#{1,6}\s|\||```|~~~)")
 _ENDINGS = (".", "!", ".)", '."', ".`", ":", "。")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -40,7 +39,7 @@ _LETTER = re.compile(r"[^\W\d_]")
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A retrieved piece of a document; `context` is its heading path, a higher `score` is nearer."""
+    """A retrieved chunk of a document; `context` is its heading path, a higher `score` is closer."""
 
     id: str
     document_title: str
@@ -51,7 +50,7 @@ class Passage:
 
     @classmethod
     def from_mapping(cls, row: Mapping[str, Any]) -> "Passage":
-        """A passage from the search tool's JSON; only `text` must be there."""
+        """Build a passage from the search tool's JSON; only `text` is required."""
         title = str(row.get("title") or row.get("document") or "")
         score, page = row.get("score") or 0.0, row.get("page")
         return cls(
@@ -61,7 +60,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Where a quote stands: `quote` is an exact piece of `passages[passage].text`."""
+    """The source of a quote, which is an exact substring of `passages[passage].text`."""
 
     passage: int
     document: str
@@ -70,7 +69,7 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class ExtractiveAnswer:
-    """The answer; mark [n] in `text` is `passages[n - 1]`. When nothing is found there are no citations."""
+    """An answer; the marker [n] in `text` refers to `passages[n - 1]`. Without a match, `citations` is empty."""
 
     text: str
     citations: list[Citation] = field(default_factory=list)
@@ -90,7 +89,7 @@ class _Candidate:
 
 
 def answer(question: str, passages: Sequence[Passage]) -> ExtractiveAnswer:
-    """Quote up to three sentences that answer `question`, best first, or decline."""
+    """Quote up to three sentences that answer the question, or decline."""
     terms = _terms(question)
     if not terms:
         return ExtractiveAnswer(NO_QUESTION)
@@ -113,7 +112,7 @@ def _terms(text: str) -> frozenset[str]:
 
 
 def _terms_of_passage(text: str) -> frozenset[str]:
-    """As `_terms`, and with the parts of camelCase names, which a question may write apart."""
+    """Return the terms, including the parts of camelCase names."""
     return _terms(f"{text} {_CAMEL.sub(' ', text)}" if _CAMEL.search(text) else text)
 
 
@@ -122,7 +121,7 @@ def _pairs(text: str) -> frozenset[tuple[str, str]]:
 
 
 def _weights(terms: frozenset[str], passages: Sequence[Passage]) -> dict[str, float]:
-    """How much each word of the question tells: most when in few passages, little when vague."""
+    """Return the weight of each question term: high if rare in the passages, low if vague."""
     seen = [_terms_of_passage(f"{p.document_title} {p.context} {p.text}") for p in passages]
     counts = {term: sum(term in found for found in seen) for term in terms}
     rarity = {term: math.log(1 + (len(seen) + 1) / (max(count, 1) + 0.5)) for term, count in counts.items()}
@@ -130,7 +129,7 @@ def _weights(terms: frozenset[str], passages: Sequence[Passage]) -> dict[str, fl
 
 
 def _ranked(question: str, terms: frozenset[str], passages: Sequence[Passage]) -> list[_Candidate]:
-    """Every sentence good enough to be quoted, best first."""
+    """Return every sentence good enough to quote, best first."""
     weights = _weights(terms, passages)
     total = sum(weights.values())
     shares = {term: weight / total for term, weight in weights.items()}
@@ -145,7 +144,7 @@ def _ranked(question: str, terms: frozenset[str], passages: Sequence[Passage]) -
 
 
 def _fits(candidate: _Candidate) -> bool:
-    """Whether enough of the question is in the sentence, near it, or (then more) in its passage."""
+    """Return whether the sentence and its surroundings cover enough of the question."""
     if candidate.coverage < MIN_SENTENCE_COVERAGE:
         return False
     near = candidate.window >= MIN_COVERAGE
@@ -177,7 +176,7 @@ def _sum(terms: frozenset[str], shares: dict[str, float]) -> float:
 
 
 def _fitness(sentence: str) -> float:
-    """Below 1 for what makes a poor quote: headings, fragments, questions, long runs, mostly marks."""
+    """Return the quality of a sentence as a quote; headings, fragments and questions score below 1."""
     count = len(sentence.split())
     if count < 4:
         return UNFIT
@@ -188,7 +187,7 @@ def _fitness(sentence: str) -> float:
 
 
 def _chosen(ranked: list[_Candidate]) -> list[_Candidate]:
-    """The best sentence and others nearly as good that do not repeat one already chosen."""
+    """Return the best sentence and near-equal ones, without duplicates."""
     chosen: list[_Candidate] = []
     for candidate in ranked:
         if len(chosen) == MAX_QUOTES or candidate.score < FURTHER_QUOTE * ranked[0].score:
@@ -200,5 +199,5 @@ def _chosen(ranked: list[_Candidate]) -> list[_Candidate]:
 
 
 def _shown(quote: str) -> str:
-    """A quote as it reads in an answer: wrapped lines joined, code kept as it is."""
+    """Join the wrapped lines of a quote; keep code blocks unchanged."""
     return quote if quote.startswith(("```", "~~~", ">>>")) else " ".join(quote.split())

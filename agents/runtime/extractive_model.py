@@ -1,4 +1,7 @@
-"""The extractive answerer as a Pydantic AI model. Importing this module imports Pydantic AI: seconds."""
+"""The extractive answerer as a Pydantic AI model.
+
+Importing this module imports Pydantic AI, which takes seconds.
+"""
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -31,25 +34,25 @@ WORDS_PER_DELTA = 4
 
 
 class ExtractiveModel(Model):
-    """Answers with quotes, offline: it calls the agent's `search_knowledge` tool, then quotes what came back.
+    """Offline model that calls the `search_knowledge` tool and quotes its results.
 
-    The mark [n] in an answer is the n-th passage of the tool's return; `provider_details["citations"]` of the
-    response lists the quotes. Tokens are estimates.
+    The marker [n] in an answer refers to the n-th passage returned by the tool. The response's
+    `provider_details["citations"]` lists the quotes. Token counts are estimates.
     """
 
     @property
     def model_name(self) -> str:
-        """The one model there is."""
+        """The name of the only model."""
         return "extractive"
 
     @property
     def system(self) -> str:
-        """The provider, which is this program itself."""
+        """The provider name."""
         return "extractive"
 
     @property
     def provider(self) -> None:
-        """No provider stands behind it."""
+        """No external provider."""
         return
 
     async def request(
@@ -58,7 +61,7 @@ class ExtractiveModel(Model):
         model_settings: ModelSettings | None,
         model_request_parameters: ModelRequestParameters,
     ) -> ModelResponse:
-        """The whole answer, or the call of the search tool."""
+        """Return the complete answer or a call of the search tool."""
         _, parameters = self.prepare_request(model_settings, model_request_parameters)
         return _respond(messages, parameters)
 
@@ -70,7 +73,7 @@ class ExtractiveModel(Model):
         model_request_parameters: ModelRequestParameters,
         run_context: RunContext[Any] | None = None,
     ) -> AsyncGenerator[StreamedResponse]:
-        """The same, a few words at a time."""
+        """Stream the response a few words at a time."""
         _, parameters = self.prepare_request(model_settings, model_request_parameters)
         yield _ExtractiveStream(parameters, _respond(messages, parameters))
 
@@ -98,7 +101,7 @@ class _ExtractiveStream(StreamedResponse):
                         yield event
 
     async def close_stream(self) -> None:
-        """Nothing is open."""
+        """Do nothing; there is no connection to close."""
 
     @property
     def model_name(self) -> str:
@@ -118,7 +121,7 @@ class _ExtractiveStream(StreamedResponse):
 
 
 def _pieces(text: str) -> list[str]:
-    """`text` in pieces of a few words that join to exactly `text`."""
+    """Split `text` into pieces of a few words that join to exactly `text`."""
     words = text.split(" ")
     groups = [" ".join(words[at : at + WORDS_PER_DELTA]) for at in range(0, len(words), WORDS_PER_DELTA)]
     return [group if number == len(groups) else group + " " for number, group in enumerate(groups, 1)]
@@ -160,7 +163,7 @@ def _response(
 
 
 def _current_turn(messages: Sequence[ModelMessage]) -> tuple[str, list[ToolReturnPart]]:
-    """The last question and what the search tool has returned since it was asked."""
+    """Return the last question and the search results since then."""
     question, results = "", []
     for message in messages:
         for part in message.parts if isinstance(message, ModelRequest) else ():
@@ -172,7 +175,7 @@ def _current_turn(messages: Sequence[ModelMessage]) -> tuple[str, list[ToolRetur
 
 
 def _text(content: Any) -> str:
-    """The words of a prompt, which may hold pictures and files too."""
+    """Return the text of a prompt, ignoring images and files."""
     if isinstance(content, str):
         return content
     parts = (part if isinstance(part, str) else getattr(part, "content", "") for part in content)
@@ -180,7 +183,7 @@ def _text(content: Any) -> str:
 
 
 def _passages(content: Any) -> list[Passage]:
-    """Passages of a tool return: a list of mappings, alone or under "passages", perhaps still as JSON."""
+    """Parse the passages of a tool result: a list, or an object with `passages`, possibly as JSON text."""
     if isinstance(content, str):
         try:
             content = json.loads(content)

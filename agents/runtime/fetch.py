@@ -1,7 +1,7 @@
-"""Reading a public page for an agent, who may have been told the address by anybody.
+"""Fetching of public web pages for agents, whose URLs are untrusted.
 
-Each hop is checked where its connection is made (`agents.runtime.addresses`): the name is resolved once, every
-address it has must be public, and that very address is connected to. No proxy, no cookies, no credentials.
+Each redirect hop is checked when its connection is made (`agents.runtime.addresses`): the host name is resolved once,
+all its addresses must be public, and the connection goes to a checked address. No proxies, cookies or credentials.
 """
 
 import asyncio
@@ -31,12 +31,12 @@ HEADERS = {
 
 
 class FetchRefused(ToolRefused):
-    """The page cannot be had; the message is for the model."""
+    """Raised when a page cannot be fetched; the message is for the model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What was read: where in the end, how it was answered, and its text, cut at `MOST_CHARACTERS`."""
+    """A fetched page: final URL, status, content type and text, truncated to `MOST_CHARACTERS`."""
 
     url: str
     status: int
@@ -46,7 +46,7 @@ class Page:
 
 
 def may_fetch(address: str) -> bool:
-    """Whether `address` is public, or in one of `settings.FETCH_NETWORKS`."""
+    """Return whether `address` is public or in `settings.FETCH_NETWORKS`."""
     plain = address.partition("%")[0]
     return is_public(plain) or any(
         ip_address(plain) in ip_network(network) for network in settings.FETCH_NETWORKS
@@ -54,10 +54,10 @@ def may_fetch(address: str) -> bool:
 
 
 async def fetch(url: str, *, resolver: Resolver = resolve) -> Page:
-    """The text of the page at `url`, redirects followed and checked one by one.
+    """Fetch the text of the page at `url`, checking each redirect.
 
     Raises:
-        FetchRefused: for an address that is out of bounds, and when there is no readable page.
+        FetchRefused: if the URL is not allowed or there is no readable page.
     """
     import httpx2
 
@@ -65,9 +65,9 @@ async def fetch(url: str, *, resolver: Resolver = resolve) -> Page:
         async with asyncio.timeout(settings.FETCH_SECONDS), _client(resolver) as client:
             return await _follow(client, url)
     except TimeoutError as error:
-        raise FetchRefused("The page did not come in time.") from error
+        raise FetchRefused("The page did not respond in time.") from error
     except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError, OSError) as error:
-        # One answer for an address that is out of bounds and one that does not answer: neither says what is there.
+        # Same message for forbidden and unreachable addresses, so that it does not reveal the internal network.
         raise FetchRefused("The page cannot be reached.") from error
 
 
@@ -98,39 +98,39 @@ async def _follow(client: "AsyncClient", address: str) -> Page:
 
 
 def checked(address: str) -> "URL":
-    """`address` as a URL that may be asked for; where it leads is checked when it is connected to.
+    """Parse and validate a URL; its addresses are checked when connecting.
 
     Raises:
-        FetchRefused: saying what is wrong with it.
+        FetchRefused: if the URL is not valid or not allowed.
     """
     import httpx2
 
     if len(address) > MOST_URL or any(ord(sign) < 33 for sign in address):
-        raise FetchRefused("This is no address of a page.")
+        raise FetchRefused("Invalid URL.")
     try:
         url = httpx2.URL(address)
     except (httpx2.InvalidURL, ValueError) as error:
-        raise FetchRefused("This is no address of a page.") from error
+        raise FetchRefused("Invalid URL.") from error
     if url.scheme not in PORTS or not url.host:
-        raise FetchRefused("Only addresses that begin with http:// or https:// can be fetched.")
+        raise FetchRefused("The URL must start with http:// or https://.")
     if url.userinfo:
-        raise FetchRefused("An address must hold no name and password.")
+        raise FetchRefused("The URL must not contain credentials.")
     if (url.port or PORTS[url.scheme]) not in {*PORTS.values(), *settings.FETCH_PORTS}:
-        raise FetchRefused("Pages are fetched from the ports 80 and 443 only.")
+        raise FetchRefused("The URL must use port 80 or 443.")
     return url
 
 
 async def _read(response: "Response", url: "URL") -> Page:
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if not kind.startswith(READABLE) and not kind.endswith(("+json", "+xml")):
-        raise FetchRefused(f"This is no text, but {kind[:100] or 'of no stated type'}.")
+        raise FetchRefused(f"Unsupported content type: {kind[:100] or 'none'}. Only text can be fetched.")
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise FetchRefused("The page came compressed, which was not asked for.")
+        raise FetchRefused("The page uses an unsupported content encoding.")
     body = bytearray()
     async for piece in response.aiter_raw():
         body += piece
         if len(body) > settings.FETCH_MAX_BYTES:
-            raise FetchRefused(f"The page has more than {settings.FETCH_MAX_BYTES} bytes.")
+            raise FetchRefused(f"The page is larger than {settings.FETCH_MAX_BYTES} bytes.")
     text = _text(bytes(body), kind, response.charset_encoding)
     return Page(str(url), response.status_code, kind, text[:MOST_CHARACTERS], len(text) > MOST_CHARACTERS)
 

@@ -1,14 +1,14 @@
-"""Runs a command in a sandbox of Linux namespaces: `python -I -S launcher.py`, told what by CONCLAVE_SANDBOX.
+"""Sandbox launcher based on Linux namespaces: `python -I -S launcher.py`, configured by CONCLAVE_SANDBOX.
 
-Stands alone, on the standard library: it is a process of its own, so that no thread of the caller is forked. The
-command sees no network, no process but its own, no file but what is named, a small `/tmp` of its own and no
-environment but what is given; it is another person (`uid`) where the caller is root, and it has no capability and
-no way to get one. It ends with the launcher, the launcher ends with its caller.
+Uses only the standard library and runs as a separate process, so that no threads of the caller are forked. The command
+has no network, sees only its own processes, the listed files, a private bounded `/tmp` and the given environment. It
+runs as an unprivileged `uid` if the caller is root, and without capabilities or a way to gain them. It ends with the
+launcher, and the launcher ends with its caller.
 
-launcher -> init (first process of the new namespace, ours) -> command. When init ends, the kernel ends the rest.
+launcher -> init (PID 1 of the new namespace, this code) -> command. When init ends, the kernel kills the rest.
 """
 
-# Close to the system calls, and quick to start: no pathlib.
+# No pathlib, for a fast start and direct system calls.
 # ruff: noqa: PTH101, PTH103, PTH110, PTH112, PTH114, PTH115, PTH120, PTH123, PTH211
 
 import contextlib
@@ -50,11 +50,11 @@ SYSTEM = (
         "/dev/urandom",
     ),
 )
-STAGES = ("/mnt", "/media", "/srv", "/tmp")  # noqa: S108 (mounted over in a namespace of our own)
+STAGES = ("/mnt", "/media", "/srv", "/tmp")  # noqa: S108 (mounted over in a private namespace)
 OPEN_FILES, INODES = 256, 4096
 
-# System calls that a server of tools has no use for and the kernel's weak spots are behind, by machine: the
-# own number, `socket`, `clone`, `clone3`, then those that are refused altogether: add_key, request_key,
+# System calls that tool servers do not need and that are frequent kernel attack surface, by machine: the audit
+# architecture, `socket`, `clone`, `clone3`, then the calls that are always refused: add_key, request_key,
 # keyctl, bpf, perf_event_open, userfaultfd, io_uring_setup, ptrace, process_vm_readv, process_vm_writev, mount,
 # unshare, setns, pivot_root, open_by_handle_at, kexec_load, init_module, finit_module.
 CALLS: dict[str, tuple[int, int, int, int, tuple[int, ...]]] = {
@@ -72,17 +72,17 @@ ALLOW, REFUSE = 0x7FFF0000, 0x00050000
 EPERM, ENOSYS, EAFNOSUPPORT = 1, 38, 97
 NUMBER, MACHINE, FIRST_ARGUMENT = 0, 4, 16
 X32 = 0x40000000
-# Sockets that network namespaces keep apart: Unix, IPv4, IPv6.
+# Socket families isolated by network namespaces: Unix, IPv4, IPv6.
 FAMILIES = (1, 2, 10)
 
 libc = ctypes.CDLL(None, use_errno=True)
 
 
 def call(name: str, *arguments: Any) -> None:
-    """A function of the C library that answers 0.
+    """Call a C library function that returns 0 on success.
 
     Raises:
-        OSError: when it does not.
+        OSError: if it returns anything else.
     """
     made = [each.encode() if isinstance(each, str) else each for each in arguments]
     if getattr(libc, name)(*made) != 0:
@@ -103,10 +103,10 @@ def die_with_parent() -> None:
 
 
 def stand_apart(uid: int) -> bool:
-    """Enter new namespaces; True when the other person's name is taken on later, since root makes the mounts.
+    """Enter new namespaces; return true if the user ID must be changed later, after root has mounted.
 
     Raises:
-        OSError: when the machine does not let us.
+        OSError: if the machine does not allow it.
     """
     if os.geteuid() == 0:
         try:
@@ -125,14 +125,14 @@ def stand_apart(uid: int) -> bool:
 
 
 def become(uid: int) -> None:
-    """Another person, who owns nothing."""
+    """Change to an unprivileged user ID that owns nothing."""
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
 
 
 def make_root(shown: list[str], disk_mb: int) -> None:
-    """A file system of our own: what is shown, read-only, and a `/tmp` of bounded size."""
+    """Build the root file system: the listed paths, read-only, and a bounded `/tmp`."""
     mount("none", "/", None, REC | PRIVATE)
     sources = [(path, os.open(path, os.O_PATH)) for path in shown if os.path.exists(path)]
     stage = next(path for path in STAGES if os.path.isdir(path))
@@ -142,8 +142,8 @@ def make_root(shown: list[str], disk_mb: int) -> None:
         show(path, source, stage)
     for name in ("proc", "tmp"):
         os.makedirs(f"{stage}/{name}", exist_ok=True)
-    os.chmod(f"{stage}/tmp", 0o1777)  # noqa: S103, S108 (its only person is the command)
-    # Some containers forbid it; a command that needs /proc does not run there.
+    os.chmod(f"{stage}/tmp", 0o1777)  # noqa: S103, S108 (the command is its only user)
+    # Some containers forbid mounting /proc; commands that need it fail there.
     with contextlib.suppress(OSError):
         mount("proc", f"{stage}/proc", "proc", NOSUID | NODEV | NOEXEC)
     os.chdir(stage)
@@ -154,7 +154,7 @@ def make_root(shown: list[str], disk_mb: int) -> None:
 
 
 def show(path: str, source: int, stage: str) -> None:
-    """Bind a file or folder into the new root, read-only; links stay links."""
+    """Bind-mount a file or directory into the new root, read-only; symlinks are recreated."""
     target = stage + path
     os.makedirs(os.path.dirname(target), exist_ok=True)
     if os.path.lexists(target):
@@ -166,7 +166,7 @@ def show(path: str, source: int, stage: str) -> None:
     else:
         open(target, "x").close()
     mount(f"/proc/self/fd/{source}", target, None, BIND | REC)
-    # What a mount forbids already must be forbidden again, or the kernel refuses.
+    # A remount must keep the restrictions of the existing mount, or the kernel refuses it.
     held = os.statvfs(target).f_flag & (NOSUID | NODEV | NOEXEC)
     device = 0 if path.startswith("/dev/") else NODEV
     mount("none", target, None, BIND | REMOUNT | RDONLY | NOSUID | held | device)
@@ -174,7 +174,7 @@ def show(path: str, source: int, stage: str) -> None:
 
 
 def limit(memory_mb: int, cpu_seconds: int, processes: int, disk_mb: int) -> None:
-    """Bounds of each process, and on how many there are."""
+    """Set resource limits per process and the number of processes."""
     for kind, most in (
         (resource.RLIMIT_AS, memory_mb << 20),
         (resource.RLIMIT_CPU, cpu_seconds),
@@ -187,12 +187,12 @@ def limit(memory_mb: int, cpu_seconds: int, processes: int, disk_mb: int) -> Non
 
 
 def drop_rights() -> None:
-    """No capability can be had any more, by whatever is run."""
+    """Drop all capabilities from the bounding set."""
     for capability in range(64):
         try:
             prctl(CAPBSET_DROP, capability)
         except OSError:
-            break  # the kernel knows no more of them
+            break  # no further capabilities in this kernel
 
 
 class Program(ctypes.Structure):
@@ -202,10 +202,10 @@ class Program(ctypes.Structure):
 
 
 def filter_calls() -> None:
-    """Refuse `CALLS` from here on, and sockets of other `FAMILIES`; nothing on machines that are not listed.
+    """Install a seccomp filter for `CALLS` and `FAMILIES`; do nothing on unlisted machines.
 
     Raises:
-        OSError: when the kernel does not take the filter.
+        OSError: if the kernel rejects the filter.
     """
     if os.uname().machine not in CALLS:
         return
@@ -218,7 +218,7 @@ Step = tuple[int, int, int, int]
 
 
 def call_filter(machine: int, sock: int, clone: int, clone3: int, refused: tuple[int, ...]) -> list[Step]:
-    """The filter as steps (code, jump if true, jump if false, value) of the kernel's classic BPF."""
+    """Return the classic BPF program as steps (code, jump if true, jump if false, value)."""
 
     def answer(number: int, error: int) -> list[Step]:
         return [(EQUAL, 0, 1, number), (RETURN, 0, 0, REFUSE | error)]
@@ -227,7 +227,7 @@ def call_filter(machine: int, sock: int, clone: int, clone3: int, refused: tuple
     steps += [(LOAD, 0, 0, NUMBER), (AT_LEAST, 0, 1, X32), (RETURN, 0, 0, REFUSE | EPERM)]
     for number in refused:
         steps += answer(number, EPERM)
-    # Its flags lie in memory, where no filter looks; programs fall back on clone.
+    # The flags of clone3 are in memory, which a filter cannot read; programs fall back to clone.
     steps += answer(clone3, ENOSYS)
     steps += [(EQUAL, 0, 4, clone), (LOAD, 0, 0, FIRST_ARGUMENT), (ANY_BIT, 0, 1, NEWUSER)]
     steps += [(RETURN, 0, 0, REFUSE | EPERM), (RETURN, 0, 0, ALLOW)]
@@ -238,7 +238,7 @@ def call_filter(machine: int, sock: int, clone: int, clone3: int, refused: tuple
 
 
 def run(spec: dict[str, Any], uid: int, later: bool) -> NoReturn:
-    """Become the command."""
+    """Drop all privileges and replace this process with the command."""
     os.setsid()
     drop_rights()
     if later:
@@ -248,11 +248,11 @@ def run(spec: dict[str, Any], uid: int, later: bool) -> NoReturn:
     filter_calls()
     os.closerange(3, 4096)
     os.chdir("/tmp")  # noqa: S108 (its own)
-    os.execve(spec["command"][0], spec["command"], spec["env"])  # noqa: S606 (no shell is the point)
+    os.execve(spec["command"][0], spec["command"], spec["env"])  # noqa: S606 (deliberately without a shell)
 
 
 def attend(child: int) -> NoReturn:
-    """Wait for the child, bury orphans, end as it ended."""
+    """Wait for the child, reap orphans and exit with the child's exit code."""
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
@@ -266,7 +266,7 @@ def attend(child: int) -> NoReturn:
 
 
 def guarded(body: Any) -> NoReturn:
-    """Run the body of a forked process; what goes wrong there must not run on in it."""
+    """Run the body of a forked process; exit on any error, so that the fork never returns."""
     try:
         body()
     except BaseException as error:  # noqa: BLE001 (a fork must never return)
@@ -275,7 +275,7 @@ def guarded(body: Any) -> NoReturn:
 
 
 def init(spec: dict[str, Any], uid: int, later: bool) -> None:
-    """The first process of the namespace."""
+    """Run as PID 1 of the new namespace."""
     die_with_parent()
     make_root([*SYSTEM, *spec["read"]], spec["disk_mb"])
     prctl(SET_DUMPABLE, 0)
@@ -286,7 +286,7 @@ def init(spec: dict[str, Any], uid: int, later: bool) -> None:
 
 
 def main() -> None:
-    """Isolate, then run; ends with the command's own code, or `CANNOT` when the machine cannot isolate it."""
+    """Isolate and run the command; exit with its code, or `CANNOT` if isolation fails."""
     spec = json.loads(os.environ.pop("CONCLAVE_SANDBOX"))
     die_with_parent()
     if os.getppid() != spec["parent"]:

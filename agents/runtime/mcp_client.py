@@ -1,7 +1,7 @@
-"""Talking to a server of the Model Context Protocol: one session a call, in the sandbox or by guarded HTTP.
+"""Client for Model Context Protocol servers: one session per call, sandboxed or over guarded HTTP.
 
-A server that is started here gets its configuration as JSON in the variable MCP_CONFIG, besides its own variables.
-A server elsewhere gets `config["token"]` as its Bearer token, and `config["headers"]`.
+A local server receives its configuration as JSON in the environment variable MCP_CONFIG, in addition to its own
+variables. A remote server receives `config["token"]` as a bearer token, and `config["headers"]`.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ ACTOR = "system:mcp"
 
 
 class McpFailed(RuntimeError):
-    """A server that did not do what it was asked. `code` is the kind; the message holds no secret."""
+    """Raised when a server fails a request. `code` is the kind; the message contains no secrets."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -41,7 +41,7 @@ class McpFailed(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How a server is reached, for one tenant or for none."""
+    """Connection parameters of a server, for one tenant or for the platform."""
 
     kind: str
     command: str
@@ -53,7 +53,7 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """What a server has, JSON-ready, as the protocol spells it."""
+    """The tools, resources and prompts of a server, in the protocol's JSON format."""
 
     tools: list[dict[str, Any]]
     resources: list[dict[str, Any]]
@@ -62,7 +62,7 @@ class Offers:
 
 
 def reach_of(server: McpServer, config: McpServerConfig | None = None) -> Reach:
-    """How the tenant of `config` reaches the server; without one, as the platform does to list it."""
+    """Return the connection parameters for the tenant of `config`, or for the platform."""
     if config is None:
         return Reach(server.server_type, server.command)
     limits = limits_of(config)
@@ -81,10 +81,10 @@ async def call_tool(reach: Reach, name: str, arguments: dict[str, Any]) -> dict[
     """Call a tool.
 
     Returns:
-        The protocol's result: `content`, `structuredContent`, and `isError` when the tool says that it failed.
+        The protocol's result: `content`, `structuredContent`, and `isError` if the tool reports a failure.
 
     Raises:
-        McpFailed: when the server cannot be reached, breaks off, refuses, or takes longer than `reach.timeout`.
+        McpFailed: if the server is unreachable, disconnects, refuses or exceeds `reach.timeout`.
     """
     async with _session(reach) as client:
         result = await client.call_tool(name, arguments)
@@ -92,19 +92,19 @@ async def call_tool(reach: Reach, name: str, arguments: dict[str, Any]) -> dict[
 
 
 async def read_resource(reach: Reach, uri: str) -> dict[str, Any]:
-    """Read a resource; as `call_tool`."""
+    """Read a resource. Raises like `call_tool`."""
     async with _session(reach) as client:
         return _json(await client.read_resource(uri))
 
 
 async def get_prompt(reach: Reach, name: str, arguments: dict[str, str]) -> dict[str, Any]:
-    """Get a prompt, filled; as `call_tool`."""
+    """Get a rendered prompt. Raises like `call_tool`."""
     async with _session(reach) as client:
         return _json(await client.get_prompt(name, arguments))
 
 
 async def list_offers(reach: Reach) -> Offers:
-    """Everything that the server lists, at most `MOST_LISTED` of each kind; as `call_tool`."""
+    """List what the server offers, at most `MOST_LISTED` of each kind. Raises like `call_tool`."""
     async with _session(reach) as client:
         has, info = client.server_capabilities, client.server_info
         return Offers(
@@ -134,7 +134,7 @@ def _json(model: Any) -> dict[str, Any]:
 
 @asynccontextmanager
 async def _session(reach: Reach) -> AsyncIterator["Client"]:
-    """A session with the server; every way it can fail is an `McpFailed`."""
+    """Open a session with the server; convert every failure to `McpFailed`."""
     from mcp import Client, MCPError
 
     try:
@@ -153,12 +153,12 @@ async def _session(reach: Reach) -> AsyncIterator["Client"]:
 
 
 def _failure(error: BaseException, refusal: type[BaseException]) -> McpFailed | None:
-    """What an exception of the protocol's library means; None for one that is none of its."""
+    """Convert an exception of the MCP library; return None for exceptions such as cancellation."""
     for cause in _parts(error):
         if isinstance(cause, McpFailed):
             return cause
         if isinstance(cause, refusal):
-            return McpFailed("refused", "The server refused the call, or broke off.")
+            return McpFailed("refused", "The server refused the call or disconnected.")
         if isinstance(cause, TimeoutError):
             return McpFailed("timeout", "The server did not answer in time.")
     if isinstance(error, Exception):
@@ -183,7 +183,9 @@ async def _transport(reach: Reach) -> AsyncIterator[Any]:
     from mcp.client.streamable_http import streamable_http_client
 
     if not reach.command.startswith(("http://", "https://")):
-        raise McpFailed("misconfigured", "The server's address is none.")
+        raise McpFailed(
+            "misconfigured", "The server's URL is invalid; it must start with http:// or https://."
+        )
     if reach.kind == McpServerType.SSE:
         yield sse_client(reach.command, headers=_headers(reach), httpx_client_factory=_guarded_client)
         return
@@ -193,7 +195,7 @@ async def _transport(reach: Reach) -> AsyncIterator[Any]:
 
 
 def _guarded_client(headers: Any = None, timeout: Any = None, auth: Any = None) -> Any:
-    """A client that reaches public addresses and `settings.MODEL_NETWORKS`, keeps no connection, asks no proxy."""
+    """Return a client limited to public addresses and `settings.MODEL_NETWORKS`, without keep-alive or proxy."""
     import httpx2
 
     limits = httpx2.Limits(max_keepalive_connections=0)
@@ -215,7 +217,7 @@ def _headers(reach: Reach) -> dict[str, str]:
 
 @asynccontextmanager
 async def _started(reach: Reach) -> AsyncIterator[Any]:
-    """The server started in its sandbox; what it prints as errors is dropped."""
+    """Start the server in its sandbox; its standard error is discarded."""
     from mcp.client.stdio import StdioServerParameters, stdio_client
 
     env = {**reach.env, "MCP_CONFIG": json.dumps(reach.config)}
@@ -226,18 +228,20 @@ async def _started(reach: Reach) -> AsyncIterator[Any]:
 
 
 def refresh(server: McpServer) -> Offers:
-    """List what the server offers and keep it in the registry; opens platform scopes of its own, none meanwhile.
+    """List what the server offers and store it in the registry.
+
+    Opens short platform scopes; none is open while the server is queried.
 
     Raises:
-        McpFailed: when it cannot be listed; the registry keeps what it knew, and the reason.
+        McpFailed: if the server cannot be listed; the registry keeps its old data and records the reason.
     """
     try:
         offers = async_to_sync(list_offers)(reach_of(server))
     except McpFailed as error:
-        with platform_scope(reason="note that an MCP server cannot be listed", actor=ACTOR):
+        with platform_scope(reason="record that an MCP server cannot be listed", actor=ACTOR):
             note_failure(server, str(error))
         raise
-    with platform_scope(reason="keep what an MCP server offers", actor=ACTOR):
+    with platform_scope(reason="store what an MCP server offers", actor=ACTOR):
         store_offers(
             server,
             tools=offers.tools,

@@ -1,4 +1,7 @@
-"""A model that reserves before each request and settles after it. Importing this imports Pydantic AI: seconds."""
+"""A Pydantic AI model wrapper that enforces budgets.
+
+It reserves before each request and settles after it. Importing this module imports Pydantic AI, which takes seconds.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -27,19 +30,21 @@ from agents.runtime.prices import FREE_PROVIDERS
 from agents.runtime.providers import ProviderFailure, classify_error, status_of, timed_out
 from agents.services.budgets import BudgetExceeded
 
-# Failures that speak against the endpoint itself; a refused key or too many requests do not.
+# Failures that count towards the endpoint's circuit breaker; an invalid key or a rate limit does not.
 AGAINST_ENDPOINT = frozenset({"unreachable", "timeout", "server_error"})
-# The part of its time that a call must have waited before the clock's end counts against the endpoint: the clock
-# of an answer may run out because of what came before the call.
+# Fraction of its timeout that a call must have waited before a cancellation counts as the endpoint's timeout: the
+# answer's overall deadline may also pass because of earlier steps.
 WAITED = 0.5
 OK = 200
 
 
 class MeteredModel(WrapperModel):
-    """`wrapped` within its tenant's budgets. The response's `metadata` says which account answered, and how fast.
+    """Model wrapper that keeps `wrapped` within the tenant's budgets.
+
+    The response's `metadata` records the account, latency and status.
 
     Args:
-        meter: what the answer may use; one for all calls of an answer.
+        meter: the meter of the answer, shared by all its calls.
         route: the provider, model and account behind `wrapped`.
     """
 
@@ -114,11 +119,11 @@ class MeteredModel(WrapperModel):
             await sync_to_async(self.meter.recovered)(self.route)
 
     async def _broken(self, held: Held, error: BaseException, tokens: Tokens, *, came: bool) -> None:
-        """Settle a call that failed, and note what that says about the endpoint."""
+        """Settle a failed call and record the endpoint's failure."""
         failure = self._failure(held, error)
-        # A clock that ran out cancels again at each wait; what is held must be given back all the same.
+        # An expired deadline cancels again at every await; the reservation must be released anyway.
         with anyio.CancelScope(shield=True):
-            message = failure.message if failure else "The answer was broken off."
+            message = failure.message if failure else "The answer was cancelled."
             status = status_of(error) or (OK if came else None)
             await self._end(held, tokens, came=came, status=status, error=message)
             if failure and failure.kind != "internal" and self.route.integration:
@@ -126,7 +131,7 @@ class MeteredModel(WrapperModel):
                 await sync_to_async(self.meter.failed)(self.route, failure.message, counts=counts)
 
     def _failure(self, held: Held, error: BaseException) -> ProviderFailure | None:
-        """What went wrong at the provider; None where the call was only given up."""
+        """Return the provider's failure, or None if the call was cancelled or refused locally."""
         if isinstance(error, GeneratorExit | BudgetExceeded | IntegrationPaused):
             return None
         if isinstance(error, asyncio.CancelledError):
@@ -139,7 +144,7 @@ class MeteredModel(WrapperModel):
 
 
 def _came_of(stream: StreamedResponse | None, messages: list[ModelMessage]) -> tuple[Tokens, bool]:
-    """What a stream that broke off used: by what the provider said so far, else by what came."""
+    """Return the usage of an interrupted stream, as reported or else estimated, and whether it sent anything."""
     response = stream.get() if stream is not None else None
     if response is None or not response.parts:
         return Tokens(), False
@@ -150,7 +155,7 @@ def _came_of(stream: StreamedResponse | None, messages: list[ModelMessage]) -> t
 
 
 def sent_tokens(messages: list[ModelMessage], parameters: ModelRequestParameters) -> int:
-    """What sending `messages` may cost in tokens, counted from above by their size."""
+    """Return an upper bound of the tokens in `messages`, by their size."""
     tools = [*parameters.function_tools, *parameters.output_tools]
     size = len(ModelMessagesTypeAdapter.dump_json(messages))
     size += sum(len(str(tool.parameters_json_schema)) + len(tool.description or "") for tool in tools)

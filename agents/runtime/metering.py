@@ -1,4 +1,7 @@
-"""The meter of one answer: what its calls to models hold, use and cost. Light: no model library here."""
+"""Metering of model calls: reservations, usage and cost of one answer.
+
+Does not import a model library, so importing it is cheap.
+"""
 
 import time
 from collections.abc import Callable
@@ -24,21 +27,21 @@ from agents.services.budgets import (
 from agents.services.integrations import FAILURES, may_call, note_failure, note_success
 from config.observability import metrics
 
-# What is sent is counted from above, before the provider counts it: few texts have a token for two bytes.
+# Conservative estimate before the provider reports usage; almost all text has more bytes per token.
 BYTES_PER_TOKEN = 2
-# Between the attempts of one call, and for what comes after it.
+# Added to a reservation's lifetime for the waits between attempts and for settling.
 MARGIN_SECONDS = 60
-# Answers whose length nobody bounds are bounded by this.
+# Reserved for a call without `max_tokens`.
 MOST_COMPLETION_TOKENS = 4096
 
 
 class IntegrationPaused(ConnectionError):
-    """The account is not called now, after too many failures in a row."""
+    """Raised when the account's circuit breaker is open after repeated failures."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A model at its provider, and the account that pays for it."""
+    """A model, its provider, and the account used for it."""
 
     provider: str
     model: str
@@ -56,7 +59,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a provider counted; `cached` are those sent that it read from its cache."""
+    """Token counts of a call; `cached` is the part of `sent` read from the provider's cache."""
 
     sent: int = 0
     received: int = 0
@@ -65,7 +68,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class UsedCall:
-    """A call that came to its end: what it used, what that costs, and how it ended."""
+    """A finished call: its usage, cost and result."""
 
     route: Route
     input_tokens: int
@@ -80,7 +83,7 @@ class UsedCall:
         return self.price.amount
 
     def as_columns(self) -> dict[str, Any]:
-        """Its columns in `LlmUsage`."""
+        """Return the call as columns of `LlmUsage`."""
         return {
             "provider": self.route.provider,
             "model": self.route.model[:100],
@@ -98,7 +101,7 @@ class UsedCall:
 
 @dataclass(slots=True)
 class Held:
-    """One call under way."""
+    """A call in progress and its reservation."""
 
     terms: Terms
     reservation: Reservation | None
@@ -106,16 +109,16 @@ class Held:
 
     @property
     def seconds(self) -> float:
-        """How long it has been under way."""
+        """Seconds since the call began."""
         return time.perf_counter() - self.began
 
 
 @dataclass(slots=True)
 class Meter:
-    """What one answer may use and has used. Its methods open short scopes: call them outside transactions.
+    """Limits and usage of one answer.
 
-    `terms` that the caller knows already save their statement; without limits nothing is asked of the
-    database at all.
+    Its methods open short scopes, so call them outside transactions. Passing `terms` saves the query for them; without
+    limits, no query runs.
     """
 
     scope: Callable[[], AbstractContextManager[Any]]
@@ -124,24 +127,24 @@ class Meter:
     further: tuple[Limit, ...] = ()
     spent: dict[str, Decimal] = field(default_factory=dict)
     calls: list[UsedCall] = field(default_factory=list)
-    # Those that failed or broke off; what was answered in their place stands in `calls`.
+    # Failed or interrupted calls; the calls of fallback models that answered instead are in `calls`.
     failures: list[UsedCall] = field(default_factory=list)
-    # Called before the model is waited for, to give back what would wait with it.
+    # Called before waiting for the model, to release resources such as a database connection.
     rest: Callable[[], None] | None = None
 
     def prepare(self, provider: str, model: str) -> Terms:
-        """What bounds calls to the model, read once."""
+        """Return the terms of calls to the model, loaded once."""
         if (provider, model) not in self.terms:
             with self.scope():
                 self.terms[provider, model] = terms_of(self.subjects, provider, model)
         return self.terms[provider, model]
 
     def begin(self, route: Route, input_tokens: int, output_tokens: int) -> Held:
-        """Hold what a call may use at most.
+        """Reserve the maximum a call may use.
 
         Raises:
-            BudgetExceeded: when a limit does not allow it.
-            IntegrationPaused: when its account is not called now.
+            BudgetExceeded: if a limit would be exceeded.
+            IntegrationPaused: if the account's circuit breaker is open.
         """
         terms, weak = self.terms.get(route.key), route.integration and route.integration.failure_count
         limits = (*terms.limits, *self.further) if terms else ()
@@ -173,9 +176,9 @@ class Meter:
     ) -> dict[str, Decimal]:
         cost = self.price(terms, route, input_tokens, output_tokens)
         if not cost.known and any(limit.resource == "cost" for limit in limits):
-            # A limit that cannot be counted would be none.
+            # A cost limit cannot be enforced without a price.
             raise BudgetExceeded(
-                f"There is a budget on cost, and nobody knows what the model {route.model} costs: give it a price."
+                f"A cost budget applies, but the model {route.model} has no known price. Set a price for it."
             )
         asked = ZERO if self.spent.get("requests") else Decimal(1)
         return {"tokens": Decimal(input_tokens + output_tokens), "cost": cost.amount, "requests": asked}
@@ -190,11 +193,11 @@ class Meter:
         status: int | None = None,
         error: str = "",
     ) -> UsedCall:
-        """Settle a call; one that brought nothing (`came` false) used nothing.
+        """Settle a call; one without any response (`came` false) costs nothing.
 
         Args:
-            status: the provider's HTTP status, where there is one.
-            error: why it failed or broke off, for people.
+            status: the provider's HTTP status, if any.
+            error: user-facing reason if the call failed or was interrupted.
         """
         cost = self.price(held.terms, route, tokens.sent, tokens.received, tokens.cached)
         if not came:
@@ -222,18 +225,18 @@ class Meter:
     def price(
         terms: Terms, route: Route, input_tokens: int, output_tokens: int, cached_tokens: int = 0
     ) -> Price:
-        """What a call costs: the tenant's price, else the list's."""
+        """Return the cost of a call by the tenant's price, else the list price."""
         cached = min(cached_tokens, input_tokens)
         return price(route.provider, route.model, input_tokens, output_tokens, cached, own=terms.price)
 
     def failed(self, route: Route, message: str, *, counts: bool) -> None:
-        """Record that the account's endpoint failed."""
+        """Record a failure of the account's endpoint."""
         if route.integration_id:
             with self.scope():
                 note_failure(route.integration_id, message, counts=counts)
 
     def recovered(self, route: Route) -> None:
-        """Record that an account whose calls failed answers again."""
+        """Record that a failing account answers again."""
         if route.integration and route.integration.failure_count:
             route.integration.failure_count = 0
             with self.scope():

@@ -1,7 +1,7 @@
-"""How purchases are paid: by hand, where an operator confirms them, or by Stripe.
+"""Payment adapters for purchases: manual confirmation or Stripe.
 
-An adapter talks to its provider and stores nothing; no transaction is open meanwhile. What it learns is believed
-only when it asked for it: a webhook is a hint to ask again.
+An adapter talks to its provider and stores nothing; no transaction is open meanwhile. The payment state always comes
+from querying the provider; a webhook only triggers a query.
 """
 
 import hashlib
@@ -25,21 +25,21 @@ ACTOR = "system:payments"
 
 
 class PaymentFailed(RuntimeError):
-    """The payment provider could not be asked, or refused; the message holds nothing secret.
+    """Raised when the payment provider is unreachable or refuses; the message contains no secrets.
 
-    `code` is the provider's own word for it, where it gave one.
+    `code` is the provider's error code, if any.
     """
 
     code = ""
 
 
 class UnknownPaymentMethod(PaymentFailed):
-    """A purchase names a way of paying that there is not."""
+    """Raised when a purchase has an unknown payment method."""
 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """A payment that is under way: the provider's own id, where to pay, and what to do."""
+    """A pending payment: the provider's ID, the URL to pay at and instructions."""
 
     transaction_id: str
     url: str
@@ -47,46 +47,51 @@ class Payment:
 
 
 class PaymentAdapter(Protocol):
-    """A way of paying."""
+    """Interface of payment providers."""
 
     name: str
 
     def begin(self, purchase: TemplatePurchase) -> Payment:
-        """Ask for the money; asked again for the same purchase it asks for no more."""
+        """Start a payment. Idempotent per purchase."""
 
     def is_paid(self, purchase: TemplatePurchase) -> bool:
-        """Whether the whole price arrived."""
+        """Return whether the full price has been paid."""
 
     def refund(self, purchase: TemplatePurchase) -> None:
-        """Give the whole price back; asked again it gives no more."""
+        """Refund the full price. Idempotent."""
 
 
 class ManualAdapter:
-    """Paid outside; an operator confirms it in the console."""
+    """Payment outside the platform, confirmed by an operator in the console."""
 
     name = "manual"
 
     def begin(self, purchase: TemplatePurchase) -> Payment:
         return Payment(
-            "", "", f"Transfer {purchase.price} USD and name {purchase.pk}; it is confirmed by hand."
+            "",
+            "",
+            f"Transfer {purchase.price} USD with the reference {purchase.pk}. An operator confirms the payment.",
         )
 
     def is_paid(self, purchase: TemplatePurchase) -> bool:
         return purchase.payment_status == PaymentStatus.COMPLETED
 
     def refund(self, purchase: TemplatePurchase) -> None:
-        """The operator gives the money back."""
+        """Do nothing; the operator refunds the money."""
 
 
 class StripeAdapter:
-    """Stripe's Checkout, by its HTTP interface (docs.stripe.com/api); with a test key unless live is allowed."""
+    """Stripe Checkout, through its HTTP API (docs.stripe.com/api).
+
+    Accepts only test keys unless `settings.STRIPE_LIVE` is set.
+    """
 
     name = "stripe"
 
     def __init__(self) -> None:
         key = settings.STRIPE_SECRET_KEY
         if not key.startswith("sk_test_") and not settings.STRIPE_LIVE:
-            raise PaymentFailed("Stripe is not set up: STRIPE_SECRET_KEY must be a test key.")
+            raise PaymentFailed("Stripe is not configured: STRIPE_SECRET_KEY must be a test key.")
 
     def begin(self, purchase: TemplatePurchase) -> Payment:
         once = f"buy-{purchase.pk}"
@@ -94,13 +99,13 @@ class StripeAdapter:
             known = self._session(purchase)
             if known.get("status") != "expired":
                 return self._payment(known)
-            # Nobody can pay by it any more; the next one asks in its place.
+            # An expired session cannot be paid; the new one needs a new idempotency key.
             once += f"-after-{purchase.transaction_id}"
         return self._payment(self._new_session(purchase, once))
 
     @staticmethod
     def _payment(session: dict[str, Any]) -> Payment:
-        return Payment(str(session["id"]), str(session.get("url") or ""), "Pay at this address.")
+        return Payment(str(session["id"]), str(session.get("url") or ""), "Pay at this URL.")
 
     def _new_session(self, purchase: TemplatePurchase, once: str) -> dict[str, Any]:
         home = settings.PAYMENT_RETURN_URL
@@ -130,7 +135,7 @@ class StripeAdapter:
         try:
             self._ask("POST", "/v1/refunds", f"refund-{purchase.pk}", fields)
         except PaymentFailed as error:
-            # It went back already, before a process died that would have noted it.
+            # Refunded before, by a process that died before it recorded the refund.
             if error.code != "charge_already_refunded":
                 raise
 
@@ -158,9 +163,11 @@ class StripeAdapter:
                 response = client.request(method, settings.STRIPE_URL + path, headers=headers, data=fields)
             found = response.json()
         except (httpx2.HTTPError, ValueError) as error:
-            raise PaymentFailed("The payment provider cannot be reached.") from error
+            raise PaymentFailed("The payment provider is unreachable.") from error
         if response.status_code >= 400 or not isinstance(found, dict):
-            failed = PaymentFailed(f"The payment provider refused with status {response.status_code}.")
+            failed = PaymentFailed(
+                f"The payment provider refused the request with status {response.status_code}."
+            )
             reason = found.get("error") if isinstance(found, dict) else None
             failed.code = str(reason.get("code") or "") if isinstance(reason, dict) else ""
             raise failed
@@ -172,39 +179,39 @@ def _cents(price: Decimal) -> int:
 
 
 def adapter_for(name: str = "") -> PaymentAdapter:
-    """The adapter that a purchase names, or the one that this installation uses.
+    """Return the named adapter, or the configured one if `name` is empty.
 
     Raises:
-        UnknownPaymentMethod: for one that there is not.
+        UnknownPaymentMethod: if there is no such adapter.
     """
     match name or settings.PAYMENT_ADAPTER:
         case "manual":
             return ManualAdapter()
         case "stripe":
             return StripeAdapter()
-    raise UnknownPaymentMethod("There is no such way of paying.")
+    raise UnknownPaymentMethod("Unknown payment method.")
 
 
 def begin_payment(purchase: TemplatePurchase) -> Payment:
-    """Ask for the money of a purchase and keep the provider's id of it.
+    """Start the payment of a purchase and store the provider's ID.
 
     Raises:
-        PaymentFailed: when the provider does not take part; the purchase stays open and can be tried again.
+        PaymentFailed: if the provider fails; the purchase stays pending and can be retried.
     """
     payment = adapter_for(purchase.payment_method).begin(purchase)
     if payment.transaction_id:
-        with platform_scope(reason="note the payment of a template", actor=ACTOR):
+        with platform_scope(reason="record the payment of a template", actor=ACTOR):
             note_payment(purchase.pk, payment.transaction_id)
     return payment
 
 
 def settle(purchase: TemplatePurchase) -> TemplatePurchase:
-    """Ask whether an open purchase was paid, and complete it when it was.
+    """Complete a pending purchase if the provider reports it as paid.
 
-    One whose money came or went back is left as it is: providers go on calling a refunded payment paid.
+    Completed and refunded purchases are not queried, since providers still report refunded payments as paid.
 
     Raises:
-        PaymentFailed: when the provider cannot be asked.
+        PaymentFailed: if the provider cannot be queried.
     """
     if purchase.payment_status != PaymentStatus.PENDING:
         return purchase
@@ -214,16 +221,16 @@ def settle(purchase: TemplatePurchase) -> TemplatePurchase:
         try:
             return complete_purchase(purchase.pk)
         except WrongState:
-            # Refunded while the provider was asked.
+            # Refunded while the provider was being queried.
             return TemplatePurchase.objects.get(pk=purchase.pk)
 
 
 def give_back(purchase_id: UUID) -> None:
-    """Refund a paid purchase, at the provider first and then in the ledger.
+    """Refund a paid purchase, first at the provider and then in the ledger.
 
     Raises:
-        PaymentFailed: when the provider does not; the ledger stays as it is.
-        WrongState: when it was not paid.
+        PaymentFailed: if the provider fails; the ledger is not changed.
+        WrongState: if the purchase was not paid.
     """
     with platform_scope(reason="refund the purchase of a template", actor=ACTOR):
         purchase = TemplatePurchase.objects.get(pk=purchase_id)
@@ -234,7 +241,7 @@ def give_back(purchase_id: UUID) -> None:
 
 
 def is_from_stripe(header: str, body: bytes, now: float | None = None) -> bool:
-    """Whether a webhook's signature (`Stripe-Signature: t=…,v1=…`) is right and fresh."""
+    """Return whether a webhook's signature (`Stripe-Signature: t=…,v1=…`) is valid and recent."""
     parts = [part.strip().partition("=")[::2] for part in header.split(",")]
     stamp = next((value for name, value in parts if name == "t"), "")
     if not settings.STRIPE_WEBHOOK_SECRET or not stamp.isascii() or not stamp.isdigit() or len(stamp) > 12:

@@ -1,4 +1,4 @@
-"""What a model call costs: the tenant's own price, else the list that comes with genai-prices (no network)."""
+"""Cost of model calls by the tenant's price or the bundled genai-prices list (no network)."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -6,16 +6,16 @@ from decimal import Decimal
 from agents.services.prices import OwnPrice
 
 FREE_PROVIDERS = frozenset({"extractive"})
-# Our provider names that the price list spells otherwise; a name mapped to None has no list price.
+# Provider names that differ in the price list; None means there is no list price.
 _LISTED_AS: dict[str, str | None] = {"openai-compatible": None, "ollama": None, "xai": "x-ai"}
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars for one call; when `known` is false the amount is 0 because nobody said what it costs.
+    """Cost of one call in US dollars; if `known` is false, the amount is 0.
 
-    `received` is the part of the amount that is for tokens received. The call is priced as a whole, since some
-    providers take a fee for each call, and others more for each token of a long one.
+    `received` is the part for output tokens. A call is priced as a whole, since some providers charge a fee per call
+    and others a higher rate for long prompts.
     """
 
     amount: Decimal
@@ -24,7 +24,7 @@ class Price:
 
     @property
     def sent(self) -> Decimal:
-        """The part for tokens sent, and for the call itself."""
+        """The part for input tokens and the fee per call."""
         return self.amount - self.received
 
 
@@ -36,12 +36,14 @@ def price(
     cached_tokens: int = 0,
     own: OwnPrice | None = None,
 ) -> Price:
-    """The price of a call; `cached_tokens` are those input tokens the provider read from its cache.
+    """Return the price of a call.
 
     Args:
-        own: the tenant's own price, which goes before the list's and knows no cache.
+        cached_tokens: the part of `input_tokens` that the provider read from its cache.
+        own: the tenant's price; it overrides the list price and ignores caching.
 
-    Raises ValueError for negative counts or more cached tokens than input tokens.
+    Raises:
+        ValueError: if a count is negative or more tokens are cached than sent.
     """
     if min(input_tokens, output_tokens, cached_tokens) < 0 or cached_tokens > input_tokens:
         raise ValueError("token counts must not be negative, nor more cached than input tokens")
@@ -65,6 +67,6 @@ def _listed_price(provider: str, model: str, input_tokens: int, output_tokens: i
     except LookupError:
         return _UNKNOWN
     if not input_tokens and not output_tokens:
-        # A fee for each call is for one that was made.
+        # A call that was not made has no fee.
         return Price(Decimal(0), known=True)
     return Price(found.total_price, known=True, received=found.output_price)

@@ -1,7 +1,7 @@
-"""Builds the model an integration names, and says in plain words what went wrong when it fails.
+"""Model construction per provider and classification of provider errors.
 
-Keys come from the integration alone: keys in the environment of this process are never sent, least of all to
-an address a tenant chose.
+API keys come from the integration only. Keys in the environment of this process are never sent, since tenants choose
+the endpoints.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pydantic_ai.providers.google import GoogleProvider
     from pydantic_ai.settings import ModelSettings
 
-# For the waits between the attempts of one request.
+# Seconds added for the waits between the attempts of one request.
 DEADLINE_MARGIN = 5
 NO_KEY = "none"
 
@@ -41,12 +41,12 @@ Kind = Literal[
 
 
 class UnknownProviderError(ValueError):
-    """No provider has this name."""
+    """Raised for an unknown provider name."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderFailure:
-    """Why a model call failed: `message` is for a person and holds no key, address or foreign text."""
+    """Why a model call failed; `message` is user-facing, without keys, addresses or untrusted text."""
 
     kind: Kind
     message: str
@@ -62,26 +62,27 @@ def build_model(
     timeout: float = 60,
     deadline: float | None = None,
 ) -> "Model":
-    """The Pydantic AI model of a provider.
+    """Build the Pydantic AI model of a provider.
 
     Args:
-        timeout: seconds for one attempt of at most three.
-        deadline: seconds for all attempts and the whole answer; twice the timeout, and a margin, by default.
+        timeout: seconds for each of at most three attempts.
+        deadline: seconds for all attempts and the whole answer; default: twice the timeout plus a margin.
 
-    Raises UnknownProviderError for a provider that is not in PROVIDERS, and ValueError when an
-    OpenAI-compatible one comes without a base URL.
+    Raises:
+        UnknownProviderError: if the provider is not in `PROVIDERS`.
+        ValueError: if an OpenAI-compatible provider has no base URL.
     """
     if provider not in _BUILDERS:
-        raise UnknownProviderError(f"unknown provider {provider!r}; known are {', '.join(PROVIDERS)}")
+        raise UnknownProviderError(f"unknown provider {provider!r}; choose from {', '.join(PROVIDERS)}")
     options: ModelSettings = {"request_timeout": deadline or timeout * 2 + DEADLINE_MARGIN}
     return _BUILDERS[provider](model, base_url, api_key, timeout, options)
 
 
 def http_client(timeout: float) -> "AsyncClient":
-    """A client that keeps no connection: every run has its own event loop, which a kept one would outlive.
+    """Return a client without keep-alive, since every run has a separate event loop.
 
-    It asks no proxy that the environment names: whoever names an endpoint would reach what the proxy reaches. One
-    that `settings.MODEL_PROXY` names bounds by itself where it leads.
+    Proxies from the environment are ignored, since they could give tenants access to the internal network. A proxy set
+    by `settings.MODEL_PROXY` must restrict its destinations.
     """
     import httpx2
 
@@ -110,7 +111,7 @@ def _extractive(
     return ExtractiveModel()
 
 
-# Where providers that speak OpenAI's protocol listen, unless an integration says otherwise.
+# Default base URLs of providers with an OpenAI-compatible API.
 ADDRESSES = {
     "openai": "https://api.openai.com/v1",
     "ollama": "http://127.0.0.1:11434/v1",
@@ -123,9 +124,10 @@ GOOGLE_ADDRESS = "https://generativelanguage.googleapis.com"
 
 
 def openai_client(provider: str, base_url: str | None, api_key: str | None, timeout: float) -> "AsyncOpenAI":
-    """A client of a provider that speaks OpenAI's protocol.
+    """Return a client of a provider with an OpenAI-compatible API.
 
-    Raises ValueError when nobody says where the provider listens.
+    Raises:
+        ValueError: if neither the integration nor the defaults have a base URL.
     """
     from openai import AsyncOpenAI
 
@@ -142,13 +144,13 @@ def openai_client(provider: str, base_url: str | None, api_key: str | None, time
 
 
 def speaks_openai(provider: str) -> bool:
-    """Whether the provider's endpoint takes OpenAI's requests."""
+    """Return whether the provider has an OpenAI-compatible API."""
     return provider in ADDRESSES or provider == "openai-compatible"
 
 
 Builder = Callable[[str, str | None, str | None, float, "ModelSettings"], "Model"]
-# Of those that speak OpenAI's protocol, who knows the newer name of the bound on an answer's length; others would
-# take it for nothing and answer without a bound.
+# OpenAI-compatible providers that support `max_completion_tokens`; the others would ignore it and answer without a
+# limit.
 KNOW_COMPLETION_TOKENS = frozenset({"openai", "xai"})
 
 
@@ -161,7 +163,7 @@ def _openai_chat(provider: str) -> Builder:
 
         client = openai_client(provider, base_url, api_key, timeout)
         profile = OpenAIModelProfile(
-            # Without this a server that stops half-way, politely, would pass for one that has finished.
+            # Without this, a stream that ends early without an error would pass as complete.
             openai_chat_streaming_requires_finish_reason=True,
             openai_chat_supports_max_completion_tokens=provider in KNOW_COMPLETION_TOKENS,
         )
@@ -172,7 +174,7 @@ def _openai_chat(provider: str) -> Builder:
 
 
 def _openai_library(provider: str, client: "AsyncOpenAI") -> "Provider[AsyncOpenAI]":
-    """The library's idea of the provider: what its models can do."""
+    """Return the Pydantic AI provider, which knows the capabilities of its models."""
     from pydantic_ai.providers.ollama import OllamaProvider
     from pydantic_ai.providers.openai import OpenAIProvider
     from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
@@ -185,7 +187,7 @@ def _openai_library(provider: str, client: "AsyncOpenAI") -> "Provider[AsyncOpen
 
 
 def anthropic_client(address: str, api_key: str | None, timeout: float) -> "AsyncAnthropic":
-    """A client of Anthropic."""
+    """Return an Anthropic client."""
     from anthropic import AsyncAnthropic
 
     return AsyncAnthropic(
@@ -209,7 +211,7 @@ def _anthropic(
 
 
 def google_provider(base_url: str | None, api_key: str | None, timeout: float) -> "GoogleProvider":
-    """The library's Google, with a guarded client."""
+    """Return the Pydantic AI Google provider with a guarded HTTP client."""
     from google.genai.types import HttpRetryOptions
     from pydantic_ai.providers.google import GoogleProvider
 
@@ -240,7 +242,7 @@ PROVIDERS = tuple(_BUILDERS)
 
 
 def classify_error(error: BaseException) -> ProviderFailure:
-    """What went wrong, from an exception of Pydantic AI, an SDK or HTTP; causes are looked through."""
+    """Classify an exception of Pydantic AI, an SDK or HTTP, including its causes."""
     for cause in _causes(error):
         if kind := _kind(cause):
             return kind
@@ -248,7 +250,7 @@ def classify_error(error: BaseException) -> ProviderFailure:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The exception, the parts of a group, and what each came from, outermost first."""
+    """Yield the exception, members of groups and their causes, outermost first."""
     seen: set[int] = set()
     waiting = [error]
     while waiting:
@@ -262,7 +264,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _kind(error: BaseException) -> ProviderFailure | None:
-    """The failure one exception stands for by itself; None when its cause may say more."""
+    """Return the failure for one exception, or None if its cause may be more specific."""
     from pydantic_ai import exceptions as ai
 
     if isinstance(error, BudgetExceeded):
@@ -285,7 +287,7 @@ def _kind(error: BaseException) -> ProviderFailure | None:
 
 
 def status_of(error: BaseException) -> int | None:
-    """The HTTP status that the provider answered with, where the exception or one of its causes tells it."""
+    """Return the provider's HTTP status from the exception or its causes, if any."""
     return next((status for cause in _causes(error) if (status := _status(cause)) is not None), None)
 
 
@@ -313,7 +315,7 @@ def _by_transport(error: BaseException) -> ProviderFailure | None:
 
 
 def _is_http(error: BaseException, *names: str) -> bool:
-    """Whether `error` is one of these of httpx or httpx2, which share their names but no class."""
+    """Return whether `error` has one of these class names in httpx or httpx2."""
     classes = type(error).__mro__
     return any(cls.__name__ in names and cls.__module__.startswith("httpx") for cls in classes)
 
@@ -328,24 +330,24 @@ def _by_status(status: int) -> ProviderFailure:
     if status >= 500:
         return replace(_SERVER_ERROR, message=f"The endpoint failed with status {status}. Try again later.")
     if status == 404:
-        return replace(_REFUSED, message="The model endpoint does not know this model or this address (404).")
+        return replace(_REFUSED, message="The model endpoint returned 404: unknown model or wrong base URL.")
     return replace(_REFUSED, message=f"The model endpoint refused the request with status {status}.")
 
 
-_UNREACHABLE = ProviderFailure("unreachable", "The model endpoint cannot be reached.", True)
+_UNREACHABLE = ProviderFailure("unreachable", "The model endpoint is unreachable.", True)
 _TIMEOUT = ProviderFailure("timeout", "The model endpoint did not answer in time.", True)
-_RATE_LIMITED = ProviderFailure("rate_limited", "The model endpoint has too many requests. Try later.", True)
+_RATE_LIMITED = ProviderFailure(
+    "rate_limited", "The model endpoint is limiting requests. Try again later.", True
+)
 _QUOTA = ProviderFailure("rate_limited", "The quota or credit at the model provider is used up.", False)
 _SERVER_ERROR = ProviderFailure("server_error", "The model endpoint failed. Try again later.", True)
-_BAD_RESPONSE = ProviderFailure(
-    "bad_response", "The model endpoint gave an answer that makes no sense.", False
-)
+_BAD_RESPONSE = ProviderFailure("bad_response", "The model endpoint returned an invalid response.", False)
 _PAUSED = ProviderFailure(
-    "unreachable", "The model endpoint failed too often just now; it is tried again in a moment.", True
+    "unreachable", "The model endpoint failed repeatedly and is paused. Try again in a moment.", True
 )
-_INTERNAL = ProviderFailure("internal", "Something went wrong inside Conclave; its log says what.", False)
+_INTERNAL = ProviderFailure("internal", "Internal error. See the server log for details.", False)
 _BROKEN_OFF = ProviderFailure(
-    "bad_response", "The model endpoint broke off in the middle of its answer.", True
+    "bad_response", "The model endpoint ended its answer before it was complete.", True
 )
 _REFUSED = ProviderFailure("refused_request", "The model endpoint refused the request.", False)
 _REFUSED_CONTENT = ProviderFailure(
@@ -353,9 +355,9 @@ _REFUSED_CONTENT = ProviderFailure(
 )
 _TOO_LONG = ProviderFailure("refused_request", "The conversation is too long for this model.", False)
 _LIMIT = ProviderFailure("refused_request", "The run reached a limit set for this agent.", False)
-_AUTHENTICATION = ProviderFailure("authentication", "The model endpoint did not accept the key.", False)
+_AUTHENTICATION = ProviderFailure("authentication", "The model endpoint rejected the API key.", False)
 
 
 def timed_out() -> ProviderFailure:
-    """The failure of an endpoint that did not answer before a clock ran out."""
+    """Return the failure of an endpoint that exceeded a deadline."""
     return _TIMEOUT

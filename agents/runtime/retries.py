@@ -1,7 +1,7 @@
-"""Trying a request to a model again, in the same way for every provider.
+"""Retries of model requests, identical for every provider.
 
-The SDKs differ: one waits as long as an endpoint asks, one never looks at what it asks. So they try once, and the
-connection below them tries again. Importing this module imports httpx2.
+The SDKs treat `Retry-After` differently, so their retries are disabled and the HTTP transport retries instead.
+Importing this module imports httpx2.
 """
 
 import asyncio
@@ -13,19 +13,19 @@ from email.utils import parsedate_to_datetime
 import httpx2
 
 MAX_RETRIES = 2
-# Too many requests, and waits of the endpoint's own; besides all of 5xx.
+# Retried in addition to all 5xx.
 TRIED_AGAIN = frozenset({408, 425, 429})
-# What an endpoint asks for beyond this is not waited for: the person is told, or another model asked.
+# A longer `Retry-After` is not waited for: the request fails or a fallback model answers.
 LONGEST_WAIT = 20.0
 FIRST_WAIT = 0.5
 Sleep = Callable[[float], Awaitable[None]]
 
 
 class RetryingTransport(httpx2.AsyncBaseTransport):
-    """Sends by `inner`, up to `MAX_RETRIES` times more: after 429, 5xx and connections that gave no answer.
+    """Transport that retries up to `MAX_RETRIES` times after 429, 5xx and connection errors.
 
-    Waits with jitter, at least as long as `Retry-After` asks, and at most `LONGEST_WAIT`. An answer that began is
-    never asked for again.
+    Waits with jitter, at least as long as `Retry-After`, up to `LONGEST_WAIT`. A response that has started is never
+    retried.
     """
 
     def __init__(self, inner: httpx2.AsyncBaseTransport, sleep: Sleep = asyncio.sleep) -> None:
@@ -52,28 +52,28 @@ class RetryingTransport(httpx2.AsyncBaseTransport):
 
 
 def is_passing(response: httpx2.Response) -> bool:
-    """Whether the same request may be answered a little later."""
+    """Return whether the response indicates a transient failure."""
     if response.headers.get("x-should-retry") == "false":
         return False
     return response.status_code in TRIED_AGAIN or response.status_code >= 500
 
 
 def wait_of(response: httpx2.Response, attempt: int) -> float | None:
-    """Seconds before the next attempt; None when the endpoint asks for more than is waited."""
+    """Return the seconds to wait, or None if the endpoint asks for more than `LONGEST_WAIT`."""
     asked = retry_after(response.headers.get("retry-after", ""))
     if asked is None:
         return usual_wait(attempt)
-    # Those who were sent away together do not come back together.
+    # Jitter, so that clients limited at the same time do not retry at the same time.
     return asked * random.uniform(1, 1.25) if asked <= LONGEST_WAIT else None  # noqa: S311 (no secret)
 
 
 def usual_wait(attempt: int) -> float:
-    """Seconds before the next attempt where nobody asks for any: twice as long each time, with jitter."""
+    """Return the seconds of exponential backoff with jitter."""
     return FIRST_WAIT * 2**attempt * random.uniform(0.5, 1)  # noqa: S311 (no secret)
 
 
 def retry_after(value: str) -> float | None:
-    """The header's seconds, or those until its date; None for what is neither."""
+    """Parse a `Retry-After` header to seconds; return None if it is invalid."""
     try:
         seconds = float(value)
     except ValueError:
@@ -81,5 +81,5 @@ def retry_after(value: str) -> float | None:
             seconds = parsedate_to_datetime(value).timestamp() - time.time()
         except (ValueError, TypeError, OverflowError):
             return None
-    # NaN is no number to compare.
+    # Rejects NaN.
     return max(seconds, 0.0) if seconds == seconds else None

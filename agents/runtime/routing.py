@@ -1,6 +1,6 @@
-"""The model of an answer: the agent's own within its budgets, then those that stand in for it.
+"""Model routing: the agent's model within its budgets, then its fallback models.
 
-Importing this module imports Pydantic AI: seconds.
+Importing this module imports Pydantic AI, which takes seconds.
 """
 
 import asyncio
@@ -23,17 +23,16 @@ from agents.runtime.providers import build_model, classify_error
 
 
 class NoFallback(LookupError):
-    """The agent has no further model."""
+    """Raised when the agent has no fallback model."""
 
 
 def model_for(agent: Agent, api_key: str | None, meter: Meter) -> Model:
-    """The model that answers for `agent`, which may be stored nowhere.
+    """Return the model that answers for `agent`, which may be unsaved.
 
-    Where further models stand in (`meter.prepare` tells), each has its part of the time of an answer: a slow one
-    leaves the others theirs.
+    With fallback models (see `meter.prepare`), the time for an answer is divided equally among all models.
 
     Raises:
-        ValueError: when its provider is unknown or lacks an address.
+        ValueError: if the provider is unknown or has no base URL.
     """
     terms = meter.terms.get((agent.model_provider, agent.model_name))
     parts = 1 + terms.stand_ins if terms else 1
@@ -45,8 +44,8 @@ def model_for(agent: Agent, api_key: str | None, meter: Meter) -> Model:
 
 
 def is_worth_another(error: Exception) -> bool:
-    """Whether another model may succeed where this error came from."""
-    # With no further model, the group of failures names what the agent's own model said.
+    """Return whether another model may succeed after this error."""
+    # `NoFallback` is included so that the exception group still contains the error of the agent's own model.
     return isinstance(error, NoFallback) or classify_error(error).retryable
 
 
@@ -64,19 +63,19 @@ def _metered(route: Route, api_key: str | None, meter: Meter, *, alone: bool = F
 
 
 class _Others(WrapperModel):
-    """The agent's further models, read only when they are needed."""
+    """The agent's fallback models, loaded when first needed."""
 
     def __init__(self, first: Model, agent: Agent, meter: Meter, seconds: float) -> None:
         super().__init__(first)
         self.agent, self.meter, self.seconds = agent, meter, seconds
 
     def _start_request_deadline(self, *_: Any, **__: Any) -> None:
-        """None of its own: each further model has one."""
+        """Set no deadline; each fallback model has one."""
 
     async def _chain(self) -> Model:
         models = await sync_to_async(self._load)()
         if not models:
-            raise NoFallback("the agent has no further model")
+            raise NoFallback("the agent has no fallback model")
         return FallbackModel(*models, fallback_on=is_worth_another)
 
     def _load(self) -> list[Model]:
@@ -99,7 +98,7 @@ class _Others(WrapperModel):
     def prepare_messages(
         self, messages: list[ModelMessage], model_request_parameters: ModelRequestParameters | None = None
     ) -> list[ModelMessage]:
-        """As they are: each further model prepares them itself."""
+        """Return the messages unchanged; each fallback model prepares them."""
         return messages
 
     async def request(
@@ -119,12 +118,12 @@ class _Others(WrapperModel):
         model_request_parameters: ModelRequestParameters,
         run_context: RunContext[Any] | None = None,
     ) -> AsyncGenerator[StreamedResponse]:
-        # Not a chain in a chain: the outer one reads the first event, which may be read once only.
+        # Not a nested FallbackModel: the outer one reads the first event, which can be read only once.
         async with AsyncExitStack() as stack:
             yield await self._opened(stack, messages, model_settings, model_request_parameters, run_context)
 
     async def _opened(self, stack: AsyncExitStack, *request: Any) -> StreamedResponse:
-        """The stream of the first further model that opens one."""
+        """Return the stream of the first fallback model that opens one."""
         models = await sync_to_async(self._load)()
         for model in models[:-1]:
             try:
@@ -134,5 +133,5 @@ class _Others(WrapperModel):
                 if not is_worth_another(error):
                     raise
         if not models:
-            raise NoFallback("the agent has no further model")
+            raise NoFallback("the agent has no fallback model")
         return await stack.enter_async_context(models[-1].request_stream(*request))

@@ -1,7 +1,7 @@
-"""Commands of MCP servers, run where they can do no harm (`agents.runtime.launcher` does it).
+"""Sandboxed commands of local MCP servers, started by `agents.runtime.launcher`.
 
-Needs Linux. Where the machine cannot isolate a process, or is another system, the command is refused, unless
-`settings.MCP_UNSANDBOXED` says that it may run all the same.
+Requires Linux. On other systems and where processes cannot be isolated, the command is refused unless
+`settings.MCP_UNSANDBOXED` is set.
 """
 
 import json
@@ -19,12 +19,12 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 class SandboxRefused(RuntimeError):
-    """The command will not be run; the message is for the operator."""
+    """Raised when a command must not be run; the message is for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What each process of a command may use, and how many processes there may be."""
+    """Resource limits per process, and the maximum number of processes."""
 
     memory_mb: int = 512
     cpu_seconds: int = 30
@@ -33,22 +33,23 @@ class Bounds:
 
 
 def sandboxed(command: str, env: Mapping[str, str], bounds: Bounds) -> tuple[list[str], dict[str, str]]:
-    """Arguments and environment of a process that runs `command` (words as a shell splits them) in the sandbox.
+    """Return arguments and environment of a process that runs `command` in the sandbox.
 
     Args:
-        env: all that the command finds in its environment beside PATH, HOME and LANG.
+        command: program and arguments in shell syntax.
+        env: the command's environment in addition to PATH, HOME and LANG.
 
     Raises:
-        SandboxRefused: where there is no sandbox, and for a command without an absolute path.
+        SandboxRefused: if there is no sandbox or the program has no absolute path.
     """
     words = shlex.split(command)
     if not words or not Path(words[0]).is_absolute():
-        raise SandboxRefused("The command must begin with the absolute path of a program.")
+        raise SandboxRefused("The command must start with the absolute path of a program.")
     given = {"PATH": PATH, "HOME": "/tmp", "LANG": "C.UTF-8", **env}  # noqa: S108 (the sandbox's own)
     if not sys.platform.startswith("linux"):
         if settings.MCP_UNSANDBOXED:
             return words, given
-        raise SandboxRefused("MCP servers are run in a sandbox, which needs Linux.")
+        raise SandboxRefused("Local MCP servers run in a sandbox, which requires Linux.")
     if settings.MCP_UNSANDBOXED:
         return words, given
     spec = {

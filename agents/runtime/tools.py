@@ -1,4 +1,4 @@
-"""Built-in tools that need no network and no database: a calculator and a clock."""
+"""Built-in tools without network or database access: calculator and clock."""
 
 import ast
 import math
@@ -12,7 +12,7 @@ from django.utils import timezone
 
 MOST_SIGNS = 500
 MOST_NODES = 200
-# Bits of a whole number: a thousand decimal places, which costs microseconds to multiply and to print.
+# Maximum bits of an integer: about a thousand decimal digits, cheap to multiply and print.
 MOST_BITS = 3_400
 BINARY: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -44,30 +44,32 @@ CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau}
 
 
 class ToolRefused(ValueError):
-    """A tool that will not do what it was asked; the message is for the model."""
+    """Raised when a tool rejects its arguments; the message is for the model."""
 
 
 def calculate(expression: str) -> int | float:
-    """The value of an arithmetic expression: numbers, `+ - * / // % **`, parentheses, `FUNCTIONS`, `CONSTANTS`.
+    """Evaluate an arithmetic expression.
+
+    Supports numbers, `+ - * / // % **`, parentheses, `FUNCTIONS` and `CONSTANTS`.
 
     Raises:
-        ToolRefused: for anything else, and for numbers beyond `MOST_BITS`.
+        ToolRefused: for anything else and for integers of more than `MOST_BITS` bits.
     """
     if len(expression) > MOST_SIGNS:
-        raise ToolRefused(f"An expression has at most {MOST_SIGNS} signs.")
+        raise ToolRefused(f"The expression must have at most {MOST_SIGNS} characters.")
     try:
         tree = ast.parse(expression.strip().replace("^", "**"), mode="eval")
         if sum(1 for _ in ast.walk(tree)) > MOST_NODES:
-            raise ToolRefused("The expression has too many parts.")
+            raise ToolRefused("The expression is too complex.")
         value = _value(tree.body)
     except (SyntaxError, MemoryError, RecursionError) as error:
-        raise ToolRefused("This is no arithmetic expression.") from error
+        raise ToolRefused("Invalid arithmetic expression.") from error
     except ZeroDivisionError as error:
         raise ToolRefused("Division by zero.") from error
     except (OverflowError, TypeError, ValueError) as error:
         if isinstance(error, ToolRefused):
             raise
-        raise ToolRefused("This has no value among the real numbers that can be shown.") from error
+        raise ToolRefused("The result is not a representable real number.") from error
     if isinstance(value, float) and not math.isfinite(value):
         raise ToolRefused("The result is too large.")
     return value
@@ -88,32 +90,32 @@ def _value(node: ast.expr) -> Any:
             return _bounded(BINARY[type(sign)](first, second))
         case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
             return _bounded(FUNCTIONS[name](*[_value(each) for each in args]))
-    raise ToolRefused("Only numbers, + - * / // % **, parentheses and known functions can be computed.")
+    raise ToolRefused("Only numbers, + - * / // % **, parentheses and supported functions are allowed.")
 
 
 def _bounded(value: Any) -> Any:
     if isinstance(value, complex):
-        raise ToolRefused("This has no value among the real numbers that can be shown.")
+        raise ToolRefused("The result is not a representable real number.")
     if isinstance(value, int) and value.bit_length() > MOST_BITS:
         raise ToolRefused("The number is too large.")
     return value
 
 
 def _check_power(base: Any, exponent: Any) -> None:
-    """Refuse before it is computed what would take long: whole numbers grow with the exponent."""
+    """Reject integer powers whose result would be too large to compute quickly."""
     whole = isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1
     if whole and abs(exponent) * base.bit_length() > MOST_BITS:
         raise ToolRefused("The number is too large.")
 
 
 def current_time(zone: str = "UTC", moment: datetime | None = None) -> dict[str, str]:
-    """Date and time in a time zone of the IANA database.
+    """Return date, time and weekday in an IANA time zone.
 
     Raises:
-        ToolRefused: for a zone that is none.
+        ToolRefused: if the time zone is unknown.
     """
     try:
         local = (moment or timezone.now()).astimezone(ZoneInfo(zone))
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ToolRefused("No such time zone; name one like Europe/Berlin.") from error
+        raise ToolRefused("Unknown time zone. Use an IANA name such as Europe/Berlin.") from error
     return {"time": local.isoformat(timespec="seconds"), "zone": zone, "weekday": local.strftime("%A")}

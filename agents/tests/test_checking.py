@@ -106,7 +106,7 @@ def test_a_wrong_key_is_told_by_each(tenant, provider):
         dict.fromkeys(("/v1/models", "/v1beta/models", "/usage", "/account.json"), refusal)
     ) as server:
         account = checked(tenant, platform=provider, base_url=server.url)
-    assert (account.status, account.last_error) == ("error", "The model endpoint did not accept the key.")
+    assert (account.status, account.last_error) == ("error", "The model endpoint rejected the API key.")
     (request,) = server.requests
     sent = f"{request.path} {request.headers}"
     assert (provider == "serpapi") != ("sk-test-of-the-house" in sent)
@@ -116,8 +116,8 @@ def test_a_check_that_fails_says_why_and_no_more(tenant):
     with FakeOpenAI(fail(401)) as server:
         refused = checked(tenant, base_url=server.base_url)
     gone = checked(tenant, base_url=down())
-    assert (refused.status, refused.last_error) == ("error", "The model endpoint did not accept the key.")
-    assert (gone.status, gone.last_error) == ("error", "The model endpoint cannot be reached.")
+    assert (refused.status, refused.last_error) == ("error", "The model endpoint rejected the API key.")
+    assert (gone.status, gone.last_error) == ("error", "The model endpoint is unreachable.")
     assert refused.last_sync_at is None
 
 

@@ -76,7 +76,7 @@ def test_half_a_stream_is_no_answer(ragged):
     with FakeOpenAI(half_stream("one two three four", ragged=ragged)) as server:
         failure = failure_of(server.base_url, stream=True)
     assert (failure.kind, failure.retryable) == ("bad_response", True)
-    assert "broke off" in failure.message
+    assert "before it was complete" in failure.message
 
 
 def test_half_an_answer_is_no_answer():

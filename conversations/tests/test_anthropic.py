@@ -128,7 +128,7 @@ def test_interrupted_stream_ends_with_error(client, wired):
     wired.script(half_stream("High water is at noon today", ragged=True))
     with pytest.raises(anthropic.APIStatusError) as caught:
         list(create(client, "house/m", stream=True))
-    assert "broke off" in str(caught.value)
+    assert "before it was complete" in str(caught.value)
     assert [row.status for row in wired.rows(Message)] == ["completed", "failed"]
 
 

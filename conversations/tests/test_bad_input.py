@@ -39,13 +39,13 @@ def asked(client):
 # For each case: the endpoint's reply; status, code and message of the answer; provider status; whether it counts
 # as a failure for the circuit breaker.
 WRONG = {
-    "down": (None, 502, "unreachable", "The model endpoint cannot be reached.", None, 1),
+    "down": (None, 502, "unreachable", "The model endpoint is unreachable.", None, 1),
     "slow": (slow(30), 504, "timeout", "The model endpoint did not answer in time.", None, 1),
     "429": (
         fail(429, retry_after=0.01),
         503,
         "rate_limited",
-        "The model endpoint has too many requests. Try later.",
+        "The model endpoint is limiting requests. Try again later.",
         429,
         0,
     ),
@@ -53,7 +53,7 @@ WRONG = {
         fail(429, retry_after=3600),
         503,
         "rate_limited",
-        "The model endpoint has too many requests. Try later.",
+        "The model endpoint is limiting requests. Try again later.",
         429,
         0,
     ),
@@ -65,12 +65,12 @@ WRONG = {
         500,
         1,
     ),
-    "401": (fail(401), 502, "authentication", "The model endpoint did not accept the key.", 401, 0),
+    "401": (fail(401), 502, "authentication", "The model endpoint rejected the API key.", 401, 0),
     "nonsense": (
         nonsense(),
         502,
         "bad_response",
-        "The model endpoint gave an answer that makes no sense.",
+        "The model endpoint returned an invalid response.",
         None,
         0,
     ),
@@ -78,7 +78,7 @@ WRONG = {
         half_stream(),
         502,
         "bad_response",
-        "The model endpoint broke off in the middle of its answer.",
+        "The model endpoint ended its answer before it was complete.",
         None,
         0,
     ),
@@ -131,7 +131,7 @@ def test_interrupted_stream_is_stored_and_counted(api_client, tenant, guide, rag
             headers={"accept": "text/event-stream"},
         )
         shown = b"".join(response.streaming_content).decode()
-    words = "The model endpoint broke off in the middle of its answer."
+    words = "The model endpoint ended its answer before it was complete."
     assert "event: message.failed" in shown
     assert words in shown
     with tenant_scope(tenant, actor="system:test"):
