@@ -207,7 +207,7 @@ PUBLIC = names(news=["93.184.216.34"])
             "Unsupported content type: image/png. Only text can be fetched.",
         ),
         ({"Content-Encoding": "gzip"}, b"x", "The page uses an unsupported content encoding."),
-        ({}, b"x" * 3000, "The page has more than 2000 bytes."),
+        ({}, b"x" * 3000, "The page is larger than 2000 bytes."),
     ],
 )
 def test_a_page_that_is_no_text_or_too_large_is_refused(headers, body, reason, site, wire, settings):
