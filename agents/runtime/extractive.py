@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from knowledge.sentences import split_sentences
 from knowledge.words import STOP_WORDS, WEAK_WORDS, stem, words
@@ -49,7 +49,7 @@ class Passage:
     page: int | None = None
 
     @classmethod
-    def from_mapping(cls, row: Mapping[str, Any]) -> "Passage":
+    def from_mapping(cls, row: Mapping[str, Any]) -> Self:
         """Build a passage from the search tool's JSON; only `text` is required."""
         title = str(row.get("title") or row.get("document") or "")
         score, page = row.get("score") or 0.0, row.get("page")
