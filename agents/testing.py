@@ -1,9 +1,9 @@
-"""A model server for tests: OpenAI chat completions and embeddings on 127.0.0.1, following a script.
+"""Scripted model server for tests: OpenAI chat completions and embeddings on 127.0.0.1.
 
     with FakeOpenAI(call_tool("search_knowledge", query="tides"), say("High water is at noon.")) as server:
         model = build_model("openai-compatible", "any", base_url=server.base_url, api_key="k")
 
-Each request takes the next reply of the script; the last reply is given again for every further request.
+Each request consumes the next reply of the script; the last reply is repeated.
 """
 
 import contextlib
@@ -20,8 +20,10 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One scripted answer. `cut` loses the connection; `ragged` ends a stream without its last event;
-    `pace` is the seconds before each piece of a stream; `location` is where a redirect leads.
+    """One scripted reply.
+
+    `cut` drops the connection, `ragged` ends a stream without its last event, `pace` is the delay in seconds before
+    each stream event, and `location` is a redirect target.
     """
 
     text: str = ""
@@ -38,42 +40,42 @@ class Reply:
 
 
 def say(text: str) -> Reply:
-    """A finished answer."""
+    """Return a complete text reply."""
     return Reply(text=text)
 
 
 def call_tool(name: str, /, **arguments: Any) -> Reply:
-    """A request to run a tool; becomes the text "no tools" when the request offers no tool of that name."""
+    """Return a tool call; it becomes the text "no tools" if the request does not offer the tool."""
     return Reply(tool=name, arguments=arguments)
 
 
 def slow(seconds: float, text: str = "Late.") -> Reply:
-    """An answer after `seconds`."""
+    """Return a reply delayed by `seconds`."""
     return Reply(text=text, delay=seconds)
 
 
 def fail(status: int, retry_after: float | None = None) -> Reply:
-    """An error answer such as 429 or 500; `retry_after` is the header, in seconds."""
+    """Return an error such as 429 or 500; `retry_after` sets the header, in seconds."""
     return Reply(status=status, retry_after=retry_after)
 
 
 def redirect(location: str) -> Reply:
-    """A redirect to another address."""
+    """Return a redirect."""
     return Reply(status=307, location=location)
 
 
 def half_stream(text: str = "The answer begins", *, ragged: bool = False) -> Reply:
-    """The connection is lost half-way; `ragged` closes it politely but without the last event."""
+    """Return a stream that drops the connection, or, if `ragged`, ends without its last event."""
     return Reply(text=text, cut=not ragged, ragged=ragged)
 
 
 def nonsense(body: bytes = b"{<html>not json") -> Reply:
-    """Status 200 with a body that is no answer."""
+    """Return status 200 with an invalid body."""
     return Reply(raw=body)
 
 
 def down() -> str:
-    """A base URL on which nobody listens."""
+    """Return a base URL on which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
@@ -81,7 +83,7 @@ def down() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A request as it arrived; header names are lower case."""
+    """A received request; header names are lower case."""
 
     path: str
     headers: dict[str, str]
@@ -89,7 +91,7 @@ class Recorded:
 
 
 class FakeOpenAI:
-    """The server as a context manager; `requests` holds what arrived, `base_url` ends in /v1."""
+    """Context manager of the server; `requests` records what arrived, `base_url` ends in /v1."""
 
     def __init__(self, *script: Reply, dimensions: int = 384) -> None:
         self.script = list(script) or [say("Fine.")]
@@ -103,12 +105,12 @@ class FakeOpenAI:
         self._server.fake = self  # type: ignore[attr-defined]
 
     def handler(self) -> type[BaseHTTPRequestHandler]:
-        """What answers each connection; other protocols have another."""
+        """Return the request handler; override it for other protocols."""
         return OpenAIHandler
 
     @property
     def base_url(self) -> str:
-        """What a client is given as its base URL."""
+        """The base URL for clients."""
         return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
 
     def __enter__(self) -> Self:
@@ -124,17 +126,17 @@ class FakeOpenAI:
         self._server.server_close()
 
     def begins(self) -> None:
-        """Called before the first piece of each stream is sent, for those who time it."""
+        """Hook called before the first event of each stream, for time measurements."""
 
     def take(self, request: Recorded) -> Reply:
-        """Record `request` and give its reply."""
+        """Record `request` and return its reply."""
         with self._lock:
             self.requests.append(request)
             return self.script.pop(0) if len(self.script) > 1 else self.script[0]
 
 
 class OpenAIHandler(BaseHTTPRequestHandler):
-    """Speaks OpenAI's protocol, as the script of its `FakeOpenAI` says."""
+    """OpenAI request handler that follows the script of its `FakeOpenAI`."""
 
     protocol_version = "HTTP/1.1"
 
@@ -144,12 +146,12 @@ class OpenAIHandler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         reply = fake.take(Recorded(self.path, headers, body))
         fake.closing.wait(reply.delay)
-        # A client that gave up has closed its end: that is what the slow replies are for.
+        # Clients that time out during a slow reply have closed the connection.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._answer(fake, reply, body)
 
     def do_GET(self) -> None:
-        """The list of models, for whoever sends a key."""
+        """Return the list of models."""
         fake: FakeOpenAI = self.server.fake  # type: ignore[attr-defined]
         headers = {name.lower(): value for name, value in self.headers.items()}
         reply = fake.take(Recorded(self.path, headers, {}))
@@ -161,7 +163,7 @@ class OpenAIHandler(BaseHTTPRequestHandler):
         return self._send(json.dumps({"object": "list", "data": rows}).encode(), reply)
 
     def handle(self) -> None:
-        """Serve a connection until either side ends it, however rudely."""
+        """Serve a connection until either side closes or resets it."""
         with contextlib.suppress(ConnectionResetError):
             super().handle()
 
@@ -182,7 +184,7 @@ class OpenAIHandler(BaseHTTPRequestHandler):
             self._send(json.dumps(_completion(reply, body, self.usage(reply, body))).encode(), reply)
 
     def usage(self, reply: Reply, body: dict[str, Any]) -> dict[str, Any]:
-        """What the answer is said to have used."""
+        """Return the reported token usage."""
         prompt, answer = len(json.dumps(body.get("messages", []))) // 4, max(1, len(reply.text) // 4)
         return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
 
@@ -243,7 +245,7 @@ def _envelope(kind: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _events(reply: Reply, body: dict[str, Any], usage: dict[str, Any]) -> Iterator[str]:
-    """The server-sent events of an answer, three words at a time; a broken one stops before its end."""
+    """Yield the server-sent events of a reply, three words each; a broken reply stops early."""
     envelope = _envelope("chat.completion.chunk", body)
     for delta in _deltas(reply):
         yield json.dumps(envelope | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
@@ -266,7 +268,7 @@ def _deltas(reply: Reply) -> Iterator[dict[str, Any]]:
 
 
 def _embeddings(body: dict[str, Any], dimensions: int) -> dict[str, Any]:
-    """A vector for each input that depends on its text alone; given in reverse, as the index allows."""
+    """Return deterministic vectors in reverse order, which the `index` member allows."""
     texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
     rows = [{"index": at, "embedding": _vector(text, dimensions)} for at, text in enumerate(texts)]
     tokens = sum(len(text) // 4 + 1 for text in texts)
@@ -280,10 +282,10 @@ def _vector(text: str, dimensions: int) -> list[float]:
 
 
 class FakeJson:
-    """A server that answers each address with a status and a JSON body of its own; anything else with 404.
+    """Scripted JSON server: a list of status and body per path; other paths return 404.
 
-    with FakeJson({"/v1/messages": [(500, {}), (200, {...})]}) as server: each request takes the next answer of
-    its address, the last is given again.
+    with FakeJson({"/v1/messages": [(500, {}), (200, {...})]}) as server: each request consumes the next reply of its
+    path; the last one is repeated.
     """
 
     def __init__(self, answers: dict[str, list[tuple[int, Any]]]) -> None:

@@ -1,9 +1,9 @@
-"""Ways out of the sandbox: each function raises, or returns something false, where there is none.
+"""Sandbox escape attempts: each function raises or returns a false value if it fails.
 
 Run as `python escapes.py NAME JSON`; prints ESCAPED and ends with 0 when the way was open.
 """
 
-# What is tried are system calls.
+# Escape attempts use system calls directly.
 # ruff: noqa: PTH101, PTH103, PTH108, PTH123, PTH208, PTH211
 
 import ctypes
@@ -289,7 +289,7 @@ def new_person_namespace_by_clone(a):
 
 
 def outlive(a):
-    """Leaves a process behind that leaves its group and its parent; the test looks whether it is there."""
+    """Start a process detached from its group and parent; the test checks whether it survives."""
     if os.fork() == 0:
         os.setsid()
         libc.prctl(1, 0)

@@ -1,4 +1,4 @@
-"""Factories of agents."""
+"""Factories of the agents app."""
 
 from datetime import UTC, datetime
 
@@ -136,7 +136,7 @@ class AgentFallbackFactory(HouseFactory):
 
 
 class AgentRunFactory(HouseFactory):
-    """A run for the person who acts, of an agent that need not be there any more."""
+    """A run of the acting person; the agent may not exist."""
 
     agent_id = factory.LazyFunction(uuid7)
     user_id = factory.LazyFunction(lambda: member_user().pk)
@@ -204,7 +204,7 @@ class TemplateDocumentFactory(HouseFactory):
 
 
 class TemplatePurchaseFactory(HouseFactory):
-    """A template of the scope's own tenant, bought there; what is on offer is seen by every tenant, so it ends."""
+    """A purchase of the tenant's own template, which is then withdrawn so that other tenants do not see it."""
 
     class Params:
         template = factory.SubFactory(
@@ -243,7 +243,7 @@ class TemplateRatingFactory(HouseFactory):
 
 
 class PlatformFactory(HouseFactory):
-    """Rows of the platform, made by its hat, whatever scope is open."""
+    """Rows created with the platform role, regardless of the current scope."""
 
     class Meta:
         abstract = True
@@ -275,7 +275,7 @@ class PlatformCredentialFactory(HouseFactory):
 
 
 class McpServerFactory(PlatformFactory):
-    """A server that is there for the scope's tenant alone."""
+    """A server that only the scope's tenant can see."""
 
     owner_id = factory.LazyFunction(require_tenant_id)
     name = factory.Sequence(lambda n: f"Server {n}")

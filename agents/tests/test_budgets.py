@@ -1,4 +1,4 @@
-"""Budgets hold: nothing is spent beyond a limit, however many ask at once."""
+"""Budgets: no call exceeds a limit, also under concurrency."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -40,7 +40,7 @@ def counted():
     return list(BudgetCounter.objects.values_list("resource", "used", "reserved").order_by("resource"))
 
 
-def test_what_is_held_is_settled_by_what_was_used(scope, tenant):
+def test_reservation_is_settled_by_actual_usage(scope, tenant):
     reservation = hold([limit_of(tenant.pk)], 60)
     assert counted() == [("tokens", 0, 60)]
     settle(reservation, {"tokens": Decimal(42)})
@@ -48,7 +48,7 @@ def test_what_is_held_is_settled_by_what_was_used(scope, tenant):
     assert not BudgetReservation.objects.exists()
 
 
-def test_what_others_hold_counts(scope, tenant):
+def test_other_reservations_count(scope, tenant):
     hold([limit_of(tenant.pk)], 60)
     with pytest.raises(BudgetExceeded, match="100 model tokens a month for the organisation"):
         hold([limit_of(tenant.pk)], 41)
@@ -56,7 +56,7 @@ def test_what_others_hold_counts(scope, tenant):
     assert counted() == [("tokens", 0, 100)]
 
 
-def test_a_refusal_by_one_limit_holds_nothing_of_the_others(scope, tenant):
+def test_refusal_by_one_limit_reserves_nothing(scope, tenant):
     limits = [limit_of(tenant.pk, 100), limit_of(tenant.pk, 5, "cost", "day")]
     with pytest.raises(BudgetExceeded, match="5 US dollars a day"):
         hold(limits, 10, cost=6)
@@ -64,7 +64,7 @@ def test_a_refusal_by_one_limit_holds_nothing_of_the_others(scope, tenant):
     assert not BudgetReservation.objects.exists()
 
 
-def test_nothing_is_held_where_nothing_is_limited(scope):
+def test_nothing_is_reserved_without_limits(scope):
     assert hold([]) is None
     assert not BudgetCounter.objects.exists()
 
@@ -76,7 +76,7 @@ def test_a_limit_on_one_answer_adds_up_its_calls(scope, tenant):
         hold([limit], cost="0.6", spent={"cost": Decimal("0.5")})
 
 
-def test_a_new_limit_knows_what_was_used_before(scope, tenant, member):
+def test_new_limit_includes_previous_usage(scope, tenant, member):
     LlmUsageFactory(prompt_tokens=50, completion_tokens=20, user_id=member.user.pk)
     LlmUsageFactory(prompt_tokens=9, completion_tokens=9, user_id=uuid7())
     mine = Limit("user", member.user.pk, "tokens", "month", Decimal(100))
@@ -86,7 +86,7 @@ def test_a_new_limit_knows_what_was_used_before(scope, tenant, member):
     assert counted() == [("tokens", 70, 30)]
 
 
-def test_a_lost_reservation_frees_what_it_held(scope, tenant):
+def test_expired_reservation_is_released(scope, tenant):
     hold([limit_of(tenant.pk)], 100)
     BudgetReservation.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     late = hold([limit_of(tenant.pk)], 100)
@@ -170,7 +170,7 @@ def test_terms_of_another_tenant_do_not_apply(scope, tenant, other_tenant, membe
 
 
 def spend(tenant_id, limits):
-    """One call to a model by a connection of its own: whether it passed."""
+    """Reserve one call on a separate connection; return whether it was allowed."""
     try:
         with tenant_scope(tenant_id, actor="system:test"):
             reservation = hold(limits, 1, cost="0.01")
@@ -199,7 +199,7 @@ def test_of_200_parallel_calls_exactly_100_pass(tenant):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_calls_for_the_last_place_do_not_both_get_it(tenant, second_connection):
+def test_two_calls_cannot_both_take_the_last_request(tenant, second_connection):
     with tenant_scope(tenant, actor="system:test"):
         hold([limit_of(tenant.pk, 10)], 9)
     with ThreadPoolExecutor(2) as pool:

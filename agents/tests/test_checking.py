@@ -1,4 +1,4 @@
-"""Accounts are checked at their provider's own wire protocol; the breaker opens and closes."""
+"""Connection checks with each provider's wire protocol, and the circuit breaker."""
 
 from datetime import timedelta
 
@@ -46,7 +46,7 @@ async def ask(provider, url):
 
 
 @PROVIDERS
-def test_a_provider_is_spoken_to_and_tried_again(provider):
+def test_provider_answers_after_a_retry(provider):
     path, answer, header = ADDRESSES[provider]
     with FakeJson({path: [(429, {}), (500, {}), (200, answer)]}) as server:
         result = async_to_sync(ask)(provider, server.url)
@@ -63,7 +63,7 @@ def checked(tenant, **fields):
     return check_connection(account.pk, lambda: tenant_scope(tenant, actor="system:test"))
 
 
-def test_a_check_notes_what_is_offered(tenant):
+def test_check_records_offered_models(tenant):
     with FakeOpenAI() as server:
         account = checked(tenant, base_url=server.base_url)
     assert (account.status, account.offered_models, account.last_error) == ("connected", ["m", "n"], "")
@@ -93,14 +93,14 @@ def test_a_check_notes_what_is_offered(tenant):
     ],
     ids=["anthropic", "google", "cohere", "perplexity", "tavily", "serpapi"],
 )
-def test_other_providers_are_checked_in_their_own_words(tenant, provider, path, body, names):
+def test_other_providers_are_checked_by_their_own_protocol(tenant, provider, path, body, names):
     with FakeJson({path: [(200, body)]}) as server:
         account = checked(tenant, platform=provider, base_url=server.url)
     assert (account.status, account.offered_models) == ("connected", names)
 
 
 @pytest.mark.parametrize("provider", ["anthropic", "google", "cohere", "perplexity", "tavily", "serpapi"])
-def test_a_wrong_key_is_told_by_each(tenant, provider):
+def test_each_provider_reports_an_invalid_key(tenant, provider):
     refusal = [(401, {"error": {"message": "no such key", "code": 401, "status": "UNAUTHENTICATED"}})]
     with FakeJson(
         dict.fromkeys(("/v1/models", "/v1beta/models", "/usage", "/account.json"), refusal)
@@ -112,7 +112,7 @@ def test_a_wrong_key_is_told_by_each(tenant, provider):
     assert (provider == "serpapi") != ("sk-test-of-the-house" in sent)
 
 
-def test_a_check_that_fails_says_why_and_no_more(tenant):
+def test_failed_check_reports_the_reason_without_secrets(tenant):
     with FakeOpenAI(fail(401)) as server:
         refused = checked(tenant, base_url=server.base_url)
     gone = checked(tenant, base_url=down())

@@ -1,4 +1,4 @@
-"""The extractive model quotes what is there, cites the right passage, and declines what is not."""
+"""The extractive model quotes and cites the right passage, or declines."""
 
 import asyncio
 
@@ -66,7 +66,7 @@ def test_every_quote_is_an_exact_piece_of_its_passage(question, _passage, _words
         assert citation.document == PASSAGES[citation.passage].document_title
 
 
-def test_the_text_is_nothing_but_quotes_and_marks():
+def test_text_consists_of_quotes_and_markers():
     found = answer("What about low water in the inner basin?", PASSAGES)
     quotes = [" ".join(citation.quote.split()) + f" [{citation.passage + 1}]" for citation in found.citations]
     assert found.text == "\n\n".join(quotes)
@@ -78,7 +78,7 @@ def test_repeated_sentences_are_quoted_once():
 
 
 @pytest.mark.parametrize("question", ["", "???", "what is it?"])
-def test_no_question_is_said_to_be_none(question):
+def test_input_without_a_question_is_reported(question):
     assert answer(question, PASSAGES).text == NO_QUESTION
 
 
@@ -135,7 +135,7 @@ def test_an_agent_run_searches_and_then_quotes():
     }
 
 
-def test_a_second_question_is_searched_anew():
+def test_second_question_is_searched_again():
     agent, queries = agent_over(ROWS)
     first = asyncio.run(agent.run("Where is diesel sold?"))
     second = asyncio.run(agent.run("Where are the fees paid?", message_history=first.all_messages()))

@@ -1,4 +1,4 @@
-"""How good the extractive model is on real text: questions about Python's library, found by BM25."""
+"""Quality of the extractive model on questions about Python's standard library, with BM25 search."""
 
 import math
 import sysconfig

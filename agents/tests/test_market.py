@@ -1,4 +1,4 @@
-"""The market of templates: agents made of them, sales and their ledger, ratings in parallel."""
+"""Agent templates: creating agents, sales, the ledger and concurrent ratings."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +28,7 @@ from tenants.scoping import platform_scope, tenant_scope
 
 @pytest.fixture
 def offer(other_tenant):
-    """Makes a template of the other tenant, on offer at a price."""
+    """Create templates of the other tenant, offered at a price."""
 
     def make(price="20.00", **fields):
         seller = add_member(other_tenant)
@@ -50,7 +50,7 @@ def paid(purchase):
         return complete_purchase(purchase.pk)
 
 
-def test_an_agent_is_made_of_a_free_template_and_counted(offer, tenant, member):
+def test_agent_from_free_template_is_counted(offer, tenant, member):
     template = offer(price=None, model_config={"temperature": 0.2}, cost_limit_per_request="0.50")
     with seen(tenant, member):
         agent = create_agent(template, slug="lawyer", actor=member.user_id)
@@ -61,7 +61,7 @@ def test_an_agent_is_made_of_a_free_template_and_counted(offer, tenant, member):
         assert AgentTemplate.objects.get(pk=template.pk).usage_count == 1
 
 
-def test_what_is_sold_is_made_by_those_who_paid(offer, tenant, member):
+def test_paid_template_requires_a_purchase(offer, tenant, member):
     template = offer()
     with seen(tenant, member), pytest.raises(NotForSale):
         create_agent(template, slug="lawyer")
@@ -86,13 +86,13 @@ def test_what_is_sold_is_made_by_those_who_paid(offer, tenant, member):
         {"allowed_integrations": ["openai"]},
     ],
 )
-def test_a_template_that_makes_no_valid_agent_is_refused(offer, tenant, member, fields):
+def test_template_with_invalid_settings_is_rejected(offer, tenant, member, fields):
     template = offer(price=None, **fields)
     with seen(tenant, member), pytest.raises(ValidationError):
         create_agent(template, slug="lawyer")
 
 
-def test_a_sale_goes_through_its_states_and_the_ledger_adds_up(offer, tenant, member, other_tenant):
+def test_sale_moves_through_its_states_and_ledger_balances(offer, tenant, member, other_tenant):
     template = offer("19.99")
     with seen(tenant, member):
         purchase = buy_template(template, actor=member.user_id, method="manual")
@@ -118,7 +118,7 @@ def test_a_sale_goes_through_its_states_and_the_ledger_adds_up(offer, tenant, me
 
 
 def buy_at_once(tenant, people, template, gate):
-    """What each person's purchase came to, by a connection of its own, all at the same moment."""
+    """Buy the template concurrently, one connection per person, and return the results."""
 
     def buy(person):
         try:
@@ -133,7 +133,7 @@ def buy_at_once(tenant, people, template, gate):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_template_bought_by_many_at_once_is_bought_once(offer, tenant):
+def test_concurrent_purchases_create_one_purchase(offer, tenant):
     template = offer()
     people = [add_member(tenant).user for _ in range(8)]
     bought = buy_at_once(tenant, people, template, threading.Barrier(8))
@@ -158,14 +158,14 @@ def settle_at_once(purchase, steps, gate):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_payment_and_refund_at_once_end_in_one_state(offer, tenant, member, other_tenant):
+def test_concurrent_payment_and_refund_end_in_one_state(offer, tenant, member, other_tenant):
     template = offer()
     with seen(tenant, member):
         purchase = buy_template(template, actor=member.user_id, method="manual")
     ends = settle_at_once(purchase, [complete_purchase, refund_purchase] * 4, threading.Barrier(8))
     with platform_scope(reason="test"):
         row = TemplatePurchase.objects.get(pk=purchase.pk)
-    # Whoever came first, nothing is refunded that was not paid, and nothing is paid again after that.
+    # In either order: no refund without a payment, and no payment after a refund.
     assert row.payment_status == ("refunded" if "refunded" in ends else "completed")
     assert (row.paid_at is None, row.refunded_at is None) == (False, "refunded" not in ends)
     with tenant_scope(other_tenant, actor="system:test"):
@@ -182,7 +182,7 @@ LEDGER = [
 
 
 @pytest.mark.parametrize("change", LEDGER, ids=lambda change: next(iter(change)))
-def test_the_ledger_keeps_its_terms_whoever_writes(offer, tenant, member, change):
+def test_ledger_terms_are_immutable_for_every_role(offer, tenant, member, change):
     template = offer()
     with seen(tenant, member):
         purchase = buy_template(template, actor=member.user_id, method="manual")
@@ -199,7 +199,7 @@ def test_nobody_marks_their_own_purchase_as_paid(offer, tenant, member):
             TemplatePurchase.objects.filter(pk=purchase.pk).update(payment_status="completed")
 
 
-def test_own_templates_and_those_not_on_offer_are_not_bought(offer, tenant, member, other_tenant):
+def test_own_and_unoffered_templates_cannot_be_bought(offer, tenant, member, other_tenant):
     template = offer()
     with tenant_scope(other_tenant, actor="system:test"):
         with pytest.raises(NotForSale, match="own"):
@@ -212,7 +212,7 @@ def test_own_templates_and_those_not_on_offer_are_not_bought(offer, tenant, memb
             publish_template(template, price=Decimal("1.00"))
 
 
-def test_the_api_makes_publishes_buys_and_settles(api_client, other_tenant, tenant):
+def test_api_creates_publishes_buys_and_settles(api_client, other_tenant, tenant):
     seller, buyer = api_client(tenant=other_tenant), api_client()
     body = {"name": "Lawyer", "system_prompt": "Cite.", "functions": ["calculator"]}
     where = seller.post("/api/v1/agent-templates/", body, content_type="application/json").headers["Location"]
@@ -238,7 +238,7 @@ def test_the_api_makes_publishes_buys_and_settles(api_client, other_tenant, tena
 
 
 def rate(tenant, people, template_id, ratings):
-    """Each person gives, changes and takes back ratings; the last one stays."""
+    """Create, update and delete ratings per person; the last rating is kept."""
     try:
         for person in people:
             for rating in ratings:
@@ -253,7 +253,7 @@ def rate(tenant, people, template_id, ratings):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_mean_is_right_after_ratings_in_parallel(offer, tenant, other_tenant):
+def test_mean_is_correct_after_concurrent_ratings(offer, tenant, other_tenant):
     template = offer(price=None)
     plans = [[1, None, 5], [4], [2, 3], [5, 1], [None, 2], [3, 4, 5]]
     groups = [(owner, [add_member(owner).user for _ in range(3)]) for owner in (tenant, other_tenant) * 3]
@@ -271,7 +271,7 @@ def test_the_mean_is_right_after_ratings_in_parallel(offer, tenant, other_tenant
         assert AgentTemplate.objects.get(pk=template.pk).rating == round(expected, 2)
 
 
-def test_the_mean_falls_back_to_none(offer, tenant, member):
+def test_mean_resets_without_ratings(offer, tenant, member):
     template = offer(price=None)
     rate_in(tenant, member, template, 5)
     with seen(tenant, member):

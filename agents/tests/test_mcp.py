@@ -1,4 +1,4 @@
-"""MCP servers: configurations against the registered schema, limits, and the registry's refresh."""
+"""MCP servers: configuration schema, limits, access and refresh."""
 
 import asyncio
 import os
@@ -57,7 +57,7 @@ def sandbox(settings):
         (["t"], ["config: must satisfy type: object."]),
     ],
 )
-def test_a_configuration_is_held_against_the_schema(config, wrong):
+def test_configuration_is_validated_by_the_schema(config, wrong):
     assert config_errors(McpServer(config_schema=SCHEMA), config) == wrong
 
 
@@ -128,7 +128,7 @@ def test_only_those_who_are_named_use_a_server(scope, tenant, member):
 
 
 def platform_scope_ended():
-    """People are made by the login's own rights."""
+    """Create people with the rights of the login role."""
     from config.testing.hats import as_identity
 
     return as_identity()
@@ -141,7 +141,7 @@ def registered(slug, command, kind="stdio"):
         )
 
 
-def test_the_registry_learns_what_a_server_offers(db, sandbox, capsys):
+def test_refresh_stores_the_offers_of_a_server(db, sandbox, capsys):
     registered("reference", COMMAND)
     call_command("mcp_refresh", "reference")
     assert "reference: 7 tools, 1 resources, 1 prompts" in capsys.readouterr().out
@@ -152,7 +152,7 @@ def test_the_registry_learns_what_a_server_offers(db, sandbox, capsys):
     assert (server.prompt_definitions[0]["name"], server.last_error) == ("greet", "")
 
 
-def test_a_server_that_cannot_be_listed_says_so_and_keeps_what_was_known(db, sandbox):
+def test_failed_refresh_is_recorded_and_keeps_stored_offers(db, sandbox):
     server = registered("broken", "/bin/false")
     with platform_scope(reason="test"):
         McpServer.objects.filter(pk=server.pk).update(tool_definitions=[{"name": "old"}])
@@ -167,7 +167,7 @@ def called(name, arguments, **reach):
     return asyncio.run(call_tool(Reach("stdio", COMMAND, **{"timeout": 60, **reach}), name, arguments))
 
 
-def test_a_server_started_here_is_told_its_configuration_alone(sandbox):
+def test_local_server_receives_only_its_configuration(sandbox):
     result = called("told", {}, config={"token": "t"}, env={"API_KEY": "k"})
     told = result["structuredContent"]["result"]
     assert '"config": {"token": "t"}' in told
@@ -190,7 +190,7 @@ def test_a_server_of_a_tenant_is_bound_in_memory(sandbox):
 
 @pytest.fixture
 def http_server():
-    """The reference server as a process that speaks streamable HTTP; its address."""
+    """Run the reference server over streamable HTTP; return its URL."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, str(SERVER), "http", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -233,7 +233,7 @@ def test_a_server_elsewhere_gets_its_token_and_nothing_more():
         ('{"token": "t"}', '{"API_KEY": "k"}', ""),
     ],
 )
-def test_the_console_holds_a_configuration_against_the_schema_too(admin_client, tenant, config, env, said):
+def test_console_validates_configuration_by_the_schema(admin_client, tenant, config, env, said):
     with tenant_scope(tenant, actor="system:test"):
         server = McpServerFactory(config_schema=SCHEMA)
     body = {"mcp_server": server.pk, "enabled": "on", "for_all_users": "on", "resource_limits": "{}"}

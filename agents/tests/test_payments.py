@@ -1,4 +1,4 @@
-"""Stripe at its wire: asked once, believed only for the whole price, hints signed, money given back once."""
+"""Stripe payments: idempotent requests, full amount required, signed webhooks, single refunds."""
 
 import hashlib
 import hmac
@@ -19,7 +19,7 @@ __all__ = ["offer"]
 
 
 class Stripe(ThreadingHTTPServer):
-    """Checkout sessions and refunds as Stripe's interface gives them; keys of repeated requests are honoured."""
+    """Fake of Stripe's checkout sessions and refunds; honours idempotency keys."""
 
     daemon_threads = True
 
@@ -89,7 +89,7 @@ def stripe(settings):
 
 @pytest.fixture
 def bought(stripe, offer, api_client):
-    """A purchase under way: the buyer's client, and the purchase as it is shown."""
+    """Create a pending purchase; return the buyer's client and the purchase's JSON."""
     client = api_client()
     response = client.post(
         f"/api/v1/agent-templates/{offer('12.50').pk}/buy/", {}, content_type="application/json"
@@ -150,7 +150,7 @@ def notify(client, purchase, signature=None, kind="checkout.session.completed"):
     return client.post("/webhooks/stripe", body, content_type="application/json", headers=headers)
 
 
-def test_a_signed_hint_settles_what_was_paid_and_a_lie_does_not(bought, stripe, client):
+def test_signed_webhook_settles_only_paid_purchases(bought, stripe, client):
     purchase = bought[1]["purchase"]
     assert notify(client, purchase).status_code == 204
     assert row_of(purchase).payment_status == "pending"
@@ -178,7 +178,7 @@ def test_signatures_are_right_and_fresh(settings):
     assert not is_from_stripe(signed("{}", ""), b"{}")
 
 
-def test_money_goes_back_once_and_the_ledger_with_it(bought, stripe):
+def test_refund_happens_once_and_updates_the_ledger(bought, stripe):
     purchase = bought[1]["purchase"]
     stripe.sessions["cs_test_0"]["payment_status"] = "paid"
     settle(row_of(purchase))
@@ -195,7 +195,7 @@ def test_money_goes_back_once_and_the_ledger_with_it(bought, stripe):
     ] * 2
 
 
-def test_a_hint_after_a_refund_changes_nothing(bought, stripe, client):
+def test_webhook_after_a_refund_changes_nothing(bought, stripe, client):
     purchase = bought[1]["purchase"]
     stripe.sessions["cs_test_0"]["payment_status"] = "paid"
     settle(row_of(purchase))
@@ -205,7 +205,7 @@ def test_a_hint_after_a_refund_changes_nothing(bought, stripe, client):
     assert (response.status_code, response.json()["payment_status"]) == (200, "refunded")
 
 
-def test_a_refund_that_was_not_noted_is_noted_later(bought, stripe):
+def test_unrecorded_refund_is_recorded_later(bought, stripe):
     purchase = bought[1]["purchase"]
     stripe.sessions["cs_test_0"]["payment_status"] = "paid"
     settle(row_of(purchase))
@@ -214,7 +214,7 @@ def test_a_refund_that_was_not_noted_is_noted_later(bought, stripe):
     assert row_of(purchase).payment_status == "refunded"
 
 
-def test_a_payment_that_nobody_can_finish_any_more_is_asked_for_anew(bought, stripe):
+def test_expired_session_is_replaced(bought, stripe):
     client, shown = bought
     stripe.sessions["cs_test_0"]["status"] = "expired"
     where = f"/api/v1/agent-templates/{shown['purchase']['template_id']}/buy/"
@@ -244,7 +244,7 @@ def test_a_purchase_paid_in_an_unknown_way_is_a_conflict(bought):
     assert (response.status_code, response.json()["code"]) == (409, "unknown_payment_method")
 
 
-def test_real_money_needs_leave(settings):
+def test_live_keys_require_permission(settings):
     settings.STRIPE_SECRET_KEY = "sk_live_x"
     with pytest.raises(PaymentFailed):
         adapter_for("stripe")

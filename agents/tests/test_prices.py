@@ -1,4 +1,4 @@
-"""List prices are found offline; what nobody has priced says so."""
+"""List prices work offline; unknown prices are reported as unknown."""
 
 from decimal import Decimal
 
@@ -24,7 +24,7 @@ def test_cached_tokens_cost_less():
     )
 
 
-def test_a_fee_for_each_call_is_taken_once_and_never_for_nothing():
+def test_fee_per_call_is_charged_once_and_only_for_calls_made():
     whole = price("perplexity", "sonar", 1000, 10)
     assert whole.amount == whole.sent + whole.received == Decimal("0.01301")
     assert whole.received == Decimal("0.00001")

@@ -1,4 +1,4 @@
-"""Real agent runs against a scripted server: answers arrive, failures are named, no secret leaks."""
+"""Agent runs against a scripted server: answers, classified failures, no leaked secrets."""
 
 import asyncio
 
@@ -72,14 +72,14 @@ def test_each_failure_is_named(reply, kind, retryable, requests, stream):
 
 
 @pytest.mark.parametrize("ragged", [False, True], ids=["cut", "ragged"])
-def test_half_a_stream_is_no_answer(ragged):
+def test_incomplete_stream_is_a_failure(ragged):
     with FakeOpenAI(half_stream("one two three four", ragged=ragged)) as server:
         failure = failure_of(server.base_url, stream=True)
     assert (failure.kind, failure.retryable) == ("bad_response", True)
     assert "before it was complete" in failure.message
 
 
-def test_half_an_answer_is_no_answer():
+def test_incomplete_answer_is_a_failure():
     with FakeOpenAI(half_stream("one two three four")) as server:
         assert failure_of(server.base_url, stream=False).kind == "bad_response"
 

@@ -1,4 +1,4 @@
-"""Requests to models are tried again in the same way for every provider, within bounds, and by no proxy of chance."""
+"""Model requests are retried identically for every provider and ignore environment proxies."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ def ask(provider, address, **options):
 
 
 def failure_of(provider, address):
-    with pytest.raises(Exception) as caught:  # noqa: PT011 (which class it is, is the library's business)
+    with pytest.raises(Exception) as caught:  # noqa: PT011 (the exception class depends on the library)
         ask(provider, address)
     return classify_error(caught.value)
 

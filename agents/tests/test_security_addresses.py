@@ -1,4 +1,4 @@
-"""Endpoints that a tenant chooses do not lead into the network that the process stands in."""
+"""Endpoints chosen by tenants cannot reach the internal network."""
 
 import asyncio
 
@@ -50,7 +50,7 @@ def test_a_network_may_be_allowed(settings):
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 @pytest.mark.parametrize("provider", ["openai-compatible", "ollama", "anthropic", "google"])
 def test_nothing_is_sent_inside(outside_only, provider, host):
-    # Which class it is, is the library's business.
+    # The exception class depends on the library.
     with FakeOpenAI(say("Inside.")) as server, pytest.raises(Exception) as caught:  # noqa: PT011
         ask(server.base_url.replace("127.0.0.1", host), provider)
     assert server.requests == []

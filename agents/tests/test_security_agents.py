@@ -1,4 +1,4 @@
-"""Bounds of an agent, and where the secrets of an integration may go."""
+"""Limits of agents and protection of integration credentials."""
 
 import pytest
 
@@ -9,7 +9,7 @@ ELSEWHERE = "https://collector.example/v1"
 
 
 @pytest.mark.parametrize("field", ["timeout", "max_iterations"])
-def test_nobody_holds_a_thread_for_ever(api_client, tenant, field):
+def test_time_limits_have_an_upper_bound(api_client, tenant, field):
     client = api_client()
     made = client.post("/api/v1/agents/", {"name": "A", "slug": "a"}, content_type="application/json").json()
     response = client.patch(f"/api/v1/agents/{made['id']}/", {field: 10**9}, content_type="application/json")

@@ -1,4 +1,4 @@
-"""The tool that fetches pages reaches nothing that the internet does not: spellings, redirects, rebinding."""
+"""The fetch tool cannot reach private addresses: URL variants, redirects, DNS rebinding."""
 
 import asyncio
 import threading
@@ -50,7 +50,7 @@ ODD = (
 
 
 class Site(ThreadingHTTPServer):
-    """A server on loopback that tells what it was asked; pages are made by `answers` (path to answer)."""
+    """A loopback server that records requests and serves pages from `answers` (by path)."""
 
     daemon_threads = True
     asked: list
@@ -72,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class Wire(httpcore2.AsyncNetworkBackend):
-    """Takes down where connections go, and leads every one of them to the test's own server."""
+    """Records the targets of connections and redirects them to the test server."""
 
     def __init__(self, inner, port):
         self.inner, self.port, self.dialled = inner, port, []
@@ -94,7 +94,7 @@ def site(settings):
 
 @pytest.fixture
 def wire(site, monkeypatch):
-    """Every connection that the guard lets through, wherever it goes, ends at `site` and is taken down."""
+    """Record every connection that the guard allows and redirect it to `site`."""
     plain = fetching._client
     made = Wire(httpcore2.AnyIOBackend(), site.server_address[1])
 
@@ -117,23 +117,23 @@ def refused(url, **options):
     return str(caught.value)
 
 
-def test_there_are_enough_spellings():
+def test_there_are_enough_url_variants():
     assert len({*LOOPBACK, *INSIDE}) >= 70
 
 
 @pytest.mark.parametrize("host", [*LOOPBACK, *INSIDE])
-def test_no_spelling_of_a_private_address_is_dialled(host, site, wire):
+def test_no_variant_of_a_private_address_is_connected_to(host, site, wire):
     assert refused(url_of(site, host)) == "The page cannot be reached."
     assert (wire.dialled, site.asked) == ([], [])
 
 
 @pytest.mark.parametrize("url", ODD)
-def test_what_is_no_plain_address_of_a_page_is_refused(url, site, wire):
+def test_invalid_page_urls_are_rejected(url, site, wire):
     assert refused(url.format(port=site.server_address[1]))
     assert (wire.dialled, site.asked) == ([], [])
 
 
-def test_control_most_of_these_spellings_lead_to_this_machine(site, settings):
+def test_control_most_variants_lead_to_this_machine(site, settings):
     settings.FETCH_NETWORKS = ["0.0.0.0/0", "::/0"]
     reached = []
     for host in LOOPBACK:
@@ -147,7 +147,7 @@ def test_control_most_of_these_spellings_lead_to_this_machine(site, settings):
 
 
 def names(**addresses):
-    """A resolver of names; a list of addresses is given one by one, which is what rebinding does."""
+    """Return a resolver; a list of addresses is returned one by one, as in DNS rebinding."""
 
     async def resolver(host, port):
         found = addresses.get(host.partition(".")[0])
@@ -210,7 +210,7 @@ PUBLIC = names(news=["93.184.216.34"])
         ({}, b"x" * 3000, "The page is larger than 2000 bytes."),
     ],
 )
-def test_a_page_that_is_no_text_or_too_large_is_refused(headers, body, reason, site, wire, settings):
+def test_non_text_and_large_pages_are_rejected(headers, body, reason, site, wire, settings):
     settings.FETCH_MAX_BYTES = 2000
     site.answers["/"] = (200, headers, body)
     assert refused(url_of(site, "news.example"), resolver=PUBLIC) == reason

@@ -1,4 +1,4 @@
-"""What runs in the sandbox does not get out; each way is open without it (the control)."""
+"""Sandboxed commands cannot escape; each attempt succeeds without the sandbox (the control)."""
 
 import json
 import os
@@ -83,7 +83,7 @@ def outside(name, arguments, **options):
 
 @pytest.fixture
 def files(sandbox, tmp_path):
-    """Files to be reached outside: hidden ones, one that is shown, a program of root's, shared memory."""
+    """Create files outside the sandbox: hidden ones, a visible one, a root program, shared memory."""
     mark = uuid4().hex
     shown, folder, secret = tmp_path / "shown", tmp_path / "folder", tmp_path / "secret"
     for path in (shown, folder):
@@ -105,7 +105,7 @@ def files(sandbox, tmp_path):
 
 @pytest.fixture
 def targets(files):
-    """What the probe is told: files, and sockets, a process and an open file to be reached outside."""
+    """Return the probe's targets: files, sockets, a process and an open file outside the sandbox."""
     path = Path(f"/tmp/{files['mark'][:12]}.sock")
     listening = socket.create_server(("0.0.0.0", 0))
     unix, abstract = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
@@ -181,7 +181,7 @@ def test_nothing_outlives_a_launcher_that_is_killed(sandbox):
     assert left_behind(mark) == []
 
 
-def test_a_command_runs_and_its_outcome_is_told(sandbox):
+def test_command_runs_and_returns_its_exit_code(sandbox):
     argv, env = sandboxed("/bin/sh -c 'echo $GIVEN; id -u; pwd; exit 3'", {"GIVEN": "value"}, BOUNDS)
     result = run(argv, env)
     given, uid, folder = result.stdout.split()
@@ -190,7 +190,7 @@ def test_a_command_runs_and_its_outcome_is_told(sandbox):
 
 
 def test_a_plain_person_has_a_sandbox_too(sandbox, tmp_path):
-    """The other way in: a user namespace, for callers that are not root."""
+    """Callers that are not root get a user namespace."""
     if os.geteuid() == 0 and not os.access("/usr/bin/python3", os.X_OK):
         pytest.skip("needs a Python that everybody may run")
     argv, env = sandboxed("/bin/cat /etc/shadow /etc/passwd", {}, BOUNDS)

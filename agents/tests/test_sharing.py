@@ -1,4 +1,4 @@
-"""What is shared between organisations and people, and what is not: templates, prompts, servers."""
+"""Visibility of templates, prompts and MCP servers between organisations and people."""
 
 import pytest
 from django.db import IntegrityError, ProgrammingError, transaction
@@ -23,7 +23,7 @@ TEMPLATES = "/api/v1/agent-templates/"
 
 @pytest.fixture
 def seller(other_tenant):
-    """A member of the other tenant, who makes templates."""
+    """A member of the other tenant who creates templates."""
     return add_member(other_tenant)
 
 
@@ -188,7 +188,7 @@ def test_servers_of_others_are_neither_seen_nor_used(seller, scope):
     assert McpServerConfigFactory(mcp_server=public).mcp_server_id == public.pk
 
 
-def test_a_configuration_of_a_server_that_is_gone_can_be_given_up(tenant, api_client):
+def test_configuration_of_an_invisible_server_can_be_deleted(tenant, api_client):
     client = api_client()
     with tenant_scope(tenant, user=client.key.user):
         public = McpServerFactory(owner=None, owner_id=None, is_public=True)
@@ -201,7 +201,7 @@ def test_a_configuration_of_a_server_that_is_gone_can_be_given_up(tenant, api_cl
     assert client.delete(address).status_code == 204
 
 
-def test_the_console_does_not_tell_tenants_how_the_platform_starts_a_server(tenant, member, admin_client):
+def test_console_hides_the_start_command_from_tenants(tenant, member, admin_client):
     with tenant_scope(tenant, user=member.user):
         server = McpServerFactory(owner=None, owner_id=None, is_public=True, command="/opt/mcp --token=abc")
     page = admin_client.get(reverse("admin:agents_mcpserver_change", args=[server.pk]))

@@ -1,4 +1,4 @@
-"""Drafts and published versions of agents, and the prompts that they speak by."""
+"""Drafts and published versions of agents, and their prompts."""
 
 from contextlib import nullcontext
 
@@ -39,7 +39,7 @@ def test_a_version_stays_what_it_was_while_the_draft_changes(scope):
     assert (draft.system_prompt, collections) == ("Second.", [first])
 
 
-def test_what_is_gone_is_not_brought_back(scope):
+def test_deleted_references_are_not_restored(scope):
     integration = IntegrationFactory()
     agent = AgentFactory(integration=integration)
     AgentCollection.objects.create(agent=agent, collection=CollectionFactory())
@@ -62,7 +62,7 @@ def test_restoring_changes_the_draft_and_no_version(scope, member):
 
 
 @pytest.mark.parametrize("hat", [nullcontext, as_platform], ids=["tenant", "platform"])
-def test_a_published_version_never_changes_whoever_writes(scope, hat):
+def test_published_version_is_immutable_for_every_role(scope, hat):
     version = publish_agent(AgentFactory(system_prompt="First."))
     with hat(), pytest.raises(DatabaseError, match=r"never changes|permission denied"):
         AgentVersion.unscoped.filter(pk=version.pk).update(snapshot={"system_prompt": "Second."})
@@ -107,7 +107,7 @@ def test_the_api_publishes_shows_changes_and_restores(api_client):
     assert missing.status_code == 404
 
 
-def test_the_api_refuses_tools_that_are_none(api_client):
+def test_api_rejects_unknown_tools(api_client):
     body = {"name": "Guide", "slug": "guide", "tools": ["shell"]}
     response = api_client().post("/api/v1/agents/", body, content_type="application/json")
     assert (response.status_code, "tools" in response.content.decode()) == (400, True)
@@ -161,7 +161,7 @@ def test_variables_are_filled_and_missing_ones_named():
         fill(prompt, {})
 
 
-def test_an_agent_speaks_by_the_prompt_that_it_names(factory_prompt, scope):
+def test_agent_uses_its_prompt(factory_prompt, scope):
     agent = AgentFactory(name="Guide", prompt_key="greet", config={"prompt_variables": {"house": "Emden"}})
     assert instructions_of(agent) == ("You are Guide of Emden.", factory_prompt)
     agent.config = {}

@@ -1,4 +1,4 @@
-"""The wire formats of Anthropic and Google, besides OpenAI's, by the same script; with fixed figures.
+"""Scripted servers with the wire formats of Anthropic, Google and OpenAI, and fixed token counts.
 
 with FakeProvider("anthropic", call_tool("calculator", expression="6 * 7"), say("42.")) as server:
     build_model("anthropic", "claude-sonnet-4-5", base_url=server.address, api_key="k")
@@ -9,12 +9,12 @@ from typing import Any
 
 from agents.testing import FakeOpenAI, OpenAIHandler, Recorded, Reply
 
-# What each answer is said to have used: 1,000 tokens sent, 400 of them read from the provider's cache, 10 received.
+# Reported usage of each reply: 1,000 input tokens, 400 of them cached, and 10 output tokens.
 SENT, CACHED, RECEIVED = 1000, 400, 10
 
 
 class FakeProvider(FakeOpenAI):
-    """A server that speaks as `provider` does."""
+    """A scripted server with the protocol of `provider`."""
 
     def __init__(self, provider: str, *script: Reply) -> None:
         self.provider = provider
@@ -25,13 +25,13 @@ class FakeProvider(FakeOpenAI):
 
     @property
     def address(self) -> str:
-        """What an integration of the provider names as its endpoint."""
+        """The endpoint URL for an integration of the provider."""
         bare = self.provider in ("anthropic", "google")
         return self.base_url.removesuffix("/v1") if bare else self.base_url
 
 
 class CountingHandler(OpenAIHandler):
-    """OpenAI's protocol with the figures of this module."""
+    """OpenAI's protocol with the token counts of this module."""
 
     def usage(self, reply: Reply, body: dict[str, Any]) -> dict[str, Any]:
         details = {"prompt_tokens_details": {"cached_tokens": CACHED}}
@@ -44,7 +44,7 @@ class CountingHandler(OpenAIHandler):
 
 
 class OtherHandler(OpenAIHandler):
-    """What Anthropic and Google have in common: JSON as a whole, or events of it."""
+    """Base of the Anthropic and Google handlers: complete JSON or a stream of events."""
 
     def do_POST(self) -> None:
         fake: FakeProvider = self.server.fake  # type: ignore[attr-defined]
@@ -97,7 +97,7 @@ class AnthropicHandler(OtherHandler):
             "content": [block],
             "stop_reason": "tool_use" if reply.tool else "end_turn",
             "stop_sequence": None,
-            # What came from the cache is not among those sent, in Anthropic's words.
+            # Anthropic's `input_tokens` do not include cached tokens.
             "usage": {
                 "input_tokens": SENT - CACHED,
                 "cache_read_input_tokens": CACHED,
