@@ -1,6 +1,6 @@
-"""A server of the Model Context Protocol for tests, by the protocol's own library: tools, a resource, a prompt.
+"""Reference MCP server for tests with tools, a resource and a prompt.
 
-`python reference_server.py` speaks by standard input and output, `… http PORT` by streamable HTTP on loopback.
+`python reference_server.py` uses standard input and output, `… http PORT` streamable HTTP on loopback.
 """
 
 import json
@@ -21,15 +21,15 @@ def add(a: int, b: int) -> int:
 
 
 @server.tool()
-def told() -> str:
-    """What the server was configured with, and who it is."""
+def report_config() -> str:
+    """Return the server's configuration, environment and user ID."""
     config = json.loads(os.environ.get("MCP_CONFIG", "{}"))
     return json.dumps({"config": config, "env": sorted(os.environ), "uid": os.getuid()})
 
 
 @server.tool()
 def read(path: str) -> str:
-    """Read a file of the machine."""
+    """Read a file."""
     return Path(path).read_text()
 
 
@@ -41,20 +41,20 @@ def fail() -> str:
 
 @server.tool()
 def wait(seconds: float) -> str:
-    """Take long."""
+    """Wait for some seconds."""
     time.sleep(seconds)
     return "waited"
 
 
 @server.tool()
 def shout(length: int) -> str:
-    """Answer with much text."""
+    """Return a long text."""
     return "x" * length
 
 
 @server.tool()
 def leave() -> str:
-    """End at once."""
+    """Exit immediately."""
     os._exit(1)
 
 

@@ -147,7 +147,7 @@ def test_refresh_stores_the_offers_of_a_server(db, sandbox, capsys):
     assert "reference: 7 tools, 1 resources, 1 prompts" in capsys.readouterr().out
     with platform_scope(reason="test"):
         server = McpServer.objects.get(slug="reference")
-    assert [tool["name"] for tool in server.tool_definitions][:2] == ["add", "told"]
+    assert [tool["name"] for tool in server.tool_definitions][:2] == ["add", "report_config"]
     assert (server.resource_definitions[0]["uri"], server.version) == ("notes://today", "1.2.3")
     assert (server.prompt_definitions[0]["name"], server.last_error) == ("greet", "")
 
@@ -168,11 +168,11 @@ def called(name, arguments, **reach):
 
 
 def test_local_server_receives_only_its_configuration(sandbox):
-    result = called("told", {}, config={"token": "t"}, env={"API_KEY": "k"})
-    told = result["structuredContent"]["result"]
-    assert '"config": {"token": "t"}' in told
-    assert '"env": ["API_KEY", "HOME", "LANG", "MCP_CONFIG", "PATH"]' in told
-    assert os.geteuid() != 0 or '"uid": 0' not in told
+    result = called("report_config", {}, config={"token": "t"}, env={"API_KEY": "k"})
+    report = result["structuredContent"]["result"]
+    assert '"config": {"token": "t"}' in report
+    assert '"env": ["API_KEY", "HOME", "LANG", "MCP_CONFIG", "PATH"]' in report
+    assert os.geteuid() != 0 or '"uid": 0' not in report
 
 
 def test_a_server_that_takes_too_long_or_ends_is_a_failure(sandbox):

@@ -19,7 +19,7 @@ from agents.tests import escapes
 SCRIPT = Path(escapes.__file__).resolve()
 WAYS = [name for name, each in vars(escapes).items() if getattr(each, "__module__", "") == escapes.__name__]
 BOUNDS = Bounds(memory_mb=512, cpu_seconds=2, processes=24, disk_mb=32)
-# Without a sandbox these are not ours to try, or need what this machine may lack: no control.
+# Attempts without a control: unsafe outside the sandbox, or dependent on the machine.
 UNCONTROLLED = {
     "read_first_process_memory": "would open the memory of the machine's first process",
     "read_environment_of_first_process": "the same, its environment",
@@ -28,7 +28,7 @@ UNCONTROLLED = {
     "new_namespace_to_remount": "depends on the machine",
     "remount_writable": "nothing is mounted there without a sandbox",
     "change_root": "would change the root of what the control runs",
-    "outlive": "has a test of its own",
+    "outlive": "has a separate test",
     "make_device": "some containers forbid it",
     "packet_socket": "some containers forbid it",
     "raw_socket": "some containers forbid it",
@@ -37,7 +37,7 @@ UNCONTROLLED = {
     "read_devices": "some machines have none",
     "write_kernel_settings": "some containers forbid it",
     "trigger_kernel": "some containers forbid it",
-    "fork_bomb": "as root there is no bound to pass",
+    "fork_bomb": "no limit applies to root",
     "raise_limits": "depends on the caller's own limits",
     "go_first": "some containers forbid it",
     "join_namespace_of_process": "some containers forbid it",

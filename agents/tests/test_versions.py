@@ -61,10 +61,10 @@ def test_restoring_changes_the_draft_and_no_version(scope, member):
     assert AgentVersion.objects.count() == 1
 
 
-@pytest.mark.parametrize("hat", [nullcontext, as_platform], ids=["tenant", "platform"])
-def test_published_version_is_immutable_for_every_role(scope, hat):
+@pytest.mark.parametrize("role", [nullcontext, as_platform], ids=["tenant", "platform"])
+def test_published_version_is_immutable_for_every_role(scope, role):
     version = publish_agent(AgentFactory(system_prompt="First."))
-    with hat(), pytest.raises(DatabaseError, match=r"never changes|permission denied"):
+    with role(), pytest.raises(DatabaseError, match=r"never changes|permission denied"):
         AgentVersion.unscoped.filter(pk=version.pk).update(snapshot={"system_prompt": "Second."})
 
 
