@@ -202,7 +202,7 @@ def test_nobody_marks_their_own_purchase_as_paid(offer, tenant, member):
 def test_own_and_unoffered_templates_cannot_be_bought(offer, tenant, member, other_tenant):
     template = offer()
     with tenant_scope(other_tenant, actor="system:test"):
-        with pytest.raises(NotForSale, match="own"):
+        with pytest.raises(NotForSale, match="belongs to your organisation"):
             buy_template(template, actor=template.user_id, method="manual")
         template = withdraw_template(template)
     with seen(tenant, member):
