@@ -37,7 +37,7 @@ class Guarantee:
         missing += [f"manage.py {name}" for name in self.commands if name not in get_commands()]
         found = [f"{self.number}: there is no {name}" for name in missing]
         if not self.is_shown and not self.waits_for:
-            found.append(f"{self.number}: nothing shows it, and it waits for nothing")
+            found.append(f"{self.number}: no test or command verifies it, and waits_for is empty")
         return found
 
 

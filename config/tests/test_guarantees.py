@@ -53,9 +53,9 @@ UNCHECKED = {
 }
 # Tables without a time of change, or without times at all.
 UNDATED = {
-    "audit.SecurityAuditLog": "an event; its review has a time of its own",
-    "conversations.MessageEmbedding": "derived from a message, made anew with it",
-    "knowledge.Chunk": "derived from a document, made anew with it",
+    "audit.SecurityAuditLog": "an event; its review has a separate time",
+    "conversations.MessageEmbedding": "derived from a message, recreated with it",
+    "knowledge.Chunk": "derived from a document, recreated with it",
     "knowledge.ChunkVector1024": "derived from a chunk, whose times are its own",
     "knowledge.ChunkVector1536": "derived from a chunk, whose times are its own",
     "knowledge.ChunkVector384": "derived from a chunk, whose times are its own",
