@@ -1,4 +1,4 @@
-"""Who stands before the console, in which tenant or in the platform scope, and what they may do there."""
+"""Access of a console request: user, tenant or platform scope, and permissions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ PLATFORM_STAY = timedelta(minutes=30)
 
 @dataclass(slots=True)
 class Access:
-    """One request's standing: the person, their places, the chosen one or the reason for the platform's scope."""
+    """Access of one request: a tenant or the platform scope."""
 
     user: Any
     places: list[Seat]
@@ -35,7 +35,7 @@ class Access:
 
     @property
     def is_staff(self) -> bool:
-        """Platform staff: the platform scope is theirs to open."""
+        """Whether the user is platform staff and can open the platform scope."""
         return bool(self.user.is_active and (self.user.is_staff or self.user.is_superuser))
 
     @property
@@ -47,15 +47,15 @@ class Access:
         return max(0, int(self.until - timezone.now().timestamp()) // 60)
 
     def allows(self, resource: str, verb: str) -> bool:
-        """Whether `<resource>:<verb>` is granted; a model that declares no resource is nobody's."""
+        """Return whether `<resource>:<verb>` is granted; False without a resource."""
         return bool(resource) and allows(self.scopes, resource, verb)
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """The database scope of this request.
+        """Open the database scope of this request.
 
         Raises:
-            ProgrammingError: when this process may not wear the operator's role.
+            ProgrammingError: if the database login cannot use the operator role.
         """
         if self.is_platform:
             with platform_scope(reason=self.reason, user=self.user):
@@ -64,11 +64,14 @@ class Access:
             with tenant_scope(self.place.tenant_id, user=self.user):
                 yield
         else:
-            raise LookupError("this request has neither a tenant nor a reason for the platform's scope")
+            raise LookupError("the request has neither a tenant nor a reason for the platform scope")
 
 
 def access_of(request: HttpRequest) -> Access:
-    """The standing of a signed-in person; call it before any scope opens, for it reads the session."""
+    """Return the access of a signed-in user.
+
+    Call it outside any scope, since it reads the session.
+    """
     access = Access(request.user, seats_of(request.user.pk))
     entry = request.session.get(PLATFORM_KEY) if access.is_staff else None
     if entry and entry["until"] > timezone.now().timestamp():
@@ -84,17 +87,17 @@ def access_of(request: HttpRequest) -> Access:
 
 
 def enter_platform(request: HttpRequest, reason: str) -> None:
-    """Remember the reason for a limited time."""
+    """Store the reason in the session for a limited time."""
     until = timezone.now() + PLATFORM_STAY
     request.session[PLATFORM_KEY] = {"reason": reason, "until": until.timestamp()}
 
 
 def leave_platform(request: HttpRequest) -> None:
-    """Forget the reason."""
+    """Remove the reason from the session."""
     request.session.pop(PLATFORM_KEY, None)
 
 
 def choose_tenant(request: HttpRequest, place: Seat) -> None:
-    """Remember the tenant to work in, and leave the platform's scope."""
+    """Store the selected tenant in the session and leave the platform scope."""
     leave_platform(request)
     request.session[TENANT_KEY] = str(place.tenant_id)

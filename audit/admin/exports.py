@@ -1,4 +1,4 @@
-"""Export of rows; nothing is imported by the console."""
+"""Export of changelist rows; the console does not import."""
 
 from import_export.admin import ExportMixin
 from import_export.resources import ModelResource, modelresource_factory
@@ -10,11 +10,11 @@ LIMIT = 10_000
 
 
 class HouseResource(ModelResource):
-    """The columns of a model, without bytes and encrypted fields."""
+    """Export resource without binary and encrypted fields."""
 
 
 class ExportsRows(ExportMixin):
-    """Mix-in: the rows of the changelist, filtered as they are, `LIMIT` at most."""
+    """Mixin that exports the filtered rows of the changelist, at most `LIMIT`."""
 
     export_form_class = ExportForm
     export_exclude: tuple[str, ...] = ()

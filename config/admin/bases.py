@@ -1,4 +1,4 @@
-"""Bases of the console's admins: scoped rows, permissions by scopes, errors of the database as form errors."""
+"""Base admin classes: scoped rows, permissions by scope, database errors as form errors."""
 
 from django.contrib import messages
 from django.contrib.admin.utils import flatten_fieldsets
@@ -27,10 +27,10 @@ RECORD = ("id", "created_at", "updated_at")
 
 
 class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
-    """An admin of the scope's rows.
+    """Admin of the rows in the current scope.
 
-    Declare `resource` (what scopes such as `agents:read` name), `icon`, and Django's own attributes. `owner`
-    names the field that holds who made a row.
+    Declare `resource` (the part before the colon in scopes such as `agents:read`), `icon`, and Django's
+    attributes. `owner` names the field that stores the creator of a row.
     """
 
     form = HouseForm
@@ -39,12 +39,12 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
         models.TextField: {"widget": UnfoldAdminExpandableTextareaWidget},
     }
     icon = "database"
-    # In the sidebar: its title (the model's by default), its place, and whether it stands there at all.
+    # Sidebar entry: title (by default the model's), position, and whether it is shown.
     title = ""
     position = 50
     in_sidebar = True
     owner = ""
-    # Whether the platform scope may make rows, which then need a tenant from the form.
+    # Whether the platform scope may add rows; the form then asks for the tenant.
     platform_adds = False
     list_per_page = 50
     show_full_result_count = False
@@ -87,7 +87,7 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
         return request.house_object
 
     def _get_obj_does_not_exist_redirect(self, request, opts, object_id):
-        raise Http404("There is no such object.")
+        raise Http404("Not found.")
 
     def get_list_select_related(self, request):
         shown = [*self.get_list_display(request), *(self.list_select_related or ())]
@@ -134,7 +134,7 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
         return [*sets, ("Record", {"fields": [*tenant, *self._record()], "classes": ["collapse"]})]
 
     def _roomy(self, rows, fixed):
-        """Rows of a form that fit on the page: a moment's two boxes, and a choice among three, stand alone."""
+        """Move wide fields (date-times, foreign keys among three or more) to separate rows."""
         made = []
         for row in rows:
             names = row if isinstance(row, (list, tuple)) else (row,)
@@ -156,7 +156,7 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
         return [field.name for field in self.model._meta.fields if field.name not in hidden]
 
     def exclude_always(self) -> tuple[str, ...]:
-        """Fields that no page shows: bytes and vectors."""
+        """Return the fields that no page shows: bytes and vectors."""
         return tuple(
             field.name
             for field in self.model._meta.fields
@@ -206,7 +206,7 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
 
     def get_formset_kwargs(self, request, obj, inline, prefix):
         if isinstance(obj.pk, DatabaseDefault):
-            # Inlines of a new row refer to it before the database has named it.
+            # Inlines of a new row need its id before the database assigns one.
             obj.pk = uuid7()
         return super().get_formset_kwargs(request, obj, inline, prefix)
 
@@ -227,10 +227,10 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
 
     def get_deleted_objects(self, objs, request):
         if issubclass(self.model, SoftDeleted):
-            # Nothing hangs on a row that is only hidden.
+            # A soft delete does not cascade.
             return [str(obj) for obj in objs], {self.opts.verbose_name_plural: len(objs)}, set(), []
         shown, counts, _, protected = super().get_deleted_objects(objs, request)
-        # Whoever may delete the row may delete what it owns: the database would take that along anyway.
+        # Deleting a row implies deleting the rows it owns: the database cascades anyway.
         return shown, counts, set(), protected
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
@@ -267,20 +267,20 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
     # -- history: the audit trigger writes it ----------------------------------------------------------------
 
     def log_addition(self, request, obj, message):
-        """Left to the audit trigger."""
+        """Do nothing: the audit trigger records it."""
 
     def log_change(self, request, obj, message):
-        """Left to the audit trigger."""
+        """Do nothing: the audit trigger records it."""
 
     def log_deletions(self, request, queryset):
-        """Left to the audit trigger."""
+        """Do nothing: the audit trigger records it."""
 
     def history_view(self, request, object_id, extra_context=None):
         return history_page(self, request, object_id, extra_context)
 
 
 class ReadOnlyAdmin(ReadOnly, HouseAdmin):
-    """An admin of rows that only the system writes."""
+    """Admin of rows that only the system writes."""
 
     sortable_by = ()
     warn_unsaved_form = False

@@ -1,4 +1,4 @@
-"""What the database refused, in words for the person at the form."""
+"""Form errors for statements that the database rejects."""
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import Error, models
@@ -8,27 +8,27 @@ from config.db.rules import fields_of, message_of
 UNIQUE, FOREIGN_KEY, RESTRICT, CHECK, NOT_NULL = "23505", "23503", "23001", "23514", "23502"
 PRIVILEGE = "42501"
 WORDS = {
-    UNIQUE: "There is such a row already.",
-    FOREIGN_KEY: "It refers to something that does not exist here, or something still refers to it.",
-    RESTRICT: "Something still refers to it.",
-    CHECK: "The values contradict a rule of this table.",
-    NOT_NULL: "A value is missing.",
-    PRIVILEGE: "You may not do this here.",
-    "22001": "A text is too long.",
+    UNIQUE: "An object with these values already exists.",
+    FOREIGN_KEY: "A referenced object does not exist, or other objects still refer to this one.",
+    RESTRICT: "Other objects still refer to this one.",
+    CHECK: "The values violate a constraint.",
+    NOT_NULL: "A required value is missing.",
+    PRIVILEGE: "You do not have permission to perform this action.",
+    "22001": "A text value is too long.",
     "22003": "A number is out of range.",
-    "22021": "A text holds characters that the database cannot store.",
-    "22P02": "A value has the wrong form.",
-    "22P05": "A text holds characters that the database cannot store.",
-    "55P03": "Somebody else is changing this; try again.",
-    "57014": "This took too long and was stopped.",
-    "40001": "Somebody else changed this at the same time; try again.",
-    "40P01": "Somebody else changed this at the same time; try again.",
+    "22021": "A text value contains characters that the database cannot store.",
+    "22P02": "A value has an invalid format.",
+    "22P05": "A text value contains characters that the database cannot store.",
+    "55P03": "Another user is changing this object. Try again.",
+    "57014": "The request timed out. Try again.",
+    "40001": "Another user changed this object at the same time. Try again.",
+    "40P01": "Another user changed this object at the same time. Try again.",
 }
-UNKNOWN = "The database did not accept this."
+UNKNOWN = "The database rejected the change."
 
 
 def sqlstate(error: BaseException) -> str:
-    """The SQLSTATE of a database error, or an empty string."""
+    """Return the SQLSTATE of a database error, or an empty string."""
     return getattr(error.__cause__, "sqlstate", None) or getattr(error, "sqlstate", None) or ""
 
 
@@ -39,9 +39,9 @@ def _constraint_named(name: str, model: type[models.Model]) -> models.BaseConstr
 
 
 def explain(error: Error, model: type[models.Model]) -> ValidationError:
-    """A validation error that says what `error` means, at its field where one is to blame.
+    """Convert a database error to a `ValidationError`, on the field where possible.
 
-    The texts name no values: an error may carry those of a row that its reader must not see.
+    The messages contain no values: the error may quote a row that the user must not see.
     """
     state = sqlstate(error)
     diagnosis = getattr(error.__cause__, "diag", None)

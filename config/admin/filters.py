@@ -1,4 +1,4 @@
-"""Filters of changelists."""
+"""Changelist filters."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from django.utils import timezone
 
 
 class TenantFilter(admin.SimpleListFilter):
-    """One tenant of all; for the platform scope."""
+    """Filter by tenant, for the platform scope."""
 
     title = "organisation"
     parameter_name = "tenant"
@@ -23,9 +23,9 @@ class TenantFilter(admin.SimpleListFilter):
 
 
 class AgeFilter(admin.SimpleListFilter):
-    """How long ago a row was made, read off its id, so that partitions are pruned."""
+    """Filter by creation time; compares ids, so that PostgreSQL prunes partitions."""
 
-    title = "made"
+    title = "created"
     parameter_name = "made"
     SPANS = {
         "hour": timedelta(hours=1),
@@ -36,10 +36,10 @@ class AgeFilter(admin.SimpleListFilter):
 
     def lookups(self, request, model_admin):
         return [
-            ("hour", "in the last hour"),
-            ("day", "in the last 24 hours"),
-            ("week", "in the last 7 days"),
-            ("month", "in the last 30 days"),
+            ("hour", "Last hour"),
+            ("day", "Last 24 hours"),
+            ("week", "Last 7 days"),
+            ("month", "Last 30 days"),
         ]
 
     def queryset(self, request, queryset):

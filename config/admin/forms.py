@@ -1,4 +1,4 @@
-"""The form of every row of the console."""
+"""The base form of the console."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from tenants.scoping import current_scope
 
 
 class HouseForm(forms.ModelForm):
-    """Knows the row's tenant before it is validated, and shows what the database refused."""
+    """Model form that sets the tenant before validation and shows database errors."""
 
     database_error: ValidationError | None = None
 
@@ -23,7 +23,7 @@ class HouseForm(forms.ModelForm):
     def _get_validation_exclusions(self) -> set[str]:
         excluded = super()._get_validation_exclusions()
         if getattr(self.instance, "tenant_id", None):
-            # Unique constraints name the tenant: with it left out they would not be validated here.
+            # Unique constraints include the tenant: excluding it would skip their validation.
             excluded.discard("tenant")
         return excluded
 

@@ -1,4 +1,4 @@
-"""An object's history, read from the audit log."""
+"""Object history pages, read from the audit log."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ PER_PAGE = 25
 
 
 def changes_of(entry: Any) -> list[tuple[str, str, str]]:
-    """(field, old, new) of an audit row, as text."""
+    """Return (field, old, new) of each change in an audit row, as text."""
     old, new = entry.old_values or {}, entry.new_values or {}
     shown = [(name, _text(old.get(name)), _text(new.get(name))) for name in sorted(old.keys() | new.keys())]
     return [each for each in shown if each[1] != each[2]]
@@ -28,14 +28,14 @@ def _text(value: Any) -> str:
 
 
 def people_of(entries: list[Any]) -> dict[Any, str]:
-    """Names of the people who acted in `entries`, as far as this scope may know them."""
+    """Return the names of the visible users who acted in `entries`."""
     ids = {entry.user_id for entry in entries if entry.user_id}
     found = apps.get_model("accounts", "User").objects.filter(pk__in=ids) if ids else ()
     return {user.pk: str(user) for user in found}
 
 
 def described(entries: list[Any]) -> list[dict[str, Any]]:
-    """What templates show of audit rows: who, when, what, and the changed values."""
+    """Return the template context of audit rows: entry, user and changed values."""
     people = people_of(entries)
     return [
         {"entry": entry, "who": people.get(entry.user_id, entry.actor), "changes": changes_of(entry)}
@@ -44,10 +44,10 @@ def described(entries: list[Any]) -> list[dict[str, Any]]:
 
 
 def history_page(model_admin: Any, request: Any, object_id: str, extra_context: Any) -> TemplateResponse:
-    """The page of one object's changes, newest first."""
+    """Render the change history of one object, newest first."""
     obj = model_admin.get_object(request, unquote(object_id))
     if obj is None:
-        raise Http404("There is no such object.")
+        raise Http404("Not found.")
     if not model_admin.has_view_or_change_permission(request, obj):
         raise PermissionDenied
     opts = model_admin.opts

@@ -1,4 +1,4 @@
-"""Rows of other tables on an object's page."""
+"""Base classes of inlines."""
 
 from django.contrib.admin.utils import flatten_fieldsets
 from unfold.admin import TabularInline
@@ -8,7 +8,7 @@ from config.admin.permissions import Permitted, ReadOnly, ScopedChoices
 
 
 class HouseInline(Permitted, ScopedChoices, TabularInline):
-    """Rows of another table on an object's page, under the same permissions."""
+    """Tabular inline with the permissions and scoped choices of the console."""
 
     form = HouseForm
     extra = 0
@@ -23,6 +23,6 @@ class HouseInline(Permitted, ScopedChoices, TabularInline):
 
 
 class ReadOnlyInline(ReadOnly, HouseInline):
-    """Rows that only the system writes, on an object's page."""
+    """Inline of rows that only the system writes."""
 
     can_delete = False

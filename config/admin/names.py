@@ -1,4 +1,7 @@
-"""Names in the place of plain ids, which telemetry keeps so that it outlives what it speaks of."""
+"""Show names for ids that are stored without a foreign key.
+
+Telemetry stores plain ids so that it survives the deletion of the rows it refers to.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -12,7 +15,7 @@ from django.db.models import OuterRef, Subquery
 from django.utils.text import capfirst
 
 SUFFIX = "_named"
-# What a thing is called by, the first that its model has.
+# Fields that name an object; the first one that the model has is used.
 CALLED = (
     "name",
     "display_name",
@@ -24,15 +27,17 @@ CALLED = (
     "term",
     "summary",
 )
-# Kinds of things whose names one page looks up, a query each.
+# Models that one page looks up, with one query each.
 MOST_KINDS = 6
 Thing = tuple[str, str]
 
 
 class NamesIds:
-    """Mix-in: the column of an id shows the name of what it stands for, or the id when that is gone or hidden.
+    """Show the name of the referenced object instead of its id.
 
-    `named_ids` maps columns to what they name: `{"agent_id": "agents.Agent.name"}`.
+    The id is shown where the object is deleted or not visible.
+
+    `named_ids` maps each column to `app.Model.field`: `{"agent_id": "agents.Agent.name"}`.
     """
 
     named_ids: dict[str, str] = {}
@@ -77,9 +82,11 @@ def _shown(column: str) -> Any:
 
 
 class NamesThings:
-    """Mix-in: `thing` names what a row speaks of where its kind is another column's; one query a kind and page.
+    """Show the name of an object whose model is stored in another column.
 
-    `thing_of(row)` gives (label of the model, id).
+    A page runs one query per model.
+
+    `thing_of(row)` returns (model label, id).
     """
 
     def thing_of(self, obj: Any) -> Thing:
@@ -97,9 +104,9 @@ class NamesThings:
     def get_readonly_fields(self, request: Any, obj: Any = None) -> list[Any]:
         return [*super().get_readonly_fields(request, obj), "thing"]  # type: ignore[misc]
 
-    @admin.display(description="What")
+    @admin.display(description="Object")
     def thing(self, obj: Any) -> str:
-        """Kind and name; the end of the id where it has no name, is gone or is private."""
+        """Return model and name; the end of the id if no name is available."""
         label, identifier = self.thing_of(obj)
         kind = label.rpartition(".")[2]
         if not identifier:
@@ -112,9 +119,9 @@ class NamesThings:
 
 
 def names_of_things(things: Iterable[Thing]) -> dict[Thing, str]:
-    """Names of rows given as (label of the model, id), of those that the scope shows.
+    """Return the names of the visible rows among `things`, given as (model label, id).
 
-    Conversations have none here: their titles are their people's, not the auditor's.
+    Conversations are left out: their titles are private to their participants.
     """
     by_kind: dict[str, set[str]] = defaultdict(set)
     for label, identifier in things:
@@ -145,7 +152,7 @@ def _has(model: Any, name: str) -> bool:
 
 
 def is_uuid(text: str) -> bool:
-    """Whether a text is an id."""
+    """Return whether `text` is a UUID."""
     try:
         return bool(UUID(text))
     except ValueError:

@@ -22,7 +22,7 @@ def _item(request: HttpRequest, model_admin: Any) -> dict[str, Any]:
     opts = model_admin.opts
 
     def permission(request: HttpRequest) -> bool:
-        # A function of its own: unfold copies the tree deeply, and would copy the admin with its method.
+        # Not a bound method: unfold deep-copies the tree and would copy the admin with it.
         return bool(model_admin.has_view_permission(request))
 
     return {
@@ -34,7 +34,7 @@ def _item(request: HttpRequest, model_admin: Any) -> dict[str, Any]:
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
-    """Groups of links, by app; those that the person may not see are left out by unfold."""
+    """Return the link groups by app; unfold hides forbidden links."""
     home = {"title": "Overview", "icon": "dashboard", "link": reverse("admin:index")}
     groups: list[dict[str, Any]] = [{"items": [home]}]
     for title, labels in GROUPS:
@@ -51,7 +51,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def subheader(request: HttpRequest) -> str:
-    """Where one is: the organisation, or the platform."""
+    """Return the name of the current organisation or scope."""
     access = getattr(request, "console", None)
     if access is None:
         return ""
@@ -61,7 +61,7 @@ def subheader(request: HttpRequest) -> str:
 
 
 def environment(request: HttpRequest) -> list[str] | None:
-    """The label in the header: the person's role here."""
+    """Return the header label: the user's role."""
     access = getattr(request, "console", None)
     if access is None:
         return None
@@ -71,7 +71,7 @@ def environment(request: HttpRequest) -> list[str] | None:
 
 
 def look(request: HttpRequest) -> dict[str, Any]:
-    """Context processor: colours and icon of the console, for pages that are not unfold's own."""
+    """Add the console's colours and icon to pages that unfold does not render."""
     site = admin.site
     return {
         "colors": SimpleLazyObject(lambda: site._get_colors("COLORS", request)),
@@ -80,7 +80,7 @@ def look(request: HttpRequest) -> dict[str, Any]:
 
 
 def account_links(request: HttpRequest) -> list[dict[str, str]]:
-    """The menu under the person's name."""
+    """Return the links of the account menu."""
     links = [
         {"title": "Change password", "link": reverse("admin:password_change")},
         {"title": "Two-factor authentication", "link": reverse("mfa_index")},

@@ -1,4 +1,4 @@
-"""Pages of tables that are too large to count."""
+"""Pagination of tables that are too large to count."""
 
 from django.core.paginator import Paginator
 from django.utils.functional import cached_property
@@ -7,7 +7,7 @@ LIMIT = 10_000
 
 
 class BoundedPaginator(Paginator):
-    """Counts at most `LIMIT` rows; what lies beyond is reached by filters, not by turning pages."""
+    """Paginator that counts at most `LIMIT` rows; later rows are reached by filters."""
 
     @cached_property
     def count(self) -> int:

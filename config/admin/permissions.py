@@ -1,4 +1,4 @@
-"""Who may do what on a page, and which rows a reference may choose from."""
+"""Permissions of admin pages and choices of foreign keys."""
 
 from django.db import models
 
@@ -7,7 +7,7 @@ from tenants.scoping import current_scope
 
 
 def granted_verbs(model: type[models.Model], *, platform: bool) -> frozenset[str]:
-    """What row-level security lets this scope do with the table at all: SELECT, INSERT, UPDATE, DELETE."""
+    """Return the SQL commands that row-level security allows the scope on the table."""
     if getattr(model, "is_report", False):
         return frozenset({"SELECT"})
     rule = next((rule for rule in model._meta.constraints if hasattr(rule, "options")), None)
@@ -16,7 +16,7 @@ def granted_verbs(model: type[models.Model], *, platform: bool) -> frozenset[str
 
 
 class Permitted:
-    """Permissions by the scopes of the request's access, within what the table grants."""
+    """Check permissions by the scopes of the request, limited to what the table grants."""
 
     model: type[models.Model]
     resource = ""
@@ -43,7 +43,7 @@ class Permitted:
 
 
 class ReadOnly:
-    """Rows that only the system writes. List it before the class that would permit more."""
+    """Deny all writes. List it before the class that grants permissions."""
 
     def has_add_permission(self, request, obj=None):
         return False
@@ -56,7 +56,7 @@ class ReadOnly:
 
 
 def _within(rows, tenant_id):
-    """What rows of the tenant may refer to; rows of the platform that have an owner belong to that one."""
+    """Filter `rows` to those that rows of the tenant may refer to."""
     if issubclass(rows.model, TenantModel):
         return rows.filter(tenant_id=tenant_id)
     names = {field.name for field in rows.model._meta.get_fields()}
@@ -68,7 +68,7 @@ def _within(rows, tenant_id):
 
 
 class ScopedChoices:
-    """Choices of references within the scope; in the platform's, within the tenant of the row at hand."""
+    """Limit foreign key choices to the scope or the object's tenant."""
 
     def formfield_for_foreignkey(self, db_field, request, **kwargs):
         target = db_field.related_model

@@ -1,4 +1,4 @@
-"""Entering the platform scope: the reason, and the record of it."""
+"""Form and audit event for entering the platform scope."""
 
 from typing import Any
 
@@ -15,22 +15,22 @@ ENTERED = (
 
 
 class ReasonForm(forms.Form):
-    """Why all tenants' data is needed."""
+    """The reason for accessing the data of all tenants."""
 
     reason = forms.CharField(
         min_length=8,
         max_length=500,
         label="Reason",
-        help_text="Why you need to see all tenants' data, for instance a ticket. It is written to the audit log.",
+        help_text="Why you need access to the data of all tenants, such as a ticket number. Recorded in the audit log.",
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
     )
 
 
 def record_entry(user: Any, reason: str) -> None:
-    """Write to the audit log that `user` entered.
+    """Record in the audit log that `user` entered the platform scope.
 
     Raises:
-        ProgrammingError: when this process may not wear the operator's role.
+        ProgrammingError: if the database login cannot use the operator role.
     """
     with platform_scope(reason=reason, user=user), connection.cursor() as cursor:
         cursor.execute(ENTERED, [reason])

@@ -1,4 +1,4 @@
-"""Encrypted fields in forms: a password box that never shows what is stored; left empty it changes nothing."""
+"""Encrypted fields in forms: password inputs that never show the stored value."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from django.utils.text import capfirst
 from config.db.fields import EncryptedField, EncryptedJSONField, encrypted_fields
 
 SUFFIX = "_new"
-KEPT = "Leave empty to keep what is stored."
+KEPT = "Leave empty to keep the stored value."
 
 
 class SecretTextField(forms.CharField):
@@ -19,7 +19,7 @@ class SecretTextField(forms.CharField):
 
 
 class SecretJSONField(forms.CharField):
-    """A new secret, as JSON; refused without repeating what was typed."""
+    """A new secret, as JSON; the error message does not repeat the input."""
 
     def clean(self, value: Any) -> Any:
         text = super().clean(value)
@@ -28,13 +28,13 @@ class SecretJSONField(forms.CharField):
         try:
             return json.loads(text)
         except ValueError:
-            raise forms.ValidationError("This is not valid JSON.") from None
+            raise forms.ValidationError("Enter valid JSON.") from None
 
 
 def add_secret_fields(
     form: type[forms.ModelForm], model: type[models.Model], widget: Any
 ) -> type[forms.ModelForm]:
-    """A form class with one password box, `<name>_new`, for each encrypted field of `model`."""
+    """Return a form class with a password input, `<name>_new`, per encrypted field of `model`."""
     boxes = {
         f"{field.name}{SUFFIX}": (
             SecretJSONField if isinstance(field, EncryptedJSONField) else SecretTextField
@@ -51,13 +51,13 @@ def add_secret_fields(
 
 
 def secret_names(model: type[models.Model], *, writable: bool) -> dict[str, str]:
-    """Encrypted field -> what stands for it on a page: the box, or whether something is stored."""
+    """Map encrypted fields to their form input or read-only state."""
     suffix = SUFFIX if writable else "_state"
     return {field.name: f"{field.name}{suffix}" for field in encrypted_fields(model)}
 
 
 def stored_state(field: EncryptedField) -> Callable[[models.Model], str]:
-    """A read-only column that tells whether something is stored, without decrypting it."""
+    """Return a read-only column that shows whether a value is stored, without decrypting it."""
 
     def state(obj: models.Model) -> str:
         return "stored" if obj.__dict__.get(field.attname) is not None else "none"
@@ -67,7 +67,7 @@ def stored_state(field: EncryptedField) -> Callable[[models.Model], str]:
 
 
 def apply_secrets(obj: models.Model, cleaned: dict[str, Any]) -> None:
-    """Set the encrypted fields for which something was typed."""
+    """Set the encrypted fields that have input."""
     for field in encrypted_fields(type(obj)):
         value = cleaned.get(f"{field.name}{SUFFIX}")
         if value not in (None, ""):

@@ -1,4 +1,4 @@
-"""The console's site: one registry, one way in, one scope per request."""
+"""The admin site of the console."""
 
 from contextlib import ExitStack
 from importlib import import_module
@@ -21,21 +21,21 @@ from config.admin.bases import HouseAdmin
 from config.admin.errors import sqlstate
 
 INSUFFICIENT_PRIVILEGE = "42501"
-# The backend stamps a transaction on psycopg's own cursor, whose errors Django does not wrap.
+# The backend sets the scope through psycopg's cursor, whose errors Django does not wrap.
 REFUSALS = (ProgrammingError, psycopg.errors.InsufficientPrivilege)
 NO_OPERATOR = (
-    "This deployment does not serve the platform scope: its database login may not wear the operator's role."
+    "This deployment does not serve the platform scope: its database login cannot use the operator role."
 )
-# Sign-in, sessions and the choice of a scope happen outside every scope.
+# Sign-in, sessions and the selection of a scope run outside any scope.
 UNSCOPED = frozenset(
     {"login", "logout", "jsi18n", "password_change", "password_change_done", "switch", "platform", "leave"}
 )
-# These open the scope themselves, since they read or make identities too; permissions are read before.
+# These views open the scope themselves because they also access identities; permissions are checked first.
 SELF_SCOPED = frozenset({"accounts_membership_invite"})
 
 
 class ConsoleSite(UnfoldAdminSite):
-    """Conclave's one admin site."""
+    """The admin site of Conclave."""
 
     site_title = "Conclave"
     site_header = "Conclave"
@@ -44,7 +44,7 @@ class ConsoleSite(UnfoldAdminSite):
     enable_nav_sidebar = True
 
     def register(self, model_or_iterable, admin_class=None, **options):
-        """Take the house's own admins only: those of libraries know neither scopes nor our permissions."""
+        """Register only admins of this project: those of libraries ignore scopes and permissions."""
         if admin_class is not None and issubclass(admin_class, HouseAdmin):
             super().register(model_or_iterable, admin_class, **options)
 
@@ -57,7 +57,7 @@ class ConsoleSite(UnfoldAdminSite):
         return own + super().get_urls()
 
     def search(self, request, extra_context=None):
-        """Switched off: unfold caches its results by person, whatever their tenant."""
+        """Disable the search: unfold caches results per user, across tenants."""
         raise Http404
 
     def has_permission(self, request):
@@ -65,7 +65,7 @@ class ConsoleSite(UnfoldAdminSite):
         return bool(request.user.is_active and access is not None and access.may_enter)
 
     def serve(self, request, view, args, kwargs) -> HttpResponseBase | None:
-        """Answer a signed-in person's request inside its scope; None leaves it to the view alone."""
+        """Run the view in the request's scope; None if it opens its own."""
         access = request.console = _access().access_of(request)
         if request.resolver_match.url_name in UNSCOPED:
             return None
@@ -87,7 +87,7 @@ class ConsoleSite(UnfoldAdminSite):
             return _rendered(view(request, *args, **kwargs))
 
     def refuse(self, request: HttpRequest, reason: str) -> HttpResponse:
-        """Say why the console stays closed."""
+        """Return a 403 page that states the reason."""
         context = {"reason": reason, "console": request.console, "site_title": self.site_title}
         return render(request, "console/refused.html", context, status=403)
 
@@ -103,14 +103,14 @@ class ConsoleSite(UnfoldAdminSite):
         return super().index(request, {**dashboard(request), **(extra_context or {})})
 
     def login(self, request, extra_context=None):
-        """Sign-in is allauth's, so that a second factor is asked of whoever has one."""
+        """Redirect to allauth's sign-in page, which asks for the second factor."""
         if self.has_permission(request):
             return HttpResponseRedirect(reverse("admin:index"))
         wanted = request.GET.get("next", reverse("admin:index"))
         return HttpResponseRedirect(f"{reverse('account_login')}?{urlencode({'next': wanted})}")
 
     def switch(self, request):
-        """Work in another of one's tenants; one that is not theirs does not exist."""
+        """Switch to another tenant of the user; other tenants answer 404."""
         return require_POST(self._switch)(request)
 
     def _switch(self, request):
@@ -122,7 +122,7 @@ class ConsoleSite(UnfoldAdminSite):
         return redirect("admin:index")
 
     def platform(self, request):
-        """Ask platform staff why they need to see all tenants."""
+        """Ask platform staff for the reason and enter the platform scope."""
         from config.admin.platform import ReasonForm, record_entry
 
         if not request.console.is_staff:
@@ -163,5 +163,5 @@ def _rendered(response: HttpResponseBase) -> HttpResponseBase:
 
 
 def registered(site: ConsoleSite) -> list[ModelAdmin]:
-    """Every admin of the console, by app and model."""
+    """Return all registered admins, ordered by app and model."""
     return sorted(site._registry.values(), key=lambda admin: admin.model._meta.label_lower)

@@ -1,4 +1,4 @@
-"""JSON in forms: laid out over lines, of the kind that its column holds, with what it may hold shown beside it."""
+"""Form fields for JSON: indented, type-checked, with the JSON Schema in the help text."""
 
 import json
 from typing import Any
@@ -11,11 +11,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from pydantic import BaseModel
 
-KINDS = {list: "Must be a list, such as [].", dict: "Must be an object, such as {}."}
+KINDS = {list: "Enter a JSON list, such as [].", dict: "Enter a JSON object, such as {}."}
 
 
 class StructuredField(forms.JSONField):
-    """JSON over several lines; a list or an object where the column's default is one."""
+    """JSON field that indents its value and requires the type of the model default."""
 
     def __init__(self, *, kind: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -34,12 +34,12 @@ class StructuredField(forms.JSONField):
 
     def clean(self, value: Any) -> Any:
         found = super().clean(value)
-        # An emptied box means nothing of its kind, not null, where the column takes no null.
+        # An empty input means an empty list or object, not null.
         return self.kind() if found is None and self.kind else found
 
 
 def structured_kwargs(field: models.JSONField) -> dict[str, Any]:
-    """What a form field of the column is made with."""
+    """Return the form field arguments of a JSON model field."""
     kind = next((each for each in KINDS if field.default is each), None)
     if kind is None and callable(field.default):
         kind = type(field.default())
@@ -50,7 +50,7 @@ def structured_kwargs(field: models.JSONField) -> dict[str, Any]:
 
 
 def shapes_of(field: models.JSONField) -> tuple[type[BaseModel], ...]:
-    """The shapes that a column's value is held against; several where another column chooses among them."""
+    """Return the schemas of a field; several where another field selects one of them."""
     validators = [getattr(each, "schema", None) for each in field.validators]
     declared = getattr(field.model, "json_shapes", {}).get(field.name, ())
     return tuple(
@@ -59,7 +59,7 @@ def shapes_of(field: models.JSONField) -> tuple[type[BaseModel], ...]:
 
 
 def _disclosed(shape: type[BaseModel]) -> SafeString:
-    """The JSON schema of a shape, to be opened."""
+    """Render the JSON Schema in a collapsed element."""
     text = json.dumps(shape.model_json_schema(), indent=2, ensure_ascii=False)
     return format_html(
         '<details class="mt-1"><summary class="cursor-pointer">Schema of {}</summary>'

@@ -1,6 +1,7 @@
-"""Proofs that no tenant reaches another one's rows, and proofs that these proofs can fail.
+"""Tests of tenant isolation, and mutation tests that show that these tests can fail.
 
-`ground` makes tenants with one row in every table; `reads` and `writes` are what one tenant tries against
-another, listed in `attacks`; `matrix` runs every attack on every table for every pair; `catalogue` reads off
-the schema what must hold; `sabotage` breaks each protection in turn and expects its proof to notice.
+`config.isolation.ground` creates tenants with one row in every table. `config.isolation.reads` and
+`config.isolation.writes` define the attacks, which `config.isolation.attacks` lists. `config.isolation.matrix` runs
+every attack on every table for every pair of tenants. `config.isolation.catalogue` checks the system catalogs.
+`config.isolation.sabotage` breaks each protection in turn and expects its test to fail.
 """

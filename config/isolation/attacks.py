@@ -1,10 +1,10 @@
-"""Twenty-five attacks of one tenant on another, in SQL, in the hat that the application wears.
+"""Twenty-five SQL attacks of one tenant on another, run as the application role.
 
-They stand for everything a mistake in our code could send. Text of a stranger as SQL is not among them:
-whoever writes SQL in a tenant's scope could set the tenant too, so the application has no such place.
+The attacks represent the SQL that a bug in the application could send. SQL injection is not among them: injected
+SQL could also set the tenant, so the application never runs SQL from user input.
 
-Each function of `reads` and `writes` that stands here is an attack; its name is the report's, its docstring
-says what it tries. A table where an attack makes no sense gets the nearest one that does.
+Each function listed here is an attack: the report shows its name, and its docstring describes it. Where an attack
+does not apply to a table, the closest one that applies is used.
 """
 
 from config.isolation import reads, writes

@@ -1,4 +1,4 @@
-"""What must hold in PostgreSQL's own catalogue; each function names what does not."""
+"""Checks of the PostgreSQL system catalogs; each function returns the violations."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -11,7 +11,7 @@ HATS = "'conclave_app', 'conclave_identity', 'conclave_operator', 'conclave_read
 
 
 def unprotected_tables(query: Query, tables: Iterable[str]) -> list[str]:
-    """Tables, and partitions of theirs, without forced row-level security or without any policy."""
+    """Return tables and partitions without forced row-level security or without a policy."""
     named = ", ".join(f"'{table}'::regclass" for table in tables)
     rows = query(f"""
         SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity,
@@ -28,7 +28,7 @@ def unprotected_tables(query: Query, tables: Iterable[str]) -> list[str]:
 
 
 def open_partitions(query: Query) -> list[str]:
-    """Partitions that anybody but their owner has a right on: a way past the parent's policies."""
+    """Return partitions with grants to other roles, which bypass the policies of the parent."""
     return [
         f"{table}: {grantee} may {right}"
         for table, grantee, right in query(f"""
@@ -39,7 +39,7 @@ def open_partitions(query: Query) -> list[str]:
 
 
 def unbound_roles(query: Query) -> list[str]:
-    """Our roles that policies do not bind."""
+    """Return project roles that bypass row-level security."""
     return [
         name
         for (name,) in query(
@@ -50,7 +50,7 @@ def unbound_roles(query: Query) -> list[str]:
 
 
 def excess_rights(query: Query) -> list[str]:
-    """TRUNCATE, TRIGGER, REFERENCES or MAINTAIN in the hands of a hat, and any right in those of PUBLIC."""
+    """Return TRUNCATE, TRIGGER, REFERENCES and MAINTAIN grants, and all grants to PUBLIC."""
     return [
         f"{table}: {grantee} may {right}"
         for table, grantee, right in query(f"""
@@ -62,7 +62,7 @@ def excess_rights(query: Query) -> list[str]:
 
 
 def open_policies(query: Query) -> list[str]:
-    """Policies for everybody: each must name its role."""
+    """Return policies that apply to PUBLIC; each policy must name its role."""
     return [
         f"{table}: {name}"
         for table, name in query(
@@ -72,9 +72,9 @@ def open_policies(query: Query) -> list[str]:
 
 
 def loose_definers(query: Query) -> list[str]:
-    """SECURITY DEFINER functions without a pinned `search_path`, or that PUBLIC may call.
+    """Return SECURITY DEFINER functions with an unpinned `search_path` or granted to PUBLIC.
 
-    Trigger functions too: who may make temporary tables could hang them on one and forge the audit log.
+    Includes trigger functions: attached to a temporary table they could forge the audit log.
     """
     rows = query("""
         SELECT p.proname, coalesce(p.proconfig::text LIKE '%search_path=%', false),
@@ -86,7 +86,10 @@ def loose_definers(query: Query) -> list[str]:
 
 
 def context_functions(query: Query) -> list[str]:
-    """The functions that policies ask must be STABLE: folded into a plan they answer for another tenant."""
+    """Return functions of policies that are not STABLE.
+
+    The planner folds IMMUTABLE functions into cached plans, which then return another tenant.
+    """
     return [
         f"{name} is not STABLE"
         for name, volatility in query(
@@ -98,7 +101,7 @@ def context_functions(query: Query) -> list[str]:
 
 
 def plain_foreign_keys(query: Query) -> list[str]:
-    """Foreign keys between tenant tables that leave the tenant out."""
+    """Return foreign keys between tenant tables that do not include the tenant."""
     return [
         f"{table}.{column} -> {target}"
         for table, column, target in query(f"""
@@ -113,7 +116,10 @@ def plain_foreign_keys(query: Query) -> list[str]:
 
 
 def unindexed_foreign_keys(query: Query) -> list[str]:
-    """Foreign keys without an index that begins with them (promise G11); the tenant may stand first."""
+    """Return foreign keys without an index that starts with their column (guarantee G11).
+
+    The tenant may precede the column.
+    """
     return [
         f"{table}: {constraint}"
         for table, constraint in query(f"""
@@ -128,7 +134,7 @@ def unindexed_foreign_keys(query: Query) -> list[str]:
 
 
 def untriggered_tables(query: Query, tables: Iterable[str]) -> list[str]:
-    """Audited tables whose trigger is missing or switched off."""
+    """Return audited tables whose trigger is missing or disabled."""
     named = ", ".join(f"'{table}'" for table in tables)
     return [
         f"{name}: no audit trigger"

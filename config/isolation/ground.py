@@ -1,4 +1,4 @@
-"""The battle ground: several tenants with one row each in every tenant table."""
+"""Test data of the attacks: tenants with one row in every table."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int
 WHERE i.indrelid = %s::regclass AND i.indisunique AND a.attname NOT IN ('id', 'tenant_id')
   AND format_type(a.atttypid, NULL) <> 'uuid'"""
 
-# Partitions, and what a report keeps behind its view: nobody may touch them directly.
+# Partitions and the materialized views of reports: no role may access them directly.
 PARTITIONS_SQL = """
 SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %(t)s::regclass
 UNION ALL SELECT matviewname FROM pg_matviews WHERE matviewname = %(t)s || '_kept' ORDER BY 1"""
@@ -40,7 +40,7 @@ UNION ALL SELECT matviewname FROM pg_matviews WHERE matviewname = %(t)s || '_kep
 
 @dataclass(frozen=True)
 class Reference:
-    """A reference to a row of the same tenant: `column` names `target_column` of `target`."""
+    """Foreign key to a row of the same tenant: `column` refers to `target_column` of `target`."""
 
     column: str
     target: str
@@ -50,34 +50,37 @@ class Reference:
 
 @dataclass(frozen=True)
 class Target:
-    """A table under attack; `owner` is the column that says whose a row is."""
+    """An attacked table; `owner` is the column that identifies the owner of a row."""
 
     table: str
     owner: str
     columns: tuple[str, ...]
     references: tuple[Reference, ...]
-    # Column -> type of what is unique beside ids.
+    # Unique column -> type, without ids.
     unique: dict[str, str] = field(hash=False)
     partitions: tuple[str, ...]
-    # Column -> the values that a check allows, of columns with choices.
+    # Column with choices -> allowed values.
     choices: dict[str, tuple[str, ...]] = field(hash=False)
-    # Whether the primary key has the tenant in it, so that an id is not unique over all tenants.
+    # Whether the primary key includes the tenant, so that ids are not globally unique.
     shares_ids: bool = False
 
     @property
     def is_identity(self) -> bool:
-        """Whether the identity hat reads it to sign people in: people and tenants."""
+        """Whether the identity role reads the table for sign-in: users and tenants."""
         return self.owner == "id"
 
     @property
     def is_report(self) -> bool:
-        """Whether it is the view of a report, which the first of `partitions` keeps."""
+        """Whether it is the view of a report; the first of `partitions` is its materialized view."""
         return self.partitions == (f"{self.table}_kept",)
 
 
 @dataclass(frozen=True)
 class Ground:
-    """Where the battle takes place. `rows` has, by table and tenant, one row as JSON."""
+    """Database, tenants and tables of an attack.
+
+    `rows` has one row per table and tenant, as JSON.
+    """
 
     database: str
     tenants: tuple[str, ...]
@@ -86,7 +89,7 @@ class Ground:
     rows: dict[tuple[str, str], dict[str, Any]]
 
     def pairs(self, count: int) -> list[tuple[str, str]]:
-        """`count` ordered pairs (attacker, victim), each tenant in both parts."""
+        """Return up to `count` ordered pairs (attacker, victim)."""
         return list(permutations(self.tenants, 2))[:count]
 
     def target(self, table: str) -> Target:
@@ -96,12 +99,12 @@ class Ground:
         return self.rows[target.table, tenant]["id"]
 
     def owner_of(self, target: Target, tenant: str) -> str:
-        """What the owner column holds for the tenant's rows."""
+        """Return the value of the owner column in the tenant's rows."""
         return self.rows[target.table, tenant][target.owner]
 
 
 def attacked_models() -> list[type[models.Model]]:
-    """Every model whose rows belong to a tenant, and tenants and people themselves."""
+    """Return all models with tenant rows, and the tenant and user models."""
     from config.testing.factories import house_models
 
     def is_owned(model: type[models.Model]) -> bool:
@@ -112,7 +115,7 @@ def attacked_models() -> list[type[models.Model]]:
 
 
 def prepare(tenants: int) -> Ground:
-    """Make `tenants` tenants in the current database, each with a row of every model, committed."""
+    """Create and commit `tenants` tenants, each with a row of every model."""
     people = dict(_populate() for _ in range(tenants))
     database = connection.settings_dict["NAME"]
     connection.close()
@@ -128,7 +131,7 @@ def prepare(tenants: int) -> Ground:
 
 
 def pairs_need(pairs: int) -> int:
-    """How many tenants give `pairs` ordered pairs."""
+    """Return the number of tenants required for `pairs` ordered pairs."""
     tenants = 2
     while tenants * (tenants - 1) < pairs:
         tenants += 1
@@ -139,7 +142,7 @@ def _populate() -> tuple[str, str]:
     from config.testing.factories import factory_for
     from tenants.scoping import platform_scope, tenant_scope
 
-    with platform_scope(reason="a made-up tenant of the isolation report"):
+    with platform_scope(reason="a test tenant of the isolation report"):
         tenant: Any = factory_for("tenants.Tenant")()
     user: Any = factory_for("accounts.User")()
     with tenant_scope(tenant, user=user):
@@ -184,7 +187,7 @@ def _row_of(owner: Any, target: Target, tenant: str, user: str) -> dict[str, Any
 
 @contextmanager
 def throw_away_database() -> Iterator[str]:
-    """A migrated database of its own, made by the owner as tests make theirs, dropped at the end."""
+    """Create a migrated database as the owner and drop it after the block."""
     from django.conf import settings
 
     before, test = connection.settings_dict["NAME"], connection.settings_dict["TEST"]["NAME"]

@@ -1,4 +1,4 @@
-"""Runs attacks as the application's login over a real connection, each in a transaction that is undone."""
+"""Runs each attack as the application login, in a transaction that is rolled back."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -19,12 +19,12 @@ Attack = Callable[["Attempt"], None]
 
 
 class Leak(Exception):
-    """What one tenant learnt of another, or a refusal for a reason that proves nothing."""
+    """Another tenant's data was visible, or a statement failed for an unrelated reason."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One attack that got through, or that was turned away for the wrong reason."""
+    """An attack that succeeded or failed for an unrelated reason."""
 
     attack: str
     table: str
@@ -35,7 +35,7 @@ class Finding:
 
 @dataclass
 class Report:
-    """What a run of the matrix found."""
+    """Result of a run of all attacks."""
 
     attempts: int = 0
     statements: int = 0
@@ -44,7 +44,7 @@ class Report:
 
 @dataclass
 class Attempt:
-    """One attack of tenant `me` on the rows of tenant `victim` in one table."""
+    """An attack of tenant `me` on the rows of tenant `victim` in one table."""
 
     connection: psycopg.Connection[Any]
     public: psycopg.Connection[Any]
@@ -65,7 +65,7 @@ class Attempt:
 
     @property
     def my_mark(self) -> str:
-        """What the owner column holds in my rows."""
+        """The value of the owner column in the attacker's rows."""
         return self.ground.owner_of(self.target, self.me)
 
     @property
@@ -74,12 +74,12 @@ class Attempt:
 
     @contextmanager
     def undone(self) -> Iterator[None]:
-        """Whatever happens inside is rolled back."""
+        """Roll back all changes of the block."""
         with self.connection.transaction(force_rollback=True):
             yield
 
     def run(self, statement: str, *params: Any) -> tuple[str, list[Any], int]:
-        """SQLSTATE (empty: none), rows and count of touched rows; stays if it succeeds."""
+        """Run a statement and return SQLSTATE (empty on success), rows and row count."""
         self.statements += 1
         text = self._named(statement)
         try:
@@ -94,10 +94,10 @@ class Attempt:
         return sql.SQL(statement).format(**{key: sql.Identifier(name) for key, name in names.items()})  # type: ignore[arg-type]
 
     def rows(self, statement: str, *params: Any) -> list[Any]:
-        """What is read; nothing when reading is refused.
+        """Return the rows, or an empty list if permission is denied.
 
         Raises:
-            Leak: when it fails for another reason.
+            Leak: if the statement fails for another reason.
         """
         state, rows, _ = self.run(statement, *params)
         if state not in ("", REFUSED):
@@ -105,17 +105,17 @@ class Attempt:
         return rows
 
     def no_rows(self, statement: str, *params: Any) -> None:
-        """Nothing may come back."""
+        """Assert that the statement returns no rows."""
         if rows := self.rows(statement, *params):
             raise Leak(f"{len(rows)} rows: {statement}")
 
     def zero(self, statement: str, *params: Any) -> None:
-        """One number comes back, and it is nought."""
+        """Assert that the statement returns the number zero."""
         if (rows := self.rows(statement, *params)) and rows[0][0]:
             raise Leak(f"counted {rows[0][0]}: {statement}")
 
     def mine_only(self, statement: str, *params: Any) -> None:
-        """The first column names whose row it is: only mine."""
+        """Assert that the first column, the owner, contains only the attacker."""
         foreign = {str(row[0]) for row in self.rows(statement, *params)} - {self.my_mark, "None"}
         if foreign and self.target.table != "accounts_user":
             raise Leak(f"rows of {len(foreign)} others: {statement}")
@@ -123,19 +123,19 @@ class Attempt:
             raise Leak(f"a row of the victim: {statement}")
 
     def untouched(self, statement: str, *params: Any) -> None:
-        """No row may be changed."""
+        """Assert that the statement changes no rows."""
         state, _, count = self.run(statement, *params)
         if count or state not in ("", REFUSED):
             raise Leak(f"{count} rows changed, state {state or 'none'}: {statement}")
 
     def refused(self, statement: str, *params: Any) -> None:
-        """The database must refuse it for want of rights."""
+        """Assert that the database denies permission."""
         state, _, _ = self.run(statement, *params)
         if state != REFUSED:
             raise Leak(f"{'failed with ' + state if state else 'was allowed'}: {statement}")
 
     def stamp(self, tenant: str, hat: str = APP) -> None:
-        """Wear `hat` for `tenant` until the end of the transaction, as the backend does."""
+        """SET ROLE and the tenant for the rest of the transaction, as the backend does."""
         user = self.ground.users[tenant]
         self.connection.execute(STAMP_SQL, Stamp(hat, tenant, user, actor=f"user:{user}").params())
 
@@ -149,10 +149,10 @@ def run_matrix(
     hat: str = APP,
     on_attempt: Callable[[], object] = lambda: None,
 ) -> Report:
-    """Every attack on every table for every pair (attacker, victim).
+    """Run every attack on every table for every pair (attacker, victim).
 
     Args:
-        hat: role that the attacker wears; `conclave_app` as in the application.
+        hat: database role of the attacker; `conclave_app` as in the application.
         on_attempt: called after each attempt, for a progress bar.
     """
     report = Report()
@@ -181,7 +181,7 @@ def _try(name: str, attack: Attack, attempt: Attempt, hat: str, report: Report) 
         what = re.sub(r"\s+", " ", str(leak))
         report.findings.append(Finding(name, attempt.target.table, attempt.me, attempt.victim, what))
     except psycopg.Error as error:
-        what = f"broke off with {error.sqlstate}: {error.diag.message_primary or error}"
+        what = f"failed with {error.sqlstate}: {error.diag.message_primary or error}"
         report.findings.append(Finding(name, attempt.target.table, attempt.me, attempt.victim, what))
     report.attempts += 1
     report.statements += attempt.statements

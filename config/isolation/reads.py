@@ -1,4 +1,4 @@
-"""Attacks that read, or that go for what protects the rows: roles, schema, functions, statistics."""
+"""Attacks that read rows or target their protection: roles, schema, functions, statistics."""
 
 import os
 from uuid import uuid4
@@ -8,28 +8,28 @@ import psycopg
 from config.db.ids import uuid7
 from config.isolation.matrix import REFUSED, Attempt, Leak
 
-# The last one counts uses and verdicts of factory prompts and of the scope's own, and reads nothing out.
+# The last function counts uses and ratings of prompts and returns no rows.
 CALLABLE_DEFINERS = frozenset({"conclave_record_event", "conclave_hit", "conclave_prompt_counted"})
 
 
 def read_by_id(a: Attempt) -> None:
-    """Read a row by its id; the control: the own row must be there."""
+    """Read a row by its id; the attacker's own row serves as the control."""
     state, rows, _ = a.run("SELECT {owner} FROM {t} WHERE id = %s", a.mine)
     if state or len(rows) != 1:
-        raise Leak(f"the own row is out of reach ({state or 'no row'}): this proves nothing")
+        raise Leak(f"the attacker cannot read its own row ({state or 'no row'}): this proves nothing")
     a.no_rows("SELECT {owner} FROM {t} WHERE id = %s", a.theirs)
     a.no_rows("SELECT t FROM {t} t WHERE id = %s", a.theirs)
 
 
 def list_all(a: Attempt) -> None:
-    """Read without any filter, and with one that is always true."""
+    """Read without a filter and with one that is always true."""
     a.mine_only("SELECT {owner} FROM {t}")
     a.mine_only("SELECT {owner} FROM {t} WHERE id = %s OR true", a.theirs)
     a.mine_only("SELECT {owner} FROM {t} ORDER BY id LIMIT 1")
 
 
 def filter_and_count(a: Attempt) -> None:
-    """Ask for the other tenant by name, count its rows, ask whether there are any."""
+    """Filter by the other tenant, count its rows and test whether they exist."""
     a.no_rows("SELECT id FROM {t} WHERE {owner} = %s", a.their_mark)
     a.no_rows("SELECT id FROM {t} WHERE {owner} = ANY (%s)", [a.their_mark])
     a.zero("SELECT count(*) FROM {t} WHERE {owner} = %s", a.their_mark)
@@ -37,7 +37,7 @@ def filter_and_count(a: Attempt) -> None:
 
 
 def derived_rows(a: Attempt) -> None:
-    """Go round by join, lateral, common table expression, union, window and aggregate."""
+    """Read through joins, LATERAL, CTEs, UNION, window functions and aggregates."""
     a.no_rows("SELECT b.id FROM {t} a FULL JOIN {t} b ON true WHERE b.{owner} = %s", a.their_mark)
     a.no_rows(
         "SELECT x.id FROM (VALUES (1)) v, LATERAL (SELECT * FROM {t} OFFSET 0) x WHERE x.id = %s", a.theirs
@@ -51,7 +51,7 @@ def derived_rows(a: Attempt) -> None:
 
 
 def error_oracle(a: Attempt) -> None:
-    """Make an error that depends on rows out of reach."""
+    """Provoke an error that depends on rows of the victim."""
     state, _, _ = a.run("SELECT 1 / (CASE WHEN {owner} = %s THEN 0 ELSE 1 END) FROM {t}", a.their_mark)
     if state not in ("", REFUSED):
         raise Leak(f"the filter met the victim's row: {state}")
@@ -61,20 +61,20 @@ def error_oracle(a: Attempt) -> None:
 
 
 def explain_analyze(a: Attempt) -> None:
-    """Let the plan's account tell how many rows there are."""
+    """Read row counts from EXPLAIN ANALYZE."""
     rows = a.rows("EXPLAIN (ANALYZE, FORMAT JSON) SELECT FROM {t} WHERE {owner} = %s", a.their_mark)
     if rows and rows[0][0][0]["Plan"]["Actual Rows"]:
         raise Leak("the plan counts the victim's rows")
 
 
 def lock_rows(a: Attempt) -> None:
-    """Lock a row, which would hold the victim up and show that it exists."""
+    """Lock a row, which would block the victim and reveal that the row exists."""
     a.no_rows("SELECT id FROM {t} WHERE id = %s FOR UPDATE NOWAIT", a.theirs)
     a.no_rows("SELECT id FROM {t} WHERE {owner} = %s FOR KEY SHARE", a.their_mark)
 
 
 def cursor_rows(a: Attempt) -> None:
-    """Read through a cursor that was opened for the victim's tenant, then for the own."""
+    """Read through cursors over the victim's rows."""
     with a.undone():
         if not a.run(
             "DECLARE thief NO SCROLL CURSOR FOR SELECT {owner} FROM {t} WHERE {owner} = %s", a.their_mark
@@ -86,7 +86,7 @@ def cursor_rows(a: Attempt) -> None:
 
 
 def copy_out(a: Attempt) -> None:
-    """Copy the table out, to the client, a file, a program."""
+    """COPY the table to the client, a file and a program."""
     for source in ("(SELECT {owner} FROM {t})", "{t} ({owner})"):
         a.statements += 1
         try:
@@ -95,7 +95,7 @@ def copy_out(a: Attempt) -> None:
         except psycopg.errors.InsufficientPrivilege:
             continue
         except psycopg.errors.WrongObjectType:
-            if a.target.is_report:  # nobody copies from a view by name
+            if a.target.is_report:  # COPY does not accept a view by name
                 continue
             raise
         if a.their_mark in text:
@@ -105,7 +105,7 @@ def copy_out(a: Attempt) -> None:
 
 
 def cached_plan(a: Attempt) -> None:
-    """Run a statement that was planned for the victim, on the same connection."""
+    """Run a statement that was planned for the victim on the same connection."""
     name = f"plan_{uuid4().hex[:8]}"
     a.run("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)")
     a.stamp(a.victim, _hat(a))
@@ -126,7 +126,7 @@ def _hat(a: Attempt) -> str:
 
 
 def unset_tenant(a: Attempt) -> None:
-    """Work with no tenant, an empty one, or nonsense."""
+    """Use no tenant, an empty one and invalid ones."""
     for value in ("", str(uuid4())):
         a.run("SELECT set_config('app.current_tenant_id', %s, true)", value)
         a.no_rows("SELECT id FROM {t} WHERE {owner} = %s", a.their_mark)
@@ -141,7 +141,7 @@ def unset_tenant(a: Attempt) -> None:
 
 
 def other_role(a: Attempt) -> None:
-    """Take another role than the scope's, or none."""
+    """Switch to other roles, or to none."""
     for role in ("conclave_owner", "conclave_audit", "conclave_queue", "conclave_worker", "postgres"):
         a.refused(f"SET LOCAL ROLE {role}")
     a.refused("SET SESSION AUTHORIZATION postgres")
@@ -158,20 +158,20 @@ def other_role(a: Attempt) -> None:
             a.public.execute("SET LOCAL ROLE conclave_operator")
     except psycopg.errors.InsufficientPrivilege:
         return
-    raise Leak("the public login may wear the operator's hat")
+    raise Leak("the public login can use the operator role")
 
 
 def row_security_off(a: Attempt) -> None:
-    """Switch row-level security off for the session."""
+    """Disable row-level security for the session."""
     a.run("SET LOCAL row_security = off")
-    if a.target.is_report:  # its view has no policies, and goes on filtering
+    if a.target.is_report:  # its view has no policies and still filters
         a.no_rows("SELECT id FROM {t} WHERE {owner} = %s", a.their_mark)
         return
     a.refused("SELECT id FROM {t} WHERE {owner} = %s", a.their_mark)
 
 
 def partition_directly(a: Attempt) -> None:
-    """Read and write a partition past its parent, whose policies it lacks; elsewhere the table itself."""
+    """Access partitions directly, bypassing the policies of the parent."""
     for partition in a.target.partitions:
         a.refused(f'SELECT FROM "{partition}"')
         a.refused(f'DELETE FROM "{partition}"')
@@ -179,7 +179,7 @@ def partition_directly(a: Attempt) -> None:
 
 
 def change_schema(a: Attempt) -> None:
-    """Truncate, drop or alter what protects the table."""
+    """Truncate, drop or alter the table and its protection."""
     if a.target.is_report:
         _change_view(a)
         return
@@ -204,7 +204,7 @@ def _change_view(a: Attempt) -> None:
 
 
 def own_functions(a: Attempt) -> None:
-    """See rows through a view of one's own, or a cheap function that tells what it is given."""
+    """Read through a temporary view and a leaky low-cost function."""
     a.run("CREATE TEMP VIEW spy AS SELECT {owner} FROM {t}")
     if not a.run("SELECT 'pg_temp.spy'::regclass")[0]:
         a.mine_only("SELECT * FROM pg_temp.spy")
@@ -214,12 +214,12 @@ def own_functions(a: Attempt) -> None:
     )
     a.mine_only("SELECT {owner} FROM {t} WHERE pg_temp.tell({owner})")
     if any(a.their_mark in notice for notice in a.notices):
-        raise Leak("a function in the filter was shown the victim's row")
+        raise Leak("a function in the filter received the victim's row")
 
 
 def physical_access(a: Attempt) -> None:
-    """Go by place on disk, by sample, by statistics."""
-    if a.target.is_report:  # a view has no place on disk; what it reads has
+    """Read by ctid, TABLESAMPLE and planner statistics."""
+    if a.target.is_report:  # a view has no ctid; its materialized view has
         a.refused(f"SELECT FROM {a.target.partitions[0]} WHERE ctid = '(0,1)'")
         a.refused(f"SELECT FROM {a.target.partitions[0]} TABLESAMPLE SYSTEM (100)")
     else:
@@ -238,7 +238,7 @@ def physical_access(a: Attempt) -> None:
 
 
 def definer_functions(a: Attempt) -> None:
-    """Call functions that run with their owner's rights."""
+    """Call SECURITY DEFINER functions."""
     low, high = uuid7(), uuid7()
     a.refused(
         "SELECT conclave_make_partition(%s, %s, %s, %s)", a.target.table, f"{a.target.table}_p1", low, high

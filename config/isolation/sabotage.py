@@ -1,4 +1,4 @@
-"""Each protection broken in turn, and the proof that must notice. A proof that cannot fail proves nothing."""
+"""Mutation tests: break each protection and expect its test to fail."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ Breakage = Callable[[Ground], Any]
 
 @dataclass(frozen=True)
 class Sabotage:
-    """`break_it` breaks one thing while its block lasts; `proof` must report something meanwhile."""
+    """A broken protection: `proof` must report failures while `break_it` is active."""
 
     name: str
     break_it: Breakage
@@ -37,7 +37,10 @@ class Sabotage:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Caught: the proof was green before, red while broken, and green after."""
+    """Result of a mutation.
+
+    `caught`: the proof passed before and after the mutation and failed during it.
+    """
 
     name: str
     caught: bool
@@ -45,7 +48,7 @@ class Outcome:
 
 
 def by_matrix(*tables: str, hat: str = APP) -> Proof:
-    """Every attack, one pair, on `tables`."""
+    """Return a proof that runs every attack on `tables`, for one pair of tenants."""
 
     def proof(ground: Ground) -> list[str]:
         targets = [ground.target(table) for table in tables]
@@ -56,7 +59,7 @@ def by_matrix(*tables: str, hat: str = APP) -> Proof:
 
 
 def by_catalogue(ground: Ground) -> list[str]:
-    """Row-level security on and forced everywhere, partitions closed, functions stable."""
+    """Check row-level security, partition grants and function definitions in the catalog."""
     with connect(OWNER, database=ground.database) as owner:
         query = _query(owner)
         tables = [target.table for target in ground.targets]
@@ -69,13 +72,13 @@ def by_catalogue(ground: Ground) -> list[str]:
 
 
 def by_rights(ground: Ground) -> list[str]:
-    """No hat may truncate a table or hang triggers on it."""
+    """Check that no role can TRUNCATE a table or attach triggers."""
     with connect(OWNER, database=ground.database) as owner:
         return catalogue.excess_rights(_query(owner))
 
 
 def by_audit_log(ground: Ground) -> list[str]:
-    """One update through the application's hat leaves one row in the audit log."""
+    """Check that one update as the application role writes one audit row."""
     tenant, target = ground.tenants[0], ground.target(TABLE)
     logged = f"SELECT count(*) FROM audit_auditlog WHERE resource_id = '{ground.row_id(target, tenant)}'"
     with connect(WEB, database=ground.database) as web, web.transaction(force_rollback=True):
@@ -89,7 +92,7 @@ def by_audit_log(ground: Ground) -> list[str]:
 
 
 def by_unattributed_write(ground: Ground) -> list[str]:
-    """A write without an actor is refused."""
+    """Check that a write without an actor is rejected."""
     tenant, target = ground.tenants[0], ground.target(TABLE)
     with connect(WEB, database=ground.database) as web, web.transaction(force_rollback=True):
         web.execute(STAMP_SQL, Stamp(APP, tenant).params())
@@ -98,13 +101,13 @@ def by_unattributed_write(ground: Ground) -> list[str]:
                 web.execute(
                     "UPDATE agents_agent SET name = 'x' WHERE id = %s", [ground.row_id(target, tenant)]
                 )
-        except Exception as error:  # noqa: BLE001 - any refusal will do, the message tells which
+        except Exception as error:  # noqa: BLE001 - any error is accepted; the message identifies it
             return [] if "unattributed" in str(error) else [str(error)]
-    return ["an unattributed write went through"]
+    return ["an unattributed write succeeded"]
 
 
 def by_shared_connection(stamp_sql: str) -> Proof:
-    """Two requests share a connection, as behind a pooler: the second one, unstamped, must see nothing."""
+    """Return a proof that a reused connection shows no rows without a scope."""
 
     def proof(ground: Ground) -> list[str]:
         with connect(WEB, database=ground.database) as web:
@@ -113,7 +116,7 @@ def by_shared_connection(stamp_sql: str) -> Proof:
             with web.transaction():
                 web.execute("SET LOCAL ROLE conclave_app")
                 seen = web.execute(f"SELECT count(*) FROM {TABLE}").fetchone()[0]  # type: ignore[index]
-        return [f"{seen} rows of the request before"] if seen else []
+        return [f"{seen} rows of the previous request"] if seen else []
 
     return proof
 
@@ -123,7 +126,7 @@ def _query(connection: Any) -> catalogue.Query:
 
 
 def owner_does(broken: str, mended: str) -> Breakage:
-    """The schema's owner runs `broken`, and `mended` afterwards."""
+    """Run `broken` as the schema owner, and `mended` after the block."""
 
     @contextmanager
     def breakage(ground: Ground) -> Iterator[None]:
@@ -159,14 +162,14 @@ def _audit_trigger(ground: Ground) -> str:
 
 @contextmanager
 def without_trigger(ground: Ground) -> Iterator[None]:
-    """The audit trigger of one table is gone."""
+    """Drop the audit trigger of one table."""
     with owner_does(f"DROP TRIGGER {TRIGGER} ON {TABLE}", _audit_trigger(ground))(ground):
         yield
 
 
 @contextmanager
 def with_granted_partition(ground: Ground) -> Iterator[None]:
-    """The application's hat may read a partition."""
+    """Grant the application role SELECT on a partition."""
     part = ground.target(GROWN).partitions[0]
     broken = owner_does(
         f"GRANT SELECT ON {part} TO conclave_app", f"REVOKE SELECT ON {part} FROM conclave_app"
@@ -177,7 +180,7 @@ def with_granted_partition(ground: Ground) -> Iterator[None]:
 
 @contextmanager
 def with_lax_actor(ground: Ground) -> Iterator[None]:
-    """The function that asks for an actor asks no more."""
+    """Replace the function that requires an actor with an empty one."""
     with connect(OWNER, database=ground.database) as owner:
         found = owner.execute("SELECT pg_get_functiondef('conclave_require_actor'::regproc)").fetchone()
     lax = (
@@ -190,7 +193,7 @@ def with_lax_actor(ground: Ground) -> Iterator[None]:
 
 @contextmanager
 def with_plain_key(ground: Ground) -> Iterator[None]:
-    """A plain foreign key stands in place of the composite one."""
+    """Replace a composite foreign key with a plain one."""
     with connect(OWNER, database=ground.database) as owner:
         found = owner.execute("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = %s", [KEY])
         definition = found.fetchone()[0]  # type: ignore[index]
@@ -209,7 +212,7 @@ BYPASSER = f"isolation_bypasser_{token_hex(4)}"
 
 @contextmanager
 def with_bypassing_hat(ground: Ground) -> Iterator[None]:
-    """A hat with the application's rights and BYPASSRLS; the login may wear it while the proof runs."""
+    """Create a role with the application's rights and BYPASSRLS that the login can use."""
     as_superuser(
         f"CREATE ROLE {BYPASSER} NOLOGIN BYPASSRLS; GRANT conclave_app TO {BYPASSER};"
         f" GRANT {BYPASSER} TO {WEB} WITH INHERIT FALSE, SET TRUE",
@@ -222,7 +225,7 @@ def with_bypassing_hat(ground: Ground) -> Iterator[None]:
 
 
 def bypasser_or_app(ground: Ground) -> list[str]:
-    """The matrix in the bypassing hat while there is one."""
+    """Run the attacks as the bypassing role if it exists."""
     with connect(WEB, database=ground.database) as web:
         there = web.execute("SELECT FROM pg_roles WHERE rolname = %s", [BYPASSER]).fetchone() is not None
     return by_matrix(TABLE, hat=BYPASSER if there else APP)(ground)
@@ -230,7 +233,7 @@ def bypasser_or_app(ground: Ground) -> list[str]:
 
 @contextmanager
 def session_settings(ground: Ground) -> Iterator[None]:
-    """The stamp is set for the session instead of the transaction (see `proof_of_stamp`)."""
+    """Set the scope for the session instead of the transaction; see `proof_of_stamp`."""
     _stamp["sql"] = STAMP_SQL.replace("true", "false")
     try:
         yield
@@ -242,7 +245,7 @@ _stamp = {"sql": STAMP_SQL}
 
 
 def proof_of_stamp(ground: Ground) -> list[str]:
-    """`by_shared_connection` with the stamp in use."""
+    """Run `by_shared_connection` with the current SQL of the scope."""
     return by_shared_connection(_stamp["sql"])(ground)
 
 
@@ -293,7 +296,7 @@ SABOTAGES = (
     Sabotage("composite key replaced by a plain one", with_plain_key, by_matrix(CHILD)),
     Sabotage("right granted on a partition", with_granted_partition, by_matrix(GROWN)),
     Sabotage(
-        "right granted on what a report keeps",
+        "right granted on the materialized view of a report",
         owner_does(
             f"GRANT SELECT ON {REPORT}_kept TO conclave_app",
             f"REVOKE SELECT ON {REPORT}_kept FROM conclave_app",
@@ -339,16 +342,16 @@ SABOTAGES = (
 
 
 def possible() -> list[Sabotage]:
-    """The sabotages that can be tried here: one needs the embedded server's superuser."""
+    """Return the mutations that can run here; one requires a superuser."""
     return [each for each in SABOTAGES if has_superuser() or not each.needs_superuser]
 
 
 def commit_sabotage(sabotage: Sabotage, ground: Ground) -> Outcome:
-    """Break, prove, mend; the proof must be green, red, green."""
+    """Run a mutation; the proof must pass, fail and pass again."""
     if before := sabotage.proof(ground):
-        return Outcome(sabotage.name, False, f"red before anything was broken: {before[0]}")
+        return Outcome(sabotage.name, False, f"the proof failed before the mutation: {before[0]}")
     with sabotage.break_it(ground):
         found = sabotage.proof(ground)
     if after := sabotage.proof(ground):
-        return Outcome(sabotage.name, False, f"still red after mending: {after[0]}")
-    return Outcome(sabotage.name, bool(found), found[0] if found else "the proof stayed green")
+        return Outcome(sabotage.name, False, f"the proof still failed after the repair: {after[0]}")
+    return Outcome(sabotage.name, bool(found), found[0] if found else "the proof did not fail")

@@ -1,4 +1,4 @@
-"""Attacks that write: into the victim's rows, past the tenant of a row, through references and names."""
+"""Attacks that write rows, owners, foreign keys and unique values."""
 
 import json
 import os
@@ -10,17 +10,17 @@ from config.db.ids import uuid7
 from config.isolation.ground import Reference
 from config.isolation.matrix import REFUSED, Attempt, Leak
 
-# Unique over all tenants, and no oracle: nobody guesses 256 random bits.
+# Globally unique but not an oracle: 256 random bits cannot be guessed.
 UNGUESSABLE = frozenset({("accounts_apikey", "key_hash"), ("accounts_passkeycredential", "credential_id")})
-# What a check asks for beside a reference.
+# Further columns that a check constraint requires with a reference.
 BESIDE = {("accounts_roleassignment", "engagement_id"): {"scope": "engagement"}}
-# Part of what is unique, and bound by a check to another column; the other parts differ.
+# Parts of a unique key that a check constraint ties to another column; the other parts differ.
 BOUND = frozenset({("agents_budget", "subject")})
 FOREIGN_KEY, DUPLICATE = "23503", "23505"
 
 
 def update_foreign(a: Attempt) -> None:
-    """Change the victim's row, by id and by tenant, with and without RETURNING."""
+    """Update the victim's row by id and by tenant, with and without RETURNING."""
     column = "updated_at" if "updated_at" in a.target.columns else a.target.owner
     for condition, value in (("id = %s", a.theirs), ("{owner} = %s", a.their_mark)):
         a.untouched(f"UPDATE {{t}} SET {column} = {column} WHERE {condition}", value)
@@ -28,20 +28,20 @@ def update_foreign(a: Attempt) -> None:
 
 
 def change_owner(a: Attempt) -> None:
-    """Steal the victim's row, and push the own row into the victim's tenant."""
+    """Move the victim's row to the attacker's tenant, and the reverse."""
     a.untouched("UPDATE {t} SET {owner} = %s WHERE id = %s", a.my_mark, a.theirs)
     a.refused("UPDATE {t} SET {owner} = %s WHERE id = %s", a.their_mark, a.mine)
 
 
 def delete_foreign(a: Attempt) -> None:
-    """Delete the victim's row, by id and by tenant."""
+    """Delete the victim's row by id and by tenant."""
     a.untouched("DELETE FROM {t} WHERE id = %s", a.theirs)
     a.untouched("DELETE FROM {t} WHERE {owner} = %s", a.their_mark)
     a.no_rows("DELETE FROM {t} WHERE {owner} = %s RETURNING id", a.their_mark)
 
 
 def insert_foreign(a: Attempt) -> None:
-    """Put a row into the victim's tenant, with and without RETURNING."""
+    """Insert a row into the victim's tenant, with and without RETURNING."""
     row = _fresh(a, a.victim) | {a.target.owner: a.their_mark}
     a.refused(*_insert(a, row))
     statement, *params = _insert(a, row)
@@ -49,13 +49,13 @@ def insert_foreign(a: Attempt) -> None:
 
 
 def upsert_and_merge(a: Attempt) -> None:
-    """Reach the victim's row through a conflict on its id, and through MERGE."""
+    """Change the victim's row through ON CONFLICT and MERGE."""
     row = _fresh(a, a.me) | {"id": a.theirs}
     if a.target.owner != "id":
         row[a.target.owner] = a.my_mark
     statement, *params = _insert(a, row)
     if a.target.shares_ids:
-        # The same id may stand in every tenant; what it refers to may not.
+        # Tenants may use the same id, but not refer to each other's rows.
         state, _, _ = a.run(statement, *params)
         if state not in (REFUSED, FOREIGN_KEY):
             raise Leak(f"the victim's id answers {state!r} in the own tenant")
@@ -76,7 +76,7 @@ def upsert_and_merge(a: Attempt) -> None:
 
 
 def reference_foreign(a: Attempt) -> None:
-    """Refer to the victim's row from an own one: refused, and in the words for an id that does not exist."""
+    """Refer to the victim's row; the error must equal that of a missing id."""
     for reference in a.target.references:
         foreign = a.ground.rows[reference.target, a.victim][reference.target_column]
         theirs = _answers(a, reference, foreign)
@@ -90,7 +90,7 @@ def reference_foreign(a: Attempt) -> None:
 
 
 def _answers(a: Attempt, reference: Reference, value: str) -> list[str]:
-    """The SQLSTATEs of an insert and an update that refer to `value`."""
+    """Return the SQLSTATEs of an insert and an update that refer to `value`."""
     extra = BESIDE.get((a.target.table, reference.column), {})
     row = _fresh(a, a.me) | {each.column: None for each in a.target.references if each.nullable}
     row |= extra | {reference.column: value}
@@ -104,7 +104,7 @@ def _answers(a: Attempt, reference: Reference, value: str) -> list[str]:
 
 
 def unique_oracle(a: Attempt) -> None:
-    """Take the victim's names and slugs: they must be free in one's own tenant."""
+    """Use the victim's unique values, which must be available to the attacker."""
     row = a.ground.rows[a.target.table, a.victim] | {"id": str(uuid7())}
     row |= {each.column: a.ground.rows[a.target.table, a.me][each.column] for each in a.target.references}
     if a.target.owner != "id":
@@ -114,7 +114,7 @@ def unique_oracle(a: Attempt) -> None:
     state, _, _ = a.run(*_insert(a, row))
     mine = a.ground.rows[a.target.table, a.me]
     if state == DUPLICATE and a.target.unique and all(row[name] == mine[name] for name in a.target.unique):
-        return  # an own row that may not be deleted has the very values
+        return  # an undeletable row of the attacker has the same values
     if state not in ("", REFUSED, FOREIGN_KEY):
         raise Leak(f"the victim's values answer {state}")
 
@@ -130,14 +130,14 @@ def _insert(a: Attempt, row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _fresh(a: Attempt, tenant: str) -> dict[str, Any]:
-    """A copy of the tenant's row with an id of its own and nothing that must be unique."""
+    """Return a copy of the tenant's row with a new id and new unique values."""
     row = dict(a.ground.rows[a.target.table, tenant])
     row["id"] = str(uuid7())
     return row | {name: _other(a, name, row[name]) for name in a.target.unique}
 
 
 def _other(a: Attempt, column: str, value: Any) -> Any:
-    """Another value of the column that its checks allow."""
+    """Return another value that the column's checks allow."""
     kind = a.target.unique[column]
     if value is None:
         return None

@@ -1,1 +1,1 @@
-"""What the five schema documents asked for, and where it is: the files in `docs/schema/`."""
+"""Generated schema documentation and coverage of the five schema documents."""

@@ -1,7 +1,7 @@
-"""What PostgreSQL's own catalogue says about the schema: the facts that the pages of `docs/schema/` print.
+"""Schema facts from the PostgreSQL system catalogs, for the pages of `docs/schema/`.
 
-Partitions are left out: they come and go, and say nothing that their parent does not. Everything is sorted
-here, since collations differ between servers.
+Partitions are left out: they change over time and equal their parent. Results are sorted in Python because
+collations differ between servers.
 """
 
 import re
@@ -30,7 +30,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Index:
-    """`definition` is what stands after USING: columns, options, without the condition."""
+    """An index; `definition` is the text after USING without the condition."""
 
     table: str
     name: str
@@ -60,7 +60,7 @@ class Key:
 
     @property
     def column(self) -> str:
-        """The column that means the reference; the tenant stands before it in a composite key."""
+        """The referencing column; in a composite key it follows the tenant."""
         return self.columns[-1]
 
 
@@ -96,7 +96,7 @@ class Table:
 
 @dataclass
 class Catalogue:
-    """Reads each part once, when it is asked for. `query` runs a statement and returns its rows."""
+    """Lazily loaded, cached schema facts; `query` runs a statement and returns its rows."""
 
     query: Query
 
@@ -111,7 +111,7 @@ class Catalogue:
 
     @cached_property
     def columns(self) -> dict[str, list[Column]]:
-        """Columns of each table, in its own order."""
+        """Columns of each table, in table order."""
         rows = self.query(f"""
             SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
               coalesce(pg_get_expr(d.adbin, d.adrelid, true), ''), a.attgenerated <> '', a.attnum
@@ -137,7 +137,7 @@ class Catalogue:
 
     @cached_property
     def keys(self) -> dict[str, list[Key]]:
-        """Foreign keys of each table, without the copies that PostgreSQL keeps for partitions."""
+        """Foreign keys of each table, without the copies for partitions."""
         columns = """ARRAY(SELECT a.attname FROM unnest(f.{0}key) WITH ORDINALITY k(n, place)
             JOIN pg_attribute a ON a.attrelid = f.{0}relid AND a.attnum = k.n ORDER BY k.place)"""
         rows = self.query(f"""
@@ -153,7 +153,7 @@ class Catalogue:
 
     @cached_property
     def checks(self) -> dict[str, list[tuple[str, str]]]:
-        """Name and condition of each check."""
+        """Name and condition of the check constraints of each table."""
         rows = self.query(f"""
             SELECT c.relname, f.conname, pg_get_expr(f.conbin, f.conrelid, true)
             FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid WHERE f.contype = 'c' AND {OURS}""")
@@ -178,7 +178,7 @@ class Catalogue:
 
     @cached_property
     def triggers(self) -> dict[str, list[tuple[str, str]]]:
-        """Name and definition after it of each trigger, without the internal ones of constraints."""
+        """Name and function of the triggers of each table, without those of constraints."""
         rows = self.query(f"""
             SELECT c.relname, t.tgname, p.proname, t.tgtype & 1 = 1
             FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
@@ -192,7 +192,7 @@ class Catalogue:
 
     @cached_property
     def grants(self) -> dict[str, dict[str, set[str]]]:
-        """Table -> role -> rights on the whole table; what its owner may do is not listed."""
+        """Table -> role -> table privileges, without those of the owner."""
         found: dict[str, dict[str, set[str]]] = {}
         for table, role, right in self.query(f"""
                 SELECT c.relname, {GRANTEE}, a.privilege_type FROM pg_class c, aclexplode(c.relacl) a
@@ -202,7 +202,7 @@ class Catalogue:
 
     @cached_property
     def column_grants(self) -> dict[str, dict[tuple[str, str], set[str]]]:
-        """Table -> (role, right) -> the columns that the right holds for."""
+        """Table -> (role, privilege) -> columns."""
         found: dict[str, dict[tuple[str, str], set[str]]] = {}
         for table, role, right, column in self.query(f"""
                 SELECT c.relname, {GRANTEE}, a.privilege_type, t.attname
@@ -228,7 +228,7 @@ class Catalogue:
 
     @cached_property
     def roles(self) -> list[tuple[str, bool, bool, bool, str]]:
-        """Our roles: name, may log in, superuser, bypasses row-level security, settings."""
+        """Project roles: name, can log in, superuser, bypasses row-level security, settings."""
         rows = self.query("""
             SELECT rolname, rolcanlogin, rolsuper, rolbypassrls, coalesce(array_to_string(rolconfig, ', '), '')
             FROM pg_roles WHERE rolname LIKE 'conclave\\_%'""")
@@ -236,7 +236,7 @@ class Catalogue:
 
     @cached_property
     def memberships(self) -> list[tuple[str, str, bool]]:
-        """Login, hat, and whether the hat's rights hold without SET ROLE."""
+        """Login, role, and whether the login inherits the role's rights without SET ROLE."""
         rows = self.query("""
             SELECT m.rolname, r.rolname, bool_or(a.inherit_option) FROM pg_auth_members a
             JOIN pg_roles r ON r.oid = a.roleid JOIN pg_roles m ON m.oid = a.member
@@ -245,7 +245,7 @@ class Catalogue:
 
     @cached_property
     def open_to(self) -> dict[str, set[str]]:
-        """Rights on the schema and the database: (thing, right) as text -> roles."""
+        """Privileges on the schema and the database, as text -> roles."""
         found: dict[str, set[str]] = {}
         for thing, right, role in self.query(f"""
                 SELECT 'schema public', a.privilege_type, {GRANTEE}
@@ -257,7 +257,7 @@ class Catalogue:
         return found
 
     def referrers(self, table: str) -> list[Key]:
-        """Foreign keys of other tables, and its own, that refer to `table`."""
+        """Return the foreign keys that refer to `table`, including its own."""
         return [key for keys in self.keys.values() for key in keys if key.target == table]
 
 
@@ -283,7 +283,7 @@ def _index(
 
 
 def plain(expression: str) -> str:
-    """`expression` without the casts and aliases that PostgreSQL adds when it prints one."""
+    """Remove the casts and aliases that PostgreSQL adds to `expression`."""
     text = re.sub(r"\s+", " ", expression)
     text = re.sub(r"'::(character varying|text|jsonb|bpchar)(\(\d+\))?(?!\[)", "'", text)
     text = re.sub(r"ARRAY\[([^\[\]]*)\]::(?:character varying|text)(?:\(\d+\))?\[\]", r"ARRAY[\1]", text)

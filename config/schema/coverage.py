@@ -1,4 +1,4 @@
-"""How much of the documents is there."""
+"""Coverage of the schema documents by models and tests."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from config.schema.sources import Source, Wanted, load_sources, problem, wanted
 
 @dataclass(frozen=True)
 class Coverage:
-    """What the documents ask for beside what the entries map."""
+    """Required tables and columns, their mapping entries and the guarantees."""
 
     wanted: Wanted
     sources: list[Source]
@@ -35,19 +35,19 @@ class Coverage:
 
     @property
     def mapped_tables(self) -> set[tuple[str, str]]:
-        """Tables with all columns mapped; those without columns, with a model."""
+        """Tables whose columns are all mapped, or that map to a model."""
         missing = {(document, table) for document, table, _ in self.columns - self.mapped_columns}
         touched = {source.key[:2] for source in self.sources if not problem(source)}
         return (self.tables & touched) - missing
 
     def missing(self) -> list[str]:
-        """Columns without an entry, and tables without columns and entry, as `document.table.column`."""
+        """Return unmapped columns and tables as `document.table.column`."""
         columns = {".".join(key) for key in self.columns - {source.key for source in self.sources}}
         tables = {".".join(key) for key in self.tables - {source.key[:2] for source in self.sources}}
         return sorted(columns | tables)
 
     def faults(self) -> list[str]:
-        """What is wrong with the entries and the promises."""
+        """Return the errors of entries and guarantees."""
         known = self.columns | {(*table, "") for table in self.tables}
         found = [f"{source}: {what}" for source in self.sources if (what := problem(source))]
         found += [f"{source}: no document has it" for source in self.sources if source.key not in known]
@@ -68,5 +68,5 @@ def _repeated(pairs: list[tuple[tuple[str, str, str], str]]) -> list[tuple[tuple
 
 
 def load_coverage() -> Coverage:
-    """From the files of `docs/schema/`."""
+    """Load the coverage from the files of `docs/schema/`."""
     return Coverage(wanted(), load_sources(), load_guarantees())

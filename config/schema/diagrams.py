@@ -1,4 +1,4 @@
-"""Which tables, columns and arrows each diagram shows, and their Mermaid text."""
+"""Contents of the diagrams and their Mermaid source."""
 
 import re
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ SMALL = 3
 
 @dataclass(frozen=True)
 class Line:
-    """One column in a box; `mark` is PK, FK, U or empty."""
+    """A column in a diagram; `mark` is PK, FK, U or empty."""
 
     column: str
     type: str
@@ -39,7 +39,7 @@ class Diagram:
 
 
 class Diagrams:
-    """Cuts an app into pictures that fit a page: one overview without columns, then topics with key columns."""
+    """Diagrams of an app: an overview, then one per topic with key columns."""
 
     def __init__(self, catalogue: Catalogue, meaning: Meaning) -> None:
         self.catalogue = catalogue
@@ -54,7 +54,7 @@ class Diagrams:
         return [self.overview(tables), *(self.detail(group) for _, group in topics)]
 
     def topics(self, tables: list[str]) -> list[tuple[tuple[str, ...], list[str]]]:
-        """Tables by the modules of their models; small modules join the one that they refer to most."""
+        """Group tables by model module; merge small modules into the one they refer to most."""
         groups: dict[tuple[str, ...], list[str]] = {}
         for table in tables:
             groups.setdefault((self.meaning.topic_of(table),), []).append(table)
@@ -68,7 +68,7 @@ class Diagrams:
     def nearest(
         self, groups: dict[tuple[str, ...], list[str]]
     ) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-        """The two groups to join next: a small one, and the one that it shares most keys with."""
+        """Return the groups to merge next: a small one and the one with the most shared keys."""
         pairs = [
             (-self.shared(groups[one], groups[other]), len(groups[one]) + len(groups[other]), one, other)
             for one in sorted(groups)
@@ -86,7 +86,7 @@ class Diagrams:
         )
 
     def keys(self, tables: list[str], inside: bool) -> list[Key]:
-        """The arrows; every tenant's table refers to the tenant, which is drawn where the tenant is."""
+        """Return the foreign keys to draw; those to the tenant only where it is shown."""
         return [
             key
             for table in tables

@@ -1,4 +1,4 @@
-"""The data dictionary: one page for each app, one section for each table."""
+"""The data dictionary: one page per app, one section per table."""
 
 import re
 
@@ -20,12 +20,12 @@ SHORT = {"timestamp with time zone": "timestamptz", "double precision": "float8"
 
 
 def short_type(name: str) -> str:
-    """A type as people write it."""
+    """Return the short name of a type."""
     return SHORT.get(name, name.replace("character varying", "varchar"))
 
 
 class Dictionary:
-    """Makes the pages from what the catalogue and the models say."""
+    """Renderer of the dictionary pages."""
 
     def __init__(self, catalogue: Catalogue, meaning: Meaning) -> None:
         self.catalogue = catalogue
@@ -35,18 +35,18 @@ class Dictionary:
         return [table for table in self.catalogue.tables if self.meaning.app_of(table) == app]
 
     def link(self, table: str) -> str:
-        """A link to the section of `table` from another section."""
+        """Return a link to the section of `table`."""
         return f"[`{table}`]({self.meaning.app_of(table)}.md#{table})"
 
     def page(self, app: str) -> str:
-        """The page of `app`."""
+        """Render the page of `app`."""
         tables = self.tables(app)
         contents = "\n".join(f"- [{table}](#{table}): {self.meaning.says(table)}" for table in tables)
         intro = LIBRARY_INTRO if app == LIBRARIES else INTRO
         return page(f"Tables of {app}", intro, contents, *map(self.section, tables))
 
     def section(self, table: str) -> str:
-        """The section of one table."""
+        """Render the section of one table."""
         blocks = [
             f"## {table}",
             self.meaning.says(table),
@@ -132,7 +132,7 @@ class Dictionary:
         return "\n".join([*lines, *self.checks(table)])
 
     def checks(self, table: str) -> list[str]:
-        """The checks; those that only say «not negative» or «one of the choices» in one line each."""
+        """Return the check constraints; trivial ones are combined into one line each."""
         positive, listed, others = [], [], []
         for name, condition in self.catalogue.checks.get(table, []):
             column, _, rest = condition.replace('"', "").partition(" ")

@@ -1,6 +1,6 @@
-"""What the documents promise beside their tables: `docs/schema/guarantees.yaml`.
+"""Guarantees of the schema documents: `docs/schema/guarantees.yaml`.
 
-Each promise names the tests and commands that show it; what they do not show yet stands in `waits_for`.
+Each guarantee names the tests and commands that verify it; `waits_for` describes what is not verified yet.
 """
 
 import ast
@@ -19,7 +19,7 @@ NUMBERS = tuple(f"G{number}" for number in range(1, 45))
 
 @dataclass(frozen=True)
 class Guarantee:
-    """A promise; `tests` are `file::function`, `commands` names of `manage.py`."""
+    """A guarantee; `tests` are `file::function`, `commands` are management commands."""
 
     number: str
     says: str
@@ -32,7 +32,7 @@ class Guarantee:
         return bool(self.tests or self.commands)
 
     def faults(self) -> list[str]:
-        """What is wrong with it: nothing shows it and it waits for nothing, or what it names is not there."""
+        """Return the errors: missing tests or commands, or no verification at all."""
         missing = [name for name in self.tests if not has_test(name)]
         missing += [f"manage.py {name}" for name in self.commands if name not in get_commands()]
         found = [f"{self.number}: there is no {name}" for name in missing]
@@ -42,7 +42,7 @@ class Guarantee:
 
 
 def load_guarantees(folder: Path = FOLDER) -> list[Guarantee]:
-    """Every promise, in the order of the file."""
+    """Load all guarantees, in file order."""
     entries = yaml.safe_load((folder / "guarantees.yaml").read_text())
     return [
         Guarantee(
@@ -57,7 +57,7 @@ def load_guarantees(folder: Path = FOLDER) -> list[Guarantee]:
 
 
 def has_test(name: str) -> bool:
-    """Whether `file::function` names a test in the working tree."""
+    """Return whether `file::function` names an existing test."""
     file, _, function = name.partition("::")
     return function.startswith("test_") and function in _functions(Path(settings.BASE_DIR) / file)
 

@@ -1,4 +1,4 @@
-"""Small pieces of Markdown that the generated pages are made of."""
+"""Markdown building blocks of the generated pages."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,12 +6,12 @@ MARK = "<!-- Made by `manage.py schema_docs` from the models and the database's 
 
 
 def cell(text: object) -> str:
-    """`text` inside a table's row."""
+    """Escape `text` for a table cell."""
     return " ".join(str(text).replace("|", "\\|").split())
 
 
 def grid(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table; empty without rows."""
+    """Render a table; empty without rows."""
     lines = [f"| {' | '.join(map(cell, row))} |" for row in rows]
     if not lines:
         return ""
@@ -19,7 +19,7 @@ def grid(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def code(text: str) -> str:
-    """`text` in code; nothing for nothing."""
+    """Format `text` as code; empty if `text` is empty."""
     return f"`{text}`" if text else ""
 
 
@@ -28,5 +28,5 @@ def codes(texts: Iterable[str]) -> str:
 
 
 def page(title: str, *blocks: str) -> str:
-    """A whole page; empty blocks are left out."""
+    """Render a page without empty blocks."""
     return "\n\n".join([MARK, f"# {title}", *filter(None, blocks)]) + "\n"

@@ -1,4 +1,4 @@
-"""What the models say about the tables: their meaning, beside the facts of the catalogue."""
+"""Table and column annotations from the models."""
 
 import inspect
 from dataclasses import dataclass, field
@@ -27,9 +27,9 @@ KINDS = {
     "user": "rows of one person inside a tenant",
     "global": "rows of the platform",
 }
-# The materialised view behind a report; see `config.db.reports`.
+# Suffix of the materialized view behind a report; see `config.db.reports`.
 KEPT = "_kept"
-# What stands in no model of ours.
+# Tables without a model in this project.
 LIBRARY_TABLES = {
     "account_emailaddress": "E-mail addresses of people and whether they are verified (django-allauth).",
     "account_emailconfirmation": "Confirmations of addresses that are on their way (django-allauth).",
@@ -51,14 +51,14 @@ LIBRARY_TABLES = {
 
 @dataclass
 class Origin:
-    """The documents' columns that became one column, and what the entries say about them."""
+    """Document columns that map to one column, with their notes."""
 
     names: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
 class Meaning:
-    """Models by table; what the documents called their columns."""
+    """Models and document names by table and column."""
 
     @cached_property
     def models(self) -> dict[str, type[models.Model]]:
@@ -67,7 +67,7 @@ class Meaning:
 
     @cached_property
     def our_apps(self) -> list[str]:
-        """Labels of the project's own apps that have models, as they stand in the settings."""
+        """Labels of the project's apps with models, in settings order."""
         base = str(settings.BASE_DIR)
         return [
             config.label
@@ -78,34 +78,34 @@ class Meaning:
         ]
 
     def app_of(self, table: str) -> str:
-        """The app whose page shows the table; what is not ours is on the page of the libraries."""
+        """Return the app whose page shows the table, or the library page."""
         model = self.models.get(table)
         label = model._meta.app_label if model else table.split("_", 1)[0]
         return label if label in self.our_apps else LIBRARIES
 
     def topic_of(self, table: str) -> str:
-        """The module that the table's model stands in."""
+        """Return the name of the module that defines the table's model."""
         model = self.models.get(table)
         return model.__module__.rsplit(".", 1)[-1] if model else "others"
 
     def field(self, table: str, column: str) -> Any:
-        """The model's field, or None."""
+        """Return the model's field, or None."""
         model = self.models.get(table)
         fields = model._meta.local_concrete_fields if model else ()
         return next((each for each in fields if each.column == column), None)
 
     def ordered(self, columns: list[Column]) -> list[Column]:
-        """One table's columns in the order of its model, the others after them."""
+        """Sort the columns of one table in model order; others follow."""
         model = self.models.get(columns[0].table) if columns else None
         places = {each.column: n for n, each in enumerate(model._meta.local_concrete_fields)} if model else {}
         return sorted(columns, key=lambda column: places.get(column.name, len(places)))
 
     def kind(self, table: str) -> str:
-        """tenant, user, global, or empty for tables of libraries."""
+        """Return tenant, user or global; empty for tables of libraries."""
         return getattr(self.models.get(table), "scope_kind", "")
 
     def says(self, table: str) -> str:
-        """The model's docstring in one line."""
+        """Return the model's docstring in one line."""
         if table in LIBRARY_TABLES:
             return LIBRARY_TABLES[table]
         if table.endswith(KEPT):
@@ -117,7 +117,7 @@ class Meaning:
 
     @cached_property
     def origins(self) -> dict[tuple[str, str], Origin]:
-        """(table, column) -> the documents' names; an empty column stands for the whole table."""
+        """Map (table, column) to the document names; an empty column means the table."""
         found: dict[tuple[str, str], Origin] = {}
         for source in load_sources():
             origin = found.setdefault(_place(resolve(source.field)), Origin())
@@ -131,7 +131,7 @@ class Meaning:
         return found
 
     def document_tables(self, table: str) -> list[str]:
-        """The documents' tables whose columns, or which as a whole, stand in `table`."""
+        """Return the document tables that map to `table`, wholly or in part."""
         names = {
             name.split(".")[0].rstrip("`") + "`"
             for (place, _), origin in self.origins.items()
@@ -151,7 +151,7 @@ def _place(target: Any) -> tuple[str, str]:
 
 
 def describe(each: Any) -> str:
-    """Help text, choices and encryption of a field, as one line."""
+    """Describe help text, choices and encryption of a field in one line."""
     parts = [str(each.help_text).strip()] if each.help_text else []
     if each.choices:
         parts.append("One of " + ", ".join(f"`{value}`" for value in _values(each)) + ".")
@@ -165,7 +165,7 @@ def _values(each: Any) -> list[str]:
 
 
 def application_default(each: Any) -> str:
-    """The default that the application writes, where the database has none; empty without one."""
+    """Return the default that the application sets; empty if the database sets it."""
     if not each.has_default() or isinstance(each.default, DatabaseDefault):
         return ""
     value = each.default

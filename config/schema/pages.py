@@ -1,4 +1,4 @@
-"""All generated pages of `docs/schema/`, and which of the written ones are stale."""
+"""Generate the pages of `docs/schema/` and detect stale ones."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ DIAGRAM_INTRO = (
 
 
 def read_catalogue() -> Catalogue:
-    """The catalogue of the database that Django is connected to."""
+    """Return the catalog of the connected database."""
 
     def query(statement: str) -> list[tuple[object, ...]]:
         with connection.cursor() as cursor:
@@ -89,14 +89,14 @@ def _index(catalogue: Catalogue, dictionary: Dictionary, apps: list[str]) -> str
 
 
 def written(folder: Path = FOLDER) -> Iterator[Path]:
-    """Files of `folder` that an earlier run wrote."""
+    """Yield the generated files in `folder`."""
     for path in sorted(folder.rglob("*")):
         if path.suffix == ".md" and path.read_text().startswith(MARK):
             yield path
 
 
 def stale(made: dict[str, str], folder: Path = FOLDER) -> list[str]:
-    """Names of files that are missing, differ, or are no longer made."""
+    """Return the names of missing, changed and obsolete files."""
     found = [name for name, text in made.items() if not _same(folder / name, text)]
     left = [path.relative_to(folder).as_posix() for path in written(folder)]
     return sorted([*found, *(name for name in left if name not in made)])
@@ -107,7 +107,7 @@ def _same(path: Path, text: str) -> bool:
 
 
 def write(made: dict[str, str], folder: Path = FOLDER) -> list[str]:
-    """Write what is stale, remove what is no longer made; returns the names."""
+    """Write stale files, remove obsolete ones and return their names."""
     changed = stale(made, folder)
     for name in changed:
         path = folder / name

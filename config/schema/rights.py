@@ -1,4 +1,4 @@
-"""Pages about who may do what: row-level security, roles, grants, functions."""
+"""Pages about row-level security, roles, grants and functions."""
 
 import re
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ POLICY_INTRO = (
 
 
 def policies_page(catalogue: Catalogue, meaning: Meaning) -> str:
-    """Row-level security: patterns of policies, and which table follows which."""
+    """Render the page of policy patterns and the tables that use them."""
     patterns: dict[tuple[Policy, ...], list[str]] = {}
     for table, found in catalogue.policies.items():
         patterns.setdefault(tuple(_pattern(policy) for policy in found), []).append(table)
@@ -79,7 +79,7 @@ def _grantees(catalogue: Catalogue, table: str) -> str:
 
 
 def roles_page(catalogue: Catalogue, meaning: Meaning) -> str:
-    """Roles, memberships, rights on tables and functions."""
+    """Render the page of roles, memberships and privileges."""
     apps: dict[str, list[str]] = {}
     for table in catalogue.tables:
         apps.setdefault(meaning.app_of(table), []).append(table)

@@ -1,8 +1,8 @@
-"""Where each table and column of the documents went: `docs/schema/sources/*.yaml`.
+"""Mapping of the schema documents to models: `docs/schema/sources/*.yaml`.
 
-An entry maps (document, table, column) to `app.Model.field`; the path may cross relations, in both
-directions. A column that became several fields has an entry for each. A table whose columns a document does
-not name is mapped to a model.
+An entry maps (document, table, column) to `app.Model.field`; the path may follow relations in both
+directions. A column that maps to several fields has one entry per field. A table without listed columns maps to
+a model.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ Wanted = dict[str, dict[str, list[str]]]
 
 @dataclass(frozen=True, order=True)
 class Source:
-    """One entry; `column` is empty where it maps a whole table."""
+    """A mapping entry; `column` is empty if it maps a whole table."""
 
     document: str
     table: str
@@ -43,21 +43,21 @@ class Source:
 
     @property
     def says_why(self) -> bool:
-        """Whether a column that is called otherwise now has a note about it."""
+        """Whether the entry explains a renamed column in its note."""
         now = self.field.rpartition(".")[2]
         return bool(self.note) or not self.column or now in (self.column, self.column.removesuffix("_id"))
 
 
 def wanted(folder: Path = FOLDER) -> Wanted:
-    """Every table and column of the documents."""
+    """Load the tables and columns of the documents."""
     return yaml.safe_load((folder / "columns.yaml").read_text())
 
 
 def load_sources(folder: Path = FOLDER) -> list[Source]:
-    """Every entry of every file.
+    """Load the entries of all files.
 
     Raises:
-        ValueError: for an entry that is not of the form described above.
+        ValueError: if an entry does not have the format described above.
     """
     return [source for path in sorted((folder / "sources").glob("*.yaml")) for source in _entries(path)]
 
@@ -66,18 +66,18 @@ def _entries(path: Path) -> Iterator[Source]:
     for number, entry in enumerate(yaml.safe_load(path.read_text()) or [], start=1):
         place = f"{path.name}, entry {number}"
         if not isinstance(entry, dict) or not {"document", "table", "field"} <= entry.keys() <= KEYS:
-            raise ValueError(f"{place}: has document, table, field, and perhaps column and note")
+            raise ValueError(f"{place}: requires document, table and field; allows column and note")
         texts = {key: entry.get(key) or "" for key in KEYS}
         if odd := [key for key, value in texts.items() if not isinstance(value, str)]:
-            raise ValueError(f"{place}: {', '.join(sorted(odd))} is no text")
+            raise ValueError(f"{place}: {', '.join(sorted(odd))} must be a string")
         yield Source(**texts, file=path.name)
 
 
 def resolve(path: str) -> Any:
-    """The model or field that `app.Model.field` names.
+    """Return the model or field that `app.Model.field` names.
 
     Raises:
-        LookupError: when there is no such app, model or field, or a step leads nowhere.
+        LookupError: if the app, model or field does not exist, or the path continues after a plain field.
     """
     app_label, _, rest = path.partition(".")
     name, *steps = rest.split(".")
@@ -95,7 +95,7 @@ def resolve(path: str) -> Any:
 
 
 def problem(source: Source) -> str:
-    """What is wrong with the entry's target; empty: nothing."""
+    """Return the error of the entry's target, or an empty string."""
     try:
         found = resolve(source.field)
     except (LookupError, ValueError) as error:

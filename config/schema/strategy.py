@@ -1,4 +1,4 @@
-"""Pages about how tables are reached and how they grow: indexes, partitions, foreign keys."""
+"""Pages about indexes, partitions and foreign keys."""
 
 from collections import Counter
 
@@ -26,7 +26,7 @@ Indexes of partitioned tables stand here once; PostgreSQL keeps one of each in e
 
 
 def indexes_page(catalogue: Catalogue, meaning: Meaning) -> str:
-    """Every index with its reason."""
+    """Render the page of all indexes and their purposes."""
     apps: dict[str, list[str]] = {}
     for table in sorted(catalogue.indexes):
         apps.setdefault(meaning.app_of(table), []).append(_index_section(catalogue, table))
@@ -52,7 +52,7 @@ def _definition(index: Index) -> str:
 
 
 def why(index: Index, keys: list[Key], of_tenant: bool) -> str:
-    """What the index is for, as far as its columns, the keys and the model's constraints tell."""
+    """Describe the purpose of an index from its columns and constraints."""
     columns = [column for column in index.columns if column != "tenant_id"] or list(index.columns)
     if index.constraint == "p":
         return "primary key"
@@ -90,7 +90,7 @@ PARTITION_UPKEEP = f"""- **Ahead**: {AHEAD} periods after the current one, unles
 
 
 def partitions_page(catalogue: Catalogue, meaning: Meaning) -> str:
-    """Partitioned tables: key, interval, what else their rows have to wait for."""
+    """Render the page of partitioned tables: key, interval and referencing tables."""
     rows = [
         [
             code(table.name),
@@ -119,7 +119,7 @@ does."""
 
 
 def keys_page(catalogue: Catalogue, meaning: Meaning) -> str:
-    """Every foreign key with its rule."""
+    """Render the page of all foreign keys and their delete rules."""
     apps: dict[str, list[str]] = {}
     counts: Counter[str] = Counter()
     for table, keys in catalogue.keys.items():

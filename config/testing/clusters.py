@@ -1,4 +1,4 @@
-"""Embedded servers that live for a test."""
+"""Temporary embedded servers."""
 
 import tempfile
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ from config.db import embedded
 
 @contextmanager
 def throw_away_cluster() -> Iterator[embedded.Cluster]:
-    """A cluster of its own, not started yet; server and data are gone after the block."""
+    """Return a new cluster, not started; remove server and data after the block."""
     home = Path(tempfile.mkdtemp(prefix="conclave-test-"))
-    # Another user may run the server.
+    # The server may run as another user.
     home.chmod(0o711)
     made = embedded.Cluster(home / "postgres", "trial")
     yield made

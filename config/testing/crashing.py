@@ -1,9 +1,9 @@
-"""Workers that kill themselves at a given point, as `python -m config.testing.crashing`.
+"""Workers that kill themselves at a given call: `python -m config.testing.crashing`.
 
-Each line of standard input is a point; a worker is forked for it, works until nothing is left or the point is
-reached, and its exit code is printed: 0, or -9 where it was killed. A point is `before` or `after`, the module, the
-attribute and how often it must be reached: `after conversations.runtime.turns:Turn.search 2`. An empty line is a
-worker that is left alone.
+Each line of standard input is a kill point. For each line, the program forks a worker, which runs until no job is
+left or until the kill point, and prints its exit code: 0, or -9 if it was killed. A kill point is `before` or
+`after`, the function and the number of the call: `after conversations.runtime.turns:Turn.search 2`. An empty line
+runs a worker without a kill point.
 """
 
 import importlib
@@ -19,7 +19,7 @@ import django
 
 
 def main() -> None:
-    """Serve points until the end of the input."""
+    """Read kill points until the end of the input."""
     django.setup()
     from django.core.management import call_command
     from django.db import connections
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def arm(point: str) -> None:
-    """Make this process die by SIGKILL at `point`."""
+    """Kill this process with SIGKILL at `point`."""
     moment, target, number = point.split()
     module, _, path = target.partition(":")
     owner: Any = importlib.import_module(module)

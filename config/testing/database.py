@@ -1,4 +1,4 @@
-"""Connections of tests beside Django's own: other logins, the superuser, and cleaning up as the owner."""
+"""Database connections for tests: other logins, the superuser, and cleanup as the owner."""
 
 import os
 import time
@@ -17,7 +17,7 @@ LOGINS = (WEB, WORKER, PUBLIC)
 
 
 def connection_parameters(login: str, database: str = "") -> dict[str, Any]:
-    """psycopg's keyword arguments for `login` on the test database."""
+    """Return psycopg's connection arguments for `login` on the test database."""
     from config.settings.base import database_for
 
     fields = database_for(login)
@@ -31,7 +31,7 @@ def connection_parameters(login: str, database: str = "") -> dict[str, Any]:
 
 
 def connect(login: str = WEB, *, database: str = "", **options: Any) -> psycopg.Connection[Any]:
-    """A real connection as `login`, in autocommit unless `options` say otherwise."""
+    """Open a connection as `login`, in autocommit mode by default."""
     return psycopg.connect(**connection_parameters(login, database), **({"autocommit": True} | options))
 
 
@@ -41,12 +41,12 @@ def as_superuser(script: str, database: str = "") -> str:
 
 
 def has_superuser() -> bool:
-    """Whether tests may act as the superuser: on the embedded server alone."""
+    """Return whether tests can act as a superuser: only on the embedded server."""
     return not os.environ.get("DATABASE_URL") and str(settings.DATABASES["default"]["HOST"]).startswith("/")
 
 
 def restrict_database(name: str) -> None:
-    """Take from PUBLIC what a fresh database gives it, as `config.db.roles` does for the real one."""
+    """Revoke the default privileges of PUBLIC, as `config.db.roles` does in production."""
     database = sql.Identifier(name)
     with connect(OWNER, database=name) as owner:
         owner.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
@@ -59,9 +59,9 @@ def restrict_database(name: str) -> None:
 
 
 def wait_until_closed(seconds: float = 30) -> None:
-    """Wait until every transaction that wrote to the audit log is older than all that run in the cluster.
+    """Wait until no older transaction overlaps those of the audit log.
 
-    Only then a seal covers it; the tests of other databases share the cluster's transactions.
+    A seal covers only such rows. Tests on other databases of the cluster share its transaction ids.
     """
     until = time.monotonic() + seconds
     with connect(OWNER) as owner:
@@ -72,11 +72,11 @@ def wait_until_closed(seconds: float = 30) -> None:
             if row and row[0]:
                 return
             time.sleep(0.05)
-    raise TimeoutError("another transaction of the cluster stays open")
+    raise TimeoutError("another transaction of the cluster is still open")
 
 
 def empty_tables() -> None:
-    """What Django's flush does after a transactional test, as the owner and past the append-only triggers."""
+    """Truncate all tables as the owner, with the append-only triggers disabled."""
     connection.close()
     with connect(OWNER) as owner, owner.transaction():
         rows = owner.execute(

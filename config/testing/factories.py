@@ -1,4 +1,4 @@
-"""The base of factories and the way from a model to its factory."""
+"""Base factories and the registry of factories by model."""
 
 from functools import cache
 from importlib import import_module
@@ -12,7 +12,7 @@ HOUSE_APPS = ("tenants", "accounts", "audit", "knowledge", "agents", "conversati
 
 
 class HouseFactory(factory.django.DjangoModelFactory):
-    """Makes rows in the scope that is open."""
+    """Factory that creates rows in the current scope."""
 
     class Meta:
         abstract = True
@@ -23,14 +23,14 @@ class HouseFactory(factory.django.DjangoModelFactory):
 
 
 class ReportFactory(HouseFactory):
-    """Makes a row that a report counts, computes the report, and answers with the report's row."""
+    """Factory that creates a counted row, refreshes the report and returns the report's row."""
 
     class Meta:
         abstract = True
 
     @classmethod
     def counted(cls, **values: Any) -> dict[str, Any]:
-        """Make the row; what tells the report's row from the others of the tenant."""
+        """Create the counted row and return a filter for the report's row."""
         raise NotImplementedError
 
     @classmethod
@@ -46,13 +46,13 @@ class ReportFactory(HouseFactory):
 
 
 def house_models() -> list[type[models.Model]]:
-    """Every concrete model of our apps."""
+    """Return all concrete models of the project's apps."""
     return [model for label in HOUSE_APPS for model in apps.get_app_config(label).get_models()]
 
 
 @cache
 def factories() -> dict[type[models.Model], type[HouseFactory]]:
-    """Model -> factory, from `<app>/tests/factories.py` of every app."""
+    """Map models to the factories in `<app>/tests/factories.py`."""
     found = {}
     for label in HOUSE_APPS:
         module = import_module(f"{label}.tests.factories")
@@ -63,10 +63,10 @@ def factories() -> dict[type[models.Model], type[HouseFactory]]:
 
 
 def factory_for(model: type[models.Model] | str) -> type[HouseFactory]:
-    """The factory of `model`, a class or a label such as `accounts.User`.
+    """Return the factory of `model`, a class or a label such as `accounts.User`.
 
     Raises:
-        LookupError: when its app's `tests/factories.py` has none.
+        LookupError: if the app's `tests/factories.py` has none.
     """
     if isinstance(model, str):
         model = apps.get_model(model)
@@ -77,7 +77,7 @@ def factory_for(model: type[models.Model] | str) -> type[HouseFactory]:
 
 
 def member_user() -> Any:
-    """A person of the scope's tenant: the one who acts, else its first member, else a new one."""
+    """Return the acting user, the first member of the tenant, or a new member."""
     from tenants.scoping import current_scope
 
     scope = current_scope()

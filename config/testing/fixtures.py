@@ -1,16 +1,16 @@
-"""Fixtures of every test.
+"""Fixtures for all tests.
 
 | fixture | gives |
 |---|---|
-| `tenant`, `other_tenant` | two tenants, without people |
-| `member` | the administrator's membership of `tenant`, `member.user` the person |
-| `scope` | `tenant_scope(tenant, user=member.user)`, open for the whole test |
-| `api_key(role=…, tenant=…, scopes=…)` | a new key of a new member; `key.secret` is what a client sends |
+| `tenant`, `other_tenant` | two tenants without users |
+| `member` | the administrator's membership of `tenant`, `member.user` is the user |
+| `scope` | `tenant_scope(tenant, user=member.user)`, active during the test |
+| `api_key(role=…, tenant=…, scopes=…)` | a new key of a new member; clients send `key.secret` |
 | `api_client(role=…, …)` | Django's test client that sends such a key |
 | `admin_client` | Django's test client, signed in as `member.user` |
-| `staff_client` | the same for a platform superuser who belongs to no tenant |
+| `staff_client` | Django's test client, signed in as a superuser without a tenant |
 | `second_connection(login)` | a real psycopg connection of any login, autocommit |
-| `superuser(sql)` | runs a script as the embedded server's superuser; skips elsewhere |
+| `superuser(sql)` | runs a script as the embedded server's superuser; skips the test on other servers |
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from config.testing.factories import factory_for
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """The test database, made by the owner; refuses to run as anybody whom policies do not bind."""
+    """Restrict the test database; exit if the login bypasses row-level security."""
     from config.testing.database import restrict_database
 
     with django_db_blocker.unblock(), connection.cursor() as cursor:
@@ -34,7 +34,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
         )
         login, unbound = cursor.fetchone()
         if login != "conclave_web" or unbound:
-            pytest.exit(f"tests run as conclave_web, bound by row-level security, not as {login}", 3)
+            pytest.exit(f"tests must run as conclave_web under row-level security, not as {login}", 3)
         restrict_database(connection.settings_dict["NAME"])
 
 
@@ -49,7 +49,7 @@ def other_tenant(db: None) -> Any:
 
 
 def add_member(tenant: Any, role: str = "admin", **fields: Any) -> Any:
-    """A new person with `role` in `tenant`."""
+    """Create a user with `role` in `tenant`."""
     from tenants.scoping import tenant_scope
 
     user = factory_for("accounts.User")()
@@ -129,5 +129,5 @@ def superuser(db: None) -> Any:
     from config.testing.database import as_superuser, has_superuser
 
     if not has_superuser():
-        pytest.skip("the superuser is at hand on the embedded server alone")
+        pytest.skip("a superuser is available only on the embedded server")
     return as_superuser

@@ -1,4 +1,4 @@
-"""Changing hats inside one transaction, which the application may not: for what tests arrange."""
+"""Change the database role within a transaction, for test setup only."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from config.db.stamps import OPERATOR, Stamp, stamped
 
 @contextmanager
 def wearing(stamp: Stamp | None) -> Iterator[None]:
-    """Run the block with another stamp, inside whatever scope is open, then give the old one back."""
+    """Run the block with another role and settings, then restore the previous ones."""
     with transaction.atomic():
         connection._binding = None  # type: ignore[attr-defined]
         with stamped(stamp):
@@ -19,10 +19,10 @@ def wearing(stamp: Stamp | None) -> Iterator[None]:
 
 
 def as_platform() -> object:
-    """The operator's hat, as `platform_scope` wears it."""
+    """Use the operator role, as `platform_scope` does."""
     return wearing(Stamp(role=OPERATOR, actor="system:test"))
 
 
 def as_identity() -> object:
-    """The login's own rights: people, sessions, second factors, no tenant's data."""
+    """Use the login's rights: users, sessions and second factors, but no tenant data."""
     return wearing(None)

@@ -1,4 +1,4 @@
-"""PgBouncer from Debian in front of the test database: transaction pooling over very few connections."""
+"""PgBouncer in front of the test database: transaction pooling over few connections."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ from config.db.programs import server_user
 from config.testing.database import connection_parameters
 from config.testing.served import database_url
 
-PORT = 6432  # part of the socket's file name only
+PORT = 6432  # only part of the socket's file name
 POOL_SIZE = 3
 INSTALL_SECONDS = 300
 START_SECONDS = 10
@@ -51,7 +51,7 @@ class Pooler:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment with which a program of ours reaches the database through the pooler."""
+        """Environment variables that connect a program through the pooler."""
         owner = connection_parameters(OWNER)
         return {
             "DATABASE_URL": database_url(self.parameters | {"host": str(self.folder), "port": PORT}),
@@ -59,19 +59,19 @@ class Pooler:
         }
 
     def connect(self) -> psycopg.Connection[Any]:
-        """One connection through the pooler."""
+        """Open a connection through the pooler."""
         fields = self.parameters | {"host": str(self.folder), "port": PORT}
         return psycopg.connect(**fields, autocommit=True)
 
 
 def installed_pgbouncer() -> str:
-    """The path of Debian's pgbouncer, which is installed when it is missing; skips where that cannot be."""
+    """Return the path of PgBouncer; install it if missing, or skip the test."""
     path = f"{os.environ.get('PATH', '')}:/usr/sbin"
     if found := shutil.which("pgbouncer", path=path):
         return found
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         pytest.skip("PgBouncer is not installed, and only root with apt-get can install it")
-    # Debian starts its own pooler at installation unless policy-rc.d forbids it; that one has no databases.
+    # Debian starts a PgBouncer service without databases on installation unless policy-rc.d forbids it.
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-y", "-q", "pgbouncer"]):
         done = subprocess.run(
@@ -83,7 +83,7 @@ def installed_pgbouncer() -> str:
 
 
 def _runner() -> pwd.struct_passwd:
-    """Who runs it: the user of the embedded server, whose socket it must reach; PgBouncer refuses root."""
+    """Return the user that runs PgBouncer, which refuses root: that of the embedded server."""
     return server_user() or pwd.getpwuid(os.geteuid())
 
 
@@ -119,13 +119,13 @@ def _wait(pooler: Pooler, process: subprocess.Popen[bytes]) -> None:
             if process.poll() is not None or time.monotonic() > end:
                 log = pooler.folder / "log"
                 said = log.read_text()[-1000:] if log.exists() else ""
-                raise RuntimeError(f"PgBouncer does not serve: {error}\n{said}") from error
+                raise RuntimeError(f"PgBouncer did not start: {error}\n{said}") from error
             time.sleep(0.1)
 
 
 @contextlib.contextmanager
 def pooled() -> Iterator[Pooler]:
-    """PgBouncer for the web login on the test database, for the block."""
+    """Run PgBouncer for the web login on the test database."""
     program = installed_pgbouncer()
     folder = Path(tempfile.mkdtemp(prefix="conclave-pool-"))
     pooler = Pooler(folder, connection_parameters(WEB))

@@ -1,7 +1,7 @@
-"""The pytest plugin of the house: the real PostgreSQL, the application's own login, and its fixtures.
+"""The project's pytest plugin: PostgreSQL, the application login and shared fixtures.
 
-Loaded by `addopts` in `pyproject.toml`. Fixtures stand in `config.testing.fixtures`, which is registered
-once Django is set up, and after pytest-django, so that ours win where names meet.
+Loaded by `addopts` in `pyproject.toml`. Registers `config.testing.fixtures` once Django is set up and after
+pytest-django, so that its fixtures override those of pytest-django.
 """
 
 import pytest
@@ -18,7 +18,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     from config.testing import fixtures
     from config.testing.database import empty_tables
 
-    # The application's login may not TRUNCATE, and the audit log refuses it: the owner cleans up.
+    # The application login cannot TRUNCATE and the audit log is append-only: clean up as the owner.
     TransactionTestCase._fixture_teardown = lambda case: empty_tables()  # type: ignore[attr-defined]
     session.config.pluginmanager.register(fixtures, "conclave-fixtures")
 

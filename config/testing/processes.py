@@ -1,4 +1,4 @@
-"""Processes of our own under test or measurement: who they are, from /proc, and how they end. No Django here."""
+"""Find, measure and stop processes, based on /proc. Does not import Django."""
 
 import contextlib
 import json
@@ -13,14 +13,14 @@ STOP_SECONDS = 15
 
 
 def free_port() -> int:
-    """A TCP port of the loopback address that nobody uses now."""
+    """Return a free TCP port on the loopback address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def children_of(parent: int) -> list[int]:
-    """The ids of a process's children, from /proc."""
+    """Return the ids of a process's children."""
     found = []
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -33,7 +33,7 @@ def children_of(parent: int) -> list[int]:
 
 
 def descendants_of(ancestor: int) -> list[int]:
-    """The ids of a process's children, their children and so on."""
+    """Return the ids of all descendants of a process."""
     found = children_of(ancestor)
     for child in found:
         found += children_of(child)
@@ -41,19 +41,19 @@ def descendants_of(ancestor: int) -> list[int]:
 
 
 def web_workers(server: int) -> list[int]:
-    """The processes of a web server that answer requests: however they are started, they are its leaves."""
+    """Return the worker processes of a web server, which are its leaf processes."""
     leaves = [pid for pid in descendants_of(server) if not children_of(pid)]
     return [pid for pid in leaves if b"resource_tracker" not in command_of(pid)]
 
 
 def command_of(pid: int) -> bytes:
-    """The command line of a process; empty when it is gone."""
+    """Return the command line of a process; empty if it has ended."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     return b""
 
 
-# A fork counts as large as its parent until it runs another program, hence a small parent.
+# A fork has the memory size of its parent until it runs another program, hence a small parent.
 _MEASURE = """
 import json, resource, subprocess, sys
 done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE)
@@ -63,7 +63,7 @@ print(json.dumps({"code": done.returncode, "said": done.stdout.decode(), "kiloby
 
 
 def measured(command: list[str], **options: Any) -> tuple[int, str, int]:
-    """Exit code, output and peak memory in kilobytes of `command`, or of the largest process that it waited for."""
+    """Run `command` and return exit code, output and peak memory in kilobytes."""
     small = [sys.executable, "-I", "-S", "-c", _MEASURE, *command]
     found = json.loads(subprocess.run(small, stdout=subprocess.PIPE, check=True, **options).stdout)
     return found["code"], found["said"], found["kilobytes"]
@@ -71,7 +71,7 @@ def measured(command: list[str], **options: Any) -> tuple[int, str, int]:
 
 @contextlib.contextmanager
 def stopping(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """End `process` after the block: politely, and by force when it does not listen."""
+    """Terminate `process` after the block; kill it if it does not stop in time."""
     try:
         yield
     finally:

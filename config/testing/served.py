@@ -1,4 +1,4 @@
-"""The real programs as processes of their own, on the test database."""
+"""Run the web server as a subprocess on the test database."""
 
 import contextlib
 import os
@@ -24,7 +24,7 @@ READY_SECONDS = 60
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Variables with which a program of ours uses the test database and the secrets of tests."""
+    """Return environment variables that connect a program to the test database."""
     own = {
         "DJANGO_SETTINGS_MODULE": "config.settings.test",
         "CONCLAVE_DB": connection.settings_dict["NAME"],
@@ -39,7 +39,7 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def database_url(fields: dict[str, Any]) -> str:
-    """psycopg's keyword arguments as the URL that settings read; `host` may be a socket's folder."""
+    """Return psycopg's connection arguments as a URL; `host` may be a socket folder."""
     who = f"{fields['user']}:{quote(fields['password'], safe='')}"
     host, port, name = fields["host"], fields["port"], fields["dbname"]
     if host.startswith("/"):
@@ -48,7 +48,7 @@ def database_url(fields: dict[str, Any]) -> str:
 
 
 def answers(url: str, seconds: float = 5) -> bool:
-    """Whether `url` answers 200."""
+    """Return whether `url` responds with 200."""
     try:
         with urllib.request.urlopen(url, timeout=seconds) as answer:
             return bool(answer.status == 200)
@@ -58,7 +58,7 @@ def answers(url: str, seconds: float = 5) -> bool:
 
 @dataclass(frozen=True)
 class Served:
-    """A running web server: `port` on 127.0.0.1 and the process that keeps its workers."""
+    """A running web server: `port` on 127.0.0.1 and the parent process of its workers."""
 
     port: int
     process: subprocess.Popen[bytes]
@@ -68,27 +68,27 @@ class Served:
         return f"http://127.0.0.1:{self.port}"
 
     def kill_worker(self) -> None:
-        """`kill -9` of the process that answers requests; the server starts another (Linux only)."""
+        """Kill the worker processes with SIGKILL; the server starts new ones (Linux only)."""
         for pid in web_workers(self.process.pid):
             os.kill(pid, signal.SIGKILL)
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = READY_SECONDS) -> None:
-    """Wait until `url` answers 200.
+    """Wait until `url` responds with 200.
 
     Raises:
-        RuntimeError: when the process ends before, or the time is over.
+        RuntimeError: if the process ends or the time runs out.
     """
     end = time.monotonic() + seconds
     while not answers(url):
         if process.poll() is not None or time.monotonic() > end:
-            raise RuntimeError(f"{url} does not answer; the process's code is {process.poll()}")
+            raise RuntimeError(f"{url} does not respond; exit code of the process: {process.poll()}")
         time.sleep(0.1)
 
 
 @contextlib.contextmanager
 def served(log: IO[bytes] | int = subprocess.DEVNULL, **changes: str) -> Iterator[Served]:
-    """The web server on the test database, for the block; `changes` are variables for it."""
+    """Run the web server on the test database; `changes` are further environment variables."""
     port = free_port()
     variables = environment(HOST="127.0.0.1", PORT=str(port), **changes)
     command = [sys.executable, "-m", "config.serving"]

@@ -1,4 +1,4 @@
-"""Hooks of schemathesis: most requests name rows that are there, none the key that the tool itself uses."""
+"""Schemathesis hooks that make most requests refer to existing rows."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def _lead_references(body):
 
 
 def _lead_assignment(body):
-    """A role that is there for a person who is there; where it reaches and what it names must agree."""
+    """Use an existing role and user with a consistent scope."""
     if not {"user", "role"} <= body.keys() or DICE.random() < 0.5:
         return
     for name in ("user", "role"):
@@ -49,13 +49,13 @@ def _lead_assignment(body):
 
 
 def _lead_search(body):
-    """Collections that are there; names of collections are anything."""
+    """Use existing collections."""
     if "collections" in body and DICE.random() < 0.5:
         body["collections"] = [DICE.choice(PLAN["references"]["collection"])]
 
 
 def _lead_model(body):
-    """An embedder that is there: a schema cannot list those of the machine that it is read on."""
+    """Use an installed embedding model, which the schema cannot list."""
     if "embedding_model" in body and DICE.random() < 0.5:
         body["embedding_model"] = "lexical-hash-384"
 

@@ -1,4 +1,4 @@
-"""Forms of the console: secrets, refusals of the database, history, actions, keys, exports."""
+"""Console forms: secrets, database errors, history, actions, keys and exports."""
 
 import re
 
@@ -22,7 +22,7 @@ def inside(member):
 
 
 def fields_of(response):
-    """What a browser would send back from the page's form."""
+    """Return the data that a browser would submit with the form."""
     form = response.context["adminform"].form
     sent = {}
     for bound in [

@@ -1,4 +1,4 @@
-"""What the console must not do: show another tenant's rows, let readers write, show secrets, run more queries."""
+"""The console hides rows of other tenants and secrets, and denies writes to viewers."""
 
 import pytest
 from django.db import connection
@@ -13,7 +13,7 @@ from config.tests.test_admin_pages import SCOPED, address, make, named
 from tenants.scoping import tenant_scope
 
 VISIBLE = [each for each in SCOPED if "SELECT" in granted_verbs(each.model, platform=False)]
-# Nobody sees a second row of these: an organisation is one, and a person has one of each other.
+# Models with a single visible row.
 SINGLE = {
     "accounts.twofactorauth",
     "accounts.userprofile",
@@ -21,7 +21,7 @@ SINGLE = {
     "accounts.workprofile",
     "tenants.tenant",
 }
-# Some rows of the platform are there for everybody.
+# Some platform rows are visible to all tenants.
 HIDDEN = [each for each in VISIBLE if each.model.row_security.get("read") not in ("true", "is_public")]
 PLURAL = [each for each in VISIBLE if named(each) not in SINGLE]
 

@@ -1,4 +1,4 @@
-"""JSON in the console's forms: its schema beside the box, mistakes with their path in it."""
+"""JSON fields in console forms: schema in the help text, errors with their path."""
 
 from html import unescape
 
@@ -31,8 +31,8 @@ def workflow_form(**fields):
             {"retry_config": '{"attempts": 99}'},
             {"retry_config": ["attempts: Input should be less than or equal to 20."]},
         ),
-        ({"tags": '{"a": 1}'}, {"tags": ["Must be a list, such as []."]}),
-        ({"config": "[]"}, {"config": ["Must be an object, such as {}."]}),
+        ({"tags": '{"a": 1}'}, {"tags": ["Enter a JSON list, such as []."]}),
+        ({"config": "[]"}, {"config": ["Enter a JSON object, such as {}."]}),
         ({"metadata": "{"}, {"metadata": ["Enter a valid JSON."]}),
     ],
 )

@@ -1,4 +1,4 @@
-"""Pages of the console fit on 1440 px, and name what they show."""
+"""Console pages fit into 1440 px and show names instead of ids."""
 
 import pytest
 from django.contrib.admin.utils import flatten_fieldsets
@@ -49,26 +49,26 @@ def test_purchases_and_ratings_name_their_template(factory, member, admin_client
 
 
 PHASES = ("discovery", "collection", "assessment", "planning", "execution")
-# Ids that stand as they are: nothing that the page's reader may see has a name for them.
+# Ids without a name that the reader may see.
 RAW_IDS = {
-    # Conversations and what is said in them are their people's alone.
+    # Conversations are private to their participants.
     "agents.agentrun": {"conversation_id"},
     "agents.llmusage": {"conversation_id", "message_id", "flow_id"},
     "conversations.conversation": {"forked_at_id"},
     "conversations.message": {"reply_to_id", "replaces_id"},
     "conversations.streamevent": {"answer_id"},
     "knowledge.ragquery": {"conversation_id"},
-    # Ids that other systems gave.
+    # Ids of external systems.
     "workflows.agenttask": {"flow_id"},
     "workflows.asset": {"import_session_id"},
     **{f"workflows.{phase}flow": {"flow_id"} for phase in PHASES},
-    # To be typed: a form names its kind beside it, and the list names the thing.
+    # Typed ids: the form shows the model, the list the object.
     "agents.budget": {"subject_id"},
 }
 
 
 def columns_of(model_admin, request):
-    """What the list and the form show as it is."""
+    """Return the columns that the list and the form show unchanged."""
     declared = model_admin.fieldsets or ((None, {"fields": model_admin.get_fields(request)}),)
     shown = {*model_admin.get_list_display(request), *flatten_fieldsets(declared)}
     return shown - set(getattr(model_admin, "named_ids", ()))

@@ -1,4 +1,4 @@
-"""Every page of the console, for every registered model."""
+"""All console pages of all registered models."""
 
 import pytest
 from django.contrib import admin
@@ -10,7 +10,7 @@ from config.testing.fixtures import add_member
 from tenants.scoping import tenant_scope
 
 ADMINS = sorted(admin.site._registry.values(), key=lambda each: each.model._meta.label_lower)
-# Sealed rows are committed by their factory: only the platform sees them (test_admin_platform).
+# The factory commits sealed rows, which only the platform sees (test_admin_platform).
 SCOPED = [each for each in ADMINS if each.model._meta.label != "audit.AuditSeal"]
 
 
@@ -24,7 +24,7 @@ def address(model_admin, page, *args):
 
 
 def make(model_admin, member, count=1):
-    """Rows that `member` may see; a tenant and a person of the scope exist already."""
+    """Create rows that `member` can see; the tenant and the user exist already."""
     label = named(model_admin)
     if label == "tenants.tenant":
         return [member.tenant]

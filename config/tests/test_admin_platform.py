@@ -12,7 +12,7 @@ from tenants.scoping import tenant_scope
 
 REASON = "ticket 4711: failed ingests"
 
-# Searches and runs of single people; those of conversations are told by their app.
+# Searches and runs of single users; the app of conversations adds its own.
 PERSONAL = ("knowledge.ragquery", "agents.agentrun")
 
 
@@ -119,7 +119,7 @@ def test_every_page_opens_in_the_platform_scope(staff_client, member):
         if named(model_admin) == "audit.auditseal":
             continue
         (row,) = make(model_admin, member)
-        # What belongs to single people stays theirs, whoever looks.
+        # Rows of single users stay hidden from everyone else.
         personal = named(model_admin) in PERSONAL and row.user_id
         said = model_admin.opts.app_label == "conversations" and not hasattr(model_admin.model, "is_report")
         wanted = 404 if personal or said else 200
@@ -130,7 +130,7 @@ def test_every_page_opens_in_the_platform_scope(staff_client, member):
 
 @pytest.fixture
 def public_login(transactional_db):
-    """The whole process logs in as conclave_public, which may not wear the operator's role."""
+    """Log in as conclave_public, which cannot use the operator role."""
     from django.db import connection
 
     from config.testing.database import connection_parameters

@@ -1,4 +1,4 @@
-"""How much each page of the console asks of the database: at most fifteen queries, with three rows."""
+"""Console pages with three rows run at most fifteen queries."""
 
 import pytest
 from django.db import connection

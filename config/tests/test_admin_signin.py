@@ -1,4 +1,4 @@
-"""Signing in to the console: errors, the record of it, the limit, the second factor."""
+"""Console sign-in: errors, audit events, rate limit and second factor."""
 
 import pytest
 from django.test import Client

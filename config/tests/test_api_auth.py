@@ -1,4 +1,4 @@
-"""Who gets in, into which tenant, with which rights, and what the answer says."""
+"""API authentication, tenant selection, permissions and error responses."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Each check, unique and foreign key of each writable resource, violated once: the answer names the field."""
+"""Violating any constraint of a writable resource returns an error that names the field."""
 
 import json
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 WRITABLE = sorted(prefix for prefix, view in VIEWSETS.items() if issubclass(view, UpdateMixin))
 NIL = "00000000-0000-7000-8000-000000000000"
 EARLY, LATE = "2026-01-01", "2026-02-01"
-# What violates a check that no single value does.
+# Bodies for checks that a single value cannot violate.
 TOGETHER = {
     "agents_budget_of_tenant": {"subject": "tenant", "subject_id": "01a20000-0000-7000-8000-000000000000"},
     "accounts_roleassignment_role_scope": {"scope": "engagement", "engagement": None},
@@ -38,13 +38,13 @@ TOGETHER = {
     },
     "workflows_planningflow_planned_end_order": {"planned_start": LATE, "planned_end": EARLY},
 }
-# What else a body holds so that no other rule is violated first.
+# Further values that keep other constraints from failing first.
 BESIDE = {
     ("bridge-syncs", "url"): {"sync_enabled": False},
     ("role-assignments", "engagement"): {"scope": "engagement"},
 }
 NOT_BY_VALUES = {"workflows_assetdependency_not_itself": "its body names a row: see the test of it below"}
-# References whose change is refused before the database is asked.
+# References whose change is rejected before the database is queried.
 FIXED = {("api-keys", "user"): "a key stays its person's (409, key_person_fixed)"}
 
 
@@ -54,7 +54,7 @@ def writable_fields(prefix):
 
 
 def checks_of(prefix):
-    """(constraint, body that violates it) of those that the resource's fields can violate."""
+    """Yield (constraint, violating body) for the constraints of the resource's fields."""
     model, writable = ROUTES[prefix], writable_fields(prefix)
     for constraint in model._meta.constraints:
         if isinstance(constraint, models.CheckConstraint) and constraint.name not in NOT_BY_VALUES:
@@ -64,7 +64,7 @@ def checks_of(prefix):
 
 
 def wrong_value(constraint):
-    """A value that the check of a single field refuses."""
+    """Return a value that violates the check of a single field."""
     for _, lookup, value in leaves_of(constraint.condition):
         if lookup == "in":
             return -1 if isinstance(value[0], int) else "nonsense"
@@ -142,7 +142,7 @@ def test_violated_uniqueness_names_its_fields(prefix, client):
 
 
 def same_value(client, prefix, row, name):
-    """The value of a row's field as a body says it; an empty text, which rules often leave out, is filled."""
+    """Return a field value as in a request body; empty text is filled in."""
     value = getattr(row, type(row)._meta.get_field(name).attname)
     if value == "":
         assert changed(client, prefix, row, {name: "twin"})[0] == 200
@@ -191,7 +191,7 @@ def test_every_rule_can_be_said_in_words(model):
         if isinstance(rule, (models.CheckConstraint, models.UniqueConstraint))
     ]
 
-    # A rule on the tenant alone (one live subscription) has no other field to name.
+    # A constraint on the tenant only (one live subscription) has no field to name.
     unnamed = {
         rule.name
         for rule in rules

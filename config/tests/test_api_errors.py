@@ -1,4 +1,4 @@
-"""Every kind of error is a problem document, and no input answers 5xx."""
+"""Every error is a problem document, and no input causes a 5xx response."""
 
 import pytest
 from django.db import connection

@@ -1,4 +1,4 @@
-"""Rate limits: told in headers, held across processes, also for those without a credential."""
+"""Rate limits: headers, sharing across processes, anonymous requests."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ print(" ".join(str(client.get("/api/v1/agents/").status_code) for _ in range(int
 
 
 def away_from_the_turn_of_the_minute():
-    """A window that ends in the middle of a test would forgive its hits."""
+    """Wait if the rate limit window is about to end."""
     if 60 - time.time() % 60 < 20:
         time.sleep(60 - time.time() % 60 + 0.1)
 

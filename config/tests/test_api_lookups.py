@@ -1,4 +1,4 @@
-"""Every column that a resource shows can be filtered by, and every reference expanded, or a reason says why not."""
+"""Every shown column has a filter and every reference can be expanded, or a reason is given."""
 
 import pytest
 from django.db import models
@@ -11,7 +11,7 @@ from tenants.scoping import tenant_scope
 from workflows.tests.factories import AssetFactory, TaskFactory
 
 AGENTS, ASSETS, TASKS = "/api/v1/agents/", "/api/v1/assets/", "/api/v1/tasks/"
-# Kinds of columns that no lookup fits.
+# Column types without lookups.
 LONG = (models.TextField, models.JSONField, models.BinaryField)
 UNFILTERED = {"id", "created_at"}
 PRIVATE = "a conversation is shown to its people alone, by its own address"

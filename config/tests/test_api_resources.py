@@ -1,4 +1,4 @@
-"""Every resource of the router, by the same tests: two tenants, both ways of making JSON, filters, orders."""
+"""Generic tests of all API resources: isolation, serialization, filters and ordering."""
 
 import datetime as dt
 import json
@@ -18,14 +18,14 @@ from tenants.scoping import tenant_scope
 
 pytestmark = pytest.mark.django_db
 RESOURCES = {prefix: viewset for prefix, viewset, _ in build_router().registry}
-# Fixed parts of an address that stands below another resource.
+# Fixed path parameters of nested resources.
 PLAIN = {prefix: view for prefix, view in RESOURCES.items() if "<" not in prefix}
 NIL = "00000000-0000-7000-8000-000000000000"
-# What a row needs for the acting person to see it.
+# Values that make a row visible to the acting user.
 OWN = {"rag-queries": "user_id", "conversations": "user_id"}
 KEPT = ("created_at", "updated_at", "deleted_at")
 each = pytest.mark.parametrize("prefix", sorted(PLAIN))
-# Some rows of the platform are there for every tenant.
+# Some platform rows are visible to all tenants.
 OWNED = [
     prefix
     for prefix, view in PLAIN.items()
@@ -35,7 +35,7 @@ each_owned = pytest.mark.parametrize("prefix", sorted(OWNED))
 
 
 def rows_of(prefix, key, count=1, tenant=None):
-    """`count` new rows of the resource's model in the key's tenant, or another."""
+    """Create `count` rows of the resource's model in the key's tenant, or another."""
     model = PLAIN[prefix].serializer_class.Meta.model
     own = {OWN[prefix]: key.user_id} if prefix in OWN and tenant is None else {}
     person = add_member(tenant).user if tenant else key.user_id
@@ -104,7 +104,7 @@ def test_sql_and_python_make_the_same_bytes(prefix, shape, api_client, monkeypat
 
 
 def enrich(rows, key):
-    """Give the first row awkward values wherever its model can hold them."""
+    """Give the first row edge-case values."""
     row = rows[0]
     if type(row)._meta.app_label == "audit" or not hasattr(type(row), "objects"):
         return rows
@@ -156,7 +156,7 @@ def test_filters_take_the_row_itself_and_nothing_else(prefix, api_client):
             continue
         value = getattr(row, type(row)._meta.get_field(name).attname)
         if isinstance(value, list):
-            # A list of labels filters by one of them.
+            # A list of labels is filtered by one of them.
             value = next(iter(value), None)
         if value in (None, ""):
             continue

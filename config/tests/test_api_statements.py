@@ -1,4 +1,4 @@
-"""Statements that are kept serve other tenants with their own ids, or are not kept at all."""
+"""Prepared queries are reused across tenants with the right ids, or not cached."""
 
 import pytest
 

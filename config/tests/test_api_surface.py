@@ -1,4 +1,4 @@
-"""The edges of the API: its document, its readers, health, declarations."""
+"""OpenAPI document, API reference pages, health checks and declarations."""
 
 import pytest
 from django.core.management import call_command

@@ -1,4 +1,4 @@
-"""Making, changing and deleting: entity tags, locks, rights, what each resource adds."""
+"""Create, update and delete: entity tags, locks, permissions and resource-specific rules."""
 
 import threading
 
@@ -106,7 +106,7 @@ def test_if_match_refuses_stale_changes(api_client):
     address = make_agent(client)["Location"]
     old = client.get(f"{address}?fields=name")["ETag"]
 
-    # In one transaction of the test all versions are one, hence a made-up stale tag beside the real one.
+    # All versions are equal within the test's transaction, hence an invented stale tag.
     assert patch(client, address, {"name": "m"}, **{"If-Match": old}).status_code == 200
     assert patch(client, address, {"name": "o"}, **{"If-Match": '"1"'}).status_code == 412
     assert client.delete(address, headers={"If-Match": '"1"'}).status_code == 412

@@ -1,4 +1,4 @@
-"""The audit trigger: what it records, what it hides, whom it refuses."""
+"""The audit trigger: recorded, redacted and rejected writes."""
 
 import psycopg
 import pytest
@@ -173,7 +173,7 @@ def test_tenant_work_cannot_write_the_log(scope, verb):
 
 @pytest.fixture
 def sealed_row(transactional_db):
-    """A committed row of the log and a seal over it."""
+    """A committed audit row and its seal."""
     return AuditSealFactory()
 
 
@@ -190,7 +190,7 @@ def test_log_is_append_only_even_for_its_owner(sealed_row, role, table):
 
 
 def touched_by(connection, statement):
-    """Rows that a statement changes; none when it is refused."""
+    """Return the number of changed rows; zero if permission is denied."""
     try:
         with connection.transaction():
             return connection.execute(statement).rowcount

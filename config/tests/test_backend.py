@@ -1,4 +1,4 @@
-"""The backend that stamps transactions, on real transactions where that is the point."""
+"""The database backend that sets the scope of transactions."""
 
 import psycopg
 import pytest

@@ -1,4 +1,4 @@
-"""`manage.py check` names models that break the house's rules; each rule with a model that does."""
+"""System checks of models, each with a violating model."""
 
 import pytest
 from django.core.checks import run_checks

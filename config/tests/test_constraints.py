@@ -1,4 +1,4 @@
-"""Row-level security, same-tenant references and audit triggers as constraints: what they do, how they migrate."""
+"""Constraints for row-level security, same-tenant references and audit triggers."""
 
 import psycopg
 import pytest
@@ -28,7 +28,7 @@ from tenants.tests.factories import TenantFactory
 
 
 class Recorder:
-    """A schema editor's quoting, for looking at SQL that nobody runs."""
+    """Schema editor that records SQL without running it."""
 
     def quote_name(self, name):
         return f'"{name}"'

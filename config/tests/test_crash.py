@@ -1,4 +1,4 @@
-"""`kill -9` of the web process, of a database backend and of the postmaster, under a load of acknowledged writes."""
+"""No acknowledged write is lost when a process is killed under load."""
 
 import contextlib
 import http.client
@@ -41,7 +41,7 @@ INCONSISTENT = (
 
 
 class Installation:
-    """`bin/run`'s supervisor on a throw-away cluster, with the demo."""
+    """`bin/run` on a temporary cluster, with the demo."""
 
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="conclave-crash-"))
@@ -103,12 +103,12 @@ class Installation:
 
 
 def first(pids, word):
-    """The first of these processes whose command line has `word`."""
+    """Return the first process whose command line contains `word`."""
     return next(pid for pid in pids if word in command_of(pid))
 
 
 class Load:
-    """Threads that write messages and remember what was acknowledged."""
+    """Threads that write messages and record the acknowledged ones."""
 
     def __init__(self, installation):
         self.installation, self.acknowledged, self.refused = installation, [], 0
@@ -126,7 +126,7 @@ class Load:
             thread.join()
 
     def _post(self, line, path, body):
-        """The id of what was made; empty when its conversation is gone, None when it may be tried again."""
+        """Return the new id; empty if the conversation is gone, None to retry."""
         headers = {"Authorization": f"Bearer {self.installation.key}", "Content-Type": "application/json"}
         try:
             line.request("POST", path, json.dumps(body), headers)
@@ -155,7 +155,7 @@ class Load:
                 conversation = ""
 
     def more(self, count):
-        """A condition: `count` more writes were acknowledged since now."""
+        """Return a condition: `count` further writes were acknowledged."""
         wanted = len(self.acknowledged) + count
         return lambda: len(self.acknowledged) >= wanted
 
@@ -171,7 +171,7 @@ def installation():
 
 
 def strike(installation, load, kind):
-    """Kill one process of this kind under load; how long until writes were acknowledged again, in seconds."""
+    """Kill a process under load; return the seconds until writes succeed again."""
     installation.wait(load.more(WRITES_BEFORE_KILL), BACK_SECONDS)
     os.kill(getattr(installation, kind)(), signal.SIGKILL)
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""The demo's history: valid, coherent, the same for a seed, whole or not there."""
+"""The demo history is valid, consistent, reproducible and atomic."""
 
 import hashlib
 from io import StringIO
@@ -18,7 +18,7 @@ from workflows.demo.history import TABLES, forget_history, load_history, loaded,
 from workflows.demo.world import SINCE, UNTIL, World
 from workflows.models import AgentPerformanceDaily, Asset, AssetDependency, Workflow, WorkflowExecution
 
-# A tenth of the least that the command makes: a hundred conversations.
+# A tenth of the command's minimum: a hundred conversations.
 SCALE = 0.1
 
 
@@ -54,7 +54,7 @@ def test_there_are_as_many_messages_as_the_scale_says_and_rows_in_every_table(hi
 
 
 def unset(row):
-    """References that the system leaves empty, though a form may not."""
+    """References that the system may leave empty but a form may not."""
     return [
         each.name for each in row._meta.concrete_fields if each.null and getattr(row, each.attname) is None
     ]
@@ -120,7 +120,7 @@ def test_each_message_is_in_the_audit_log(history):
 
 
 def fingerprint(world):
-    """Of every row; the tenant's and the people's ids, which the server makes, stand as words."""
+    """Return a digest of all rows, with placeholders for the ids of tenants and users."""
     digest = hashlib.sha256()
     with tenant_scope(world.tenant_id, user=world.admin_id), connection.cursor() as cursor:
         for model in TABLES:
@@ -204,7 +204,7 @@ REPORTED = {
 
 
 def reported(slug):
-    """Rows of each report, and days of agents' performance."""
+    """Return the row counts of reports and performance days."""
     with tenant_scope(Tenant.objects.get(slug=slug), actor="system:test"):
         return {model.__name__: model.objects.count() for model in (*report_models(), AgentPerformanceDaily)}
 
@@ -213,7 +213,7 @@ def reported(slug):
 def test_the_command_refuses_a_second_history_and_makes_a_fresh_one(seed):
     first = seed("--scale", "1")
     assert reported("demo") == REPORTED
-    with pytest.raises(CommandError, match=r"demo has a history already .*--fresh"):
+    with pytest.raises(CommandError, match=r"demo already has a history .*--fresh"):
         seed("--scale", "1")
     second = seed("--scale", "1", "--seed", "7", "--fresh")
 

@@ -1,4 +1,4 @@
-"""Each truth that `manage.py doctor` tells, made false on a throw-away cluster."""
+"""Each check of `manage.py doctor` fails on a cluster that violates it."""
 
 import io
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ def cluster():
 
 @pytest.fixture
 def owner(cluster, django_db_blocker):
-    """The owner of an empty database on the throw-away cluster; what a test breaks is bootstrapped anew."""
+    """Connection of the owner to an empty database that is bootstrapped again after each test."""
     fields = embedded.connection_settings(cluster, roles.OWNER)
     database = ConnectionHandler({"default": {"ENGINE": "config.db.backend", **fields}})["default"]
     with django_db_blocker.unblock():

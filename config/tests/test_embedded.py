@@ -1,4 +1,4 @@
-"""The embedded server on real throw-away clusters: life, death, recovery, and who may log in."""
+"""The embedded server on temporary clusters: lifecycle, recovery and logins."""
 
 import contextlib
 import itertools
@@ -59,7 +59,7 @@ def keep(cluster, word):
         connection.execute("INSERT INTO kept VALUES (%s)", [word])
 
 
-# --- life and death --------------------------------------------------------------------------------
+# --- lifecycle -------------------------------------------------------------------------------------
 
 
 def test_a_second_start_finds_it_running(cluster):
@@ -125,7 +125,7 @@ def test_no_acknowledged_row_is_lost_by_kills_under_load(mortal, victim):
 
 
 class Writer(threading.Thread):
-    """Inserts rows one by one until its connection breaks; knows which ones were acknowledged."""
+    """Inserts rows until its connection breaks and records the acknowledged ones."""
 
     def __init__(self, cluster, name):
         super().__init__(daemon=True)
@@ -236,7 +236,7 @@ def test_secrets_and_data_are_private(cluster):
     assert stat.S_IMODE(cluster.socket_dir.stat().st_mode) == 0o700
 
 
-# --- who may log in --------------------------------------------------------------------------------
+# --- logins ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("login", roles.LOGINS)

@@ -1,4 +1,4 @@
-"""What the documents promise of keys, checks, indexes and partitions, read off the database (G6 to G14, G22)."""
+"""Guarantees about keys, checks, indexes and partitions (G6 to G14, G22)."""
 
 import re
 
@@ -16,7 +16,7 @@ from tenants.bases import SoftDeleted
 MODELS = house_models()
 UNIQUE = [
     ("tenants.Tenant", {"slug"}),
-    # An address is a person's, once; a person belongs to a tenant once.
+    # An address is unique per user, and a membership per tenant and user.
     ("accounts.User", {"email"}),
     ("accounts.Membership", {"tenant_id", "user_id"}),
     ("agents.Agent", {"tenant_id", "slug"}),
@@ -51,7 +51,7 @@ BOUNDS = [
 UNCHECKED = {
     "audit.AuditLog.status": "written by the database's own functions alone",
 }
-# Tables without a time of change, or without times at all.
+# Tables without `updated_at`, or without timestamps.
 UNDATED = {
     "audit.SecurityAuditLog": "an event; its review has a separate time",
     "conversations.MessageEmbedding": "derived from a message, recreated with it",
@@ -125,7 +125,7 @@ def table(name):
 
 
 def indexes_of(name):
-    """Definitions of the indexes of a model's table."""
+    """Return the index definitions of a model's table."""
     return [
         text
         for (text,) in query(
@@ -202,7 +202,7 @@ def test_every_table_has_its_timestamps(db):
             " AND attname IN ('created_at', 'updated_at') ORDER BY 1",
             model._meta.db_table,
         )
-        # What is only ever added to has no time of a change.
+        # Append-only tables have no `updated_at`.
         changes = "UPDATE" in model.row_security.get("verbs", "UPDATE")
         wanted = [("created_at", ZONED), ("updated_at", ZONED)]
         if found != wanted and (changes or found != wanted[:1]):

@@ -1,6 +1,6 @@
-"""Rules of the house that no review has to remember: about models, the schema and the source.
+"""Project conventions of models, the database schema and the source.
 
-Each list of exemptions gives reasons, and fails when an exemption is no longer needed.
+Each list of exemptions gives reasons; the test fails when an exemption is no longer needed.
 """
 
 import ast
@@ -125,7 +125,7 @@ def test_references_between_tenant_tables_hold_the_tenant(model):
     } <= guarded
 
 
-# --- the catalogue -------------------------------------------------------------------------------
+# --- the catalog ---------------------------------------------------------------------------------
 
 
 def test_row_level_security_is_on_forced_and_has_policies_everywhere(db):

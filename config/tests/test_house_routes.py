@@ -1,7 +1,7 @@
-"""Every model is reachable by the API and the console, and both show one's own rows only.
+"""Project conventions of routes: API and console expose every model and only own rows.
 
-The number of queries of each list is held against `query_baseline.json`; after a change that is meant,
-write it anew: CONCLAVE_REFRESH_BASELINE=1 pytest config/tests/test_house_routes.py -k baseline -p no:xdist
+The query count of each list is compared with `query_baseline.json`. After an intended change, update it:
+ CONCLAVE_REFRESH_BASELINE=1 pytest config/tests/test_house_routes.py -k baseline -p no:xdist
 """
 
 import json
@@ -26,7 +26,7 @@ BASELINE = Path(__file__).with_name("query_baseline.json")
 MODELS = house_models()
 VIEWSETS = {prefix: viewset for prefix, viewset, _ in build_router().registry}
 ROUTES = {prefix: viewset.serializer_class.Meta.model for prefix, viewset in VIEWSETS.items()}
-# Some rows of the platform are there for every tenant.
+# Some platform rows are visible to all tenants.
 OWN_ROUTES = sorted(
     prefix for prefix, model in ROUTES.items() if model.row_security.get("read") not in ("true", "is_public")
 )
@@ -58,7 +58,7 @@ NO_ROUTE = {
     "workflows.WorkflowAgent": "part of the workflow",
 }
 NO_ADMIN: dict[str, str] = {}
-# Rows that may not be equal in everything the factory makes equal.
+# Values that must differ between rows of one conversation.
 FURTHER = {"conversations.Participant": lambda: {"user": None, "agent": AgentFactory()}}
 
 
@@ -82,12 +82,12 @@ def test_api_and_console_ask_for_the_same_scope(prefix):
 
 
 def address(prefix, row):
-    """The list that `row` is in."""
+    """Return the URL of the list that contains `row`."""
     return "/api/v1/" + re.sub(r"<uuid:(\w+)>", lambda found: str(getattr(row, found[1])), prefix) + "/"
 
 
 def make(model, tenant, user, beside=None):
-    """A row of `user`'s; `beside` names one whose conversation it shares."""
+    """Create a row of `user`, in the conversation of `beside` if given."""
     extra = {}
     with tenant_scope(tenant, user=user):
         if beside is not None:

@@ -1,4 +1,4 @@
-"""Two tenants, one row of everything each: nobody sees or touches the other's; every write is recorded."""
+"""Project conventions of rows: tenant isolation, audit and encryption of every model."""
 
 import json
 
@@ -22,7 +22,7 @@ MODELS = house_models()
 TENANT_MODELS = [model for model in MODELS if model.scope_kind != "global"]
 AUDITED = [model for model in MODELS if not model.audit_exempt]
 ENCRYPTED = [model for model in MODELS if encrypted_fields(model)]
-# What an audited update changes where no plain column is at hand.
+# Updates for models without a plain audited column.
 CHANGES = {
     "accounts.Talent": lambda: {"experience_years": 8},
     "accounts.WorkProfile": lambda: {"agent_settings": '{"writer": {}}'},
@@ -53,7 +53,7 @@ def foreign(request, other_tenant):
 
 
 def refused_or(count, act):
-    """`act()` changes `count` rows at most; being refused will do too."""
+    """Return whether `act()` changes at most `count` rows or is denied."""
     try:
         with transaction.atomic():
             return act() <= count
@@ -68,7 +68,7 @@ def raw(statement, *params):
 
 
 def plain_field(model):
-    """A column that an update may name."""
+    """Return a column that an update can set."""
     return next(
         field.name
         for field in model._meta.concrete_fields
@@ -141,7 +141,7 @@ def test_tenant_sees_itself_alone(scope, tenant, other_tenant):
 
 
 def logged(row, verb):
-    """Changes (old, new) that the log has of `row`."""
+    """Return the changes (old, new) of `row` in the audit log."""
     return connection_rows(
         "SELECT old_values, new_values FROM audit_auditlog WHERE resource_type = %s AND resource_id = %s"
         " AND action LIKE %s",
@@ -156,7 +156,7 @@ def connection_rows(statement, params):
 
 
 def change_of(row):
-    """A column of `row` that the log keeps, and another value for it."""
+    """Return an audited column of `row` with a new value."""
     if row._meta.label in CHANGES:
         return CHANGES[row._meta.label]()
     hidden = {*row.audit_omit, *row.audit_redact, "tenant_id", "updated_at", "created_at"}

@@ -1,4 +1,4 @@
-"""UUIDv7 identifiers, checked against RFC 9562."""
+"""UUIDv7 identifiers, compared with RFC 9562."""
 
 import threading
 from datetime import UTC, datetime, timedelta

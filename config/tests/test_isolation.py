@@ -1,4 +1,4 @@
-"""The isolation report: one pair of tenants here, ten in the slow test, as the application's own login."""
+"""The isolation report, run as the application login: one pair of tenants, ten in the slow test."""
 
 import json
 from io import StringIO
@@ -86,7 +86,7 @@ def test_operator_hat_would_be_seen_through(ground):
 
 
 def test_unknown_attack_is_refused():
-    with pytest.raises(CommandError, match="no such attack"):
+    with pytest.raises(CommandError, match="unknown attack"):
         call_command("isolation_report", "--attacks", "nope")
 
 

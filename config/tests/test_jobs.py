@@ -1,4 +1,4 @@
-"""Jobs: deferred in the transaction they concern, kept apart by tenant."""
+"""Jobs are deferred in the current transaction and isolated by tenant."""
 
 import asyncio
 

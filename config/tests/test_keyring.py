@@ -186,7 +186,7 @@ def test_new_kek_can_be_put_first_into_the_list():
 
 
 class Undo(Exception):
-    """Rolls a scope back."""
+    """Exception that rolls back a scope."""
 
 
 @pytest.fixture(autouse=True)
@@ -217,7 +217,7 @@ def unseal(tenant, sealed):
 
 
 def cache(tenant, sealed):
-    # What the commit of the transaction that made the key does; a test's transaction never commits.
+    # Simulate the commit of the transaction that created the key; the test's transaction never commits.
     keyring._uncommitted.clear()
     unseal(tenant, sealed)
 
@@ -301,7 +301,7 @@ def test_rolled_back_first_use_leaves_no_key_behind(tenant):
 def test_key_of_a_rolled_back_transaction_is_not_cached(tenant):
     with pytest.raises(Undo):
         use_and_undo(tenant)
-    # Another process makes the key that counts.
+    # Another process creates the key first.
     kek_id, wrapped = keyring.wrap(KEY, tenant.pk, 1)
     with within(tenant):
         TenantKey._base_manager.create(tenant_id=tenant.pk, version=1, kek_id=kek_id, wrapped=wrapped)

@@ -1,4 +1,4 @@
-"""Rights on the tables that libraries bring."""
+"""Privileges on library tables."""
 
 import psycopg
 import pytest
@@ -14,7 +14,7 @@ INSERT = "INSERT INTO procrastinate_jobs (queue_name, task_name, args) VALUES ('
 
 @pytest.fixture
 def worn(second_connection):
-    """Run statements in a hat: `worn(hat, tenant_id)` gives a connection inside an open transaction."""
+    """Return a function that opens a transaction as a role and tenant."""
 
     def wear(hat, tenant_id="", login="conclave_web"):
         opened = second_connection(login, autocommit=False)

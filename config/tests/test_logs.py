@@ -1,4 +1,4 @@
-"""Log lines carry no secret and no personal data, however they come into them."""
+"""Log lines contain no secrets and no personal data."""
 
 import io
 import json
@@ -34,7 +34,7 @@ PLAIN = (
 
 @pytest.fixture(params=[True, False], ids=["JSON", "text"])
 def written(request):
-    """Logging as the settings say, into a buffer; what was written is its value."""
+    """Configure logging to a buffer and return it."""
     before = logging.root.handlers[:], logging.root.level
     buffer = io.StringIO()
     settings = logging_settings("INFO", as_json=request.param)

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus over real sockets: for whoever has the token, and of all processes of the server."""
+"""Prometheus metrics of all server processes, protected by a token."""
 
 import pytest
 import requests
@@ -14,7 +14,7 @@ ASK = {"model": "guide", "messages": [{"role": "user", "content": "When is high 
 
 @pytest.fixture
 def guide(transactional_db, tenant, api_key):
-    """An agent whose model answers twice and then refuses, and the headers of a key that may ask it."""
+    """An agent whose model fails after two answers, and headers of a key that can call it."""
     with FakeOpenAI(say("At noon."), say("At noon."), fail(401)) as model:
         with tenant_scope(tenant, actor="system:test"):
             account = IntegrationFactory(base_url=model.base_url)
@@ -25,7 +25,7 @@ def guide(transactional_db, tenant, api_key):
 
 
 def value(text, name, **labels):
-    """The value of a sample; 0 where there is none."""
+    """Return the value of a sample, or 0."""
     for line in text.splitlines():
         if line.startswith(f"{name}{{" if labels else f"{name} ") and all(
             f'{label}="{wanted}"' in line for label, wanted in labels.items()

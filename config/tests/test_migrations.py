@@ -1,4 +1,4 @@
-"""Every migration goes back and forth, over rows of every model too (promise G42), in a database of its own."""
+"""All migrations are reversible, with rows of every model (guarantee G42)."""
 
 from io import StringIO
 
@@ -32,14 +32,14 @@ def objects(database):
 
 
 def rows(ground):
-    """How many rows each table of tenants has; reports are computed anew when they are made again."""
+    """Return the row count of each tenant table, without reports."""
     with connect(OWNER, database=ground.database) as owner:
         tables = [target.table for target in ground.targets if not target.is_report]
         return {table: owner.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}
 
 
 def last_ones():
-    """The newest migration of each app, which a release before did not have, and where it came from."""
+    """Return the latest migration of each app and its parent."""
     graph = MigrationLoader(None).graph
     for app in OURS:
         (leaf,) = graph.leaf_nodes(app)
@@ -60,14 +60,14 @@ def test_migrations_go_back_and_forth_over_rows(django_db_setup, django_db_block
             call_command("migrate", verbosity=0, stdout=StringIO())
             assert objects(name) ^ before == set()
             kept = rows(ground)
-            # All in one plan: each plan works out the models of every migration anew.
+            # One plan, because each plan recomputes the state of every migration.
             MigrationExecutor(connection).migrate([(app, None) for app in OURS])
             left = {thing for kind, thing in objects(name) if kind == "table"}
             call_command("migrate", verbosity=0, stdout=StringIO())
         after = objects(name)
 
     assert min(populated.values()) > 0
-    # Tables that the newest migrations make begin empty again; no other row is lost.
+    # Tables of the latest migrations start empty again; no other row is lost.
     lost = {table: (populated[table], kept[table]) for table in stood & kept.keys()}
     assert {table for table, (one, other) in lost.items() if one != other} == set()
     assert left & {model._meta.db_table for model in house_models()} == set()

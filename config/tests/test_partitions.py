@@ -1,4 +1,4 @@
-"""Partitions by the time of UUIDv7 ids."""
+"""Partitions by the timestamp of UUIDv7 ids."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -147,7 +147,7 @@ def test_row_without_a_partition_is_refused(scope):
 
 
 def scanned(queryset):
-    """Tables that the plan of `queryset` touches."""
+    """Return the tables that the plan of `queryset` scans."""
     found, plans = set(), [json.loads(queryset.explain(format="json"))[0]["Plan"]]
     while plans:
         plan = plans.pop()
@@ -185,7 +185,7 @@ def test_single_row_reads_one_partition(scope):
 
 
 def as_owner(monkeypatch):
-    """Let `config.db.partitions` talk through the owner's connection, as `manage.py partitions` does."""
+    """Use the owner's connection in `config.db.partitions`, as `manage.py partitions` does."""
     owner = connect("conclave_owner")
     monkeypatch.setattr(partitions, "connection", owner)
     return owner
@@ -193,14 +193,14 @@ def as_owner(monkeypatch):
 
 @pytest.fixture
 def old_month(transactional_db, monkeypatch):
-    """A partition of messages and of tool executions in the spring of 2020, gone at the end."""
+    """Temporary partitions of messages and tool executions for spring 2020."""
     with as_owner(monkeypatch) as owner:
         for table in (TABLE, ToolExecution._meta.db_table):
             part = partition_at(table, day(2020, 5, 5), "month")
             bounds = [uuid7_floor(part.start), uuid7_floor(part.end)]
             owner.execute("SELECT conclave_make_partition(%s, %s, %s, %s)", [table, part.name, *bounds])
         yield owner
-        # Not CASCADE: with an attached partition it would take the reference to messages along.
+        # Not CASCADE, which would drop the foreign key to messages of an attached partition.
         owner.execute(f"TRUNCATE {', '.join(each._meta.db_table for each in REFERRING)}, {TABLE}")
         for model in (ToolExecution, Message):
             expire_partitions(model, before=day(2020, 7, 1))

@@ -30,7 +30,7 @@ from tenants.tests.factories import TenantFactory
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 TENANTS, AGENTS_EACH, THREADS, BACK_SECONDS = 20, 5, 24, 60
 REQUESTS, REQUESTS_OF_POLICIES, REQUESTS_OF_CONTROL = 10_000, 4_000, 1_000
-# granian takes two deaths of a worker within 5.5 seconds for a crash loop and ends.
+# granian exits if a worker dies twice within 5.5 seconds.
 BETWEEN_DEATHS = 6
 URL = "/api/v1/agents/"
 WRONG = ("foreign", "missing")
@@ -45,7 +45,7 @@ SELECT (SELECT count(*) FROM agents_agent a JOIN tenants_tenant t ON t.id = a.te
 
 @dataclass
 class Customer:
-    """A tenant with its key and the ids of its first agents."""
+    """A tenant with its API key and the ids of its first agents."""
 
     name: str
     key: str
@@ -72,13 +72,13 @@ def customers():
 
 
 class Line:
-    """One kept-alive connection to the web server."""
+    """A keep-alive connection to the web server."""
 
     def __init__(self, port):
         self.http = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def open(self):
-        """Connect; a worker that was killed is back after a moment."""
+        """Connect, with retries while a killed worker restarts."""
         end = time.monotonic() + BACK_SECONDS
         while self.http.sock is None:
             try:
@@ -89,7 +89,7 @@ class Line:
                 time.sleep(0.2)
 
     def send(self, customer, method, path, body=None):
-        """Status and parsed body; (0, {}) when the connection broke."""
+        """Return status and parsed body; (0, {}) if the connection broke."""
         headers = {"Authorization": f"Bearer {customer.key}", "Content-Type": "application/json"}
         try:
             self.open()
@@ -101,7 +101,7 @@ class Line:
             return 0, {}
 
     def abandon(self, customer, path):
-        """Send a request and hang up before its answer."""
+        """Send a request and close the connection before the response."""
         with contextlib.suppress(OSError):
             self.open()
             self.http.request("GET", path, headers={"Authorization": f"Bearer {customer.key}"})
@@ -109,7 +109,7 @@ class Line:
 
 
 def owned(customer, rows):
-    """Whether every row is the customer's."""
+    """Return whether all rows belong to the customer."""
     return all(row["name"].split()[0] == customer.name for row in rows)
 
 
@@ -145,7 +145,7 @@ def create(line, customer, others, dice):
 
 
 def fail(line, customer, others, dice):
-    """A slug that is taken once it was made: the second is refused and rolled back."""
+    """Create a duplicate slug: the second request fails and is rolled back."""
     status, _ = line.send(customer, "POST", URL, {"name": f"{customer.name} twin", "slug": "twin"})
     return "right" if status in (201, 400, 409) else verdict(status)
 
@@ -166,7 +166,7 @@ ACTS = {listing: 40, own: 20, foreign: 10, create: 18, fail: 7, hang_up: 5}
 
 
 def drive(server, customers, requests, disturb=None):
-    """Send `requests` from many threads and count the verdicts; `disturb()` is called now and then."""
+    """Send requests from many threads, call `disturb()` at times, and count the results."""
     tickets, tally, lock = itertools.count(), Counter(), threading.Lock()
     done = [0]
 
@@ -197,7 +197,7 @@ def wrong(tally):
 
 
 def run(settings, customers, requests, log, disturb=None):
-    """The load on one build behind a pooler of its own; `log` is the path for what the server says."""
+    """Run the load on one build behind a new pooler; `log` is the path of the server log."""
     with (
         log.open("wb") as stream,
         pooled() as pooler,
@@ -208,7 +208,7 @@ def run(settings, customers, requests, log, disturb=None):
 
 @pytest.fixture
 def disturb(superuser):
-    """Kills a web worker and ends all pooled connections, by turns."""
+    """Kill a web worker and terminate pooled connections, alternately."""
     turn, last = itertools.count(), [0.0]
     ending = (
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"

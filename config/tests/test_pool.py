@@ -1,4 +1,4 @@
-"""A burst of requests waits for a connection instead of asking for more than the server allows."""
+"""Requests wait for a pooled connection instead of exceeding the server's limit."""
 
 from concurrent.futures import ThreadPoolExecutor
 

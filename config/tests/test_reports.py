@@ -1,4 +1,4 @@
-"""Materialised reports: their figures, who sees them, who may compute them."""
+"""Materialized reports: figures, visibility and refresh permissions."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -104,7 +104,7 @@ def test_another_tenant_sees_nothing(model, tenant, member, other_tenant):
 
 
 def refusal(statement, stamp=None):
-    """The SQLSTATE that `statement` fails with."""
+    """Return the SQLSTATE of the failed `statement`."""
     hat = wearing(stamp) if stamp else transaction.atomic()
     with pytest.raises(DatabaseError) as caught, hat, connection.cursor() as cursor:
         cursor.execute(statement)

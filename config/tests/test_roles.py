@@ -1,4 +1,4 @@
-"""What each login of the database may become, and what a database is born with."""
+"""Database logins, roles and defaults of a new database."""
 
 import psycopg
 import pytest
@@ -80,7 +80,7 @@ def test_the_printed_script_is_what_psql_takes(cluster):
     embedded.run_sql(cluster, script + "\\connect postgres\nDROP DATABASE trial_printed;", "postgres")
 
 
-# --- what a database is born with ----------------------------------------------------------------------
+# --- defaults of a new database ------------------------------------------------------------------------
 
 
 def test_a_database_made_by_the_owner_has_vectors_and_leakproof_search(cluster):

@@ -174,7 +174,7 @@ def test_concurrent_write_is_not_lost(tenant):
 def test_unreadable_value_is_reported_and_the_others_go_on(tenant):
     with platform_scope(reason="test"), connection.cursor() as cursor:
         cursor.execute("UPDATE agents_integration SET credentials = 'planted' WHERE name = 'n1'")
-    with pytest.raises(CommandError, match="1 values were left"):
+    with pytest.raises(CommandError, match="1 values were not re-encrypted"):
         rotate("--data")
 
     with platform_scope(reason="test"):

@@ -1,4 +1,4 @@
-"""Each protection is broken in the test database: its proof must turn red, and green again afterwards."""
+"""Mutation tests of isolation: each broken protection must make its proof fail."""
 
 import pytest
 from django.db import connection
@@ -14,12 +14,12 @@ def ground(transactional_db):
 
 
 def nowhere():
-    """A ground without rows in the test database."""
+    """Return an empty attack fixture in the test database."""
     return Ground(connection.settings_dict["NAME"], (), {}, (), {})
 
 
 def test_every_sabotage_is_caught(ground):
-    # One ground for all: each sabotage mends what it broke, and its proof must be green before and after.
+    # All mutations share the fixture: each one repairs what it breaks.
     outcomes = [commit_sabotage(each, ground) for each in possible()]
 
     assert [(each.name, each.what) for each in outcomes if not each.caught] == []
@@ -30,7 +30,7 @@ def test_proof_that_stays_green_is_not_a_catch(db):
     ground = nowhere()
     blind = Sabotage("x", owner_does("SELECT 1", "SELECT 1"), lambda ground: [])
 
-    assert commit_sabotage(blind, ground).what == "the proof stayed green"
+    assert commit_sabotage(blind, ground).what == "the proof did not fail"
 
 
 def test_proof_that_is_always_red_is_not_a_catch(db):

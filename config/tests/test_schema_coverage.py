@@ -1,4 +1,4 @@
-"""Every table and column of the documents is somewhere, and every promise is shown or waits for something."""
+"""Coverage of the schema documents and their guarantees."""
 
 from io import StringIO
 

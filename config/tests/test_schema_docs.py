@@ -1,4 +1,4 @@
-"""The generated pages of `docs/schema/` are those of this database, and a stale one is noticed."""
+"""The generated pages of `docs/schema/` are up to date, and stale ones are detected."""
 
 import os
 import re
@@ -25,7 +25,7 @@ def made(db):
 
 
 def check(folder):
-    """The command's exit code and the names that it prints."""
+    """Return the command's exit code and the printed names."""
     out = StringIO()
     try:
         call_command("schema_docs", "--check", folder=folder, stdout=out)
@@ -65,7 +65,7 @@ def test_writing_mends_what_is_stale_and_leaves_what_people_wrote(made, tmp_path
 
 @pytest.fixture
 def forgotten(second_connection):
-    """The database forgets its latest migration for the test."""
+    """Mark the latest migration as unapplied."""
     owner = second_connection("conclave_owner")
     latest = "DELETE FROM django_migrations WHERE id = (SELECT max(id) FROM django_migrations) RETURNING *"
     row = owner.execute(latest).fetchone()
@@ -143,7 +143,7 @@ def test_every_column_of_the_documents_is_on_its_page(made):
 
 
 def test_every_table_says_what_it_is(db):
-    """Ours by their model's docstring, others in `config.schema.meaning.LIBRARY_TABLES`."""
+    """Tables are described by model docstrings or `config.schema.meaning.LIBRARY_TABLES`."""
     assert [table for table in read_catalogue().tables if not pages.Meaning().says(table)] == []
 
 
@@ -160,7 +160,7 @@ def test_links_lead_somewhere():
 
 
 def anchors(path):
-    """GitHub's anchors of the headings of a page."""
+    """Return GitHub's heading anchors of a page."""
     headings = re.findall(r"(?m)^#+ (.+)$", path.read_text())
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

@@ -1,4 +1,4 @@
-"""Every example of `docs/schema/query-patterns.md` runs as the application, and finds its tenant's rows alone."""
+"""Examples of `docs/schema/query-patterns.md` return only rows of their tenant."""
 
 import ast
 import contextlib
@@ -38,7 +38,7 @@ MODELS = {
 
 
 def examples():
-    """(heading, language, kind, text) of each block of code."""
+    """Yield (heading, language, kind, text) of each code block."""
     text = (FOLDER / "query-patterns.md").read_text()
     for match in FENCE.finditer(text):
         heading = HEADING.findall(text[: match.start()])[-1]
@@ -51,7 +51,7 @@ def chosen(language, kind=""):
 
 
 def rows_of(tenant):
-    """A tenant with something for each example to find, as the names that the examples use."""
+    """Create a tenant with rows for all examples."""
     user = add_member(tenant).user
     with tenant_scope(tenant, user=user):
         agent = AgentFactory(tags=["support"])
@@ -98,7 +98,7 @@ def run_sql(text, names):
 
 
 def run_python(text, names):
-    """The value of the example's last expression."""
+    """Return the value of the example's last expression."""
     tree = ast.parse(text)
     last = ast.Expression(tree.body.pop().value)
     space = MODELS | vars(names)
@@ -124,7 +124,7 @@ def test_python_finds_rows_of_its_tenant_alone(ours, theirs, text):
 
 
 def tenant_of(row, ours):
-    """Grouped rows carry no tenant: ours has one call of fifteen tokens, and so have the others."""
+    """Grouped rows have no tenant column; each tenant has one call of fifteen tokens."""
     if isinstance(row, dict):
         return ours.tenant.id if row["calls"] == 1 else None
     return row.tenant_id

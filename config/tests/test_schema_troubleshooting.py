@@ -1,4 +1,4 @@
-"""Every error that `docs/schema/troubleshooting.md` shows is provoked here, and is printed as the page says."""
+"""Provoke every error of `docs/schema/troubleshooting.md` and compare the message."""
 
 import re
 from datetime import UTC, datetime
@@ -36,7 +36,7 @@ old_month = test_partitions.old_month
 
 
 def printed(error):
-    """The error as a log prints it, without what differs from one time to the next."""
+    """Return the logged error without variable parts."""
     kind = type(error)
     text = UUID.sub("<id>", f"{kind.__module__}.{kind.__qualname__}: {error}".replace("builtins.", ""))
     text = re.sub(r'connection to server on socket ".*?"', 'connection to server at "<pooler>"', text)
@@ -49,7 +49,7 @@ def lines_of(text):
 
 
 def shown(error):
-    """Whether the page shows the error, line by line, in one block of code."""
+    """Return whether one code block of the page contains the error."""
     wanted = lines_of(printed(error))
     blocks = re.findall(r"(?ms)^```text\n(.*?)^```", PAGE.read_text())
     found = any(wanted == lines_of(block) for block in blocks)

@@ -1,6 +1,6 @@
-"""schemathesis over the OpenAPI document and the real web server: no 5xx, no answer that the document does not know.
+"""Schemathesis finds no 5xx and no undocumented response of the web server.
 
-It runs as a program of its own; `config.tests.fuzzing` leads it to rows that are there.
+Runs as a separate process; `config.tests.fuzzing` points it to existing rows.
 """
 
 import json
@@ -68,7 +68,7 @@ phases.coverage.enabled = false
 
 @pytest.fixture
 def key(transactional_db):
-    """A key of an administrator whose tenant has rows of every model."""
+    """API key of an administrator whose tenant has rows of every model."""
     tenant = TenantFactory()
     member = add_member(tenant)
     with tenant_scope(tenant, user=member.user):
@@ -81,7 +81,7 @@ def key(transactional_db):
 
 
 def make_rows(model):
-    """Rows of the model; fewer where a person or a tenant may have one alone."""
+    """Create rows of the model; fewer where a user or tenant may have only one."""
     for _ in range(ROWS):
         try:
             with transaction.atomic():
@@ -91,7 +91,7 @@ def make_rows(model):
 
 
 class Lister:
-    """Reads ids out of the API's own lists."""
+    """Reads ids from the API's lists."""
 
     def __init__(self, url, key):
         self.url, self.key = url, key
@@ -99,7 +99,7 @@ class Lister:
         self.session.headers["Authorization"] = f"Bearer {key.secret}"
 
     def document(self):
-        """Made at its first request, which takes long."""
+        """The document, generated at the first request, which is slow."""
         return self.session.get(f"{self.url}/api/v1/openapi.json", timeout=120).json()
 
     def ids(self, path, name="id"):
@@ -107,7 +107,7 @@ class Lister:
         return [row[name] for row in rows if row[name] not in self.key.kept]
 
     def places(self, path, conversations):
-        """Values for the placeholders of an address, each naming a row that is there."""
+        """Return values of path parameters that refer to existing rows."""
         if "{collection_id}" in path:
             return [{"collection_id": each} for each in self.ids("/api/v1/collections/")]
         parent, placeholder, _ = path.partition("{id}")
@@ -134,7 +134,7 @@ class Lister:
         return found
 
     def plan(self, document):
-        """What `config.tests.fuzzing` needs."""
+        """Return the input of `config.tests.fuzzing`."""
         conversations = self.ids("/api/v1/conversations/")
         places = {path: self.places(path, conversations) for path in document["paths"] if "{" in path}
         references = {name: self.ids(f"/api/v1/{name}s/") for name in REFERENCES}
@@ -148,7 +148,7 @@ class Lister:
 
 
 def fields_of(document, operation):
-    """The names of the fields of a request's JSON body."""
+    """Return the field names of a request body."""
     content = operation.get("requestBody", {}).get("content", {})
     schema = content.get("application/json", {}).get("schema", {})
     if "$ref" in schema:
@@ -157,12 +157,12 @@ def fields_of(document, operation):
 
 
 def family_of(name):
-    """What a parameter is counted with: its kind of lookup, or itself."""
+    """Return the lookup family of a parameter, or its name."""
     return next((ending for ending in FAMILIES if name.endswith(ending)), name)
 
 
 def thin(document):
-    """Leave what a base class gives to many operations at a part of them: the run takes half the time."""
+    """Test shared parameters on some operations only, which halves the run time."""
     operations = [each for methods in document["paths"].values() for each in methods.values()]
     parameters = [each for operation in operations for each in operation.get("parameters", ())]
     times = Counter(family_of(each["name"]) for each in parameters)
@@ -176,12 +176,12 @@ def thin(document):
 
 
 def is_kept(family, turns):
-    """Whether a parameter is tried here."""
+    """Return whether a parameter is tested on this operation."""
     return family not in turns or next(turns[family]) % (KEPT_OF_FAMILY if family in FAMILIES else KEPT) == 0
 
 
 def run_schemathesis(url, key, folder, *, change=lambda document: None, only=()):
-    """Its exit code, what it said and its report; `change` may alter the document that it goes by."""
+    """Run schemathesis; return exit code, output and report. `change` may alter the document."""
     lister = Lister(url, key)
     document = lister.document()
     change(document)
@@ -219,7 +219,7 @@ def wait_while_active(process, files):
 
 
 def never_accepted(report):
-    """Operations that answered no request with success, so that the run says little about them."""
+    """Return operations without any successful request."""
     rates = report["valid_rates"]
     return [name for name, phases in rates.items() if not sum(each["accepted"] for each in phases.values())]
 

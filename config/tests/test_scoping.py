@@ -1,4 +1,4 @@
-"""Scopes: which rows they show, how they nest, what they refuse."""
+"""Scopes: visible rows, nesting and rejected operations."""
 
 from uuid import uuid4
 

@@ -1,4 +1,4 @@
-"""What the logs know of a request, whatever its peer looks like."""
+"""Request attributes in the audit and security logs."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Rows of one person, within their organisation: what a colleague learns of them, by whatever way."""
+"""Private rows of a user are hidden from colleagues on every path."""
 
 import pytest
 from django.db import models
@@ -16,7 +16,7 @@ PRIVATE = [
 ]
 
 
-# References, marks and times are recorded; whatever else a person's own row says is not.
+# References, flags and times are recorded; other values of private rows are not.
 PLAIN = (
     models.ForeignKey,
     models.UUIDField,

@@ -1,4 +1,4 @@
-"""A table that has no partition for now is the installation's fault, not the client's."""
+"""A missing current partition is a server error, not a client error."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Rights that no hat may have, tried in SQL."""
+"""Privileges that no database role may have, tested in SQL."""
 
 import psycopg
 import pytest
@@ -16,14 +16,14 @@ FORGE = (
 
 @pytest.fixture
 def app(second_connection):
-    """The hat of tenant work, on a connection of its own."""
+    """A connection that uses the application role."""
     connection = second_connection()
     connection.execute("SET ROLE conclave_app")
     return connection
 
 
 def test_nobody_hangs_the_audit_trigger_on_a_table_of_their_own(app):
-    # It would write whatever is inserted there into the log, of any tenant.
+    # It would write arbitrary rows of any tenant to the audit log.
     app.execute(FORGED)
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         app.execute(FORGE)

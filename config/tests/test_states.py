@@ -1,4 +1,4 @@
-"""Migrations that render what they touch, on made-up models; `test_migrations` runs the real ones so."""
+"""Migration states render only the models they change, on test models."""
 
 import pytest
 from django.db import connection, migrations, models
@@ -18,7 +18,7 @@ def key():
     return models.BigAutoField(primary_key=True)
 
 
-# A root that everything refers to, as everything of the house refers to the tenant.
+# A root that all models refer to, like the tenant.
 ROOT = migrations.CreateModel("Root", [("id", key()), ("slug", models.CharField(max_length=9, unique=True))])
 LEAVES = [
     migrations.CreateModel(f"Leaf{number}", [("id", key()), ("root", reference("Root"))])
@@ -33,7 +33,7 @@ OWN = [
 
 
 def applied(state, *operations):
-    """The state after these operations, which PostgreSQL was asked to carry out."""
+    """Run the operations and return the resulting state."""
     migration = Migration("0001", LABEL)
     migration.operations = list(operations)
     with connection.schema_editor(collect_sql=True) as editor:
@@ -42,7 +42,7 @@ def applied(state, *operations):
 
 @pytest.fixture
 def rendered(monkeypatch):
-    """The names of the models that are rendered, as they are."""
+    """Record the names of rendered models."""
     names = []
     original = StateApps.render_multiple
 
@@ -117,7 +117,7 @@ def test_what_others_need_to_know_runs_as_usual(db, rendered, operation):
 
     _, usual = applied(state.clone(), operation)
     with quick_states():
-        # What went before left older classes behind.
+        # Earlier operations left outdated classes.
         changed, _ = applied(began(rendered), OWN[0])
         _, quick = applied(changed, operation)
     assert quick == usual

@@ -1,4 +1,4 @@
-"""`bin/run`'s supervisor: children that live and die with it, and the whole of it as real processes."""
+"""The supervisor of `bin/run`: child processes and complete runs."""
 
 import os
 import re
@@ -21,7 +21,7 @@ from config.db.processes import OWNER
 from config.db.supervisor import Child
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(300)"]
-# A child with a helper of its own; both write their pid.
+# A child with a helper process; both write their pid.
 FAMILY = """
 import subprocess, sys, os, time
 helper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
@@ -159,7 +159,7 @@ def test_the_example_file_names_every_variable_that_is_read():
     assert names - documented == {"DO_NOT_TRACK"} & names
 
 
-# --- the whole ---------------------------------------------------------------------------------------------
+# --- complete ----------------------------------------------------------------------------------------------
 
 
 def up(var, port, *, wait=False):
@@ -178,7 +178,7 @@ def up(var, port, *, wait=False):
         )
     log = (var / f"up-{time.monotonic_ns()}.log").open("w+")
     process = subprocess.Popen(
-        # As after `&` in a shell script, which makes the program start with SIGINT ignored.
+        # As after `&` in a shell script, where the program starts with SIGINT ignored.
         ["sh", "-c", 'trap "" INT; exec "$@"', "up", *command],
         env=environment,
         cwd=launch.BASE_DIR,
@@ -201,7 +201,7 @@ def wait_ready(process, log, seconds=180):
 
 
 def family_of(pid):
-    """All descendants of a process, from /proc."""
+    """Return all descendants of a process."""
     parents = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -227,7 +227,7 @@ def answers(port, path="/readyz"):
 
 @pytest.fixture(scope="module")
 def home():
-    """Folder, cluster and port of an installation that has been started once."""
+    """Folder, cluster and port of an installation that was started once."""
     folder = Path(tempfile.mkdtemp(prefix="conclave-test-"))
     folder.chmod(0o755)
     cluster, port = embedded.Cluster(folder / "postgres"), free_port()
@@ -240,7 +240,7 @@ def home():
 
 
 def stop(process, cluster, number=signal.SIGTERM):
-    """Ask `up` to stop and see that nothing of it is left."""
+    """Stop `up` and check that no process remains."""
     members = family_of(process.pid)
     assert members
     process.send_signal(number)

@@ -1,4 +1,4 @@
-"""The overview: what the scope holds and did, in numbers, a chart and the latest changes."""
+"""The overview page: key figures, a chart and recent changes of the scope."""
 
 import json
 from datetime import datetime, timedelta
@@ -21,12 +21,12 @@ from knowledge.models import Document
 
 DAYS = 14
 RECENT = 10
-# One for each request of the platform scope.
+# Recorded for every request in the platform scope.
 NOISE = "platform.scope_opened"
 
 
 def dashboard(request: HttpRequest) -> dict[str, Any]:
-    """The context of the overview; parts that the person may not see are left out."""
+    """Return the context of the overview, limited to what the user may see."""
     access = request.console  # type: ignore[attr-defined]
     midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
     context: dict[str, Any] = {"tiles": tiles(access, midnight)}
@@ -39,7 +39,7 @@ def dashboard(request: HttpRequest) -> dict[str, Any]:
 
 
 def tiles(access: Any, midnight: datetime) -> list[dict[str, Any]]:
-    """One tile for each number that the person may see."""
+    """Return the tiles that the user may see."""
     makers = {
         "agents": agent_tile,
         "conversations": conversation_tiles,
@@ -73,7 +73,7 @@ def conversation_tiles(midnight: datetime) -> list[dict[str, Any]]:
     week = Message.objects.between(midnight - timedelta(days=6), tomorrow)
     failed = week.filter(status=MessageStatus.FAILED).count()
     return [
-        _tile("Conversations", begun, "begun today", "conversations_conversation"),
+        _tile("Conversations", begun, "started today", "conversations_conversation"),
         _tile(
             "Failed messages",
             failed,
@@ -110,7 +110,7 @@ def security_tile(midnight: datetime) -> list[dict[str, Any]]:
 
 
 def messages_per_day(midnight: datetime) -> dict[str, Any]:
-    """Chart.js data: messages of the last `DAYS` days, by the day of their ids."""
+    """Return Chart.js data: messages per day of the last `DAYS` days."""
     first = midnight - timedelta(days=DAYS - 1)
     rows = Message.objects.between(first, midnight + timedelta(days=1))
     counted = rows.order_by().annotate(day=TruncDate(F("created_at"))).values("day").annotate(n=Count("id"))

@@ -1,5 +1,5 @@
-"""The demo: samples that every installation may try, and a made-up history of half a year at any scale.
+"""Demo data: samples, and a generated history of half a year at any scale.
 
-The history is the same for the same seed, whatever the day: it ends at `world.UNTIL`, and its ids are made
-from the seeded generator at each row's own time.
+The same seed gives the same history on any day: it ends at `world.UNTIL`, and ids come from the seeded
+generator and the time of each row.
 """

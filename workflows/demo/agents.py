@@ -1,4 +1,4 @@
-"""Who answers in the demo."""
+"""Demo agents."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -9,7 +9,7 @@ from config.db.bulk import insert_many
 
 from .world import Progress, World
 
-# slug, name, provider, model, millionths of a dollar for a token sent and received.
+# slug, name, provider, model, price of an input and an output token in millionths of a dollar.
 AGENTS = (
     ("support", "Support", "extractive", "extractive-1", 0, 0),
     ("analyst", "Analyst", "openai", "gpt-4.1-mini", 0.4, 1.6),
@@ -24,7 +24,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Cast:
-    """An agent as the history needs it."""
+    """An agent of the history."""
 
     id: UUID
     slug: str
@@ -35,7 +35,10 @@ class Cast:
 
 
 def make_agents(world: World, on_rows: Progress) -> int:
-    """Sample agents, each published once. Those of a provider rest until somebody connects an account."""
+    """Create and publish sample agents.
+
+    Agents of a provider are inactive until an account is connected.
+    """
     account = world.id_on(0)
     row = (account, "Sample account", "openai", "disconnected", world.admin_id)
     made = insert_many(

@@ -1,4 +1,4 @@
-"""An engagement that moves two hundred assets, with its flows and the work of its agents."""
+"""Demo engagement that migrates two hundred assets, with flows and agent tasks."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -50,7 +50,7 @@ TASK_COLUMNS = (
 
 
 def make_assets(world: World, on_rows: Progress) -> int:
-    """The engagement, its flows, its assets and what depends on what, and 500 tasks a step of the scale."""
+    """Create the engagement, flows, assets, dependencies, and 500 tasks per scale step."""
     flows, made = _flows(world)
     assets = [_asset(world, flows, number) for number in range(ASSETS)]
     made += insert_many(Asset, ASSET_COLUMNS, assets, constants=world.constants)
@@ -67,7 +67,7 @@ def make_assets(world: World, on_rows: Progress) -> int:
 
 
 def _flows(world: World) -> tuple[dict[str, UUID], int]:
-    """The engagement and its flows by kind, and how many rows they are."""
+    """Create the engagement and its flows; return the flows by kind and the row count."""
     names = ("engagement", "master", "discovery", "collection", "assessment", "planning", "execution")
     ids = {name: world.id_on(place) for place, name in enumerate(names)}
     engagement = (
@@ -151,7 +151,7 @@ def _asset(world: World, flows: dict[str, UUID], number: int) -> tuple[Any, ...]
 
 
 def _dependencies(world: World, assets: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
-    """Each asset after the first needs one or two that come before it: no circle."""
+    """Yield dependencies on one or two earlier assets, which rules out cycles."""
     rng = world.rng
     for place in range(1, len(assets)):
         for target in sorted(rng.sample(range(place), min(place, rng.choice((1, 1, 2))))):

@@ -1,4 +1,4 @@
-"""The history of a demo tenant: loaded as a whole or not at all, and taken back the same way."""
+"""Load and delete the history of a demo tenant, each in one transaction."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -32,9 +32,9 @@ MAKERS: tuple[Callable[[World, Progress], int], ...] = (
     make_assets,
     make_planning,
 )
-# Rows of one step of the scale, about; for the progress bar.
+# Approximate rows per scale step, for the progress bar.
 ROWS = 26_500
-# Each table before those it refers to.
+# Each table precedes the tables it refers to.
 TABLES: tuple[type[models.Model], ...] = (
     *(ToolExecution, Message, Participant, Conversation, AgentRun, LlmUsage, UsageMetric, CostRecord),
     *(workflows.Approval, workflows.StepExecution, workflows.WorkflowExecution, workflows.WorkflowTrigger),
@@ -45,29 +45,29 @@ TABLES: tuple[type[models.Model], ...] = (
     *(workflows.ActivityType, workflows.CalendarEvent, workflows.Calendar, workflows.Task, workflows.Project),
     *(AgentVersion, Agent, Integration),
 )
-# A slice of a table that one statement may take back within a login's timeout.
+# Rows that one statement can delete within the statement timeout.
 SLICE = timedelta(days=3)
 
 
 def _silent(count: int) -> None:
-    """Progress that nobody watches."""
+    """Ignore progress."""
 
 
 def make_old_partitions() -> list[str]:
-    """The partitions that the history's rows lie in, where they are missing; committed before the load."""
+    """Create and commit the missing partitions for the history."""
     with platform_scope(reason="partitions for the demo's history", actor=ACTOR):
         return ensure_partitions(since=SINCE)
 
 
 def loaded(tenant_id: UUID) -> dict[str, Any]:
-    """Scale, seed and rows of the history that the tenant has; empty without one."""
+    """Return scale, seed and row count of the tenant's history; empty without one."""
     with tenant_scope(tenant_id, actor=ACTOR):
         found: dict[str, Any] = Tenant.objects.get(pk=tenant_id).metadata.get("demo", {})
     return found
 
 
 def load_history(world: World, on_rows: Progress = _silent) -> int:
-    """Make the history in one transaction: a process that is killed leaves nothing of it. Returns its rows."""
+    """Create the history in one transaction and return its row count."""
     with tenant_scope(world.tenant_id, user=world.admin_id, actor=ACTOR):
         rows = sum(make(world, on_rows) for make in MAKERS)
         _remember(world.tenant_id, {"scale": world.scale, "seed": world.seed, "rows": rows})
@@ -75,9 +75,9 @@ def load_history(world: World, on_rows: Progress = _silent) -> int:
 
 
 def forget_history(tenant_id: UUID, on_rows: Progress = _silent) -> int:
-    """Delete the rows of the tenant that are as old as the history, in one transaction; how many there were.
+    """Delete the tenant's rows of the history's period and return their number.
 
-    The audit log keeps what it says about them.
+    Runs in one transaction and keeps the audit log.
     """
     with platform_scope(reason="take back the demo's history", actor=ACTOR), transaction.atomic():
         gone = sum(_delete(model, tenant_id, on_rows) for model in TABLES)

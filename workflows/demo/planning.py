@@ -1,4 +1,4 @@
-"""Projects, tasks, a calendar and activities of the demo's people."""
+"""Demo projects, tasks, calendar events and activities."""
 
 from datetime import timedelta
 from typing import Any
@@ -29,7 +29,7 @@ TYPES, STATES = ("Audit", "Training", "Maintenance", "Migration"), ("Planned", "
 
 
 def make_planning(world: World, on_rows: Progress) -> int:
-    """Three projects with their tasks, a calendar of half a year, thirty activities."""
+    """Create three projects with tasks, calendar events and thirty activities."""
     made = _projects(world) + _calendar(world) + _activities(world)
     on_rows(made)
     return made

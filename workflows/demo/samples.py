@@ -1,6 +1,6 @@
-"""What every demo has: plans, servers of the registry, templates and terms to look at (promise G41).
+"""Samples of every demo: plans, MCP servers, templates and terms (guarantee G41).
 
-Whatever is there already stays as it is.
+Existing rows are not changed.
 """
 
 from datetime import timedelta
@@ -25,7 +25,7 @@ PLANS: tuple[dict[str, Any], ...] = (
     },
     {"slug": "enterprise", "name": "Enterprise", "plan_type": "enterprise", "price_monthly": 1490},
 )
-# Disabled until an operator has installed the program and looked at it.
+# Disabled until an operator has installed and reviewed the program.
 SERVERS: tuple[dict[str, Any], ...] = (
     {
         "slug": "time",
@@ -86,7 +86,7 @@ TERMS = (
 
 
 def make_platform_samples() -> None:
-    """Plans and MCP servers; in the platform's scope."""
+    """Create plans and MCP servers; requires the platform scope."""
     for fields in PLANS:
         _once(SubscriptionPlan, {"slug": fields["slug"]}, fields)
     for fields in SERVERS:
@@ -94,7 +94,7 @@ def make_platform_samples() -> None:
 
 
 def make_billing_samples(tenant: Tenant, plan: str) -> None:
-    """A subscription with a bill of each month, and a quota; in the platform's scope."""
+    """Create a subscription with monthly bills and a quota; requires the platform scope."""
     chosen = SubscriptionPlan.objects.get(slug=plan)
     whose = {"tenant_id": tenant.pk}
     subscription = Subscription.unscoped.filter(**whose).first()
@@ -124,7 +124,7 @@ def _bill(subscription: Subscription, key: dict[str, Any], start: Any, following
 
 
 def make_tenant_samples(user_id: Any) -> None:
-    """Templates and terms; in the tenant's scope, of the person who acts."""
+    """Create templates and terms of the acting user; requires a tenant scope."""
     for fields in TEMPLATES:
         _once(AgentTemplate, {"name": fields["name"]}, fields | {"user_id": user_id, "is_public": True})
     for term, definition, context in TERMS:

@@ -1,4 +1,4 @@
-"""What was said to agents and by them, and what that used and cost."""
+"""Demo conversations with their usage and cost."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ from .agents import Cast
 from .texts import ANSWERED, ASKED, TITLES
 from .world import Progress, World, micro, moment
 
-# Questions in a conversation, in turn: five on average, so that ten conversations have a hundred messages.
+# Questions per conversation, in rotation: five on average, so ten conversations have a hundred messages.
 TURNS = (2, 8, 5, 5, 3, 7, 4, 6, 1, 9)
 CONVERSATIONS = 1_000
 CHUNK = 2_000
@@ -47,13 +47,13 @@ COLUMNS: dict[Any, tuple[str, ...]] = {
 
 @dataclass
 class Chunk:
-    """Rows of some conversations, by table, in the order in which they can be loaded."""
+    """Rows of some conversations by table, in load order."""
 
     rows: dict[Any, list[tuple[Any, ...]]] = field(default_factory=lambda: {model: [] for model in COLUMNS})
 
 
 def make_talk(world: World, on_rows: Progress) -> int:
-    """Conversations with messages, tools, runs and usage: ten thousand messages for each step of the scale."""
+    """Create conversations with messages, tools, runs and usage: 10,000 messages per scale step."""
     total, done = world.share(CONVERSATIONS), 0
     for first in range(0, total, CHUNK):
         chunk = Chunk()
@@ -100,7 +100,11 @@ def _converse(world: World, chunk: Chunk, turns: int) -> None:
 def _turn(
     world: World, chunk: Chunk, conversation: UUID, user: UUID, cast: Cast, turn: int, now: int
 ) -> tuple[int, int, int]:
-    """One question and its answer: when the next may follow, tokens used, millionths of a dollar spent."""
+    """Add a question and its answer.
+
+    Returns:
+        The time of the next question, tokens, and cost in millionths of a dollar.
+    """
     rng, rows = world.rng, chunk.rows
     asked_at = now + rng.randrange(5_000, 120_000)
     latency = rng.randrange(300, 6_000)

@@ -1,4 +1,4 @@
-"""What people of the demo ask and what agents answer, put together from parts."""
+"""Questions and answers of the demo, combined from parts."""
 
 SUBJECTS = (
     "invoice matching", "the travel policy", "the data retention schedule", "the onboarding checklist",

@@ -1,4 +1,4 @@
-"""What the talk of each day used and cost, as the platform counts it."""
+"""Daily usage metrics and costs of the demo conversations."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,7 +11,7 @@ from .world import Progress, World, day_start, micro
 
 
 def make_usage(world: World, on_rows: Progress) -> int:
-    """Metrics and costs that add up to the calls of the conversations; to be made after them."""
+    """Create metrics and costs from the calls of the conversations, which must exist."""
     metrics = ("id", "metric_type", "metric_value", "period_start", "period_end")
     costs = ("id", "service", "amount", "usage_data", "date")
     return insert_many(

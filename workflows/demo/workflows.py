@@ -1,4 +1,4 @@
-"""Workflows of the demo, and their runs."""
+"""Demo workflows and their runs."""
 
 from typing import Any
 from uuid import UUID
@@ -76,7 +76,7 @@ Rows = dict[Any, list[tuple[Any, ...]]]
 
 
 def make_workflows(world: World, on_rows: Progress) -> int:
-    """Three workflows, and fifty runs for each step of the scale; needs the agents."""
+    """Create three workflows and fifty runs per scale step; requires the agents."""
     rows: Rows = {model: [] for model in COLUMNS}
     agents = {cast.slug: cast.id for cast in world.made["cast"]}
     for place, (slug, name, trigger, steps) in enumerate(WORKFLOWS):
@@ -131,7 +131,7 @@ def _run(
     kept: tuple[UUID, UUID, UUID, str],
     steps: list[dict[str, Any]],
 ) -> tuple[int, str]:
-    """One run: its last moment and how it ended."""
+    """Add a run; return its end time and status."""
     rng = world.rng
     workflow, version, start, trigger = kept
     began = now = world.working_moment(2 + int(rng.random() * 177))
@@ -173,7 +173,7 @@ def _step(
     now: int,
     fails: bool,
 ) -> tuple[int, str]:
-    """One step that ends or fails: when, and why."""
+    """Add a step; return its end time and error."""
     identifier = world.id_at(now)
     ended = now + world.rng.randrange(800, 90_000)
     error = "The step took too long." if fails else ""

@@ -1,4 +1,4 @@
-"""What the makers of the demo's rows share: one generator of chance, one calendar, who is there."""
+"""Shared state of the demo generators: random numbers, calendar and users."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -9,23 +9,23 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-# The history ends here, so that a seed gives the same rows on every day.
+# A fixed end date, so that a seed gives the same rows on any day.
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 DAYS = 180
 SINCE = UNTIL - timedelta(days=DAYS)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_MS = 86_400_000
 SINCE_MS = (SINCE - EPOCH) // timedelta(milliseconds=1)
-# Hours of the day (UTC) at which people work, and how often.
+# Working hours (UTC), weighted by repetition.
 HOURS = (8, 9, 9, 10, 10, 10, 11, 11, 13, 14, 14, 14, 15, 15, 16, 17, 20)
 VERSION_AND_VARIANT = (0x7 << 76) | (0b10 << 62)
-# Called with the number of rows just written.
+# Called with the number of rows written.
 Progress = Callable[[int], object]
 
 
 @dataclass
 class Day:
-    """What agents used on one day, by provider: calls, tokens, millionths of a dollar."""
+    """Usage of one day by provider: calls, tokens and cost in millionths of a dollar."""
 
     calls: Counter[str] = field(default_factory=Counter)
     tokens: Counter[str] = field(default_factory=Counter)
@@ -39,17 +39,17 @@ class Day:
 
 @dataclass
 class World:
-    """One tenant of the demo while its history is made."""
+    """State of a demo tenant while its history is generated."""
 
     tenant_id: UUID
     slug: str
-    # Steps of ten thousand messages; tests take a part of one.
+    # In steps of ten thousand messages; tests use a fraction.
     scale: float
     seed: int
     admin_id: UUID
     member_ids: tuple[UUID, ...]
     rng: Random = field(init=False)
-    # What one maker leaves for the next, such as agents and flows.
+    # Results that one generator passes to the next, such as agents and flows.
     made: dict[str, Any] = field(default_factory=dict)
 
     days: list[Day] = field(default_factory=lambda: [Day() for _ in range(DAYS)])
@@ -58,16 +58,16 @@ class World:
         self.rng = Random(f"{self.seed}/{self.slug}")  # noqa: S311 - a demo, not a secret
 
     def share(self, per_step: int) -> int:
-        """How many of something that comes `per_step` times a step."""
+        """Scale a count of `per_step` per scale step."""
         return round(per_step * self.scale)
 
     @property
     def constants(self) -> dict[str, Any]:
-        """What every row of the tenant has alike."""
+        """Columns with the same value in every row of the tenant."""
         return {"tenant_id": self.tenant_id}
 
     def id_at(self, milliseconds: int) -> UUID:
-        """A UUIDv7 of that moment, its random bits from the seed."""
+        """Return a UUIDv7 for a time, with random bits from the seed."""
         bits = self.rng.getrandbits(74)
         return UUID(
             int=(milliseconds << 80)
@@ -77,33 +77,33 @@ class World:
         )
 
     def day_of(self, milliseconds: int) -> Day:
-        """What was used on the day of that moment."""
+        """Return the usage of the day that contains the time."""
         return self.days[(milliseconds - SINCE_MS) // DAY_MS]
 
     def working_moment(self, day: int) -> int:
-        """A moment of the `day`-th day of the history at which people work, in milliseconds since 1970."""
+        """Return a working time on the `day`-th day, in milliseconds since 1970."""
         hour = self.rng.choice(HOURS)
         return SINCE_MS + day * DAY_MS + hour * 3_600_000 + self.rng.randrange(3_600_000)
 
     def any_day(self) -> int:
-        """A day of the history; later ones more often, as if use had grown."""
+        """Return a random day, later ones more often, to simulate growth."""
         return int(DAYS * max(self.rng.random(), self.rng.random()))
 
     def id_on(self, day: int) -> UUID:
-        """An id of that day."""
+        """Return an id for a time on that day."""
         return self.id_at(self.working_moment(day))
 
 
 def day_start(day: int) -> datetime:
-    """The beginning of the `day`-th day of the history."""
+    """Return the start of the `day`-th day."""
     return SINCE + timedelta(days=day)
 
 
 def moment(milliseconds: int) -> datetime:
-    """Milliseconds since 1970 as a moment in UTC."""
+    """Convert milliseconds since 1970 to a UTC datetime."""
     return EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def micro(amount: int) -> Decimal:
-    """Millionths as a decimal number."""
+    """Convert millionths to a decimal."""
     return Decimal(amount).scaleb(-6)

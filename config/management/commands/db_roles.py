@@ -1,4 +1,4 @@
-"""`manage.py db_roles`: the roles of an external PostgreSQL, as a script or applied."""
+"""`manage.py db_roles`: create the roles of an external PostgreSQL, or print the SQL."""
 
 import os
 from typing import Any
@@ -12,26 +12,28 @@ from config.db import roles
 VARIABLES = {login: f"{login.upper()}_PASSWORD" for login in roles.LOGINS}
 
 
-# By the environment, not the command line, which every user of the machine can read.
+# An environment variable, because every user of the machine can read command lines.
 SUPERUSER_URL = "DATABASE_SUPERUSER_URL"
 
 
 class Command(BaseCommand):
-    """Passwords come from CONCLAVE_OWNER_PASSWORD, CONCLAVE_WEB_PASSWORD and so on; only their SCRAM
-    verifiers leave this process. A login without one keeps the password it has.
+    """Create roles, extension and database.
+
+    Reads passwords from CONCLAVE_OWNER_PASSWORD, CONCLAVE_WEB_PASSWORD and so on, and sends only their SCRAM
+    verifiers to the server. A login without a variable keeps its password.
     """
 
     help = (
-        "Print the SQL that makes roles, extension and database, or apply it."
-        f" Passwords: {', '.join(VARIABLES.values())}."
+        "Print the SQL that creates roles, extension and database, or apply it."
+        f" Environment variables for passwords: {', '.join(VARIABLES.values())}."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--apply", action="store_true", help=f"run it as the superuser of {SUPERUSER_URL}"
+            "--apply", action="store_true", help=f"run the SQL as the superuser in {SUPERUSER_URL}"
         )
-        parser.add_argument("--database", default="conclave", help="name of the database (conclave)")
+        parser.add_argument("--database", default="conclave", help="name of the database (default: conclave)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         passwords = {login: os.environ[name] for login, name in VARIABLES.items() if os.environ.get(name)}
@@ -40,7 +42,7 @@ class Command(BaseCommand):
                 self.stdout.write(roles.bootstrap_sql(passwords, options["database"]))
                 return
             if not (url := os.environ.get(SUPERUSER_URL)):
-                raise CommandError(f"--apply needs a superuser's postgres:// URL in {SUPERUSER_URL}")
+                raise CommandError(f"--apply requires a postgres:// URL of a superuser in {SUPERUSER_URL}")
             apply(url, passwords, options["database"])
         except (psycopg.Error, ValueError) as error:
             raise CommandError(str(error)) from error
@@ -49,14 +51,14 @@ class Command(BaseCommand):
             self.style.SUCCESS(f"roles, extension and database {options['database']} are in place")
         )
         if silent:
-            self.stdout.write(f"passwords left as they were; to set them: {silent}")
+            self.stdout.write(f"passwords not changed; to set them, use: {silent}")
 
 
 def apply(url: str, passwords: dict[str, str], database: str) -> None:
     """Bootstrap the server at `url`, whose user must be a superuser.
 
     Raises:
-        psycopg.Error: when the server refuses.
+        psycopg.Error: if the server rejects a statement.
     """
 
     def run(name: str, sql: str) -> str:

@@ -1,4 +1,4 @@
-"""`manage.py doctor`: is this database fit to serve?"""
+"""`manage.py doctor`: check whether the database is ready to serve."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from config.db.doctor import Finding, Level, examine, owner_connection
 
 
 class Command(BaseCommand):
-    """Prints one line per finding; the exit code is 1 when one says FAIL."""
+    """Print one line per finding; exit with 1 if one of them is FAIL."""
 
     help = "Check server, roles, row-level security, partitions, keys, migrations and jobs."
     requires_system_checks: list[str] = []

@@ -1,4 +1,4 @@
-"""`manage.py isolation_report`: does any tenant reach another one's rows?"""
+"""`manage.py isolation_report`: attack tenant isolation and report leaks."""
 
 import json
 import sys
@@ -16,21 +16,25 @@ from config.isolation.sabotage import SABOTAGES, Outcome, commit_sabotage, possi
 
 
 class Command(BaseCommand):
-    """Works in a database of its own, made and dropped by the owner; attacks as the application's login."""
+    """Attack as the application login, in a temporary database."""
 
     requires_system_checks: list[str] = []
 
     help = (
-        "Attack every tenant table as the application's own role; exit 1 on a leak or an uncaught sabotage."
+        "Attack every tenant table as the application role; exit with 1 on a leak or an undetected mutation."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--pairs", type=int, default=10, help="pairs of attacker and victim (default 10)")
-        parser.add_argument("--attacks", nargs="+", metavar="NAME", help="only these attacks")
-        parser.add_argument("--list", action="store_true", help="name the attacks and stop")
+        parser.add_argument(
+            "--pairs", type=int, default=10, help="number of attacker and victim pairs (default: 10)"
+        )
+        parser.add_argument("--attacks", nargs="+", metavar="NAME", help="run only these attacks")
+        parser.add_argument("--list", action="store_true", help="list the attacks and exit")
         parser.add_argument("--format", choices=("text", "json"), default="text")
         parser.add_argument(
-            "--sabotage", action="store_true", help="then break each protection: is it noticed?"
+            "--sabotage",
+            action="store_true",
+            help="also break each protection and check that a test detects it",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -39,10 +43,10 @@ class Command(BaseCommand):
                 self.stdout.write(f"{name}: {attack.__doc__}")
             return
         if options["pairs"] < 1:
-            raise CommandError("--pairs takes a number from 1")
+            raise CommandError("--pairs must be at least 1")
         chosen = self._chosen(options["attacks"])
         began = time.monotonic()
-        self._progress("making a database and tenants …")
+        self._progress("creating a database and tenants …")
         with throw_away_database():
             ground = self._prepare(options["pairs"])
             report = self._attack(ground, chosen, options["pairs"])
@@ -53,7 +57,9 @@ class Command(BaseCommand):
 
     def _chosen(self, names: list[str] | None) -> dict[str, Any]:
         if unknown := set(names or ()) - set(ATTACKS):
-            raise CommandError(f"no such attack: {', '.join(sorted(unknown))}; --list names them")
+            raise CommandError(
+                f"unknown attack: {', '.join(sorted(unknown))}; use --list to show all attacks"
+            )
         return {name: ATTACKS[name] for name in names or ATTACKS}
 
     def _prepare(self, pairs: int) -> Ground:
@@ -61,7 +67,7 @@ class Command(BaseCommand):
             return prepare(pairs_need(pairs))
         except ModuleNotFoundError as error:
             raise CommandError(
-                f"{error.name} is missing: pip install -r requirements-dev.txt (for the factories)"
+                f"{error.name} is not installed; run: pip install -r requirements-dev.txt"
             ) from error
 
     def _attack(self, ground: Ground, chosen: dict[str, Any], pairs: int) -> Report:
@@ -71,7 +77,7 @@ class Command(BaseCommand):
             return run_matrix(ground, chosen, chosen_pairs, on_attempt=bar.update)
 
     def _sabotage(self, ground: Ground) -> list[Outcome]:
-        with tqdm(possible(), desc="sabotages", file=sys.stderr, disable=None) as bar:
+        with tqdm(possible(), desc="mutations", file=sys.stderr, disable=None) as bar:
             return [commit_sabotage(each, ground) for each in bar]
 
     def _progress(self, text: str) -> None:
@@ -112,11 +118,11 @@ class Command(BaseCommand):
         for found in facts["findings"][:50]:
             write(style.ERROR(f"  {found['attack']} on {found['table']}: {found['what'][:200]}"))
         for each in facts["sabotages"]:
-            mark = style.SUCCESS("caught") if each["caught"] else style.ERROR("NOT caught")
+            mark = style.SUCCESS("detected") if each["caught"] else style.ERROR("NOT detected")
             write(f"  {mark}: {each['name']} ({each['what'][:120]})")
         if facts["sabotages"]:
             caught = sum(each["caught"] for each in facts["sabotages"])
-            write(f"sabotage: caught {caught} of {len(facts['sabotages'])}")
+            write(f"mutations: detected {caught} of {len(facts['sabotages'])}")
         if facts["sabotages_not_tried"]:
-            write(f"not tried, for want of the superuser: {facts['sabotages_not_tried']}")
+            write(f"skipped, require a superuser: {facts['sabotages_not_tried']}")
         write(f"{facts['seconds']} s, {facts['statements']} statements")

@@ -1,4 +1,4 @@
-"""`manage.py migrate`: Django's own, with states that are cheap to make."""
+"""`manage.py migrate`: Django's command with faster migration states."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from config.db.states import quick_states
 
 
 class Command(migrate.Command):
-    """As Django's; see `config.db.states` for what is different inside."""
+    """Django's `migrate`; `config.db.states` describes the difference."""
 
     def handle(self, *args: Any, **options: Any) -> None:
         with quick_states():

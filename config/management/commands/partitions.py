@@ -1,4 +1,4 @@
-"""`manage.py partitions`: list, make ahead, expire."""
+"""`manage.py partitions`: list, create and expire partitions."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -17,31 +17,31 @@ from config.db.partitions import (
 
 
 class Command(BaseCommand):
-    """Without options it makes what is missing ahead, then lists; runs as the schema's owner."""
+    """Create missing future partitions, then list all; runs as the schema owner."""
 
-    help = "Make partitions ahead, drop expired ones (--expire), and list them all."
+    help = "Create future partitions, drop expired ones (--expire), and list all."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--ahead",
             type=int,
             default=settings.PARTITIONS_AHEAD,
-            help="periods to make after the current one",
+            help="number of periods to create after the current one",
         )
         parser.add_argument(
-            "--since", type=_day, help="make them from this day on, for an import of old rows"
+            "--since", type=_day, help="create partitions from this day on, for importing old rows"
         )
         parser.add_argument(
-            "--expire", type=_day, metavar="BEFORE", help="drop those that end before this day"
+            "--expire", type=_day, metavar="BEFORE", help="drop partitions that end before this day"
         )
-        parser.add_argument("--table", action="append", default=[], help="only this table; may be repeated")
-        parser.add_argument("--list", action="store_true", help="change nothing")
+        parser.add_argument("--table", action="append", default=[], help="only this table; can be repeated")
+        parser.add_argument("--list", action="store_true", help="list only; change nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         chosen = self._models(options["table"])
         if not options["list"]:
             for name in ensure_partitions(ahead=options["ahead"], since=options["since"], models_=chosen):
-                self.stdout.write(self.style.SUCCESS(f"made {name}"))
+                self.stdout.write(self.style.SUCCESS(f"created {name}"))
             if options["expire"]:
                 self._expire(chosen, options["expire"])
         for model in chosen:
@@ -61,7 +61,7 @@ class Command(BaseCommand):
                 for name in dropped:
                     self.stdout.write(self.style.WARNING(f"dropped {name}"))
         except DatabaseError as error:
-            raise CommandError(f"not everything is expired: {str(error).splitlines()[0]}") from error
+            raise CommandError(f"not all partitions were dropped: {str(error).splitlines()[0]}") from error
 
     def _show(self, model: type[models.Model]) -> None:
         table, period = model._meta.db_table, model.partition_period  # type: ignore[attr-defined]
@@ -76,4 +76,4 @@ def _day(text: str) -> datetime:
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError as error:
-        raise CommandError(f"{text!r} is not a day such as 2026-01-31") from error
+        raise CommandError(f"{text!r} is not a valid date; use the format 2026-01-31") from error

@@ -1,4 +1,4 @@
-"""`manage.py rotate_keys`: change the keys that secrets are encrypted with, while the application runs."""
+"""`manage.py rotate_keys`: rotate the encryption keys while the application runs."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -16,17 +16,17 @@ from config.db.keyring import DecryptionError, KeyringError
 from tenants.scoping import platform_scope
 
 BATCH = 500
-# A row that is written meanwhile is left to the next pass.
+# A row that is written concurrently is retried in the next pass.
 PASSES = 3
 REASON = "key rotation"
 
 
 class Column:
-    """One encrypted column, and its rows of one owner that an older data key encrypts.
+    """An encrypted column and the rows of one owner that use an older data key.
 
     Args:
-        owner: the tenant's id, or None for the platform's own rows.
-        version: the data-key version that rows shall have.
+        owner: the tenant id, or None for rows of the platform.
+        version: the data key version to encrypt with.
     """
 
     def __init__(self, field: EncryptedField, owner: UUID | None, version: int) -> None:
@@ -43,13 +43,13 @@ class Column:
             self.params += [] if owner is None else [owner]
 
     def count(self) -> int:
-        """How many rows are left."""
+        """Return the number of remaining rows."""
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT count(*) FROM {self.table} WHERE {self.where}", self.params)
             return int(cursor.fetchone()[0])
 
     def batch(self, after: Any) -> list[tuple[Any, bytes]]:
-        """The next rows by id: (id, envelope)."""
+        """Return the next rows by id, as (id, envelope)."""
         where, params = self.where, list(self.params)
         if after is not None:
             where, params = f"{where} AND {self.pk} > %s", [*params, after]
@@ -62,10 +62,10 @@ class Column:
             return [(row_id, bytes(sealed)) for row_id, sealed in cursor.fetchall()]
 
     def replace(self, key: bytes, row_id: Any, sealed: bytes) -> None:
-        """Re-encrypt one row, unless somebody has written it since it was read.
+        """Re-encrypt one row, unless it changed since it was read.
 
         Raises:
-            DecryptionError: when the envelope does not belong there.
+            DecryptionError: if the envelope does not belong to the row.
         """
         context = context_of(self.owner, self.table_name, self.column_name, row_id)
         plaintext = keyring.open_sealed(self.owner, context, sealed)
@@ -78,28 +78,30 @@ class Column:
 
 
 class Command(BaseCommand):
-    """Re-wraps data keys (`--kek`), or replaces them and re-encrypts the rows (`--data`)."""
+    """Re-wrap data keys (`--kek`), or replace them and re-encrypt the rows (`--data`)."""
 
     help = (
-        "Rotate keys. --kek wraps every data key with the first key of CONCLAVE_KEKS; afterwards the others "
-        "may be removed from it. --data gives every tenant a new data key and re-encrypts its secrets in "
-        "batches; both keys stay readable meanwhile and afterwards. Interrupted, it goes on with --resume."
+        "Rotate encryption keys. --kek wraps every data key with the first key of CONCLAVE_KEKS; the other keys "
+        "can then be removed. --data creates a new data key for every tenant and re-encrypts its secrets in "
+        "batches; both keys remain readable. Continue an interrupted run with --resume."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--kek", action="store_true", help="re-wrap the data keys")
-        parser.add_argument("--data", action="store_true", help="new data keys; re-encrypt the rows")
         parser.add_argument(
-            "--resume", action="store_true", help="with --data: finish, without new data keys"
+            "--data", action="store_true", help="create new data keys and re-encrypt the rows"
         )
-        parser.add_argument("--tenant", metavar="SLUG", help="with --data: this tenant alone")
-        parser.add_argument("--dry-run", action="store_true", help="count, change nothing")
+        parser.add_argument(
+            "--resume", action="store_true", help="with --data: continue without creating data keys"
+        )
+        parser.add_argument("--tenant", metavar="SLUG", help="with --data: only this tenant")
+        parser.add_argument("--dry-run", action="store_true", help="count rows; change nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not (options["kek"] or options["data"]):
-            raise CommandError("say what to rotate: --kek, --data or both")
+            raise CommandError("specify --kek, --data or both")
         if (options["tenant"] or options["resume"]) and not options["data"]:
-            raise CommandError("--tenant and --resume go with --data")
+            raise CommandError("--tenant and --resume require --data")
         try:
             if options["kek"]:
                 self._rotate_kek(dry_run=options["dry_run"])
@@ -135,7 +137,7 @@ class Command(BaseCommand):
         verb = "would be re-encrypted" if options["dry_run"] else "re-encrypted"
         self.stdout.write(f"{done - left} values {verb}")
         if left:
-            raise CommandError(f"{left} values were left as they are; their old data keys still open them")
+            raise CommandError(f"{left} values were not re-encrypted; their old data keys still decrypt them")
 
     def _encrypt(self, column: Column, total: int, *, quiet: bool) -> None:
         label = f"{column.table_name}.{column.column_name}"
@@ -148,7 +150,7 @@ class Command(BaseCommand):
 
 
 def _one_pass(column: Column, bar: Any) -> Iterator[str]:
-    """Re-encrypt every row that is left, a batch a transaction; yields what could not be read."""
+    """Re-encrypt the remaining rows, one transaction per batch; yield the errors."""
     after = None
     while True:
         with platform_scope(reason=REASON):
@@ -176,13 +178,13 @@ def _key_rows() -> Any:
 
 
 def _owners(slug: str | None) -> list[tuple[UUID | None, int]]:
-    """Who has data keys (None: the platform), with the latest version."""
+    """Return the owners of data keys (None: the platform) with their latest version."""
     with platform_scope(reason=REASON):
         rows = _key_rows()
         if slug:
             tenant: Any = apps.get_model("tenants", "Tenant")._base_manager.filter(slug=slug).first()
             if tenant is None:
-                raise CommandError(f"there is no tenant {slug}")
+                raise CommandError(f"tenant {slug!r} does not exist")
             rows = rows.filter(tenant_id=tenant.pk)
         latest = rows.order_by().values("tenant_id").annotate(latest=models.Max("version"))
         return list(latest.values_list("tenant_id", "latest"))

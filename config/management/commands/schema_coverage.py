@@ -1,4 +1,4 @@
-"""`manage.py schema_coverage`: how much of the five schema documents is there."""
+"""`manage.py schema_coverage`: report how much of the schema documents is implemented."""
 
 from typing import Any
 
@@ -9,13 +9,15 @@ from config.schema.guarantees import Guarantee
 
 
 class Command(BaseCommand):
-    """Reads `docs/schema/` and the models; needs no database."""
+    """Compare `docs/schema/` with the models; requires no database."""
 
-    help = "Tables and columns of the schema documents that are mapped, and what shows each promise."
+    help = "Report the mapped tables and columns of the schema documents, and the tests of each guarantee."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--strict", action="store_true", help="fail when something is missing or wrong")
+        parser.add_argument(
+            "--strict", action="store_true", help="exit with an error if anything is missing or invalid"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         coverage = load_coverage()

@@ -1,4 +1,4 @@
-"""`manage.py schema_docs`: the generated pages of `docs/schema/`."""
+"""`manage.py schema_docs`: generate the pages of `docs/schema/`."""
 
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,17 @@ from config.schema.sources import FOLDER
 
 
 class Command(BaseCommand):
-    """Reads the models and the catalogue of the migrated database; changes no database."""
+    """Generate pages from the models and the catalog of the migrated database."""
 
-    help = "Write docs/schema/ from the models and the database; --check only names what is stale."
+    help = "Generate docs/schema/ from the models and the database; --check only lists stale pages."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--check", action="store_true", help="write nothing; fail when a page is stale")
-        parser.add_argument("--folder", type=Path, default=FOLDER, help="where the pages are; docs/schema")
+        parser.add_argument(
+            "--check", action="store_true", help="write nothing; exit with an error if a page is stale"
+        )
+        parser.add_argument(
+            "--folder", type=Path, default=FOLDER, help="output folder (default: docs/schema)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._require_migrated()

@@ -1,4 +1,4 @@
-"""`manage.py up`: database, schema, demo, web server and worker, until Ctrl-C."""
+"""`manage.py up`: run the database, web server and worker until Ctrl-C."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from config import launch
 
 
 class Command(BaseCommand):
-    """Thin: `config.launch` does it without Django, which is how `bin/run` starts faster."""
+    """Wrapper of `config.launch`, which works without Django so that `bin/run` starts faster."""
 
-    help = "Bring everything up on this machine and keep it up until Ctrl-C or SIGTERM."
+    help = "Start the database, web server and worker on this machine and supervise them until Ctrl-C or SIGTERM."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:

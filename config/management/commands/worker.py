@@ -12,21 +12,21 @@ from config.jobs import QueueConnector
 
 
 class Command(BaseCommand):
-    help = "Run deferred and periodic jobs until stopped. Any number of workers may run, on any machines."
+    help = "Run deferred and periodic jobs until stopped. Several workers can run, on several machines."
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument(
-            "--concurrency", type=int, default=settings.WORKER_CONCURRENCY, help="Jobs at a time."
+            "--concurrency", type=int, default=settings.WORKER_CONCURRENCY, help="number of concurrent jobs"
         )
-        parser.add_argument("--queues", default="", help="Comma-separated names of queues; all by default.")
-        parser.add_argument("--once", action="store_true", help="Stop when no job is left.")
+        parser.add_argument("--queues", default="", help="comma-separated queue names (default: all)")
+        parser.add_argument("--once", action="store_true", help="exit when no job is left")
 
     def handle(self, *args: Any, **options: Any) -> None:
         asyncio.run(self._work(options))
 
     async def _work(self, options: dict[str, Any]) -> None:
         queues = [name.strip() for name in options["queues"].split(",") if name.strip()] or None
-        # Behind a transaction pooler LISTEN hears nothing: there the queue is asked twice a second.
+        # LISTEN does not work behind a transaction pooler: poll the queue twice a second instead.
         listen = settings.WORKER_LISTEN
         with app.replace_connector(QueueConnector(kwargs=connector_params("default"))) as worker:
             async with worker.open_async():

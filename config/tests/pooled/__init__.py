@@ -1,1 +1,1 @@
-"""Builds that the PgBouncer proof runs beside the product: isolation by policies alone, and a faulty control."""
+"""Settings for the PgBouncer test: isolation by policies only, and a faulty control."""

@@ -1,4 +1,4 @@
-"""An app that takes the tenant's filter out of every manager, so that only the policies are left."""
+"""App that removes the tenant filter from all managers, so that only policies apply."""
 
 from django.apps import AppConfig
 

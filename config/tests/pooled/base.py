@@ -1,6 +1,6 @@
 """The control's database backend: sets tenant and actor for the session before the transaction begins.
 
-That is what a middleware with a plain SET does. It is right on a connection of one's own; behind a pooler
+That is what a middleware with a plain SET does. It works on a dedicated connection; behind a pooler
 the transaction may run on another connection than the SET did.
 """
 
@@ -15,7 +15,7 @@ SESSION_SQL = (
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """The role is still the transaction's own; only the settings outlive it."""
+    """Database wrapper whose settings outlive the transaction; the role does not."""
 
     def _apply(self, stamp, sql):
         if stamp is None or not self.in_atomic_block or self.needs_rollback:

@@ -1,4 +1,4 @@
-"""Settings: the product without the managers' filters."""
+"""Settings without the tenant filters of managers."""
 
 from config.settings.test import *  # noqa: F403
 from config.settings.test import INSTALLED_APPS

@@ -1,4 +1,4 @@
-"""`manage.py seed_demo`: a tenant to try, with an agent that answers about Conclave, and a history if wanted."""
+"""`manage.py seed_demo`: create a demo tenant with an agent that answers questions about Conclave."""
 
 import json
 import os
@@ -38,24 +38,25 @@ MOST = 1_000
 
 class Command(BaseCommand):
     help = (
-        "Make the demo: tenant, people with random passwords, an agent that knows this project's documentation, "
-        "an API key, samples. What is there already stays. Sign-in and key are written to var/demo.json (mode 0600). "
-        "With --scale, a made-up history of half a year beside it, 10,000 messages a step."
+        "Create the demo: a tenant, users with random passwords, an agent that knows this project's documentation, "
+        "an API key and samples. Existing data is kept. Writes credentials to var/demo.json (mode 0600). "
+        "--scale adds a generated history of half a year, with 10,000 messages per step."
     )
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("--url", default="http://127.0.0.1:8000", help="Address the console will have.")
+        parser.add_argument("--url", default="http://127.0.0.1:8000", help="URL of the console")
         parser.add_argument(
-            "--scale", type=int, default=0, help="steps of 10,000 messages of history; 0, the default: none"
+            "--scale",
+            type=int,
+            default=0,
+            help="size of the history in steps of 10,000 messages (default: 0, no history)",
         )
-        parser.add_argument("--seed", type=int, default=1, help="number that the history is made from")
-        parser.add_argument(
-            "--fresh", action="store_true", help="first delete the history that an earlier run made"
-        )
+        parser.add_argument("--seed", type=int, default=1, help="random seed of the history")
+        parser.add_argument("--fresh", action="store_true", help="delete the history of an earlier run first")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not 0 <= options["scale"] <= MOST:
-            raise CommandError(f"--scale takes a number from 0 to {MOST}")
+            raise CommandError(f"--scale must be between 0 and {MOST}")
         path = Path(settings.VAR_DIR) / "demo.json"
         known = _read(path)
         admin, password = self._admin(known)
@@ -82,7 +83,7 @@ class Command(BaseCommand):
                 "api_key": key,
             },
         )
-        self.stdout.write(f"demo ready; sign-in and key are in {path.name}")
+        self.stdout.write(f"demo ready; the credentials are in {path.name}")
 
     def _admin(self, known: dict[str, str]) -> tuple[User, str]:
         admin = person(EMAIL, first_name="Demo", last_name="Admin", is_verified=True, is_staff=True)
@@ -114,14 +115,14 @@ class Command(BaseCommand):
             make_tenant_samples(admin.pk)
 
     def _refuse_twice(self, tenants: list[Tenant], options: dict[str, Any]) -> None:
-        """Say so before anything is made: a second history would stand beside the first."""
+        """Raise CommandError if a tenant already has a history."""
         if not options["scale"] or options["fresh"]:
             return
         for tenant in tenants:
             if found := loaded(tenant.pk):
                 raise CommandError(
-                    f"{tenant.slug} has a history already (scale {found['scale']}, seed {found['seed']}, "
-                    f"{found['rows']} rows): --fresh deletes it and makes a new one"
+                    f"{tenant.slug} already has a history (scale {found['scale']}, seed {found['seed']}, "
+                    f"{found['rows']} rows); use --fresh to replace it"
                 )
 
     def _history(self, wanted: list[tuple[Tenant, int]], admin: User, options: dict[str, Any]) -> None:
@@ -143,14 +144,14 @@ class Command(BaseCommand):
         self._reports()
 
     def _reports(self) -> None:
-        """What the nightly and hourly jobs would compute of the history."""
+        """Compute what the nightly and hourly jobs would compute."""
         compute_performance(SINCE.date(), UNTIL.date() - timedelta(days=1))
         with platform_scope(reason="reports on the demo's history", actor=ACTOR):
             for model in report_models():
                 refresh_report(model)
 
     def _people(self, tenant: Tenant, admin: User) -> tuple[Any, ...]:
-        """The members who talk in the history, in the order of their addresses."""
+        """Return the ids of the members of the history, ordered by address."""
         people = [
             person(email, first_name=email.partition("@")[0].capitalize(), last_name="Demo", is_verified=True)
             for email in COLLEAGUES
