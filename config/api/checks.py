@@ -1,4 +1,7 @@
-"""System checks: a view that forgot its declaration denies everybody, and says so before it is deployed."""
+"""System check for API views without declared permissions.
+
+Such a view denies every request. The check reports it before deployment.
+"""
 
 from typing import Any
 
@@ -17,7 +20,7 @@ def _views(patterns: list[Any]) -> Any:
 
 
 def undeclared(view: type, actions: dict[str, str] | None) -> list[str]:
-    """What of `view` nobody may do because no verb or resource is declared for it."""
+    """Return the missing declarations of `view`: its resource or verbs of its actions."""
     resource = getattr(view, "resource", "")
     if not resource:
         return ["resource"]
@@ -34,7 +37,7 @@ def undeclared(view: type, actions: dict[str, str] | None) -> list[str]:
 
 @checks.register(checks.Tags.security)
 def check_declarations(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
-    """conclave.E020: a view of the API without its resource, or an action without its verb."""
+    """Report API views without a resource and actions without a verb (conclave.E020)."""
     from .views import ApiView
 
     found = []
@@ -43,6 +46,8 @@ def check_declarations(app_configs: Any, **kwargs: Any) -> list[checks.CheckMess
         if not (isinstance(view, type) and issubclass(view, ApiView)):
             continue
         for what in undeclared(view, getattr(callback, "actions", None)):
-            message = f"{view.__module__}.{view.__qualname__} does not declare: {what}. Nobody may use it."
+            message = (
+                f"{view.__module__}.{view.__qualname__} does not declare: {what}. Every request is denied."
+            )
             found.append(checks.Error(message, id="conclave.E020"))
     return found

@@ -1,4 +1,4 @@
-"""The OpenAPI document and its two readers."""
+"""OpenAPI document, Swagger UI and Redoc."""
 
 from functools import cache
 from typing import Any
@@ -13,7 +13,7 @@ from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
 
 @cache
 def document() -> dict[str, Any]:
-    """The OpenAPI document, made once in each process."""
+    """Return the OpenAPI document, generated once per process."""
     return SchemaGenerator().get_schema(request=None, public=True)
 
 
@@ -29,17 +29,17 @@ def _as_yaml() -> bytes:
 
 @require_safe
 def openapi_json(request: HttpRequest) -> HttpResponse:
-    """The document as JSON."""
+    """Return the document as JSON."""
     return HttpResponse(_as_json(), content_type="application/vnd.oai.openapi+json")
 
 
 @require_safe
 def openapi_yaml(request: HttpRequest) -> HttpResponse:
-    """The document as YAML."""
+    """Return the document as YAML."""
     return HttpResponse(_as_yaml(), content_type="application/vnd.oai.openapi")
 
 
 OPEN = {"authentication_classes": [], "permission_classes": [], "throttle_classes": []}
 swagger = SpectacularSwaggerView.as_view(url_name="api-openapi", **OPEN)
-# The library's own page asks a font server of somebody else.
+# The library's template loads fonts from a third-party server.
 redoc = SpectacularRedocView.as_view(url_name="api-openapi", template_name="config/redoc.html", **OPEN)

@@ -1,4 +1,4 @@
-"""Entity tags (RFC 9110, section 8.8): a row's version is the transaction that wrote it."""
+"""Entity tags (RFC 9110, section 8.8). A row's version is the transaction that wrote it."""
 
 import zlib
 from typing import Any
@@ -10,12 +10,12 @@ from .exceptions import PreconditionFailed
 
 
 def version_of(model: type[models.Model]) -> RawSQL:
-    """The row's version, PostgreSQL's `xmin`, to select beside it."""
+    """Return an expression for the row's version, PostgreSQL's `xmin`."""
     return RawSQL(f'"{model._meta.db_table}".xmin::text', (), models.TextField())  # noqa: S611 - the model's own table
 
 
 def make_etag(version: str, shape: str = "") -> str:
-    """The tag of a representation; `shape` tells choices of fields apart."""
+    """Return the entity tag of a representation. `shape` distinguishes selections of fields."""
     return f'"{version}-{zlib.crc32(shape.encode()):x}"' if shape else f'"{version}"'
 
 
@@ -24,16 +24,16 @@ def _listed(header: str) -> list[str]:
 
 
 def not_modified(request: Any, etag: str) -> bool:
-    """Whether the client has this representation already."""
+    """Return whether `If-None-Match` matches this representation."""
     header = request.META.get("HTTP_IF_NONE_MATCH", "")
     return bool(header) and (header.strip() == "*" or etag in _listed(header))
 
 
 def require_match(request: Any, version: str) -> None:
-    """Refuse a change of a row that is not the one the client read, whichever fields it read.
+    """Check `If-Match` against the version of a locked row, ignoring the selection of fields.
 
     Raises:
-        PreconditionFailed: when `If-Match` names another version. Call it with the row locked.
+        PreconditionFailed: `If-Match` names another version.
     """
     header = request.META.get("HTTP_IF_MATCH", "")
     if not header or header.strip() == "*":

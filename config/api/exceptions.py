@@ -1,7 +1,8 @@
-"""Errors as problem details (RFC 9457, `application/problem+json`), from one handler.
+"""API errors as problem details (RFC 9457, `application/problem+json`).
 
-`type` names the kind of problem, `code` the reason; `errors` point into the body (RFC 6901) or name the
-parameter. Nothing of the database's own words is passed on: they can carry other rows' keys.
+`type` names the kind of problem and `code` the reason. Each entry of `errors` has a JSON pointer into the body
+(RFC 6901) or the name of a query parameter. PostgreSQL's messages are never passed on: they can contain keys of
+other rows.
 """
 
 import logging
@@ -41,7 +42,7 @@ TITLES = {
     503: "Temporarily unavailable",
     504: "Gateway timeout",
 }
-# SQLSTATE to (status, code); 503 are worth a retry.
+# SQLSTATE to (status, code). Clients may retry after a 503.
 SQLSTATES = {
     "23505": (409, "conflict"),
     "23P01": (409, "conflict"),
@@ -68,7 +69,7 @@ UNREACHABLE = ("08", "53", "57", "25P")
 
 
 class Problem(APIException):
-    """An error with a code and members of its own."""
+    """An API error with a code and extension members (RFC 9457, section 3.2)."""
 
     status_code = 400
     default_code = "invalid"
@@ -84,31 +85,31 @@ class Invalid(Problem):
 
 class Forbidden(Problem):
     status_code = status.HTTP_403_FORBIDDEN
-    default_detail = "You may not do this."
+    default_detail = "You do not have permission to perform this action."
     default_code = "permission_denied"
 
 
 class TenantNotFound(Problem):
     status_code = status.HTTP_404_NOT_FOUND
-    default_detail = "There is no such organisation."
+    default_detail = "Organisation not found."
     default_code = "tenant_not_found"
 
 
 class Conflict(Problem):
     status_code = status.HTTP_409_CONFLICT
-    default_detail = "This conflicts with what is there."
+    default_detail = "The request conflicts with the current state of the resource."
     default_code = "conflict"
 
 
 class PreconditionFailed(Problem):
     status_code = status.HTTP_412_PRECONDITION_FAILED
-    default_detail = "It was changed since you read it."
+    default_detail = "The resource has changed since you read it. Fetch it again and retry."
     default_code = "stale"
 
 
 class TooLarge(Problem):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
-    default_detail = "The body is too large."
+    default_detail = "The request body is too large."
     default_code = "too_large"
 
 
@@ -128,7 +129,7 @@ def problem_response(
     headers: dict[str, str] | None = None,
     **members: Any,
 ) -> HttpResponse:
-    """One problem as a response."""
+    """Return a problem details response."""
     body = {
         "type": f"{TYPE_BASE}{code.replace('_', '-')}",
         "title": TITLES.get(status_code, "Error"),
@@ -145,7 +146,7 @@ def problem_response(
 
 
 def _pointers(detail: Any, pointer: str = "") -> Iterator[dict[str, str]]:
-    """The leaves of DRF's nested error detail, each with a JSON pointer into the body."""
+    """Yield the leaves of DRF's nested error detail, each with its JSON pointer."""
     if isinstance(detail, dict):
         for key, value in detail.items():
             step = str(key).replace("~", "~0").replace("/", "~1")
@@ -169,16 +170,16 @@ def _from_api_exception(exc: APIException, request: HttpRequest | None) -> HttpR
     codes = exc.get_codes()
     if isinstance(exc.detail, (dict, list)):
         errors = list(_pointers(exc.detail))
-        detail = errors[0]["detail"] if len(errors) == 1 else f"{len(errors)} values are not valid."
+        detail = errors[0]["detail"] if len(errors) == 1 else f"{len(errors)} values are invalid."
         return problem_response(request, exc.status_code, "invalid", detail, errors=errors, headers=headers)
     members = getattr(exc, "members", {})
     return problem_response(request, exc.status_code, str(codes), str(exc.detail), headers=headers, **members)
 
 
 def _from_database(exc: Exception, request: HttpRequest | None) -> HttpResponse | None:
-    """The answer to an error of PostgreSQL, None when it is none that a client can cause or wait out."""
+    """Return the response to a database error that the client caused or can retry, else None."""
     if isinstance(exc, RestrictedError | ProtectedError):
-        # Django noticed before the database; the error holds rows, which a log must not print.
+        # Django raises these before the database does. The exception holds rows, which must not reach a log.
         return problem_response(request, 409, "in_use")
     cause = exc.__cause__
     state = getattr(cause, "sqlstate", None) or ""
@@ -187,7 +188,7 @@ def _from_database(exc: Exception, request: HttpRequest | None) -> HttpResponse 
         status_code, code, errors = named
         return problem_response(request, status_code, code, errors[0]["detail"], errors=errors)
     if state == "23514" and not getattr(cause.diag, "constraint_name", None):  # type: ignore[union-attr]
-        # No constraint's violation: the table has no partition for this moment.
+        # Not a violated constraint: the table has no partition for this time.
         logger.error("a table lacks a partition: run manage.py partitions", exc_info=exc)
         return problem_response(request, 503, "no_partition", headers={"Retry-After": "60"})
     if state in SQLSTATES:
@@ -197,14 +198,14 @@ def _from_database(exc: Exception, request: HttpRequest | None) -> HttpResponse 
     if state.startswith(UNREACHABLE) or (not state and is_connection_trouble(exc)):
         return problem_response(request, 503, "database_unavailable", headers={"Retry-After": "2"})
     if not state and "NUL" in str(exc):
-        return problem_response(request, 400, "invalid", "Text cannot hold the character NUL.")
+        return problem_response(request, 400, "invalid", "Null characters are not allowed.")
     return None
 
 
 def is_connection_trouble(exc: Exception) -> bool:
-    """Whether the connection broke, as opposed to a statement that failed.
+    """Return whether the connection broke, as opposed to a statement that failed.
 
-    psycopg's InternalError without SQLSTATE is an answer it did not expect: a pooler that lost its server.
+    psycopg raises InternalError without SQLSTATE for an unexpected response: a pooler that lost its server.
     """
     from django.db import InternalError, OperationalError
 
@@ -212,7 +213,7 @@ def is_connection_trouble(exc: Exception) -> bool:
 
 
 def problem_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse:
-    """DRF's exception handler: never None, so that no error leaves the API in another form."""
+    """Return a problem details response for any exception (DRF's `EXCEPTION_HANDLER`)."""
     request = context.get("request")
     bare = getattr(request, "_request", request)
     if isinstance(exc, (Http404,)):
@@ -236,9 +237,9 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse:
 
 
 def unexpected(exc: Exception, request: HttpRequest | None) -> HttpResponse:
-    """A 500 that says nothing of its cause, which the log gets."""
+    """Log the exception and return a 500 response that does not reveal it."""
     logger.error("unexpected error in %s", getattr(request, "path", "?"), exc_info=exc)
     got_request_exception.send(sender=None, request=request)
     return problem_response(
-        request, 500, "internal", "Something went wrong; the request id helps to find out."
+        request, 500, "internal", "An internal error occurred. Quote the request ID when you report it."
     )

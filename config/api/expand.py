@@ -1,7 +1,8 @@
-"""What `?expand=` may show: the references of a resource, each to whoever may read what it names.
+"""References that `?expand=` can return as objects.
 
-A reference is expanded by the serializer of its target's own resource, unless `Meta.expandable` names another.
-Targets whose resource shows fewer rows than the database would, such as other people's conversations, are not.
+A reference is expanded by the serializer of its target's resource unless `Meta.expandable` names another one. The
+caller needs read access to that resource. Targets whose viewset narrows the queryset, such as conversations, are not
+expandable: expansion would bypass that filter.
 """
 
 from functools import cache
@@ -11,7 +12,7 @@ from django.apps import apps
 from django.db import models
 from django.utils.module_loading import import_string
 
-# People have no resource of their own: they are read through the members.
+# Users have no resource. They are read as members.
 PERSON, PERSON_SERIALIZER, PERSON_RESOURCE = (
     "accounts.User",
     "accounts.api.serializers.PersonSerializer",
@@ -20,7 +21,7 @@ PERSON, PERSON_SERIALIZER, PERSON_RESOURCE = (
 
 
 class Target(NamedTuple):
-    """How rows of a model are shown to those who may read `resource`."""
+    """The serializer of an expanded model and the resource whose read access it requires."""
 
     serializer: Any
     resource: str
@@ -28,7 +29,7 @@ class Target(NamedTuple):
 
 @cache
 def targets() -> dict[type[models.Model], Target]:
-    """Every model whose rows a reference may be expanded to."""
+    """Return the expansion target of every expandable model."""
     from .routers import build_router
 
     found = {apps.get_model(PERSON): Target(import_string(PERSON_SERIALIZER), PERSON_RESOURCE)}
@@ -39,7 +40,7 @@ def targets() -> dict[type[models.Model], Target]:
 
 
 def expandable(serializer_class: Any) -> dict[str, Any]:
-    """The serializer of each reference of `serializer_class` that may be expanded, by name."""
+    """Return the serializers of the expandable references, by name of the reference."""
     meta = serializer_class.Meta
     declared = {
         name: import_string(to) if isinstance(to, str) else to
@@ -55,6 +56,6 @@ def expandable(serializer_class: Any) -> dict[str, Any]:
 
 
 def resource_of(serializer_class: Any) -> str:
-    """What one has to be allowed to read to see rows by this serializer; empty: nobody may by expanding."""
+    """Return the resource whose read access expansion requires, or an empty string if none allows it."""
     found = targets().get(serializer_class.Meta.model)
     return found.resource if found else ""

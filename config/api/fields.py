@@ -1,4 +1,4 @@
-"""Serializer fields that every app may use."""
+"""Serializer fields shared by all apps."""
 
 from typing import Any, NoReturn
 
@@ -8,28 +8,30 @@ MASK = "********"
 
 
 class ListedChoiceField(serializers.ChoiceField):
-    """One of a list, which the refusal of another value names."""
+    """A choice field whose error message lists the valid choices."""
 
-    default_error_messages = {"invalid_choice": '"{input}" is none of {listed}.'}
+    default_error_messages = {
+        "invalid_choice": '"{input}" is not a valid choice. Valid choices are: {listed}.'
+    }
 
     def fail(self, key: str, **kwargs: Any) -> NoReturn:
         super().fail(key, listed=", ".join(map(str, self.choices)), **kwargs)
 
 
 class SecretField(serializers.JSONField):
-    """A value that goes in and never comes out.
+    """A secret that can be written but is never returned.
 
-    Reading answers `MASK` when the secret is set and null when it is not; it is not decrypted for that.
-    Writing `MASK` back leaves the secret as it is, so a client may return what it has read; null clears it
-    when the field allows null.
+    Responses contain `MASK` when the secret is set and null when it is not, without decrypting it. Writing `MASK`
+    leaves the secret unchanged, so a client may send back what it has read. Null clears the secret if the field
+    allows null.
 
     Args:
-        text: the secret is a text (`EncryptedTextField`) instead of any JSON (`EncryptedJSONField`).
+        text: The secret is a string (`EncryptedTextField`) instead of any JSON value (`EncryptedJSONField`).
     """
 
     default_error_messages = {
         "not_text": "Not a valid string.",
-        "unset": "There is no secret to keep: send a value.",
+        "unset": "No secret is stored yet. Send a value instead of the mask.",
     }
 
     def __init__(self, *, text: bool = False, **kwargs: Any) -> None:
@@ -37,7 +39,7 @@ class SecretField(serializers.JSONField):
         super().__init__(**kwargs)
 
     def get_attribute(self, instance: Any) -> Any:
-        """The stored envelope where there is one, so that a list of rows decrypts nothing."""
+        """Return the stored envelope if there is one, so that lists decrypt nothing."""
         *path, name = self.source_attrs
         for step in path:
             instance = getattr(instance, step, None)

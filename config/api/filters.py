@@ -1,4 +1,7 @@
-"""Filters and ordering: what a viewset lists, nothing else; an unknown parameter is an error, not ignored."""
+"""Filter sets, ordering and validation of query parameters.
+
+A viewset accepts only the parameters that it declares. An unknown parameter is an error.
+"""
 
 from typing import Any
 
@@ -18,14 +21,14 @@ TEXT = django_filters.CharFilter()
 
 
 class HouseFilterSet(django_filters.FilterSet):
-    """References by id, moments by ISO 8601, `created_after` and `created_before` for every model.
+    """Base of all filter sets, with `created_after` and `created_before`.
 
-    Django-filter's own way of making a filter of a field asks the manager, which needs a scope, and makes
-    a reference a choice of rows, which needs a query.
+    References are filtered by id and times by ISO 8601. django-filter's default for a reference is a choice of rows:
+    it calls the manager, which needs a scope, and runs a query.
     """
 
-    created_after = MomentFilter(method="filter_after", label="Made at or after this moment.")
-    created_before = MomentFilter(method="filter_before", label="Made before this moment.")
+    created_after = MomentFilter(method="filter_after", label="Created at or after this time.")
+    created_before = MomentFilter(method="filter_before", label="Created before this time.")
 
     @classmethod
     def filter_for_field(cls, field: Any, *_: Any) -> Any:
@@ -46,11 +49,11 @@ def _floor(moment: Any) -> Any:
     try:
         return uuid7_floor(moment)
     except (ValueError, OverflowError):
-        raise Invalid("The moment lies outside the range of ids.", code="invalid_filter") from None
+        raise Invalid("The time is outside the supported range.", code="invalid_filter") from None
 
 
 def allowed_parameters(view: Any) -> frozenset[str]:
-    """The query parameters that the view's current action takes."""
+    """Return the query parameters that the view's current action accepts."""
     extra = frozenset(getattr(view, "extra_parameters", ()))
     if getattr(view, "action", None) != "list":
         return SHAPE_PARAMETERS | extra
@@ -58,8 +61,10 @@ def allowed_parameters(view: Any) -> frozenset[str]:
 
 
 def refuse_unknown_parameters(request: Any, view: Any) -> None:
-    """Raises:
-    Invalid: when the request has a query parameter that the action does not take, twice the same, or NUL.
+    """Reject query parameters that the current action does not accept.
+
+    Raises:
+        Invalid: a parameter is unknown, is empty where a value is required, or contains a NUL character.
     """
     given = request.GET
     if not given:
@@ -68,16 +73,17 @@ def refuse_unknown_parameters(request: Any, view: Any) -> None:
     if unknown:
         detail = f"Unknown parameter: {', '.join(unknown)}."
         errors = [
-            {"parameter": name, "code": "unknown_parameter", "detail": "Not known here."} for name in unknown
+            {"parameter": name, "code": "unknown_parameter", "detail": "Unknown parameter."}
+            for name in unknown
         ]
         raise Invalid(detail, code="unknown_parameter", errors=errors)
     filters = _filters_of(view)
     for name, values in given.lists():
         if any("\0" in value for value in values):
-            raise Invalid(f"{name}: text cannot hold the character NUL.", code="invalid_text")
+            raise Invalid(f"{name}: null characters are not allowed.", code="invalid_text")
         made = filters.get(name, TEXT)
         if "" in values and (name == "ordering" or not isinstance(made, type(TEXT))):
-            raise _named({name: ["The value is missing."]})
+            raise _named({name: ["A value is required."]})
         if isinstance(made, django_filters.BooleanFilter) and not {"true", "false"}.issuperset(values):
             raise _named({name: ["Must be true or false."]})
 
@@ -89,7 +95,10 @@ def _filters_of(view: Any) -> dict[str, Any]:
 
 
 class HouseFilterBackend(DjangoFilterBackend):
-    """Builds each viewset's filter set once, from `filterset_fields` or `filterset_class`."""
+    """Filter backend that builds each viewset's filter set once.
+
+    The filter set comes from `filterset_class` or `filterset_fields`.
+    """
 
     filterset_base = HouseFilterSet
     _classes: dict[type, Any] = {}
@@ -117,7 +126,7 @@ class HouseFilterBackend(DjangoFilterBackend):
 
 
 def _named(detail: Any) -> Invalid:
-    """Values that no filter takes, each named by its parameter: they stand in no body to point into."""
+    """Return the error for invalid filter values, each named by its query parameter."""
     errors = [
         {"parameter": name, "code": getattr(text, "code", None) or "invalid", "detail": str(text)}
         for name, texts in detail.items()
@@ -126,28 +135,33 @@ def _named(detail: Any) -> Invalid:
     said = (
         f"{errors[0]['parameter']}: {errors[0]['detail']}"
         if len(errors) == 1
-        else f"{len(errors)} filters are not valid."
+        else f"{len(errors)} filters are invalid."
     )
     return Invalid(said, code="invalid_filter", errors=errors)
 
 
 class OrderingFilter(BaseFilterBackend):
-    """`ordering=name` or `ordering=-name`, of the view's `ordering_fields`; newest first by default."""
+    """Ordering by one of the view's `ordering_fields`: `ordering=name` or `ordering=-name`.
+
+    The default is newest first.
+    """
 
     def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
         return queryset.order_by(self.wanted(request, view))
 
     def wanted(self, request: Any, view: Any) -> str:
-        """The ordering asked for.
+        """Return the requested ordering.
 
         Raises:
-            Invalid: when it is none of the view's.
+            Invalid: the view does not support it.
         """
         wanted = request.query_params.get("ordering") or view.ordering
         name = wanted.removeprefix("-")
         if name not in self.names(view):
             listed = ", ".join(self.names(view))
-            raise Invalid(f"ordering: one of {listed}, or with - before it.", code="invalid_ordering")
+            raise Invalid(
+                f"ordering must be one of {listed}, with an optional leading hyphen.", code="invalid_ordering"
+            )
         if name == "created_at" and getattr(view.model, "partition_period", None):
             return wanted.replace("created_at", "id")
         return wanted
@@ -158,4 +172,4 @@ class OrderingFilter(BaseFilterBackend):
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         names = [sign + name for name in self.names(view) for sign in ("", "-")]
         schema = {"type": "string", "enum": names, "default": getattr(view, "ordering", "-id")}
-        return [{"name": "ordering", "in": "query", "schema": schema, "description": "Order of the rows."}]
+        return [{"name": "ordering", "in": "query", "schema": schema, "description": "Sort order."}]

@@ -1,4 +1,7 @@
-"""Nobody hands out more than they hold: scopes in requests, checked against the asking credential."""
+"""Scopes in requests, checked against the credential of the caller.
+
+A caller cannot grant scopes beyond its own.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,13 +19,15 @@ class ScopeListField(TextListField):
     """A list of scopes such as `agents:read`, `agents:*`, `*:read` or `*`."""
 
     child = serializers.RegexField(
-        SCOPE, max_length=80, error_messages={"invalid": "A scope reads like agents:read, agents:* or *."}
+        SCOPE, max_length=80, error_messages={"invalid": "Enter a scope such as agents:read, agents:* or *."}
     )
 
 
 def require_grantable(credential: Credential, scopes: Iterable[Any]) -> None:
-    """Raises:
-    Forbidden: when one of the scopes goes beyond what the credential itself may do.
+    """Check that the credential covers every scope it grants.
+
+    Raises:
+        Forbidden: a scope exceeds the credential's own.
     """
     if exceeding := credential.beyond(scopes):
         detail = f"You cannot grant permissions that you do not have: {', '.join(exceeding)}."

@@ -1,4 +1,4 @@
-"""Is the process alive, and can it serve?"""
+"""Liveness and readiness endpoints."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """The process answers; asks nothing else."""
+    """Return 200 if the process responds. Checks nothing else."""
     return JsonResponse({"status": "ok"})
 
 
@@ -33,7 +33,10 @@ CHECKS: dict[str, Callable[[], str]] = {"migrations": _migrations, "partitions":
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """The database answers, its migrations are applied, its partitions last; else 503 with the reasons."""
+    """Return 200 if the service can handle requests, else 503 with the reasons.
+
+    Checks the database connection, applied migrations and future partitions.
+    """
     reasons: dict[str, Any] = {}
     try:
         with connection.cursor() as cursor:

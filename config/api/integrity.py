@@ -1,7 +1,8 @@
-"""Violated constraints in the words of the model: the database is asked once, by the write itself.
+"""Map violated database constraints to validation errors of the model.
 
-`full_clean()` would ask it for each unique, check and foreign key beforehand, and could still be overtaken
-by another transaction. The name of the constraint that PostgreSQL reports leads to the same message.
+`full_clean()` would run a query for each unique, check and foreign key constraint, and another transaction could
+still invalidate the result. Instead the write itself is tried, and the constraint's name in PostgreSQL's error leads
+to the same message.
 """
 
 from functools import cache
@@ -29,7 +30,7 @@ def _constraints() -> dict[str, tuple[type[models.Model], models.BaseConstraint]
 
 @cache
 def _columns() -> dict[tuple[str, str], str]:
-    """(table, column) -> name of the field."""
+    """Map (table, column) to the field's name."""
     return {
         (model._meta.db_table, str(field.column)): field.name
         for model in apps.get_models()
@@ -42,7 +43,7 @@ def _entry(field: str, code: str, detail: str) -> dict[str, str]:
 
 
 def _named(model: type[models.Model], constraint: models.BaseConstraint) -> Errors:
-    """One entry for each field that the constraint speaks of."""
+    """Return one error for each field of the constraint."""
     unique = isinstance(constraint, models.UniqueConstraint)
     status, code, reason = (409, "conflict", "unique") if unique else (400, "invalid", "invalid")
     detail = message_of(constraint)
@@ -50,18 +51,21 @@ def _named(model: type[models.Model], constraint: models.BaseConstraint) -> Erro
 
 
 def _by_column(diag: Any, state: str) -> Errors | None:
-    """What the database names by a column: a missing value, a unique column (its detail is hidden by policies)."""
+    """Return the errors of a violated NOT NULL or single-column unique constraint.
+
+    Under row-level security PostgreSQL omits the error detail, so the column comes from the constraint's name.
+    """
     table = diag.table_name or ""
     if state == NOT_NULL and (field := _columns().get((table, diag.column_name or ""))):
         return 400, "invalid", [_entry(field, "null", "This field may not be null.")]
     column = (diag.constraint_name or "").removeprefix(f"{table}_").removesuffix("_key")
     if state == UNIQUE and (field := _columns().get((table, column))):
-        return 409, "conflict", [_entry(field, "unique", "There is one with this value already.")]
+        return 409, "conflict", [_entry(field, "unique", "An object with this value already exists.")]
     return None
 
 
 def constraint_error(cause: Any, state: str) -> Errors | None:
-    """Status, code and errors of a violated constraint of a model, None when it is none of theirs."""
+    """Return status, code and errors of a violated model constraint, else None."""
     diag = getattr(cause, "diag", None)
     if diag is None:
         return None
@@ -76,8 +80,8 @@ def constraint_error(cause: Any, state: str) -> Errors | None:
 
 
 def _refused_write(diag: Any) -> bool:
-    """Whether the row itself was refused, rather than the deletion of the row that it refers to.
+    """Return whether an INSERT or UPDATE failed, rather than deleting the referenced row.
 
-    PostgreSQL names the referring table in both cases; the primary message tells which statement it was.
+    PostgreSQL reports the referencing table in both cases. Only the primary message tells them apart.
     """
     return "insert or update" in (diag.message_primary or "")

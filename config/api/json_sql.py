@@ -1,8 +1,8 @@
-"""Compiles the fields of a serializer into SQL, so that PostgreSQL itself writes each row's JSON text.
+"""Compile a serializer's fields to SQL, so that PostgreSQL produces each row's JSON.
 
-The text has the same bytes as the serializer's data rendered by `ORJSONRenderer`. A row that holds JSON
-values or tiny floats, which PostgreSQL spells differently, is flagged and spelled anew by `orjson`.
-A field that only Python can compute raises `NotCompilable`; then the ordinary serializer serves.
+The result is byte-identical to the serializer's data rendered by `ORJSONRenderer`. PostgreSQL formats JSON values and
+very small or large floats differently; such rows are flagged and re-encoded by `orjson`. A field that only Python can
+compute raises `NotCompilable`, and the serializer renders the rows instead.
 """
 
 from dataclasses import dataclass
@@ -28,12 +28,12 @@ PLAIN = (
 
 
 class NotCompilable(Exception):
-    """The serializer has a field that SQL cannot express."""
+    """A serializer field cannot be expressed in SQL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """SQL of a value, and SQL that tells when PostgreSQL spells it differently from `orjson`."""
+    """SQL of a value, and SQL of the condition under which it must be re-encoded by `orjson`."""
 
     sql: str
     rich: str = ""
@@ -41,22 +41,22 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to select for one row: its JSON text, and whether that must be spelled anew."""
+    """Expressions to select for a row: its JSON text and whether to re-encode it."""
 
     json: RawSQL
     rich: RawSQL
 
 
 def quoted(name: str) -> str:
-    """An identifier in double quotes."""
+    """Quote an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def model_field(model: type[models.Model], source: str) -> Any:
-    """The concrete column of `model` that a serializer field reads.
+    """Return the concrete field of `model` that a serializer field reads.
 
     Raises:
-        NotCompilable: when it reads none.
+        NotCompilable: the serializer field reads no column.
     """
     for field in model._meta.concrete_fields:
         if source in (field.attname, field.name):
@@ -100,17 +100,17 @@ def _column(field: serializers.Field, model: type[models.Model], table: str) -> 
 
 
 def compile_column(field: serializers.Field, model: type[models.Model], table: str) -> Column:
-    """The SQL of one serializer field; a field class may bring its own by a method `as_sql`."""
+    """Return the SQL of a serializer field. A field class can define `as_sql`."""
     if hasattr(field, "as_sql"):
         return field.as_sql(model, table)
     return _column(field, model, table)
 
 
 def row_json(serializer: Any, model: type[models.Model], table: str) -> Column:
-    """SQL of one row's JSON object, keys in the serializer's order.
+    """Return SQL of a row's JSON object, with keys in the serializer's order.
 
     Raises:
-        NotCompilable: when a field of the serializer is computed in Python.
+        NotCompilable: a field of the serializer is computed in Python.
     """
     columns = {name: compile_column(field, model, table) for name, field in readable(serializer)}
     if not columns:
@@ -121,12 +121,12 @@ def row_json(serializer: Any, model: type[models.Model], table: str) -> Column:
 
 
 def readable(serializer: Any) -> list[tuple[str, serializers.Field]]:
-    """Names and fields of what the serializer shows."""
+    """Return the names and fields that the serializer outputs."""
     return [(name, field) for name, field in serializer.fields.items() if not field.write_only]
 
 
 def compile_plan(serializer: Any) -> Plan | None:
-    """What to select for each row, None when the serializer must do it itself."""
+    """Return the expressions to select, or None if Python must serialize the rows."""
     model = serializer.Meta.model
     try:
         column = row_json(serializer, model, quoted(model._meta.db_table))
@@ -140,5 +140,5 @@ def compile_plan(serializer: Any) -> Plan | None:
 
 
 def respell(text: str, rich: bool) -> bytes:
-    """The bytes of one row's JSON."""
+    """Return a row's JSON as bytes, re-encoded by `orjson` if needed."""
     return orjson.dumps(orjson.loads(text)) if rich else text.encode()

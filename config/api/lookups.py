@@ -1,13 +1,13 @@
-"""Which filters a model's columns get: one for each kind of column, and the lookups that make sense for it.
+"""Filters for model columns, by kind of column.
 
 | column | parameters |
 |---|---|
-| reference, id | `agent=`; `agent_isnull=` where it may be empty |
-| choice | `status=`; `status_in=` for several |
-| time, day | `expires_after=`, `expires_before=` |
+| reference, id | `agent=`; `agent_isnull=` if the column is nullable |
+| choice | `status=`; `status_in=` for several values |
+| time, date | `expires_after=`, `expires_before=` |
 | number | `score=`, `score_min=`, `score_max=` |
-| short text | `name=`; `name_contains=` where the table is no log that grows without end |
-| list of labels | `tags=` for rows that have the label |
+| short text | `name=`; `name_contains=` unless the table is partitioned by time |
+| list of labels | `tags=` for rows with the label |
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ from config.db.fields import EncryptedField
 
 
 class IntegerFilter(django_filters.NumberFilter):
-    """A whole number; a fraction is an error instead of the row of its integer part."""
+    """Filter by an integer. A fraction is an error instead of being truncated."""
 
     field_class = forms.IntegerField
 
@@ -35,41 +35,43 @@ class IntegerFilter(django_filters.NumberFilter):
 
 
 class MomentField(django_filters.fields.IsoDateTimeField):
-    """A moment in UTC: PostgreSQL takes no offset of 16 hours and more, Python does."""
+    """A time converted to UTC. Python accepts offsets of 16 hours and more, PostgreSQL does not."""
 
     def clean(self, value: Any) -> Any:
         moment = super().clean(value)
         try:
             return moment and moment.astimezone(UTC)
         except OverflowError as error:
-            raise ValidationError("Enter a moment in the years 1 to 9999.", code="invalid") from error
+            raise ValidationError(
+                "Enter a date and time between the years 1 and 9999.", code="invalid"
+            ) from error
 
 
 class MomentFilter(django_filters.IsoDateTimeFilter):
-    """Filters by a moment."""
+    """Filter by a time."""
 
     field_class = MomentField
 
 
 class NumberFilter(django_filters.NumberFilter):
-    """A number of a size that a database column can have."""
+    """Filter by a number within the range of a database column."""
 
     def get_max_validator(self) -> Any:
         return validators.MaxValueValidator(10**30)
 
 
 class AddressFilter(django_filters.CharFilter):
-    """An IP address."""
+    """Filter by an IP address."""
 
     field_class = forms.GenericIPAddressField
 
 
 class SeveralFilter(django_filters.BaseInFilter, django_filters.ChoiceFilter):
-    """Any of several choices, separated by commas."""
+    """Filter by a comma-separated list of choices."""
 
 
 class LabelFilter(django_filters.CharFilter):
-    """Rows whose JSON list has this text in it."""
+    """Filter for rows whose JSON list contains a string."""
 
     def filter(self, queryset: Any, value: Any) -> Any:
         return queryset.filter(**{f"{self.field_name}__contains": [value]}) if value else queryset
@@ -89,16 +91,16 @@ FILTERS = {
 }
 
 
-# What a range of a time is called: `expires_at` is filtered by `expires_after` and `expires_before`.
-BOUNDS = {"after": ("gte", "At or after this: {}"), "before": ("lt", "Before this: {}")}
-ENDS = {"min": ("gte", "At least this: {}"), "max": ("lte", "At most this: {}")}
+# Parameter suffixes of ranges: `expires_at` is filtered by `expires_after` and `expires_before`.
+BOUNDS = {"after": ("gte", "At or after this time: {}"), "before": ("lt", "Before this time: {}")}
+ENDS = {"min": ("gte", "Minimum: {}"), "max": ("lte", "Maximum: {}")}
 
 
 def filter_of(field: Any) -> Any:
-    """The filter by a column's exact value.
+    """Return the filter by a column's exact value.
 
     Raises:
-        TypeError: for a column of a kind that is not filtered.
+        TypeError: no filter exists for this kind of column.
     """
     kwargs = {"field_name": field.attname, "label": str(field.help_text)}
     if field.choices:
@@ -111,7 +113,7 @@ def filter_of(field: Any) -> Any:
 
 
 def column_of(field: Any) -> Any:
-    """The field that says what a column holds: a generated one has it inside."""
+    """Return the field itself, or the output field of a generated field."""
     return field.output_field if isinstance(field, models.GeneratedField) else field
 
 
@@ -121,7 +123,7 @@ def _listed(field: Any) -> dict[str, Any]:
 
 
 def is_filtered(field: Any) -> bool:
-    """Whether a column of a resource gets filters by itself."""
+    """Return whether a column of a resource gets filters automatically."""
     column = column_of(field)
     if isinstance(field, (EncryptedField, HalfVectorField)) or field.name in ("id", "tenant", "created_at"):
         return False
@@ -129,7 +131,7 @@ def is_filtered(field: Any) -> bool:
 
 
 def is_label_list(field: Any) -> bool:
-    """Whether a column holds a JSON list that is searched by one of its entries: it has a GIN index."""
+    """Return whether a column is a JSON list with a GIN index, searchable by entry."""
     if not isinstance(field, models.JSONField) or field.default is not list:
         return False
     indexes = (index for index in field.model._meta.indexes if isinstance(index, GinIndex))
@@ -137,7 +139,7 @@ def is_label_list(field: Any) -> bool:
 
 
 def filters_of(model: type[models.Model], shown: Iterable[str]) -> dict[str, Any]:
-    """The filters of a resource that shows these columns, by parameter."""
+    """Return the filters of a resource with these columns, by query parameter."""
     shown = set(shown)
     made: dict[str, Any] = {}
     for field in model._meta.concrete_fields:
@@ -149,7 +151,7 @@ def filters_of(model: type[models.Model], shown: Iterable[str]) -> dict[str, Any
 def _filters(field: Any, *, is_log: bool) -> Iterator[tuple[str, Any]]:
     column, name = column_of(field), field.name
     if is_label_list(field):
-        yield name, LabelFilter(field_name=name, label=f"Has this among them: {field.help_text}")
+        yield name, LabelFilter(field_name=name, label=f"Contains this value: {field.help_text}")
         return
     if isinstance(column, models.DateField):
         yield from _ranges(field, BOUNDS, name.removesuffix("_at"))
@@ -157,7 +159,7 @@ def _filters(field: Any, *, is_log: bool) -> Iterator[tuple[str, Any]]:
             return
     yield name, filter_of(field)
     if field.choices:
-        label = f"Any of several, separated by commas: {field.help_text}"
+        label = f"One or more values, separated by commas: {field.help_text}"
         several = SeveralFilter(
             field_name=name, lookup_expr="in", choices=field.choices, label=label, **_listed(field)
         )
@@ -165,10 +167,13 @@ def _filters(field: Any, *, is_log: bool) -> Iterator[tuple[str, Any]]:
     elif isinstance(column, (models.IntegerField, models.FloatField, models.DecimalField)):
         yield from _ranges(field, ENDS, name)
     elif isinstance(column, models.CharField) and not is_log:
-        label = f"Has this in it, in capitals or not: {field.help_text}"
+        label = f"Case-insensitive substring match: {field.help_text}"
         yield f"{name}_contains", django_filters.CharFilter(name, "icontains", label=label)
     if isinstance(field, models.ForeignKey) and field.null:
-        yield f"{name}_isnull", django_filters.BooleanFilter(name, "isnull", label="Whether it is empty.")
+        yield (
+            f"{name}_isnull",
+            django_filters.BooleanFilter(name, "isnull", label="Whether the value is null."),
+        )
 
 
 def _ranges(field: Any, bounds: dict[str, tuple[str, str]], stem: str) -> Iterator[tuple[str, Any]]:

@@ -1,7 +1,7 @@
-"""Keyset pagination: the next page begins after the last row's (ordering value, id), and nothing is counted.
+"""Keyset pagination: a page starts after the previous page's last (ordering value, id).
 
-A cursor is opaque and authenticated: base64url of the ordering, the direction and the row's key, with a
-keyed BLAKE2b tag (RFC 7693). It names a place inside what the credential sees anyway.
+Rows are never counted. A cursor is opaque and authenticated: base64url of the ordering, the direction and the row's
+key, with a keyed BLAKE2b tag (RFC 7693). It gives no access beyond the rows that the credential can see.
 """
 
 import base64
@@ -28,7 +28,7 @@ TAG_BYTES = 8
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A row's key in an ordering; `backward` reads towards the beginning."""
+    """A row's key in an ordering. `backward` reads towards the first page."""
 
     ordering: str
     backward: bool
@@ -42,18 +42,18 @@ def _tag(payload: bytes) -> bytes:
 
 
 def encode_cursor(place: Place) -> str:
-    """The cursor of a place."""
+    """Return the cursor for a position."""
     payload = orjson.dumps([place.ordering, place.backward, place.value, place.id])
     return base64.urlsafe_b64encode(_tag(payload) + payload).decode().rstrip("=")
 
 
 def decode_cursor(text: str, ordering: str) -> Place:
-    """The place that a cursor names.
+    """Return the position that a cursor encodes.
 
     Raises:
-        Invalid: when it was not made here or belongs to another ordering.
+        Invalid: the cursor is malformed or belongs to another ordering.
     """
-    bad = Invalid("The cursor is not valid.", code="invalid_cursor")
+    bad = Invalid("The cursor is invalid.", code="invalid_cursor")
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -63,31 +63,37 @@ def decode_cursor(text: str, ordering: str) -> Place:
         raise bad
     place = Place(*orjson.loads(payload))
     if place.ordering != ordering:
-        raise Invalid("The cursor belongs to another ordering.", code="invalid_cursor")
+        raise Invalid(
+            "The cursor was created for a different ordering. Request the first page again.",
+            code="invalid_cursor",
+        )
     return place
 
 
 def read_limit(text: str | None) -> int:
-    """Rows a page.
+    """Return the page size.
 
     Raises:
-        Invalid: when it is no number from 1 to `MAX_LIMIT`.
+        Invalid: `text` is not an integer from 1 to `MAX_LIMIT`.
     """
     if text is None:
         return DEFAULT_LIMIT
     if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= MAX_LIMIT):
-        raise Invalid(f"limit: a number from 1 to {MAX_LIMIT}.", code="invalid_limit")
+        raise Invalid(f"limit must be an integer from 1 to {MAX_LIMIT}.", code="invalid_limit")
     return int(text)
 
 
 class KeysetPagination(BasePagination):
-    """`cursor` and `limit`; answers `next`, `previous` and `results`, and a `Link` header (RFC 8288)."""
+    """Keyset pagination by `cursor` and `limit`.
+
+    Responses contain `next`, `previous` and `results`, and a `Link` header (RFC 8288).
+    """
 
     def begin(self, request: Any, ordering: str) -> None:
-        """Read `limit` and `cursor`.
+        """Read `limit` and `cursor` from the query string.
 
         Raises:
-            Invalid: when they are not valid.
+            Invalid: one of them is invalid.
         """
         self.request = request
         self.limit = read_limit(request.query_params.get("limit"))
@@ -97,7 +103,7 @@ class KeysetPagination(BasePagination):
         self.place = decode_cursor(cursor, ordering) if cursor else None
 
     def slice(self, queryset: Any, request: Any) -> Any:
-        """The queryset of this page and one row more, in reading order (reversed when going back)."""
+        """Return the rows of this page plus one, in reverse order when paging backward."""
         self.begin(request, queryset.query.order_by[0] if queryset.query.order_by else "-id")
         descending = self.ordering.startswith("-")
         if self.place:
@@ -114,14 +120,14 @@ class KeysetPagination(BasePagination):
             identifier = UUID(place.id)
             value = model._meta.get_field(self.field).to_python(place.value)
         except (ValueError, ValidationError):
-            raise Invalid("The cursor is not valid.", code="invalid_cursor") from None
+            raise Invalid("The cursor is invalid.", code="invalid_cursor") from None
         if self.field == "id":
             return Q(**{f"id__{operator}": identifier})
         same = Q(**{self.field: value, f"id__{operator}": identifier})
         return Q(**{f"{self.field}__{operator}e": value}) & (Q(**{f"{self.field}__{operator}": value}) | same)
 
     def arrange(self, rows: list[Any]) -> list[Any]:
-        """The rows of this page in the order asked for; remembers whether there are more."""
+        """Return the rows of this page in the requested order and note whether more follow."""
         self.more = len(rows) > self.limit
         rows = rows[: self.limit]
         return rows[::-1] if self.place and self.place.backward else rows
@@ -129,7 +135,7 @@ class KeysetPagination(BasePagination):
     def links(
         self, first: tuple[Any, Any] | None, last: tuple[Any, Any] | None
     ) -> tuple[str | None, str | None]:
-        """Addresses of the next and previous page, from the keys (value, id) of the first and last row."""
+        """Return the URLs of the next and previous page, given the first and last row's key."""
         if first is None or last is None:
             return None, None
         backward = bool(self.place and self.place.backward)
@@ -143,7 +149,7 @@ class KeysetPagination(BasePagination):
         return replace_query_param(self.request.build_absolute_uri(), "cursor", cursor)
 
     def link_header(self, following: str | None, preceding: str | None) -> dict[str, str]:
-        """The `Link` header, with the first page where this is not it."""
+        """Return the `Link` header. It includes the first page on later pages."""
         parts = []
         if self.place:
             first = remove_query_param(self.request.build_absolute_uri(), "cursor")
@@ -153,7 +159,7 @@ class KeysetPagination(BasePagination):
         return {"Link": ", ".join(parts)} if parts else {}
 
     def key_of(self, row: Any) -> tuple[Any, Any]:
-        """A model instance's key."""
+        """Return a model instance's key (ordering value, id)."""
         return getattr(row, self.field), row.pk
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
@@ -168,7 +174,12 @@ class KeysetPagination(BasePagination):
                 "name": "cursor",
                 "in": "query",
                 "schema": {"type": "string"},
-                "description": "Place to go on from.",
+                "description": "Cursor of the page, taken from `next` or `previous`.",
             },
-            {"name": "limit", "in": "query", "schema": limit, "description": "Rows a page, at most."},
+            {
+                "name": "limit",
+                "in": "query",
+                "schema": limit,
+                "description": "Maximum number of results per page.",
+            },
         ]

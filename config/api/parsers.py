@@ -1,4 +1,7 @@
-"""JSON in, with bounds: what PostgreSQL cannot store or a reader cannot unpack is refused at the door."""
+"""JSON parser with limits on size, depth and characters.
+
+PostgreSQL cannot store NUL characters; deep nesting exhausts the stack of the code that reads the value.
+"""
 
 from typing import Any
 
@@ -13,12 +16,12 @@ MAX_DEPTH = 64
 
 
 def _refuse(data: Any, depth: int = 0) -> None:
-    """Walk `data`: no deeper than `MAX_DEPTH`, no NUL in any text."""
+    """Reject values deeper than `MAX_DEPTH` and strings with NUL characters."""
     if depth > MAX_DEPTH:
-        raise ParseError(f"The body is nested deeper than {MAX_DEPTH} levels.", code="too_deep")
+        raise ParseError(f"The request body is nested more than {MAX_DEPTH} levels deep.", code="too_deep")
     if isinstance(data, str):
         if "\0" in data:
-            raise ParseError("Text cannot hold the character NUL.", code="invalid_text")
+            raise ParseError("Null characters are not allowed.", code="invalid_text")
     elif isinstance(data, dict):
         for key, value in data.items():
             _refuse(key, depth)
@@ -29,22 +32,22 @@ def _refuse(data: Any, depth: int = 0) -> None:
 
 
 def parse_json(body: bytes) -> Any:
-    """The value of a JSON text (RFC 8259); lone surrogates, NaN and Infinity are none.
+    """Parse a JSON text (RFC 8259). Lone surrogates, NaN and Infinity are rejected.
 
     Raises:
-        ParseError: when it is not JSON, is nested too deep or holds NUL.
+        ParseError: the text is not JSON, is nested too deep or contains a NUL character.
     """
     try:
         data = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise ParseError(f"The body is not valid JSON: {error}", code="invalid_json") from None
+        raise ParseError(f"The request body is not valid JSON: {error}", code="invalid_json") from None
     if b"\\u0000" in body or body.count(b"[") + body.count(b"{") > MAX_DEPTH:
         _refuse(data)
     return data
 
 
 class BoundedJSONParser(BaseParser):
-    """Parses a JSON object of bounded size and depth."""
+    """Parser for a JSON object of limited size and depth."""
 
     media_type = "application/json"
 
@@ -52,8 +55,8 @@ class BoundedJSONParser(BaseParser):
         limit = settings.API_MAX_BODY_BYTES
         body = stream.read(limit + 1)
         if len(body) > limit:
-            raise TooLarge(f"The body is larger than {limit} bytes.")
+            raise TooLarge(f"The request body is larger than {limit} bytes.")
         data = parse_json(body)
         if not isinstance(data, dict):
-            raise ParseError("The body must be a JSON object.", code="invalid_json")
+            raise ParseError("The request body must be a JSON object.", code="invalid_json")
         return data

@@ -1,4 +1,4 @@
-"""Permissions: denied unless the view declares what is asked for, and the credential covers it."""
+"""Scope-based permissions. Access is denied unless the view declares a resource and verb."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from rest_framework.request import Request
 
 from .credentials import Credential
 
-# For views that answer about the asking person alone.
+# For views that return only data about the caller.
 ANY_CREDENTIAL = "*self*"
 READ, WRITE, EXECUTE = "read", "write", "execute"
 ACTION_VERBS = {
@@ -22,10 +22,9 @@ METHOD_VERBS = {"GET": READ, "HEAD": READ, "POST": WRITE, "PUT": WRITE, "PATCH":
 
 
 def verb_of(view: Any, method: str) -> str | None:
-    """The verb that a request needs; None when the view does not say, which denies it.
+    """Return the verb that a request needs. None, if the view declares none, denies access.
 
-    A viewset's extra action declares its verb: `@action(detail=True, methods=["post"])` beside
-    `verbs = {"publish": "write"}`.
+    A viewset declares the verb of an extra action: `verbs = {"publish": "write"}`.
     """
     verbs = getattr(view, "verbs", {})
     action = getattr(view, "action", None)
@@ -35,9 +34,9 @@ def verb_of(view: Any, method: str) -> str | None:
 
 
 class ResourcePermission(BasePermission):
-    """`<resource>:<verb>` of the view must be covered by the role and by the key's scopes."""
+    """Require `<resource>:<verb>` from both the caller's role and the key's scopes."""
 
-    message = "Your role or key does not cover this."
+    message = "Your role or API key does not grant this permission."
     code = "permission_denied"
 
     def has_permission(self, request: Request, view: Any) -> bool:

@@ -1,4 +1,4 @@
-"""JSON out, by orjson."""
+"""JSON renderer based on orjson."""
 
 from decimal import Decimal
 from typing import Any
@@ -18,7 +18,7 @@ def _default(value: Any) -> Any:
 
 
 def dumps(data: Any) -> bytes:
-    """Compact JSON. Integers beyond 64 bits, which JSON cannot carry safely (RFC 7493), become floats."""
+    """Return compact JSON. Integers beyond 64 bits become floats (RFC 7493, section 2.2)."""
     try:
         return orjson.dumps(data, default=_default, option=orjson.OPT_NON_STR_KEYS)
     except (TypeError, orjson.JSONEncodeError):
@@ -28,7 +28,7 @@ def dumps(data: Any) -> bytes:
 
 
 class ORJSONRenderer(BaseRenderer):
-    """Renders any serializer's data."""
+    """Renderer for the data of any serializer."""
 
     media_type = "application/json"
     format = "json"

@@ -1,4 +1,4 @@
-"""The router of `/api/v1/`. Each app's `api/urls.py` has `register(router)`."""
+"""Router of `/api/v1/`. Each app's `api/urls.py` defines `register(router)`."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -10,14 +10,14 @@ from rest_framework.routers import SimpleRouter
 
 
 class HouseRouter(SimpleRouter):
-    """Addresses with converters, so that an id that is no UUID is no address."""
+    """Router with path converters: a URL with a malformed UUID does not match."""
 
     def __init__(self) -> None:
         super().__init__(use_regex_path=False)
         self.singles: list[URLPattern] = []
 
     def single(self, prefix: str, view: Any, name: str, **methods: str) -> None:
-        """A resource with one address: a view, or a viewset's class with its actions by method."""
+        """Register a view, or a viewset with its actions by method, at a single URL."""
         made = view.as_view(methods, basename=name, detail=True) if methods else view.as_view()
         self.singles.append(path(f"{prefix}/", made, name=name))
 
@@ -26,7 +26,7 @@ class HouseRouter(SimpleRouter):
 
 
 def build_router() -> HouseRouter:
-    """A router with the resources of every app that has some."""
+    """Return a router with the resources of all apps."""
     router = HouseRouter()
     for app in settings.API_APPS:
         name = f"{app}.api.urls"

@@ -1,4 +1,4 @@
-"""The OpenAPI document: every answer an operation can give, the house's fields, the two ways to sign in."""
+"""OpenAPI extensions: error responses, custom fields and authentication schemes."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,7 +18,7 @@ PROBLEM = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
-        "code": {"type": "string", "description": "Reason, for programs."},
+        "code": {"type": "string", "description": "Machine-readable reason."},
         "instance": {"type": "string"},
         "request_id": {"type": "string"},
         "errors": {
@@ -27,7 +27,7 @@ PROBLEM = {
                 "type": "object",
                 "required": ["code", "detail"],
                 "properties": {
-                    "pointer": {"type": "string", "description": "JSON pointer into the body."},
+                    "pointer": {"type": "string", "description": "JSON pointer into the request body."},
                     "parameter": {"type": "string", "description": "Query parameter."},
                     "code": {"type": "string"},
                     "detail": {"type": "string"},
@@ -37,7 +37,7 @@ PROBLEM = {
         "tenants": {
             "type": "array",
             "items": {"type": "string"},
-            "description": "Organisations to choose from.",
+            "description": "Slugs of the organisations to choose from.",
         },
     },
 }
@@ -53,9 +53,9 @@ BY_METHOD = {
 RATE_HEADERS = {
     name: {"schema": {"type": "integer"}, "description": text}
     for name, text in (
-        ("RateLimit-Limit", "Requests a minute."),
-        ("RateLimit-Remaining", "Requests left in this minute."),
-        ("RateLimit-Reset", "Seconds until the next."),
+        ("RateLimit-Limit", "Requests allowed per minute."),
+        ("RateLimit-Remaining", "Requests remaining in the current minute."),
+        ("RateLimit-Reset", "Seconds until the next minute starts."),
     )
 }
 
@@ -65,13 +65,13 @@ def _parameter(name: str, where: str, description: str, **schema: Any) -> dict[s
 
 
 def _choice(name: str, names: Iterable[str], description: str) -> dict[str, Any]:
-    """A comma-separated choice of `names`."""
+    """Return a query parameter for a comma-separated selection of `names`."""
     one = "|".join(names)
     return _parameter(name, "query", description, pattern=f"^({one})(,({one}))*$")
 
 
 class ConclaveSchema(AutoSchema):
-    """Adds what `config.api` does for every operation to what the serializers tell."""
+    """OpenAPI generator that adds the parameters, headers and errors common to all operations."""
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation = super().get_operation(*args, **kwargs)
@@ -106,7 +106,7 @@ class ConclaveSchema(AutoSchema):
     def _house_parameters(self) -> list[dict[str, Any]]:
         from .serializers import HouseSerializer, field_names
 
-        tenant = "Slug of the organisation, for people who belong to several."
+        tenant = "Slug of the organisation. Required if you belong to more than one."
         made = [_parameter("X-Tenant", "header", tenant)]
         serializer = getattr(self.view, "serializer_class", None)
         if not (isinstance(serializer, type) and issubclass(serializer, HouseSerializer)):
@@ -114,21 +114,32 @@ class ConclaveSchema(AutoSchema):
         if self.method != "DELETE":
             names = ", ".join(field_names(serializer))
             made.append(
-                _parameter("fields", "query", f"Fields to answer with, comma-separated, of: {names}.")
+                _parameter("fields", "query", f"Comma-separated fields to return. One or more of: {names}.")
             )
             if expandable := serializer.expandable():
-                text = f"References to answer with as objects, under `expanded`, of: {', '.join(expandable)}."
+                text = (
+                    f"Comma-separated references to return as objects in `expanded`: {', '.join(expandable)}."
+                )
                 made.append(_parameter("expand", "query", text))
         if self.method == "POST":
-            text = "Repeat the request with the same key to get the same answer."
+            text = "Unique key of the request. A retry with the same key returns the stored response."
             made.append(_parameter("Idempotency-Key", "header", text, maxLength=255))
         if self.method in ("PUT", "PATCH", "DELETE"):
-            made.append(_parameter("If-Match", "header", "ETag that was read; another version answers 412."))
+            made.append(
+                _parameter(
+                    "If-Match",
+                    "header",
+                    "ETag of the version you read. Returns 412 if the resource has changed.",
+                )
+            )
         return made
 
 
 def api_alone(endpoints: list[Any]) -> list[Any]:
-    """The house's own operations: the wire formats of others at `/v1` are documented by those who made them."""
+    """Keep only the operations below `/api/`.
+
+    The OpenAI-compatible and Anthropic-compatible endpoints at `/v1` are documented by their vendors.
+    """
     return [endpoint for endpoint in endpoints if endpoint[0].startswith("/api/")]
 
 
@@ -136,14 +147,14 @@ ANY_OR_NULL = {"oneOf": [{}, {"type": "null"}]}
 
 
 def loosen_answers(result: Any, generator: Any, request: Any, public: Any) -> Any:
-    """What answers promise: sparse (`?fields=`), so no property for sure, and empty texts where a form is asked.
+    """Relax the response schemas: no required properties, no formats for strings that may be empty.
 
-    Requests keep what they need.
+    Sparse fieldsets (`?fields=`) can omit any property. Request schemas are unchanged.
     """
     for name, schema in result.get("components", {}).get("schemas", {}).items():
         for prop in schema.get("properties", {}).values():
             if prop.get("oneOf") == ANY_OR_NULL["oneOf"]:
-                # Null would match both.
+                # With `oneOf`, null would match both branches and fail.
                 del prop["oneOf"]
         if name.endswith("Request") or name == "Problem" or name.startswith("Paginated"):
             continue
@@ -176,7 +187,7 @@ class SessionScheme(OpenApiAuthenticationExtension):
             "type": "apiKey",
             "in": "cookie",
             "name": "sessionid",
-            "description": "Sign-in to the console.",
+            "description": "Session cookie of the console.",
         }
 
 

@@ -1,4 +1,4 @@
-"""The base of every serializer: columns as declared, references as ids, sparse and expanded."""
+"""Serializer base class: references as ids, sparse fieldsets and expanded references."""
 
 import copy
 from functools import lru_cache
@@ -17,12 +17,12 @@ from .json_sql import Column, NotCompilable, Plan, compile_plan, quoted, row_jso
 
 
 class ReferenceField(serializers.UUIDField):
-    """The id of another row. Whether it exists in this tenant is for the composite foreign key to say.
+    """The id of another row, checked by the composite foreign key.
 
-    A foreign id, a missing one and a soft-deleted row get the same answer.
+    The error is the same for another tenant's id, a missing id and a soft-deleted row.
     """
 
-    default_error_messages = {"invalid": "Must be the id of an object (a UUID).", "does_not_exist": MISSING}
+    default_error_messages = {"invalid": "Must be a valid UUID.", "does_not_exist": MISSING}
 
     def __init__(self, *, target: type[models.Model] | None = None, **kwargs: Any) -> None:
         self.target = target
@@ -43,7 +43,7 @@ class ReferenceField(serializers.UUIDField):
 
 
 class ObjectField(serializers.JSONField):
-    """A JSON object of free content."""
+    """A JSON object with arbitrary members."""
 
     default_error_messages = {"not_an_object": "Must be an object."}
 
@@ -54,7 +54,7 @@ class ObjectField(serializers.JSONField):
 
 
 class TextListField(serializers.ListField):
-    """A JSON list of short texts, such as labels."""
+    """A JSON list of short strings, such as labels."""
 
     child = serializers.CharField(max_length=200)
 
@@ -67,7 +67,7 @@ class TextListField(serializers.ListField):
 
 
 class FiniteFloatField(serializers.FloatField):
-    """A float as PostgreSQL's JSON spells it: 1 for 1.0."""
+    """A float formatted as in PostgreSQL's JSON: 1 for 1.0."""
 
     def to_representation(self, value: Any) -> Any:
         value = float(value)
@@ -77,12 +77,12 @@ class FiniteFloatField(serializers.FloatField):
 
 
 class RelatedIdsField(serializers.ListField):
-    """Ids of the rows on the other side of a through table, in the order of their ids.
+    """Ids of the rows related by a through table, in ascending order.
 
     Args:
-        through: the through model.
-        near: its foreign key to this row.
-        far: its foreign key to the other side.
+        through: The through model.
+        near: Its foreign key to this row.
+        far: Its foreign key to the related rows.
     """
 
     child = ReferenceField()
@@ -106,7 +106,7 @@ class RelatedIdsField(serializers.ListField):
         return [str(item) for item in data]
 
     def as_sql(self, model: type[models.Model], table: str) -> Column:
-        """The ids as one JSON array."""
+        """Return SQL for the ids as a JSON array."""
         through = quoted(self.model._meta.db_table)
         near, far = (quoted(self.model._meta.get_field(name).column) for name in (self.near, self.far))
         return Column(
@@ -116,7 +116,7 @@ class RelatedIdsField(serializers.ListField):
 
 
 class ExpandedField(serializers.Field):
-    """Objects that references name, asked for by `?expand=`; under a key of its own, so that ids stay ids."""
+    """Referenced objects requested by `?expand=`, under the separate key `expanded`."""
 
     def __init__(self, targets: dict[str, type["HouseSerializer"]], **kwargs: Any) -> None:
         self.targets = targets
@@ -133,7 +133,7 @@ class ExpandedField(serializers.Field):
         return shown
 
     def as_sql(self, model: type[models.Model], table: str) -> Column:
-        """One subselect for each expanded reference."""
+        """Return SQL with one subquery for each expanded reference."""
         parts, rich = [], ""
         for position, (name, serializer) in enumerate(self.targets.items()):
             field = model._meta.get_field(name)
@@ -151,11 +151,13 @@ class ExpandedField(serializers.Field):
 
 
 class HouseSerializer(serializers.ModelSerializer):
-    """A model's columns. `Meta.expandable` maps references to serializers other than their resource's own.
+    """Serializer for a model's columns.
+
+    `Meta.expandable` maps references to serializers that differ from their resource's default.
 
     Args:
-        only: names to show, all by default.
-        expand: references to show as objects too.
+        only: Names of the fields to include, all by default.
+        expand: References to include as objects too.
     """
 
     serializer_field_mapping = {
@@ -172,7 +174,7 @@ class HouseSerializer(serializers.ModelSerializer):
 
     @classmethod
     def expandable(cls) -> dict[str, type["HouseSerializer"]]:
-        """The references that `?expand=` may name."""
+        """Return the references that `?expand=` accepts, by name."""
         return expandable(cls)
 
     def get_fields(self) -> dict[str, serializers.Field]:
@@ -228,10 +230,10 @@ class HouseSerializer(serializers.ModelSerializer):
             kwargs.pop("target", None)
         blank = "choices" in kwargs and kwargs.get("allow_blank")
         kwargs = super().include_extra_kwargs(kwargs, extra_kwargs)
-        # The base drops it from what is only read, and the document would not know the empty value.
+        # DRF drops it from read-only fields, and the OpenAPI document would lack the empty value.
         return kwargs | {"allow_blank": True} if blank else kwargs
 
-    # The database judges uniqueness (config.api.integrity); asking it beforehand costs and decides nothing.
+    # The database enforces uniqueness (config.api.integrity). A query beforehand would be racy and cost time.
     def get_unique_together_constraints(self, model: Any) -> Any:
         return iter(())
 
@@ -278,17 +280,17 @@ class HouseSerializer(serializers.ModelSerializer):
 def plan_for(
     serializer_class: type[HouseSerializer], only: tuple[str, ...], expand: tuple[str, ...]
 ) -> Plan | None:
-    """The compiled plan of a serializer and a choice of fields."""
+    """Return the compiled plan of a serializer and a selection of fields."""
     return compile_plan(serializer_class(only=only, expand=expand))
 
 
 @lru_cache(maxsize=256)
 def reader(serializer_class: type[HouseSerializer]) -> HouseSerializer:
-    """A serializer kept for reading alone: making one copies each of its fields."""
+    """Return a cached read-only serializer. Instantiating one copies each of its fields."""
     return serializer_class()
 
 
 @lru_cache(maxsize=256)
 def field_names(serializer_class: type[HouseSerializer]) -> tuple[str, ...]:
-    """What `?fields=` may name, in the order shown."""
+    """Return the names that `?fields=` accepts, in order of output."""
     return tuple(name for name, field in serializer_class().fields.items() if not field.write_only)

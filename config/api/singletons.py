@@ -1,4 +1,4 @@
-"""Resources of which each caller has exactly one: the own tenant, oneself."""
+"""Singleton resources: one row per caller, such as the current tenant or user."""
 
 from typing import Any
 
@@ -8,17 +8,17 @@ from .viewsets import ReadOnlyTenantViewSet, UpdateMixin
 
 
 class SingletonViewSet(ReadOnlyTenantViewSet):
-    """GET on the bare address; `own_id()` says which row it is."""
+    """Read-only singleton. `own_id()` returns the id of the caller's row."""
 
     pagination_class = None
     filter_backends = ()
 
     def own_id(self) -> Any:
-        """The id of the caller's row."""
+        """Return the id of the caller's row."""
         raise NotImplementedError
 
     def retrieve(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """The caller's own row."""
+        """Retrieve the caller's row."""
         return self.respond_with(self.own_id())
 
     def get_object(self, *, lock: bool = False) -> Any:
@@ -27,4 +27,4 @@ class SingletonViewSet(ReadOnlyTenantViewSet):
 
 
 class WritableSingletonViewSet(UpdateMixin, SingletonViewSet):
-    """PATCH as well."""
+    """Singleton that supports PATCH and PUT."""

@@ -1,10 +1,10 @@
-"""Statements compiled once: for the same question of another tenant only the ids differ.
+"""Cache of compiled SQL statements that differ only in ids.
 
-Building and compiling a queryset costs more CPU than PostgreSQL needs to answer it. So it is built twice
-with made-up ids for tenant, person, credential and address; where both texts agree and every value that
-differs is one of those ids, or one of the bounds that `younger_than` makes, the text is kept with a slot for
-each. Any other value that was computed from an id differs and is neither: then nothing is kept, and each
-request compiles its own. PostgreSQL keeps the plan of a kept statement too, once for each connection.
+Building and compiling a queryset costs more CPU than PostgreSQL needs to run it. So the queryset is built twice with
+different placeholder ids for tenant, user, credential and URL. If both SQL texts are equal, and every parameter that
+differs is one of those ids or a bound computed by `younger_than`, the SQL is cached with one slot per id. If any other
+parameter differs, it was derived from an id in an unknown way: nothing is cached, and each request compiles its own
+statement. PostgreSQL caches the plan of a prepared statement too, once per connection.
 """
 
 import re
@@ -35,16 +35,16 @@ _kept: dict[Any, "Statement | None"] = {}
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL with its constants written out, and for each placeholder left the name of the id that belongs there."""
+    """SQL with inlined constants and the name of the id for each remaining placeholder."""
 
     sql: str
     slots: tuple[str, ...]
 
     def rows(self, ids: dict[str, UUID]) -> list[tuple[Any, ...]]:
-        """Run it with these ids.
+        """Run the statement with these ids and return all rows.
 
         Raises:
-            ValueError: when it needs the time of an id that is no UUIDv7.
+            ValueError: the statement needs the time of an id that is not a UUIDv7.
         """
         params = [_value(name, ids) for name in self.slots]
         with connection.prepared_cursor() as cursor:
@@ -60,9 +60,9 @@ def _value(slot: str, ids: dict[str, UUID]) -> UUID:
 
 
 def written_out(sql: str, params: tuple[Any, ...], names: list[str | None]) -> Statement:
-    """`sql` with a slot for each parameter that has a name, and the other values written into it.
+    """Inline all parameters except those with a name, which become slots.
 
-    A value of text has no type of its own where values travel apart from the statement; an id has.
+    With server-side binding PostgreSQL cannot infer the type of every text parameter; ids have a type.
     """
     values = iter(zip(params, names, strict=True))
 
@@ -76,13 +76,13 @@ def written_out(sql: str, params: tuple[Any, ...], names: list[str | None]) -> S
 
 
 def made_up(names: tuple[str, ...], turn: int) -> dict[str, UUID]:
-    """An id for each name, each of a time of its own, so that the bounds made of them differ too."""
+    """Return one placeholder id per name, at distinct times, so that derived bounds differ."""
     start = timezone.now() + timedelta(days=turn)
     return {name: uuid7(start + timedelta(milliseconds=place)) for place, name in enumerate(names)}
 
 
 def ids_of(view: Any, **more: Any) -> dict[str, UUID] | None:
-    """The ids that a request brings, by name; None when its address holds anything else."""
+    """Return the ids of a request by name, or None if its URL contains other values."""
     held = view.credential
     ids = {"tenant": held.tenant_id, "user": held.user_id, "credential": held.id, **more}
     ids |= {f"address:{name}": value for name, value in view.kwargs.items()}
@@ -90,11 +90,11 @@ def ids_of(view: Any, **more: Any) -> dict[str, UUID] | None:
 
 
 def rows_of(view: Any, shape: tuple[Any, ...], build: Build, **more: UUID) -> list[tuple[Any, ...]] | None:
-    """The rows of a kept statement; None when this question has none and must be compiled.
+    """Run the cached statement; None if the query cannot be cached.
 
     Args:
-        shape: everything besides ids that decides the statement.
-        build: makes the queryset (of tuples) from `more`, which are ids too.
+        shape: Everything besides ids that determines the statement.
+        build: Builds the queryset (of tuples) from `more`, which are ids too.
     """
     ids = ids_of(view, **more)
     if ids is None:
@@ -113,7 +113,7 @@ def rows_of(view: Any, shape: tuple[Any, ...], build: Build, **more: UUID) -> li
 
 
 def _prepare(view: Any, build: Build, more: tuple[str, ...], names: tuple[str, ...]) -> Statement | None:
-    # Bound to the real tenant first, the transaction refuses any statement of a made-up one.
+    # Binds the transaction to the real tenant, so that it rejects any statement under a placeholder tenant.
     connection.ensure_stamped()
     made = []
     for turn in range(2):
@@ -122,7 +122,7 @@ def _prepare(view: Any, build: Build, more: tuple[str, ...], names: tuple[str, .
             with _disguised(view, ids):
                 sql, params = build({name: ids[name] for name in more}).query.sql_with_params()
         except (EmptyResultSet, ScopeError, Http404):
-            # Nothing to ask, or a question that has to be asked to know the next one.
+            # The queryset is empty, or building it needs a query.
             return None
         bounds = {younger_bound(value): BOUND + name for name, value in ids.items()}
         made.append((sql, params, bounds | {value: name for name, value in ids.items()}))
@@ -142,7 +142,7 @@ def _prepare(view: Any, build: Build, more: tuple[str, ...], names: tuple[str, .
 
 
 def _name(value: Any, known: dict[UUID, str]) -> str | None:
-    """What a value of a statement is called where it is an id of the request or a bound; None for a constant."""
+    """Return the slot name of a parameter, or None for a constant."""
     if isinstance(value, NewestBound):
         return NEWEST
     return known.get(value) if isinstance(value, UUID) else None
@@ -150,7 +150,7 @@ def _name(value: Any, known: dict[UUID, str]) -> str | None:
 
 @contextmanager
 def _disguised(view: Any, ids: dict[str, UUID]) -> Iterator[None]:
-    """The view as a request with these ids would see itself; a statement in here is refused by the backend."""
+    """Give the view and scope placeholder ids. The backend rejects statements in the block."""
     auth, kwargs = view.request.auth, view.kwargs
     view.request.auth = replace(auth, tenant_id=ids["tenant"], user_id=ids["user"], id=ids["credential"])
     view.kwargs = {name: ids[f"address:{name}"] for name in kwargs}

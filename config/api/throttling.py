@@ -13,14 +13,14 @@ from .credentials import Credential, Rate, count_hit
 
 
 def anonymous_rate(request: HttpRequest) -> Rate:
-    """One request more from this address without a valid credential."""
+    """Count a request without a valid credential from this IP address."""
     return count_hit(f"ip:{client_ip(request)}", settings.API_DEFAULT_RATE)
 
 
 class KeyRateThrottle(BaseThrottle):
-    """The limit of the API key or the person, else of the address.
+    """Rate limit per API key or user, else per IP address.
 
-    Authentication counted the hit of a credential already, in its own statement.
+    Authentication has already counted the request of a credential in its statement.
     """
 
     rate: Rate | None = None

@@ -1,4 +1,4 @@
-"""Addresses below `/api/`."""
+"""URL configuration of `/api/`."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path, re_path
@@ -11,8 +11,8 @@ from .routers import build_router
 
 @csrf_exempt
 def unknown_address(request: HttpRequest) -> HttpResponse:
-    """The answer to every address of the API that is none."""
-    return problem_response(request, 404, "not_found", "There is nothing at this address.")
+    """Return 404 for API URLs that match no route."""
+    return problem_response(request, 404, "not_found", "The requested URL was not found.")
 
 
 urlpatterns = [
@@ -21,6 +21,6 @@ urlpatterns = [
     path("v1/docs/", swagger, name="api-docs"),
     path("v1/redoc/", redoc, name="api-redoc"),
     path("v1/", include(build_router().urls)),
-    # No pattern at all: an address may hold line breaks, which no wildcard takes.
+    # An empty pattern matches everything. `.*` would not match a URL with line breaks.
     re_path(r"", unknown_address),
 ]

@@ -1,12 +1,12 @@
-"""The base of every resource. A viewset is three declarations: serializer, resource, filters.
+"""Viewset base classes. A viewset declares a serializer, a resource and filters.
 
     class CollectionViewSet(TenantViewSet):
         serializer_class = CollectionSerializer
         resource = "collections"
         filterset_fields = ("status", "slug")
 
-The model is the serializer's. Lists and single rows come from one SQL statement where the serializer's
-fields are columns (`config.api.json_sql`).
+The model is the serializer's. If every field of the serializer is a column, lists and single rows are serialized by
+one SQL statement (`config.api.json_sql`).
 """
 
 from typing import Any, ClassVar
@@ -27,19 +27,19 @@ from .renderers import dumps
 from .serializers import HouseSerializer, field_names, plan_for, reader
 from .views import ApiView, json_response
 
-# Parameters of a list that change no value inside its statement.
+# List parameters that change no value in the SQL statement.
 PLAIN_PARAMETERS = frozenset({"fields", "expand", "limit", "ordering"})
-# JSON and paging key (value, id) of each row of a page.
+# JSON and pagination key (value, id) of each row of a page.
 Page = tuple[list[bytes], list[tuple[Any, Any]]]
 
 
 class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
-    """List and retrieve the rows of the scope."""
+    """List and retrieve rows of the current scope."""
 
     serializer_class: type[HouseSerializer]
     filterset_fields: ClassVar[tuple[str, ...]] = ()
     filterset_class: Any = None
-    # Columns to order by, none of them nullable; `id` always.
+    # Columns to order by besides `id`. None may be nullable.
     ordering_fields: ClassVar[tuple[str, ...]] = ("created_at",)
     ordering = "-id"
     filter_backends = (HouseFilterBackend, OrderingFilter)
@@ -49,7 +49,7 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
 
     @property
     def model(self) -> type[models.Model]:
-        """The model that the serializer names."""
+        """The serializer's model."""
         return self.serializer_class.Meta.model
 
     @classmethod
@@ -58,7 +58,7 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
         return cls.get_queryset is ReadOnlyTenantViewSet.get_queryset
 
     def get_queryset(self) -> Any:
-        """The rows that the credential may see; narrow it by overriding."""
+        """Return the rows that the credential may see. Override to narrow them."""
         if getattr(self, "swagger_fake_view", False):
             return self.model._base_manager.none()
         return self.model.objects.all()
@@ -69,19 +69,19 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
         return queryset
 
     def chosen_fields(self) -> tuple[str, ...]:
-        """`?fields=` in the serializer's order; empty: all.
+        """Return the names in `?fields=` in the serializer's order. Empty means all.
 
         Raises:
-            Invalid: for a name that is no field.
+            Invalid: a name is not a field.
         """
         return self._chosen("fields", field_names(self.serializer_class))
 
     def chosen_expand(self) -> tuple[str, ...]:
-        """`?expand=`.
+        """Return the names in `?expand=`.
 
         Raises:
-            Invalid: for a name that cannot be expanded.
-            Forbidden: for one that names what the credential may not read.
+            Invalid: a name cannot be expanded.
+            Forbidden: the credential may not read the expanded resource.
         """
         known = self.serializer_class.expandable()
         chosen = self._chosen("expand", tuple(known))
@@ -89,7 +89,7 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
             resource = resource_of(known[name])
             if not self.credential.allows(resource, "read"):
                 raise Forbidden(
-                    f"expand: your role or key does not cover {resource}:read, which {name} needs."
+                    f"Your role or API key does not grant {resource}:read, required to expand {name}."
                 )
         return chosen
 
@@ -99,16 +99,16 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
             return ()
         wanted = {name.strip() for name in text.split(",")} - {""}
         if unknown := sorted(wanted - set(known)):
-            raise Invalid(f"{parameter}: unknown name {', '.join(unknown)}.", code=f"invalid_{parameter}")
+            raise Invalid(f"Unknown names in {parameter}: {', '.join(unknown)}.", code=f"invalid_{parameter}")
         return tuple(name for name in known if name in wanted)
 
     def get_serializer(self, *args: Any, **kwargs: Any) -> HouseSerializer:
-        """A serializer of this view with its context; all fields, for reading and writing."""
+        """Return a serializer with all fields and the view's context."""
         kwargs.setdefault("context", {"request": self.request, "view": self})
         return self.serializer_class(*args, **kwargs)
 
     def list(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """A page of rows."""
+        """List a page of rows."""
         only, expand = self.chosen_fields(), self.chosen_expand()
         pager = self.pagination_class()
         plan = plan_for(self.serializer_class, only, expand)
@@ -143,19 +143,19 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
         return texts, [pager.key_of(row) for row in found]
 
     def retrieve(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """One row."""
+        """Retrieve one row."""
         return self.respond_with(self.kwargs[self.lookup_field])
 
     def respond_with(self, identifier: Any, status: int = 200, **headers: str) -> HttpResponse:
-        """The row with this id as the response: its JSON, its ETag; 304 where the client has it.
+        """Return the row as JSON with its ETag, or 304 if the client has this version.
 
         Raises:
-            Http404: when it is not among the view's rows.
+            Http404: the row is not in the view's queryset.
         """
         body, version = self.represent(identifier)
         shape = ",".join([*self.chosen_fields(), *(f"+{name}" for name in self.chosen_expand())])
         if self.chosen_expand():
-            # The expanded rows have versions of their own.
+            # No ETag: it would not change with the expanded rows.
             return json_response(body, status, headers)
         etag = make_etag(version, shape)
         if self.request.method in ("GET", "HEAD") and not_modified(self.request, etag):
@@ -163,10 +163,10 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
         return json_response(body, status, {"ETag": etag, **headers})
 
     def represent(self, identifier: Any) -> tuple[bytes, str]:
-        """JSON and version of one row.
+        """Return the JSON and the version of one row.
 
         Raises:
-            Http404: when it is not among the view's rows.
+            Http404: the row is not in the view's queryset.
         """
         only, expand = self.chosen_fields(), self.chosen_expand()
         version = version_of(self.model)
@@ -191,18 +191,18 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
     def rendered_row(
         self, serializer_class: type[HouseSerializer], instance: Any, status: int = 200
     ) -> HttpResponse:
-        """An instance of another model than the view's as the response."""
+        """Return an instance of a model other than the view's as the response."""
         return json_response(dumps(reader(serializer_class).to_representation(instance)), status)
 
     def get_object(self, *, lock: bool = False) -> Any:
-        """The row that the address names.
+        """Return the row that the URL names.
 
         Args:
-            lock: hold it until the transaction ends, and check `If-Match`.
+            lock: Lock it until the transaction ends, and check `If-Match`.
 
         Raises:
-            Http404: when it is not among the view's rows.
-            PreconditionFailed: when the client read another version of it.
+            Http404: the row is not in the view's queryset.
+            PreconditionFailed: the client read another version of the row.
         """
         rows = self.get_queryset().filter(pk=self.kwargs[self.lookup_field]).order_by()
         if lock:
@@ -218,33 +218,33 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
 
 
 class CreateMixin:
-    """POST."""
+    """Support for POST."""
 
-    # Column that gets the acting person's id.
+    # Column that receives the acting user's id.
     owner_field: ClassVar[str] = ""
 
     def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Make a row."""
+        """Create a row."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         instance = self.perform_create(serializer)
         return self.respond_with(instance.pk, 201, Location=f"{request._request.path}{instance.pk}/")
 
     def perform_create(self, serializer: HouseSerializer) -> models.Model:
-        """Write the row and return it; override to call a service."""
+        """Save the row and return it. Override to call a service."""
         owner = {self.owner_field: self.credential.user_id} if self.owner_field else {}
         return serializer.save(**owner)
 
 
 class UpdateMixin:
-    """PUT and PATCH."""
+    """Support for PUT and PATCH."""
 
     def update(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Replace a row's values."""
         return self._update(request, partial=False)
 
     def partial_update(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Change some of a row's values."""
+        """Update some of a row's values."""
         return self._update(request, partial=True)
 
     def _update(self, request: Any, *, partial: bool) -> HttpResponse:
@@ -255,20 +255,20 @@ class UpdateMixin:
         return self.respond_with(instance.pk)
 
     def perform_update(self, serializer: HouseSerializer) -> None:
-        """Write the changes; override to call a service."""
+        """Save the changes. Override to call a service."""
         serializer.save()
 
 
 class DestroyMixin:
-    """DELETE."""
+    """Support for DELETE."""
 
     def destroy(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Delete a row, or hide it where the model keeps deleted rows."""
+        """Delete a row, or soft-delete it if the model supports that."""
         self.perform_destroy(self.get_object(lock=True))
         return HttpResponse(status=204)
 
     def perform_destroy(self, instance: Any) -> None:
-        """Delete it; override to call a service."""
+        """Delete the row. Override to call a service."""
         if hasattr(instance, "soft_delete"):
             instance.soft_delete()
         else:
@@ -276,4 +276,4 @@ class DestroyMixin:
 
 
 class TenantViewSet(CreateMixin, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
-    """All verbs on the rows of the scope."""
+    """List, retrieve, create, update and delete rows of the current scope."""

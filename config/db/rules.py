@@ -1,6 +1,6 @@
-"""Checks and unique constraints in words: which fields they speak of, and what they ask for.
+"""Error messages and fields of check and unique constraints.
 
-fields_of(Collection, check) -> ("chunk_size",); message_of(check) -> "Must be more than 0."
+fields_of(Collection, check) -> ("chunk_size",); message_of(check) -> "Must be greater than 0."
 """
 
 from collections.abc import Iterator
@@ -10,11 +10,14 @@ from django.db import models
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.functions import Lower
 
-WORDS = {"gt": "more than", "gte": "at least", "lt": "less than", "lte": "at most"}
+WORDS = {"gt": "greater than", "gte": "at least", "lt": "less than", "lte": "at most"}
 
 
 def leaves_of(condition: Any) -> Iterator[tuple[str, str, Any]]:
-    """(field, lookup, value) of a condition; fields that stand in expressions have no lookup."""
+    """Yield (field, lookup, value) for each field of a condition.
+
+    Fields inside expressions have an empty lookup.
+    """
     if isinstance(condition, models.Q):
         for child in condition.children:
             if isinstance(child, tuple):
@@ -34,7 +37,7 @@ def leaves_of(condition: Any) -> Iterator[tuple[str, str, Any]]:
 
 
 def fields_of(model: type[models.Model], constraint: models.BaseConstraint) -> tuple[str, ...]:
-    """The fields that a check or unique constraint speaks of, the tenant left out."""
+    """Return the fields of a check or unique constraint, except the tenant."""
     if isinstance(constraint, models.UniqueConstraint):
         named = [*constraint.fields, *(leaf[0] for leaf in leaves_of(constraint.expressions))]
     else:
@@ -44,24 +47,24 @@ def fields_of(model: type[models.Model], constraint: models.BaseConstraint) -> t
 
 
 def _limit(lookup: str, value: Any) -> str:
-    """A rule on a single value in words; empty where there are none for it."""
+    """Return the message for one lookup, or an empty string."""
     if isinstance(value, Lower):
         return "Must be in lower case."
     if lookup == "in":
-        return f"Must be one of {', '.join(str(each) or 'nothing' for each in value)}."
+        return f"Must be one of {', '.join(str(each) or 'empty' for each in value)}."
     if lookup == "range":
-        return f"Must lie between {value[0]} and {value[1]}."
+        return f"Must be between {value[0]} and {value[1]}."
     word = WORDS.get(lookup)
     if word and isinstance(value, (int, float)):
         return f"Must be {word} {value}."
-    return f"Must read like {value}." if lookup == "regex" else ""
+    return f"Must match {value}." if lookup == "regex" else ""
 
 
 def message_of(constraint: models.BaseConstraint) -> str:
-    """The constraint's own message, else its rule in words."""
+    """Return the constraint's custom message, or one derived from its condition."""
     if str(constraint.violation_error_message) != str(constraint.default_violation_error_message):
         return str(constraint.violation_error_message)
     if isinstance(constraint, models.UniqueConstraint):
-        return "There is one with these values already."
+        return "An object with these values already exists."
     rules = [_limit(lookup, value) for _, lookup, value in leaves_of(constraint.condition)]  # type: ignore[attr-defined]
-    return next((rule for rule in rules if rule), "The value is not valid.")
+    return next((rule for rule in rules if rule), "The value is invalid.")

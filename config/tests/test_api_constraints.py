@@ -198,4 +198,4 @@ def test_every_rule_can_be_said_in_words(model):
         if not fields_of(model, rule) and getattr(rule, "fields", ()) != ("tenant",)
     }
     assert unnamed == set()
-    assert [rule.name for rule in rules if message_of(rule) == "The value is not valid."] == []
+    assert [rule.name for rule in rules if message_of(rule) == "The value is invalid."] == []

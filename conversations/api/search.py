@@ -96,7 +96,7 @@ class MessageSearchView(ApiView):
                     offset=offset,
                 )
             except (ValueError, OverflowError):
-                raise Invalid("The moment lies outside the range of ids.", code="invalid_filter") from None
+                raise Invalid("The time is outside the supported range.", code="invalid_filter") from None
         following = offset + limit if len(found) > limit and offset + limit <= DEEPEST else None
         return json_response({"results": [_shown(each) for each in found[:limit]], "next": following})
 
