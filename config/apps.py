@@ -1,4 +1,4 @@
-"""The project package as an app: the database's foundation, commands, the console."""
+"""App configurations of the project package and the console."""
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
@@ -10,7 +10,7 @@ def _make_partitions(using: str, **_: object) -> None:
 
     from config.db.partitions import ensure_partitions, partitioned_models
 
-    # Not every table stands while migrations are taken back.
+    # Tables can be missing while migrations are unapplied.
     tables = set(connections[using].introspection.table_names())
     if present := [model for model in partitioned_models() if model._meta.db_table in tables]:
         ensure_partitions(models_=present)
@@ -20,7 +20,7 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        # Sent once for each app; the last one is enough, and only then do all tables exist.
+        # post_migrate is sent once per app. Only after the last one do all tables exist.
         from django.apps import apps
 
         from config import checks as _models  # noqa: F401 - registers itself

@@ -1,4 +1,4 @@
-"""How jobs are written: plain functions, with their connections given back at the end; how workers reach them."""
+"""Helpers for background jobs, and the queue connector of the workers."""
 
 import functools
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from procrastinate.psycopg_connector import PsycopgConnector
 
 
 def job(body: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap the body of a procrastinate task: threads of the worker come and go, connections must not stay."""
+    """Decorate a procrastinate task so that it closes its thread's database connections."""
 
     @functools.wraps(body)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -25,7 +25,7 @@ def job(body: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def defer_once(task: str, lock: str, **arguments: Any) -> None:
-    """Defer `task` in the current transaction and tenant's scope, unless one with this queueing lock waits already."""
+    """Defer `task` in the current transaction unless a job with this lock is already queued."""
     from procrastinate.contrib.django import app
     from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -35,15 +35,15 @@ def defer_once(task: str, lock: str, **arguments: Any) -> None:
         with transaction.atomic():
             app.configure_task(task, queueing_lock=lock).defer(**arguments)
     except (exceptions.AlreadyEnqueued, AssertionError):
-        # Somebody else was faster. The library asserts the server's details, which row-level security hides.
+        # Another process deferred it first. procrastinate asserts on error details that row-level security hides.
         return
 
 
 class QueueConnector(PsycopgConnector):
-    """The library's, on a queue under row-level security.
+    """procrastinate's connector for a queue under row-level security.
 
-    There PostgreSQL does not tell the key that a unique index refused, and the library insists on it: without
-    this, a periodic job that still waits behind others when it is due again would end the worker.
+    There PostgreSQL omits the violated key from unique violations, on which procrastinate asserts. Without this class,
+    a periodic job that is still queued when it is due again would crash the worker.
     """
 
     async def execute_query_one_async(self, query: Any, **arguments: Any) -> dict[str, Any]:

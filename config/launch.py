@@ -1,6 +1,7 @@
-"""Bring everything up on one machine and keep it up: database, schema, demo, web server, worker.
+"""Start and supervise all parts of Conclave on one machine.
 
-Loads no Django (each step is a process of its own): a second start costs little more than the web server's.
+Starts the database, migrates the schema, seeds the demo, and runs web server and worker. Each step is a separate
+process and this one does not load Django, so a repeated start takes little longer than the web server's.
 """
 
 import contextlib
@@ -33,16 +34,16 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class LaunchError(RuntimeError):
-    """Conclave cannot be brought up; the message says why and what to do."""
+    """Conclave cannot start. The message says why and what to do."""
 
 
 class Stopped(BaseException):
-    """SIGTERM, SIGINT or SIGHUP arrived."""
+    """SIGTERM, SIGINT or SIGHUP was received."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to bring up and where."""
+    """The configuration of one start."""
 
     host: str
     port: int
@@ -57,7 +58,7 @@ class Plan:
 
     @property
     def environment(self) -> dict[str, str]:
-        """For the children; which login each takes is theirs to decide."""
+        """The environment of the child processes. Each chooses its database login."""
         inherited = {key: value for key, value in os.environ.items() if key != "CONCLAVE_LOGIN"}
         settings = os.environ.get("DJANGO_SETTINGS_MODULE") or "config.settings.local"
         own = {"HOST": self.host, "PORT": str(self.port), "DJANGO_SETTINGS_MODULE": settings}
@@ -65,24 +66,24 @@ class Plan:
 
 
 def say(message: str) -> None:
-    """One line for the person at the terminal."""
+    """Print a status line to the terminal."""
     print(f"[conclave] {message}", flush=True)
 
 
 def plan(*, host: str = "", port: int | None = None, seed: bool = True) -> Plan:
-    """The plan that the arguments, the environment and `.env` make.
+    """Build the configuration from arguments, environment and `.env`.
 
     Raises:
-        LaunchError: for a PORT that is no port.
+        LaunchError: PORT is not a valid port number.
     """
     if (BASE_DIR / ".env").is_file():
         environ.Env.read_env(str(BASE_DIR / ".env"), overwrite=False)
-    wanted = str(port or os.environ.get("PORT") or 8000)
-    if not (wanted.isdecimal() and 0 < int(wanted) < 65536):
-        raise LaunchError(f"PORT must be a number from 1 to 65535, not {wanted!r}")
+    number = str(port or os.environ.get("PORT") or 8000)
+    if not (number.isdecimal() and 0 < int(number) < 65536):
+        raise LaunchError(f"PORT must be a number from 1 to 65535, not {number!r}")
     return Plan(
         host=host or os.environ.get("HOST") or "127.0.0.1",
-        port=int(wanted),
+        port=int(number),
         seed=seed,
         var=Path(os.environ.get("CONCLAVE_VAR") or BASE_DIR / "var"),
         cluster=None if os.environ.get("DATABASE_URL") else embedded.default_cluster(),
@@ -90,10 +91,10 @@ def plan(*, host: str = "", port: int | None = None, seed: bool = True) -> Plan:
 
 
 def bring_up(wanted: Plan) -> None:
-    """Run until SIGTERM or SIGINT; leaves no process behind.
+    """Run until SIGTERM or SIGINT, then stop all child processes.
 
     Raises:
-        LaunchError, EmbeddedError: when a step fails.
+        LaunchError, EmbeddedError: a step failed.
     """
     began = time.monotonic()
     with _stoppable(), _only_one(wanted):
@@ -114,7 +115,7 @@ def _stoppable() -> Iterator[None]:
         raise Stopped
 
     for number in STOP_SIGNALS:
-        # nohup ignores SIGHUP and means it; a shell's `&` ignores SIGINT, but whoever sends that means it.
+        # Respect an ignored SIGHUP (nohup), but not an ignored SIGINT, which a shell sets for `&` jobs.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, stop)
     with contextlib.suppress(Stopped):
@@ -180,7 +181,7 @@ def _manage(wanted: Plan, *arguments: str) -> None:
 
 def _migrate(wanted: Plan) -> None:
     stamp = wanted.cluster.home / "migrated" if wanted.cluster else None
-    # The day belongs to it: `migrate` also makes the coming partitions.
+    # The state includes the date, since `migrate` also creates the coming partitions.
     if wanted.cluster and stamp and stamp.exists() and stamp.read_text() == _schema_state(wanted.cluster):
         return say("schema: up to date")
     say("schema: migrating")
@@ -191,7 +192,7 @@ def _migrate(wanted: Plan) -> None:
 
 
 def _schema_state(cluster: embedded.Cluster) -> str:
-    """Digest of the migrations on disk, those applied, and the day."""
+    """Return a digest of the migrations on disk, the applied ones and the date."""
     import psycopg
 
     digest = hashlib.sha256(time.strftime("%Y-%m-%d", time.gmtime()).encode())
@@ -232,7 +233,7 @@ def _seed(wanted: Plan) -> None:
 
 
 def demo(wanted: Plan) -> dict[str, Any]:
-    """What `seed_demo` wrote of the demo; empty without one."""
+    """Return the demo's facts as `seed_demo` wrote them, or an empty dict."""
     try:
         found: dict[str, Any] = json.loads((wanted.var / "demo.json").read_text())
     except (FileNotFoundError, ValueError):
@@ -287,7 +288,7 @@ def _wait_ready(wanted: Plan, children: list[Child]) -> None:
 
 
 def _ready(wanted: Plan) -> str:
-    # As a proxy in front would ask: production answers only to its own names, and only over TLS.
+    # Imitate a reverse proxy: production accepts only ALLOWED_HOSTS and TLS.
     name = (os.environ.get("ALLOWED_HOSTS") or "localhost").split(",")[0].strip().lstrip(".*") or "localhost"
     headers = {"Host": name, "X-Forwarded-Proto": "https"}
     try:
@@ -301,7 +302,7 @@ def _ready(wanted: Plan) -> str:
 
 
 def greeting(wanted: Plan) -> str:
-    """Where the console is, how to sign in, and one request that gets a cited answer."""
+    """Return the console's URL, the demo's sign-in and an example request."""
     lines = ["", f"  Console   {wanted.url}/console/"]
     if facts := demo(wanted):
         lines += [
@@ -322,14 +323,14 @@ def _curl(wanted: Plan, facts: dict[str, Any]) -> str:
 
 
 def stop_database() -> None:
-    """Stop the embedded server that a command left running."""
+    """Stop the embedded server if it is running."""
     cluster = embedded.default_cluster()
     stopped = cluster.home.exists() and embedded.stop(cluster)
     say("database: stopped" if stopped else "database: was not running")
 
 
 def main(*, host: str = "", port: int | None = None, seed: bool = True, stop_db: bool = False) -> int:
-    """Bring everything up (or stop the embedded server) and return the exit code."""
+    """Start everything, or stop the embedded server, and return the exit code."""
     try:
         stop_database() if stop_db else bring_up(plan(host=host, port=port, seed=seed))
     except (LaunchError, embedded.EmbeddedError) as error:
@@ -339,7 +340,7 @@ def main(*, host: str = "", port: int | None = None, seed: bool = True, stop_db:
 
 
 def parse(arguments: list[str]) -> dict[str, Any]:
-    """The command line of `bin/run` and `manage.py up` as arguments of `main`."""
+    """Parse the command line of `bin/run` into arguments of `main`."""
     import argparse
 
     parser = argparse.ArgumentParser(prog="up", description=__doc__)
@@ -348,11 +349,13 @@ def parse(arguments: list[str]) -> dict[str, Any]:
 
 
 def add_arguments(parser: Any) -> None:
-    """Declare the options that `main` takes."""
-    parser.add_argument("--host", default="", help="address to listen on (HOST, 127.0.0.1)")
-    parser.add_argument("--port", type=int, help="port to listen on (PORT, 8000)")
-    parser.add_argument("--no-seed", dest="seed", action="store_false", help="leave the demo out")
-    parser.add_argument("--stop-db", action="store_true", help="only stop the embedded PostgreSQL")
+    """Add the options of `bin/run` and `manage.py up` to a parser."""
+    parser.add_argument("--host", default="", help="Address to listen on. Default: HOST, or 127.0.0.1.")
+    parser.add_argument("--port", type=int, help="Port to listen on. Default: PORT, or 8000.")
+    parser.add_argument("--no-seed", dest="seed", action="store_false", help="Do not create the demo data.")
+    parser.add_argument(
+        "--stop-db", action="store_true", help="Stop the embedded PostgreSQL server and exit."
+    )
 
 
 if __name__ == "__main__":

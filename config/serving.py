@@ -1,7 +1,7 @@
-"""The web server: granian around `config.wsgi`, as `python -m config.serving`.
+"""Web server: granian serving `config.wsgi`, started by `python -m config.serving`.
 
-The parent loads no Django: it only watches its workers. Variables: HOST, PORT, WEB_WORKERS, WEB_THREADS, DATABASE_POOL.
-A stream holds its thread, so there are some more threads than STREAMS_PER_PROCESS allows streams.
+Environment variables: HOST, PORT, WEB_WORKERS, WEB_THREADS, DATABASE_POOL. The parent process only supervises its
+workers and does not load Django. A stream occupies a thread, so WEB_THREADS must exceed STREAMS_PER_PROCESS.
 """
 
 import multiprocessing
@@ -12,12 +12,12 @@ from typing import Any
 
 from config.db.supervisor import die_with_parent
 
-# Of one worker to the database, at most.
+# Maximum database connections per worker.
 CONNECTIONS = 24
 
 
 def load_application(target: str) -> Any:
-    """The WSGI application, loaded inside a worker, which from then on dies with its parent."""
+    """Load the WSGI application in a worker and tie the worker's life to its parent."""
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
         die_with_parent(parent.pid)
@@ -27,7 +27,7 @@ def load_application(target: str) -> Any:
 
 
 def _metrics_folder() -> str:
-    """An empty folder in which the workers keep their counters."""
+    """Create an empty directory for the workers' Prometheus counters."""
     var = os.environ.get("CONCLAVE_VAR") or Path(__file__).resolve().parent.parent / "var"
     folder = Path(var) / "metrics" / (os.environ.get("PORT") or "8000")
     shutil.rmtree(folder, ignore_errors=True)

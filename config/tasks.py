@@ -1,4 +1,4 @@
-"""Periodic upkeep: partitions ahead of time, reports, stalled jobs, finished jobs."""
+"""Periodic maintenance: partitions, reports, stalled jobs and finished jobs."""
 
 from procrastinate.contrib.django import app
 
@@ -8,7 +8,7 @@ from config.jobs import job
 
 MAX_ATTEMPTS = 5
 STALLED_AFTER_SECONDS = 30
-# Before what waits: a long queue must not keep dead workers' jobs from being given on.
+# Higher than normal jobs: a long queue must not delay the retry of stalled jobs.
 URGENT = 100
 KEEP_FAILED_HOURS = 24 * 30
 
@@ -17,7 +17,7 @@ KEEP_FAILED_HOURS = 24 * 30
 @app.task(queueing_lock="make_partitions")
 @job
 def make_partitions(timestamp: int) -> None:
-    """Make the partitions of the next periods."""
+    """Create the partitions of the coming periods."""
     ensure_partitions()
 
 
@@ -25,7 +25,7 @@ def make_partitions(timestamp: int) -> None:
 @app.task(queueing_lock="refresh_reports")
 @job
 def refresh_reports(timestamp: int) -> None:
-    """Compute the materialised reports anew, each in a transaction of its own."""
+    """Refresh the materialized reports, each in a separate transaction."""
     for model in report_models():
         refresh_report(model)
 
@@ -33,7 +33,7 @@ def refresh_reports(timestamp: int) -> None:
 @app.periodic(cron="* * * * *")
 @app.task(queueing_lock="retry_stalled_jobs", priority=URGENT)
 async def retry_stalled_jobs(timestamp: int) -> None:
-    """Give the jobs of dead workers to living ones; a job that kills its worker again and again is given up."""
+    """Retry the jobs of dead workers. A job that was attempted too often fails."""
     from procrastinate.jobs import Status
 
     for stalled in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_SECONDS):
@@ -46,7 +46,7 @@ async def retry_stalled_jobs(timestamp: int) -> None:
 @app.periodic(cron="41 3 * * *")
 @app.task(queueing_lock="delete_finished_jobs")
 async def delete_finished_jobs(timestamp: int) -> None:
-    """Delete jobs that ended more than a month ago."""
+    """Delete jobs that finished more than a month ago."""
     await app.job_manager.delete_old_jobs(
         nb_hours=KEEP_FAILED_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
     )

@@ -27,4 +27,4 @@ class SingletonViewSet(ReadOnlyTenantViewSet):
 
 
 class WritableSingletonViewSet(UpdateMixin, SingletonViewSet):
-    """Singleton that supports PATCH and PUT."""
+    """Singleton that supports updates."""

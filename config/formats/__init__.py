@@ -1,1 +1,1 @@
-"""How the console writes dates."""
+"""Date formats of the console."""

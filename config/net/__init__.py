@@ -1,1 +1,1 @@
-"""What leaves this process for addresses that a tenant names."""
+"""Guarded HTTP client for URLs that tenants provide."""

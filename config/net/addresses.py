@@ -1,22 +1,24 @@
-"""Which addresses may be reached. Tenants name them; this process can reach more than they may."""
+"""SSRF protection: decide which IP addresses outgoing requests may reach."""
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
-# RFC 6052: an IPv4 address in disguise, which a gateway would unwrap.
+# RFC 6052: an embedded IPv4 address, which a NAT64 gateway extracts.
 NAT64 = ip_network("64:ff9b::/96")
 GLOBAL_UNICAST = ip_network("2000::/3")
-# Protocol assignments, where a cloud's metadata service lives too, and relays of 6to4: some Pythons call them global.
+# Protocol assignments, including cloud metadata services, and 6to4 relays. Some Python versions report them as global.
 NOT_PUBLIC_IPV4 = [ip_network(each) for each in ("192.0.0.0/24", "192.88.99.0/24")]
-# Parts of 2000::/3 that are protocols, documentation, or tunnels which carry an IPv4 address: Teredo and 6to4.
+# Parts of 2000::/3 for protocols, documentation, and tunnels that embed an IPv4 address (Teredo and 6to4).
 NOT_PUBLIC = [ip_network(each) for each in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
 
 
 def may_reach(address: str, networks: Iterable[str] = ()) -> bool:
-    """Whether `address`, or the IPv4 address that a gateway would make of it, is public or in one of `networks`.
+    """Return whether `address` is public or in one of `networks`.
+
+    An IPv4-mapped or NAT64 address is judged by the IPv4 address it embeds.
 
     Raises:
-        ValueError: when it is no IP address.
+        ValueError: `address` is not an IP address.
     """
     ip: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv6Address):
@@ -25,10 +27,10 @@ def may_reach(address: str, networks: Iterable[str] = ()) -> bool:
 
 
 def is_public(address: str) -> bool:
-    """Whether `address` is one that everybody on the internet can reach, and no tunnel to one that is not.
+    """Return whether `address` is globally reachable and not a tunnel to another address.
 
     Raises:
-        ValueError: when it is no IP address.
+        ValueError: `address` is not an IP address.
     """
     ip: IPv4Address | IPv6Address = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv6Address):

@@ -1,8 +1,8 @@
-"""Fetching a page that a tenant named, within bounds.
+"""Fetch web pages from URLs that tenants provide, with SSRF protection.
 
-The name is resolved once; each of its addresses must be public (or in `settings.FETCH_NETWORKS`), and that very
-address is connected to, so a name that resolves differently the next time gains nothing. Redirects are followed
-here, one by one, each of them checked anew. No proxy, cookie or credential of this process is used.
+The host is resolved once. Every resolved address must be public or in `settings.FETCH_NETWORKS`, and the connection
+goes to that address, which defeats DNS rebinding. Each redirect is checked the same way. No proxies, cookies or
+credentials of this process are used.
 """
 
 import socket
@@ -27,16 +27,16 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class FetchError(Exception):
-    """The page cannot be fetched; the message says why, for a person, and tells nothing of this network."""
+    """The page cannot be fetched. The message is for users and reveals nothing about the network."""
 
 
 class OutOfBounds(httpcore.ConnectError):
-    """The name leads to an address that may not be reached."""
+    """The host resolves to an address that must not be reached."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page on its way: where it was found in the end, its media type, and its bytes."""
+    """A response being read: its final URL, media type and body."""
 
     url: str
     media_type: str
@@ -44,7 +44,7 @@ class Page:
 
 
 class _GuardedBackend(httpcore.SyncBackend):
-    """Connects to addresses within bounds alone."""
+    """Network backend that connects only to allowed addresses."""
 
     def connect_tcp(
         self,
@@ -54,7 +54,7 @@ class _GuardedBackend(httpcore.SyncBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        failure: Exception = OutOfBounds("out of bounds")
+        failure: Exception = OutOfBounds("address not allowed")
         for address in _addresses(host, port):
             try:
                 return super().connect_tcp(address, port, timeout, local_address, socket_options)
@@ -63,49 +63,49 @@ class _GuardedBackend(httpcore.SyncBackend):
         raise failure
 
     def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
-        raise OutOfBounds("no page is served there")
+        raise OutOfBounds("Unix sockets are not allowed")
 
 
 def _addresses(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError("name not known") from error
+        raise httpcore.ConnectError("host not found") from error
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     bounds = settings.FETCH_NETWORKS
     return addresses if all(may_reach(address, bounds) for address in addresses) else []
 
 
 def check_url(url: str) -> str:
-    """`url` when it is one that may be fetched by its looks.
+    """Return `url` if its syntax allows fetching it.
 
     Raises:
-        FetchError: for another scheme, a port that is not allowed, a user name, no host, odd characters.
+        FetchError: the URL has another scheme, a disallowed port, credentials, no host or invalid characters.
     """
     try:
         parts = urlsplit(url)
         port = parts.port or PORTS.get(parts.scheme, 0)
     except ValueError as error:
-        raise FetchError("This is not a URL.") from error
+        raise FetchError("Enter a valid URL.") from error
     if parts.scheme not in PORTS or not parts.hostname:
-        raise FetchError("Only http:// and https:// URLs are fetched.")
+        raise FetchError("Only http:// and https:// URLs are supported.")
     if parts.username is not None or parts.password is not None:
-        raise FetchError("A URL must not hold a user name or a password.")
+        raise FetchError("The URL must not contain a user name or password.")
     allowed = sorted({*PORTS.values(), *settings.FETCH_PORTS})
     if port not in allowed:
-        raise FetchError(f"Port {port} is not allowed; allowed are {', '.join(map(str, allowed))}.")
+        raise FetchError(f"Port {port} is not allowed. Allowed ports: {', '.join(map(str, allowed))}.")
     if any(character.isspace() or not character.isprintable() for character in url):
-        raise FetchError("This is not a URL.")
+        raise FetchError("Enter a valid URL.")
     return url
 
 
 @contextmanager
 def fetched(url: str, *, max_bytes: int, seconds: float = 60) -> Iterator[Page]:
-    """The page at `url`, read while the block runs.
+    """Fetch `url` and yield the page. The body can be read inside the block.
 
     Raises:
-        FetchError: when it is out of bounds, does not answer with success, is larger than `max_bytes` or takes
-            longer than `seconds`; also while its bytes are read.
+        FetchError: the address is not allowed, the status is not 200, the page is larger than `max_bytes`, or it takes
+            longer than `seconds`. Also raised while the body is read.
     """
     transport = httpx.HTTPTransport(trust_env=False)
     transport._pool._network_backend = _GuardedBackend()  # type: ignore[attr-defined]
@@ -121,7 +121,7 @@ def fetched(url: str, *, max_bytes: int, seconds: float = 60) -> Iterator[Page]:
             finally:
                 response.close()
     except httpx.InvalidURL as error:
-        raise FetchError("This is not a URL.") from error
+        raise FetchError("Enter a valid URL.") from error
     except httpx.HTTPError as error:
         raise FetchError("The page cannot be reached.") from error
 
@@ -133,13 +133,13 @@ def _followed(client: httpx.Client, url: str, end: float) -> httpx.Response:
         if response.status_code not in REDIRECTS:
             if response.status_code != httpx.codes.OK:
                 response.close()
-                raise FetchError(f"The page answered {response.status_code}.")
+                raise FetchError(f"The server responded with status {response.status_code}.")
             return response
         response.close()
         url = check_url(urljoin(url, response.headers.get("location", "")))
         if time.monotonic() > end:
-            raise FetchError("The page took too long.")
-    raise FetchError(f"More than {MAX_REDIRECTS} redirects.")
+            raise FetchError("The request timed out.")
+    raise FetchError(f"The page redirects more than {MAX_REDIRECTS} times.")
 
 
 def _bounded(response: httpx.Response, max_bytes: int, end: float) -> Iterator[bytes]:
@@ -153,5 +153,5 @@ def _bounded(response: httpx.Response, max_bytes: int, end: float) -> Iterator[b
         if size > max_bytes:
             raise too_large
         if time.monotonic() > end:
-            raise FetchError("The page took too long.")
+            raise FetchError("The request timed out.")
         yield piece

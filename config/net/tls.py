@@ -1,4 +1,4 @@
-"""The certificates that clients trust, read once: reading them takes longer than the rest of a request."""
+"""TLS context of the HTTP clients, cached because loading certificates dominates a request's time."""
 
 import ssl
 from functools import cache
@@ -6,7 +6,7 @@ from functools import cache
 
 @cache
 def trusted(*, trust_env: bool) -> ssl.SSLContext:
-    """httpx2's own settings for `verify=True`; `trust_env` heeds SSL_CERT_FILE and SSL_CERT_DIR."""
+    """Return httpx2's default TLS context; `trust_env` honours SSL_CERT_FILE and SSL_CERT_DIR."""
     import httpx2
 
     return httpx2.create_ssl_context(trust_env=trust_env)

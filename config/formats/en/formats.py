@@ -1,4 +1,4 @@
-"""Dates that sort and that nobody mistakes for another country's (ISO 8601)."""
+"""ISO 8601 dates: they sort and are unambiguous across countries."""
 
 DATE_FORMAT = "Y-m-d"
 TIME_FORMAT = "H:i:s"
