@@ -1,7 +1,7 @@
-"""Many rows at once: binary COPY into a temporary table, then INSERT ... SELECT under the policies.
+"""Bulk loading: binary COPY into a temporary table, then INSERT ... SELECT under the policies.
 
-PostgreSQL refuses COPY FROM on a table with row-level security. This way policies, references, checks and
-the audit trigger see each row as they see any other.
+PostgreSQL rejects COPY FROM on a table with row-level security. With this detour policies, foreign keys, checks and
+audit triggers apply to every row.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,14 +27,14 @@ def insert_many(
     batch: int = BATCH,
     on_batch: Callable[[int], object] | None = None,
 ) -> int:
-    """Insert `rows` of values for `columns` (`id` among them) in the scope that is open; how many there were.
+    """Insert `rows` in the current scope and transaction and return their number.
 
-    Columns that neither `columns` nor `constants` name get the model's defaults, and `created_at` and
-    `updated_at` the time of the id. Needs a transaction. Each batch is one statement, so that a login's
-    `statement_timeout` bounds a batch and not the whole.
+    `columns` names the values of each row and must include `id`. Columns in neither `columns` nor `constants` get the
+    model's defaults; `created_at` and `updated_at` get the time of the id. Each batch is one statement, so the login's
+    `statement_timeout` limits a batch and not the whole load.
 
     Raises:
-        ValueError: when a column would be left without a value, or its default differs from row to row.
+        ValueError: a column has no value, or its default differs per row.
     """
     insert, params = _insert(model, columns, constants or {})
     done = 0
@@ -75,7 +75,7 @@ def _draft(model: type[models.Model], columns: Sequence[str]) -> sql.Composed:
 def _insert(
     model: type[models.Model], columns: Sequence[str], constants: dict[str, Any]
 ) -> tuple[str, list[Any]]:
-    """The statement that moves the draft's rows into the table, and its parameters."""
+    """Return the statement that copies the temporary table into the model's, and its parameters."""
     names, values, params = list(columns), [sql.Identifier(name) for name in columns], []
     for field in model._meta.local_concrete_fields:
         column = str(field.column)

@@ -1,7 +1,7 @@
 """Row-level security, same-tenant foreign keys and audit triggers as constraints.
 
-As members of `Meta.constraints` they are seen, ordered and reversed by `makemigrations` like any other
-constraint. The base models (`tenants.bases`) add them to every concrete model, so nobody has to remember.
+As members of `Meta.constraints` they are detected, ordered and reversed by `makemigrations` like any other constraint.
+The base models (`tenants.bases`) add them to every concrete model.
 """
 
 from collections.abc import Iterable
@@ -22,13 +22,13 @@ type_model = type[models.Model]
 
 
 class Reference(str):
-    """SQL that refers to another table: it waits for that table's unique constraints."""
+    """SQL that references another table and must run after its unique constraints."""
 
     __slots__ = ()
 
 
 class HouseConstraint(models.BaseConstraint):
-    """A constraint whose SQL runs after its table, and the tables it refers to, exist."""
+    """Base of constraints whose SQL is deferred until all referenced tables exist."""
 
     def _create(self, model: type_model, editor: BaseDatabaseSchemaEditor) -> str:
         raise NotImplementedError
@@ -37,7 +37,7 @@ class HouseConstraint(models.BaseConstraint):
         schema_editor.deferred_sql.append(self._create(model, schema_editor))  # type: ignore[attr-defined]
 
     def create_sql(self, model: Any, schema_editor: Any) -> Any:
-        # At the end of the migration too: what it refers to may be added later in the same one.
+        # Also deferred: what it references may be added later in the same migration.
         self.constraint_sql(model, schema_editor)
 
     def validate(
@@ -47,7 +47,7 @@ class HouseConstraint(models.BaseConstraint):
         exclude: Iterable[str] | None = None,
         using: str = DEFAULT_DB_ALIAS,
     ) -> None:
-        """Enforced by the database alone unless a subclass can say it earlier and more clearly."""
+        """Do nothing: the database enforces the constraint unless a subclass overrides this."""
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self.deconstruct() == other.deconstruct()  # type: ignore[attr-defined]
@@ -61,7 +61,7 @@ def _listed(columns: Iterable[str]) -> str:
 
 
 def _granted(table: str, role: str, verbs: str, **columns: Iterable[str]) -> list[str]:
-    """GRANT statements; SELECT and UPDATE on `select` and `update` alone where they are given."""
+    """Return GRANT statements. `select` and `update` restrict those privileges to columns."""
     wanted = [verb.strip() for verb in verbs.split(",") if verb.strip()]
     partly = [verb for verb in wanted if columns.get(verb.lower())]
     whole = [verb for verb in wanted if verb not in partly]
@@ -71,21 +71,22 @@ def _granted(table: str, role: str, verbs: str, **columns: Iterable[str]) -> lis
 
 
 class RowLevelSecurity(HouseConstraint):
-    """ENABLE and FORCE row-level security, the policies of the house and the grants that go with them.
+    """Enabled and forced row-level security with policies and grants for each database role.
 
     Args:
-        read: SQL of the rows that tenant work may see; the tenant's own rows by default.
-        write: SQL of the rows that tenant work may make and change; `read` by default.
-        owned: SQL of the rows that tenant work may change and delete; `write` by default.
-        verbs: what tenant work may do at all, of SELECT, INSERT, UPDATE, DELETE.
-        columns: when given, the only columns that tenant work may update.
-        operator_columns: the same for the platform's work.
-        hidden: columns that the reader does not see, such as hashes of secrets.
-        withheld: columns that tenant work does not see either; their fields have to know it.
-        identity: what the identity hat may do (sign-in, sign-up), nothing by default.
-        identity_rows: SQL of the rows that the identity hat sees; all by default.
-        owner: the role that owns the table, which a data migration needs a policy for.
-        owner_verbs: what that owner may do; an append-only table leaves UPDATE and DELETE out.
+        read: SQL condition of the rows that `conclave_app` may see, the tenant's rows by default.
+        write: SQL condition of the rows that `conclave_app` may insert or write, `read` by default.
+        owned: SQL condition of the rows that `conclave_app` may update and delete, `write` by default.
+        verbs: Privileges of `conclave_app`, out of SELECT, INSERT, UPDATE, DELETE.
+        columns: If given, the only columns that `conclave_app` may update.
+        operator: Privileges of `conclave_operator`, all four by default.
+        operator_columns: If given, the only columns that `conclave_operator` may update.
+        hidden: Columns that `conclave_reader` may not read, such as hashes of secrets.
+        withheld: Columns that `conclave_app` may not read either. Their fields must be deferred.
+        identity: Privileges of `conclave_identity` (sign-in, sign-up), none by default.
+        identity_rows: SQL condition of the rows visible to `conclave_identity`, all by default.
+        owner: The role that owns the table. Data migrations need a policy for it.
+        owner_verbs: Commands allowed to the owner. An append-only table omits UPDATE and DELETE.
     """
 
     DEFAULTS: dict[str, Any] = {
@@ -140,7 +141,7 @@ class RowLevelSecurity(HouseConstraint):
         return _listed(name for name in columns if name not in hidden) if hidden else ""
 
     def column_added(self, table: str, column: str) -> str:
-        """SQL that lets the roles see a column added later whose grants do not cover the whole table."""
+        """Return SQL that grants SELECT on a new column to roles with column-level grants."""
         options = self.options
         if "SELECT" not in options["verbs"]:
             return ""
@@ -191,7 +192,7 @@ class RowLevelSecurity(HouseConstraint):
 
 
 class SameTenant(HouseConstraint):
-    """FOREIGN KEY (tenant_id, <field>) REFERENCES target (tenant_id, id).
+    """Composite foreign key (tenant_id, field) to (tenant_id, id) of the target.
 
     A plain foreign key accepts a row of another tenant and tells whether any id exists; this one does
     neither. It is DEFERRABLE INITIALLY IMMEDIATE, so that the error surfaces inside the view.
@@ -262,13 +263,13 @@ class SameTenant(HouseConstraint):
 
 
 class AuditTrigger(HouseConstraint):
-    """AFTER triggers that write one audit row for each inserted, updated and deleted row.
+    """AFTER triggers that write an audit row for each inserted, updated or deleted row.
 
     Args:
-        label: resource type in the log, such as `agents.agent`.
-        redact: columns whose values never enter the log, only the fact that they changed.
-        omit: columns that are left out altogether (large or derived).
-        level: `row`, or `statement` for tables whose rows come in bulk.
+        label: Resource type in the log, such as `agents.agent`.
+        redact: Columns whose changes are logged without their values.
+        omit: Columns that are not logged at all (large or derived ones).
+        level: `row`, or `statement` for tables with bulk writes.
     """
 
     def __init__(

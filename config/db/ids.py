@@ -1,4 +1,4 @@
-"""UUIDv7 identifiers (RFC 9562): made by the server (`uuidv7()`), and here where the id must be known first."""
+"""UUIDv7 identifiers (RFC 9562), for use where the id must be known before the insert."""
 
 import os
 import threading
@@ -26,29 +26,29 @@ def _assemble(milliseconds: int, rand_a: int, rand_b: int) -> uuid.UUID:
 
 
 def uuid7(moment: datetime | None = None) -> uuid.UUID:
-    """A UUIDv7 of now, ever increasing within the process, or of `moment` (aware) for imported rows."""
+    """Return a UUIDv7 for now, increasing within the process, or for an aware `moment`."""
     rand_b = int.from_bytes(os.urandom(8), "big") >> 2
     if moment is not None:
         rand_a = int.from_bytes(os.urandom(2), "big") >> 4
         return _assemble((moment - EPOCH) // timedelta(milliseconds=1), rand_a, rand_b)
     global _last
     with _lock:
-        # RFC 9562, method 3: the twelve bits after the milliseconds carry the fraction of one.
+        # RFC 9562, method 3: the twelve bits after the milliseconds hold the sub-millisecond fraction.
         _last = max(time.time_ns() * 4096 // 1_000_000, _last + 1)
         ticks = _last
     return _assemble(ticks >> 12, ticks & 0xFFF, rand_b)
 
 
 def uuid7_floor(moment: datetime) -> uuid.UUID:
-    """The smallest UUIDv7 of `moment`: a bound for partitions and time ranges."""
+    """Return the smallest UUIDv7 of `moment`, a bound for partitions and time ranges."""
     return _assemble((moment - EPOCH) // timedelta(milliseconds=1), 0, 0)
 
 
 def uuid7_time(identifier: uuid.UUID) -> datetime:
-    """When `identifier` was made, to the millisecond.
+    """Return the time in `identifier`, to the millisecond.
 
     Raises:
-        ValueError: when it is not a UUIDv7.
+        ValueError: `identifier` is not a UUIDv7.
     """
     if identifier.version != 7:
         raise ValueError(f"{identifier} is not a UUIDv7")

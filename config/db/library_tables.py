@@ -1,7 +1,7 @@
-"""Rights on the tables that libraries bring: sessions, sign-in, second factors, jobs.
+"""Grants and policies for tables of third-party apps: sessions, sign-in, MFA and jobs.
 
-Libraries make their tables without policies. Nobody but the hats named here may touch them; a job is a
-tenant's row by the `tenant_id` among its arguments.
+Their migrations create tables without policies. Only the database roles named here get access. A job belongs to the
+tenant whose `tenant_id` is in its arguments.
 """
 
 GRANTS = """
@@ -39,7 +39,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON procrastinate_jobs, procrastinate_events
 GRANT USAGE ON SEQUENCE procrastinate_jobs_id_seq TO conclave_app;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO conclave_queue, conclave_operator;
 """
-    # They write the job's history, which the one who defers has no other business with.
+    # They write the job's history, to which the deferring role has no other access.
     + "".join(
         f"ALTER FUNCTION {name}() SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp;\n"
         f"REVOKE ALL ON FUNCTION {name}() FROM PUBLIC;\n"

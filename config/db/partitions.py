@@ -1,6 +1,6 @@
-"""Range partitions over UUIDv7 ids: what a partitioned model declares, and how partitions come and go.
+"""Range partitions over UUIDv7 ids: declaration, creation and expiry.
 
-The primary key stays `id` alone, so foreign keys, the admin and point reads work as with any table.
+The primary key remains `id`, so foreign keys, the admin and single-row reads work as for any table.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,8 +17,10 @@ from config.db.ids import uuid7_floor
 
 
 class Partitioned:
-    """Mix into a model to partition its table by the time of its UUIDv7 ids (not a model itself, so that
-    migrations keep it among the bases and the schema editor sees `partition_period`)."""
+    """Mixin for models whose table is partitioned by the time of their UUIDv7 ids.
+
+    It is not a model, so that migrations keep it in `bases` and the schema editor sees `partition_period`.
+    """
 
     partition_period = "month"
 
@@ -32,9 +34,10 @@ class PartitionedByQuarter(Partitioned):
 
 
 class PartitionedByTenant:
-    """Mix into a model to partition its table by LIST of tenants, all in the default partition at first.
+    """Mixin for models whose table is list-partitioned by tenant.
 
-    Its primary key in the database is (tenant_id, id), since it must hold the partition's key.
+    All tenants start in the default partition. The primary key in the database is (tenant_id, id), because it must
+    include the partition key.
     """
 
     partition_by_tenant = True
@@ -42,7 +45,7 @@ class PartitionedByTenant:
 
 @dataclass(frozen=True)
 class Partition:
-    """One partition: `start` inclusive, `end` exclusive, in UTC."""
+    """A partition. `start` is inclusive and `end` exclusive, both in UTC."""
 
     table: str
     name: str
@@ -51,10 +54,10 @@ class Partition:
 
 
 def period_start(moment: datetime, period: str) -> datetime:
-    """The first instant of the period that `moment` lies in.
+    """Return the start of the period that contains `moment`.
 
     Raises:
-        ValueError: when the period is none of week, month, quarter.
+        ValueError: the period is not week, month or quarter.
     """
     day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     if period == "week":
@@ -67,25 +70,25 @@ def period_start(moment: datetime, period: str) -> datetime:
 
 
 def next_start(start: datetime, period: str) -> datetime:
-    """The first instant of the period after the one that begins at `start`."""
+    """Return the start of the period after the one that starts at `start`."""
     return period_start(start + timedelta(days={"week": 7, "month": 32, "quarter": 95}[period]), period)
 
 
 def partition_at(table: str, moment: datetime, period: str) -> Partition:
-    """The partition of `table` that holds the ids made at `moment`."""
+    """Return the partition of `table` for ids created at `moment`."""
     start = period_start(moment, period)
     return Partition(table, f"{table}_p{start:%Y%m%d}", start, next_start(start, period))
 
 
 def partitioned_models() -> list[type[models.Model]]:
-    """Every model whose table is partitioned by time."""
+    """Return the models whose tables are partitioned by time."""
     return [model for model in apps.get_models() if getattr(model, "partition_period", None)]
 
 
 def wanted_partitions(
     table: str, period: str, *, now: datetime, ahead: int, since: datetime | None = None
 ) -> Iterator[Partition]:
-    """The partitions from `since` (the period before `now` by default) to `ahead` periods after now."""
+    """Yield the partitions from `since` (default: the previous period) to `ahead` periods after now."""
     moment = since or period_start(period_start(now, period) - timedelta(days=1), period)
     last = period_start(now, period)
     for _ in range(ahead):
@@ -102,9 +105,9 @@ def ensure_partitions(
     since: datetime | None = None,
     models_: list[type[models.Model]] | None = None,
 ) -> list[str]:
-    """Make the missing partitions of `models_` (all by default) and return the names of the new ones.
+    """Create the missing partitions of `models_` (default: all) and return their names.
 
-    Works as the owner and, through a SECURITY DEFINER function, as the worker and the operator.
+    Allowed to the owner and, through a SECURITY DEFINER function, to the worker and the operator role.
     """
     made = []
     with connection.cursor() as cursor:
@@ -126,7 +129,7 @@ def ensure_partitions(
 
 
 def existing_partitions(table: str) -> list[str]:
-    """Names of the partitions of `table`, oldest first."""
+    """Return the names of the partitions of `table`, oldest first."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
@@ -137,7 +140,7 @@ def existing_partitions(table: str) -> list[str]:
 
 
 def periods_ahead(model: type[models.Model]) -> int:
-    """How many partitions after the current one exist."""
+    """Return the number of partitions after the current one."""
     table, period = model._meta.db_table, model.partition_period  # type: ignore[attr-defined]
     current = partition_at(table, timezone.now(), period).name
     return sum(1 for name in existing_partitions(table) if name > current)
@@ -145,7 +148,7 @@ def periods_ahead(model: type[models.Model]) -> int:
 
 @dataclass(frozen=True)
 class Referring:
-    """A reference of `table` to another one: its column, and what deletion does (`c` cascade, `n` set null)."""
+    """A foreign key of `table`: its column and delete rule (`c` cascade, `n` set null)."""
 
     table: str
     column: str
@@ -153,7 +156,7 @@ class Referring:
 
 
 def referring_to(table: str) -> list[Referring]:
-    """The foreign keys to `table`, those of partitions left out."""
+    """Return the foreign keys to `table`, except those of partitions."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT r.relname, a.attname, c.confdeltype::text FROM pg_constraint c"
@@ -166,7 +169,7 @@ def referring_to(table: str) -> list[Referring]:
 
 
 def children_first(models_: Iterable[type[models.Model]]) -> list[type[models.Model]]:
-    """`models_` in the order in which their partitions can go: what refers to a table before the table."""
+    """Sort `models_` so that referencing tables come before referenced ones."""
     by_table = {model._meta.db_table: model for model in models_}
     needs = {
         table: {each.table for each in referring_to(table)} & by_table.keys() - {table} for table in by_table
@@ -175,10 +178,10 @@ def children_first(models_: Iterable[type[models.Model]]) -> list[type[models.Mo
 
 
 def clear_referring(part: Partition, also: Iterable[str] = ()) -> int:
-    """Delete the rows, or empty the references, that would stop `part` from going; returns their number.
+    """Delete or null the references that prevent dropping `part`; return their number.
 
-    Those are rows of tables without partitions, and of the partitioned ones in `also`, whose rows may be a
-    little younger than what they refer to. References that restrict deletion are left to stop it.
+    This covers tables without partitions and the partitioned tables in `also`, whose rows can be slightly newer than
+    the rows they reference. References that restrict deletion are kept and make the drop fail.
     """
     partitioned = {model._meta.db_table for model in partitioned_models()} - {*also}
     bounds = [str(uuid7_floor(part.start)), str(uuid7_floor(part.end))]
@@ -196,11 +199,11 @@ def clear_referring(part: Partition, also: Iterable[str] = ()) -> int:
 def expire_all(
     models_: Iterable[type[models.Model]], *, before: datetime
 ) -> Iterator[tuple[type[models.Model], list[str]]]:
-    """Expire the partitions of several tables, children before parents, and what refers to them beside.
+    """Drop expired partitions of several tables, children first, and the references to them.
 
     Raises:
-        django.db.IntegrityError: when rows that restrict deletion, or of a partitioned table that is not among
-            `models_`, still reference an expiring one.
+        django.db.IntegrityError: an expiring row is still referenced by rows that restrict deletion or by a
+            partitioned table that is not in `models_`.
     """
     ordered = children_first(models_)
     chosen = [model._meta.db_table for model in ordered]
@@ -211,7 +214,7 @@ def expire_all(
 
 
 def _ended(model: type[models.Model], before: datetime) -> Iterator[Partition]:
-    """The partitions of `model` that end before `before`."""
+    """Yield the partitions of `model` that end at or before `before`."""
     table, period = model._meta.db_table, model.partition_period  # type: ignore[attr-defined]
     for name in existing_partitions(table):
         start = datetime.strptime(name.rsplit("_p", 1)[1], "%Y%m%d").replace(tzinfo=UTC)
@@ -220,10 +223,12 @@ def _ended(model: type[models.Model], before: datetime) -> Iterator[Partition]:
 
 
 def expire_partitions(model: type[models.Model], *, before: datetime) -> list[str]:
-    """Detach concurrently and drop the partitions that end before `before`; needs the owner, in autocommit.
+    """Detach (concurrently) and drop the partitions that end at or before `before`.
+
+    Requires the owner's connection in autocommit mode.
 
     Raises:
-        django.db.IntegrityError: when rows of another table still reference an expiring one.
+        django.db.IntegrityError: rows of another table still reference an expiring row.
     """
     dropped = []
     with connection.cursor() as cursor:

@@ -1,11 +1,11 @@
-"""Materialised reports: computed over all tenants, read through a view that shows one tenant its own.
+"""Materialized reports, computed over all tenants and read through a filtering view.
 
-PostgreSQL has no row-level security for materialised views. So nobody but the owner has a right on one
-(`<table>_kept`), and tenants read the security-barrier view `<table>` beside it.
+PostgreSQL has no row-level security for materialized views. So only the owner has privileges on the materialized view
+(`<table>_kept`), and tenants read the security-barrier view `<table>`.
 
-The view has two branches, so that a tenant's rows are found by the index. They stand below another SELECT, since
-PostgreSQL (18.4) forgets the barrier of a view that is itself a UNION ALL: it called a function of the reader's
-filter with every tenant's rows.
+The view has two branches so that a tenant's rows are found by index. They are wrapped in another SELECT because
+PostgreSQL (18.4) ignores the barrier of a view that is itself a UNION ALL: it called functions in the reader's filter
+with rows of every tenant.
 """
 
 from django.apps import apps
@@ -30,30 +30,29 @@ GRANT SELECT ON {table} TO {app}, {operator}, {reader};
 
 
 def create_report(table: str, query: str) -> str:
-    """SQL for a migration: the report `table`, computed by `query`.
+    """Return SQL that creates the report `table`, for use in a migration.
 
     Args:
-        query: SELECT with the columns `id` (the same for the same row at every time), `tenant_id`, `date` and
-            those of the model.
+        query: SELECT with the columns `id` (stable across refreshes), `tenant_id`, `date` and those of the model.
     """
     return CREATE.format(table=table, query=query.strip(), app=APP, operator=OPERATOR, reader=READER)
 
 
 def drop_report(table: str) -> str:
-    """The way back of `create_report`."""
+    """Return SQL that reverses `create_report`."""
     return f"DROP VIEW {table}; DROP MATERIALIZED VIEW {table}_kept;"
 
 
 def report_models() -> list[type[models.Model]]:
-    """Every model whose rows are a materialised report."""
+    """Return the models that are materialized reports."""
     return [model for model in apps.get_models() if getattr(model, "is_report", False)]
 
 
 def refresh_report(model: type[models.Model], *, gently: bool = True) -> None:
-    """Compute the report anew, as the worker or the operator.
+    """Refresh a materialized report. Requires the worker or the operator role.
 
     Args:
-        gently: readers go on reading the old rows meanwhile, and rows that stay the same are not written.
+        gently: Refresh concurrently: readers see the old rows meanwhile, and unchanged rows are not rewritten.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT conclave_refresh_report(%s, %s)", [model._meta.db_table, gently])

@@ -1,7 +1,7 @@
-"""The database's roles: logins that processes connect as, and hats that a scope wears inside them.
+"""Database roles: logins of processes, and the roles that transactions switch to.
 
-A login inherits next to nothing; each transaction puts on one hat with SET LOCAL ROLE, and only a hat that
-its login is a member of. Everything here is idempotent and corrects what drifted; a superuser runs it.
+A login inherits almost no privileges. Each transaction switches to one role with SET LOCAL ROLE, which requires
+membership. All SQL here is idempotent, repairs drift and must run as superuser.
 """
 
 import base64
@@ -22,7 +22,7 @@ AUDIT = "conclave_audit"
 HATS = (APP, IDENTITY, OPERATOR, READER, QUEUE, AUDIT)
 LOGINS = (OWNER, WEB, WORKER, PUBLIC)
 
-# login -> hat -> whether its rights hold without SET ROLE. A hat not named cannot be worn at all.
+# login -> role -> whether the login inherits its privileges without SET ROLE. Other roles are not granted.
 MEMBERSHIPS: dict[str, dict[str, bool]] = {
     OWNER: {AUDIT: True, APP: False, IDENTITY: False, OPERATOR: False, READER: False, QUEUE: False},
     WEB: {IDENTITY: True, APP: False, OPERATOR: False, READER: False},
@@ -30,7 +30,7 @@ MEMBERSHIPS: dict[str, dict[str, bool]] = {
     PUBLIC: {IDENTITY: True, APP: False, READER: False},
 }
 
-# A serving process never waits for ever: these bound a lost client, a lock queue, a runaway query.
+# Limits for serving processes: lost clients, lock queues and runaway queries.
 TIMEOUTS: dict[str, dict[str, str]] = {
     WEB: {"statement_timeout": "60s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "300s"},
     PUBLIC: {
@@ -41,26 +41,27 @@ TIMEOUTS: dict[str, dict[str, str]] = {
     WORKER: {"lock_timeout": "60s", "idle_in_transaction_session_timeout": "900s"},
 }
 
-# How statements of every login are planned. Partitions are chosen by their bounds; comparing each one's checks with
-# each filter (`constraint_exclusion`) finds nothing more and took a quarter of the planning time.
-# Counts are made partition by partition, so that rows need not pass through the node above.
+# Planner settings of every login. Partition pruning uses bounds; `constraint_exclusion` would also compare each
+# partition's checks with each filter, which finds nothing more and took a quarter of the planning time. Partitionwise
+# aggregates count within each partition instead of passing all rows to the Append node.
 PLANNING = {"constraint_exclusion": "off", "enable_partitionwise_aggregate": "on"}
-# A serving process sends as prepared statements what it repeats with other ids alone (`prepared_cursor`). PostgreSQL
-# would plan those over partitions anew each time: its cost of a kept plan counts the partitions that are left out
-# only when it runs.
+# Serving processes prepare statements that repeat with different ids (`prepared_cursor`). PostgreSQL would replan those
+# on partitioned tables each time: the cost of a generic plan includes partitions that are pruned only at run time.
 KEPT_PLANS = {"plan_cache_mode": "force_generic_plan"}
 
 PLAIN = "NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION NOINHERIT"
 
-# Runs one script in one database as a superuser and returns its rows as text.
+# Runs a script in a database as superuser and returns its rows as text: (database, sql) -> rows.
 Runner = Callable[[str, str], str]
 
 
 def scram_verifier(password: str, *, salt: bytes | None = None, iterations: int = 4096) -> str:
-    """The SCRAM-SHA-256 verifier of RFC 5802 as PostgreSQL stores it, so no clear password is ever sent.
+    """Return the SCRAM-SHA-256 verifier (RFC 5802) in PostgreSQL's format.
+
+    It is sent instead of the password.
 
     Raises:
-        ValueError: for a password that is not printable ASCII (it would need SASLprep, RFC 4013).
+        ValueError: the password is not printable ASCII and would need SASLprep (RFC 4013).
     """
     if not (password.isascii() and password.isprintable() and password):
         raise ValueError("database passwords must be printable ASCII")
@@ -111,20 +112,19 @@ END $$;"""
 
 
 def cluster_sql(passwords: Mapping[str, str]) -> str:
-    """Roles and memberships; a login without a password in `passwords` keeps the one it has."""
+    """Return SQL that creates roles and memberships. Logins missing from `passwords` keep their password."""
     parts = [_role_sql(hat, "NOLOGIN NOCREATEDB PASSWORD NULL") for hat in HATS]
     parts += [_login_sql(login, passwords.get(login)) for login in LOGINS]
     return "\n".join([*parts, _membership_sql()]) + "\n"
 
 
-# Why LEAKPROOF, and what it risks. Under row-level security PostgreSQL evaluates a filter before the policy
-# only if the filter cannot tell its arguments to anybody. `@@` is not marked so: its GIN index is not used
-# and a full-text query reads every row of the tenant (22 ms against 0.7 ms). The mark is a promise about
-# ts_match_vq: it neither raises an error nor writes a notice that depends on the row. It reads a tsvector
-# and a tsquery that are valid by type and walks them in C; its only errors (stack depth, cancel, memory)
-# depend on the query, which the caller wrote. What stays is timing: a caller may measure that an index visit
-# took longer because other tenants use the word too. No row, count or text of theirs comes out. We accept
-# that for the embedded server; elsewhere `manage.py doctor` asks for it, and search works without it.
+# Why LEAKPROOF, and its risk. Under row-level security PostgreSQL evaluates a filter before the policy only if its
+# function is leakproof. `@@` is not marked so: without the mark its GIN index is not used, and a full-text query reads
+# every row of the tenant (22 ms instead of 0.7 ms). The mark promises that ts_match_vq neither raises an error nor
+# emits a notice that depends on the row. It walks a valid tsvector and tsquery in C; its only errors (stack depth,
+# cancellation, memory) depend on the query, which the caller wrote. A timing channel remains: an index scan may take
+# longer because other tenants use the same word. No rows, counts or texts are revealed. We accept that for the
+# embedded server. For other servers `manage.py doctor` recommends it, and search works without it.
 LEAKPROOF_SQL = """
 DO $$ BEGIN
   ALTER FUNCTION pg_catalog.ts_match_vq(tsvector, tsquery) LEAKPROOF;
@@ -135,7 +135,7 @@ END $$;
 
 
 def database_sql() -> str:
-    """What a superuser does inside a database, and inside template1 so that test databases inherit it."""
+    """Return SQL to run as superuser in each database, and in template1 for test databases."""
     return (
         "CREATE EXTENSION IF NOT EXISTS vector;\n"
         "ALTER SCHEMA public OWNER TO pg_database_owner;\n" + LEAKPROOF_SQL.lstrip()
@@ -143,7 +143,7 @@ def database_sql() -> str:
 
 
 def grants_sql(database: str) -> str:
-    """Who may connect to `database`; bulk loads under RLS copy into temporary tables, hence TEMPORARY."""
+    """Return SQL for privileges on `database`. Bulk loads need TEMPORARY for their temporary tables."""
     name = quoted(database)
     return (
         f"ALTER DATABASE {name} OWNER TO {OWNER};\n"
@@ -154,12 +154,12 @@ def grants_sql(database: str) -> str:
 
 
 def quoted(name: str) -> str:
-    """`name` as an SQL identifier."""
+    """Quote `name` as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def create_sql(database: str) -> str:
-    """Make the database, owned by the schema's owner."""
+    """Return SQL that creates the database, owned by the schema owner."""
     return f"CREATE DATABASE {quoted(database)} OWNER {OWNER}"
 
 
@@ -169,7 +169,7 @@ def _exists_sql(database: str) -> str:
 
 
 def bootstrap_sql(passwords: Mapping[str, str], database: str = "conclave") -> str:
-    """The whole bootstrap as one script for `psql`, to be run by a superuser."""
+    """Return the complete bootstrap as a script for `psql`, to be run by a superuser."""
     create = create_sql(database).replace("'", "''")
     return "\n".join(
         [
@@ -188,7 +188,7 @@ def bootstrap_sql(passwords: Mapping[str, str], database: str = "conclave") -> s
 
 
 def bootstrap(run: Runner, passwords: Mapping[str, str], database: str = "conclave") -> None:
-    """Make roles, extension and database through `run`; repeating it changes nothing."""
+    """Create roles, extension and database through `run`. Idempotent."""
     run("postgres", cluster_sql(passwords))
     run("template1", database_sql())
     if not run("postgres", _exists_sql(database)).strip():

@@ -1,4 +1,4 @@
-"""The database's own functions, as migrations create them (see `config/migrations`)."""
+"""SQL functions of the database, created by migrations (see `config/migrations`)."""
 
 CONTEXT = """
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
@@ -33,7 +33,7 @@ DROP FUNCTION conclave_uuid_time(uuid);
 DROP FUNCTION IF EXISTS public.uuidv7();
 """
 
-# Statement by statement, the rows one by one; `AUDIT_IN_BULK` does it better.
+# Statement-level trigger that logs row by row. Superseded by `AUDIT_IN_BULK`.
 _AUDIT_STATEMENT = """
 CREATE FUNCTION conclave_audit_statement() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
@@ -53,8 +53,8 @@ BEGIN
 END $$;
 """
 
-# The role that owns the audit tables runs these, so that nobody else needs INSERT on them.
-# The log's table comes later, hence no check of the functions' bodies.
+# These run as the owner of the audit tables, so no other role needs INSERT on them.
+# The log table does not exist yet, so the function bodies cannot be checked.
 _AUDIT_FIRST = """
 SET LOCAL check_function_bodies = off;
 CREATE FUNCTION conclave_require_actor() RETURNS void LANGUAGE plpgsql STABLE
@@ -159,8 +159,8 @@ DROP FUNCTION conclave_audit_write(text, text, uuid, text, jsonb, jsonb, text[])
 DROP FUNCTION conclave_require_actor();
 """
 
-# Rows that come or go in bulk are written to the log by one INSERT, from the columns that it keeps alone: making JSON
-# of a chunk with its text and lexemes, and a statement of its own for each, took twice as long as storing it.
+# Bulk inserts and deletes are logged by one INSERT that reads only the logged columns. Converting each chunk with its
+# text and lexemes to JSON, with one statement per row, took twice as long as storing it.
 AUDIT_IN_BULK = r"""
 CREATE OR REPLACE FUNCTION conclave_audit_statement() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
@@ -196,7 +196,7 @@ END $$;
 """
 AUDIT_ONE_BY_ONE = _AUDIT_STATEMENT.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
 
-# Partitions inherit neither policies nor grants: each gets RLS of its own and no grant at all.
+# Partitions inherit neither policies nor grants: each gets forced RLS and no grants.
 PARTITIONS = """
 CREATE FUNCTION conclave_make_partition(parent text, part text, lower_id uuid, upper_id uuid)
 RETURNS boolean LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
@@ -222,7 +222,7 @@ GRANT EXECUTE ON FUNCTION conclave_make_partition(text, text, uuid, uuid) TO con
 """
 PARTITIONS_DROP = "DROP FUNCTION conclave_make_partition(text, text, uuid, uuid);"
 
-# Counted in an UNLOGGED table: exact across processes, gone after a crash, which a minute's window forgives.
+# An UNLOGGED table is exact across processes and lost after a crash, which is acceptable for a one-minute window.
 RATE_LIMITS = """
 CREATE UNLOGGED TABLE conclave_rate (bucket text PRIMARY KEY, window_start bigint NOT NULL, hits int NOT NULL)
   WITH (fillfactor = 50);
@@ -241,7 +241,7 @@ GRANT EXECUTE ON FUNCTION conclave_hit(text, int) TO conclave_app, conclave_iden
 """
 RATE_LIMITS_DROP = "DROP FUNCTION conclave_hit(text, int); DROP TABLE conclave_rate;"
 
-# The credential is resolved before a tenant is known, by functions that answer one question each.
+# Authentication happens before a tenant is known, through SECURITY DEFINER functions with a narrow purpose each.
 CREDENTIALS = """
 CREATE FUNCTION conclave_permissions_of(tenant uuid, person uuid, extra jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -296,7 +296,7 @@ DROP FUNCTION conclave_authenticate_key(bytea);
 DROP FUNCTION conclave_permissions_of(uuid, uuid, jsonb);
 """
 
-# A report is computed as its owner, who sees every tenant's rows; reading goes through the view that filters.
+# Reports are refreshed as their owner, who sees the rows of all tenants, and read through a filtering view.
 REPORTS = """
 CREATE FUNCTION conclave_refresh_report(report text, gently boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$

@@ -1,7 +1,7 @@
-"""What a transaction is stamped with: the role it wears and the `app.*` settings that policies read.
+"""Per-transaction session context: the database role and the `app.*` settings that RLS policies read.
 
-The database backend (`config.db.backend`) applies the current stamp with one round trip at the first
-statement of a transaction; `tenants.scoping` decides which stamp is current.
+The database backend (`config.db.backend`) applies the current context in one round trip before the first statement of
+a transaction. `tenants.scoping` sets the current context.
 """
 
 from collections.abc import Iterator
@@ -23,12 +23,12 @@ STAMP_SQL = (
 
 
 class ScopeError(RuntimeError):
-    """A statement that would run in no transaction, or in a transaction that belongs to another scope."""
+    """A statement runs outside a transaction or in a transaction of another scope."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """One transaction's role and settings; empty strings mean «not set» to the policies."""
+    """The role and settings of one transaction. Policies treat an empty string as not set."""
 
     role: str
     tenant_id: str = ""
@@ -41,11 +41,11 @@ class Stamp:
 
     @property
     def binding(self) -> tuple[str, str]:
-        """What may not change inside one transaction."""
+        """The role and tenant, which must not change inside a transaction."""
         return self.role, self.tenant_id
 
     def params(self) -> tuple[str, ...]:
-        """The arguments of `STAMP_SQL`, in its order."""
+        """Return the parameters of `STAMP_SQL` in order."""
         return (
             self.role,
             self.tenant_id,
@@ -63,7 +63,7 @@ NO_STAMP = Stamp(role="none")
 
 @dataclass(frozen=True, slots=True)
 class RequestInfo:
-    """Where a request came from, for the audit log."""
+    """The origin of a request, for the audit log."""
 
     ip: str = ""
     request_id: str = ""
@@ -75,12 +75,12 @@ request_info: ContextVar[RequestInfo] = ContextVar("conclave_request_info", defa
 
 
 def current_stamp() -> Stamp | None:
-    """The stamp that the next statement must carry, or None outside every scope."""
+    """Return the current session context, or None outside any scope."""
     return _stamp.get()
 
 
 def request_stamp() -> Stamp | None:
-    """What a write outside every scope tells the audit log: where the request came from; None without one."""
+    """Return the context of a write outside any scope: the request's origin, or None."""
     info = request_info.get()
     if info == RequestInfo():
         return None
@@ -89,7 +89,7 @@ def request_stamp() -> Stamp | None:
 
 @contextmanager
 def stamped(stamp: Stamp | None) -> Iterator[None]:
-    """Make `stamp` current inside the block."""
+    """Make `stamp` the current session context inside the block."""
     token = _stamp.set(stamp)
     try:
         yield

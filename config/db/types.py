@@ -1,4 +1,4 @@
-"""PostgreSQL's own column types that Django has no field for."""
+"""Model fields and functions for PostgreSQL types that Django lacks."""
 
 from typing import Any
 

@@ -1,13 +1,12 @@
-"""PostgreSQL backend that stamps every transaction with the scope of the ContextVar.
+"""PostgreSQL backend that applies the current session context to every transaction.
 
-- The first statement of a transaction is preceded by one `set_config(..., true)` round trip.
-- A statement with a scope but outside a transaction is refused: its settings would be lost at once.
-- A transaction bound to one (role, tenant) refuses statements of another.
-- After a rolled-back savepoint the stamp is applied again, since PostgreSQL undid it.
-- Statements that are repeated for each request can be planned once (`prepared_cursor`).
+- One `set_config(..., true)` round trip precedes the first statement of a transaction.
+- A statement in a scope but outside a transaction is rejected: its settings would be lost immediately.
+- A transaction bound to one (role, tenant) rejects statements of another.
+- After a savepoint is rolled back, the context is applied again, because PostgreSQL reverted it.
+- Statements that repeat for each request can be prepared (`prepared_cursor`).
 
-A transaction that Django's TestCase keeps open around a whole test is not a transaction of the
-application: there one scope may follow another.
+The transaction that Django's TestCase keeps open around a test does not count: there, scopes may change.
 """
 
 import select
@@ -26,7 +25,7 @@ TRANSACTION_CONTROL = ("SAVEPOINT", "RELEASE", "ROLLBACK")
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's PostgreSQL connection plus the stamping of transactions."""
+    """Django's PostgreSQL connection with per-transaction session context."""
 
     SchemaEditorClass = DatabaseSchemaEditor
     creation_class = DatabaseCreation
@@ -40,16 +39,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.execute_wrappers.insert(0, self._guard)
 
     def prepared_cursor(self) -> Any:
-        """A cursor whose values travel apart from the statement; PostgreSQL keeps the plan of a repeated one.
+        """Return a cursor with server-side parameter binding, so that PostgreSQL caches plans.
 
-        Behind a pooler (`prepare_threshold` None) each is planned anew. Placeholders stand for values alone.
+        Behind a connection pooler (`prepare_threshold` None) every statement is planned again. Placeholders can stand
+        only for values.
         """
         self.ensure_connection()
         with self.wrap_database_errors:
             return self._prepare_cursor(base.ServerBindingCursor(self.connection))  # type: ignore[attr-defined,call-arg]
 
     def is_usable(self) -> bool:
-        """Whether the connection lives. On a Unix socket the kernel tells: a dead server's end is readable."""
+        """Return whether the connection is alive.
+
+        On a Unix socket no query is needed: the socket becomes readable when the server closes its end.
+        """
         if not self.settings_dict["HOST"].startswith("/"):
             return super().is_usable()
         if self.connection is None or self.connection.pgconn.status != ConnStatus.OK:
@@ -65,7 +68,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return execute(sql, params, many, context)
 
     def ensure_stamped(self) -> None:
-        """Stamp now; for code that talks to psycopg's own cursor (COPY, pipelines) before any statement."""
+        """Apply the session context now, for code that uses psycopg's cursor directly (COPY, pipelines)."""
         stamp = current_stamp()
         if stamp is not self._applied:
             self._apply(stamp, "")
@@ -78,7 +81,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.needs_rollback or (isinstance(sql, str) and sql.startswith(TRANSACTION_CONTROL)):
             return
         self._bind(stamp)
-        # psycopg's own cursor: nothing else would make Django's errors of its errors and mark the connection.
+        # psycopg's cursor bypasses Django's wrapper, which converts errors and marks the connection.
         with self.wrap_database_errors, base.ServerBindingCursor(self.connection) as cursor:  # type: ignore[call-arg,attr-defined]
             cursor.execute(STAMP_SQL, (stamp or NO_STAMP).params())
         self._applied = stamp
@@ -104,7 +107,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _savepoint_rollback(self, sid: str) -> None:
         super()._savepoint_rollback(sid)  # type: ignore[misc]
-        # Not None: `None` would pass for «unstamped as wanted» while PostgreSQL may wear an older stamp.
+        # Not None: outside a scope that would match the wanted context, while PostgreSQL may still use an older one.
         self._applied = NO_STAMP
 
     def _set_autocommit(self, autocommit: bool) -> None:

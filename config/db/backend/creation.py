@@ -1,4 +1,4 @@
-"""Test databases are made and migrated by the schema's owner; the tests then run as the login role."""
+"""Create and migrate test databases as the schema owner. Tests run as the login role."""
 
 import hashlib
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ from django.utils import timezone
 
 TEMPLATE_PREFIX = "template_conclave_"
 TEMPLATES_KEPT = 4
-# What no migration reads.
+# Directories that no migration reads.
 LEFT_OUT = {"tests", "testing", "benchmarks", "var", "docs", "staticfiles", "node_modules"}
 
 
 class DatabaseCreation(creation.DatabaseCreation):
-    """Django's test database creation under the owner's credentials.
+    """Test database creation with the owner's credentials.
 
-    Migrating from empty takes half a minute of CPU, so it is done once for each state of the sources; every test
-    database is a copy of that one. `migrate` still runs over the copy, where it finds nothing to do.
+    Migrating from empty takes half a minute of CPU. So a template database is migrated once per state of the source
+    files, and each test database is a copy of it. `migrate` still runs on the copy and finds nothing to do.
     """
 
     @contextmanager
@@ -54,10 +54,10 @@ class DatabaseCreation(creation.DatabaseCreation):
     # -- the database that is copied ------------------------------------------------------------------------
 
     def _template(self) -> str:
-        """The name of a migrated database that nobody is connected to; made when there is none."""
+        """Return the name of the migrated template database, creating it if necessary."""
         name = TEMPLATE_PREFIX + _digest(Path(settings.BASE_DIR))
         with self._nodb_cursor() as cursor:  # type: ignore[attr-defined]
-            # Processes of one run come at the same time: the first makes it, the others wait.
+            # Parallel test processes start together: the first creates the template, the others wait.
             cursor.execute("SELECT pg_advisory_lock(hashtext(%s))", [TEMPLATE_PREFIX])
             if not self._exists(name):
                 self._make_template(f"{name}_half")
@@ -90,7 +90,10 @@ class DatabaseCreation(creation.DatabaseCreation):
 
 
 def _digest(folder: Path) -> str:
-    """Of every source that a migration may read, the packages' versions, and the month, which partitions have."""
+    """Return a digest of all inputs of the migrations.
+
+    Those are the source files, the package versions, and the month, which determines the partitions.
+    """
     files = [folder / "requirements.txt"]
     for app in sorted(path for path in folder.iterdir() if (path / "__init__.py").exists()):
         files += sorted(path for path in app.rglob("*.py") if not LEFT_OUT & set(path.parts[-3:-1]))

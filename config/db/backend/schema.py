@@ -1,4 +1,4 @@
-"""Schema editor that knows partitioned tables."""
+"""Schema editor with support for partitioned tables."""
 
 from typing import Any
 
@@ -13,18 +13,18 @@ def _is_tenant_id(constraint: BaseConstraint) -> bool:
 
 
 class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
-    """Adds PARTITION BY to the tables of models that mix in `config.db.partitions.Partitioned`."""
+    """Schema editor that adds PARTITION BY for models with `config.db.partitions.Partitioned`."""
 
     def __enter__(self) -> Any:
         entered = super().__enter__()
         if self.atomic_migration and not self.collect_sql:
-            # A migration that changes rows and then their table: checks that wait for the end would forbid it.
+            # Pending deferred checks would prevent a migration from altering a table after changing its rows.
             self.execute("SET CONSTRAINTS ALL IMMEDIATE")
         return entered
 
     def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
-        # Django defers unique constraints too, in the order of the tables; a constraint of the house defers
-        # itself, and what Django keeps for it then is None.
+        # Django defers unique constraints in table order. Our constraints append their SQL themselves and return
+        # None, which Django appends too. Foreign keys must follow the unique constraints they reference.
         waiting = [statement for statement in self.deferred_sql if statement is not None]
         self.deferred_sql = sorted(waiting, key=lambda statement: isinstance(statement, Reference))
         super().__exit__(exc_type, exc_value, traceback)
@@ -32,14 +32,14 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
     def table_sql(self, model: type[Model]) -> tuple[str, Any]:
         sql, params = super().table_sql(model)
         if getattr(model, "partition_by_tenant", False):
-            # The key must hold the tenant: `add_constraint` makes it of the unique (tenant, id).
+            # The primary key must include the partition key: `add_constraint` creates it as (tenant_id, id).
             return f'{sql.replace(" PRIMARY KEY", "", 1)} PARTITION BY LIST ("tenant_id")', params
         if getattr(model, "partition_period", None):
             sql += f" PARTITION BY RANGE ({self.quote_name(str(model._meta.pk.column))})"
         return sql, params
 
     def create_model(self, model: type[Model]) -> None:
-        """Like Django's; a table that is partitioned by tenant begins with its default partition."""
+        """Create the table, with its default partition if it is partitioned by tenant."""
         super().create_model(model)
         if getattr(model, "partition_by_tenant", False):
             parent = self.quote_name(model._meta.db_table)
@@ -50,7 +50,7 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
             self.execute(f"CREATE POLICY owner_only ON {part} FOR ALL TO CURRENT_USER USING (true)")
 
     def add_constraint(self, model: type[Model], constraint: BaseConstraint) -> None:
-        """Like Django's; the unique (tenant, id) of a table partitioned by tenant is its primary key."""
+        """Add a constraint. For tables partitioned by tenant, unique (tenant, id) is the primary key."""
         if getattr(model, "partition_by_tenant", False) and _is_tenant_id(constraint):
             table, name = self.quote_name(model._meta.db_table), self.quote_name(constraint.name)
             self.execute(f'ALTER TABLE {table} ADD CONSTRAINT {name} PRIMARY KEY ("tenant_id", "id")')
@@ -58,7 +58,7 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
         super().add_constraint(model, constraint)
 
     def remove_constraint(self, model: type[Model], constraint: BaseConstraint) -> None:
-        """Like Django's; the unique (tenant, id) goes last, after the `SameTenant` keys that rest on it."""
+        """Remove a constraint. Unique (tenant, id) goes last, after the foreign keys that reference it."""
         if _is_tenant_id(constraint):
             if sql := constraint.remove_sql(model, self):
                 self.deferred_sql.append(sql)
