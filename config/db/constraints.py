@@ -202,7 +202,7 @@ class SameTenant(HouseConstraint):
         on_delete: NO ACTION, RESTRICT, CASCADE or SET NULL (which nulls the reference, not the tenant).
         target: label of the model to refer to, when it is not the field's own: `accounts.Membership` for
             people, so that a row names members of its tenant only.
-        column: the target's column beside `tenant_id`.
+        column: The target's column, referenced together with `tenant_id`.
     """
 
     def __init__(

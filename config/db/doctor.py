@@ -1,4 +1,4 @@
-"""What must be true of a database that serves Conclave, each truth checked by itself (`manage.py doctor`)."""
+"""Checks of the database and its server, run by `manage.py doctor`."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ RISKY = ("SUPERUSER", "BYPASSRLS", "CREATEROLE", "REPLICATION")
 
 
 class Level(StrEnum):
-    """How bad a finding is; only FAIL makes the command fail."""
+    """Severity of a finding. Only FAIL makes the command fail."""
 
     OK = "ok"
     WARN = "warn"
@@ -30,7 +30,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report; `hint` says what to do about it."""
+    """One line of the report. `hint` says how to fix the problem."""
 
     level: Level
     subject: str
@@ -43,20 +43,20 @@ Check = Callable[[BaseDatabaseWrapper], Iterator[Finding]]
 
 
 def owner_connection() -> BaseDatabaseWrapper:
-    """A connection as the schema's owner to the database that the default connection uses."""
+    """Return a connection to the default database as the schema owner."""
     fields = {**settings.DATABASE_OWNER, "NAME": connection.settings_dict["NAME"]}
     return ConnectionHandler({"default": fields})["default"]
 
 
 def rows(database: BaseDatabaseWrapper, sql: str, params: list[Any] | None = None) -> list[Any]:
-    """All rows of a query."""
+    """Run a query and return all rows."""
     with database.cursor() as cursor:
         cursor.execute(sql, params)
         return cursor.fetchall()
 
 
 def check_server(database: BaseDatabaseWrapper) -> Iterator[Finding]:
-    """The version, and that an acknowledged write is a lasting one."""
+    """Check the server's version and that committed writes are durable."""
     number, version = rows(
         database, "SELECT current_setting('server_version_num')::int, current_setting('server_version')"
     )[0]
@@ -73,7 +73,7 @@ def check_server(database: BaseDatabaseWrapper) -> Iterator[Finding]:
 
 
 def check_extensions(database: BaseDatabaseWrapper) -> Iterator[Finding]:
-    """pgvector, and full-text search that may use its index under row-level security."""
+    """Check pgvector, and that full-text search can use its index under row-level security."""
     found = rows(database, "SELECT extversion FROM pg_extension WHERE extname = 'vector'")
     version = found[0][0] if found else "missing"
     if not found or tuple(int(part) for part in version.split(".")[:2]) < OLDEST_VECTOR:
@@ -89,7 +89,7 @@ def check_extensions(database: BaseDatabaseWrapper) -> Iterator[Finding]:
 
 
 def check_roles(database: BaseDatabaseWrapper) -> Iterator[Finding]:
-    """No role stands above the policies, and each login wears its hats and nothing else."""
+    """Check that no role bypasses the policies and that memberships are as declared."""
     names = [*roles.LOGINS, *roles.HATS]
     sql = (
         "SELECT rolname, rolsuper, rolbypassrls, rolcreaterole, rolreplication FROM pg_roles"
@@ -134,7 +134,7 @@ def _check_memberships(database: BaseDatabaseWrapper) -> Iterator[Finding]:
 
 
 def check_row_security(database: BaseDatabaseWrapper) -> Iterator[Finding]:
-    """Row-level security is enabled and forced, with a policy, on every table and partition of a tenant."""
+    """Check that every tenant-scoped table and partition has forced row-level security."""
     sql = """
         SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity,
                EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid)
@@ -151,7 +151,7 @@ def check_row_security(database: BaseDatabaseWrapper) -> Iterator[Finding]:
 
 
 def check_partitions(_: BaseDatabaseWrapper) -> Iterator[Finding]:
-    """There are partitions for the time to come."""
+    """Check that partitions exist for the coming periods."""
     hint = "run `manage.py partitions`, and see that a worker runs: it makes them in time"
     for model in partitions.partitioned_models():
         label, ahead = model._meta.label_lower, partitions.periods_ahead(model)
@@ -160,7 +160,7 @@ def check_partitions(_: BaseDatabaseWrapper) -> Iterator[Finding]:
 
 
 def check_keys(_: BaseDatabaseWrapper) -> Iterator[Finding]:
-    """The key-encryption keys can be read (never shown)."""
+    """Check that the key-encryption keys are readable, without showing them."""
     try:
         known = keyring.keks()
     except (keyring.KeyringError, OSError) as error:
@@ -174,7 +174,7 @@ def check_keys(_: BaseDatabaseWrapper) -> Iterator[Finding]:
 
 
 def check_migrations(database: BaseDatabaseWrapper) -> Iterator[Finding]:
-    """The schema is the code's."""
+    """Check that all migrations are applied."""
     executor = MigrationExecutor(database)
     waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if waiting:
@@ -196,7 +196,7 @@ JOBS_SQL = """
 
 
 def check_worker(database: BaseDatabaseWrapper) -> Iterator[Finding]:
-    """A worker is alive, no job hangs on a dead one, none waits for long."""
+    """Check for live workers, stalled jobs and long queues."""
     lag = [STALLED_SECONDS, STALLED_SECONDS, WAITING_MINUTES]
     alive, stalled, waiting = rows(database, JOBS_SQL, lag)[0]
     level = Level.OK if alive else Level.WARN
@@ -223,7 +223,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 def examine(database: BaseDatabaseWrapper) -> Iterator[Finding]:
-    """All findings; a check that cannot run is a failure itself."""
+    """Run all checks and yield their findings. A check that raises is a failure."""
     for check in CHECKS:
         try:
             yield from check(database)

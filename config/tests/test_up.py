@@ -89,7 +89,7 @@ def test_a_dead_child_starts_again_after_a_pause():
     wait_until(child.exited)
     supervisor.keep_alive(child, said.append)
     assert child.process is None
-    assert said == ["sleeper ended with code -9; starting it again in 1 s"]
+    assert said == ["sleeper exited with code -9; restarting in 1 s"]
     wait_until(lambda: supervisor.keep_alive(child, said.append) or child.process)
     assert child.process.pid != first
     child.kill()
