@@ -1,7 +1,7 @@
-"""Encrypted columns: plaintext in Python, an AES-256-GCM envelope of `config.db.keyring` in `bytea`.
+"""Encrypted model fields: plaintext in Python, an AES-256-GCM envelope of `config.db.keyring` in `bytea`.
 
-The associated data names the tenant, the table, the column and the row, so a ciphertext that is copied
-elsewhere raises `DecryptionError`. Renaming a table or a column therefore needs its rows re-encrypted.
+The associated data contains tenant, table, column and row, so decrypting a ciphertext that was copied elsewhere raises
+`DecryptionError`. Renaming a table or column therefore requires re-encrypting its rows.
 """
 
 import copy
@@ -20,7 +20,7 @@ PLATFORM = "platform"
 
 
 class Ciphertext(bytes):
-    """A stored envelope, as `values()` returns it. Assigned to a field it is written as it is."""
+    """A stored envelope, as returned by `values()`. Assigning it to a field writes it unchanged."""
 
     def __repr__(self) -> str:
         return f"<ciphertext of {len(self)} bytes>"
@@ -29,7 +29,7 @@ class Ciphertext(bytes):
 
 
 class Secret:
-    """What an instance holds once its plaintext is known; `ciphertext` is what the row held, if anything."""
+    """A decrypted value on an instance. `ciphertext` is the stored envelope, if any."""
 
     __slots__ = ("ciphertext", "stored", "value")
 
@@ -50,12 +50,12 @@ class Secret:
         return Secret(copy.deepcopy(self.value, memo), self.ciphertext, self.stored)
 
     def __reduce__(self) -> Any:
-        # A pickled instance ends in a cache or a queue, where nothing encrypts it.
+        # Pickled instances go to caches or queues, which would store the secret in plain text.
         raise TypeError("an instance with a decrypted secret cannot be pickled")
 
 
 class SecretAttribute(DeferredAttribute):
-    """Decrypts when the attribute is read, and never when the row is loaded."""
+    """Descriptor that decrypts when the attribute is read, not when the row is loaded."""
 
     field: "EncryptedField"
 
@@ -84,19 +84,19 @@ class SecretAttribute(DeferredAttribute):
         data[name] = Secret(value)
 
     def _load(self, instance: models.Model) -> Ciphertext | None:
-        # refresh_from_db() would read the attribute of a second instance, which costs a query more.
+        # refresh_from_db() would read the attribute of a second instance, at the cost of another query.
         manager = type(instance)._base_manager.using(instance._state.db)
         rows = manager.filter(pk=instance.pk).values_list(self.field.attname, flat=True)
         return rows.get()
 
 
 class EncryptedField(models.BinaryField):
-    """What the encrypted fields share; use `EncryptedTextField` or `EncryptedJSONField`.
+    """Base of the encrypted fields. Use `EncryptedTextField` or `EncryptedJSONField`.
 
-    The row's id and tenant must be known before it is written: an instance gets its UUIDv7 when the first
-    secret is assigned, `TenantModel.save` sets the tenant, and `bulk_create` expects it set. NULL stays NULL.
-    Reading raises `DecryptionError` when the stored value is not an envelope made for this very row.
-    Lookups other than `isnull`, `update()`, `bulk_update()` and fixtures raise `FieldError`.
+    The row's id and tenant must be known before it is written. An instance gets its UUIDv7 when the first secret is
+    assigned; `TenantModel.save` sets the tenant; `bulk_create` expects it to be set. NULL is stored as NULL. Reading
+    raises `DecryptionError` if the stored value is not an envelope sealed for this row. Lookups other than `isnull`,
+    `update()`, `bulk_update()` and fixtures raise `FieldError`.
     """
 
     descriptor_class = SecretAttribute
@@ -104,24 +104,24 @@ class EncryptedField(models.BinaryField):
     empty_values = [None, "", b"", {}, []]
 
     def dump(self, value: Any) -> bytes:
-        """The plaintext as bytes.
+        """Serialize a value to plaintext bytes.
 
         Raises:
-            TypeError: when the field cannot hold a value of this type.
-            ValueError: when the value cannot be written; the message does not show it.
+            TypeError: the field does not support values of this type.
+            ValueError: the value cannot be serialized. The message does not reveal it.
         """
         raise NotImplementedError
 
     def parse(self, data: bytes) -> Any:
-        """The value that `dump` wrote."""
+        """Deserialize the bytes that `dump` returned."""
         raise NotImplementedError
 
     def open(self, instance: models.Model, ciphertext: Ciphertext) -> Secret:
-        """Decrypt.
+        """Decrypt a ciphertext of `instance`.
 
         Raises:
-            DecryptionError: when it was made for another row, column or tenant, or was changed.
-            KeyringError: when a key-encryption key is missing.
+            DecryptionError: it was sealed for another row, column or tenant, or was modified.
+            KeyringError: the key-encryption key is missing.
         """
         tenant_id, context = self._context(instance)
         using = instance._state.db or DEFAULT_DB_ALIAS
@@ -154,7 +154,7 @@ class EncryptedField(models.BinaryField):
         held = model_instance.__dict__.get(self.attname)
         if isinstance(held, Ciphertext):
             if add:
-                # A copied instance: the envelope belongs to the row that it was copied from.
+                # A copied instance: fails if the envelope belongs to the original row.
                 self.open(model_instance, held)
             return held
         if held is None:
@@ -162,7 +162,7 @@ class EncryptedField(models.BinaryField):
         data = self.dump(held.value)
         if held.ciphertext is not None and data == held.stored and not add:
             return held.ciphertext
-        # The new ciphertext is not kept: its key is lost when the transaction that made it rolls back.
+        # Do not store the new ciphertext on the instance: a rollback can remove the data key it needs.
         tenant_id, context = self._context(model_instance)
         using = model_instance._state.db or DEFAULT_DB_ALIAS
         return Ciphertext(keyring.seal(tenant_id, context, data, using=using))
@@ -186,7 +186,7 @@ class EncryptedField(models.BinaryField):
         return getattr(obj, self.attname)
 
     def value_to_string(self, obj: models.Model) -> str:
-        """Fixtures carry no secrets, neither plain nor encrypted."""
+        """Return an empty string: fixtures contain no secrets."""
         return ""
 
     def to_python(self, value: Any) -> Any:
@@ -200,7 +200,7 @@ class EncryptedField(models.BinaryField):
 
 
 class EncryptedTextField(EncryptedField):
-    """A text that the database holds encrypted."""
+    """A text field that is encrypted in the database."""
 
     description = "Encrypted text"
 
@@ -217,7 +217,7 @@ class EncryptedTextField(EncryptedField):
 
 
 class EncryptedJSONField(EncryptedField):
-    """A JSON value that the database holds encrypted. None is NULL, not JSON's null."""
+    """A JSON field that is encrypted in the database. None is stored as NULL, not JSON null."""
 
     description = "Encrypted JSON"
 
@@ -232,22 +232,22 @@ class EncryptedJSONField(EncryptedField):
 
 
 def encrypted_fields(model: type[models.Model]) -> tuple[EncryptedField, ...]:
-    """The encrypted fields of `model`'s own table."""
+    """Return the encrypted fields of `model`'s table, without inherited ones."""
     return tuple(field for field in model._meta.local_concrete_fields if isinstance(field, EncryptedField))
 
 
 def encrypted_columns(model: type[models.Model]) -> tuple[str, ...]:
-    """The columns of `model` that hold ciphertext."""
+    """Return the columns of `model` that contain ciphertext."""
     return tuple(str(field.column) for field in encrypted_fields(model))
 
 
 def tenant_field(model: type[models.Model]) -> Any:
-    """The field that names the tenant of `model`'s rows, or None for the platform's tables."""
+    """Return the tenant field of `model`, or None for platform tables."""
     return next((field for field in model._meta.concrete_fields if field.name == "tenant"), None)
 
 
 def context_of(tenant_id: Any, table: str, column: str, row_id: Any) -> str:
-    """What a ciphertext is bound to, as associated data."""
+    """Return the associated data that a ciphertext is bound to."""
     return f"{tenant_id or PLATFORM}|{table}|{column}|{row_id}"
 
 

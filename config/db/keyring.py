@@ -1,4 +1,6 @@
-"""Keys: key-encryption keys outside the database wrap one data key per tenant and version inside it.
+"""Envelope encryption: key-encryption keys (KEKs) wrap one data key per tenant and version.
+
+KEKs are kept outside the database and wrapped data keys in it.
 
 AES-256-GCM throughout, with random nonces of 96 bits (NIST SP 800-38D: at most 2**32 messages a key).
 A sealed value is `01 | data-key version, uint16 | nonce, 12 bytes | ciphertext and tag`.
@@ -37,25 +39,25 @@ DECRYPT_ONLY = "decrypt_only"
 
 
 class KeyringError(RuntimeError):
-    """A key that is missing or unreadable. Names ids, never key material."""
+    """A key is missing or unreadable. Messages contain ids, never key material."""
 
 
 class DecryptionError(RuntimeError):
-    """A sealed value that was changed, or was made for another place."""
+    """A sealed value was modified or sealed for another context."""
 
 
 def seal_with(key: bytes, version: int, context: str, plaintext: bytes) -> bytes:
-    """The envelope of `plaintext`, bound to `context`."""
+    """Encrypt `plaintext` and return its envelope, bound to `context`."""
     header = HEADER.pack(FORMAT, version)
     nonce = os.urandom(NONCE_BYTES)
     return header + nonce + AESGCM(key).encrypt(nonce, plaintext, header + context.encode())
 
 
 def sealed_version(sealed: bytes) -> int:
-    """The version of the data key that `sealed` was made with.
+    """Return the version of the data key that `sealed` was encrypted with.
 
     Raises:
-        DecryptionError: when it is no envelope.
+        DecryptionError: `sealed` is not an envelope.
     """
     if len(sealed) < HEADER.size + NONCE_BYTES + TAG_BYTES:
         raise DecryptionError("the stored value is not an envelope")
@@ -66,10 +68,10 @@ def sealed_version(sealed: bytes) -> int:
 
 
 def open_with(key: bytes, context: str, sealed: bytes) -> bytes:
-    """The plaintext of `sealed`.
+    """Decrypt `sealed` and return the plaintext.
 
     Raises:
-        DecryptionError: when it was changed, or sealed with another key or for another context.
+        DecryptionError: it was modified, or sealed with another key or for another context.
     """
     sealed_version(sealed)
     header, rest = sealed[: HEADER.size], sealed[HEADER.size :]
@@ -80,12 +82,12 @@ def open_with(key: bytes, context: str, sealed: bytes) -> bytes:
 
 
 def keks() -> dict[str, bytes]:
-    """The key-encryption keys by id; the first one is current, the others unwrap only.
+    """Return the key-encryption keys by id. The first is current, the others only unwrap.
 
-    From `CONCLAVE_KEKS`, else from `KEK_FILE`, which is made with one key when it is absent.
+    They come from `CONCLAVE_KEKS`, else from `KEK_FILE`, which is created with one key if it does not exist.
 
     Raises:
-        KeyringError: when there is none, or one is malformed.
+        KeyringError: there is no key, or one is malformed.
     """
     text = settings.CONCLAVE_KEKS
     if not text:
@@ -123,7 +125,7 @@ def _kek_file(path: Path) -> str:
 
 
 def _make_kek_file(path: Path) -> None:
-    # Written aside and linked: of several processes the first wins, and none reads half a file.
+    # Write a temporary file and link it: the first of several processes wins, and none reads a partial file.
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
@@ -139,7 +141,7 @@ def _make_kek_file(path: Path) -> None:
 
 
 def new_kek() -> str:
-    """A fresh entry for `CONCLAVE_KEKS`: `id:base64`."""
+    """Generate an entry for `CONCLAVE_KEKS`: `id:base64`."""
     return f"k{secrets.token_hex(4)}:{base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()}"
 
 
@@ -148,17 +150,17 @@ def _wrap_context(tenant_id: UUID | None, version: int, kek_id: str) -> bytes:
 
 
 def wrap(key: bytes, tenant_id: UUID | None, version: int) -> tuple[str, bytes]:
-    """`key` encrypted with the current key-encryption key: that one's id, and nonce with ciphertext."""
+    """Wrap `key` with the current KEK and return the KEK's id and the nonce with ciphertext."""
     kek_id, kek = next(iter(keks().items()))
     nonce = os.urandom(NONCE_BYTES)
     return kek_id, nonce + AESGCM(kek).encrypt(nonce, key, _wrap_context(tenant_id, version, kek_id))
 
 
 def unwrap(wrapped: bytes, tenant_id: UUID | None, version: int, kek_id: str) -> bytes:
-    """The data key in `wrapped`.
+    """Unwrap a data key.
 
     Raises:
-        KeyringError: when the key-encryption key is missing, or `wrapped` was made for something else.
+        KeyringError: the KEK is missing, or `wrapped` belongs to another tenant or version.
     """
     kek = keks().get(kek_id)
     if kek is None:
@@ -174,12 +176,12 @@ def unwrap(wrapped: bytes, tenant_id: UUID | None, version: int, kek_id: str) ->
 Slot = tuple[str, UUID | None, int]
 _lock = threading.Lock()
 _cache: OrderedDict[Slot, tuple[bytes, bytes]] = OrderedDict()
-# Wrapped keys whose row may still be rolled back: they are used, but not cached.
+# Wrapped keys whose row can still be rolled back. They are used but not cached.
 _uncommitted: OrderedDict[bytes, None] = OrderedDict()
 
 
 def forget() -> None:
-    """Empty the cache of data keys: for tests, and after a database was restored underneath."""
+    """Clear the cache of data keys, for tests and after a database was restored."""
     with _lock:
         _cache.clear()
 
@@ -222,10 +224,10 @@ def _committed(wrapped: bytes) -> None:
 
 
 def _create(tenant_id: UUID | None, version: int, using: str) -> None:
-    """Insert the key of `version`, unless another transaction has done so."""
+    """Insert a data key of `version` unless another transaction has inserted it."""
     kek_id, wrapped = wrap(secrets.token_bytes(KEY_BYTES), tenant_id, version)
     with _lock:
-        # Whatever is cached for this version was of a row that is gone.
+        # A cached key of this version belongs to a row that no longer exists.
         _cache.pop(_slot(tenant_id, version, using), None)
         _uncommitted[wrapped] = None
         while len(_uncommitted) > CACHED_KEYS:
@@ -243,13 +245,13 @@ def _latest(tenant_id: UUID | None, using: str) -> Any:
 def data_key(
     tenant_id: UUID | None, version: int | None = None, using: str = DEFAULT_DB_ALIAS
 ) -> tuple[int, bytes]:
-    """A tenant's data key (None: the platform's) and its version; the current one, made at first use.
+    """Return the version and data key of a tenant (None: the platform), by default the current one.
 
-    Reads and writes `TenantKey` in the caller's scope and transaction.
+    The first key is created on first use. Reads and writes `TenantKey` in the caller's scope and transaction.
 
     Raises:
-        KeyringError: when its key-encryption key is missing, and in a scope that is not its owner's.
-        DecryptionError: when there is no such version.
+        KeyringError: the KEK is missing, or the current scope belongs to another tenant.
+        DecryptionError: the version does not exist.
     """
     _check_reach(tenant_id)
     if version is not None:
@@ -264,7 +266,7 @@ def data_key(
 
 
 def _check_reach(tenant_id: UUID | None) -> None:
-    # The policies say the same; a cached key would pass by them.
+    # Same rule as the policies, which do not apply to cached keys.
     stamp = current_stamp()
     if stamp is not None and stamp.role == OPERATOR:
         return
@@ -280,7 +282,7 @@ def _old_key(tenant_id: UUID | None, version: int, using: str) -> bytes:
 
 
 def begin_version(tenant_id: UUID | None, using: str = DEFAULT_DB_ALIAS) -> int:
-    """Make the next version of a data key current and the others decrypt-only; needs the platform scope."""
+    """Create a new current data key and make older versions decrypt-only. Requires the platform scope."""
     latest = _latest(tenant_id, using)
     version = latest.version + 1 if latest else 1
     _create(tenant_id, version, using)
@@ -289,24 +291,24 @@ def begin_version(tenant_id: UUID | None, using: str = DEFAULT_DB_ALIAS) -> int:
 
 
 def rewrap(row: Any) -> None:
-    """Wrap the data key in `row` with the current key-encryption key; needs the platform scope."""
+    """Rewrap the data key in `row` with the current KEK. Requires the platform scope."""
     key = unwrap(bytes(row.wrapped), row.tenant_id, row.version, row.kek_id)
     row.kek_id, row.wrapped = wrap(key, row.tenant_id, row.version)
     row.save(update_fields=["kek_id", "wrapped", "updated_at"])
 
 
 def seal(tenant_id: UUID | None, context: str, plaintext: bytes, using: str = DEFAULT_DB_ALIAS) -> bytes:
-    """The envelope of `plaintext` under the tenant's current data key."""
+    """Encrypt `plaintext` with the tenant's current data key and return the envelope."""
     version, key = data_key(tenant_id, using=using)
     return seal_with(key, version, context, plaintext)
 
 
 def open_sealed(tenant_id: UUID | None, context: str, sealed: bytes, using: str = DEFAULT_DB_ALIAS) -> bytes:
-    """The plaintext of an envelope of `seal`.
+    """Decrypt an envelope created by `seal`.
 
     Raises:
-        DecryptionError: when it was changed, or made for another place.
-        KeyringError: when its key-encryption key is missing.
+        DecryptionError: it was modified or sealed for another context.
+        KeyringError: the KEK is missing.
     """
     _, key = data_key(tenant_id, sealed_version(sealed), using)
     return open_with(key, context, sealed)

@@ -93,22 +93,22 @@ TEMPLATES = [
     }
 ]
 
-# One login role per process; each scope then wears one hat of it (config/db/backend).
+# One login role per process. Each transaction then switches to a database role (config/db/backend).
 LOGIN = env("CONCLAVE_LOGIN", default=WEB)
 
 
 def database_for(login: str) -> dict[str, object]:
-    """The connection of one login role: an external server by URL, else the embedded one."""
+    """Return Django's database settings for a login: an external server by URL, else the embedded one."""
     external = env.str("DATABASE_URL", default="")
     variable = {OWNER: "DATABASE_OWNER_URL", WORKER: "DATABASE_WORKER_URL"}.get(login, "DATABASE_URL")
     if login == WORKER and not env.str(variable, default=""):
         variable = "DATABASE_URL"
     fields = env.db_url(variable) if external else embedded_settings(login)
-    # Plans are kept per connection, which a transaction pooler hands to others.
+    # Prepared statements belong to a server connection, which a transaction pooler shares between clients.
     prepare = env.bool("DATABASE_PREPARE", default=not external)
     kept = env.int("CONN_MAX_AGE", default=60)
     options = {**fields.get("OPTIONS", {}), "prepare_threshold": 3 if prepare else None}
-    # Threads share the process's connections: a burst waits for one instead of opening more than the server allows.
+    # Threads share a connection pool: a burst of requests waits instead of exceeding the server's max_connections.
     most = env.int("DATABASE_POOL", default=0)
     if most and login != OWNER:
         options["pool"] = {"min_size": 0, "max_size": most, "timeout": 10, "max_idle": max(kept, 1)}
@@ -168,29 +168,29 @@ X_FRAME_OPTIONS = "DENY"
 CONCLAVE_KEKS = env("CONCLAVE_KEKS", default="")
 IDEMPOTENCY_KEY_MODEL = "tenants.IdempotencyKey"
 IDEMPOTENCY_KEEP_HOURS = env.int("IDEMPOTENCY_KEEP_HOURS", default=24)
-# Subdomains of this domain name a tenant: acme.example.org.
+# Subdomains of this domain select a tenant: acme.example.org.
 TENANT_DOMAIN = env("TENANT_DOMAIN", default="")
 API_MAX_BODY_BYTES = env.int("API_MAX_BODY_BYTES", default=1024 * 1024)
 API_DEFAULT_RATE = env.int("API_DEFAULT_RATE", default=600)
-# Networks that endpoints of models may lie in besides public addresses: this machine, for Ollama and the like.
+# Networks, besides public addresses, that model endpoints may be in. Default: this machine, for Ollama and similar.
 MODEL_NETWORKS = env.list("MODEL_NETWORKS", default=["127.0.0.0/8", "::1/128"])
-# A proxy that all calls to models go through; proxies of the environment are not used for them.
+# Proxy for all calls to models. Proxies from the environment are ignored.
 MODEL_PROXY = env("MODEL_PROXY", default="")
-# Networks that pages may be fetched from besides public addresses, by agents and as documents, and ports besides 80
-# and 443.
+# Networks, besides public addresses, and ports, besides 80 and 443, from which pages may be fetched by agents and as
+# documents.
 FETCH_NETWORKS = env.list("FETCH_NETWORKS", default=[])
 FETCH_PORTS = env.list("FETCH_PORTS", cast=int, default=[])
 FETCH_MAX_BYTES = env.int("FETCH_MAX_BYTES", default=2 * 1024 * 1024)
 FETCH_SECONDS = env.int("FETCH_SECONDS", default=20)
-# Files and folders that MCP servers started here may read, besides the system's programs and libraries.
+# Files and directories that local MCP servers may read, besides system binaries and libraries.
 MCP_SANDBOX_READ = env.list("MCP_SANDBOX_READ", default=[])
-# Whether they run where the machine cannot isolate them: they can then read and reach what this process can.
+# Run local MCP servers even if the machine cannot sandbox them. They then have this process's access.
 MCP_UNSANDBOXED = env.bool("MCP_UNSANDBOXED", default=False)
-# What an MCP server may use, whatever a tenant asks for.
+# Upper limits for MCP servers, whatever a tenant configures.
 MCP_MAX_SECONDS = env.int("MCP_MAX_SECONDS", default=120)
 MCP_MAX_MEMORY_MB = env.int("MCP_MAX_MEMORY_MB", default=1024)
 MCP_MAX_CALLS_PER_MINUTE = env.int("MCP_MAX_CALLS_PER_MINUTE", default=120)
-# How templates of the market are paid: "manual" or "stripe".
+# Payment adapter of the template marketplace: "manual" or "stripe".
 PAYMENT_ADAPTER = env("PAYMENT_ADAPTER", default="manual")
 PAYMENT_RETURN_URL = env("PAYMENT_RETURN_URL", default="http://127.0.0.1:8000/console/")
 STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY", default="")
@@ -198,29 +198,29 @@ STRIPE_WEBHOOK_SECRET = env("STRIPE_WEBHOOK_SECRET", default="")
 STRIPE_URL = env("STRIPE_URL", default="https://api.stripe.com")
 STRIPE_LIVE = env.bool("STRIPE_LIVE", default=False)
 UPLOAD_MAX_BYTES = env.int("UPLOAD_MAX_BYTES", default=50 * 1024 * 1024)
-# What agents read of the files of a conversation, in characters for each question.
+# Characters of a conversation's attachments that agents read per question.
 ATTACHMENT_CHARACTERS = env.int("ATTACHMENT_CHARACTERS", default=20_000)
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=1024 * 1024 * 1024)
-# Files are parsed in processes of their own, so many at a time in each worker and with so much each.
+# Files are parsed in subprocesses: their number per worker, and limits for each.
 PARSE_PROCESSES = env.int("PARSE_PROCESSES", default=1)
 PARSE_MEMORY_MB = env.int("PARSE_MEMORY_MB", default=384)
 PARSE_SECONDS = env.int("PARSE_SECONDS", default=60)
 STREAMS_PER_PROCESS = env.int("STREAMS_PER_PROCESS", default=32)
-# After this long without a message a session gets its summary; 0: only when a person ends it.
+# Minutes without a message after which a session is summarised. 0: only when a user ends it.
 SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=30)
-# Embedder that makes one's conversations searchable; empty: MiniLM where it is installed, else by words.
+# Embedder for searching one's conversations. Empty: MiniLM if installed, else full-text search only.
 MESSAGE_EMBEDDER = env("MESSAGE_EMBEDDER", default="")
-# An endpoint that speaks OpenAI's embeddings, and its models with the length of their vectors: NAME=1536,OTHER=1024.
+# OpenAI-compatible embeddings endpoint, and its models with the dimensions of their vectors: NAME=1536,OTHER=1024.
 EMBEDDINGS_URL = env("EMBEDDINGS_URL", default="")
 EMBEDDINGS_KEY = env("EMBEDDINGS_KEY", default="")
 EMBEDDINGS_MODELS = env.dict("EMBEDDINGS_MODELS", default={})
-# An endpoint that speaks OpenAI's chat, whose model says what chunks are about in collections that ask for it.
+# OpenAI-compatible chat endpoint whose model describes chunks in collections with enrichment enabled.
 ENRICHMENT_URL = env("ENRICHMENT_URL", default="")
 ENRICHMENT_KEY = env("ENRICHMENT_KEY", default="")
 ENRICHMENT_MODEL = env("ENRICHMENT_MODEL", default="")
-# How long a tool's call waits for a person before it is refused.
+# Days that a tool call waits for approval before it is rejected.
 APPROVAL_DAYS = env.int("APPROVAL_DAYS", default=7)
-# How long after its last sign of life the answer of a dead process is taken over by another.
+# Seconds after the last heartbeat of a process before another one resumes its answer.
 ANSWER_LEASE_SECONDS = env.int("ANSWER_LEASE_SECONDS", default=30)
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
 WORKER_LISTEN = env.bool("WORKER_LISTEN", default=True)
@@ -261,7 +261,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
-    # Enumerated values stand where they are used: many fields are called `status`, each with values of its own.
+    # Enums are inlined: many fields are named `status`, each with different values.
     "PREPROCESSING_HOOKS": ["config.api.schema.api_alone"],
     "POSTPROCESSING_HOOKS": ["config.api.schema.loosen_answers"],
 }
@@ -270,7 +270,7 @@ CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
         "img-src": ["'self'", "data:"],
-        # Alpine, which unfold's pages are built on, evaluates expressions of attributes.
+        # Alpine.js, used by unfold, evaluates expressions in attributes.
         "script-src": ["'self'", "'unsafe-inline'", "'unsafe-eval'"],
         "style-src": ["'self'", "'unsafe-inline'"],
         "worker-src": ["'self'", "blob:"],
@@ -278,7 +278,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 LOGGING = logging_settings(env("LOG_LEVEL", default="INFO"), as_json=env.bool("LOG_JSON", default=False))
-# RequestIdMiddleware has checked or made it: the log, the answer and the audit log name one id.
+# RequestIdMiddleware has validated or generated the id, so log, response and audit log share it.
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 PROCRASTINATE_ON_APP_READY = None
 os.environ.setdefault("DO_NOT_TRACK", "1")

@@ -1,4 +1,4 @@
-"""The look of the console (django-unfold) and of its exports."""
+"""Appearance of the console (django-unfold) and options of its exports."""
 
 from django.templatetags.static import static
 

@@ -1,4 +1,4 @@
-"""Where the files of documents are kept: on disk, or in any S3."""
+"""File storage for documents: local disk or S3-compatible object storage."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ S3 = "storages.backends.s3.S3Storage"
 
 
 def file_storages(env: environ.Env) -> dict[str, Any]:
-    """Django's `STORAGES`. With S3_BUCKET files go there, otherwise to MEDIA_ROOT.
+    """Return Django's STORAGES setting: S3 if S3_BUCKET is set, otherwise MEDIA_ROOT.
 
-    Keys are taken from S3_ACCESS_KEY and S3_SECRET_KEY, else from where boto3 looks (machine roles and the like).
+    Credentials come from S3_ACCESS_KEY and S3_SECRET_KEY, else from boto3's default chain, such as instance roles.
     """
     static = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     bucket = env("S3_BUCKET", default="")
     if not bucket:
-        # Nobody else on the machine reads them.
+        # Not readable by other users of the machine.
         options: dict[str, Any] = {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o700}
         return {"default": {"BACKEND": DISK, "OPTIONS": options}, "staticfiles": static}
     options = {

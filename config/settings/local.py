@@ -1,4 +1,4 @@
-"""One machine, nothing but Python: the embedded server, secrets made once in `var/`."""
+"""Settings for a single machine: embedded PostgreSQL, secrets generated in `var/`."""
 
 from .base import *  # noqa: F403
 from .base import VAR_DIR, env

@@ -1,4 +1,7 @@
-"""Logs: one JSON object a line in production, readable lines elsewhere; without secrets, personal data and locals."""
+"""Logging configuration: JSON lines in production, plain text elsewhere.
+
+Secrets, personal data and local variables are not logged.
+"""
 
 from typing import Any
 
@@ -9,16 +12,16 @@ from config.observability.tracing import is_on, trace_ids
 
 
 def add_trace(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
-    """structlog's processor: the ids of the span that is open."""
+    """Add the ids of the current span (structlog processor)."""
     return event | trace_ids()
 
 
 def plain_text(logger: Any, method: str, event: dict[str, Any]) -> str:
-    """structlog's renderer for people; its own traceback would be written after everything was masked."""
+    """Render an event as plain text and mask it, including its traceback (structlog renderer)."""
     return mask(_CONSOLE(logger, method, event))
 
 
-# The pretty traceback would print local variables, secrets among them.
+# structlog's default traceback would print local variables, including secrets.
 _CONSOLE = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -31,7 +34,7 @@ QUIET = ("procrastinate", "httpx", "httpx2", "pypdf", "django_structlog", "async
 
 
 def logging_settings(level: str, *, as_json: bool) -> dict[str, Any]:
-    """Django's LOGGING, for the standard library's loggers and structlog's alike."""
+    """Return Django's LOGGING setting and configure structlog to match."""
     as_lines = [structlog.processors.format_exc_info, mask_event, structlog.processors.JSONRenderer()]
     structlog.configure(
         processors=[

@@ -1,4 +1,4 @@
-"""Deployment behind TLS: every secret comes from the environment, nothing is made up."""
+"""Settings for deployment behind TLS. All secrets must come from the environment."""
 
 from .base import *  # noqa: F403
 from .base import env

@@ -1,4 +1,4 @@
-"""Secrets of a local installation: made once, kept in files that only their owner reads."""
+"""Secrets of a local installation, generated once and stored in files readable only by their owner."""
 
 import os
 import secrets
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def local_secret(path: Path) -> str:
-    """The secret in `path`, made when absent; the first of several processes to start wins."""
+    """Return the secret in `path`, generating it if absent. The first of several processes wins."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     if not path.exists():

@@ -1,4 +1,4 @@
-"""The test run: throw-away secrets, a cheap password hasher, the real PostgreSQL and the real roles."""
+"""Settings for tests: fixed secrets and a fast password hasher, but real PostgreSQL and roles."""
 
 from .base import *  # noqa: F403
 from .base import env
@@ -11,5 +11,5 @@ CONCLAVE_KEKS = (
 KEK_FILE = None
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-if not env("MEDIA_ROOT", default=""):  # a test that starts other processes shares a folder with them
+if not env("MEDIA_ROOT", default=""):  # tests that start other processes share a directory with them
     STORAGES = STORAGES | {"default": {"BACKEND": "django.core.files.storage.InMemoryStorage"}}  # noqa: F405
