@@ -194,14 +194,14 @@ class RowLevelSecurity(HouseConstraint):
 class SameTenant(HouseConstraint):
     """Composite foreign key (tenant_id, field) to (tenant_id, id) of the target.
 
-    A plain foreign key accepts a row of another tenant and tells whether any id exists; this one does
-    neither. It is DEFERRABLE INITIALLY IMMEDIATE, so that the error surfaces inside the view.
+    A plain foreign key accepts rows of other tenants and reveals whether an id exists. This one does neither. It is
+    DEFERRABLE INITIALLY IMMEDIATE, so that the error is raised inside the view.
 
     Args:
-        field: name of a `ForeignKey(db_constraint=False)` on the model.
+        field: Name of a `ForeignKey(db_constraint=False)` on the model.
         on_delete: NO ACTION, RESTRICT, CASCADE or SET NULL (which nulls the reference, not the tenant).
-        target: label of the model to refer to, when it is not the field's own: `accounts.Membership` for
-            people, so that a row names members of its tenant only.
+        target: Label of the referenced model if it differs from the field's: `accounts.Membership` for users, so that
+            a row can reference only members of its tenant.
         column: The target's column, referenced together with `tenant_id`.
     """
 

@@ -61,7 +61,7 @@ def check_server(database: BaseDatabaseWrapper) -> Iterator[Finding]:
         database, "SELECT current_setting('server_version_num')::int, current_setting('server_version')"
     )[0]
     if number < OLDEST_SERVER:
-        yield Finding(Level.FAIL, "server", f"PostgreSQL {version}", "17 or newer is needed")
+        yield Finding(Level.FAIL, "server", f"PostgreSQL {version}", "upgrade to PostgreSQL 17 or newer")
     else:
         yield Finding(Level.OK, "server", f"PostgreSQL {version}")
     wanted = ["fsync", "full_page_writes", "synchronous_commit"]
@@ -106,7 +106,7 @@ def check_roles(database: BaseDatabaseWrapper) -> Iterator[Finding]:
             bad += 1
             yield Finding(Level.FAIL, "roles", f"{name} has {flag}", f"isolation is void: {APPLY_ROLES}")
     if not bad:
-        yield Finding(Level.OK, "roles", f"{len(found)} roles, none above the policies")
+        yield Finding(Level.OK, "roles", f"{len(found)} roles, none bypasses the policies")
     yield from _check_memberships(database)
 
 
@@ -130,7 +130,7 @@ def _check_memberships(database: BaseDatabaseWrapper) -> Iterator[Finding]:
             Level.FAIL, "memberships", f"{login} should be in {role} (inherit {inherit})", APPLY_ROLES
         )
     if actual == wanted:
-        yield Finding(Level.OK, "memberships", f"{len(wanted)}, as wanted")
+        yield Finding(Level.OK, "memberships", f"{len(wanted)} memberships as declared")
 
 
 def check_row_security(database: BaseDatabaseWrapper) -> Iterator[Finding]:
@@ -152,7 +152,7 @@ def check_row_security(database: BaseDatabaseWrapper) -> Iterator[Finding]:
 
 def check_partitions(_: BaseDatabaseWrapper) -> Iterator[Finding]:
     """Check that partitions exist for the coming periods."""
-    hint = "run `manage.py partitions`, and see that a worker runs: it makes them in time"
+    hint = "run `manage.py partitions`, and make sure that a worker is running: it creates them in time"
     for model in partitions.partitioned_models():
         label, ahead = model._meta.label_lower, partitions.periods_ahead(model)
         level = Level.OK if ahead >= settings.PARTITIONS_AHEAD else Level.WARN if ahead else Level.FAIL
@@ -180,7 +180,7 @@ def check_migrations(database: BaseDatabaseWrapper) -> Iterator[Finding]:
     if waiting:
         names = ", ".join(str(migration) for migration, _ in waiting[:3])
         yield Finding(
-            Level.FAIL, "schema", f"{len(waiting)} migrations wait: {names}", "run `manage.py migrate`"
+            Level.FAIL, "schema", f"{len(waiting)} unapplied migrations: {names}", "run `manage.py migrate`"
         )
     else:
         yield Finding(Level.OK, "schema", "up to date")
@@ -206,8 +206,8 @@ def check_worker(database: BaseDatabaseWrapper) -> Iterator[Finding]:
             Level.WARN, "jobs", f"{stalled} stalled", "a living worker takes them up within minutes"
         )
     if waiting:
-        hint = "too few workers, or none for their queue"
-        yield Finding(Level.WARN, "jobs", f"{waiting} wait for over {WAITING_MINUTES} minutes", hint)
+        hint = "start more workers, or one for this queue"
+        yield Finding(Level.WARN, "jobs", f"{waiting} queued for more than {WAITING_MINUTES} minutes", hint)
 
 
 CHECKS: tuple[Check, ...] = (

@@ -98,7 +98,7 @@ def keks() -> dict[str, bytes]:
     for entry in filter(None, (part.strip() for part in re.split(r"[,\n]", text))):
         kek_id, colon, encoded = entry.partition(":")
         if not colon or not KEK_ID.match(kek_id) or kek_id in parsed:
-            raise KeyringError(f"key-encryption key number {len(parsed) + 1} has no id of its own")
+            raise KeyringError(f"key-encryption key number {len(parsed) + 1} has no valid and unique id")
         parsed[kek_id] = _decoded(kek_id, encoded)
     if not parsed:
         raise KeyringError("no key-encryption key: the list is empty")

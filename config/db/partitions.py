@@ -180,7 +180,7 @@ def children_first(models_: Iterable[type[models.Model]]) -> list[type[models.Mo
 def clear_referring(part: Partition, also: Iterable[str] = ()) -> int:
     """Delete or null the references that prevent dropping `part`; return their number.
 
-    This covers tables without partitions and the partitioned tables in `also`, whose rows can be slightly newer than
+    This covers tables without partitions and the partitioned tables in `also`, which can have rows slightly newer than
     the rows they reference. References that restrict deletion are kept and make the drop fail.
     """
     partitioned = {model._meta.db_table for model in partitioned_models()} - {*also}

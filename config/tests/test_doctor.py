@@ -118,7 +118,7 @@ def test_a_tenant_table_without_full_protection_fails(cluster, owner, protection
 def test_waiting_migrations_fail(owner):
     [finding] = doctor.check_migrations(owner)
     assert finding.level is Level.FAIL
-    assert "migrations wait" in finding.text
+    assert "unapplied migrations" in finding.text
 
 
 def test_a_check_that_cannot_run_is_a_failure(owner):
