@@ -1,4 +1,4 @@
-"""Jobs of knowledge: reading documents, changing models, measuring search, and upkeep."""
+"""Background jobs of knowledge."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,33 +22,35 @@ PASSING = (EmbeddingError, OperationalError, InterfaceError, OSError)
 )
 @job
 def index_document(context: Any, tenant_id: str, document_id: str) -> None:
-    """Read a document that was brought; what cannot be embedded or stored now is tried again."""
+    """Index a document, retrying when it cannot be embedded or stored."""
     from knowledge.services import ingestion
 
     try:
         ingestion.index_document(UUID(tenant_id), UUID(document_id))
     except PASSING as error:
         if context.job.attempts + 1 >= MAX_ATTEMPTS:
-            message = f"Given up after {MAX_ATTEMPTS} attempts: {_words(error)}"
+            message = f"Indexing failed after {MAX_ATTEMPTS} attempts: {_words(error)}"
             ingestion.fail_document(UUID(tenant_id), UUID(document_id), message)
         raise
     except Exception:
         ingestion.fail_document(
-            UUID(tenant_id), UUID(document_id), "An error of the program; it was logged for the operators."
+            UUID(tenant_id), UUID(document_id), "Internal error. It was logged; contact the operator."
         )
         raise
 
 
 def _words(error: Exception) -> str:
-    """What a person may read of it: words of the database and of the storage name machines."""
-    return str(error) if isinstance(error, EmbeddingError) else "the database or the storage did not answer"
+    """Return a public message: database and storage errors may name internal hosts."""
+    return (
+        str(error) if isinstance(error, EmbeddingError) else "the database or the file storage is unavailable"
+    )
 
 
 @app.periodic(cron="*/5 * * * *")
 @app.task(queueing_lock="resume_documents")
 @job
 def resume_documents(timestamp: int) -> None:
-    """Defer the jobs of documents and changes that wait for none, and end those whose job was given up."""
+    """Requeue documents and model changes without a job, and fail those with a failed job."""
     from knowledge.services.upkeep import resume_changes
     from knowledge.services.upkeep import resume_documents as resume
 
@@ -63,7 +65,7 @@ def resume_documents(timestamp: int) -> None:
 )
 @job
 def reembed_collection(context: Any, tenant_id: str, collection_id: str, model: str) -> None:
-    """Embed the chunks of a collection by the model that it is changing to."""
+    """Re-embed the chunks of a collection with its new model."""
     from knowledge.services import collections
 
     try:
@@ -78,7 +80,7 @@ def reembed_collection(context: Any, tenant_id: str, collection_id: str, model: 
 @app.task(queueing_lock="expire_patterns")
 @job
 def expire_patterns(timestamp: int) -> None:
-    """Forget patterns that have faded."""
+    """Delete expired learning patterns."""
     from knowledge.services.learning import expire_patterns as expire
 
     expire()
@@ -88,7 +90,7 @@ def expire_patterns(timestamp: int) -> None:
 @app.task(queueing_lock="learn_terms")
 @job
 def learn_terms(timestamp: int) -> None:
-    """Count the use of terms in the questions of the hour before, and make vectors of new ones."""
+    """Count the use of terms in the last hour's queries and embed new terms."""
     from knowledge.services.terminology import embed_missing_terms, learn_use
 
     hour = datetime.fromtimestamp(timestamp, UTC).replace(minute=0, second=0, microsecond=0)
@@ -100,7 +102,7 @@ def learn_terms(timestamp: int) -> None:
 @app.task(queueing_lock="delete_stray_files")
 @job
 def delete_stray_files(timestamp: int) -> None:
-    """Delete files that no document names."""
+    """Delete stored files that no document references."""
     from knowledge.services.upkeep import delete_stray_files as delete
 
     delete()
@@ -110,7 +112,7 @@ def delete_stray_files(timestamp: int) -> None:
 @app.task(queueing_lock="balance_vectors")
 @job
 def balance_vectors(timestamp: int) -> None:
-    """Give tenants with many vectors a partition of their own, and take it back from those with few."""
+    """Promote tenants with many vectors to separate partitions, and demote the others."""
     from knowledge.services.vectors import balance
 
     for _ in balance():
@@ -120,7 +122,7 @@ def balance_vectors(timestamp: int) -> None:
 @app.task
 @job
 def evaluate_search(tenant_id: str, evaluation_id: str) -> None:
-    """Measure how good a collection's search is on its tenant's questions."""
+    """Run an evaluation of a collection's search."""
     from knowledge.services.evaluation import run_evaluation
 
     run_evaluation(UUID(tenant_id), UUID(evaluation_id))

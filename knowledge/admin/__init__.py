@@ -1,4 +1,4 @@
-"""Console pages of knowledge."""
+"""Admin of knowledge."""
 
 from .collections import ChunkAdmin, ChunkVectorDraftAdmin, CollectionAdmin, DocumentAdmin
 from .evaluations import RagEvaluationAdmin

@@ -1,4 +1,4 @@
-"""Collections, documents, chunks."""
+"""Admin of collections, documents and chunks."""
 
 from django.contrib import admin
 from django.urls import path
@@ -52,7 +52,7 @@ class CollectionAdmin(HouseAdmin):
 
     def get_readonly_fields(self, request, obj=None):
         readonly = super().get_readonly_fields(request, obj)
-        # The chunks that exist were cut and embedded by these.
+        # Existing chunks were embedded with this model.
         return [*readonly, "embedding_model"] if obj and obj.chunk_count else readonly
 
     def get_form(self, request, obj=None, change=False, **kwargs):
@@ -75,7 +75,7 @@ class CollectionAdmin(HouseAdmin):
 
 @admin.register(Document)
 class DocumentAdmin(HouseAdmin):
-    """What was read; documents come in here, by `manage.py ingest` and by the API. A job reads them."""
+    """Documents uploaded here, by `manage.py ingest` or through the API; a job indexes them."""
 
     resource = "collections"
     icon = "description"
@@ -96,7 +96,7 @@ class DocumentAdmin(HouseAdmin):
     actions = ("read_again",)
 
     def get_urls(self):
-        # Before CSRF's middleware, which would read the whole body to find its token.
+        # CSRF checking would read the whole body to find its token before the size is checked.
         add = csrf_exempt(refuse_too_large(self.admin_site.admin_view(self.add_view)))
         return [path("add/", add, name="knowledge_document_add"), *super().get_urls()]
 
@@ -122,7 +122,7 @@ class DocumentAdmin(HouseAdmin):
     def delete_model(self, request, obj):
         delete_document(obj)
 
-    @admin.action(description="Read the files again", permissions=["change"])
+    @admin.action(description="Reindex selected documents", permissions=["change"])
     def read_again(self, request, queryset):
         for document in queryset:
             reread_document(document)
@@ -136,7 +136,7 @@ class ChunkAdmin(ReadOnlyAdmin):
     paginator = BoundedPaginator
     list_display = ("document", "chunk_index", "context", "token_count", "embedding_model")
     search_fields = ("document__title__istartswith", "document__source__exact")
-    search_help_text = "The beginning of a document's title, or its whole source."
+    search_help_text = "Start of a document's title, or its exact source."
     fieldsets = (
         (None, {"fields": (("collection", "document"), ("chunk_index", "page"), "context", "content")}),
         ("Indexing", {"fields": (("token_count", "embedding_model"), ("start", "end"))}),
@@ -158,11 +158,11 @@ class ChunkAdmin(ReadOnlyAdmin):
 
 @admin.register(ChunkVectorDraft)
 class ChunkVectorDraftAdmin(ReadOnlyAdmin):
-    """That a chunk has a vector of the model that its collection is changing to."""
+    """Vectors computed for a pending change of the embedding model."""
 
     resource = "collections"
     icon = "scatter_plot"
-    title = "Vectors to come"
+    title = "Pending vectors"
     in_sidebar = False
     paginator = BoundedPaginator
     list_display = ("id", "collection", "embedding_model")

@@ -1,4 +1,4 @@
-"""Evaluations of search."""
+"""Admin of search evaluations."""
 
 from django.contrib import admin
 
@@ -9,7 +9,7 @@ from knowledge.models import RagEvaluation
 
 @admin.register(RagEvaluation)
 class RagEvaluationAdmin(ReadOnlyAdmin):
-    """How good search is on judged questions."""
+    """Search quality on judged questions."""
 
     resource = "collections"
     icon = "speed"
@@ -19,5 +19,5 @@ class RagEvaluationAdmin(ReadOnlyAdmin):
     list_filter = (AgeFilter, "status")
     fieldsets = (
         (None, {"fields": ("name", ("collection", "status"), "completed_at", "error_message")}),
-        ("Figures", {"fields": ("results", "judgements")}),
+        ("Metrics", {"fields": ("results", "judgements")}),
     )

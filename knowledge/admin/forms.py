@@ -1,4 +1,4 @@
-"""Forms of knowledge."""
+"""Admin forms of knowledge."""
 
 from django.core.exceptions import ValidationError
 
@@ -7,7 +7,7 @@ from knowledge.services.collections import check_model
 
 
 class CollectionForm(HouseForm):
-    """Takes an embedding model that can be used, and the length of its vectors with it."""
+    """Validates the embedding model and sets its dimensions."""
 
     def clean_embedding_model(self):
         name = self.cleaned_data["embedding_model"]

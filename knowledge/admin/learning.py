@@ -1,4 +1,4 @@
-"""Embeddings and learnt patterns; the system makes them."""
+"""Admin of embeddings and learning patterns."""
 
 from django.contrib import admin
 
@@ -18,13 +18,13 @@ class EmbeddingAdmin(ReadOnlyAdmin):
     fieldsets = ((None, {"fields": ("content", "embedding_model", "metadata")}),)
 
     def get_queryset(self, request):
-        # What is part of something else is read there, with the permissions for that.
+        # Texts that belong to another object are read there, with its permissions.
         return super().get_queryset(request).exclude(metadata__has_key=PART_OF)
 
 
 @admin.register(LearningPattern)
 class LearningPatternAdmin(ReadOnlyAdmin):
-    """What was learnt about oneself; the person may have it forgotten."""
+    """Learning patterns of the user, who may delete them."""
 
     resource = "learning-patterns"
     icon = "psychology"

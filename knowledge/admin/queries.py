@@ -1,4 +1,4 @@
-"""Retrievals."""
+"""Admin of recorded queries and search analytics."""
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -15,7 +15,7 @@ from knowledge.services.analytics import MOST_DAYS, search_analytics
 
 @admin.register(RagQuery)
 class RagQueryAdmin(NamesIds, ReadOnlyAdmin):
-    """What was searched for: one's own queries, and those that were nobody's."""
+    """Recorded searches of the user and of jobs."""
 
     named_ids = {"agent_id": "agents.Agent.name", "user_id": "accounts.User.email"}
     resource = "conversations"
@@ -52,7 +52,7 @@ class RagQueryAdmin(NamesIds, ReadOnlyAdmin):
         return [page, *super().get_urls()]
 
     def analytics(self, request):
-        """Questions without good answers, slow ones, and the documents that are used most."""
+        """Show questions without good answers, slow questions and the most used documents."""
         if not self.has_view_permission(request) or request.console.is_platform:
             raise PermissionDenied
         wanted = request.GET.get("days", "")

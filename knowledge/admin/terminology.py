@@ -1,4 +1,4 @@
-"""Terms: one's own and the public ones."""
+"""Admin of terms."""
 
 from django.contrib import admin
 
@@ -20,7 +20,7 @@ class RelationInline(HouseInline):
 
 
 class OthersAreReadOnly:
-    """Public rows of colleagues are shown, not changed."""
+    """Makes public rows of other users read-only."""
 
     def _own(self, request, obj):
         return obj is None or request.console.is_platform or obj.user_id == request.user.pk
@@ -57,7 +57,7 @@ class TermAdmin(OthersAreReadOnly, HouseAdmin):
 
 @admin.register(TermRelation)
 class TermRelationAdmin(HouseAdmin):
-    """Seen on the page of the term; here for the platform's work."""
+    """Relations of terms; users edit them on the page of the term."""
 
     resource = "terms"
     icon = "hub"
@@ -71,11 +71,11 @@ class TermRelationAdmin(HouseAdmin):
 
 @admin.register(TermEmbedding)
 class TermEmbeddingAdmin(ReadOnlyAdmin):
-    """That a term has a vector; its numbers say nothing to people."""
+    """Existence of a term's vector; its values are not shown."""
 
     resource = "terms"
     icon = "scatter_plot"
-    title = "Vectors of terms"
+    title = "Term vectors"
     in_sidebar = False
     list_display = ("term", "embedding_model", "created_at")
     search_fields = ("term__term",)

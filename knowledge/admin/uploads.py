@@ -1,4 +1,4 @@
-"""The form that brings a file into a collection."""
+"""Admin form to upload a document."""
 
 from functools import wraps
 
@@ -15,9 +15,9 @@ from knowledge.services.files import AROUND_BYTES, FileTooLarge, keep_file
 
 
 class UploadForm(HouseForm):
-    """A file, where it belongs, and what it is called."""
+    """Upload of a file to a collection."""
 
-    file = forms.FileField(help_text="It is read by a job; its page here tells how far it is.")
+    file = forms.FileField(help_text="A job indexes the file; the document's page shows its progress.")
 
     def clean_file(self):
         given = self.cleaned_data["file"]
@@ -46,7 +46,7 @@ class UploadForm(HouseForm):
 
 
 def refuse_too_large(view):
-    """`view`, unless the body is larger than any file may be: refused by its length then, before it is read."""
+    """Wrap `view` to reject bodies above the upload limit before reading them."""
 
     @wraps(view)
     def bounded(request, *args, **kwargs):
@@ -60,7 +60,7 @@ def refuse_too_large(view):
 
 
 def bring_uploaded(obj, cleaned):
-    """Bring the form's file; `obj` becomes the document, which may have been there before."""
+    """Upload the form's file; `obj` becomes the new or replaced document."""
     source = cleaned["file"].name
     brought = bring_file(cleaned["collection"], cleaned["kept"], source=source, title=cleaned["title"])
     obj.__dict__.update(brought.document.__dict__)

@@ -1,4 +1,4 @@
-"""Vectors of chunks: that they exist; their numbers say nothing to people."""
+"""Admin of chunk vectors."""
 
 from django.contrib import admin
 
@@ -9,7 +9,7 @@ from knowledge.models import ChunkVector384, ChunkVector768, ChunkVector1024, Ch
 
 @admin.register(ChunkVector384, ChunkVector768, ChunkVector1024, ChunkVector1536)
 class ChunkVectorAdmin(ReadOnlyAdmin):
-    """That a chunk has a vector of that length."""
+    """Existence of a chunk's vector; its values are not shown."""
 
     resource = "collections"
     icon = "scatter_plot"

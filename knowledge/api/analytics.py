@@ -1,4 +1,4 @@
-"""What searches say about the knowledge, in the API."""
+"""API of search analytics."""
 
 from typing import Any
 
@@ -13,49 +13,51 @@ USUAL_DAYS = 30
 
 
 class AskedSerializer(serializers.Serializer):
-    """The time that is looked at."""
+    """Query parameters of search analytics."""
 
     days = serializers.IntegerField(default=USUAL_DAYS, min_value=1, max_value=MOST_DAYS)
 
 
 class QuestionSerializer(serializers.Serializer):
-    """A question; shown when it was one's own, nobody's, or asked by at least two people."""
+    """A question of the caller, of a job, or of at least two users."""
 
-    question = serializers.CharField(help_text="Its words, in small letters.")
-    searches = serializers.IntegerField(help_text="How often it was asked.")
-    without_answer = serializers.IntegerField(help_text="How often nothing fitting was found.")
-    slowest_ms = serializers.IntegerField(help_text="Its longest time.")
+    question = serializers.CharField(help_text="Text of the question, in lower case.")
+    searches = serializers.IntegerField(help_text="Number of searches with this question.")
+    without_answer = serializers.IntegerField(help_text="Number of searches without a good answer.")
+    slowest_ms = serializers.IntegerField(help_text="Longest response time in milliseconds.")
 
 
 class UsedDocumentSerializer(serializers.Serializer):
-    """A document that searches found."""
+    """A document that searches returned."""
 
     id = serializers.UUIDField(help_text="Id of the document.")
-    title = serializers.CharField(help_text="Its title.")
-    source = serializers.CharField(help_text="Where it is from.")
-    searches = serializers.IntegerField(help_text="Searches that found it.")
-    first = serializers.IntegerField(help_text="Searches that found it first.")
+    title = serializers.CharField(help_text="Title of the document.")
+    source = serializers.CharField(help_text="Source of the document.")
+    searches = serializers.IntegerField(help_text="Number of searches that returned the document.")
+    first = serializers.IntegerField(help_text="Number of searches that ranked the document first.")
 
 
 class AnalyticsSerializer(serializers.Serializer):
-    """The organisation's searches."""
+    """Search analytics of the organisation."""
 
-    since = serializers.DateTimeField(help_text="From when on.")
-    searches = serializers.IntegerField(help_text="How many there were.")
+    since = serializers.DateTimeField(help_text="Start of the period.")
+    searches = serializers.IntegerField(help_text="Number of searches.")
     without_answer = serializers.IntegerField(
-        help_text="Nothing was found, or only something faintly alike, or the asker said that it did not help."
+        help_text="Searches with no results, only weakly similar results, or negative feedback."
     )
-    helpful = serializers.IntegerField(help_text="Verdicts that it helped.")
-    unhelpful = serializers.IntegerField(help_text="Verdicts that it did not.")
-    median_ms = serializers.FloatField(allow_null=True, help_text="Half of them took less.")
-    slow_ms = serializers.FloatField(allow_null=True, help_text="One in twenty took longer.")
-    poor = QuestionSerializer(many=True, help_text="Questions without good answers, the most frequent first.")
-    slow = QuestionSerializer(many=True, help_text="The slowest questions.")
-    documents = UsedDocumentSerializer(many=True, help_text="The documents that were found most.")
+    helpful = serializers.IntegerField(help_text="Number of searches with positive feedback.")
+    unhelpful = serializers.IntegerField(help_text="Number of searches with negative feedback.")
+    median_ms = serializers.FloatField(allow_null=True, help_text="Median response time in milliseconds.")
+    slow_ms = serializers.FloatField(
+        allow_null=True, help_text="95th percentile of the response time in milliseconds."
+    )
+    poor = QuestionSerializer(many=True, help_text="Questions without good answers, most frequent first.")
+    slow = QuestionSerializer(many=True, help_text="Questions with the longest response times.")
+    documents = UsedDocumentSerializer(many=True, help_text="Documents returned most often.")
 
 
 class SearchAnalyticsView(ApiView):
-    """Questions without good answers, slow ones, and the documents that are used most."""
+    """Search analytics of the organisation."""
 
     resource = "collections"
     verbs = {"GET": "read"}
@@ -66,14 +68,14 @@ class SearchAnalyticsView(ApiView):
             OpenApiParameter(
                 "days",
                 {"type": "integer", "minimum": 1, "maximum": MOST_DAYS, "default": USUAL_DAYS},
-                description="Days to look back.",
+                description="Number of days to look back.",
             )
         ],
         responses={200: AnalyticsSerializer},
         operation_id="search_analytics",
     )
     def get(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """What the organisation searched for lately, and what it found."""
+        """Return questions without good answers, slow questions and the most used documents."""
         asked = AskedSerializer(data=request.query_params.dict())
         asked.is_valid(raise_exception=True)
         return json_response(search_analytics(asked.validated_data["days"]).as_dict())

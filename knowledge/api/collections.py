@@ -1,4 +1,4 @@
-"""Collections in the API: their rows, their model, their archive, themselves as one file."""
+"""API of collections: CRUD, re-embedding, archiving, export and import."""
 
 import tempfile
 from typing import Any
@@ -33,16 +33,16 @@ ZIP = "application/zip"
 
 
 class ModelSerializer(serializers.Serializer):
-    """Which embedder."""
+    """Request to change the embedding model."""
 
-    embedding_model = serializers.CharField(max_length=100, help_text="Embedder to change to.")
+    embedding_model = serializers.CharField(max_length=100, help_text="Embedding model to change to.")
 
 
 class ImportSerializer(serializers.Serializer):
-    """An exported collection."""
+    """Request to import an exported collection."""
 
-    file = serializers.FileField(help_text="What the export gave.")
-    slug = serializers.SlugField(max_length=100, help_text="Slug of the collection to make.")
+    file = serializers.FileField(help_text="File returned by the export endpoint.")
+    slug = serializers.SlugField(max_length=100, help_text="Slug of the new collection.")
 
 
 class CollectionViewSet(TenantViewSet):
@@ -60,7 +60,10 @@ class CollectionViewSet(TenantViewSet):
     @extend_schema(request=ModelSerializer, responses={200: CollectionSerializer})
     @action(detail=True, methods=["post"])
     def reembed(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Have the chunks embedded by another model; the old vectors serve until a job has made all new ones."""
+        """Re-embed the chunks with another model.
+
+        Searches use the old vectors until the job has computed all new ones.
+        """
         asked = ModelSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         changed = change_model(self.get_object(lock=True), asked.validated_data["embedding_model"])
@@ -69,18 +72,18 @@ class CollectionViewSet(TenantViewSet):
     @extend_schema(request=None, responses={200: CollectionSerializer})
     @action(detail=True, methods=["post"])
     def archive(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Close it: it takes no documents any more, and keeps those it has."""
+        """Archive the collection; it keeps its documents and accepts no new ones."""
         return self.respond_with(archive_collection(self.get_object(lock=True)).pk)
 
     @extend_schema(request=None, responses={200: CollectionSerializer})
     @action(detail=True, methods=["post"])
     def restore(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Open it again."""
+        """Restore an archived collection."""
         return self.respond_with(restore_collection(self.get_object(lock=True)).pk)
 
 
 class ExportView(ApiView):
-    """A collection as one file."""
+    """Export of a collection."""
 
     resource = "collections"
     scope = "manual"
@@ -88,7 +91,7 @@ class ExportView(ApiView):
 
     @extend_schema(responses={(200, ZIP): OpenApiResponse(OpenApiTypes.BINARY)})
     def get(self, request: Any, collection_id: UUID) -> Any:
-        """A zip of its documents' files, chunks and vectors, to be imported here or elsewhere."""
+        """Return a zip file of the collection's documents, chunks and vectors."""
         with self.scoped(read_only=True):
             collection = Collection.objects.filter(pk=collection_id).first()
             if collection is None:
@@ -104,7 +107,7 @@ class ExportView(ApiView):
 
 
 class ImportView(ApiView):
-    """A collection of one file."""
+    """Import of a collection."""
 
     resource = "collections"
     scope = "manual"
@@ -118,7 +121,7 @@ class ImportView(ApiView):
 
     @extend_schema(request={"multipart/form-data": ImportSerializer}, responses={201: CollectionSerializer})
     def post(self, request: Any) -> HttpResponse:
-        """Make a collection of an export: all of it, or nothing."""
+        """Create a collection from an exported file; all of it or nothing."""
         asked = ImportSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         file: UploadedFile = asked.validated_data["file"]

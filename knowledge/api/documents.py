@@ -1,4 +1,4 @@
-"""Documents in the API: bringing files and pages, reading them again."""
+"""API of documents: upload, web pages, reindexing."""
 
 from typing import Any
 from uuid import UUID
@@ -34,30 +34,30 @@ from .serializers import DocumentSerializer
 
 
 class UploadSerializer(serializers.Serializer):
-    """A file, and what it is to be called."""
+    """Request to upload a file."""
 
-    file = serializers.FileField(help_text="The file; the end of its name decides how it is read.")
+    file = serializers.FileField(help_text="File to upload; its extension determines the format.")
     source = serializers.CharField(
         max_length=1024,
         required=False,
-        help_text="Its identity in the collection; the file's name by default. A document of this source is replaced.",
+        help_text="Identifier in the collection; the file name by default. Replaces a document with the same source.",
     )
     title = serializers.CharField(
-        max_length=500, required=False, help_text="Title; the file's own by default."
+        max_length=500, required=False, help_text="Title; taken from the file by default."
     )
 
 
 class PageSerializer(serializers.Serializer):
-    """A page to fetch."""
+    """Request to fetch a web page."""
 
-    url = serializers.URLField(max_length=1024, help_text="A public page; it is fetched by a job.")
+    url = serializers.URLField(max_length=1024, help_text="URL of a public page; a job fetches it.")
     title = serializers.CharField(
-        max_length=500, required=False, help_text="Title; the page's own by default."
+        max_length=500, required=False, help_text="Title; taken from the page by default."
     )
 
 
 class DocumentViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
-    """Files that were read, or could not be."""
+    """Documents with their indexing status."""
 
     serializer_class = DocumentSerializer
     resource = "collections"
@@ -71,7 +71,7 @@ class DocumentViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
     @extend_schema(request=None, responses={200: DocumentSerializer})
     @action(detail=True, methods=["post"])
     def reread(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Read the document's file again, as after a failure or a change of the chunk size."""
+        """Reindex the document, for example after a failure or a change of the chunk size."""
         try:
             document = reread_document(self.get_object(lock=True))
         except Refused as error:
@@ -80,10 +80,10 @@ class DocumentViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
 
 
 class UploadView(ApiView):
-    """Bring documents into a collection. They are read by a job; `status` and `progress` tell how far it is."""
+    """Upload of documents. A job indexes them; `status` and `progress` show its state."""
 
     resource = "collections"
-    # The file goes to the storage, which may be far away, before the transaction opens.
+    # The file is stored before the transaction opens, since the storage may be remote and slow.
     scope = "manual"
     parser_classes = (MultiPartParser, BoundedJSONParser)
 
@@ -98,7 +98,10 @@ class UploadView(ApiView):
         responses={200: DocumentSerializer, 201: DocumentSerializer},
     )
     def post(self, request: Any, collection_id: UUID) -> HttpResponse:
-        """Bring a file (multipart) or name a page (JSON). 200 when a document of that source was there already."""
+        """Upload a file (multipart) or submit a URL (JSON).
+
+        Returns 200 instead of 201 when a document with this source already exists.
+        """
         if request.content_type.startswith("application/json"):
             return self._page(request, collection_id)
         asked = UploadSerializer(data=request.data)

@@ -1,4 +1,4 @@
-"""Evaluations in the API: a tenant's own questions, measured by a job."""
+"""API of search evaluations."""
 
 from typing import Any
 
@@ -31,18 +31,20 @@ GRADES = {
         "minProperties": 1,
         "maxProperties": MOST_QUESTIONS,
         "additionalProperties": GRADES,
-        "description": "For each question the grade of each document that answers it, by its source.",
+        "description": "For each question, the relevance grade of each document by its source.",
         "example": {"When is high water?": {"tides.md": 2, "moon.md": 1}},
     }
 )
 class JudgementsField(ObjectField):
-    """Questions, each with grades by source."""
+    """Relevance grades by question and document source."""
 
 
 class RagEvaluationSerializer(HouseSerializer):
-    """Questions with the documents that answer them, and the figures of each way to search for them."""
+    """An evaluation: judged questions and the metrics of each retrieval strategy."""
 
-    judgements = JudgementsField(help_text="For each question the grade of each document that answers it.")
+    judgements = JudgementsField(
+        help_text="For each question, the relevance grade of each document by its source."
+    )
 
     class Meta:
         model = RagEvaluation
@@ -61,7 +63,7 @@ class RagEvaluationSerializer(HouseSerializer):
         read_only_fields = ("status", "results", "error_message", "completed_at")
 
     def validate_judgements(self, value: Any) -> Any:
-        """Questions, each with grades by source."""
+        """Relevance grades by question and document source."""
         try:
             return checked_judgements(value)
         except JudgementError as error:
@@ -69,7 +71,7 @@ class RagEvaluationSerializer(HouseSerializer):
 
 
 class RagEvaluationViewSet(CreateMixin, DestroyMixin, ReadOnlyTenantViewSet):
-    """How good search is on judged questions; making one has it measured by the worker."""
+    """Search evaluations on judged questions; a job computes the metrics."""
 
     serializer_class = RagEvaluationSerializer
     resource = "collections"

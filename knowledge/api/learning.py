@@ -1,4 +1,4 @@
-"""Embeddings and learnt patterns in the API; the system makes them."""
+"""API of embeddings and learning patterns."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from knowledge.services.meaning import PART_OF, remember_text, similar_texts
 
 
 class EmbeddingSerializer(HouseSerializer):
-    """A text that has a vector, without the vector."""
+    """An embedded text, without its vector."""
 
     class Meta:
         model = Embedding
@@ -26,7 +26,7 @@ class EmbeddingSerializer(HouseSerializer):
 
 
 class LearningPatternSerializer(HouseSerializer):
-    """Something that the person does again and again."""
+    """A recurring behaviour of the user."""
 
     class Meta:
         model = LearningPattern
@@ -46,33 +46,35 @@ class LearningPatternSerializer(HouseSerializer):
 
 
 class ObservationSerializer(serializers.Serializer):
-    """Something that the person did."""
+    """An observed action of the user."""
 
-    pattern_type = serializers.ChoiceField(choices=PatternType.choices, help_text="Kind of pattern.")
-    data = ObjectField(help_text="What was done, as its kind has it.")
+    pattern_type = serializers.ChoiceField(choices=PatternType.choices, help_text="Pattern type.")
+    data = ObjectField(help_text="Details of the action; their structure depends on the pattern type.")
 
 
 class OutcomeSerializer(serializers.Serializer):
-    """Whether acting on a pattern helped."""
+    """Whether acting on the pattern helped."""
 
     helped = serializers.BooleanField(help_text="Whether it helped.")
 
 
 class PatternLikenessSerializer(serializers.Serializer):
-    """What patterns should be near to."""
+    """Request for similar patterns."""
 
-    text = serializers.CharField(max_length=4000, help_text="Words to compare with.")
+    text = serializers.CharField(max_length=4000, help_text="Text to compare with.")
     pattern_type = serializers.ChoiceField(
-        choices=PatternType.choices, required=False, help_text="Only of this kind."
+        choices=PatternType.choices, required=False, help_text="Return only patterns of this type."
     )
-    limit = serializers.IntegerField(min_value=1, max_value=50, default=10, help_text="At most so many.")
+    limit = serializers.IntegerField(
+        min_value=1, max_value=50, default=10, help_text="Maximum number of results."
+    )
 
 
 class NearPatternSerializer(serializers.Serializer):
-    """A pattern and how near it is."""
+    """A pattern and its distance."""
 
     pattern = LearningPatternSerializer()
-    distance = serializers.FloatField(help_text="Cosine distance: 0 is the same, 1 has nothing in common.")
+    distance = serializers.FloatField(help_text="Cosine distance: 0 is identical, 1 is unrelated.")
 
 
 class NearPatternsSerializer(serializers.Serializer):
@@ -82,25 +84,27 @@ class NearPatternsSerializer(serializers.Serializer):
 
 
 class KeptTextSerializer(serializers.Serializer):
-    """A text to keep."""
+    """Request to store a text."""
 
     content = serializers.CharField(max_length=8000, help_text="The text.")
-    metadata = ObjectField(required=False, help_text="Free data, such as where it is from.")
+    metadata = ObjectField(required=False, help_text="Free-form data, such as the origin of the text.")
 
 
 class TextLikenessSerializer(serializers.Serializer):
-    """What texts should be near to."""
+    """Request for similar texts."""
 
-    text = serializers.CharField(max_length=4000, help_text="Words to compare with.")
-    metadata = ObjectField(required=False, help_text="What their metadata must contain.")
-    limit = serializers.IntegerField(min_value=1, max_value=50, default=10, help_text="At most so many.")
+    text = serializers.CharField(max_length=4000, help_text="Text to compare with.")
+    metadata = ObjectField(required=False, help_text="Return only texts whose metadata contains this.")
+    limit = serializers.IntegerField(
+        min_value=1, max_value=50, default=10, help_text="Maximum number of results."
+    )
 
 
 class NearTextSerializer(serializers.Serializer):
-    """A text and how near it is."""
+    """A text and its distance."""
 
     text = EmbeddingSerializer()
-    distance = serializers.FloatField(help_text="Cosine distance: 0 is the same, 1 has nothing in common.")
+    distance = serializers.FloatField(help_text="Cosine distance: 0 is identical, 1 is unrelated.")
 
 
 class NearTextsSerializer(serializers.Serializer):
@@ -110,7 +114,7 @@ class NearTextsSerializer(serializers.Serializer):
 
 
 class EmbeddingViewSet(DestroyMixin, ReadOnlyTenantViewSet):
-    """Texts that are searched by meaning, outside collections."""
+    """Texts outside collections, searchable by similarity."""
 
     serializer_class = EmbeddingSerializer
     resource = "collections"
@@ -119,7 +123,7 @@ class EmbeddingViewSet(DestroyMixin, ReadOnlyTenantViewSet):
     verbs = {"remember": "write", "similar": "read"}
 
     def get_queryset(self) -> Any:
-        # What is part of something else is read there, with the permissions for that.
+        # Texts that belong to another object are read there, with its permissions.
         return super().get_queryset().exclude(metadata__has_key=PART_OF)
 
     def _asked(self, serializer_class: type[serializers.Serializer]) -> Any:
@@ -130,7 +134,7 @@ class EmbeddingViewSet(DestroyMixin, ReadOnlyTenantViewSet):
     @extend_schema(request=KeptTextSerializer, responses={200: EmbeddingSerializer})
     @action(detail=False, methods=["post"])
     def remember(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Keep a text; the same one again changes its metadata."""
+        """Store a text; storing the same text again updates its metadata."""
         given = self._asked(KeptTextSerializer)
         row = remember_text(given["content"], given.get("metadata"))
         return self.rendered_row(EmbeddingSerializer, row)
@@ -138,7 +142,7 @@ class EmbeddingViewSet(DestroyMixin, ReadOnlyTenantViewSet):
     @extend_schema(request=TextLikenessSerializer, responses={200: NearTextsSerializer})
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Texts that are near to another one, nearest first."""
+        """Return similar texts, nearest first."""
         given = self._asked(TextLikenessSerializer)
         found = similar_texts(given["text"], metadata=given.get("metadata"), limit=given["limit"])
         show = reader(EmbeddingSerializer).to_representation
@@ -148,7 +152,7 @@ class EmbeddingViewSet(DestroyMixin, ReadOnlyTenantViewSet):
 
 
 class LearningPatternViewSet(DestroyMixin, ReadOnlyTenantViewSet):
-    """What was learnt about oneself; deleting a pattern forgets it."""
+    """Learning patterns of the caller."""
 
     serializer_class = LearningPatternSerializer
     resource = "learning-patterns"
@@ -164,7 +168,7 @@ class LearningPatternViewSet(DestroyMixin, ReadOnlyTenantViewSet):
     @extend_schema(request=ObservationSerializer, responses={200: LearningPatternSerializer})
     @action(detail=False, methods=["post"])
     def observe(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Note something that the person did: a pattern seen again, or a new one."""
+        """Record an action; it updates a similar pattern or creates a new one."""
         given = self._asked(ObservationSerializer)
         pattern = observe_pattern(given["pattern_type"], given["data"])
         return self.rendered_row(LearningPatternSerializer, pattern)
@@ -172,14 +176,14 @@ class LearningPatternViewSet(DestroyMixin, ReadOnlyTenantViewSet):
     @extend_schema(request=OutcomeSerializer, responses={200: LearningPatternSerializer})
     @action(detail=True, methods=["post"])
     def outcome(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Note whether acting on the pattern helped."""
+        """Record whether acting on the pattern helped."""
         pattern = record_outcome(self.get_object(lock=True), helped=self._asked(OutcomeSerializer)["helped"])
         return self.rendered_row(LearningPatternSerializer, pattern)
 
     @extend_schema(request=PatternLikenessSerializer, responses={200: NearPatternsSerializer})
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """One's own patterns that are near to a text, nearest first."""
+        """Return the caller's patterns similar to a text, nearest first."""
         given = self._asked(PatternLikenessSerializer)
         found = similar_patterns(
             given["text"], pattern_type=given.get("pattern_type", ""), limit=given["limit"]

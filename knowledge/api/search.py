@@ -1,4 +1,4 @@
-"""Searching the knowledge: passages in the shape that citations have, each with the reason for its place."""
+"""API of search: passages in the format of citations, with an explanation of their rank."""
 
 import time
 from dataclasses import asdict
@@ -25,16 +25,16 @@ QUOTE = 300
 
 
 class SearchUnavailable(Problem):
-    """The embedder of the collections cannot be used now."""
+    """The embedding model of a collection is unavailable."""
 
     status_code = 503
     default_code = "search_failed"
 
 
 class FiltersSerializer(serializers.Serializer):
-    """What passages must have; all that are given apply."""
+    """Filters on passages; all given filters apply."""
 
-    metadata = ObjectField(required=False, help_text="Part of the chunk's or the document's metadata.")
+    metadata = ObjectField(required=False, help_text="Metadata that the chunk or its document must contain.")
     documents = serializers.ListField(
         child=serializers.UUIDField(), required=False, max_length=100, help_text="Ids of documents."
     )
@@ -47,62 +47,67 @@ class FiltersSerializer(serializers.Serializer):
 
 
 class SearchSerializer(serializers.Serializer):
-    """What is searched for, and where."""
+    """Request to search collections."""
 
-    query = serializers.CharField(max_length=MAX_QUERY, help_text="The question or words.")
+    query = serializers.CharField(max_length=MAX_QUERY, help_text="Question or search terms.")
     collections = serializers.ListField(
         child=serializers.CharField(max_length=100),
         min_length=1,
         max_length=20,
-        help_text="Slugs or ids of collections, also of different embedding models.",
+        help_text="Slugs or ids of collections; their embedding models may differ.",
     )
     strategy = serializers.ChoiceField(
-        choices=RetrievalStrategy, default=RetrievalStrategy.HYBRID, help_text="Way of searching."
+        choices=RetrievalStrategy, default=RetrievalStrategy.HYBRID, help_text="Retrieval strategy."
     )
-    k = serializers.IntegerField(default=8, min_value=1, max_value=MOST, help_text="Passages, at most.")
-    filters = FiltersSerializer(required=False, help_text="What passages must have.")
+    k = serializers.IntegerField(
+        default=8, min_value=1, max_value=MOST, help_text="Maximum number of passages."
+    )
+    filters = FiltersSerializer(required=False, help_text="Filters on passages.")
     expand = serializers.IntegerField(
-        default=0, min_value=0, max_value=5, help_text="Neighbours shown on each side; 0: none, no section."
+        default=0,
+        min_value=0,
+        max_value=5,
+        help_text="Number of neighbouring chunks on each side; with 0, neighbours and section are omitted.",
     )
 
 
 class HitSerializer(serializers.Serializer):
-    """A passage that was found. The first fields are those of a citation."""
+    """A passage found by a search. The first fields are those of a citation."""
 
-    number = serializers.IntegerField(help_text="Place, from 1.")
+    number = serializers.IntegerField(help_text="Position in the results, starting at 1.")
     chunk = serializers.UUIDField(help_text="Id of the chunk.")
-    document = serializers.UUIDField(help_text="Id of its document.")
+    document = serializers.UUIDField(help_text="Id of the document.")
     title = serializers.CharField(help_text="Title of the document.")
-    source = serializers.CharField(help_text="Where the document is from.")
+    source = serializers.CharField(help_text="Source of the document.")
     context = serializers.CharField(help_text="Headings above the passage.")
-    page = serializers.IntegerField(allow_null=True, help_text="Page it begins on.")
-    score = serializers.FloatField(help_text="From 0 to 1; 1 is first in every leg.")
+    page = serializers.IntegerField(allow_null=True, help_text="Page on which the passage begins.")
+    score = serializers.FloatField(help_text="Score from 0 to 1; 1 means ranked first by every retriever.")
     quote = serializers.CharField(help_text="Beginning of the passage.")
-    collection = serializers.UUIDField(help_text="Id of its collection.")
-    text = serializers.CharField(help_text="The whole passage.")
-    snippet = serializers.CharField(help_text="HTML: the parts that were hit, in `mark` tags, else escaped.")
+    collection = serializers.UUIDField(help_text="Id of the collection.")
+    text = serializers.CharField(help_text="Full text of the passage.")
+    snippet = serializers.CharField(help_text="Escaped HTML with the matches in `mark` elements.")
     explanation = serializers.DictField(
-        help_text="Rank and score in each leg; null: the leg did not find it."
+        help_text="Rank and score by each retriever; null if it did not find the passage."
     )
     neighbours = serializers.ListField(
         child=serializers.DictField(),
         required=False,
-        help_text="Chunks around it: `id`, `chunk_index`, `text`.",
+        help_text="Neighbouring chunks: `id`, `chunk_index`, `text`.",
     )
     section = serializers.CharField(required=False, help_text="Text under the same headings.")
 
 
 class FoundSerializer(serializers.Serializer):
-    """What a search found, best first."""
+    """Results of a search, best first."""
 
-    query = serializers.UUIDField(help_text="Id of the record; feedback goes to /rag-queries/{id}/.")
-    strategy = serializers.CharField(help_text="Way of searching.")
-    milliseconds = serializers.IntegerField(help_text="Time taken.")
+    query = serializers.UUIDField(help_text="Id of the recorded query; send feedback to /rag-queries/{id}/.")
+    strategy = serializers.CharField(help_text="Retrieval strategy.")
+    milliseconds = serializers.IntegerField(help_text="Response time in milliseconds.")
     results = HitSerializer(many=True, help_text="Passages.")
 
 
 class SearchView(ApiView):
-    """Search in collections."""
+    """Search of collections."""
 
     resource = "collections"
     verbs = {"POST": "read"}
@@ -110,14 +115,14 @@ class SearchView(ApiView):
 
     @extend_schema(request=SearchSerializer, responses={200: FoundSerializer}, operation_id="search")
     def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Find the passages that fit a question best; the search is recorded."""
+        """Search collections for relevant passages and record the query."""
         started = time.perf_counter()
         asked = SearchSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         wanted = asked.validated_data
         with self.scoped():
             collections = _collections(wanted["collections"])
-        # Outside the transaction: the embedder may be a model far away.
+        # Outside the transaction, since the embedding model may be a remote service.
         vectors = _vectors(wanted, collections)
         with self.scoped():
             return json_response(_answer(wanted, collections, vectors, started))
@@ -130,7 +135,7 @@ def _collections(names: list[str]) -> list[Collection]:
         name for name, collection in zip(dict.fromkeys(names), found, strict=True) if not collection
     ]:
         raise serializers.ValidationError(
-            {"collections": [f"This collection does not exist: {name}" for name in missing]},
+            {"collections": [f"Collection not found: {name}" for name in missing]},
             code="does_not_exist",
         )
     return list({collection.pk: collection for collection in found if collection}.values())
@@ -208,7 +213,10 @@ def _hit(number: int, passage: FoundPassage, around: dict[UUID, Surroundings]) -
 
 
 def marked(snippet: str) -> str:
-    """The snippet as HTML: the text escaped, its hits in `mark`; marks that do not pair are dropped."""
+    """Return the snippet as escaped HTML with its matches in `mark` elements.
+
+    Unpaired markers are dropped.
+    """
     parts = escape(snippet).split(HIT_START)
     html = parts[0].replace(HIT_END, "")
     for part in parts[1:]:

@@ -1,4 +1,4 @@
-"""Knowledge in the API."""
+"""Serializers of collections, documents, chunks and queries."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ class CollectionSerializer(HouseSerializer):
         )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """A model that can be used, whose vectors are never mixed with another's."""
+        """Validate the embedding model and set its dimensions."""
         attrs = super().validate(attrs)
         if self.instance is None or "embedding_model" in attrs:
             attrs["dimensions"] = self._dimensions(attrs)
@@ -55,7 +55,7 @@ class CollectionSerializer(HouseSerializer):
 
 
 class DocumentSerializer(HouseSerializer):
-    """A file that was read into a collection, or could not be, with the reason."""
+    """A document of a collection, with its indexing status and error."""
 
     class Meta:
         model = Document
@@ -122,7 +122,7 @@ class ChunkSerializer(HouseSerializer):
 
 
 class RagQuerySerializer(HouseSerializer):
-    """One search of the knowledge, and the asker's verdict on what it found."""
+    """A recorded search and the user's feedback on its results."""
 
     class Meta:
         model = RagQuery

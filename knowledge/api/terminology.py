@@ -1,4 +1,4 @@
-"""Terms in the API: one's own and the public ones."""
+"""API of terms."""
 
 from typing import Any
 
@@ -30,17 +30,17 @@ class SentenceListField(TextListField):
 
 
 class TermSerializer(HouseSerializer):
-    """A word and what its person means by it."""
+    """A term and its definition."""
 
-    usage_examples = SentenceListField(required=False, help_text="Sentences that use them.")
+    usage_examples = SentenceListField(required=False, help_text="Example sentences.")
     related_terms = RelatedIdsField(
         through="knowledge.TermRelation",
         near="term",
         far="related",
         required=False,
-        help_text="Ids of terms that belong with it.",
+        help_text="Ids of related terms.",
     )
-    tags = TextListField(required=False, help_text="Labels to find it by.")
+    tags = TextListField(required=False, help_text="Tags of the term.")
 
     class Meta:
         model = Term
@@ -62,26 +62,26 @@ class TermSerializer(HouseSerializer):
         )
 
     def validate_related_terms(self, value: list[Any]) -> list[Any]:
-        """Terms that the person sees, itself not among them."""
+        """Validate that the related terms are visible and exclude the term."""
         others = set(value) - {getattr(self.instance, "pk", None)}
         if len(others) < len(set(value)):
-            raise serializers.ValidationError("A term is not related to itself.", code="invalid")
+            raise serializers.ValidationError("A term cannot be related to itself.", code="invalid")
         if Term.objects.filter(id__in=others).count() < len(others):
             raise serializers.ValidationError(MISSING, code="does_not_exist")
         return value
 
 
 class TextSerializer(serializers.Serializer):
-    """A text that may hold terms."""
+    """A text that may contain terms."""
 
     text = serializers.CharField(max_length=20_000, help_text="The text.")
 
 
 class FoundTermSerializer(serializers.Serializer):
-    """A term of the text, and the other words for it."""
+    """A term in the text and its synonyms."""
 
     term = TermSerializer()
-    synonyms = serializers.ListField(child=serializers.CharField(), help_text="Other words for it.")
+    synonyms = serializers.ListField(child=serializers.CharField(), help_text="Synonyms of the term.")
 
 
 class FoundTermsSerializer(serializers.Serializer):
@@ -91,17 +91,19 @@ class FoundTermsSerializer(serializers.Serializer):
 
 
 class TermLikenessSerializer(serializers.Serializer):
-    """What terms should mean."""
+    """Request for similar terms."""
 
-    text = serializers.CharField(max_length=4000, help_text="Words to compare with.")
-    limit = serializers.IntegerField(min_value=1, max_value=50, default=10, help_text="At most so many.")
+    text = serializers.CharField(max_length=4000, help_text="Text to compare with.")
+    limit = serializers.IntegerField(
+        min_value=1, max_value=50, default=10, help_text="Maximum number of results."
+    )
 
 
 class NearTermSerializer(serializers.Serializer):
-    """A term and how near its meaning is."""
+    """A term and its distance."""
 
     term = TermSerializer()
-    distance = serializers.FloatField(help_text="Cosine distance: 0 is the same, 1 has nothing in common.")
+    distance = serializers.FloatField(help_text="Cosine distance: 0 is identical, 1 is unrelated.")
 
 
 class NearTermsSerializer(serializers.Serializer):
@@ -111,14 +113,14 @@ class NearTermsSerializer(serializers.Serializer):
 
 
 class RelationSerializer(serializers.Serializer):
-    """How a term belongs with another one."""
+    """Request to relate two terms."""
 
-    related = serializers.UUIDField(help_text="Id of the other term.")
-    kind = serializers.ChoiceField(choices=RelationKind.choices, help_text="Whether both mean the same.")
+    related = serializers.UUIDField(help_text="Id of the related term.")
+    kind = serializers.ChoiceField(choices=RelationKind.choices, help_text="Kind of relation.")
 
 
 class TermViewSet(TenantViewSet):
-    """One's own terms, and those that colleagues have made public, which only they change."""
+    """Terms of the caller, and public terms of colleagues (read-only)."""
 
     serializer_class = TermSerializer
     resource = "terms"
@@ -150,19 +152,19 @@ class TermViewSet(TenantViewSet):
     @extend_schema(request=TextSerializer, responses={200: FoundTermsSerializer})
     @action(detail=False, methods=["post"], url_path="look-up")
     def look_up(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """The terms that a text holds, with the other words for them."""
+        """Return the terms that occur in a text, with their synonyms."""
         return self._found(look_up(self._text()))
 
     @extend_schema(request=TextSerializer, responses={200: FoundTermsSerializer})
     @action(detail=False, methods=["post"], url_path="note-use")
     def note_use(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Count the use of one's own terms in a text."""
+        """Count the use of the caller's terms in a text."""
         return self._found([FoundTerm(term, []) for term in note_use(self._text())])
 
     @extend_schema(request=TermLikenessSerializer, responses={200: NearTermsSerializer})
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Terms whose meaning is near to a text, nearest first."""
+        """Return terms similar to a text, nearest first."""
         asked = TermLikenessSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         found = similar_terms(asked.validated_data["text"], limit=asked.validated_data["limit"])
@@ -174,13 +176,13 @@ class TermViewSet(TenantViewSet):
     @extend_schema(request=RelationSerializer, responses={200: TermSerializer})
     @action(detail=True, methods=["post"])
     def relate(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Say that another term means the same as one's own, or belongs with it."""
+        """Relate the term to another term."""
         term = self.get_object(lock=True)
         asked = RelationSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         related = Term.objects.filter(pk=asked.validated_data["related"]).first()
         if related is None or related.pk == term.pk:
-            reason = MISSING if related is None else "A term is not related to itself."
+            reason = MISSING if related is None else "A term cannot be related to itself."
             raise serializers.ValidationError({"related": reason})
         relate_terms(term, related, asked.validated_data["kind"])
         return self.rendered_row(TermSerializer, term)

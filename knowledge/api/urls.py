@@ -1,4 +1,4 @@
-"""Addresses of knowledge."""
+"""API routes of knowledge."""
 
 from config.api.routers import HouseRouter
 
@@ -6,7 +6,7 @@ from . import analytics, collections, documents, evaluation, learning, search, t
 
 
 def register(router: HouseRouter) -> None:
-    """Add the resources of this app."""
+    """Register the resources of this app."""
     router.single("search", search.SearchView, "search")
     router.single("search/analytics", analytics.SearchAnalyticsView, "search-analytics")
     router.register("collections", collections.CollectionViewSet, basename="collection")

@@ -1,4 +1,4 @@
-"""Resources of knowledge."""
+"""API of chunks and recorded queries."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ class ChunkViewSet(ReadOnlyTenantViewSet):
 
 
 class RagQueryViewSet(UpdateMixin, ReadOnlyTenantViewSet):
-    """The asking person's own searches; `user_feedback` is the verdict on what was found."""
+    """Recorded searches of the caller; `user_feedback` rates the results."""
 
     serializer_class = RagQuerySerializer
     resource = "conversations"

@@ -298,7 +298,7 @@ def test_the_commands_export_and_import(collection, tenant, tmp_path, capsys):
     file = tmp_path / "sea.zip"
     call_command("export_collection", str(file), tenant=tenant.slug, collection="sea")
     call_command("import_collection", str(file), tenant=tenant.slug, collection="copy")
-    assert "1 documents, 2 chunks in «copy»" in capsys.readouterr().out
+    assert 'Imported 1 documents and 2 chunks into "copy"' in capsys.readouterr().out
 
 
 def rewritten(source, name, change):

@@ -65,7 +65,7 @@ def test_real_files_of_every_kind_are_found_by_what_they_say(tmp_path, tenant, q
 
 
 def test_a_folder_may_be_left_to_the_worker(folder, tenant):
-    assert ingest(folder, tenant, queue=True).startswith(f"{len(FILES)} left to the worker, 0 indexed")
+    assert ingest(folder, tenant, queue=True).startswith(f"{len(FILES)} queued, 0 indexed")
     with tenant_scope(tenant):
         assert set(Document.objects.values_list("status", flat=True)) == {"pending"}
 

@@ -270,7 +270,7 @@ def test_the_command_lists_and_moves(keeper, tenant, monkeypatch):
 
     assert f"promoted {tenant.pk} in {TABLE}: 4 vectors" in out.getvalue()
     assert (
-        f"{TABLE}: 0 vectors of 0 tenants in the default partition, 1 tenants with their own"
+        f"{TABLE}: 0 vectors of 0 tenants in the default partition, 1 tenants in separate partitions"
         in out.getvalue()
     )
 

@@ -1,4 +1,4 @@
-"""`manage.py export_collection`: a collection as one file."""
+"""`manage.py export_collection`: export a collection to a file."""
 
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ ACTOR = "system:export"
 
 
 class Command(BaseCommand):
-    help = "Write a collection with its files, chunks and vectors to one file, which import_collection reads."
+    help = "Export a collection with its files, chunks and vectors to a file for import_collection."
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("file", type=Path, help="File to write; it must not be there.")
+        parser.add_argument("file", type=Path, help="File to write; it must not exist.")
         parser.add_argument("--tenant", required=True, help="Slug of the tenant.")
         parser.add_argument("--collection", required=True, help="Slug of the collection.")
 
@@ -32,4 +32,4 @@ class Command(BaseCommand):
                 count = export_collection(tenant.pk, collection.pk, target, actor=ACTOR)
         except (ObjectDoesNotExist, OSError, TransferError) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"{count} documents written to {options['file']}")
+        self.stdout.write(f"Exported {count} documents to {options['file']}")

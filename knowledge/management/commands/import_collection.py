@@ -1,4 +1,4 @@
-"""`manage.py import_collection`: a collection of one file."""
+"""`manage.py import_collection`: import a collection from a file."""
 
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,12 @@ ACTOR = "system:import"
 
 
 class Command(BaseCommand):
-    help = "Make a collection of a file that export_collection wrote: all of it, or nothing."
+    help = "Create a collection from a file written by export_collection; all of it or nothing."
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("file", type=Path, help="File to read.")
         parser.add_argument("--tenant", required=True, help="Slug of the tenant.")
-        parser.add_argument("--collection", required=True, help="Slug of the collection to make.")
+        parser.add_argument("--collection", required=True, help="Slug of the new collection.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -29,4 +29,6 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error
-        self.stdout.write(f"{made.document_count} documents, {made.chunk_count} chunks in «{made.slug}»")
+        self.stdout.write(
+            f'Imported {made.document_count} documents and {made.chunk_count} chunks into "{made.slug}"'
+        )

@@ -1,4 +1,4 @@
-"""`manage.py ingest`: read a folder of files into a collection."""
+"""`manage.py ingest`: index a folder of files in a collection."""
 
 import sys
 from collections import Counter
@@ -21,16 +21,22 @@ ACTOR = "system:ingest"
 
 class Command(BaseCommand):
     help = (
-        "Read a file or a folder (text, markup, PDF, Office, tables, JSON, e-mail, code) into a collection. "
-        "Files that did not change are passed over, so a run that was stopped goes on where it was."
+        "Index a file or folder (text, markup, PDF, Office, tables, JSON, email, code) in a collection. "
+        "Unchanged files are skipped, so an interrupted run can be repeated to continue."
     )
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("path", type=Path, help="File or folder to read.")
+        parser.add_argument("path", type=Path, help="File or folder to index.")
         parser.add_argument("--tenant", required=True, help="Slug of the tenant.")
-        parser.add_argument("--collection", required=True, help="Slug of the collection; made when missing.")
-        parser.add_argument("--queue", action="store_true", help="Leave the reading to the worker.")
-        parser.add_argument("--limit", type=int, default=0, help="Read this many files at most.")
+        parser.add_argument(
+            "--collection", required=True, help="Slug of the collection; created if it does not exist."
+        )
+        parser.add_argument(
+            "--queue",
+            action="store_true",
+            help="Queue the files for the worker instead of indexing them here.",
+        )
+        parser.add_argument("--limit", type=int, default=0, help="Maximum number of files to index.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -40,10 +46,10 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except ValidationError as error:
             raise CommandError("; ".join(error.messages)) from error
-        waiting = f"{counts[QUEUED]} left to the worker, " if options["queue"] else ""
+        waiting = f"{counts[QUEUED]} queued, " if options["queue"] else ""
         self.stdout.write(
             f"{waiting}{counts[INDEXED]} indexed, {counts[UNCHANGED]} unchanged, {counts[FAILED]} failed;"
-            f" {counts['chunks']} new chunks in «{ingestion.collection.slug}»"
+            f' {counts["chunks"]} new chunks in "{ingestion.collection.slug}"'
         )
 
     def _prepare(self, options: dict[str, Any]) -> tuple[Ingestion, list[tuple[Path, str]]]:
@@ -51,7 +57,7 @@ class Command(BaseCommand):
         with tenant_scope(tenant, actor=ACTOR):
             collection, made = get_or_create_collection(options["collection"])
         if made and options["verbosity"]:
-            self.stdout.write(f"made collection «{collection.slug}» ({collection.embedding_model})")
+            self.stdout.write(f'created collection "{collection.slug}" ({collection.embedding_model})')
         ingestion = Ingestion(tenant.pk, collection, ACTOR, queue=options["queue"])
         files = ingestion.files(options["path"])
         return ingestion, files[: options["limit"] or None]

@@ -1,4 +1,4 @@
-"""`manage.py rag_eval`: how good search is on judged questions."""
+"""`manage.py rag_eval`: measure search quality on judged questions."""
 
 from pathlib import Path
 from typing import Any
@@ -17,22 +17,22 @@ COLUMNS = ("ndcg_at_10", "recall_at_10", "mrr")
 
 class Command(BaseCommand):
     help = (
-        "Index a dataset in BEIR's or TREC's form for a moment, search it, and print nDCG@10, recall@10 and MRR"
-        " of each strategy and embedding model. Nothing of it stays."
+        "Index a BEIR or TREC dataset temporarily, search it, and print nDCG@10, recall@10 and MRR"
+        " for each strategy and embedding model. Nothing is stored."
     )
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("dataset", type=Path, help="Folder of the dataset.")
         parser.add_argument(
-            "--tenant", default="demo", help="Tenant in whose name it is indexed; demo by default."
+            "--tenant", default="demo", help="Slug of the tenant to index the dataset for; demo by default."
         )
-        parser.add_argument("--model", action="append", default=[], help="Embedder; may be repeated.")
+        parser.add_argument("--model", action="append", default=[], help="Embedding model; may be repeated.")
         parser.add_argument(
             "--strategy",
             action="append",
             default=[],
             choices=RetrievalStrategy.values,
-            help="May be repeated.",
+            help="Retrieval strategy; may be repeated.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

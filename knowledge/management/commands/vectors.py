@@ -1,4 +1,4 @@
-"""`manage.py vectors`: where the vectors of tenants lie, and moving them."""
+"""`manage.py vectors`: list and move the vector partitions of tenants."""
 
 from typing import Any
 from uuid import UUID
@@ -15,22 +15,33 @@ MOST = 20_000
 
 
 class Command(BaseCommand):
-    """Runs as the schema's owner; the worker does the same by itself, see `knowledge.tasks`."""
+    """Runs as the schema owner; `knowledge.tasks` does the same periodically."""
 
-    help = "List the vectors of tenants; move those that are due (--balance) or one tenant's."
+    help = "List the vectors of tenants; move all that are due (--balance) or those of one tenant."
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument(
-            "--balance", action="store_true", help="promote the large, demote those that became small"
+            "--balance",
+            action="store_true",
+            help="promote tenants above the threshold and demote those below it",
         )
         parser.add_argument(
-            "--promote", metavar="TENANT", help="give this tenant (slug or id) partitions of its own"
+            "--promote", metavar="TENANT", help="move this tenant (slug or id) to separate partitions"
         )
-        parser.add_argument("--demote", metavar="TENANT", help="take them back, up to --most vectors")
         parser.add_argument(
-            "--most", type=int, default=MOST, help="everybody waits while these are moved back"
+            "--demote",
+            metavar="TENANT",
+            help="move this tenant (slug or id) back to the default partitions, up to --most vectors",
         )
-        parser.add_argument("--dimensions", type=int, choices=VECTOR_MODELS, help="only vectors this long")
+        parser.add_argument(
+            "--most",
+            type=int,
+            default=MOST,
+            help="maximum number of vectors to demote; all tenants are blocked meanwhile",
+        )
+        parser.add_argument(
+            "--dimensions", type=int, choices=VECTOR_MODELS, help="only vectors with this many dimensions"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         chosen = [options["dimensions"]] if options["dimensions"] else list(VECTOR_MODELS)
@@ -61,7 +72,7 @@ class Command(BaseCommand):
         rest = sum(held.vectors for held in census if not held.own)
         self.stdout.write(
             f"{keeper.table}: {rest} vectors of {len(census) - len(own)} tenants in the default partition,"
-            f" {len(own)} tenants with their own"
+            f" {len(own)} tenants in separate partitions"
         )
         for held in own:
             self.stdout.write(f"  {held.tenant_id}: {held.vectors}{_staged(held)}")
