@@ -1,7 +1,7 @@
-"""What a tenant's searches say about its knowledge: questions without good answers, slow ones, documents in use.
+"""Search analytics of a tenant: unanswered questions, slow questions, used documents.
 
-Counts are of everybody's searches. The words of a question are shown when it was one's own, nobody's (a job's), or
-asked by at least two people: who searched for what is nobody else's business.
+Counts include all searches. For privacy, the text of a question is shown only if the caller or a job asked it, or if
+at least two users did.
 """
 
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ from config.db.ids import uuid7_floor
 from tenants.scoping import require_scope, require_tenant_id
 
 MOST_DAYS, SHOWN = 90, 20
-# Found by vectors alone and less like the question than this: not an answer.
+# A result found only by vectors and below this similarity does not count as an answer.
 FAINT = 0.3
 ASKED = """
 WITH asked AS (
@@ -67,7 +67,7 @@ ORDER BY u.searches DESC, u.first DESC, d.id"""
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question, how often it was asked, how often without a good answer, and its longest time."""
+    """Statistics of one question."""
 
     question: str
     searches: int
@@ -77,7 +77,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class UsedDocument:
-    """A document, in how many searches it was found, and in how many it was the best."""
+    """Search statistics of one document."""
 
     id: UUID
     title: str
@@ -88,7 +88,7 @@ class UsedDocument:
 
 @dataclass(frozen=True, slots=True)
 class Analytics:
-    """The searches of a tenant since a moment."""
+    """Search statistics of a tenant since a point in time."""
 
     since: datetime
     searches: int
@@ -102,12 +102,12 @@ class Analytics:
     documents: list[UsedDocument]
 
     def as_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Return the statistics as a JSON-serializable dictionary."""
         return asdict(self)
 
 
 def search_analytics(days: int) -> Analytics:
-    """What the scope's tenant searched for in the last `days`."""
+    """Return the search statistics of the current tenant for the last `days` days."""
     since = timezone.now() - timedelta(days=min(days, MOST_DAYS))
     parameters = {
         "tenant": require_tenant_id(),

@@ -1,4 +1,4 @@
-"""Chunks of a document: replaced whole, in one transaction, so that a search sees the old ones or the new ones."""
+"""Replacement of a document's chunks in one transaction."""
 
 from array import array
 from collections.abc import Sequence
@@ -16,20 +16,20 @@ from knowledge.parsing.bounded import CutDocument
 from knowledge.services.storing import store_rows
 from tenants.scoping import require_tenant_id
 
-# FOR KEY SHARE: documents are stored side by side, while a change of the collection's model waits for all of them.
+# FOR KEY SHARE lets documents be stored concurrently, while a change of the collection's model waits for all of them.
 LOCK_SQL = "SELECT embedding_model, dimensions FROM knowledge_collection WHERE tenant_id = %s AND id = %s FOR KEY SHARE"
 
-# Of a document's metadata: what a person called it; no file says that of itself.
+# Metadata key of a title given by a user; metadata read from files never sets it.
 GIVEN_TITLE = "given_title"
 
 
 class Superseded(Exception):
-    """The work was done for a file or a model that is no longer the current one."""
+    """The file or embedding model changed while the work was done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read from a file, ready to be stored: chunks, what they are about, vectors of `model`."""
+    """Chunks, insights and vectors of a file, ready to store."""
 
     checksum: str
     read: CutDocument
@@ -38,7 +38,7 @@ class Reading:
 
 
 def context_of(title: str, headings: str) -> str:
-    """Title and headings; the first heading often is the title."""
+    """Join title and headings, dropping a first heading that repeats the title."""
     if not headings or headings == title or headings.startswith(f"{title} > "):
         return (headings or title)[:500]
     return f"{title} > {headings}"[:500]
@@ -46,10 +46,10 @@ def context_of(title: str, headings: str) -> str:
 
 @transaction.atomic
 def replace_chunks(document: Document, reading: Reading) -> None:
-    """Put the reading's chunks in the place of those that `document`, locked by the caller, has.
+    """Replace the chunks of `document`, which the caller has locked.
 
     Raises:
-        Superseded: when the collection's embedding model has changed since.
+        Superseded: If the collection's embedding model has changed.
     """
     model, dimensions = locked_model(document.collection_id)
     if model != reading.model:
@@ -65,16 +65,16 @@ def replace_chunks(document: Document, reading: Reading) -> None:
 
 
 def locked_model(collection_id: UUID) -> tuple[str, int]:
-    """The embedding model of a collection and the length of its vectors, which stay so until the transaction ends.
+    """Lock and return the collection's embedding model and its dimensions.
 
     Raises:
-        Superseded: when the collection is gone.
+        Superseded: If the collection has been deleted.
     """
     with connection.cursor() as cursor:
         cursor.execute(LOCK_SQL, [require_tenant_id(), collection_id])
         row = cursor.fetchone()
     if row is None:
-        raise Superseded("the collection is gone")
+        raise Superseded("the collection has been deleted")
     return row[0], row[1]
 
 
@@ -105,6 +105,6 @@ def _describe(document: Document, reading: Reading) -> None:
     told = {name: value for name, value in reading.read.metadata.items() if name != GIVEN_TITLE}
     document.metadata = {**document.metadata, **told}
     document.status, document.error_message, document.progress = DocumentStatus.INDEXED, "", 100
-    # Last, since it moves the counts of the collection, whose row stays locked until the end.
+    # Save last: the trigger updates the collection's counts and locks its row until the transaction ends.
     document.chunk_count = len(reading.read.pieces)
     document.save()

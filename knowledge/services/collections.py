@@ -1,7 +1,7 @@
-"""Collections: making them, archiving them, changing the model that their chunks are embedded with.
+"""Creation, archiving, deletion and re-embedding of collections.
 
-A change of the model is work for a job: it embeds every chunk anew into drafts, which no search sees, and at the
-end puts them in the place of the old vectors in one transaction. Until then the old ones serve.
+A job changes the embedding model: it embeds every chunk into drafts, which searches ignore, and then replaces the old
+vectors in one transaction. Until then searches use the old vectors.
 """
 
 from typing import Any
@@ -29,10 +29,10 @@ SELECT id FROM knowledge_collection WHERE tenant_id = %s AND id = %s AND next_em
 
 
 def get_or_create_collection(slug: str, **fields: Any) -> tuple[Collection, bool]:
-    """The scope's collection called `slug`, made with the best embedder of this machine when there is none.
+    """Return the collection with `slug`, creating it with the default embedder if missing.
 
     Raises:
-        ValidationError: for fields that are not valid, and for an embedding model that cannot be used.
+        ValidationError: If a field is invalid or the embedding model is unavailable.
     """
     found = Collection.objects.filter(slug=slug).first()
     if found is not None:
@@ -48,13 +48,13 @@ def get_or_create_collection(slug: str, **fields: Any) -> tuple[Collection, bool
 
 @transaction.atomic
 def archive_collection(collection: Collection) -> Collection:
-    """Close a collection: it takes no documents any more; what it has stays."""
+    """Archive a collection; it keeps its documents and accepts no new ones."""
     return _set_status(collection, CollectionStatus.ARCHIVED, "collection.archived")
 
 
 @transaction.atomic
 def restore_collection(collection: Collection) -> Collection:
-    """Open an archived collection again."""
+    """Restore an archived collection."""
     return _set_status(collection, CollectionStatus.ACTIVE, "collection.restored")
 
 
@@ -78,12 +78,12 @@ def _set_status(collection: Collection, status: str, event: str) -> Collection:
 
 @transaction.atomic
 def change_model(collection: Collection, name: str) -> Collection:
-    """Have the chunks of `collection` embedded by another model; a collection without any changes at once.
+    """Request a change of the collection's embedding model.
 
-    Naming the present model stops a change that is under way.
+    A collection without chunks changes at once. Passing the current model cancels a pending change.
 
     Raises:
-        ValidationError: for a model that cannot be used.
+        ValidationError: If the model is unavailable.
     """
     embedder = embedder_for(name)
     collection = Collection.objects.select_for_update().get(pk=collection.pk)
@@ -101,7 +101,7 @@ def change_model(collection: Collection, name: str) -> Collection:
 
 
 def defer_change(collection: Collection) -> None:
-    """The job that does what `change_model` asked for, in the current transaction."""
+    """Queue the re-embedding job in the current transaction."""
     job = app.configure_task(JOB)
     job.defer(
         tenant_id=str(collection.tenant_id),
@@ -111,13 +111,15 @@ def defer_change(collection: Collection) -> None:
 
 
 def reembed_collection(tenant_id: UUID, collection_id: UUID, model: str) -> bool:
-    """Do the work of `change_model`. Call it outside any scope; a run that was stopped goes on where it was.
+    """Re-embed the chunks of a collection with its new model.
+
+    Call it outside any scope. An interrupted run continues where it stopped.
 
     Returns:
-        Whether the model was changed; False when another change was asked for meanwhile.
+        Whether the model was changed; False if another change was requested in the meantime.
 
     Raises:
-        EmbeddingError: when vectors cannot be made now.
+        EmbeddingError: If the embedder fails.
     """
     embedder = get_embedder(model)
     while True:
@@ -141,7 +143,7 @@ def reembed_collection(tenant_id: UUID, collection_id: UUID, model: str) -> bool
 
 
 def abandon_change(tenant_id: UUID, collection_id: UUID, model: str, reason: str) -> None:
-    """Give up a change of the model; the old one goes on serving."""
+    """Cancel a change of the embedding model and keep the current one."""
     with tenant_scope(tenant_id, actor=ACTOR):
         collection = Collection.objects.select_for_update().filter(pk=collection_id).first()
         if collection is None or collection.next_embedding_model != model:
@@ -158,7 +160,7 @@ def _missing(collection_id: UUID, model: str) -> Any:
 
 
 def _keep_drafts(collection_id: UUID, model: str, vectors: dict[UUID, list[float]]) -> None:
-    """Store the vectors of the chunks that are still there, unless another model is asked for by now."""
+    """Store draft vectors of existing chunks if the change is still pending."""
     if not _holds_change(collection_id, model):
         return
     chunks = Chunk.objects.select_for_update(no_key=True).filter(pk__in=vectors).order_by("id")
@@ -177,9 +179,9 @@ def _keep_drafts(collection_id: UUID, model: str, vectors: dict[UUID, list[float
 
 
 def _holds_change(collection_id: UUID, model: str) -> bool:
-    """Whether the collection is changing to `model`, which nobody stops until the transaction ends.
+    """Lock the pending change to `model`; return whether it exists.
 
-    A draft of another model, stored behind the back of a change, would stand in its way for ever.
+    Without the lock, a concurrent change could leave drafts of another model, which would block it forever.
     """
     with connection.cursor() as cursor:
         cursor.execute(CHANGE_SQL, [require_tenant_id(), collection_id, model])
@@ -187,9 +189,9 @@ def _holds_change(collection_id: UUID, model: str) -> bool:
 
 
 def _swap(collection_id: UUID, model: str, dimensions: int) -> bool:
-    """Put the drafts in the place of the vectors, when every chunk has one.
+    """Replace the vectors with the drafts if every chunk has one.
 
-    Whoever stores chunks holds the collection's row until its transaction ends: this waits for them.
+    Transactions that store chunks hold a lock on the collection's row; this function waits for them.
     """
     collection = Collection.objects.select_for_update().filter(
         pk=collection_id, next_embedding_model=model
@@ -213,14 +215,14 @@ def _swap(collection_id: UUID, model: str, dimensions: int) -> bool:
 
 
 def check_model(collection: Collection | None, name: str) -> int:
-    """The length of the vectors of the model that a person gave a collection.
+    """Return the dimensions of the embedding model requested for a collection.
 
     Raises:
-        ValidationError: when it cannot be used, and when there are chunks of another.
+        ValidationError: If the model is unavailable or the collection has chunks of another model.
     """
     if collection is not None and name != collection.embedding_model:
         if Chunk.objects.filter(collection_id=collection.pk).exists() or collection.chunk_count:
-            message = "It has chunks already; have them embedded anew by `reembed`."
+            message = "The collection already has chunks. Use `reembed` to change the model."
             raise ValidationError({"embedding_model": ValidationError(message, code="has_chunks")})
     elif collection is not None:
         return collection.dimensions

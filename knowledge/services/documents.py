@@ -1,4 +1,4 @@
-"""Documents on their way in: the row and the job that reads it, in one transaction."""
+"""Upload of documents: the row and its indexing job, in one transaction."""
 
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -27,35 +27,35 @@ AT_WORK = (DocumentStatus.PENDING, DocumentStatus.PROCESSING)
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """What became of a file that was brought: `made`, `replaced` or `unchanged`; its document."""
+    """An uploaded document and the outcome: `made`, `replaced` or `unchanged`."""
 
     document: Document
     outcome: str
 
 
 def check_name(name: str) -> str:
-    """The name of a file as it may be stored.
+    """Return the cleaned file name.
 
     Raises:
-        ValidationError: on `file`, without a name, or when files of that type are not supported.
+        ValidationError: If the name is empty or the file type is not supported.
     """
     name = " ".join(clean(name).split())[-500:]
     path = PurePath(name)
     inner = path.with_suffix("") if path.suffix.lower() == ".gz" and path.stem else path
     try:
         if not path.name:
-            raise ParseError("A file needs a name.")
+            raise ParseError("The file has no name.")
         reader_for(inner)
     except ParseError as error:
         supported = ", ".join(sorted(SUPPORTED))
         raise ValidationError(
-            {"file": ValidationError(f"{error}; supported are {supported}", code="file_type")}
+            {"file": ValidationError(f"{error}. Supported types: {supported}", code="file_type")}
         ) from None
     return name
 
 
 def is_current(document: Document, collection: Collection) -> bool:
-    """Whether the chunks are those of the file that was brought last, by the collection's model."""
+    """Return whether the chunks match the latest file and the collection's model."""
     if not document.indexed_checksum or document.indexed_checksum != document.checksum:
         return False
     chunks = Chunk.objects.filter(document_id=document.pk)
@@ -72,20 +72,22 @@ def bring_file(
     title: str = "",
     defer: bool = True,
 ) -> Brought:
-    """The document of `source` with this stored file, to be read by a job; the same file again changes nothing.
+    """Create or replace the document of `source` with a stored file and queue its indexing.
+
+    Uploading the same file again changes nothing.
 
     Args:
-        source: what the document is called in its collection; the one that is called so already is replaced.
-        title: given by a person, it wins over the file's own.
-        defer: leave the reading to a job.
+        source: Identifier in the collection; a document with the same source is replaced.
+        title: Title given by a user; overrides the title in the file.
+        defer: Whether to queue a job that indexes the file.
 
     Raises:
-        ValidationError: for an archived collection.
+        ValidationError: If the collection is archived.
     """
     _refuse_archived(collection)
     document, made = _locked(collection, source, origin)
     same = not made and document.checksum == kept.checksum and document.status != DocumentStatus.FAILED
-    # Whoever reads it here and now reads the file just kept: the one that waits may be of a process that died.
+    # Without `defer`, the caller indexes a pending document itself: the process that uploaded it may have died.
     if same and ((defer and document.status in AT_WORK) or is_current(document, collection)):
         forget_file(kept.path)
         return Brought(document, UNCHANGED)
@@ -99,10 +101,10 @@ def bring_file(
 
 @transaction.atomic
 def bring_url(collection: Collection, url: str, *, title: str = "") -> Brought:
-    """The document of a page, to be fetched and read by a job; a page that is there is fetched anew.
+    """Create or refresh the document of a web page and queue its fetching.
 
     Raises:
-        ValidationError: for a URL that may not be fetched, and for an archived collection.
+        ValidationError: If the URL is not allowed or the collection is archived.
     """
     _refuse_archived(collection)
     try:
@@ -119,14 +121,14 @@ def bring_url(collection: Collection, url: str, *, title: str = "") -> Brought:
 
 @transaction.atomic
 def reread_document(document: Document) -> Document:
-    """Have a document's file read again: after a failure, or with the collection's new chunk size.
+    """Queue the reindexing of a document.
 
     Raises:
-        ValidationError: when its file was not kept.
+        ValidationError: If the file is not stored.
     """
     document = Document.objects.select_for_update().get(pk=document.pk)
     if not document.storage_path and document.origin != DocumentOrigin.URL:
-        raise ValidationError("Its file was not kept; bring it again.", code="no_file")
+        raise ValidationError("The file is not stored. Upload it again.", code="no_file")
     if document.status in AT_WORK:
         return document
     document.indexed_checksum = ""
@@ -143,16 +145,16 @@ def delete_document(document: Document) -> None:
 
 
 def defer_reading(document: Document) -> None:
-    """The job that reads `document`, in the current transaction."""
+    """Queue the indexing job of `document` in the current transaction."""
     job = app.configure_task(JOB)
     job.defer(tenant_id=str(document.tenant_id), document_id=str(document.pk))
 
 
 def _refuse_archived(collection: Collection) -> None:
-    # Read anew: a folder may take hours, and its instance is of the beginning.
+    # Query the status: ingesting a folder may take hours, so the instance may be stale.
     status = Collection.objects.filter(pk=collection.pk).values_list("status", flat=True).first()
     if status is None:
-        raise ValidationError("The collection is gone.", code="gone")
+        raise ValidationError("The collection has been deleted.", code="gone")
     if status == CollectionStatus.ARCHIVED:
         raise ValidationError("The collection is archived; restore it first.", code="archived")
 

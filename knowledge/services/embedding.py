@@ -1,4 +1,4 @@
-"""Embedding texts: which embedder has a table for its vectors, and vectors in batches."""
+"""Embedder selection and batched embedding."""
 
 from array import array
 from collections.abc import Iterator, Sequence
@@ -13,28 +13,34 @@ TABLES = VECTOR_MODELS
 
 
 def embedder_for(name: str) -> Embedder:
-    """The embedder called `name`, when there is a table for its vectors.
+    """Return the embedder called `name` if a table supports its dimensions.
 
     Raises:
-        ValidationError: on `embedding_model`, for one that is unknown, not installed, or of another length.
+        ValidationError: If it is unknown, not installed or has unsupported dimensions.
     """
     try:
         embedder = get_embedder(name)
     except (EmbeddingError, TypeError) as error:
-        reason = str(error) if isinstance(error, EmbeddingError) else f"{name!r} needs more than its name"
+        reason = (
+            str(error)
+            if isinstance(error, EmbeddingError)
+            else f"The embedding model {name!r} needs additional options."
+        )
         raise ValidationError({"embedding_model": ValidationError(reason, code="unknown_model")}) from error
     if embedder.dimensions not in TABLES:
         lengths = ", ".join(map(str, sorted(TABLES)))
-        message = f"Its vectors have {embedder.dimensions} numbers; there are tables for {lengths}."
+        message = f"The model has {embedder.dimensions} dimensions. Supported dimensions: {lengths}."
         raise ValidationError({"embedding_model": ValidationError(message, code="dimensions")})
     return embedder
 
 
 def embedded(embedder: Embedder, texts: Sequence[str]) -> "Iterator[array[float]]":
-    """A compact vector for each text, in batches. Hold no transaction open: a model may be far away.
+    """Yield one vector per text, embedding in batches.
+
+    Call it outside transactions, since the model may be a remote service.
 
     Raises:
-        EmbeddingError: when they cannot be made.
+        EmbeddingError: If the embedder fails.
     """
     for at in range(0, len(texts), BATCH):
         for vector in embedder.embed(texts[at : at + BATCH]):

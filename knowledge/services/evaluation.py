@@ -1,4 +1,4 @@
-"""Measuring search against judged questions: a dataset indexed for the purpose, or a tenant's own collection."""
+"""Search evaluation with judged questions, on a dataset or a collection."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ from knowledge.services.search import FoundPassage, query_vectors, search
 from knowledge.services.storing import store_rows
 from tenants.scoping import tenant_scope
 
-# Chunks looked at; a document's place is that of its best one.
+# Chunks retrieved per question; a document takes the rank of its best chunk.
 LOOKED_AT = 50
 ACTOR = "system:evaluation"
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The figures of one strategy with one embedding model."""
+    """Metrics of one strategy with one embedding model."""
 
     embedding_model: str
     strategy: str
@@ -38,7 +38,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """A passage of the dataset, cut into chunks."""
+    """A dataset passage and its chunks."""
 
     passage: Passage
     pieces: list[ChunkText]
@@ -47,10 +47,12 @@ class _Cut:
 def evaluate_dataset(
     tenant_id: UUID, dataset: Dataset, *, embedding_model: str, strategies: Sequence[str]
 ) -> list[Score]:
-    """Index the dataset in a transaction that is undone, and search it; call it outside every scope.
+    """Evaluate search on a dataset indexed in a transaction that is rolled back.
+
+    Call it outside any scope.
 
     Raises:
-        EmbeddingError: when the embedder cannot be used.
+        EmbeddingError: If the embedder is unavailable.
     """
     collection = Collection(
         name="Evaluation", slug=f"evaluation-{uuid7().hex}", embedding_model=embedding_model
@@ -61,7 +63,7 @@ def evaluate_dataset(
     texts = [f"{cut.passage.title} {piece.context}\n{piece.text}" for cut in cuts for piece in cut.pieces]
     vectors = embedder.embed(texts)
     asked = _vectors(dataset.queries, [collection])
-    # What is indexed here is nobody's knowledge: the transaction is rolled back at the end.
+    # The dataset must not become searchable for the tenant, so the transaction is rolled back.
     with tenant_scope(tenant_id, actor=ACTOR), transaction.atomic():
         _index(collection, cuts, vectors)
         scores = list(_scores([collection], dataset.queries, dataset.judgements, asked, strategies))
@@ -76,10 +78,10 @@ def evaluate_collection(
     *,
     strategies: Sequence[str],
 ) -> list[Score]:
-    """Search a collection as it is: `judged` has for each question the grades of documents by their source.
+    """Evaluate search on a collection; `judged` maps questions to grades by source.
 
     Raises:
-        EmbeddingError: when the collection's embedder cannot be used.
+        EmbeddingError: If the collection's embedder is unavailable.
     """
     queries = {question: question for question in judged}
     asked = _vectors(queries, [collection])
@@ -155,12 +157,12 @@ def _scores(
 
 
 def _sources(found: Sequence[FoundPassage]) -> list[str]:
-    """The documents in the order of their best chunk."""
+    """Return the document sources in the order of their best chunks."""
     return list(dict.fromkeys(passage.source for passage in found))
 
 
 def as_report(scores: Sequence[Score]) -> list[dict[str, Any]]:
-    """The scores as they are stored and shown."""
+    """Return the scores in the stored JSON format."""
     return [
         {
             "embedding_model": score.embedding_model,
@@ -175,24 +177,24 @@ def as_report(scores: Sequence[Score]) -> list[dict[str, Any]]:
 
 
 class JudgementError(ValueError):
-    """The judgements have another shape; the message says which one they need."""
+    """The judgements are malformed; the message describes the expected format."""
 
 
 MOST_QUESTIONS, MOST_GRADES, HIGHEST_GRADE = 1000, 100, 10
-SHAPE = "Give for each question an object that holds a grade from 0 to 10 for each document's source."
+SHAPE = "Each question must map document sources to integer grades from 0 to 10."
 
 
 def checked_judgements(judged: Any) -> dict[str, dict[str, int]]:
-    """`judged` when it has the shape {question: {source: grade}}.
+    """Validate and return judgements of the form {question: {source: grade}}.
 
     Raises:
-        JudgementError: when it has not, or is too large.
+        JudgementError: If they are malformed or too many.
     """
     if not isinstance(judged, dict) or not 0 < len(judged) <= MOST_QUESTIONS:
-        raise JudgementError(f"{SHAPE} From 1 to {MOST_QUESTIONS} questions.")
+        raise JudgementError(f"{SHAPE} Provide 1 to {MOST_QUESTIONS} questions.")
     for question, grades in judged.items():
         if not question.strip() or not isinstance(grades, dict) or not 0 < len(grades) <= MOST_GRADES:
-            raise JudgementError(f"{SHAPE} From 1 to {MOST_GRADES} documents for a question.")
+            raise JudgementError(f"{SHAPE} Provide 1 to {MOST_GRADES} documents per question.")
         if any(type(grade) is not int or not 0 <= grade <= HIGHEST_GRADE for grade in grades.values()):
             raise JudgementError(SHAPE)
     return judged
@@ -200,7 +202,7 @@ def checked_judgements(judged: Any) -> dict[str, dict[str, int]]:
 
 @transaction.atomic
 def request_evaluation(**fields: Any) -> RagEvaluation:
-    """A new evaluation of the scope's tenant, and the job that measures it once this transaction is done."""
+    """Create an evaluation and queue its job in the current transaction."""
     evaluation = RagEvaluation(**fields)
     evaluation.full_clean(exclude=["tenant"])
     evaluation.save()
@@ -210,7 +212,7 @@ def request_evaluation(**fields: Any) -> RagEvaluation:
 
 
 def run_evaluation(tenant_id: UUID, evaluation_id: UUID) -> None:
-    """Measure a pending evaluation and store the figures, or why there are none; call it outside every scope."""
+    """Run a pending evaluation and store its metrics or error. Call it outside any scope."""
     with tenant_scope(tenant_id, actor=ACTOR):
         found = RagEvaluation.objects.select_related("collection").filter(
             pk=evaluation_id, status=EvaluationStatus.PENDING

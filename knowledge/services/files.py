@@ -1,4 +1,4 @@
-"""The files of documents: kept in Django's default storage, a folder for each tenant, under random names."""
+"""Document files in Django's default storage, in one folder per tenant under random names."""
 
 import hashlib
 import secrets
@@ -19,21 +19,21 @@ from knowledge.parsing import suffix_of
 
 PIECE = 64 * 1024
 IN_MEMORY = 1024 * 1024
-# What a multipart body holds beside the file: its names and borders.
+# Allowance for the part headers and boundaries of a multipart body.
 AROUND_BYTES = 64 * 1024
 
 
 class FileTooLarge(Exception):
-    """A file is larger than `settings.UPLOAD_MAX_BYTES`; the message names the limit."""
+    """The file is larger than `settings.UPLOAD_MAX_BYTES`; the message states the limit."""
 
     def __init__(self, limit: int) -> None:
         shown = f"{limit // 1024 // 1024} MB" if limit >= 1024 * 1024 else f"{limit} bytes"
-        super().__init__(f"The file is larger than {shown}, the most that is taken.")
+        super().__init__(f"The file exceeds the maximum size of {shown}.")
 
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A file in the storage: its path there, its bytes, its SHA-256."""
+    """A stored file: its path, size in bytes and SHA-256 checksum."""
 
     path: str
     size: int
@@ -41,13 +41,13 @@ class KeptFile:
 
 
 def keep_file(pieces: Iterable[bytes], *, tenant_id: UUID, name: str, folder: str = "documents") -> KeptFile:
-    """Store what `pieces` hold; call it outside any transaction, a storage may be far away.
+    """Store the bytes in `pieces`. Call it outside transactions: the storage may be remote.
 
     Args:
-        folder: of the tenant's files.
+        folder: Folder within the tenant's files.
 
     Raises:
-        FileTooLarge: nothing is kept then.
+        FileTooLarge: If the file exceeds the limit; nothing is stored.
     """
     limit, size, digest = settings.UPLOAD_MAX_BYTES, 0, hashlib.sha256()
     with tempfile.SpooledTemporaryFile(IN_MEMORY) as spool:
@@ -60,12 +60,12 @@ def keep_file(pieces: Iterable[bytes], *, tenant_id: UUID, name: str, folder: st
         spool.seek(0)
         suffix = suffix_of(PurePath(name))[:16]
         wanted = f"tenants/{tenant_id}/{folder}/{secrets.token_hex(16)}{suffix if suffix.isascii() else ''}"
-        # A closed file would be opened again by its name, which a spool has none of.
+        # File() reopens a closed file by its name, and a spooled file has no path.
         return KeptFile(default_storage.save(wanted, File(spool, name="spool")), size, digest.hexdigest())
 
 
 def checksum_of(stream: IO[bytes]) -> str:
-    """SHA-256 of an open file's bytes."""
+    """Return the SHA-256 checksum of an open file."""
     digest = hashlib.sha256()
     for piece in pieces_of(stream):
         digest.update(piece)
@@ -73,17 +73,17 @@ def checksum_of(stream: IO[bytes]) -> str:
 
 
 def pieces_of(stream: IO[bytes]) -> Iterator[bytes]:
-    """The bytes of an open file, piece by piece."""
+    """Yield the bytes of an open file in blocks."""
     while piece := stream.read(PIECE):
         yield piece
 
 
 @contextmanager
 def local_file(path: str) -> Iterator[IO[bytes]]:
-    """The stored file as a real one of this machine, which a child process may read.
+    """Open the stored file as a local file with a descriptor that a child process can read.
 
     Raises:
-        FileNotFoundError: when the storage has lost it.
+        FileNotFoundError: If the storage does not have the file.
     """
     with default_storage.open(path, "rb") as stored:
         if (real := _real_file(stored)) is not None:
@@ -97,7 +97,7 @@ def local_file(path: str) -> Iterator[IO[bytes]]:
 
 
 def _real_file(stored: File) -> IO[bytes] | None:
-    """The file beneath, when it is one of this machine."""
+    """Return the underlying file if it is a local one."""
     try:
         stored.file.fileno()
     except (OSError, AttributeError):
@@ -106,6 +106,6 @@ def _real_file(stored: File) -> IO[bytes] | None:
 
 
 def forget_file(path: str) -> None:
-    """Delete a stored file when the transaction ends well; at once outside any."""
+    """Delete a stored file when the transaction commits; at once outside a transaction."""
     if path:
         transaction.on_commit(lambda: default_storage.delete(path), robust=True)

@@ -1,7 +1,7 @@
-"""Which words are frequent in a collection: counted on a sample, kept in this process, never exact.
+"""Frequent words of a collection, estimated from a sample and cached per process.
 
-A long question is mostly words that nearly every chunk has. They say little, and to look at every chunk that has one
-of them takes most of the time, so search looks for the rarest ones and scores with all.
+A long question consists mostly of words that nearly every chunk contains. They carry little information and matching
+them takes most of the time, so search matches the rarest words and scores with all of them.
 """
 
 import threading
@@ -15,12 +15,12 @@ from django.db import connection
 from knowledge.models import Collection
 from tenants.scoping import require_tenant_id
 
-# Chunks from which on it pays, chunks of a sample, the share from which on a word is frequent, and words kept.
+# Minimum chunks of a collection, sample size, minimum share of a frequent word, maximum words per collection.
 LEAST_CHUNKS, SAMPLE, FREQUENT, MOST_WORDS = 300, 2000, 0.01, 400
 KEPT = 500
-# Counted again when the collection has grown or shrunk by this much.
+# Recount when the number of chunks has changed by this share.
 CHANGE = 0.2
-# Ids are UUIDv7: their last two bytes are random, so they draw lots.
+# The last two bytes of a UUIDv7 are random, so they select a random sample.
 SAMPLE_SQL = """
 WITH sampled AS MATERIALIZED (
   SELECT search FROM knowledge_chunk WHERE tenant_id = %(tenant)s AND collection_id = %(collection)s
@@ -36,7 +36,7 @@ Shares = Mapping[str, float]
 
 
 class _Kept:
-    """The shares of the collections that were searched last, each with the number of chunks it was counted at."""
+    """LRU cache of word shares by collection, with the chunk count they were computed at."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -66,7 +66,7 @@ kept = _Kept()
 
 
 def frequent_words(collections: Sequence[Collection]) -> dict[str, float]:
-    """Lexemes that many chunks of `collections` have, with the share that has them; needs a tenant's scope."""
+    """Return lexemes frequent in `collections` with their share of chunks. Needs a tenant scope."""
     total = sum(collection.chunk_count for collection in collections)
     if total < LEAST_CHUNKS:
         return {}
@@ -80,7 +80,7 @@ def frequent_words(collections: Sequence[Collection]) -> dict[str, float]:
 def _shares(collection: Collection) -> Shares:
     if not collection.chunk_count:
         return {}
-    # The tenant is the scope's, not the collection's word: under another tenant's scope there is nothing to count.
+    # Key by the tenant of the scope, not of the collection: under another scope, row-level security hides the chunks.
     key = (UUID(str(require_tenant_id())), collection.pk)
     shares = kept.get(key, collection.chunk_count)
     if shares is None:

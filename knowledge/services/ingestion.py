@@ -1,8 +1,8 @@
-"""Reading documents: parse, cut, find out what chunks are about, embed, store.
+"""Indexing of documents: parse, chunk, enrich, embed, store.
 
-What a file may make expensive, all up to its chunks and what they are about, is done by a bounded process. No
-transaction is open while a file is fetched, parsed or embedded. The chunks of a document change in one, so a killed
-run leaves whole documents only, and a search sees the old chunks or the new ones.
+Parsing, chunking and keyword extraction run in a subprocess with resource limits, since a file can make them expensive.
+No transaction is open while a file is fetched, parsed or embedded. The chunks of a document are replaced in one
+transaction, so an interrupted run leaves only complete documents and searches see either the old or the new chunks.
 """
 
 import time
@@ -43,14 +43,14 @@ PROGRESS_SECONDS = 2.0
 PARSED, EMBEDDED = 20, 90
 MAX_CHUNKS = 30_000
 MODEL_CHANGES = 5
-# A small file gets little time, so that many that are made to hurt do not keep a worker for hours.
+# Scale the time limit with the size, so that many malicious small files cannot block a worker for hours.
 SECONDS, SECONDS_PER_MB = 20, 10
 _readers = Readers(max(1, settings.PARSE_PROCESSES))
 
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """What became of one file: `indexed`, `unchanged`, `gone` or `failed` (with its error)."""
+    """Result of one file: `indexed`, `unchanged`, `queued`, `gone` or `failed` with an error."""
 
     source: str
     outcome: str
@@ -60,7 +60,7 @@ class FileResult:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A document as its reader sees it, copied while its row was locked."""
+    """Snapshot of a document to index, copied while its row was locked."""
 
     tenant_id: UUID
     document_id: UUID
@@ -73,19 +73,19 @@ class Task:
     checksum: str
 
     def scope(self) -> Any:
-        """A short transaction of the document's tenant."""
+        """Open a transaction in the scope of the document's tenant."""
         return tenant_scope(self.tenant_id, actor=self.actor)
 
 
 def index_document(tenant_id: UUID, document_id: UUID, *, actor: str = ACTOR) -> FileResult:
-    """Read a document that was brought, and store its chunks. Call it outside any scope.
+    """Index a document: parse it and store its chunks. Call it outside any scope.
 
-    A file that cannot be read is an outcome, not an exception: the error stands on the document, and the chunks
-    of the file before it stay.
+    An unreadable file is a result, not an exception: the document stores the error and keeps the chunks of the
+    previous file.
 
     Raises:
-        EmbeddingError: when vectors cannot be made now; the document stays `processing`.
-        OSError: when the storage does not answer.
+        EmbeddingError: If the embedder fails; the document stays `processing`.
+        OSError: If the storage is unavailable.
     """
     task = _begin(tenant_id, document_id, actor)
     if isinstance(task, FileResult):
@@ -118,9 +118,9 @@ def _begin(tenant_id: UUID, document_id: UUID, actor: str) -> Task | FileResult:
 
 
 def _fetch(task: Task) -> Task | FileResult:
-    """The task with the page's file, or that it is the one which was read before.
+    """Fetch and store the page; return the updated task, or a result if it is unchanged.
 
-    The media type names its format where the URL does not.
+    The media type determines the format; the suffix of the URL is the fallback.
     """
     with fetched(task.source, max_bytes=settings.UPLOAD_MAX_BYTES) as page:
         path = page.url.partition("?")[0].partition("#")[0].rstrip("/")
@@ -145,15 +145,15 @@ def _fetch(task: Task) -> Task | FileResult:
 
 
 def parse_stored(path: str, name: str, size: int, *, seconds: int) -> ParsedDocument:
-    """The text of a file in the storage, read within bounds; waits while as many others are read as may be.
+    """Parse a stored file in a sandboxed process, waiting for a free process.
 
     Args:
-        name: decides the format.
-        seconds: processor time that it may take.
+        name: File name; its suffix determines the format.
+        seconds: Maximum CPU time.
 
     Raises:
-        ParseError: when it cannot be read within them.
-        FileNotFoundError: when the storage has lost it.
+        ParseError: If it cannot be parsed within the limits.
+        FileNotFoundError: If the storage does not have the file.
     """
     with local_file(path) as stream:
         return _readers.parse(
@@ -166,8 +166,8 @@ def _seconds(size: int, most: int) -> int:
 
 
 def _cut(task: Task) -> CutDocument:
-    """The chunks of a task's file."""
-    # A page's URL says little of its format; its stored name ends as its media type does.
+    """Parse and chunk the task's file."""
+    # The stored name of a page has the suffix of its media type, which is more reliable than the URL.
     name = task.source
     if task.origin == DocumentOrigin.URL:
         name = f"{task.source.rstrip('/').rsplit('/', 1)[-1] or 'page'}{suffix_of(Path(task.path))}"
@@ -183,11 +183,11 @@ def _cut(task: Task) -> CutDocument:
                 seconds=_seconds(task.size, settings.PARSE_SECONDS),
             )
     except FileNotFoundError as error:
-        raise ParseError(f"{task.source}: its file is lost; bring it again") from error
+        raise ParseError(f"{task.source}: the stored file is missing; upload it again") from error
 
 
 def _enriched(task: Task, read: CutDocument) -> CutDocument:
-    """What chunks are about, by a model where the collection asks for it; says every few seconds how far it is."""
+    """Enrich the chunks with a model if the collection enables it, reporting progress."""
     if not is_wanted(task.collection.settings):
         return read
     found: list[Insight] = []
@@ -202,7 +202,7 @@ def _enriched(task: Task, read: CutDocument) -> CutDocument:
 
 def _tell(task: Task, progress: int) -> None:
     with task.scope():
-        # Another reader of the same file may have been faster, or another file brought.
+        # Another worker may have finished first, or another file may have been uploaded.
         waiting = Document.objects.filter(pk=task.document_id, status=DocumentStatus.PROCESSING)
         waiting.update(progress=progress)
 
@@ -216,11 +216,11 @@ def _finish(task: Task, read: CutDocument) -> FileResult:
             return _store(task, reading)
         except Superseded as changed:
             model = str(changed)
-    raise EmbeddingError("the collection's model changes again and again")
+    raise EmbeddingError("the collection's embedding model keeps changing; try again later")
 
 
 def _vectors(task: Task, model: str, texts: list[str]) -> "list[array[float]]":
-    """The vectors of `texts`; says every few seconds how far it is."""
+    """Embed `texts`, reporting progress."""
     made: list[array[float]] = []
     told = time.monotonic()
     for vector in embedded(get_embedder(model), texts):
@@ -237,7 +237,7 @@ def _store(task: Task, reading: Reading) -> FileResult:
         if document is None:
             return FileResult(task.source, GONE)
         if document.checksum != reading.checksum:
-            # Another file was brought meanwhile; its own job reads it.
+            # Another file was uploaded in the meantime; its job indexes it.
             return FileResult(task.source, UNCHANGED)
         if document.status == DocumentStatus.INDEXED and is_current(document, document.collection):
             return FileResult(task.source, UNCHANGED)
@@ -248,20 +248,20 @@ def _store(task: Task, reading: Reading) -> FileResult:
 def fail_document(
     tenant_id: UUID, document_id: UUID, message: str, *, actor: str = ACTOR, checksum: str | None = None
 ) -> FileResult:
-    """Record why a document could not be read; chunks of the file before it stay.
+    """Mark a document as failed; chunks of the previous file stay.
 
     Args:
-        checksum: the file that could not be read; when another was brought meanwhile, nothing is recorded.
+        checksum: Checksum of the failed file; if another file was uploaded since, nothing is recorded.
     """
     with tenant_scope(tenant_id, actor=actor):
         document = Document.objects.select_for_update().filter(pk=document_id).first()
         if document is None or checksum not in (None, document.checksum):
             return FileResult("", GONE)
         if document.status == DocumentStatus.INDEXED and is_current(document, document.collection):
-            # Another reader of the same file was there first.
+            # Another worker has indexed the same file.
             return FileResult(document.source, UNCHANGED)
         if document.chunk_count:
-            message = f"{message} (what was read before it stays)"
+            message = f"{message} (the previously indexed content is still available)"
         document.status, document.progress, document.error_message = DocumentStatus.FAILED, 0, message
         document.save()
         return FileResult(document.source, FAILED, error=message)
@@ -269,14 +269,14 @@ def fail_document(
 
 @dataclass(frozen=True, slots=True)
 class Ingestion:
-    """Files of a folder on their way into a collection. Opens its own scopes: call it outside any.
+    """Ingestion of files into a collection. Opens its own scopes: use it outside any.
 
     Args:
-        tenant_id: whose collection it is.
-        collection: an instance of that tenant.
-        actor: who brings the files, for the audit log.
-        user_id: the person among them, if one.
-        queue: leave the reading to jobs instead of doing it here.
+        tenant_id: Tenant of the collection.
+        collection: Collection of that tenant.
+        actor: Actor recorded in the audit log.
+        user_id: User who uploads the files, if any.
+        queue: Whether to queue indexing jobs instead of indexing here.
     """
 
     tenant_id: UUID
@@ -286,19 +286,19 @@ class Ingestion:
     queue: bool = False
 
     def files(self, path: Path) -> list[tuple[Path, str]]:
-        """The readable files under `path`, each with its source: the path inside the folder.
+        """Return the supported files under `path` with their paths relative to it.
 
         Raises:
-            ParseError: when `path` does not exist.
+            ParseError: If `path` does not exist.
         """
         root = path if path.is_dir() else path.parent
         return [(file, file.relative_to(root).as_posix()) for file in discover(path)]
 
     def run(self, files: list[tuple[Path, str]]) -> Iterator[FileResult]:
-        """Read the files one by one; those that are there unchanged are passed over.
+        """Index the files one by one, skipping unchanged ones.
 
         Raises:
-            EmbeddingError: when the embedder cannot be used; files already yielded stay indexed.
+            EmbeddingError: If the embedder is unavailable; files already yielded stay indexed.
         """
         get_embedder(self.collection.embedding_model)
         for file, source in files:
@@ -337,7 +337,7 @@ class Ingestion:
             brought = bring_file(
                 self.collection, kept, source=source, origin=DocumentOrigin.FOLDER, defer=self.queue
             )
-            # One that waits for its reading is read here: the run that brought it may have been killed.
+            # Index a pending document here: the run that uploaded it may have been killed.
             done = brought.outcome == UNCHANGED and brought.document.status == DocumentStatus.INDEXED
             return brought.document.pk, done or (self.queue and brought.outcome == UNCHANGED)
 

@@ -1,7 +1,7 @@
-"""Learning from what people do: patterns seen again grow surer, those that do not help or do not return fade.
+"""Learning patterns: confidence grows with recurrence and decays without it.
 
-Confidence is `seen / (seen + 2)`, times the share of the times that it helped, once that is known. It is read
-with its age: it halves with every `HALF_LIFE` since the pattern was seen, and below `FORGOTTEN` it is deleted.
+Confidence is `seen / (seen + 2)`, multiplied by the success rate once it is known. It halves with every `HALF_LIFE`
+since the pattern was last seen; a pattern below `FORGOTTEN` is deleted.
 """
 
 from datetime import timedelta
@@ -29,20 +29,20 @@ WHERE confidence * 0.5 ^ (extract(epoch FROM now() - last_seen_at) / %s)::numeri
 
 
 def confidence_of(seen: int, helped: Decimal | None) -> Decimal:
-    """How sure a pattern is, from 0 to 1."""
+    """Return the confidence of a pattern, from 0 to 1."""
     share = Decimal(1) if helped is None else helped
     return (Decimal(seen) / (seen + PRIOR) * share).quantize(Decimal("0.0001"))
 
 
 def text_of(data: Any) -> str:
-    """The words of a pattern: its keys and values, in a fixed order."""
+    """Return the keys and values of a pattern as text, in a fixed order."""
     if isinstance(data, dict):
         return " ".join(f"{key} {text_of(data[key])}" for key in sorted(data))
     return " ".join(map(text_of, data)) if isinstance(data, list) else str(data)
 
 
 def similar_patterns(text: str, *, pattern_type: str = "", limit: int = 10) -> list[LearningPattern]:
-    """The person's patterns nearest to `text`, nearest first, each with its `distance` (0: the same)."""
+    """Return the user's patterns similar to `text`, nearest first, with their `distance`."""
     user_id = require_scope().user_id
     rows = LearningPattern.objects.filter(user_id=user_id, embedding_model=embedder_name())
     if pattern_type:
@@ -52,10 +52,10 @@ def similar_patterns(text: str, *, pattern_type: str = "", limit: int = 10) -> l
 
 @transaction.atomic
 def observe_pattern(pattern_type: str, data: dict[str, Any]) -> LearningPattern:
-    """Something the person did: seen again where a pattern of that kind is near enough, else a new one."""
+    """Record an action: update a similar pattern or create a new one."""
     user_id = require_scope().user_id
     with connection.cursor() as cursor:
-        # Two observations of one person take turns: otherwise both would make the pattern.
+        # Serialize observations of one user; otherwise two could create the same pattern.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"learning:{user_id}"])
     near = similar_patterns(text_of(data), pattern_type=pattern_type, limit=1)
     if near and near[0].distance <= SAME_WITHIN:
@@ -79,7 +79,7 @@ def _seen_again(pattern_id: UUID) -> LearningPattern:
 
 @transaction.atomic
 def record_outcome(pattern: LearningPattern, *, helped: bool) -> LearningPattern:
-    """Whether acting on a pattern helped: moves its success rate, the less the oftener it was seen."""
+    """Update the success rate, weighting by occurrences, with whether the pattern helped."""
     pattern = LearningPattern.objects.select_for_update().get(pk=pattern.pk)
     verdict = Decimal(int(helped))
     before = pattern.success_rate
@@ -92,10 +92,10 @@ def record_outcome(pattern: LearningPattern, *, helped: bool) -> LearningPattern
 
 
 def expire_patterns() -> int:
-    """Delete what has faded, of everybody.
+    """Delete expired patterns of all tenants.
 
     Returns:
-        How many patterns were forgotten.
+        Number of deleted patterns.
     """
     with platform_scope(reason="expire learning patterns", actor=ACTOR), connection.cursor() as cursor:
         cursor.execute(EXPIRED_SQL, [HALF_LIFE.total_seconds(), FORGOTTEN])

@@ -1,6 +1,6 @@
-"""Texts outside collections by their meaning: vectors of one length whatever the embedder, and the nearest rows.
+"""Similarity search over texts outside collections.
 
-Embeddings, terms, learning patterns, insights of agents, assets and events all are embedded and found by this.
+Embeddings, terms, learning patterns, agent insights, assets and events use it.
 """
 
 from collections.abc import Sequence
@@ -15,28 +15,28 @@ from knowledge.embedders import default_embedder
 from knowledge.models import Embedding
 
 MAX_TEXT = 8000
-# Of an embedding's metadata: what it was made of. Such a text is read where that is, by who may read that.
+# Metadata key naming the object that a text belongs to. Such a text is read there, with its permissions.
 PART_OF = "of"
 INDEX_SCAN = "SELECT set_config('hnsw.iterative_scan', 'strict_order', true)"
 
 
 def embedder_name() -> str:
-    """The embedder of all of them; vectors of two are never compared."""
+    """Return the name of the embedder; vectors of different embedders are not comparable."""
     return default_embedder().name
 
 
 def vectors_of(texts: Sequence[str], dimensions: int) -> list[list[float]]:
-    """A vector for each text; zeros behind a shorter one change no angle.
+    """Embed the texts, padding with zeros, which does not change cosine distances.
 
     Raises:
-        EmbeddingError: when they cannot be made.
+        EmbeddingError: If the embedder fails.
     """
     vectors = default_embedder().embed([text[:MAX_TEXT] for text in texts])
     return [_padded(vector, dimensions) for vector in vectors]
 
 
 def query_vector(text: str, dimensions: int) -> list[float]:
-    """The vector of a question."""
+    """Embed a query."""
     return _padded(default_embedder().embed_query(text[:MAX_TEXT]), dimensions)
 
 
@@ -47,11 +47,10 @@ def _padded(vector: Sequence[float], dimensions: int) -> list[float]:
 
 
 def nearest(rows: Any, vector: Sequence[float], limit: int, *, field: str = "embedding") -> list[Any]:
-    """The `limit` rows nearest to `vector`, nearest first, each with its `distance` (0: the same); never fewer than
-    there are.
+    """Return the `limit` rows nearest to `vector`, nearest first, with their `distance`.
 
-    An index of vectors holds those of everybody. Where it gives up before enough of the scope's own were met, all of
-    them are compared.
+    The index contains the vectors of all tenants, so its scan may end before it finds enough visible rows. In that
+    case all visible rows are compared.
     """
     distance = CosineDistance(field, vector)
     rows = rows.exclude(**{field: None})
@@ -59,14 +58,14 @@ def nearest(rows: Any, vector: Sequence[float], limit: int, *, field: str = "emb
         cursor.execute(INDEX_SCAN)
     found = list(rows.annotate(distance=distance).order_by("distance")[:limit])
     if len(found) < limit:
-        # An expression that no index has.
+        # No index matches this expression, which forces an exact scan.
         compared = Cast(distance, FloatField()) + Value(0.0)
         found = list(rows.annotate(distance=compared).order_by("distance", "id")[:limit])
     return found
 
 
 def remember_text(content: str, metadata: dict[str, Any] | None = None) -> Embedding:
-    """Keep a text so that it is found by its meaning; the same text is kept once, with its latest metadata."""
+    """Store a text for similarity search; an existing one gets the new metadata."""
     held = Embedding.objects.select_for_update().filter(content=content).exclude(metadata__has_key=PART_OF)
     row = held.order_by("id").first() or Embedding(content=content)
     row.metadata = {name: value for name, value in (metadata or {}).items() if name != PART_OF}
@@ -78,10 +77,10 @@ def remember_text(content: str, metadata: dict[str, Any] | None = None) -> Embed
 
 
 def similar_texts(text: str, *, metadata: dict[str, Any] | None = None, limit: int = 10) -> list[Embedding]:
-    """The texts that were remembered and are nearest to `text`.
+    """Return the stored texts similar to `text`, nearest first.
 
     Args:
-        metadata: which theirs must contain.
+        metadata: Metadata that the texts must contain.
     """
     rows = Embedding.objects.filter(embedding_model=embedder_name()).exclude(metadata__has_key=PART_OF)
     if metadata:

@@ -1,4 +1,4 @@
-"""What stands around a passage: the chunks before and after it, and the section it is part of."""
+"""Context of a passage: its neighbouring chunks and its section."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ ORDER BY hit.id, c.chunk_index
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A chunk beside a hit; `chunk_index` is smaller than the hit's before it, larger after it."""
+    """A chunk before or after a hit, as its `chunk_index` shows."""
 
     id: UUID
     chunk_index: int
@@ -33,14 +33,14 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Neighbours in the order of the document, and the text of all chunks under the same headings, cut short."""
+    """Neighbours in document order, and the truncated text under the same headings."""
 
     neighbours: tuple[Neighbour, ...]
     section: str
 
 
 def surroundings(passages: Sequence[FoundPassage], *, reach: int) -> dict[UUID, Surroundings]:
-    """What stands around each passage, `reach` chunks to each side, by its id; one statement for all."""
+    """Return the context of each passage by id, with `reach` chunks on each side."""
     with connection.cursor() as cursor:
         cursor.execute(
             AROUND_SQL,
