@@ -1,4 +1,4 @@
-"""Hybrid search: words weighed by their rarity, vectors compared, both fused by rank.
+"""Hybrid search: BM25 and vector similarity, fused by rank.
 
 One statement (`search_sql`). The text leg scores a chunk by BM25; a vector leg for each embedding model orders by
 cosine distance; the legs are fused by weighted reciprocal ranks (Cormack, Clarke and Büttcher, SIGIR 2009).
@@ -23,17 +23,15 @@ from knowledge.services.frequencies import frequent_words
 from knowledge.services.search_sql import FILTERS, HEADLINE, statement
 from tenants.scoping import require_scope, require_tenant_id
 
-# Chosen on the documentation of Python's functions (`benchmarks/docstrings.py`), where it is within a thousandth of the
-# best; our own questions only confirmed it.
+# Tuned on the docstrings of Python functions (`benchmarks/docstrings.py`), within 0.001 of the best value.
 RANK_OFFSET = 10
 FIXED = {"k1": 1.5, "b": 0.75, "offset": RANK_OFFSET, "headline": HEADLINE}
 CANDIDATES = 50
 MAX_QUERY = 4000
 ANY_DISTANCE = 3.0
-# Words of a question that count, the rarest; chunks that are sought at least, by frequent words too if need be, and
-# as a share of all.
+# Maximum words of a query (the rarest are used); minimum matched chunks, absolute and as a share of all chunks.
 MOST_WORDS, MATCHED, MATCHED_SHARE = 32, 3000, 0.1
-# Chunks up to which words are looked for in each; past them by the index.
+# Up to this many chunks are scanned for the words; larger collections use the index.
 READ = 10_000
 # Candidates that an HNSW scan looks at (`hnsw.ef_search`) in 10,000 chunks, by the collection's setting `recall`; more
 # chunks need more for the same recall (`benchmarks/knowledge.py`).
@@ -42,22 +40,21 @@ EFFORT_AT, EFFORT_GROWS, MOST_EFFORT = 10_000, 0.7, 1000
 EFFORT_SQL = (
     "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', %s, true)"
 )
-# Passages that a reranker sees for each one that is asked for.
+# Passages passed to the reranker per requested passage.
 RERANKED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a vector leg adds to hybrid search: its weight beside the words' 1, and the cosine distance from which
-    on a chunk is no candidate, because what is unlike the question only disturbs."""
+    """Weight of a vector leg relative to the text leg, and its maximum cosine distance."""
 
     weight: float
     farthest: float
 
 
-# A lexical embedder sees the same words as the text leg, so it says less, and nothing where it is faint.
+# A lexical embedder sees the same words as the text leg, so it gets less weight and a lower maximum distance.
 LEXICAL, SEMANTIC = Part(0.2, 0.9), Part(1.0, 1.0)
-# A search by vectors alone leaves nothing out, so that nobody gets fewer than there are.
+# A search by vectors alone has no maximum distance, so that it returns as many passages as requested.
 ALONE = Part(1.0, ANY_DISTANCE)
 
 Reranker = Callable[[str, Sequence[str]], Sequence[float]]
@@ -65,7 +62,7 @@ Reranker = Callable[[str, Sequence[str]], Sequence[float]]
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a passage stands where it does: its place and score in each leg; None: not found by that leg."""
+    """Rank and score of a passage in each leg; None if the leg did not find it."""
 
     text_rank: int | None = None
     text_score: float | None = None
@@ -76,9 +73,9 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class FoundPassage:
-    """A chunk that was found; `score` lies between 0 and 1, 1 being first in every leg.
+    """A chunk found by a search; `score` is between 0 and 1, where 1 is first in every leg.
 
-    `snippet` has the marks of `search_sql` around what was hit; None unless it was asked for.
+    `snippet` has the markers of `search_sql` around matches; None unless requested.
     """
 
     id: UUID
@@ -107,17 +104,19 @@ def search(
     reranker: Reranker | None = None,
     vectors: Mapping[str, str] | None = None,
 ) -> list[FoundPassage]:
-    """The passages of `collections` that fit `query` best, best first; needs a tenant's scope.
+    """Return the passages of `collections` most relevant to `query`, best first.
+
+    Needs a tenant scope.
 
     Args:
-        filters: `metadata` (a part of the chunk's or the document's), `documents` (ids), `sources`, `file_types`.
-        snippets: whether to mark in each passage what was hit.
-        reranker: scores passages anew; the one of `SEARCH_RERANKER` by default, if any.
-        vectors: of the query, where `query_vectors` made them before the transaction began.
+        filters: `metadata` (contained in the chunk's or the document's), `documents` (ids), `sources`, `file_types`.
+        snippets: Whether to return snippets with marked matches.
+        reranker: Function that rescores passages; `SEARCH_RERANKER` by default.
+        vectors: Query vectors computed by `query_vectors` before the transaction.
 
     Raises:
-        EmbeddingError: when the collections' embedder cannot be used.
-        ValueError: for an unknown filter.
+        EmbeddingError: If an embedder is unavailable.
+        ValueError: If a filter is unknown.
     """
     if not collections or not query.strip():
         return []
@@ -136,12 +135,12 @@ def search(
 
 
 def configured_reranker() -> Reranker | None:
-    """The function that `SEARCH_RERANKER` names by its dotted path."""
+    """Import the reranker configured in `SEARCH_RERANKER`."""
     return import_string(settings.SEARCH_RERANKER) if settings.SEARCH_RERANKER else None
 
 
 def reranked(query: str, passages: Sequence[FoundPassage], reranker: Reranker) -> list[FoundPassage]:
-    """The passages in the order of the reranker's scores; their own scores stay as they are."""
+    """Sort the passages by the reranker's scores without changing their own scores."""
     scores = [float(score) for score in reranker(query, [passage.text for passage in passages])]
     explained = [
         replace(passage, explanation=replace(passage.explanation, rerank_score=score))
@@ -152,14 +151,17 @@ def reranked(query: str, passages: Sequence[FoundPassage], reranker: Reranker) -
 
 def _known(filters: dict[str, Any]) -> dict[str, Any]:
     if unknown := sorted(filters.keys() - FILTERS.keys()):
-        raise ValueError(f"unknown filter {', '.join(unknown)}; known are {', '.join(FILTERS)}")
+        raise ValueError(f"unknown filter {', '.join(unknown)}; supported filters: {', '.join(FILTERS)}")
     return filters
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A search as the database gets it: the statement, its values, how far an index of vectors is followed (None: none
-    is), the score that a passage has which is first in every leg, and whether one plan serves every such search."""
+    """A search statement with its parameters.
+
+    `effort` is `hnsw.ef_search` (None: no index is used), `best` the score of a passage ranked first in every leg, and
+    `one_plan` whether a generic plan suits every such search.
+    """
 
     sql: str
     parameters: dict[str, Any]
@@ -178,12 +180,12 @@ def prepare(
     filters: Mapping[str, Any] | None = None,
     snippets: bool = False,
 ) -> Prepared:
-    """What `search` is going to ask the database; needs a tenant's scope."""
+    """Build the statement of a search. Needs a tenant scope."""
     filters = filters or {}
     legs = _legs(collections, vectors, strategy)
     text_weight = 0.0 if strategy == RetrievalStrategy.SEMANTIC else 1.0
     chunks = sum(collection.chunk_count for collection in collections)
-    # Fewer are compared as fast as the index is followed, and none is missed.
+    # Below the threshold an exact comparison is as fast as the index and misses nothing.
     approximate = bool(legs) and chunks > settings.VECTOR_PARTITION_ROWS and not filters
     parameters = {
         "query": query,
@@ -205,13 +207,13 @@ def prepare(
     )
     effort = effort_of(collections, chunks, parameters["candidates"]) if approximate else None
     best = (text_weight + max((leg.part.weight for leg in legs), default=0.0)) / (RANK_OFFSET + 1)
-    # Comparing the vectors of a small tenant has one good plan, and making it took longer than following it.
+    # An exact vector search of a small tenant has one good plan, and planning takes longer than executing it.
     one_plan = bool(legs) and not (text_weight or approximate or filters or snippets)
     return Prepared(sql, parameters, effort, best, one_plan)
 
 
 def _leg_values(legs: "Sequence[_Leg]") -> dict[str, Any]:
-    """What the statement needs of each leg of vectors."""
+    """Return the statement parameters of the vector legs."""
     values: dict[str, Any] = {}
     for number, leg in enumerate(legs):
         values |= {
@@ -224,7 +226,7 @@ def _leg_values(legs: "Sequence[_Leg]") -> dict[str, Any]:
 
 
 def _rare(collections: Sequence[Collection], chunks: int) -> dict[str, Any]:
-    """What the statement needs to tell rare words of the question from frequent ones."""
+    """Return the statement parameters that separate rare words from frequent ones."""
     frequent = frequent_words(collections)
     return {
         "frequent": list(frequent),
@@ -235,7 +237,7 @@ def _rare(collections: Sequence[Collection], chunks: int) -> dict[str, Any]:
 
 
 def execute(prepared: Prepared) -> list[tuple[Any, ...]]:
-    """The rows of a prepared search."""
+    """Execute a prepared search and return its rows."""
     with connection.prepared_cursor() if prepared.one_plan else connection.cursor() as cursor:
         if prepared.effort is not None:
             cursor.execute(EFFORT_SQL, [str(prepared.effort)])
@@ -245,7 +247,7 @@ def execute(prepared: Prepared) -> list[tuple[Any, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class _Leg:
-    """The collections of one embedding model, and the query's vector by it."""
+    """The collections of one embedding model and its query vector."""
 
     table: str
     vector: str
@@ -286,13 +288,13 @@ def _where(collections: Sequence[Collection], filters: Mapping[str, Any]) -> dic
 
 
 def effort_of(collections: Sequence[Collection], chunks: int, candidates: int) -> int:
-    """How many candidates an index of vectors looks at (`hnsw.ef_search`): as many as the wish for recall needs."""
+    """Return `hnsw.ef_search` for the requested recall and the number of chunks."""
     wish = max(map(ef_search, collections)) * max(1.0, chunks / EFFORT_AT) ** EFFORT_GROWS
     return min(MOST_EFFORT, max(candidates, int(wish)))
 
 
 def ef_search(collection: Collection) -> int:
-    """The collection's effort in 10,000 chunks, from its setting `recall`."""
+    """Return `hnsw.ef_search` per 10,000 chunks for the collection's `recall` setting."""
     return EF_SEARCH.get(str(collection.settings.get("recall")), EF_SEARCH["balanced"])
 
 
@@ -310,12 +312,12 @@ def _passage(row: Sequence[Any], best: float) -> FoundPassage:
 
 
 def query_vectors(query: str, collections: Sequence[Collection], *, strategy: str) -> dict[str, str]:
-    """The query's vector by each embedding model of `collections`, as PostgreSQL reads it. May wait for a model.
+    """Embed the query with each embedding model of `collections`, in PostgreSQL's text format.
 
-    Empty where no leg needs one.
+    Returns an empty dictionary for keyword searches. May wait for a remote model.
 
     Raises:
-        EmbeddingError: when an embedder cannot be used.
+        EmbeddingError: If an embedder is unavailable.
     """
     if strategy == RetrievalStrategy.KEYWORD:
         return {}

@@ -1,12 +1,12 @@
-"""The one statement of a search: a leg of words, a leg of vectors, fused by reciprocal rank, with its explanation.
+"""SQL of hybrid search: text and vector legs fused by reciprocal rank.
 
-The tenant stands in it beside the policy: the planner prunes partitions and estimates better with it.
+The statement filters by tenant although a policy does too: the planner then prunes partitions and estimates better.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# Marks of a hit in a snippet, of the private use area; the API turns them into tags after escaping the text.
+# Private-use characters that mark matches in a snippet; the API replaces them with tags after escaping the text.
 HIT_START, HIT_END = "\ue000", "\ue001"
 HEADLINE = f"StartSel={HIT_START}, StopSel={HIT_END}, MaxWords=40, MinWords=15, MaxFragments=2, FragmentDelimiter= … "
 
@@ -24,8 +24,8 @@ lexemes AS MATERIALIZED (
 )"""
 # BM25 (Robertson and Zaragoza, 2009). `ts_rank_cd` of one lexeme is the sum of its occurrences' weights: its
 # frequency, a heading's (A) counting twice the text's (B). A chunk's length is its number of different lexemes.
-# Nobody can foresee how many hits there are, so what is summed up over them is kept: inlined, it was summed up again
-# for each hit.
+# The aggregates are materialized: the planner cannot estimate the number of hits, and inlined aggregates were computed
+# again for each hit.
 TEXT_LEG = """
 matched AS (
   SELECT c.id, c.search FROM knowledge_chunk c{join}
@@ -48,9 +48,8 @@ matched AS (
     FROM hits h JOIN rarity r USING (lexeme) CROSS JOIN typical t GROUP BY h.id
     ORDER BY score DESC, h.id LIMIT %(candidates)s) s
 )"""
-# A leg for each model, since distances of two models cannot be compared; ranks can.
-# By the index where there is one. What it leaves out (it is approximate, and filters after it looks) is found by
-# comparing all: nobody gets fewer than there are.
+# One leg per model: distances of different models are not comparable, ranks are.
+# The index is approximate and filters after scanning. If it returns too few rows, all vectors are compared.
 VECTOR_LEG = """
 near_{leg} AS MATERIALIZED (
   SELECT v.id, v.embedding <=> %(vector_{leg})s::halfvec AS distance FROM {table} v
@@ -103,8 +102,8 @@ FILTERS = {
 }
 
 
-# GIN knows nothing of tenants: where many chunks have one of the words, its list is that of all tenants. A
-# tenant with few chunks reads them instead, for which the operator must not look like one of the index.
+# The GIN index covers all tenants, so the posting list of a frequent word is long. A tenant with few chunks scans
+# them instead; `ts_match_vq` is the function behind `@@` and cannot use the index.
 BY_INDEX = "c.search @@ (SELECT string_agg(query::text, ' | ')::tsquery FROM lexemes WHERE sought)"
 BY_READING = (
     "ts_match_vq(c.search, (SELECT string_agg(query::text, ' | ')::tsquery FROM lexemes WHERE sought))"
@@ -120,11 +119,11 @@ def statement(
     by_index: bool = True,
     approximate: bool = True,
 ) -> str:
-    """The statement with a leg of words if asked for, and one of vectors for each of `tables`.
+    """Return the statement with an optional text leg and a vector leg per table.
 
     Args:
-        by_index: whether the words are looked up in their index, rather than in every chunk.
-        approximate: whether an index of vectors may be followed; with filters vectors are always compared exactly.
+        by_index: Whether to match words with the index instead of scanning every chunk.
+        approximate: Whether to use the vector index; with filters, vectors are always compared exactly.
     """
     where = "".join(FILTERS[name] for name in filters)
     parts = [LEXEMES] if text or snippets else []

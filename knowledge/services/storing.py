@@ -1,7 +1,7 @@
-"""Storing chunks with their vectors fast: binary COPY into a temporary table, then INSERT ... SELECT.
+"""Bulk storage of chunks and vectors: binary COPY to a temporary table, then INSERT ... SELECT.
 
-COPY into the tables themselves is refused under row-level security. The temporary table stays with the connection
-and is empty at the end of each transaction; its name holds the role, since a connection may change its hat.
+PostgreSQL does not support COPY FROM into tables with row-level security. The temporary table lasts as long as the
+connection and is emptied on commit; its name includes the role, since a connection may switch roles.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,7 +26,7 @@ LEFT_TO_THE_SERVER = ("created_at",)
 
 @cache
 def _fields() -> tuple[models.Field, ...]:
-    """The columns of a chunk that are written."""
+    """Return the chunk fields to write."""
     return tuple(
         field
         for field in Chunk._meta.local_concrete_fields
@@ -41,10 +41,10 @@ def _type(field: models.Field) -> str:
 
 @transaction.atomic
 def store_rows(chunks: Sequence[Chunk], vectors: Sequence[Sequence[float]], *, dimensions: int) -> int:
-    """Insert new chunks (with their ids) and one vector each, all of the scope's tenant; how many.
+    """Insert new chunks and their vectors for the current tenant; return their number.
 
     Raises:
-        ValueError: when there are not as many vectors as chunks, or no table has their length.
+        ValueError: If the numbers of chunks and vectors differ or no table has these dimensions.
     """
     if len(chunks) != len(vectors):
         raise ValueError(f"{len(chunks)} chunks and {len(vectors)} vectors")
@@ -87,7 +87,7 @@ def _names(fields: tuple[models.Field, ...], dimensions: int, table: str) -> dic
 def _rows(
     chunks: Sequence[Chunk], vectors: Sequence[Sequence[float]], tenant_id: Any
 ) -> Iterator[tuple[Any, ...]]:
-    """The values of each chunk's columns and its vector; all belong to the tenant, whatever they say."""
+    """Yield the column values and vector of each chunk, forcing the current tenant."""
     names = [field.attname for field in _fields()]
     values_of = attrgetter(*names)
     tenant = names.index("tenant_id")

@@ -1,4 +1,4 @@
-"""Terms in use: which of them a text holds or means, how often they are used, what else they are called."""
+"""Lookup, usage counts, synonyms and similarity of terms."""
 
 import re
 from collections.abc import Sequence
@@ -41,14 +41,14 @@ WHERE t.user_id IS NOT NULL AND (e.id IS NULL OR e.updated_at < t.updated_at) GR
 
 @dataclass(frozen=True, slots=True)
 class FoundTerm:
-    """A term that a text holds, and the other words for it."""
+    """A term in a text and its synonyms."""
 
     term: Term
     synonyms: list[str]
 
 
 def terms_in(text: str) -> list[Term]:
-    """The person's own terms and the public ones that `text` holds as whole words, longest first."""
+    """Return the visible terms that occur in `text` as whole words, longest first."""
     text = text[:MAX_TEXT]
     position = StrIndex(Value(text.lower(), output_field=TextField()), Lower("term"))
     found = (
@@ -65,10 +65,10 @@ def _holds(text: str, term: str) -> bool:
 
 @transaction.atomic
 def note_use(text: str) -> list[Term]:
-    """Count the use of the person's own terms in `text`; those of colleagues are theirs to count.
+    """Count the use of the user's terms in `text`.
 
     Returns:
-        The terms that were counted, with their new frequency.
+        The counted terms with their new frequency.
     """
     own = [term.pk for term in terms_in(text) if term.user_id == require_scope().user_id]
     Term.objects.filter(pk__in=own).update(frequency=F("frequency") + 1, last_used_at=timezone.now())
@@ -76,14 +76,14 @@ def note_use(text: str) -> list[Term]:
 
 
 def look_up(text: str) -> list[FoundTerm]:
-    """The terms that `text` holds, each with the other words that mean the same."""
+    """Return the terms that occur in `text`, with their synonyms."""
     terms = terms_in(text)
     words = _synonyms([term.pk for term in terms])
     return [FoundTerm(term, sorted(words.get(term.pk, ()))) for term in terms]
 
 
 def _synonyms(ids: list[UUID]) -> dict[UUID, set[str]]:
-    """Words by term; a synonym counts both ways, whoever of the two it was written on."""
+    """Return synonyms by term id; the relation applies in both directions."""
     rows = TermRelation.objects.filter(Q(term_id__in=ids) | Q(related_id__in=ids), kind=RelationKind.SYNONYM)
     words: dict[UUID, set[str]] = {}
     for row in rows.select_related("term", "related"):
@@ -93,7 +93,7 @@ def _synonyms(ids: list[UUID]) -> dict[UUID, set[str]]:
 
 
 def expand_query(text: str) -> str:
-    """`text`, and behind it the other words for the terms in it: what a search of words should look for too."""
+    """Append the synonyms of the terms in `text`, for keyword search."""
     known = {word for found in look_up(text) for word in found.synonyms}
     added = [word for word in sorted(known) if not _holds(text, word)]
     return f"{text} {' '.join(added)}" if added else text
@@ -101,7 +101,7 @@ def expand_query(text: str) -> str:
 
 @transaction.atomic
 def relate_terms(term: Term, related: Term, kind: str) -> TermRelation:
-    """Say that two terms mean the same, or belong together; says it anew when they were related already."""
+    """Relate two terms, or update the kind of an existing relation."""
     held: Any = TermRelation.objects.select_for_update().filter(term=term, related=related).first()
     relation = held or TermRelation(term=term, related=related)
     relation.kind = kind
@@ -110,14 +110,14 @@ def relate_terms(term: Term, related: Term, kind: str) -> TermRelation:
 
 
 def embed_new_terms(terms: Sequence[Term]) -> None:
-    """`embed_terms`, or leave it to the job when the embedder cannot be used now."""
+    """Embed terms; leave them to the periodic job if the embedder fails."""
     with suppress(EmbeddingError):
         embed_terms(terms)
 
 
 @transaction.atomic
 def embed_terms(terms: Sequence[Term]) -> None:
-    """Keep the vectors of the person's own `terms`, so that they are found by what they mean."""
+    """Store the vectors of the user's `terms`."""
     model = embedder_name()
     TermEmbedding.objects.filter(term__in=terms).delete()
     vectors = vectors_of([f"{term.term}\n{term.definition}" for term in terms], DIMENSIONS)
@@ -129,7 +129,7 @@ def embed_terms(terms: Sequence[Term]) -> None:
 
 
 def similar_terms(text: str, *, limit: int = 10) -> list[Term]:
-    """The person's own terms and the public ones whose meaning is nearest to `text`, each with its `distance`."""
+    """Return visible terms similar to `text`, nearest first, with their `distance`."""
     rows = TermEmbedding.objects.filter(embedding_model=embedder_name()).select_related("term")
     found = []
     for row in nearest(rows, query_vector(text, DIMENSIONS), limit):
@@ -139,7 +139,7 @@ def similar_terms(text: str, *, limit: int = 10) -> list[Term]:
 
 
 def embed_missing_terms() -> int:
-    """Make the vectors of everybody's terms that have none or changed since; how many."""
+    """Embed new and changed terms of all tenants; return their number."""
     with platform_scope(reason="embed terms", actor=ACTOR), connection.cursor() as cursor:
         cursor.execute(UNEMBEDDED_SQL, [embedder_name()])
         waiting = cursor.fetchall()
@@ -151,7 +151,7 @@ def embed_missing_terms() -> int:
 
 
 def learn_use(start: datetime, end: datetime) -> int:
-    """Count the use of terms in what their people asked between two moments; how many questions were read."""
+    """Count term use in the queries of a period; return the number of queries."""
     with platform_scope(reason="learn the use of terms", actor=ACTOR), connection.cursor() as cursor:
         cursor.execute(ASKED_SQL, [uuid7_floor(start), uuid7_floor(end), MAX_QUERIES])
         asked = cursor.fetchall()

@@ -1,11 +1,11 @@
-"""A collection as one file, out and in: a zip of its documents' files, chunks and vectors.
+"""Export and import of a collection as a zip file.
 
-    manifest.json        what it is: format, version, the collection's own fields
-    documents.jsonl      a line for each document, with its number
-    chunks/<number>.jsonl  a line for each of its chunks, with the vector (base64 of 32-bit floats, little-endian)
-    files/<number>       the document's file, where it was kept
+    manifest.json        format, version and the fields of the collection
+    documents.jsonl      one line per document, with its number
+    chunks/<number>.jsonl  one line per chunk, with the vector (base64 of little-endian 32-bit floats)
+    files/<number>       the document's file, if it is stored
 
-Ids are made anew; nothing of the file names rows that are there.
+The import assigns new ids; the file does not reference existing rows.
 """
 
 import base64
@@ -52,12 +52,12 @@ CHUNK = (
 )  # fmt: skip
 MAX_UNPACKED = 4 * 1024**3
 MAX_LINE = 4 * 1024 * 1024
-# Of one document, which is held in memory.
+# Limits of one document, which is loaded into memory.
 MAX_CHUNKS, MAX_DOCUMENT = 30_000, 400 * 1024 * 1024
-# Left to those who make the chunk, or derived.
+# Set by the importer or the database.
 UNCHECKED = {"id", "tenant", "collection", "document", "search", "created_at"}
 
-# What the readers of zip and JSON raise on what they do not understand.
+# Errors that the zip and JSON parsers raise for malformed files.
 DAMAGES = (
     zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, RecursionError, NotImplementedError,
     zlib.error, RuntimeError, FileTooLarge,
@@ -65,17 +65,17 @@ DAMAGES = (
 
 
 class TransferError(Exception):
-    """The file is no collection, or cannot be taken; the message says why, for a person."""
+    """The file cannot be exported or imported; the message explains why to the user."""
 
 
 def export_collection(tenant_id: UUID, collection_id: UUID, target: IO[bytes], *, actor: str) -> int:
-    """Write the collection to `target`; each document as it is when its turn comes, whole.
+    """Write the collection to `target`; each document is read in its own transaction.
 
     Returns:
-        How many documents were written: those with chunks.
+        Number of documents written; documents without chunks are skipped.
 
     Raises:
-        TransferError: when the collection changes to another model meanwhile.
+        TransferError: If the embedding model changes during the export.
     """
     with tenant_scope(tenant_id, actor=actor):
         collection = Collection.objects.get(pk=collection_id)
@@ -100,14 +100,14 @@ def _export_document(
     archive: zipfile.ZipFile, number: int, collection: Collection, document_id: UUID, actor: str
 ) -> str:
     with tenant_scope(collection.tenant_id, actor=actor):
-        # The row is locked, so that chunks and vectors are those of one version.
+        # Lock the row, so that chunks and vectors belong to the same version.
         document = Document.objects.select_for_update().filter(pk=document_id).first()
         if document is None:
             return ""
         chunks = list(Chunk.objects.filter(document_id=document_id).order_by("chunk_index"))
         model, dimensions = locked_model(document.collection_id)
         if model != collection.embedding_model:
-            raise TransferError("The collection changed to another model meanwhile; export it again.")
+            raise TransferError("The embedding model changed during the export. Export the collection again.")
         table = TABLES[dimensions]
         vectors = dict(table.objects.filter(pk__in=[c.pk for c in chunks]).values_list("pk", "embedding"))
     with archive.open(f"chunks/{number}.jsonl", "w") as out:
@@ -115,7 +115,7 @@ def _export_document(
             row = {name: getattr(chunk, name) for name in CHUNK} | {"vector": _packed(vectors[chunk.pk])}
             out.write(_line(row).encode())
     if document.storage_path:
-        # A file that the storage has lost is missing there too; its chunks are not.
+        # Export the chunks even if the storage does not have the file.
         with (
             suppress(FileNotFoundError),
             local_file(document.storage_path) as stream,
@@ -138,23 +138,23 @@ def _unpacked(text: Any, dimensions: int) -> "array[float]":
     try:
         numbers.frombytes(base64.b64decode(text, validate=True))
     except (ValueError, TypeError) as error:
-        raise TransferError("A vector of the file is damaged.") from error
+        raise TransferError("The file contains a damaged vector.") from error
     if sys.byteorder == "big":
         numbers.byteswap()
     if len(numbers) != dimensions or not all(abs(number) < 65504 for number in numbers):
-        raise TransferError(f"A vector of the file is not one of {dimensions} numbers.")
+        raise TransferError(f"The file contains a vector that does not have {dimensions} finite numbers.")
     return numbers
 
 
 def import_collection(tenant_id: UUID, source: IO[bytes], *, slug: str, actor: str) -> Collection:
-    """Make the collection `slug` of a file that was exported, here or elsewhere; all of it or nothing.
+    """Import an exported file as the collection `slug`; all of it or nothing.
 
-    The files of its documents are stored first, which may take long; all rows are written in one transaction then.
-    Files of a run that was killed between are deleted by upkeep.
+    The document files are stored first, which may take long; then all rows are written in one transaction. The
+    periodic cleanup deletes the files of an interrupted import.
 
     Raises:
-        TransferError: when the file is not one, is damaged or too large.
-        ValidationError: when the slug is taken or not valid, and when the model is not at hand here.
+        TransferError: If the file is malformed, damaged or too large.
+        ValidationError: If the slug is taken or invalid, or the embedding model is unavailable.
     """
     kept: dict[int, KeptFile] = {}
     try:
@@ -175,24 +175,26 @@ def import_collection(tenant_id: UUID, source: IO[bytes], *, slug: str, actor: s
         for file in kept.values():
             forget_file(file.path)
         if isinstance(error, DAMAGES):
-            raise TransferError(f"The file is no collection, or damaged ({type(error).__name__}).") from error
+            raise TransferError(
+                f"The file is not a valid collection export ({type(error).__name__})."
+            ) from error
         raise
 
 
 def _refuse_taken(slug: str) -> None:
     if Collection.objects.filter(slug=slug).exists():
         raise ValidationError(
-            {"slug": ValidationError("A collection with this slug exists already.", code="unique")}
+            {"slug": ValidationError("A collection with this slug already exists.", code="unique")}
         )
 
 
 def _files(archive: zipfile.ZipFile, tenant_id: UUID) -> Iterator[tuple[int, KeptFile]]:
-    """The documents' files, each by its document's number, stored."""
+    """Store the document files and yield each with its document's number."""
     names, seen = set(archive.namelist()), set()
     for line in _lines(archive, "documents.jsonl"):
         number = _number(line)
         if number in seen:
-            raise TransferError("Two documents of the file have one number.")
+            raise TransferError("Two documents in the file have the same number.")
         seen.add(number)
         if f"files/{number}" in names:
             with archive.open(f"files/{number}") as member:
@@ -202,14 +204,14 @@ def _files(archive: zipfile.ZipFile, tenant_id: UUID) -> Iterator[tuple[int, Kep
 def _number(line: dict[str, Any]) -> int:
     number = line["number"]
     if type(number) is not int:
-        raise TransferError("A document of the file has no number.")
+        raise TransferError("A document in the file has no number.")
     return number
 
 
 def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     manifest = next(_lines(archive, "manifest.json"), None) or {}
     if manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
-        raise TransferError(f"The file is no {FORMAT} of version {VERSION}.")
+        raise TransferError(f"The file is not a {FORMAT} file of version {VERSION}.")
     held = manifest["collection"]
     return {name: held[name] for name in COLLECTION}
 
@@ -217,7 +219,7 @@ def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
 def _make(fields: dict[str, Any], slug: str) -> Collection:
     _refuse_taken(slug)
     if not all(isinstance(fields[name], dict) for name in ("settings", "metadata")):
-        raise TransferError("The settings of the file are none.")
+        raise TransferError("The collection's settings and metadata must be JSON objects.")
     return get_or_create_collection(slug, **fields)[0]
 
 
@@ -225,21 +227,21 @@ def _lines(archive: zipfile.ZipFile, name: str) -> Iterator[dict[str, Any]]:
     with archive.open(name) as member:
         while line := member.readline(MAX_LINE + 1):
             if len(line) > MAX_LINE:
-                raise TransferError("A line of the file is too long.")
+                raise TransferError("A line in the file is too long.")
             row = json.loads(line)
             if not isinstance(row, dict):
-                raise TransferError("A line of the file is no object.")
+                raise TransferError("A line in the file is not a JSON object.")
             yield _cleaned(row)
 
 
 def _cleaned(value: Any) -> Any:
-    """JSON without characters that the database refuses; `\\u0000` is one of them."""
+    """Remove characters that PostgreSQL rejects, such as `\\u0000`, from JSON."""
     if isinstance(value, dict):
         return {clean(key): _cleaned(held) for key, held in value.items()}
     if isinstance(value, list):
         return [_cleaned(held) for held in value]
     if isinstance(value, float) and not isfinite(value):
-        raise TransferError("A number of the file is none.")
+        raise TransferError("The file contains a number that is not finite.")
     return clean(value) if isinstance(value, str) else value
 
 
@@ -259,7 +261,7 @@ def _import_document(
         **told,
     )
     if not isinstance(document.metadata, dict):
-        raise TransferError("The metadata of a document of the file are none.")
+        raise TransferError("The metadata of a document must be a JSON object.")
     document.full_clean(exclude=["tenant", "collection"])
     document.save()
     chunks, vectors = _chunks(archive, _number(line), document, collection)
@@ -273,16 +275,16 @@ def _chunks(
 ) -> "tuple[list[Chunk], list[array[float]]]":
     name = f"chunks/{number}.jsonl"
     if archive.getinfo(name).file_size > MAX_DOCUMENT:
-        raise TransferError("A document of the file is too large.")
+        raise TransferError("A document in the file is too large.")
     chunks: list[Chunk] = []
     vectors: list[array[float]] = []
     for row in _lines(archive, name):
         if len(chunks) >= MAX_CHUNKS:
-            raise TransferError("A document of the file has too many chunks.")
+            raise TransferError("A document in the file has too many chunks.")
         chunks.append(_chunk(row, document, collection))
         vectors.append(_unpacked(row.get("vector"), collection.dimensions))
     if len({chunk.chunk_index for chunk in chunks}) < len(chunks):
-        raise TransferError("Two chunks of the file have one place.")
+        raise TransferError("Two chunks in the file have the same chunk_index.")
     return chunks, vectors
 
 
@@ -290,7 +292,7 @@ def _chunk(row: dict[str, Any], document: Document, collection: Collection) -> C
     shapes = {"metadata": dict, "semantic_keywords": list, "extracted_entities": list}
     for name, shape in shapes.items():
         if not isinstance(row[name], shape) and not (row[name] is None and name != "metadata"):
-            raise TransferError(f"The {name} of a chunk of the file are none.")
+            raise TransferError(f"The field {name} of a chunk in the file has the wrong type.")
     chunk = Chunk(
         id=uuid7(),
         tenant_id=document.tenant_id,
@@ -302,5 +304,5 @@ def _chunk(row: dict[str, Any], document: Document, collection: Collection) -> C
     try:
         chunk.clean_fields(exclude=UNCHECKED)
     except ValidationError as error:
-        raise TransferError(f"A chunk of the file is not valid ({', '.join(error.message_dict)}).") from error
+        raise TransferError(f"A chunk in the file is invalid ({', '.join(error.message_dict)}).") from error
     return chunk

@@ -1,4 +1,4 @@
-"""Upkeep of knowledge, across tenants: work whose job was lost, files that nothing names."""
+"""Maintenance across tenants: requeue lost work, delete unreferenced files."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -20,7 +20,7 @@ from tenants.scoping import platform_scope, tenant_scope
 LOST_AFTER = timedelta(minutes=10)
 AT_A_TIME = 500
 ACTOR = "system:upkeep"
-# Longer than a file can lie in the storage before its document's row is committed.
+# Longer than the time between storing a file and committing its document.
 STRAY_AFTER = timedelta(days=1)
 LOST_SQL = """
 SELECT d.tenant_id, d.id, EXISTS (
@@ -47,16 +47,16 @@ ORDER BY c.id LIMIT %(most)s
 
 
 def resume_documents(lost_after: timedelta = LOST_AFTER) -> int:
-    """Defer a job for each waiting document that has none; fail it when its job was given up.
+    """Requeue unfinished documents without a job; fail those whose job failed.
 
     Returns:
-        How many were found.
+        Number of documents or changes found.
     """
     lost = _lost(LOST_SQL, JOB, lost_after)
     for tenant_id, document_id, given_up in lost:
         if given_up:
             fail_document(
-                tenant_id, document_id, "Given up: its reader was stopped again and again.", actor=ACTOR
+                tenant_id, document_id, "Indexing failed: the worker was stopped repeatedly.", actor=ACTOR
             )
             continue
         with tenant_scope(tenant_id, actor=ACTOR):
@@ -68,15 +68,15 @@ def resume_documents(lost_after: timedelta = LOST_AFTER) -> int:
 
 
 def resume_changes(lost_after: timedelta = LOST_AFTER) -> int:
-    """Defer a job for each change of a collection's model that has none; end it when its job was given up.
+    """Requeue model changes without a job; cancel those whose job failed.
 
     Returns:
-        How many were found.
+        Number of documents or changes found.
     """
     lost = _lost(CHANGES_SQL, CHANGE_JOB, lost_after)
     for tenant_id, collection_id, model, given_up in lost:
         if given_up:
-            abandon_change(tenant_id, collection_id, model, "its worker was stopped again and again")
+            abandon_change(tenant_id, collection_id, model, "the worker was stopped repeatedly")
             continue
         with tenant_scope(tenant_id, actor=ACTOR):
             rows = Collection.objects.select_for_update().filter(pk=collection_id, next_embedding_model=model)
@@ -95,21 +95,21 @@ def _lost(statement: str, job: str, lost_after: timedelta) -> list[tuple[Any, ..
 def delete_stray_files(
     stray_after: timedelta = STRAY_AFTER, *, folder: str = "documents", naming: Any = Document
 ) -> int:
-    """Delete files that nothing names: of processes that were killed, of rows and tenants that are gone.
+    """Delete files that no row references, left by killed processes or deleted rows.
 
     Args:
-        folder: of each tenant's files.
-        naming: the model whose `storage_path` names the files of that folder.
+        folder: Folder within each tenant's files.
+        naming: Model whose `storage_path` references the files of the folder.
 
     Returns:
-        How many were deleted.
+        Number of deleted files.
     """
     deleted = 0
     limit = timezone.now() - stray_after
     for tenant in _folders("tenants"):
         place = f"tenants/{tenant}/{folder}"
         for paths in _portions(f"{place}/{name}" for name in _files(place)):
-            # A storage that is far away is asked for the age of the few that nothing names.
+            # Query the age only of unreferenced files, since each query to a remote storage is slow.
             for path in sorted(paths - _named(paths, naming)):
                 with suppress(FileNotFoundError):
                     if default_storage.get_modified_time(path) < limit:

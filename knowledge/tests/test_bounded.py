@@ -144,4 +144,4 @@ def test_a_gigabyte_in_a_folder_is_refused_unread(tenant, tmp_path):
     found = {each.source: each.outcome for each in ingestion.run(ingestion.files(tmp_path))}
     assert found == {"good.txt": "indexed", "huge.pdf": "failed"}
     with tenant_scope(tenant):
-        assert "larger than 50 MB" in Document.objects.get(source="huge.pdf").error_message
+        assert "maximum size of 50 MB" in Document.objects.get(source="huge.pdf").error_message

@@ -66,7 +66,7 @@ def test_a_stored_file_is_a_real_one_for_its_reader(bucket, tenant):
 
 def test_nothing_is_kept_of_a_file_that_is_too_large(settings, tenant):
     settings.UPLOAD_MAX_BYTES = 5
-    with pytest.raises(FileTooLarge, match="larger than 5 bytes"):
+    with pytest.raises(FileTooLarge, match="maximum size of 5 bytes"):
         keep_file([b"abc", b"def"], tenant_id=tenant.pk, name="a.txt")
     with pytest.raises(FileNotFoundError):
         default_storage.listdir(f"tenants/{tenant.pk}/documents")

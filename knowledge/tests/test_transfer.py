@@ -169,6 +169,6 @@ def test_an_export_of_two_models_is_refused(tenant, collection, monkeypatch):
         return original(*args)
 
     monkeypatch.setattr(transfer, "_export_document", changed_first)
-    with pytest.raises(TransferError, match="another model meanwhile"):
+    with pytest.raises(TransferError, match="embedding model changed"):
         export_collection(tenant.pk, collection.pk, io.BytesIO(), actor=ACTOR)
     assert LexicalEmbedder.name != Mirrored.name

@@ -100,7 +100,10 @@ def test_a_file_that_fails_leaves_what_was_read_before(client, collection, tenan
     read(tenant, bring(client, collection))
     failed = read(tenant, bring(client, collection, b"   ", "tides.md"))
     assert (failed.status, failed.chunk_count) == ("failed", 1)
-    assert failed.error_message == "tides.md: the file is empty (what was read before it stays)"
+    assert (
+        failed.error_message
+        == "tides.md: the file is empty (the previously indexed content is still available)"
+    )
 
 
 @pytest.mark.parametrize(("name", "reason"), [("a.exe", "not supported"), ("a.zip", "not supported")])

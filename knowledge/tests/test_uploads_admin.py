@@ -59,7 +59,7 @@ def test_a_gigabyte_is_refused_by_its_length_with_the_limit(admin_client, collec
         "POST", reverse(ADD), b"", content_type=kind, CONTENT_LENGTH=str(1024**3), **{"wsgi.input": Unread()}
     )
     assert (answer.status_code, answer.url) == (302, reverse(ADD))
-    assert "larger than 50 MB" in admin_client.get(reverse(ADD)).content.decode()
+    assert "maximum size of 50 MB" in admin_client.get(reverse(ADD)).content.decode()
 
 
 def test_a_form_without_its_token_is_refused(admin_client, collection, tenant):
