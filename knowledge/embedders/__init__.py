@@ -1,5 +1,4 @@
-"""Embedders: from words alone (always there), MiniLM on this machine (optional), or any OpenAI-compatible
-endpoint.
+"""Embedders: lexical (built in), MiniLM (optional) and OpenAI-compatible endpoints.
 
 A collection stores the name of the embedder that made its vectors; a query must use the same one.
 """
@@ -32,17 +31,19 @@ _EMBEDDERS: dict[str, Callable[..., Embedder]] = {
 
 
 def get_embedder(name: str, **options: Any) -> Embedder:
-    """The embedder called `name`; `options` go to its class. An OpenAI embedder's own name is
-    "openai:<model>"; without options it is one of `settings.EMBEDDINGS_MODELS`.
+    """Return the embedder called `name`, passing `options` to its class.
 
-    Raises EmbeddingError for an unknown name and for one whose packages are not installed.
+    The name of an OpenAI embedder is "openai:<model>"; without options, the model must be in
+    `settings.EMBEDDINGS_MODELS`.
+
+    Raises EmbeddingError if the name is unknown or its packages are not installed.
     """
     return _made(name, **options) if options else _kept(name)
 
 
 @cache
 def _kept(name: str) -> Embedder:
-    """Made once for the process: a model that is loaded serves every search."""
+    """Cache embedders per process, since loading a model is slow."""
     return _made(name)
 
 
@@ -58,10 +59,10 @@ def _made(name: str, **options: Any) -> Embedder:
 
 
 def _configured(model: str) -> dict[str, Any]:
-    """How the operator's endpoint is asked for `model`, one of those that the operator names.
+    """Return the options of `model` for the configured embeddings endpoint.
 
     Raises:
-        EmbeddingError: for another one.
+        EmbeddingError: If the model is not configured.
     """
     from django.conf import settings
 
@@ -76,5 +77,5 @@ def _configured(model: str) -> dict[str, Any]:
 
 
 def default_embedder() -> Embedder:
-    """MiniLM when its packages are installed, else the lexical embedder."""
+    """Return MiniLM if its packages are installed, else the lexical embedder."""
     return get_embedder(MiniLMEmbedder.name if MiniLMEmbedder.available() else LexicalEmbedder.name)

@@ -1,4 +1,4 @@
-"""What every embedder offers."""
+"""Interface of embedders."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,19 +7,19 @@ Vector = list[float]
 
 
 class EmbeddingError(Exception):
-    """Vectors cannot be made; the message is for a person and holds no key or password."""
+    """Embedding failed; the message is shown to users and contains no secrets."""
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors of one length. Vectors of different names cannot be compared."""
+    """Converts texts to vectors; vectors of different embedders are not comparable."""
 
     name: str
     dimensions: int
 
     def embed(self, texts: Sequence[str]) -> list[Vector]:
-        """One vector of `dimensions` numbers for each text, in order; raises EmbeddingError."""
+        """Return one vector per text, in order; raise EmbeddingError on failure."""
         ...
 
     def embed_query(self, text: str) -> Vector:
-        """The vector of a question; raises EmbeddingError."""
+        """Return the vector of a query; raise EmbeddingError on failure."""
         ...

@@ -1,7 +1,7 @@
-"""Turns a file into clean text with sections; `formats` lists the kinds of files.
+"""Parsing of files into clean text with sections; see `formats` for the file types.
 
-Every text that leaves this module can be stored by PostgreSQL (no NUL, no lone surrogate) and every section
-knows its place: `document.text[section.start:section.end] == section.text`.
+PostgreSQL can store every returned text (no NUL, no lone surrogate). Section offsets satisfy
+`document.text[section.start:section.end] == section.text`.
 """
 
 import os
@@ -41,7 +41,11 @@ MAX_TEXT = 10_000_000
 
 
 def parse(path: Path, *, max_bytes: int = MAX_BYTES) -> ParsedDocument:
-    """Read the file at `path`; raises ParseError when missing, too large, binary, damaged, locked, empty."""
+    """Parse the file at `path`.
+
+    Raises:
+        ParseError: If it is missing, too large, binary, damaged, encrypted or empty.
+    """
     path = Path(path)
     if not path.is_file():
         raise ParseError(f"{path.name}: no such file")
@@ -54,7 +58,11 @@ def parse(path: Path, *, max_bytes: int = MAX_BYTES) -> ParsedDocument:
 
 
 def parse_bytes(data: bytes, name: str, *, max_bytes: int = MAX_BYTES) -> ParsedDocument:
-    """Read a document from memory, for example an upload; `name` decides the format. Raises ParseError."""
+    """Parse a document from memory; the suffix of `name` determines the format.
+
+    Raises:
+        ParseError: If it cannot be parsed.
+    """
     path = PurePath(name)
     if len(data) > max_bytes:
         raise ParseError(f"{path.name}: larger than {max_bytes // 1024 // 1024} MB")
@@ -70,10 +78,10 @@ def parse_bytes(data: bytes, name: str, *, max_bytes: int = MAX_BYTES) -> Parsed
 
 
 def discover(path: Path) -> Iterator[Path]:
-    """Every supported file under `path` in a fixed order, without hidden names and without following links.
+    """Yield supported files under `path` in a fixed order, skipping hidden files and symlinks.
 
-    A path that is a file is yielded whatever its name, so that naming it gives its error instead of silence.
-    Raises ParseError when `path` does not exist.
+    A path to a file is always yielded, so that an unsupported file causes an error instead of being ignored.
+    Raises ParseError if `path` does not exist.
     """
     path = Path(path)
     if path.is_file():
@@ -129,7 +137,7 @@ def _assemble(draft: Draft, path: PurePath, media_type: str) -> ParsedDocument:
         if position > MAX_TEXT:
             raise ParseError(f"{path.name}: more than {MAX_TEXT:,} characters of text")
     if not sections:
-        raise ParseError(f"{path.name}: no text found in it")
+        raise ParseError(f"{path.name}: the file contains no text")
     title = " ".join(clean(draft.title).split())[:200] or _title_of(path)
     return ParsedDocument("".join(parts), title, media_type, sections, clean_data(draft.metadata))
 

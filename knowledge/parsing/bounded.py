@@ -1,7 +1,7 @@
-"""Reading files of strangers: each in a process of its own that is bounded in memory and time (`child.py`).
+"""Parses untrusted files in subprocesses with memory and CPU limits (`child.py`).
 
-Every file goes there, text as well: some 60 kB of HTML keep Python's own parser busy for minutes. The program stays
-and forks for each file, which takes milliseconds.
+This includes text files: 60 kB of HTML can keep Python's parser busy for minutes. The worker process is kept and forks
+for each file, which takes milliseconds.
 """
 
 import atexit
@@ -33,7 +33,7 @@ ENDED_BY_TIME = (-signal.SIGXCPU, -signal.SIGKILL, -signal.SIGALRM)
 
 @dataclass(frozen=True, slots=True)
 class CutDocument:
-    """A file's text in chunks, and what each of them is about."""
+    """A file's chunks and their insights."""
 
     title: str
     media_type: str
@@ -43,7 +43,7 @@ class CutDocument:
 
 
 class Readers:
-    """Programs that read files, at most so many at a time; started when they are needed, kept for the next file."""
+    """Pool of parser processes, started on demand and reused."""
 
     def __init__(self, count: int) -> None:
         self._free: queue.LifoQueue[_Reader] = queue.LifoQueue()
@@ -51,7 +51,7 @@ class Readers:
             self._free.put(_Reader())
 
     def end(self) -> None:
-        """Stop the programs that are free."""
+        """Stop the idle processes."""
         with contextlib.suppress(queue.Empty):
             readers = [self._free.get_nowait() for _ in range(self._free.qsize())]
             for reader in readers:
@@ -67,14 +67,14 @@ class Readers:
             self._free.put(reader)
 
     def parse(self, stream: IO[bytes], name: str, *, megabytes: int, seconds: int) -> ParsedDocument:
-        """The document in `stream`, a real file; `name` decides the format. Waits for a free reader.
+        """Parse the document in `stream`, waiting for a free process.
 
         Args:
-            megabytes: memory that reading it may take.
-            seconds: processor time that it may take; by the clock twice as long and half a minute more.
+            megabytes: Memory limit.
+            seconds: CPU time limit; the wall-clock limit is twice as long plus 30 seconds.
 
         Raises:
-            ParseError: when it cannot be read within these bounds.
+            ParseError: If it cannot be parsed within the limits.
         """
         found = self._found(stream, name, megabytes, seconds, None)
         text = found["text"]
@@ -94,10 +94,10 @@ class Readers:
         megabytes: int,
         seconds: int,
     ) -> CutDocument:
-        """The chunks of the document in `stream`, as `parse` and `knowledge.chunking.chunk`, all within the bounds.
+        """Parse and chunk the document in `stream` within the limits.
 
         Raises:
-            ParseError: also when there are more than `most`.
+            ParseError: If it cannot be parsed within the limits or has more than `most` chunks.
         """
         asked = {"size": size, "overlap": overlap, "most": most}
         found = self._found(stream, name, megabytes, seconds, asked)
@@ -124,7 +124,7 @@ class Readers:
 
 
 class _Reader:
-    """One program, and the socket to it."""
+    """One parser process and the socket to it."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -132,7 +132,7 @@ class _Reader:
         self._owner = 0
 
     def ask(self, source: int, asked: dict[str, Any]) -> tuple[bytes, int]:
-        """What is said of the file, and the exit code of the process that read it."""
+        """Return the response and the exit code of the process that parsed the file."""
         message, end = json.dumps(asked).encode(), time.monotonic() + asked["patience"] + GRACE
         for last in (False, True):
             try:
@@ -141,7 +141,7 @@ class _Reader:
                 self.end()
                 return b"", -signal.SIGALRM
             except (OSError, ValueError):
-                # The program was killed, perhaps since the last file: another one is asked once.
+                # The process was killed, perhaps after the last file: retry once with a new one.
                 self.end()
                 if last:
                     break
@@ -187,7 +187,7 @@ class _Reader:
         return ours
 
     def end(self) -> None:
-        """Stop the program and what it forked."""
+        """Stop the process and its forks."""
         atexit.unregister(self.end)
         if self._link is not None:
             self._link.close()
@@ -201,11 +201,11 @@ class _Reader:
 
 
 def _pieces(out: int, link: socket.socket, end: float) -> Iterator[bytes]:
-    """What is written to the pipe, until its end or a little more than `MAX_ANSWER`.
+    """Yield blocks from the pipe until its end or just above `MAX_ANSWER`.
 
     Raises:
-        ConnectionError: when the program at the other side of `link` is gone.
-        TimeoutError: when it takes longer.
+        ConnectionError: If the process at the other end of `link` has exited.
+        TimeoutError: If the deadline `end` passes.
     """
     size, watch = 0, select.poll()
     watch.register(out, select.POLLIN)

@@ -1,8 +1,8 @@
-"""The program that reads files of strangers: `python -I child.py DESCRIPTOR`, without settings, secrets or Django.
+"""Worker that parses untrusted files: `python -I child.py DESCRIPTOR`.
 
-It serves one request after the other on a socket. Each comes with two open files, the document and the place of the
-answer, and is done by a fork that is bounded in memory and time and ends with it: whatever a malicious file makes a
-parser do, it does it there. Libraries are imported before the fork, by the name of the file alone.
+It runs without settings, secrets or Django and serves one request at a time on a socket. Each request carries two file
+descriptors, for the document and the response. A fork with memory and time limits handles it and exits, which contains
+the effects of a malicious file. Libraries are imported before the fork, based on the file name only.
 """
 
 import gc
@@ -23,7 +23,7 @@ LIBRARIES = {".pdf": "pypdf", ".docx": "docx", ".pptx": "pptx", ".xlsx": "openpy
 
 
 def limit(megabytes: int, seconds: int, patience: int) -> None:
-    """Bound this process: memory, processor time, time, no files written, no core dumps."""
+    """Limit memory, CPU time and wall-clock time; forbid file writes and core dumps."""
     size = megabytes * 1024 * 1024
     for what, value in (
         (resource.RLIMIT_AS, size),
@@ -36,7 +36,7 @@ def limit(megabytes: int, seconds: int, patience: int) -> None:
 
 
 def answer(source: int, asked: dict[str, Any]) -> dict[str, object]:
-    """What is said of the file: the document, cut into chunks if that was asked for, or an error."""
+    """Return the document, its chunks if requested, or an error."""
     from knowledge.parsing import ParseError, parse_bytes
 
     name = asked["name"]
@@ -79,19 +79,19 @@ def _about(parsed: Any) -> dict[str, object]:
 
 
 def warm(asked: dict[str, Any]) -> None:
-    """Import what reading the file will need: each fork has it then, and none pays for it."""
+    """Import the libraries for the file before the fork, so that forks share them."""
     suffix = PurePath(asked["name"]).suffix.lower()
     needed = ["knowledge.parsing", *([LIBRARIES[suffix]] if suffix in LIBRARIES else [])]
     if asked["cut"] is not None:
         needed += ["knowledge.chunking", "knowledge.enrichment", "semchunk"]
     for module in needed:
-        with suppress(ImportError):  # the fork says so
+        with suppress(ImportError):  # the fork reports it
             import_module(module)
     gc.freeze()
 
 
 def read(asked: dict[str, Any], source: int, target: int) -> int:
-    """The exit code of a fork that reads `source` and writes what it says to `target`."""
+    """Parse `source` in a fork that writes to `target`; return its exit code."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -109,7 +109,7 @@ def read(asked: dict[str, Any], source: int, target: int) -> int:
 
 
 def serve(link: socket.socket) -> None:
-    """Answer requests until the other side is gone."""
+    """Handle requests until the other end closes the socket."""
     while True:
         said, files, _, _ = socket.recv_fds(link, MESSAGE, 2)
         if not said:

@@ -1,4 +1,4 @@
-"""Reader for source code of many languages: cut where a definition begins at the left margin."""
+"""Reader for source code, split at unindented definitions."""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ _ARROW = re.compile(
 
 
 def read_code(data: bytes, name: str) -> Draft:
-    """Pieces of whole definitions with the comment above each; the file's name is the title."""
+    """Split at definitions, keeping the comment above each; the title is the file name."""
     lines = decode(data, name).split("\n")
     title = PurePath(name).name
     pieces, begin, path = [], 0, (title,)
@@ -54,7 +54,7 @@ def _definitions(lines: list[str]) -> Iterator[tuple[int, str]]:
 
 
 def _with_comment(lines: list[str], number: int, floor: int) -> int:
-    """The first line of the comment or attributes right above a definition."""
+    """Return the first line of the comment or attributes above a definition."""
     while number > floor and lines[number - 1].lstrip().startswith(("//", "#", "/*", "*", "--", "@", ";")):
         number -= 1
     return number

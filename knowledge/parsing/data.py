@@ -1,4 +1,4 @@
-"""Readers for JSON and JSON Lines: one `path: value` line for each value, a section for each first key."""
+"""Readers for JSON and JSON Lines: a `path: value` line per value, a section per top-level key."""
 
 import json
 from collections.abc import Iterator

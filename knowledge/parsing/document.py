@@ -1,4 +1,4 @@
-"""What every format reader shares: the parsed document, the draft a reader returns, decoding and cleaning."""
+"""Types and helpers shared by the format readers."""
 
 import re
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 class ParseError(Exception):
-    """The file cannot be read as a document; the message says why in one sentence, for a person."""
+    """The file cannot be parsed; the message explains why to the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class ParsedDocument:
-    """What a file says: its text, title, media type and sections in reading order."""
+    """A parsed file: text, title, media type and sections in reading order."""
 
     text: str
     title: str
@@ -39,7 +39,7 @@ class ParsedDocument:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Text as a format reader finds it, before offsets exist."""
+    """A block of text from a format reader, before offsets are computed."""
 
     text: str
     path: tuple[str, ...] = ()
@@ -48,7 +48,7 @@ class Piece:
 
 @dataclass(slots=True)
 class Draft:
-    """What a format reader returns; the title is empty when the format has none."""
+    """Result of a format reader; the title is empty if the format has none."""
 
     pieces: Iterable[Piece]
     title: str = ""
@@ -56,13 +56,13 @@ class Draft:
 
 
 def clean(text: str) -> str:
-    """`text` with Unix line ends and without NUL, other control characters and lone surrogates."""
+    """Normalize line endings and remove control characters and lone surrogates."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n")
     return _CONTROL.sub("", text)
 
 
 def clean_data(value: Any) -> Any:
-    """What a file says of itself, as JSON that the database takes: strings cleaned and none of them long."""
+    """Clean and truncate file metadata, so that PostgreSQL can store it as JSON."""
     if isinstance(value, dict):
         return {clean(str(key))[:100]: clean_data(held) for key, held in islice(value.items(), MAX_METADATA)}
     if isinstance(value, list):
@@ -71,7 +71,11 @@ def clean_data(value: Any) -> Any:
 
 
 def decode(data: bytes, name: str = "text") -> str:
-    """Text of `data`: by its byte order mark, else UTF-8, else line by line; ParseError when binary."""
+    """Decode by byte order mark, else as UTF-8, else line by line.
+
+    Raises:
+        ParseError: If the data is binary.
+    """
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if data.startswith(mark):
             return clean(data.decode(encoding, errors="replace").removeprefix("\ufeff"))
@@ -88,7 +92,7 @@ def decode(data: bytes, name: str = "text") -> str:
 
 
 def _line(data: bytes) -> str:
-    """A line of a file whose parts have several encodings: UTF-8 where it can be, else Windows's Latin one."""
+    """Decode a line of a file with mixed encodings: UTF-8, else Windows-1252."""
     try:
         return data.decode()
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Which reader reads what: by suffix, held against what the bytes say they are."""
+"""File types and their readers, selected by suffix and verified by signature."""
 
 from collections.abc import Callable
 from pathlib import PurePath
@@ -48,7 +48,7 @@ PLAIN_NAMES = frozenset(
         "thanks todo"
     ).split()
 )
-# How files begin that are no text: what people call them.
+# Signatures of binary files, with their description for users.
 _SIGNATURES = {
     b"%PDF-": "a PDF",
     b"PK\x03\x04": "a zip archive or an Office file",
@@ -68,22 +68,22 @@ _MEDIA_SUFFIXES = {
 
 
 def suffix_of(path: PurePath) -> str:
-    """The suffix that decides the format; "" for plain names such as copyright and README.Debian."""
+    """Return the suffix that determines the format; "" for names such as README.Debian."""
     if path.name.split(".")[0].lower() in PLAIN_NAMES and path.suffix.lower() not in SUPPORTED:
         return ""
     return path.suffix.lower()
 
 
 def suffix_for(media_type: str) -> str:
-    """The suffix of files of a media type; empty when there is none."""
+    """Return the suffix of a media type, or an empty string."""
     return _MEDIA_SUFFIXES.get(media_type, "")
 
 
 def reader_for(path: PurePath) -> tuple[str, Reader]:
-    """Media type and reader of a file by its name.
+    """Return media type and reader of a file by its name.
 
     Raises:
-        ParseError: when files of that type are not supported.
+        ParseError: If the file type is not supported.
     """
     suffix = suffix_of(path)
     if suffix not in FORMATS:
@@ -92,10 +92,10 @@ def reader_for(path: PurePath) -> tuple[str, Reader]:
 
 
 def check_signature(data: bytes, path: PurePath) -> None:
-    """Pass a file that begins as its name promises.
+    """Check that the first bytes of a file match its suffix.
 
     Raises:
-        ParseError: when its first bytes are those of another kind of file.
+        ParseError: If they are the signature of another file type.
     """
     looks = next((words for start, words in _SIGNATURES.items() if data.startswith(start)), "")
     suffix = suffix_of(path)

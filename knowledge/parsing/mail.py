@@ -1,4 +1,4 @@
-"""Reader for e-mail (RFC 5322): who, when, about what, the text, and what is attached: files and letters in letters."""
+"""Reader for email (RFC 5322): headers, body, attachments and attached messages."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ _READERS: dict[str, Callable[[bytes, str], Draft]] = {"text/plain": read_plain, 
 
 
 def read_eml(data: bytes, name: str, read_attachment: AttachmentReader) -> Draft:
-    """The letter's heads as one piece, its body, its attachments; those that cannot be read are named."""
+    """Return headers, body and attachments; unreadable attachments are listed by name."""
     try:
         letter: Any = BytesParser(policy=policy.default).parsebytes(data)
         heads = _heads(letter)
@@ -91,7 +91,7 @@ def _text_of(part: Any, path: tuple[str, ...], name: str) -> Iterator[Piece]:
     if not isinstance(payload, bytes) or not payload.strip():
         return
     charset = part.get_content_charset() or "utf-8"
-    with contextlib.suppress(LookupError, UnicodeError):  # else the reader finds the encoding by itself
+    with contextlib.suppress(LookupError, UnicodeError):  # otherwise the reader detects the encoding
         payload = payload.decode(charset).encode()
     for piece in _READERS[part.get_content_type()](payload, name).pieces:
         yield Piece(piece.text, (*path, *piece.path), piece.page)

@@ -1,4 +1,4 @@
-"""Readers for PDF and DOCX. The libraries are imported when a file needs them."""
+"""Readers for PDF and DOCX, which import their libraries on demand."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -12,14 +12,18 @@ if TYPE_CHECKING:
 
 MAX_PAGES = 10_000
 MAX_BOOKMARKS, MAX_DEPTH = 20, 6
-# Typesetters join letters, and mark where a word may be cut: no search for "flashes" would find it.
+# Replace ligatures and remove soft hyphens; otherwise a search for "flashes" would not match.
 GLYPHS = str.maketrans(
     {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\u00ad": ""}
 )
 
 
 def read_pdf(data: bytes, name: str) -> Draft:
-    """One piece for each page; raises ParseError when damaged, locked, without text or too long."""
+    """Return one block per page.
+
+    Raises:
+        ParseError: If the file is damaged, encrypted, too long or has no text.
+    """
     from pypdf import PdfReader
 
     try:
@@ -51,11 +55,11 @@ def _read_pages(reader: "PdfReader", name: str) -> Draft:
 
 
 def _outline(reader: "PdfReader") -> dict[int, tuple[str, ...]]:
-    """The bookmarks that are open on each page, outermost first; a page before the first one has none."""
+    """Return the bookmark path of each page, outermost first."""
     begins: dict[int, list[tuple[int, str]]] = {}
     try:
         _collect(reader, reader.outline, 0, begins)
-    except Exception:  # noqa: BLE001 - bookmarks are a help; a file with broken ones is read without
+    except Exception:  # noqa: BLE001 - bookmarks are optional; ignore broken ones
         return {}
     stack: list[tuple[int, str]] = []
     found = {}
@@ -75,7 +79,11 @@ def _collect(reader: "PdfReader", entries: Any, depth: int, begins: dict[int, li
 
 
 def read_docx(data: bytes, name: str) -> Draft:
-    """Paragraphs and tables in reading order, cut at headings; ParseError when damaged or a zip bomb."""
+    """Return paragraphs and tables in reading order, split at headings.
+
+    Raises:
+        ParseError: If the file is damaged or a zip bomb.
+    """
     check_package(data, name, "DOCX", "word/document.xml")
     from docx import Document
 
@@ -115,7 +123,7 @@ def _heading_level(block: Any) -> int | None:
 
 
 def _text_of(block: Any) -> str:
-    """A paragraph's text, or a table as one `a | b` line a row; a merged cell appears once."""
+    """Return a paragraph's text, or a table as one `a | b` line per row."""
     if not hasattr(block, "rows"):
         return f"- {block.text}" if "List" in (getattr(block.style, "name", "") or "") else block.text
     lines = []

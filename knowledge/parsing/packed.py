@@ -1,4 +1,4 @@
-"""What Office files have in common: they are zip archives, which may be damaged, locked or bombs."""
+"""Checks of Office files, which are zip archives: damage, encryption, zip bombs."""
 
 import zipfile
 from io import BytesIO
@@ -11,10 +11,10 @@ KINDS = {"word/document.xml": "DOCX", "xl/workbook.xml": "XLSX", "ppt/presentati
 
 
 def check_package(data: bytes, name: str, kind: str, main_part: str) -> None:
-    """Pass an archive that is what its name says and unpacks to a bearable size.
+    """Check the type and the unpacked size of an Office file.
 
     Raises:
-        ParseError: when it is damaged, locked, another kind of file, or too large when unpacked.
+        ParseError: If it is damaged, encrypted, of another type or too large when unpacked.
     """
     if data.startswith(OLE):
         raise ParseError(f"{name}: the {kind} is locked with a password, or of a version before 2007")

@@ -1,4 +1,4 @@
-"""Readers for tables: CSV, TSV and XLSX. One line a row; the heading of a sheet's section names its columns."""
+"""Readers for CSV, TSV and XLSX: one line per row, with the columns as heading."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ MAX_HEADING = 200
 
 
 def read_csv(data: bytes, name: str) -> Draft:
-    """Comma, semicolon or tab separated rows, told apart by the first lines."""
+    """Parse delimited rows; the delimiter is detected from the first lines."""
     text = decode(data, name)
     try:
         dialect: Any = csv.Sniffer().sniff(text[:8192], delimiters=",;\t|")
@@ -38,7 +38,7 @@ def _csv_rows(text: str, dialect: Any, name: str) -> Iterator[list[str]]:
 
 
 def read_xlsx(data: bytes, name: str) -> Draft:
-    """Every visible sheet, with the values that formulas had when it was saved."""
+    """Read every visible sheet, with the cached values of formulas."""
     check_package(data, name, "XLSX", "xl/workbook.xml")
     from openpyxl import load_workbook
 
@@ -59,12 +59,12 @@ def _cells(sheet: Any) -> Iterator[list[str]]:
 
 
 def _table(rows: Iterable[list[str]], title: str, name: str) -> list[Piece]:
-    """The rows as one piece, below a heading that says what its columns are."""
+    """Return the rows as one block under a heading with the column names."""
     filled = (row for row in rows if any(cell.strip() for cell in row))
     header = next(iter(filled), None)
     if header is None:
         return []
-    # An upper bound that a reader of tables can use is far below what a database should be asked for instead.
+    # A larger table belongs in a database, not in a document.
     lines = [_line(row) for row in islice(chain([header], filled), MAX_ROWS + 1)]
     if len(lines) > MAX_ROWS:
         raise ParseError(f"{name}: more than {MAX_ROWS:,} rows")

@@ -1,4 +1,4 @@
-"""Reader for PPTX: one page a slide, with its tables and notes."""
+"""Reader for PPTX: one page per slide, with its tables and notes."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -9,7 +9,11 @@ from knowledge.parsing.packed import check_package
 
 
 def read_pptx(data: bytes, name: str) -> Draft:
-    """Slides in order; ParseError when damaged, locked or a zip bomb."""
+    """Return the slides in order.
+
+    Raises:
+        ParseError: If the file is damaged, encrypted or a zip bomb.
+    """
     check_package(data, name, "PPTX", "ppt/presentation.xml")
     from pptx import Presentation
 

@@ -1,4 +1,4 @@
-"""Reader for HTML on the standard library's parser: blocks, headings and tables kept, furniture dropped."""
+"""Reader for HTML: keeps blocks, headings and tables, drops navigation and scripts."""
 
 import re
 from html.parser import HTMLParser
@@ -19,7 +19,7 @@ _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
 
 
 def read_html(data: bytes, name: str) -> Draft:
-    """Draft of a page; when an unclosed <nav> would swallow everything, only scripts are dropped."""
+    """Parse a page; if dropping navigation leaves no text, drop only scripts."""
     text = _decode(data, name)
     for dropped in (_DROPPED, frozenset({"script", "style"})):
         page = _Page(dropped)

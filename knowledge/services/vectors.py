@@ -1,8 +1,10 @@
-"""Where a tenant's vectors lie: few in the default partition, compared exactly; many in a partition of their own
-with an HNSW index. Moving them there and back while everybody searches and writes.
+"""Promotion and demotion of tenants between vector partitions.
 
-A promotion is several transactions, so call it outside every scope and transaction; one that is cut off leaves
-a staged table that the next one drops. Rows are seen once at every moment, since the last step is one transaction.
+Vectors of small tenants stay in the default partition and are compared exactly. Large tenants get a separate partition
+with an HNSW index. Moves run while other sessions search and write.
+
+A promotion takes several transactions, so call it outside any scope and transaction; an interrupted one leaves a staged
+table that the next one drops. The last step is one transaction, so each row is always visible exactly once.
 """
 
 import logging
@@ -22,21 +24,21 @@ from knowledge.models import VECTOR_MODELS, ChunkVector
 
 logger = logging.getLogger(__name__)
 
-# HNSW: links of a node, and candidates looked at while it is built. Measured in benchmarks/knowledge.py.
+# HNSW parameters `m` and `ef_construction`. Measured in benchmarks/knowledge.py.
 LINKS, EFFORT = 16, 128
 TRIES, LONGEST_PAUSE = 200, 0.25
-# Rows brought over in one transaction, and how many of those before it is given up.
+# Rows per catch-up transaction, and maximum number of these transactions.
 AT_ONCE, PASSES = 20, 10_000
 LOCKED, MISSING = "55P03", "23503"
 
 
 class Busy(Exception):
-    """The tables could not be locked without making others wait; try again later."""
+    """The tables could not be locked without blocking other sessions; retry later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """The vectors of one tenant in one table; `own`: in a partition of its own, or `staged` for one."""
+    """A tenant's vectors in one table; `own` means in a separate partition, `staged` being moved to one."""
 
     tenant_id: UUID
     vectors: int
@@ -46,7 +48,7 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A promotion or demotion that was done: vectors moved, milliseconds others were locked out, tries."""
+    """A completed promotion or demotion, with its lock time and number of tries."""
 
     verb: str
     table: str
@@ -68,8 +70,8 @@ class VectorKeeper:
     """Moves the vectors of tenants in one table.
 
     Args:
-        model: the table.
-        connection: of the worker or the schema's owner; nobody else may.
+        model: Model of the table.
+        connection: Connection of the worker or the schema owner, the only roles with permission.
     """
 
     model: type[ChunkVector]
@@ -80,7 +82,7 @@ class VectorKeeper:
         return str(self.model._meta.db_table)
 
     def census(self) -> list[Holding]:
-        """Every tenant's vectors, the largest first."""
+        """Return the vectors of all tenants, largest first."""
         rows = self._rows("SELECT * FROM conclave_vectors_census(%s)", [self.table])
         return [
             Holding(tenant, vectors, own and attached, own and not attached)
@@ -88,10 +90,10 @@ class VectorKeeper:
         ]
 
     def promote(self, tenant_id: UUID) -> Move:
-        """Give the tenant a partition of its own.
+        """Move the tenant's vectors to a separate partition.
 
         Raises:
-            Busy: when writers never left a gap; nothing is moved then.
+            Busy: If the tables could not be locked; nothing is moved.
         """
         began = time.monotonic()
         self._again("discard", tenant_id)
@@ -104,40 +106,40 @@ class VectorKeeper:
                 break
             _pause(tries)
         else:
-            raise Busy(f"{self.table}: no gap for the swap in {TRIES} tries")
+            raise Busy(f"{self.table}: could not lock the tables for the swap in {TRIES} tries")
         moved, locked = done
         return Move("promoted", self.table, tenant_id, moved, locked, tries, time.monotonic() - began)
 
     def demote(self, tenant_id: UUID, *, most: int) -> Move:
-        """Take the tenant's vectors, at most `most`, back into the default partition.
+        """Move the tenant's vectors, at most `most`, back to the default partition.
 
         Raises:
-            Busy: when writers never left a gap.
-            OperationalError: when there are more.
+            Busy: If the tables could not be locked.
+            OperationalError: If the tenant has more than `most` vectors.
         """
         began = time.monotonic()
         (moved, locked), tries = self._again("demote", tenant_id, most)
         return Move("demoted", self.table, tenant_id, moved, locked, tries, time.monotonic() - began)
 
     def discard(self, tenant_id: UUID) -> None:
-        """Drop the staged table that a promotion left behind which was cut off."""
+        """Drop the staged table of an interrupted promotion."""
         self._again("discard", tenant_id)
 
     def _catch_up(self, tenant_id: UUID, since: str) -> str:
-        """Bring over what changed, in small transactions, until little is left; the new `since`."""
+        """Copy changed rows in small transactions; return the new `since`."""
         for _ in range(PASSES):
             (brought, upcoming), _ = self._again("catch_up", tenant_id, since, AT_ONCE)
             if brought < AT_ONCE:
                 return str(upcoming)
-        raise Busy(f"{self.table}: more is written than can be indexed")
+        raise Busy(f"{self.table}: rows are written faster than they can be indexed")
 
     def _again(self, step: str, tenant_id: UUID, *arguments: Any) -> tuple[tuple[Any, ...], int]:
-        """The row that the step returns, and at which try; tried again while others hold the tables."""
+        """Call the step, retrying while the tables are locked; return its row and the try."""
         for number in range(1, TRIES + 1):
             if row := self._unless_busy(step, tenant_id, *arguments):
                 return row, number
             _pause(number)
-        raise Busy(f"{self.table}: no gap for {step} in {TRIES} tries")
+        raise Busy(f"{self.table}: could not lock the tables for {step} in {TRIES} tries")
 
     def _unless_busy(self, step: str, tenant_id: UUID, *arguments: Any) -> tuple[Any, ...] | None:
         try:
@@ -149,7 +151,7 @@ class VectorKeeper:
 
     def _call(self, step: str, tenant_id: UUID, *arguments: Any) -> tuple[Any, ...]:
         if self.connection.in_atomic_block:
-            raise transaction.TransactionManagementError("each step is a transaction of its own")
+            raise transaction.TransactionManagementError("each step needs a separate transaction")
         marks = ", ".join(["%s"] * (2 + len(arguments)))
         return self._rows(
             f"SELECT * FROM conclave_vectors_{step}({marks})", [self.table, tenant_id, *arguments]
@@ -166,9 +168,9 @@ def _pause(number: int) -> None:
 
 
 def balance(connection: Any = None) -> Iterator[Move]:
-    """Promote the tenants that grew past `VECTOR_PARTITION_ROWS`, demote those that fell under half of it.
+    """Promote tenants above `VECTOR_PARTITION_ROWS` and demote those below half of it.
 
-    A tenant that is busy all the time is passed over until the next run.
+    A tenant whose tables cannot be locked is skipped until the next run.
     """
     for model in VECTOR_MODELS.values():
         keeper = VectorKeeper(model, connection or default_connection)
