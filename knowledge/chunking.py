@@ -1,7 +1,7 @@
-"""Cuts a parsed document into chunks of whole sentences that never cross a section.
+"""Splits a parsed document into chunks of whole sentences within sections.
 
-A section has one path of headings and one page. A table or a block of code that fits into a chunk is never cut;
-sentences longer than a chunk (minified text, a long listing) are cut by semchunk at the best white space.
+A section has one heading path and one page. A table or code block that fits into a chunk is never split;
+semchunk splits sentences longer than a chunk (minified text, a long listing) at the best whitespace.
 Tokens are estimated, because real tokenizers differ by model and their vocabularies must be downloaded.
 """
 
@@ -33,7 +33,7 @@ class ChunkText:
 
 
 def count_tokens(text: str) -> int:
-    """An estimate of how many tokens a language model sees: one for every 6 bytes begun of each word.
+    """Estimate the number of tokens: one per started 6 bytes of each word.
 
     A word is a run of letters and digits, or a run of punctuation. Joining two texts never gives more than
     they have apart. MiniLM's WordPiece gave from 4 % fewer to 43 % more on prose, notes and Python source.
@@ -42,7 +42,7 @@ def count_tokens(text: str) -> int:
 
 
 def chunk(document: ParsedDocument, *, size: int = 256, overlap: int = 32) -> list[ChunkText]:
-    """Chunks of at most `size` estimated tokens; each repeats up to `overlap` tokens of the one before it.
+    """Split into chunks of at most `size` tokens, each repeating up to `overlap`.
 
     The repeated part is whole sentences, so it may be shorter than `overlap` or absent, and it never reaches
     into another section. Raises ValueError unless 0 <= overlap < size.
@@ -63,7 +63,7 @@ def _chunk_text(document: ParsedDocument, index: int, section: Section, start: i
 
 
 def _units(section: Section, size: int) -> Iterator[tuple[int, int, int]]:
-    """Sentences and tables, or parts of an overlong one, as (start, end, tokens) with offsets in the document."""
+    """Yield sentences, tables and parts of long sentences as (start, end, tokens)."""
     for span in _whole_tables(section.text, split_sentences(section.text), size):
         tokens = count_tokens(span.text)
         parts = [(span.start, span.end, tokens)] if tokens <= size else _cut(span, size)
@@ -72,7 +72,7 @@ def _units(section: Section, size: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _whole_tables(text: str, spans: list[Span], size: int) -> Iterator[Span]:
-    """The spans, with the rows of each table that fits into a chunk as one of them."""
+    """Merge the rows of each table that fits into a chunk."""
     for is_table, group in groupby(_rows(text, spans), key=lambda row: row[0]):
         rows = [span for _, span in group]
         start, end = rows[0].start, rows[-1].end
@@ -83,7 +83,7 @@ def _whole_tables(text: str, spans: list[Span], size: int) -> Iterator[Span]:
 
 
 def _rows(text: str, spans: list[Span]) -> Iterator[tuple[int, Span]]:
-    """Each span with the number of the table that it is a row of, 0 when of none."""
+    """Yield each span with the number of its table, or 0."""
     table, last = 0, 0
     for span in spans:
         is_row = bool(_TABLE_ROW.fullmatch(span.text))
@@ -111,7 +111,7 @@ def _cut(span: Span, size: int) -> list[tuple[int, int, int]]:
 
 
 def _bounded_count(text: str, limit: int) -> int:
-    """Tokens of `text`; a very long one is only counted far enough to know that it does not fit."""
+    """Count tokens, stopping early for texts that cannot fit."""
     return (
         count_tokens(
             text if len(text) <= limit * BYTES_PER_TOKEN * 2 else text[: limit * BYTES_PER_TOKEN * 2]

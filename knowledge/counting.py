@@ -1,7 +1,7 @@
-"""Counts of a collection, kept by the database: right whoever writes, deletes or imports documents, and at once.
+"""Triggers that maintain the document and chunk counts of collections.
 
-One statement of documents moves the counts of its collections by the difference, as its last step; the row
-of the collection is locked from then until the transaction ends, so writers should touch documents last.
+Each statement on documents updates the counts of their collections by the difference. The update locks the collection's
+row until the transaction ends, so writers should change documents last.
 """
 
 _DELTA = """

@@ -1,7 +1,7 @@
-"""What chunks are about by a model's word: an endpoint that speaks OpenAI's chat, where a collection asks for it.
+"""Enrichment of chunks by an OpenAI-compatible chat model, enabled per collection.
 
-What the model does not say, or says badly, stays as the rules of `knowledge.enrichment` found it: a document is never
-lost for the sake of its keywords.
+Missing or invalid values fall back to the rule-based results of `knowledge.enrichment`, so a model failure never fails
+a document.
 """
 
 import json
@@ -33,13 +33,13 @@ ASK = (
 
 
 def is_wanted(wishes: Any) -> bool:
-    """Whether a collection with these settings asks for the model, and the operator has one."""
+    """Return whether the collection settings enable the model and one is configured."""
     asked = isinstance(wishes, dict) and wishes.get(WISH) == BY_MODEL
     return bool(asked and settings.ENRICHMENT_MODEL)
 
 
 def enriched(texts: Sequence[str], found: Sequence[Insight]) -> Iterator[Insight]:
-    """`found` with what the model says of each text. Hold no transaction open: the model may be far away."""
+    """Merge the model's results into `found`. Call it outside transactions: the model may be slow."""
     failures = 0
     headers = {"Authorization": f"Bearer {settings.ENRICHMENT_KEY}"} if settings.ENRICHMENT_KEY else {}
     with httpx.Client(
@@ -62,7 +62,7 @@ def enriched(texts: Sequence[str], found: Sequence[Insight]) -> Iterator[Insight
                     RecursionError,
                 ) as error:
                     failures += 1
-                    logger.warning("the enrichment model did not answer well (%s)", type(error).__name__)
+                    logger.warning("invalid response of the enrichment model (%s)", type(error).__name__)
             rows = found[at : at + BATCH]
             yield from (_merged(row, said[n] if n < len(said) else None) for n, row in enumerate(rows))
 

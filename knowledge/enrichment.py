@@ -1,8 +1,7 @@
-"""What a chunk is about, found without a model: keywords, entities, one sentence that stands for it, its kind.
+"""Rule-based enrichment of chunks: keywords, entities, summary and category.
 
-Keywords are the words that are frequent in the chunk and rare in its document (tf-idf). The summary is the
-sentence that holds most of them. Entities are found by their spelling alone: addresses, dates, sums, acronyms
-and names of several capitalised words.
+Keywords are selected by tf-idf within the document. The summary is the sentence with the highest keyword weight.
+Entities are matched by patterns: addresses, dates, amounts, acronyms and names of several capitalised words.
 """
 
 import math
@@ -36,7 +35,7 @@ _CODE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Insight:
-    """What one chunk is about."""
+    """Keywords, entities, summary and category of a chunk."""
 
     keywords: list[str]
     entities: list[dict[str, str]]
@@ -45,7 +44,7 @@ class Insight:
 
 
 def insights(texts: Sequence[str]) -> list[Insight]:
-    """One for each of a document's chunks, in order."""
+    """Return the insights of a document's chunks, in order."""
     counts = [_count(text) for text in texts]
     spread = Counter(found for count in counts for found in count)
     return [_insight(text, count, spread, len(texts)) for text, count in zip(texts, counts, strict=True)]
@@ -62,7 +61,7 @@ def _insight(text: str, count: Counter[str], spread: Counter[str], total: int) -
 
 
 def _keywords(weights: dict[str, float]) -> list[str]:
-    """The heaviest words, one for each stem."""
+    """Return the words with the highest weights, one per stem."""
     chosen: dict[str, str] = {}
     for word in sorted(weights, key=lambda each: (-weights[each], each)):
         chosen.setdefault(stem(word), word)
@@ -82,7 +81,7 @@ def _entities(text: str) -> list[dict[str, str]]:
 
 
 def _summary(text: str, weights: dict[str, float]) -> str:
-    """The sentence whose words weigh most for its length; the first of equals."""
+    """Return the first sentence with the highest weight relative to its length."""
     best, best_score = "", -1.0
     for span in split_sentences(text)[:50]:
         held = words(span.text)
@@ -96,7 +95,7 @@ def _summary(text: str, weights: dict[str, float]) -> str:
 
 
 def category_of(text: str) -> str:
-    """Of what kind most lines are: `table`, `code`, `list`, or `prose`."""
+    """Return the kind of most lines: `table`, `code`, `list` or `prose`."""
     lines = [line for line in text.splitlines() if line.strip()]
     for kind, pattern in (("table", _TABLE), ("code", _CODE), ("list", _ITEM)):
         if sum(bool(pattern.match(line)) for line in lines) * 2 > len(lines):

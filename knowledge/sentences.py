@@ -1,4 +1,4 @@
-"""Cuts text into sentences without a language model: prose, lists, headings, tables and code blocks.
+"""Splits text into sentences, list items, headings, table rows and code blocks.
 
 A sentence ends at `. ! ? …` (also the full-width marks) before white space and a word that can begin a
 sentence, unless the mark belongs to an abbreviation, an initial or a number. A blank line, a list item, a
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Span(NamedTuple):
-    """A run of characters: `text == source[start:end]`, without white space at either end."""
+    """A stripped range of characters: `text == source[start:end]`."""
 
     start: int
     end: int
@@ -52,12 +52,12 @@ _TABLE_ROW = re.compile(r".*\S\s\|\s\S")
 
 
 def split_sentences(text: str) -> list[Span]:
-    """The sentences of `text` in order; together they hold every character that is not white space."""
+    """Return the sentences in order; together they contain all non-whitespace characters."""
     return [span for start, end in _blocks(text) for span in _sentences(text, start, end)]
 
 
 def _blocks(text: str) -> Iterator[tuple[int, int]]:
-    """Paragraphs, list items, headings and table rows as (start, end); a fenced block is one block."""
+    """Yield paragraphs, list items, headings, table rows and fenced blocks as (start, end)."""
     position, begin, fence, indented, before_code = 0, 0, "", False, False
     for line in text.splitlines(keepends=True):
         start, position = position, position + len(line)
@@ -115,7 +115,7 @@ def _ends_sentence(text: str, begin: int, mark: re.Match[str]) -> bool:
 
 
 def _span(text: str, start: int, end: int) -> Iterator[Span]:
-    """The span without white space at its ends; nothing when only white space is left."""
+    """Yield the stripped span unless it is empty."""
     piece = text[start:end]
     start += len(piece) - len(piece.lstrip())
     if stripped := piece.strip():

@@ -1,4 +1,4 @@
-"""Functions of the database that move a tenant's vectors to a partition of its own and back.
+"""SQL functions that promote and demote the vectors of a tenant.
 
 They are DDL, so the owner runs them, through SECURITY DEFINER for the worker. Each is one transaction of the
 caller's, in this order: stage, bind, validate, catch_up, swap. What is not attached yet is called staged; it has the

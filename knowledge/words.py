@@ -1,4 +1,4 @@
-"""Words, light stems and stop words: what the lexical embedder and the extractive model see."""
+"""Tokenization, light stemming and stop words of the lexical embedder and extractive model."""
 
 import re
 import unicodedata
@@ -21,7 +21,7 @@ STOP_WORDS = frozenset(
         "sort does "
     ).split()
 )
-# Words that say little about what a question is about, though they are not empty.
+# Words with little information about the topic of a question, weighted lower.
 WEAK_WORDS = frozenset(
     (  # noqa: SIM905
         "able add allow answer apply area ask automatic automatically available based begin best big call "
@@ -39,7 +39,7 @@ WEAK_WORDS = frozenset(
 
 
 def words(text: str) -> list[str]:
-    """The words of `text` in order, lower case and without accents; `snake_case` is taken apart."""
+    """Split `text` into lower-case words without accents, splitting `snake_case`."""
     if not text.isascii():
         decomposed = unicodedata.normalize("NFKD", text)
         text = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
@@ -48,7 +48,7 @@ def words(text: str) -> list[str]:
 
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
-    """`word` without its English plural or verb ending: "installing", "installs" and "installation" agree."""
+    """Strip English plural and verb endings, so that "installing" matches "installation"."""
     word = word.partition("'")[0]
     if len(word) < 4 or not word.isascii() or not word.isalpha():
         return word
@@ -73,7 +73,7 @@ def _without_suffix(word: str) -> str:
 
 
 def _american(stemmed: str) -> str:
-    """One spelling for "colour" and "color", "organise" and "organize"."""
+    """Normalize British to American spelling ("colour", "organise")."""
     if len(stemmed) > 5 and stemmed.endswith("our"):
         return stemmed[:-3] + "or"
     return (

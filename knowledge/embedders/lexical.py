@@ -1,4 +1,4 @@
-"""An embedder that needs no model: it compares words and their spelling, not meanings."""
+"""Lexical embedder without a model: compares words and spelling, not meaning."""
 
 import math
 from collections import Counter
@@ -15,14 +15,14 @@ STOP_WORD_WEIGHT = 0.05
 WEAK_WORD_WEIGHT = 0.6
 SPELLING_WEIGHT = 0.8
 PAIR_WEIGHT = 0.4
-# Dimensions of each stem: that two share one is rarer felt when the other is their own.
+# Dimensions per stem: with two, a collision in one affects the similarity less.
 SLOTS = 2
 
 
 class LexicalEmbedder:
-    """Signed feature hashing of stems, word pairs and character trigrams into 384 dimensions, length 1.
+    """Signed feature hashing of stems, word pairs and trigrams into unit vectors.
 
-    Texts are near when they share words or spelling ("colour", "colours"), never because they mean the same.
+    Texts are similar if they share words or spelling ("colour", "colours"), not if they share meaning.
     The method is that of Weinberger and others, "Feature Hashing for Large Scale Multitask Learning" (2009),
     with 1 + ln(count) for repeated words and two dimensions for each stem. Vectors are the same in every process
     and on every machine.
@@ -32,11 +32,11 @@ class LexicalEmbedder:
     dimensions = DIMENSIONS
 
     def embed(self, texts: Sequence[str]) -> list[Vector]:
-        """One vector for each text; without any word it is the first unit vector."""
+        """Return one vector per text; a text without words gets the first unit vector."""
         return [_vector(text) for text in texts]
 
     def embed_query(self, text: str) -> Vector:
-        """The vector of a question, made as for a passage."""
+        """Return the vector of a query, computed as for a passage."""
         return _vector(text)
 
 
@@ -79,6 +79,6 @@ def _gram_slot(gram: str) -> tuple[int, float]:
 
 @lru_cache(maxsize=65536)
 def _slot(kind: str, feature: str) -> tuple[int, float]:
-    """The dimension of a feature and its sign, so that collisions cancel on average."""
+    """Return the dimension and sign of a feature; signs cancel collisions on average."""
     number = int.from_bytes(blake2b(feature.encode(), digest_size=8, person=kind.encode()).digest())
     return (number >> 1) % DIMENSIONS, 1.0 if number & 1 else -1.0

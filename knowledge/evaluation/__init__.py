@@ -1,1 +1,1 @@
-"""How good a search is: judged questions, and the figures that compare rankings with them."""
+"""Search evaluation: datasets of judged questions and ranking metrics."""

@@ -1,11 +1,11 @@
-"""Judged questions read from a folder, in BEIR's form or in TREC's.
+"""Loading of judged questions in BEIR or TREC format.
 
 | form | passages | questions | judgements |
 |---|---|---|---|
 | BEIR | `corpus.jsonl` (`_id`, `title`, `text`) | `queries.jsonl` (`_id`, `text`) | `qrels/test.tsv`: three columns |
 | TREC | `corpus.jsonl` | `queries.tsv`: query, text | `qrels.txt`: query, iteration, passage, grade |
 
-BEIR's judgements are query, passage and grade below a heading line.
+BEIR judgements have the columns query, passage and grade below a header line.
 """
 
 import json
@@ -16,12 +16,12 @@ from typing import Any
 
 
 class DatasetError(Exception):
-    """The folder holds no dataset; the message says what is wrong and where."""
+    """The folder is not a valid dataset; the message states the error and its location."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What can be found."""
+    """A searchable passage of a dataset."""
 
     id: str
     title: str
@@ -30,7 +30,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Passages, questions by id, and for each judged question the grade of each passage that was judged."""
+    """Passages, questions by id, and grades by question and passage."""
 
     name: str
     passages: list[Passage]
@@ -42,7 +42,7 @@ def load(folder: Path) -> Dataset:
     """Read a dataset.
 
     Raises:
-        DatasetError: when a file is missing or malformed, or a judgement names what does not exist.
+        DatasetError: If a file is missing or malformed, or a judgement references an unknown id.
     """
     passages = [
         Passage(str(row["_id"]), str(row.get("title", "")), str(row["text"]))
