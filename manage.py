@@ -7,7 +7,7 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
-    from config.db.processes import login_for_command
+    from config.postgres.logins import login_for_command
 
     os.environ.setdefault("CONCLAVE_LOGIN", login_for_command(sys.argv))
     from django.core.management import execute_from_command_line

@@ -7,7 +7,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 
-from config.db.keyring import data_key, open_with, seal_with, sealed_version
+from config.encryption.keyring import get_data_key, open_with, seal_with, sealed_version
 
 CONTEXT = "platform|mfa_authenticator|data"
 
@@ -23,10 +23,10 @@ class MfaAdapter(DefaultMFAAdapter):
     """Encryption of TOTP secrets and recovery codes with the platform's data key."""
 
     def encrypt(self, text: str) -> str:
-        version, key = data_key(None, None)
+        version, key = get_data_key(None, None)
         return base64.b64encode(seal_with(key, version, CONTEXT, text.encode())).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
         sealed = base64.b64decode(encrypted_text)
-        _, key = data_key(None, sealed_version(sealed))
+        _, key = get_data_key(None, sealed_version(sealed))
         return open_with(key, CONTEXT, sealed).decode()

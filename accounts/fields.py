@@ -4,10 +4,10 @@ from typing import Any
 
 from django.db import models
 
-from config.db.stamps import APP, current_stamp
+from config.db.session import APP, current_session
 
 # Value of the field where the role cannot read the hash. No hasher accepts it.
-WITHHELD = "!withheld"
+UNREADABLE_HASH = "!withheld"
 
 
 class PasswordHashField(models.CharField):  # type: ignore[type-arg]
@@ -19,9 +19,9 @@ class PasswordHashField(models.CharField):  # type: ignore[type-arg]
 
     def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
         """Return the column, or a placeholder if the role cannot read it."""
-        stamp = current_stamp()
+        stamp = current_session()
         if stamp is not None and stamp.role == APP:
-            return "%s", [WITHHELD]
+            return "%s", [UNREADABLE_HASH]
         return sql, params
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
@@ -30,7 +30,7 @@ class PasswordHashField(models.CharField):  # type: ignore[type-arg]
         Raises:
             ValueError: The user was loaded without the hash, so saving would overwrite the password.
         """
-        if value == WITHHELD:
+        if value == UNREADABLE_HASH:
             raise ValueError(
                 "This user was loaded inside a tenant scope, without the password hash."
                 " Pass update_fields to save() or reload the user."

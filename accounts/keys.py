@@ -13,17 +13,17 @@ from dataclasses import dataclass, field
 from django.conf import settings
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
-MARK = "cvk_live_"
+KEY_PREFIX = "cvk_live_"
 RANDOM_BYTES = 32
 # ceil(256 / log2(62)) and ceil(32 / log2(62))
 BODY_DIGITS = 43
 CHECK_DIGITS = 6
-LENGTH = len(MARK) + BODY_DIGITS + CHECK_DIGITS
-PREFIX_LENGTH = len(MARK) + 6
+LENGTH = len(KEY_PREFIX) + BODY_DIGITS + CHECK_DIGITS
+PREFIX_LENGTH = len(KEY_PREFIX) + 6
 
 
 @dataclass(frozen=True, slots=True)
-class MintedKey:
+class GeneratedKey:
     """A new key: the secret, shown once, and the stored prefix and digest."""
 
     secret: str = field(repr=False)
@@ -43,19 +43,19 @@ def _checksum(text: str) -> str:
     return _base62(zlib.crc32(text.encode()), CHECK_DIGITS)
 
 
-def mint() -> MintedKey:
+def generate_key() -> GeneratedKey:
     """Generate a random key."""
-    body = MARK + _base62(int.from_bytes(secrets.token_bytes(RANDOM_BYTES), "big"), BODY_DIGITS)
+    body = KEY_PREFIX + _base62(int.from_bytes(secrets.token_bytes(RANDOM_BYTES), "big"), BODY_DIGITS)
     secret = body + _checksum(body)
-    return MintedKey(secret, secret[:PREFIX_LENGTH], digest(secret))
+    return GeneratedKey(secret, secret[:PREFIX_LENGTH], digest(secret))
 
 
-def well_formed(text: str) -> bool:
+def is_well_formed(text: str) -> bool:
     """Return whether `text` has the prefix, length, alphabet and checksum of a key."""
-    if len(text) != LENGTH or not text.startswith(MARK) or not text.isascii():
+    if len(text) != LENGTH or not text.startswith(KEY_PREFIX) or not text.isascii():
         return False
     body, check = text[:-CHECK_DIGITS], text[-CHECK_DIGITS:]
-    return all(digit in ALPHABET for digit in body[len(MARK) :]) and hmac.compare_digest(
+    return all(digit in ALPHABET for digit in body[len(KEY_PREFIX) :]) and hmac.compare_digest(
         _checksum(body), check
     )
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from django.contrib.auth.base_user import BaseUserManager
 
-from tenants.managers import HouseQuerySet
+from config.tenancy.managers import ScopedQuerySet
 
 
-class UserManager(BaseUserManager.from_queryset(HouseQuerySet)):  # type: ignore[misc]
+class UserManager(BaseUserManager.from_queryset(ScopedQuerySet)):  # type: ignore[misc]
     """User manager with case-insensitive e-mail addresses."""
 
     def get_by_natural_key(self, username: str | None) -> Any:

@@ -5,10 +5,10 @@ from uuid import UUID
 
 from procrastinate.contrib.django import app
 
-from agents.runtime.mcp_client import ACTOR, McpFailed, refresh
-from agents.runtime.payments import give_back
+from agents.runtime.mcp_client import ACTOR, McpClientError, refresh_server
+from agents.runtime.payments import refund_payment
 from config.jobs import job
-from tenants.scoping import platform_scope, tenant_scope
+from config.tenancy.scope import platform_scope, tenant_scope
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +35,8 @@ def refresh_mcp_server(slug: str) -> None:
     if server is None:
         return
     try:
-        refresh(server)
-    except McpFailed as error:
+        refresh_server(server)
+    except McpClientError as error:
         logger.warning("MCP server %s: %s", slug, error)
 
 
@@ -60,13 +60,13 @@ def refresh_mcp_servers(timestamp: int) -> None:
 @job
 def refund_template_purchase(purchase_id: str) -> None:
     """Refund a purchase; a failure leaves the ledger unchanged and fails the job."""
-    give_back(UUID(purchase_id))
+    refund_payment(UUID(purchase_id))
 
 
 @app.task
 @job
 def check_integration(tenant_id: str, integration_id: str, actor: str) -> None:
     """Check the connection of a provider account and record the result."""
-    from agents.runtime.checking import check_connection
+    from agents.runtime.connection_check import check_connection
 
     check_connection(UUID(integration_id), lambda: tenant_scope(tenant_id, actor=actor))

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ScriptedReply:
     """One scripted reply.
 
     `cut` drops the connection, `ragged` ends a stream without its last event, `pace` is the delay in seconds before
@@ -39,42 +39,42 @@ class Reply:
     location: str = ""
 
 
-def say(text: str) -> Reply:
+def say(text: str) -> ScriptedReply:
     """Return a complete text reply."""
-    return Reply(text=text)
+    return ScriptedReply(text=text)
 
 
-def call_tool(name: str, /, **arguments: Any) -> Reply:
+def call_tool(name: str, /, **arguments: Any) -> ScriptedReply:
     """Return a tool call; it becomes the text "no tools" if the request does not offer the tool."""
-    return Reply(tool=name, arguments=arguments)
+    return ScriptedReply(tool=name, arguments=arguments)
 
 
-def slow(seconds: float, text: str = "Late.") -> Reply:
+def slow(seconds: float, text: str = "Late.") -> ScriptedReply:
     """Return a reply delayed by `seconds`."""
-    return Reply(text=text, delay=seconds)
+    return ScriptedReply(text=text, delay=seconds)
 
 
-def fail(status: int, retry_after: float | None = None) -> Reply:
+def fail(status: int, retry_after: float | None = None) -> ScriptedReply:
     """Return an error such as 429 or 500; `retry_after` sets the header, in seconds."""
-    return Reply(status=status, retry_after=retry_after)
+    return ScriptedReply(status=status, retry_after=retry_after)
 
 
-def redirect(location: str) -> Reply:
+def redirect(location: str) -> ScriptedReply:
     """Return a redirect."""
-    return Reply(status=307, location=location)
+    return ScriptedReply(status=307, location=location)
 
 
-def half_stream(text: str = "The answer begins", *, ragged: bool = False) -> Reply:
+def half_stream(text: str = "The answer begins", *, ragged: bool = False) -> ScriptedReply:
     """Return a stream that drops the connection, or, if `ragged`, ends without its last event."""
-    return Reply(text=text, cut=not ragged, ragged=ragged)
+    return ScriptedReply(text=text, cut=not ragged, ragged=ragged)
 
 
-def nonsense(body: bytes = b"{<html>not json") -> Reply:
+def invalid_reply(body: bytes = b"{<html>not json") -> ScriptedReply:
     """Return status 200 with an invalid body."""
-    return Reply(raw=body)
+    return ScriptedReply(raw=body)
 
 
-def down() -> str:
+def unreachable_url() -> str:
     """Return a base URL on which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -82,7 +82,7 @@ def down() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedRequest:
     """A received request; header names are lower case."""
 
     path: str
@@ -93,10 +93,10 @@ class Recorded:
 class FakeOpenAI:
     """Context manager of the server; `requests` records what arrived, `base_url` ends in /v1."""
 
-    def __init__(self, *script: Reply, dimensions: int = 384) -> None:
+    def __init__(self, *script: ScriptedReply, dimensions: int = 384) -> None:
         self.script = list(script) or [say("Fine.")]
         self.dimensions = dimensions
-        self.requests: list[Recorded] = []
+        self.requests: list[RecordedRequest] = []
         self.closing = threading.Event()
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self.handler())
@@ -128,7 +128,7 @@ class FakeOpenAI:
     def begins(self) -> None:
         """Hook called before the first event of each stream, for time measurements."""
 
-    def take(self, request: Recorded) -> Reply:
+    def take(self, request: RecordedRequest) -> ScriptedReply:
         """Record `request` and return its reply."""
         with self._lock:
             self.requests.append(request)
@@ -144,7 +144,7 @@ class OpenAIHandler(BaseHTTPRequestHandler):
         fake: FakeOpenAI = self.server.fake  # type: ignore[attr-defined]
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
         headers = {name.lower(): value for name, value in self.headers.items()}
-        reply = fake.take(Recorded(self.path, headers, body))
+        reply = fake.take(RecordedRequest(self.path, headers, body))
         fake.closing.wait(reply.delay)
         # Clients that time out during a slow reply have closed the connection.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -154,7 +154,7 @@ class OpenAIHandler(BaseHTTPRequestHandler):
         """Return the list of models."""
         fake: FakeOpenAI = self.server.fake  # type: ignore[attr-defined]
         headers = {name.lower(): value for name, value in self.headers.items()}
-        reply = fake.take(Recorded(self.path, headers, {}))
+        reply = fake.take(RecordedRequest(self.path, headers, {}))
         if reply.status != 200:
             return self._answer(fake, reply, {})
         rows = [
@@ -167,7 +167,7 @@ class OpenAIHandler(BaseHTTPRequestHandler):
         with contextlib.suppress(ConnectionResetError):
             super().handle()
 
-    def _answer(self, fake: FakeOpenAI, reply: Reply, body: dict[str, Any]) -> None:
+    def _answer(self, fake: FakeOpenAI, reply: ScriptedReply, body: dict[str, Any]) -> None:
         if reply.status != 200:
             message = {
                 "error": {"message": f"scripted failure {reply.status}", "type": "scripted", "code": None}
@@ -183,12 +183,12 @@ class OpenAIHandler(BaseHTTPRequestHandler):
             reply = _for_request(reply, body)
             self._send(json.dumps(_completion(reply, body, self.usage(reply, body))).encode(), reply)
 
-    def usage(self, reply: Reply, body: dict[str, Any]) -> dict[str, Any]:
+    def usage(self, reply: ScriptedReply, body: dict[str, Any]) -> dict[str, Any]:
         """Return the reported token usage."""
         prompt, answer = len(json.dumps(body.get("messages", []))) // 4, max(1, len(reply.text) // 4)
         return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
 
-    def _send(self, payload: bytes, reply: Reply) -> None:
+    def _send(self, payload: bytes, reply: ScriptedReply) -> None:
         self.send_response(reply.status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(payload)))
@@ -200,7 +200,7 @@ class OpenAIHandler(BaseHTTPRequestHandler):
         self.wfile.write(payload[: len(payload) // 2] if reply.cut else payload)
         self.close_connection = reply.cut
 
-    def _stream(self, reply: Reply, body: dict[str, Any], closing: threading.Event) -> None:
+    def _stream(self, reply: ScriptedReply, body: dict[str, Any], closing: threading.Event) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
@@ -222,17 +222,17 @@ class OpenAIHandler(BaseHTTPRequestHandler):
         """Tests keep their output to themselves."""
 
 
-def _for_request(reply: Reply, body: dict[str, Any]) -> Reply:
+def _for_request(reply: ScriptedReply, body: dict[str, Any]) -> ScriptedReply:
     offered = {tool["function"]["name"] for tool in body.get("tools", [])}
     return replace(reply, tool="", text="no tools") if reply.tool and reply.tool not in offered else reply
 
 
-def _tool_calls(reply: Reply) -> list[dict[str, Any]]:
+def _tool_calls(reply: ScriptedReply) -> list[dict[str, Any]]:
     function = {"name": reply.tool, "arguments": json.dumps(reply.arguments)}
     return [{"index": 0, "id": f"call_{reply.tool}", "type": "function", "function": function}]
 
 
-def _completion(reply: Reply, body: dict[str, Any], usage: dict[str, Any]) -> dict[str, Any]:
+def _completion(reply: ScriptedReply, body: dict[str, Any], usage: dict[str, Any]) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": None if reply.tool else reply.text}
     if reply.tool:
         message["tool_calls"] = _tool_calls(reply)
@@ -244,7 +244,7 @@ def _envelope(kind: str, body: dict[str, Any]) -> dict[str, Any]:
     return {"id": "chatcmpl-fake", "object": kind, "created": 1767225600, "model": body.get("model", "fake")}
 
 
-def _events(reply: Reply, body: dict[str, Any], usage: dict[str, Any]) -> Iterator[str]:
+def _events(reply: ScriptedReply, body: dict[str, Any], usage: dict[str, Any]) -> Iterator[str]:
     """Yield the server-sent events of a reply, three words each; a broken reply stops early."""
     envelope = _envelope("chat.completion.chunk", body)
     for delta in _deltas(reply):
@@ -257,7 +257,7 @@ def _events(reply: Reply, body: dict[str, Any], usage: dict[str, Any]) -> Iterat
     yield "[DONE]"
 
 
-def _deltas(reply: Reply) -> Iterator[dict[str, Any]]:
+def _deltas(reply: ScriptedReply) -> Iterator[dict[str, Any]]:
     if reply.tool:
         yield {"role": "assistant", "content": None, "tool_calls": _tool_calls(reply)}
         return
@@ -281,16 +281,16 @@ def _vector(text: str, dimensions: int) -> list[float]:
     return [digest[at % len(digest)] / 255 for at in range(dimensions)]
 
 
-class FakeJson:
+class FakeJsonServer:
     """Scripted JSON server: a list of status and body per path; other paths return 404.
 
-    with FakeJson({"/v1/messages": [(500, {}), (200, {...})]}) as server: each request consumes the next reply of its
-    path; the last one is repeated.
+    with FakeJsonServer({"/v1/messages": [(500, {}), (200, {...})]}) as server: each request consumes the next
+    reply of its path; the last one is repeated.
     """
 
     def __init__(self, answers: dict[str, list[tuple[int, Any]]]) -> None:
         self.answers = answers
-        self.requests: list[Recorded] = []
+        self.requests: list[RecordedRequest] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _JsonHandler)
         self._server.daemon_threads = True
         self._server.fake = self  # type: ignore[attr-defined]
@@ -309,11 +309,11 @@ class _JsonHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        fake: FakeJson = self.server.fake  # type: ignore[attr-defined]
+        fake: FakeJsonServer = self.server.fake  # type: ignore[attr-defined]
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
         path = self.path.partition("?")[0]
         fake.requests.append(
-            Recorded(path, {name.lower(): value for name, value in self.headers.items()}, body)
+            RecordedRequest(path, {name.lower(): value for name, value in self.headers.items()}, body)
         )
         script = fake.answers.get(path, [(404, {})])
         status, answer = script.pop(0) if len(script) > 1 else script[0]

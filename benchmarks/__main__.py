@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .house import House, made_house
+from .installation import House, made_house
 from .meter import Compared
 
 Lines = list["Line"]
@@ -79,7 +79,7 @@ def _rls(house: House, options: argparse.Namespace) -> Lines:
 
 
 def _tenant(house: House, options: argparse.Namespace) -> Lines:
-    from .sizes import median, tenant_ms
+    from .provisioning import median, tenant_ms
 
     times = tenant_ms(house, repeats=30)
     return [
@@ -88,7 +88,7 @@ def _tenant(house: House, options: argparse.Namespace) -> Lines:
 
 
 def _memory(house: House, options: argparse.Namespace) -> Lines:
-    from .sizes import memory_mb
+    from .provisioning import memory_mb
 
     found = memory_mb(house)
     limits = {"after 500 requests": 250.0}

@@ -8,9 +8,9 @@ import psycopg
 from pgvector import HalfVector
 from pgvector.psycopg import register_vector
 
-from config.db.processes import OWNER
+from config.postgres.logins import OWNER
 
-from .house import connection_to
+from .installation import connection_to
 from .meter import spent_with
 
 # The same columns and indexes, without policies, keys to other tables and triggers.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .house import DATABASE, House
+from .installation import DATABASE, House
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ def demo_load(house: House, *, scale: float) -> Loaded:
 
 def _copied_out(house: House) -> list[tuple[str, Path]]:
     """The rows of the history by table, in the order in which they can be loaded."""
-    from config.db import embedded
     from config.db.ids import uuid7_floor
+    from config.postgres import cluster as embedded
     from workflows.demo.history import TABLES
     from workflows.demo.world import SINCE, UNTIL
 
@@ -71,7 +71,7 @@ def _columns(model: Any) -> str:
 
 def _copied_in(dump: list[tuple[str, Path]], before: str) -> float:
     """Seconds that COPY takes, in one transaction as the demo's."""
-    from config.db import embedded
+    from config.postgres import cluster as embedded
 
     copies = "".join(f"COPY {target} FROM '{path}' (FORMAT BINARY);" for target, path in dump)
     began = time.perf_counter()

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .layout import ACTOR, AT_ONCE, DIMENSIONS, EMBEDDER, LAYOUTS, Tenant, chunks_of, filled, passages
+from .dataset import ACTOR, AT_ONCE, DIMENSIONS, EMBEDDER, LAYOUTS, Tenant, chunks_of, filled, passages
 from .meter import spent_with
 from .rivals import ENGINES, Answer, Rivals, compared, rival_python
 
@@ -91,9 +91,9 @@ def measure(owner: Tenant, own: bool, asked: list[Asked]) -> Measured:
     """Recall of searching by vectors against comparing all, and what each way to search costs."""
     from django.db import connection
 
+    from config.tenancy.scope import tenant_scope
     from knowledge.models import Collection
-    from knowledge.services.search import execute, prepare, search
-    from tenants.scoping import tenant_scope
+    from knowledge.services.search import execute_search, prepare_search, search
 
     found = Measured(owner.size, own)
     with tenant_scope(owner.tenant, actor=ACTOR), connection.cursor() as cursor:
@@ -110,11 +110,11 @@ def measure(owner: Tenant, own: bool, asked: list[Asked]) -> Measured:
             with timing(one.times["exact"], backend):
                 cursor.execute(EXACT, [owner.tenant, owner.collection, question.vectors[EMBEDDER]])
                 truth = {row[0] for row in cursor.fetchall()}
-            prepared = prepare(
+            prepared = prepare_search(
                 question.text, [collection], vectors=question.vectors, strategy="semantic", limit=DEPTH
             )
             with timing(one.times["statement"], backend):
-                near = {row[0] for row in execute(prepared)}
+                near = {row[0] for row in execute_search(prepared)}
             for way, strategy in (("vectors", "semantic"), ("words", "keyword"), ("hybrid", "hybrid")):
                 with timing(one.times[way], backend):
                     search(
@@ -139,12 +139,12 @@ def _add(found: Measured, one: Measured, near: set[Any], truth: set[Any]) -> Non
 
 
 def storing(owner: Tenant, database: str) -> tuple[Timed, Timed]:
-    """What `store_rows` costs, and binary COPY of the same rows into bare tables; five times each, in turn."""
+    """What `store_chunks` costs, and binary COPY of the same rows into bare tables; five times each, in turn."""
     from django.db import connection
 
+    from config.tenancy.scope import tenant_scope
     from knowledge.embedders import get_embedder
-    from knowledge.services.storing import store_rows
-    from tenants.scoping import tenant_scope
+    from knowledge.services.chunk_storage import store_chunks
 
     from .copying import bare_copy
 
@@ -158,7 +158,7 @@ def storing(owner: Tenant, database: str) -> tuple[Timed, Timed]:
             connection.ensure_connection()
             backend = connection.connection.info.backend_pid
         with timing(ours, backend), tenant_scope(owner.tenant, actor=ACTOR):
-            store_rows(rows, vectors, dimensions=DIMENSIONS)
+            store_chunks(rows, vectors, dimensions=DIMENSIONS)
         wall, cpu = bare_copy(rows, vectors, database)
         bare.wall.append(wall)
         bare.cpu.append(cpu)
@@ -212,25 +212,25 @@ def beside(found: Measured, answer: Answer) -> bool:
 
 def run(*, full: bool, database: str, folder: Path, python: str | None) -> int:
     """Fill, promote, measure and print; 1 when a limit is passed."""
-    from config.db.doctor import owner_connection
+    from config.postgres.checks import owner_connection
     from knowledge.models import ChunkVector384
-    from knowledge.services.search import query_vectors
-    from knowledge.services.vectors import VectorKeeper, balance
+    from knowledge.services.search import embed_search_query
+    from knowledge.services.vectors import VectorPartitioner, balance_partitions
 
-    from .moving import moved_under_load
+    from .promotion import moved_under_load
 
     layout = LAYOUTS["full" if full else "small"]
     owners, texts = filled(layout, folder)
     print(f"{sum(layout.sizes)} vectors x {DIMENSIONS} of {len(owners)} tenants", flush=True)
     rivals = Rivals(python, folder) if python else None
     owner = owner_connection()
-    for move in balance(owner):
+    for move in balance_partitions(owner):
         print(move, flush=True)
     with owner.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE) knowledge_chunk, knowledge_chunkvector384, knowledge_document")
-    held = VectorKeeper(ChunkVector384, owner).census()
+    held = VectorPartitioner(ChunkVector384, owner).census()
     own = {str(each.tenant_id) for each in held if each.own}
-    asked = [Asked(text, _vectors_of(query_vectors, text)) for text in texts]
+    asked = [Asked(text, _vectors_of(embed_search_query, text)) for text in texts]
     engines = rivals.ready() if rivals else []
     failed = False
     for place, each in _measured(owners, layout.measured):
@@ -301,7 +301,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--rivals", metavar="PYTHON", help="a Python with chromadb and qdrant-edge-py")
     options = parser.parse_args(arguments)
-    from .house import DATABASE, kept_house
+    from .installation import DATABASE, kept_house
 
     with folder_for(options.kept) as folder, kept_house(folder / "var", keep=options.kept is not None):
         return run(full=options.full, database=DATABASE, folder=folder, python=rival_python(options.rivals))

@@ -3,10 +3,10 @@
 import psycopg
 from psycopg import Connection
 
-from config.db.processes import OWNER, WEB
-from tenants.managers import younger_bound
+from config.postgres.logins import OWNER, WEB
+from config.tenancy.managers import min_id_bound
 
-from .house import DATABASE, PLAIN, House, connection_to
+from .installation import DATABASE, PLAIN, House, connection_to
 from .meter import Compared, Side, backends_of, compare
 
 STAMP = "SELECT set_config('role', 'conclave_app', false), set_config('app.current_tenant_id', %s, false)"
@@ -29,7 +29,7 @@ def _messages(house: House) -> list[dict[str, object]]:
             [house.tenant_id],
         ).fetchall()
     return [
-        {"tenant": house.tenant_id, "message": one, "conversation": other, "oldest": younger_bound(other)}
+        {"tenant": house.tenant_id, "message": one, "conversation": other, "oldest": min_id_bound(other)}
         for one, other in rows
     ]
 

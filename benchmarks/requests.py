@@ -6,9 +6,9 @@ import orjson
 import psycopg
 from django.conf import settings
 
-from config.db.processes import OWNER
+from config.postgres.logins import OWNER
 
-from .house import PLAIN, UNAUDITED, House, connection_to
+from .installation import PLAIN, UNAUDITED, House, connection_to
 from .meter import Compared, Side, backends_of, compare
 from .servers import Server, bare, product, repeated
 

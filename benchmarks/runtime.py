@@ -15,11 +15,11 @@ from typing import Any
 import orjson
 import psycopg
 
-from agents.testing import FakeOpenAI, Reply
-from config.db.processes import OWNER
+from agents.testing import FakeOpenAI, ScriptedReply
+from config.postgres.logins import OWNER
 
-from .bare import INSERT
-from .house import PLAIN, House, connection_to
+from .baseline import INSERT
+from .installation import PLAIN, House, connection_to
 from .meter import Cost, Side, backends_of, cpu_of, measure
 from .servers import Server, product, repeated
 
@@ -32,7 +32,7 @@ CONTENT = "What keeps the rows of two tenants apart? " * 5
 class TimedModel(FakeOpenAI):
     """Notes when the first piece of each stream leaves it, in seconds of the monotonic clock."""
 
-    def __init__(self, *script: Reply) -> None:
+    def __init__(self, *script: ScriptedReply) -> None:
         super().__init__(*script)
         self.sent: list[float] = []
 
@@ -42,7 +42,7 @@ class TimedModel(FakeOpenAI):
 
 def _model(house: House, base_url: str, slug: str) -> None:
     from agents.models import Agent, Integration
-    from tenants.scoping import tenant_scope
+    from config.tenancy.scope import tenant_scope
 
     with tenant_scope(house.tenant_id, user=house.user_id, actor="system:bench"):
         account = Integration(
@@ -79,7 +79,11 @@ def _watched() -> Iterator[psycopg.Connection[Any]]:
 
 def chat_call(house: House, *, rounds: int, count: int) -> Cost:
     """Median CPU of one plain chat call in the web process and in PostgreSQL."""
-    with FakeOpenAI(Reply(text=ANSWER)) as model, _watched() as watcher, product(house, "chat") as server:
+    with (
+        FakeOpenAI(ScriptedReply(text=ANSWER)) as model,
+        _watched() as watcher,
+        product(house, "chat") as server,
+    ):
         _model(house, model.base_url, "chat-call")
         body = _body("chat-call", stream=False)
         run = repeated(server, 200, lambda _: ("POST", PATH, _headers(house), body))
@@ -92,7 +96,7 @@ def chat_call(house: House, *, rounds: int, count: int) -> Cost:
 def first_token_ms(house: House, *, count: int) -> list[float]:
     """From the model's first piece to the client's, in milliseconds, over one connection."""
     found = []
-    reply = Reply(text=LONG_ANSWER, pace=0.05)
+    reply = ScriptedReply(text=LONG_ANSWER, pace=0.05)
     with TimedModel(reply) as model, product(house, "token", WEB_THREADS="2") as server:
         _model(house, model.base_url, "first-token")
         for number in range(count + 5):
@@ -116,7 +120,7 @@ class Streams:
 
 def many_streams(house: House, *, count: int) -> Streams:
     """`count` streams of one process; the model sends a piece every half second."""
-    reply = Reply(text=LONG_ANSWER, pace=0.5)
+    reply = ScriptedReply(text=LONG_ANSWER, pace=0.5)
     places = {"STREAMS_PER_PROCESS": str(count), "WEB_THREADS": str(count + 8)}
     with FakeOpenAI(reply) as model, _watched() as watcher, product(house, "streams", **places) as server:
         _model(house, model.base_url, "many-streams")
@@ -179,8 +183,8 @@ class _Stream:
 
 def append_message(house: House, *, rounds: int, count: int) -> tuple[float, float, float]:
     """Messages a second with audit and policies, by a bare INSERT, and the median ratio of neighbouring rounds."""
+    from config.tenancy.scope import tenant_scope
     from conversations.services.conversations import record_message
-    from tenants.scoping import tenant_scope
 
     ids = house.conversation_ids
 

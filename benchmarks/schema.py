@@ -15,9 +15,9 @@ from uuid import UUID
 
 import psycopg
 
-from config.db.processes import OWNER, WEB
+from config.postgres.logins import OWNER, WEB
 
-from .house import DATABASE, House, connection_to, manage
+from .installation import DATABASE, House, connection_to, manage
 from .meter import Compared, Side, backends_of, compare, cpu_of
 from .queries import STAMP
 
@@ -29,7 +29,7 @@ FRESH = "bench_migrate"
 SECONDS = 1.5
 STATEMENTS = {
     "point get": "SELECT * FROM {t} WHERE tenant_id = %(tenant)s AND id = %(message)s",
-    # As the product asks (`younger_than`); both sides have both bounds.
+    # As the product asks (`created_after_id`); both sides have both bounds.
     "latest 50": "SELECT * FROM {t} WHERE tenant_id = %(tenant)s AND conversation_id = %(conversation)s"
     " AND id >= %(oldest)s AND id < %(newest)s ORDER BY id DESC LIMIT 50",
     "tenant's latest 50": "SELECT * FROM {t} WHERE tenant_id = %(tenant)s ORDER BY id DESC LIMIT 50",
@@ -74,10 +74,11 @@ FILLED = (
 
 def migrate_seconds(house: House) -> tuple[float, float]:
     """Wall and CPU seconds of `manage.py migrate` on an empty database, modules compiled as on any second run."""
-    from config.db import embedded, roles
+    from config.db import roles
+    from config.postgres import cluster as embedded
 
     cluster = embedded.default_cluster()
-    embedded.run_sql(cluster, roles.create_sql(FRESH), "postgres")
+    embedded.run_sql(cluster, roles.create_database_sql(FRESH), "postgres")
     embedded.run_sql(cluster, roles.grants_sql(FRESH), FRESH)
     os.environ["CONCLAVE_DB"] = FRESH
     cached = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(house.var / "pycache")}
@@ -99,10 +100,10 @@ def migrate_seconds(house: House) -> tuple[float, float]:
 
 def fill(messages: int) -> int:
     """Make the tenants and about so many messages, in both tables; how many there are."""
-    from config.db import embedded
     from config.db.partitions import ensure_partitions
+    from config.postgres import cluster as embedded
+    from config.tenancy.scope import platform_scope
     from conversations.models import Message
-    from tenants.scoping import platform_scope
 
     since = _since()
     with platform_scope(reason="partitions for the benchmark", actor="system:bench"):
@@ -139,9 +140,9 @@ def _since() -> datetime:
 
 def _asked() -> list[dict[str, Any]]:
     """Messages of one tenant of the middle, with their conversations."""
-    from tenants.managers import newest_bound, younger_bound
+    from config.tenancy.managers import max_id_bound, min_id_bound
 
-    newest = UUID(int=newest_bound().int)
+    newest = UUID(int=max_id_bound().int)
     with psycopg.connect(**connection_to(OWNER)) as owner:
         rows = owner.execute(
             "SELECT tenant_id, id, conversation_id FROM conversations_message"
@@ -154,7 +155,7 @@ def _asked() -> list[dict[str, Any]]:
             "tenant": tenant,
             "message": message,
             "conversation": talk,
-            "oldest": younger_bound(talk),
+            "oldest": min_id_bound(talk),
             "newest": newest,
         }
         for tenant, message, talk in rows

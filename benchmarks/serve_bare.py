@@ -1,4 +1,4 @@
-"""granian around `benchmarks.bare`, with the options of `config.serving`."""
+"""granian around `benchmarks.baseline`, with the options of `config.serving`."""
 
 import os
 
@@ -8,7 +8,7 @@ from granian.server import Server
 
 if __name__ == "__main__":
     Server(
-        "benchmarks.bare:application",
+        "benchmarks.baseline:application",
         address="127.0.0.1",
         port=int(os.environ["PORT"]),
         interface=Interfaces.WSGI,

@@ -12,9 +12,9 @@ from typing import Any
 
 import orjson
 
-from config.testing.processes import free_port, stopping, web_workers
+from config.testing.processes import free_port, list_web_workers, terminate_after
 
-from .house import BASE_DIR, House
+from .installation import BASE_DIR, House
 
 READY_SECONDS = 90
 # One request at a time keeps one thread busy; the product starts more when they are needed.
@@ -33,7 +33,7 @@ class Server:
     @property
     def workers(self) -> list[int]:
         """The processes that answer requests: not the parent, not the multiprocessing tracker."""
-        return web_workers(self.process.pid)
+        return list_web_workers(self.process.pid)
 
     def ask(
         self, method: str, path: str, headers: dict[str, str], body: bytes | None = None
@@ -56,7 +56,7 @@ def product(house: House, name: str = "product", **changes: str) -> Iterator[Ser
 
 @contextlib.contextmanager
 def bare(house: House, connection: dict[str, Any], pepper: bytes, name: str = "bare") -> Iterator[Server]:
-    """`benchmarks.bare` on the same server with the same numbers of processes and threads."""
+    """`benchmarks.baseline` on the same server with the same numbers of processes and threads."""
     fields = orjson.dumps(connection).decode()
     variables = house.environment(
         PGAPPNAME=name, BENCH_CONNECTION=fields, BENCH_PEPPER=pepper.decode(), WEB_THREADS=THREADS
@@ -75,7 +75,7 @@ def _running(name: str, module: list[str], variables: dict[str, str]) -> Iterato
         cwd=BASE_DIR,
         stdout=subprocess.DEVNULL,
     )
-    with stopping(process):
+    with terminate_after(process):
         _wait(port, process)
         client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         yield Server(name, port, process, client)

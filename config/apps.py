@@ -23,8 +23,8 @@ class ConfigConfig(AppConfig):
         # post_migrate is sent once per app. Only after the last one do all tables exist.
         from django.apps import apps
 
-        from config import checks as _models  # noqa: F401 - registers itself
         from config.api import checks  # noqa: F401 - registers itself
+        from config.tenancy import checks as _models  # noqa: F401 - registers itself
 
         last = [app for app in apps.get_app_configs() if app.models_module is not None][-1]
         post_migrate.connect(_make_partitions, sender=last, dispatch_uid="conclave.partitions")

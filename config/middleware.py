@@ -12,12 +12,12 @@ from django_structlog.middlewares import RequestMiddleware
 from structlog.contextvars import bound_contextvars
 
 from config.db.ids import uuid7
-from config.db.stamps import RequestInfo, request_info
+from config.db.session import RequestInfo, request_info
 
-ACCEPTED = re.compile(r"[A-Za-z0-9._-]{8,128}")
+REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._-]{8,128}")
 # API responses must not load resources, run scripts or be framed.
-NOTHING = "default-src 'none'; frame-ancestors 'none'"
-DATA = ("application/json", "application/problem+json")
+DENY_ALL_POLICY = "default-src 'none'; frame-ancestors 'none'"
+DATA_MEDIA_TYPES = ("application/json", "application/problem+json")
 
 
 def client_ip(request: HttpRequest) -> str:
@@ -39,7 +39,7 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request.id = given if ACCEPTED.fullmatch(given) else uuid7().hex  # type: ignore[attr-defined]
+        request.id = given if REQUEST_ID_PATTERN.fullmatch(given) else uuid7().hex  # type: ignore[attr-defined]
         # django-structlog reads the header, so logs and response use the same id.
         request.META["HTTP_X_REQUEST_ID"] = request.id  # type: ignore[attr-defined]
         agent = request.META.get("HTTP_USER_AGENT", "").encode("ascii", "replace").decode()[:300]
@@ -61,20 +61,20 @@ class LogMiddleware(RequestMiddleware):
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "HTTP_AUTHORIZATION" not in request.META:
             return super().__call__(request)
-        said = {"request_id": request.id, "ip": client_ip(request)}  # type: ignore[attr-defined]
+        context = {"request_id": request.id, "ip": client_ip(request)}  # type: ignore[attr-defined]
         # Authentication binds tenant and user later. Binding them here ensures that they are unbound afterwards.
-        with bound_contextvars(**said, tenant_id="", user_id=""):
+        with bound_contextvars(**context, tenant_id="", user_id=""):
             response = self.get_response(request)
             if response.status_code >= 400 or response.streaming:
                 self.handle_response(request, response)
         return response
 
 
-class PolicyMiddleware(CSPMiddleware):
+class ContentSecurityPolicyMiddleware(CSPMiddleware):
     """django-csp's policy for pages, and a fixed restrictive policy for JSON."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        if response.headers.get("Content-Type", "").startswith(DATA):
-            response.headers.setdefault(HEADER, NOTHING)
+        if response.headers.get("Content-Type", "").startswith(DATA_MEDIA_TYPES):
+            response.headers.setdefault(HEADER, DENY_ALL_POLICY)
             return response
         return super().process_response(request, response)

@@ -10,10 +10,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from config.db.supervisor import die_with_parent
+from config.postgres.supervisor import die_with_parent
 
 # Maximum database connections per worker.
-CONNECTIONS = 24
+MAX_CONNECTIONS = 24
 
 
 def load_application(target: str) -> Any:
@@ -41,7 +41,7 @@ def main() -> None:
     from granian.log import LogLevels
     from granian.server import Server
 
-    os.environ.setdefault("DATABASE_POOL", str(CONNECTIONS))
+    os.environ.setdefault("DATABASE_POOL", str(MAX_CONNECTIONS))
     if os.environ.get("METRICS_TOKEN"):
         os.environ.update(PROMETHEUS_MULTIPROC_DIR=_metrics_folder())
     Server(

@@ -9,7 +9,7 @@ from config.jobs import job
 MAX_ATTEMPTS = 5
 STALLED_AFTER_SECONDS = 30
 # Higher than normal jobs: a long queue must not delay the retry of stalled jobs.
-URGENT = 100
+HIGH_PRIORITY = 100
 KEEP_FAILED_HOURS = 24 * 30
 
 
@@ -31,7 +31,7 @@ def refresh_reports(timestamp: int) -> None:
 
 
 @app.periodic(cron="* * * * *")
-@app.task(queueing_lock="retry_stalled_jobs", priority=URGENT)
+@app.task(queueing_lock="retry_stalled_jobs", priority=HIGH_PRIORITY)
 async def retry_stalled_jobs(timestamp: int) -> None:
     """Retry the jobs of dead workers. A job that was attempted too often fails."""
     from procrastinate.jobs import Status

@@ -4,10 +4,10 @@ from typing import Any, Self
 
 from django.db.models import Q
 
-from tenants.managers import HouseQuerySet, ScopedManager
+from config.tenancy.managers import ScopedManager, ScopedQuerySet
 
 
-class ConversationQuerySet(HouseQuerySet):
+class ConversationQuerySet(ScopedQuerySet):
     """Conversations and who may see them."""
 
     def visible_to(self, user_id: Any) -> Self:

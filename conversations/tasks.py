@@ -10,15 +10,15 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from config.jobs import job
+from config.tenancy.scope import platform_scope, tenant_scope
 from conversations.choices import MessageStatus, ToolStatus
-from tenants.scoping import platform_scope, tenant_scope
 
 # Longer than any agent's `timeout`, so that only dead turns are failed.
 INTERRUPTED_AFTER = timedelta(minutes=30)
 # Maximum number of rows per run; the next run follows within a minute.
-MOST_AT_ONCE = 1000
+BATCH_SIZE = 1000
 # Sessions idle for longer are already summarized or have nothing to summarize.
-IDLE_WITHIN = timedelta(days=7)
+MAX_IDLE = timedelta(days=7)
 
 
 @app.periodic(cron="* * * * *")
@@ -29,18 +29,18 @@ def resume_due_work(timestamp: int) -> None:
     from django.db.models.functions import Now
 
     from conversations.models import AnswerLease
-    from conversations.runtime.resuming import resume_later
+    from conversations.runtime.recovery import defer_resume
 
     with platform_scope(reason="resume interrupted answers", actor="system:upkeep"):
         due = AnswerLease.unscoped.filter(lease_until__lt=Now()).order_by("lease_until")
-        rows = list(due.values_list("tenant_id", "message_id")[:MOST_AT_ONCE])
-        _fail_without_lease()
+        rows = list(due.values_list("tenant_id", "message_id")[:BATCH_SIZE])
+        _fail_interrupted()
     for tenant_id, message_id in rows:
         with tenant_scope(tenant_id, actor="system:upkeep"):
-            resume_later(tenant_id, message_id)
+            defer_resume(tenant_id, message_id)
 
 
-def _fail_without_lease() -> None:
+def _fail_interrupted() -> None:
     """Fail interrupted tool calls and answers that cannot be resumed."""
     from conversations.models import AnswerLease, McpToolExecution, Message, ToolExecution
 
@@ -61,9 +61,9 @@ def _fail_without_lease() -> None:
 @job
 def resume_work(tenant_id: str, message_id: str) -> None:
     """Resume an answer or meeting unless another process runs it."""
-    from conversations.runtime import meetings
+    from conversations.meetings import runner
 
-    meetings.resume_work(UUID(tenant_id), UUID(message_id))
+    runner.resume_work(UUID(tenant_id), UUID(message_id))
 
 
 @app.task(
@@ -91,7 +91,7 @@ def summarize_idle_sessions(timestamp: int) -> None:
         return
     idle = timedelta(minutes=settings.SESSION_IDLE_MINUTES)
     with platform_scope(reason="summarize idle sessions", actor="system:upkeep"):
-        due = idle_conversations(idle, within=idle + IDLE_WITHIN, most=MOST_AT_ONCE)
+        due = idle_conversations(idle, within=idle + MAX_IDLE, most=BATCH_SIZE)
     for tenant_id, conversation_id in due:
         with tenant_scope(tenant_id, actor="system:upkeep"):
             summarize_later(conversation_id)
@@ -102,7 +102,7 @@ def summarize_idle_sessions(timestamp: int) -> None:
 @job
 def expire_approvals(timestamp: int) -> None:
     """Deny tool calls that waited too long for approval; their answers resume."""
-    from conversations.runtime.expiry import expire_waiting_calls
+    from conversations.runtime.approval_expiry import expire_waiting_calls
 
     expire_waiting_calls(timedelta(days=settings.APPROVAL_DAYS))
 
@@ -112,7 +112,7 @@ def expire_approvals(timestamp: int) -> None:
 @job
 def embed_new_messages(timestamp: int) -> None:
     """Embed the messages of the last day for search."""
-    from conversations.services.finding import embed_messages
+    from conversations.services.message_index import embed_messages
 
     embed_messages(back=timedelta(days=1))
 
@@ -124,7 +124,7 @@ def delete_stray_attachments(timestamp: int) -> None:
     """Delete attachment files of deleted conversations."""
     from conversations.models import Attachment
     from conversations.services.attachments import FOLDER
-    from knowledge.services.upkeep import delete_stray_files
+    from knowledge.services.maintenance import delete_stray_files
 
     delete_stray_files(folder=FOLDER, naming=Attachment)
 
@@ -134,6 +134,6 @@ def delete_stray_attachments(timestamp: int) -> None:
 @job
 def embed_left_messages(timestamp: int) -> None:
     """Embed messages of the last month that the frequent job missed."""
-    from conversations.services.finding import embed_messages
+    from conversations.services.message_index import embed_messages
 
     embed_messages(back=timedelta(days=31))

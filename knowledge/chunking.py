@@ -41,7 +41,7 @@ def count_tokens(text: str) -> int:
     return sum(-(-len(word.encode()) // BYTES_PER_TOKEN) for word in _WORD.findall(text))
 
 
-def chunk(document: ParsedDocument, *, size: int = 256, overlap: int = 32) -> list[ChunkText]:
+def chunk_document(document: ParsedDocument, *, size: int = 256, overlap: int = 32) -> list[ChunkText]:
     """Split into chunks of at most `size` tokens, each repeating up to `overlap`.
 
     The repeated part is whole sentences, so it may be shorter than `overlap` or absent, and it never reaches
@@ -52,7 +52,7 @@ def chunk(document: ParsedDocument, *, size: int = 256, overlap: int = 32) -> li
     pieces = [
         (section, start, end)
         for section in document.sections
-        for start, end in _pack(_units(section, size), size, overlap)
+        for start, end in _pack_units(_iter_units(section, size), size, overlap)
     ]
     return [_chunk_text(document, index, *piece) for index, piece in enumerate(pieces)]
 
@@ -62,18 +62,18 @@ def _chunk_text(document: ParsedDocument, index: int, section: Section, start: i
     return ChunkText(index, text, count_tokens(text), start, end, section.page, section.title)
 
 
-def _units(section: Section, size: int) -> Iterator[tuple[int, int, int]]:
+def _iter_units(section: Section, size: int) -> Iterator[tuple[int, int, int]]:
     """Yield sentences, tables and parts of long sentences as (start, end, tokens)."""
     for span in _whole_tables(section.text, split_sentences(section.text), size):
         tokens = count_tokens(span.text)
-        parts = [(span.start, span.end, tokens)] if tokens <= size else _cut(span, size)
+        parts = [(span.start, span.end, tokens)] if tokens <= size else _split_sentence(span, size)
         for start, end, count in parts:
             yield section.start + start, section.start + end, count
 
 
 def _whole_tables(text: str, spans: list[Span], size: int) -> Iterator[Span]:
     """Merge the rows of each table that fits into a chunk."""
-    for is_table, group in groupby(_rows(text, spans), key=lambda row: row[0]):
+    for is_table, group in groupby(_number_tables(text, spans), key=lambda row: row[0]):
         rows = [span for _, span in group]
         start, end = rows[0].start, rows[-1].end
         if is_table and len(rows) > 1 and count_tokens(text[start:end]) <= size:
@@ -82,7 +82,7 @@ def _whole_tables(text: str, spans: list[Span], size: int) -> Iterator[Span]:
             yield from rows
 
 
-def _rows(text: str, spans: list[Span]) -> Iterator[tuple[int, Span]]:
+def _number_tables(text: str, spans: list[Span]) -> Iterator[tuple[int, Span]]:
     """Yield each span with the number of its table, or 0."""
     table, last = 0, 0
     for span in spans:
@@ -96,7 +96,7 @@ def _rows(text: str, spans: list[Span]) -> Iterator[tuple[int, Span]]:
         yield max(table, 0), span
 
 
-def _cut(span: Span, size: int) -> list[tuple[int, int, int]]:
+def _split_sentence(span: Span, size: int) -> list[tuple[int, int, int]]:
     from semchunk import chunk as semchunk
 
     counter = partial(_bounded_count, limit=size)
@@ -120,14 +120,14 @@ def _bounded_count(text: str, limit: int) -> int:
     )
 
 
-def _pack(units: Iterator[tuple[int, int, int]], size: int, overlap: int) -> Iterator[tuple[int, int]]:
+def _pack_units(units: Iterator[tuple[int, int, int]], size: int, overlap: int) -> Iterator[tuple[int, int]]:
     """Join units while they fit; start the next run with the last units that fit into `overlap`."""
     run: list[tuple[int, int, int]] = []
     total = 0
     for unit in units:
         if run and total + unit[2] > size:
             yield run[0][0], run[-1][1]
-            run = _tail(run, min(overlap, size - unit[2]))
+            run = _take_overlap(run, min(overlap, size - unit[2]))
             total = sum(tokens for _, _, tokens in run)
         run.append(unit)
         total += unit[2]
@@ -135,7 +135,7 @@ def _pack(units: Iterator[tuple[int, int, int]], size: int, overlap: int) -> Ite
         yield run[0][0], run[-1][1]
 
 
-def _tail(run: list[tuple[int, int, int]], room: int) -> list[tuple[int, int, int]]:
+def _take_overlap(run: list[tuple[int, int, int]], room: int) -> list[tuple[int, int, int]]:
     kept = len(run)
     while kept > 0 and run[kept - 1][2] <= room:
         room -= run[kept - 1][2]

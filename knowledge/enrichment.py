@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from knowledge.sentences import split_sentences
-from knowledge.words import STOP_WORDS, stem, words
+from knowledge.stemming import STOP_WORDS, split_words, stem_word
 
 MAX_KEYWORDS, MAX_ENTITIES, MAX_SUMMARY = 8, 20, 300
 _NAME = re.compile(
@@ -34,7 +34,7 @@ _CODE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Insight:
+class ChunkInsight:
     """Keywords, entities, summary and category of a chunk."""
 
     keywords: list[str]
@@ -43,7 +43,7 @@ class Insight:
     category: str
 
 
-def insights(texts: Sequence[str]) -> list[Insight]:
+def extract_insights(texts: Sequence[str]) -> list[ChunkInsight]:
     """Return the insights of a document's chunks, in order."""
     counts = [_count(text) for text in texts]
     spread = Counter(found for count in counts for found in count)
@@ -51,20 +51,22 @@ def insights(texts: Sequence[str]) -> list[Insight]:
 
 
 def _count(text: str) -> Counter[str]:
-    found = (word for word in words(text) if len(word) > 2 and word not in STOP_WORDS and not word.isdigit())
+    found = (
+        word for word in split_words(text) if len(word) > 2 and word not in STOP_WORDS and not word.isdigit()
+    )
     return Counter(found)
 
 
-def _insight(text: str, count: Counter[str], spread: Counter[str], total: int) -> Insight:
+def _insight(text: str, count: Counter[str], spread: Counter[str], total: int) -> ChunkInsight:
     weights = {word: (1 + math.log(n)) * math.log(1 + total / spread[word]) for word, n in count.items()}
-    return Insight(_keywords(weights), _entities(text), _summary(text, weights), category_of(text))
+    return ChunkInsight(_keywords(weights), _entities(text), _summary(text, weights), classify_text(text))
 
 
 def _keywords(weights: dict[str, float]) -> list[str]:
     """Return the words with the highest weights, one per stem."""
     chosen: dict[str, str] = {}
     for word in sorted(weights, key=lambda each: (-weights[each], each)):
-        chosen.setdefault(stem(word), word)
+        chosen.setdefault(stem_word(word), word)
         if len(chosen) == MAX_KEYWORDS:
             break
     return list(chosen.values())
@@ -84,7 +86,7 @@ def _summary(text: str, weights: dict[str, float]) -> str:
     """Return the first sentence with the highest weight relative to its length."""
     best, best_score = "", -1.0
     for span in split_sentences(text)[:50]:
-        held = words(span.text)
+        held = split_words(span.text)
         if not 3 <= len(held) <= 80:
             continue
         score = sum(weights.get(word, 0.0) for word in set(held)) / math.sqrt(len(held))
@@ -94,7 +96,7 @@ def _summary(text: str, weights: dict[str, float]) -> str:
     return best if len(best) <= MAX_SUMMARY else best[: MAX_SUMMARY - 1].rstrip() + "…"
 
 
-def category_of(text: str) -> str:
+def classify_text(text: str) -> str:
     """Return the kind of most lines: `table`, `code`, `list` or `prose`."""
     lines = [line for line in text.splitlines() if line.strip()]
     for kind, pattern in (("table", _TABLE), ("code", _CODE), ("list", _ITEM)):

@@ -12,13 +12,15 @@ from config.jobs import job
 from knowledge.embedders import EmbeddingError
 
 MAX_ATTEMPTS = 5
-PASSING = (EmbeddingError, OperationalError, InterfaceError, OSError)
+TRANSIENT_ERRORS = (EmbeddingError, OperationalError, InterfaceError, OSError)
 
 
 @app.task(
     name="knowledge.tasks.index_document",
     pass_context=True,
-    retry=RetryStrategy(max_attempts=MAX_ATTEMPTS, exponential_wait=5, retry_exceptions=set(PASSING)),
+    retry=RetryStrategy(
+        max_attempts=MAX_ATTEMPTS, exponential_wait=5, retry_exceptions=set(TRANSIENT_ERRORS)
+    ),
 )
 @job
 def index_document(context: Any, tenant_id: str, document_id: str) -> None:
@@ -27,9 +29,9 @@ def index_document(context: Any, tenant_id: str, document_id: str) -> None:
 
     try:
         ingestion.index_document(UUID(tenant_id), UUID(document_id))
-    except PASSING as error:
+    except TRANSIENT_ERRORS as error:
         if context.job.attempts + 1 >= MAX_ATTEMPTS:
-            message = f"Indexing failed after {MAX_ATTEMPTS} attempts: {_words(error)}"
+            message = f"Indexing failed after {MAX_ATTEMPTS} attempts: {_build_public_message(error)}"
             ingestion.fail_document(UUID(tenant_id), UUID(document_id), message)
         raise
     except Exception:
@@ -39,7 +41,7 @@ def index_document(context: Any, tenant_id: str, document_id: str) -> None:
         raise
 
 
-def _words(error: Exception) -> str:
+def _build_public_message(error: Exception) -> str:
     """Return a public message: database and storage errors may name internal hosts."""
     return (
         str(error) if isinstance(error, EmbeddingError) else "the database or the file storage is unavailable"
@@ -51,8 +53,8 @@ def _words(error: Exception) -> str:
 @job
 def resume_documents(timestamp: int) -> None:
     """Requeue documents and model changes without a job, and fail those with a failed job."""
-    from knowledge.services.upkeep import resume_changes
-    from knowledge.services.upkeep import resume_documents as resume
+    from knowledge.services.maintenance import resume_changes
+    from knowledge.services.maintenance import resume_documents as resume
 
     resume()
     resume_changes()
@@ -61,7 +63,9 @@ def resume_documents(timestamp: int) -> None:
 @app.task(
     name="knowledge.tasks.reembed_collection",
     pass_context=True,
-    retry=RetryStrategy(max_attempts=MAX_ATTEMPTS, exponential_wait=5, retry_exceptions=set(PASSING)),
+    retry=RetryStrategy(
+        max_attempts=MAX_ATTEMPTS, exponential_wait=5, retry_exceptions=set(TRANSIENT_ERRORS)
+    ),
 )
 @job
 def reembed_collection(context: Any, tenant_id: str, collection_id: str, model: str) -> None:
@@ -70,9 +74,11 @@ def reembed_collection(context: Any, tenant_id: str, collection_id: str, model: 
 
     try:
         collections.reembed_collection(UUID(tenant_id), UUID(collection_id), model)
-    except PASSING as error:
+    except TRANSIENT_ERRORS as error:
         if context.job.attempts + 1 >= MAX_ATTEMPTS:
-            collections.abandon_change(UUID(tenant_id), UUID(collection_id), model, _words(error))
+            collections.abandon_change(
+                UUID(tenant_id), UUID(collection_id), model, _build_public_message(error)
+            )
         raise
 
 
@@ -91,10 +97,10 @@ def expire_patterns(timestamp: int) -> None:
 @job
 def learn_terms(timestamp: int) -> None:
     """Count the use of terms in the last hour's queries and embed new terms."""
-    from knowledge.services.terminology import embed_missing_terms, learn_use
+    from knowledge.services.terminology import count_term_use, embed_missing_terms
 
     hour = datetime.fromtimestamp(timestamp, UTC).replace(minute=0, second=0, microsecond=0)
-    learn_use(hour - timedelta(hours=1), hour)
+    count_term_use(hour - timedelta(hours=1), hour)
     embed_missing_terms()
 
 
@@ -103,7 +109,7 @@ def learn_terms(timestamp: int) -> None:
 @job
 def delete_stray_files(timestamp: int) -> None:
     """Delete stored files that no document references."""
-    from knowledge.services.upkeep import delete_stray_files as delete
+    from knowledge.services.maintenance import delete_stray_files as delete
 
     delete()
 
@@ -113,9 +119,9 @@ def delete_stray_files(timestamp: int) -> None:
 @job
 def balance_vectors(timestamp: int) -> None:
     """Promote tenants with many vectors to separate partitions, and demote the others."""
-    from knowledge.services.vectors import balance
+    from knowledge.services.vectors import balance_partitions
 
-    for _ in balance():
+    for _ in balance_partitions():
         pass
 
 

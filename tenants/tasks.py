@@ -8,9 +8,9 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from config.jobs import job
-from tenants.scoping import platform_scope
+from config.tenancy.scope import platform_scope
 
-UNANSWERED = timedelta(minutes=30)
+CLAIM_TIMEOUT = timedelta(minutes=30)
 
 
 @app.periodic(cron="23 * * * *")
@@ -23,6 +23,6 @@ def forget_idempotency_keys(timestamp: int) -> None:
     now = timezone.now()
     old = Q(created_at__lt=now - timedelta(hours=settings.IDEMPOTENCY_KEEP_HOURS))
     # Claimed by a process that died before it responded.
-    dead = Q(status_code=None, created_at__lt=now - UNANSWERED)
+    dead = Q(status_code=None, created_at__lt=now - CLAIM_TIMEOUT)
     with platform_scope(reason="delete expired idempotency keys", actor="system:upkeep"):
         IdempotencyKey.unscoped.filter(old | dead).delete()

@@ -27,7 +27,7 @@ def compute_agent_performance(timestamp: int) -> None:
 @job
 def embed_rows(tenant_id: str) -> None:
     """Embed a tenant's new and changed assets, events and tasks."""
-    from workflows.services.meaning import embed_rows as embed
+    from workflows.services.similarity import embed_rows as embed
 
     embed(UUID(tenant_id))
 
@@ -37,10 +37,10 @@ def embed_rows(tenant_id: str) -> None:
 @job
 def embed_waiting_rows(timestamp: int) -> None:
     """Embed rows that were not created through the API or the console."""
-    from workflows.services.meaning import embed_rows as embed
-    from workflows.services.meaning import waiting_tenants
+    from workflows.services.similarity import embed_rows as embed
+    from workflows.services.similarity import list_stale_tenants
 
-    for tenant_id in waiting_tenants():
+    for tenant_id in list_stale_tenants():
         embed(tenant_id)
 
 

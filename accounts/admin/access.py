@@ -9,9 +9,9 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.services.seats import Seat, seats_of
+from accounts.services.tenant_access import TenantAccess, list_tenant_access
 from config.api.scopes import allows
-from tenants.scoping import platform_scope, tenant_scope
+from config.tenancy.scope import platform_scope, tenant_scope
 
 TENANT_KEY = "console_tenant"
 PLATFORM_KEY = "console_platform"
@@ -23,8 +23,8 @@ class Access:
     """Access of one request: a tenant or the platform scope."""
 
     user: Any
-    places: list[Seat]
-    place: Seat | None = None
+    tenant_accesses: list[TenantAccess]
+    tenant_access: TenantAccess | None = None
     reason: str = ""
     until: float = 0
     scopes: frozenset[str] = frozenset()
@@ -40,7 +40,7 @@ class Access:
 
     @property
     def may_enter(self) -> bool:
-        return self.is_platform or self.is_staff or self.place is not None
+        return self.is_platform or self.is_staff or self.tenant_access is not None
 
     @property
     def minutes_left(self) -> int:
@@ -60,8 +60,8 @@ class Access:
         if self.is_platform:
             with platform_scope(reason=self.reason, user=self.user):
                 yield
-        elif self.place is not None:
-            with tenant_scope(self.place.tenant_id, user=self.user):
+        elif self.tenant_access is not None:
+            with tenant_scope(self.tenant_access.tenant_id, user=self.user):
                 yield
         else:
             raise LookupError("the request has neither a tenant nor a reason for the platform scope")
@@ -72,17 +72,20 @@ def access_of(request: HttpRequest) -> Access:
 
     Call it outside any scope, since it reads the session.
     """
-    access = Access(request.user, seats_of(request.user.pk))
+    access = Access(request.user, list_tenant_access(request.user.pk))
     entry = request.session.get(PLATFORM_KEY) if access.is_staff else None
     if entry and entry["until"] > timezone.now().timestamp():
         access.reason, access.until = entry["reason"], entry["until"]
         access.scopes = frozenset({"*:*"})
         return access
     chosen = request.session.get(TENANT_KEY)
-    places = sorted(access.places, key=lambda place: (str(place.tenant_id) != chosen, not place.is_open))
-    access.place = places[0] if places else None
-    if access.place is not None:
-        access.scopes = access.place.scopes
+    tenant_accesses = sorted(
+        access.tenant_accesses,
+        key=lambda tenant_access: (str(tenant_access.tenant_id) != chosen, not tenant_access.is_open),
+    )
+    access.tenant_access = tenant_accesses[0] if tenant_accesses else None
+    if access.tenant_access is not None:
+        access.scopes = access.tenant_access.scopes
     return access
 
 
@@ -97,7 +100,7 @@ def leave_platform(request: HttpRequest) -> None:
     request.session.pop(PLATFORM_KEY, None)
 
 
-def choose_tenant(request: HttpRequest, place: Seat) -> None:
+def choose_tenant(request: HttpRequest, tenant_access: TenantAccess) -> None:
     """Store the selected tenant in the session and leave the platform scope."""
     leave_platform(request)
-    request.session[TENANT_KEY] = str(place.tenant_id)
+    request.session[TENANT_KEY] = str(tenant_access.tenant_id)

@@ -7,8 +7,8 @@ from django.core.exceptions import ValidationError
 from accounts.admin.access import Access
 from accounts.choices import MemberRole, MemberStatus
 from accounts.roles import role_scopes
-from accounts.services.members import require_other_administrator, scopes_of
-from config.admin.forms import HouseForm
+from accounts.services.members import get_member_scopes, require_other_administrator
+from config.admin.forms import BaseModelForm
 from config.api.scopes import beyond
 
 
@@ -26,16 +26,16 @@ def require_grantable(access: Access, scopes: Any) -> None:
 
 def outranks(access: Access, member: Any) -> bool:
     """Return whether the signed-in user has every permission of `member`."""
-    return not beyond(access.scopes, scopes_of(member))
+    return not beyond(access.scopes, get_member_scopes(member))
 
 
-class GrantForm(HouseForm):
-    """Base form with the signed-in user's access; `KnowsAccess` sets `access`."""
+class GrantForm(BaseModelForm):
+    """Base form with the signed-in user's access; `AccessFormMixin` sets `access`."""
 
     access: Access
 
 
-class KnowsAccess:
+class AccessFormMixin:
     """Pass the user's access to the form. List this mixin before the base admin class."""
 
     def get_form(self, request, obj=None, change=False, **kwargs):

@@ -6,12 +6,12 @@ from django.template.response import TemplateResponse
 from accounts.choices import ApiKeyStatus
 from accounts.models import ApiKey
 from accounts.services.keys import create_api_key, revoke_api_key
-from config.admin.bases import HouseAdmin
+from config.admin.bases import BaseModelAdmin
 from config.api.scopes import beyond
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(HouseAdmin):
+class ApiKeyAdmin(BaseModelAdmin):
     """API keys. A key acts as the user who creates it; its secret is shown once."""
 
     resource = "api-keys"

@@ -10,8 +10,8 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget
 
 from accounts.admin.grants import (
+    AccessFormMixin,
     AssignmentForm,
-    KnowsAccess,
     MembershipForm,
     PermissionsForm,
     outranks,
@@ -20,8 +20,8 @@ from accounts.admin.grants import (
 from accounts.choices import MemberRole
 from accounts.models import Membership, Role, RoleAssignment
 from accounts.roles import role_scopes
-from accounts.services.members import add_member, person, require_other_administrator
-from config.admin.bases import HouseAdmin
+from accounts.services.members import add_member, get_or_create_user, require_other_administrator
+from config.admin.bases import BaseModelAdmin
 from tenants.models import Tenant
 
 
@@ -56,7 +56,7 @@ class InviteForm(forms.Form):
 
 
 @admin.register(Membership)
-class MembershipAdmin(KnowsAccess, HouseAdmin):
+class MembershipAdmin(AccessFormMixin, BaseModelAdmin):
     """Members and their roles. Tenants add users by e-mail address; platform staff add them to any tenant."""
 
     form = MembershipForm
@@ -80,11 +80,11 @@ class MembershipAdmin(KnowsAccess, HouseAdmin):
     @action(description="Add a person", url_path="invite", icon="person_add", permissions=["invite"])
     def invite(self, request):
         form = InviteForm(request.POST or None, access=request.console)
-        if request.console.place is None:
+        if request.console.tenant_access is None:
             raise PermissionDenied
         if request.method == "POST" and form.is_valid():
             # Users exist outside tenants. Do not reveal whether the address was already registered.
-            user = person(form.cleaned_data["email"])
+            user = get_or_create_user(form.cleaned_data["email"])
             try:
                 with request.console.opened():
                     add_member(user, role=form.cleaned_data["role"])
@@ -131,7 +131,7 @@ class MembershipAdmin(KnowsAccess, HouseAdmin):
 
 
 @admin.register(Role)
-class RoleAdmin(KnowsAccess, HouseAdmin):
+class RoleAdmin(AccessFormMixin, BaseModelAdmin):
     form = PermissionsForm
     resource = "roles"
     icon = "admin_panel_settings"
@@ -147,7 +147,7 @@ class RoleAdmin(KnowsAccess, HouseAdmin):
 
 
 @admin.register(RoleAssignment)
-class RoleAssignmentAdmin(KnowsAccess, HouseAdmin):
+class RoleAssignmentAdmin(AccessFormMixin, BaseModelAdmin):
     form = AssignmentForm
     resource = "roles"
     icon = "assignment_ind"

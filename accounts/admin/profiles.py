@@ -3,10 +3,10 @@
 from django.contrib import admin
 
 from accounts.models import UserModelChoice, UserProfile, UserSettings, WorkProfile
-from config.admin.bases import HouseAdmin
+from config.admin.bases import BaseModelAdmin
 
 
-class OwnAdmin(HouseAdmin):
+class OwnRowsAdmin(BaseModelAdmin):
     """Base admin for rows of the signed-in user."""
 
     resource = "profile"
@@ -16,7 +16,7 @@ class OwnAdmin(HouseAdmin):
 
 
 @admin.register(UserProfile)
-class UserProfileAdmin(OwnAdmin):
+class UserProfileAdmin(OwnRowsAdmin):
     icon = "contact_page"
     title = "My profile"
     position = 60
@@ -34,7 +34,7 @@ class UserProfileAdmin(OwnAdmin):
 
 
 @admin.register(UserSettings)
-class UserSettingsAdmin(OwnAdmin):
+class UserSettingsAdmin(OwnRowsAdmin):
     icon = "tune"
     title = "My settings"
     position = 61
@@ -48,7 +48,7 @@ class UserSettingsAdmin(OwnAdmin):
 
 
 @admin.register(UserModelChoice)
-class UserModelChoiceAdmin(OwnAdmin):
+class UserModelChoiceAdmin(OwnRowsAdmin):
     icon = "model_training"
     title = "My models"
     position = 62
@@ -59,7 +59,7 @@ class UserModelChoiceAdmin(OwnAdmin):
 
 
 @admin.register(WorkProfile)
-class WorkProfileAdmin(OwnAdmin):
+class WorkProfileAdmin(OwnRowsAdmin):
     icon = "self_improvement"
     title = "My work profile"
     position = 63

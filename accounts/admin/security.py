@@ -5,10 +5,10 @@ from django.contrib import admin
 from accounts.models import ExternalIdentity, OAuthToken, PasskeyCredential, RegisteredDevice, TwoFactorAuth
 from config.admin.bases import ReadOnlyAdmin
 
-from .profiles import OwnAdmin
+from .profiles import OwnRowsAdmin
 
 
-class NamedAdmin(OwnAdmin):
+class RenameOnlyAdmin(OwnRowsAdmin):
     """Base admin for rows that users may rename and delete but not add."""
 
     resource = "credentials"
@@ -17,7 +17,7 @@ class NamedAdmin(OwnAdmin):
         return False
 
 
-class RemovableAdmin(ReadOnlyAdmin):
+class DeleteOnlyAdmin(ReadOnlyAdmin):
     """Base admin for rows that users may only delete."""
 
     resource = "credentials"
@@ -28,7 +28,7 @@ class RemovableAdmin(ReadOnlyAdmin):
 
 
 @admin.register(RegisteredDevice)
-class RegisteredDeviceAdmin(NamedAdmin):
+class RegisteredDeviceAdmin(RenameOnlyAdmin):
     icon = "devices"
     title = "My devices"
     position = 70
@@ -60,7 +60,7 @@ class TwoFactorAuthAdmin(ReadOnlyAdmin):
 
 
 @admin.register(PasskeyCredential)
-class PasskeyCredentialAdmin(NamedAdmin):
+class PasskeyCredentialAdmin(RenameOnlyAdmin):
     icon = "passkey"
     title = "My passkeys"
     position = 72
@@ -73,7 +73,7 @@ class PasskeyCredentialAdmin(NamedAdmin):
 
 
 @admin.register(ExternalIdentity)
-class ExternalIdentityAdmin(RemovableAdmin):
+class ExternalIdentityAdmin(DeleteOnlyAdmin):
     icon = "fingerprint"
     title = "Linked identities"
     position = 73
@@ -87,7 +87,7 @@ class ExternalIdentityAdmin(RemovableAdmin):
 
 
 @admin.register(OAuthToken)
-class OAuthTokenAdmin(RemovableAdmin):
+class OAuthTokenAdmin(DeleteOnlyAdmin):
     icon = "cloud_sync"
     title = "Connected services"
     position = 74

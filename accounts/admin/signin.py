@@ -4,7 +4,7 @@ from allauth.account.forms import LoginForm
 from django import forms
 from unfold.widgets import BASE_INPUT_CLASSES
 
-from accounts.services.signin import TooManyAttempts, confirm_address, count_attempt
+from accounts.services.signin import TooManyAttemptsError, confirm_email_address, count_attempt
 from config.middleware import client_ip
 
 
@@ -23,9 +23,9 @@ class SignInForm(LoginForm):
             return self.cleaned_data
         try:
             count_attempt(self.cleaned_data["login"], client_ip(self.request))
-        except TooManyAttempts as refusal:
+        except TooManyAttemptsError as refusal:
             raise forms.ValidationError(str(refusal), code="too_many_attempts") from None
         cleaned = super().clean()
         if self.user is not None:
-            confirm_address(self.user)
+            confirm_email_address(self.user)
         return cleaned

@@ -3,15 +3,15 @@
 from django.contrib import admin
 
 from accounts.models import Talent
-from config.admin.bases import HouseAdmin
+from config.admin.bases import BaseModelAdmin
 
 
 @admin.register(Talent)
-class TalentAdmin(HouseAdmin):
+class TalentAdmin(BaseModelAdmin):
     resource = "talents"
     icon = "engineering"
     position = 45
-    list_display = ("user", "shown_skills", "experience_years", "availability", "rate", "updated_at")
+    list_display = ("user", "skill_list", "experience_years", "availability", "rate", "updated_at")
     list_filter = ("availability",)
     search_fields = ("user__email", "user__first_name", "user__last_name")
     fieldsets = (
@@ -20,5 +20,5 @@ class TalentAdmin(HouseAdmin):
     )
 
     @admin.display(description="Skills")
-    def shown_skills(self, obj):
+    def skill_list(self, obj):
         return ", ".join(map(str, obj.skills[:5]))

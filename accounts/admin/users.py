@@ -3,13 +3,13 @@
 from django.contrib import admin
 
 from accounts.models import User
-from config.admin.bases import HouseAdmin
+from config.admin.bases import BaseModelAdmin
 
 RIGHTS = ("is_staff", "is_superuser")
 
 
 @admin.register(User)
-class UserAdmin(HouseAdmin):
+class UserAdmin(BaseModelAdmin):
     """Users. Tenants see their members; platform staff manage all users."""
 
     resource = "members"

@@ -9,7 +9,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from accounts.choices import UserStatus
-from accounts.services.seats import Seat, seats_of
+from accounts.services.tenant_access import TenantAccess, list_tenant_access
 from config.api.credentials import Credential, Principal, Refused, count_hit
 from config.api.exceptions import Forbidden, Invalid, TenantNotFound
 
@@ -52,7 +52,7 @@ class ScopedSessionAuthentication(SessionAuthentication):
             return None
         self.enforce_csrf(request)
         rate = count_hit(f"user:{user.pk}", settings.API_DEFAULT_RATE)
-        seat = choose_seat(seats_of(user.pk), wanted_tenant(request))
+        seat = choose_seat(list_tenant_access(user.pk), wanted_tenant(request))
         try:
             return user, credential_of(user.pk, seat, rate)
         except Refused as refusal:
@@ -75,7 +75,7 @@ def wanted_tenant(request: Request) -> str:
     return host.removesuffix(f".{domain}") if host.endswith(f".{domain}") else ""
 
 
-def choose_seat(seats: list[Seat], wanted: str) -> Seat:
+def choose_seat(seats: list[TenantAccess], wanted: str) -> TenantAccess:
     """Return the membership that the request uses: the one named, or the only one.
 
     Raises:

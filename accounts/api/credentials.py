@@ -8,7 +8,7 @@ from django.db import InterfaceError, OperationalError, connection
 from accounts import keys
 from accounts.choices import MemberStatus
 from accounts.roles import role_scopes
-from accounts.services.seats import Seat, texts_of
+from accounts.services.tenant_access import TenantAccess, parse_text_list
 from config.api.credentials import Credential, Rate, Refused, fetch_rows
 from tenants.choices import TenantStatus
 
@@ -66,7 +66,7 @@ def resolve_key(secret: str) -> Credential | None:
     Raises:
         Refused: The key's tenant or the membership of its user is not active.
     """
-    if not keys.well_formed(secret):
+    if not keys.is_well_formed(secret):
         return None
     rows = _first(KEY_SQL, [keys.digest(secret)])
     if not rows:
@@ -84,13 +84,13 @@ def resolve_key(secret: str) -> Credential | None:
         tenant_slug=row.tenant_slug,
         user_id=row.user_id,
         role=row.role or "",
-        scopes=role_scopes(row.role, texts_of(row.permissions)),
-        key_scopes=frozenset(texts_of(row.scopes)),
+        scopes=role_scopes(row.role, parse_text_list(row.permissions)),
+        key_scopes=frozenset(parse_text_list(row.scopes)),
         rate=Rate(row.hits, row.rate_limit, row.resets_in),
     )
 
 
-def credential_of(user_id: UUID, seat: Seat, rate: Rate | None = None) -> Credential:
+def credential_of(user_id: UUID, seat: TenantAccess, rate: Rate | None = None) -> Credential:
     """Return the session credential of a user who works in the tenant of `seat`.
 
     Raises:

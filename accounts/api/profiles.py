@@ -6,14 +6,14 @@ from django.http import Http404, HttpResponse
 
 from accounts.models import UserModelChoice, UserProfile, UserSettings, WorkProfile
 from config.api.exceptions import PreconditionFailed
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 from config.api.singletons import SingletonViewSet, WritableSingletonViewSet
 from config.api.viewsets import TenantViewSet
 
 OWNER = {"user": {"read_only": True}}
 
 
-class UserProfileSerializer(HouseSerializer):
+class UserProfileSerializer(BaseSerializer):
     """Contact and work details of a user."""
 
     class Meta:
@@ -45,7 +45,7 @@ class UserProfileSerializer(HouseSerializer):
         )
 
 
-class UserSettingsSerializer(HouseSerializer):
+class UserSettingsSerializer(BaseSerializer):
     """Settings of a user."""
 
     class Meta:
@@ -65,7 +65,7 @@ class UserSettingsSerializer(HouseSerializer):
         )
 
 
-class UserModelChoiceSerializer(HouseSerializer):
+class UserModelChoiceSerializer(BaseSerializer):
     """The model that a user chose for a purpose."""
 
     class Meta:
@@ -74,7 +74,7 @@ class UserModelChoiceSerializer(HouseSerializer):
         fields = ("id", "user", "purpose", "model", "created_at", "updated_at")
 
 
-class WorkProfileSerializer(HouseSerializer):
+class WorkProfileSerializer(BaseSerializer):
     """Goals, habits and preferences of a user."""
 
     class Meta:
@@ -97,27 +97,27 @@ class WorkProfileSerializer(HouseSerializer):
         )
 
 
-def own_row(view: Any) -> Any:
+def get_own_row_id(view: Any) -> Any:
     """Return the id of the caller's row, or None."""
     rows = view.model.objects.filter(user_id=view.credential.user_id)
     return rows.values_list("id", flat=True).first()
 
 
-class OwnRow(SingletonViewSet):
+class OwnRowViewSet(SingletonViewSet):
     """Singleton endpoint for the caller's own row."""
 
     def own_id(self) -> Any:
-        found = own_row(self)
+        found = get_own_row_id(self)
         if found is None:
             raise Http404
         return found
 
 
-class WritableOwnRow(OwnRow, WritableSingletonViewSet):
+class WritableOwnRowViewSet(OwnRowViewSet, WritableSingletonViewSet):
     """Singleton endpoint whose PATCH creates the row if it does not exist."""
 
     def _update(self, request: Any, *, partial: bool) -> HttpResponse:
-        if own_row(self) is not None:
+        if get_own_row_id(self) is not None:
             return super()._update(request, partial=partial)
         if "HTTP_IF_MATCH" in request.META:
             raise PreconditionFailed
@@ -127,21 +127,21 @@ class WritableOwnRow(OwnRow, WritableSingletonViewSet):
         return self.respond_with(made.pk)
 
 
-class UserProfileViewSet(WritableOwnRow):
+class UserProfileViewSet(WritableOwnRowViewSet):
     """Your profile. The first PATCH creates it."""
 
     serializer_class = UserProfileSerializer
     resource = "profile"
 
 
-class UserSettingsViewSet(WritableOwnRow):
+class UserSettingsViewSet(WritableOwnRowViewSet):
     """Your settings. The first PATCH creates them."""
 
     serializer_class = UserSettingsSerializer
     resource = "profile"
 
 
-class WorkProfileViewSet(WritableOwnRow):
+class WorkProfileViewSet(WritableOwnRowViewSet):
     """Your work profile. The first PATCH creates it."""
 
     serializer_class = WorkProfileSerializer

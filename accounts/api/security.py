@@ -1,13 +1,13 @@
 """Endpoints for the caller's devices, credentials and connected services."""
 
 from accounts.models import ExternalIdentity, OAuthToken, PasskeyCredential, RegisteredDevice, TwoFactorAuth
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, UpdateMixin
 
-from .profiles import OWNER, OwnRow
+from .profiles import OWNER, OwnRowViewSet
 
 
-class RegisteredDeviceSerializer(HouseSerializer):
+class RegisteredDeviceSerializer(BaseSerializer):
     """A device that you signed in on. You can change its name."""
 
     class Meta:
@@ -28,7 +28,7 @@ class RegisteredDeviceSerializer(HouseSerializer):
         extra_kwargs = OWNER
 
 
-class TwoFactorAuthSerializer(HouseSerializer):
+class TwoFactorAuthSerializer(BaseSerializer):
     """Status of two-factor authentication. Secrets are never returned."""
 
     class Meta:
@@ -37,7 +37,7 @@ class TwoFactorAuthSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class PasskeyCredentialSerializer(HouseSerializer):
+class PasskeyCredentialSerializer(BaseSerializer):
     """A passkey. You can change its name."""
 
     class Meta:
@@ -54,7 +54,7 @@ class PasskeyCredentialSerializer(HouseSerializer):
         )
 
 
-class ExternalIdentitySerializer(HouseSerializer):
+class ExternalIdentitySerializer(BaseSerializer):
     """An identity at an external identity provider."""
 
     class Meta:
@@ -73,7 +73,7 @@ class ExternalIdentitySerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class OAuthTokenSerializer(HouseSerializer):
+class OAuthTokenSerializer(BaseSerializer):
     """A connected service. Tokens are masked."""
 
     class Meta:
@@ -103,7 +103,7 @@ class RegisteredDeviceViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
     ordering_fields = ("created_at", "updated_at", "device_name")
 
 
-class TwoFactorAuthViewSet(OwnRow):
+class TwoFactorAuthViewSet(OwnRowViewSet):
     """Your two-factor authentication."""
 
     serializer_class = TwoFactorAuthSerializer

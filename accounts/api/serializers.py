@@ -5,11 +5,11 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.models import ApiKey, Membership, Role, RoleAssignment, User
-from config.api.grants import ScopeListField
-from config.api.serializers import HouseSerializer
+from config.api.scope_fields import ScopeListField
+from config.api.serializers import BaseSerializer
 
 
-class PersonSerializer(HouseSerializer):
+class PersonSerializer(BaseSerializer):
     """A user, as shown to other members."""
 
     class Meta:
@@ -18,7 +18,7 @@ class PersonSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class MembershipSerializer(HouseSerializer):
+class MembershipSerializer(BaseSerializer):
     """A membership in the organisation."""
 
     permissions = ScopeListField(required=False, help_text="Permissions in addition to those of the role.")
@@ -31,7 +31,7 @@ class MembershipSerializer(HouseSerializer):
         extra_kwargs = {"user": {"read_only": True}}
 
 
-class RoleSerializer(HouseSerializer):
+class RoleSerializer(BaseSerializer):
     """A set of permissions defined by the organisation."""
 
     permissions = ScopeListField(required=False, help_text='Permissions, such as ["agents:read"].')
@@ -41,7 +41,7 @@ class RoleSerializer(HouseSerializer):
         fields = ("id", "name", "slug", "description", "permissions", "is_system", "created_at", "updated_at")
 
 
-class RoleAssignmentSerializer(HouseSerializer):
+class RoleAssignmentSerializer(BaseSerializer):
     """A role assigned to a user."""
 
     class Meta:
@@ -63,7 +63,7 @@ class RoleAssignmentSerializer(HouseSerializer):
         read_only_fields = ("granted_at",)
 
 
-class ApiKeySerializer(HouseSerializer):
+class ApiKeySerializer(BaseSerializer):
     """An API key, without its secret."""
 
     scopes = ScopeListField(
@@ -102,7 +102,7 @@ class NewApiKeySerializer(ApiKeySerializer):
         fields = (*ApiKeySerializer.Meta.fields, "key")
 
 
-class SeatSerializer(serializers.Serializer):
+class TenantAccessSerializer(serializers.Serializer):
     """An organisation that the user belongs to."""
 
     tenant = serializers.UUIDField()
@@ -126,4 +126,4 @@ class MeSerializer(serializers.Serializer):
     key_scopes = serializers.ListField(
         child=serializers.CharField(), allow_null=True, help_text="Scopes of the API key; null for a session."
     )
-    memberships = SeatSerializer(many=True)
+    memberships = TenantAccessSerializer(many=True)

@@ -1,13 +1,13 @@
 """Talent endpoints."""
 
 from accounts.models import Talent
-from config.api.serializers import HouseSerializer, TextListField
+from config.api.serializers import BaseSerializer, TextListField
 from config.api.viewsets import TenantViewSet
 
 from .serializers import PersonSerializer
 
 
-class TalentSerializer(HouseSerializer):
+class TalentSerializer(BaseSerializer):
     """Skills, availability and rate of a person."""
 
     skills = TextListField(required=False, help_text='Skills, such as ["python", "sql"].')

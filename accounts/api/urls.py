@@ -1,11 +1,11 @@
 """URL routes of accounts."""
 
-from config.api.routers import HouseRouter
+from config.api.routers import ApiRouter
 
 from . import profiles, security, talents, views
 
 
-def register(router: HouseRouter) -> None:
+def register(router: ApiRouter) -> None:
     """Register the viewsets of this app."""
     router.single("me", views.MeView, "me")
     router.register("members", views.MemberViewSet, basename="member")

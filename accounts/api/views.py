@@ -10,12 +10,12 @@ from accounts.choices import ApiKeyStatus, MemberRole, MemberStatus
 from accounts.models import Role, User
 from accounts.roles import role_scopes
 from accounts.services.keys import create_api_key, revoke_api_key
-from accounts.services.members import LastAdministrator, require_other_administrator, scopes_of
-from accounts.services.seats import seats_of
+from accounts.services.members import LastAdministratorError, get_member_scopes, require_other_administrator
+from accounts.services.tenant_access import list_tenant_access
 from config.api.exceptions import Conflict, Forbidden
-from config.api.grants import require_grantable
 from config.api.permissions import ANY_CREDENTIAL
 from config.api.renderers import dumps
+from config.api.scope_fields import require_grantable
 from config.api.scopes import beyond
 from config.api.views import ApiView, json_response
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, TenantViewSet, UpdateMixin
@@ -56,13 +56,13 @@ class MemberViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
 
     def _require_reach(self, member: Any) -> None:
         """Require every permission of `member`; the user's scopes count, not the key's."""
-        if beyond(self.credential.scopes, scopes_of(member)):
+        if beyond(self.credential.scopes, get_member_scopes(member)):
             raise Forbidden("This person has permissions that you do not have.", code="beyond_own_rights")
 
     def _keep_an_admin(self, leaving: Any) -> None:
         try:
             require_other_administrator(leaving)
-        except LastAdministrator as error:
+        except LastAdministratorError as error:
             raise Conflict("; ".join(error.messages), code="last_administrator") from error
 
 
@@ -171,32 +171,32 @@ class MeView(ApiView):
     @extend_schema(responses={200: MeSerializer})
     def get(self, request: Any) -> HttpResponse:
         """Return the authenticated user, the current organisation and the permissions."""
-        held = self.credential
-        seats = seats_of(held.user_id)
-        if held.kind == "key":
+        credential = self.credential
+        seats = list_tenant_access(credential.user_id)
+        if credential.kind == "key":
             # A key belongs to one organisation and must not reveal the user's other memberships.
-            seats = [seat for seat in seats if seat.tenant_id == held.tenant_id]
+            seats = [membership for membership in seats if membership.tenant_id == credential.tenant_id]
         with self.scoped():
-            person = PersonSerializer(User.objects.get(id=held.user_id)).data
+            person = PersonSerializer(User.objects.get(id=credential.user_id)).data
         return json_response(
             dumps(
                 {
-                    "kind": held.kind,
+                    "kind": credential.kind,
                     "person": person,
-                    "tenant": held.tenant_id,
-                    "tenant_slug": held.tenant_slug,
-                    "role": held.role,
-                    "scopes": sorted(held.scopes),
-                    "key_scopes": None if held.key_scopes is None else sorted(held.key_scopes),
+                    "tenant": credential.tenant_id,
+                    "tenant_slug": credential.tenant_slug,
+                    "role": credential.role,
+                    "scopes": sorted(credential.scopes),
+                    "key_scopes": None if credential.key_scopes is None else sorted(credential.key_scopes),
                     "memberships": [
                         {
-                            "tenant": seat.tenant_id,
-                            "slug": seat.slug,
-                            "name": seat.name,
-                            "status": seat.status,
-                            "role": seat.role,
+                            "tenant": membership.tenant_id,
+                            "slug": membership.slug,
+                            "name": membership.name,
+                            "status": membership.status,
+                            "role": membership.role,
                         }
-                        for seat in seats
+                        for membership in seats
                     ],
                 }
             )

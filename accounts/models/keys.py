@@ -4,7 +4,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 
 from accounts.choices import ApiKeyStatus
-from tenants.bases import MemberForeignKey, TenantModel
+from config.tenancy.models import MemberForeignKey, TenantModel
 
 
 class ApiKey(TenantModel):

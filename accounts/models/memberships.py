@@ -4,7 +4,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.choices import MemberRole, MemberStatus, RoleScope
-from tenants.bases import MemberForeignKey, TenantForeignKey, TenantModel
+from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 
 
 class Membership(TenantModel):

@@ -4,8 +4,8 @@ from django.core.validators import MinLengthValidator
 from django.db import models
 
 from accounts.choices import ContactMethod, ModelPurpose, Theme
-from accounts.shapes import Shaped, validate_timezone
-from tenants.bases import UserOwnedModel
+from accounts.schemas import SchemaValidator, validate_timezone
+from config.tenancy.models import UserOwnedModel
 
 
 def notification_defaults() -> dict[str, bool]:
@@ -13,7 +13,7 @@ def notification_defaults() -> dict[str, bool]:
     return {"email": True, "in_app": True, "discovery_complete": True, "assessment_ready": True}
 
 
-def once_a_person(name: str) -> models.UniqueConstraint:
+def unique_per_user(name: str) -> models.UniqueConstraint:
     """Return the constraint that allows one row per user and tenant."""
     return models.UniqueConstraint(
         fields=["tenant", "user"], name=name, violation_error_message="You have one already."
@@ -38,7 +38,7 @@ class UserProfile(UserOwnedModel):
     personal_address = models.JSONField(
         default=dict,
         blank=True,
-        validators=[Shaped("Address")],
+        validators=[SchemaValidator("Address")],
         help_text='Home: {"street": "", "city": "", "postal_code": "", "country": ""}.',
     )
     job_title = models.CharField(max_length=100, blank=True, default="", help_text="Position.")
@@ -47,7 +47,10 @@ class UserProfile(UserOwnedModel):
     work_phone = models.CharField(max_length=50, blank=True, default="", help_text="Telephone at work.")
     work_email = models.EmailField(max_length=255, blank=True, default="", help_text="Address at work.")
     work_address = models.JSONField(
-        default=dict, blank=True, validators=[Shaped("Address")], help_text="Place of work, like the home."
+        default=dict,
+        blank=True,
+        validators=[SchemaValidator("Address")],
+        help_text="Place of work, like the home.",
     )
     preferred_contact_method = models.CharField(
         max_length=20, choices=ContactMethod, blank=True, default="", help_text="Best way to reach them."
@@ -55,7 +58,7 @@ class UserProfile(UserOwnedModel):
     emergency_contact = models.JSONField(
         default=dict,
         blank=True,
-        validators=[Shaped("EmergencyContact")],
+        validators=[SchemaValidator("EmergencyContact")],
         help_text='Whom to call: {"name": "", "relationship": "", "phone": "", "email": ""}.',
     )
     bio = models.TextField(blank=True, default="", help_text="About themselves.")
@@ -66,7 +69,7 @@ class UserProfile(UserOwnedModel):
 
     class Meta(UserOwnedModel.Meta):
         constraints = [
-            once_a_person("accounts_userprofile_once"),
+            unique_per_user("accounts_userprofile_once"),
             models.CheckConstraint(
                 condition=models.Q(preferred_contact_method__in=[*ContactMethod.values, ""]),
                 name="accounts_userprofile_contact_known",
@@ -91,7 +94,7 @@ class UserSettings(UserOwnedModel):
     notification_preferences = models.JSONField(
         default=notification_defaults,
         blank=True,
-        validators=[Shaped("NotificationPreferences")],
+        validators=[SchemaValidator("NotificationPreferences")],
         help_text='Channels and events, on or off: {"email": true, "in_app": true}.',
     )
     preferences = models.JSONField(
@@ -101,7 +104,7 @@ class UserSettings(UserOwnedModel):
     class Meta(UserOwnedModel.Meta):
         verbose_name_plural = "user settings"
         constraints = [
-            once_a_person("accounts_usersettings_once"),
+            unique_per_user("accounts_usersettings_once"),
             models.CheckConstraint(
                 condition=models.Q(theme__in=Theme.values), name="accounts_usersettings_theme_known"
             ),
@@ -150,60 +153,60 @@ class WorkProfile(UserOwnedModel):
     calendar_event_weights = models.JSONField(
         default=dict,
         blank=True,
-        validators=[Shaped("EventWeights")],
+        validators=[SchemaValidator("EventWeights")],
         help_text='How much categories of events weigh, 0 to 100: {"meeting": 1.5}.',
     )
     agent_settings = models.JSONField(
         default=dict,
         blank=True,
-        validators=[Shaped("AgentSettings")],
+        validators=[SchemaValidator("AgentSettings")],
         help_text='Settings by agent: {"writer": {"enabled": true, "temperature": 0.2}}.',
     )
     personal_goals = models.JSONField(
         default=list,
         blank=True,
-        validators=[Shaped("PersonalGoals")],
+        validators=[SchemaValidator("PersonalGoals")],
         help_text='Goals: [{"title": "Learn SQL", "priority": "high", "progress": 0.4}].',
     )
     work_style_preferences = models.JSONField(
         default=dict,
         blank=True,
-        validators=[Shaped("WorkStyle")],
+        validators=[SchemaValidator("WorkStyle")],
         help_text='Way of working: {"work_start": "09:00", "work_days": ["monday"], "focus_minutes": 90}.',
     )
     productivity_patterns = models.JSONField(
         default=dict,
         blank=True,
-        validators=[Shaped("ProductivityPatterns")],
+        validators=[SchemaValidator("ProductivityPatterns")],
         help_text='What was observed: {"peak_hours": [9, 10], "best_days": ["tuesday"]}.',
     )
     interview_insights = models.JSONField(
         default=dict,
         blank=True,
-        validators=[Shaped("InterviewInsights")],
+        validators=[SchemaValidator("InterviewInsights")],
         help_text='What interviews brought out: {"summary": "", "insights": [{"topic": "", "finding": ""}]}.',
     )
     project_preferences = models.JSONField(
         default=dict,
         blank=True,
-        validators=[Shaped("ProjectPreferences")],
+        validators=[SchemaValidator("ProjectPreferences")],
         help_text='Way of running projects: {"methodology": "kanban", "default_priority": "medium"}.',
     )
     default_code_style = models.JSONField(
         default=dict,
         blank=True,
-        validators=[Shaped("CodeStyle")],
+        validators=[SchemaValidator("CodeStyle")],
         help_text='Look of code: {"language": "python", "indent": "spaces", "line_length": 100}.',
     )
     git_integrations = models.JSONField(
         default=list,
         blank=True,
-        validators=[Shaped("GitIntegrations")],
+        validators=[SchemaValidator("GitIntegrations")],
         help_text='Accounts, without tokens: [{"provider": "github", "username": "ada"}].',
     )
 
     class Meta(UserOwnedModel.Meta):
-        constraints = [once_a_person("accounts_workprofile_once")]
+        constraints = [unique_per_user("accounts_workprofile_once")]
 
     def __str__(self) -> str:
         return "Work profile"

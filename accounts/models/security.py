@@ -4,8 +4,8 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.choices import DeviceType, IdentityProvider, OAuthService
-from config.db.fields import EncryptedJSONField, EncryptedTextField
-from tenants.bases import UserOwnedModel
+from config.encryption.fields import EncryptedJSONField, EncryptedTextField
+from config.tenancy.models import UserOwnedModel
 
 
 class RegisteredDevice(UserOwnedModel):

@@ -5,7 +5,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from accounts.choices import Availability
-from tenants.bases import MemberForeignKey, TenantModel
+from config.tenancy.models import MemberForeignKey, TenantModel
 
 
 class Talent(TenantModel):

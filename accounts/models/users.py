@@ -9,8 +9,8 @@ from django.utils import timezone
 from accounts.choices import UserStatus
 from accounts.fields import PasswordHashField
 from accounts.managers import UserManager
-from config.db.stamps import current_stamp, request_stamp, stamped
-from tenants.bases import GlobalModel
+from config.db.session import apply_session, current_session, request_session
+from config.tenancy.models import GlobalModel
 
 
 class User(AbstractBaseUser, GlobalModel):
@@ -71,10 +71,10 @@ class User(AbstractBaseUser, GlobalModel):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save the user; outside a scope, record the request in the audit log."""
-        if current_stamp() is not None or (stamp := request_stamp()) is None:
+        if current_session() is not None or (stamp := request_session()) is None:
             super().save(*args, **kwargs)
             return
-        with transaction.atomic(), stamped(stamp):
+        with transaction.atomic(), apply_session(stamp):
             super().save(*args, **kwargs)
 
     def set_password(self, raw_password: str | None) -> None:

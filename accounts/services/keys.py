@@ -7,7 +7,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 
 from accounts.choices import ApiKeyStatus
-from accounts.keys import mint
+from accounts.keys import generate_key
 from accounts.models import ApiKey
 
 
@@ -25,7 +25,7 @@ def create_api_key(
     Raises:
         ValidationError: The user is not a member, or the rate limit is below one.
     """
-    minted = mint()
+    minted = generate_key()
     key = ApiKey(
         name=name,
         user_id=user_id,

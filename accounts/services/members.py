@@ -21,11 +21,11 @@ DEFAULT_ROLES = (
 )
 
 
-class LastAdministrator(ValidationError):
+class LastAdministratorError(ValidationError):
     """The change would leave the organisation without an active administrator."""
 
 
-def person(email: str, password: str | None = None, **fields: Any) -> User:
+def get_or_create_user(email: str, password: str | None = None, **fields: Any) -> User:
     """Return the user with this e-mail address, creating it if needed.
 
     Call it outside any scope.
@@ -53,7 +53,7 @@ def add_member(user: User, *, tenant_id: Any = None, role: str = MemberRole.USER
     return member
 
 
-def scopes_of(member: Membership) -> frozenset[str]:
+def get_member_scopes(member: Membership) -> frozenset[str]:
     """Return the scopes of a member: role, permissions and assigned roles, expired ones included."""
     assigned = RoleAssignment.objects.filter(tenant_id=member.tenant_id, user_id=member.user_id)
     lists = [member.permissions, *assigned.values_list("role__permissions", flat=True)]
@@ -65,7 +65,7 @@ def require_other_administrator(leaving: Membership) -> None:
     """Lock the administrators and require one other than `leaving`.
 
     Raises:
-        LastAdministrator: `leaving` is the only active administrator.
+        LastAdministratorError: `leaving` is the only active administrator.
     """
     admins = Membership.objects.filter(
         tenant_id=leaving.tenant_id, role=MemberRole.ADMIN, status=MemberStatus.ACTIVE
@@ -73,7 +73,7 @@ def require_other_administrator(leaving: Membership) -> None:
     # A fixed lock order keeps two administrators from removing each other concurrently.
     held = list(admins.order_by("id").select_for_update(of=("self",)).values_list("id", flat=True))
     if held == [leaving.pk]:
-        raise LastAdministrator("The organisation needs at least one active administrator.")
+        raise LastAdministratorError("The organisation needs at least one active administrator.")
 
 
 def set_up_tenant(*, tenant: Any, admin: User, **_: Any) -> None:

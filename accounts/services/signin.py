@@ -10,7 +10,7 @@ ATTEMPTS = 5
 SECONDS = 60
 
 
-class TooManyAttempts(Exception):
+class TooManyAttemptsError(Exception):
     """Too many sign-in attempts from one IP address for one e-mail address."""
 
     def __init__(self, seconds: int) -> None:
@@ -21,17 +21,17 @@ def count_attempt(email: str, ip: str) -> None:
     """Count a sign-in attempt, across all processes.
 
     Raises:
-        TooManyAttempts: There were already `ATTEMPTS` in the current minute.
+        TooManyAttemptsError: There were already `ATTEMPTS` in the current minute.
     """
     bucket = sha256(f"{ip}|{email.strip().lower()}".encode()).hexdigest()
     with connection.cursor() as cursor:
         cursor.execute("SELECT hits, resets_in FROM conclave_hit(%s, %s)", [f"signin:{bucket}", SECONDS])
         hits, resets_in = cursor.fetchone()
     if hits > ATTEMPTS:
-        raise TooManyAttempts(resets_in)
+        raise TooManyAttemptsError(resets_in)
 
 
-def confirm_address(user: Any) -> None:
+def confirm_email_address(user: Any) -> None:
     """Mark the e-mail address of a verified user as confirmed in allauth.
 
     Users verified by an administrator or a command have no allauth `EmailAddress` yet.

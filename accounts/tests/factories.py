@@ -6,7 +6,7 @@ from decimal import Decimal
 import factory
 
 from accounts.choices import DEFAULT_MODELS, ModelPurpose, OAuthService
-from accounts.keys import mint
+from accounts.keys import generate_key
 from accounts.models import (
     ApiKey,
     ExternalIdentity,
@@ -24,13 +24,13 @@ from accounts.models import (
     UserSettings,
     WorkProfile,
 )
-from config.testing.factories import HouseFactory, member_user
-from config.testing.hats import as_identity
+from config.testing.factories import BaseFactory, member_user
+from config.testing.roles import as_identity
 
 PASSWORD = "correct horse battery staple"
 
 
-class UserFactory(HouseFactory):
+class UserFactory(BaseFactory):
     """A verified user, created with the identity role whatever scope is open."""
 
     email = factory.Sequence(lambda n: f"person{n}@example.org")
@@ -48,7 +48,7 @@ class UserFactory(HouseFactory):
             return model_class.objects.create_user(*args, **kwargs)
 
 
-class MembershipFactory(HouseFactory):
+class MembershipFactory(BaseFactory):
     user = factory.SubFactory(UserFactory)
     role = "user"
 
@@ -56,7 +56,7 @@ class MembershipFactory(HouseFactory):
         model = Membership
 
 
-class RoleFactory(HouseFactory):
+class RoleFactory(BaseFactory):
     name = factory.Sequence(lambda n: f"Role {n}")
     slug = factory.Sequence(lambda n: f"role-{n}")
     permissions = factory.LazyFunction(lambda: ["agents:read"])
@@ -65,7 +65,7 @@ class RoleFactory(HouseFactory):
         model = Role
 
 
-class RoleAssignmentFactory(HouseFactory):
+class RoleAssignmentFactory(BaseFactory):
     user = factory.LazyFunction(member_user)
     role = factory.SubFactory(RoleFactory)
 
@@ -73,7 +73,7 @@ class RoleAssignmentFactory(HouseFactory):
         model = RoleAssignment
 
 
-class ApiKeyFactory(HouseFactory):
+class ApiKeyFactory(BaseFactory):
     """A key with all permissions of its user; `secret` holds the key to send."""
 
     user = factory.LazyFunction(member_user)
@@ -85,14 +85,14 @@ class ApiKeyFactory(HouseFactory):
 
     @classmethod
     def _create(cls, model_class, *args, **kwargs):
-        minted = mint()
+        minted = generate_key()
         kwargs |= {"key_hash": minted.digest, "key_prefix": minted.prefix}
         row = super()._create(model_class, *args, **kwargs)
         row.secret = minted.secret
         return row
 
 
-class OwnRowFactory(HouseFactory):
+class OwnRowFactory(BaseFactory):
     """The row of the acting user; a second call returns the existing row."""
 
     user = factory.LazyFunction(member_user)
@@ -121,7 +121,7 @@ class UserSettingsFactory(OwnRowFactory):
         model = UserSettings
 
 
-class UserModelChoiceFactory(HouseFactory):
+class UserModelChoiceFactory(BaseFactory):
     user = factory.LazyFunction(member_user)
     purpose = factory.Iterator(ModelPurpose.values)
     model = factory.LazyAttribute(lambda row: DEFAULT_MODELS[row.purpose])
@@ -139,7 +139,7 @@ class WorkProfileFactory(OwnRowFactory):
         model = WorkProfile
 
 
-class RegisteredDeviceFactory(HouseFactory):
+class RegisteredDeviceFactory(BaseFactory):
     user = factory.LazyFunction(member_user)
     device_name = factory.Sequence(lambda n: f"Laptop {n}")
     device_type = "desktop"
@@ -159,7 +159,7 @@ class TwoFactorAuthFactory(OwnRowFactory):
         model = TwoFactorAuth
 
 
-class PasskeyCredentialFactory(HouseFactory):
+class PasskeyCredentialFactory(BaseFactory):
     user = factory.LazyFunction(member_user)
     credential_id = factory.LazyFunction(lambda: secrets.token_urlsafe(32))
     public_key = factory.LazyFunction(lambda: secrets.token_urlsafe(77))
@@ -169,7 +169,7 @@ class PasskeyCredentialFactory(HouseFactory):
         model = PasskeyCredential
 
 
-class ExternalIdentityFactory(HouseFactory):
+class ExternalIdentityFactory(BaseFactory):
     user = factory.LazyFunction(member_user)
     provider = "auth0"
     subject = factory.Sequence(lambda n: f"auth0|{n:024x}")
@@ -179,7 +179,7 @@ class ExternalIdentityFactory(HouseFactory):
         model = ExternalIdentity
 
 
-class OAuthTokenFactory(HouseFactory):
+class OAuthTokenFactory(BaseFactory):
     user = factory.LazyFunction(member_user)
     service = factory.Iterator(OAuthService.values)
     access_token = factory.Sequence(lambda n: f"access-token-{n}")
@@ -190,7 +190,7 @@ class OAuthTokenFactory(HouseFactory):
         model = OAuthToken
 
 
-class TalentFactory(HouseFactory):
+class TalentFactory(BaseFactory):
     user = factory.LazyFunction(member_user)
     skills = factory.LazyFunction(lambda: ["python", "sql"])
     experience_years = 7

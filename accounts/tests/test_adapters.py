@@ -1,7 +1,7 @@
 import pytest
 
 from accounts.adapters import MfaAdapter
-from config.db.keyring import DecryptionError
+from config.encryption.keyring import DecryptionError
 
 
 def test_second_factors_are_encrypted_with_the_platforms_key(db):
@@ -18,7 +18,7 @@ def test_a_changed_second_factor_is_refused(db):
         adapter.decrypt(stored[:-8] + "AAAAAAA=")
 
 
-def test_strangers_cannot_sign_up_unless_told(client, db, settings):
+def test_public_sign_up_requires_the_setting(client, db, settings):
     from accounts.models import User
 
     form = {

@@ -5,10 +5,10 @@ from django.core.exceptions import ValidationError
 
 from accounts.choices import DEFAULT_MODELS, ModelPurpose
 from accounts.models import UserProfile
-from accounts.shapes import Shaped, validate_timezone
+from accounts.schemas import SchemaValidator, validate_timezone
 from accounts.tests.factories import TwoFactorAuthFactory, UserModelChoiceFactory, UserProfileFactory
+from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
-from tenants.scoping import tenant_scope
 
 pytestmark = pytest.mark.django_db
 
@@ -59,7 +59,7 @@ def test_tokens_have_no_place_among_git_accounts():
     account = {"provider": "github", "username": "ada", "token": "x"}
 
     with pytest.raises(ValidationError) as caught:
-        Shaped("GitIntegrations")([account])
+        SchemaValidator("GitIntegrations")([account])
 
     assert caught.value.messages == ["0.token: Extra inputs are not permitted."]
 

@@ -6,8 +6,8 @@ from django.test import Client
 from accounts.models import Membership, Role, RoleAssignment
 from accounts.roles import role_scopes
 from config.api.scopes import beyond, covers
+from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
-from tenants.scoping import tenant_scope
 
 RIGHTS = [f"{name}:{verb}" for name in ("members", "roles", "api-keys") for verb in ("read", "write")]
 JSON = "application/json"

@@ -6,12 +6,12 @@ from agents.choices import AgentStatus
 from agents.models import Agent, AgentCollection, AgentVersion
 from agents.services.agents import archive_agent, publish_agent
 from agents.services.versions import restore_version
-from audit.admin.exports import ExportsRows
-from config.admin.bases import HouseAdmin, ReadOnlyAdmin
-from config.admin.inlines import HouseInline
+from audit.admin.exports import AuditedExportMixin
+from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin
+from config.admin.inlines import BaseInline
 
 
-class KnowledgeInline(HouseInline):
+class KnowledgeInline(BaseInline):
     model = AgentCollection
     resource = "agents"
     fields = ("collection",)
@@ -22,7 +22,7 @@ class KnowledgeInline(HouseInline):
 
 
 @admin.register(Agent)
-class AgentAdmin(ExportsRows, HouseAdmin):
+class AgentAdmin(AuditedExportMixin, BaseModelAdmin):
     resource = "agents"
     icon = "smart_toy"
     position = 10
@@ -83,7 +83,7 @@ class AgentAdmin(ExportsRows, HouseAdmin):
 
 
 @admin.register(AgentCollection)
-class AgentCollectionAdmin(HouseAdmin):
+class AgentCollectionAdmin(BaseModelAdmin):
     resource = "agents"
     icon = "link"
     in_sidebar = False

@@ -4,10 +4,10 @@ from django.contrib import admin
 
 from agents.choices import BudgetSubject
 from agents.models import Budget, BudgetCounter, BudgetReservation, ModelPrice
-from config.admin.bases import HouseAdmin, ReadOnlyAdmin
-from config.admin.names import NamesThings
+from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin
+from config.admin.name_resolution import ResolveGenericMixin
 
-KINDS = {
+SUBJECT_MODELS = {
     BudgetSubject.TENANT: "tenants.tenant",
     BudgetSubject.USER: "accounts.user",
     BudgetSubject.KEY: "accounts.apikey",
@@ -15,15 +15,15 @@ KINDS = {
 }
 
 
-class NamesSubjects(NamesThings):
+class SubjectNameMixin(ResolveGenericMixin):
     """Mix-in that shows the subject of a budget by name."""
 
-    def thing_of(self, obj):
-        return KINDS[obj.subject], str(obj.subject_id or "")
+    def get_object_key(self, obj):
+        return SUBJECT_MODELS[obj.subject], str(obj.subject_id or "")
 
 
 @admin.register(Budget)
-class BudgetAdmin(NamesSubjects, HouseAdmin):
+class BudgetAdmin(SubjectNameMixin, BaseModelAdmin):
     resource = "budgets"
     icon = "savings"
     position = 44
@@ -38,7 +38,7 @@ class BudgetAdmin(NamesSubjects, HouseAdmin):
 
 
 @admin.register(BudgetCounter)
-class BudgetCounterAdmin(NamesSubjects, ReadOnlyAdmin):
+class BudgetCounterAdmin(SubjectNameMixin, ReadOnlyAdmin):
     resource = "usage"
     icon = "speed"
     position = 45
@@ -62,7 +62,7 @@ class BudgetReservationAdmin(ReadOnlyAdmin):
 
 
 @admin.register(ModelPrice)
-class ModelPriceAdmin(HouseAdmin):
+class ModelPriceAdmin(BaseModelAdmin):
     resource = "budgets"
     icon = "sell"
     position = 46

@@ -3,11 +3,11 @@
 from django.contrib import admin
 
 from agents.models import AgentFallback
-from config.admin.bases import HouseAdmin
+from config.admin.bases import BaseModelAdmin
 
 
 @admin.register(AgentFallback)
-class AgentFallbackAdmin(HouseAdmin):
+class AgentFallbackAdmin(BaseModelAdmin):
     resource = "agents"
     icon = "alt_route"
     position = 12

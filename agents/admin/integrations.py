@@ -3,12 +3,12 @@
 from django.contrib import admin, messages
 
 from agents.models import Integration
-from config.admin.bases import HouseAdmin
-from tenants.scoping import require_scope
+from config.admin.bases import BaseModelAdmin
+from config.tenancy.scope import require_scope
 
 
 @admin.register(Integration)
-class IntegrationAdmin(HouseAdmin):
+class IntegrationAdmin(BaseModelAdmin):
     resource = "integrations"
     icon = "cable"
     position = 30

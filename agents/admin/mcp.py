@@ -5,13 +5,13 @@ from django.contrib import admin, messages
 from agents.models import McpServer, McpServerConfig, McpServerUser
 from agents.services.mcp import config_errors, env_errors
 from agents.tasks import refresh_mcp_server
-from config.admin.bases import HouseAdmin
-from config.admin.forms import HouseForm
-from config.admin.inlines import HouseInline
+from config.admin.bases import BaseModelAdmin
+from config.admin.forms import BaseModelForm
+from config.admin.inlines import BaseInline
 
 
 @admin.register(McpServer)
-class McpServerAdmin(HouseAdmin):
+class McpServerAdmin(BaseModelAdmin):
     resource = "mcp-servers"
     icon = "dns"
     title = "MCP servers"
@@ -72,7 +72,7 @@ class McpServerAdmin(HouseAdmin):
         return self.prepopulated_fields if obj is None and self.has_add_permission(request) else {}
 
 
-class McpServerConfigForm(HouseForm):
+class McpServerConfigForm(BaseModelForm):
     """Validates `config` against the server's schema, as the API does."""
 
     def clean(self):
@@ -89,7 +89,7 @@ class McpServerConfigForm(HouseForm):
         return cleaned
 
 
-class McpServerUserInline(HouseInline):
+class McpServerUserInline(BaseInline):
     model = McpServerUser
     resource = "mcp-servers"
     fields = ("user",)
@@ -100,7 +100,7 @@ class McpServerUserInline(HouseInline):
 
 
 @admin.register(McpServerConfig)
-class McpServerConfigAdmin(HouseAdmin):
+class McpServerConfigAdmin(BaseModelAdmin):
     form = McpServerConfigForm
     resource = "mcp-servers"
     icon = "tune"
@@ -119,7 +119,7 @@ class McpServerConfigAdmin(HouseAdmin):
 
 
 @admin.register(McpServerUser)
-class McpServerUserAdmin(HouseAdmin):
+class McpServerUserAdmin(BaseModelAdmin):
     resource = "mcp-servers"
     icon = "person_add"
     in_sidebar = False

@@ -3,11 +3,11 @@
 from django.contrib import admin
 
 from agents.models import PlatformAdapter, PlatformCredential
-from config.admin.bases import HouseAdmin
+from config.admin.bases import BaseModelAdmin
 
 
 @admin.register(PlatformAdapter)
-class PlatformAdapterAdmin(HouseAdmin):
+class PlatformAdapterAdmin(BaseModelAdmin):
     resource = "integrations"
     icon = "power"
     position = 32
@@ -22,7 +22,7 @@ class PlatformAdapterAdmin(HouseAdmin):
 
 
 @admin.register(PlatformCredential)
-class PlatformCredentialAdmin(HouseAdmin):
+class PlatformCredentialAdmin(BaseModelAdmin):
     resource = "integrations"
     icon = "vpn_key"
     position = 34

@@ -3,11 +3,11 @@
 from django.contrib import admin
 
 from agents.models import SystemPrompt
-from config.admin.bases import HouseAdmin
+from config.admin.bases import BaseModelAdmin
 
 
 @admin.register(SystemPrompt)
-class SystemPromptAdmin(HouseAdmin):
+class SystemPromptAdmin(BaseModelAdmin):
     """The user's own prompts and factory prompts, which only the platform can change."""
 
     resource = "prompts"
@@ -44,11 +44,11 @@ class SystemPromptAdmin(HouseAdmin):
     )
 
     def has_change_permission(self, request, obj=None):
-        return super().has_change_permission(request, obj) and _is_ours(request, obj)
+        return super().has_change_permission(request, obj) and _is_editable(request, obj)
 
     def has_delete_permission(self, request, obj=None):
-        return super().has_delete_permission(request, obj) and _is_ours(request, obj)
+        return super().has_delete_permission(request, obj) and _is_editable(request, obj)
 
 
-def _is_ours(request, obj):
+def _is_editable(request, obj):
     return obj is None or request.console.is_platform or obj.user_id == request.user.pk

@@ -3,13 +3,13 @@
 from django.contrib import admin
 
 from agents.models import AgentActivityDaily, UsageDaily
-from audit.admin.exports import ExportsRows
+from audit.admin.exports import AuditedExportMixin
 from config.admin.bases import ReadOnlyAdmin
-from config.admin.names import NamesIds
+from config.admin.name_resolution import ResolveIdsMixin
 
 
 @admin.register(AgentActivityDaily)
-class AgentActivityDailyAdmin(ExportsRows, NamesIds, ReadOnlyAdmin):
+class AgentActivityDailyAdmin(AuditedExportMixin, ResolveIdsMixin, ReadOnlyAdmin):
     resource = "usage"
     icon = "bar_chart"
     title = "Activity by day"
@@ -35,7 +35,7 @@ class AgentActivityDailyAdmin(ExportsRows, NamesIds, ReadOnlyAdmin):
 
 
 @admin.register(UsageDaily)
-class UsageDailyAdmin(ExportsRows, ReadOnlyAdmin):
+class UsageDailyAdmin(AuditedExportMixin, ReadOnlyAdmin):
     resource = "usage"
     icon = "query_stats"
     title = "Usage by day"

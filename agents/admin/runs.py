@@ -4,12 +4,12 @@ from django.contrib import admin
 
 from agents.models import AgentRun
 from config.admin.bases import ReadOnlyAdmin
-from config.admin.filters import AgeFilter
-from config.admin.names import NamesIds
+from config.admin.filters import CreatedFilter
+from config.admin.name_resolution import ResolveIdsMixin
 
 
 @admin.register(AgentRun)
-class AgentRunAdmin(NamesIds, ReadOnlyAdmin):
+class AgentRunAdmin(ResolveIdsMixin, ReadOnlyAdmin):
     """The user's own runs; nobody else can read their prompts and responses."""
 
     named_ids = {"agent_id": "agents.Agent.name", "user_id": "accounts.User.email"}
@@ -18,7 +18,7 @@ class AgentRunAdmin(NamesIds, ReadOnlyAdmin):
     title = "Runs"
     position = 45
     list_display = ("created_at", "agent_id", "status", "execution_time_ms", "tokens_used")
-    list_filter = (AgeFilter, "status")
+    list_filter = (CreatedFilter, "status")
     search_fields = ("agent_id__exact", "conversation_id__exact")
     search_help_text = "Exact agent ID or conversation ID."
     fieldsets = (

@@ -4,16 +4,16 @@ from django.contrib import admin, messages
 
 from agents.choices import PaymentStatus
 from agents.models import AgentTemplate, TemplateDocument, TemplatePurchase, TemplateRating
-from agents.models.templates import PUBLISHER, PUBLISHES
+from agents.models.templates import PUBLISHING_FIELDS, PUBLISHING_SCOPE
 from agents.services.templates import complete_purchase
 from agents.tasks import refund_template_purchase
-from config.admin.bases import HouseAdmin, ReadOnlyAdmin
-from config.admin.inlines import HouseInline
-from config.admin.names import NamesIds
-from tenants.scoping import require_scope
+from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin
+from config.admin.inlines import BaseInline
+from config.admin.name_resolution import ResolveIdsMixin
+from config.tenancy.scope import require_scope
 
 
-class TemplateDocumentInline(HouseInline):
+class TemplateDocumentInline(BaseInline):
     model = TemplateDocument
     resource = "templates"
     fields = ("document",)
@@ -24,7 +24,7 @@ class TemplateDocumentInline(HouseInline):
 
 
 @admin.register(AgentTemplate)
-class AgentTemplateAdmin(HouseAdmin):
+class AgentTemplateAdmin(BaseModelAdmin):
     """The organisation's own templates; other organisations' public templates are in the API."""
 
     resource = "templates"
@@ -56,7 +56,7 @@ class AgentTemplateAdmin(HouseAdmin):
     )
 
     def get_readonly_fields(self, request, obj=None):
-        fixed = () if request.console.allows(*PUBLISHER) else PUBLISHES
+        fixed = () if request.console.allows(*PUBLISHING_SCOPE) else PUBLISHING_FIELDS
         return [*super().get_readonly_fields(request, obj), *fixed]
 
     def get_queryset(self, request):
@@ -66,7 +66,7 @@ class AgentTemplateAdmin(HouseAdmin):
 
 
 @admin.register(TemplateDocument)
-class TemplateDocumentAdmin(HouseAdmin):
+class TemplateDocumentAdmin(BaseModelAdmin):
     resource = "templates"
     icon = "link"
     in_sidebar = False
@@ -75,7 +75,7 @@ class TemplateDocumentAdmin(HouseAdmin):
 
 
 @admin.register(TemplatePurchase)
-class TemplatePurchaseAdmin(NamesIds, ReadOnlyAdmin):
+class TemplatePurchaseAdmin(ResolveIdsMixin, ReadOnlyAdmin):
     resource = "purchases"
     named_ids = {
         "template_id": "agents.AgentTemplate.name",
@@ -131,7 +131,7 @@ class TemplatePurchaseAdmin(NamesIds, ReadOnlyAdmin):
 
 
 @admin.register(TemplateRating)
-class TemplateRatingAdmin(NamesIds, ReadOnlyAdmin):
+class TemplateRatingAdmin(ResolveIdsMixin, ReadOnlyAdmin):
     resource = "templates"
     named_ids = {"template_id": "agents.AgentTemplate.name"}
     icon = "star"

@@ -3,14 +3,14 @@
 from django.contrib import admin
 
 from agents.models import LlmUsage
-from audit.admin.exports import ExportsRows
+from audit.admin.exports import AuditedExportMixin
 from config.admin.bases import ReadOnlyAdmin
-from config.admin.filters import AgeFilter
-from config.admin.names import NamesIds
+from config.admin.filters import CreatedFilter
+from config.admin.name_resolution import ResolveIdsMixin
 
 
 @admin.register(LlmUsage)
-class LlmUsageAdmin(NamesIds, ExportsRows, ReadOnlyAdmin):
+class LlmUsageAdmin(ResolveIdsMixin, AuditedExportMixin, ReadOnlyAdmin):
     resource = "usage"
     named_ids = {
         "agent_id": "agents.Agent.name",
@@ -29,7 +29,7 @@ class LlmUsageAdmin(NamesIds, ExportsRows, ReadOnlyAdmin):
         "latency_ms",
         "status_code",
     )
-    list_filter = (AgeFilter, "provider")
+    list_filter = (CreatedFilter, "provider")
     search_fields = ("model__exact", "conversation_id__exact", "task_id__exact")
     search_help_text = "Exact model name, conversation ID or task ID."
     # Payloads contain private conversations.

@@ -1,11 +1,11 @@
 """Budgets, their counters and prices in the API."""
 
 from agents.models import AgentFallback, Budget, BudgetCounter, ModelPrice
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
 
 
-class BudgetSerializer(HouseSerializer):
+class BudgetSerializer(BaseSerializer):
     """A hard limit on calls to models."""
 
     class Meta:
@@ -24,7 +24,7 @@ class BudgetSerializer(HouseSerializer):
         )
 
 
-class BudgetCounterSerializer(HouseSerializer):
+class BudgetCounterSerializer(BaseSerializer):
     """Usage and open reservations within one period."""
 
     class Meta:
@@ -45,7 +45,7 @@ class BudgetCounterSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class ModelPriceSerializer(HouseSerializer):
+class ModelPriceSerializer(BaseSerializer):
     """The organisation's own price of a model."""
 
     class Meta:
@@ -62,7 +62,7 @@ class ModelPriceSerializer(HouseSerializer):
         )
 
 
-class AgentFallbackSerializer(HouseSerializer):
+class AgentFallbackSerializer(BaseSerializer):
     """A fallback model of an agent."""
 
     class Meta:

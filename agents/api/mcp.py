@@ -6,12 +6,12 @@ from rest_framework import serializers
 
 from agents.models import McpServer, McpServerConfig
 from agents.services.mcp import config_errors, env_errors
-from config.api.integrity import MISSING
-from config.api.serializers import HouseSerializer, RelatedIdsField
+from config.api.constraint_errors import DOES_NOT_EXIST
+from config.api.serializers import BaseSerializer, RelatedIdsField
 from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
 
 
-class McpServerSerializer(HouseSerializer):
+class McpServerSerializer(BaseSerializer):
     """A registered MCP server, without the command that starts it."""
 
     class Meta:
@@ -40,7 +40,7 @@ class McpServerSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class McpServerConfigSerializer(HouseSerializer):
+class McpServerConfigSerializer(BaseSerializer):
     """A tenant's configuration of a server; `config` and `env` are write-only."""
 
     allowed_users = RelatedIdsField(
@@ -79,7 +79,7 @@ class McpServerConfigSerializer(HouseSerializer):
 
     def validate_mcp_server(self, value: Any) -> Any:
         if not McpServer.objects.filter(pk=value).exists():
-            raise serializers.ValidationError(MISSING, code="does_not_exist")
+            raise serializers.ValidationError(DOES_NOT_EXIST, code="does_not_exist")
         return value
 
 

@@ -5,12 +5,12 @@ from typing import Any
 from rest_framework import serializers
 
 from agents.models import PlatformAdapter, PlatformCredential
-from config.api.integrity import MISSING
-from config.api.serializers import HouseSerializer
+from config.api.constraint_errors import DOES_NOT_EXIST
+from config.api.serializers import BaseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
 
 
-class PlatformAdapterSerializer(HouseSerializer):
+class PlatformAdapterSerializer(BaseSerializer):
     """One version of an adapter."""
 
     class Meta:
@@ -32,7 +32,7 @@ class PlatformAdapterSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class PlatformCredentialSerializer(HouseSerializer):
+class PlatformCredentialSerializer(BaseSerializer):
     """A tenant's credentials for a platform; the secrets are write-only."""
 
     class Meta:
@@ -56,7 +56,7 @@ class PlatformCredentialSerializer(HouseSerializer):
 
     def validate_platform_adapter(self, value: Any) -> Any:
         if not PlatformAdapter.objects.filter(pk=value).exists():
-            raise serializers.ValidationError(MISSING, code="does_not_exist")
+            raise serializers.ValidationError(DOES_NOT_EXIST, code="does_not_exist")
         return value
 
 

@@ -5,11 +5,11 @@ from typing import Any
 from rest_framework import exceptions, serializers
 
 from agents.models import SystemPrompt
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 from config.api.viewsets import TenantViewSet
 
 
-class SystemPromptSerializer(HouseSerializer):
+class SystemPromptSerializer(BaseSerializer):
     """A factory default prompt, an organisation's override or a personal override."""
 
     for_everybody = serializers.BooleanField(
@@ -51,13 +51,13 @@ class SystemPromptViewSet(TenantViewSet):
     filterset_fields = ("prompt_key", "prompt_category", "is_factory_default", "is_active")
     ordering_fields = ("created_at", "updated_at", "prompt_key", "prompt_name")
 
-    def perform_create(self, serializer: HouseSerializer) -> Any:
+    def perform_create(self, serializer: BaseSerializer) -> Any:
         if serializer.validated_data.pop("for_everybody"):
             self.require_agents()
             return serializer.save()
         return serializer.save(user_id=self.credential.user_id)
 
-    def perform_update(self, serializer: HouseSerializer) -> None:
+    def perform_update(self, serializer: BaseSerializer) -> None:
         serializer.validated_data.pop("for_everybody", None)
         self.require_right_to(serializer.instance)
         serializer.save()

@@ -1,11 +1,11 @@
 """Read-only API resources for daily model and agent reports."""
 
 from agents.models import AgentActivityDaily, UsageDaily
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
 
 
-class UsageDailySerializer(HouseSerializer):
+class UsageDailySerializer(BaseSerializer):
     """Usage of one model on one day."""
 
     class Meta:
@@ -25,7 +25,7 @@ class UsageDailySerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class AgentActivityDailySerializer(HouseSerializer):
+class AgentActivityDailySerializer(BaseSerializer):
     """Activity of one agent on one day."""
 
     class Meta:

@@ -3,11 +3,11 @@
 from typing import Any
 
 from agents.models import AgentRun
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
 
 
-class AgentRunSerializer(HouseSerializer):
+class AgentRunSerializer(BaseSerializer):
     """One execution of an agent."""
 
     class Meta:

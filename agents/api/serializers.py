@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from agents.choices import validate_tools
 from agents.models import Agent, AgentVersion, Integration, LlmUsage
-from config.api.serializers import HouseSerializer, RelatedIdsField, TextListField
+from config.api.serializers import BaseSerializer, RelatedIdsField, TextListField
 
 
 class ToolListField(TextListField):
@@ -16,7 +16,7 @@ class ToolListField(TextListField):
         super().__init__(validators=[validate_tools], **kwargs)
 
 
-class IntegrationSerializer(HouseSerializer):
+class IntegrationSerializer(BaseSerializer):
     """A provider account; its credentials are write-only."""
 
     class Meta:
@@ -41,7 +41,7 @@ class IntegrationSerializer(HouseSerializer):
         )
 
 
-class AgentSerializer(HouseSerializer):
+class AgentSerializer(BaseSerializer):
     """An agent with its settings and the IDs of the collections it searches."""
 
     collections = RelatedIdsField(
@@ -91,7 +91,7 @@ class AgentSerializer(HouseSerializer):
         )
 
 
-class AgentVersionSerializer(HouseSerializer):
+class AgentVersionSerializer(BaseSerializer):
     """A published version of an agent, with a snapshot of its settings."""
 
     class Meta:
@@ -125,7 +125,7 @@ class ChangeSerializer(serializers.Serializer):
     after = serializers.JSONField(allow_null=True, help_text="Value after the change.")
 
 
-class LlmUsageSerializer(HouseSerializer):
+class LlmUsageSerializer(BaseSerializer):
     """One call to a model."""
 
     class Meta:

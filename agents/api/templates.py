@@ -13,52 +13,52 @@ from rest_framework.decorators import action
 from agents.api.serializers import AgentSerializer
 from agents.choices import PaymentStatus, Provider
 from agents.models import AgentTemplate, Integration, TemplatePurchase, TemplateRating
-from agents.models.templates import PUBLISHER, PUBLISHES
-from agents.runtime.payments import PaymentFailed, UnknownPaymentMethod, begin_payment, settle
+from agents.models.templates import PUBLISHING_FIELDS, PUBLISHING_SCOPE
+from agents.runtime.payments import PaymentError, UnknownPaymentMethodError, begin_payment, settle_purchase
 from agents.services.templates import (
-    NotForSale,
-    balance_of_seller,
+    NotForSaleError,
     buy_template,
     create_agent,
+    get_seller_balance,
     publish_template,
     withdraw_template,
 )
+from config.api.constraint_errors import DOES_NOT_EXIST
 from config.api.exceptions import Conflict, Forbidden, Problem
-from config.api.integrity import MISSING
-from config.api.json_sql import Column, quoted
 from config.api.serializers import (
-    HouseSerializer,
+    BaseSerializer,
     ObjectField,
     ReferenceField,
     RelatedIdsField,
     TextListField,
-    reader,
+    cached_serializer,
 )
+from config.api.sql_serialization import ColumnSQL, quote_identifier
 from config.api.views import json_response
 from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
-from tenants.scoping import require_scope
+from config.tenancy.scope import require_scope
 
 
 @contextmanager
-def as_conflict() -> Iterator[None]:
-    """Convert `NotForSale` to a conflict response."""
+def convert_not_for_sale() -> Iterator[None]:
+    """Convert `NotForSaleError` to a conflict response."""
     try:
         yield
-    except NotForSale as error:
+    except NotForSaleError as error:
         raise Conflict("; ".join(error.messages), code="not_for_sale") from error
 
 
-BOUGHT = (
+BOUGHT_SQL = (
     "EXISTS (SELECT FROM agents_templatepurchase p WHERE p.template_id = {table}.id"
     " AND p.tenant_id = (SELECT conclave_current_tenant())"
     f" AND p.payment_status = '{PaymentStatus.COMPLETED}')"
 )
 
 
-class ForBuyers:
+class BuyerOnlyMixin:
     """Mix-in for fields of paid templates, null for organisations without a completed purchase."""
 
-    rich = ""
+    needs_reencode = ""
 
     def get_attribute(self, instance: AgentTemplate) -> Any:
         own = require_scope().tenant_id in (None, instance.tenant_id)
@@ -74,40 +74,40 @@ class ForBuyers:
         )
         return bought.exists()
 
-    def as_sql(self, model: Any, table: str) -> Column:
+    def as_sql(self, model: Any, table: str) -> ColumnSQL:
         """Return the column if the template is the tenant's own, free or bought, else NULL."""
-        column = f"{table}.{quoted(self.source)}"  # type: ignore[attr-defined]
+        column = f"{table}.{quote_identifier(self.source)}"  # type: ignore[attr-defined]
         seen = (
             f"{table}.tenant_id = (SELECT conclave_current_tenant())"
-            f" OR coalesce({table}.price, 0) = 0 OR {BOUGHT.format(table=table)}"
+            f" OR coalesce({table}.price, 0) = 0 OR {BOUGHT_SQL.format(table=table)}"
         )
-        return Column(f"CASE WHEN {seen} THEN {column} END", self.rich.format(column=column))
+        return ColumnSQL(f"CASE WHEN {seen} THEN {column} END", self.needs_reencode.format(column=column))
 
 
-class SoldText(ForBuyers, serializers.CharField):
+class BuyerOnlyTextField(BuyerOnlyMixin, serializers.CharField):
     """Text visible to buyers only."""
 
 
-class SoldObject(ForBuyers, ObjectField):
+class BuyerOnlyObjectField(BuyerOnlyMixin, ObjectField):
     """A JSON object visible to buyers only."""
 
-    rich = "{column} NOT IN ('{{}}'::jsonb, '[]'::jsonb)"
+    needs_reencode = "{column} NOT IN ('{{}}'::jsonb, '[]'::jsonb)"
 
 
-class SoldList(ForBuyers, TextListField):
+class BuyerOnlyListField(BuyerOnlyMixin, TextListField):
     """A list of strings visible to buyers only."""
 
-    rich = SoldObject.rich
+    needs_reencode = BuyerOnlyObjectField.needs_reencode
 
 
-class AgentTemplateSerializer(HouseSerializer):
+class AgentTemplateSerializer(BaseSerializer):
     """A blueprint for agents; paid content is null until the template is bought."""
 
-    system_prompt = SoldText(help_text="Personality and instructions.")
-    functions = SoldList(required=False, help_text="Tools that agents created from it may call.")
-    personality_config = SoldObject(required=False, help_text="Tone, expertise and the like.")
-    knowledge_sources = SoldList(required=False, help_text="URLs of pages that its agents know.")
-    model_config = SoldObject(required=False, help_text="Temperature, tokens and the like.")
+    system_prompt = BuyerOnlyTextField(help_text="Personality and instructions.")
+    functions = BuyerOnlyListField(required=False, help_text="Tools that agents created from it may call.")
+    personality_config = BuyerOnlyObjectField(required=False, help_text="Tone, expertise and the like.")
+    knowledge_sources = BuyerOnlyListField(required=False, help_text="URLs of pages that its agents know.")
+    model_config = BuyerOnlyObjectField(required=False, help_text="Temperature, tokens and the like.")
     allowed_integrations = TextListField(
         required=False, help_text="Providers that may run it; empty for any."
     )
@@ -154,7 +154,7 @@ class AgentTemplateSerializer(HouseSerializer):
         return value
 
 
-class TemplatePurchaseSerializer(HouseSerializer):
+class TemplatePurchaseSerializer(BaseSerializer):
     """A purchase of a template."""
 
     class Meta:
@@ -180,7 +180,7 @@ class TemplatePurchaseSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class TemplateRatingSerializer(HouseSerializer):
+class TemplateRatingSerializer(BaseSerializer):
     """A person's rating of a template."""
 
     class Meta:
@@ -189,7 +189,7 @@ class TemplateRatingSerializer(HouseSerializer):
 
     def validate_template_id(self, value: Any) -> Any:
         if not AgentTemplate.objects.filter(pk=value).exists():
-            raise serializers.ValidationError(MISSING, code="does_not_exist")
+            raise serializers.ValidationError(DOES_NOT_EXIST, code="does_not_exist")
         return value
 
 
@@ -242,7 +242,7 @@ class BalanceSerializer(serializers.Serializer):
     payout = serializers.DecimalField(max_digits=14, decimal_places=2, help_text="The organisation's share.")
 
 
-class PaymentRefused(Problem):
+class PaymentProblem(Problem):
     """The payment provider is unavailable or refused the request."""
 
     status_code = 502
@@ -278,7 +278,7 @@ class AgentTemplateViewSet(TenantViewSet):
         data = asked.validated_data
         if "integration" in data:
             data["integration_id"] = data.pop("integration")
-        with as_conflict():
+        with convert_not_for_sale():
             agent = create_agent(self.get_object(), actor=self.credential.user_id, **data)
         return self.rendered_row(AgentSerializer, agent, 201)
 
@@ -307,16 +307,16 @@ class AgentTemplateViewSet(TenantViewSet):
         """
         self.require("purchases", "write")
         method = settings.PAYMENT_ADAPTER
-        with self.scoped(), as_conflict():
+        with self.scoped(), convert_not_for_sale():
             purchase = buy_template(self.get_object(), actor=self.credential.user_id, method=method)
         try:
             payment = begin_payment(purchase)
-        except PaymentFailed as error:
-            raise PaymentRefused(str(error)) from error
+        except PaymentError as error:
+            raise PaymentProblem(str(error)) from error
         with self.scoped():
             shown = TemplatePurchase.objects.get(pk=purchase.pk)
             body = {
-                "purchase": reader(TemplatePurchaseSerializer).to_representation(shown),
+                "purchase": cached_serializer(TemplatePurchaseSerializer).to_representation(shown),
                 "payment_url": payment.url,
                 "instructions": payment.instructions,
             }
@@ -342,13 +342,15 @@ class AgentTemplateViewSet(TenantViewSet):
     def _require_publisher(self, serializer: Any) -> None:
         wanted = serializer.validated_data
         shown = [
-            name for name in PUBLISHES if wanted.get(name) and not getattr(serializer.instance, name, False)
+            name
+            for name in PUBLISHING_FIELDS
+            if wanted.get(name) and not getattr(serializer.instance, name, False)
         ]
         if shown:
             self._require_publishing()
 
     def _require_publishing(self) -> None:
-        if not self.credential.allows(*PUBLISHER):
+        if not self.credential.allows(*PUBLISHING_SCOPE):
             raise Forbidden(
                 "Only an administrator can publish templates to other organisations.", code="not_publisher"
             )
@@ -380,11 +382,11 @@ class TemplatePurchaseViewSet(ReadOnlyTenantViewSet):
         with self.scoped():
             purchase = self.get_object()
         try:
-            settle(purchase)
-        except UnknownPaymentMethod as error:
+            settle_purchase(purchase)
+        except UnknownPaymentMethodError as error:
             raise Conflict(str(error), code="unknown_payment_method") from error
-        except PaymentFailed as error:
-            raise PaymentRefused(str(error)) from error
+        except PaymentError as error:
+            raise PaymentProblem(str(error)) from error
         with self.scoped():
             return self.respond_with(purchase.pk)
 
@@ -392,7 +394,7 @@ class TemplatePurchaseViewSet(ReadOnlyTenantViewSet):
     @action(detail=False, methods=["get"])
     def balance(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Return the organisation's earnings from its templates."""
-        return json_response(BalanceSerializer(balance_of_seller()).data)
+        return json_response(BalanceSerializer(get_seller_balance()).data)
 
 
 class TemplateRatingViewSet(TenantViewSet):

@@ -1,11 +1,11 @@
 """API routes of the agents app."""
 
-from config.api.routers import HouseRouter
+from config.api.routers import ApiRouter
 
 from . import budgets, mcp, platforms, prompts, reports, runs, templates, views
 
 
-def register(router: HouseRouter) -> None:
+def register(router: ApiRouter) -> None:
     """Register the resources of this app."""
     router.register("agents", views.AgentViewSet, basename="agent")
     router.register("agent-versions", views.AgentVersionViewSet, basename="agent-version")

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 
 from agents.models import AgentVersion, Integration
-from agents.runtime.checking import check_connection
+from agents.runtime.connection_check import check_connection
 from agents.services.agents import publish_agent
 from agents.services.versions import diff_versions, diff_with_draft, latest_version, restore_version
 from config.api.views import json_response

@@ -3,7 +3,7 @@
 import agents.models.mcp
 import agents.models.prompts
 import config.db.constraints
-import config.db.fields
+import config.encryption.fields
 import config.db.ids
 import config.db.partitions
 import django.contrib.postgres.indexes
@@ -102,8 +102,8 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, help_text='When the row was made.')),
                 ('updated_at', models.DateTimeField(auto_now=True, db_default=django.db.models.functions.datetime.Now(), help_text='When the row last changed.')),
                 ('enabled', models.BooleanField(default=True, help_text='Cleared: not used.')),
-                ('config', config.db.fields.EncryptedJSONField(blank=True, help_text="Values that the server's schema asks for; stored encrypted.", null=True)),
-                ('env', config.db.fields.EncryptedJSONField(blank=True, help_text='Environment variables of the server; stored encrypted.', null=True)),
+                ('config', config.encryption.fields.EncryptedJSONField(blank=True, help_text="Values that the server's schema asks for; stored encrypted.", null=True)),
+                ('env', config.encryption.fields.EncryptedJSONField(blank=True, help_text='Environment variables of the server; stored encrypted.', null=True)),
                 ('resource_limits', models.JSONField(blank=True, default=dict, help_text='Limits, such as {"timeout": 30, "memory_mb": 512}.', validators=[agents.models.mcp.validate_limits])),
                 ('for_all_users', models.BooleanField(default=True, help_text='Whether every member may use it; else those that are named.')),
                 ('created_by', models.ForeignKey(blank=True, db_constraint=False, editable=False, help_text='Who made it.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
@@ -179,7 +179,7 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(auto_now=True, db_default=django.db.models.functions.datetime.Now(), help_text='When the row last changed.')),
                 ('credential_name', models.CharField(help_text='Name to know it by.', max_length=255)),
                 ('credential_type', models.CharField(choices=[('api_key', 'API key'), ('oauth2', 'OAuth 2'), ('basic_auth', 'Name and password')], default='api_key', help_text='Kind of sign-in.', max_length=50)),
-                ('credentials', config.db.fields.EncryptedJSONField(help_text='Secrets, such as {"api_key": "…"}; stored encrypted, never shown.')),
+                ('credentials', config.encryption.fields.EncryptedJSONField(help_text='Secrets, such as {"api_key": "…"}; stored encrypted, never shown.')),
                 ('vault_path', models.CharField(blank=True, default='', help_text='Place in a vault of your own, if it is kept there.', max_length=500)),
                 ('status', models.CharField(choices=[('active', 'Active'), ('expired', 'Expired'), ('revoked', 'Revoked')], default='active', help_text='Whether it may be used.', max_length=50)),
                 ('expires_at', models.DateTimeField(blank=True, help_text='When it ends; empty: never.', null=True)),
@@ -339,7 +339,7 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['tenant', 'agent_id', '-id'], name='agents_agentrun_agent'), models.Index(fields=['tenant', 'user_id', '-id'], name='agents_agentrun_user'), models.Index(fields=['tenant', 'status'], name='agents_agentrun_status')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['completed', 'failed', 'cancelled'])), name='agents_agentrun_status_known'), config.db.constraints.RowLevelSecurity(name='agents_agentrun_rls', verbs='SELECT, INSERT'), models.UniqueConstraint(fields=('tenant', 'id'), name='agents_agentrun_tenant_id')],
             },
-            bases=(config.db.partitions.Partitioned, models.Model),
+            bases=(config.db.partitions.PartitionedMixin, models.Model),
             managers=[
                 ('objects', django.db.models.manager.Manager()),
                 ('unscoped', django.db.models.manager.Manager()),

@@ -7,7 +7,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from agents import counters
+from agents import functions as counters
 
 
 class Migration(migrations.Migration):

@@ -3,7 +3,7 @@
 from django.db import migrations, models
 
 import agents.models.mcp
-from agents import counters, guards
+from agents import functions as counters, triggers as guards
 
 
 class Migration(migrations.Migration):

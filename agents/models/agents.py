@@ -7,18 +7,18 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from agents.choices import AgentStatus, Provider, validate_tools
-from tenants.bases import MemberForeignKey, SoftDeleted, TenantForeignKey, TenantModel
+from config.tenancy.models import MemberForeignKey, SoftDeleteMixin, TenantForeignKey, TenantModel
 
 # Upper bounds on how long one turn may occupy a thread.
-MOST_SECONDS = 600
-MOST_ITERATIONS = 100
+MAX_SECONDS = 600
+MAX_ITERATIONS = 100
 DEFAULT_PROMPT = (
     "You answer questions from the knowledge you can search. Cite the passages you use. "
     "When they do not answer the question, say so."
 )
 
 
-class Agent(SoftDeleted, TenantModel):
+class Agent(SoftDeleteMixin, TenantModel):
     """An assistant with its model, instructions, knowledge and tools."""
 
     name = models.CharField(max_length=255, help_text="Name shown to people.")
@@ -66,7 +66,7 @@ class Agent(SoftDeleted, TenantModel):
     )
     tool_timeout = models.PositiveIntegerField(
         default=30,
-        validators=[MinValueValidator(1), MaxValueValidator(MOST_SECONDS)],
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_SECONDS)],
         help_text="Seconds that one call of a tool may take.",
     )
     prompt_key = models.CharField(
@@ -86,12 +86,12 @@ class Agent(SoftDeleted, TenantModel):
     )
     timeout = models.PositiveIntegerField(
         default=60,
-        validators=[MinValueValidator(1), MaxValueValidator(MOST_SECONDS)],
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_SECONDS)],
         help_text="Seconds an answer may take.",
     )
     max_iterations = models.PositiveIntegerField(
         default=10,
-        validators=[MinValueValidator(1), MaxValueValidator(MOST_ITERATIONS)],
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_ITERATIONS)],
         help_text="Requests to the model for one answer, at most.",
     )
     memory_enabled = models.BooleanField(default=True, help_text="Whether it reads the conversation so far.")
@@ -127,13 +127,13 @@ class Agent(SoftDeleted, TenantModel):
             ),
             models.CheckConstraint(condition=models.Q(max_tokens__gt=0), name="agents_agent_max_tokens"),
             models.CheckConstraint(
-                condition=models.Q(timeout__range=(1, MOST_SECONDS)), name="agents_agent_timeout"
+                condition=models.Q(timeout__range=(1, MAX_SECONDS)), name="agents_agent_timeout"
             ),
             models.CheckConstraint(
-                condition=models.Q(tool_timeout__range=(1, MOST_SECONDS)), name="agents_agent_tool_timeout"
+                condition=models.Q(tool_timeout__range=(1, MAX_SECONDS)), name="agents_agent_tool_timeout"
             ),
             models.CheckConstraint(
-                condition=models.Q(max_iterations__range=(1, MOST_ITERATIONS)),
+                condition=models.Q(max_iterations__range=(1, MAX_ITERATIONS)),
                 name="agents_agent_max_iterations",
             ),
             models.CheckConstraint(

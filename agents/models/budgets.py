@@ -3,7 +3,7 @@
 from django.db import models
 
 from agents.choices import BudgetPeriod, BudgetResource, BudgetSubject
-from tenants.bases import TenantModel
+from config.tenancy.models import TenantModel
 
 
 class Budget(TenantModel):

@@ -4,7 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from agents.choices import Provider
-from tenants.bases import TenantForeignKey, TenantModel
+from config.tenancy.models import TenantForeignKey, TenantModel
 
 from .agents import Agent
 

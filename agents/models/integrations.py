@@ -6,8 +6,8 @@ from django.core.validators import URLValidator
 from django.db import models
 
 from agents.choices import INTEGRATION_PLATFORMS, IntegrationStatus
-from config.db.fields import Ciphertext, EncryptedJSONField
-from tenants.bases import MemberForeignKey, TenantModel
+from config.encryption.fields import Ciphertext, EncryptedJSONField
+from config.tenancy.models import MemberForeignKey, TenantModel
 
 
 class Integration(TenantModel):

@@ -11,10 +11,10 @@ from jsonschema.exceptions import SchemaError
 
 from agents.choices import McpCategory, McpServerStatus, McpServerType
 from config.db.constraints import TENANT_CLAUSE
-from config.db.fields import EncryptedJSONField
-from tenants.bases import GlobalModel, MemberForeignKey, TenantForeignKey, TenantModel
+from config.encryption.fields import EncryptedJSONField
+from config.tenancy.models import GlobalModel, MemberForeignKey, TenantForeignKey, TenantModel
 
-WEB_ADDRESS = URLValidator(schemes=["http", "https"])
+WEB_URL_VALIDATOR = URLValidator(schemes=["http", "https"])
 RESOURCE_LIMITS = ("timeout", "memory_mb", "cpu_seconds", "max_calls_per_minute")
 
 
@@ -103,10 +103,10 @@ class McpServer(GlobalModel):
     )
     is_public = models.BooleanField(default=False, help_text="Whether every tenant may use it.")
     documentation_url = models.CharField(
-        max_length=500, blank=True, default="", validators=[WEB_ADDRESS], help_text="Its documentation."
+        max_length=500, blank=True, default="", validators=[WEB_URL_VALIDATOR], help_text="Its documentation."
     )
     repository_url = models.CharField(
-        max_length=500, blank=True, default="", validators=[WEB_ADDRESS], help_text="Its source code."
+        max_length=500, blank=True, default="", validators=[WEB_URL_VALIDATOR], help_text="Its source code."
     )
     metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
 

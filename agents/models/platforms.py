@@ -7,8 +7,8 @@ from django.db import models
 from django.utils import timezone
 
 from agents.choices import AdapterStatus, AdapterType, CredentialStatus, CredentialType
-from config.db.fields import EncryptedJSONField, Secret
-from tenants.bases import GlobalModel, MemberForeignKey, TenantModel
+from config.encryption.fields import EncryptedJSONField, Secret
+from config.tenancy.models import GlobalModel, MemberForeignKey, TenantModel
 
 
 class PlatformAdapter(GlobalModel):

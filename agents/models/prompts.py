@@ -6,10 +6,10 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 
-from agents.querysets import PromptManager
+from agents.managers import PromptManager
 from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE
-from tenants.bases import MemberForeignKey, TenantModel
-from tenants.managers import HouseQuerySet
+from config.tenancy.managers import ScopedQuerySet
+from config.tenancy.models import MemberForeignKey, TenantModel
 
 
 def validate_variables(value: Any) -> None:
@@ -90,7 +90,7 @@ class SystemPrompt(TenantModel):
     )
 
     objects = PromptManager()
-    unscoped = models.Manager.from_queryset(HouseQuerySet)()
+    unscoped = models.Manager.from_queryset(ScopedQuerySet)()
 
     class Meta(TenantModel.Meta):
         indexes = [

@@ -3,11 +3,11 @@
 from django.db import models
 
 from agents.choices import RunStatus
-from config.db.partitions import Partitioned
-from tenants.bases import Grown, TenantModel
+from config.db.partitions import PartitionedMixin
+from config.tenancy.models import PartitionedTimestampMixin, TenantModel
 
 
-class AgentRun(Grown, Partitioned, TenantModel):
+class AgentRun(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
     """One execution of an agent. Stores plain IDs, since it outlives the rows it refers to."""
 
     audit_exempt = "a log itself, append-only for tenants"

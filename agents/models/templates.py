@@ -8,22 +8,22 @@ from django.db import models
 from django.db.models.functions import Now, Round
 
 from agents.choices import PaymentStatus
-from agents.querysets import PurchaseManager, SharedManager
+from agents.managers import PurchaseManager, SharedManager
 from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE
-from tenants.bases import MemberForeignKey, TenantForeignKey, TenantModel
-from tenants.managers import HouseQuerySet
+from config.tenancy.managers import ScopedQuerySet
+from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 
 # The platform's share of a sale.
 COMMISSION = Decimal("0.30")
 # Fields that publish a template to other organisations, and the scope required in addition to writing templates.
-PUBLISHES = ("is_public", "is_marketplace")
-PUBLISHER = ("tenant", "write")
+PUBLISHING_FIELDS = ("is_public", "is_marketplace")
+PUBLISHING_SCOPE = ("tenant", "write")
 # A row that refers to a template requires that the template is visible; it may belong to another tenant.
-SEES_TEMPLATE = "EXISTS (SELECT FROM agents_agenttemplate t WHERE t.id = template_id{more})"
-SOLD_AS_OFFERED = (
+TEMPLATE_VISIBLE_SQL = "EXISTS (SELECT FROM agents_agenttemplate t WHERE t.id = template_id{more})"
+MATCHES_OFFER_SQL = (
     f"({TENANT_CLAUSE} AND buyer_id = (SELECT conclave_current_user())"
     f" AND payment_status = '{PaymentStatus.PENDING}' AND commission_rate = {COMMISSION} AND "
-    + SEES_TEMPLATE.format(
+    + TEMPLATE_VISIBLE_SQL.format(
         more=" AND t.is_marketplace AND t.price = agents_templatepurchase.price"
         " AND t.tenant_id = seller_tenant_id AND t.user_id IS NOT DISTINCT FROM seller_id"
     )
@@ -101,7 +101,7 @@ class AgentTemplate(TenantModel):
     )
 
     objects = SharedManager()
-    unscoped = models.Manager.from_queryset(HouseQuerySet)()
+    unscoped = models.Manager.from_queryset(ScopedQuerySet)()
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -168,7 +168,7 @@ class TemplatePurchase(TenantModel):
 
     row_security = {
         "read": f"({TENANT_CLAUSE} OR seller_tenant_id = (SELECT conclave_current_tenant()))",
-        "write": SOLD_AS_OFFERED,
+        "write": MATCHES_OFFER_SQL,
         "verbs": "SELECT, INSERT",
     }
 
@@ -206,7 +206,7 @@ class TemplatePurchase(TenantModel):
     purchased_at = models.DateTimeField(db_default=Now(), editable=False, help_text="When it was bought.")
 
     objects = PurchaseManager()
-    unscoped = models.Manager.from_queryset(HouseQuerySet)()
+    unscoped = models.Manager.from_queryset(ScopedQuerySet)()
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -240,7 +240,7 @@ class TemplateRating(TenantModel):
 
     row_security = {
         "read": TENANT_CLAUSE,
-        "write": f"({TENANT_CLAUSE} AND {USER_CLAUSE} AND {SEES_TEMPLATE.format(more='')})",
+        "write": f"({TENANT_CLAUSE} AND {USER_CLAUSE} AND {TEMPLATE_VISIBLE_SQL.format(more='')})",
         # Own ratings can be changed even if the template is no longer visible.
         "owned": f"({TENANT_CLAUSE} AND {USER_CLAUSE})",
     }

@@ -2,11 +2,11 @@
 
 from django.db import models
 
-from config.db.partitions import Partitioned
-from tenants.bases import Grown, TenantModel
+from config.db.partitions import PartitionedMixin
+from config.tenancy.models import PartitionedTimestampMixin, TenantModel
 
 
-class LlmUsage(Grown, Partitioned, TenantModel):
+class LlmUsage(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
     """One model call with tokens, cost in US dollars and latency. Stores plain IDs, since it outlives their rows."""
 
     audit_exempt = "a log itself, append-only for tenants"

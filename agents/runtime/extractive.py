@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
 from knowledge.sentences import split_sentences
-from knowledge.words import STOP_WORDS, WEAK_WORDS, stem, words
+from knowledge.stemming import STOP_WORDS, WEAK_WORDS, split_words, stem_word
 
 if TYPE_CHECKING:
     pass
@@ -32,13 +32,13 @@ UNFIT = 0.3
 _OUTLINE = re.compile(r"\s*(?:#{1,6}\s|\||```|~~~)")
 _ENDINGS = (".", "!", ".)", '."', ".`", ":", "。")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_WEAK_STEMS = frozenset(map(stem, WEAK_WORDS))
+_WEAK_STEMS = frozenset(map(stem_word, WEAK_WORDS))
 _WRAPPING = re.compile(r"^(?:[rRuUbB]{0,2}(?:\"{3}|'{3})|[-*•#>|]+\s|\s)+|(?:\"{3}|'{3}|\s)+$")
 _LETTER = re.compile(r"[^\W\d_]")
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class RetrievedPassage:
     """A retrieved chunk of a document; `context` is its heading path, a higher `score` is closer."""
 
     id: str
@@ -59,7 +59,7 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
-class Citation:
+class ExtractiveCitation:
     """The source of a quote, which is an exact substring of `passages[passage].text`."""
 
     passage: int
@@ -72,7 +72,7 @@ class ExtractiveAnswer:
     """An answer; the marker [n] in `text` refers to `passages[n - 1]`. Without a match, `citations` is empty."""
 
     text: str
-    citations: list[Citation] = field(default_factory=list)
+    citations: list[ExtractiveCitation] = field(default_factory=list)
     found: bool = False
 
 
@@ -88,22 +88,22 @@ class _Candidate:
     score: float
 
 
-def answer(question: str, passages: Sequence[Passage]) -> ExtractiveAnswer:
+def answer_question(question: str, passages: Sequence[RetrievedPassage]) -> ExtractiveAnswer:
     """Quote up to three sentences that answer the question, or decline."""
     terms = _terms(question)
     if not terms:
         return ExtractiveAnswer(NO_QUESTION)
-    ranked = _ranked(question, terms, passages)
+    ranked = _rank_candidates(question, terms, passages)
     if not ranked:
         return ExtractiveAnswer(NOTHING_FOUND)
-    chosen = _chosen(ranked)
-    citations = [Citation(c.passage, passages[c.passage].document_title, c.text) for c in chosen]
-    lines = [f"{_shown(citation.quote)} [{citation.passage + 1}]" for citation in citations]
+    chosen = _choose_quotes(ranked)
+    citations = [ExtractiveCitation(c.passage, passages[c.passage].document_title, c.text) for c in chosen]
+    lines = [f"{_format_quote(citation.quote)} [{citation.passage + 1}]" for citation in citations]
     return ExtractiveAnswer("\n\n".join(lines), citations, found=True)
 
 
 def _stems(text: str) -> list[str]:
-    stems = (stem(word) for word in words(text) if word not in STOP_WORDS)
+    stems = (stem_word(word) for word in split_words(text) if word not in STOP_WORDS)
     return [word for word in stems if word not in STOP_WORDS]
 
 
@@ -120,7 +120,7 @@ def _pairs(text: str) -> frozenset[tuple[str, str]]:
     return frozenset(pairwise(_stems(text)))
 
 
-def _weights(terms: frozenset[str], passages: Sequence[Passage]) -> dict[str, float]:
+def _weights(terms: frozenset[str], passages: Sequence[RetrievedPassage]) -> dict[str, float]:
     """Return the weight of each question term: high if rare in the passages, low if vague."""
     seen = [_terms_of_passage(f"{p.document_title} {p.context} {p.text}") for p in passages]
     counts = {term: sum(term in found for found in seen) for term in terms}
@@ -128,7 +128,9 @@ def _weights(terms: frozenset[str], passages: Sequence[Passage]) -> dict[str, fl
     return {term: WEAK if term in _WEAK_STEMS else value for term, value in rarity.items()}
 
 
-def _ranked(question: str, terms: frozenset[str], passages: Sequence[Passage]) -> list[_Candidate]:
+def _rank_candidates(
+    question: str, terms: frozenset[str], passages: Sequence[RetrievedPassage]
+) -> list[_Candidate]:
     """Return every sentence good enough to quote, best first."""
     weights = _weights(terms, passages)
     total = sum(weights.values())
@@ -152,7 +154,7 @@ def _fits(candidate: _Candidate) -> bool:
 
 
 def _candidates(
-    number: int, passage: Passage, shares: dict[str, float], pairs: frozenset[tuple[str, str]]
+    number: int, passage: RetrievedPassage, shares: dict[str, float], pairs: frozenset[tuple[str, str]]
 ) -> list[_Candidate]:
     raw = [span.text for span in split_sentences(passage.text)]
     sentences = [_WRAPPING.sub("", text) or text for text in raw]
@@ -186,18 +188,18 @@ def _fitness(sentence: str) -> float:
     return fitness * (0.6 if letters < 0.6 else 1.0)
 
 
-def _chosen(ranked: list[_Candidate]) -> list[_Candidate]:
+def _choose_quotes(ranked: list[_Candidate]) -> list[_Candidate]:
     """Return the best sentence and near-equal ones, without duplicates."""
     chosen: list[_Candidate] = []
     for candidate in ranked:
         if len(chosen) == MAX_QUOTES or candidate.score < FURTHER_QUOTE * ranked[0].score:
             break
-        said = {" ".join(words(other.text)) for other in chosen}
-        if " ".join(words(candidate.text)) not in said:
+        said = {" ".join(split_words(other.text)) for other in chosen}
+        if " ".join(split_words(candidate.text)) not in said:
             chosen.append(candidate)
     return chosen
 
 
-def _shown(quote: str) -> str:
+def _format_quote(quote: str) -> str:
     """Join the wrapped lines of a quote; keep code blocks unchanged."""
     return quote if quote.startswith(("```", "~~~", ">>>")) else " ".join(quote.split())

@@ -25,7 +25,7 @@ from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import RequestUsage
 
-from agents.runtime.extractive import Passage, answer
+from agents.runtime.extractive import RetrievedPassage, answer_question
 from knowledge.chunking import count_tokens
 
 SEARCH_TOOL = "search_knowledge"
@@ -137,7 +137,7 @@ def _respond(messages: Sequence[ModelMessage], parameters: ModelRequestParameter
     passages = [
         passage for result in results if result.outcome == "success" for passage in _passages(result.content)
     ]
-    found = answer(question, passages)
+    found = answer_question(question, passages)
     citations = [
         {"passage": cited.passage + 1, "id": passages[cited.passage].id, "document": cited.document}
         | {"quote": cited.quote, "page": passages[cited.passage].page}
@@ -182,7 +182,7 @@ def _text(content: Any) -> str:
     return "\n".join(part for part in parts if isinstance(part, str))
 
 
-def _passages(content: Any) -> list[Passage]:
+def _passages(content: Any) -> list[RetrievedPassage]:
     """Parse the passages of a tool result: a list, or an object with `passages`, possibly as JSON text."""
     if isinstance(content, str):
         try:
@@ -192,7 +192,7 @@ def _passages(content: Any) -> list[Passage]:
     rows = content.get("passages", []) if isinstance(content, dict) else content
     rows = rows if isinstance(rows, list | tuple) else []
     return [
-        Passage.from_mapping(row)
+        RetrievedPassage.from_mapping(row)
         for row in rows
         if isinstance(row, dict) and isinstance(row.get("text"), str)
     ]

@@ -32,13 +32,13 @@ NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = (
     0x20000000,
     0x40000000,
 )
-APART = NEWNS | NEWUTS | NEWIPC | NEWPID | NEWNET
+NAMESPACE_FLAGS = NEWNS | NEWUTS | NEWIPC | NEWPID | NEWNET
 RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
 DETACH = 2
 SET_PDEATHSIG, SET_DUMPABLE, SET_SECCOMP, CAPBSET_DROP, SET_NO_NEW_PRIVS = 1, 4, 22, 24, 38
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
-CANNOT = 78
-SYSTEM = (
+EXIT_NOT_ISOLATED = 78
+SYSTEM_PATHS = (
     *("/bin", "/lib", "/lib32", "/lib64", "/sbin", "/usr", "/etc/alternatives", "/etc/ld.so.cache"),
     *(
         "/etc/localtime",
@@ -50,14 +50,14 @@ SYSTEM = (
         "/dev/urandom",
     ),
 )
-STAGES = ("/mnt", "/media", "/srv", "/tmp")  # noqa: S108 (mounted over in a private namespace)
+MOUNT_POINTS = ("/mnt", "/media", "/srv", "/tmp")  # noqa: S108 (mounted over in a private namespace)
 OPEN_FILES, INODES = 256, 4096
 
 # System calls that tool servers do not need and that are frequent kernel attack surface, by machine: the audit
 # architecture, `socket`, `clone`, `clone3`, then the calls that are always refused: add_key, request_key,
 # keyctl, bpf, perf_event_open, userfaultfd, io_uring_setup, ptrace, process_vm_readv, process_vm_writev, mount,
 # unshare, setns, pivot_root, open_by_handle_at, kexec_load, init_module, finit_module.
-CALLS: dict[str, tuple[int, int, int, int, tuple[int, ...]]] = {
+SYSTEM_CALLS: dict[str, tuple[int, int, int, int, tuple[int, ...]]] = {
     "x86_64": (
         *(0xC000003E, 41, 56, 435),
         (248, 249, 250, 321, 298, 323, 425, 101, 310, 311, 165, 272, 308, 155, 304, 246, 175, 313),
@@ -78,7 +78,7 @@ FAMILIES = (1, 2, 10)
 libc = ctypes.CDLL(None, use_errno=True)
 
 
-def call(name: str, *arguments: Any) -> None:
+def call_libc(name: str, *arguments: Any) -> None:
     """Call a C library function that returns 0 on success.
 
     Raises:
@@ -91,18 +91,18 @@ def call(name: str, *arguments: Any) -> None:
 
 
 def prctl(option: int, value: int) -> None:
-    call("prctl", ctypes.c_int(option), *(ctypes.c_ulong(each) for each in (value, 0, 0, 0)))
+    call_libc("prctl", ctypes.c_int(option), *(ctypes.c_ulong(each) for each in (value, 0, 0, 0)))
 
 
 def mount(source: str, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
-    call("mount", source, target, kind, ctypes.c_ulong(flags), data)
+    call_libc("mount", source, target, kind, ctypes.c_ulong(flags), data)
 
 
 def die_with_parent() -> None:
     prctl(SET_PDEATHSIG, signal.SIGKILL)
 
 
-def stand_apart(uid: int) -> bool:
+def enter_namespaces(uid: int) -> bool:
     """Enter new namespaces; return true if the user ID must be changed later, after root has mounted.
 
     Raises:
@@ -110,21 +110,21 @@ def stand_apart(uid: int) -> bool:
     """
     if os.geteuid() == 0:
         try:
-            call("unshare", APART)
+            call_libc("unshare", NAMESPACE_FLAGS)
         except OSError:
-            become(uid)
+            change_user(uid)
         else:
             return True
     uid, gid = os.geteuid(), os.getegid()
     prctl(SET_DUMPABLE, 1)
-    call("unshare", APART | NEWUSER)
+    call_libc("unshare", NAMESPACE_FLAGS | NEWUSER)
     for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(text)
     return False
 
 
-def become(uid: int) -> None:
+def change_user(uid: int) -> None:
     """Change to an unprivileged user ID that owns nothing."""
     os.setgroups([])
     os.setresgid(uid, uid, uid)
@@ -135,11 +135,11 @@ def make_root(shown: list[str], disk_mb: int) -> None:
     """Build the root file system: the listed paths, read-only, and a bounded `/tmp`."""
     mount("none", "/", None, REC | PRIVATE)
     sources = [(path, os.open(path, os.O_PATH)) for path in shown if os.path.exists(path)]
-    stage = next(path for path in STAGES if os.path.isdir(path))
+    stage = next(path for path in MOUNT_POINTS if os.path.isdir(path))
     size = f"size={disk_mb}m,nr_inodes={INODES},mode=0755"
     mount("tmpfs", stage, "tmpfs", NOSUID | NODEV, size)
     for path, source in sources:
-        show(path, source, stage)
+        bind_mount(path, source, stage)
     for name in ("proc", "tmp"):
         os.makedirs(f"{stage}/{name}", exist_ok=True)
     os.chmod(f"{stage}/tmp", 0o1777)  # noqa: S103, S108 (the command is its only user)
@@ -149,11 +149,11 @@ def make_root(shown: list[str], disk_mb: int) -> None:
     os.chdir(stage)
     if libc.syscall(PIVOT_ROOT[os.uname().machine], b".", b".") != 0:
         raise OSError(ctypes.get_errno(), "pivot_root")
-    call("umount2", ".", DETACH)
+    call_libc("umount2", ".", DETACH)
     os.chdir("/")
 
 
-def show(path: str, source: int, stage: str) -> None:
+def bind_mount(path: str, source: int, stage: str) -> None:
     """Bind-mount a file or directory into the new root, read-only; symlinks are recreated."""
     target = stage + path
     os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -173,7 +173,7 @@ def show(path: str, source: int, stage: str) -> None:
     return None
 
 
-def limit(memory_mb: int, cpu_seconds: int, processes: int, disk_mb: int) -> None:
+def set_limits(memory_mb: int, cpu_seconds: int, processes: int, disk_mb: int) -> None:
     """Set resource limits per process and the number of processes."""
     for kind, most in (
         (resource.RLIMIT_AS, memory_mb << 20),
@@ -186,7 +186,7 @@ def limit(memory_mb: int, cpu_seconds: int, processes: int, disk_mb: int) -> Non
         resource.setrlimit(kind, (most, most))
 
 
-def drop_rights() -> None:
+def drop_capabilities() -> None:
     """Drop all capabilities from the bounding set."""
     for capability in range(64):
         try:
@@ -201,29 +201,35 @@ class Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def filter_calls() -> None:
+def install_seccomp_filter() -> None:
     """Install a seccomp filter for `CALLS` and `FAMILIES`; do nothing on unlisted machines.
 
     Raises:
         OSError: if the kernel rejects the filter.
     """
-    if os.uname().machine not in CALLS:
+    if os.uname().machine not in SYSTEM_CALLS:
         return
-    made = b"".join(struct.pack("=HBBI", *step) for step in call_filter(*CALLS[os.uname().machine]))
+    made = b"".join(
+        struct.pack("=HBBI", *step) for step in build_seccomp_program(*SYSTEM_CALLS[os.uname().machine])
+    )
     program = Program(len(made) // 8, made)
-    call("prctl", SET_SECCOMP, ctypes.c_ulong(2), ctypes.byref(program), ctypes.c_ulong(0), ctypes.c_ulong(0))
+    call_libc(
+        "prctl", SET_SECCOMP, ctypes.c_ulong(2), ctypes.byref(program), ctypes.c_ulong(0), ctypes.c_ulong(0)
+    )
 
 
-Step = tuple[int, int, int, int]
+FilterStep = tuple[int, int, int, int]
 
 
-def call_filter(machine: int, sock: int, clone: int, clone3: int, refused: tuple[int, ...]) -> list[Step]:
+def build_seccomp_program(
+    machine: int, sock: int, clone: int, clone3: int, refused: tuple[int, ...]
+) -> list[FilterStep]:
     """Return the classic BPF program as steps (code, jump if true, jump if false, value)."""
 
-    def answer(number: int, error: int) -> list[Step]:
+    def answer(number: int, error: int) -> list[FilterStep]:
         return [(EQUAL, 0, 1, number), (RETURN, 0, 0, REFUSE | error)]
 
-    steps: list[Step] = [(LOAD, 0, 0, MACHINE), (EQUAL, 1, 0, machine), (RETURN, 0, 0, REFUSE | EPERM)]
+    steps: list[FilterStep] = [(LOAD, 0, 0, MACHINE), (EQUAL, 1, 0, machine), (RETURN, 0, 0, REFUSE | EPERM)]
     steps += [(LOAD, 0, 0, NUMBER), (AT_LEAST, 0, 1, X32), (RETURN, 0, 0, REFUSE | EPERM)]
     for number in refused:
         steps += answer(number, EPERM)
@@ -240,18 +246,18 @@ def call_filter(machine: int, sock: int, clone: int, clone3: int, refused: tuple
 def run(spec: dict[str, Any], uid: int, later: bool) -> NoReturn:
     """Drop all privileges and replace this process with the command."""
     os.setsid()
-    drop_rights()
+    drop_capabilities()
     if later:
-        become(uid)
-    limit(spec["memory_mb"], spec["cpu_seconds"], spec["processes"], spec["disk_mb"])
+        change_user(uid)
+    set_limits(spec["memory_mb"], spec["cpu_seconds"], spec["processes"], spec["disk_mb"])
     prctl(SET_NO_NEW_PRIVS, 1)
-    filter_calls()
+    install_seccomp_filter()
     os.closerange(3, 4096)
     os.chdir("/tmp")  # noqa: S108 (its own)
     os.execve(spec["command"][0], spec["command"], spec["env"])  # noqa: S606 (deliberately without a shell)
 
 
-def attend(child: int) -> NoReturn:
+def wait_for_child(child: int) -> NoReturn:
     """Wait for the child, reap orphans and exit with the child's exit code."""
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
@@ -265,24 +271,24 @@ def attend(child: int) -> NoReturn:
             os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
-def guarded(body: Any) -> NoReturn:
+def run_forked(body: Any) -> NoReturn:
     """Run the body of a forked process; exit on any error, so that the fork never returns."""
     try:
         body()
     except BaseException as error:  # noqa: BLE001 (a fork must never return)
         os.write(2, f"sandbox: {error}\n".encode())
-    os._exit(CANNOT)
+    os._exit(EXIT_NOT_ISOLATED)
 
 
 def init(spec: dict[str, Any], uid: int, later: bool) -> None:
     """Run as PID 1 of the new namespace."""
     die_with_parent()
-    make_root([*SYSTEM, *spec["read"]], spec["disk_mb"])
+    make_root([*SYSTEM_PATHS, *spec["read"]], spec["disk_mb"])
     prctl(SET_DUMPABLE, 0)
     child = os.fork()
     if child == 0:
-        guarded(lambda: run(spec, uid, later))
-    attend(child)
+        run_forked(lambda: run(spec, uid, later))
+    wait_for_child(child)
 
 
 def main() -> None:
@@ -290,16 +296,16 @@ def main() -> None:
     spec = json.loads(os.environ.pop("CONCLAVE_SANDBOX"))
     die_with_parent()
     if os.getppid() != spec["parent"]:
-        sys.exit(CANNOT)
+        sys.exit(EXIT_NOT_ISOLATED)
     uid = random.SystemRandom().randrange(2_000_000, 2_000_000_000)
     try:
-        later = stand_apart(uid)
+        later = enter_namespaces(uid)
     except OSError as error:
         sys.exit(f"sandbox: this machine cannot isolate processes ({error})")
     child = os.fork()
     if child == 0:
-        guarded(lambda: init(spec, uid, later))
-    attend(child)
+        run_forked(lambda: init(spec, uid, later))
+    wait_for_child(child)
 
 
 if __name__ == "__main__":

@@ -17,21 +17,21 @@ from asgiref.sync import async_to_sync
 
 from agents.choices import McpServerType
 from agents.models import McpServer, McpServerConfig
-from agents.runtime.addresses import guard
-from agents.runtime.sandbox import Bounds, SandboxRefused, sandboxed
-from agents.services.mcp import limits_of, note_failure, store_offers
-from config.net.tls import trusted
-from tenants.scoping import platform_scope
+from agents.runtime.sandbox import ResourceLimits, SandboxError, sandbox_command
+from agents.runtime.ssrf import guard_client
+from agents.services.mcp import effective_limits, record_refresh_failure, store_offers
+from config.http.tls import ssl_context
+from config.tenancy.scope import platform_scope
 
 if TYPE_CHECKING:
     from mcp import Client
 
-MOST_LISTED = 500
-MOST_PAGES = 20
+MAX_LISTED = 500
+MAX_PAGES = 20
 ACTOR = "system:mcp"
 
 
-class McpFailed(RuntimeError):
+class McpClientError(RuntimeError):
     """Raised when a server fails a request. `code` is the kind; the message contains no secrets."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -40,7 +40,7 @@ class McpFailed(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class McpConnection:
     """Connection parameters of a server, for one tenant or for the platform."""
 
     kind: str
@@ -48,11 +48,11 @@ class Reach:
     config: dict[str, Any] = field(default_factory=dict, repr=False)
     env: dict[str, str] = field(default_factory=dict, repr=False)
     timeout: float = 30
-    bounds: Bounds = field(default_factory=Bounds)
+    bounds: ResourceLimits = field(default_factory=ResourceLimits)
 
 
 @dataclass(frozen=True, slots=True)
-class Offers:
+class McpOffers:
     """The tools, resources and prompts of a server, in the protocol's JSON format."""
 
     tools: list[dict[str, Any]]
@@ -61,13 +61,15 @@ class Offers:
     version: str
 
 
-def reach_of(server: McpServer, config: McpServerConfig | None = None) -> Reach:
+def connection_for(server: McpServer, config: McpServerConfig | None = None) -> McpConnection:
     """Return the connection parameters for the tenant of `config`, or for the platform."""
     if config is None:
-        return Reach(server.server_type, server.command)
-    limits = limits_of(config)
-    bounds = Bounds(memory_mb=int(limits["memory_mb"]), cpu_seconds=max(1, int(limits["cpu_seconds"])))
-    return Reach(
+        return McpConnection(server.server_type, server.command)
+    limits = effective_limits(config)
+    bounds = ResourceLimits(
+        memory_mb=int(limits["memory_mb"]), cpu_seconds=max(1, int(limits["cpu_seconds"]))
+    )
+    return McpConnection(
         server.server_type,
         server.command,
         dict(config.config or {}),
@@ -77,64 +79,64 @@ def reach_of(server: McpServer, config: McpServerConfig | None = None) -> Reach:
     )
 
 
-async def call_tool(reach: Reach, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+async def call_tool(reach: McpConnection, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """Call a tool.
 
     Returns:
         The protocol's result: `content`, `structuredContent`, and `isError` if the tool reports a failure.
 
     Raises:
-        McpFailed: if the server is unreachable, disconnects, refuses or exceeds `reach.timeout`.
+        McpClientError: if the server is unreachable, disconnects, refuses or exceeds `reach.timeout`.
     """
     async with _session(reach) as client:
         result = await client.call_tool(name, arguments)
-        return _json(result)
+        return _to_json(result)
 
 
-async def read_resource(reach: Reach, uri: str) -> dict[str, Any]:
+async def read_resource(reach: McpConnection, uri: str) -> dict[str, Any]:
     """Read a resource. Raises like `call_tool`."""
     async with _session(reach) as client:
-        return _json(await client.read_resource(uri))
+        return _to_json(await client.read_resource(uri))
 
 
-async def get_prompt(reach: Reach, name: str, arguments: dict[str, str]) -> dict[str, Any]:
+async def get_prompt(reach: McpConnection, name: str, arguments: dict[str, str]) -> dict[str, Any]:
     """Get a rendered prompt. Raises like `call_tool`."""
     async with _session(reach) as client:
-        return _json(await client.get_prompt(name, arguments))
+        return _to_json(await client.get_prompt(name, arguments))
 
 
-async def list_offers(reach: Reach) -> Offers:
-    """List what the server offers, at most `MOST_LISTED` of each kind. Raises like `call_tool`."""
+async def list_offers(reach: McpConnection) -> McpOffers:
+    """List what the server offers, at most `MAX_LISTED` of each kind. Raises like `call_tool`."""
     async with _session(reach) as client:
         has, info = client.server_capabilities, client.server_info
-        return Offers(
-            await _all(client.list_tools, "tools") if has.tools else [],
-            await _all(client.list_resources, "resources") if has.resources else [],
-            await _all(client.list_prompts, "prompts") if has.prompts else [],
+        return McpOffers(
+            await _list_all(client.list_tools, "tools") if has.tools else [],
+            await _list_all(client.list_resources, "resources") if has.resources else [],
+            await _list_all(client.list_prompts, "prompts") if has.prompts else [],
             str(getattr(info, "version", "") or ""),
         )
 
 
-async def _all(method: Any, name: str) -> list[dict[str, Any]]:
+async def _list_all(method: Any, name: str) -> list[dict[str, Any]]:
     found: list[Any] = []
     cursor: str | None = None
-    for _ in range(MOST_PAGES):
+    for _ in range(MAX_PAGES):
         page = await method(cursor=cursor)
         found += getattr(page, name)
         cursor = page.next_cursor
-        if cursor is None or len(found) >= MOST_LISTED:
+        if cursor is None or len(found) >= MAX_LISTED:
             break
-    return [_json(each) for each in found[:MOST_LISTED]]
+    return [_to_json(each) for each in found[:MAX_LISTED]]
 
 
-def _json(model: Any) -> dict[str, Any]:
+def _to_json(model: Any) -> dict[str, Any]:
     made: dict[str, Any] = model.model_dump(mode="json", by_alias=True, exclude_none=True)
     return made
 
 
 @asynccontextmanager
-async def _session(reach: Reach) -> AsyncIterator["Client"]:
-    """Open a session with the server; convert every failure to `McpFailed`."""
+async def _session(reach: McpConnection) -> AsyncIterator["Client"]:
+    """Open a session with the server; convert every failure to `McpClientError`."""
     from mcp import Client, MCPError
 
     try:
@@ -142,9 +144,11 @@ async def _session(reach: Reach) -> AsyncIterator["Client"]:
             async with _transport(reach) as transport, Client(transport) as client:
                 yield client
     except TimeoutError as error:
-        raise McpFailed("timeout", f"The server did not answer within {reach.timeout:g} seconds.") from error
-    except SandboxRefused as error:
-        raise McpFailed("sandbox", str(error)) from error
+        raise McpClientError(
+            "timeout", f"The server did not answer within {reach.timeout:g} seconds."
+        ) from error
+    except SandboxError as error:
+        raise McpClientError("sandbox", str(error)) from error
     except BaseException as error:
         failure = _failure(error, MCPError)
         if failure is None:
@@ -152,17 +156,17 @@ async def _session(reach: Reach) -> AsyncIterator["Client"]:
         raise failure from error
 
 
-def _failure(error: BaseException, refusal: type[BaseException]) -> McpFailed | None:
+def _failure(error: BaseException, refusal: type[BaseException]) -> McpClientError | None:
     """Convert an exception of the MCP library; return None for exceptions such as cancellation."""
     for cause in _parts(error):
-        if isinstance(cause, McpFailed):
+        if isinstance(cause, McpClientError):
             return cause
         if isinstance(cause, refusal):
-            return McpFailed("refused", "The server refused the call or disconnected.")
+            return McpClientError("refused", "The server refused the call or disconnected.")
         if isinstance(cause, TimeoutError):
-            return McpFailed("timeout", "The server did not answer in time.")
+            return McpClientError("timeout", "The server did not answer in time.")
     if isinstance(error, Exception):
-        return McpFailed("unreachable", "The server cannot be reached.")
+        return McpClientError("unreachable", "The server cannot be reached.")
     return None
 
 
@@ -173,9 +177,9 @@ def _parts(error: BaseException) -> list[BaseException]:
 
 
 @asynccontextmanager
-async def _transport(reach: Reach) -> AsyncIterator[Any]:
+async def _transport(reach: McpConnection) -> AsyncIterator[Any]:
     if reach.kind == McpServerType.STDIO:
-        async with _started(reach) as made:
+        async with _start_process(reach) as made:
             yield made
         return
     import httpx2
@@ -183,7 +187,7 @@ async def _transport(reach: Reach) -> AsyncIterator[Any]:
     from mcp.client.streamable_http import streamable_http_client
 
     if not reach.command.startswith(("http://", "https://")):
-        raise McpFailed(
+        raise McpClientError(
             "misconfigured", "The server's URL is invalid; it must start with http:// or https://."
         )
     if reach.kind == McpServerType.SSE:
@@ -199,15 +203,15 @@ def _guarded_client(headers: Any = None, timeout: Any = None, auth: Any = None) 
     import httpx2
 
     limits = httpx2.Limits(max_keepalive_connections=0)
-    verify = trusted(trust_env=False)
-    return guard(
+    verify = ssl_context(trust_env=False)
+    return guard_client(
         httpx2.AsyncClient(
             headers=headers, timeout=timeout, auth=auth, limits=limits, trust_env=False, verify=verify
         )
     )
 
 
-def _headers(reach: Reach) -> dict[str, str]:
+def _headers(reach: McpConnection) -> dict[str, str]:
     given = reach.config.get("headers")
     headers = {str(name): str(value) for name, value in given.items()} if isinstance(given, dict) else {}
     if token := reach.config.get("token"):
@@ -216,30 +220,30 @@ def _headers(reach: Reach) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def _started(reach: Reach) -> AsyncIterator[Any]:
+async def _start_process(reach: McpConnection) -> AsyncIterator[Any]:
     """Start the server in its sandbox; its standard error is discarded."""
     from mcp.client.stdio import StdioServerParameters, stdio_client
 
     env = {**reach.env, "MCP_CONFIG": json.dumps(reach.config)}
-    argv, variables = sandboxed(reach.command, env, reach.bounds)
+    argv, variables = sandbox_command(reach.command, env, reach.bounds)
     parameters = StdioServerParameters(command=argv[0], args=argv[1:], env=variables, cwd="/")
     with Path(os.devnull).open("w") as dropped:
         yield stdio_client(parameters, errlog=dropped)
 
 
-def refresh(server: McpServer) -> Offers:
+def refresh_server(server: McpServer) -> McpOffers:
     """List what the server offers and store it in the registry.
 
     Opens short platform scopes; none is open while the server is queried.
 
     Raises:
-        McpFailed: if the server cannot be listed; the registry keeps its old data and records the reason.
+        McpClientError: if the server cannot be listed; the registry keeps its old data and records the reason.
     """
     try:
-        offers = async_to_sync(list_offers)(reach_of(server))
-    except McpFailed as error:
+        offers = async_to_sync(list_offers)(connection_for(server))
+    except McpClientError as error:
         with platform_scope(reason="record that an MCP server cannot be listed", actor=ACTOR):
-            note_failure(server, str(error))
+            record_refresh_failure(server, str(error))
         raise
     with platform_scope(reason="store what an MCP server offers", actor=ACTOR):
         store_offers(

@@ -16,15 +16,15 @@ from django.conf import settings
 
 from agents.choices import PaymentStatus
 from agents.models import TemplatePurchase
-from agents.services.templates import WrongState, complete_purchase, note_payment, refund_purchase
-from tenants.scoping import platform_scope
+from agents.services.templates import PurchaseStateError, complete_purchase, record_payment, refund_purchase
+from config.tenancy.scope import platform_scope
 
-SECONDS = 20
-TOLERANCE = 300
+TIMEOUT_SECONDS = 20
+SIGNATURE_TOLERANCE = 300
 ACTOR = "system:payments"
 
 
-class PaymentFailed(RuntimeError):
+class PaymentError(RuntimeError):
     """Raised when the payment provider is unreachable or refuses; the message contains no secrets.
 
     `code` is the provider's error code, if any.
@@ -33,7 +33,7 @@ class PaymentFailed(RuntimeError):
     code = ""
 
 
-class UnknownPaymentMethod(PaymentFailed):
+class UnknownPaymentMethodError(PaymentError):
     """Raised when a purchase has an unknown payment method."""
 
 
@@ -91,35 +91,35 @@ class StripeAdapter:
     def __init__(self) -> None:
         key = settings.STRIPE_SECRET_KEY
         if not key.startswith("sk_test_") and not settings.STRIPE_LIVE:
-            raise PaymentFailed("Stripe is not configured: STRIPE_SECRET_KEY must be a test key.")
+            raise PaymentError("Stripe is not configured: STRIPE_SECRET_KEY must be a test key.")
 
     def begin(self, purchase: TemplatePurchase) -> Payment:
-        once = f"buy-{purchase.pk}"
+        idempotency_key = f"buy-{purchase.pk}"
         if purchase.transaction_id:
             known = self._session(purchase)
             if known.get("status") != "expired":
                 return self._payment(known)
             # An expired session cannot be paid; the new one needs a new idempotency key.
-            once += f"-after-{purchase.transaction_id}"
-        return self._payment(self._new_session(purchase, once))
+            idempotency_key += f"-after-{purchase.transaction_id}"
+        return self._payment(self._new_session(purchase, idempotency_key))
 
     @staticmethod
     def _payment(session: dict[str, Any]) -> Payment:
         return Payment(str(session["id"]), str(session.get("url") or ""), "Pay at this URL.")
 
-    def _new_session(self, purchase: TemplatePurchase, once: str) -> dict[str, Any]:
+    def _new_session(self, purchase: TemplatePurchase, idempotency_key: str) -> dict[str, Any]:
         home = settings.PAYMENT_RETURN_URL
         return self._ask(
             "POST",
             "/v1/checkout/sessions",
-            once,
+            idempotency_key,
             {
                 "mode": "payment",
                 "client_reference_id": str(purchase.pk),
                 "metadata[purchase]": str(purchase.pk),
                 "line_items[0][quantity]": "1",
                 "line_items[0][price_data][currency]": "usd",
-                "line_items[0][price_data][unit_amount]": str(_cents(purchase.price)),
+                "line_items[0][price_data][unit_amount]": str(_to_cents(purchase.price)),
                 "line_items[0][price_data][product_data][name]": f"Template {purchase.template_id}",
                 "success_url": f"{home}?purchase={purchase.pk}",
                 "cancel_url": home,
@@ -134,7 +134,7 @@ class StripeAdapter:
         fields = {"payment_intent": str(session["payment_intent"]), "metadata[purchase]": str(purchase.pk)}
         try:
             self._ask("POST", "/v1/refunds", f"refund-{purchase.pk}", fields)
-        except PaymentFailed as error:
+        except PaymentError as error:
             # Refunded before, by a process that died before it recorded the refund.
             if error.code != "charge_already_refunded":
                 raise
@@ -146,26 +146,26 @@ class StripeAdapter:
         return (
             session.get("payment_status") == "paid"
             and session.get("currency") == "usd"
-            and session.get("amount_total") == _cents(purchase.price)
+            and session.get("amount_total") == _to_cents(purchase.price)
             and (session.get("metadata") or {}).get("purchase") == str(purchase.pk)
         )
 
     def _ask(
-        self, method: str, path: str, once: str = "", fields: dict[str, str] | None = None
+        self, method: str, path: str, idempotency_key: str = "", fields: dict[str, str] | None = None
     ) -> dict[str, Any]:
         import httpx2
 
         headers = {"Authorization": f"Bearer {settings.STRIPE_SECRET_KEY}"}
-        if once:
-            headers["Idempotency-Key"] = once
+        if idempotency_key:
+            headers["Idempotency-Key"] = idempotency_key
         try:
-            with httpx2.Client(timeout=SECONDS, trust_env=False) as client:
+            with httpx2.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
                 response = client.request(method, settings.STRIPE_URL + path, headers=headers, data=fields)
             found = response.json()
         except (httpx2.HTTPError, ValueError) as error:
-            raise PaymentFailed("The payment provider is unreachable.") from error
+            raise PaymentError("The payment provider is unreachable.") from error
         if response.status_code >= 400 or not isinstance(found, dict):
-            failed = PaymentFailed(
+            failed = PaymentError(
                 f"The payment provider refused the request with status {response.status_code}."
             )
             reason = found.get("error") if isinstance(found, dict) else None
@@ -174,79 +174,79 @@ class StripeAdapter:
         return found
 
 
-def _cents(price: Decimal) -> int:
+def _to_cents(price: Decimal) -> int:
     return int((price * 100).to_integral_value())
 
 
-def adapter_for(name: str = "") -> PaymentAdapter:
+def get_adapter(name: str = "") -> PaymentAdapter:
     """Return the named adapter, or the configured one if `name` is empty.
 
     Raises:
-        UnknownPaymentMethod: if there is no such adapter.
+        UnknownPaymentMethodError: if there is no such adapter.
     """
     match name or settings.PAYMENT_ADAPTER:
         case "manual":
             return ManualAdapter()
         case "stripe":
             return StripeAdapter()
-    raise UnknownPaymentMethod("Unknown payment method.")
+    raise UnknownPaymentMethodError("Unknown payment method.")
 
 
 def begin_payment(purchase: TemplatePurchase) -> Payment:
     """Start the payment of a purchase and store the provider's ID.
 
     Raises:
-        PaymentFailed: if the provider fails; the purchase stays pending and can be retried.
+        PaymentError: if the provider fails; the purchase stays pending and can be retried.
     """
-    payment = adapter_for(purchase.payment_method).begin(purchase)
+    payment = get_adapter(purchase.payment_method).begin(purchase)
     if payment.transaction_id:
         with platform_scope(reason="record the payment of a template", actor=ACTOR):
-            note_payment(purchase.pk, payment.transaction_id)
+            record_payment(purchase.pk, payment.transaction_id)
     return payment
 
 
-def settle(purchase: TemplatePurchase) -> TemplatePurchase:
+def settle_purchase(purchase: TemplatePurchase) -> TemplatePurchase:
     """Complete a pending purchase if the provider reports it as paid.
 
     Completed and refunded purchases are not queried, since providers still report refunded payments as paid.
 
     Raises:
-        PaymentFailed: if the provider cannot be queried.
+        PaymentError: if the provider cannot be queried.
     """
     if purchase.payment_status != PaymentStatus.PENDING:
         return purchase
-    if not adapter_for(purchase.payment_method).is_paid(purchase):
+    if not get_adapter(purchase.payment_method).is_paid(purchase):
         return purchase
     with platform_scope(reason="complete the purchase of a template", actor=ACTOR):
         try:
             return complete_purchase(purchase.pk)
-        except WrongState:
+        except PurchaseStateError:
             # Refunded while the provider was being queried.
             return TemplatePurchase.objects.get(pk=purchase.pk)
 
 
-def give_back(purchase_id: UUID) -> None:
+def refund_payment(purchase_id: UUID) -> None:
     """Refund a paid purchase, first at the provider and then in the ledger.
 
     Raises:
-        PaymentFailed: if the provider fails; the ledger is not changed.
-        WrongState: if the purchase was not paid.
+        PaymentError: if the provider fails; the ledger is not changed.
+        PurchaseStateError: if the purchase was not paid.
     """
     with platform_scope(reason="refund the purchase of a template", actor=ACTOR):
         purchase = TemplatePurchase.objects.get(pk=purchase_id)
     if purchase.payment_status == PaymentStatus.COMPLETED:
-        adapter_for(purchase.payment_method).refund(purchase)
+        get_adapter(purchase.payment_method).refund(purchase)
     with platform_scope(reason="refund the purchase of a template", actor=ACTOR):
         refund_purchase(purchase_id)
 
 
-def is_from_stripe(header: str, body: bytes, now: float | None = None) -> bool:
+def is_valid_stripe_signature(header: str, body: bytes, now: float | None = None) -> bool:
     """Return whether a webhook's signature (`Stripe-Signature: t=…,v1=…`) is valid and recent."""
     parts = [part.strip().partition("=")[::2] for part in header.split(",")]
     stamp = next((value for name, value in parts if name == "t"), "")
     if not settings.STRIPE_WEBHOOK_SECRET or not stamp.isascii() or not stamp.isdigit() or len(stamp) > 12:
         return False
-    if abs((now or time.time()) - int(stamp)) > TOLERANCE:
+    if abs((now or time.time()) - int(stamp)) > SIGNATURE_TOLERANCE:
         return False
     signed = hmac.new(settings.STRIPE_WEBHOOK_SECRET.encode(), f"{stamp}.".encode() + body, hashlib.sha256)
     wanted = signed.hexdigest().encode()

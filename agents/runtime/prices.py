@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from agents.services.prices import OwnPrice
+from agents.services.prices import TenantPrice
 
 FREE_PROVIDERS = frozenset({"extractive"})
 # Provider names that differ in the price list; None means there is no list price.
-_LISTED_AS: dict[str, str | None] = {"openai-compatible": None, "ollama": None, "xai": "x-ai"}
+_PRICE_LIST_NAMES: dict[str, str | None] = {"openai-compatible": None, "ollama": None, "xai": "x-ai"}
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
+class CallPrice:
     """Cost of one call in US dollars; if `known` is false, the amount is 0.
 
     `received` is the part for output tokens. A call is priced as a whole, since some providers charge a fee per call
@@ -34,8 +34,8 @@ def price(
     input_tokens: int,
     output_tokens: int,
     cached_tokens: int = 0,
-    own: OwnPrice | None = None,
-) -> Price:
+    own: TenantPrice | None = None,
+) -> CallPrice:
     """Return the price of a call.
 
     Args:
@@ -48,17 +48,17 @@ def price(
     if min(input_tokens, output_tokens, cached_tokens) < 0 or cached_tokens > input_tokens:
         raise ValueError("token counts must not be negative, nor more cached than input tokens")
     if own is not None:
-        return Price(own.of(input_tokens, output_tokens), known=True, received=own.of(0, output_tokens))
+        return CallPrice(own.of(input_tokens, output_tokens), known=True, received=own.of(0, output_tokens))
     if provider_id in FREE_PROVIDERS:
-        return Price(Decimal(0), known=True)
-    listed = _LISTED_AS.get(provider_id, provider_id)
+        return CallPrice(Decimal(0), known=True)
+    listed = _PRICE_LIST_NAMES.get(provider_id, provider_id)
     return _listed_price(listed, model, input_tokens, output_tokens, cached_tokens) if listed else _UNKNOWN
 
 
-_UNKNOWN = Price(Decimal(0), known=False)
+_UNKNOWN = CallPrice(Decimal(0), known=False)
 
 
-def _listed_price(provider: str, model: str, input_tokens: int, output_tokens: int, cached: int) -> Price:
+def _listed_price(provider: str, model: str, input_tokens: int, output_tokens: int, cached: int) -> CallPrice:
     from genai_prices import Usage, calc_price
 
     usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens, cache_read_tokens=cached)
@@ -68,5 +68,5 @@ def _listed_price(provider: str, model: str, input_tokens: int, output_tokens: i
         return _UNKNOWN
     if not input_tokens and not output_tokens:
         # A call that was not made has no fee.
-        return Price(Decimal(0), known=True)
-    return Price(found.total_price, known=True, received=found.output_price)
+        return CallPrice(Decimal(0), known=True)
+    return CallPrice(found.total_price, known=True, received=found.output_price)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 from django.conf import settings
 
-from agents.runtime.metering import IntegrationPaused
-from agents.services.budgets import BudgetExceeded
-from config.net.tls import trusted
+from agents.runtime.meter import IntegrationPausedError
+from agents.services.budgets import BudgetExceededError
+from config.http.tls import ssl_context
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DEADLINE_MARGIN = 5
 NO_KEY = "none"
 
-Kind = Literal[
+FailureKind = Literal[
     "unreachable",
     "timeout",
     "rate_limited",
@@ -48,7 +48,7 @@ class UnknownProviderError(ValueError):
 class ProviderFailure:
     """Why a model call failed; `message` is user-facing, without keys, addresses or untrusted text."""
 
-    kind: Kind
+    kind: FailureKind
     message: str
     retryable: bool
 
@@ -86,14 +86,14 @@ def http_client(timeout: float) -> "AsyncClient":
     """
     import httpx2
 
-    from agents.runtime.addresses import guard
     from agents.runtime.retries import RetryingTransport
+    from agents.runtime.ssrf import guard_client
 
-    client = guard(
+    client = guard_client(
         httpx2.AsyncClient(
             timeout=timeout,
             limits=httpx2.Limits(max_keepalive_connections=0),
-            verify=trusted(trust_env=True),
+            verify=ssl_context(trust_env=True),
             trust_env=False,
             proxy=settings.MODEL_PROXY or None,
         )
@@ -112,15 +112,15 @@ def _extractive(
 
 
 # Default base URLs of providers with an OpenAI-compatible API.
-ADDRESSES = {
+BASE_URLS = {
     "openai": "https://api.openai.com/v1",
     "ollama": "http://127.0.0.1:11434/v1",
     "xai": "https://api.x.ai/v1",
     "perplexity": "https://api.perplexity.ai",
     "cohere": "https://api.cohere.ai/compatibility/v1",
 }
-ANTHROPIC_ADDRESS = "https://api.anthropic.com"
-GOOGLE_ADDRESS = "https://generativelanguage.googleapis.com"
+ANTHROPIC_BASE_URL = "https://api.anthropic.com"
+GOOGLE_BASE_URL = "https://generativelanguage.googleapis.com"
 
 
 def openai_client(provider: str, base_url: str | None, api_key: str | None, timeout: float) -> "AsyncOpenAI":
@@ -131,7 +131,7 @@ def openai_client(provider: str, base_url: str | None, api_key: str | None, time
     """
     from openai import AsyncOpenAI
 
-    address = base_url or ADDRESSES.get(provider)
+    address = base_url or BASE_URLS.get(provider)
     if not address:
         raise ValueError("an OpenAI-compatible provider needs a base URL")
     return AsyncOpenAI(
@@ -143,15 +143,15 @@ def openai_client(provider: str, base_url: str | None, api_key: str | None, time
     )
 
 
-def speaks_openai(provider: str) -> bool:
+def is_openai_compatible(provider: str) -> bool:
     """Return whether the provider has an OpenAI-compatible API."""
-    return provider in ADDRESSES or provider == "openai-compatible"
+    return provider in BASE_URLS or provider == "openai-compatible"
 
 
 Builder = Callable[[str, str | None, str | None, float, "ModelSettings"], "Model"]
 # OpenAI-compatible providers that support `max_completion_tokens`; the others would ignore it and answer without a
 # limit.
-KNOW_COMPLETION_TOKENS = frozenset({"openai", "xai"})
+COMPLETION_TOKENS_PROVIDERS = frozenset({"openai", "xai"})
 
 
 def _openai_chat(provider: str) -> Builder:
@@ -165,7 +165,7 @@ def _openai_chat(provider: str) -> Builder:
         profile = OpenAIModelProfile(
             # Without this, a stream that ends early without an error would pass as complete.
             openai_chat_streaming_requires_finish_reason=True,
-            openai_chat_supports_max_completion_tokens=provider in KNOW_COMPLETION_TOKENS,
+            openai_chat_supports_max_completion_tokens=provider in COMPLETION_TOKENS_PROVIDERS,
         )
         library = _openai_library(provider, client)
         return OpenAIChatModel(model, provider=library, profile=profile, settings=options)
@@ -205,7 +205,7 @@ def _anthropic(
     from pydantic_ai.models.anthropic import AnthropicModel
     from pydantic_ai.providers.anthropic import AnthropicProvider
 
-    client = anthropic_client(base_url or ANTHROPIC_ADDRESS, api_key, timeout)
+    client = anthropic_client(base_url or ANTHROPIC_BASE_URL, api_key, timeout)
     provider = AnthropicProvider(anthropic_client=client)
     return AnthropicModel(model, provider=provider, settings=options)
 
@@ -217,7 +217,7 @@ def google_provider(base_url: str | None, api_key: str | None, timeout: float) -
 
     return GoogleProvider(
         api_key=api_key or NO_KEY,
-        base_url=base_url or GOOGLE_ADDRESS,
+        base_url=base_url or GOOGLE_BASE_URL,
         http_client=http_client(timeout),
         retry_options=HttpRetryOptions(attempts=1),
     )
@@ -236,7 +236,7 @@ _BUILDERS: dict[str, Builder] = {
     "extractive": _extractive,
     "google": _google,
     "openai-compatible": _openai_chat("openai-compatible"),
-    **{provider: _openai_chat(provider) for provider in ADDRESSES},
+    **{provider: _openai_chat(provider) for provider in BASE_URLS},
 }
 PROVIDERS = tuple(_BUILDERS)
 
@@ -244,7 +244,7 @@ PROVIDERS = tuple(_BUILDERS)
 def classify_error(error: BaseException) -> ProviderFailure:
     """Classify an exception of Pydantic AI, an SDK or HTTP, including its causes."""
     for cause in _causes(error):
-        if kind := _kind(cause):
+        if kind := _classify(cause):
             return kind
     return _INTERNAL
 
@@ -263,13 +263,13 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         waiting.append(current.__cause__ or current.__context__)
 
 
-def _kind(error: BaseException) -> ProviderFailure | None:
+def _classify(error: BaseException) -> ProviderFailure | None:
     """Return the failure for one exception, or None if its cause may be more specific."""
     from pydantic_ai import exceptions as ai
 
-    if isinstance(error, BudgetExceeded):
+    if isinstance(error, BudgetExceededError):
         return ProviderFailure("budget_exceeded", str(error), False)
-    if isinstance(error, IntegrationPaused):
+    if isinstance(error, IntegrationPausedError):
         return _PAUSED
     named = (
         ((ai.ModelTimeoutError, ai.ModelRequestTimeout, TimeoutError), _TIMEOUT),
@@ -282,16 +282,16 @@ def _kind(error: BaseException) -> ProviderFailure | None:
     for classes, failure in named:
         if isinstance(error, classes):
             return failure
-    status = _status(error)
+    status = _http_status(error)
     return _by_transport(error) if status is None else _by_status(status)
 
 
 def status_of(error: BaseException) -> int | None:
     """Return the provider's HTTP status from the exception or its causes, if any."""
-    return next((status for cause in _causes(error) if (status := _status(cause)) is not None), None)
+    return next((status for cause in _causes(error) if (status := _http_status(cause)) is not None), None)
 
 
-def _status(error: BaseException) -> int | None:
+def _http_status(error: BaseException) -> int | None:
     status = getattr(error, "status_code", None)
     if status is None and type(error).__module__.startswith("google.genai"):
         status = getattr(error, "code", None)
@@ -302,13 +302,13 @@ def _by_transport(error: BaseException) -> ProviderFailure | None:
     from pydantic_ai import exceptions as ai
 
     if isinstance(error, ai.ModelConnectionError):
-        return _BROKEN_OFF if error.phase == "read" else _UNREACHABLE
+        return _INCOMPLETE if error.phase == "read" else _UNREACHABLE
     if isinstance(error, ai.ModelAPIError) and "finish_reason" in error.message:
-        return _BROKEN_OFF
+        return _INCOMPLETE
     if _is_http(error, "TimeoutException"):
         return _TIMEOUT
     if _is_http(error, "RemoteProtocolError", "ReadError"):
-        return _BROKEN_OFF
+        return _INCOMPLETE
     if _is_http(error, "TransportError", "InvalidURL") or isinstance(error, ConnectionError):
         return _UNREACHABLE
     return _BAD_RESPONSE if isinstance(error, ai.UnexpectedModelBehavior | ValueError) else None
@@ -346,7 +346,7 @@ _PAUSED = ProviderFailure(
     "unreachable", "The model endpoint failed repeatedly and is paused. Try again in a moment.", True
 )
 _INTERNAL = ProviderFailure("internal", "Internal error. See the server log for details.", False)
-_BROKEN_OFF = ProviderFailure(
+_INCOMPLETE = ProviderFailure(
     "bad_response", "The model endpoint ended its answer before it was complete.", True
 )
 _REFUSED = ProviderFailure("refused_request", "The model endpoint refused the request.", False)

@@ -14,17 +14,17 @@ import httpx2
 
 MAX_RETRIES = 2
 # Retried in addition to all 5xx.
-TRIED_AGAIN = frozenset({408, 425, 429})
+RETRIED_STATUSES = frozenset({408, 425, 429})
 # A longer `Retry-After` is not waited for: the request fails or a fallback model answers.
-LONGEST_WAIT = 20.0
-FIRST_WAIT = 0.5
+MAX_WAIT = 20.0
+INITIAL_WAIT = 0.5
 Sleep = Callable[[float], Awaitable[None]]
 
 
 class RetryingTransport(httpx2.AsyncBaseTransport):
     """Transport that retries up to `MAX_RETRIES` times after 429, 5xx and connection errors.
 
-    Waits with jitter, at least as long as `Retry-After`, up to `LONGEST_WAIT`. A response that has started is never
+    Waits with jitter, at least as long as `Retry-After`, up to `MAX_WAIT`. A response that has started is never
     retried.
     """
 
@@ -36,11 +36,11 @@ class RetryingTransport(httpx2.AsyncBaseTransport):
             try:
                 response = await self.inner.handle_async_request(request)
             except httpx2.TransportError:
-                wait: float | None = usual_wait(attempt)
+                wait: float | None = backoff_delay(attempt)
             else:
-                if not is_passing(response):
+                if not is_transient(response):
                     return response
-                wait = wait_of(response, attempt)
+                wait = retry_delay(response, attempt)
                 if wait is None:
                     return response
                 await response.aclose()
@@ -51,25 +51,25 @@ class RetryingTransport(httpx2.AsyncBaseTransport):
         await self.inner.aclose()
 
 
-def is_passing(response: httpx2.Response) -> bool:
+def is_transient(response: httpx2.Response) -> bool:
     """Return whether the response indicates a transient failure."""
     if response.headers.get("x-should-retry") == "false":
         return False
-    return response.status_code in TRIED_AGAIN or response.status_code >= 500
+    return response.status_code in RETRIED_STATUSES or response.status_code >= 500
 
 
-def wait_of(response: httpx2.Response, attempt: int) -> float | None:
-    """Return the seconds to wait, or None if the endpoint asks for more than `LONGEST_WAIT`."""
+def retry_delay(response: httpx2.Response, attempt: int) -> float | None:
+    """Return the seconds to wait, or None if the endpoint asks for more than `MAX_WAIT`."""
     asked = retry_after(response.headers.get("retry-after", ""))
     if asked is None:
-        return usual_wait(attempt)
+        return backoff_delay(attempt)
     # Jitter, so that clients limited at the same time do not retry at the same time.
-    return asked * random.uniform(1, 1.25) if asked <= LONGEST_WAIT else None  # noqa: S311 (no secret)
+    return asked * random.uniform(1, 1.25) if asked <= MAX_WAIT else None  # noqa: S311 (no secret)
 
 
-def usual_wait(attempt: int) -> float:
+def backoff_delay(attempt: int) -> float:
     """Return the seconds of exponential backoff with jitter."""
-    return FIRST_WAIT * 2**attempt * random.uniform(0.5, 1)  # noqa: S311 (no secret)
+    return INITIAL_WAIT * 2**attempt * random.uniform(0.5, 1)  # noqa: S311 (no secret)
 
 
 def retry_after(value: str) -> float | None:

@@ -17,16 +17,16 @@ from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings
 
 from agents.models import Agent, AgentFallback
-from agents.runtime.metered import MeteredModel
-from agents.runtime.metering import Meter, Route
+from agents.runtime.meter import Meter, ModelRoute
+from agents.runtime.metered_model import MeteredModel
 from agents.runtime.providers import build_model, classify_error
 
 
-class NoFallback(LookupError):
+class NoFallbackError(LookupError):
     """Raised when the agent has no fallback model."""
 
 
-def model_for(agent: Agent, api_key: str | None, meter: Meter) -> Model:
+def build_agent_model(agent: Agent, api_key: str | None, meter: Meter) -> Model:
     """Return the model that answers for `agent`, which may be unsaved.
 
     With fallback models (see `meter.prepare`), the time for an answer is divided equally among all models.
@@ -35,21 +35,25 @@ def model_for(agent: Agent, api_key: str | None, meter: Meter) -> Model:
         ValueError: if the provider is unknown or has no base URL.
     """
     terms = meter.terms.get((agent.model_provider, agent.model_name))
-    parts = 1 + terms.stand_ins if terms else 1
-    route = Route(agent.model_provider, agent.model_name, agent.integration, agent.timeout / parts)
-    first = _metered(route, api_key, meter, alone=parts == 1)
+    parts = 1 + terms.fallback_count if terms else 1
+    route = ModelRoute(agent.model_provider, agent.model_name, agent.integration, agent.timeout / parts)
+    first = _build_metered_model(route, api_key, meter, alone=parts == 1)
     if agent.pk is None:
         return first
-    return FallbackModel(first, _Others(first, agent, meter, route.timeout), fallback_on=is_worth_another)
+    return FallbackModel(
+        first, _LazyFallbackModel(first, agent, meter, route.timeout), fallback_on=should_fall_back
+    )
 
 
-def is_worth_another(error: Exception) -> bool:
+def should_fall_back(error: Exception) -> bool:
     """Return whether another model may succeed after this error."""
-    # `NoFallback` is included so that the exception group still contains the error of the agent's own model.
-    return isinstance(error, NoFallback) or classify_error(error).retryable
+    # `NoFallbackError` is included so that the exception group still contains the error of the agent's own model.
+    return isinstance(error, NoFallbackError) or classify_error(error).retryable
 
 
-def _metered(route: Route, api_key: str | None, meter: Meter, *, alone: bool = False) -> Model:
+def _build_metered_model(
+    route: ModelRoute, api_key: str | None, meter: Meter, *, alone: bool = False
+) -> Model:
     address = route.integration.base_url if route.integration else ""
     model = build_model(
         route.provider,
@@ -62,7 +66,7 @@ def _metered(route: Route, api_key: str | None, meter: Meter, *, alone: bool = F
     return MeteredModel(model, meter, route)
 
 
-class _Others(WrapperModel):
+class _LazyFallbackModel(WrapperModel):
     """The agent's fallback models, loaded when first needed."""
 
     def __init__(self, first: Model, agent: Agent, meter: Meter, seconds: float) -> None:
@@ -75,8 +79,8 @@ class _Others(WrapperModel):
     async def _chain(self) -> Model:
         models = await sync_to_async(self._load)()
         if not models:
-            raise NoFallback("the agent has no fallback model")
-        return FallbackModel(*models, fallback_on=is_worth_another)
+            raise NoFallbackError("the agent has no fallback model")
+        return FallbackModel(*models, fallback_on=should_fall_back)
 
     def _load(self) -> list[Model]:
         with self.meter.scope():
@@ -86,8 +90,8 @@ class _Others(WrapperModel):
                 for row in rows
             ]
         return [
-            _metered(
-                Route(row.model_provider, row.model_name, row.integration, self.seconds),
+            _build_metered_model(
+                ModelRoute(row.model_provider, row.model_name, row.integration, self.seconds),
                 key,
                 self.meter,
             )
@@ -120,9 +124,11 @@ class _Others(WrapperModel):
     ) -> AsyncGenerator[StreamedResponse]:
         # Not a nested FallbackModel: the outer one reads the first event, which can be read only once.
         async with AsyncExitStack() as stack:
-            yield await self._opened(stack, messages, model_settings, model_request_parameters, run_context)
+            yield await self._open_stream(
+                stack, messages, model_settings, model_request_parameters, run_context
+            )
 
-    async def _opened(self, stack: AsyncExitStack, *request: Any) -> StreamedResponse:
+    async def _open_stream(self, stack: AsyncExitStack, *request: Any) -> StreamedResponse:
         """Return the stream of the first fallback model that opens one."""
         models = await sync_to_async(self._load)()
         for model in models[:-1]:
@@ -130,8 +136,8 @@ class _Others(WrapperModel):
                 async with asyncio.timeout(self.seconds):
                     return await stack.enter_async_context(model.request_stream(*request))
             except Exception as error:
-                if not is_worth_another(error):
+                if not should_fall_back(error):
                     raise
         if not models:
-            raise NoFallback("the agent has no fallback model")
+            raise NoFallbackError("the agent has no fallback model")
         return await stack.enter_async_context(models[-1].request_stream(*request))

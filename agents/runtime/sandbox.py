@@ -18,12 +18,12 @@ LAUNCHER = Path(__file__).with_name("launcher.py")
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
-class SandboxRefused(RuntimeError):
+class SandboxError(RuntimeError):
     """Raised when a command must not be run; the message is for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class ResourceLimits:
     """Resource limits per process, and the maximum number of processes."""
 
     memory_mb: int = 512
@@ -32,7 +32,9 @@ class Bounds:
     disk_mb: int = 64
 
 
-def sandboxed(command: str, env: Mapping[str, str], bounds: Bounds) -> tuple[list[str], dict[str, str]]:
+def sandbox_command(
+    command: str, env: Mapping[str, str], bounds: ResourceLimits
+) -> tuple[list[str], dict[str, str]]:
     """Return arguments and environment of a process that runs `command` in the sandbox.
 
     Args:
@@ -40,16 +42,16 @@ def sandboxed(command: str, env: Mapping[str, str], bounds: Bounds) -> tuple[lis
         env: the command's environment in addition to PATH, HOME and LANG.
 
     Raises:
-        SandboxRefused: if there is no sandbox or the program has no absolute path.
+        SandboxError: if there is no sandbox or the program has no absolute path.
     """
     words = shlex.split(command)
     if not words or not Path(words[0]).is_absolute():
-        raise SandboxRefused("The command must start with the absolute path of a program.")
+        raise SandboxError("The command must start with the absolute path of a program.")
     given = {"PATH": PATH, "HOME": "/tmp", "LANG": "C.UTF-8", **env}  # noqa: S108 (the sandbox's own)
     if not sys.platform.startswith("linux"):
         if settings.MCP_UNSANDBOXED:
             return words, given
-        raise SandboxRefused("Local MCP servers run in a sandbox, which requires Linux.")
+        raise SandboxError("Local MCP servers run in a sandbox, which requires Linux.")
     if settings.MCP_UNSANDBOXED:
         return words, given
     spec = {

@@ -10,17 +10,17 @@ from agents.choices import AgentStatus
 from agents.models import Agent, AgentCollection, AgentVersion
 
 # Fields that are not settings: identity, authorship, timestamps and the version number.
-UNVERSIONED = frozenset(
+UNVERSIONED_FIELDS = frozenset(
     {"id", "tenant", "created_at", "updated_at", "deleted_at", "version", "created_by", "template_id"}
 )
 
 
-def snapshot_of(agent: Agent) -> dict[str, Any]:
+def build_snapshot(agent: Agent) -> dict[str, Any]:
     """Return all settings of the agent, JSON-serialisable, with `collections` as IDs."""
     encoder = DjangoJSONEncoder()
     settings: dict[str, Any] = {}
     for field in agent._meta.concrete_fields:
-        if field.name not in UNVERSIONED:
+        if field.name not in UNVERSIONED_FIELDS:
             value = getattr(agent, field.attname)
             plain = value is None or isinstance(value, (str, int, float, bool, list, dict))
             settings[field.name] = value if plain else encoder.default(value)
@@ -48,7 +48,7 @@ def publish_agent(agent: Agent, *, note: str = "", actor: UUID | None = None) ->
     )
     number = (latest or 0) + 1
     version = AgentVersion(
-        agent=agent, version=number, snapshot=snapshot_of(agent), note=note, created_by_id=actor
+        agent=agent, version=number, snapshot=build_snapshot(agent), note=note, created_by_id=actor
     )
     version.save(force_insert=True)
     agent.version = number

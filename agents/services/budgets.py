@@ -17,14 +17,14 @@ from django.db import connection
 from django.utils import timezone
 
 from agents.choices import BudgetPeriod, BudgetSubject
-from agents.services.prices import OwnPrice
+from agents.services.prices import TenantPrice
 from config.db.ids import uuid7_floor
-from tenants.scoping import require_tenant_id
+from config.tenancy.scope import require_tenant_id
 from tenants.services.quotas import QUOTA_SQL
 
-FOREVER = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ZERO = Decimal(0)
-Key = tuple[str, UUID, str, str]
+LimitKey = tuple[str, UUID, str, str]
 
 TERMS_SQL = f"""
 SELECT 'limit', 'tenant', %(tenant)s::uuid, resource, period, limit_value, NULL::numeric FROM ({QUOTA_SQL}) AS q
@@ -106,14 +106,14 @@ SELECT count(*) FROM gone
 """
 
 
-class BudgetExceeded(Exception):
+class BudgetExceededError(Exception):
     """Raised when a call would exceed a limit; the message names the limit."""
 
     code = "budget_exceeded"
 
 
 @dataclass(frozen=True, slots=True)
-class Subjects:
+class CallSubjects:
     """The tenant, user, API key and agent whose limits apply to a call."""
 
     tenant_id: UUID
@@ -133,7 +133,7 @@ class Subjects:
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class BudgetLimit:
     """A hard limit on the subject with the ID `subject_id`."""
 
     subject: str
@@ -143,25 +143,25 @@ class Limit:
     value: Decimal
 
     @property
-    def key(self) -> Key:
+    def key(self) -> LimitKey:
         return self.subject, self.subject_id, self.resource, self.period
 
     def __str__(self) -> str:
         kind = {"tokens": "model tokens", "requests": "answers", "cost": "US dollars"}[self.resource]
         span = {"request": "an answer", "total": "in all"}.get(self.period, f"a {self.period}")
-        return f"{self.value.normalize():f} {kind} {span} for the {_SPOKEN[self.subject]}"
+        return f"{self.value.normalize():f} {kind} {span} for the {_SUBJECT_LABELS[self.subject]}"
 
 
-_SPOKEN = {"tenant": "organisation", "user": "person", "key": "API key", "agent": "agent"}
+_SUBJECT_LABELS = {"tenant": "organisation", "user": "person", "key": "API key", "agent": "agent"}
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class CallTerms:
     """The limits on a call, the tenant's own price if any, and the number of fallback models."""
 
-    limits: tuple[Limit, ...] = ()
-    price: OwnPrice | None = None
-    stand_ins: int = 0
+    limits: tuple[BudgetLimit, ...] = ()
+    price: TenantPrice | None = None
+    fallback_count: int = 0
 
     def bound(self, resource: str) -> bool:
         """Return whether any limit counts `resource`."""
@@ -177,7 +177,7 @@ class Reservation:
     resources: Mapping[UUID, str] = field(default_factory=dict)
 
 
-def terms_of(subjects: Subjects, provider: str, model: str) -> Terms:
+def load_call_terms(subjects: CallSubjects, provider: str, model: str) -> CallTerms:
     """Return the limits, price and fallback count of a call, in one query."""
     pairs = subjects.pairs()
     parameters = {
@@ -191,14 +191,18 @@ def terms_of(subjects: Subjects, provider: str, model: str) -> Terms:
     with connection.cursor() as cursor:
         cursor.execute(TERMS_SQL, parameters)
         rows = cursor.fetchall()
-    limits = tuple(Limit(*row[1:6]) for row in rows if row[0] == "limit")
-    prices = [OwnPrice(row[5], row[6]) for row in rows if row[0] == "price"]
-    stand_ins = sum(int(row[5]) for row in rows if row[0] == "stand-ins")
-    return Terms(limits, prices[0] if prices else None, stand_ins)
+    limits = tuple(BudgetLimit(*row[1:6]) for row in rows if row[0] == "limit")
+    prices = [TenantPrice(row[5], row[6]) for row in rows if row[0] == "price"]
+    fallback_count = sum(int(row[5]) for row in rows if row[0] == "stand-ins")
+    return CallTerms(limits, prices[0] if prices else None, fallback_count)
 
 
-def reserve(
-    limits: Sequence[Limit], amounts: Mapping[str, Decimal], *, spent: Mapping[str, Decimal], seconds: float
+def reserve_budget(
+    limits: Sequence[BudgetLimit],
+    amounts: Mapping[str, Decimal],
+    *,
+    spent: Mapping[str, Decimal],
+    seconds: float,
 ) -> Reservation | None:
     """Reserve `amounts` (by resource) on every counter that applies. Requires a tenant scope.
 
@@ -210,38 +214,40 @@ def reserve(
         The reservation, or None if no counter applies.
 
     Raises:
-        BudgetExceeded: if a limit would be exceeded; nothing is reserved in that case.
+        BudgetExceededError: if a limit would be exceeded; nothing is reserved in that case.
     """
-    wanted: dict[Key, tuple[Limit, Decimal]] = {}
+    wanted: dict[LimitKey, tuple[BudgetLimit, Decimal]] = {}
     for limit in limits:
         amount = amounts.get(limit.resource, ZERO)
         if limit.period == BudgetPeriod.REQUEST:
             if spent.get(limit.resource, ZERO) + amount > limit.value:
-                raise BudgetExceeded(_refusal(limit))
+                raise BudgetExceededError(_refusal_message(limit))
         elif amount and (limit.key not in wanted or limit.value < wanted[limit.key][0].value):
             wanted[limit.key] = (limit, amount)
-    return _hold(list(wanted.values()), seconds) if wanted else None
+    return _reserve_or_raise(list(wanted.values()), seconds) if wanted else None
 
 
-def _hold(wanted: list[tuple[Limit, Decimal]], seconds: float) -> Reservation:
-    reservation, refused = _held(wanted, seconds)
+def _reserve_or_raise(wanted: list[tuple[BudgetLimit, Decimal]], seconds: float) -> Reservation:
+    reservation, refused = _try_reserve(wanted, seconds)
     # Expired reservations of processes that died must not cause a refusal.
     if refused and expire_reservations(require_tenant_id()):
-        _let_go(reservation)
-        reservation, refused = _held(wanted, seconds)
+        _release(reservation)
+        reservation, refused = _try_reserve(wanted, seconds)
     if refused:
-        _let_go(reservation)
-        raise BudgetExceeded(_refusal(refused[0]))
+        _release(reservation)
+        raise BudgetExceededError(_refusal_message(refused[0]))
     assert reservation is not None  # noqa: S101 (no limit refused, so a reservation exists)
     return reservation
 
 
-def _let_go(reservation: Reservation | None) -> None:
+def _release(reservation: Reservation | None) -> None:
     if reservation:
-        settle(reservation, {})
+        settle_reservation(reservation, {})
 
 
-def _held(wanted: list[tuple[Limit, Decimal]], seconds: float) -> tuple[Reservation | None, list[Limit]]:
+def _try_reserve(
+    wanted: list[tuple[BudgetLimit, Decimal]], seconds: float
+) -> tuple[Reservation | None, list[BudgetLimit]]:
     """Return the reservation, which may be partial, and the limits that refused."""
     moment = timezone.now()
     starts = [period_start(limit.period, moment) for limit, _ in wanted]
@@ -268,7 +274,7 @@ def _held(wanted: list[tuple[Limit, Decimal]], seconds: float) -> tuple[Reservat
     return (Reservation(rows[0][5], held, resources) if rows else None), refused
 
 
-def settle(reservation: Reservation, used: Mapping[str, Decimal]) -> None:
+def settle_reservation(reservation: Reservation, used: Mapping[str, Decimal]) -> None:
     """Release the reservation and count actual usage by resource, even if it has expired."""
     counters = list(reservation.held)
     parameters = {
@@ -294,8 +300,8 @@ def period_start(period: str, moment: datetime) -> datetime:
     day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     if period == BudgetPeriod.DAY:
         return day
-    return day.replace(day=1) if period == BudgetPeriod.MONTH else FOREVER
+    return day.replace(day=1) if period == BudgetPeriod.MONTH else EPOCH
 
 
-def _refusal(limit: Limit) -> str:
+def _refusal_message(limit: BudgetLimit) -> str:
     return f"This request exceeds the budget: {limit}."

@@ -10,11 +10,11 @@ from agents.choices import IntegrationStatus
 from agents.models import Integration
 
 # Circuit breaker: after FAILURES consecutive failures calls pause; then one trial call decides for all callers.
-FAILURES = 5
-PAUSE = timedelta(seconds=30)
-MOST_MODELS = 500
+FAILURE_THRESHOLD = 5
+PAUSE_DURATION = timedelta(seconds=30)
+MAX_MODELS = 500
 # Minimum time between two recorded successes of an account, to save writes.
-FRESH = timedelta(minutes=1)
+SUCCESS_INTERVAL = timedelta(minutes=1)
 
 
 def may_call(integration_id: UUID) -> bool:
@@ -24,14 +24,14 @@ def may_call(integration_id: UUID) -> bool:
     """
     rows = Integration.objects.filter(pk=integration_id)
     found = rows.values_list("failure_count", "paused_until").first()
-    if found is None or found[0] < FAILURES or found[1] is None:
+    if found is None or found[0] < FAILURE_THRESHOLD or found[1] is None:
         return True
     now = timezone.now()
     # The condition lets one of many callers through.
-    return bool(rows.filter(paused_until__lte=now).update(paused_until=now + PAUSE))
+    return bool(rows.filter(paused_until__lte=now).update(paused_until=now + PAUSE_DURATION))
 
 
-def note_failure(integration_id: UUID, message: str, *, counts: bool) -> None:
+def record_failure(integration_id: UUID, message: str, *, counts: bool) -> None:
     """Record a call that failed.
 
     Args:
@@ -42,16 +42,16 @@ def note_failure(integration_id: UUID, message: str, *, counts: bool) -> None:
     rows.update(status=IntegrationStatus.ERROR, last_error=message)
     if counts:
         rows.update(failure_count=F("failure_count") + 1)
-        rows.filter(failure_count__gte=FAILURES).update(paused_until=timezone.now() + PAUSE)
+        rows.filter(failure_count__gte=FAILURE_THRESHOLD).update(paused_until=timezone.now() + PAUSE_DURATION)
 
 
-def note_offer(integration_id: UUID, names: list[str]) -> None:
+def record_models(integration_id: UUID, names: list[str]) -> None:
     """Record the models the endpoint offers, which also records a success."""
-    note_success(integration_id)
-    Integration.objects.filter(pk=integration_id).update(offered_models=sorted(set(names))[:MOST_MODELS])
+    record_success(integration_id)
+    Integration.objects.filter(pk=integration_id).update(offered_models=sorted(set(names))[:MAX_MODELS])
 
 
-def note_success(integration_id: UUID) -> None:
+def record_success(integration_id: UUID) -> None:
     """Record a successful call and close the breaker."""
     Integration.objects.filter(pk=integration_id).update(
         status=IntegrationStatus.CONNECTED,
@@ -62,10 +62,10 @@ def note_success(integration_id: UUID) -> None:
     )
 
 
-def note_answer(account: Integration | None) -> None:
+def record_answer(account: Integration | None) -> None:
     """Record that an account answered, at most once per `FRESH`. Does not refresh `account`."""
     if account is None:
         return
     known = account.status == IntegrationStatus.CONNECTED and not account.failure_count
-    if not known or account.last_sync_at is None or timezone.now() - account.last_sync_at > FRESH:
-        note_success(account.pk)
+    if not known or account.last_sync_at is None or timezone.now() - account.last_sync_at > SUCCESS_INTERVAL:
+        record_success(account.pk)

@@ -14,18 +14,18 @@ from agents.choices import McpServerStatus
 from agents.models import McpServer, McpServerConfig, McpServerUser
 
 # Environment variables that change what a program loads or how a shell behaves; only the operator may set them.
-LOADING = ("LD_", "DYLD_", "PYTHON", "NODE_", "PERL", "RUBY", "GIT_", "BASH_", "CONCLAVE_")
-RESERVED = frozenset({"PATH", "HOME", "IFS", "ENV", "SHELL", "PS4", "MCP_CONFIG"})
-NAME = r"^[A-Z][A-Z0-9_]{0,99}$"
+RESERVED_PREFIXES = ("LD_", "DYLD_", "PYTHON", "NODE_", "PERL", "RUBY", "GIT_", "BASH_", "CONCLAVE_")
+RESERVED_NAMES = frozenset({"PATH", "HOME", "IFS", "ENV", "SHELL", "PS4", "MCP_CONFIG"})
+VARIABLE_NAME = r"^[A-Z][A-Z0-9_]{0,99}$"
 ENV_SCHEMA = {
     "type": "object",
     "maxProperties": 50,
-    "propertyNames": {"pattern": NAME},
+    "propertyNames": {"pattern": VARIABLE_NAME},
     "additionalProperties": {"type": "string", "maxLength": 10_000, "pattern": r"^[^\x00]*$"},
 }
 
 
-class TooManyCalls(RuntimeError):
+class CallRateError(RuntimeError):
     """Raised when the tenant exceeds its rate limit for a server."""
 
 
@@ -38,7 +38,7 @@ def env_errors(env: Any) -> list[str]:
     """Return validation errors of environment variables, without secret values."""
     found = list(_errors(ENV_SCHEMA, env or {}))
     if not found:
-        loading = [name for name in env or {} if name in RESERVED or name.startswith(LOADING)]
+        loading = [name for name in env or {} if name in RESERVED_NAMES or name.startswith(RESERVED_PREFIXES)]
         found = [f"{name}: this variable is reserved for the platform." for name in sorted(loading)]
     return found
 
@@ -48,10 +48,10 @@ def _errors(schema: dict[str, Any], value: Any) -> Iterator[str]:
         Draft202012Validator(schema).iter_errors(value), key=lambda each: list(map(str, each.path))
     ):
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
-        yield f"{place.lstrip('.') or 'config'}: {_said(error)}"
+        yield f"{place.lstrip('.') or 'config'}: {_describe_error(error)}"
 
 
-def _said(error: Any) -> str:
+def _describe_error(error: Any) -> str:
     """Return a message that names the violated rule, not the value, which may be a secret."""
     if error.validator == "required":
         missing = [name for name in error.validator_value if name not in error.instance]
@@ -62,7 +62,7 @@ def _said(error: Any) -> str:
     return f"must satisfy {error.validator}: {str(error.validator_value)[:200]}."
 
 
-def limits_of(config: McpServerConfig) -> dict[str, float]:
+def effective_limits(config: McpServerConfig) -> dict[str, float]:
     """Return the tenant's limits, capped by the platform's.
 
     Keys: `timeout`, `memory_mb`, `cpu_seconds`, `max_calls_per_minute`.
@@ -89,13 +89,13 @@ def count_call(config: McpServerConfig) -> None:
     """Count a tenant's call, across all processes.
 
     Raises:
-        TooManyCalls: if the limit per minute is exceeded.
+        CallRateError: if the limit per minute is exceeded.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT hits FROM conclave_hit(%s, 60)", [f"mcp:{config.pk}"])
         ((hits,),) = cursor.fetchall()
-    if hits > limits_of(config)["max_calls_per_minute"]:
-        raise TooManyCalls("The rate limit for this server is exceeded. Try again in a minute.")
+    if hits > effective_limits(config)["max_calls_per_minute"]:
+        raise CallRateError("The rate limit for this server is exceeded. Try again in a minute.")
 
 
 @transaction.atomic
@@ -119,6 +119,6 @@ def store_offers(
     )
 
 
-def note_failure(server: McpServer, error: str) -> None:
+def record_refresh_failure(server: McpServer, error: str) -> None:
     """Record why a server could not be listed; its stored offers are kept."""
     McpServer.objects.filter(pk=server.pk).update(last_error=error[:1000], updated_at=timezone.now())

@@ -9,7 +9,7 @@ MILLION = Decimal(1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
-class OwnPrice:
+class TenantPrice:
     """US dollars per million input and output tokens."""
 
     input_price: Decimal
@@ -20,8 +20,8 @@ class OwnPrice:
         return (self.input_price * input_tokens + self.output_price * output_tokens) / MILLION
 
 
-def own_price(provider: str, model: str) -> OwnPrice | None:
+def get_tenant_price(provider: str, model: str) -> TenantPrice | None:
     """Return the tenant's price of the model, else of the provider, else None."""
     rows = ModelPrice.objects.filter(provider=provider, model__in=(model, "*"))
-    found = {row.model: OwnPrice(row.input_price, row.output_price) for row in rows}
+    found = {row.model: TenantPrice(row.input_price, row.output_price) for row in rows}
     return found.get(model) or found.get("*")

@@ -12,10 +12,10 @@ from agents.models import Agent, SystemPrompt
 from audit.services.events import record_event
 
 VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*\}\}")
-MOST_VALUE = 20_000
+MAX_VALUE_LENGTH = 20_000
 
 
-class PromptProblem(ValueError):
+class PromptError(ValueError):
     """Raised when a prompt cannot be rendered; the message is for the agent's author."""
 
 
@@ -34,44 +34,44 @@ def resolve_prompt(key: str, *, user_id: UUID | None = None) -> SystemPrompt | N
     return ranked[max(ranked)] if ranked else None
 
 
-def fill(prompt: SystemPrompt, values: Mapping[str, Any]) -> str:
+def render_prompt(prompt: SystemPrompt, values: Mapping[str, Any]) -> str:
     """Return the prompt's text with each `{{name}}` replaced.
 
     Values come from `values`, else from the variable's `default`. They are inserted verbatim: a `{{…}}` inside a
     value is not expanded.
 
     Raises:
-        PromptProblem: if variables have no value; the message names them.
+        PromptError: if variables have no value; the message names them.
     """
     defaults = {each["name"]: each["default"] for each in prompt.variables if "default" in each}
     known = {**defaults, **values}
     missing = sorted({name for name in VARIABLE.findall(prompt.prompt_text) if name not in known})
     if missing:
-        raise PromptProblem(f"The prompt {prompt.prompt_key} needs a value for {', '.join(missing)}.")
-    return VARIABLE.sub(lambda found: str(known[found[1]])[:MOST_VALUE], prompt.prompt_text)
+        raise PromptError(f"The prompt {prompt.prompt_key} needs a value for {', '.join(missing)}.")
+    return VARIABLE.sub(lambda found: str(known[found[1]])[:MAX_VALUE_LENGTH], prompt.prompt_text)
 
 
-def instructions_of(agent: Agent) -> tuple[str, SystemPrompt | None]:
+def resolve_instructions(agent: Agent) -> tuple[str, SystemPrompt | None]:
     """Return the agent's instructions and the prompt they come from, if any.
 
     Values come from `agent.config["prompt_variables"]`; `agent` and `today` are always defined.
 
     Raises:
-        PromptProblem: if the prompt does not exist or a variable has no value.
+        PromptError: if the prompt does not exist or a variable has no value.
     """
     if not agent.prompt_key:
         return agent.system_prompt, None
     prompt = resolve_prompt(agent.prompt_key)
     if prompt is None:
-        raise PromptProblem(f"There is no active prompt with the key {agent.prompt_key}.")
+        raise PromptError(f"There is no active prompt with the key {agent.prompt_key}.")
     given = agent.config.get("prompt_variables") if isinstance(agent.config, dict) else None
     values = {"agent": agent.name, "today": timezone.localdate().isoformat()}
-    return fill(prompt, values | (given if isinstance(given, dict) else {})), prompt
+    return render_prompt(prompt, values | (given if isinstance(given, dict) else {})), prompt
 
 
 def count_use(prompt_id: UUID) -> bool:
     """Count a use of a prompt; return False if the scope cannot see it."""
-    return _counted(prompt_id, None, None)
+    return _count_prompt(prompt_id, None, None)
 
 
 def count_verdict(prompt_id: UUID, verdict: float | None, *, before: float | None = None) -> bool:
@@ -91,10 +91,10 @@ def count_verdict(prompt_id: UUID, verdict: float | None, *, before: float | Non
         raise ValueError("A verdict must be between 0 and 5.")
     if before is verdict is None:
         raise ValueError("Either a verdict or the previous verdict is required.")
-    return _counted(prompt_id, before, verdict)
+    return _count_prompt(prompt_id, before, verdict)
 
 
-def _counted(prompt_id: UUID, before: float | None, verdict: float | None) -> bool:
+def _count_prompt(prompt_id: UUID, before: float | None, verdict: float | None) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT conclave_prompt_counted(%s, %s::double precision, %s::double precision)",
@@ -111,7 +111,7 @@ def override_prompt(key: str, *, text: str, actor: UUID, own: bool = False) -> S
     A changed text increments the version.
 
     Raises:
-        PromptProblem: if neither an override nor a factory prompt with this key exists.
+        PromptError: if neither an override nor a factory prompt with this key exists.
     """
     owner = actor if own else None
     held = SystemPrompt.objects.select_for_update().filter(
@@ -121,7 +121,7 @@ def override_prompt(key: str, *, text: str, actor: UUID, own: bool = False) -> S
     if prompt is None:
         factory = SystemPrompt.objects.filter(prompt_key=key, tenant=None).first()
         if factory is None:
-            raise PromptProblem(f"There is no prompt with the key {key}.")
+            raise PromptError(f"There is no prompt with the key {key}.")
         prompt = SystemPrompt(
             user_id=owner,
             prompt_key=key,

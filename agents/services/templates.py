@@ -12,18 +12,18 @@ from django.utils import timezone
 from agents.choices import PaymentStatus, Provider, validate_tools
 from agents.models import Agent, AgentTemplate, TemplatePurchase
 from audit.services.events import record_event
-from tenants.scoping import require_tenant_id
+from config.tenancy.scope import require_tenant_id
 
 # Keys of a template's `model_config` that map to columns of the agent.
 MODEL_FIELDS = ("temperature", "max_tokens", "model_provider", "model_name", "timeout", "max_iterations")
-HIGHEST_PRICE = Decimal("10000.00")
+MAX_PRICE = Decimal("10000.00")
 
 
-class NotForSale(ValidationError):
+class NotForSaleError(ValidationError):
     """Raised when a template cannot be bought or has not been paid for."""
 
 
-class WrongState(ValidationError):
+class PurchaseStateError(ValidationError):
     """Raised when the state of a purchase does not allow the operation."""
 
 
@@ -37,11 +37,11 @@ def create_agent(
         changes: columns of the agent that override the template, such as `integration_id`.
 
     Raises:
-        NotForSale: if the template has a price and has not been paid for.
+        NotForSaleError: if the template has a price and has not been paid for.
         ValidationError: if the resulting agent is invalid, by field.
     """
-    if not may_use(template):
-        raise NotForSale("Your organisation has not bought this template.")
+    if not can_use_template(template):
+        raise NotForSaleError("Your organisation has not bought this template.")
     wanted = {field: template.model_config[field] for field in MODEL_FIELDS if field in template.model_config}
     if "temperature" in wanted:
         # As a float, 0.2 has more decimal places than the column allows.
@@ -51,9 +51,9 @@ def create_agent(
         name=name or template.name,
         slug=slug,
         description=template.description,
-        system_prompt=_instructions(template),
+        system_prompt=_build_instructions(template),
         tools=[tool for tool in template.functions if tool != "search_knowledge"],
-        config=_config(template),
+        config=_build_config(template),
         metadata={"knowledge_sources": template.knowledge_sources} if template.knowledge_sources else {},
         template_id=template.pk,
         created_by_id=actor,
@@ -64,7 +64,7 @@ def create_agent(
     return agent
 
 
-def may_use(template: AgentTemplate) -> bool:
+def can_use_template(template: AgentTemplate) -> bool:
     """Return whether the template is the tenant's own, free or paid for."""
     if template.tenant_id == require_tenant_id() or not template.price:
         return True
@@ -84,12 +84,12 @@ def _check_agent(agent: Agent, template: AgentTemplate) -> None:
     agent.clean_fields(exclude={"tenant", "created_by", "integration"})
 
 
-def _instructions(template: AgentTemplate) -> str:
+def _build_instructions(template: AgentTemplate) -> str:
     traits = [f"{name}: {value}" for name, value in sorted(template.personality_config.items())]
     return "\n\n".join([template.system_prompt, *([f"Personality: {'; '.join(traits)}."] if traits else [])])
 
 
-def _config(template: AgentTemplate) -> dict[str, Any]:
+def _build_config(template: AgentTemplate) -> dict[str, Any]:
     limit = template.cost_limit_per_request
     return {} if limit is None else {"cost_limit_per_request": str(limit)}
 
@@ -101,9 +101,9 @@ def publish_template(template: AgentTemplate, *, price: Decimal | None = None) -
     Raises:
         ValidationError: if the template belongs to another tenant or the price is out of range.
     """
-    template = _own(template)
-    if price is not None and not 0 < price <= HIGHEST_PRICE:
-        raise ValidationError({"price": f"The price must be greater than 0 and at most {HIGHEST_PRICE}."})
+    template = _lock_own_template(template)
+    if price is not None and not 0 < price <= MAX_PRICE:
+        raise ValidationError({"price": f"The price must be greater than 0 and at most {MAX_PRICE}."})
     template.is_public, template.is_marketplace, template.price = True, price is not None, price
     template.save(update_fields=["is_public", "is_marketplace", "price", "updated_at"])
     record_event("template.published", resource=template, metadata={"price": str(price or 0)})
@@ -113,14 +113,14 @@ def publish_template(template: AgentTemplate, *, price: Decimal | None = None) -
 @transaction.atomic
 def withdraw_template(template: AgentTemplate) -> AgentTemplate:
     """Withdraw the template; agents created from it and purchases are kept."""
-    template = _own(template)
+    template = _lock_own_template(template)
     template.is_public = template.is_marketplace = False
     template.save(update_fields=["is_public", "is_marketplace", "updated_at"])
     record_event("template.withdrawn", resource=template)
     return template
 
 
-def _own(template: AgentTemplate) -> AgentTemplate:
+def _lock_own_template(template: AgentTemplate) -> AgentTemplate:
     rows = AgentTemplate.objects.select_for_update(of=("self",)).filter(tenant_id=require_tenant_id())
     found = rows.filter(pk=template.pk).first()
     if found is None:
@@ -135,18 +135,18 @@ def buy_template(template: AgentTemplate, *, actor: UUID, method: str) -> Templa
     The database checks buyer, seller and price against the offer (`TemplatePurchase.row_security`).
 
     Raises:
-        NotForSale: if the template is not for sale, is the tenant's own or was already bought.
+        NotForSaleError: if the template is not for sale, is the tenant's own or was already bought.
     """
     tenant_id = require_tenant_id()
     if template.tenant_id == tenant_id:
-        raise NotForSale("This template belongs to your organisation.")
+        raise NotForSaleError("This template belongs to your organisation.")
     if not template.is_marketplace or not template.price:
-        raise NotForSale("This template is not for sale.")
+        raise NotForSaleError("This template is not for sale.")
     held = TemplatePurchase.objects.filter(tenant_id=tenant_id, template_id=template.pk)
     known = held.exclude(payment_status=PaymentStatus.REFUNDED).first()
     if known is not None:
         if known.payment_status == PaymentStatus.COMPLETED:
-            raise NotForSale("Your organisation has already bought this template.")
+            raise NotForSaleError("Your organisation has already bought this template.")
         return known  # type: ignore[no-any-return]
     purchase = TemplatePurchase(
         buyer_id=actor,
@@ -174,13 +174,13 @@ def complete_purchase(purchase_id: UUID, *, transaction_id: str = "") -> Templat
     """Mark a purchase as paid. Idempotent. Requires the platform scope.
 
     Raises:
-        WrongState: if the purchase was refunded.
+        PurchaseStateError: if the purchase was refunded.
     """
-    purchase = _locked(purchase_id)
+    purchase = _lock_purchase(purchase_id)
     if purchase.payment_status == PaymentStatus.COMPLETED:
         return purchase
     if purchase.payment_status != PaymentStatus.PENDING:
-        raise WrongState("This purchase has been refunded.")
+        raise PurchaseStateError("This purchase has been refunded.")
     purchase.payment_status, purchase.paid_at = PaymentStatus.COMPLETED, timezone.now()
     purchase.transaction_id = transaction_id or purchase.transaction_id
     purchase.save(update_fields=["payment_status", "paid_at", "transaction_id", "updated_at"])
@@ -193,31 +193,31 @@ def refund_purchase(purchase_id: UUID) -> TemplatePurchase:
     """Mark a paid purchase as refunded. Idempotent. Requires the platform scope.
 
     Raises:
-        WrongState: if the purchase was not paid.
+        PurchaseStateError: if the purchase was not paid.
     """
-    purchase = _locked(purchase_id)
+    purchase = _lock_purchase(purchase_id)
     if purchase.payment_status == PaymentStatus.REFUNDED:
         return purchase
     if purchase.payment_status != PaymentStatus.COMPLETED:
-        raise WrongState("This purchase has not been paid.")
+        raise PurchaseStateError("This purchase has not been paid.")
     purchase.payment_status, purchase.refunded_at = PaymentStatus.REFUNDED, timezone.now()
     purchase.save(update_fields=["payment_status", "refunded_at", "updated_at"])
     record_event("purchase.refunded", resource=purchase, metadata={"price": str(purchase.price)})
     return purchase
 
 
-def note_payment(purchase_id: UUID, transaction_id: str) -> None:
+def record_payment(purchase_id: UUID, transaction_id: str) -> None:
     """Store the provider's payment ID on a pending purchase. Requires the platform scope."""
     rows = TemplatePurchase.objects.filter(pk=purchase_id, payment_status=PaymentStatus.PENDING)
     rows.update(transaction_id=transaction_id, updated_at=timezone.now())
 
 
-def _locked(purchase_id: UUID) -> TemplatePurchase:
+def _lock_purchase(purchase_id: UUID) -> TemplatePurchase:
     found: TemplatePurchase = TemplatePurchase.objects.select_for_update(of=("self",)).get(pk=purchase_id)
     return found
 
 
-def balance_of_seller() -> dict[str, Decimal]:
+def get_seller_balance() -> dict[str, Decimal]:
     """Return `sold`, `fees` and `payout` of the tenant's paid sales."""
     rows = TemplatePurchase.objects.filter(
         seller_tenant_id=require_tenant_id(), payment_status=PaymentStatus.COMPLETED

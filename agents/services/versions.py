@@ -10,14 +10,14 @@ from uuid import UUID
 from django.db import transaction
 
 from agents.models import Agent, AgentCollection, AgentVersion, Integration
-from agents.services.agents import snapshot_of
+from agents.services.agents import build_snapshot
 from audit.services.events import record_event
 from knowledge.models import Collection
 
 # Fields that always come from the draft: its name in URLs, its status and its template.
-LIVE = frozenset({"slug", "status", "template_id"})
+DRAFT_ONLY_FIELDS = frozenset({"slug", "status", "template_id"})
 # Rows that may have been deleted since the version was published.
-REFERENCES = {"integration": Integration}
+REFERENCE_MODELS = {"integration": Integration}
 
 
 def latest_version(agent: Agent) -> AgentVersion | None:
@@ -25,7 +25,7 @@ def latest_version(agent: Agent) -> AgentVersion | None:
     return AgentVersion.objects.filter(agent=agent).order_by("-version").first()
 
 
-def as_published(agent: Agent, version: AgentVersion | None) -> tuple[Agent, list[UUID] | None]:
+def apply_version(agent: Agent, version: AgentVersion | None) -> tuple[Agent, list[UUID] | None]:
     """Return an unsaved copy of the agent as published, and its collection IDs.
 
     Settings added after the version keep their current value; references to deleted rows become None.
@@ -38,21 +38,21 @@ def as_published(agent: Agent, version: AgentVersion | None) -> tuple[Agent, lis
     published = copy.copy(agent)
     published._state = copy.copy(agent._state)
     published._state.fields_cache = {}
-    for name, value in _settings(version.snapshot):
+    for name, value in _restorable_settings(version.snapshot):
         field = Agent._meta.get_field(name)
         setattr(published, field.attname, field.to_python(value))  # type: ignore[union-attr]
     return published, [UUID(each) for each in version.snapshot.get("collections", [])]
 
 
-def _settings(snapshot: dict[str, Any]) -> list[tuple[str, Any]]:
+def _restorable_settings(snapshot: dict[str, Any]) -> list[tuple[str, Any]]:
     """Return the settings that the model still has, with references checked."""
-    known = {field.name for field in Agent._meta.concrete_fields} - LIVE
+    known = {field.name for field in Agent._meta.concrete_fields} - DRAFT_ONLY_FIELDS
     found = [(name, value) for name, value in snapshot.items() if name in known]
-    return [(name, _there(name, value)) for name, value in found]
+    return [(name, _existing_reference(name, value)) for name, value in found]
 
 
-def _there(name: str, value: Any) -> Any:
-    target = REFERENCES.get(name)
+def _existing_reference(name: str, value: Any) -> Any:
+    target = REFERENCE_MODELS.get(name)
     if target is None or value is None:
         return value
     return value if target.objects.filter(pk=value).exists() else None
@@ -68,7 +68,7 @@ def restore_version(agent: Agent, version: AgentVersion, *, actor: UUID | None =
     if version.agent_id != agent.pk:
         raise ValueError("This version belongs to another agent.")
     agent = Agent.objects.select_for_update(of=("self",)).get(pk=agent.pk)
-    for name, value in _settings(version.snapshot):
+    for name, value in _restorable_settings(version.snapshot):
         field = Agent._meta.get_field(name)
         setattr(agent, field.attname, field.to_python(value))  # type: ignore[union-attr]
     agent.save()
@@ -101,4 +101,4 @@ def diff_versions(older: dict[str, Any], newer: dict[str, Any]) -> list[dict[str
 
 def diff_with_draft(version: AgentVersion, agent: Agent) -> list[dict[str, Any]]:
     """Return the differences between a version and the draft."""
-    return diff_versions(version.snapshot, snapshot_of(agent))
+    return diff_versions(version.snapshot, build_snapshot(agent))

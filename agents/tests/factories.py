@@ -30,13 +30,13 @@ from agents.models import (
     UsageDaily,
 )
 from config.db.ids import uuid7
-from config.testing.factories import HouseFactory, ReportFactory, member_user
-from config.testing.hats import as_platform
+from config.tenancy.scope import require_tenant_id
+from config.testing.factories import BaseFactory, ReportFactory, member_user
+from config.testing.roles import as_platform
 from knowledge.tests.factories import CollectionFactory, DocumentFactory
-from tenants.scoping import require_tenant_id
 
 
-class IntegrationFactory(HouseFactory):
+class IntegrationFactory(BaseFactory):
     name = factory.Sequence(lambda n: f"Integration {n}")
     platform = "openai-compatible"
     base_url = "http://127.0.0.1:9/v1"
@@ -46,7 +46,7 @@ class IntegrationFactory(HouseFactory):
         model = Integration
 
 
-class AgentFactory(HouseFactory):
+class AgentFactory(BaseFactory):
     name = factory.Sequence(lambda n: f"Agent {n}")
     slug = factory.Sequence(lambda n: f"agent-{n}")
 
@@ -54,7 +54,7 @@ class AgentFactory(HouseFactory):
         model = Agent
 
 
-class AgentCollectionFactory(HouseFactory):
+class AgentCollectionFactory(BaseFactory):
     agent = factory.SubFactory(AgentFactory)
     collection = factory.SubFactory(CollectionFactory)
 
@@ -62,7 +62,7 @@ class AgentCollectionFactory(HouseFactory):
         model = AgentCollection
 
 
-class AgentVersionFactory(HouseFactory):
+class AgentVersionFactory(BaseFactory):
     agent = factory.SubFactory(AgentFactory)
     version = factory.Sequence(lambda n: n + 1)
     snapshot = factory.LazyFunction(dict)
@@ -72,7 +72,7 @@ class AgentVersionFactory(HouseFactory):
         model = AgentVersion
 
 
-class LlmUsageFactory(HouseFactory):
+class LlmUsageFactory(BaseFactory):
     provider = "extractive"
     model = "extractive-1"
     prompt_tokens = 10
@@ -82,7 +82,7 @@ class LlmUsageFactory(HouseFactory):
         model = LlmUsage
 
 
-class BudgetFactory(HouseFactory):
+class BudgetFactory(BaseFactory):
     subject = "user"
     subject_id = factory.LazyFunction(uuid7)
     resource = "tokens"
@@ -94,7 +94,7 @@ class BudgetFactory(HouseFactory):
         model = Budget
 
 
-class BudgetCounterFactory(HouseFactory):
+class BudgetCounterFactory(BaseFactory):
     subject = "user"
     subject_id = factory.LazyFunction(uuid7)
     resource = "tokens"
@@ -107,7 +107,7 @@ class BudgetCounterFactory(HouseFactory):
         model = BudgetCounter
 
 
-class BudgetReservationFactory(HouseFactory):
+class BudgetReservationFactory(BaseFactory):
     held = factory.LazyFunction(lambda: {str(uuid7()): 250})
     expires_at = datetime(2036, 11, 1, tzinfo=UTC)
 
@@ -115,7 +115,7 @@ class BudgetReservationFactory(HouseFactory):
         model = BudgetReservation
 
 
-class ModelPriceFactory(HouseFactory):
+class ModelPriceFactory(BaseFactory):
     provider = "openai-compatible"
     model = factory.Sequence(lambda n: f"house-model-{n}")
     input_price = 2
@@ -125,7 +125,7 @@ class ModelPriceFactory(HouseFactory):
         model = ModelPrice
 
 
-class AgentFallbackFactory(HouseFactory):
+class AgentFallbackFactory(BaseFactory):
     agent = factory.SubFactory(AgentFactory)
     position = factory.Sequence(lambda n: n + 1)
     model_provider = "extractive"
@@ -135,7 +135,7 @@ class AgentFallbackFactory(HouseFactory):
         model = AgentFallback
 
 
-class AgentRunFactory(HouseFactory):
+class AgentRunFactory(BaseFactory):
     """A run of the acting person; the agent may not exist."""
 
     agent_id = factory.LazyFunction(uuid7)
@@ -170,7 +170,7 @@ class AgentActivityDailyFactory(ReportFactory):
         return {"agent_id": AgentRunFactory(**values).agent_id}
 
 
-class SystemPromptFactory(HouseFactory):
+class SystemPromptFactory(BaseFactory):
     user = factory.LazyFunction(member_user)
     prompt_key = factory.Sequence(lambda n: f"summarise_{n}")
     prompt_category = "summaries"
@@ -182,7 +182,7 @@ class SystemPromptFactory(HouseFactory):
         model = SystemPrompt
 
 
-class AgentTemplateFactory(HouseFactory):
+class AgentTemplateFactory(BaseFactory):
     user = factory.LazyFunction(member_user)
     name = factory.Sequence(lambda n: f"Template {n}")
     description = "Answers questions about contracts."
@@ -195,7 +195,7 @@ class AgentTemplateFactory(HouseFactory):
         model = AgentTemplate
 
 
-class TemplateDocumentFactory(HouseFactory):
+class TemplateDocumentFactory(BaseFactory):
     template = factory.SubFactory(AgentTemplateFactory)
     document = factory.SubFactory(DocumentFactory)
 
@@ -203,7 +203,7 @@ class TemplateDocumentFactory(HouseFactory):
         model = TemplateDocument
 
 
-class TemplatePurchaseFactory(HouseFactory):
+class TemplatePurchaseFactory(BaseFactory):
     """A purchase of the tenant's own template, which is then withdrawn so that other tenants do not see it."""
 
     class Params:
@@ -229,7 +229,7 @@ class TemplatePurchaseFactory(HouseFactory):
         return made
 
 
-class TemplateRatingFactory(HouseFactory):
+class TemplateRatingFactory(BaseFactory):
     class Params:
         template = factory.SubFactory(AgentTemplateFactory)
 
@@ -242,7 +242,7 @@ class TemplateRatingFactory(HouseFactory):
         model = TemplateRating
 
 
-class PlatformFactory(HouseFactory):
+class PlatformFactory(BaseFactory):
     """Rows created with the platform role, regardless of the current scope."""
 
     class Meta:
@@ -264,7 +264,7 @@ class PlatformAdapterFactory(PlatformFactory):
         model = PlatformAdapter
 
 
-class PlatformCredentialFactory(HouseFactory):
+class PlatformCredentialFactory(BaseFactory):
     platform_adapter = factory.SubFactory(PlatformAdapterFactory)
     credential_name = factory.Sequence(lambda n: f"Credential {n}")
     credential_type = "api_key"
@@ -287,7 +287,7 @@ class McpServerFactory(PlatformFactory):
         model = McpServer
 
 
-class McpServerConfigFactory(HouseFactory):
+class McpServerConfigFactory(BaseFactory):
     mcp_server = factory.SubFactory(McpServerFactory)
     config = factory.LazyFunction(lambda: {"token": "mcp-token-of-the-house"})
     env = factory.LazyFunction(lambda: {"MCP_SECRET": "mcp-env-of-the-house"})
@@ -297,7 +297,7 @@ class McpServerConfigFactory(HouseFactory):
         model = McpServerConfig
 
 
-class McpServerUserFactory(HouseFactory):
+class McpServerUserFactory(BaseFactory):
     config = factory.SubFactory(McpServerConfigFactory, for_all_users=False)
     user = factory.LazyFunction(member_user)
 

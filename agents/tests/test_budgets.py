@@ -10,30 +10,30 @@ from django.utils import timezone
 
 from agents.models import Budget, BudgetCounter, BudgetReservation, ModelPrice
 from agents.services.budgets import (
-    BudgetExceeded,
-    Limit,
-    Subjects,
+    BudgetExceededError,
+    BudgetLimit,
+    CallSubjects,
     expire_reservations,
+    load_call_terms,
     period_start,
-    reserve,
-    settle,
-    terms_of,
+    reserve_budget,
+    settle_reservation,
 )
 from agents.tests.factories import AgentFactory, BudgetFactory, LlmUsageFactory, ModelPriceFactory
 from config.db.ids import uuid7
-from config.testing.hats import as_platform
-from tenants.scoping import tenant_scope
+from config.tenancy.scope import tenant_scope
+from config.testing.roles import as_platform
 from tenants.services.quotas import Quota, quotas
 from tenants.tests.factories import SubscriptionFactory, SubscriptionPlanFactory, TenantQuotaFactory
 
 
 def limit_of(tenant_id, value=100, resource="tokens", period="month"):
-    return Limit("tenant", tenant_id, resource, period, Decimal(value))
+    return BudgetLimit("tenant", tenant_id, resource, period, Decimal(value))
 
 
 def hold(limits, tokens=1, cost=0, **options):
     amounts = {"tokens": Decimal(tokens), "cost": Decimal(cost), "requests": Decimal(1)}
-    return reserve(limits, amounts, spent=options.get("spent", {}), seconds=options.get("seconds", 60))
+    return reserve_budget(limits, amounts, spent=options.get("spent", {}), seconds=options.get("seconds", 60))
 
 
 def counted():
@@ -43,14 +43,14 @@ def counted():
 def test_reservation_is_settled_by_actual_usage(scope, tenant):
     reservation = hold([limit_of(tenant.pk)], 60)
     assert counted() == [("tokens", 0, 60)]
-    settle(reservation, {"tokens": Decimal(42)})
+    settle_reservation(reservation, {"tokens": Decimal(42)})
     assert counted() == [("tokens", 42, 0)]
     assert not BudgetReservation.objects.exists()
 
 
 def test_other_reservations_count(scope, tenant):
     hold([limit_of(tenant.pk)], 60)
-    with pytest.raises(BudgetExceeded, match="100 model tokens a month for the organisation"):
+    with pytest.raises(BudgetExceededError, match="100 model tokens a month for the organisation"):
         hold([limit_of(tenant.pk)], 41)
     assert hold([limit_of(tenant.pk)], 40) is not None
     assert counted() == [("tokens", 0, 100)]
@@ -58,7 +58,7 @@ def test_other_reservations_count(scope, tenant):
 
 def test_refusal_by_one_limit_reserves_nothing(scope, tenant):
     limits = [limit_of(tenant.pk, 100), limit_of(tenant.pk, 5, "cost", "day")]
-    with pytest.raises(BudgetExceeded, match="5 US dollars a day"):
+    with pytest.raises(BudgetExceededError, match="5 US dollars a day"):
         hold(limits, 10, cost=6)
     assert [row for row in counted() if row[2]] == []
     assert not BudgetReservation.objects.exists()
@@ -72,15 +72,15 @@ def test_nothing_is_reserved_without_limits(scope):
 def test_a_limit_on_one_answer_adds_up_its_calls(scope, tenant):
     limit = limit_of(tenant.pk, 1, "cost", "request")
     assert hold([limit], cost="0.6", spent={"cost": Decimal("0.4")}) is None
-    with pytest.raises(BudgetExceeded, match="an answer"):
+    with pytest.raises(BudgetExceededError, match="an answer"):
         hold([limit], cost="0.6", spent={"cost": Decimal("0.5")})
 
 
 def test_new_limit_includes_previous_usage(scope, tenant, member):
     LlmUsageFactory(prompt_tokens=50, completion_tokens=20, user_id=member.user.pk)
     LlmUsageFactory(prompt_tokens=9, completion_tokens=9, user_id=uuid7())
-    mine = Limit("user", member.user.pk, "tokens", "month", Decimal(100))
-    with pytest.raises(BudgetExceeded):
+    mine = BudgetLimit("user", member.user.pk, "tokens", "month", Decimal(100))
+    with pytest.raises(BudgetExceededError):
         hold([mine], 31)
     assert hold([mine], 30) is not None
     assert counted() == [("tokens", 70, 30)]
@@ -98,8 +98,8 @@ def test_a_late_settlement_counts_but_frees_nothing_twice(scope, tenant):
     lost = hold([limit_of(tenant.pk)], 40)
     BudgetReservation.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     assert expire_reservations(tenant.pk) == 1
-    settle(lost, {"tokens": Decimal(25)})
-    settle(lost, {})
+    settle_reservation(lost, {"tokens": Decimal(25)})
+    settle_reservation(lost, {})
     assert counted() == [("tokens", 25, 0)]
 
 
@@ -151,8 +151,8 @@ def test_terms_name_each_limit_once_and_the_exact_one_goes_first(scope, tenant, 
     BudgetFactory(subject="user", subject_id=uuid7(), limit_value=1)
     BudgetFactory(subject="user", subject_id=member.user.pk, limit_value=2, is_active=False)
     ModelPriceFactory(provider="openai", model="*", input_price=3, output_price=4)
-    one = terms_of(Subjects(tenant.pk, member.user.pk, agent_id=agent.pk), "openai", "gpt-x")
-    two = terms_of(Subjects(tenant.pk, member.user.pk, agent_id=other.pk), "openai", "gpt-x")
+    one = load_call_terms(CallSubjects(tenant.pk, member.user.pk, agent_id=agent.pk), "openai", "gpt-x")
+    two = load_call_terms(CallSubjects(tenant.pk, member.user.pk, agent_id=other.pk), "openai", "gpt-x")
     assert [(limit.subject_id, limit.value) for limit in one.limits] == [(agent.pk, 9)]
     assert [(limit.subject_id, limit.value) for limit in two.limits] == [(other.pk, 5)]
     assert one.price.of(1_000_000, 500_000) == 5
@@ -165,7 +165,7 @@ def test_terms_of_another_tenant_do_not_apply(scope, tenant, other_tenant, membe
             (ModelPrice, {"provider": "openai", "model": "*", "input_price": 1, "output_price": 1}),
         ):
             model.unscoped.create(tenant=other_tenant, **fields)
-    terms = terms_of(Subjects(tenant.pk, member.user.pk), "openai", "gpt-x")
+    terms = load_call_terms(CallSubjects(tenant.pk, member.user.pk), "openai", "gpt-x")
     assert (terms.limits, terms.price) == ((), None)
 
 
@@ -175,8 +175,10 @@ def spend(tenant_id, limits):
         with tenant_scope(tenant_id, actor="system:test"):
             reservation = hold(limits, 1, cost="0.01")
         with tenant_scope(tenant_id, actor="system:test"):
-            settle(reservation, {"tokens": Decimal(1), "cost": Decimal("0.01"), "requests": Decimal(1)})
-    except BudgetExceeded:
+            settle_reservation(
+                reservation, {"tokens": Decimal(1), "cost": Decimal("0.01"), "requests": Decimal(1)}
+            )
+    except BudgetExceededError:
         return False
     finally:
         connections.close_all()
@@ -188,7 +190,7 @@ def test_of_200_parallel_calls_exactly_100_pass(tenant):
     limits = [
         limit_of(tenant.pk, 100, "tokens", "month"),
         limit_of(tenant.pk, 2, "cost", "day"),
-        Limit("user", uuid7(), "requests", "day", Decimal(150)),
+        BudgetLimit("user", uuid7(), "requests", "day", Decimal(150)),
     ]
     with ThreadPoolExecutor(20) as pool:
         passed = list(pool.map(lambda order: spend(tenant.pk, limits[::order]), [1, -1] * 100))

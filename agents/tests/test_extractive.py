@@ -4,24 +4,24 @@ import asyncio
 
 import pytest
 
-from agents.runtime.extractive import NO_QUESTION, NOTHING_FOUND, Passage, answer
+from agents.runtime.extractive import NO_QUESTION, NOTHING_FOUND, RetrievedPassage, answer_question
 from agents.runtime.extractive_model import ExtractiveModel
 
-TIDES = Passage(
+TIDES = RetrievedPassage(
     "p1",
     "Harbour handbook",
     "# Tides\n\nHigh water at the north pier is forty minutes after Dover. Low water leaves the\n"
     "inner basin dry. Boats with a keel must not enter the inner basin at low water.",
     context="Tides",
 )
-FEES = Passage(
+FEES = RetrievedPassage(
     "p2",
     "Harbour handbook",
     "A berth costs 30 pounds a night. Members pay half. Fees are paid at the harbour office.",
     context="Fees > Berths",
     page=4,
 )
-FUEL = Passage(
+FUEL = RetrievedPassage(
     "p3", "Fuel notice", "Diesel is sold from the blue pontoon. Petrol is not sold here.", context="Fuel"
 )
 PASSAGES = [TIDES, FEES, FUEL]
@@ -46,7 +46,7 @@ UNRELATED = [
 
 @pytest.mark.parametrize(("question", "passage", "words"), ANSWERABLE)
 def test_the_best_sentence_is_quoted_first(question, passage, words):
-    found = answer(question, PASSAGES)
+    found = answer_question(question, PASSAGES)
     assert found.found
     assert found.citations[0].passage == passage
     assert words in found.citations[0].quote
@@ -55,40 +55,40 @@ def test_the_best_sentence_is_quoted_first(question, passage, words):
 
 @pytest.mark.parametrize("question", UNRELATED)
 def test_unrelated_questions_are_declined(question):
-    declined = answer(question, PASSAGES)
+    declined = answer_question(question, PASSAGES)
     assert (declined.text, declined.citations, declined.found) == (NOTHING_FOUND, [], False)
 
 
 @pytest.mark.parametrize(("question", "_passage", "_words"), ANSWERABLE)
 def test_every_quote_is_an_exact_piece_of_its_passage(question, _passage, _words):
-    for citation in answer(question, PASSAGES).citations:
+    for citation in answer_question(question, PASSAGES).citations:
         assert citation.quote in PASSAGES[citation.passage].text
         assert citation.document == PASSAGES[citation.passage].document_title
 
 
 def test_text_consists_of_quotes_and_markers():
-    found = answer("What about low water in the inner basin?", PASSAGES)
+    found = answer_question("What about low water in the inner basin?", PASSAGES)
     quotes = [" ".join(citation.quote.split()) + f" [{citation.passage + 1}]" for citation in found.citations]
     assert found.text == "\n\n".join(quotes)
     assert 1 <= len(quotes) <= 3
 
 
 def test_repeated_sentences_are_quoted_once():
-    assert len(answer("Where is diesel sold?", [FUEL, FUEL]).citations) == 1
+    assert len(answer_question("Where is diesel sold?", [FUEL, FUEL]).citations) == 1
 
 
 @pytest.mark.parametrize("question", ["", "???", "what is it?"])
 def test_input_without_a_question_is_reported(question):
-    assert answer(question, PASSAGES).text == NO_QUESTION
+    assert answer_question(question, PASSAGES).text == NO_QUESTION
 
 
 def test_without_passages_nothing_is_found():
-    assert answer("Where is diesel sold?", []).text == NOTHING_FOUND
+    assert answer_question("Where is diesel sold?", []).text == NOTHING_FOUND
 
 
 def test_words_in_camel_case_are_found():
-    passage = Passage("p", "tempfile", "class TemporaryDirectory removes the folder on exit.")
-    assert answer("Is the temporary directory removed?", [passage]).found
+    passage = RetrievedPassage("p", "tempfile", "class TemporaryDirectory removes the folder on exit.")
+    assert answer_question("Is the temporary directory removed?", [passage]).found
 
 
 def agent_over(rows):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from agents.runtime.extractive import Passage, answer
-from knowledge.chunking import chunk
+from agents.runtime.extractive import RetrievedPassage, answer_question
+from knowledge.chunking import chunk_document
 from knowledge.parsing import parse
-from knowledge.words import STOP_WORDS, stem, words
+from knowledge.stemming import STOP_WORDS, split_words, stem_word
 
 LIBRARY = Path(sysconfig.get_path("stdlib"))
 MODULES = (
@@ -55,14 +55,16 @@ class Index:
 
     def __init__(self):
         documents = [parse(LIBRARY / f"{name}.py") for name in MODULES.split()]
-        chunks = [(document, piece) for document in documents for piece in chunk(document)]
-        self.passages = [Passage(str(c.start), d.title, c.text, context=c.context) for d, c in chunks]
-        self.counts = [Counter(map(stem, words(f"{p.context} {p.text}"))) for p in self.passages]
+        chunks = [(document, piece) for document in documents for piece in chunk_document(document)]
+        self.passages = [
+            RetrievedPassage(str(c.start), d.title, c.text, context=c.context) for d, c in chunks
+        ]
+        self.counts = [Counter(map(stem_word, split_words(f"{p.context} {p.text}"))) for p in self.passages]
         self.frequency = Counter(term for count in self.counts for term in count)
         self.mean = sum(count.total() for count in self.counts) / len(self.counts)
 
     def search(self, question, limit=8):
-        terms = {stem(word) for word in words(question) if word not in STOP_WORDS}
+        terms = {stem_word(word) for word in split_words(question) if word not in STOP_WORDS}
         ranked = sorted(
             zip(self.counts, self.passages, strict=True), key=lambda row: -self.score(terms, row[0])
         )
@@ -86,11 +88,11 @@ def test_most_questions_cite_the_right_file_first(index):
     right = 0
     for question, module in ANSWERABLE.items():
         passages = index.search(question)
-        found = answer(question, passages)
+        found = answer_question(question, passages)
         right += found.found and passages[found.citations[0].passage].document_title == module
     assert right >= 10
 
 
 def test_unrelated_questions_are_declined(index):
-    answered = [question for question in UNRELATED if answer(question, index.search(question)).found]
+    answered = [question for question in UNRELATED if answer_question(question, index.search(question)).found]
     assert len(answered) <= 1

@@ -15,22 +15,22 @@ from django.core.management import CommandError, call_command
 from agents.models import McpServer, McpServerConfig, McpServerUser
 from agents.models.mcp import check_schema
 from agents.runtime import mcp_client
-from agents.runtime.mcp_client import McpFailed, Reach, call_tool
-from agents.runtime.sandbox import Bounds
+from agents.runtime.mcp_client import McpClientError, McpConnection, call_tool
+from agents.runtime.sandbox import ResourceLimits
 from agents.services.mcp import (
-    TooManyCalls,
+    CallRateError,
     config_errors,
     count_call,
+    effective_limits,
     env_errors,
-    limits_of,
     usable_configs,
 )
 from agents.tests import reference_server
 from agents.tests.factories import McpServerConfigFactory, McpServerFactory
+from config.tenancy.scope import platform_scope, tenant_scope
 from config.testing.fixtures import add_member
-from config.testing.hats import as_platform
-from config.testing.processes import free_port, stopping
-from tenants.scoping import platform_scope, tenant_scope
+from config.testing.processes import free_port, terminate_after
+from config.testing.roles import as_platform
 
 SERVER = Path(reference_server.__file__).resolve()
 COMMAND = shlex.join([sys.executable, "-I", str(SERVER)])
@@ -101,7 +101,7 @@ def test_the_api_names_what_is_wrong_and_takes_what_is_right(api_client, tenant)
 def test_limits_lie_within_the_platforms(scope, settings):
     settings.MCP_MAX_SECONDS, settings.MCP_MAX_MEMORY_MB = 20, 256
     config = McpServerConfigFactory(resource_limits={"timeout": 5, "memory_mb": 4096})
-    limits = limits_of(config)
+    limits = effective_limits(config)
     assert (limits["timeout"], limits["memory_mb"], limits["cpu_seconds"]) == (5, 256, 20)
 
 
@@ -109,7 +109,7 @@ def test_calls_of_a_minute_are_counted(scope):
     config = McpServerConfigFactory(resource_limits={"max_calls_per_minute": 2})
     count_call(config)
     count_call(config)
-    with pytest.raises(TooManyCalls):
+    with pytest.raises(CallRateError):
         count_call(config)
     count_call(McpServerConfigFactory(resource_limits={"max_calls_per_minute": 2}))
 
@@ -129,7 +129,7 @@ def test_only_those_who_are_named_use_a_server(scope, tenant, member):
 
 def platform_scope_ended():
     """Create people with the rights of the login role."""
-    from config.testing.hats import as_identity
+    from config.testing.roles import as_identity
 
     return as_identity()
 
@@ -164,7 +164,9 @@ def test_failed_refresh_is_recorded_and_keeps_stored_offers(db, sandbox):
 
 
 def called(name, arguments, **reach):
-    return asyncio.run(call_tool(Reach("stdio", COMMAND, **{"timeout": 60, **reach}), name, arguments))
+    return asyncio.run(
+        call_tool(McpConnection("stdio", COMMAND, **{"timeout": 60, **reach}), name, arguments)
+    )
 
 
 def test_local_server_receives_only_its_configuration(sandbox):
@@ -176,16 +178,16 @@ def test_local_server_receives_only_its_configuration(sandbox):
 
 
 def test_a_server_that_takes_too_long_or_ends_is_a_failure(sandbox):
-    with pytest.raises(McpFailed) as late:
+    with pytest.raises(McpClientError) as late:
         called("wait", {"seconds": 60}, timeout=12)
-    with pytest.raises(McpFailed) as gone:
+    with pytest.raises(McpClientError) as gone:
         called("leave", {})
     assert (late.value.code, gone.value.code) == ("timeout", "refused")
 
 
 def test_a_server_of_a_tenant_is_bound_in_memory(sandbox):
-    with pytest.raises(McpFailed):
-        called("add", {"a": 1, "b": 2}, bounds=Bounds(memory_mb=30))
+    with pytest.raises(McpClientError):
+        called("add", {"a": 1, "b": 2}, bounds=ResourceLimits(memory_mb=30))
 
 
 @pytest.fixture
@@ -195,7 +197,7 @@ def http_server():
     process = subprocess.Popen(
         [sys.executable, str(SERVER), "http", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    with stopping(process):
+    with terminate_after(process):
         end = time.monotonic() + 60
         while time.monotonic() < end:
             try:
@@ -210,16 +212,16 @@ def http_server():
 
 def test_a_server_elsewhere_is_reached_through_the_guard(http_server, settings):
     settings.MODEL_NETWORKS = ["127.0.0.0/8"]
-    reach = Reach("http", http_server, {"token": "t"}, timeout=30)
+    reach = McpConnection("http", http_server, {"token": "t"}, timeout=30)
     assert asyncio.run(call_tool(reach, "add", {"a": 1, "b": 2}))["structuredContent"] == {"result": 3}
     settings.MODEL_NETWORKS = []
-    with pytest.raises(McpFailed) as caught:
+    with pytest.raises(McpClientError) as caught:
         asyncio.run(call_tool(reach, "add", {"a": 1, "b": 2}))
     assert caught.value.code in ("unreachable", "refused")
 
 
 def test_a_server_elsewhere_gets_its_token_and_nothing_more():
-    reach = Reach("http", "http://127.0.0.1:9/", {"token": "t", "headers": {"X-Space": "a"}})
+    reach = McpConnection("http", "http://127.0.0.1:9/", {"token": "t", "headers": {"X-Space": "a"}})
     assert mcp_client._headers(reach) == {"X-Space": "a", "Authorization": "Bearer t"}
     assert "t'" not in repr(reach)
 

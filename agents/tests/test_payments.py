@@ -11,9 +11,15 @@ from urllib.parse import parse_qs
 import pytest
 
 from agents.models import TemplatePurchase
-from agents.runtime.payments import PaymentFailed, adapter_for, give_back, is_from_stripe, settle
-from agents.tests.test_market import offer
-from tenants.scoping import platform_scope
+from agents.runtime.payments import (
+    PaymentError,
+    get_adapter,
+    is_valid_stripe_signature,
+    refund_payment,
+    settle_purchase,
+)
+from agents.tests.test_templates import offer
+from config.tenancy.scope import platform_scope
 
 __all__ = ["offer"]
 
@@ -163,7 +169,7 @@ def test_signed_webhook_settles_only_paid_purchases(bought, stripe, client):
 
 def test_signatures_are_right_and_fresh(settings):
     settings.STRIPE_WEBHOOK_SECRET = "whsec_secret"
-    assert is_from_stripe(signed("{}"), b"{}")
+    assert is_valid_stripe_signature(signed("{}"), b"{}")
     wrong = [
         signed("{}", "other"),
         signed("{}", at=time.time() - 900),
@@ -173,22 +179,22 @@ def test_signatures_are_right_and_fresh(settings):
         "v1=é",
         f"t={'9' * 5000},v1=00",
     ]
-    assert [is_from_stripe(header, b"{}") for header in wrong] == [False] * 7
+    assert [is_valid_stripe_signature(header, b"{}") for header in wrong] == [False] * 7
     settings.STRIPE_WEBHOOK_SECRET = ""
-    assert not is_from_stripe(signed("{}", ""), b"{}")
+    assert not is_valid_stripe_signature(signed("{}", ""), b"{}")
 
 
 def test_refund_happens_once_and_updates_the_ledger(bought, stripe):
     purchase = bought[1]["purchase"]
     stripe.sessions["cs_test_0"]["payment_status"] = "paid"
-    settle(row_of(purchase))
+    settle_purchase(row_of(purchase))
     stripe.broken = True
-    with pytest.raises(PaymentFailed):
-        give_back(purchase["id"])
+    with pytest.raises(PaymentError):
+        refund_payment(purchase["id"])
     assert row_of(purchase).payment_status == "completed"
     stripe.broken = False
-    give_back(purchase["id"])
-    give_back(purchase["id"])
+    refund_payment(purchase["id"])
+    refund_payment(purchase["id"])
     assert row_of(purchase).payment_status == "refunded"
     assert [asked[2] for asked in stripe.asked if asked[0] == "/v1/refunds"] == [
         f"refund-{purchase['id']}"
@@ -198,8 +204,8 @@ def test_refund_happens_once_and_updates_the_ledger(bought, stripe):
 def test_webhook_after_a_refund_changes_nothing(bought, stripe, client):
     purchase = bought[1]["purchase"]
     stripe.sessions["cs_test_0"]["payment_status"] = "paid"
-    settle(row_of(purchase))
-    give_back(purchase["id"])
+    settle_purchase(row_of(purchase))
+    refund_payment(purchase["id"])
     assert notify(client, purchase).status_code == 204
     response = bought[0].post(f"/api/v1/template-purchases/{purchase['id']}/settle/")
     assert (response.status_code, response.json()["payment_status"]) == (200, "refunded")
@@ -208,9 +214,9 @@ def test_webhook_after_a_refund_changes_nothing(bought, stripe, client):
 def test_unrecorded_refund_is_recorded_later(bought, stripe):
     purchase = bought[1]["purchase"]
     stripe.sessions["cs_test_0"]["payment_status"] = "paid"
-    settle(row_of(purchase))
+    settle_purchase(row_of(purchase))
     stripe.refunded = True
-    give_back(purchase["id"])
+    refund_payment(purchase["id"])
     assert row_of(purchase).payment_status == "refunded"
 
 
@@ -246,9 +252,9 @@ def test_a_purchase_paid_in_an_unknown_way_is_a_conflict(bought):
 
 def test_live_keys_require_permission(settings):
     settings.STRIPE_SECRET_KEY = "sk_live_x"
-    with pytest.raises(PaymentFailed):
-        adapter_for("stripe")
+    with pytest.raises(PaymentError):
+        get_adapter("stripe")
     settings.STRIPE_LIVE = True
-    assert adapter_for("stripe").name == "stripe"
-    with pytest.raises(PaymentFailed):
-        adapter_for("cash")
+    assert get_adapter("stripe").name == "stripe"
+    with pytest.raises(PaymentError):
+        get_adapter("cash")

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from agents.runtime.prices import Price, price
+from agents.runtime.prices import CallPrice, price
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_fee_per_call_is_charged_once_and_only_for_calls_made():
     whole = price("perplexity", "sonar", 1000, 10)
     assert whole.amount == whole.sent + whole.received == Decimal("0.01301")
     assert whole.received == Decimal("0.00001")
-    assert price("perplexity", "sonar", 0, 0) == Price(Decimal(0), known=True)
+    assert price("perplexity", "sonar", 0, 0) == CallPrice(Decimal(0), known=True)
 
 
 def test_what_a_long_call_brings_costs_more_too():
@@ -38,7 +38,7 @@ def test_what_a_long_call_brings_costs_more_too():
 
 
 def test_the_extractive_model_is_known_to_be_free():
-    assert price("extractive", "extractive", 10**6, 10**6) == Price(Decimal(0), known=True)
+    assert price("extractive", "extractive", 10**6, 10**6) == CallPrice(Decimal(0), known=True)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_the_extractive_model_is_known_to_be_free():
     ],
 )
 def test_an_unknown_price_says_so(provider, model):
-    assert price(provider, model, 1000, 1000) == Price(Decimal(0), known=False)
+    assert price(provider, model, 1000, 1000) == CallPrice(Decimal(0), known=False)
 
 
 @pytest.mark.parametrize("counts", [(-1, 0, 0), (0, -1, 0), (1, 1, 2)])

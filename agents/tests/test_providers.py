@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from agents.runtime.providers import PROVIDERS, UnknownProviderError, build_model, classify_error
-from agents.testing import FakeOpenAI, call_tool, down, fail, half_stream, nonsense, say, slow
+from agents.testing import FakeOpenAI, call_tool, fail, half_stream, invalid_reply, say, slow, unreachable_url
 
 KEY = "sk-very-secret"
 MODES = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
@@ -56,9 +56,9 @@ def test_a_tool_round_and_an_answer(stream):
         (fail(401), "authentication", False, 1),
         (fail(400), "refused_request", False, 1),
         (fail(404), "refused_request", False, 1),
-        (nonsense(), "bad_response", False, 1),
-        (nonsense(b'{"choices": []}'), "bad_response", False, 1),
-        (nonsense(b"[1, 2]"), "bad_response", False, 1),
+        (invalid_reply(), "bad_response", False, 1),
+        (invalid_reply(b'{"choices": []}'), "bad_response", False, 1),
+        (invalid_reply(b"[1, 2]"), "bad_response", False, 1),
     ],
     ids=["slow", "429", "500", "401", "400", "404", "no-json", "no-choice", "list"],
 )
@@ -86,7 +86,7 @@ def test_incomplete_answer_is_a_failure():
 
 @MODES
 def test_nobody_listening_is_unreachable(stream):
-    failure = failure_of(down(), stream)
+    failure = failure_of(unreachable_url(), stream)
     assert (failure.kind, failure.retryable) == ("unreachable", True)
     assert "127.0.0.1" not in failure.message
 

@@ -8,9 +8,9 @@ from email.utils import format_datetime
 import pytest
 
 from agents.runtime.providers import build_model, classify_error
-from agents.runtime.retries import FIRST_WAIT, retry_after, usual_wait
+from agents.runtime.retries import INITIAL_WAIT, backoff_delay, retry_after
 from agents.testing import FakeOpenAI, fail, say
-from agents.tests.wires import FakeProvider
+from agents.tests.fake_providers import FakeProvider
 
 PROVIDERS = pytest.mark.parametrize("provider", ["openai", "ollama", "anthropic", "google"])
 
@@ -62,9 +62,9 @@ def test_the_header_may_be_a_date():
 
 
 def test_waits_grow_and_differ():
-    waits = [[usual_wait(attempt) for _ in range(50)] for attempt in range(2)]
-    assert all(FIRST_WAIT / 2 <= wait <= FIRST_WAIT for wait in waits[0])
-    assert all(FIRST_WAIT <= wait <= 2 * FIRST_WAIT for wait in waits[1])
+    waits = [[backoff_delay(attempt) for _ in range(50)] for attempt in range(2)]
+    assert all(INITIAL_WAIT / 2 <= wait <= INITIAL_WAIT for wait in waits[0])
+    assert all(INITIAL_WAIT <= wait <= 2 * INITIAL_WAIT for wait in waits[1])
     assert len(set(waits[0])) > 40
 
 

@@ -7,9 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpcore2
 import pytest
 
-from agents.runtime import fetch as fetching
-from agents.runtime.addresses import is_public, resolve
-from agents.runtime.fetch import FetchRefused, fetch
+from agents.runtime import page_fetcher as fetching
+from agents.runtime.page_fetcher import FetchError, fetch_page
+from agents.runtime.ssrf import is_public, resolve_host
 
 # {port} is the port of the test's own server, which listens on 127.0.0.1 and on ::1.
 LOOPBACK = """
@@ -112,8 +112,8 @@ def url_of(site, host):
 
 
 def refused(url, **options):
-    with pytest.raises(FetchRefused) as caught:
-        asyncio.run(fetch(url, **options))
+    with pytest.raises(FetchError) as caught:
+        asyncio.run(fetch_page(url, **options))
     return str(caught.value)
 
 
@@ -138,8 +138,8 @@ def test_control_most_variants_lead_to_this_machine(site, settings):
     reached = []
     for host in LOOPBACK:
         try:
-            asyncio.run(fetch(url_of(site, host)))
-        except FetchRefused:
+            asyncio.run(fetch_page(url_of(site, host)))
+        except FetchError:
             continue
         reached.append(host)
     assert len(reached) >= 15
@@ -152,14 +152,14 @@ def names(**addresses):
     async def resolver(host, port):
         found = addresses.get(host.partition(".")[0])
         if found is None:
-            return await resolve(host, port)
+            return await resolve_host(host, port)
         return [found.pop(0) if len(found) > 1 else found[0]] if isinstance(found, list) else list(found)
 
     return resolver
 
 
 def test_a_public_page_is_read_by_the_address_that_was_checked(site, wire):
-    page = asyncio.run(fetch(url_of(site, "news.example"), resolver=names(news=["93.184.216.34"])))
+    page = asyncio.run(fetch_page(url_of(site, "news.example"), resolver=names(news=["93.184.216.34"])))
     assert (page.status, page.text, wire.dialled) == (200, "secret of the inside", ["93.184.216.34"])
 
 
@@ -219,7 +219,7 @@ def test_non_text_and_large_pages_are_rejected(headers, body, reason, site, wire
 def test_of_a_page_its_text_is_given(site, wire):
     html = b"<title>Tides</title><script>x()</script><h1>High</h1><p>Noon.</p><nav>menu</nav>"
     site.answers["/"] = (200, {"Content-Type": "text/html; charset=utf-8"}, html)
-    page = asyncio.run(fetch(url_of(site, "news.example"), resolver=PUBLIC))
+    page = asyncio.run(fetch_page(url_of(site, "news.example"), resolver=PUBLIC))
     assert page.text == "Tides\n\nHigh\n\nNoon."
 
 

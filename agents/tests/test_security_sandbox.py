@@ -13,12 +13,12 @@ from uuid import uuid4
 
 import pytest
 
-from agents.runtime.sandbox import Bounds, SandboxRefused, sandboxed
+from agents.runtime.sandbox import ResourceLimits, SandboxError, sandbox_command
 from agents.tests import escapes
 
 SCRIPT = Path(escapes.__file__).resolve()
 WAYS = [name for name, each in vars(escapes).items() if getattr(each, "__module__", "") == escapes.__name__]
-BOUNDS = Bounds(memory_mb=512, cpu_seconds=2, processes=24, disk_mb=32)
+BOUNDS = ResourceLimits(memory_mb=512, cpu_seconds=2, processes=24, disk_mb=32)
 # Attempts without a control: unsafe outside the sandbox, or dependent on the machine.
 UNCONTROLLED = {
     "read_first_process_memory": "would open the memory of the machine's first process",
@@ -52,7 +52,7 @@ UNCONTROLLED = {
 
 
 def can_isolate():
-    argv, env = sandboxed("/bin/true", {}, BOUNDS)
+    argv, env = sandbox_command("/bin/true", {}, BOUNDS)
     return subprocess.run(argv, env=env, capture_output=True, check=False, timeout=30).returncode == 0
 
 
@@ -71,7 +71,7 @@ def run(argv, env, **options):
 def inside(name, arguments, **options):
     """The probe in the sandbox."""
     words = [sys.executable, "-I", str(SCRIPT), name, json.dumps(arguments)]
-    argv, env = sandboxed(shlex.join(words), {}, BOUNDS)
+    argv, env = sandbox_command(shlex.join(words), {}, BOUNDS)
     return run(argv, {**env, "SECRET_OF_TEST": "s"}, **options)
 
 
@@ -171,7 +171,7 @@ def test_nothing_outlives_the_sandbox(targets):
 def test_nothing_outlives_a_launcher_that_is_killed(sandbox):
     mark = uuid4().hex
     words = [sys.executable, "-I", "-c", "import time; print(1, flush=True); time.sleep(30)", mark]
-    argv, env = sandboxed(shlex.join(words), {}, BOUNDS)
+    argv, env = sandbox_command(shlex.join(words), {}, BOUNDS)
     process = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"1\n"
     assert len(left_behind(mark)) == 1
@@ -182,7 +182,7 @@ def test_nothing_outlives_a_launcher_that_is_killed(sandbox):
 
 
 def test_command_runs_and_returns_its_exit_code(sandbox):
-    argv, env = sandboxed("/bin/sh -c 'echo $GIVEN; id -u; pwd; exit 3'", {"GIVEN": "value"}, BOUNDS)
+    argv, env = sandbox_command("/bin/sh -c 'echo $GIVEN; id -u; pwd; exit 3'", {"GIVEN": "value"}, BOUNDS)
     result = run(argv, env)
     given, uid, folder = result.stdout.split()
     assert (given, folder, result.returncode) == ("value", "/tmp", 3)
@@ -193,7 +193,7 @@ def test_a_plain_person_has_a_sandbox_too(sandbox, tmp_path):
     """Callers that are not root get a user namespace."""
     if os.geteuid() == 0 and not os.access("/usr/bin/python3", os.X_OK):
         pytest.skip("needs a Python that everybody may run")
-    argv, env = sandboxed("/bin/cat /etc/shadow /etc/passwd", {}, BOUNDS)
+    argv, env = sandbox_command("/bin/cat /etc/shadow /etc/passwd", {}, BOUNDS)
     if os.geteuid() == 0:
         launcher = tmp_path / "launcher.py"
         shutil.copy(argv[-1], launcher)
@@ -209,10 +209,10 @@ def test_a_plain_person_has_a_sandbox_too(sandbox, tmp_path):
 
 def test_commands_are_absolute_and_other_systems_refused(settings, monkeypatch):
     for command in ("python x.py", "", "./server"):
-        with pytest.raises(SandboxRefused):
-            sandboxed(command, {}, BOUNDS)
+        with pytest.raises(SandboxError):
+            sandbox_command(command, {}, BOUNDS)
     monkeypatch.setattr(sys, "platform", "darwin")
-    with pytest.raises(SandboxRefused, match="Linux"):
-        sandboxed("/bin/true", {}, BOUNDS)
+    with pytest.raises(SandboxError, match="Linux"):
+        sandbox_command("/bin/true", {}, BOUNDS)
     settings.MCP_UNSANDBOXED = True
-    assert sandboxed("/bin/true", {"A": "b"}, BOUNDS)[0] == ["/bin/true"]
+    assert sandbox_command("/bin/true", {"A": "b"}, BOUNDS)[0] == ["/bin/true"]

@@ -8,19 +8,19 @@ from django.db import DatabaseError, connection
 from agents.models import Agent, AgentCollection, AgentVersion, SystemPrompt
 from agents.services.agents import publish_agent
 from agents.services.prompts import (
-    PromptProblem,
+    PromptError,
     count_use,
     count_verdict,
-    fill,
-    instructions_of,
     override_prompt,
+    render_prompt,
+    resolve_instructions,
     resolve_prompt,
 )
-from agents.services.versions import as_published, diff_versions, restore_version
+from agents.services.versions import apply_version, diff_versions, restore_version
 from agents.tests.factories import AgentFactory, IntegrationFactory, SystemPromptFactory
-from config.testing.hats import as_platform
+from config.tenancy.scope import tenant_scope
+from config.testing.roles import as_platform
 from knowledge.tests.factories import CollectionFactory
-from tenants.scoping import tenant_scope
 
 
 def test_a_version_stays_what_it_was_while_the_draft_changes(scope):
@@ -30,7 +30,7 @@ def test_a_version_stays_what_it_was_while_the_draft_changes(scope):
     Agent.objects.filter(pk=agent.pk).update(system_prompt="Second.", tools=[], temperature="1.50")
     AgentCollection.objects.filter(agent=agent).delete()
     draft = Agent.objects.get(pk=agent.pk)
-    published, collections = as_published(draft, version)
+    published, collections = apply_version(draft, version)
     assert (published.system_prompt, published.tools, str(published.temperature)) == (
         "First.",
         ["calculator"],
@@ -148,7 +148,7 @@ def test_another_text_is_another_version(factory_prompt, scope, member):
     second = override_prompt("greet", text="Two.", actor=member.user_id)
     same = override_prompt("greet", text="Two.", actor=member.user_id)
     assert [first.version, second.version, same.version] == [1, 2, 2]
-    with pytest.raises(PromptProblem):
+    with pytest.raises(PromptError):
         override_prompt("unknown", text="x", actor=member.user_id)
 
 
@@ -156,20 +156,20 @@ def test_variables_are_filled_and_missing_ones_named():
     prompt = SystemPrompt(
         prompt_key="k", prompt_text="{{a}}, {{ b }}, {{c}} {d}", variables=[{"name": "c", "default": "z"}]
     )
-    assert fill(prompt, {"a": "{{b}}", "b": 2}) == "{{b}}, 2, z {d}"
-    with pytest.raises(PromptProblem, match="needs a value for a, b"):
-        fill(prompt, {})
+    assert render_prompt(prompt, {"a": "{{b}}", "b": 2}) == "{{b}}, 2, z {d}"
+    with pytest.raises(PromptError, match="needs a value for a, b"):
+        render_prompt(prompt, {})
 
 
 def test_agent_uses_its_prompt(factory_prompt, scope):
     agent = AgentFactory(name="Guide", prompt_key="greet", config={"prompt_variables": {"house": "Emden"}})
-    assert instructions_of(agent) == ("You are Guide of Emden.", factory_prompt)
+    assert resolve_instructions(agent) == ("You are Guide of Emden.", factory_prompt)
     agent.config = {}
-    with pytest.raises(PromptProblem, match="house"):
-        instructions_of(agent)
+    with pytest.raises(PromptError, match="house"):
+        resolve_instructions(agent)
     agent.prompt_key = "unknown"
-    with pytest.raises(PromptProblem, match="no active prompt"):
-        instructions_of(agent)
+    with pytest.raises(PromptError, match="no active prompt"):
+        resolve_instructions(agent)
 
 
 def test_uses_and_verdicts_are_counted_for_factory_prompts_too(factory_prompt, scope):

@@ -6,14 +6,14 @@ from unfold.contrib.import_export.forms import ExportForm
 
 from audit.services import record_event
 
-LIMIT = 10_000
+MAX_ROWS = 10_000
 
 
-class HouseResource(ModelResource):
+class BaseResource(ModelResource):
     """Export resource without binary and encrypted fields."""
 
 
-class ExportsRows(ExportMixin):
+class AuditedExportMixin(ExportMixin):
     """Mixin that exports the filtered rows of the changelist, at most `LIMIT`."""
 
     export_form_class = ExportForm
@@ -26,7 +26,7 @@ class ExportsRows(ExportMixin):
             if field.get_internal_type() in {"BinaryField", "HalfVectorField", "SearchVectorField"}
         ]
         options = {"exclude": [*hidden, *self.export_exclude]}
-        return [modelresource_factory(self.model, resource_class=HouseResource, meta_options=options)]
+        return [modelresource_factory(self.model, resource_class=BaseResource, meta_options=options)]
 
     def _do_file_export(self, file_format, request, queryset, export_form=None):
         details = {"table": self.model._meta.label_lower, "format": file_format.get_title()}
@@ -34,4 +34,4 @@ class ExportsRows(ExportMixin):
         return super()._do_file_export(file_format, request, queryset, export_form)
 
     def get_export_queryset(self, request):
-        return super().get_export_queryset(request)[:LIMIT]
+        return super().get_export_queryset(request)[:MAX_ROWS]

@@ -2,22 +2,22 @@
 
 from django.contrib import admin
 
-from audit.admin.exports import ExportsRows
+from audit.admin.exports import AuditedExportMixin
 from audit.models import AuditLog, AuditSeal
 from config.admin.bases import ReadOnlyAdmin
-from config.admin.filters import AgeFilter
-from config.admin.names import NamesIds, NamesThings, is_uuid
+from config.admin.filters import CreatedFilter
+from config.admin.name_resolution import ResolveGenericMixin, ResolveIdsMixin, is_uuid
 
 
 @admin.register(AuditLog)
-class AuditLogAdmin(ExportsRows, NamesThings, NamesIds, ReadOnlyAdmin):
+class AuditLogAdmin(AuditedExportMixin, ResolveGenericMixin, ResolveIdsMixin, ReadOnlyAdmin):
     resource = "audit"
     icon = "history"
     title = "Audit log"
     position = 10
     named_ids = {"user_id": "accounts.User.email"}
     list_display = ("created_at", "action", "thing", "who", "ip_address", "status")
-    list_filter = (AgeFilter, "status")
+    list_filter = (CreatedFilter, "status")
     search_fields = ("action__exact", "resource_id__exact", "actor__exact", "request_id__exact")
     search_help_text = "Exact action, resource id, actor or request id."
     fieldsets = (
@@ -37,7 +37,7 @@ class AuditLogAdmin(ExportsRows, NamesThings, NamesIds, ReadOnlyAdmin):
         ("Changes", {"fields": ("old_values", "new_values", "metadata")}),
     )
 
-    def thing_of(self, obj):
+    def get_object_key(self, obj):
         return obj.resource_type, obj.resource_id
 
     @admin.display(description="Who", ordering="actor")

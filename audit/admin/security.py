@@ -2,12 +2,12 @@
 
 from django.contrib import admin, messages
 
-from audit.admin.exports import ExportsRows
+from audit.admin.exports import AuditedExportMixin
 from audit.models import SecurityAuditLog
 from audit.services.security import mark_reviewed
 from config.admin.bases import ReadOnlyAdmin
-from config.admin.filters import AgeFilter
-from config.admin.names import NamesIds
+from config.admin.filters import CreatedFilter
+from config.admin.name_resolution import ResolveIdsMixin
 
 
 class ReviewFilter(admin.SimpleListFilter):
@@ -26,7 +26,7 @@ class ReviewFilter(admin.SimpleListFilter):
 
 
 @admin.register(SecurityAuditLog)
-class SecurityAuditLogAdmin(ExportsRows, NamesIds, ReadOnlyAdmin):
+class SecurityAuditLogAdmin(AuditedExportMixin, ResolveIdsMixin, ReadOnlyAdmin):
     resource = "security"
     icon = "shield"
     title = "Security events"
@@ -41,7 +41,7 @@ class SecurityAuditLogAdmin(ExportsRows, NamesIds, ReadOnlyAdmin):
         "ip_address",
         "to_review",
     )
-    list_filter = (AgeFilter, "severity", "event_category", "requires_review", ReviewFilter)
+    list_filter = (CreatedFilter, "severity", "event_category", "requires_review", ReviewFilter)
     search_fields = ("event_type__exact", "actor_email__exact", "request_id__exact")
     search_help_text = "Exact event type, e-mail address or request id."
     fieldsets = (

@@ -1,10 +1,10 @@
 """Serializers of the audit logs."""
 
 from audit.models import AuditLog, SecurityAuditLog
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 
 
-class AuditLogSerializer(HouseSerializer):
+class AuditLogSerializer(BaseSerializer):
     """One change or event."""
 
     class Meta:
@@ -30,7 +30,7 @@ class AuditLogSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class SecurityAuditLogSerializer(HouseSerializer):
+class SecurityAuditLogSerializer(BaseSerializer):
     """One security event."""
 
     class Meta:

@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['tenant_id', '-id'], name='audit_auditlog_latest'), models.Index(fields=['tenant_id', 'resource_type', 'resource_id', '-id'], name='audit_auditlog_resource'), models.Index(fields=['tenant_id', 'user_id', '-id'], name='audit_auditlog_user'), models.Index(fields=['xid'], name='audit_auditlog_xid')],
                 'constraints': [config.db.constraints.RowLevelSecurity(name='audit_auditlog_rls', operator='SELECT', owner='conclave_audit', owner_verbs='SELECT, INSERT', verbs='SELECT')],
             },
-            bases=(config.db.partitions.Partitioned, models.Model),
+            bases=(config.db.partitions.PartitionedMixin, models.Model),
             managers=[
                 ('objects', django.db.models.manager.Manager()),
                 ('unscoped', django.db.models.manager.Manager()),
@@ -109,7 +109,7 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['tenant_id', '-id'], name='audit_security_latest'), models.Index(fields=['tenant_id', 'event_type', '-id'], name='audit_security_event'), models.Index(condition=models.Q(('requires_review', True), ('reviewed_at', None)), fields=['tenant_id', '-id'], name='audit_security_to_review')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('event_category__in', ['auth', 'access', 'data', 'config'])), name='audit_security_category_known'), models.CheckConstraint(condition=models.Q(('severity__in', ['INFO', 'WARNING', 'ERROR', 'CRITICAL'])), name='audit_security_severity_known'), models.CheckConstraint(condition=models.Q(('result__in', ['success', 'failure', 'error'])), name='audit_security_result_known'), config.db.constraints.RowLevelSecurity(columns=('requires_review', 'reviewed_at', 'reviewed_by'), identity='SELECT, INSERT', identity_rows='tenant_id IS NULL', name='audit_securityauditlog_rls', operator='SELECT, INSERT, UPDATE', operator_columns=('requires_review', 'reviewed_at', 'reviewed_by'), verbs='SELECT, INSERT, UPDATE')],
             },
-            bases=(config.db.partitions.Partitioned, models.Model),
+            bases=(config.db.partitions.PartitionedMixin, models.Model),
             managers=[
                 ('objects', django.db.models.manager.Manager()),
                 ('unscoped', django.db.models.manager.Manager()),

@@ -2,12 +2,12 @@
 
 from django.db import migrations
 
-from audit import ledger
+from audit import triggers
 
 
 class Migration(migrations.Migration):
     dependencies = [("audit", "0001_initial")]
     operations = [
-        migrations.RunSQL(ledger.SEALING, ledger.SEALING_DROP),
-        migrations.RunSQL(ledger.OWNERSHIP, ledger.OWNERSHIP_REVERT),
+        migrations.RunSQL(triggers.SEAL_FUNCTIONS, triggers.DROP_SEAL_FUNCTIONS),
+        migrations.RunSQL(triggers.OWNERSHIP, triggers.OWNERSHIP_REVERT),
     ]

@@ -4,13 +4,13 @@ from django.db import models
 from django.db.models.functions import Now
 
 from audit.choices import AuditStatus
-from config.db.partitions import Partitioned
+from config.db.partitions import PartitionedMixin
 from config.db.types import CurrentTransactionId, TransactionIdField
-from tenants.bases import Grown, HouseModel
-from tenants.managers import HouseQuerySet, ScopedManager
+from config.tenancy.managers import ScopedManager, ScopedQuerySet
+from config.tenancy.models import BaseModel, PartitionedTimestampMixin
 
 
-class AuditLog(Grown, Partitioned, HouseModel):
+class AuditLog(PartitionedTimestampMixin, PartitionedMixin, BaseModel):
     """One change or event, written by triggers and `record_event` only and never changed.
 
     Holds plain ids, since entries outlive the tenants, users and rows they refer to.
@@ -46,9 +46,9 @@ class AuditLog(Grown, Partitioned, HouseModel):
     xid = TransactionIdField(db_default=CurrentTransactionId(), help_text="Transaction that wrote it.")
 
     objects = ScopedManager()
-    unscoped = models.Manager.from_queryset(HouseQuerySet)()
+    unscoped = models.Manager.from_queryset(ScopedQuerySet)()
 
-    class Meta(HouseModel.Meta):
+    class Meta(BaseModel.Meta):
         base_manager_name = "unscoped"
         indexes = [
             models.Index(fields=["tenant_id", "-id"], name="audit_auditlog_latest"),
@@ -63,7 +63,7 @@ class AuditLog(Grown, Partitioned, HouseModel):
         return f"{self.action} {self.resource_id}"
 
 
-class AuditSeal(HouseModel):
+class AuditSeal(BaseModel):
     """A hash over closed transactions in one partition, chained to the previous seal."""
 
     scope_kind = "global"
@@ -88,9 +88,9 @@ class AuditSeal(HouseModel):
     system_identifier = models.BigIntegerField(help_text="Database cluster whose transaction ids these are.")
     sealed_at = models.DateTimeField(db_default=Now(), help_text="When it was sealed.")
 
-    objects = models.Manager.from_queryset(HouseQuerySet)()
+    objects = models.Manager.from_queryset(ScopedQuerySet)()
 
-    class Meta(HouseModel.Meta):
+    class Meta(BaseModel.Meta):
         ordering = ["-n"]
 
     def __str__(self) -> str:

@@ -4,14 +4,14 @@ from django.db import models
 
 from audit.choices import AuditStatus, EventCategory, Severity
 from config.db.constraints import TENANT_CLAUSE
-from config.db.partitions import Partitioned
-from tenants.bases import Grown, HouseModel
-from tenants.managers import HouseQuerySet, ScopedManager
+from config.db.partitions import PartitionedMixin
+from config.tenancy.managers import ScopedManager, ScopedQuerySet
+from config.tenancy.models import BaseModel, PartitionedTimestampMixin
 
 REVIEW = ("requires_review", "reviewed_at", "reviewed_by")
 
 
-class SecurityAuditLog(Grown, Partitioned, HouseModel):
+class SecurityAuditLog(PartitionedTimestampMixin, PartitionedMixin, BaseModel):
     """A security event: sign-in, denied access, or change of permissions or configuration.
 
     Holds plain ids, since events outlive the tenants and users they refer to.
@@ -59,9 +59,9 @@ class SecurityAuditLog(Grown, Partitioned, HouseModel):
     reviewed_by = models.UUIDField(null=True, blank=True, help_text="Who looked at it.")
 
     objects = ScopedManager()
-    unscoped = models.Manager.from_queryset(HouseQuerySet)()
+    unscoped = models.Manager.from_queryset(ScopedQuerySet)()
 
-    class Meta(HouseModel.Meta):
+    class Meta(BaseModel.Meta):
         base_manager_name = "unscoped"
         indexes = [
             models.Index(fields=["tenant_id", "-id"], name="audit_security_latest"),

@@ -18,14 +18,14 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from audit.models import AuditSeal
-from config.db.stamps import OPERATOR, Stamp, stamped
+from config.db.session import OPERATOR, SessionContext, apply_session
 
-SEALER = Stamp(role=OPERATOR, actor="system:sealing")
+SEALER_STAMP = SessionContext(role=OPERATOR, actor="system:sealing")
 NO_COPY = "no copy outside the database"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SealVerdict:
     """Result of verifying one seal: `ok`, or the failure."""
 
     n: int
@@ -41,7 +41,7 @@ class Verdict:
 @contextmanager
 def _as_sealer() -> Iterator[Any]:
     # Not platform_scope(): it writes an audit row, so every run would find something new to seal.
-    with transaction.atomic(), stamped(SEALER), connection.cursor() as cursor:
+    with transaction.atomic(), apply_session(SEALER_STAMP), connection.cursor() as cursor:
         yield cursor
 
 
@@ -61,7 +61,7 @@ def seal() -> list[AuditSeal]:
     return made
 
 
-def verify(*, with_copy: bool = True) -> list[Verdict]:
+def verify(*, with_copy: bool = True) -> list[SealVerdict]:
     """Verify every seal in order, then compare the seals with their copy.
 
     Args:
@@ -70,35 +70,35 @@ def verify(*, with_copy: bool = True) -> list[Verdict]:
     with _as_sealer() as cursor:
         cursor.execute("SELECT n, partition, row_count, verdict, hash FROM conclave_audit_verify()")
         rows = cursor.fetchall()
-    verdicts = [Verdict(*row[:4]) for row in rows]
+    verdicts = [SealVerdict(*row[:4]) for row in rows]
     if not with_copy:
         return verdicts
     known = {row[0]: row[4] for row in rows}
-    return verdicts + list(_compare(known, _read(_seal_file())))
+    return verdicts + list(_compare_with_copy(known, _read_copy(_seal_file())))
 
 
-def _compare(known: dict[int, str], copied: list[dict[str, Any]]) -> Iterator[Verdict]:
+def _compare_with_copy(known: dict[int, str], copied: list[dict[str, Any]]) -> Iterator[SealVerdict]:
     if known and not copied:
-        yield Verdict(0, "", 0, NO_COPY)
+        yield SealVerdict(0, "", 0, NO_COPY)
     for entry in copied:
         number = entry.get("n", 0)
         if number in known and entry.get("hash") == known[number]:
             continue
         word = "differs from its copy" if number in known else "missing from the database, its copy exists"
-        yield Verdict(number, entry.get("partition", ""), entry.get("row_count", 0), word)
+        yield SealVerdict(number, entry.get("partition", ""), entry.get("row_count", 0), word)
 
 
 def _seal_file() -> Path:
     return Path(settings.AUDIT_SEAL_FILE)
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
+def _read_copy(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
-    return [_parsed(line) for line in path.read_text().splitlines() if line.strip()]
+    return [_parse_entry(line) for line in path.read_text().splitlines() if line.strip()]
 
 
-def _parsed(line: str) -> dict[str, Any]:
+def _parse_entry(line: str) -> dict[str, Any]:
     """Parse a line; a damaged line gives an entry that matches no seal."""
     try:
         entry = json.loads(line)
@@ -108,16 +108,16 @@ def _parsed(line: str) -> dict[str, Any]:
 
 
 def _copy_out() -> None:
-    with _locked_for_append(_seal_file()) as file:
-        last = max((entry.get("n", 0) for entry in _read(_seal_file())), default=0)
+    with _open_locked(_seal_file()) as file:
+        last = max((entry.get("n", 0) for entry in _read_copy(_seal_file())), default=0)
         with _as_sealer():
             missing = list(AuditSeal.objects.filter(n__gt=last).order_by("n"))
-        file.writelines(_lines(missing))
+        file.writelines(_format_entries(missing))
         file.flush()
         os.fsync(file.fileno())
 
 
-def _lines(seals: Iterable[AuditSeal]) -> Iterator[str]:
+def _format_entries(seals: Iterable[AuditSeal]) -> Iterator[str]:
     for each in seals:
         entry = {
             "n": each.n,
@@ -130,7 +130,7 @@ def _lines(seals: Iterable[AuditSeal]) -> Iterator[str]:
 
 
 @contextmanager
-def _locked_for_append(path: Path) -> Iterator[TextIO]:
+def _open_locked(path: Path) -> Iterator[TextIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "a+") as file:

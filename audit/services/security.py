@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from audit.choices import AuditStatus, Severity
 from audit.models import SecurityAuditLog
-from config.db.stamps import request_info
-from tenants.scoping import current_scope
+from config.db.session import request_info
+from config.tenancy.scope import current_scope
 
 
 def record_security_event(
@@ -47,20 +47,20 @@ def record_security_event(
         actor_email=actor_email or getattr(actor, "email", ""),
         action=action,
         result=result,
-        **_target(target),
-        **_request(),
+        **_target_columns(target),
+        **_request_columns(),
         **further,
     )
     return row.pk
 
 
-def _target(target: models.Model | None) -> dict[str, str]:
+def _target_columns(target: models.Model | None) -> dict[str, str]:
     return (
         {"target_type": target._meta.label_lower, "target_id": str(target.pk)} if target is not None else {}
     )
 
 
-def _request() -> dict[str, str | None]:
+def _request_columns() -> dict[str, str | None]:
     info = request_info.get()
     return {"ip_address": info.ip or None, "user_agent": info.user_agent, "request_id": info.request_id}
 

@@ -11,32 +11,32 @@ from django.dispatch import Signal
 
 from audit.choices import AuditStatus, EventCategory, Severity
 from audit.services.security import record_security_event
-from config.db.stamps import stamped
+from config.db.session import apply_session
 
 
-def _session(request: Any) -> str:
+def _hash_session_key(request: Any) -> str:
     key = getattr(getattr(request, "session", None), "session_key", None)
     return sha256(key.encode()).hexdigest() if key else ""
 
 
 def _record(event_type: str, **fields: Any) -> None:
     # Signing in belongs to no tenant, so the identity role writes the row whatever scope is open.
-    with stamped(None):
+    with apply_session(None):
         record_security_event(event_type, category=EventCategory.AUTH, **fields)
 
 
-def signed_in(sender: Any, request: Any, user: Any, **_: Any) -> None:
+def record_sign_in(sender: Any, request: Any, user: Any, **_: Any) -> None:
     """Log a sign-in."""
-    _record("auth.login", action="login", actor=user, session_id=_session(request))
+    _record("auth.login", action="login", actor=user, session_id=_hash_session_key(request))
 
 
-def signed_out(sender: Any, request: Any, user: Any, **_: Any) -> None:
+def record_sign_out(sender: Any, request: Any, user: Any, **_: Any) -> None:
     """Log a sign-out."""
     if user is not None:
         _record("auth.logout", action="logout", actor=user)
 
 
-def refused(sender: Any, credentials: dict[str, Any], request: Any = None, **_: Any) -> None:
+def record_failed_sign_in(sender: Any, credentials: dict[str, Any], request: Any = None, **_: Any) -> None:
     """Log a wrong e-mail address or password; the address is stored as entered."""
     email = str(credentials.get("email") or credentials.get("username") or "")[:255].replace("\0", "")
     _record(
@@ -49,7 +49,7 @@ def refused(sender: Any, credentials: dict[str, Any], request: Any = None, **_: 
     )
 
 
-def second_factor_refused(sender: Any, request: Any, user: Any, **_: Any) -> None:
+def record_failed_second_factor(sender: Any, request: Any, user: Any, **_: Any) -> None:
     """Log a wrong two-factor code."""
     _record(
         "auth.second_factor_failed",
@@ -63,7 +63,7 @@ def second_factor_refused(sender: Any, request: Any, user: Any, **_: Any) -> Non
 
 
 # Signal, event type, action, severity. These changes may be the only trace of an intruder.
-CHANGES: tuple[tuple[Signal, str, str, str], ...] = (
+CREDENTIAL_CHANGES: tuple[tuple[Signal, str, str, str], ...] = (
     (account.user_signed_up, "auth.signed_up", "sign_up", Severity.INFO),
     (account.password_set, "auth.password_set", "set_password", Severity.WARNING),
     (account.password_changed, "auth.password_changed", "change_password", Severity.WARNING),
@@ -77,7 +77,7 @@ CHANGES: tuple[tuple[Signal, str, str, str], ...] = (
 )
 
 
-def _recorder(event_type: str, action: str, severity: str) -> Callable[..., None]:
+def _make_receiver(event_type: str, action: str, severity: str) -> Callable[..., None]:
     def changed(sender: Any, user: Any, **given: Any) -> None:
         kind = getattr(given.get("authenticator"), "type", "")
         _record(
@@ -94,10 +94,10 @@ def _recorder(event_type: str, action: str, severity: str) -> Callable[..., None
 
 def connect_signin() -> None:
     """Connect the receivers of sign-in and credential signals."""
-    for signal, event_type, action, severity in CHANGES:
-        recorder = _recorder(event_type, action, severity)
+    for signal, event_type, action, severity in CREDENTIAL_CHANGES:
+        recorder = _make_receiver(event_type, action, severity)
         signal.connect(recorder, weak=False, dispatch_uid=f"audit.{event_type}")
-    user_logged_in.connect(signed_in, dispatch_uid="audit.signed_in")
-    user_logged_out.connect(signed_out, dispatch_uid="audit.signed_out")
-    user_login_failed.connect(refused, dispatch_uid="audit.refused")
-    mfa.authentication_failed.connect(second_factor_refused, dispatch_uid="audit.second_factor_refused")
+    user_logged_in.connect(record_sign_in, dispatch_uid="audit.signed_in")
+    user_logged_out.connect(record_sign_out, dispatch_uid="audit.signed_out")
+    user_login_failed.connect(record_failed_sign_in, dispatch_uid="audit.refused")
+    mfa.authentication_failed.connect(record_failed_second_factor, dispatch_uid="audit.second_factor_refused")

@@ -4,13 +4,13 @@ import factory
 from django.db import connection
 
 from audit.models import AuditLog, AuditSeal, SecurityAuditLog
+from config.tenancy.scope import require_tenant_id
 from config.testing.database import connect, wait_until_closed
-from config.testing.factories import HouseFactory
-from config.testing.hats import as_platform
-from tenants.scoping import require_tenant_id
+from config.testing.factories import BaseFactory
+from config.testing.roles import as_platform
 
 
-class AuditLogFactory(HouseFactory):
+class AuditLogFactory(BaseFactory):
     action = factory.Sequence(lambda n: f"test.happened_{n}")
 
     class Meta:
@@ -25,7 +25,7 @@ class AuditLogFactory(HouseFactory):
             return model_class.unscoped.get(pk=cursor.fetchone()[0])
 
 
-class SecurityAuditLogFactory(HouseFactory):
+class SecurityAuditLogFactory(BaseFactory):
     tenant_id = factory.LazyFunction(require_tenant_id)
     event_type = "auth.login_failed"
     event_category = "auth"
@@ -36,7 +36,7 @@ class SecurityAuditLogFactory(HouseFactory):
         model = SecurityAuditLog
 
 
-class AuditSealFactory(HouseFactory):
+class AuditSealFactory(BaseFactory):
     """Seals a committed event on a separate connection, since seals cannot be rolled back.
 
     Use it in transactional tests, which truncate the tables.

@@ -8,9 +8,9 @@ from django.core.management import CommandError, call_command
 
 from agents.models import Agent
 from agents.tests.factories import AgentFactory
-from audit.services.sealing import NO_COPY, Verdict, seal, verify
+from audit.services.sealing import NO_COPY, SealVerdict, seal, verify
+from config.tenancy.scope import tenant_scope
 from config.testing.database import connect, wait_until_closed
-from tenants.scoping import tenant_scope
 from tenants.tests.factories import TenantFactory
 
 
@@ -57,7 +57,7 @@ def tamper(superuser):
     return do
 
 
-def words():
+def verdicts():
     return [each.verdict for each in verify()]
 
 
@@ -67,7 +67,7 @@ def test_seals_cover_what_was_committed_and_are_chained(sealed):
     assert (first.n, second.n) == (1, 2)
     assert bytes(second.prev) == bytes(first.hash)
     assert second.row_count == 2
-    assert words() == ["ok", "ok"]
+    assert verdicts() == ["ok", "ok"]
 
 
 def test_nothing_new_makes_no_seal(sealed):
@@ -130,7 +130,7 @@ def test_seal_that_was_not_copied_is_copied_by_the_next_run(sealed, seal_file):
 def test_changed_rows_show(sealed, tamper, statement):
     tamper(statement)
 
-    assert any(word.startswith("rows tampered") for word in words())
+    assert any(word.startswith("rows tampered") for word in verdicts())
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_changed_rows_show(sealed, tamper, statement):
 def test_changed_seals_show(sealed, tamper, statement):
     tamper(statement)
 
-    assert "chain broken" in words()
+    assert "chain broken" in verdicts()
 
 
 def test_cut_off_tail_shows_by_the_copy_alone(sealed, tamper):
@@ -164,13 +164,13 @@ def test_rewritten_ledger_differs_from_its_copy(sealed, tamper):
     seal()
 
     assert all(each.ok for each in verify(with_copy=False))
-    assert "differs from its copy" in words()
+    assert "differs from its copy" in verdicts()
 
 
 def test_missing_copy_is_a_finding(sealed, seal_file):
     seal_file.unlink()
 
-    assert words()[-1] == NO_COPY
+    assert verdicts()[-1] == NO_COPY
 
 
 def test_damaged_copy_is_a_finding(sealed, seal_file):
@@ -189,7 +189,7 @@ def test_expired_partition_keeps_its_seal(sealed, superuser, tenant):
         owner.execute(f"ALTER TABLE audit_auditlog DETACH PARTITION {part}")
         owner.execute(f"ALTER TABLE {part} RENAME TO expired_partition")
     try:
-        assert set(words()) == {"ok (partition expired)"}
+        assert set(verdicts()) == {"ok (partition expired)"}
     finally:
         with connect("conclave_owner") as owner, owner.transaction():
             owner.execute(f"ALTER TABLE expired_partition RENAME TO {part}")
@@ -200,7 +200,7 @@ def test_seals_of_another_cluster_are_not_recomputed(sealed, tamper):
     cluster = "system_identifier = system_identifier + 1"
     tamper(f"UPDATE audit_auditseal SET {cluster}")
 
-    assert words() == ["ok (of another cluster)"] * 2
+    assert verdicts() == ["ok (of another cluster)"] * 2
 
 
 def test_empty_ledger_verifies(transactional_db, seal_file):
@@ -239,5 +239,5 @@ def test_tenant_work_cannot_seal_or_verify(tenant):
 
 
 def test_verdicts_are_ok_or_not():
-    assert Verdict(1, "p", 1, "ok (partition expired)").ok
-    assert not Verdict(1, "p", 1, "okay").ok
+    assert SealVerdict(1, "p", 1, "ok (partition expired)").ok
+    assert not SealVerdict(1, "p", 1, "okay").ok

@@ -5,9 +5,9 @@ from django.db import ProgrammingError, transaction
 
 from audit.models import SecurityAuditLog
 from audit.services import record_security_event
-from config.db.stamps import RequestInfo, request_info
-from config.testing.hats import as_platform
-from tenants.scoping import tenant_scope
+from config.db.session import RequestInfo, request_info
+from config.tenancy.scope import tenant_scope
+from config.testing.roles import as_platform
 
 FAILED = {"category": "auth", "action": "login", "result": "failure", "severity": "WARNING"}
 

@@ -10,30 +10,30 @@ from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminPasswordWidget
 
-from config.admin.errors import explain
+from config.admin.errors import to_validation_error
 from config.admin.filters import TenantFilter
-from config.admin.forms import HouseForm
-from config.admin.history import history_page
+from config.admin.forms import BaseModelForm
+from config.admin.history import render_history
+from config.admin.json_fields import json_field_kwargs
 from config.admin.paginator import BoundedPaginator
-from config.admin.permissions import Permitted, ReadOnly, ScopedChoices
-from config.admin.secrets import add_secret_fields, apply_secrets, secret_names, stored_state
-from config.admin.structured import structured_kwargs
-from config.db.fields import EncryptedField, encrypted_fields
+from config.admin.permissions import ReadOnlyMixin, ScopedChoicesMixin, ScopePermissionMixin
+from config.admin.secrets import add_secret_fields, apply_secrets, build_state_column, secret_names
 from config.db.ids import uuid7
-from config.db.partitions import Partitioned
-from tenants.bases import SoftDeleted, TenantModel
+from config.db.partitions import PartitionedMixin
+from config.encryption.fields import EncryptedField, encrypted_fields
+from config.tenancy.models import SoftDeleteMixin, TenantModel
 
-RECORD = ("id", "created_at", "updated_at")
+RECORD_FIELDS = ("id", "created_at", "updated_at")
 
 
-class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
+class BaseModelAdmin(ScopePermissionMixin, ScopedChoicesMixin, ModelAdmin):
     """Admin of the rows in the current scope.
 
     Declare `resource` (the part before the colon in scopes such as `agents:read`), `icon`, and Django's
     attributes. `owner` names the field that stores the creator of a row.
     """
 
-    form = HouseForm
+    form = BaseModelForm
     formfield_overrides = {
         models.JSONField: {"widget": UnfoldAdminExpandableTextareaWidget},
         models.TextField: {"widget": UnfoldAdminExpandableTextareaWidget},
@@ -58,8 +58,8 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
         if encrypted_fields(model):
             self.form = add_secret_fields(self.form, model, UnfoldAdminPasswordWidget)
         for field in encrypted_fields(model):
-            setattr(self, f"{field.name}_state", stored_state(field))
-        if issubclass(model, Partitioned):
+            setattr(self, f"{field.name}_state", build_state_column(field))
+        if issubclass(model, PartitionedMixin):
             self.paginator = BoundedPaginator
 
     # -- permissions -------------------------------------------------------------------------------------
@@ -83,8 +83,8 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
         return rows.order_by(*ordering) if ordering else rows
 
     def get_object(self, request, object_id, from_field=None):
-        request.house_object = super().get_object(request, object_id, from_field)
-        return request.house_object
+        request.current_object = super().get_object(request, object_id, from_field)
+        return request.current_object
 
     def _get_obj_does_not_exist_redirect(self, request, opts, object_id):
         raise Http404("Not found.")
@@ -116,24 +116,25 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
         writable = self._writable(request, obj)
         secret = secret_names(self.model, writable=writable)
         sets = [
-            (title, {**options, "fields": _renamed(options["fields"], secret)}) for title, options in declared
+            (title, {**options, "fields": _rename_fields(options["fields"], secret)})
+            for title, options in declared
         ]
         if writable:
             fixed = self.get_readonly_fields(request, obj)
             sets = [
-                (title, {**options, "fields": self._roomy(options["fields"], fixed)})
+                (title, {**options, "fields": self._split_wide_rows(options["fields"], fixed)})
                 for title, options in sets
             ]
         if obj is None:
             fixed = self.get_readonly_fields(request)
-            open_sets = [(title, _without(options, fixed)) for title, options in sets]
+            open_sets = [(title, _exclude_fields(options, fixed)) for title, options in sets]
             return [(title, options) for title, options in open_sets if options["fields"]]
-        if any(name in flatten_fieldsets(sets) for name in RECORD):
+        if any(name in flatten_fieldsets(sets) for name in RECORD_FIELDS):
             return sets
         tenant = [self._tenant_column()] if _spans_tenants(request, self.model) else []
         return [*sets, ("Record", {"fields": [*tenant, *self._record()], "classes": ["collapse"]})]
 
-    def _roomy(self, rows, fixed):
+    def _split_wide_rows(self, rows, fixed):
         """Move wide fields (date-times, foreign keys among three or more) to separate rows."""
         made = []
         for row in rows:
@@ -152,7 +153,7 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
     def get_fields(self, request, obj=None):
         if self.fields:
             return self.fields
-        hidden = {*RECORD, "tenant", "deleted_at", *self.exclude_always()}
+        hidden = {*RECORD_FIELDS, "tenant", "deleted_at", *self.exclude_always()}
         return [field.name for field in self.model._meta.fields if field.name not in hidden]
 
     def exclude_always(self) -> tuple[str, ...]:
@@ -177,13 +178,13 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
 
     def _record(self):
         names = {field.name for field in self.model._meta.fields}
-        return [name for name in RECORD if name in names]
+        return [name for name in RECORD_FIELDS if name in names]
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         if isinstance(db_field, models.URLField):
             kwargs.setdefault("assume_scheme", "https")
         if isinstance(db_field, models.JSONField):
-            kwargs = {**structured_kwargs(db_field), **kwargs}
+            kwargs = {**json_field_kwargs(db_field), **kwargs}
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_form(self, request, obj=None, change=False, **kwargs):
@@ -219,14 +220,14 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
             row.delete()
 
     def delete_model(self, request, obj):
-        obj.soft_delete() if isinstance(obj, SoftDeleted) else obj.delete()
+        obj.soft_delete() if isinstance(obj, SoftDeleteMixin) else obj.delete()
 
     def delete_queryset(self, request, queryset):
         for obj in queryset:
             self.delete_model(request, obj)
 
     def get_deleted_objects(self, objs, request):
-        if issubclass(self.model, SoftDeleted):
+        if issubclass(self.model, SoftDeleteMixin):
             # A soft delete does not cascade.
             return [str(obj) for obj in objs], {self.opts.verbose_name_plural: len(objs)}, set(), []
         shown, counts, _, protected = super().get_deleted_objects(objs, request)
@@ -239,16 +240,16 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
                 with transaction.atomic():
                     return super().changeform_view(request, object_id, form_url, extra_context)
             except DatabaseError as error:
-                request.database_error = explain(error, self.model)
+                request.database_error = to_validation_error(error, self.model)
         return super().changeform_view(request, object_id, form_url, extra_context)
 
     def delete_view(self, request, object_id, extra_context=None):
-        return self._or_message(request, super().delete_view, object_id, extra_context)
+        return self._report_errors(request, super().delete_view, object_id, extra_context)
 
     def changelist_view(self, request, extra_context=None):
-        return self._or_message(request, super().changelist_view, extra_context)
+        return self._report_errors(request, super().changelist_view, extra_context)
 
-    def _or_message(self, request, view, *args):
+    def _report_errors(self, request, view, *args):
         if request.method != "POST":
             return view(request, *args)
         try:
@@ -258,7 +259,7 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
                     response.render()
                 return response
         except (DatabaseError, ValidationError) as error:
-            refusal = error if isinstance(error, ValidationError) else explain(error, self.model)
+            refusal = error if isinstance(error, ValidationError) else to_validation_error(error, self.model)
             self.message_user(request, " ".join(refusal.messages), messages.ERROR)
             return HttpResponseRedirect(
                 reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
@@ -276,10 +277,10 @@ class HouseAdmin(Permitted, ScopedChoices, ModelAdmin):
         """Do nothing: the audit trigger records it."""
 
     def history_view(self, request, object_id, extra_context=None):
-        return history_page(self, request, object_id, extra_context)
+        return render_history(self, request, object_id, extra_context)
 
 
-class ReadOnlyAdmin(ReadOnly, HouseAdmin):
+class ReadOnlyAdmin(ReadOnlyMixin, BaseModelAdmin):
     """Admin of rows that only the system writes."""
 
     sortable_by = ()
@@ -292,12 +293,12 @@ def _spans_tenants(request, model):
     return access is not None and access.is_platform and "tenant_id" in names
 
 
-def _without(options, names):
+def _exclude_fields(options, names):
     kept = [name for name in flatten_fieldsets([("", options)]) if name not in names]
     return {**options, "fields": kept}
 
 
-def _renamed(fields, names):
+def _rename_fields(fields, names):
     if isinstance(fields, str):
         return names.get(fields, fields)
-    return type(fields)(_renamed(field, names) for field in fields)
+    return type(fields)(_rename_fields(field, names) for field in fields)

@@ -3,11 +3,11 @@
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import Error, models
 
-from config.db.rules import fields_of, message_of
+from config.db.constraint_messages import constraint_fields, constraint_message
 
 UNIQUE, FOREIGN_KEY, RESTRICT, CHECK, NOT_NULL = "23505", "23503", "23001", "23514", "23502"
 PRIVILEGE = "42501"
-WORDS = {
+ERROR_MESSAGES = {
     UNIQUE: "An object with these values already exists.",
     FOREIGN_KEY: "A referenced object does not exist, or other objects still refer to this one.",
     RESTRICT: "Other objects still refer to this one.",
@@ -24,32 +24,32 @@ WORDS = {
     "40001": "Another user changed this object at the same time. Try again.",
     "40P01": "Another user changed this object at the same time. Try again.",
 }
-UNKNOWN = "The database rejected the change."
+DEFAULT_MESSAGE = "The database rejected the change."
 
 
-def sqlstate(error: BaseException) -> str:
+def get_sqlstate(error: BaseException) -> str:
     """Return the SQLSTATE of a database error, or an empty string."""
     return getattr(error.__cause__, "sqlstate", None) or getattr(error, "sqlstate", None) or ""
 
 
-def _constraint_named(name: str, model: type[models.Model]) -> models.BaseConstraint | None:
+def _find_constraint(name: str, model: type[models.Model]) -> models.BaseConstraint | None:
     related = [model, *(relation.related_model for relation in model._meta.related_objects)]
     found = (rule for each in related for rule in each._meta.constraints if rule.name == name)
     return next(found, None)
 
 
-def explain(error: Error, model: type[models.Model]) -> ValidationError:
+def to_validation_error(error: Error, model: type[models.Model]) -> ValidationError:
     """Convert a database error to a `ValidationError`, on the field where possible.
 
     The messages contain no values: the error may quote a row that the user must not see.
     """
-    state = sqlstate(error)
+    state = get_sqlstate(error)
     diagnosis = getattr(error.__cause__, "diag", None)
-    rule = _constraint_named(getattr(diagnosis, "constraint_name", None) or "", model)
-    text = WORDS.get(state, UNKNOWN)
+    rule = _find_constraint(getattr(diagnosis, "constraint_name", None) or "", model)
+    text = ERROR_MESSAGES.get(state, DEFAULT_MESSAGE)
     if isinstance(rule, (models.CheckConstraint, models.UniqueConstraint)):
-        named = fields_of(model, rule) if rule in model._meta.constraints else ()
-        return ValidationError({named[0] if len(named) == 1 else NON_FIELD_ERRORS: message_of(rule)})
+        named = constraint_fields(model, rule) if rule in model._meta.constraints else ()
+        return ValidationError({named[0] if len(named) == 1 else NON_FIELD_ERRORS: constraint_message(rule)})
     if rule is not None and rule.violation_error_message != rule.default_violation_error_message:
         text = str(rule.violation_error_message)
     return ValidationError({getattr(rule, "field", NON_FIELD_ERRORS): text})

@@ -22,7 +22,7 @@ class TenantFilter(admin.SimpleListFilter):
         return queryset.filter(tenant_id=self.value()) if self.value() in known else queryset
 
 
-class AgeFilter(admin.SimpleListFilter):
+class CreatedFilter(admin.SimpleListFilter):
     """Filter by creation time; compares ids, so that PostgreSQL prunes partitions."""
 
     title = "created"

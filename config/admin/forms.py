@@ -5,11 +5,11 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from tenants.bases import TenantModel
-from tenants.scoping import current_scope
+from config.tenancy.models import TenantModel
+from config.tenancy.scope import current_scope
 
 
-class HouseForm(forms.ModelForm):
+class BaseModelForm(forms.ModelForm):
     """Model form that sets the tenant before validation and shows database errors."""
 
     database_error: ValidationError | None = None

@@ -3,14 +3,14 @@
 from django.contrib.admin.utils import flatten_fieldsets
 from unfold.admin import TabularInline
 
-from config.admin.forms import HouseForm
-from config.admin.permissions import Permitted, ReadOnly, ScopedChoices
+from config.admin.forms import BaseModelForm
+from config.admin.permissions import ReadOnlyMixin, ScopedChoicesMixin, ScopePermissionMixin
 
 
-class HouseInline(Permitted, ScopedChoices, TabularInline):
+class BaseInline(ScopePermissionMixin, ScopedChoicesMixin, TabularInline):
     """Tabular inline with the permissions and scoped choices of the console."""
 
-    form = HouseForm
+    form = BaseModelForm
     extra = 0
 
     def get_queryset(self, request):
@@ -22,7 +22,7 @@ class HouseInline(Permitted, ScopedChoices, TabularInline):
         return rows.select_related(*related) if related else rows
 
 
-class ReadOnlyInline(ReadOnly, HouseInline):
+class ReadOnlyInline(ReadOnlyMixin, BaseInline):
     """Inline of rows that only the system writes."""
 
     can_delete = False

@@ -57,7 +57,7 @@ def subheader(request: HttpRequest) -> str:
         return ""
     if access.is_platform:
         return "All organisations"
-    return access.place.name if access.place else "Platform staff"
+    return access.tenant_access.name if access.tenant_access else "Platform staff"
 
 
 def environment(request: HttpRequest) -> list[str] | None:
@@ -67,10 +67,10 @@ def environment(request: HttpRequest) -> list[str] | None:
         return None
     if access.is_platform:
         return ["Platform scope", "danger"]
-    return [access.place.role.capitalize(), "info"] if access.place else None
+    return [access.tenant_access.role.capitalize(), "info"] if access.tenant_access else None
 
 
-def look(request: HttpRequest) -> dict[str, Any]:
+def console_theme(request: HttpRequest) -> dict[str, Any]:
     """Add the console's colours and icon to pages that unfold does not render."""
     site = admin.site
     return {

@@ -3,7 +3,7 @@
 from django.core.paginator import Paginator
 from django.utils.functional import cached_property
 
-LIMIT = 10_000
+MAX_COUNT = 10_000
 
 
 class BoundedPaginator(Paginator):
@@ -11,4 +11,4 @@ class BoundedPaginator(Paginator):
 
     @cached_property
     def count(self) -> int:
-        return self.object_list.order_by().values("pk")[:LIMIT].count()
+        return self.object_list.order_by().values("pk")[:MAX_COUNT].count()

@@ -2,8 +2,8 @@
 
 from django.db import models
 
-from tenants.bases import SoftDeleted, TenantModel
-from tenants.scoping import current_scope
+from config.tenancy.models import SoftDeleteMixin, TenantModel
+from config.tenancy.scope import current_scope
 
 
 def granted_verbs(model: type[models.Model], *, platform: bool) -> frozenset[str]:
@@ -15,7 +15,7 @@ def granted_verbs(model: type[models.Model], *, platform: bool) -> frozenset[str
     return frozenset(verb.strip() for verb in text.split(",") if verb.strip())
 
 
-class Permitted:
+class ScopePermissionMixin:
     """Check permissions by the scopes of the request, limited to what the table grants."""
 
     model: type[models.Model]
@@ -39,10 +39,10 @@ class Permitted:
         return self._may(request, "write", "UPDATE")
 
     def has_delete_permission(self, request, obj=None):
-        return self._may(request, "write", "UPDATE" if issubclass(self.model, SoftDeleted) else "DELETE")
+        return self._may(request, "write", "UPDATE" if issubclass(self.model, SoftDeleteMixin) else "DELETE")
 
 
-class ReadOnly:
+class ReadOnlyMixin:
     """Deny all writes. List it before the class that grants permissions."""
 
     def has_add_permission(self, request, obj=None):
@@ -55,7 +55,7 @@ class ReadOnly:
         return False
 
 
-def _within(rows, tenant_id):
+def _filter_by_tenant(rows, tenant_id):
     """Filter `rows` to those that rows of the tenant may refer to."""
     if issubclass(rows.model, TenantModel):
         return rows.filter(tenant_id=tenant_id)
@@ -67,16 +67,16 @@ def _within(rows, tenant_id):
     return rows
 
 
-class ScopedChoices:
+class ScopedChoicesMixin:
     """Limit foreign key choices to the scope or the object's tenant."""
 
     def formfield_for_foreignkey(self, db_field, request, **kwargs):
         target = db_field.related_model
         rows = target.objects.all()
-        tenant_id = getattr(getattr(request, "house_object", None), "tenant_id", None)
+        tenant_id = getattr(getattr(request, "current_object", None), "tenant_id", None)
         scope = current_scope()
         if tenant_id and scope and scope.tenant_id is None:
-            rows = _within(rows, tenant_id)
+            rows = _filter_by_tenant(rows, tenant_id)
         kwargs.setdefault("queryset", rows)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 

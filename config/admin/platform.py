@@ -6,9 +6,9 @@ from django import forms
 from django.db import connection
 from unfold.widgets import UnfoldAdminTextareaWidget
 
-from tenants.scoping import platform_scope
+from config.tenancy.scope import platform_scope
 
-ENTERED = (
+RECORD_ENTRY_SQL = (
     "SELECT conclave_record_event('platform.scope_entered', 'tenants.tenant', '', 'success', '',"
     " jsonb_build_object('reason', %s::text))"
 )
@@ -26,11 +26,11 @@ class ReasonForm(forms.Form):
     )
 
 
-def record_entry(user: Any, reason: str) -> None:
+def record_platform_entry(user: Any, reason: str) -> None:
     """Record in the audit log that `user` entered the platform scope.
 
     Raises:
         ProgrammingError: if the database login cannot use the operator role.
     """
     with platform_scope(reason=reason, user=user), connection.cursor() as cursor:
-        cursor.execute(ENTERED, [reason])
+        cursor.execute(RECORD_ENTRY_SQL, [reason])

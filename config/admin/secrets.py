@@ -8,10 +8,10 @@ from django import forms
 from django.db import models
 from django.utils.text import capfirst
 
-from config.db.fields import EncryptedField, EncryptedJSONField, encrypted_fields
+from config.encryption.fields import EncryptedField, EncryptedJSONField, encrypted_fields
 
 SUFFIX = "_new"
-KEPT = "Leave empty to keep the stored value."
+KEEP_HELP_TEXT = "Leave empty to keep the stored value."
 
 
 class SecretTextField(forms.CharField):
@@ -41,7 +41,7 @@ def add_secret_fields(
         )(
             required=False,
             label=capfirst(field.verbose_name),
-            help_text=f"{field.help_text} {KEPT}",
+            help_text=f"{field.help_text} {KEEP_HELP_TEXT}",
             widget=widget(attrs={"autocomplete": "new-password"}),
             strip=False,
         )
@@ -56,7 +56,7 @@ def secret_names(model: type[models.Model], *, writable: bool) -> dict[str, str]
     return {field.name: f"{field.name}{suffix}" for field in encrypted_fields(model)}
 
 
-def stored_state(field: EncryptedField) -> Callable[[models.Model], str]:
+def build_state_column(field: EncryptedField) -> Callable[[models.Model], str]:
     """Return a read-only column that shows whether a value is stored, without decrypting it."""
 
     def state(obj: models.Model) -> str:

@@ -17,13 +17,13 @@ from django.utils.module_loading import import_string
 from django.views.decorators.http import require_POST
 from unfold.sites import UnfoldAdminSite
 
-from config.admin.bases import HouseAdmin
-from config.admin.errors import sqlstate
+from config.admin.bases import BaseModelAdmin
+from config.admin.errors import get_sqlstate
 
 INSUFFICIENT_PRIVILEGE = "42501"
 # The backend sets the scope through psycopg's cursor, whose errors Django does not wrap.
-REFUSALS = (ProgrammingError, psycopg.errors.InsufficientPrivilege)
-NO_OPERATOR = (
+PRIVILEGE_ERRORS = (ProgrammingError, psycopg.errors.InsufficientPrivilege)
+PLATFORM_UNAVAILABLE = (
     "This deployment does not serve the platform scope: its database login cannot use the operator role."
 )
 # Sign-in, sessions and the selection of a scope run outside any scope.
@@ -45,7 +45,7 @@ class ConsoleSite(UnfoldAdminSite):
 
     def register(self, model_or_iterable, admin_class=None, **options):
         """Register only admins of this project: those of libraries ignore scopes and permissions."""
-        if admin_class is not None and issubclass(admin_class, HouseAdmin):
+        if admin_class is not None and issubclass(admin_class, BaseModelAdmin):
             super().register(model_or_iterable, admin_class, **options)
 
     def get_urls(self):
@@ -69,22 +69,24 @@ class ConsoleSite(UnfoldAdminSite):
         access = request.console = _access().access_of(request)
         if request.resolver_match.url_name in UNSCOPED:
             return None
-        if not access.is_platform and access.place is None:
+        if not access.is_platform and access.tenant_access is None:
             if access.is_staff:
                 return redirect("admin:platform")
             return self.refuse(request, "You are not an active member of any organisation.")
-        if access.place is not None and not access.place.is_open:
-            return self.refuse(request, f"The organisation {access.place.name} is {access.place.status}.")
+        if access.tenant_access is not None and not access.tenant_access.is_open:
+            return self.refuse(
+                request, f"The organisation {access.tenant_access.name} is {access.tenant_access.status}."
+            )
         with ExitStack() as scope:
             try:
                 scope.enter_context(access.opened())
                 if request.resolver_match.url_name in SELF_SCOPED:
                     return None
-            except REFUSALS as error:
-                if sqlstate(error) != INSUFFICIENT_PRIVILEGE:
+            except PRIVILEGE_ERRORS as error:
+                if get_sqlstate(error) != INSUFFICIENT_PRIVILEGE:
                     raise
-                return self.refuse(request, NO_OPERATOR)
-            return _rendered(view(request, *args, **kwargs))
+                return self.refuse(request, PLATFORM_UNAVAILABLE)
+            return _render_template(view(request, *args, **kwargs))
 
     def refuse(self, request: HttpRequest, reason: str) -> HttpResponse:
         """Return a 403 page that states the reason."""
@@ -94,8 +96,10 @@ class ConsoleSite(UnfoldAdminSite):
     def extra_context(self, context, request):
         access = getattr(request, "console", None)
         context["console"] = access
-        if access is not None and (len(access.places) > 1 or (access.places and access.is_platform)):
-            context["site_dropdown"] = access.places
+        if access is not None and (
+            len(access.tenant_accesses) > 1 or (access.tenant_accesses and access.is_platform)
+        ):
+            context["site_dropdown"] = access.tenant_accesses
         return context
 
     def index(self, request, extra_context=None):
@@ -115,15 +119,22 @@ class ConsoleSite(UnfoldAdminSite):
 
     def _switch(self, request):
         wanted = request.POST.get("tenant", "")
-        place = next((place for place in request.console.places if str(place.tenant_id) == wanted), None)
-        if place is None:
+        tenant_access = next(
+            (
+                tenant_access
+                for tenant_access in request.console.tenant_accesses
+                if str(tenant_access.tenant_id) == wanted
+            ),
+            None,
+        )
+        if tenant_access is None:
             raise Http404
-        _access().choose_tenant(request, place)
+        _access().choose_tenant(request, tenant_access)
         return redirect("admin:index")
 
     def platform(self, request):
         """Ask platform staff for the reason and enter the platform scope."""
-        from config.admin.platform import ReasonForm, record_entry
+        from config.admin.platform import ReasonForm, record_platform_entry
 
         if not request.console.is_staff:
             raise Http404
@@ -131,11 +142,11 @@ class ConsoleSite(UnfoldAdminSite):
         if request.method == "POST" and form.is_valid():
             reason = form.cleaned_data["reason"]
             try:
-                record_entry(request.user, reason)
-            except REFUSALS as error:
-                if sqlstate(error) != INSUFFICIENT_PRIVILEGE:
+                record_platform_entry(request.user, reason)
+            except PRIVILEGE_ERRORS as error:
+                if get_sqlstate(error) != INSUFFICIENT_PRIVILEGE:
                     raise
-                form.add_error(None, NO_OPERATOR)
+                form.add_error(None, PLATFORM_UNAVAILABLE)
             else:
                 _access().enter_platform(request, reason)
                 return redirect("admin:index")
@@ -156,12 +167,12 @@ def _access() -> ModuleType:
     return import_module(settings.CONSOLE_ACCESS)
 
 
-def _rendered(response: HttpResponseBase) -> HttpResponseBase:
+def _render_template(response: HttpResponseBase) -> HttpResponseBase:
     if isinstance(response, TemplateResponse) and not response.is_rendered:
         response.render()
     return response
 
 
-def registered(site: ConsoleSite) -> list[ModelAdmin]:
+def list_admins(site: ConsoleSite) -> list[ModelAdmin]:
     """Return all registered admins, ordered by app and model."""
     return sorted(site._registry.values(), key=lambda admin: admin.model._meta.label_lower)

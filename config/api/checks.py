@@ -8,7 +8,7 @@ from typing import Any
 from django.core import checks
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from .permissions import ANY_CREDENTIAL, verb_of
+from .permissions import ANY_CREDENTIAL, required_verb
 
 
 def _views(patterns: list[Any]) -> Any:
@@ -19,7 +19,7 @@ def _views(patterns: list[Any]) -> Any:
             yield pattern.callback
 
 
-def undeclared(view: type, actions: dict[str, str] | None) -> list[str]:
+def missing_declarations(view: type, actions: dict[str, str] | None) -> list[str]:
     """Return the missing declarations of `view`: its resource or verbs of its actions."""
     resource = getattr(view, "resource", "")
     if not resource:
@@ -30,7 +30,7 @@ def undeclared(view: type, actions: dict[str, str] | None) -> list[str]:
     missing = []
     for method, action in actions.items():
         made.action = action
-        if verb_of(made, method.upper()) is None:
+        if required_verb(made, method.upper()) is None:
             missing.append(f"verb of {action}")
     return missing
 
@@ -45,7 +45,7 @@ def check_declarations(app_configs: Any, **kwargs: Any) -> list[checks.CheckMess
         view = getattr(callback, "cls", None) or getattr(callback, "view_class", None)
         if not (isinstance(view, type) and issubclass(view, ApiView)):
             continue
-        for what in undeclared(view, getattr(callback, "actions", None)):
+        for what in missing_declarations(view, getattr(callback, "actions", None)):
             message = (
                 f"{view.__module__}.{view.__qualname__} does not declare: {what}. Every request is denied."
             )

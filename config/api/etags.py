@@ -19,14 +19,14 @@ def make_etag(version: str, shape: str = "") -> str:
     return f'"{version}-{zlib.crc32(shape.encode()):x}"' if shape else f'"{version}"'
 
 
-def _listed(header: str) -> list[str]:
+def _split_tags(header: str) -> list[str]:
     return [part.strip().removeprefix("W/") for part in header.split(",") if part.strip()]
 
 
 def not_modified(request: Any, etag: str) -> bool:
     """Return whether `If-None-Match` matches this representation."""
     header = request.META.get("HTTP_IF_NONE_MATCH", "")
-    return bool(header) and (header.strip() == "*" or etag in _listed(header))
+    return bool(header) and (header.strip() == "*" or etag in _split_tags(header))
 
 
 def require_match(request: Any, version: str) -> None:
@@ -38,6 +38,6 @@ def require_match(request: Any, version: str) -> None:
     header = request.META.get("HTTP_IF_MATCH", "")
     if not header or header.strip() == "*":
         return
-    versions = {tag.strip('"').partition("-")[0] for tag in _listed(header)}
+    versions = {tag.strip('"').partition("-")[0] for tag in _split_tags(header)}
     if version not in versions:
         raise PreconditionFailed

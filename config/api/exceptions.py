@@ -19,7 +19,7 @@ from rest_framework import exceptions, status
 from rest_framework.exceptions import APIException
 from rest_framework.settings import api_settings
 
-from .integrity import constraint_error
+from .constraint_errors import constraint_error
 
 logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -195,14 +195,14 @@ def _from_database(exc: Exception, request: HttpRequest | None) -> HttpResponse 
         status_code, code = SQLSTATES[state]
         headers = {"Retry-After": "1"} if status_code == 503 else None
         return problem_response(request, status_code, code, headers=headers)
-    if state.startswith(UNREACHABLE) or (not state and is_connection_trouble(exc)):
+    if state.startswith(UNREACHABLE) or (not state and is_connection_error(exc)):
         return problem_response(request, 503, "database_unavailable", headers={"Retry-After": "2"})
     if not state and "NUL" in str(exc):
         return problem_response(request, 400, "invalid", "Null characters are not allowed.")
     return None
 
 
-def is_connection_trouble(exc: Exception) -> bool:
+def is_connection_error(exc: Exception) -> bool:
     """Return whether the connection broke, as opposed to a statement that failed.
 
     psycopg raises InternalError without SQLSTATE for an unexpected response: a pooler that lost its server.
@@ -233,10 +233,10 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse:
         response = _from_database(exc, bare)
         if response is not None:
             return response
-    return unexpected(exc, bare)
+    return internal_error_response(exc, bare)
 
 
-def unexpected(exc: Exception, request: HttpRequest | None) -> HttpResponse:
+def internal_error_response(exc: Exception, request: HttpRequest | None) -> HttpResponse:
     """Log the exception and return a 500 response that does not reveal it."""
     logger.error("unexpected error in %s", getattr(request, "path", "?"), exc_info=exc)
     got_request_exception.send(sender=None, request=request)

@@ -20,7 +20,7 @@ PERSON, PERSON_SERIALIZER, PERSON_RESOURCE = (
 )
 
 
-class Target(NamedTuple):
+class ExpansionTarget(NamedTuple):
     """The serializer of an expanded model and the resource whose read access it requires."""
 
     serializer: Any
@@ -28,14 +28,16 @@ class Target(NamedTuple):
 
 
 @cache
-def targets() -> dict[type[models.Model], Target]:
+def expansion_targets() -> dict[type[models.Model], ExpansionTarget]:
     """Return the expansion target of every expandable model."""
     from .routers import build_router
 
-    found = {apps.get_model(PERSON): Target(import_string(PERSON_SERIALIZER), PERSON_RESOURCE)}
+    found = {apps.get_model(PERSON): ExpansionTarget(import_string(PERSON_SERIALIZER), PERSON_RESOURCE)}
     for _, view, _ in build_router().registry:
         if getattr(view, "shows_every_row", lambda: False)():
-            found.setdefault(view.serializer_class.Meta.model, Target(view.serializer_class, view.resource))
+            found.setdefault(
+                view.serializer_class.Meta.model, ExpansionTarget(view.serializer_class, view.resource)
+            )
     return found
 
 
@@ -46,7 +48,7 @@ def expandable(serializer_class: Any) -> dict[str, Any]:
         name: import_string(to) if isinstance(to, str) else to
         for name, to in getattr(meta, "expandable", {}).items()
     }
-    known = targets()
+    known = expansion_targets()
     found = {
         field.name: known[field.related_model].serializer
         for field in meta.model._meta.concrete_fields
@@ -55,7 +57,7 @@ def expandable(serializer_class: Any) -> dict[str, Any]:
     return found | declared
 
 
-def resource_of(serializer_class: Any) -> str:
+def required_resource(serializer_class: Any) -> str:
     """Return the resource whose read access expansion requires, or an empty string if none allows it."""
-    found = targets().get(serializer_class.Meta.model)
+    found = expansion_targets().get(serializer_class.Meta.model)
     return found.resource if found else ""

@@ -13,26 +13,26 @@ from rest_framework.filters import BaseFilterBackend
 from config.db.ids import uuid7_floor
 
 from .exceptions import Invalid
-from .lookups import MomentFilter, filter_of, filters_of
+from .filter_factory import DateTimeFilter, build_filter, build_filters
 
 PAGE_PARAMETERS = frozenset({"cursor", "limit", "ordering"})
 SHAPE_PARAMETERS = frozenset({"fields", "expand"})
 TEXT = django_filters.CharFilter()
 
 
-class HouseFilterSet(django_filters.FilterSet):
+class BaseFilterSet(django_filters.FilterSet):
     """Base of all filter sets, with `created_after` and `created_before`.
 
     References are filtered by id and times by ISO 8601. django-filter's default for a reference is a choice of rows:
     it calls the manager, which needs a scope, and runs a query.
     """
 
-    created_after = MomentFilter(method="filter_after", label="Created at or after this time.")
-    created_before = MomentFilter(method="filter_before", label="Created before this time.")
+    created_after = DateTimeFilter(method="filter_after", label="Created at or after this time.")
+    created_before = DateTimeFilter(method="filter_before", label="Created before this time.")
 
     @classmethod
     def filter_for_field(cls, field: Any, *_: Any) -> Any:
-        return filter_of(field)
+        return build_filter(field)
 
     def filter_after(self, queryset: Any, name: str, value: Any) -> Any:
         if getattr(queryset.model, "partition_period", None):
@@ -57,7 +57,7 @@ def allowed_parameters(view: Any) -> frozenset[str]:
     extra = frozenset(getattr(view, "extra_parameters", ()))
     if getattr(view, "action", None) != "list":
         return SHAPE_PARAMETERS | extra
-    return SHAPE_PARAMETERS | PAGE_PARAMETERS | extra | frozenset(_filters_of(view))
+    return SHAPE_PARAMETERS | PAGE_PARAMETERS | extra | frozenset(_view_filters(view))
 
 
 def refuse_unknown_parameters(request: Any, view: Any) -> None:
@@ -77,30 +77,30 @@ def refuse_unknown_parameters(request: Any, view: Any) -> None:
             for name in unknown
         ]
         raise Invalid(detail, code="unknown_parameter", errors=errors)
-    filters = _filters_of(view)
+    filters = _view_filters(view)
     for name, values in given.lists():
         if any("\0" in value for value in values):
             raise Invalid(f"{name}: null characters are not allowed.", code="invalid_text")
         made = filters.get(name, TEXT)
         if "" in values and (name == "ordering" or not isinstance(made, type(TEXT))):
-            raise _named({name: ["A value is required."]})
+            raise _filter_error({name: ["A value is required."]})
         if isinstance(made, django_filters.BooleanFilter) and not {"true", "false"}.issuperset(values):
-            raise _named({name: ["Must be true or false."]})
+            raise _filter_error({name: ["Must be true or false."]})
 
 
-def _filters_of(view: Any) -> dict[str, Any]:
+def _view_filters(view: Any) -> dict[str, Any]:
     if getattr(view, "action", None) != "list":
         return {}
-    return HouseFilterBackend().get_filterset_class(view).base_filters
+    return FilterSetBackend().get_filterset_class(view).base_filters
 
 
-class HouseFilterBackend(DjangoFilterBackend):
+class FilterSetBackend(DjangoFilterBackend):
     """Filter backend that builds each viewset's filter set once.
 
     The filter set comes from `filterset_class` or `filterset_fields`.
     """
 
-    filterset_base = HouseFilterSet
+    filterset_base = BaseFilterSet
     _classes: dict[type, Any] = {}
 
     def get_filterset_class(self, view: Any, queryset: Any = None) -> Any:
@@ -113,7 +113,7 @@ class HouseFilterBackend(DjangoFilterBackend):
         listed = tuple(getattr(view, "filterset_fields", ()))
         model_ = view.model
         meta = type("Meta", (), {"model": model_, "fields": listed})
-        made = filters_of(model_, view.serializer_class.Meta.fields)
+        made = build_filters(model_, view.serializer_class.Meta.fields)
         return type(f"{model_.__name__}Filter", (self.filterset_base,), {**made, "Meta": meta})
 
     def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
@@ -122,22 +122,22 @@ class HouseFilterBackend(DjangoFilterBackend):
         try:
             return super().filter_queryset(request, queryset, view)
         except ValidationError as error:
-            raise _named(error.detail) from error
+            raise _filter_error(error.detail) from error
 
 
-def _named(detail: Any) -> Invalid:
+def _filter_error(detail: Any) -> Invalid:
     """Return the error for invalid filter values, each named by its query parameter."""
     errors = [
         {"parameter": name, "code": getattr(text, "code", None) or "invalid", "detail": str(text)}
         for name, texts in detail.items()
         for text in texts
     ]
-    said = (
+    summary = (
         f"{errors[0]['parameter']}: {errors[0]['detail']}"
         if len(errors) == 1
         else f"{len(errors)} filters are invalid."
     )
-    return Invalid(said, code="invalid_filter", errors=errors)
+    return Invalid(summary, code="invalid_filter", errors=errors)
 
 
 class OrderingFilter(BaseFilterBackend):

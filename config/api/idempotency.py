@@ -14,7 +14,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from tenants.scoping import require_tenant_id
+from config.tenancy.scope import require_tenant_id
 
 from .exceptions import Conflict, Invalid, Unprocessable
 

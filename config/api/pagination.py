@@ -27,7 +27,7 @@ TAG_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CursorPosition:
     """A row's key in an ordering. `backward` reads towards the first page."""
 
     ordering: str
@@ -41,13 +41,13 @@ def _tag(payload: bytes) -> bytes:
     return hashlib.blake2b(payload, key=key, digest_size=TAG_BYTES, person=b"conclave.cursor").digest()
 
 
-def encode_cursor(place: Place) -> str:
+def encode_cursor(position: CursorPosition) -> str:
     """Return the cursor for a position."""
-    payload = orjson.dumps([place.ordering, place.backward, place.value, place.id])
+    payload = orjson.dumps([position.ordering, position.backward, position.value, position.id])
     return base64.urlsafe_b64encode(_tag(payload) + payload).decode().rstrip("=")
 
 
-def decode_cursor(text: str, ordering: str) -> Place:
+def decode_cursor(text: str, ordering: str) -> CursorPosition:
     """Return the position that a cursor encodes.
 
     Raises:
@@ -61,13 +61,13 @@ def decode_cursor(text: str, ordering: str) -> Place:
     tag, payload = raw[:TAG_BYTES], raw[TAG_BYTES:]
     if not hmac.compare_digest(tag, _tag(payload)):
         raise bad
-    place = Place(*orjson.loads(payload))
-    if place.ordering != ordering:
+    position = CursorPosition(*orjson.loads(payload))
+    if position.ordering != ordering:
         raise Invalid(
             "The cursor was created for a different ordering. Request the first page again.",
             code="invalid_cursor",
         )
-    return place
+    return position
 
 
 def read_limit(text: str | None) -> int:
@@ -100,25 +100,25 @@ class KeysetPagination(BasePagination):
         self.ordering = ordering
         self.field = ordering.lstrip("-")
         cursor = request.query_params.get("cursor")
-        self.place = decode_cursor(cursor, ordering) if cursor else None
+        self.position = decode_cursor(cursor, ordering) if cursor else None
 
     def slice(self, queryset: Any, request: Any) -> Any:
         """Return the rows of this page plus one, in reverse order when paging backward."""
         self.begin(request, queryset.query.order_by[0] if queryset.query.order_by else "-id")
         descending = self.ordering.startswith("-")
-        if self.place:
-            descending ^= self.place.backward
+        if self.position:
+            descending ^= self.position.backward
             queryset = queryset.filter(self._beyond(queryset.model, descending))
         sign = "-" if descending else ""
         names = [f"{sign}id"] if self.field == "id" else [f"{sign}{self.field}", f"{sign}id"]
         return queryset.order_by(*names)[: self.limit + 1]
 
     def _beyond(self, model: Any, descending: bool) -> Q:
-        place = self.place
+        position = self.position
         operator = "lt" if descending else "gt"
         try:
-            identifier = UUID(place.id)
-            value = model._meta.get_field(self.field).to_python(place.value)
+            identifier = UUID(position.id)
+            value = model._meta.get_field(self.field).to_python(position.value)
         except (ValueError, ValidationError):
             raise Invalid("The cursor is invalid.", code="invalid_cursor") from None
         if self.field == "id":
@@ -130,7 +130,7 @@ class KeysetPagination(BasePagination):
         """Return the rows of this page in the requested order and note whether more follow."""
         self.more = len(rows) > self.limit
         rows = rows[: self.limit]
-        return rows[::-1] if self.place and self.place.backward else rows
+        return rows[::-1] if self.position and self.position.backward else rows
 
     def links(
         self, first: tuple[Any, Any] | None, last: tuple[Any, Any] | None
@@ -138,20 +138,20 @@ class KeysetPagination(BasePagination):
         """Return the URLs of the next and previous page, given the first and last row's key."""
         if first is None or last is None:
             return None, None
-        backward = bool(self.place and self.place.backward)
+        backward = bool(self.position and self.position.backward)
         following = self._url(last, False) if self.more or backward else None
-        preceding = self._url(first, True) if (self.more if backward else self.place) else None
+        preceding = self._url(first, True) if (self.more if backward else self.position) else None
         return following, preceding
 
     def _url(self, key: tuple[Any, Any], backward: bool) -> str:
         value = key[0].isoformat() if hasattr(key[0], "isoformat") else str(key[0])
-        cursor = encode_cursor(Place(self.ordering, backward, value, str(key[1])))
+        cursor = encode_cursor(CursorPosition(self.ordering, backward, value, str(key[1])))
         return replace_query_param(self.request.build_absolute_uri(), "cursor", cursor)
 
     def link_header(self, following: str | None, preceding: str | None) -> dict[str, str]:
         """Return the `Link` header. It includes the first page on later pages."""
         parts = []
-        if self.place:
+        if self.position:
             first = remove_query_param(self.request.build_absolute_uri(), "cursor")
             parts.append(f'<{first}>; rel="first"')
         parts += [f'<{preceding}>; rel="prev"'] if preceding else []

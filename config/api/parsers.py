@@ -15,7 +15,7 @@ from .exceptions import TooLarge
 MAX_DEPTH = 64
 
 
-def _refuse(data: Any, depth: int = 0) -> None:
+def _check_value(data: Any, depth: int = 0) -> None:
     """Reject values deeper than `MAX_DEPTH` and strings with NUL characters."""
     if depth > MAX_DEPTH:
         raise ParseError(f"The request body is nested more than {MAX_DEPTH} levels deep.", code="too_deep")
@@ -24,11 +24,11 @@ def _refuse(data: Any, depth: int = 0) -> None:
             raise ParseError("Null characters are not allowed.", code="invalid_text")
     elif isinstance(data, dict):
         for key, value in data.items():
-            _refuse(key, depth)
-            _refuse(value, depth + 1)
+            _check_value(key, depth)
+            _check_value(value, depth + 1)
     elif isinstance(data, list):
         for value in data:
-            _refuse(value, depth + 1)
+            _check_value(value, depth + 1)
 
 
 def parse_json(body: bytes) -> Any:
@@ -42,7 +42,7 @@ def parse_json(body: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         raise ParseError(f"The request body is not valid JSON: {error}", code="invalid_json") from None
     if b"\\u0000" in body or body.count(b"[") + body.count(b"{") > MAX_DEPTH:
-        _refuse(data)
+        _check_value(data)
     return data
 
 

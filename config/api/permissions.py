@@ -21,7 +21,7 @@ ACTION_VERBS = {
 METHOD_VERBS = {"GET": READ, "HEAD": READ, "POST": WRITE, "PUT": WRITE, "PATCH": WRITE, "DELETE": WRITE}
 
 
-def verb_of(view: Any, method: str) -> str | None:
+def required_verb(view: Any, method: str) -> str | None:
     """Return the verb that a request needs. None, if the view declares none, denies access.
 
     A viewset declares the verb of an extra action: `verbs = {"publish": "write"}`.
@@ -46,5 +46,5 @@ class ResourcePermission(BasePermission):
             return False
         if resource == ANY_CREDENTIAL:
             return True
-        verb = verb_of(view, request.method)
+        verb = required_verb(view, request.method)
         return verb is not None and credential.allows(resource, verb)

@@ -9,7 +9,7 @@ from django.urls import URLPattern, path
 from rest_framework.routers import SimpleRouter
 
 
-class HouseRouter(SimpleRouter):
+class ApiRouter(SimpleRouter):
     """Router with path converters: a URL with a malformed UUID does not match."""
 
     def __init__(self) -> None:
@@ -25,9 +25,9 @@ class HouseRouter(SimpleRouter):
         return [*self.singles, *super().get_urls()]
 
 
-def build_router() -> HouseRouter:
+def build_router() -> ApiRouter:
     """Return a router with the resources of all apps."""
-    router = HouseRouter()
+    router = ApiRouter()
     for app in settings.API_APPS:
         name = f"{app}.api.urls"
         if find_spec(name) is not None:

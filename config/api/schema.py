@@ -70,28 +70,28 @@ def _choice(name: str, names: Iterable[str], description: str) -> dict[str, Any]
     return _parameter(name, "query", description, pattern=f"^({one})(,({one}))*$")
 
 
-class ConclaveSchema(AutoSchema):
+class ApiSchema(AutoSchema):
     """OpenAPI generator that adds the parameters, headers and errors common to all operations."""
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation = super().get_operation(*args, **kwargs)
         if operation is None:
             return None
-        operation["parameters"] = [*operation.get("parameters", []), *self._house_parameters()]
+        operation["parameters"] = [*operation.get("parameters", []), *self._common_parameters()]
         responses = operation["responses"]
         for response in responses.values():
             response["headers"] = {**RATE_HEADERS, **response.get("headers", {})}
         for status in (*ALWAYS, *BY_METHOD.get(self.method, ())):
             responses.setdefault(str(status), self._problem(status))
-        if self.method == "GET" and self._is_house_detail():
+        if self.method == "GET" and self._is_detail_view():
             responses["304"] = {"description": "Not modified."}
         return operation
 
     def _problem(self, status: int) -> dict[str, Any]:
-        self.registry_problem()
+        self.register_problem()
         return {"description": TITLES[status], "content": {MEDIA_TYPE: {"schema": PROBLEM_REF}}}
 
-    def registry_problem(self) -> None:
+    def register_problem(self) -> None:
         """Put the component `Problem` into the document."""
         from drf_spectacular.plumbing import ResolvedComponent
 
@@ -100,16 +100,16 @@ class ConclaveSchema(AutoSchema):
         )
         self.registry.register_on_missing(component)
 
-    def _is_house_detail(self) -> bool:
+    def _is_detail_view(self) -> bool:
         return hasattr(self.view, "respond_with") and not self._is_list_view()
 
-    def _house_parameters(self) -> list[dict[str, Any]]:
-        from .serializers import HouseSerializer, field_names
+    def _common_parameters(self) -> list[dict[str, Any]]:
+        from .serializers import BaseSerializer, field_names
 
         tenant = "Slug of the organisation. Required if you belong to more than one."
         made = [_parameter("X-Tenant", "header", tenant)]
         serializer = getattr(self.view, "serializer_class", None)
-        if not (isinstance(serializer, type) and issubclass(serializer, HouseSerializer)):
+        if not (isinstance(serializer, type) and issubclass(serializer, BaseSerializer)):
             return made
         if self.method != "DELETE":
             names = ", ".join(field_names(serializer))
@@ -135,7 +135,7 @@ class ConclaveSchema(AutoSchema):
         return made
 
 
-def api_alone(endpoints: list[Any]) -> list[Any]:
+def keep_api_endpoints(endpoints: list[Any]) -> list[Any]:
     """Keep only the operations below `/api/`.
 
     The OpenAI-compatible and Anthropic-compatible endpoints at `/v1` are documented by their vendors.
@@ -146,7 +146,7 @@ def api_alone(endpoints: list[Any]) -> list[Any]:
 ANY_OR_NULL = {"oneOf": [{}, {"type": "null"}]}
 
 
-def loosen_answers(result: Any, generator: Any, request: Any, public: Any) -> Any:
+def relax_response_schemas(result: Any, generator: Any, request: Any, public: Any) -> Any:
     """Relax the response schemas: no required properties, no formats for strings that may be empty.
 
     Sparse fieldsets (`?fields=`) can omit any property. Request schemas are unchanged.
@@ -191,8 +191,8 @@ class SessionScheme(OpenApiAuthenticationExtension):
         }
 
 
-class HouseFilterScheme(DjangoFilterExtension):
-    target_class = "config.api.filters.HouseFilterBackend"
+class FilterSetScheme(DjangoFilterExtension):
+    target_class = "config.api.filters.FilterSetBackend"
     priority = 1
 
     def get_schema_operation_parameters(self, auto_schema: Any, *args: Any, **kwargs: Any) -> list[Any]:

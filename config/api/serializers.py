@@ -8,12 +8,19 @@ from django.db import models
 from rest_framework import serializers
 from rest_framework.fields import empty
 
-from config.db.fields import EncryptedField, EncryptedTextField
+from config.encryption.fields import EncryptedField, EncryptedTextField
 
+from .constraint_errors import DOES_NOT_EXIST
 from .expand import expandable
 from .fields import ListedChoiceField, SecretField
-from .integrity import MISSING
-from .json_sql import Column, NotCompilable, Plan, compile_plan, quoted, row_json
+from .sql_serialization import (
+    ColumnSQL,
+    NotSqlSerializable,
+    SerializationPlan,
+    compile_plan,
+    quote_identifier,
+    row_json,
+)
 
 
 class ReferenceField(serializers.UUIDField):
@@ -22,7 +29,7 @@ class ReferenceField(serializers.UUIDField):
     The error is the same for another tenant's id, a missing id and a soft-deleted row.
     """
 
-    default_error_messages = {"invalid": "Must be a valid UUID.", "does_not_exist": MISSING}
+    default_error_messages = {"invalid": "Must be a valid UUID.", "does_not_exist": DOES_NOT_EXIST}
 
     def __init__(self, *, target: type[models.Model] | None = None, **kwargs: Any) -> None:
         self.target = target
@@ -105,11 +112,13 @@ class RelatedIdsField(serializers.ListField):
     def to_representation(self, data: Any) -> Any:
         return [str(item) for item in data]
 
-    def as_sql(self, model: type[models.Model], table: str) -> Column:
+    def as_sql(self, model: type[models.Model], table: str) -> ColumnSQL:
         """Return SQL for the ids as a JSON array."""
-        through = quoted(self.model._meta.db_table)
-        near, far = (quoted(self.model._meta.get_field(name).column) for name in (self.near, self.far))
-        return Column(
+        through = quote_identifier(self.model._meta.db_table)
+        near, far = (
+            quote_identifier(self.model._meta.get_field(name).column) for name in (self.near, self.far)
+        )
+        return ColumnSQL(
             f"coalesce((SELECT array_to_json(array_agg(_t.{far} ORDER BY _t.{far})) FROM {through} _t"
             f" WHERE _t.tenant_id = {table}.tenant_id AND _t.{near} = {table}.id), '[]'::json)"
         )
@@ -118,7 +127,7 @@ class RelatedIdsField(serializers.ListField):
 class ExpandedField(serializers.Field):
     """Referenced objects requested by `?expand=`, under the separate key `expanded`."""
 
-    def __init__(self, targets: dict[str, type["HouseSerializer"]], **kwargs: Any) -> None:
+    def __init__(self, targets: dict[str, type["BaseSerializer"]], **kwargs: Any) -> None:
         self.targets = targets
         kwargs |= {"read_only": True, "source": "*"}
         super().__init__(**kwargs)
@@ -132,25 +141,25 @@ class ExpandedField(serializers.Field):
             )
         return shown
 
-    def as_sql(self, model: type[models.Model], table: str) -> Column:
+    def as_sql(self, model: type[models.Model], table: str) -> ColumnSQL:
         """Return SQL with one subquery for each expanded reference."""
-        parts, rich = [], ""
+        parts, needs_reencode = [], ""
         for position, (name, serializer) in enumerate(self.targets.items()):
             field = model._meta.get_field(name)
             related = field.related_model
             if not isinstance(field, models.ForeignKey) or related is None:
-                raise NotCompilable(name)
+                raise NotSqlSerializable(name)
             alias = f"_e{position}"
             inner = row_json(serializer(), related, alias)
-            rich = rich or ("true" if inner.rich else "")
+            needs_reencode = needs_reencode or ("true" if inner.needs_reencode else "")
             parts.append(
-                f"(SELECT ({inner.sql}) FROM {quoted(related._meta.db_table)} {alias}"
-                f" WHERE {alias}.id = {table}.{quoted(field.column)}) AS {quoted(name)}"
+                f"(SELECT ({inner.sql}) FROM {quote_identifier(related._meta.db_table)} {alias}"
+                f" WHERE {alias}.id = {table}.{quote_identifier(field.column)}) AS {quote_identifier(name)}"
             )
-        return Column(f"(SELECT row_to_json(_x) FROM (SELECT {', '.join(parts)}) _x)", rich)
+        return ColumnSQL(f"(SELECT row_to_json(_x) FROM (SELECT {', '.join(parts)}) _x)", needs_reencode)
 
 
-class HouseSerializer(serializers.ModelSerializer):
+class BaseSerializer(serializers.ModelSerializer):
     """Serializer for a model's columns.
 
     `Meta.expandable` maps references to serializers that differ from their resource's default.
@@ -173,7 +182,7 @@ class HouseSerializer(serializers.ModelSerializer):
         super().__init__(instance, data, **kwargs)
 
     @classmethod
-    def expandable(cls) -> dict[str, type["HouseSerializer"]]:
+    def expandable(cls) -> dict[str, type["BaseSerializer"]]:
         """Return the references that `?expand=` accepts, by name."""
         return expandable(cls)
 
@@ -233,7 +242,7 @@ class HouseSerializer(serializers.ModelSerializer):
         # DRF drops it from read-only fields, and the OpenAPI document would lack the empty value.
         return kwargs | {"allow_blank": True} if blank else kwargs
 
-    # The database enforces uniqueness (config.api.integrity). A query beforehand would be racy and cost time.
+    # The database enforces uniqueness (config.api.constraint_errors). A query beforehand would be racy and cost time.
     def get_unique_together_constraints(self, model: Any) -> Any:
         return iter(())
 
@@ -277,20 +286,20 @@ class HouseSerializer(serializers.ModelSerializer):
 
 
 @lru_cache(maxsize=1024)
-def plan_for(
-    serializer_class: type[HouseSerializer], only: tuple[str, ...], expand: tuple[str, ...]
-) -> Plan | None:
+def compiled_plan(
+    serializer_class: type[BaseSerializer], only: tuple[str, ...], expand: tuple[str, ...]
+) -> SerializationPlan | None:
     """Return the compiled plan of a serializer and a selection of fields."""
     return compile_plan(serializer_class(only=only, expand=expand))
 
 
 @lru_cache(maxsize=256)
-def reader(serializer_class: type[HouseSerializer]) -> HouseSerializer:
+def cached_serializer(serializer_class: type[BaseSerializer]) -> BaseSerializer:
     """Return a cached read-only serializer. Instantiating one copies each of its fields."""
     return serializer_class()
 
 
 @lru_cache(maxsize=256)
-def field_names(serializer_class: type[HouseSerializer]) -> tuple[str, ...]:
+def field_names(serializer_class: type[BaseSerializer]) -> tuple[str, ...]:
     """Return the names that `?fields=` accepts, in order of output."""
     return tuple(name for name, field in serializer_class().fields.items() if not field.write_only)

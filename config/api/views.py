@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from structlog.contextvars import bind_contextvars
 
-from tenants.scoping import Scope, tenant_scope
+from config.tenancy.scope import Scope, tenant_scope
 
 from . import idempotency
 from .credentials import Credential

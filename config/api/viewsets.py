@@ -6,7 +6,7 @@
         filterset_fields = ("status", "slug")
 
 The model is the serializer's. If every field of the serializer is a column, lists and single rows are serialized by
-one SQL statement (`config.api.json_sql`).
+one SQL statement (`config.api.sql_serialization`).
 """
 
 from typing import Any, ClassVar
@@ -16,33 +16,33 @@ from django.db import models
 from django.http import Http404, HttpResponse
 from rest_framework.viewsets import ViewSetMixin
 
-from . import statements
+from . import prepared_queries as statements
 from .etags import make_etag, not_modified, require_match, version_of
 from .exceptions import Forbidden, Invalid
-from .expand import resource_of
-from .filters import HouseFilterBackend, OrderingFilter
-from .json_sql import Plan, respell
+from .expand import required_resource
+from .filters import FilterSetBackend, OrderingFilter
 from .pagination import KeysetPagination
 from .renderers import dumps
-from .serializers import HouseSerializer, field_names, plan_for, reader
+from .serializers import BaseSerializer, cached_serializer, compiled_plan, field_names
+from .sql_serialization import SerializationPlan, reencode
 from .views import ApiView, json_response
 
 # List parameters that change no value in the SQL statement.
-PLAIN_PARAMETERS = frozenset({"fields", "expand", "limit", "ordering"})
+CACHEABLE_PARAMETERS = frozenset({"fields", "expand", "limit", "ordering"})
 # JSON and pagination key (value, id) of each row of a page.
-Page = tuple[list[bytes], list[tuple[Any, Any]]]
+PageRows = tuple[list[bytes], list[tuple[Any, Any]]]
 
 
 class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
     """List and retrieve rows of the current scope."""
 
-    serializer_class: type[HouseSerializer]
+    serializer_class: type[BaseSerializer]
     filterset_fields: ClassVar[tuple[str, ...]] = ()
     filterset_class: Any = None
     # Columns to order by besides `id`. None may be nullable.
     ordering_fields: ClassVar[tuple[str, ...]] = ("created_at",)
     ordering = "-id"
-    filter_backends = (HouseFilterBackend, OrderingFilter)
+    filter_backends = (FilterSetBackend, OrderingFilter)
     pagination_class = KeysetPagination
     lookup_field = "id"
     lookup_value_converter = "uuid"
@@ -86,7 +86,7 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
         known = self.serializer_class.expandable()
         chosen = self._chosen("expand", tuple(known))
         for name in chosen:
-            resource = resource_of(known[name])
+            resource = required_resource(known[name])
             if not self.credential.allows(resource, "read"):
                 raise Forbidden(
                     f"Your role or API key does not grant {resource}:read, required to expand {name}."
@@ -102,7 +102,7 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
             raise Invalid(f"Unknown names in {parameter}: {', '.join(unknown)}.", code=f"invalid_{parameter}")
         return tuple(name for name in known if name in wanted)
 
-    def get_serializer(self, *args: Any, **kwargs: Any) -> HouseSerializer:
+    def get_serializer(self, *args: Any, **kwargs: Any) -> BaseSerializer:
         """Return a serializer with all fields and the view's context."""
         kwargs.setdefault("context", {"request": self.request, "view": self})
         return self.serializer_class(*args, **kwargs)
@@ -111,7 +111,7 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
         """List a page of rows."""
         only, expand = self.chosen_fields(), self.chosen_expand()
         pager = self.pagination_class()
-        plan = plan_for(self.serializer_class, only, expand)
+        plan = compiled_plan(self.serializer_class, only, expand)
         if plan:
             texts, keys = self._by_sql(pager, plan, (only, expand))
         else:
@@ -123,19 +123,19 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
     def _page(self, pager: KeysetPagination) -> Any:
         return pager.slice(self.filter_queryset(self.get_queryset()), self.request)
 
-    def _by_sql(self, pager: KeysetPagination, plan: Plan, shape: tuple[Any, ...]) -> Page:
+    def _by_sql(self, pager: KeysetPagination, plan: SerializationPlan, shape: tuple[Any, ...]) -> PageRows:
         def build(_: dict[str, UUID]) -> Any:
             rows = self._page(pager)
-            return rows.values_list(plan.json, plan.rich, pager.field, "id")
+            return rows.values_list(plan.json, plan.needs_reencode, pager.field, "id")
 
         found = None
-        if self.request.GET.keys() <= PLAIN_PARAMETERS:
+        if self.request.GET.keys() <= CACHEABLE_PARAMETERS:
             pager.begin(self.request, OrderingFilter().wanted(self.request, self))
-            found = statements.rows_of(self, (*shape, pager.limit, pager.ordering), build)
+            found = statements.fetch_prepared(self, (*shape, pager.limit, pager.ordering), build)
         found = pager.arrange(list(build({})) if found is None else found)
-        return [respell(row[0], row[1]) for row in found], [(row[2], row[3]) for row in found]
+        return [reencode(row[0], row[1]) for row in found], [(row[2], row[3]) for row in found]
 
-    def _by_python(self, pager: KeysetPagination, only: tuple[str, ...], expand: tuple[str, ...]) -> Page:
+    def _by_python(self, pager: KeysetPagination, only: tuple[str, ...], expand: tuple[str, ...]) -> PageRows:
         rows = self._page(pager)
         found = pager.arrange(list(rows.select_related(*expand) if expand else rows))
         serializer = self.get_serializer(only=only, expand=expand)
@@ -170,16 +170,16 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
         """
         only, expand = self.chosen_fields(), self.chosen_expand()
         version = version_of(self.model)
-        plan = plan_for(self.serializer_class, only, expand)
+        plan = compiled_plan(self.serializer_class, only, expand)
         if plan:
 
             def build(ids: dict[str, UUID]) -> Any:
                 rows = self.get_queryset().filter(pk=ids["row"]).order_by()
-                return rows.values_list(plan.json, plan.rich, version)[:1]
+                return rows.values_list(plan.json, plan.needs_reencode, version)[:1]
 
-            found = statements.rows_of(self, ("row", only, expand), build, row=identifier)
-            for text, rich, row_version in build({"row": identifier}) if found is None else found:
-                return respell(text, rich), row_version
+            found = statements.fetch_prepared(self, ("row", only, expand), build, row=identifier)
+            for text, needs_reencode, row_version in build({"row": identifier}) if found is None else found:
+                return reencode(text, needs_reencode), row_version
             raise Http404
         rows = self.get_queryset().filter(pk=identifier).order_by()
         instance = rows.select_related(*expand).annotate(row_version=version).first()
@@ -189,10 +189,10 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
         return dumps(serializer.to_representation(instance)), instance.row_version
 
     def rendered_row(
-        self, serializer_class: type[HouseSerializer], instance: Any, status: int = 200
+        self, serializer_class: type[BaseSerializer], instance: Any, status: int = 200
     ) -> HttpResponse:
         """Return an instance of a model other than the view's as the response."""
-        return json_response(dumps(reader(serializer_class).to_representation(instance)), status)
+        return json_response(dumps(cached_serializer(serializer_class).to_representation(instance)), status)
 
     def get_object(self, *, lock: bool = False) -> Any:
         """Return the row that the URL names.
@@ -230,7 +230,7 @@ class CreateMixin:
         instance = self.perform_create(serializer)
         return self.respond_with(instance.pk, 201, Location=f"{request._request.path}{instance.pk}/")
 
-    def perform_create(self, serializer: HouseSerializer) -> models.Model:
+    def perform_create(self, serializer: BaseSerializer) -> models.Model:
         """Save the row and return it. Override to call a service."""
         owner = {self.owner_field: self.credential.user_id} if self.owner_field else {}
         return serializer.save(**owner)
@@ -254,7 +254,7 @@ class UpdateMixin:
         self.perform_update(serializer)
         return self.respond_with(instance.pk)
 
-    def perform_update(self, serializer: HouseSerializer) -> None:
+    def perform_update(self, serializer: BaseSerializer) -> None:
         """Save the changes. Override to call a service."""
         serializer.save()
 

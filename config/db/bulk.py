@@ -36,12 +36,12 @@ def insert_many(
     Raises:
         ValueError: a column has no value, or its default differs per row.
     """
-    insert, params = _insert(model, columns, constants or {})
+    insert, params = _insert_sql(model, columns, constants or {})
     done = 0
     with connection.cursor() as cursor:
-        cursor.execute(_render(_draft(model, columns)))
+        cursor.execute(_render(_create_draft_sql(model, columns)))
         for part in _batches(rows, batch):
-            _copy(model, columns, part)
+            _copy_rows(model, columns, part)
             cursor.execute(insert, params)
             cursor.execute("TRUNCATE conclave_bulk")
             done += len(part)
@@ -61,18 +61,18 @@ def _render(query: sql.Composable) -> str:
     return query.as_string(connection.connection)
 
 
-def _listed(names: Iterable[str]) -> sql.Composed:
+def _identifier_list(names: Iterable[str]) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, names))
 
 
-def _draft(model: type[models.Model], columns: Sequence[str]) -> sql.Composed:
+def _create_draft_sql(model: type[models.Model], columns: Sequence[str]) -> sql.Composed:
     connection.ensure_connection()
     return sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
-        DRAFT, _listed(columns), sql.Identifier(model._meta.db_table)
+        DRAFT, _identifier_list(columns), sql.Identifier(model._meta.db_table)
     )
 
 
-def _insert(
+def _insert_sql(
     model: type[models.Model], columns: Sequence[str], constants: dict[str, Any]
 ) -> tuple[str, list[Any]]:
     """Return the statement that copies the temporary table into the model's, and its parameters."""
@@ -86,14 +86,14 @@ def _insert(
             values.append(sql.SQL("conclave_uuid_time(id)"))  # type: ignore[arg-type]
             continue
         values.append(sql.SQL(f"%s::{field.db_type(connection)}"))  # type: ignore[arg-type]
-        params.append(_constant(field, constants))
+        params.append(_constant_value(field, constants))
     text = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {}").format(
-        sql.Identifier(model._meta.db_table), _listed(names), sql.SQL(", ").join(values), DRAFT
+        sql.Identifier(model._meta.db_table), _identifier_list(names), sql.SQL(", ").join(values), DRAFT
     )
     return _render(text), params
 
 
-def _constant(field: Any, constants: dict[str, Any]) -> Any:
+def _constant_value(field: Any, constants: dict[str, Any]) -> Any:
     if field.column in constants:
         value = constants[field.column]
     elif field.has_default() and not isinstance(field, models.UUIDField):
@@ -105,10 +105,10 @@ def _constant(field: Any, constants: dict[str, Any]) -> Any:
     return Jsonb(value) if isinstance(field, models.JSONField) else field.get_db_prep_save(value, connection)
 
 
-def _copy(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]) -> None:
-    connection.ensure_stamped()  # type: ignore[attr-defined]
+def _copy_rows(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]) -> None:
+    connection.ensure_session()  # type: ignore[attr-defined]
     types = [_type_name(model, column) for column in columns]
-    command = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(DRAFT, _listed(columns))
+    command = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(DRAFT, _identifier_list(columns))
     with (
         connection.wrap_database_errors,
         connection.connection.cursor() as cursor,

@@ -1,7 +1,7 @@
 """Row-level security, same-tenant foreign keys and audit triggers as constraints.
 
 As members of `Meta.constraints` they are detected, ordered and reversed by `makemigrations` like any other constraint.
-The base models (`tenants.bases`) add them to every concrete model.
+The base models (`config.tenancy.models`) add them to every concrete model.
 """
 
 from collections.abc import Iterable
@@ -12,25 +12,25 @@ from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from config.db.stamps import APP, IDENTITY, OPERATOR, READER
+from config.db.session import APP, IDENTITY, OPERATOR, READER
 
 OWNER = "conclave_owner"
 TENANT_CLAUSE = "tenant_id = (SELECT conclave_current_tenant())"
 USER_CLAUSE = "user_id = (SELECT conclave_current_user())"
 
-type_model = type[models.Model]
+ModelType = type[models.Model]
 
 
-class Reference(str):
+class ReferenceSQL(str):
     """SQL that references another table and must run after its unique constraints."""
 
     __slots__ = ()
 
 
-class HouseConstraint(models.BaseConstraint):
+class BaseDatabaseConstraint(models.BaseConstraint):
     """Base of constraints whose SQL is deferred until all referenced tables exist."""
 
-    def _create(self, model: type_model, editor: BaseDatabaseSchemaEditor) -> str:
+    def _create(self, model: ModelType, editor: BaseDatabaseSchemaEditor) -> str:
         raise NotImplementedError
 
     def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
@@ -42,7 +42,7 @@ class HouseConstraint(models.BaseConstraint):
 
     def validate(
         self,
-        model: type_model,
+        model: ModelType,
         instance: models.Model,
         exclude: Iterable[str] | None = None,
         using: str = DEFAULT_DB_ALIAS,
@@ -56,21 +56,21 @@ class HouseConstraint(models.BaseConstraint):
         return hash(self.name)
 
 
-def _listed(columns: Iterable[str]) -> str:
+def _column_list(columns: Iterable[str]) -> str:
     return " (" + ", ".join(f'"{column}"' for column in columns) + ")"
 
 
-def _granted(table: str, role: str, verbs: str, **columns: Iterable[str]) -> list[str]:
+def _grant_statements(table: str, role: str, verbs: str, **columns: Iterable[str]) -> list[str]:
     """Return GRANT statements. `select` and `update` restrict those privileges to columns."""
     wanted = [verb.strip() for verb in verbs.split(",") if verb.strip()]
     partly = [verb for verb in wanted if columns.get(verb.lower())]
     whole = [verb for verb in wanted if verb not in partly]
     lines = [f"GRANT {', '.join(whole)} ON {table} TO {role}"] if whole else []
-    lines += [f"GRANT {verb}{_listed(columns[verb.lower()])} ON {table} TO {role}" for verb in partly]
+    lines += [f"GRANT {verb}{_column_list(columns[verb.lower()])} ON {table} TO {role}" for verb in partly]
     return lines
 
 
-class RowLevelSecurity(HouseConstraint):
+class RowLevelSecurity(BaseDatabaseConstraint):
     """Enabled and forced row-level security with policies and grants for each database role.
 
     Args:
@@ -124,21 +124,21 @@ class RowLevelSecurity(HouseConstraint):
             clauses += f" WITH CHECK ({check})"
         return f"CREATE POLICY {name} ON {table} FOR {verb} TO {role}{clauses}"
 
-    def _grants(self, table: str, model: type_model) -> list[str]:
+    def _grants(self, table: str, model: ModelType) -> list[str]:
         options = self.options
         shown = [str(field.column) for field in model._meta.local_concrete_fields]
         open_columns = [name for name in shown if name not in options["withheld"]]
         selected = open_columns if options["withheld"] else ()
-        lines = _granted(table, APP, options["verbs"], update=options["columns"], select=selected)
-        lines += _granted(table, OPERATOR, options["operator"], update=options["operator_columns"])
-        lines += _granted(table, IDENTITY, options["identity"])
+        lines = _grant_statements(table, APP, options["verbs"], update=options["columns"], select=selected)
+        lines += _grant_statements(table, OPERATOR, options["operator"], update=options["operator_columns"])
+        lines += _grant_statements(table, IDENTITY, options["identity"])
         if "SELECT" in options["verbs"]:
             lines += [f"GRANT SELECT{self._shown(shown)} ON {table} TO {READER}"]
         return lines
 
     def _shown(self, columns: Iterable[str]) -> str:
         hidden = self.options["hidden"]
-        return _listed(name for name in columns if name not in hidden) if hidden else ""
+        return _column_list(name for name in columns if name not in hidden) if hidden else ""
 
     def column_added(self, table: str, column: str) -> str:
         """Return SQL that grants SELECT on a new column to roles with column-level grants."""
@@ -147,7 +147,7 @@ class RowLevelSecurity(HouseConstraint):
             return ""
         partly = {READER: options["hidden"], APP: options["withheld"]}
         roles = [role for role, names in partly.items() if names and column not in names]
-        return f"GRANT SELECT{_listed([column])} ON {table} TO {', '.join(roles)}" if roles else ""
+        return f"GRANT SELECT{_column_list([column])} ON {table} TO {', '.join(roles)}" if roles else ""
 
     def _policies(self, table: str) -> list[str]:
         options = self.options
@@ -167,7 +167,7 @@ class RowLevelSecurity(HouseConstraint):
             lines.append(self._policy(table, IDENTITY, "ALL", rows, rows))
         return lines
 
-    def _create(self, model: type_model, editor: BaseDatabaseSchemaEditor) -> str:
+    def _create(self, model: ModelType, editor: BaseDatabaseSchemaEditor) -> str:
         table = editor.quote_name(model._meta.db_table)
         lines = [
             f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
@@ -191,7 +191,7 @@ class RowLevelSecurity(HouseConstraint):
         )
 
 
-class SameTenant(HouseConstraint):
+class SameTenant(BaseDatabaseConstraint):
     """Composite foreign key (tenant_id, field) to (tenant_id, id) of the target.
 
     A plain foreign key accepts rows of other tenants and reveals whether an id exists. This one does neither. It is
@@ -223,7 +223,7 @@ class SameTenant(HouseConstraint):
             kwargs |= {"target": self.target, "column": self.column}
         return path, args, kwargs
 
-    def _create(self, model: type_model, editor: BaseDatabaseSchemaEditor) -> str:
+    def _create(self, model: ModelType, editor: BaseDatabaseSchemaEditor) -> str:
         quote = editor.quote_name
         field = model._meta.get_field(self.field)
         if self.target:
@@ -232,7 +232,7 @@ class SameTenant(HouseConstraint):
             table = field.related_model._meta.db_table  # type: ignore[union-attr]
         column = quote(field.column)  # type: ignore[union-attr,arg-type]
         rule = f"SET NULL ({column})" if self.on_delete == "SET NULL" else self.on_delete
-        return Reference(
+        return ReferenceSQL(
             f"ALTER TABLE {quote(model._meta.db_table)} ADD CONSTRAINT {quote(self.name)}"
             f" FOREIGN KEY (tenant_id, {column}) REFERENCES {quote(table)} (tenant_id, {quote(self.column)})"
             f" ON DELETE {rule} DEFERRABLE INITIALLY IMMEDIATE"
@@ -244,7 +244,7 @@ class SameTenant(HouseConstraint):
 
     def validate(
         self,
-        model: type_model,
+        model: ModelType,
         instance: models.Model,
         exclude: Iterable[str] | None = None,
         using: str = DEFAULT_DB_ALIAS,
@@ -262,7 +262,7 @@ class SameTenant(HouseConstraint):
             raise ValidationError({self.field: "This object does not exist."}, code="invalid")
 
 
-class AuditTrigger(HouseConstraint):
+class AuditTrigger(BaseDatabaseConstraint):
     """AFTER triggers that write an audit row for each inserted, updated or deleted row.
 
     Args:
@@ -303,7 +303,7 @@ class AuditTrigger(HouseConstraint):
             return {"INSERT OR UPDATE OR DELETE": f'"{self.name}"'}
         return {verb: f'"{self.name}_{verb.lower()}"' for verb in ("INSERT", "UPDATE", "DELETE")}
 
-    def _create(self, model: type_model, editor: BaseDatabaseSchemaEditor) -> str:
+    def _create(self, model: ModelType, editor: BaseDatabaseSchemaEditor) -> str:
         table = editor.quote_name(model._meta.db_table)
         arguments = f"'{self.label}', '{{{','.join(self.redact)}}}', '{{{','.join(self.omit)}}}'"
         tables = {

@@ -16,7 +16,7 @@ from django.utils import timezone
 from config.db.ids import uuid7_floor
 
 
-class Partitioned:
+class PartitionedMixin:
     """Mixin for models whose table is partitioned by the time of their UUIDv7 ids.
 
     It is not a model, so that migrations keep it in `bases` and the schema editor sees `partition_period`.
@@ -25,15 +25,15 @@ class Partitioned:
     partition_period = "month"
 
 
-class PartitionedByWeek(Partitioned):
+class PartitionedByWeekMixin(PartitionedMixin):
     partition_period = "week"
 
 
-class PartitionedByQuarter(Partitioned):
+class PartitionedByQuarterMixin(PartitionedMixin):
     partition_period = "quarter"
 
 
-class PartitionedByTenant:
+class PartitionedByTenantMixin:
     """Mixin for models whose table is list-partitioned by tenant.
 
     All tenants start in the default partition. The primary key in the database is (tenant_id, id), because it must
@@ -85,7 +85,7 @@ def partitioned_models() -> list[type[models.Model]]:
     return [model for model in apps.get_models() if getattr(model, "partition_period", None)]
 
 
-def wanted_partitions(
+def required_partitions(
     table: str, period: str, *, now: datetime, ahead: int, since: datetime | None = None
 ) -> Iterator[Partition]:
     """Yield the partitions from `since` (default: the previous period) to `ahead` periods after now."""
@@ -113,7 +113,7 @@ def ensure_partitions(
     with connection.cursor() as cursor:
         for model in models_ or partitioned_models():
             table, period = model._meta.db_table, model.partition_period  # type: ignore[attr-defined]
-            wanted = wanted_partitions(
+            wanted = required_partitions(
                 table,
                 period,
                 now=timezone.now(),
@@ -147,7 +147,7 @@ def periods_ahead(model: type[models.Model]) -> int:
 
 
 @dataclass(frozen=True)
-class Referring:
+class TableReference:
     """A foreign key of `table`: its column and delete rule (`c` cascade, `n` set null)."""
 
     table: str
@@ -155,7 +155,7 @@ class Referring:
     rule: str
 
 
-def referring_to(table: str) -> list[Referring]:
+def references_to(table: str) -> list[TableReference]:
     """Return the foreign keys to `table`, except those of partitions."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -165,19 +165,19 @@ def referring_to(table: str) -> list[Referring]:
             " WHERE c.contype = 'f' AND c.confrelid = %s::regclass ORDER BY 1, 2",
             [table],
         )
-        return [Referring(*row) for row in cursor.fetchall()]
+        return [TableReference(*row) for row in cursor.fetchall()]
 
 
 def children_first(models_: Iterable[type[models.Model]]) -> list[type[models.Model]]:
     """Sort `models_` so that referencing tables come before referenced ones."""
     by_table = {model._meta.db_table: model for model in models_}
     needs = {
-        table: {each.table for each in referring_to(table)} & by_table.keys() - {table} for table in by_table
+        table: {each.table for each in references_to(table)} & by_table.keys() - {table} for table in by_table
     }
     return [by_table[table] for table in TopologicalSorter(needs).static_order()]
 
 
-def clear_referring(part: Partition, also: Iterable[str] = ()) -> int:
+def clear_references(part: Partition, also: Iterable[str] = ()) -> int:
     """Delete or null the references that prevent dropping `part`; return their number.
 
     This covers tables without partitions and the partitioned tables in `also`, which can have rows slightly newer than
@@ -187,7 +187,7 @@ def clear_referring(part: Partition, also: Iterable[str] = ()) -> int:
     bounds = [str(uuid7_floor(part.start)), str(uuid7_floor(part.end))]
     cleared = 0
     with connection.cursor() as cursor:
-        for each in referring_to(part.table):
+        for each in references_to(part.table):
             verb = {"c": "DELETE FROM {t}", "n": "UPDATE {t} SET {c} = NULL"}.get(each.rule)
             if verb and each.table not in partitioned:
                 statement = verb + " WHERE {c} >= %s AND {c} < %s"
@@ -208,12 +208,12 @@ def expire_all(
     ordered = children_first(models_)
     chosen = [model._meta.db_table for model in ordered]
     for model in ordered:
-        for part in _ended(model, before):
-            clear_referring(part, also=chosen)
+        for part in _expired_partitions(model, before):
+            clear_references(part, also=chosen)
         yield model, expire_partitions(model, before=before)
 
 
-def _ended(model: type[models.Model], before: datetime) -> Iterator[Partition]:
+def _expired_partitions(model: type[models.Model], before: datetime) -> Iterator[Partition]:
     """Yield the partitions of `model` that end at or before `before`."""
     table, period = model._meta.db_table, model.partition_period  # type: ignore[attr-defined]
     for name in existing_partitions(table):
@@ -232,7 +232,7 @@ def expire_partitions(model: type[models.Model], *, before: datetime) -> list[st
     """
     dropped = []
     with connection.cursor() as cursor:
-        for part in _ended(model, before):
+        for part in _expired_partitions(model, before):
             cursor.execute(f'ALTER TABLE "{part.table}" DETACH PARTITION "{part.name}" CONCURRENTLY')
             cursor.execute(f'DROP TABLE "{part.name}"')
             dropped.append(part.name)

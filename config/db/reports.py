@@ -11,9 +11,9 @@ with rows of every tenant.
 from django.apps import apps
 from django.db import connection, models
 
-from config.db.stamps import APP, OPERATOR, READER
+from config.db.session import APP, OPERATOR, READER
 
-CREATE = """
+CREATE_SQL = """
 CREATE MATERIALIZED VIEW {table}_kept AS {query};
 CREATE UNIQUE INDEX {table}_kept_id ON {table}_kept (id);
 CREATE INDEX {table}_kept_tenant ON {table}_kept (tenant_id, date, id);
@@ -35,7 +35,7 @@ def create_report(table: str, query: str) -> str:
     Args:
         query: SELECT with the columns `id` (stable across refreshes), `tenant_id`, `date` and those of the model.
     """
-    return CREATE.format(table=table, query=query.strip(), app=APP, operator=OPERATOR, reader=READER)
+    return CREATE_SQL.format(table=table, query=query.strip(), app=APP, operator=OPERATOR, reader=READER)
 
 
 def drop_report(table: str) -> str:

@@ -10,7 +10,7 @@ import hmac
 import os
 from collections.abc import Callable, Mapping
 
-from config.db.processes import OWNER, PUBLIC, WEB, WORKER
+from config.postgres.logins import OWNER, PUBLIC, WEB, WORKER
 
 APP = "conclave_app"
 IDENTITY = "conclave_identity"
@@ -19,7 +19,7 @@ READER = "conclave_reader"
 QUEUE = "conclave_queue"
 AUDIT = "conclave_audit"
 
-HATS = (APP, IDENTITY, OPERATOR, READER, QUEUE, AUDIT)
+ROLES = (APP, IDENTITY, OPERATOR, READER, QUEUE, AUDIT)
 LOGINS = (OWNER, WEB, WORKER, PUBLIC)
 
 # login -> role -> whether the login inherits its privileges without SET ROLE. Other roles are not granted.
@@ -47,12 +47,12 @@ TIMEOUTS: dict[str, dict[str, str]] = {
 PLANNING = {"constraint_exclusion": "off", "enable_partitionwise_aggregate": "on"}
 # Serving processes prepare statements that repeat with different ids (`prepared_cursor`). PostgreSQL would replan those
 # on partitioned tables each time: the cost of a generic plan includes partitions that are pruned only at run time.
-KEPT_PLANS = {"plan_cache_mode": "force_generic_plan"}
+PREPARED_PLANS = {"plan_cache_mode": "force_generic_plan"}
 
-PLAIN = "NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION NOINHERIT"
+BASE_ATTRIBUTES = "NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION NOINHERIT"
 
 # Runs a script in a database as superuser and returns its rows as text: (database, sql) -> rows.
-Runner = Callable[[str, str], str]
+SQLRunner = Callable[[str, str], str]
 
 
 def scram_verifier(password: str, *, salt: bytes | None = None, iterations: int = 4096) -> str:
@@ -78,7 +78,7 @@ def _role_sql(name: str, attributes: str) -> str:
     return (
         f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{name}')"
         f" THEN CREATE ROLE {name}; END IF; END $$;\n"
-        f"ALTER ROLE {name} WITH {PLAIN} {attributes};"
+        f"ALTER ROLE {name} WITH {BASE_ATTRIBUTES} {attributes};"
     )
 
 
@@ -86,16 +86,20 @@ def _login_sql(name: str, password: str | None) -> str:
     create = "CREATEDB" if name == OWNER else "NOCREATEDB"
     secret = f" PASSWORD '{scram_verifier(password)}'" if password else ""
     lines = [_role_sql(name, f"LOGIN {create}{secret}")]
-    kept = KEPT_PLANS if name in (WEB, PUBLIC) else {}
+    kept = PREPARED_PLANS if name in (WEB, PUBLIC) else {}
     wanted = TIMEOUTS.get(name, {}) | PLANNING | kept
     lines += [f"ALTER ROLE {name} SET {key} = '{value}';" for key, value in wanted.items()]
     return "\n".join(lines)
 
 
 def _membership_sql() -> str:
-    pairs = [(login, hat, inherit) for login, hats in MEMBERSHIPS.items() for hat, inherit in hats.items()]
-    wanted = ", ".join(f"('{hat}', '{login}')" for login, hat, _ in pairs)
-    ours = ", ".join(f"'{name}'" for name in (*HATS, *LOGINS))
+    pairs = [
+        (login, role, inherit)
+        for login, granted_roles in MEMBERSHIPS.items()
+        for role, inherit in granted_roles.items()
+    ]
+    wanted = ", ".join(f"('{role}', '{login}')" for login, role, _ in pairs)
+    ours = ", ".join(f"'{name}'" for name in (*ROLES, *LOGINS))
     strip = f"""
 DO $$ DECLARE m record; BEGIN
   FOR m IN SELECT r.rolname AS hat, u.rolname AS login, g.rolname AS grantor FROM pg_auth_members a
@@ -105,15 +109,15 @@ DO $$ DECLARE m record; BEGIN
   LOOP EXECUTE format('REVOKE %I FROM %I GRANTED BY %I CASCADE', m.hat, m.login, m.grantor); END LOOP;
 END $$;"""
     grants = [
-        f"GRANT {hat} TO {login} WITH INHERIT {str(inherit).upper()}, SET TRUE, ADMIN FALSE;"
-        for login, hat, inherit in pairs
+        f"GRANT {role} TO {login} WITH INHERIT {str(inherit).upper()}, SET TRUE, ADMIN FALSE;"
+        for login, role, inherit in pairs
     ]
     return "\n".join([strip.strip(), *grants])
 
 
 def cluster_sql(passwords: Mapping[str, str]) -> str:
     """Return SQL that creates roles and memberships. Logins missing from `passwords` keep their password."""
-    parts = [_role_sql(hat, "NOLOGIN NOCREATEDB PASSWORD NULL") for hat in HATS]
+    parts = [_role_sql(role, "NOLOGIN NOCREATEDB PASSWORD NULL") for role in ROLES]
     parts += [_login_sql(login, passwords.get(login)) for login in LOGINS]
     return "\n".join([*parts, _membership_sql()]) + "\n"
 
@@ -144,7 +148,7 @@ def database_sql() -> str:
 
 def grants_sql(database: str) -> str:
     """Return SQL for privileges on `database`. Bulk loads need TEMPORARY for their temporary tables."""
-    name = quoted(database)
+    name = quote_identifier(database)
     return (
         f"ALTER DATABASE {name} OWNER TO {OWNER};\n"
         f"REVOKE ALL ON DATABASE {name} FROM PUBLIC;\n"
@@ -153,14 +157,14 @@ def grants_sql(database: str) -> str:
     )
 
 
-def quoted(name: str) -> str:
+def quote_identifier(name: str) -> str:
     """Quote `name` as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def create_sql(database: str) -> str:
+def create_database_sql(database: str) -> str:
     """Return SQL that creates the database, owned by the schema owner."""
-    return f"CREATE DATABASE {quoted(database)} OWNER {OWNER}"
+    return f"CREATE DATABASE {quote_identifier(database)} OWNER {OWNER}"
 
 
 def _exists_sql(database: str) -> str:
@@ -170,7 +174,7 @@ def _exists_sql(database: str) -> str:
 
 def bootstrap_sql(passwords: Mapping[str, str], database: str = "conclave") -> str:
     """Return the complete bootstrap as a script for `psql`, to be run by a superuser."""
-    create = create_sql(database).replace("'", "''")
+    create = create_database_sql(database).replace("'", "''")
     return "\n".join(
         [
             "\\set ON_ERROR_STOP on",
@@ -180,17 +184,17 @@ def bootstrap_sql(passwords: Mapping[str, str], database: str = "conclave") -> s
             database_sql(),
             "\\connect postgres",
             f"SELECT '{create}' WHERE NOT EXISTS ({_exists_sql(database)}) \\gexec",
-            f"\\connect {quoted(database)}",
+            f"\\connect {quote_identifier(database)}",
             database_sql(),
             grants_sql(database),
         ]
     )
 
 
-def bootstrap(run: Runner, passwords: Mapping[str, str], database: str = "conclave") -> None:
+def bootstrap(run: SQLRunner, passwords: Mapping[str, str], database: str = "conclave") -> None:
     """Create roles, extension and database through `run`. Idempotent."""
     run("postgres", cluster_sql(passwords))
     run("template1", database_sql())
     if not run("postgres", _exists_sql(database)).strip():
-        run("postgres", create_sql(database))
+        run("postgres", create_database_sql(database))
     run(database, database_sql() + grants_sql(database))

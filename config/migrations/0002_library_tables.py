@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from config.db import library_tables
+from config.db import library_grants as library_tables
 
 
 class Migration(migrations.Migration):

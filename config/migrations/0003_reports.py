@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from config.db import sql
+from config.db import functions as sql
 
 
 class Migration(migrations.Migration):

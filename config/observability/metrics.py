@@ -41,11 +41,11 @@ def _kept() -> Any:
     )
 
 
-def model_call(provider: str, *, came: bool, seconds: float, sent: int, received: int) -> None:
+def model_call(provider: str, *, responded: bool, seconds: float, sent: int, received: int) -> None:
     """A model's call ended; one that failed brought no answer."""
     if not is_on():
         return
-    _kept().calls.labels(provider, "ok" if came else "error").observe(seconds)
+    _kept().calls.labels(provider, "ok" if responded else "error").observe(seconds)
     _kept().tokens.labels(provider, "input").inc(sent)
     _kept().tokens.labels(provider, "output").inc(received)
 

@@ -4,15 +4,15 @@ from collections import Counter
 from dataclasses import dataclass
 
 from config.schema.guarantees import NUMBERS, Guarantee, load_guarantees
-from config.schema.sources import Source, Wanted, load_sources, problem, wanted
+from config.schema.sources import ColumnSource, DocumentColumns, find_target_error, load_sources, wanted
 
 
 @dataclass(frozen=True)
-class Coverage:
+class SchemaCoverage:
     """Required tables and columns, their mapping entries and the guarantees."""
 
-    wanted: Wanted
-    sources: list[Source]
+    wanted: DocumentColumns
+    sources: list[ColumnSource]
     guarantees: list[Guarantee]
 
     @property
@@ -31,13 +31,13 @@ class Coverage:
     @property
     def mapped_columns(self) -> set[tuple[str, str, str]]:
         """Columns with an entry whose target exists."""
-        return {source.key for source in self.sources if not problem(source)} & self.columns
+        return {source.key for source in self.sources if not find_target_error(source)} & self.columns
 
     @property
     def mapped_tables(self) -> set[tuple[str, str]]:
         """Tables whose columns are all mapped, or that map to a model."""
         missing = {(document, table) for document, table, _ in self.columns - self.mapped_columns}
-        touched = {source.key[:2] for source in self.sources if not problem(source)}
+        touched = {source.key[:2] for source in self.sources if not find_target_error(source)}
         return (self.tables & touched) - missing
 
     def missing(self) -> list[str]:
@@ -49,11 +49,11 @@ class Coverage:
     def faults(self) -> list[str]:
         """Return the errors of entries and guarantees."""
         known = self.columns | {(*table, "") for table in self.tables}
-        found = [f"{source}: {what}" for source in self.sources if (what := problem(source))]
+        found = [f"{source}: {what}" for source in self.sources if (what := find_target_error(source))]
         found += [f"{source}: no document has it" for source in self.sources if source.key not in known]
         found += [f"{source}: renamed without a note" for source in self.sources if not source.says_why]
         pairs = [(source.key, source.field) for source in self.sources]
-        found += [f"{'.'.join(key)} -> {field}: said twice" for key, field in _repeated(pairs)]
+        found += [f"{'.'.join(key)} -> {field}: said twice" for key, field in _find_duplicates(pairs)]
         numbers = [each.number for each in self.guarantees]
         found += [f"{number}: not in guarantees.yaml" for number in NUMBERS if number not in numbers]
         return found + [fault for each in self.guarantees for fault in each.faults()]
@@ -63,10 +63,10 @@ class Coverage:
         return not self.missing() and not self.faults()
 
 
-def _repeated(pairs: list[tuple[tuple[str, str, str], str]]) -> list[tuple[tuple[str, str, str], str]]:
+def _find_duplicates(pairs: list[tuple[tuple[str, str, str], str]]) -> list[tuple[tuple[str, str, str], str]]:
     return sorted(pair for pair, count in Counter(pairs).items() if count > 1)
 
 
-def load_coverage() -> Coverage:
+def load_coverage() -> SchemaCoverage:
     """Load the coverage from the files of `docs/schema/`."""
-    return Coverage(wanted(), load_sources(), load_guarantees())
+    return SchemaCoverage(wanted(), load_sources(), load_guarantees())

@@ -3,17 +3,17 @@
 import re
 from dataclasses import dataclass, field
 
-from config.schema.catalogue import Catalogue, Column, Key
+from config.schema.annotations import SchemaAnnotations
+from config.schema.catalog import ForeignKey, SchemaCatalog, TableColumn
 from config.schema.dictionary import short_type
-from config.schema.meaning import Meaning
 
 TENANTS = "tenants_tenant"
-LARGE = 9
-SMALL = 3
+MAX_TABLES = 9
+MIN_TABLES = 3
 
 
 @dataclass(frozen=True)
-class Line:
+class DiagramRow:
     """A column in a diagram; `mark` is PK, FK, U or empty."""
 
     column: str
@@ -22,11 +22,11 @@ class Line:
 
 
 @dataclass
-class Box:
+class DiagramTable:
     """One table of a diagram with its key columns."""
 
     table: str
-    lines: list[Line] = field(default_factory=list)
+    lines: list[DiagramRow] = field(default_factory=list)
 
 
 @dataclass
@@ -34,14 +34,14 @@ class Diagram:
     """One entity-relationship diagram."""
 
     title: str
-    boxes: dict[str, Box]
-    keys: list[Key]
+    boxes: dict[str, DiagramTable]
+    keys: list[ForeignKey]
 
 
 class Diagrams:
     """Diagrams of an app: an overview, then one per topic with key columns."""
 
-    def __init__(self, catalogue: Catalogue, meaning: Meaning) -> None:
+    def __init__(self, catalogue: SchemaCatalog, meaning: SchemaAnnotations) -> None:
         self.catalogue = catalogue
         self.meaning = meaning
 
@@ -58,7 +58,7 @@ class Diagrams:
         groups: dict[tuple[str, ...], list[str]] = {}
         for table in tables:
             groups.setdefault((self.meaning.topic_of(table),), []).append(table)
-        if len(tables) <= LARGE:
+        if len(tables) <= MAX_TABLES:
             return [(tuple(sorted(name for names in groups for name in names)), tables)]
         while pair := self.nearest(groups):
             one, other = pair
@@ -73,7 +73,9 @@ class Diagrams:
             (-self.shared(groups[one], groups[other]), len(groups[one]) + len(groups[other]), one, other)
             for one in sorted(groups)
             for other in sorted(groups)
-            if one != other and len(groups[one]) < SMALL and len(groups[one]) + len(groups[other]) <= LARGE
+            if one != other
+            and len(groups[one]) < MIN_TABLES
+            and len(groups[one]) + len(groups[other]) <= MAX_TABLES
         ]
         return min(pairs)[2:] if pairs else None
 
@@ -85,7 +87,7 @@ class Diagrams:
             if (table in one and key.target in other) or (table in other and key.target in one)
         )
 
-    def keys(self, tables: list[str], inside: bool) -> list[Key]:
+    def keys(self, tables: list[str], inside: bool) -> list[ForeignKey]:
         """Return the foreign keys to draw; those to the tenant only where it is shown."""
         return [
             key
@@ -103,20 +105,20 @@ class Diagrams:
         keys = self.keys(tables, inside=False)
         boxes = {table: self.box(table) for table in tables}
         for key in keys:
-            boxes.setdefault(key.target, Box(key.target))
+            boxes.setdefault(key.target, DiagramTable(key.target))
         topics = sorted({self.meaning.topic_of(table) for table in tables})
         title = ", ".join("MCP" if topic == "mcp" else topic for topic in topics)
         return Diagram(title[:1].upper() + title[1:], boxes, keys)
 
-    def box(self, table: str, lines: bool = True) -> Box:
-        made = Box(table)
+    def box(self, table: str, lines: bool = True) -> DiagramTable:
+        made = DiagramTable(table)
         if lines:
             columns = self.meaning.ordered(self.catalogue.columns[table])
             made.lines = [line for column in columns if (line := self.line(column)).mark]
             made.lines.sort(key=lambda line: ("PK", "FK", "U").index(line.mark))
         return made
 
-    def line(self, column: Column) -> Line:
+    def line(self, column: TableColumn) -> DiagramRow:
         table, name = column.table, column.name
         keys = {key.column for key in self.catalogue.keys.get(table, [])}
         indexes = self.catalogue.indexes.get(table, [])
@@ -125,7 +127,7 @@ class Diagrams:
             mark = "U"
         if any(index.constraint == "p" and name in index.columns for index in indexes):
             mark = "PK"
-        return Line(name, short_type(column.type), mark)
+        return DiagramRow(name, short_type(column.type), mark)
 
 
 def mermaid(diagram: Diagram) -> str:

@@ -2,9 +2,15 @@
 
 import re
 
-from config.schema.catalogue import Catalogue, Column, Key
+from config.schema.annotations import (
+    LIBRARIES,
+    SCOPE_KINDS,
+    SchemaAnnotations,
+    describe_field,
+    get_application_default,
+)
+from config.schema.catalog import ForeignKey, SchemaCatalog, TableColumn
 from config.schema.markdown import code, codes, grid, page
-from config.schema.meaning import KINDS, LIBRARIES, Meaning, application_default, describe
 
 INTRO = (
     "Types, nulls, defaults, keys and checks are those of the database. A default marked *app* is written by the"
@@ -13,7 +19,7 @@ INTRO = (
 )
 LIBRARY_INTRO = (
     "Tables that libraries bring, and those without a model."
-    " Who may touch them stands in [roles.md](../roles.md)."
+    " See [roles.md](../roles.md) for their privileges."
 )
 RELATIONS = {"v": "a view", "m": "a materialised view"}
 SHORT = {"timestamp with time zone": "timestamptz", "double precision": "float8"}
@@ -27,7 +33,7 @@ def short_type(name: str) -> str:
 class Dictionary:
     """Renderer of the dictionary pages."""
 
-    def __init__(self, catalogue: Catalogue, meaning: Meaning) -> None:
+    def __init__(self, catalogue: SchemaCatalog, meaning: SchemaAnnotations) -> None:
         self.catalogue = catalogue
         self.meaning = meaning
 
@@ -63,7 +69,7 @@ class Dictionary:
         facts = [
             RELATIONS.get(self.catalogue.tables[table].kind, ""),
             f"model `{model._meta.label}`" if model else "",
-            KINDS.get(meaning.kind(table), ""),
+            SCOPE_KINDS.get(meaning.kind(table), ""),
         ]
         if key := self.catalogue.tables[table].partition_key:
             period = getattr(model, "partition_period", "")
@@ -95,7 +101,7 @@ class Dictionary:
             head, rows = head[:5], [row[:5] for row in rows]
         return grid(head, rows)
 
-    def row(self, column: Column) -> list[str]:
+    def row(self, column: TableColumn) -> list[str]:
         origin = self.meaning.origins.get((column.table, column.name))
         return [
             code(column.name),
@@ -106,20 +112,20 @@ class Dictionary:
             ", ".join(origin.names) if origin else "",
         ]
 
-    def default(self, column: Column) -> str:
+    def default(self, column: TableColumn) -> str:
         each = self.meaning.field(column.table, column.name)
         if column.generated:
             return f"generated: `{' '.join(column.default.split())}`"
         if column.default:
             return code(re.sub(r"::[\w ]+(?=\)?$)", "", column.default))
-        value = application_default(each) if each else ""
+        value = get_application_default(each) if each else ""
         return f"*app* `{value}`" if value else ""
 
-    def means(self, column: Column) -> str:
+    def means(self, column: TableColumn) -> str:
         each = self.meaning.field(column.table, column.name)
-        return describe(each) if each else ""
+        return describe_field(each) if each else ""
 
-    def reference(self, column: Column) -> str:
+    def reference(self, column: TableColumn) -> str:
         keys = [key for key in self.catalogue.keys.get(column.table, []) if key.column == column.name]
         return " ".join(f"→ {self.link(key.target)}, {key.rule}." for key in keys)
 
@@ -147,7 +153,7 @@ class Dictionary:
         return alike + others
 
     def referrers(self, table: str) -> str:
-        keys: list[Key] = self.catalogue.referrers(table)
+        keys: list[ForeignKey] = self.catalogue.referrers(table)
         if not keys:
             return ""
         if len(keys) > 40:

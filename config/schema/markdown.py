@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-MARK = "<!-- Made by `manage.py schema_docs` from the models and the database's catalogue. Do not edit. -->"
+GENERATED_MARK = (
+    "<!-- Made by `manage.py schema_docs` from the models and the database's catalogue. Do not edit. -->"
+)
 
 
 def cell(text: object) -> str:
@@ -29,4 +31,4 @@ def codes(texts: Iterable[str]) -> str:
 
 def page(title: str, *blocks: str) -> str:
     """Render a page without empty blocks."""
-    return "\n\n".join([MARK, f"# {title}", *filter(None, blocks)]) + "\n"
+    return "\n\n".join([GENERATED_MARK, f"# {title}", *filter(None, blocks)]) + "\n"

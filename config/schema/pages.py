@@ -5,14 +5,14 @@ from pathlib import Path
 
 from django.db import connection
 
-from config.schema.catalogue import Catalogue
+from config.schema.access_paths import indexes_page, keys_page, partitions_page
+from config.schema.annotations import LIBRARIES, SchemaAnnotations
+from config.schema.catalog import SchemaCatalog
 from config.schema.diagrams import Diagram, Diagrams, mermaid
 from config.schema.dictionary import Dictionary
-from config.schema.markdown import MARK, page
-from config.schema.meaning import LIBRARIES, Meaning
-from config.schema.rights import policies_page, roles_page
+from config.schema.markdown import GENERATED_MARK, page
+from config.schema.permissions import policies_page, roles_page
 from config.schema.sources import FOLDER
-from config.schema.strategy import indexes_page, keys_page, partitions_page
 
 DIAGRAM_INTRO = (
     "Entity-relationship diagrams in Mermaid. PK marks a primary key, FK a foreign key and UK a column of a unique"
@@ -21,7 +21,7 @@ DIAGRAM_INTRO = (
 )
 
 
-def read_catalogue() -> Catalogue:
+def read_catalogue() -> SchemaCatalog:
     """Return the catalog of the connected database."""
 
     def query(statement: str) -> list[tuple[object, ...]]:
@@ -29,40 +29,40 @@ def read_catalogue() -> Catalogue:
             cursor.execute(statement)
             return cursor.fetchall()
 
-    return Catalogue(query)
+    return SchemaCatalog(query)
 
 
-def make_pages(catalogue: Catalogue | None = None) -> dict[str, str]:
+def build_pages(catalogue: SchemaCatalog | None = None) -> dict[str, str]:
     """Path below `docs/schema/` -> text of every generated page."""
-    catalogue, meaning = catalogue or read_catalogue(), Meaning()
+    catalogue, meaning = catalogue or read_catalogue(), SchemaAnnotations()
     dictionary, diagrams = Dictionary(catalogue, meaning), Diagrams(catalogue, meaning)
     apps = sorted(meaning.our_apps)
     made = {f"tables/{app}.md": dictionary.page(app) for app in [*apps, LIBRARIES]}
     for app in apps:
         pictures = diagrams.of(app)
-        made[f"diagrams/{app}.md"] = _diagram_page(app, pictures)
+        made[f"diagrams/{app}.md"] = _build_diagram_page(app, pictures)
     made["indexes.md"] = indexes_page(catalogue, meaning)
     made["partitions.md"] = partitions_page(catalogue, meaning)
     made["foreign-keys.md"] = keys_page(catalogue, meaning)
     made["policies.md"] = policies_page(catalogue, meaning)
     made["roles.md"] = roles_page(catalogue, meaning)
-    made["README.md"] = _index(catalogue, dictionary, apps)
+    made["README.md"] = _build_index_page(catalogue, dictionary, apps)
     return made
 
 
-def _diagram_page(app: str, pictures: list[Diagram]) -> str:
+def _build_diagram_page(app: str, pictures: list[Diagram]) -> str:
     return page(
         f"Diagrams of {app}",
         DIAGRAM_INTRO + f" All columns: [tables of {app}](../tables/{app}.md).",
-        *(_picture(each) for each in pictures),
+        *(_render_picture(each) for each in pictures),
     )
 
 
-def _picture(each: Diagram) -> str:
+def _render_picture(each: Diagram) -> str:
     return f"## {each.title}\n\n```mermaid\n{mermaid(each)}\n```"
 
 
-def _index(catalogue: Catalogue, dictionary: Dictionary, apps: list[str]) -> str:
+def _build_index_page(catalogue: SchemaCatalog, dictionary: Dictionary, apps: list[str]) -> str:
     lines = [
         f"| {app} | {len(dictionary.tables(app))} | [diagrams](diagrams/{app}.md) | [tables](tables/{app}.md) |"
         for app in apps
@@ -88,27 +88,27 @@ def _index(catalogue: Catalogue, dictionary: Dictionary, apps: list[str]) -> str
     )
 
 
-def written(folder: Path = FOLDER) -> Iterator[Path]:
+def list_generated_files(folder: Path = FOLDER) -> Iterator[Path]:
     """Yield the generated files in `folder`."""
     for path in sorted(folder.rglob("*")):
-        if path.suffix == ".md" and path.read_text().startswith(MARK):
+        if path.suffix == ".md" and path.read_text().startswith(GENERATED_MARK):
             yield path
 
 
-def stale(made: dict[str, str], folder: Path = FOLDER) -> list[str]:
+def find_stale_pages(made: dict[str, str], folder: Path = FOLDER) -> list[str]:
     """Return the names of missing, changed and obsolete files."""
-    found = [name for name, text in made.items() if not _same(folder / name, text)]
-    left = [path.relative_to(folder).as_posix() for path in written(folder)]
+    found = [name for name, text in made.items() if not _is_unchanged(folder / name, text)]
+    left = [path.relative_to(folder).as_posix() for path in list_generated_files(folder)]
     return sorted([*found, *(name for name in left if name not in made)])
 
 
-def _same(path: Path, text: str) -> bool:
+def _is_unchanged(path: Path, text: str) -> bool:
     return path.is_file() and path.read_bytes() == text.encode()
 
 
-def write(made: dict[str, str], folder: Path = FOLDER) -> list[str]:
+def write_pages(made: dict[str, str], folder: Path = FOLDER) -> list[str]:
     """Write stale files, remove obsolete ones and return their names."""
-    changed = stale(made, folder)
+    changed = find_stale_pages(made, folder)
     for name in changed:
         path = folder / name
         if name in made:

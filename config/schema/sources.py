@@ -17,14 +17,14 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 
 FOLDER = Path(settings.BASE_DIR) / "docs" / "schema"
-KEYS = frozenset({"document", "table", "column", "field", "note"})
+ENTRY_KEYS = frozenset({"document", "table", "column", "field", "note"})
 
 # Document -> table -> columns.
-Wanted = dict[str, dict[str, list[str]]]
+DocumentColumns = dict[str, dict[str, list[str]]]
 
 
 @dataclass(frozen=True, order=True)
-class Source:
+class ColumnSource:
     """A mapping entry; `column` is empty if it maps a whole table."""
 
     document: str
@@ -48,12 +48,12 @@ class Source:
         return bool(self.note) or not self.column or now in (self.column, self.column.removesuffix("_id"))
 
 
-def wanted(folder: Path = FOLDER) -> Wanted:
+def wanted(folder: Path = FOLDER) -> DocumentColumns:
     """Load the tables and columns of the documents."""
     return yaml.safe_load((folder / "columns.yaml").read_text())
 
 
-def load_sources(folder: Path = FOLDER) -> list[Source]:
+def load_sources(folder: Path = FOLDER) -> list[ColumnSource]:
     """Load the entries of all files.
 
     Raises:
@@ -62,18 +62,18 @@ def load_sources(folder: Path = FOLDER) -> list[Source]:
     return [source for path in sorted((folder / "sources").glob("*.yaml")) for source in _entries(path)]
 
 
-def _entries(path: Path) -> Iterator[Source]:
+def _entries(path: Path) -> Iterator[ColumnSource]:
     for number, entry in enumerate(yaml.safe_load(path.read_text()) or [], start=1):
         place = f"{path.name}, entry {number}"
-        if not isinstance(entry, dict) or not {"document", "table", "field"} <= entry.keys() <= KEYS:
+        if not isinstance(entry, dict) or not {"document", "table", "field"} <= entry.keys() <= ENTRY_KEYS:
             raise ValueError(f"{place}: requires document, table and field; allows column and note")
-        texts = {key: entry.get(key) or "" for key in KEYS}
+        texts = {key: entry.get(key) or "" for key in ENTRY_KEYS}
         if odd := [key for key, value in texts.items() if not isinstance(value, str)]:
             raise ValueError(f"{place}: {', '.join(sorted(odd))} must be a string")
-        yield Source(**texts, file=path.name)
+        yield ColumnSource(**texts, file=path.name)
 
 
-def resolve(path: str) -> Any:
+def resolve_path(path: str) -> Any:
     """Return the model or field that `app.Model.field` names.
 
     Raises:
@@ -94,10 +94,10 @@ def resolve(path: str) -> Any:
     return found
 
 
-def problem(source: Source) -> str:
+def find_target_error(source: ColumnSource) -> str:
     """Return the error of the entry's target, or an empty string."""
     try:
-        found = resolve(source.field)
+        found = resolve_path(source.field)
     except (LookupError, ValueError) as error:
         return str(error)
     names_model = isinstance(found, type)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import environ
 
-from config.db.embedded import embedded_settings
-from config.db.processes import OWNER, WEB, WORKER
+from config.postgres.cluster import embedded_settings
+from config.postgres.logins import OWNER, WEB, WORKER
 from config.settings.files import file_storages
 from config.settings.logs import logging_settings
 
@@ -62,7 +62,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
-    "config.middleware.PolicyMiddleware",
+    "config.middleware.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -87,7 +87,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "config.admin.navigation.look",
+                "config.admin.navigation.console_theme",
             ]
         },
     }
@@ -246,7 +246,7 @@ REST_FRAMEWORK = {
         "django_filters.rest_framework.DjangoFilterBackend",
         "config.api.filters.OrderingFilter",
     ],
-    "DEFAULT_SCHEMA_CLASS": "config.api.schema.ConclaveSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "config.api.exceptions.problem_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -262,8 +262,8 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     # Enums are inlined: many fields are named `status`, each with different values.
-    "PREPROCESSING_HOOKS": ["config.api.schema.api_alone"],
-    "POSTPROCESSING_HOOKS": ["config.api.schema.loosen_answers"],
+    "PREPROCESSING_HOOKS": ["config.api.schema.keep_api_endpoints"],
+    "POSTPROCESSING_HOOKS": ["config.api.schema.relax_response_schemas"],
 }
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 CONTENT_SECURITY_POLICY = {

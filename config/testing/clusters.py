@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from config.db import embedded
+from config.postgres import cluster as embedded
 
 
 @contextmanager
-def throw_away_cluster() -> Iterator[embedded.Cluster]:
+def temporary_cluster() -> Iterator[embedded.Cluster]:
     """Return a new cluster, not started; remove server and data after the block."""
     home = Path(tempfile.mkdtemp(prefix="conclave-test-"))
     # The server may run as another user.

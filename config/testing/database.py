@@ -9,10 +9,10 @@ from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
-from config.db import embedded
-from config.db.processes import OWNER, PUBLIC, WEB, WORKER
+from config.postgres import cluster as embedded
+from config.postgres.logins import OWNER, PUBLIC, WEB, WORKER
 
-KEPT_TABLES = frozenset({"django_migrations", "django_content_type", "auth_permission"})
+PRESERVED_TABLES = frozenset({"django_migrations", "django_content_type", "auth_permission"})
 LOGINS = (WEB, WORKER, PUBLIC)
 
 
@@ -53,8 +53,8 @@ def restrict_database(name: str) -> None:
         for login in LOGINS:
             grantee = sql.Identifier(login)
             owner.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, grantee))
-        for hat in ("conclave_app", "conclave_operator", "conclave_queue"):
-            grantee = sql.Identifier(hat)
+        for role in ("conclave_app", "conclave_operator", "conclave_queue"):
+            grantee = sql.Identifier(role)
             owner.execute(sql.SQL("GRANT TEMPORARY ON DATABASE {} TO {}").format(database, grantee))
 
 
@@ -83,7 +83,7 @@ def empty_tables() -> None:
             "SELECT relname, pg_get_userbyid(relowner) FROM pg_class"
             " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"
         ).fetchall()
-        tables = [name for name, _ in rows if name not in KEPT_TABLES]
+        tables = [name for name, _ in rows if name not in PRESERVED_TABLES]
         guarded = [name for name, keeper in rows if keeper != OWNER]
         _switch_triggers(owner, guarded, "DISABLE")
         names = sql.SQL(", ").join(map(sql.Identifier, tables))

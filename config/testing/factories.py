@@ -8,10 +8,10 @@ import factory
 from django.apps import apps
 from django.db import models
 
-HOUSE_APPS = ("tenants", "accounts", "audit", "knowledge", "agents", "conversations", "workflows")
+PROJECT_APPS = ("tenants", "accounts", "audit", "knowledge", "agents", "conversations", "workflows")
 
 
-class HouseFactory(factory.django.DjangoModelFactory):
+class BaseFactory(factory.django.DjangoModelFactory):
     """Factory that creates rows in the current scope."""
 
     class Meta:
@@ -22,7 +22,7 @@ class HouseFactory(factory.django.DjangoModelFactory):
         return model_class._base_manager
 
 
-class ReportFactory(HouseFactory):
+class ReportFactory(BaseFactory):
     """Factory that creates a counted row, refreshes the report and returns the report's row."""
 
     class Meta:
@@ -36,8 +36,8 @@ class ReportFactory(HouseFactory):
     @classmethod
     def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Any:
         from config.db.reports import refresh_report
-        from config.testing.hats import as_platform
-        from tenants.scoping import require_tenant_id
+        from config.tenancy.scope import require_tenant_id
+        from config.testing.roles import as_platform
 
         found = cls.counted(**kwargs)
         with as_platform():  # type: ignore[attr-defined]
@@ -45,24 +45,24 @@ class ReportFactory(HouseFactory):
         return model_class._base_manager.get(tenant_id=require_tenant_id(), **found)
 
 
-def house_models() -> list[type[models.Model]]:
+def project_models() -> list[type[models.Model]]:
     """Return all concrete models of the project's apps."""
-    return [model for label in HOUSE_APPS for model in apps.get_app_config(label).get_models()]
+    return [model for label in PROJECT_APPS for model in apps.get_app_config(label).get_models()]
 
 
 @cache
-def factories() -> dict[type[models.Model], type[HouseFactory]]:
+def factories() -> dict[type[models.Model], type[BaseFactory]]:
     """Map models to the factories in `<app>/tests/factories.py`."""
     found = {}
-    for label in HOUSE_APPS:
+    for label in PROJECT_APPS:
         module = import_module(f"{label}.tests.factories")
         for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, HouseFactory) and value._meta.model:
+            if isinstance(value, type) and issubclass(value, BaseFactory) and value._meta.model:
                 found[value._meta.model] = value
     return found
 
 
-def factory_for(model: type[models.Model] | str) -> type[HouseFactory]:
+def factory_for(model: type[models.Model] | str) -> type[BaseFactory]:
     """Return the factory of `model`, a class or a label such as `accounts.User`.
 
     Raises:
@@ -78,7 +78,7 @@ def factory_for(model: type[models.Model] | str) -> type[HouseFactory]:
 
 def member_user() -> Any:
     """Return the acting user, the first member of the tenant, or a new member."""
-    from tenants.scoping import current_scope
+    from config.tenancy.scope import current_scope
 
     scope = current_scope()
     members = apps.get_model("accounts.Membership").objects.select_related("user").order_by("id")

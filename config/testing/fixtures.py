@@ -50,7 +50,7 @@ def other_tenant(db: None) -> Any:
 
 def add_member(tenant: Any, role: str = "admin", **fields: Any) -> Any:
     """Create a user with `role` in `tenant`."""
-    from tenants.scoping import tenant_scope
+    from config.tenancy.scope import tenant_scope
 
     user = factory_for("accounts.User")()
     with tenant_scope(tenant, actor="system:test"):
@@ -64,7 +64,7 @@ def member(tenant: Any) -> Any:
 
 @pytest.fixture
 def scope(tenant: Any, member: Any) -> Iterator[Any]:
-    from tenants.scoping import tenant_scope
+    from config.tenancy.scope import tenant_scope
 
     with tenant_scope(tenant, user=member.user) as opened:
         yield opened
@@ -73,7 +73,7 @@ def scope(tenant: Any, member: Any) -> Iterator[Any]:
 @pytest.fixture
 def api_key(request: pytest.FixtureRequest) -> Any:
     def make(role: str = "admin", *, tenant: Any = None, user: Any = None, **fields: Any) -> Any:
-        from tenants.scoping import tenant_scope
+        from config.tenancy.scope import tenant_scope
 
         owner = tenant or request.getfixturevalue("tenant")
         user = user or add_member(owner, role).user

@@ -15,10 +15,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from config.db.processes import OWNER, WEB
-from config.db.programs import server_user
+from config.postgres.binaries import server_user
+from config.postgres.logins import OWNER, WEB
 from config.testing.database import connection_parameters
-from config.testing.served import database_url
+from config.testing.web_server import database_url
 
 PORT = 6432  # only part of the socket's file name
 POOL_SIZE = 3
@@ -64,7 +64,7 @@ class Pooler:
         return psycopg.connect(**fields, autocommit=True)
 
 
-def installed_pgbouncer() -> str:
+def find_or_install_pgbouncer() -> str:
     """Return the path of PgBouncer; install it if missing, or skip the test."""
     path = f"{os.environ.get('PATH', '')}:/usr/sbin"
     if found := shutil.which("pgbouncer", path=path):
@@ -82,12 +82,12 @@ def installed_pgbouncer() -> str:
     pytest.skip(f"apt-get cannot install PgBouncer here: {done.stderr.strip()[-300:]}")
 
 
-def _runner() -> pwd.struct_passwd:
+def _get_runner() -> pwd.struct_passwd:
     """Return the user that runs PgBouncer, which refuses root: that of the embedded server."""
     return server_user() or pwd.getpwuid(os.geteuid())
 
 
-def _configure(folder: Path, parameters: dict[str, Any]) -> None:
+def _write_configuration(folder: Path, parameters: dict[str, Any]) -> None:
     user, secret = parameters["user"], parameters["password"]
     texts = {
         "users.txt": f'"{user}" "{secret}"\n',
@@ -100,7 +100,7 @@ def _configure(folder: Path, parameters: dict[str, Any]) -> None:
             pool_size=POOL_SIZE,
         ),
     }
-    runner = _runner()
+    runner = _get_runner()
     for name, text in texts.items():
         path = folder / name
         path.touch(mode=0o600)
@@ -109,7 +109,7 @@ def _configure(folder: Path, parameters: dict[str, Any]) -> None:
     os.chown(folder, runner.pw_uid, runner.pw_gid)
 
 
-def _wait(pooler: Pooler, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(pooler: Pooler, process: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + START_SECONDS
     while True:
         try:
@@ -124,13 +124,13 @@ def _wait(pooler: Pooler, process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def pooled() -> Iterator[Pooler]:
+def run_pgbouncer() -> Iterator[Pooler]:
     """Run PgBouncer for the web login on the test database."""
-    program = installed_pgbouncer()
+    program = find_or_install_pgbouncer()
     folder = Path(tempfile.mkdtemp(prefix="conclave-pool-"))
     pooler = Pooler(folder, connection_parameters(WEB))
-    _configure(folder, pooler.parameters)
-    runner = _runner()
+    _write_configuration(folder, pooler.parameters)
+    runner = _get_runner()
     identity: dict[str, Any] = (
         {"user": runner.pw_uid, "group": runner.pw_gid, "extra_groups": []} if os.geteuid() == 0 else {}
     )
@@ -142,7 +142,7 @@ def pooled() -> Iterator[Pooler]:
         **identity,
     )
     try:
-        _wait(pooler, process)
+        _wait_until_ready(pooler, process)
         yield pooler
     finally:
         process.kill()

@@ -19,7 +19,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def children_of(parent: int) -> list[int]:
+def list_children(parent: int) -> list[int]:
     """Return the ids of a process's children."""
     found = []
     for entry in Path("/proc").iterdir():
@@ -32,21 +32,21 @@ def children_of(parent: int) -> list[int]:
     return found
 
 
-def descendants_of(ancestor: int) -> list[int]:
+def list_descendants(ancestor: int) -> list[int]:
     """Return the ids of all descendants of a process."""
-    found = children_of(ancestor)
+    found = list_children(ancestor)
     for child in found:
-        found += children_of(child)
+        found += list_children(child)
     return found
 
 
-def web_workers(server: int) -> list[int]:
+def list_web_workers(server: int) -> list[int]:
     """Return the worker processes of a web server, which are its leaf processes."""
-    leaves = [pid for pid in descendants_of(server) if not children_of(pid)]
-    return [pid for pid in leaves if b"resource_tracker" not in command_of(pid)]
+    leaves = [pid for pid in list_descendants(server) if not list_children(pid)]
+    return [pid for pid in leaves if b"resource_tracker" not in get_command_line(pid)]
 
 
-def command_of(pid: int) -> bytes:
+def get_command_line(pid: int) -> bytes:
     """Return the command line of a process; empty if it has ended."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         return Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -54,7 +54,7 @@ def command_of(pid: int) -> bytes:
 
 
 # A fork has the memory size of its parent until it runs another program, hence a small parent.
-_MEASURE = """
+_MEASURE_SCRIPT = """
 import json, resource, subprocess, sys
 done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE)
 peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
@@ -62,15 +62,15 @@ print(json.dumps({"code": done.returncode, "said": done.stdout.decode(), "kiloby
 """
 
 
-def measured(command: list[str], **options: Any) -> tuple[int, str, int]:
+def run_measured(command: list[str], **options: Any) -> tuple[int, str, int]:
     """Run `command` and return exit code, output and peak memory in kilobytes."""
-    small = [sys.executable, "-I", "-S", "-c", _MEASURE, *command]
+    small = [sys.executable, "-I", "-S", "-c", _MEASURE_SCRIPT, *command]
     found = json.loads(subprocess.run(small, stdout=subprocess.PIPE, check=True, **options).stdout)
     return found["code"], found["said"], found["kilobytes"]
 
 
 @contextlib.contextmanager
-def stopping(process: subprocess.Popen[bytes]) -> Iterator[None]:
+def terminate_after(process: subprocess.Popen[bytes]) -> Iterator[None]:
     """Terminate `process` after the block; kill it if it does not stop in time."""
     try:
         yield

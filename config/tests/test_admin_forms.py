@@ -10,9 +10,9 @@ from agents.models import Agent, AgentVersion, Integration
 from agents.tests.factories import AgentFactory, IntegrationFactory
 from audit.models import AuditLog, SecurityAuditLog
 from audit.tests.factories import SecurityAuditLogFactory
+from config.tenancy.scope import tenant_scope
 from knowledge.models import Collection
 from knowledge.tests.factories import CollectionFactory
-from tenants.scoping import tenant_scope
 
 SECRET = "sk-test-of-the-house"
 
@@ -251,12 +251,14 @@ def test_choices_offer_rows_of_the_scope_alone(member, admin_client, other_tenan
 def test_a_refusal_is_explained_without_the_values_of_other_rows(scope):
     from django.db import IntegrityError, transaction
 
-    from config.admin.errors import explain
+    from config.admin.errors import to_validation_error
 
     CollectionFactory(slug="salaries")
     with pytest.raises(IntegrityError) as caught, transaction.atomic():
         CollectionFactory(slug="salaries")
-    assert explain(caught.value, Collection).messages == ["A collection with this slug exists already."]
+    assert to_validation_error(caught.value, Collection).messages == [
+        "A collection with this slug exists already."
+    ]
 
 
 def test_the_overview_takes_few_queries(member, admin_client, django_assert_max_num_queries):

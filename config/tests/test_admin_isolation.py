@@ -8,9 +8,9 @@ from django.urls import reverse
 
 from config.admin.permissions import granted_verbs
 from config.db.ids import uuid7
+from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
-from config.tests.test_admin_pages import SCOPED, address, make, named
-from tenants.scoping import tenant_scope
+from config.tests.test_admin_pages import SCOPED, address, get_model_label, make
 
 VISIBLE = [each for each in SCOPED if "SELECT" in granted_verbs(each.model, platform=False)]
 # Models with a single visible row.
@@ -23,7 +23,7 @@ SINGLE = {
 }
 # Some platform rows are visible to all tenants.
 HIDDEN = [each for each in VISIBLE if each.model.row_security.get("read") not in ("true", "is_public")]
-PLURAL = [each for each in VISIBLE if named(each) not in SINGLE]
+PLURAL = [each for each in VISIBLE if get_model_label(each) not in SINGLE]
 
 
 def signed_in(user):
@@ -32,7 +32,7 @@ def signed_in(user):
     return client
 
 
-@pytest.mark.parametrize("model_admin", HIDDEN, ids=named)
+@pytest.mark.parametrize("model_admin", HIDDEN, ids=get_model_label)
 def test_a_foreign_object_and_a_missing_one_answer_alike(model_admin, member, admin_client, other_tenant):
     (foreign,) = make(model_admin, add_member(other_tenant))
     for page in ("change", "history", "delete"):
@@ -42,7 +42,7 @@ def test_a_foreign_object_and_a_missing_one_answer_alike(model_admin, member, ad
     assert str(foreign.pk) not in admin_client.get(address(model_admin, "changelist")).content.decode()
 
 
-@pytest.mark.parametrize("model_admin", PLURAL, ids=named)
+@pytest.mark.parametrize("model_admin", PLURAL, ids=get_model_label)
 def test_a_changelist_runs_as_many_queries_for_three_rows_as_for_one(model_admin, member, admin_client):
     make(model_admin, member)
     admin_client.get(address(model_admin, "changelist"))
@@ -57,7 +57,7 @@ def test_a_changelist_runs_as_many_queries_for_three_rows_as_for_one(model_admin
     assert len(three) == len(one), [query["sql"] for query in three]
 
 
-@pytest.mark.parametrize("model_admin", VISIBLE, ids=named)
+@pytest.mark.parametrize("model_admin", VISIBLE, ids=get_model_label)
 def test_a_viewer_writes_nothing(model_admin, member, tenant):
     (row,) = make(model_admin, member)
     client = signed_in(add_member(tenant, "viewer").user)
@@ -83,7 +83,7 @@ def test_nobody_enters_without_a_membership(db):
 
 
 def test_a_suspended_tenant_is_refused_with_its_reason(member, admin_client):
-    from config.testing.hats import as_platform
+    from config.testing.roles import as_platform
     from tenants.models import Tenant
 
     with as_platform():

@@ -6,8 +6,8 @@ from django.db import models
 from django.urls import reverse
 
 from agents.tests.factories import AgentTemplateFactory, TemplatePurchaseFactory, TemplateRatingFactory
-from config.tests.test_admin_pages import SCOPED, address, make, named
-from tenants.scoping import tenant_scope
+from config.tenancy.scope import tenant_scope
+from config.tests.test_admin_pages import SCOPED, address, get_model_label, make
 
 WRITABLE = [each for each in SCOPED if each.has_change_permission.__qualname__.startswith("Permitted")]
 
@@ -17,7 +17,7 @@ def rows_of(model_admin, request, obj):
         yield from (row for row in options["fields"] if isinstance(row, (list, tuple)))
 
 
-@pytest.mark.parametrize("model_admin", WRITABLE, ids=named)
+@pytest.mark.parametrize("model_admin", WRITABLE, ids=get_model_label)
 def test_a_moment_that_can_be_changed_stands_alone_in_its_row(model_admin, member, admin_client):
     (row,) = make(model_admin, member)
     request = admin_client.get(address(model_admin, "changelist")).wsgi_request
@@ -85,7 +85,7 @@ def test_ids_of_other_rows_are_shown_by_their_names(member, admin_client):
         }
         with tenant_scope(member.tenant_id, user=member.user):
             if found := ids & columns_of(model_admin, request):
-                raw[named(model_admin)] = found
+                raw[get_model_label(model_admin)] = found
 
     assert raw == RAW_IDS
 

@@ -5,16 +5,16 @@ from django.contrib import admin
 from django.urls import reverse
 
 from config.admin.permissions import granted_verbs
+from config.tenancy.scope import tenant_scope
 from config.testing.factories import factory_for
 from config.testing.fixtures import add_member
-from tenants.scoping import tenant_scope
 
 ADMINS = sorted(admin.site._registry.values(), key=lambda each: each.model._meta.label_lower)
 # The factory commits sealed rows, which only the platform sees (test_admin_platform).
 SCOPED = [each for each in ADMINS if each.model._meta.label != "audit.AuditSeal"]
 
 
-def named(model_admin):
+def get_model_label(model_admin):
     return model_admin.model._meta.label_lower
 
 
@@ -25,7 +25,7 @@ def address(model_admin, page, *args):
 
 def make(model_admin, member, count=1):
     """Create rows that `member` can see; the tenant and the user exist already."""
-    label = named(model_admin)
+    label = get_model_label(model_admin)
     if label == "tenants.tenant":
         return [member.tenant]
     if label == "accounts.user":
@@ -34,7 +34,7 @@ def make(model_admin, member, count=1):
         return [factory_for(model_admin.model)() for _ in range(count)]
 
 
-@pytest.mark.parametrize("model_admin", SCOPED, ids=named)
+@pytest.mark.parametrize("model_admin", SCOPED, ids=get_model_label)
 def test_changelist_and_object_pages_open(model_admin, member, admin_client):
     (row,) = make(model_admin, member)
     if "SELECT" not in granted_verbs(model_admin.model, platform=False):
@@ -45,7 +45,7 @@ def test_changelist_and_object_pages_open(model_admin, member, admin_client):
         assert response.content
 
 
-@pytest.mark.parametrize("model_admin", SCOPED, ids=named)
+@pytest.mark.parametrize("model_admin", SCOPED, ids=get_model_label)
 def test_the_add_form_opens_where_rows_may_be_made(model_admin, member, admin_client, rf):
     response = admin_client.get(address(model_admin, "add"))
     request = response.wsgi_request
@@ -53,6 +53,6 @@ def test_the_add_form_opens_where_rows_may_be_made(model_admin, member, admin_cl
 
 
 def test_everything_is_registered():
-    from config.testing.factories import house_models
+    from config.testing.factories import project_models
 
-    assert {each.model for each in ADMINS} == set(house_models())
+    assert {each.model for each in ADMINS} == set(project_models())

@@ -6,9 +6,9 @@ from django.urls import reverse
 
 from agents.tests.factories import AgentFactory
 from audit.models import AuditLog
+from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
-from config.testing.hats import as_platform
-from tenants.scoping import tenant_scope
+from config.testing.roles import as_platform
 
 REASON = "ticket 4711: failed ingests"
 
@@ -111,21 +111,23 @@ def test_staff_make_organisations_and_their_members(staff_client):
 
 
 def test_every_page_opens_in_the_platform_scope(staff_client, member):
-    from config.tests.test_admin_pages import ADMINS, address, make, named
+    from config.tests.test_admin_pages import ADMINS, address, get_model_label, make
 
     enter(staff_client)
     for model_admin in ADMINS:
-        assert staff_client.get(address(model_admin, "changelist")).status_code == 200, named(model_admin)
-        if named(model_admin) == "audit.auditseal":
+        assert staff_client.get(address(model_admin, "changelist")).status_code == 200, get_model_label(
+            model_admin
+        )
+        if get_model_label(model_admin) == "audit.auditseal":
             continue
         (row,) = make(model_admin, member)
         # Rows of single users stay hidden from everyone else.
-        personal = named(model_admin) in PERSONAL and row.user_id
+        personal = get_model_label(model_admin) in PERSONAL and row.user_id
         said = model_admin.opts.app_label == "conversations" and not hasattr(model_admin.model, "is_report")
         wanted = 404 if personal or said else 200
         for page in ("change", "history"):
             response = staff_client.get(address(model_admin, page, row.pk))
-            assert response.status_code == wanted, (named(model_admin), page)
+            assert response.status_code == wanted, (get_model_label(model_admin), page)
 
 
 @pytest.fixture

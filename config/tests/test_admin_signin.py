@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from accounts.tests.factories import PASSWORD
 from audit.models import SecurityAuditLog
-from config.testing.hats import as_platform
+from config.testing.roles import as_platform
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from accounts.models import ApiKey, Membership, User
 from accounts.tests.factories import MembershipFactory, RoleAssignmentFactory, RoleFactory
+from config.tenancy.scope import platform_scope, tenant_scope
 from config.testing.fixtures import add_member
-from config.testing.hats import as_identity
+from config.testing.roles import as_identity
 from tenants.models import Tenant
-from tenants.scoping import platform_scope, tenant_scope
 
 AGENTS = "/api/v1/agents/"
 ME = "/api/v1/me/"
@@ -59,9 +59,9 @@ def test_malformed_credentials_are_401(header):
 
 
 def test_unknown_key_is_401():
-    from accounts.keys import mint
+    from accounts.keys import generate_key
 
-    problem(bearer(mint().secret).get(AGENTS), 401, "invalid_credential")
+    problem(bearer(generate_key().secret).get(AGENTS), 401, "invalid_credential")
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,15 @@ import pytest
 from django.db import IntegrityError, models, transaction
 
 from agents.models import McpServer
-from config.api.integrity import constraint_error
+from config.api.constraint_errors import constraint_error
 from config.api.serializers import ReferenceField
 from config.api.viewsets import UpdateMixin
-from config.db.rules import fields_of, leaves_of, message_of
-from config.testing.factories import factory_for, house_models
-from config.testing.hats import as_platform
-from config.tests.test_house_routes import ROUTES, VIEWSETS, address
+from config.db.constraint_messages import constraint_fields, constraint_message, iter_lookups
+from config.tenancy.scope import tenant_scope
+from config.testing.factories import factory_for, project_models
+from config.testing.roles import as_platform
+from config.tests.test_conventions_routes import ROUTES, VIEWSETS, address
 from tenants.models import SystemSetting
-from tenants.scoping import tenant_scope
 
 pytestmark = pytest.mark.django_db
 WRITABLE = sorted(prefix for prefix, view in VIEWSETS.items() if issubclass(view, UpdateMixin))
@@ -58,14 +58,14 @@ def checks_of(prefix):
     model, writable = ROUTES[prefix], writable_fields(prefix)
     for constraint in model._meta.constraints:
         if isinstance(constraint, models.CheckConstraint) and constraint.name not in NOT_BY_VALUES:
-            named = fields_of(model, constraint)
+            named = constraint_fields(model, constraint)
             if set(named) <= writable.keys():
                 yield constraint, TOGETHER.get(constraint.name) or {named[0]: wrong_value(constraint)}
 
 
 def wrong_value(constraint):
     """Return a value that violates the check of a single field."""
-    for _, lookup, value in leaves_of(constraint.condition):
+    for _, lookup, value in iter_lookups(constraint.condition):
         if lookup == "in":
             return -1 if isinstance(value[0], int) else "nonsense"
         if lookup == "range":
@@ -109,7 +109,10 @@ def test_violated_checks_name_their_field(prefix, client):
         status, problem = changed(client, prefix, row, body)
         assert status == 400, (constraint.name, body, problem)
         assert pointers(problem), (constraint.name, problem)
-        assert pointers(problem) <= set(fields_of(ROUTES[prefix], constraint)), (constraint.name, problem)
+        assert pointers(problem) <= set(constraint_fields(ROUTES[prefix], constraint)), (
+            constraint.name,
+            problem,
+        )
 
 
 @pytest.mark.parametrize("prefix", WRITABLE)
@@ -128,17 +131,21 @@ def test_violated_uniqueness_names_its_fields(prefix, client):
         rule
         for rule in model._meta.constraints
         if isinstance(rule, models.UniqueConstraint)
-        and set(fields_of(model, rule)) - {"user"} <= writable.keys()
-        and set(fields_of(model, rule)) & writable.keys()
+        and set(constraint_fields(model, rule)) - {"user"} <= writable.keys()
+        and set(constraint_fields(model, rule)) & writable.keys()
     ]
     taken, other = rows_of(prefix, client, 2) if rules else (None, None)
     for rule in rules:
-        names = set(fields_of(model, rule)) & writable.keys()
+        names = set(constraint_fields(model, rule)) & writable.keys()
         body = {name: same_value(client, prefix, taken, name) for name in names}
         for name in [name for name in names if body[name] is not None]:
             body |= BESIDE.get((prefix, name), {})
         status, problem = changed(client, prefix, other, body)
-        assert (status, pointers(problem)) == (409, set(fields_of(model, rule))), (rule.name, body, problem)
+        assert (status, pointers(problem)) == (409, set(constraint_fields(model, rule))), (
+            rule.name,
+            body,
+            problem,
+        )
 
 
 def same_value(client, prefix, row, name):
@@ -183,7 +190,7 @@ def test_what_the_database_names_by_column_alone_is_named(model, values, answer)
     assert (status, error["pointer"], error["code"]) == answer
 
 
-@pytest.mark.parametrize("model", house_models(), ids=lambda model: model._meta.label)
+@pytest.mark.parametrize("model", project_models(), ids=lambda model: model._meta.label)
 def test_every_rule_can_be_said_in_words(model):
     rules = [
         rule
@@ -195,7 +202,7 @@ def test_every_rule_can_be_said_in_words(model):
     unnamed = {
         rule.name
         for rule in rules
-        if not fields_of(model, rule) and getattr(rule, "fields", ()) != ("tenant",)
+        if not constraint_fields(model, rule) and getattr(rule, "fields", ()) != ("tenant",)
     }
     assert unnamed == set()
-    assert [rule.name for rule in rules if message_of(rule) == "The value is invalid."] == []
+    assert [rule.name for rule in rules if constraint_message(rule) == "The value is invalid."] == []

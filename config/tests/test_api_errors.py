@@ -111,7 +111,7 @@ def test_values_are_refused_with_a_pointer(change, pointer, api_client):
 
 def test_foreign_and_missing_references_answer_alike(api_client, other_tenant):
     from agents.tests.factories import IntegrationFactory
-    from tenants.scoping import tenant_scope
+    from config.tenancy.scope import tenant_scope
 
     with tenant_scope(other_tenant, actor="system:test"):
         foreign = IntegrationFactory()

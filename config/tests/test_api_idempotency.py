@@ -9,8 +9,8 @@ from django.test import Client
 from django.utils import timezone
 
 from agents.models import Agent
+from config.tenancy.scope import platform_scope, tenant_scope
 from tenants.models import IdempotencyKey
-from tenants.scoping import platform_scope, tenant_scope
 
 AGENTS = "/api/v1/agents/"
 

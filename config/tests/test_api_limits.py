@@ -11,7 +11,7 @@ from django.conf import settings as django_settings
 from django.db import connection
 from django.test import Client
 
-from accounts.keys import mint
+from accounts.keys import generate_key
 
 AGENTS = "/api/v1/agents/"
 SEND = """
@@ -68,7 +68,9 @@ def test_session_has_the_default_limit(admin_client, settings):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("secret", [None, "nonsense", mint().secret], ids=["none", "nonsense", "unknown"])
+@pytest.mark.parametrize(
+    "secret", [None, "nonsense", generate_key().secret], ids=["none", "nonsense", "unknown"]
+)
 def test_requests_without_a_valid_credential_are_limited_by_address(secret, settings):
     settings.API_DEFAULT_RATE = 2
     client = Client(headers={"authorization": f"Bearer {secret}"} if secret else {})

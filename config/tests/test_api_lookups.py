@@ -4,10 +4,10 @@ import pytest
 from django.db import models
 
 from agents.tests.factories import AgentFactory, IntegrationFactory
-from config.api.filters import HouseFilterBackend
-from config.api.lookups import is_filtered
-from config.tests.test_house_routes import ROUTES, VIEWSETS
-from tenants.scoping import tenant_scope
+from config.api.filter_factory import is_filtered
+from config.api.filters import FilterSetBackend
+from config.tenancy.scope import tenant_scope
+from config.tests.test_conventions_routes import ROUTES, VIEWSETS
 from workflows.tests.factories import AssetFactory, TaskFactory
 
 AGENTS, ASSETS, TASKS = "/api/v1/agents/", "/api/v1/assets/", "/api/v1/tasks/"
@@ -43,7 +43,7 @@ def shown(prefix):
 
 
 def filters(prefix):
-    return HouseFilterBackend().get_filterset_class(VIEWSETS[prefix]()).base_filters
+    return FilterSetBackend().get_filterset_class(VIEWSETS[prefix]()).base_filters
 
 
 @pytest.mark.parametrize("prefix", sorted(ROUTES))

@@ -10,11 +10,11 @@ from django.db import ProgrammingError, connection, models
 from django.test.utils import CaptureQueriesContext
 
 from config.api import viewsets
-from config.api.filters import HouseFilterBackend
+from config.api.filters import FilterSetBackend
 from config.api.routers import build_router
+from config.tenancy.scope import tenant_scope
 from config.testing.factories import factory_for
 from config.testing.fixtures import add_member
-from tenants.scoping import tenant_scope
 
 pytestmark = pytest.mark.django_db
 RESOURCES = {prefix: viewset for prefix, viewset, _ in build_router().registry}
@@ -92,7 +92,7 @@ def test_sql_and_python_make_the_same_bytes(prefix, shape, api_client, monkeypat
     if shape == "expand":
         query = f"expand={','.join(view.serializer_class.expandable())}"
     addresses = [f"{url(prefix)}?{query}", f"{url(prefix, rows[0])}?{query}"]
-    assert viewsets.plan_for(view.serializer_class, (), ()) is not None
+    assert viewsets.compiled_plan(view.serializer_class, (), ()) is not None
 
     fast = [client.get(address) for address in addresses]
     monkeypatch.setattr(viewsets, "plan_for", lambda *_: None)
@@ -151,7 +151,7 @@ def test_filters_take_the_row_itself_and_nothing_else(prefix, api_client):
     client = api_client()
     (row,) = rows_of(prefix, client.key)
     view = PLAIN[prefix]()
-    for name, made in HouseFilterBackend().get_filterset_class(view).base_filters.items():
+    for name, made in FilterSetBackend().get_filterset_class(view).base_filters.items():
         if name.startswith("created_") or made.lookup_expr != "exact":
             continue
         value = getattr(row, type(row)._meta.get_field(name).attname)
@@ -184,7 +184,7 @@ def test_time_range_and_orders(prefix, api_client):
 def test_every_time_that_is_shown_filters_by_range(prefix, api_client):
     client = api_client()
     (row,) = rows_of(prefix, client.key)
-    made = HouseFilterBackend().get_filterset_class(PLAIN[prefix]()).base_filters
+    made = FilterSetBackend().get_filterset_class(PLAIN[prefix]()).base_filters
     for name, bound in made.items():
         if bound.lookup_expr not in ("gte", "lt") or getattr(row, bound.field_name) is None:
             continue
@@ -199,10 +199,10 @@ def test_every_time_that_is_shown_filters_by_range(prefix, api_client):
 
 
 def test_ranges_are_named_after_their_times():
-    made = HouseFilterBackend().get_filterset_class(PLAIN["calendar-events"]()).base_filters
+    made = FilterSetBackend().get_filterset_class(PLAIN["calendar-events"]()).base_filters
 
     assert {"start_time_after", "start_time_before", "updated_after", "updated_before"} <= made.keys()
-    engagements = HouseFilterBackend().get_filterset_class(PLAIN["engagements"]()).base_filters
+    engagements = FilterSetBackend().get_filterset_class(PLAIN["engagements"]()).base_filters
     assert {"start_date_after", "end_date_before"} <= engagements.keys()
 
 

@@ -7,7 +7,7 @@ from django.test import Client
 
 from config.api import checks, health
 from config.api.docs import document
-from config.api.permissions import verb_of
+from config.api.permissions import required_verb
 from config.api.views import ApiView
 from config.api.viewsets import TenantViewSet
 
@@ -105,8 +105,8 @@ def test_views_without_declarations_are_found():
     class Halfway(TenantViewSet):
         resource = "agents"
 
-    assert checks.undeclared(Bare, None) == ["resource"]
-    assert checks.undeclared(Halfway, {"get": "list", "post": "launch"}) == ["verb of launch"]
+    assert checks.missing_declarations(Bare, None) == ["resource"]
+    assert checks.missing_declarations(Halfway, {"get": "list", "post": "launch"}) == ["verb of launch"]
     assert checks.check_declarations(None) == []
 
 
@@ -114,4 +114,4 @@ def test_undeclared_action_is_denied():
     view = TenantViewSet()
     view.action = "launch"
 
-    assert verb_of(view, "POST") is None
+    assert required_verb(view, "POST") is None

@@ -11,8 +11,8 @@ from accounts.tests.factories import MembershipFactory, RoleFactory, UserFactory
 from agents.models import Agent, Integration
 from agents.tests.factories import AgentFactory
 from audit.tests.factories import SecurityAuditLogFactory
+from config.tenancy.scope import tenant_scope
 from knowledge.tests.factories import CollectionFactory, RagQueryFactory
-from tenants.scoping import tenant_scope
 
 pytestmark = pytest.mark.django_db
 AGENTS = "/api/v1/agents/"
@@ -242,9 +242,9 @@ def test_last_administrator_stays(api_client):
 def test_role_assignment_of_a_foreign_person_is_refused(api_client):
     client = api_client()
     role = in_tenant(client, RoleFactory)
-    stranger = UserFactory()
+    outsider = UserFactory()
 
-    response = post(client, "/api/v1/role-assignments/", {"user": str(stranger.pk), "role": str(role.pk)})
+    response = post(client, "/api/v1/role-assignments/", {"user": str(outsider.pk), "role": str(role.pk)})
 
     assert response.json()["errors"][0] == {
         "pointer": "/user",

@@ -9,11 +9,11 @@ from agents.tests.factories import AgentFactory, IntegrationFactory
 from audit.models import AuditLog
 from audit.services import record_event
 from audit.tests.factories import AuditSealFactory
-from config.db.stamps import RequestInfo, request_info
+from config.db.session import RequestInfo, request_info
+from config.tenancy.scope import tenant_scope
 from config.testing.database import connect
 from knowledge.models import Chunk
 from knowledge.tests.factories import ChunkFactory, DocumentFactory
-from tenants.scoping import tenant_scope
 
 
 def execute(statement, *params):

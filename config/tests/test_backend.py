@@ -4,10 +4,18 @@ import psycopg
 import pytest
 from django.db import DataError, connection, transaction
 
-from config.db.stamps import APP, NO_STAMP, OPERATOR, STAMP_SQL, ScopeError, Stamp, stamped
+from config.db.session import (
+    APP,
+    EMPTY_SESSION,
+    OPERATOR,
+    SESSION_SQL,
+    ScopeError,
+    SessionContext,
+    apply_session,
+)
+from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
 from tenants.models import Engagement
-from tenants.scoping import tenant_scope
 from tenants.tests.factories import EngagementFactory, TenantFactory
 
 
@@ -33,7 +41,10 @@ def committed(transactional_db):
 
 @pytest.mark.django_db(transaction=True)
 def test_statement_outside_a_transaction_is_refused_while_a_scope_is_open():
-    with stamped(Stamp(APP, "", actor="system:test")), pytest.raises(ScopeError, match="no transaction"):
+    with (
+        apply_session(SessionContext(APP, "", actor="system:test")),
+        pytest.raises(ScopeError, match="no transaction"),
+    ):
         one("SELECT 1")
 
 
@@ -58,7 +69,7 @@ def test_more_rights_in_one_transaction_are_refused(committed):
     first, _ = committed
     with tenant_scope(first):
         Engagement.objects.count()
-        with stamped(Stamp(OPERATOR)), pytest.raises(ScopeError):
+        with apply_session(SessionContext(OPERATOR)), pytest.raises(ScopeError):
             Engagement.unscoped.count()
 
 
@@ -91,7 +102,7 @@ def test_stamp_is_gone_after_the_transaction(committed):
 def test_empty_setting_of_a_reused_connection_means_no_tenant(second_connection, committed):
     web = second_connection()
     with web.transaction():
-        web.execute(STAMP_SQL, Stamp(APP, str(committed[0].pk)).params())
+        web.execute(SESSION_SQL, SessionContext(APP, str(committed[0].pk)).params())
     with web.transaction():
         assert web.execute("SELECT current_setting('app.current_tenant_id', true)").fetchone() == ("",)
         web.execute("SET LOCAL ROLE conclave_app")
@@ -101,9 +112,9 @@ def test_empty_setting_of_a_reused_connection_means_no_tenant(second_connection,
 @pytest.mark.parametrize(("session_wide", "seen"), [(False, 0), (True, 2)])
 def test_session_level_settings_leak_and_ours_do_not(second_connection, committed, session_wide, seen):
     web = second_connection()
-    stamp = STAMP_SQL.replace("true", "false") if session_wide else STAMP_SQL
+    stamp = SESSION_SQL.replace("true", "false") if session_wide else SESSION_SQL
     with web.transaction():
-        web.execute(stamp, Stamp(APP, str(committed[0].pk)).params())
+        web.execute(stamp, SessionContext(APP, str(committed[0].pk)).params())
     with web.transaction():
         web.execute("SET LOCAL ROLE conclave_app")
         assert web.execute("SELECT count(*) FROM tenants_engagement").fetchone() == (seen,)
@@ -112,7 +123,7 @@ def test_session_level_settings_leak_and_ours_do_not(second_connection, committe
 def test_garbage_for_a_tenant_is_an_error_not_a_row(second_connection, committed):
     web = second_connection()
     with web.transaction():
-        web.execute(STAMP_SQL, Stamp(APP, "garbage").params())
+        web.execute(SESSION_SQL, SessionContext(APP, "garbage").params())
         with pytest.raises(psycopg.errors.InvalidTextRepresentation), web.transaction():
             web.execute("SELECT count(*) FROM tenants_engagement")
 
@@ -129,14 +140,14 @@ def test_closed_connection_forgets_its_stamp(committed):
 def test_psycopg_cursor_sees_the_scope_after_ensure_stamped(committed):
     first, _ = committed
     with tenant_scope(first):
-        connection.ensure_stamped()
+        connection.ensure_session()
         with connection.connection.cursor() as cursor:
             assert cursor.execute("SELECT count(*) FROM tenants_engagement").fetchone()[0] in (2, "2")
 
 
 def test_no_stamp_wears_no_hat():
-    assert NO_STAMP.binding == ("none", "")
-    assert len(NO_STAMP.params()) == STAMP_SQL.count("%s")
+    assert EMPTY_SESSION.binding == ("none", "")
+    assert len(EMPTY_SESSION.params()) == SESSION_SQL.count("%s")
 
 
 def test_test_database_is_made_by_the_owner_and_used_by_the_login(db):

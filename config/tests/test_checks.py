@@ -6,9 +6,9 @@ from django.db import models
 from django.test.utils import isolate_apps
 
 from agents.models import Agent
-from config.checks import check_models, problems_of
-from config.db.fields import EncryptedTextField
-from tenants.bases import GlobalModel, TenantForeignKey, TenantModel
+from config.encryption.fields import EncryptedTextField
+from config.tenancy.checks import check_model, check_models
+from config.tenancy.models import GlobalModel, TenantForeignKey, TenantModel
 
 
 def without_owner():
@@ -60,7 +60,7 @@ def with_a_plain_reference():
 )
 def test_a_bad_model_is_named(make, identifier):
     with isolate_apps("tenants", "workflows"):
-        found = list(problems_of(make()))
+        found = list(check_model(make()))
 
     assert [problem.id for problem in found] == [identifier]
     assert all(problem.hint for problem in found)
@@ -76,7 +76,7 @@ def test_a_good_model_is_not():
             class Meta(TenantModel.Meta):
                 app_label = "workflows"
 
-        assert list(problems_of(Tidy)) == []
+        assert list(check_model(Tidy)) == []
 
 
 def test_our_models_are_checked_and_in_order():

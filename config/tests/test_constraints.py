@@ -16,6 +16,7 @@ from agents.tests.factories import (
 )
 from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE, AuditTrigger, RowLevelSecurity, SameTenant
 from config.db.ids import uuid7
+from config.tenancy.scope import tenant_scope
 from config.testing.database import connect
 from config.testing.fixtures import add_member
 from conversations.models import Conversation, Message
@@ -23,7 +24,6 @@ from conversations.tests.factories import ConversationFactory, MessageFactory
 from knowledge.models import Chunk
 from knowledge.tests.factories import ChunkFactory
 from tenants.models import Tenant
-from tenants.scoping import tenant_scope
 from tenants.tests.factories import TenantFactory
 
 
@@ -72,11 +72,11 @@ def test_update_to_a_foreign_row_is_refused(foreign_agent, scope):
 
 
 def test_people_are_members_of_the_rows_tenant(scope, other_tenant):
-    stranger = UserFactory()
+    outsider = UserFactory()
 
-    assert message_of(lambda: AgentFactory(created_by_id=stranger.pk))[0] == "23503"
-    MembershipFactory(user=stranger)
-    assert AgentFactory(created_by_id=stranger.pk).created_by_id == stranger.pk
+    assert message_of(lambda: AgentFactory(created_by_id=outsider.pk))[0] == "23503"
+    MembershipFactory(user=outsider)
+    assert AgentFactory(created_by_id=outsider.pk).created_by_id == outsider.pk
 
 
 def test_validation_says_it_before_the_database_does(foreign_agent, scope):

@@ -24,7 +24,7 @@ REPLACED = (
         "keep_file",
         "forget_file",
     ),
-    *("Seat", "seats_of", "rows_of", "made_up", "_disguised", "written_out", "NotCompilable", "respell"),
+    *("seats_of", "_disguised", "written_out", "NotCompilable", "respell"),
     *("Ground", "Sabotage", "Grown", "SoftDeleted", "younger_than", "newest_bound", "NOT_YET"),
     *(
         "NamesIds",

@@ -15,9 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from config.db import embedded, postmaster
-from config.testing.processes import children_of, command_of, descendants_of, free_port, web_workers
-from config.testing.served import BASE_DIR
+from config.postgres import cluster as embedded
+from config.postgres import postmaster
+from config.testing.processes import (
+    free_port,
+    get_command_line,
+    list_children,
+    list_descendants,
+    list_web_workers,
+)
+from config.testing.web_server import BASE_DIR
 
 WRITERS, ROUNDS = 6, 5
 WRITES_BEFORE_KILL, WRITES_AFTER_KILL = 40, 20
@@ -53,7 +60,7 @@ class Installation:
         dropped = ("DJANGO_SETTINGS_MODULE", "CONCLAVE_NO_START", "CONCLAVE_LOGIN", "DATABASE_URL")
         inherited = {name: value for name, value in os.environ.items() if name not in dropped}
         own = {"CONCLAVE_VAR": str(self.folder), "CONCLAVE_DB": "conclave", "LOG_LEVEL": "ERROR"}
-        command = [sys.executable, "-m", "config.launch", "--port", str(self.port)]
+        command = [sys.executable, "-m", "config.postgres.launch", "--port", str(self.port)]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 command,
@@ -90,21 +97,21 @@ class Installation:
     # --- what is killed ---------------------------------------------------------------------------------
 
     def web_server(self):
-        return first(descendants_of(self.process.pid), b"config.serving")
+        return first(list_descendants(self.process.pid), b"config.serving")
 
     def web_worker(self):
-        return web_workers(self.web_server())[0]
+        return list_web_workers(self.web_server())[0]
 
     def postmaster(self):
-        return postmaster.postmaster(self.cluster.data)[0]
+        return postmaster.find_postmaster(self.cluster.data)[0]
 
     def backend(self):
-        return first(children_of(self.postmaster()), b"conclave_web")
+        return first(list_children(self.postmaster()), b"conclave_web")
 
 
 def first(pids, word):
     """Return the first process whose command line contains `word`."""
-    return next(pid for pid in pids if word in command_of(pid))
+    return next(pid for pid in pids if word in get_command_line(pid))
 
 
 class Load:

@@ -10,10 +10,10 @@ from django.db.models import Count, Max, Min, Sum
 
 from agents.models import AgentRun, LlmUsage
 from config.db.reports import report_models
-from config.testing.hats import as_platform
+from config.tenancy.scope import tenant_scope
+from config.testing.roles import as_platform
 from conversations.models import Conversation, Message
 from tenants.models import CostRecord, Tenant
-from tenants.scoping import tenant_scope
 from workflows.demo.history import TABLES, forget_history, load_history, loaded, make_old_partitions
 from workflows.demo.world import SINCE, UNTIL, World
 from workflows.models import AgentPerformanceDaily, Asset, AssetDependency, Workflow, WorkflowExecution
@@ -203,7 +203,7 @@ REPORTED = {
 }
 
 
-def reported(slug):
+def count_report_rows(slug):
     """Return the row counts of reports and performance days."""
     with tenant_scope(Tenant.objects.get(slug=slug), actor="system:test"):
         return {model.__name__: model.objects.count() for model in (*report_models(), AgentPerformanceDaily)}
@@ -212,7 +212,7 @@ def reported(slug):
 @pytest.mark.slow
 def test_the_command_refuses_a_second_history_and_makes_a_fresh_one(seed):
     first = seed("--scale", "1")
-    assert reported("demo") == REPORTED
+    assert count_report_rows("demo") == REPORTED
     with pytest.raises(CommandError, match=r"demo already has a history .*--fresh"):
         seed("--scale", "1")
     second = seed("--scale", "1", "--seed", "7", "--fresh")

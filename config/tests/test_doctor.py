@@ -7,14 +7,16 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.utils import ConnectionHandler
 
-from config.db import doctor, embedded, partitions, roles
-from config.db.doctor import Level
-from config.testing.clusters import throw_away_cluster
+from config.db import partitions, roles
+from config.postgres import checks as doctor
+from config.postgres import cluster as embedded
+from config.postgres.checks import Level
+from config.testing.clusters import temporary_cluster
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    with throw_away_cluster() as made:
+    with temporary_cluster() as made:
         embedded.ensure_running(made)
         yield made
 
@@ -122,7 +124,7 @@ def test_waiting_migrations_fail(owner):
 
 
 def test_a_check_that_cannot_run_is_a_failure(owner):
-    findings = [finding for finding in doctor.examine(owner) if finding.subject == "worker"]
+    findings = [finding for finding in doctor.run_checks(owner) if finding.subject == "worker"]
     assert [finding.level for finding in findings] == [Level.FAIL]
     assert "procrastinate_workers" in findings[0].text
 
@@ -148,8 +150,8 @@ def test_partitions_that_run_out_warn_and_then_fail(settings, monkeypatch):
 def test_the_migrated_database_passes():
     out = io.StringIO()
     call_command("doctor", stdout=out, no_color=True)
-    words = {line.split()[0] for line in out.getvalue().splitlines()}
-    assert "FAIL" not in words
+    first_words = {line.split()[0] for line in out.getvalue().splitlines()}
+    assert "FAIL" not in first_words
     assert "enabled and forced on" in out.getvalue()
 
 

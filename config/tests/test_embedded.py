@@ -16,21 +16,24 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from config.db import embedded, postmaster, programs, roles
-from config.db.processes import OWNER, WEB
-from config.testing.clusters import throw_away_cluster
+from config.db import roles
+from config.postgres import binaries as programs
+from config.postgres import cluster as embedded
+from config.postgres import postmaster
+from config.postgres.logins import OWNER, WEB
+from config.testing.clusters import temporary_cluster
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    with throw_away_cluster() as made:
+    with temporary_cluster() as made:
         embedded.ensure_running(made)
         yield made
 
 
 @pytest.fixture
 def mortal():
-    with throw_away_cluster() as made:
+    with temporary_cluster() as made:
         yield made
 
 
@@ -86,8 +89,8 @@ def test_a_killed_postmaster_is_recovered_with_all_data_and_no_orphan(mortal):
     client = connect(mortal, WEB)  # its backend becomes an orphan
     backend = client.info.backend_pid
     os.kill(backend, signal.SIGSTOP)  # one that never notices its postmaster's death
-    os.kill(postmaster.postmaster(mortal.data)[0], signal.SIGKILL)
-    wait_until(lambda: postmaster.postmaster(mortal.data) is None)
+    os.kill(postmaster.find_postmaster(mortal.data)[0], signal.SIGKILL)
+    wait_until(lambda: postmaster.find_postmaster(mortal.data) is None)
     assert embedded.status(mortal) == "stopped"
     assert embedded.ensure_running(mortal) is True
     assert not postmaster.belongs_to(backend, mortal.data)
@@ -98,8 +101,8 @@ def test_kill_of_every_process_five_times_loses_no_acknowledged_row(mortal):
     for number in range(5):
         embedded.ensure_running(mortal)
         keep(mortal, f"row {number}")
-        for pid in postmaster.processes_of(mortal.data):
-            postmaster.send(pid, mortal.data, signal.SIGKILL, wait=10)
+        for pid in postmaster.list_processes(mortal.data):
+            postmaster.signal_process(pid, mortal.data, signal.SIGKILL, wait=10)
     embedded.ensure_running(mortal)
     assert remembered(mortal) == [f"row {number}" for number in range(5)]
 
@@ -114,7 +117,7 @@ def test_no_acknowledged_row_is_lost_by_kills_under_load(mortal, victim):
         writers = [Writer(mortal, f"{number}.{worker}") for worker in range(3)]
         wait_until(lambda writers=writers: all(len(writer.acknowledged) > 5 for writer in writers))
         for pid in victims(mortal, victim, writers):
-            postmaster.send(pid, mortal.data, signal.SIGKILL, wait=10)
+            postmaster.signal_process(pid, mortal.data, signal.SIGKILL, wait=10)
         for writer in writers:
             writer.join(timeout=60)
             acknowledged |= writer.acknowledged
@@ -143,8 +146,8 @@ def victims(cluster, kind, writers):
     if kind == "backend":  # the postmaster answers by resetting all of them
         return [writers[0].connection.info.backend_pid]
     if kind == "postmaster":
-        return [postmaster.postmaster(cluster.data)[0]]
-    return postmaster.processes_of(cluster.data)
+        return [postmaster.find_postmaster(cluster.data)[0]]
+    return postmaster.list_processes(cluster.data)
 
 
 def answers(cluster):
@@ -154,21 +157,21 @@ def answers(cluster):
         return False
 
 
-def test_a_pid_file_that_names_a_stranger_neither_blocks_nor_kills_it(mortal):
+def test_a_pid_file_that_names_a_foreign_process_neither_blocks_nor_kills_it(mortal):
     embedded.ensure_running(mortal)
     embedded.stop(mortal)
-    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    foreign_process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
         pidfile = mortal.data / "postmaster.pid"
-        pidfile.write_text(f"{stranger.pid}\n{mortal.data}\n1\n5432\n\n\n\nready\n")
+        pidfile.write_text(f"{foreign_process.pid}\n{mortal.data}\n1\n5432\n\n\n\nready\n")
         assert embedded.status(mortal) == "stopped"
         assert embedded.stop(mortal) is False
-        pidfile.write_text(f"{stranger.pid}\n{mortal.data}\n1\n5432\n\n\n\nready\n")
+        pidfile.write_text(f"{foreign_process.pid}\n{mortal.data}\n1\n5432\n\n\n\nready\n")
         assert embedded.ensure_running(mortal) is True
-        assert stranger.poll() is None
+        assert foreign_process.poll() is None
     finally:
-        stranger.kill()
-        stranger.wait()
+        foreign_process.kill()
+        foreign_process.wait()
 
 
 def test_a_first_start_killed_in_initdb_is_taken_up_again(mortal):
@@ -182,13 +185,13 @@ def test_a_first_start_killed_in_initdb_is_taken_up_again(mortal):
 def test_stop_leaves_no_process(mortal):
     embedded.ensure_running(mortal)
     assert embedded.stop(mortal) is True
-    assert postmaster.processes_of(mortal.data) == []
+    assert postmaster.list_processes(mortal.data) == []
     assert embedded.status(mortal) == "stopped"
 
 
 def test_the_last_holder_stops_the_server(mortal):
-    with embedded.held(mortal):
-        with embedded.held(mortal):
+    with embedded.hold_cluster(mortal):
+        with embedded.hold_cluster(mortal):
             embedded.ensure_running(mortal)
         assert embedded.status(mortal) == "ready"
     assert embedded.status(mortal) == "stopped"
@@ -215,7 +218,7 @@ def test_a_hidden_home_puts_the_data_where_the_server_user_reaches_it(mortal):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has a server user apart")
 def test_hidden_programs_are_copied_with_their_libraries(mortal, monkeypatch):
-    package = Path(programs.program("postgres")).parents[2]
+    package = Path(programs.binary_path("postgres")).parents[2]
     hidden, system = mortal.home.parent / "hidden", mortal.home.parent / "system"
     for part in (package, package.with_name(f"{package.name}.libs")):
         shutil.copytree(part, hidden / part.name, ignore=shutil.ignore_patterns("pginstall"))
@@ -223,8 +226,8 @@ def test_hidden_programs_are_copied_with_their_libraries(mortal, monkeypatch):
     monkeypatch.syspath_prepend(hidden)
     monkeypatch.setattr(programs, "SYSTEM_HOME", system)
     try:
-        assert programs.program("postgres").startswith(str(system))
-        assert programs.run_program([programs.program("psql"), "--version"], "psql").startswith("psql")
+        assert programs.binary_path("postgres").startswith(str(system))
+        assert programs.run_program([programs.binary_path("psql"), "--version"], "psql").startswith("psql")
     finally:
         shutil.rmtree(hidden)
         shutil.rmtree(system)
@@ -261,10 +264,10 @@ def test_root_itself_is_not_the_superuser(cluster):
         connect(cluster, embedded.SUPERUSER, password="")
 
 
-@pytest.mark.parametrize("hat", roles.HATS)
-def test_a_hat_cannot_log_in(cluster, hat):
+@pytest.mark.parametrize("role", roles.ROLES)
+def test_a_hat_cannot_log_in(cluster, role):
     with pytest.raises(psycopg.OperationalError):
-        connect(cluster, hat, password="guess")
+        connect(cluster, role, password="guess")
 
 
 def test_stored_passwords_are_scram_verifiers(cluster):

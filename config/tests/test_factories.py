@@ -3,10 +3,10 @@
 import pytest
 
 from audit.models import AuditSeal
-from config.testing.factories import factories, factory_for, house_models
-from tenants.scoping import current_scope
+from config.tenancy.scope import current_scope
+from config.testing.factories import factories, factory_for, project_models
 
-IN_A_SCOPE = [model for model in house_models() if model is not AuditSeal]
+IN_A_SCOPE = [model for model in project_models() if model is not AuditSeal]
 
 
 @pytest.mark.parametrize("model", IN_A_SCOPE, ids=lambda model: model._meta.label)
@@ -27,4 +27,4 @@ def test_seal_factory_seals():
 
 
 def test_every_factory_is_of_a_house_model():
-    assert set(factories()) == set(house_models())
+    assert set(factories()) == set(project_models())

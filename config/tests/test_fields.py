@@ -9,19 +9,19 @@ from django.db import connection, models
 from django.db.models import F, Value
 
 from agents.models import Integration
-from config.db import keyring
-from config.db.fields import (
+from config.db.ids import uuid7
+from config.encryption import keyring
+from config.encryption.fields import (
     Ciphertext,
     EncryptedJSONField,
     EncryptedTextField,
     Secret,
-    context_of,
+    associated_data,
     encrypted_columns,
 )
-from config.db.ids import uuid7
-from config.db.keyring import DecryptionError
+from config.encryption.keyring import DecryptionError
+from config.tenancy.scope import platform_scope, tenant_scope
 from tenants.models import Tenant
-from tenants.scoping import platform_scope, tenant_scope
 
 PLAIN = {"api_key": "sk-live-0123456789-plaintext"}
 MARKER = b"0123456789-plaintext"
@@ -30,9 +30,9 @@ TABLE = "agents_integration"
 
 @pytest.fixture(autouse=True)
 def _empty_cache():
-    keyring.forget()
+    keyring.clear_cache()
     yield
-    keyring.forget()
+    keyring.clear_cache()
 
 
 def make_tenant(slug):
@@ -49,7 +49,7 @@ def make_integration(tenant, credentials=PLAIN, name="main"):
         return Integration.objects.create(name=name, platform="openai", credentials=credentials)
 
 
-def stored(row):
+def read_stored(row):
     with platform_scope(reason="test"), connection.cursor() as cursor:
         cursor.execute(f"SELECT credentials FROM {TABLE} WHERE id = %s", [row.pk])
         found = cursor.fetchone()[0]
@@ -84,13 +84,13 @@ def test_encrypted_columns_names_them():
 def test_migrations_see_the_field_itself(kind):
     _, path, args, kwargs = kind(null=True, help_text="x").deconstruct()
 
-    assert path == f"config.db.fields.{kind.__name__}"
+    assert path == f"config.encryption.fields.{kind.__name__}"
     assert (args, kwargs) == ([], {"null": True, "help_text": "x"})
 
 
 def test_context_names_tenant_table_column_and_row():
-    assert context_of("t", "agents_agent", "secret", 7) == "t|agents_agent|secret|7"
-    assert context_of(None, "mfa", "seed", 7) == "platform|mfa|seed|7"
+    assert associated_data("t", "agents_agent", "secret", 7) == "t|agents_agent|secret|7"
+    assert associated_data(None, "mfa", "seed", 7) == "platform|mfa|seed|7"
 
 
 def test_new_instance_has_its_id_before_it_is_saved():
@@ -157,7 +157,7 @@ def test_json_values_come_back(tenant, value):
 
 
 def test_null_stays_null(tenant):
-    assert stored(make_integration(tenant, None)) is None
+    assert read_stored(make_integration(tenant, None)) is None
 
 
 def test_table_holds_no_plaintext(row):
@@ -165,8 +165,8 @@ def test_table_holds_no_plaintext(row):
         cursor.execute(f"SELECT i::text FROM {TABLE} i")
         text = cursor.fetchall()[0][0]
 
-    assert stored(row)[:1] == b"\x01"
-    assert MARKER not in stored(row)
+    assert read_stored(row)[:1] == b"\x01"
+    assert MARKER not in read_stored(row)
     assert MARKER.decode() not in text
     assert MARKER.hex() not in text
 
@@ -178,12 +178,12 @@ def test_audit_log_holds_neither_plaintext_nor_ciphertext(row):
 
     assert str(row.pk) in text
     assert MARKER.decode() not in text
-    assert stored(row).hex() not in text
+    assert read_stored(row).hex() not in text
 
 
 def test_ciphertext_of_another_row_does_not_open(tenant, row):
     other = make_integration(tenant, {"api_key": "other"}, name="other")
-    store(other, stored(row))
+    store(other, read_stored(row))
 
     with pytest.raises(DecryptionError):
         read(other)
@@ -191,7 +191,7 @@ def test_ciphertext_of_another_row_does_not_open(tenant, row):
 
 def test_ciphertext_of_another_tenant_does_not_open(row):
     thief = make_integration(make_tenant("evil"))
-    store(thief, stored(row))
+    store(thief, read_stored(row))
 
     with pytest.raises(DecryptionError):
         read(thief)
@@ -200,7 +200,7 @@ def test_ciphertext_of_another_tenant_does_not_open(row):
 def test_same_row_id_in_another_tenant_does_not_open(row):
     thief = make_tenant("evil")
     make_integration(thief)
-    sealed = Ciphertext(stored(row))
+    sealed = Ciphertext(read_stored(row))
     with within(thief):
         forged = Integration(id=row.pk, tenant_id=thief.pk, credentials=sealed)
         with pytest.raises(DecryptionError):
@@ -209,7 +209,7 @@ def test_same_row_id_in_another_tenant_does_not_open(row):
 
 @pytest.mark.parametrize("position", [0, 1, 2, 3, 14, 15, -1])
 def test_changed_ciphertext_does_not_open(row, position):
-    changed = bytearray(stored(row))
+    changed = bytearray(read_stored(row))
     changed[position] ^= 1
     store(row, bytes(changed))
 
@@ -236,7 +236,7 @@ def test_values_are_ciphertext(row):
     with within(row.tenant_id):
         found = Integration.objects.values_list("credentials", flat=True).get()
 
-    assert found == stored(row)
+    assert found == read_stored(row)
 
 
 def test_isnull_is_the_one_lookup(row):
@@ -246,14 +246,14 @@ def test_isnull_is_the_one_lookup(row):
 
 
 def test_saving_an_unchanged_row_writes_the_same_bytes(row):
-    before = stored(row)
+    before = read_stored(row)
     with within(row.tenant_id):
         found = Integration.objects.get()
         assert found.credentials == PLAIN
         found.name = "renamed"
         found.save()
 
-    assert stored(row) == before
+    assert read_stored(row) == before
 
 
 def test_change_in_place_is_saved(row):
@@ -275,7 +275,7 @@ def test_assigned_value_is_saved_and_then_cleared(row):
     with within(row.tenant_id):
         found.credentials = None
         found.save()
-    assert stored(row) is None
+    assert read_stored(row) is None
 
 
 def test_deferred_secret_loads_when_read(row):
@@ -298,12 +298,12 @@ def test_refresh_brings_the_stored_value(row):
 
 
 def test_full_clean_keeps_the_secret(row):
-    before = stored(row)
+    before = read_stored(row)
     with within(row.tenant_id):
         found = Integration.objects.get()
         found.full_clean()
         found.save()
-    assert stored(row) == before
+    assert read_stored(row) == before
 
 
 def test_update_of_a_queryset_may_clear_but_not_set(row):
@@ -316,7 +316,7 @@ def test_update_of_a_queryset_may_clear_but_not_set(row):
 
     with within(row.tenant_id):
         assert Integration.objects.update(credentials=None) == 1
-    assert stored(row) is None
+    assert read_stored(row) is None
 
 
 def test_bulk_update_is_refused(row):

@@ -9,11 +9,11 @@ from django.db import IntegrityError, connection, transaction
 from django.test import override_settings
 
 from config.settings import base
-from config.testing.factories import factory_for, house_models
-from config.testing.hats import as_platform
-from tenants.bases import SoftDeleted
+from config.tenancy.models import SoftDeleteMixin
+from config.testing.factories import factory_for, project_models
+from config.testing.roles import as_platform
 
-MODELS = house_models()
+MODELS = project_models()
 UNIQUE = [
     ("tenants.Tenant", {"slug"}),
     # An address is unique per user, and a membership per tenant and user.
@@ -187,7 +187,7 @@ def test_enumerated_values_are_checked(db):
 
 
 def test_live_rows_have_an_index_of_their_own(db):
-    hiding = [each for each in MODELS if issubclass(each, SoftDeleted)]
+    hiding = [each for each in MODELS if issubclass(each, SoftDeleteMixin)]
 
     assert hiding
     for model in hiding:

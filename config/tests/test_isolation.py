@@ -7,15 +7,15 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from config.isolation.attacks import ATTACKS
-from config.isolation.ground import attacked_models, pairs_need, prepare
-from config.isolation.matrix import Leak, run_matrix
-from config.testing.factories import house_models
+from config.testing.factories import project_models
+from config.testing.isolation.attacks import ATTACKS
+from config.testing.isolation.fixtures import create_attack_fixture, list_attacked_models, tenants_for_pairs
+from config.testing.isolation.runner import LeakDetected, run_matrix
 
 
 @pytest.fixture
-def ground(transactional_db):
-    return prepare(2)
+def attack_fixture(transactional_db):
+    return create_attack_fixture(2)
 
 
 def test_there_are_twenty_five_attacks_each_described():
@@ -24,57 +24,71 @@ def test_there_are_twenty_five_attacks_each_described():
 
 
 def test_every_tenant_table_is_attacked():
-    owned = {model for model in house_models() if model.scope_kind != "global"}
+    owned = {model for model in project_models() if model.scope_kind != "global"}
 
-    assert owned < set(attacked_models())
+    assert owned < set(list_attacked_models())
 
 
 @pytest.mark.parametrize(("pairs", "tenants"), [(1, 2), (2, 2), (3, 3), (6, 3), (10, 4), (13, 5)])
 def test_as_many_tenants_as_the_pairs_need(pairs, tenants):
-    assert pairs_need(pairs) == tenants
+    assert tenants_for_pairs(pairs) == tenants
 
 
-def test_no_attack_gets_through(ground):
-    report = run_matrix(ground, ATTACKS, ground.pairs(1))
+def test_no_attack_gets_through(attack_fixture):
+    report = run_matrix(attack_fixture, ATTACKS, attack_fixture.pairs(1))
 
     assert report.findings == []
-    assert report.attempts == len(ground.targets) * 25
+    assert report.attempts == len(attack_fixture.targets) * 25
     assert report.statements > report.attempts
 
 
-def test_attacks_leave_nothing_behind(ground):
+def test_attacks_leave_nothing_behind(attack_fixture):
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM tenants_tenant")
         before = cursor.fetchone()
-        run_matrix(ground, ATTACKS, ground.pairs(1), targets=[ground.target("agents_agent")])
+        run_matrix(
+            attack_fixture, ATTACKS, attack_fixture.pairs(1), targets=[attack_fixture.target("agents_agent")]
+        )
         cursor.execute("SELECT count(*) FROM tenants_tenant")
         assert cursor.fetchone() == before
 
 
-def test_attack_that_fails_for_another_reason_is_a_finding(ground):
+def test_attack_that_fails_for_another_reason_is_a_finding(attack_fixture):
     def broken(attempt):
         attempt.rows("SELECT no_such_column FROM {t}")
 
-    report = run_matrix(ground, {"broken": broken}, ground.pairs(1), targets=[ground.target("agents_agent")])
+    report = run_matrix(
+        attack_fixture,
+        {"broken": broken},
+        attack_fixture.pairs(1),
+        targets=[attack_fixture.target("agents_agent")],
+    )
     assert "42703" in report.findings[0].what
 
 
-def test_attack_that_finds_something_is_a_finding(ground):
+def test_attack_that_finds_something_is_a_finding(attack_fixture):
     def lucky(attempt):
-        attempt.no_rows("SELECT id FROM {t} WHERE id = %s", attempt.mine)
+        attempt.assert_no_rows("SELECT id FROM {t} WHERE id = %s", attempt.mine)
 
     def thrown(attempt):
-        raise Leak("seen")
+        raise LeakDetected("seen")
 
     report = run_matrix(
-        ground, {"lucky": lucky, "thrown": thrown}, ground.pairs(2), targets=[ground.target("agents_agent")]
+        attack_fixture,
+        {"lucky": lucky, "thrown": thrown},
+        attack_fixture.pairs(2),
+        targets=[attack_fixture.target("agents_agent")],
     )
     assert [found.attack for found in report.findings] == ["lucky", "thrown"] * 2
 
 
-def test_operator_hat_would_be_seen_through(ground):
+def test_operator_hat_would_be_seen_through(attack_fixture):
     report = run_matrix(
-        ground, ATTACKS, ground.pairs(1), targets=[ground.target("agents_agent")], hat="conclave_operator"
+        attack_fixture,
+        ATTACKS,
+        attack_fixture.pairs(1),
+        targets=[attack_fixture.target("agents_agent")],
+        role="conclave_operator",
     )
 
     assert {found.attack for found in report.findings} >= {

@@ -9,8 +9,8 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 
 from config import tasks
 from config.jobs import QueueConnector
+from config.tenancy.scope import tenant_scope
 from config.testing.database import connection_parameters
-from tenants.scoping import tenant_scope
 
 JOB = "conversations.tasks.resume_due_work"
 

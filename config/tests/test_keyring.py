@@ -12,10 +12,10 @@ from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.db import keyring
-from config.db.keyring import DecryptionError, KeyringError
+from config.encryption import keyring
+from config.encryption.keyring import DecryptionError, KeyringError
+from config.tenancy.scope import platform_scope, tenant_scope
 from tenants.models import Tenant, TenantKey
-from tenants.scoping import platform_scope, tenant_scope
 
 KEY = bytes(range(32))
 TENANT = UUID("00000000-0000-7000-8000-000000000001")
@@ -191,10 +191,10 @@ class Undo(Exception):
 
 @pytest.fixture(autouse=True)
 def _empty_cache():
-    keyring.forget()
+    keyring.clear_cache()
     keyring._uncommitted.clear()
     yield
-    keyring.forget()
+    keyring.clear_cache()
 
 
 def make_tenant(slug):
@@ -275,11 +275,11 @@ def test_cached_key_is_out_of_reach_of_other_scopes(tenant, version):
     cache(tenant, seal(tenant))
 
     with within(make_tenant("evil")), pytest.raises(KeyringError, match="out of reach"):
-        keyring.data_key(tenant.pk, version)
+        keyring.get_data_key(tenant.pk, version)
     with pytest.raises(KeyringError, match="out of reach"):
-        keyring.data_key(tenant.pk, version)
+        keyring.get_data_key(tenant.pk, version)
     with within(tenant), pytest.raises(KeyringError, match="out of reach"):
-        keyring.data_key(None, version)
+        keyring.get_data_key(None, version)
 
 
 def use_and_undo(tenant):
@@ -294,7 +294,7 @@ def test_rolled_back_first_use_leaves_no_key_behind(tenant):
         use_and_undo(tenant)
 
     sealed = seal(tenant)
-    keyring.forget()
+    keyring.clear_cache()
     assert unseal(tenant, sealed) == b"secret"
 
 
@@ -312,7 +312,7 @@ def test_key_of_a_rolled_back_transaction_is_not_cached(tenant):
 def test_loser_of_a_race_takes_the_winner_s_key(tenant):
     sealed = seal(tenant)
     with within(tenant):
-        keyring._create(tenant.pk, 1, "default")
+        keyring._create_key(tenant.pk, 1, "default")
 
     assert unseal(tenant, sealed) == b"secret"
     with within(tenant):
@@ -353,7 +353,7 @@ def test_concurrent_first_uses_agree_on_one_key():
         thread.start()
     for thread in threads:
         thread.join()
-    keyring.forget()
+    keyring.clear_cache()
 
     assert [unseal(tenant, sealed) for sealed in found] == [b"secret"] * 4
     with within(tenant):

@@ -5,8 +5,8 @@ import requests
 
 from agents.testing import FakeOpenAI, fail, say
 from agents.tests.factories import AgentFactory, IntegrationFactory
-from config.testing.served import served
-from tenants.scoping import tenant_scope
+from config.tenancy.scope import tenant_scope
+from config.testing.web_server import run_web_server
 
 TOKEN = {"Authorization": "Bearer watcher-token-0815"}
 ASK = {"model": "guide", "messages": [{"role": "user", "content": "When is high water?"}]}
@@ -37,7 +37,7 @@ def value(text, name, **labels):
 @pytest.mark.slow
 def test_calls_of_all_workers_are_counted(guide, tenant):
     variables = {"METRICS_TOKEN": "watcher-token-0815", "WEB_WORKERS": "2"}
-    with served(**variables) as server:
+    with run_web_server(**variables) as server:
         refused = requests.get(f"{server.url}/metrics", headers={"Authorization": "Bearer x"}, timeout=10)
         statuses = [
             requests.post(

@@ -8,11 +8,11 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
-from config.db.processes import OWNER
-from config.db.states import quick_states
-from config.isolation.ground import prepare, throw_away_database
+from config.db.migration_state import lazy_model_rendering
+from config.postgres.logins import OWNER
 from config.testing.database import connect
-from config.testing.factories import house_models
+from config.testing.factories import project_models
+from config.testing.isolation.fixtures import create_attack_fixture, temporary_database
 
 OURS = ("workflows", "conversations", "agents", "knowledge", "audit", "accounts", "tenants", "config")
 OBJECTS = """
@@ -50,11 +50,11 @@ def last_ones():
 
 @pytest.mark.slow
 def test_migrations_go_back_and_forth_over_rows(django_db_setup, django_db_blocker):
-    with django_db_blocker.unblock(), throw_away_database() as name:
+    with django_db_blocker.unblock(), temporary_database() as name:
         before = objects(name)
-        ground = prepare(tenants=2)
+        ground = create_attack_fixture(tenants=2)
         populated = rows(ground)
-        with connection.creation._as_owner(), quick_states():
+        with connection.creation._as_owner(), lazy_model_rendering():
             MigrationExecutor(connection).migrate(list(last_ones()))
             stood = {thing for kind, thing in objects(name) if kind == "table"}
             call_command("migrate", verbosity=0, stdout=StringIO())
@@ -70,5 +70,5 @@ def test_migrations_go_back_and_forth_over_rows(django_db_setup, django_db_block
     # Tables of the latest migrations start empty again; no other row is lost.
     lost = {table: (populated[table], kept[table]) for table in stood & kept.keys()}
     assert {table for table, (one, other) in lost.items() if one != other} == set()
-    assert left & {model._meta.db_table for model in house_models()} == set()
+    assert left & {model._meta.db_table for model in project_models()} == set()
     assert before ^ after == set()

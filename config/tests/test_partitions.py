@@ -23,11 +23,13 @@ from config.db.partitions import (
     partitioned_models,
     period_start,
     periods_ahead,
-    wanted_partitions,
+    required_partitions,
 )
+from config.tenancy.managers import CLOCK_SKEW, PARTITION_HORIZON
+from config.tenancy.scope import tenant_scope
 from config.testing.database import connect
 from config.testing.fixtures import add_member
-from config.testing.hats import as_platform
+from config.testing.roles import as_platform
 from conversations.models import (
     AnswerLease,
     Attachment,
@@ -38,8 +40,6 @@ from conversations.models import (
     TurnStep,
 )
 from conversations.tests.factories import AttachmentFactory, MessageFactory, ToolExecutionFactory
-from tenants.managers import CLOCK_SKEW, NOT_YET
-from tenants.scoping import tenant_scope
 from tenants.tests.factories import TenantFactory
 
 PERIODS = ("week", "month", "quarter")
@@ -84,7 +84,7 @@ def test_unknown_period_is_refused():
 
 
 def test_wanted_partitions_reach_from_the_one_before_to_the_ones_ahead():
-    wanted = list(wanted_partitions("t", "month", now=day(2026, 1, 31), ahead=2))
+    wanted = list(required_partitions("t", "month", now=day(2026, 1, 31), ahead=2))
 
     assert [part.name for part in wanted] == ["t_p20251201", "t_p20260101", "t_p20260201", "t_p20260301"]
 
@@ -146,7 +146,7 @@ def test_row_without_a_partition_is_refused(scope):
         MessageFactory(id=uuid7(day(2001, 1, 1)))
 
 
-def scanned(queryset):
+def scanned_tables(queryset):
     """Return the tables that the plan of `queryset` scans."""
     found, plans = set(), [json.loads(queryset.explain(format="json"))[0]["Plan"]]
     while plans:
@@ -161,27 +161,27 @@ def test_time_range_reads_its_partitions_only(scope):
     now = timezone.now()
     month = period_start(now, "month")
 
-    assert scanned(Message.objects.between(month, next_start(month, "month"))) == {
+    assert scanned_tables(Message.objects.between(month, next_start(month, "month"))) == {
         partition_at(TABLE, now, "month").name
     }
-    assert len(scanned(Message.objects.all())) > 1
+    assert len(scanned_tables(Message.objects.all())) > 1
 
 
 def test_what_is_younger_than_a_row_leaves_out_the_partitions_made_ahead(scope):
     now = timezone.now()
     message = MessageFactory()
-    moments = (now - CLOCK_SKEW, now, now + NOT_YET + CLOCK_SKEW)
+    moments = (now - CLOCK_SKEW, now, now + PARTITION_HORIZON + CLOCK_SKEW)
 
-    found = scanned(Message.objects.younger_than(message.pk).order_by())
+    found = scanned_tables(Message.objects.created_after_id(message.pk).order_by())
     assert found <= {partition_at(TABLE, moment, "month").name for moment in moments}
     assert partition_of(message) in found
-    assert Message.objects.younger_than(message.pk).get() == message
+    assert Message.objects.created_after_id(message.pk).get() == message
 
 
 def test_single_row_reads_one_partition(scope):
     message = MessageFactory()
 
-    assert scanned(Message.objects.filter(pk=message.pk)) == {partition_of(message)}
+    assert scanned_tables(Message.objects.filter(pk=message.pk)) == {partition_of(message)}
 
 
 def as_owner(monkeypatch):
@@ -233,7 +233,7 @@ def test_what_refers_to_a_table_comes_before_it(db):
 
     assert set(order) == set(partitioned_models())
     assert max(place[ToolExecution], place[McpToolExecution], place[MessageEmbedding]) < place[Message]
-    assert {each.table for each in partitions.referring_to(TABLE)} >= {
+    assert {each.table for each in partitions.references_to(TABLE)} >= {
         each._meta.db_table for each in REFERRING
     }
 

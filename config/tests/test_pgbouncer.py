@@ -19,12 +19,12 @@ from django.db import connection
 
 from accounts.tests.factories import ApiKeyFactory
 from agents.tests.factories import AgentFactory
-from config.db.processes import WEB
+from config.postgres.logins import WEB
 from config.settings.base import database_for
+from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
-from config.testing.pgbouncer import POOL_SIZE, pooled
-from config.testing.served import served
-from tenants.scoping import tenant_scope
+from config.testing.pgbouncer import POOL_SIZE, run_pgbouncer
+from config.testing.web_server import run_web_server
 from tenants.tests.factories import TenantFactory
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -71,7 +71,7 @@ def customers():
 # --- one request and its verdict -----------------------------------------------------------------------
 
 
-class Line:
+class HttpConnection:
     """A keep-alive connection to the web server."""
 
     def __init__(self, port):
@@ -108,7 +108,7 @@ class Line:
         self.http.close()
 
 
-def owned(customer, rows):
+def owns_all_rows(customer, rows):
     """Return whether all rows belong to the customer."""
     return all(row["name"].split()[0] == customer.name for row in rows)
 
@@ -117,7 +117,7 @@ def listing(line, customer, others, dice):
     status, body = line.send(customer, "GET", f"{URL}?fields=id,name&limit=200&ordering=id")
     if status != 200:
         return verdict(status)
-    if not owned(customer, body["results"]):
+    if not owns_all_rows(customer, body["results"]):
         return "foreign"
     whole = [row["id"] for row in body["results"]][:AGENTS_EACH] == customer.agents
     return "right" if whole else "missing"
@@ -127,7 +127,7 @@ def own(line, customer, others, dice):
     status, body = line.send(customer, "GET", f"{URL}{dice.choice(customer.agents)}/")
     if status == 404:
         return "missing"
-    return verdict(status) if status != 200 else "right" if owned(customer, [body]) else "foreign"
+    return verdict(status) if status != 200 else "right" if owns_all_rows(customer, [body]) else "foreign"
 
 
 def foreign(line, customer, others, dice):
@@ -141,7 +141,7 @@ def foreign(line, customer, others, dice):
 def create(line, customer, others, dice):
     body = {"name": f"{customer.name} made", "slug": f"made-{dice.getrandbits(60):x}"}
     status, row = line.send(customer, "POST", URL, body)
-    return verdict(status) if status != 201 else "right" if owned(customer, [row]) else "foreign"
+    return verdict(status) if status != 201 else "right" if owns_all_rows(customer, [row]) else "foreign"
 
 
 def fail(line, customer, others, dice):
@@ -171,7 +171,7 @@ def drive(server, customers, requests, disturb=None):
     done = [0]
 
     def work():
-        line = Line(server.port)
+        line = HttpConnection(server.port)
         while (ticket := next(tickets)) < requests:
             dice = random.Random(ticket)
             act = dice.choices(list(ACTS), ACTS.values())[0]
@@ -200,8 +200,8 @@ def run(settings, customers, requests, log, disturb=None):
     """Run the load on one build behind a new pooler; `log` is the path of the server log."""
     with (
         log.open("wb") as stream,
-        pooled() as pooler,
-        served(stream, DJANGO_SETTINGS_MODULE=settings, **pooler.variables) as server,
+        run_pgbouncer() as pooler,
+        run_web_server(stream, DJANGO_SETTINGS_MODULE=settings, **pooler.variables) as server,
     ):
         return drive(server, customers, requests, (lambda: disturb(server)) if disturb else None)
 

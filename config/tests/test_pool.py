@@ -6,7 +6,7 @@ import pytest
 import requests
 from django.db import connection
 
-from config.testing.served import served
+from config.testing.web_server import run_web_server
 
 BURST, POOL = 60, 3
 
@@ -14,7 +14,7 @@ BURST, POOL = 60, 3
 @pytest.fixture
 def server(transactional_db):
     variables = {"WEB_THREADS": str(BURST), "DATABASE_POOL": str(POOL), "PGAPPNAME": "burst"}
-    with served(**variables) as running:
+    with run_web_server(**variables) as running:
         yield running
 
 

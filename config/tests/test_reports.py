@@ -11,13 +11,13 @@ from agents.models import AgentActivityDaily, UsageDaily
 from agents.tests.factories import AgentRunFactory, LlmUsageFactory
 from config.db.ids import uuid7
 from config.db.reports import refresh_report, report_models
-from config.db.stamps import OPERATOR, READER, Stamp
+from config.db.session import OPERATOR, READER, SessionContext
 from config.tasks import refresh_reports
+from config.tenancy.scope import platform_scope, tenant_scope
 from config.testing.factories import factory_for
-from config.testing.hats import as_platform, wearing
+from config.testing.roles import as_platform, as_role
 from conversations.models import ConversationActivityDaily
 from conversations.tests.factories import ConversationFactory, MessageFactory
-from tenants.scoping import platform_scope, tenant_scope
 from workflows.models import AgentPerformanceDaily, WorkflowRunsDaily
 from workflows.services.performance import compute_performance
 from workflows.tests.factories import AgentTaskFactory, WorkflowExecutionFactory, WorkflowFactory
@@ -30,7 +30,7 @@ def label(model):
     return model._meta.label
 
 
-def computed(model, *, gently=False):
+def refresh_and_list(model, *, gently=False):
     with as_platform():
         refresh_report(model, gently=gently)
     return model.objects.get()
@@ -42,7 +42,7 @@ def test_usage_adds_up_calls_tokens_and_cost(scope):
             provider="openai", model="m", prompt_tokens=tokens, prompt_cost="0.1", latency_ms=tokens
         )
     LlmUsageFactory(provider="openai", model="m", status_code=500, prompt_tokens=0)
-    row = computed(UsageDaily)
+    row = refresh_and_list(UsageDaily)
 
     assert (row.calls, row.failed_calls, row.prompt_tokens, row.completion_tokens) == (3, 1, 30, 15)
     assert (row.total_cost, row.avg_latency_ms) == (Decimal("0.2"), 15)
@@ -54,7 +54,7 @@ def test_activity_of_an_agent_has_percentiles(scope):
     for milliseconds in range(1, 101):
         AgentRunFactory(agent_id=agent, execution_time_ms=milliseconds, tokens_used=2)
     AgentRunFactory(agent_id=agent, status="failed", execution_time_ms=None, tokens_used=None)
-    row = computed(AgentActivityDaily)
+    row = refresh_and_list(AgentActivityDaily)
 
     assert (row.runs, row.failed_runs, row.tokens_used) == (101, 1, 200)
     assert (row.p50_ms, row.p95_ms, row.p99_ms) == (50, 95, 99)
@@ -64,7 +64,7 @@ def test_conversations_are_counted_once(scope):
     for conversation in (ConversationFactory(), ConversationFactory()):
         for role, status in (("user", "completed"), ("assistant", "completed"), ("assistant", "failed")):
             MessageFactory(conversation=conversation, role=role, status=status, token_count=5)
-    row = computed(ConversationActivityDaily)
+    row = refresh_and_list(ConversationActivityDaily)
 
     assert (row.conversations, row.people, row.questions, row.answers, row.failed_answers) == (2, 1, 2, 4, 2)
     assert row.token_count == 30
@@ -76,7 +76,7 @@ def test_runs_of_a_workflow_are_counted_by_outcome(scope):
         WorkflowExecutionFactory(
             workflow=workflow, status=status, started_at=now, completed_at=now + timedelta(seconds=seconds)
         )
-    row = computed(WorkflowRunsDaily)
+    row = refresh_and_list(WorkflowRunsDaily)
 
     assert (row.runs, row.completed_runs, row.failed_runs) == (3, 2, 1)
     assert (row.avg_seconds, row.p95_seconds) == (20, 30)
@@ -84,11 +84,11 @@ def test_runs_of_a_workflow_are_counted_by_outcome(scope):
 
 def test_a_report_refreshed_gently_is_the_same_and_new_rows_appear(scope):
     LlmUsageFactory(model="m")
-    first = computed(UsageDaily)
+    first = refresh_and_list(UsageDaily)
     LlmUsageFactory(model="m")
 
-    assert computed(UsageDaily, gently=True).calls == first.calls + 1
-    assert computed(UsageDaily).pk == first.pk
+    assert refresh_and_list(UsageDaily, gently=True).calls == first.calls + 1
+    assert refresh_and_list(UsageDaily).pk == first.pk
 
 
 @pytest.mark.parametrize("model", REPORTS, ids=label)
@@ -105,8 +105,8 @@ def test_another_tenant_sees_nothing(model, tenant, member, other_tenant):
 
 def refusal(statement, stamp=None):
     """Return the SQLSTATE of the failed `statement`."""
-    hat = wearing(stamp) if stamp else transaction.atomic()
-    with pytest.raises(DatabaseError) as caught, hat, connection.cursor() as cursor:
+    context = as_role(stamp) if stamp else transaction.atomic()
+    with pytest.raises(DatabaseError) as caught, context, connection.cursor() as cursor:
         cursor.execute(statement)
     return caught.value.__cause__.sqlstate
 
@@ -117,8 +117,8 @@ def test_what_is_kept_is_out_of_reach(model, scope, tenant):
     statement = f"SELECT count(*) FROM {model._meta.db_table}_kept"
 
     assert refusal(statement) == REFUSED
-    assert refusal(statement, Stamp(READER, str(tenant.pk))) == REFUSED
-    assert refusal(statement, Stamp(OPERATOR)) == REFUSED
+    assert refusal(statement, SessionContext(READER, str(tenant.pk))) == REFUSED
+    assert refusal(statement, SessionContext(OPERATOR)) == REFUSED
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_tenants_neither_compute_nor_write(scope, statement):
 def test_only_reports_are_refreshed(scope):
     statement = "SELECT conclave_refresh_report('agents_agent', true)"
 
-    assert refusal(statement, Stamp(OPERATOR)) == "22023"
+    assert refusal(statement, SessionContext(OPERATOR)) == "22023"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -172,7 +172,7 @@ def test_performance_has_percentiles_and_shares(scope):
     now = timezone.now()
     tasks(now, *range(1, 100), tokens_used=3, cost="0.5")
     tasks(now, 100, status="failed", retry_count=2, tokens_used=3, cost="0.5")
-    with wearing(None):
+    with as_role(None):
         assert compute_performance(now.date(), now.date()) == 1
     row = AgentPerformanceDaily.objects.get()
 
@@ -185,10 +185,10 @@ def test_performance_has_percentiles_and_shares(scope):
 def test_performance_computed_again_replaces_the_day(scope):
     now = timezone.now()
     tasks(now, 1)
-    with wearing(None):
+    with as_role(None):
         compute_performance(now.date(), now.date())
     tasks(now, 3)
-    with wearing(None):
+    with as_role(None):
         compute_performance(now.date(), now.date())
 
     assert AgentPerformanceDaily.objects.get().avg_duration_seconds == 2
@@ -197,9 +197,9 @@ def test_performance_computed_again_replaces_the_day(scope):
 def test_performance_of_other_days_and_tenants_stays_apart(scope, other_tenant):
     now = timezone.now()
     tasks(now - timedelta(days=1), 7)
-    with wearing(None), tenant_scope(other_tenant, actor="system:test"):
+    with as_role(None), tenant_scope(other_tenant, actor="system:test"):
         tasks(now, 9)
-    with wearing(None):
+    with as_role(None):
         assert compute_performance(now.date(), now.date()) == 1
 
     assert AgentPerformanceDaily.objects.count() == 0

@@ -3,20 +3,21 @@
 import psycopg
 import pytest
 
-from config.db import embedded, roles
-from config.db.processes import OWNER, PUBLIC, WEB, WORKER
-from config.testing.clusters import throw_away_cluster
+from config.db import roles
+from config.postgres import cluster as embedded
+from config.postgres.logins import OWNER, PUBLIC, WEB, WORKER
+from config.testing.clusters import temporary_cluster
 from config.tests.test_embedded import connect, superuser_value
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    with throw_away_cluster() as made:
+    with temporary_cluster() as made:
         embedded.ensure_running(made)
         yield made
 
 
-@pytest.mark.parametrize("role", [*roles.LOGINS, *roles.HATS])
+@pytest.mark.parametrize("role", [*roles.LOGINS, *roles.ROLES])
 def test_no_role_stands_above_the_policies(cluster, role):
     flags = superuser_value(
         cluster,
@@ -28,7 +29,7 @@ def test_no_role_stands_above_the_policies(cluster, role):
 
 @pytest.mark.parametrize("login", roles.LOGINS)
 def test_a_login_wears_its_hats_and_no_other(cluster, login):
-    refused = [*roles.HATS, *roles.LOGINS, "postgres", "pg_read_all_data", "pg_execute_server_program"]
+    refused = [*roles.ROLES, *roles.LOGINS, "postgres", "pg_read_all_data", "pg_execute_server_program"]
     worn = set()
     with connect(cluster, login) as connection:
         for role in refused:
@@ -42,23 +43,23 @@ def test_a_login_wears_its_hats_and_no_other(cluster, login):
 
 
 @pytest.mark.parametrize(
-    ("login", "hat"),
+    ("login", "role"),
     [(PUBLIC, roles.OPERATOR), (WEB, OWNER), (WEB, roles.AUDIT), (WEB, roles.QUEUE), (WORKER, OWNER)],
 )
-def test_the_dangerous_hats_are_out_of_reach(cluster, login, hat):
+def test_the_dangerous_hats_are_out_of_reach(cluster, login, role):
     with connect(cluster, login) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        connection.execute(f"SET ROLE {hat}")
+        connection.execute(f"SET ROLE {role}")
 
 
 @pytest.mark.parametrize("login", roles.LOGINS)
 def test_a_login_inherits_only_what_its_process_needs_always(cluster, login):
     with connect(cluster, login) as connection:
         usable = {
-            hat
-            for hat in roles.HATS
-            if connection.execute("SELECT pg_has_role(%s, 'USAGE')", [hat]).fetchone()[0]
+            role
+            for role in roles.ROLES
+            if connection.execute("SELECT pg_has_role(%s, 'USAGE')", [role]).fetchone()[0]
         }
-    assert usable == {hat for hat, inherit in roles.MEMBERSHIPS[login].items() if inherit}
+    assert usable == {role for role, inherit in roles.MEMBERSHIPS[login].items() if inherit}
 
 
 def test_bootstrap_again_takes_back_what_drifted(cluster):
@@ -119,7 +120,9 @@ def test_serving_logins_create_nothing(cluster):
 
 @pytest.mark.parametrize("login", roles.LOGINS)
 def test_a_login_plans_as_partitions_need_it(cluster, login):
-    wanted = roles.PLANNING | (roles.KEPT_PLANS if login in (WEB, PUBLIC) else {"plan_cache_mode": "auto"})
+    wanted = roles.PLANNING | (
+        roles.PREPARED_PLANS if login in (WEB, PUBLIC) else {"plan_cache_mode": "auto"}
+    )
     with connect(cluster, login) as connection:
         found = {name: connection.execute(f"SHOW {name}").fetchone()[0] for name in wanted}
     assert found == wanted

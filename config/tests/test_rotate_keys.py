@@ -10,21 +10,21 @@ from django.db import connection
 from django.test import override_settings
 
 from agents.models import Integration
-from config.db import keyring
-from config.db.keyring import KeyringError, sealed_version
+from config.encryption import keyring
+from config.encryption.keyring import KeyringError, sealed_version
 from config.management.commands import rotate_keys
+from config.tenancy.scope import platform_scope, tenant_scope
 from tenants.choices import KeyStatus
 from tenants.models import Tenant, TenantKey
-from tenants.scoping import platform_scope, tenant_scope
 
 NEW_KEK = "t3:" + base64.b64encode(b"3" * 32).decode()
 
 
 @pytest.fixture(autouse=True)
 def _empty_cache():
-    keyring.forget()
+    keyring.clear_cache()
     yield
-    keyring.forget()
+    keyring.clear_cache()
 
 
 def within(tenant):
@@ -48,7 +48,7 @@ def rotate(*arguments):
 
 
 def values(tenant):
-    keyring.forget()
+    keyring.clear_cache()
     with within(tenant):
         return {row.name: row.credentials for row in Integration.objects.all()}
 
@@ -116,7 +116,7 @@ def test_data_rotation_goes_on_over_many_batches(tenant, monkeypatch):
 
 def test_both_keys_are_readable_in_the_middle(tenant):
     with platform_scope(reason="test"):
-        keyring.begin_version(tenant.pk)
+        keyring.create_key_version(tenant.pk)
     with within(tenant):
         row = Integration.objects.get(name="n1")
         row.credentials = {"n": "new"}
@@ -128,7 +128,7 @@ def test_both_keys_are_readable_in_the_middle(tenant):
 
 def test_resume_finishes_without_another_key(tenant):
     with platform_scope(reason="test"):
-        keyring.begin_version(tenant.pk)
+        keyring.create_key_version(tenant.pk)
 
     assert rotate("--data", "--resume") == "3 values re-encrypted"
     assert rotate("--data", "--resume") == "0 values re-encrypted"
@@ -155,9 +155,9 @@ def test_dry_run_counts_and_changes_nothing(tenant):
 
 def test_concurrent_write_is_not_lost(tenant):
     with platform_scope(reason="test"):
-        version = keyring.begin_version(tenant.pk)
-        column = rotate_keys.Column(Integration._meta.get_field("credentials"), tenant.pk, version)
-        _, key = keyring.data_key(tenant.pk, version)
+        version = keyring.create_key_version(tenant.pk)
+        column = rotate_keys.EncryptedColumn(Integration._meta.get_field("credentials"), tenant.pk, version)
+        _, key = keyring.get_data_key(tenant.pk, version)
         read_before = column.batch(None)
     with within(tenant):
         row = Integration.objects.get(name="n0")

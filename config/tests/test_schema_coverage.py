@@ -5,15 +5,17 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from config.schema.coverage import Coverage, load_coverage
+from config.schema.coverage import SchemaCoverage, load_coverage
 from config.schema.guarantees import NUMBERS, Guarantee
-from config.schema.sources import Source, load_sources, problem, resolve
+from config.schema.sources import ColumnSource, find_target_error, load_sources, resolve_path
 
 COVERAGE = load_coverage()
 
 
 def source(field, column="name", note=""):
-    return Source(document="agentic", table="tenants", column=column, field=field, note=note, file="x.yaml")
+    return ColumnSource(
+        document="agentic", table="tenants", column=column, field=field, note=note, file="x.yaml"
+    )
 
 
 def test_the_list_is_that_of_the_documents():
@@ -22,7 +24,9 @@ def test_the_list_is_that_of_the_documents():
 
 
 def test_every_target_exists():
-    assert [f"{each}: {problem(each)}" for each in COVERAGE.sources if problem(each)] == []
+    assert [
+        f"{each}: {find_target_error(each)}" for each in COVERAGE.sources if find_target_error(each)
+    ] == []
 
 
 def test_every_table_and_column_is_mapped():
@@ -51,17 +55,17 @@ def test_every_guarantee_is_there_in_order():
     ],
 )
 def test_a_target_that_is_not_there_is_found(field, said):
-    assert said in problem(source(field))
+    assert said in find_target_error(source(field))
 
 
 def test_paths_cross_relations_both_ways():
-    assert resolve("accounts.User.memberships.role").model._meta.label == "accounts.Membership"
-    assert resolve("tenants.Subscription.plan.plan_type").model._meta.label == "tenants.SubscriptionPlan"
+    assert resolve_path("accounts.User.memberships.role").model._meta.label == "accounts.Membership"
+    assert resolve_path("tenants.Subscription.plan.plan_type").model._meta.label == "tenants.SubscriptionPlan"
 
 
 def test_a_column_without_entry_is_missing():
     sources = [each for each in COVERAGE.sources if each.key != ("agentic", "tenants", "slug")]
-    less = Coverage(COVERAGE.wanted, sources, COVERAGE.guarantees)
+    less = SchemaCoverage(COVERAGE.wanted, sources, COVERAGE.guarantees)
 
     assert less.missing() == ["agentic.tenants.slug"]
     assert COVERAGE.tables - less.mapped_tables == {("agentic", "tenants")}
@@ -73,7 +77,9 @@ def test_a_column_that_is_called_otherwise_says_so():
         source("tenants.Tenant.name", column="slug"),
         source("tenants.Tenant.name", column="name_id"),
     )
-    said = [fault for fault in Coverage(COVERAGE.wanted, [quiet, short], []).faults() if "renamed" in fault]
+    said = [
+        fault for fault in SchemaCoverage(COVERAGE.wanted, [quiet, short], []).faults() if "renamed" in fault
+    ]
 
     assert len(said) == 1
     assert "agentic.tenants.slug -> tenants.Tenant.name" in said[0]
@@ -81,7 +87,7 @@ def test_a_column_that_is_called_otherwise_says_so():
 
 def test_an_entry_of_no_document_and_one_said_twice_are_faults():
     odd = source("tenants.Tenant.name", column="nme", note="odd")
-    more = Coverage(COVERAGE.wanted, [*COVERAGE.sources, odd, COVERAGE.sources[0]], COVERAGE.guarantees)
+    more = SchemaCoverage(COVERAGE.wanted, [*COVERAGE.sources, odd, COVERAGE.sources[0]], COVERAGE.guarantees)
 
     assert [fault.rsplit(": ", 1)[1] for fault in more.faults()] == ["no document has it", "said twice"]
 
@@ -89,8 +95,8 @@ def test_an_entry_of_no_document_and_one_said_twice_are_faults():
 @pytest.mark.parametrize(
     ("tests", "commands", "waits_for", "count"),
     [
-        (("config/tests/test_house.py::test_model_has_a_factory",), (), "", 0),
-        (("config/tests/test_house.py::test_nothing_of_the_kind",), (), "", 1),
+        (("config/tests/test_conventions_schema.py::test_model_has_a_factory",), (), "", 0),
+        (("config/tests/test_conventions_schema.py::test_nothing_of_the_kind",), (), "", 1),
         (("config/tests/test_nowhere.py::test_model_has_a_factory",), (), "", 1),
         ((), ("schema_coverage",), "", 0),
         ((), ("schema_nothing",), "", 1),
@@ -121,7 +127,7 @@ def test_the_command_prints_the_count_and_every_promise():
 
 
 def test_strict_fails_when_something_is_missing(monkeypatch):
-    less = Coverage(COVERAGE.wanted, COVERAGE.sources[1:], COVERAGE.guarantees)
+    less = SchemaCoverage(COVERAGE.wanted, COVERAGE.sources[1:], COVERAGE.guarantees)
     monkeypatch.setattr("config.management.commands.schema_coverage.load_coverage", lambda: less)
 
     with pytest.raises(CommandError, match="1 missing"):

@@ -9,11 +9,11 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from config.schema import pages
-from config.schema.catalogue import plain
-from config.schema.markdown import MARK
-from config.schema.pages import make_pages, read_catalogue, stale, write
+from config.schema.access_paths import PERIODS_AHEAD
+from config.schema.catalog import simplify_expression
+from config.schema.markdown import GENERATED_MARK
+from config.schema.pages import build_pages, find_stale_pages, read_catalogue, write_pages
 from config.schema.sources import FOLDER
-from config.schema.strategy import AHEAD
 
 HAND_WRITTEN = ["query-patterns.md", "troubleshooting.md"]
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)]+))?\)")
@@ -21,7 +21,7 @@ LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)]+))?\)")
 
 @pytest.fixture
 def made(db):
-    return make_pages()
+    return build_pages()
 
 
 def check(folder):
@@ -42,24 +42,24 @@ def test_the_pages_are_up_to_date(db):
 
 
 def test_a_stale_a_missing_and_a_left_over_page_are_named(made, tmp_path):
-    write(made, tmp_path)
+    write_pages(made, tmp_path)
     assert check(tmp_path)[0] == 0
 
     (tmp_path / "roles.md").write_text(made["roles.md"] + "more\n")
     (tmp_path / "diagrams" / "audit.md").unlink()
-    (tmp_path / "tables" / "gone.md").write_text(f"{MARK}\n")
+    (tmp_path / "tables" / "gone.md").write_text(f"{GENERATED_MARK}\n")
 
     assert check(tmp_path) == (1, ["diagrams/audit.md", "roles.md", "tables/gone.md"])
 
 
 def test_writing_mends_what_is_stale_and_leaves_what_people_wrote(made, tmp_path):
-    write(made, tmp_path)
+    write_pages(made, tmp_path)
     (tmp_path / "roles.md").write_text("old")
     (tmp_path / "troubleshooting.md").write_text("# By hand\n")
-    (tmp_path / "left.md").write_text(MARK)
+    (tmp_path / "left.md").write_text(GENERATED_MARK)
 
-    assert write(made, tmp_path) == ["left.md", "roles.md"]
-    assert write(made, tmp_path) == []
+    assert write_pages(made, tmp_path) == ["left.md", "roles.md"]
+    assert write_pages(made, tmp_path) == []
     assert (tmp_path / "troubleshooting.md").read_text() == "# By hand\n"
 
 
@@ -81,13 +81,13 @@ def test_a_database_that_is_not_migrated_is_refused(forgotten, tmp_path):
 
 
 def test_partitions_change_nothing(made):
-    from tenants.scoping import platform_scope
+    from config.tenancy.scope import platform_scope
 
     with platform_scope(reason="a partition more"):
         from config.db.partitions import ensure_partitions
 
         assert len(ensure_partitions(ahead=6)) > 0
-        assert stale(make_pages()) == []
+        assert find_stale_pages(build_pages()) == []
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,9 @@ def test_partitions_change_nothing(made):
 def test_what_changes_in_the_database_alone_is_seen(second_connection, change, page):
     owner = second_connection("conclave_owner", autocommit=False)
     owner.execute(change)
-    catalogue = pages.Catalogue(lambda statement: owner.execute(statement).fetchall())
+    catalogue = pages.SchemaCatalog(lambda statement: owner.execute(statement).fetchall())
 
-    assert page in stale(make_pages(catalogue))
+    assert page in find_stale_pages(build_pages(catalogue))
     owner.rollback()
 
 
@@ -126,7 +126,7 @@ def test_every_table_of_ours_is_in_a_picture_with_its_columns(made):
     )
     drawn = set(re.findall(r"(?m)^    (\w+) \{$", text))
     tables = [table.name for table in read_catalogue().tables.values() if table.kind in "rp"]
-    ours = {table for table in tables if pages.Meaning().app_of(table) != "libraries"}
+    ours = {table for table in tables if pages.SchemaAnnotations().app_of(table) != "libraries"}
 
     assert drawn == ours
 
@@ -135,7 +135,7 @@ def test_every_column_of_the_documents_is_on_its_page(made):
     text = "".join(text for path, text in made.items() if path.startswith("tables/"))
     missing = {
         name
-        for origin in pages.Meaning().origins.values()
+        for origin in pages.SchemaAnnotations().origins.values()
         for name in origin.names
         if "." in name and name not in text
     }
@@ -143,8 +143,8 @@ def test_every_column_of_the_documents_is_on_its_page(made):
 
 
 def test_every_table_says_what_it_is(db):
-    """Tables are described by model docstrings or `config.schema.meaning.LIBRARY_TABLES`."""
-    assert [table for table in read_catalogue().tables if not pages.Meaning().says(table)] == []
+    """Tables are described by model docstrings or `config.schema.annotations.LIBRARY_TABLES`."""
+    assert [table for table in read_catalogue().tables if not pages.SchemaAnnotations().says(table)] == []
 
 
 def test_links_lead_somewhere():
@@ -174,7 +174,7 @@ def test_the_index_links_every_page():
 
 
 def test_the_partitions_page_says_how_many_are_made_ahead():
-    assert "PARTITIONS_AHEAD" in os.environ or settings.PARTITIONS_AHEAD == AHEAD
+    assert "PARTITIONS_AHEAD" in os.environ or settings.PARTITIONS_AHEAD == PERIODS_AHEAD
 
 
 @pytest.mark.parametrize(
@@ -193,4 +193,4 @@ def test_the_partitions_page_says_how_many_are_made_ahead():
     ],
 )
 def test_expressions_lose_their_casts(printed, shown):
-    assert plain(printed) == shown
+    assert simplify_expression(printed) == shown

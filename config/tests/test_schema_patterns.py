@@ -16,11 +16,11 @@ from accounts.models import Membership
 from agents.models import Agent, LlmUsage
 from agents.tests.factories import AgentFactory, LlmUsageFactory
 from config.schema.sources import FOLDER
+from config.tenancy.scope import platform_scope, tenant_scope
 from config.testing.fixtures import add_member
 from conversations.models import Conversation, Message
 from conversations.tests.factories import ConversationFactory, MessageFactory
 from knowledge.tests.factories import ChunkFactory, ChunkVector384Factory
-from tenants.scoping import platform_scope, tenant_scope
 from workflows.tests.factories import AssetDependencyFactory
 
 FENCE = re.compile(r"(?ms)^```(sql|python)( \w+)?\n(.*?)^```")

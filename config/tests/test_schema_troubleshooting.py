@@ -13,20 +13,20 @@ from accounts.models import Membership
 from agents.models import Agent, AgentCollection, Integration
 from agents.tests.factories import AgentFactory, IntegrationFactory
 from audit.models import AuditLog
-from config.db import keyring
 from config.db.ids import uuid7
-from config.db.keyring import DecryptionError, KeyringError
 from config.db.partitions import expire_partitions
-from config.db.stamps import APP, ScopeError, Stamp, stamped
+from config.db.session import APP, ScopeError, SessionContext, apply_session
+from config.encryption import keyring
+from config.encryption.keyring import DecryptionError, KeyringError
 from config.schema.sources import FOLDER
+from config.tenancy.scope import ScopeRequiredError, platform_scope, require_tenant_id, tenant_scope
 from config.testing.fixtures import add_member
-from config.testing.hats import wearing
-from config.testing.pgbouncer import PORT, pooled
+from config.testing.pgbouncer import PORT, run_pgbouncer
+from config.testing.roles import as_role
 from config.tests import test_partitions
 from conversations.models import Message
 from conversations.tests.factories import MessageFactory, ToolExecutionFactory
 from knowledge.tests.factories import CollectionFactory
-from tenants.scoping import ScopeRequired, platform_scope, require_tenant_id, tenant_scope
 from tenants.tests.factories import TenantFactory
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -35,7 +35,7 @@ PAGE = FOLDER / "troubleshooting.md"
 old_month = test_partitions.old_month
 
 
-def printed(error):
+def format_error(error):
     """Return the logged error without variable parts."""
     kind = type(error)
     text = UUID.sub("<id>", f"{kind.__module__}.{kind.__qualname__}: {error}".replace("builtins.", ""))
@@ -50,7 +50,7 @@ def lines_of(text):
 
 def shown(error):
     """Return whether one code block of the page contains the error."""
-    wanted = lines_of(printed(error))
+    wanted = lines_of(format_error(error))
     blocks = re.findall(r"(?ms)^```text\n(.*?)^```", PAGE.read_text())
     found = any(wanted == lines_of(block) for block in blocks)
     assert found, "\n".join(["the page does not show", *wanted])
@@ -63,20 +63,20 @@ def run(statement, *params):
 
 
 def test_no_scope(db):
-    with pytest.raises(ScopeRequired) as caught:
+    with pytest.raises(ScopeRequiredError) as caught:
         Agent.objects.count()
     assert shown(caught.value)
 
 
 def test_platform_scope_where_one_tenant_is_needed(db):
-    with platform_scope(reason="test"), pytest.raises(ScopeRequired) as caught:
+    with platform_scope(reason="test"), pytest.raises(ScopeRequiredError) as caught:
         require_tenant_id()
     assert shown(caught.value)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_scope_without_transaction():
-    with stamped(Stamp(APP, "", actor="system:test")), pytest.raises(ScopeError) as caught:
+    with apply_session(SessionContext(APP, "", actor="system:test")), pytest.raises(ScopeError) as caught:
         run("SELECT 1")
     assert shown(caught.value)
 
@@ -116,7 +116,7 @@ def test_write_as_reader(tenant):
 
 def test_reference_to_another_tenant(scope, tenant, other_tenant):
     agent = AgentFactory()
-    with wearing(Stamp(APP, str(other_tenant.id), actor="system:test")):
+    with as_role(SessionContext(APP, str(other_tenant.id), actor="system:test")):
         foreign = CollectionFactory(tenant_id=other_tenant.id)
     with pytest.raises(DatabaseError) as caught:
         AgentCollection.objects.create(agent=agent, collection_id=foreign.id)
@@ -124,18 +124,18 @@ def test_reference_to_another_tenant(scope, tenant, other_tenant):
 
 
 def test_person_who_is_no_member(scope, other_tenant):
-    stranger = add_member_elsewhere(other_tenant)
+    outsider = add_member_elsewhere(other_tenant)
     with pytest.raises(DatabaseError) as caught:
-        Agent.objects.create(name="A", slug="a", created_by_id=stranger)
+        Agent.objects.create(name="A", slug="a", created_by_id=outsider)
     assert shown(caught.value)
 
 
 def add_member_elsewhere(tenant):
-    with wearing(None):
+    with as_role(None):
         from accounts.tests.factories import UserFactory
 
         user = UserFactory()
-    with wearing(Stamp(APP, str(tenant.id), actor="system:test")):
+    with as_role(SessionContext(APP, str(tenant.id), actor="system:test")):
         Membership.unscoped.create(tenant_id=tenant.id, user_id=user.id, role="viewer")
     return user.id
 
@@ -186,7 +186,7 @@ def test_changing_the_audit_log(scope):
 
 
 def test_copy_under_policies(scope):
-    connection.ensure_stamped()
+    connection.ensure_session()
     cursor = connection.connection.cursor()
     with (
         pytest.raises(psycopg.Error) as caught,
@@ -233,7 +233,7 @@ def test_copied_ciphertext(scope):
 
 def test_lost_key(scope):
     made = IntegrationFactory(credentials={"key": "a"})
-    keyring.forget()
+    keyring.clear_cache()
     with override_settings(CONCLAVE_KEKS=OTHER_KEK), pytest.raises(KeyringError) as caught:
         Integration.objects.get(id=made.id).credentials  # noqa: B018
     assert shown(caught.value)
@@ -247,7 +247,7 @@ def test_filter_by_a_secret(scope):
 
 @pytest.fixture
 def pooler(transactional_db):
-    with pooled() as running:
+    with run_pgbouncer() as running:
         yield running
 
 

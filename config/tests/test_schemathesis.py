@@ -16,10 +16,10 @@ import requests
 from django.db import IntegrityError, transaction
 
 from accounts.tests.factories import ApiKeyFactory
-from config.testing.factories import factory_for, house_models
+from config.tenancy.scope import tenant_scope
+from config.testing.factories import factory_for, project_models
 from config.testing.fixtures import add_member
-from config.testing.served import BASE_DIR, environment, served
-from tenants.scoping import tenant_scope
+from config.testing.web_server import BASE_DIR, build_environment, run_web_server
 from tenants.tests.factories import TenantFactory
 
 ROWS = 8
@@ -72,7 +72,7 @@ def key(transactional_db):
     tenant = TenantFactory()
     member = add_member(tenant)
     with tenant_scope(tenant, user=member.user):
-        for model in house_models():
+        for model in project_models():
             if model.scope_kind != "global":
                 make_rows(model)
         made = ApiKeyFactory(user=member.user, rate_limit=10_000_000)
@@ -90,7 +90,7 @@ def make_rows(model):
             return
 
 
-class Lister:
+class RowLister:
     """Reads ids from the API's lists."""
 
     def __init__(self, url, key):
@@ -161,7 +161,7 @@ def family_of(name):
     return next((ending for ending in FAMILIES if name.endswith(ending)), name)
 
 
-def thin(document):
+def sample_parameters(document):
     """Test shared parameters on some operations only, which halves the run time."""
     operations = [each for methods in document["paths"].values() for each in methods.values()]
     parameters = [each for operation in operations for each in operation.get("parameters", ())]
@@ -171,18 +171,18 @@ def thin(document):
         operation["parameters"] = [
             each
             for each in operation.get("parameters", ())
-            if each.get("required") or is_kept(family_of(each["name"]), turns)
+            if each.get("required") or is_sampled(family_of(each["name"]), turns)
         ]
 
 
-def is_kept(family, turns):
+def is_sampled(family, turns):
     """Return whether a parameter is tested on this operation."""
     return family not in turns or next(turns[family]) % (KEPT_OF_FAMILY if family in FAMILIES else KEPT) == 0
 
 
 def run_schemathesis(url, key, folder, *, change=lambda document: None, only=()):
     """Run schemathesis; return exit code, output and report. `change` may alter the document."""
-    lister = Lister(url, key)
+    lister = RowLister(url, key)
     document = lister.document()
     change(document)
     files = {
@@ -198,7 +198,7 @@ def run_schemathesis(url, key, folder, *, change=lambda document: None, only=())
         process = subprocess.Popen(
             [*program, "document.json", f"--url={url}", *CHECKS.split(), *OPTIONS.split(), *only],
             cwd=folder,
-            env=environment(FUZZING_PLAN=str(folder / "plan.json"), PYTHONPATH=str(BASE_DIR)),
+            env=build_environment(FUZZING_PLAN=str(folder / "plan.json"), PYTHONPATH=str(BASE_DIR)),
             stdout=stream,
             stderr=subprocess.STDOUT,
         )
@@ -226,8 +226,8 @@ def never_accepted(report):
 
 @pytest.mark.slow
 def test_the_api_keeps_to_its_document(key, tmp_path):
-    with (tmp_path / "log").open("wb") as log, served(log, API_DEFAULT_RATE="10000000") as server:
-        code, said, report = run_schemathesis(server.url, key, tmp_path, change=thin)
+    with (tmp_path / "log").open("wb") as log, run_web_server(log, API_DEFAULT_RATE="10000000") as server:
+        code, said, report = run_schemathesis(server.url, key, tmp_path, change=sample_parameters)
     print(report["test_cases"])
     assert code == 0, said
     assert report["operations"]["tested"] == report["operations"]["total"] > 80
@@ -242,7 +242,7 @@ def call_names_numbers(document):
 @pytest.mark.slow
 def test_a_document_that_is_wrong_is_noticed(key, tmp_path):
     only = ("--include-path=/api/v1/agents/", "--include-method=GET", "--phases=fuzzing", "--max-failures=1")
-    with served(API_DEFAULT_RATE="10000000") as server:
+    with run_web_server(API_DEFAULT_RATE="10000000") as server:
         code, said, _ = run_schemathesis(server.url, key, tmp_path, change=call_names_numbers, only=only)
     assert code == 1
     assert "Response violates schema" in said

@@ -11,17 +11,17 @@ from accounts.tests.factories import RoleAssignmentFactory
 from agents.models import Agent
 from agents.tests.factories import AgentFactory
 from audit.models import AuditLog
-from config.testing.fixtures import add_member
-from tenants.models import Engagement, Tenant
-from tenants.scoping import (
-    Kind,
-    ScopeRequired,
+from config.tenancy.scope import (
+    ScopeKind,
+    ScopeRequiredError,
     current_scope,
     platform_scope,
     require_scope,
     require_tenant_id,
     tenant_scope,
 )
+from config.testing.fixtures import add_member
+from tenants.models import Engagement, Tenant
 from tenants.tests.factories import EngagementFactory
 
 
@@ -32,16 +32,16 @@ def setting(name):
 
 
 def test_outside_every_scope_managers_raise(db):
-    with pytest.raises(ScopeRequired):
+    with pytest.raises(ScopeRequiredError):
         Agent.objects.all()
-    with pytest.raises(ScopeRequired):
+    with pytest.raises(ScopeRequiredError):
         require_scope()
     assert current_scope() is None
 
 
 def test_scope_stamps_role_tenant_person_and_actor(tenant, member):
     with tenant_scope(tenant, user=member.user) as scope:
-        assert scope.kind is Kind.TENANT
+        assert scope.kind is ScopeKind.TENANT
         assert setting("role") == "conclave_app"
         assert setting("app.current_tenant_id") == str(tenant.pk) == str(require_tenant_id())
         assert setting("app.current_user_id") == str(member.user.pk)
@@ -108,7 +108,7 @@ def test_platform_scope_sees_all_and_needs_a_reason(tenant, other_tenant):
             AgentFactory()
     with platform_scope(reason="counting"):
         assert Agent.objects.count() == 2
-        with pytest.raises(ScopeRequired):
+        with pytest.raises(ScopeRequiredError):
             require_tenant_id()
     with pytest.raises(ValueError, match="reason"), platform_scope(reason=" "):
         pass

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from agents.models import Integration
 from config.api.fields import MASK, SecretField
-from config.db.fields import Ciphertext
+from config.encryption.fields import Ciphertext
 
 
 class Form(serializers.Serializer):

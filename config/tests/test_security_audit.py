@@ -9,8 +9,8 @@ from django.test import Client, RequestFactory
 from agents.models import Agent
 from audit.models import AuditLog, SecurityAuditLog
 from config.middleware import client_ip
-from config.testing.hats import as_platform
-from tenants.scoping import tenant_scope
+from config.tenancy.scope import tenant_scope
+from config.testing.roles import as_platform
 
 OLD, NEW = "first-password-1", "second-password-2"
 CHANGE = {"oldpassword": OLD, "password1": NEW, "password2": NEW}

@@ -5,13 +5,13 @@ from django.db import models
 
 from audit.models import AuditLog
 from audit.tests.factories import SecurityAuditLogFactory
-from config.testing.factories import factory_for, house_models
+from config.tenancy.scope import tenant_scope
+from config.testing.factories import factory_for, project_models
 from config.testing.fixtures import add_member
-from tenants.scoping import tenant_scope
 
 PRIVATE = [
     model
-    for model in house_models()
+    for model in project_models()
     if model.scope_kind == "user" and not model.audit_exempt and model._meta.label != "knowledge.TermRelation"
 ]
 

@@ -7,9 +7,9 @@ from django.test import Client
 
 from accounts.models import User
 from agents.models import Agent, AgentTemplate, McpServer
+from config.tenancy.scope import tenant_scope
 from knowledge.models import Document, Term
 from tenants.models import BillingRecord, Subscription, Tenant
-from tenants.scoping import tenant_scope
 
 
 @pytest.fixture

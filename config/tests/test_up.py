@@ -15,10 +15,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from config import launch
-from config.db import embedded, postmaster, supervisor
-from config.db.processes import OWNER
-from config.db.supervisor import Child
+from config.postgres import cluster as embedded
+from config.postgres import launch, postmaster, supervisor
+from config.postgres.logins import OWNER
+from config.postgres.supervisor import ChildProcess
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(300)"]
 # A child with a helper process; both write their pid.
@@ -31,7 +31,7 @@ time.sleep(300)
 """
 SUPERVISOR = """
 import sys, time
-from config.db.supervisor import Child
+from config.postgres.supervisor import Child
 Child("family", sys.argv[1:], dict()).start()
 time.sleep(300)
 """
@@ -62,27 +62,27 @@ def free_port():
 
 
 def test_stopping_ends_a_child_and_its_helpers(tmp_path):
-    child = Child("family", [sys.executable, "-c", FAMILY, str(tmp_path / "pids")], {})
+    child = ChildProcess("family", [sys.executable, "-c", FAMILY, str(tmp_path / "pids")], {})
     child.start()
     pids = wait_until(lambda: (tmp_path / "pids").exists() and (tmp_path / "pids").read_text().split())
-    supervisor.stop_all([child], seconds=5)
+    supervisor.stop_processes([child], seconds=5)
     wait_until(lambda: not any(alive(pid) for pid in pids), 2)
 
 
 def test_a_child_that_ignores_the_request_is_ended_by_force():
     stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(300)"
-    child = Child("stubborn", [sys.executable, "-c", stubborn], {})
+    child = ChildProcess("stubborn", [sys.executable, "-c", stubborn], {})
     child.start()
     time.sleep(0.5)
     began = time.monotonic()
-    supervisor.stop_all([child], seconds=1)
+    supervisor.stop_processes([child], seconds=1)
     assert child.process.returncode == -signal.SIGKILL
     assert time.monotonic() - began < 5
 
 
 def test_a_dead_child_starts_again_after_a_pause():
     said = []
-    child = Child("sleeper", SLEEPER, {})
+    child = ChildProcess("sleeper", SLEEPER, {})
     supervisor.keep_alive(child, said.append)
     first = child.process.pid
     os.kill(first, signal.SIGKILL)
@@ -134,8 +134,8 @@ def test_the_greeting_names_everything_one_needs(tmp_path):
     (tmp_path / "demo.json").write_text(
         '{"email": "a@b.example", "password": "pw", "api_key": "KEY", "agent": "guide", "url": "x"}'
     )
-    plan = launch.Plan("0.0.0.0", 8001, True, tmp_path, None)
-    text = launch.greeting(plan)
+    plan = launch.LaunchPlan("0.0.0.0", 8001, True, tmp_path, None)
+    text = launch.format_greeting(plan)
     assert "http://127.0.0.1:8001/console/" in text
     assert "a@b.example  pw" in text
     assert "curl -s http://127.0.0.1:8001/api/v1/conversations/ -H 'Authorization: Bearer KEY'" in text
@@ -144,7 +144,7 @@ def test_the_greeting_names_everything_one_needs(tmp_path):
 
 def test_children_choose_their_login_themselves(monkeypatch, tmp_path):
     monkeypatch.setenv("CONCLAVE_LOGIN", "conclave_owner")
-    assert "CONCLAVE_LOGIN" not in launch.Plan("127.0.0.1", 1, True, tmp_path, None).environment
+    assert "CONCLAVE_LOGIN" not in launch.LaunchPlan("127.0.0.1", 1, True, tmp_path, None).environment
 
 
 def test_the_example_file_names_every_variable_that_is_read():
@@ -165,7 +165,7 @@ def test_the_example_file_names_every_variable_that_is_read():
 def up(var, port, *, wait=False):
     inherited = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
     environment = {**inherited, "CONCLAVE_VAR": str(var), "CONCLAVE_DB": "conclave", "LOG_LEVEL": "WARNING"}
-    command = [sys.executable, "-m", "config.launch", "--no-seed", "--port", str(port)]
+    command = [sys.executable, "-m", "config.postgres.launch", "--no-seed", "--port", str(port)]
     if wait:
         return subprocess.run(
             command,
@@ -246,7 +246,7 @@ def stop(process, cluster, number=signal.SIGTERM):
     process.send_signal(number)
     assert process.wait(timeout=12) == 0
     wait_until(lambda: not [pid for pid in members if alive(pid)], 2)
-    assert postmaster.processes_of(cluster.data) == []
+    assert postmaster.list_processes(cluster.data) == []
 
 
 @pytest.mark.slow
@@ -254,7 +254,7 @@ def test_up_recovers_database_and_web_server(home):
     folder, cluster, port = home
     process, log = up(folder, port)
     wait_ready(process, log)
-    os.kill(postmaster.postmaster(cluster.data)[0], signal.SIGKILL)
+    os.kill(postmaster.find_postmaster(cluster.data)[0], signal.SIGKILL)
     wait_until(lambda: "database: recovered" in Path(log.name).read_text(), 60)
     wait_until(lambda: answers(port), 30)
     os.kill(process_named(process.pid, b"config.serving"), signal.SIGKILL)
@@ -298,8 +298,8 @@ def test_a_killed_supervisor_leaves_only_the_database_which_the_next_one_takes_o
     process.kill()
     process.wait()
     wait_until(lambda: not [pid for pid in members if alive(pid)])
-    for pid in postmaster.processes_of(cluster.data):  # and now everything else too
-        postmaster.send(pid, cluster.data, signal.SIGKILL, wait=10)
+    for pid in postmaster.list_processes(cluster.data):  # and now everything else too
+        postmaster.signal_process(pid, cluster.data, signal.SIGKILL, wait=10)
     process, log = up(folder, port)
     wait_ready(process, log)
     fields = embedded.connection_settings(cluster, OWNER)

@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from config.admin.bases import HouseAdmin, ReadOnlyAdmin
-from config.admin.filters import AgeFilter
+from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin
+from config.admin.filters import CreatedFilter
 from config.admin.inlines import ReadOnlyInline
 from conversations.models import Conversation, Message, Participant
 
@@ -21,12 +21,12 @@ class MessageInline(ReadOnlyInline):
 
 
 @admin.register(Conversation)
-class ConversationAdmin(HouseAdmin):
+class ConversationAdmin(BaseModelAdmin):
     resource = "conversations"
     icon = "forum"
     position = 10
     list_display = ("__str__", "user", "agent", "status", "message_count", "total_tokens", "last_message_at")
-    list_filter = (AgeFilter, "status", "mode")
+    list_filter = (CreatedFilter, "status", "mode")
     search_fields = ("title",)
     inlines = (MessageInline,)
     fieldsets = (

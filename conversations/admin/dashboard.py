@@ -13,7 +13,7 @@ from django.utils import timezone
 from agents.choices import AgentStatus
 from agents.models import Agent, LlmUsage
 from audit.models import AuditLog, SecurityAuditLog
-from config.admin.history import described
+from config.admin.history import describe_entries
 from conversations.choices import MessageStatus
 from conversations.models import Conversation, Message
 from knowledge.choices import DocumentStatus
@@ -34,7 +34,9 @@ def dashboard(request: HttpRequest) -> dict[str, Any]:
         context["chart"] = json.dumps(messages_per_day(midnight))
         context["chart_options"] = json.dumps(CHART_OPTIONS)
     if access.allows("audit", "read"):
-        context["recent"] = described(list(AuditLog.objects.exclude(action=NOISE).order_by("-id")[:RECENT]))
+        context["recent"] = describe_entries(
+            list(AuditLog.objects.exclude(action=NOISE).order_by("-id")[:RECENT])
+        )
     return context
 
 

@@ -2,15 +2,15 @@
 
 from django.contrib import admin
 
-from audit.admin.exports import ExportsRows
+from audit.admin.exports import AuditedExportMixin
 from config.admin.bases import ReadOnlyAdmin
-from config.admin.filters import AgeFilter
+from config.admin.filters import CreatedFilter
 from conversations.admin.conversations import visible
 from conversations.models import Attachment, Message, MessageEmbedding
 
 
 @admin.register(Message)
-class MessageAdmin(ExportsRows, ReadOnlyAdmin):
+class MessageAdmin(AuditedExportMixin, ReadOnlyAdmin):
     """What was said in one's own conversations."""
 
     resource = "conversations"
@@ -26,7 +26,7 @@ class MessageAdmin(ExportsRows, ReadOnlyAdmin):
         "token_count",
         "cost",
     )
-    list_filter = (AgeFilter, "status", "role")
+    list_filter = (CreatedFilter, "status", "role")
     search_fields = ("conversation__id__exact", "model__exact")
     search_help_text = "A whole conversation id or model name."
     fieldsets = (
@@ -56,7 +56,7 @@ class AttachmentAdmin(ReadOnlyAdmin):
     icon = "attach_file"
     position = 35
     list_display = ("created_at", "filename", "media_type", "file_size", "conversation", "user")
-    list_filter = (AgeFilter, "media_type")
+    list_filter = (CreatedFilter, "media_type")
     search_fields = ("filename", "conversation__id__exact")
     fieldsets = (
         (None, {"fields": ("filename", ("media_type", "file_size"), ("conversation", "message", "user"))}),

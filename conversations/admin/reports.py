@@ -2,13 +2,13 @@
 
 from django.contrib import admin
 
-from audit.admin.exports import ExportsRows
+from audit.admin.exports import AuditedExportMixin
 from config.admin.bases import ReadOnlyAdmin
 from conversations.models import ConversationActivityDaily
 
 
 @admin.register(ConversationActivityDaily)
-class ConversationActivityDailyAdmin(ExportsRows, ReadOnlyAdmin):
+class ConversationActivityDailyAdmin(AuditedExportMixin, ReadOnlyAdmin):
     resource = "usage"
     icon = "query_stats"
     title = "Activity by day"

@@ -3,12 +3,12 @@
 from django.contrib import admin
 
 from config.admin.bases import ReadOnlyAdmin
-from config.admin.filters import AgeFilter
+from config.admin.filters import CreatedFilter
 from conversations.admin.conversations import visible
 from conversations.models import SessionState, SessionSummary, StreamEvent
 
 
-class OfOwnConversations(ReadOnlyAdmin):
+class OwnConversationsAdmin(ReadOnlyAdmin):
     """Rows of the conversations that the person may see."""
 
     resource = "conversations"
@@ -18,7 +18,7 @@ class OfOwnConversations(ReadOnlyAdmin):
 
 
 @admin.register(SessionState)
-class SessionStateAdmin(OfOwnConversations):
+class SessionStateAdmin(OwnConversationsAdmin):
     icon = "pending"
     title = "Session states"
     position = 50
@@ -29,7 +29,7 @@ class SessionStateAdmin(OfOwnConversations):
 
 
 @admin.register(SessionSummary)
-class SessionSummaryAdmin(OfOwnConversations):
+class SessionSummaryAdmin(OwnConversationsAdmin):
     icon = "summarize"
     title = "Summaries"
     position = 55
@@ -42,7 +42,7 @@ class SessionSummaryAdmin(OfOwnConversations):
         "session_rating",
         "follow_up_suggested",
     )
-    list_filter = (AgeFilter, "resolution_status", "complexity_level", "follow_up_suggested")
+    list_filter = (CreatedFilter, "resolution_status", "complexity_level", "follow_up_suggested")
     search_fields = ("summary", "conversation_domain")
     fieldsets = (
         (None, {"fields": (("conversation", "user"), "summary", ("started_at", "ended_at"))}),
@@ -75,12 +75,12 @@ class SessionSummaryAdmin(OfOwnConversations):
 
 
 @admin.register(StreamEvent)
-class StreamEventAdmin(OfOwnConversations):
+class StreamEventAdmin(OwnConversationsAdmin):
     icon = "stream"
     title = "Stream"
     position = 60
     list_display = ("created_at", "conversation", "sequence_number", "event_type", "phase", "expert_name")
-    list_filter = (AgeFilter, "event_type", "phase")
+    list_filter = (CreatedFilter, "event_type", "phase")
     search_fields = ("conversation__id__exact", "expert_name__exact")
     search_help_text = "A whole conversation id or name of an expert."
     fieldsets = (

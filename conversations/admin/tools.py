@@ -2,15 +2,15 @@
 
 from django.contrib import admin
 
-from audit.admin.exports import ExportsRows
+from audit.admin.exports import AuditedExportMixin
 from config.admin.bases import ReadOnlyAdmin
-from config.admin.filters import AgeFilter
+from config.admin.filters import CreatedFilter
 from conversations.admin.conversations import visible
 from conversations.models import McpToolExecution, ToolExecution
 
 
 @admin.register(ToolExecution)
-class ToolExecutionAdmin(ExportsRows, ReadOnlyAdmin):
+class ToolExecutionAdmin(AuditedExportMixin, ReadOnlyAdmin):
     """What agents did in one's own conversations."""
 
     resource = "conversations"
@@ -18,7 +18,7 @@ class ToolExecutionAdmin(ExportsRows, ReadOnlyAdmin):
     title = "Tool calls"
     position = 40
     list_display = ("created_at", "tool_name", "conversation", "agent", "status", "execution_time_ms")
-    list_filter = (AgeFilter, "status")
+    list_filter = (CreatedFilter, "status")
     search_fields = ("tool_name__exact", "conversation__id__exact")
     search_help_text = "A whole tool name or conversation id."
     fieldsets = (
@@ -36,7 +36,7 @@ class ToolExecutionAdmin(ExportsRows, ReadOnlyAdmin):
 
 
 @admin.register(McpToolExecution)
-class McpToolExecutionAdmin(ExportsRows, ReadOnlyAdmin):
+class McpToolExecutionAdmin(AuditedExportMixin, ReadOnlyAdmin):
     """Tools of MCP servers that agents called in one's own conversations."""
 
     resource = "conversations"
@@ -52,7 +52,7 @@ class McpToolExecutionAdmin(ExportsRows, ReadOnlyAdmin):
         "status",
         "execution_time_ms",
     )
-    list_filter = (AgeFilter, "status")
+    list_filter = (CreatedFilter, "status")
     search_fields = ("tool_name__exact", "conversation__id__exact")
     search_help_text = "A whole tool name or conversation id."
     fieldsets = (

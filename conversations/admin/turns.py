@@ -2,13 +2,13 @@
 
 from django.contrib import admin
 
-from config.admin.filters import AgeFilter
-from conversations.admin.sessions import OfOwnConversations
+from config.admin.filters import CreatedFilter
+from conversations.admin.sessions import OwnConversationsAdmin
 from conversations.models import AnswerLease, TurnStep
 
 
 @admin.register(AnswerLease)
-class AnswerLeaseAdmin(OfOwnConversations):
+class AnswerLeaseAdmin(OwnConversationsAdmin):
     icon = "hourglass_top"
     title = "Under way"
     position = 65
@@ -31,11 +31,11 @@ class AnswerLeaseAdmin(OfOwnConversations):
 
 
 @admin.register(TurnStep)
-class TurnStepAdmin(OfOwnConversations):
+class TurnStepAdmin(OwnConversationsAdmin):
     icon = "format_list_numbered"
     title = "Steps of answers"
     position = 70
     list_display = ("created_at", "conversation", "message", "number", "kind", "call_id")
-    list_filter = (AgeFilter, "kind")
+    list_filter = (CreatedFilter, "kind")
     search_fields = ("conversation__id__exact", "message__id__exact")
     fieldsets = ((None, {"fields": (("conversation", "message"), ("number", "kind", "call_id"), "payload")}),)

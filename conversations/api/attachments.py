@@ -19,13 +19,13 @@ from config.api.exceptions import Conflict, Invalid, TooLarge
 from config.api.views import json_response
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet
 from conversations.api.serializers import AttachmentSerializer
-from conversations.api.views import OfConversation
+from conversations.api.views import ConversationScopedMixin
 from conversations.models import Attachment, Conversation
 from conversations.services.attachments import FOLDER, ReadFile, attach_file, drop_file, read_file
 from conversations.services.conversations import ConversationClosed
 from knowledge.parsing import ParseError
 from knowledge.services.documents import check_name
-from knowledge.services.files import FileTooLarge, KeptFile, forget_file, keep_file
+from knowledge.services.files import FileTooLargeError, StoredFile, delete_file, store_file
 
 # What a multipart body holds beside the file: its name and borders.
 AROUND_BYTES = 64 * 1024
@@ -38,7 +38,7 @@ class FileSerializer(serializers.Serializer):
     file = serializers.FileField(help_text="A document; its bytes must be what the end of its name says.")
 
 
-class AttachmentViewSet(OfConversation, DestroyMixin, ReadOnlyTenantViewSet):
+class AttachmentViewSet(ConversationScopedMixin, DestroyMixin, ReadOnlyTenantViewSet):
     """Files of a conversation: those of its messages, and those that wait for one."""
 
     serializer_class = AttachmentSerializer
@@ -56,7 +56,7 @@ class AttachmentViewSet(OfConversation, DestroyMixin, ReadOnlyTenantViewSet):
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         length = request.META.get("CONTENT_LENGTH") or ""
         if length.isdecimal() and int(length) > settings.UPLOAD_MAX_BYTES + AROUND_BYTES:
-            raise TooLarge(str(FileTooLarge(settings.UPLOAD_MAX_BYTES)), code="file_too_large")
+            raise TooLarge(str(FileTooLargeError(settings.UPLOAD_MAX_BYTES)), code="file_too_large")
         super().initial(request, *args, **kwargs)
 
     @extend_schema(request={"multipart/form-data": FileSerializer}, responses={201: AttachmentSerializer})
@@ -70,20 +70,20 @@ class AttachmentViewSet(OfConversation, DestroyMixin, ReadOnlyTenantViewSet):
             if not self.conversation().exists():
                 raise Http404
         try:
-            kept = keep_file(file.chunks(), tenant_id=scope.tenant_id, name=name, folder=FOLDER)
-        except FileTooLarge as error:
+            kept = store_file(file.chunks(), tenant_id=scope.tenant_id, name=name, folder=FOLDER)
+        except FileTooLargeError as error:
             raise TooLarge(str(error), code="file_too_large") from error
         try:
             return self._attach(_read(kept, name))
         except BaseException:
-            forget_file(kept.path)
+            delete_file(kept.path)
             raise
 
     def _attach(self, file: ReadFile) -> HttpResponse:
         key = idempotency.key_of(self.request._request)
         with self.scoped():
             if key and (stored := idempotency.claim(self.credential.actor, key, self._print(file))):
-                forget_file(file.kept.path)
+                delete_file(file.kept.path)
                 return stored
             try:
                 row = attach_file(self.kwargs["conversation_id"], file, user_id=self.credential.user_id)
@@ -124,7 +124,7 @@ class AttachmentViewSet(OfConversation, DestroyMixin, ReadOnlyTenantViewSet):
             raise Conflict("This file belongs to a message; it goes with it.", code="said_already")
 
 
-def _read(kept: KeptFile, name: str) -> ReadFile:
+def _read(kept: StoredFile, name: str) -> ReadFile:
     if not kept.size:
         raise Invalid("The file is empty.", code="empty_file")
     try:

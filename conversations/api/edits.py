@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 
 from config.api.exceptions import Conflict
 from config.api.views import json_response
-from conversations.api import answers
+from conversations.api import streaming as answers
 from conversations.api.serializers import MAX_CONTENT, AnsweredConversationSerializer, MessageSerializer
 from conversations.choices import MessageFeedback
 from conversations.models import Conversation, Message
@@ -68,8 +68,8 @@ class MessageActions:
         if edited.begun and answers.wants_stream(request):
             self.settle(key, None)
             if turn:
-                return answers.stream(turn, edited.question.pk)
-            return answers.stream_all(edited.begun, self.caller())
+                return answers.stream_answer(turn, edited.question.pk)
+            return answers.stream_answers(edited.begun, self.caller())
         with self.holding(key):
             answer = self.answered(edited.begun, turn) if edited.begun else None
             response = self._branch(edited.conversation.pk, answer)

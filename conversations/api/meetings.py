@@ -13,9 +13,9 @@ from rest_framework.decorators import action
 from agents.models import Agent
 from config.api.exceptions import Conflict
 from config.api.views import json_response
-from conversations.api import answers
+from conversations.api import streaming as answers
 from conversations.choices import MeetingPhase, StreamType
-from conversations.runtime.meetings import begin_meeting, follow_meeting
+from conversations.meetings.runner import begin_meeting, follow_meeting
 from conversations.runtime.turns import Caller
 from conversations.services.conversations import ConversationClosed, agent_by_name
 from conversations.services.meetings import MOST_EXPERTS, MeetingUnderway, as_chunk, rebuild_meeting
@@ -130,13 +130,13 @@ def _experts(names: list[str]) -> list[Agent]:
 def _stream(caller: Caller, conversation_id: UUID, built: dict[str, Any], last: str) -> HttpResponse:
     """Events after `last`, by default from the meeting's beginning."""
     if last and not (last.isdecimal() and len(last) < 10):
-        raise answers.BadEventId
+        raise answers.InvalidEventIdError
     # A meeting's events are numbered on from the one before it in the same conversation.
     after = max(int(last or 0), built["first"] - 1)
     if built["status"] != "running" and after >= built["last"]:
         return HttpResponse(status=204)
     lines = _lines(caller, conversation_id, UUID(built["question"]), after)
-    return answers.as_stream(lines)
+    return answers.build_event_stream(lines)
 
 
 def _lines(caller: Caller, conversation_id: UUID, question_id: UUID, after: int) -> Iterator[bytes]:

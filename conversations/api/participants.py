@@ -10,13 +10,13 @@ from rest_framework import exceptions
 from config.api.exceptions import Conflict, Forbidden
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet
 from conversations.api.serializers import NewParticipantSerializer, ParticipantSerializer
-from conversations.api.views import OfConversation
+from conversations.api.views import ConversationScopedMixin
 from conversations.models import Conversation, Participant
 from conversations.services.conversations import ConversationClosed, agent_by_name
 from conversations.services.participants import add_participant, remove_participant
 
 
-class ParticipantViewSet(OfConversation, DestroyMixin, ReadOnlyTenantViewSet):
+class ParticipantViewSet(ConversationScopedMixin, DestroyMixin, ReadOnlyTenantViewSet):
     """Who takes part in a conversation. Whoever began it lets others join; everybody else may leave."""
 
     serializer_class = ParticipantSerializer

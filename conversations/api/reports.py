@@ -1,11 +1,11 @@
 """A report on conversations in the API: computed, read alone."""
 
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
 from conversations.models import ConversationActivityDaily
 
 
-class ConversationActivityDailySerializer(HouseSerializer):
+class ConversationActivityDailySerializer(BaseSerializer):
     """How much was said on one day."""
 
     class Meta:

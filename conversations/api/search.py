@@ -10,7 +10,7 @@ from config.api.exceptions import Invalid, Problem
 from config.api.views import ApiView, json_response
 from conversations.choices import MessageRole
 from conversations.services.search import FoundMessage, Within, ask, search_messages
-from knowledge.api.search import marked
+from knowledge.api.search import highlight_snippet
 from knowledge.embedders import EmbeddingError
 from knowledge.services.search import MAX_QUERY
 
@@ -110,6 +110,6 @@ def _shown(found: FoundMessage) -> dict[str, Any]:
         "role": found.role,
         "agent": found.agent_id,
         "created_at": found.created_at,
-        "snippet": marked(found.snippet),
+        "snippet": highlight_snippet(found.snippet),
         "score": round(found.score, 4),
     }

@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 from conversations.choices import ConversationMode, MessageRole
 from conversations.models import (
     Attachment,
@@ -18,7 +18,7 @@ from conversations.services.conversations import MOST_AGENTS
 MAX_CONTENT = 100_000
 
 
-class ConversationSerializer(HouseSerializer):
+class ConversationSerializer(BaseSerializer):
     """A conversation with its totals."""
 
     class Meta:
@@ -48,7 +48,7 @@ class ConversationSerializer(HouseSerializer):
         read_only_fields = ("agent", "mode", "forked_from", "forked_at_id", "completed_at")
 
 
-class MessageSerializer(HouseSerializer):
+class MessageSerializer(BaseSerializer):
     """One turn of a conversation."""
 
     class Meta:
@@ -80,7 +80,7 @@ class MessageSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class ParticipantSerializer(HouseSerializer):
+class ParticipantSerializer(BaseSerializer):
     """Who takes part in a conversation."""
 
     class Meta:
@@ -89,7 +89,7 @@ class ParticipantSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class ToolExecutionSerializer(HouseSerializer):
+class ToolExecutionSerializer(BaseSerializer):
     """One call of a tool."""
 
     class Meta:
@@ -118,11 +118,11 @@ class DecisionSerializer(serializers.Serializer):
     """Why a call is refused."""
 
     reason = serializers.CharField(
-        max_length=500, required=False, allow_blank=True, default="", help_text="Told to the model."
+        max_length=500, required=False, allow_blank=True, default="", help_text="Passed to the model."
     )
 
 
-class McpToolExecutionSerializer(HouseSerializer):
+class McpToolExecutionSerializer(BaseSerializer):
     """One call of a tool of an MCP server."""
 
     class Meta:
@@ -149,7 +149,7 @@ class McpToolExecutionSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class AttachmentSerializer(HouseSerializer):
+class AttachmentSerializer(BaseSerializer):
     """A file that belongs to a message."""
 
     class Meta:

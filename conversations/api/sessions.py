@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet, UpdateMixin
-from conversations.api.views import OfConversation
+from conversations.api.views import ConversationScopedMixin
 from conversations.models import Conversation, SessionState, SessionSummary, StreamEvent
 
 
-class SessionStateSerializer(HouseSerializer):
+class SessionStateSerializer(BaseSerializer):
     """Where a conversation stands between two requests."""
 
     class Meta:
@@ -26,7 +26,7 @@ class SessionStateSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class SessionSummarySerializer(HouseSerializer):
+class SessionSummarySerializer(BaseSerializer):
     """What a conversation came to; `session_rating` is the person's verdict."""
 
     class Meta:
@@ -60,7 +60,7 @@ class SessionSummarySerializer(HouseSerializer):
         read_only_fields = tuple(name for name in fields if name != "session_rating")
 
 
-class StreamEventSerializer(HouseSerializer):
+class StreamEventSerializer(BaseSerializer):
     """One chunk of what a conversation streamed."""
 
     class Meta:
@@ -114,7 +114,7 @@ class SessionSummaryViewSet(OfVisibleConversations, UpdateMixin, ReadOnlyTenantV
     ordering_fields = ("created_at", "updated_at", "started_at", "ended_at", "message_count")
 
 
-class StreamEventViewSet(OfConversation, ReadOnlyTenantViewSet):
+class StreamEventViewSet(ConversationScopedMixin, ReadOnlyTenantViewSet):
     """What a conversation streamed; ordered by `sequence_number` it can be played again."""
 
     serializer_class = StreamEventSerializer

@@ -11,11 +11,11 @@ from rest_framework.decorators import action
 from config.api.exceptions import Conflict
 from config.api.views import json_response
 from config.api.viewsets import ReadOnlyTenantViewSet
-from conversations.api import answers
+from conversations.api import streaming as answers
 from conversations.api.serializers import DecisionSerializer, MessageSerializer, ToolExecutionSerializer
-from conversations.api.views import FAILURES, AnsweringView, OfConversation
+from conversations.api.views import FAILURES, AnswerMixin, ConversationScopedMixin
 from conversations.models import Message, ToolExecution
-from conversations.runtime.approvals import load_decided
+from conversations.runtime.approvals import load_decided_turn
 from conversations.runtime.turns import Turn
 from conversations.services.approvals import NotWaiting, decide_call
 from conversations.services.leases import LeaseLost
@@ -30,7 +30,7 @@ RESPONSES = {
 }
 
 
-class ToolExecutionViewSet(OfConversation, AnsweringView, ReadOnlyTenantViewSet):
+class ToolExecutionViewSet(ConversationScopedMixin, AnswerMixin, ReadOnlyTenantViewSet):
     """What agents did in a conversation besides talking, and what they ask leave for."""
 
     serializer_class = ToolExecutionSerializer
@@ -62,18 +62,18 @@ class ToolExecutionViewSet(OfConversation, AnsweringView, ReadOnlyTenantViewSet)
         with self.scoped():
             turn, answer = self._decided(allow, reason)
         if turn is None:
-            return json_response(answers.shown(answer))
+            return json_response(answers.render_message(answer))
         if answers.wants_stream(request):
-            return answers.stream(turn, answer.reply_to_id)
+            return answers.stream_answer(turn, answer.reply_to_id)
         return json_response(self.run(turn, answer.reply_to_id))
 
     def _decided(self, allow: bool, reason: str) -> tuple[Turn | None, Message]:
         execution = self._execution()
         try:
             last = decide_call(execution, allow=allow, actor=self.credential.user_id, reason=reason)
-            messages = Message.objects.younger_than(execution.conversation_id)
+            messages = Message.objects.created_after_id(execution.conversation_id)
             answer = messages.get(pk=execution.message_id)
-            return (load_decided(answer, self.caller()) if last else None), answer
+            return (load_decided_turn(answer, self.caller()) if last else None), answer
         except NotWaiting as error:
             raise Conflict("; ".join(error.messages), code="not_waiting") from error
         except LeaseLost as error:

@@ -1,13 +1,13 @@
 """Addresses of conversations."""
 
-from config.api.routers import HouseRouter
+from config.api.routers import ApiRouter
 
 from . import attachments, exports, participants, reports, search, sessions, tools, views
 
 BELOW = "conversations/<uuid:conversation_id>"
 
 
-def register(router: HouseRouter) -> None:
+def register(router: ApiRouter) -> None:
     """Add the resources of this app."""
     router.single("conversations/search", search.MessageSearchView, "conversation-search")
     router.single(f"{BELOW}/export", exports.ExportView, "conversation-export")

@@ -17,9 +17,9 @@ from config.api.exceptions import Conflict, Forbidden
 from config.api.views import json_response
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, UpdateMixin
 from config.db.ids import uuid7_time
-from conversations.api import answers
+from conversations.api import streaming as answers
+from conversations.api.closing import CloseActionsMixin
 from conversations.api.edits import MessageActions, made_conversation
-from conversations.api.endings import EndActions
 from conversations.api.meetings import MeetingActions
 from conversations.api.serializers import (
     AnsweredConversationSerializer,
@@ -33,7 +33,6 @@ from conversations.api.serializers import (
 )
 from conversations.models import Conversation, Message
 from conversations.runtime.loop import run_turn
-from conversations.runtime.rounds import run_round
 from conversations.runtime.turns import Caller, Turn, load_turn
 from conversations.services.attachments import ask_with_files
 from conversations.services.conversations import (
@@ -46,6 +45,7 @@ from conversations.services.conversations import (
 )
 from conversations.services.forks import fork_conversation
 from conversations.services.participants import is_owner
+from conversations.streaming.multi_agent import run_agents
 
 FAILURES = {
     502: OpenApiResponse(description="The model's endpoint failed; the question is stored."),
@@ -59,7 +59,7 @@ STREAMED = "Server-sent events: message.started, .delta, .reset, .completed, .fa
 _NEW_MESSAGE = NewMessageSerializer()
 
 
-class AnsweringView:
+class AnswerMixin:
     """What views share that let an agent answer: short scopes, and a key that is claimed once."""
 
     @property
@@ -118,12 +118,12 @@ class AnsweringView:
         """The answer of the agent, or of all agents, as it is shown.
 
         Raises:
-            AnswerFailed: when there is none.
+            AnswerFailedError: when there is none.
             Http404: when the conversation was deleted meanwhile.
         """
         try:
             if turn is None:
-                return answers.shown_round(run_round(begun, self.caller()))
+                return answers.render_round(run_agents(begun, self.caller()))
         except Message.DoesNotExist:
             raise Http404 from None
         return self.run(turn, begun[0].question.pk)
@@ -132,18 +132,18 @@ class AnsweringView:
         """The answer of one agent, as it is shown.
 
         Raises:
-            AnswerFailed: when there is none.
+            AnswerFailedError: when there is none.
             Http404: when the conversation was deleted meanwhile.
         """
         try:
             answer = run_turn(turn)
         except Message.DoesNotExist:
             raise Http404 from None
-        return answers.shown(answers.require_completed(answer, question_id))
+        return answers.render_message(answers.require_completed(answer, question_id))
 
 
 class ConversationViewSet(
-    EndActions, MeetingActions, AnsweringView, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet
+    CloseActionsMixin, MeetingActions, AnswerMixin, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet
 ):
     """Conversations of the person who asks."""
 
@@ -221,7 +221,7 @@ class ConversationViewSet(
             raise Conflict("; ".join(error.messages), code="agent_not_active") from error
 
 
-class OfConversation:
+class ConversationScopedMixin:
     """Views below `/conversations/{conversation_id}/`."""
 
     def get_queryset(self) -> Any:
@@ -244,7 +244,7 @@ class OfConversation:
         return response
 
 
-class MessageViewSet(MessageActions, OfConversation, AnsweringView, ReadOnlyTenantViewSet):
+class MessageViewSet(MessageActions, ConversationScopedMixin, AnswerMixin, ReadOnlyTenantViewSet):
     """Messages of a conversation; posting one lets its agent answer."""
 
     serializer_class = MessageSerializer
@@ -262,7 +262,7 @@ class MessageViewSet(MessageActions, OfConversation, AnsweringView, ReadOnlyTena
             uuid7_time(identifier)
         except ValueError:
             raise Http404 from None
-        return rows.younger_than(identifier)
+        return rows.created_after_id(identifier)
 
     @extend_schema(
         request=NewMessageSerializer,
@@ -287,9 +287,9 @@ class MessageViewSet(MessageActions, OfConversation, AnsweringView, ReadOnlyTena
         if answers.wants_stream(request):
             self.settle(key, None)
             return (
-                answers.stream(turn, begun[0].question.pk)
+                answers.stream_answer(turn, begun[0].question.pk)
                 if turn
-                else answers.stream_all(begun, self.caller())
+                else answers.stream_answers(begun, self.caller())
             )
         with self.holding(key):
             answer = self.answered(begun, turn)
@@ -313,7 +313,9 @@ class MessageViewSet(MessageActions, OfConversation, AnsweringView, ReadOnlyTena
         """The answer as server-sent events, from the event after `Last-Event-ID` on, until its end."""
         with self.scoped():
             answer = self.get_object()
-        return answers.follow(self.caller(), answer, request.META.get("HTTP_LAST_EVENT_ID", ""))
+        return answers.stream_existing_answer(
+            self.caller(), answer, request.META.get("HTTP_LAST_EVENT_ID", "")
+        )
 
     def _record(self, request: Any, data: dict[str, Any]) -> HttpResponse:
         with self.scoped():
@@ -330,7 +332,7 @@ class MessageViewSet(MessageActions, OfConversation, AnsweringView, ReadOnlyTena
             if message is None:
                 self._refuse()
             headers = {"Location": self._location(message.pk)}
-            response = json_response(answers.shown(message), 201, headers)
+            response = json_response(answers.render_message(message), 201, headers)
             if key:
                 idempotency.store(self.credential.actor, key, response)
         return response
@@ -357,7 +359,7 @@ class MessageViewSet(MessageActions, OfConversation, AnsweringView, ReadOnlyTena
         return f"{self.request._request.path}{identifier}/"
 
 
-class McpToolExecutionViewSet(OfConversation, ReadOnlyTenantViewSet):
+class McpToolExecutionViewSet(ConversationScopedMixin, ReadOnlyTenantViewSet):
     """Tools of MCP servers that agents called in a conversation."""
 
     serializer_class = McpToolExecutionSerializer

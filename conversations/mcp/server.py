@@ -19,49 +19,49 @@ from agents.models import Agent
 from config.api.credentials import Credential
 from conversations.choices import MessageStatus
 from conversations.models import Conversation, Message
-from conversations.runtime.journal import storable
+from conversations.runtime.journal import strip_unstorable
 from conversations.runtime.loop import run_turn
 from conversations.runtime.turns import Caller, load_turn
 from conversations.services.conversations import agent_by_name, begin_turn, start_conversation
 from knowledge.models import Collection
 from knowledge.services.search import log_query, search
 
-MOST_ROWS = 100
-MOST_PASSAGES = 20
+MAX_ROWS = 100
+MAX_PASSAGES = 20
 INSTRUCTIONS = (
     "Conclave holds an organisation's knowledge, agents and conversations. List the collections before you search "
     "one, and the agents before you ask one. Answers cite their sources."
 )
-asking: ContextVar[Credential] = ContextVar("conclave_mcp_asking")
+current_credential: ContextVar[Credential] = ContextVar("conclave_mcp_asking")
 
 
-class Refused(Exception):
+class McpRequestError(Exception):
     """A missing or forbidden object; the message is for the client."""
 
 
-def _caller(resource: str, verb: str) -> Caller:
+def _get_caller(resource: str, verb: str) -> Caller:
     """Return the caller of a tool after checking its permission.
 
     Raises:
         Refused: the role or the key does not allow it.
     """
-    held = asking.get()
-    if not held.allows(resource, verb):
-        raise Refused(f"Your role or key does not cover {resource}:{verb}.")
-    return Caller(held.tenant_id, held.user_id, held.actor)
+    credential = current_credential.get()
+    if not credential.allows(resource, verb):
+        raise McpRequestError(f"Your role or key does not cover {resource}:{verb}.")
+    return Caller(credential.tenant_id, credential.user_id, credential.actor)
 
 
 def list_agents() -> list[dict[str, str]]:
     """List the agents that can be asked."""
-    with _caller("agents", "read").scope():
-        rows = Agent.objects.filter(status=AgentStatus.ACTIVE).order_by("slug")[:MOST_ROWS]
+    with _get_caller("agents", "read").scope():
+        rows = Agent.objects.filter(status=AgentStatus.ACTIVE).order_by("slug")[:MAX_ROWS]
         return [{"slug": row.slug, "name": row.name, "description": row.description} for row in rows]
 
 
 def list_collections() -> list[dict[str, Any]]:
     """List the collections of documents that can be searched."""
-    with _caller("collections", "read").scope():
-        rows = Collection.objects.order_by("slug")[:MOST_ROWS]
+    with _get_caller("collections", "read").scope():
+        rows = Collection.objects.order_by("slug")[:MAX_ROWS]
         return [
             {"slug": row.slug, "name": row.name, "description": row.description, "chunks": row.chunk_count}
             for row in rows
@@ -76,12 +76,12 @@ def search_collection(collection: str, query: str, limit: int = 8) -> list[dict[
         query: what to look for, in natural language.
         limit: maximum number of passages, from 1 to 20.
     """
-    with _caller("collections", "read").scope():
+    with _get_caller("collections", "read").scope():
         found = Collection.objects.filter(slug=collection).first()
         if found is None:
-            raise Refused(f'Collection "{collection[:100]}" not found.')
-        query, started = storable(query), time.perf_counter()
-        passages = search(query, [found], limit=max(1, min(limit, MOST_PASSAGES)))
+            raise McpRequestError(f'Collection "{collection[:100]}" not found.')
+        query, started = strip_unstorable(query), time.perf_counter()
+        passages = search(query, [found], limit=max(1, min(limit, MAX_PASSAGES)))
         log_query(query, passages, collections=[found], started=started)
     return [
         {
@@ -103,28 +103,30 @@ def ask_agent(agent: str, question: str, conversation: str = "") -> dict[str, An
         question: the question to ask.
         conversation: id of a conversation with this agent to continue; a new one by default.
     """
-    _caller("conversations", "write")
-    caller = _caller("agents", "execute")
+    _get_caller("conversations", "write")
+    caller = _get_caller("agents", "execute")
     if not question.strip():
-        raise Refused("The question must not be empty.")
+        raise McpRequestError("The question must not be empty.")
     with caller.scope():
-        found = agent_by_name(storable(agent))
+        found = agent_by_name(strip_unstorable(agent))
         if found is None:
-            raise Refused(f'Agent "{agent[:100]}" not found.')
+            raise McpRequestError(f'Agent "{agent[:100]}" not found.')
         try:
             row = (
-                _conversation(conversation)
+                _get_conversation(conversation)
                 if conversation
                 else start_conversation(found, user_id=caller.user_id)
             )
             if row.agent_id != found.pk:
-                raise Refused("The conversation belongs to a different agent.")
-            turn = load_turn(begin_turn(row.pk, content=storable(question), user_id=caller.user_id), caller)
+                raise McpRequestError("The conversation belongs to a different agent.")
+            turn = load_turn(
+                begin_turn(row.pk, content=strip_unstorable(question), user_id=caller.user_id), caller
+            )
         except ValidationError as error:
-            raise Refused("; ".join(error.messages)) from error
+            raise McpRequestError("; ".join(error.messages)) from error
     answer = run_turn(turn)
     if answer.status == MessageStatus.FAILED:
-        raise Refused(f"{answer.error_code}: {answer.error_message}")
+        raise McpRequestError(f"{answer.error_code}: {answer.error_message}")
     return {
         "conversation": str(row.pk),
         "status": str(answer.status),
@@ -142,25 +144,25 @@ def read_conversation(conversation: str, limit: int = 50) -> dict[str, Any]:
         conversation: id of the conversation.
         limit: maximum number of messages, from 1 to 100.
     """
-    with _caller("conversations", "read").scope():
-        row = _conversation(conversation)
-        messages = Message.objects.younger_than(row.pk).filter(conversation_id=row.pk)
-        latest = messages.order_by("-sequence_number")[: max(1, min(limit, MOST_ROWS))]
+    with _get_caller("conversations", "read").scope():
+        row = _get_conversation(conversation)
+        messages = Message.objects.created_after_id(row.pk).filter(conversation_id=row.pk)
+        latest = messages.order_by("-sequence_number")[: max(1, min(limit, MAX_ROWS))]
         said = [
             {"role": each.role, "status": each.status, "content": each.content} for each in reversed(latest)
         ]
     return {"title": row.title, "status": str(row.status), "messages": said}
 
 
-def _conversation(identifier: str) -> Conversation:
+def _get_conversation(identifier: str) -> Conversation:
     """Return the conversation if it is visible to the caller."""
     try:
         wanted = UUID(identifier)
     except ValueError:
         wanted = UUID(int=0)
-    row = Conversation.objects.visible_to(asking.get().user_id).filter(pk=wanted).first()
+    row = Conversation.objects.visible_to(current_credential.get().user_id).filter(pk=wanted).first()
     if row is None:
-        raise Refused("Conversation not found.")
+        raise McpRequestError("Conversation not found.")
     return row
 
 
@@ -174,17 +176,17 @@ TOOLS: tuple[Callable[..., Any], ...] = (
 
 
 @cache
-def server() -> Any:
+def get_server() -> Any:
     """Return the stateless MCP server with `TOOLS`, shared by all requests."""
     from mcp.server.mcpserver import MCPServer
 
-    made = MCPServer("conclave", title="Conclave", instructions=INSTRUCTIONS)
+    mcp_server = MCPServer("conclave", title="Conclave", instructions=INSTRUCTIONS)
     for tool in TOOLS:
-        made.tool(name=tool.__name__, structured_output=True)(_on_our_connection(tool))
-    return made
+        mcp_server.tool(name=tool.__name__, structured_output=True)(_run_on_request_thread(tool))
+    return mcp_server
 
 
-def _on_our_connection(tool: Callable[..., Any]) -> Callable[..., Any]:
+def _run_on_request_thread(tool: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap the tool in a coroutine on the request's thread and connection."""
     from functools import wraps
 
@@ -194,7 +196,7 @@ def _on_our_connection(tool: Callable[..., Any]) -> Callable[..., Any]:
     async def run(**arguments: Any) -> Any:
         try:
             return await sync_to_async(tool)(**arguments)
-        except Refused as refusal:
+        except McpRequestError as refusal:
             raise ToolError(str(refusal)) from None
 
     return run

@@ -12,10 +12,10 @@ from django.http import HttpResponse
 
 from config.api.permissions import ANY_CREDENTIAL
 from config.api.views import ApiView
-from conversations.mcp.server import asking, server
+from conversations.mcp.server import current_credential, get_server
 
-PASSED_ON = frozenset({"accept", "content-type", "content-length", "host", "last-event-id"})
-PASSED_BACK = frozenset({"content-type", "mcp-session-id", "mcp-protocol-version", "allow"})
+FORWARDED_HEADERS = frozenset({"accept", "content-type", "content-length", "host", "last-event-id"})
+RETURNED_HEADERS = frozenset({"content-type", "mcp-session-id", "mcp-protocol-version", "allow"})
 
 
 class McpView(ApiView):
@@ -29,33 +29,33 @@ class McpView(ApiView):
 
     def post(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Handle one MCP message."""
-        token = asking.set(self.credential)
+        token = current_credential.set(self.credential)
         try:
-            return async_to_sync(_answered)(request._request)
+            return async_to_sync(_handle_message)(request._request)
         finally:
-            asking.reset(token)
+            current_credential.reset(token)
 
 
-async def _answered(request: Any) -> HttpResponse:
+async def _handle_message(request: Any) -> HttpResponse:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
     from mcp.server.transport_security import TransportSecuritySettings
 
     # Django checks host names, and browsers send no API key.
     checks = TransportSecuritySettings(enable_dns_rebinding_protection=False)
     manager = StreamableHTTPSessionManager(
-        server()._lowlevel_server, json_response=True, stateless=True, security_settings=checks
+        get_server()._lowlevel_server, json_response=True, stateless=True, security_settings=checks
     )
-    sent = _Sent()
+    sent = _ResponseCollector()
     async with manager.run():
-        await manager.handle_request(_scope(request), _receiver(request.body), sent)
+        await manager.handle_request(_build_asgi_scope(request), _build_receive(request.body), sent)
     return sent.response()
 
 
-def _scope(request: Any) -> dict[str, Any]:
+def _build_asgi_scope(request: Any) -> dict[str, Any]:
     headers = [
         (name.lower().encode("latin-1"), value.encode("latin-1", "replace"))
         for name, value in request.headers.items()
-        if name.lower() in PASSED_ON or name.lower().startswith("mcp-")
+        if name.lower() in FORWARDED_HEADERS or name.lower().startswith("mcp-")
     ]
     return {
         "type": "http",
@@ -73,7 +73,7 @@ def _scope(request: Any) -> dict[str, Any]:
     }
 
 
-def _receiver(body: bytes) -> Any:
+def _build_receive(body: bytes) -> Any:
     waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _receiver(body: bytes) -> Any:
     return receive
 
 
-class _Sent:
+class _ResponseCollector:
     """Collects the ASGI messages of a response."""
 
     def __init__(self) -> None:
@@ -100,6 +100,6 @@ class _Sent:
 
     def response(self) -> HttpResponse:
         found = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.headers}
-        kept = {name: value for name, value in found.items() if name in PASSED_BACK}
-        kind = kept.pop("content-type", "application/json")
-        return HttpResponse(bytes(self.body), status=self.status, content_type=kind, headers=kept)
+        headers = {name: value for name, value in found.items() if name in RETURNED_HEADERS}
+        kind = headers.pop("content-type", "application/json")
+        return HttpResponse(bytes(self.body), status=self.status, content_type=kind, headers=headers)

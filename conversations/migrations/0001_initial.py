@@ -91,7 +91,7 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['tenant', 'conversation', 'sequence_number'], name='conversations_message_order'), models.Index(fields=['tenant', 'conversation', '-id'], name='conversations_message_latest'), django.contrib.postgres.indexes.GinIndex(fields=['metadata'], name='conversations_message_metadata')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('confidence_score', None), ('confidence_score__range', (0, 1)), _connector='OR'), name='conversations_message_confidence'), models.CheckConstraint(condition=models.Q(('role__in', ['user', 'assistant', 'system', 'tool'])), name='conversations_message_role_known'), models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'completed', 'failed'])), name='conversations_message_status_known'), config.db.constraints.RowLevelSecurity(name='conversations_message_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='conversations_message_tenant_id'), config.db.constraints.SameTenant(field='conversation', name='conversations_message_conversation_same', on_delete='CASCADE'), config.db.constraints.SameTenant(column='user_id', field='user', name='conversations_message_user_same', on_delete='SET NULL', target='accounts.Membership'), config.db.constraints.SameTenant(field='agent', name='conversations_message_agent_same', on_delete='SET NULL'), config.db.constraints.AuditTrigger(label='conversations.message', name='conversations_message_audit', omit=('content', 'citations', 'tool_calls', 'tool_results', 'metadata'))],
             },
-            bases=(config.db.partitions.Partitioned, models.Model),
+            bases=(config.db.partitions.PartitionedMixin, models.Model),
             managers=[
                 ('objects', django.db.models.manager.Manager()),
                 ('unscoped', django.db.models.manager.Manager()),
@@ -147,7 +147,7 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['tenant', 'conversation', '-id'], name='conversations_tool_conv'), models.Index(fields=['tenant', 'message'], name='conversations_tool_message'), models.Index(fields=['tenant', '-started_at'], name='conversations_tool_started')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'running', 'completed', 'failed'])), name='conversations_tool_status_known'), config.db.constraints.RowLevelSecurity(name='conversations_toolexecution_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='conversations_toolexecution_tenant_id'), config.db.constraints.SameTenant(field='conversation', name='conversations_toolexecution_conversation_same', on_delete='CASCADE'), config.db.constraints.SameTenant(field='message', name='conversations_toolexecution_message_same', on_delete='CASCADE'), config.db.constraints.SameTenant(field='agent', name='conversations_toolexecution_agent_same', on_delete='CASCADE'), config.db.constraints.AuditTrigger(label='conversations.toolexecution', name='conversations_toolexecution_audit', omit=('tool_input', 'tool_output', 'metadata'))],
             },
-            bases=(config.db.partitions.Partitioned, models.Model),
+            bases=(config.db.partitions.PartitionedMixin, models.Model),
             managers=[
                 ('objects', django.db.models.manager.Manager()),
                 ('unscoped', django.db.models.manager.Manager()),

@@ -82,7 +82,7 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['tenant', 'conversation', '-id'], name='conversations_mcptool_conv'), models.Index(fields=['tenant', 'message'], name='conversations_mcptool_message'), models.Index(fields=['tenant', 'tool_name'], name='conversations_mcptool_name'), models.Index(fields=['tenant', 'status'], name='conversations_mcptool_status'), models.Index(fields=['tenant', '-started_at'], name='conversations_mcptool_started')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'running', 'completed', 'failed', 'timeout'])), name='conversations_mcptool_status_known'), models.CheckConstraint(condition=models.Q(('message', None), ('conversation__isnull', False), _connector='OR'), name='conversations_mcptool_message_of', violation_error_message='A message stands in a conversation: name that too.'), config.db.constraints.RowLevelSecurity(name='conversations_mcptoolexecution_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='conversations_mcptoolexecution_tenant_id'), config.db.constraints.SameTenant(field='agent', name='conversations_mcptoolexecution_agent_same', on_delete='CASCADE'), config.db.constraints.SameTenant(field='conversation', name='conversations_mcptoolexecution_conversation_same', on_delete='CASCADE'), config.db.constraints.SameTenant(field='message', name='conversations_mcptoolexecution_message_same', on_delete='CASCADE'), config.db.constraints.AuditTrigger(label='conversations.mcptoolexecution', name='conversations_mcptoolexecution_audit', omit=('parameters', 'result', 'metadata'))],
             },
-            bases=(config.db.partitions.Partitioned, models.Model),
+            bases=(config.db.partitions.PartitionedMixin, models.Model),
             managers=[
                 ('objects', django.db.models.manager.Manager()),
                 ('unscoped', django.db.models.manager.Manager()),
@@ -105,7 +105,7 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['tenant', 'conversation'], name='conversations_vector_conv'), pgvector.django.indexes.HnswIndex(ef_construction=64, fields=['embedding'], m=16, name='conversations_vector_hnsw', opclasses=['halfvec_cosine_ops'])],
                 'constraints': [config.db.constraints.SameTenant(column='id', field='id', name='conversations_vector_message', on_delete='CASCADE', target='conversations.Message'), config.db.constraints.RowLevelSecurity(name='conversations_messageembedding_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='conversations_messageembedding_tenant_id'), config.db.constraints.SameTenant(field='conversation', name='conversations_messageembedding_conversation_same', on_delete='CASCADE')],
             },
-            bases=(config.db.partitions.Partitioned, models.Model),
+            bases=(config.db.partitions.PartitionedMixin, models.Model),
             managers=[
                 ('objects', django.db.models.manager.Manager()),
                 ('unscoped', django.db.models.manager.Manager()),
@@ -195,7 +195,7 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['tenant', 'conversation', 'sequence_number'], name='conversations_stream_order'), models.Index(fields=['tenant', 'event_type'], name='conversations_stream_type')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('event_type__in', ['message', 'meeting_start', 'pm_question', 'expert_response', 'todo_update', 'meeting_summary', 'stream_complete'])), name='conversations_stream_type_known'), models.CheckConstraint(condition=models.Q(('phase__in', ['', 'questioning', 'expert_input', 'planning', 'execution', 'summary'])), name='conversations_stream_phase_known'), config.db.constraints.RowLevelSecurity(name='conversations_streamevent_rls', verbs='SELECT, INSERT'), models.UniqueConstraint(fields=('tenant', 'id'), name='conversations_streamevent_tenant_id'), config.db.constraints.SameTenant(field='conversation', name='conversations_streamevent_conversation_same', on_delete='CASCADE')],
             },
-            bases=(config.db.partitions.Partitioned, models.Model),
+            bases=(config.db.partitions.PartitionedMixin, models.Model),
             managers=[
                 ('objects', django.db.models.manager.Manager()),
                 ('unscoped', django.db.models.manager.Manager()),

@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
                 'abstract': False,
                 'base_manager_name': 'unscoped',
             },
-            bases=(config.db.partitions.Partitioned, models.Model),
+            bases=(config.db.partitions.PartitionedMixin, models.Model),
             managers=[
                 ('objects', django.db.models.manager.Manager()),
                 ('unscoped', django.db.models.manager.Manager()),

@@ -4,10 +4,10 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now
 
+from config.tenancy.managers import ScopedQuerySet
+from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 from conversations.choices import ConversationMode, ConversationStatus, ParticipantRole
 from conversations.querysets import ConversationManager
-from tenants.bases import MemberForeignKey, TenantForeignKey, TenantModel
-from tenants.managers import HouseQuerySet
 
 
 class Conversation(TenantModel):
@@ -76,7 +76,7 @@ class Conversation(TenantModel):
     last_message_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Latest message.")
 
     objects = ConversationManager()
-    unscoped = models.Manager.from_queryset(HouseQuerySet)()
+    unscoped = models.Manager.from_queryset(ScopedQuerySet)()
 
     class Meta(TenantModel.Meta):
         indexes = [

@@ -6,12 +6,12 @@ from django.db import models
 from pgvector.django import HalfVectorField, HnswIndex
 
 from config.db.constraints import SameTenant
-from config.db.partitions import Partitioned
+from config.db.partitions import PartitionedMixin
+from config.tenancy.models import MemberForeignKey, PartitionedTimestampMixin, TenantForeignKey, TenantModel
 from conversations.choices import MessageFeedback, MessageRole, MessageStatus
-from tenants.bases import Grown, MemberForeignKey, TenantForeignKey, TenantModel
 
 
-class Message(Grown, Partitioned, TenantModel):
+class Message(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
     """One turn of a conversation. What it says stays out of the audit log, which more people read."""
 
     audit_omit = ("content", "citations", "tool_calls", "tool_results", "metadata")
@@ -141,7 +141,7 @@ class Attachment(TenantModel):
         return self.filename
 
 
-class MessageEmbedding(Grown, Partitioned, TenantModel):
+class MessageEmbedding(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
     """What a message is found by, apart from its text; `id` is the message's, so they expire together.
 
     The vector stands in the column of its length. A short one lies with the row, so that all of a person's are

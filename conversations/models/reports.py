@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from tenants.bases import ReportModel
+from config.tenancy.models import ReportModel
 
 
 class ConversationActivityDaily(ReportModel):

@@ -3,7 +3,8 @@
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
-from config.db.partitions import Partitioned
+from config.db.partitions import PartitionedMixin
+from config.tenancy.models import MemberForeignKey, PartitionedTimestampMixin, TenantForeignKey, TenantModel
 from conversations.choices import (
     ChatMode,
     ComplexityLevel,
@@ -11,7 +12,6 @@ from conversations.choices import (
     ResolutionStatus,
     StreamType,
 )
-from tenants.bases import Grown, MemberForeignKey, TenantForeignKey, TenantModel
 
 
 class SessionState(TenantModel):
@@ -161,7 +161,7 @@ class SessionSummary(TenantModel):
         return self.summary[:80]
 
 
-class StreamEvent(Grown, Partitioned, TenantModel):
+class StreamEvent(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
     """One chunk of what a conversation streamed, kept so that the whole can be rebuilt in its order."""
 
     audit_exempt = "a log of what was streamed, append-only for tenants"

@@ -2,12 +2,12 @@
 
 from django.db import models
 
-from config.db.partitions import Partitioned
+from config.db.partitions import PartitionedMixin
+from config.tenancy.models import MemberForeignKey, PartitionedTimestampMixin, TenantForeignKey, TenantModel
 from conversations.choices import ToolStatus
-from tenants.bases import Grown, MemberForeignKey, TenantForeignKey, TenantModel
 
 
-class ToolExecution(Grown, Partitioned, TenantModel):
+class ToolExecution(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
     """One call of a tool by an agent: input, output, outcome, time."""
 
     audit_omit = ("tool_input", "tool_output", "metadata")
@@ -78,7 +78,7 @@ class ToolExecution(Grown, Partitioned, TenantModel):
         return f"{self.tool_name}: {self.status}"
 
 
-class McpToolExecution(Grown, Partitioned, TenantModel):
+class McpToolExecution(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
     """One call of a tool of an MCP server: parameters, result, outcome, time."""
 
     audit_omit = ("parameters", "result", "metadata")

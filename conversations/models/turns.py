@@ -2,9 +2,9 @@
 
 from django.db import models
 
-from config.db.partitions import Partitioned
+from config.db.partitions import PartitionedMixin
+from config.tenancy.models import MemberForeignKey, PartitionedTimestampMixin, TenantForeignKey, TenantModel
 from conversations.choices import LeaseKind, StepKind
-from tenants.bases import Grown, MemberForeignKey, TenantForeignKey, TenantModel
 
 
 class AnswerLease(TenantModel):
@@ -58,7 +58,7 @@ class AnswerLease(TenantModel):
         return f"{self.kind} until {self.lease_until:%H:%M:%S}"
 
 
-class TurnStep(Grown, Partitioned, TenantModel):
+class TurnStep(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
     """One finished step of an answer: messages to and from the model, or a tool's call or result.
 
     `payload` of messages is `{"messages": […]}` in the agent library's own JSON; of a call `{"name", "input"}`;

@@ -9,7 +9,7 @@ from typing import Any
 
 from conversations.choices import ToolStatus
 from conversations.models import Conversation, Message
-from conversations.runtime.failures import TurnFailed
+from conversations.runtime.exceptions import TurnError
 from conversations.runtime.turns import Caller, Turn, load_turn
 from conversations.services.approvals import WaitingCall, decided_calls, park_answer
 from conversations.services.conversations import BegunTurn
@@ -29,7 +29,7 @@ class TurnParked(Exception):
         self.requests, self.messages = requests, messages
 
 
-def output_type(schema: dict[str, Any] | None = None) -> list[Any]:
+def get_output_types(schema: dict[str, Any] | None = None) -> list[Any]:
     """Return the output types: an answer, or calls that need approval."""
     from pydantic_ai import DeferredToolRequests, StructuredDict
 
@@ -38,12 +38,12 @@ def output_type(schema: dict[str, Any] | None = None) -> list[Any]:
     return [StructuredDict(schema, name=schema.get("title") or "answer"), DeferredToolRequests]
 
 
-def answer_of(result: Any) -> str:
+def extract_answer(result: Any) -> str:
     """Return the text of a finished run.
 
     Raises:
         TurnParked: calls need approval.
-        TurnFailed: the model requested a client-side tool.
+        TurnError: the model requested a client-side tool.
     """
     from pydantic_ai import DeferredToolRequests
 
@@ -52,11 +52,11 @@ def answer_of(result: Any) -> str:
     if not isinstance(result.output, DeferredToolRequests):
         return str(result.output)
     if not result.output.approvals:
-        raise TurnFailed("bad_response", "The model requested a tool that is not available.")
+        raise TurnError("bad_response", "The model requested a tool that is not available.")
     raise TurnParked(result.output, result.all_messages())
 
 
-def park(turn: Turn, parked: TurnParked) -> Message:
+def park_turn(turn: Turn, parked: TurnParked) -> Message:
     """Store the pending calls and the run's messages; return the answer.
 
     Raises:
@@ -65,7 +65,8 @@ def park(turn: Turn, parked: TurnParked) -> Message:
     from pydantic_ai.messages import ModelMessagesTypeAdapter
 
     calls = [
-        WaitingCall(call.tool_call_id, call.tool_name, _arguments(call)) for call in parked.requests.approvals
+        WaitingCall(call.tool_call_id, call.tool_name, _parse_arguments(call))
+        for call in parked.requests.approvals
     ]
     messages = ModelMessagesTypeAdapter.dump_python(parked.messages, mode="json")
     with turn.caller.scope():
@@ -74,37 +75,37 @@ def park(turn: Turn, parked: TurnParked) -> Message:
         return park_answer(turn.answer_id, turn.conversation_id, agent_id=turn.agent.pk, calls=calls)
 
 
-def _arguments(call: Any) -> dict[str, Any]:
-    from conversations.runtime.tools import storable_json
+def _parse_arguments(call: Any) -> dict[str, Any]:
+    from conversations.runtime.tools import to_storable_json
 
     try:
-        found = storable_json(call.args_as_dict())
+        found = to_storable_json(call.args_as_dict())
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def decisions(turn: Turn) -> Any:
+def load_decisions(turn: Turn) -> Any:
     """Return the decisions on the turn's pending calls as Pydantic AI's `DeferredToolResults`."""
     from pydantic_ai import DeferredToolResults, ToolApproved, ToolDenied
 
     results = DeferredToolResults()
     last = next(each for each in reversed(turn.journal.parked) if each["kind"] == "response")
-    asked = [part["tool_call_id"] for part in last["parts"] if part["part_kind"] == "tool-call"]
+    call_ids = [part["tool_call_id"] for part in last["parts"] if part["part_kind"] == "tool-call"]
     with turn.caller.scope():
-        decided = decided_calls(turn.conversation_id, turn.answer_id, asked)
+        decided = decided_calls(turn.conversation_id, turn.answer_id, call_ids)
     for call in decided:
         refused = call.status == ToolStatus.DENIED
         results.approvals[call.call_id] = ToolDenied(call.error_message) if refused else ToolApproved()
     return results
 
 
-def load_decided(answer: Message, caller: Caller) -> Turn:
+def load_decided_turn(answer: Message, caller: Caller) -> Turn:
     """Load the turn of a decided answer, in the caller's scope.
 
     Raises:
         LeaseLost: another process has already resumed it.
     """
     conversation = Conversation.objects.get(pk=answer.conversation_id)
-    question = Message.objects.younger_than(conversation.pk).get(pk=answer.reply_to_id)
+    question = Message.objects.created_after_id(conversation.pk).get(pk=answer.reply_to_id)
     return load_turn(BegunTurn(conversation, question, answer), caller)

@@ -10,7 +10,7 @@ from conversations.services.leases import Lease
 from conversations.services.steps import add_step
 
 # Key of the running tool call, for tools that store their result in their own transaction.
-current_call: contextvars.ContextVar[str] = contextvars.ContextVar("conversations_call", default="")
+current_call_key: contextvars.ContextVar[str] = contextvars.ContextVar("conversations_call", default="")
 
 
 class Journal:
@@ -51,7 +51,7 @@ class Journal:
         self._add(StepKind.RESULT, result, call_id)
 
     def _add(self, kind: str, payload: dict[str, Any], call_id: str = "") -> None:
-        number, payload = self.number + 1, cleaned(payload)
+        number, payload = self.number + 1, strip_unstorable_json(payload)
         add_step(self.lease, self.conversation_id, number=number, kind=kind, payload=payload, call_id=call_id)
         self.number = number
         self._remember(kind, call_id, payload)
@@ -68,15 +68,15 @@ class Journal:
             self.results[call_id] = payload
 
 
-def storable(text: str) -> str:
+def strip_unstorable(text: str) -> str:
     """Remove NUL and lone surrogates, which PostgreSQL cannot store."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
-def cleaned(value: Any) -> Any:
-    """Apply `storable` to every string of a JSON value."""
+def strip_unstorable_json(value: Any) -> Any:
+    """Apply `strip_unstorable` to every string of a JSON value."""
     if isinstance(value, str):
-        return storable(value)
+        return strip_unstorable(value)
     if isinstance(value, dict):
-        return {storable(str(key)): cleaned(each) for key, each in value.items()}
-    return [cleaned(each) for each in value] if isinstance(value, list | tuple) else value
+        return {strip_unstorable(str(key)): strip_unstorable_json(each) for key, each in value.items()}
+    return [strip_unstorable_json(each) for each in value] if isinstance(value, list | tuple) else value

@@ -18,19 +18,25 @@ from agents.runtime.providers import build_model, classify_error
 from config.observability.tracing import about, instrumentation
 from conversations.choices import MessageRole, MessageStatus
 from conversations.models import Message
-from conversations.runtime.approvals import TurnParked, answer_of, decisions, output_type, park
-from conversations.runtime.citing import Citing
-from conversations.runtime.failures import TurnFailed, require_bounded
-from conversations.runtime.journal import storable
-from conversations.runtime.keeper import keeper
-from conversations.runtime.metering import meter_of
-from conversations.runtime.structure import misfit
-from conversations.runtime.toolset import toolset_for
-from conversations.runtime.turns import MOST_TOKENS, ModelCall, Turn
+from conversations.runtime.approvals import (
+    TurnParked,
+    extract_answer,
+    get_output_types,
+    load_decisions,
+    park_turn,
+)
+from conversations.runtime.citations import CitationRenumberer
+from conversations.runtime.exceptions import TurnError, check_answer_length
+from conversations.runtime.journal import strip_unstorable
+from conversations.runtime.lease_renewal import lease_renewer
+from conversations.runtime.metering import get_meter
+from conversations.runtime.structured_output import find_validation_error
+from conversations.runtime.toolset import build_toolset
+from conversations.runtime.turns import MAX_TOKEN_COUNT, ModelCall, Turn
 from conversations.services.leases import LeaseLost
 
-SEARCHING = "Search with the tool search_knowledge before you answer."
-CITING = (
+SEARCH_INSTRUCTIONS = "Search with the tool search_knowledge before you answer."
+CITATION_INSTRUCTIONS = (
     "Cite a passage as [n] with its number, right after what rests on it. "
     "Say so plainly when the passages do not answer the question."
 )
@@ -56,58 +62,58 @@ def run_turn(turn: Turn, emit: Emit | None = None) -> Message:
     if emit:
         turn.show()
     with ExitStack() as stack:
-        stack.enter_context(keeper.holding(turn.lease))
+        stack.enter_context(lease_renewer.renewing(turn.lease))
         if turn.live:
-            stack.enter_context(keeper.showing(turn.live))
+            stack.enter_context(lease_renewer.publishing(turn.live))
         answer = None
         try:
-            answer = _answered(turn, emit)
+            answer = _run_agent(turn, emit)
         except LeaseLost:
             logger.warning("another process took over the answer")
         finally:
             if turn.live:
                 turn.live.end(answer)
-    return answer or _of_another(turn)
+    return answer or _wait_for_answer(turn)
 
 
-def _answered(turn: Turn, emit: Emit | None) -> Message:
+def _run_agent(turn: Turn, emit: Emit | None) -> Message:
     from pydantic_ai import capture_run_messages
 
-    saying = Saying(turn, emit) if turn.live else None
+    saying = TextStreamer(turn, emit) if turn.live else None
     with capture_run_messages() as messages:
         try:
-            with about_turn(turn):
-                text = async_to_sync(_answer)(turn, saying)
+            with bind_turn_context(turn):
+                text = async_to_sync(_generate_answer)(turn, saying)
         except LeaseLost:
             raise
         except TurnParked as parked:
-            return park(turn, parked)
+            return park_turn(turn, parked)
         except Exception as error:  # noqa: BLE001 (the turn must not stay open)
-            failure = _reason(error)
+            failure = _to_turn_error(error)
             said = turn.live.text if turn.live else ""
-            return turn.fail(failure.code, failure.message, _calls(messages), said)
-    return _finished(turn, text, _calls(messages))
+            return turn.fail(failure.code, failure.message, _get_model_calls(messages), said)
+    return _store_answer(turn, text, _get_model_calls(messages))
 
 
-def about_turn(turn: Turn) -> AbstractContextManager[None]:
+def bind_turn_context(turn: Turn) -> AbstractContextManager[None]:
     """Attach the turn's ids to the spans and log lines of the block."""
     return about(
         tenant_id=turn.caller.tenant_id, conversation_id=turn.conversation_id, agent_id=turn.agent.pk
     )
 
 
-def _of_another(turn: Turn) -> Message:
+def _wait_for_answer(turn: Turn) -> Message:
     """Wait until another process finishes the answer, up to the agent's timeout."""
     end = time.monotonic() + turn.agent.timeout
     while True:
         with turn.caller.scope():
-            answer = Message.objects.younger_than(turn.conversation_id).get(pk=turn.answer_id)
+            answer = Message.objects.created_after_id(turn.conversation_id).get(pk=turn.answer_id)
         if answer.status != MessageStatus.PENDING or time.monotonic() > end:
             return answer
         time.sleep(POLL_SECONDS)
 
 
-def _finished(turn: Turn, text: str, calls: list[ModelCall]) -> Message:
+def _store_answer(turn: Turn, text: str, calls: list[ModelCall]) -> Message:
     """Store the answer, or a failure when the database rejects its data."""
     try:
         return turn.finish(text, calls)
@@ -116,28 +122,28 @@ def _finished(turn: Turn, text: str, calls: list[ModelCall]) -> Message:
         return turn.fail("bad_response", "The model's answer could not be stored.", [])
 
 
-def _reason(error: Exception) -> TurnFailed:
+def _to_turn_error(error: Exception) -> TurnError:
     """Convert an exception to a user-facing error; log its kind only."""
-    if isinstance(error, TurnFailed):
+    if isinstance(error, TurnError):
         return error
     failure = classify_error(error)
     # A provider's exception may quote what was sent to it, so only internal errors are logged in full.
     ours = error if failure.kind == "internal" else None
     logger.warning("turn failed: %s (%s)", failure.kind, type(error).__name__, exc_info=ours)
-    return TurnFailed(failure.kind, failure.message)
+    return TurnError(failure.kind, failure.message)
 
 
-async def _answer(turn: Turn, saying: "Saying | None") -> str:
+async def _generate_answer(turn: Turn, saying: "TextStreamer | None") -> str:
     from pydantic_ai.messages import ModelMessagesTypeAdapter
     from pydantic_ai.usage import RunUsage
 
     # On the turn's thread, because resolving its tools reads the database.
-    agent, journal = await sync_to_async(_agent)(turn), turn.journal
+    agent, journal = await sync_to_async(build_agent)(turn), turn.journal
     earlier = ModelMessagesTypeAdapter.validate_python([*journal.parked, *journal.messages])
     options: dict[str, Any] = {
         # A parked turn's messages include its history.
-        "message_history": earlier if journal.parked else [*_history(turn), *earlier],
-        "usage_limits": _limits(turn),
+        "message_history": earlier if journal.parked else [*_to_model_messages(turn), *earlier],
+        "usage_limits": _build_usage_limits(turn),
         "usage": RunUsage(requests=journal.responses),
         "model_settings": {
             "temperature": float(turn.agent.temperature),
@@ -145,31 +151,31 @@ async def _answer(turn: Turn, saying: "Saying | None") -> str:
         },
     }
     if journal.parked and not journal.messages:
-        options["deferred_tool_results"] = await sync_to_async(decisions)(turn)
+        options["deferred_tool_results"] = await sync_to_async(load_decisions)(turn)
     async with (
         asyncio.timeout(turn.agent.timeout),
         agent.iter(None if earlier else turn.question, **options) as run,
     ):
-        kept = 0
+        stored_count = 0
         async for node in run:
             if agent.is_call_tools_node(node) and node.model_response.tool_calls:
-                new = run.new_messages()[kept:]
-                kept += len(new)
+                new = run.new_messages()[stored_count:]
+                stored_count += len(new)
                 if new:
-                    await sync_to_async(turn.keep_messages)(
+                    await sync_to_async(turn.record_messages)(
                         ModelMessagesTypeAdapter.dump_python(new, mode="json")
                     )
             elif agent.is_model_request_node(node):
-                if turn.between:
-                    await sync_to_async(turn.between)()
+                if turn.before_request:
+                    await sync_to_async(turn.before_request)()
                 if saying and turn.schema is None:
                     await saying.listen(node, run.ctx)
-        text = answer_of(run.result)
-        require_bounded(len(text))
+        text = extract_answer(run.result)
+        check_answer_length(len(text))
         return text
 
 
-class Saying:
+class TextStreamer:
     """Streams a turn's text with its final citation numbers."""
 
     def __init__(self, turn: Turn, emit: Emit | None) -> None:
@@ -180,99 +186,101 @@ class Saying:
         from pydantic_ai import PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
 
         self.turn.live.begin()
-        citing = Citing(self.turn.passages)
+        renumberer = CitationRenumberer(self.turn.passages)
         async with node.stream(context) as events:
             async for event in events:
                 if isinstance(event, PartStartEvent) and isinstance(event.part, TextPart):
-                    self._say(citing.feed(storable(event.part.content)))
+                    self._say(renumberer.feed(strip_unstorable(event.part.content)))
                 elif isinstance(event, PartDeltaEvent) and isinstance(event.delta, TextPartDelta):
-                    self._say(citing.feed(storable(event.delta.content_delta)))
-        self._say(citing.rest())
+                    self._say(renumberer.feed(strip_unstorable(event.delta.content_delta)))
+        self._say(renumberer.flush())
 
     def _say(self, piece: str) -> None:
         if not piece:
             return
-        require_bounded(len(self.turn.live.text) + len(piece))
-        self.turn.live.say(piece)
+        check_answer_length(len(self.turn.live.text) + len(piece))
+        self.turn.live.append(piece)
         if self.emit:
             self.emit(piece)
 
 
-def _agent(turn: Turn) -> Any:
+def build_agent(turn: Turn) -> Any:
     from pydantic_ai import FunctionToolset, Tool
     from pydantic_ai.exceptions import UserError
 
-    hung = toolset_for(turn)
-    plain = FunctionToolset([tool for tool in hung if isinstance(tool, Tool)])
-    toolsets = [plain, *(toolset for toolset in hung if not isinstance(toolset, Tool))]
+    tools = build_toolset(turn)
+    plain = FunctionToolset([tool for tool in tools if isinstance(tool, Tool)])
+    toolsets = [plain, *(toolset for toolset in tools if not isinstance(toolset, Tool))]
     if turn.schema is None:
-        return _made(turn, toolsets)
+        return _create_agent(turn, toolsets)
     try:
-        made = _made(turn, toolsets)
+        agent = _create_agent(turn, toolsets)
     except (KeyError, UserError) as error:
         # Pydantic AI inlines definitions, which fails for recursive references.
-        raise TurnFailed("misconfigured", "The answer schema must not be recursive.") from error
-    made.output_validator(_fitting(turn.schema))
-    return made
+        raise TurnError("misconfigured", "The answer schema must not be recursive.") from error
+    agent.output_validator(_build_output_validator(turn.schema))
+    return agent
 
 
-def _made(turn: Turn, toolsets: list[Any]) -> Any:
+def _create_agent(turn: Turn, toolsets: list[Any]) -> Any:
     from pydantic_ai import Agent
 
-    from conversations.runtime.journaled import JournaledToolset
+    from conversations.runtime.durable_toolset import DurableToolset
 
-    made = Agent(
-        _model(turn),
+    agent = Agent(
+        build_turn_model(turn),
         name=turn.agent.slug or None,
-        instructions=_instructions(turn),
-        toolsets=[JournaledToolset(toolset, turn=turn) for toolset in toolsets],
-        output_type=output_type(turn.schema),
+        instructions=_build_instructions(turn),
+        toolsets=[DurableToolset(toolset, turn=turn) for toolset in toolsets],
+        output_type=get_output_types(turn.schema),
         retries=1,
     )
-    made.instrument = instrumentation()
-    return made
+    agent.instrument = instrumentation()
+    return agent
 
 
-def _instructions(turn: Turn) -> str:
-    asked = SEARCHING if turn.schema is not None else f"{SEARCHING} {CITING}"
-    return "\n\n".join(part for part in (turn.agent.system_prompt, asked, turn.briefing) if part)
+def _build_instructions(turn: Turn) -> str:
+    instructions = (
+        SEARCH_INSTRUCTIONS if turn.schema is not None else f"{SEARCH_INSTRUCTIONS} {CITATION_INSTRUCTIONS}"
+    )
+    return "\n\n".join(part for part in (turn.agent.system_prompt, instructions, turn.extra_context) if part)
 
 
-def _fitting(schema: dict[str, Any]) -> Callable[[Any], Any]:
+def _build_output_validator(schema: dict[str, Any]) -> Callable[[Any], Any]:
     """Return an output validator that asks the model to correct invalid answers."""
     from pydantic_ai import ModelRetry
 
     async def check(output: Any) -> Any:
-        if isinstance(output, dict) and (wrong := misfit(schema, output)):
+        if isinstance(output, dict) and (wrong := find_validation_error(schema, output)):
             raise ModelRetry(f"The answer does not match the schema. {wrong}")
         return output
 
     return check
 
 
-def _model(turn: Turn) -> Any:
-    from agents.runtime.routing import model_for
+def build_turn_model(turn: Turn) -> Any:
+    from agents.runtime.routing import build_agent_model
 
     if turn.problem:
-        raise TurnFailed("misconfigured", turn.problem)
+        raise TurnError("misconfigured", turn.problem)
     if turn.integration and turn.integration.platform != turn.agent.model_provider:
         # Editing an agent must not send an integration's key to another provider.
-        raise TurnFailed("misconfigured", "The agent's integration belongs to a different provider.")
+        raise TurnError("misconfigured", "The agent's integration belongs to a different provider.")
     try:
-        turn.meter = meter_of(turn)
+        turn.meter = get_meter(turn)
         turn.meter.prepare(turn.agent.model_provider, turn.agent.model_name)
-        return model_for(turn.agent, turn.api_key, turn.meter)
+        return build_agent_model(turn.agent, turn.api_key, turn.meter)
     except ValueError as error:
-        raise TurnFailed("misconfigured", f"The agent's model is not configured: {error}.") from error
+        raise TurnError("misconfigured", f"The agent's model is not configured: {error}.") from error
 
 
-def _limits(turn: Turn) -> Any:
+def _build_usage_limits(turn: Turn) -> Any:
     from pydantic_ai import UsageLimits
 
     return UsageLimits(request_limit=turn.agent.max_iterations)
 
 
-def _history(turn: Turn) -> list[Any]:
+def _to_model_messages(turn: Turn) -> list[Any]:
     from pydantic_ai.messages import ModelRequest, ModelResponse, TextPart, UserPromptPart
 
     return [
@@ -283,29 +291,29 @@ def _history(turn: Turn) -> list[Any]:
     ]
 
 
-def _calls(messages: list[Any]) -> list[ModelCall]:
+def _get_model_calls(messages: list[Any]) -> list[ModelCall]:
     """Return the usage of this turn's requests; messages from the history have none."""
     return [
         ModelCall(
-            storable(message.model_name or ""),
-            _counted(message.usage.input_tokens),
-            _counted(message.usage.output_tokens),
+            strip_unstorable(message.model_name or ""),
+            _clamp_tokens(message.usage.input_tokens),
+            _clamp_tokens(message.usage.output_tokens),
             # Recorded by the meter: which integration answered (it may be a fallback) and how.
-            **_noted(message.metadata or {}),
+            **_get_metered_fields(message.metadata or {}),
         )
         for message in messages
         if message.kind == "response" and message.usage.total_tokens
     ]
 
 
-def _noted(metadata: dict[str, Any]) -> dict[str, Any]:
+def _get_metered_fields(metadata: dict[str, Any]) -> dict[str, Any]:
     texts = {name: metadata.get(name) or "" for name in ("provider", "integration", "asked")}
     return {
         **texts,
-        "cached": _counted(metadata.get("cached") or 0),
+        "cached": _clamp_tokens(metadata.get("cached") or 0),
         **{name: metadata.get(name) for name in ("latency_ms", "status")},
     }
 
 
-def _counted(tokens: int) -> int:
-    return max(0, min(tokens, MOST_TOKENS))
+def _clamp_tokens(tokens: int) -> int:
+    return max(0, min(tokens, MAX_TOKEN_COUNT))

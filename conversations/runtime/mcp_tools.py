@@ -15,30 +15,37 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from agents.models import McpServerConfig
-from agents.runtime.mcp_client import McpFailed, Reach, call_tool, get_prompt, reach_of, read_resource
-from agents.runtime.tools import ToolRefused
-from agents.services.mcp import TooManyCalls, count_call, usable_configs
+from agents.runtime.builtin_tools import ToolError
+from agents.runtime.mcp_client import (
+    McpClientError,
+    McpConnection,
+    call_tool,
+    connection_for,
+    get_prompt,
+    read_resource,
+)
+from agents.services.mcp import CallRateError, count_call, usable_configs
 from conversations.choices import ToolStatus
 from conversations.models import McpToolExecution
-from conversations.runtime.tools import Outcome, recorded, storable_json
+from conversations.runtime.tools import ToolOutcome, run_recorded, to_storable_json
 
 if TYPE_CHECKING:
     from conversations.runtime.turns import Turn
 
-PREFIX = "mcp:"
-NAME_LENGTH = 64
-MOST_NAMED = 100
-UNNAMED = re.compile(r"[^a-zA-Z0-9_-]")
+MCP_PREFIX = "mcp:"
+MAX_NAME_LENGTH = 64
+MAX_ENUM_VALUES = 100
+INVALID_NAME_CHARACTERS = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
+class McpTool:
     """A tool of an MCP server: `name` for the model, `full_name` in `Agent.tools`."""
 
     config: McpServerConfig
     definition: dict[str, Any]
     # The MCP request to send: call a tool, read a resource or get a prompt.
-    ask: Callable[[Reach, str, dict[str, Any]], Awaitable[dict[str, Any]]] = call_tool
+    ask: Callable[[McpConnection, str, dict[str, Any]], Awaitable[dict[str, Any]]] = call_tool
 
     @property
     def own_name(self) -> str:
@@ -46,107 +53,119 @@ class Offered:
 
     @property
     def full_name(self) -> str:
-        return f"{PREFIX}{self.config.mcp_server.slug}/{self.own_name}"
+        return f"{MCP_PREFIX}{self.config.mcp_server.slug}/{self.own_name}"
 
     @property
     def name(self) -> str:
-        return UNNAMED.sub("_", f"{self.config.mcp_server.slug}__{self.own_name}")[:NAME_LENGTH]
+        return INVALID_NAME_CHARACTERS.sub("_", f"{self.config.mcp_server.slug}__{self.own_name}")[
+            :MAX_NAME_LENGTH
+        ]
 
-    def named_in(self, names: list[str]) -> bool:
+    def is_listed_in(self, names: list[str]) -> bool:
         """Whether the list contains this tool or its whole server."""
-        return self.full_name in names or f"{PREFIX}{self.config.mcp_server.slug}" in names
+        return self.full_name in names or f"{MCP_PREFIX}{self.config.mcp_server.slug}" in names
 
 
-def mcp_tools_of(turn: "Turn") -> list[Any]:
+def build_mcp_tools(turn: "Turn") -> list[Any]:
     """Return the turn's MCP tools as Pydantic AI tools. Opens a short scope."""
-    if not any(name.startswith(PREFIX) for name in turn.agent.tools):
+    if not any(name.startswith(MCP_PREFIX) for name in turn.agent.tools):
         return []
     with turn.caller.scope():
-        offered = [each for config in usable_configs(turn.caller.user_id) for each in offered_by(config)]
+        offered = [each for config in usable_configs(turn.caller.user_id) for each in list_mcp_tools(config)]
         wanted = [
-            (each, reach_of(each.config.mcp_server, each.config))
+            (each, connection_for(each.config.mcp_server, each.config))
             for each in offered
-            if each.named_in(turn.agent.tools)
+            if each.is_listed_in(turn.agent.tools)
         ]
     # Shortened names may collide; the first tool wins.
     first: dict[str, Any] = {}
     for each, reach in wanted:
-        first.setdefault(each.name, _tool(turn, each, reach))
+        first.setdefault(each.name, _build_tool(turn, each, reach))
     return list(first.values())
 
 
-def offered_by(config: McpServerConfig) -> list[Offered]:
+def list_mcp_tools(config: McpServerConfig) -> list[McpTool]:
     """Return the server's tools, and tools that read its resources and prompts."""
     server = config.mcp_server
-    found = [Offered(config, definition) for definition in _named(server.tool_definitions, "name")]
-    uris = [str(each["uri"]) for each in _named(server.resource_definitions, "uri")]
+    found = [
+        McpTool(config, definition) for definition in _filter_definitions(server.tool_definitions, "name")
+    ]
+    uris = [str(each["uri"]) for each in _filter_definitions(server.resource_definitions, "uri")]
     if uris:
-        found.append(Offered(config, _choice("read_resource", "Read a resource.", "uri", uris), _read))
-    prompts = _named(server.prompt_definitions, "name")
+        found.append(
+            McpTool(
+                config, _build_enum_tool("read_resource", "Read a resource.", "uri", uris), _read_resource
+            )
+        )
+    prompts = _filter_definitions(server.prompt_definitions, "name")
     if prompts:
-        lines = [f"{each['name']}({', '.join(_arguments(each))})" for each in prompts]
-        told = f"Get a prompt, filled: {'; '.join(lines)}."
-        definition = _choice("get_prompt", told, "name", [str(each["name"]) for each in prompts])
+        lines = [f"{each['name']}({', '.join(_get_argument_names(each))})" for each in prompts]
+        description = f"Get a prompt, filled: {'; '.join(lines)}."
+        definition = _build_enum_tool(
+            "get_prompt", description, "name", [str(each["name"]) for each in prompts]
+        )
         values = {"type": "object", "additionalProperties": {"type": "string"}}
         definition["inputSchema"]["properties"]["arguments"] = values
-        found.append(Offered(config, definition, _prompted))
+        found.append(McpTool(config, definition, _get_prompt))
     return found
 
 
-def _named(definitions: Any, key: str) -> list[dict[str, Any]]:
+def _filter_definitions(definitions: Any, key: str) -> list[dict[str, Any]]:
     rows = definitions if isinstance(definitions, list) else []
     return [each for each in rows if isinstance(each, dict) and isinstance(each.get(key), str)]
 
 
-def _arguments(prompt: dict[str, Any]) -> list[str]:
-    return [str(each["name"]) for each in _named(prompt.get("arguments"), "name")]
+def _get_argument_names(prompt: dict[str, Any]) -> list[str]:
+    return [str(each["name"]) for each in _filter_definitions(prompt.get("arguments"), "name")]
 
 
-def _choice(name: str, told: str, field: str, among: list[str]) -> dict[str, Any]:
+def _build_enum_tool(name: str, description: str, field: str, among: list[str]) -> dict[str, Any]:
     """Build the definition of a tool that takes one of the listed names."""
-    known = {"type": "string", "enum": among[:MOST_NAMED]}
+    known = {"type": "string", "enum": among[:MAX_ENUM_VALUES]}
     schema = {"type": "object", "properties": {field: known}, "required": [field]}
-    return {"name": name, "description": told, "inputSchema": schema}
+    return {"name": name, "description": description, "inputSchema": schema}
 
 
-def _listed(offered: dict[str, Any], field: str, value: Any) -> str:
+def _require_listed(offered: dict[str, Any], field: str, value: Any) -> str:
     """Return the value if the server lists it; models may request any value."""
     if value not in offered["inputSchema"]["properties"][field]["enum"]:
-        raise ToolRefused(f"The server lists no such {field}.")
+        raise ToolError(f"The server lists no such {field}.")
     return str(value)
 
 
-async def _read(reach: Reach, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+async def _read_resource(reach: McpConnection, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     result = await read_resource(reach, str(arguments.get("uri")))
-    return {"content": [_shown(each) for each in result.get("contents", [])]}
+    return {"content": [_to_tool_content(each) for each in result.get("contents", [])]}
 
 
-async def _prompted(reach: Reach, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+async def _get_prompt(reach: McpConnection, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     given = arguments.get("arguments")
     values = {str(key): str(value) for key, value in given.items()} if isinstance(given, dict) else {}
     result = await get_prompt(reach, str(arguments.get("name")), values)
-    return {"content": [{"type": "text", **_content(each)} for each in result.get("messages", [])]}
+    return {
+        "content": [{"type": "text", **_get_message_content(each)} for each in result.get("messages", [])]
+    }
 
 
-def _content(message: Any) -> dict[str, Any]:
+def _get_message_content(message: Any) -> dict[str, Any]:
     content = message.get("content") if isinstance(message, dict) else None
     return content if isinstance(content, dict) else {}
 
 
-def _shown(each: Any) -> dict[str, Any]:
+def _to_tool_content(each: Any) -> dict[str, Any]:
     """Convert resource content to tool content; omit binary data."""
     text = each.get("text") if isinstance(each, dict) else None
     return {"type": "text", "text": text} if isinstance(text, str) else {"type": "binary"}
 
 
-def _tool(turn: "Turn", offered: Offered, reach: Reach) -> Any:
+def _build_tool(turn: "Turn", offered: McpTool, reach: McpConnection) -> Any:
     from pydantic_ai import Tool
 
     async def call(ctx: Any, **arguments: Any) -> Any:
         async def body() -> Any:
-            return await call_recorded(turn, offered, reach, arguments)
+            return await call_and_record(turn, offered, reach, arguments)
 
-        return await recorded(turn, ctx, arguments, body)
+        return await run_recorded(turn, ctx, arguments, body)
 
     schema = offered.definition.get("inputSchema")
     tool = Tool.from_schema(
@@ -156,52 +175,61 @@ def _tool(turn: "Turn", offered: Offered, reach: Reach) -> Any:
         schema if isinstance(schema, dict) else {"type": "object", "properties": {}},
         takes_ctx=True,
     )
-    tool.requires_approval = offered.named_in(turn.agent.approvals)
+    tool.requires_approval = offered.is_listed_in(turn.agent.approvals)
     return tool
 
 
-async def call_recorded(turn: "Turn", offered: Offered, reach: Reach, arguments: dict[str, Any]) -> Any:
+async def call_and_record(
+    turn: "Turn", offered: McpTool, reach: McpConnection, arguments: dict[str, Any]
+) -> Any:
     """Call the server's tool and record the call as an `McpToolExecution`.
 
     Raises:
-        ToolRefused: the call failed; the message is for the model.
+        ToolError: the call failed; the message is for the model.
     """
     started = time.perf_counter()
     if offered.ask is not call_tool:
-        field = "uri" if offered.ask is _read else "name"
-        _listed(offered.definition, field, arguments.get(field))
-    row = await sync_to_async(_begin)(turn, offered, storable_json(arguments))
+        field = "uri" if offered.ask is _read_resource else "name"
+        _require_listed(offered.definition, field, arguments.get(field))
+    row = await sync_to_async(_record_start)(turn, offered, to_storable_json(arguments))
     if row is None:
-        raise ToolRefused("The rate limit of this server is reached. Try again in a minute.")
-    outcome, code = Outcome(ToolStatus.FAILED, error="The turn ended before the tool finished."), "cancelled"
+        raise ToolError("The rate limit of this server is reached. Try again in a minute.")
+    outcome, code = (
+        ToolOutcome(ToolStatus.FAILED, error="The turn ended before the tool finished."),
+        "cancelled",
+    )
     try:
-        outcome, code = await _called(offered, reach, arguments)
+        outcome, code = await _call_server(offered, reach, arguments)
     finally:
-        await sync_to_async(_end)(turn, row, outcome, code, started)
+        await sync_to_async(_record_end)(turn, row, outcome, code, started)
     if outcome.status != ToolStatus.COMPLETED:
-        raise ToolRefused(outcome.error)
+        raise ToolError(outcome.error)
     return outcome.output
 
 
-async def _called(offered: Offered, reach: Reach, arguments: dict[str, Any]) -> tuple[Outcome, str]:
+async def _call_server(
+    offered: McpTool, reach: McpConnection, arguments: dict[str, Any]
+) -> tuple[ToolOutcome, str]:
     try:
-        result = storable_json(await offered.ask(reach, offered.own_name, arguments))
-    except McpFailed as error:
+        result = to_storable_json(await offered.ask(reach, offered.own_name, arguments))
+    except McpClientError as error:
         late = error.code == "timeout"
-        return Outcome(ToolStatus.TIMEOUT if late else ToolStatus.FAILED, error=str(error)), error.code
-    except ToolRefused as error:
-        return Outcome(ToolStatus.FAILED, error=str(error)), "too_large"
+        return ToolOutcome(ToolStatus.TIMEOUT if late else ToolStatus.FAILED, error=str(error)), error.code
+    except ToolError as error:
+        return ToolOutcome(ToolStatus.FAILED, error=str(error)), "too_large"
     if result.get("isError"):
-        return Outcome(ToolStatus.FAILED, error=_text(result)[:2000] or "The tool failed."), "tool_error"
-    return Outcome(ToolStatus.COMPLETED, result.get("structuredContent") or _text(result)), ""
+        return ToolOutcome(
+            ToolStatus.FAILED, error=_get_text(result)[:2000] or "The tool failed."
+        ), "tool_error"
+    return ToolOutcome(ToolStatus.COMPLETED, result.get("structuredContent") or _get_text(result)), ""
 
 
-def _text(result: dict[str, Any]) -> str:
+def _get_text(result: dict[str, Any]) -> str:
     parts = [part for part in result.get("content", []) if isinstance(part, dict)]
     return "\n".join(str(part.get("text") or f"[{part.get('type')}]") for part in parts)
 
 
-def _begin(turn: "Turn", offered: Offered, arguments: Any) -> UUID | None:
+def _record_start(turn: "Turn", offered: McpTool, arguments: Any) -> UUID | None:
     """Record the start of a call; return None over the rate limit."""
     with turn.caller.scope():
         row = McpToolExecution(
@@ -216,7 +244,7 @@ def _begin(turn: "Turn", offered: Offered, arguments: Any) -> UUID | None:
         )
         try:
             count_call(offered.config)
-        except TooManyCalls as error:
+        except CallRateError as error:
             row.status, row.error_code, row.error_message = ToolStatus.FAILED, "rate_limited", str(error)
             row.completed_at = timezone.now()
             row.save(force_insert=True)
@@ -225,7 +253,7 @@ def _begin(turn: "Turn", offered: Offered, arguments: Any) -> UUID | None:
         return row.pk
 
 
-def _end(turn: "Turn", row: UUID, outcome: Outcome, code: str, started: float) -> None:
+def _record_end(turn: "Turn", row: UUID, outcome: ToolOutcome, code: str, started: float) -> None:
     with turn.caller.scope():
         McpToolExecution.objects.filter(pk=row).update(
             status=outcome.status,

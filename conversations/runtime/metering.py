@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from agents.models import Agent
-from agents.runtime.metering import Meter
-from agents.services.budgets import Limit, Subjects
+from agents.runtime.meter import Meter
+from agents.services.budgets import BudgetLimit, CallSubjects
 
 if TYPE_CHECKING:
     from conversations.runtime.turns import Caller, Turn
@@ -15,22 +15,26 @@ if TYPE_CHECKING:
 COST_LIMIT = "cost_limit_per_request"
 
 
-def meter_of(turn: "Turn") -> Meter:
+def get_meter(turn: "Turn") -> Meter:
     """Return the turn's meter, creating it if needed."""
     meter: Meter | None = getattr(turn, "meter", None)
     if meter is None:
-        subjects = subjects_of(turn.caller, turn.agent)
-        meter = Meter(turn.caller.scope, subjects, further=cost_limit(turn.agent), rest=turn.between)
+        subjects = get_budget_subjects(turn.caller, turn.agent)
+        meter = Meter(
+            turn.caller.scope, subjects, further=get_cost_limits(turn.agent), rest=turn.before_request
+        )
     return meter
 
 
-def subjects_of(caller: "Caller", agent: Agent) -> Subjects:
+def get_budget_subjects(caller: "Caller", agent: Agent) -> CallSubjects:
     """Return the subjects whose budgets limit what `agent` does for `caller`."""
     kind, _, identifier = caller.actor.partition(":")
-    return Subjects(caller.tenant_id, caller.user_id, UUID(identifier) if kind == "key" else None, agent.pk)
+    return CallSubjects(
+        caller.tenant_id, caller.user_id, UUID(identifier) if kind == "key" else None, agent.pk
+    )
 
 
-def cost_limit(agent: Agent) -> tuple[Limit, ...]:
+def get_cost_limits(agent: Agent) -> tuple[BudgetLimit, ...]:
     """Return the cost limit per answer from the agent's configuration, if any."""
     wanted = agent.config.get(COST_LIMIT) if isinstance(agent.config, dict) else None
     if agent.pk is None or isinstance(wanted, bool) or not isinstance(wanted, int | float | str):
@@ -39,4 +43,4 @@ def cost_limit(agent: Agent) -> tuple[Limit, ...]:
         value = Decimal(str(wanted))
     except ArithmeticError:
         return ()
-    return (Limit("agent", agent.pk, "cost", "request", value),) if value.is_finite() else ()
+    return (BudgetLimit("agent", agent.pk, "cost", "request", value),) if value.is_finite() else ()

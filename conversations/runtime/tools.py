@@ -17,23 +17,23 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from agents.choices import BuiltinTool
-from agents.runtime.fetch import fetch
-from agents.runtime.tools import ToolRefused, calculate, current_time
+from agents.runtime.builtin_tools import ToolError, calculate, current_time
+from agents.runtime.page_fetcher import fetch_page
 from config.observability import metrics
 from conversations.choices import ToolStatus
 from conversations.models import ToolExecution
-from conversations.runtime.journal import cleaned, current_call
+from conversations.runtime.journal import current_call_key, strip_unstorable_json
 
 if TYPE_CHECKING:
     from conversations.runtime.turns import Turn
 
-MOST_OUTPUT = 100_000
-Body = Callable[[], Awaitable[Any]]
+MAX_OUTPUT_LENGTH = 100_000
+ToolBody = Callable[[], Awaitable[Any]]
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ToolOutcome:
     """The result of a tool call: its output or its error."""
 
     status: ToolStatus
@@ -41,32 +41,34 @@ class Outcome:
     error: str = ""
 
     @property
-    def told(self) -> Any:
+    def model_value(self) -> Any:
         """The value returned to the model."""
         return self.output if self.status == ToolStatus.COMPLETED else {"error": self.error}
 
 
-def tools_of(turn: "Turn") -> list[Any]:
+def build_tools(turn: "Turn") -> list[Any]:
     """Return the built-in tools named in `Agent.tools`, as Pydantic AI tools."""
-    made = {name: make for name, make in _BUILTIN.items() if name in turn.agent.tools}
-    return [_tool(turn, name, make(turn)) for name, make in made.items()]
+    factories = {name: make for name, make in _BUILTIN.items() if name in turn.agent.tools}
+    return [_build_builtin_tool(turn, name, make(turn)) for name, make in factories.items()]
 
 
-def _tool(turn: "Turn", name: str, function: Callable[..., Any]) -> Any:
+def _build_builtin_tool(turn: "Turn", name: str, function: Callable[..., Any]) -> Any:
     from pydantic_ai import RunContext
 
     # Pydantic AI requires the annotation, which needs the lazy import.
     function.__annotations__["ctx"] = RunContext[Any]
-    gated = name in turn.agent.approvals
+    needs_approval = name in turn.agent.approvals
     # These tools only read, so they may be repeated. An approved call runs once.
-    traits = {"idempotent": not gated}
-    return made_tool(function, str(name), takes_ctx=True, requires_approval=gated, metadata=traits)
+    metadata = {"idempotent": not needs_approval}
+    return build_tool(
+        function, str(name), takes_ctx=True, requires_approval=needs_approval, metadata=metadata
+    )
 
 
 _schemas: dict[str, Any] = {}
 
 
-def made_tool(function: Callable[..., Any], name: str, **options: Any) -> Any:
+def build_tool(function: Callable[..., Any], name: str, **options: Any) -> Any:
     """Build a Pydantic AI tool; its argument schema is cached per process."""
     from pydantic_ai import Tool
 
@@ -75,7 +77,7 @@ def made_tool(function: Callable[..., Any], name: str, **options: Any) -> Any:
     return Tool(function, name=name, function_schema=replace(_schemas[name], function=function), **options)
 
 
-def _calculator(turn: "Turn") -> Callable[..., Any]:
+def _build_calculator(turn: "Turn") -> Callable[..., Any]:
     async def calculator(ctx: Any, expression: str) -> Any:
         """Compute an arithmetic expression exactly.
 
@@ -86,12 +88,12 @@ def _calculator(turn: "Turn") -> Callable[..., Any]:
         async def body() -> Any:
             return calculate(expression)
 
-        return await recorded(turn, ctx, {"expression": expression}, body)
+        return await run_recorded(turn, ctx, {"expression": expression}, body)
 
     return calculator
 
 
-def _current_time(turn: "Turn") -> Callable[..., Any]:
+def _build_clock(turn: "Turn") -> Callable[..., Any]:
     async def clock(ctx: Any, time_zone: str = "UTC") -> Any:
         """Return the current date and time.
 
@@ -102,12 +104,12 @@ def _current_time(turn: "Turn") -> Callable[..., Any]:
         async def body() -> Any:
             return current_time(time_zone)
 
-        return await recorded(turn, ctx, {"time_zone": time_zone}, body)
+        return await run_recorded(turn, ctx, {"time_zone": time_zone}, body)
 
     return clock
 
 
-def _http_fetch(turn: "Turn") -> Callable[..., Any]:
+def _build_http_fetch(turn: "Turn") -> Callable[..., Any]:
     async def http_fetch(ctx: Any, url: str) -> Any:
         """Read the text of a public page on the internet.
 
@@ -116,21 +118,21 @@ def _http_fetch(turn: "Turn") -> Callable[..., Any]:
         """
 
         async def body() -> Any:
-            return asdict(await fetch(url))
+            return asdict(await fetch_page(url))
 
-        return await recorded(turn, ctx, {"url": url}, body)
+        return await run_recorded(turn, ctx, {"url": url}, body)
 
     return http_fetch
 
 
 _BUILTIN: dict[str, Callable[["Turn"], Callable[..., Any]]] = {
-    BuiltinTool.CALCULATOR: _calculator,
-    BuiltinTool.CURRENT_TIME: _current_time,
-    BuiltinTool.HTTP_FETCH: _http_fetch,
+    BuiltinTool.CALCULATOR: _build_calculator,
+    BuiltinTool.CURRENT_TIME: _build_clock,
+    BuiltinTool.HTTP_FETCH: _build_http_fetch,
 }
 
 
-async def recorded(turn: "Turn", ctx: Any, arguments: dict[str, Any], body: Body) -> Any:
+async def run_recorded(turn: "Turn", ctx: Any, arguments: dict[str, Any], body: ToolBody) -> Any:
     """Run `body` as a recorded tool call within the agent's `tool_timeout`.
 
     Args:
@@ -141,59 +143,61 @@ async def recorded(turn: "Turn", ctx: Any, arguments: dict[str, Any], body: Body
     """
     name, call_id, started = str(ctx.tool_name), str(ctx.tool_call_id or ""), time.perf_counter()
     try:
-        arguments = storable_json(arguments)
-    except ToolRefused as error:
+        arguments = to_storable_json(arguments)
+    except ToolError as error:
         return {"error": str(error)}
-    execution_id = await sync_to_async(_begin)(turn, name, call_id, arguments, ctx.tool_call_approved)
+    execution_id = await sync_to_async(_record_start)(turn, name, call_id, arguments, ctx.tool_call_approved)
     if execution_id is None:
         return {"error": "This call was already made."}
     try:
-        outcome = await outcome_of(body, turn.agent.tool_timeout)
+        outcome = await run_with_timeout(body, turn.agent.tool_timeout)
     except BaseException:
         # The turn is cancelled, by its timeout or a shutdown; the row must not stay open.
-        stopped = Outcome(ToolStatus.FAILED, error="The turn ended before the tool finished.")
-        await asyncio.shield(sync_to_async(_end)(turn, execution_id, stopped, started))
+        stopped = ToolOutcome(ToolStatus.FAILED, error="The turn ended before the tool finished.")
+        await asyncio.shield(sync_to_async(_record_end)(turn, execution_id, stopped, started))
         raise
     call = {"id": str(execution_id), "name": name, "input": arguments}
-    await sync_to_async(_end)(turn, execution_id, outcome, started, call)
-    return outcome.told
+    await sync_to_async(_record_end)(turn, execution_id, outcome, started, call)
+    return outcome.model_value
 
 
-async def outcome_of(body: Body, seconds: float) -> Outcome:
+async def run_with_timeout(body: ToolBody, seconds: float) -> ToolOutcome:
     """Run `body` for at most `seconds` and convert exceptions to outcomes."""
     try:
         async with asyncio.timeout(seconds):
-            return Outcome(ToolStatus.COMPLETED, storable_json(await body()))
+            return ToolOutcome(ToolStatus.COMPLETED, to_storable_json(await body()))
     except TimeoutError:
-        return Outcome(ToolStatus.TIMEOUT, error=f"The tool did not respond within {seconds:g} seconds.")
-    except ToolRefused as error:
-        return Outcome(ToolStatus.FAILED, error=str(error))
+        return ToolOutcome(ToolStatus.TIMEOUT, error=f"The tool did not respond within {seconds:g} seconds.")
+    except ToolError as error:
+        return ToolOutcome(ToolStatus.FAILED, error=str(error))
     except Exception as error:
         logger.exception("tool failed: %s", type(error).__name__)
-        return Outcome(ToolStatus.FAILED, error="The tool failed.")
+        return ToolOutcome(ToolStatus.FAILED, error="The tool failed.")
 
 
-def storable_json(value: Any) -> Any:
+def to_storable_json(value: Any) -> Any:
     """Return `value` as JSON that PostgreSQL can store.
 
     Raises:
-        ToolRefused: the value is not JSON, or is too large.
+        ToolError: the value is not JSON, or is too large.
     """
     try:
-        if len(json.dumps(value, allow_nan=False)) > MOST_OUTPUT:
-            raise ToolRefused(f"The tool's data exceeds {MOST_OUTPUT} characters.")
+        if len(json.dumps(value, allow_nan=False)) > MAX_OUTPUT_LENGTH:
+            raise ToolError(f"The tool's data exceeds {MAX_OUTPUT_LENGTH} characters.")
     except (TypeError, ValueError, RecursionError) as error:
-        if isinstance(error, ToolRefused):
+        if isinstance(error, ToolError):
             raise
-        raise ToolRefused("The tool's data cannot be serialized to JSON.") from error
-    return cleaned(value)
+        raise ToolError("The tool's data cannot be serialized to JSON.") from error
+    return strip_unstorable_json(value)
 
 
-def _begin(turn: "Turn", name: str, call_id: str, arguments: dict[str, Any], approved: bool) -> UUID | None:
+def _record_start(
+    turn: "Turn", name: str, call_id: str, arguments: dict[str, Any], approved: bool
+) -> UUID | None:
     """Record the start of a call; return None if it has already started."""
     with turn.caller.scope():
         if approved:
-            rows = ToolExecution.objects.younger_than(turn.conversation_id).filter(
+            rows = ToolExecution.objects.created_after_id(turn.conversation_id).filter(
                 message_id=turn.answer_id, call_id=call_id, status=ToolStatus.APPROVED
             )
             waiting = rows.values_list("pk", flat=True).first()
@@ -213,8 +217,8 @@ def _begin(turn: "Turn", name: str, call_id: str, arguments: dict[str, Any], app
         return execution.pk
 
 
-def _end(
-    turn: "Turn", execution_id: UUID, outcome: Outcome, started: float, call: dict[str, Any] | None = None
+def _record_end(
+    turn: "Turn", execution_id: UUID, outcome: ToolOutcome, started: float, call: dict[str, Any] | None = None
 ) -> None:
     """Store the outcome and the value for the model in one transaction."""
     seconds = time.perf_counter() - started
@@ -228,4 +232,4 @@ def _end(
             execution_time_ms=int(seconds * 1000),
         )
         if call:
-            turn.keep_result(current_call.get(), {"result": outcome.told, "tool_calls": [call]})
+            turn.record_result(current_call_key.get(), {"result": outcome.model_value, "tool_calls": [call]})

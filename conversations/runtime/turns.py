@@ -17,30 +17,32 @@ from django.utils import timezone
 
 from agents.choices import IntegrationStatus
 from agents.models import Agent, Integration, LlmUsage
-from agents.runtime.metering import Meter
+from agents.runtime.meter import Meter
 from agents.runtime.prices import price
-from agents.services.prices import own_price
+from agents.services.prices import get_tenant_price
+from config.tenancy.scope import Scope, tenant_scope
 from conversations.choices import ConversationMode, MessageRole, MessageStatus, ToolStatus
 from conversations.models import Conversation, Message, ToolExecution
-from conversations.runtime.briefing import briefing_of
-from conversations.runtime.citing import cite
-from conversations.runtime.journal import Journal, current_call, storable
-from conversations.runtime.live import Live
-from conversations.runtime.speaking import schema_of, speaking
+from conversations.runtime.agent_resolution import get_output_schema, resolve_agent
+from conversations.runtime.citations import renumber_citations
+from conversations.runtime.context import build_context
+from conversations.runtime.journal import Journal, current_call_key, strip_unstorable
+from conversations.runtime.stream_buffer import StreamBuffer
 from conversations.services.attachments import said_with_files
 from conversations.services.conversations import BegunTurn
 from conversations.services.feedback import spoken_by
 from conversations.services.leases import Lease, lease_for, release
 from conversations.services.steps import last_place, steps_of
 from knowledge.models import Collection
-from knowledge.services.search import Explanation, FoundPassage, log_query, search
-from tenants.scoping import Scope, tenant_scope
+from knowledge.services.search import FoundPassage, RankExplanation, log_query, search
 
-HISTORY = 20
-IDS = ("id", "document_id", "collection_id")
-BUILD_ON = "Build on what is right in it: add what is missing, correct what is wrong, and do not repeat it."
+HISTORY_LENGTH = 20
+PASSAGE_ID_FIELDS = ("id", "document_id", "collection_id")
+COLLABORATION_PROMPT = (
+    "Build on what is right in it: add what is missing, correct what is wrong, and do not repeat it."
+)
 # The sum of two such counts fits an integer column; endpoints may report any number.
-MOST_TOKENS = 2**30 - 1
+MAX_TOKEN_COUNT = 2**30 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,35 +91,35 @@ class Turn:
     journal: Journal | None = None
     # Number of text fragments stored by an earlier process.
     stored_pieces: int = 0
-    live: Live | None = None
+    live: StreamBuffer | None = None
     # Called before each request to the model, to release resources such as connections.
-    between: Callable[[], None] | None = None
+    before_request: Callable[[], None] | None = None
     passages: list[FoundPassage] = field(default_factory=list)
     tool_calls: list[dict[str, Any]] = field(default_factory=list)
     started: float = field(default_factory=time.perf_counter)
     # Configuration error of the agent; empty when there is none.
     problem: str = ""
     # Additional context for the system prompt.
-    briefing: str = ""
+    extra_context: str = ""
     # JSON Schema of the answer; None for plain text.
     schema: dict[str, Any] | None = None
     meter: Meter | None = None
 
     def __post_init__(self) -> None:
-        for kept in self.journal.results.values() if self.journal else ():
-            self._remember(kept)
+        for result in self.journal.results.values() if self.journal else ():
+            self._remember(result)
 
     @property
     def lease(self) -> Lease:
         """The lease on the answer held by this process."""
         return self.journal.lease
 
-    def show(self) -> Live:
+    def show(self) -> StreamBuffer:
         """Buffer the turn's text so that readers can follow it."""
-        self.live = self.live or Live(self.lease, self.conversation_id, self.stored_pieces)
+        self.live = self.live or StreamBuffer(self.lease, self.conversation_id, self.stored_pieces)
         return self.live
 
-    def keep_messages(self, messages: list[dict[str, Any]]) -> None:
+    def record_messages(self, messages: list[dict[str, Any]]) -> None:
         """Store the exchanged messages, so that the request is not repeated on resume."""
         live = self.live
         with live.storing if live else nullcontext():
@@ -125,14 +127,14 @@ class Turn:
                 piece = live.piece() if live else None
                 self.journal.add_messages(messages, piece)
             if live and piece:
-                live.note_stored(piece)
+                live.mark_stored(piece)
 
-    def keep_call(self, call_id: str, name: str, arguments: dict[str, Any]) -> None:
+    def record_call(self, call_id: str, name: str, arguments: dict[str, Any]) -> None:
         """Store that a tool call is about to start."""
         with self.caller.scope():
             self.journal.add_call(call_id, name, arguments)
 
-    def keep_result(self, call_id: str, result: dict[str, Any]) -> None:
+    def record_result(self, call_id: str, result: dict[str, Any]) -> None:
         """Store the result of a tool call, to be replayed on resume."""
         with self.caller.scope():
             self.journal.add_result(call_id, result)
@@ -140,12 +142,12 @@ class Turn:
 
     def _remember(self, result: dict[str, Any]) -> None:
         """Add the passages and tool calls of a result, in order."""
-        self.passages += [_made_again(row) for row in result.get("passages", ())]
+        self.passages += [_deserialize_passage(row) for row in result.get("passages", ())]
         self.tool_calls += result.get("tool_calls", ())
 
     def search(self, query: str) -> list[dict[str, Any]]:
         """Search, number the passages and record the call, in one transaction."""
-        started, moment, query = time.perf_counter(), timezone.now(), storable(query)
+        started, moment, query = time.perf_counter(), timezone.now(), strip_unstorable(query)
         with self.caller.scope():
             execution = ToolExecution.objects.create(
                 conversation_id=self.conversation_id,
@@ -166,26 +168,34 @@ class Turn:
                 conversation_id=self.conversation_id,
             )
             offset = len(self.passages)
-            rows = [_as_row(offset + place, passage) for place, passage in enumerate(found, 1)]
+            rows = [_render_passage(offset + place, passage) for place, passage in enumerate(found, 1)]
             execution.tool_output = [{"id": row["id"], "score": row["score"]} for row in rows]
             execution.status, execution.completed_at = ToolStatus.COMPLETED, timezone.now()
-            execution.execution_time_ms = _milliseconds(started)
+            execution.execution_time_ms = _elapsed_ms(started)
             execution.save()
             call = {"id": str(execution.pk), "name": "search_knowledge", "input": {"query": query}}
-            kept = {"result": rows, "passages": [_kept(passage) for passage in found], "tool_calls": [call]}
-            if self.journal and (key := current_call.get()):
-                self.journal.add_result(key, kept)
-        self._remember(kept)
+            result = {
+                "result": rows,
+                "passages": [_serialize_passage(passage) for passage in found],
+                "tool_calls": [call],
+            }
+            if self.journal and (key := current_call_key.get()):
+                self.journal.add_result(key, result)
+        self._remember(result)
         return rows
 
     def finish(self, text: str, calls: list[ModelCall]) -> Message:
         """Store the answer with its citations, usage and cost."""
-        content, citations = self.cited(text)
+        content, citations = self.extract_citations(text)
         return self._store(calls, status=MessageStatus.COMPLETED, content=content, citations=citations)
 
-    def cited(self, text: str) -> tuple[str, list[dict[str, Any]]]:
+    def extract_citations(self, text: str) -> tuple[str, list[dict[str, Any]]]:
         """Return the text to store and its citations; JSON answers have no citations."""
-        return cite(storable(text), self.passages) if self.schema is None else (storable(text), [])
+        return (
+            renumber_citations(strip_unstorable(text), self.passages)
+            if self.schema is None
+            else (strip_unstorable(text), [])
+        )
 
     def fail(self, code: str, message: str, calls: list[ModelCall], content: str = "") -> Message:
         """Store the failure with the text generated so far."""
@@ -194,7 +204,7 @@ class Turn:
             status=MessageStatus.FAILED,
             error_code=code,
             error_message=message,
-            content=storable(content),
+            content=strip_unstorable(content),
         )
 
     def _store(self, calls: list[ModelCall], **changes: Any) -> Message:
@@ -203,14 +213,14 @@ class Turn:
             with self.caller.scope():
                 answer = self._end(calls, changes)
                 if live:
-                    live.settle(answer.content)
+                    live.replace_text(answer.content)
                     live.piece(last=True).save(force_insert=True)
             return answer
 
     def _end(self, calls: list[ModelCall], changes: dict[str, Any]) -> Message:
         if self.journal:
             release(self.lease)
-        messages = Message.objects.younger_than(self.conversation_id)
+        messages = Message.objects.created_after_id(self.conversation_id)
         answer = messages.select_for_update().get(pk=self.answer_id)
         if answer.status != MessageStatus.PENDING:
             return answer
@@ -219,8 +229,8 @@ class Turn:
         for name, value in changes.items():
             setattr(answer, name, value)
         used = sum(row.prompt_tokens + row.completion_tokens for row in rows)
-        answer.token_count = min(used, 2 * MOST_TOKENS)
-        answer.cost, answer.latency_ms = cost, _milliseconds(self.started)
+        answer.token_count = min(used, 2 * MAX_TOKEN_COUNT)
+        answer.cost, answer.latency_ms = cost, _elapsed_ms(self.started)
         answer.metadata = {**answer.metadata, **spoken_by(self.agent)}
         answer.tool_calls = self.tool_calls
         answer.tool_used = self.tool_calls[0]["name"] if self.tool_calls else ""
@@ -237,17 +247,17 @@ class Turn:
         """Store one usage row for each request to a model, including failed ones."""
         model, account = self.agent.model_name, self.integration.pk if self.integration else None
         failures = self.meter.failures if self.meter else []
-        rows = [LlmUsage(**self._for_whom(), **call.as_columns()) for call in failures]
+        rows = [LlmUsage(**self._get_owner_columns(), **call.as_columns()) for call in failures]
         for call in calls or ([ModelCall(model, 0, 0)] if error and not failures else []):
             provider = call.provider or self.agent.model_provider
             asked = call.asked or call.model
             terms = self.meter.terms.get((provider, asked)) if self.meter else None
-            own = terms.price if terms else own_price(provider, asked)
+            own = terms.price if terms else get_tenant_price(provider, asked)
             cached = min(call.cached, call.prompt_tokens)
             cost = price(provider, asked, call.prompt_tokens, call.completion_tokens, cached, own=own)
             rows.append(
                 LlmUsage(
-                    **self._for_whom(),
+                    **self._get_owner_columns(),
                     integration_id=call.integration or account,
                     provider=provider,
                     model=call.model[:100],
@@ -256,7 +266,7 @@ class Turn:
                     prompt_cost=cost.sent,
                     completion_cost=cost.received,
                     cost_known=cost.known,
-                    latency_ms=_milliseconds(self.started) if call.latency_ms is None else call.latency_ms,
+                    latency_ms=_elapsed_ms(self.started) if call.latency_ms is None else call.latency_ms,
                     status_code=call.status,
                     # Failed requests have their own rows and messages.
                     error_message="" if failures else error,
@@ -265,7 +275,7 @@ class Turn:
         LlmUsage.objects.bulk_create(rows)
         return rows
 
-    def _for_whom(self) -> dict[str, Any]:
+    def _get_owner_columns(self) -> dict[str, Any]:
         """Return the owner columns of a usage row."""
         return {
             "tenant_id": self.caller.tenant_id,
@@ -287,7 +297,7 @@ class Turn:
 def load_turn(begun: BegunTurn, caller: Caller) -> Turn:
     """Load the turn for `begun` in the open scope."""
     live = Agent.objects.select_related("integration").get(pk=begun.answer.agent_id)
-    agent, collections, problem = speaking(live, begun.conversation)
+    agent, collections, problem = resolve_agent(live, begun.conversation)
     lease = begun.lease or lease_for(begun.answer)
     # A new turn has no steps yet.
     steps = steps_of(begun.answer.pk) if lease.takeovers else []
@@ -295,38 +305,38 @@ def load_turn(begun: BegunTurn, caller: Caller) -> Turn:
         caller=caller,
         conversation_id=begun.conversation.pk,
         # In a meeting, the prompt of each contribution is stored with the answer.
-        question=begun.answer.metadata.get("prompt") or _question(begun),
+        question=begun.answer.metadata.get("prompt") or _build_question(begun),
         answer_id=begun.answer.pk,
         agent=agent,
         integration=agent.integration,
-        api_key=_api_key(agent.integration),
-        history=_history(begun) if agent.memory_enabled else [],
+        api_key=_get_api_key(agent.integration),
+        history=_load_history(begun) if agent.memory_enabled else [],
         collections=collections,
         problem=problem,
-        briefing=briefing_of(agent, begun.conversation, begun.question.content, caller.user_id),
-        schema=schema_of(agent),
+        extra_context=build_context(agent, begun.conversation, begun.question.content, caller.user_id),
+        schema=get_output_schema(agent),
         journal=Journal(lease, begun.conversation.pk, steps),
         stored_pieces=last_place(begun.answer.pk) if lease.takeovers else 0,
     )
 
 
-def _api_key(integration: Integration | None) -> str | None:
+def _get_api_key(integration: Integration | None) -> str | None:
     return (integration.credentials or {}).get("api_key") if integration else None
 
 
-def _kept(passage: FoundPassage) -> dict[str, Any]:
+def _serialize_passage(passage: FoundPassage) -> dict[str, Any]:
     """Serialize a passage to JSON."""
-    ids = {name: str(value) for name in IDS if (value := getattr(passage, name)) is not None}
+    ids = {name: str(value) for name in PASSAGE_ID_FIELDS if (value := getattr(passage, name)) is not None}
     return {**asdict(passage), **ids}
 
 
-def _made_again(row: dict[str, Any]) -> FoundPassage:
+def _deserialize_passage(row: dict[str, Any]) -> FoundPassage:
     """Deserialize a passage from JSON."""
-    ids = {name: UUID(row[name]) for name in IDS if row.get(name)}
-    return FoundPassage(**{**row, **ids, "explanation": Explanation(**row.get("explanation", {}))})
+    ids = {name: UUID(row[name]) for name in PASSAGE_ID_FIELDS if row.get(name)}
+    return FoundPassage(**{**row, **ids, "explanation": RankExplanation(**row.get("explanation", {}))})
 
 
-def _as_row(number: int, passage: FoundPassage) -> dict[str, Any]:
+def _render_passage(number: int, passage: FoundPassage) -> dict[str, Any]:
     return {
         "number": number,
         "id": str(passage.id),
@@ -339,7 +349,7 @@ def _as_row(number: int, passage: FoundPassage) -> dict[str, Any]:
     }
 
 
-def _question(begun: BegunTurn) -> str:
+def _build_question(begun: BegunTurn) -> str:
     """Return the question with its attachments.
 
     In collaborative conversations, append the earlier agents' answers to the same question.
@@ -347,27 +357,27 @@ def _question(begun: BegunTurn) -> str:
     asked = said_with_files([begun.question])[0]
     if begun.conversation.mode != ConversationMode.COLLABORATIVE:
         return asked
-    before = Message.objects.younger_than(begun.conversation.pk).filter(
+    before = Message.objects.created_after_id(begun.conversation.pk).filter(
         conversation_id=begun.conversation.pk,
         reply_to_id=begun.question.pk,
         sequence_number__lt=begun.answer.sequence_number,
         status=MessageStatus.COMPLETED,
     )
-    said = [
+    lines = [
         f"{row.agent.name}: {row.content}"
         for row in before.select_related("agent").order_by("sequence_number")
     ]
-    if not said:
+    if not lines:
         return asked
-    return "\n\n".join([asked, "Others have answered:", *said, BUILD_ON])
+    return "\n\n".join([asked, "Others have answered:", *lines, COLLABORATION_PROMPT])
 
 
-def _history(begun: BegunTurn) -> list[tuple[str, str]]:
+def _load_history(begun: BegunTurn) -> list[tuple[str, str]]:
     # In multi mode each agent sees only its own answers.
     mine = Q(role=MessageRole.USER) | Q(agent_id=begun.answer.agent_id)
     only = mine if begun.conversation.mode == ConversationMode.MULTI else Q()
     rows = (
-        Message.objects.younger_than(begun.conversation.pk)
+        Message.objects.created_after_id(begun.conversation.pk)
         .filter(
             only,
             conversation_id=begun.conversation.pk,
@@ -375,11 +385,11 @@ def _history(begun: BegunTurn) -> list[tuple[str, str]]:
             status=MessageStatus.COMPLETED,
             role__in=[MessageRole.USER, MessageRole.ASSISTANT],
         )
-        .order_by("-sequence_number")[:HISTORY]
+        .order_by("-sequence_number")[:HISTORY_LENGTH]
     )
-    said = list(reversed(rows))
-    return list(zip([row.role for row in said], said_with_files(said), strict=True))
+    lines = list(reversed(rows))
+    return list(zip([row.role for row in lines], said_with_files(lines), strict=True))
 
 
-def _milliseconds(started: float) -> int:
+def _elapsed_ms(started: float) -> int:
     return int((time.perf_counter() - started) * 1000)

@@ -34,7 +34,7 @@ def park_answer(
     answer_id: UUID, conversation_id: UUID, *, agent_id: UUID, calls: list[WaitingCall]
 ) -> Message:
     """Let the answer wait until each of `calls` is decided."""
-    answer = Message.objects.younger_than(conversation_id).select_for_update().get(pk=answer_id)
+    answer = Message.objects.created_after_id(conversation_id).select_for_update().get(pk=answer_id)
     if answer.status != MessageStatus.PENDING:
         return answer
     for call in calls:
@@ -68,7 +68,7 @@ def decide_call(execution: ToolExecution, *, allow: bool, actor: UUID | None, re
         NotWaiting: when somebody decided before.
     """
     # The answer's lock makes one of two deciders the last one.
-    messages = Message.objects.younger_than(execution.conversation_id)
+    messages = Message.objects.created_after_id(execution.conversation_id)
     answer = messages.select_for_update().get(pk=execution.message_id)
     waiting = _calls(answer).filter(status=ToolStatus.AWAITING_APPROVAL)
     decided = waiting.filter(pk=execution.pk).update(
@@ -93,11 +93,11 @@ def decide_call(execution: ToolExecution, *, allow: bool, actor: UUID | None, re
 
 
 def _calls(answer: Message) -> Any:
-    rows = ToolExecution.objects.younger_than(answer.conversation_id)
+    rows = ToolExecution.objects.created_after_id(answer.conversation_id)
     return rows.filter(message_id=answer.pk)
 
 
 def decided_calls(conversation_id: UUID, answer_id: UUID, call_ids: list[str]) -> list[ToolExecution]:
     """Those of the answer's calls that a person decided, whatever became of them since, oldest first."""
-    rows = ToolExecution.objects.younger_than(conversation_id).filter(message_id=answer_id)
+    rows = ToolExecution.objects.created_after_id(conversation_id).filter(message_id=answer_id)
     return list(rows.filter(call_id__in=call_ids, decided_at__isnull=False).order_by("pk"))

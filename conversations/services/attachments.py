@@ -14,7 +14,7 @@ from config.db.ids import uuid7
 from conversations.choices import ConversationStatus
 from conversations.models import Attachment, Conversation, Message
 from conversations.services.conversations import BegunTurn, ConversationClosed, begin_round, files_of
-from knowledge.services.files import KeptFile, forget_file
+from knowledge.services.files import StoredFile, delete_file
 
 FOLDER = "attachments"
 MOST_FILES = 10
@@ -31,10 +31,10 @@ class ReadFile:
     name: str
     media_type: str
     text: str
-    kept: KeptFile
+    kept: StoredFile
 
 
-def read_file(kept: KeptFile, name: str) -> ReadFile:
+def read_file(kept: StoredFile, name: str) -> ReadFile:
     """Read a stored file; call it outside every scope, it takes time.
 
     Args:
@@ -84,7 +84,7 @@ def drop_file(file: Attachment) -> bool:
     deleted, _ = Attachment.objects.filter(pk=file.pk, message=None).delete()
     # A branch may name the same file only once it belongs to a message.
     if deleted:
-        forget_file(file.storage_path)
+        delete_file(file.storage_path)
     return bool(deleted)
 
 

@@ -14,6 +14,7 @@ from agents.choices import AgentStatus
 from agents.models import Agent
 from agents.services.versions import latest_version
 from config.db.ids import uuid7
+from config.tenancy.scope import require_tenant_id
 from conversations.choices import (
     ConversationMode,
     ConversationStatus,
@@ -22,9 +23,8 @@ from conversations.choices import (
     ParticipantRole,
 )
 from conversations.models import Conversation, Message, Participant
+from conversations.services.insert_templates import InsertTemplate, build_insert_template
 from conversations.services.leases import Lease, open_lease
-from conversations.services.rows import RowText, row_text
-from tenants.scoping import require_tenant_id
 
 TITLE_LENGTH = 80
 MOST_AGENTS = 8
@@ -221,9 +221,9 @@ RECORDED = frozenset({"tenant_id", "conversation_id", "role", "content", "user_i
 
 
 @cache
-def _record_sql() -> tuple[str, RowText]:
+def _record_sql() -> tuple[str, InsertTemplate]:
     """The statement that stores a message, and what it is given."""
-    row = row_text(Message, RECORDED, instead={"sequence_number": "message_count"})
+    row = build_insert_template(Message, RECORDED, instead={"sequence_number": "message_count"})
     return RECORD.format(columns=row.columns, values=row.values), row
 
 

@@ -149,7 +149,7 @@ def _participants(conversation: Conversation) -> list[dict[str, Any]]:
 
 
 def _messages(conversation_id: UUID, after: int) -> list[dict[str, Any]]:
-    rows = Message.objects.younger_than(conversation_id).filter(
+    rows = Message.objects.created_after_id(conversation_id).filter(
         conversation_id=conversation_id, sequence_number__gt=after
     )
     page = list(rows.order_by("sequence_number").values(*MESSAGE)[:PAGE])
@@ -172,7 +172,7 @@ def _calls(conversation_id: UUID, messages: list[UUID] | None) -> dict[UUID | No
         (ToolExecution, "tool_input", "tool_output"),
         (McpToolExecution, "parameters", "result"),
     ):
-        rows = model.objects.younger_than(conversation_id).filter(conversation_id=conversation_id)
+        rows = model.objects.created_after_id(conversation_id).filter(conversation_id=conversation_id)
         rows = (
             rows.filter(message_id__isnull=True) if messages is None else rows.filter(message_id__in=messages)
         )

@@ -125,7 +125,7 @@ def edit_message(
 
 
 def _messages(conversation: Conversation) -> Any:
-    return Message.objects.younger_than(conversation.pk).filter(conversation_id=conversation.pk)
+    return Message.objects.created_after_id(conversation.pk).filter(conversation_id=conversation.pk)
 
 
 def _said(conversation: Conversation, up_to: int) -> list[Message]:

@@ -13,9 +13,9 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from config.tenancy.scope import require_scope
 from conversations.choices import LeaseKind, MessageStatus, ToolStatus
 from conversations.models import AnswerLease, Message, ToolExecution
-from tenants.scoping import require_scope
 
 # How often a turn may be taken over without a step done in between.
 MOST_ATTEMPTS = 3
@@ -95,7 +95,7 @@ def take_over(message_id: UUID) -> AnswerLease | None:
     )
     if not changed:
         return None
-    ToolExecution.objects.younger_than(message_id).filter(
+    ToolExecution.objects.created_after_id(message_id).filter(
         message_id=message_id, status__in=[ToolStatus.PENDING, ToolStatus.RUNNING]
     ).update(status=ToolStatus.FAILED, error_message=INTERRUPTED, completed_at=Now())
     return AnswerLease.objects.get(message_id=message_id)
@@ -149,6 +149,6 @@ def give_up(lease: Lease, *, code: str = "interrupted", reason: str) -> None:
     """Fail the answer of `lease`."""
     with transaction.atomic():
         release(lease)
-        Message.objects.younger_than(lease.message_id).filter(
+        Message.objects.created_after_id(lease.message_id).filter(
             pk=lease.message_id, status=MessageStatus.PENDING
         ).update(status=MessageStatus.FAILED, error_code=code, error_message=reason)

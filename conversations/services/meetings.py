@@ -27,7 +27,7 @@ from conversations.choices import (
     StreamType,
 )
 from conversations.models import Conversation, Message, Participant, SessionState, StreamEvent
-from conversations.services import agenda
+from conversations.services import meeting_state as agenda
 from conversations.services.conversations import ConversationClosed, require_active
 from conversations.services.leases import Lease, advance, open_lease, release
 
@@ -75,10 +75,16 @@ def open_meeting(
     _join(conversation, experts)
     asked = _add_message(conversation, role=MessageRole.USER, content=question, user_id=user_id)
     session.mode, session.phase = ChatMode.EXPERT_GROUP, MeetingPhase.QUESTIONING
-    session.state = agenda.opened(
+    session.state = agenda.initial_state(
         session.state, asked.pk, conversation.agent, experts, after=before.get("sequence", 0)
     )
-    _stream(session, StreamType.MEETING_START, question, message=asked.pk, **agenda.people(session.state))
+    _stream(
+        session,
+        StreamType.MEETING_START,
+        question,
+        message=asked.pk,
+        **agenda.get_participants(session.state),
+    )
     session.save()
     open_lease(asked, kind=LeaseKind.MEETING, held=False)
     return asked
@@ -126,9 +132,9 @@ def advance_meeting(conversation_id: UUID, lease: Lease) -> Contribution | None:
     advance(lease)
     conversation = Conversation.objects.select_for_update().get(pk=conversation_id)
     session = SessionState.objects.select_for_update().get(conversation_id=conversation_id)
-    messages = Message.objects.younger_than(conversation_id)
+    messages = Message.objects.created_after_id(conversation_id)
     question = messages.get(pk=lease.message_id)
-    if waiting := agenda.step_of(session.state):
+    if waiting := agenda.get_current_step(session.state):
         answer = messages.get(pk=waiting["answer"])
         if answer.status == MessageStatus.PENDING:
             return Contribution(conversation, question, answer, None)
@@ -149,13 +155,13 @@ def fail_meeting(conversation_id: UUID, lease: Lease) -> None:
 
 def _close(session: SessionState, lease: Lease, status: str) -> None:
     release(lease)
-    agenda.meeting_of(session.state)["status"] = status
+    agenda.get_meeting(session.state)["status"] = status
     _stream(session, StreamType.STREAM_COMPLETE, "", status=status)
     session.save()
 
 
 def _begin(
-    conversation: Conversation, session: SessionState, question: Message, step: agenda.Step
+    conversation: Conversation, session: SessionState, question: Message, step: agenda.NextStep
 ) -> Contribution:
     agent = Agent.objects.get(pk=step.agent_id)
     answer = _add_message(
@@ -176,7 +182,7 @@ def _begin(
 
 def _settle(session: SessionState, waiting: dict[str, Any], answer: Message) -> None:
     """What a contribution means for the meeting, and what the stream says of it."""
-    for told in agenda.settle(session.state, waiting, answer):
+    for told in agenda.apply_contribution(session.state, waiting, answer):
         _stream(session, told.kind, told.content, told.expert, message=answer.pk, **told.data)
 
 
@@ -192,7 +198,7 @@ def _stream(
     metadata = data | ({"message": str(message)} if message else {})
     StreamEvent(
         conversation_id=session.conversation_id,
-        sequence_number=agenda.next_place(session.state),
+        sequence_number=agenda.get_next_position(session.state),
         event_type=kind,
         phase=session.phase,
         expert_name=expert,
@@ -217,7 +223,7 @@ def _add_message(conversation: Conversation, **fields: Any) -> Message:
 
 def events_after(conversation_id: UUID, place: int, limit: int = 1000) -> list[StreamEvent]:
     """What the meetings of a conversation streamed after the place, in its order."""
-    rows = StreamEvent.objects.younger_than(conversation_id).filter(
+    rows = StreamEvent.objects.created_after_id(conversation_id).filter(
         conversation_id=conversation_id, answer_id=None, sequence_number__gt=place
     )
     return list(rows.order_by("sequence_number")[:limit])
@@ -241,10 +247,10 @@ def rebuild_meeting(conversation_id: UUID) -> dict[str, Any] | None:
     state; the stream's rows only say what came when.
     """
     session = SessionState.objects.filter(conversation_id=conversation_id).first()
-    meeting = agenda.meeting_of(session.state) if session else None
+    meeting = agenda.get_meeting(session.state) if session else None
     if not session or not meeting:
         return None
-    rows = Message.objects.younger_than(conversation_id).filter(conversation_id=conversation_id)
+    rows = Message.objects.created_after_id(conversation_id).filter(conversation_id=conversation_id)
     said = {str(pk): content for pk, content in rows.values_list("pk", "content")}
     chunks = [as_chunk(event) for event in events_after(conversation_id, meeting["first"] - 1, 10_000)]
     for chunk in chunks:

@@ -13,10 +13,10 @@ from uuid import UUID
 from django.db import connection
 
 from config.db.ids import uuid7_floor
-from conversations.services.finding import COLUMNS, as_text, message_embedder
+from config.tenancy.scope import require_tenant_id
+from conversations.services.message_index import COLUMNS, format_vector, message_embedder
 from knowledge.services.search import MAX_QUERY
 from knowledge.services.search_sql import HEADLINE
-from tenants.scoping import require_tenant_id
 
 CANDIDATES = 500
 RANK_OFFSET = 60
@@ -106,7 +106,7 @@ def ask(text: str) -> Question:
         EmbeddingError: when the embedder of messages cannot be used.
     """
     embedder, text = message_embedder(), text[:MAX_QUERY]
-    vector = as_text(embedder.embed_query(text))
+    vector = format_vector(embedder.embed_query(text))
     return Question(text, embedder.name, COLUMNS[embedder.dimensions], vector)
 
 

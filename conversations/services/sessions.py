@@ -15,6 +15,7 @@ from django.utils import timezone
 from agents.models import Agent
 from audit.services.events import record_event
 from config.jobs import defer_once
+from config.tenancy.scope import require_tenant_id
 from conversations.choices import ConversationStatus, MeetingPhase, MessageStatus, StreamType
 from conversations.models import (
     Conversation,
@@ -26,8 +27,7 @@ from conversations.models import (
     ToolExecution,
 )
 from conversations.services.conversations import TITLE_LENGTH, title_of
-from conversations.services.digest import Digest, Said
-from tenants.scoping import require_tenant_id
+from conversations.services.extractive_summary import ConversationSummary, SummaryMessage
 
 JOB = "conversations.tasks.summarize_session"
 # Of long sessions the beginning and the end are read, of long messages the beginning.
@@ -45,7 +45,7 @@ class Session:
 
     conversation: Conversation
     agent: Agent | None
-    said: list[Said]
+    said: list[SummaryMessage]
     tools: list[str]
     calls: int
     seen: int
@@ -61,7 +61,7 @@ def end_conversation(conversation: Conversation) -> Conversation:
     conversation = Conversation.objects.select_for_update(of=("self",)).get(pk=conversation.pk)
     if conversation.status != ConversationStatus.ACTIVE:
         raise NotEnding(f"This conversation is {conversation.get_status_display().lower()} already.")
-    rows = Message.objects.younger_than(conversation.pk).filter(conversation_id=conversation.pk)
+    rows = Message.objects.created_after_id(conversation.pk).filter(conversation_id=conversation.pk)
     if rows.filter(status__in=[MessageStatus.PENDING, MessageStatus.AWAITING_APPROVAL]).exists():
         raise NotEnding("An answer is still made; wait for it, or decide what it waits for.")
     conversation.status, conversation.completed_at = ConversationStatus.COMPLETED, timezone.now()
@@ -103,12 +103,14 @@ def read_session(conversation_id: UUID) -> Session | None:
     told = SessionSummary.objects.filter(conversation_id=conversation_id).first()
     if told is not None and _tells_all(told, conversation):
         return None
-    rows = Message.objects.younger_than(conversation_id).filter(conversation_id=conversation_id)
+    rows = Message.objects.created_after_id(conversation_id).filter(conversation_id=conversation_id)
     if rows.filter(status=MessageStatus.PENDING).exists():
         return None
     edge = Q(sequence_number__lte=FIRST) | Q(sequence_number__gt=conversation.message_count - LAST)
     read = rows.filter(edge).order_by("sequence_number")
-    said = [Said(*row) for row in read.values_list("role", Left("content", MESSAGE_LENGTH), "status")]
+    said = [
+        SummaryMessage(*row) for row in read.values_list("role", Left("content", MESSAGE_LENGTH), "status")
+    ]
     if not said:
         return None
     used = _used(conversation_id)
@@ -133,13 +135,15 @@ def _used(conversation_id: UUID) -> tuple[list[str], int]:
     """Names of the tools that were called, and how many calls there were."""
     names: list[str] = []
     for calls in (ToolExecution, McpToolExecution):
-        rows = calls.objects.younger_than(conversation_id).filter(conversation_id=conversation_id)
+        rows = calls.objects.created_after_id(conversation_id).filter(conversation_id=conversation_id)
         names += rows.order_by("id").values_list("tool_name", flat=True)
     return list(dict.fromkeys(names))[:MOST_TOOLS], len(names)
 
 
 @transaction.atomic
-def store_summary(session: Session, digest: Digest, *, tokens: int = 0, cost: Decimal = Decimal(0)) -> bool:
+def store_summary(
+    session: Session, digest: ConversationSummary, *, tokens: int = 0, cost: Decimal = Decimal(0)
+) -> bool:
     """Keep a summary in place of the one before, and a title where the conversation has none of a person's.
 
     Args:
@@ -178,7 +182,7 @@ def store_summary(session: Session, digest: Digest, *, tokens: int = 0, cost: De
     return True
 
 
-def _columns(digest: Digest) -> dict[str, Any]:
+def _columns(digest: ConversationSummary) -> dict[str, Any]:
     return {
         "summary": digest.summary,
         "model": digest.model[:100],
@@ -196,13 +200,13 @@ def _columns(digest: Digest) -> dict[str, Any]:
 
 def _streamed(conversation_id: UUID) -> dict[str, int]:
     """What its meetings streamed: plans made, questions put to experts."""
-    events = StreamEvent.objects.younger_than(conversation_id).filter(conversation_id=conversation_id)
+    events = StreamEvent.objects.created_after_id(conversation_id).filter(conversation_id=conversation_id)
     plans = events.filter(event_type=StreamType.TODO_UPDATE, phase=MeetingPhase.PLANNING)
     asked = events.filter(event_type=StreamType.PM_QUESTION)
     return {"plans_created": plans.count(), "expert_questions_asked": asked.count()}
 
 
-def _title(conversation: Conversation, session: Session, digest: Digest) -> None:
+def _title(conversation: Conversation, session: Session, digest: ConversationSummary) -> None:
     """A title that a person gave stays; one that is the first question makes way for a model's."""
     given = title_of(session.said[0].content)
     if conversation.title not in ("", given):

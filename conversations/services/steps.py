@@ -13,7 +13,9 @@ from conversations.services.leases import Lease, advance
 
 def steps_of(message_id: UUID) -> list[TurnStep]:
     """What was done for the answer so far, in its order."""
-    return list(TurnStep.objects.younger_than(message_id).filter(message_id=message_id).order_by("number"))
+    return list(
+        TurnStep.objects.created_after_id(message_id).filter(message_id=message_id).order_by("number")
+    )
 
 
 @transaction.atomic
@@ -47,7 +49,7 @@ def add_step(
 
 def last_place(answer_id: UUID) -> int:
     """The number of the answer's last stored piece of text; 0 when there is none."""
-    pieces = StreamEvent.objects.younger_than(answer_id).filter(answer_id=answer_id)
+    pieces = StreamEvent.objects.created_after_id(answer_id).filter(answer_id=answer_id)
     return pieces.order_by().aggregate(last=Max("sequence_number"))["last"] or 0
 
 
@@ -71,7 +73,7 @@ def text_piece(
 
 def pieces_after(answer_id: UUID, sequence: int) -> list[tuple[int, dict[str, Any]]]:
     """Number and content of the answer's stored pieces of text after `sequence`, in their order."""
-    rows = StreamEvent.objects.younger_than(answer_id).filter(
+    rows = StreamEvent.objects.created_after_id(answer_id).filter(
         answer_id=answer_id, sequence_number__gt=sequence
     )
     return list(rows.order_by("sequence_number", "id").values_list("sequence_number", "message"))

@@ -3,8 +3,8 @@
 import pytest
 
 from agents.testing import FakeOpenAI, say
-from conversations.tests.wire import Wired
-from tenants.scoping import tenant_scope
+from config.tenancy.scope import tenant_scope
+from conversations.tests.compat import CompatSetup
 
 
 @pytest.fixture
@@ -17,4 +17,4 @@ def wired(transactional_db, live_server, tenant, api_key):
             account = IntegrationFactory(name="House", base_url=server.base_url)
             common = {"model_provider": "openai-compatible", "integration": account, "timeout": 20}
             AgentFactory(slug="guide", model_name="m", **common)
-        yield Wired(tenant, api_key(), live_server.url, server)
+        yield CompatSetup(tenant, api_key(), live_server.url, server)

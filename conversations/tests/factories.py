@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from agents.tests.factories import AgentFactory, McpServerFactory
 from config.db.ids import uuid7
-from config.testing.factories import HouseFactory, ReportFactory, member_user
+from config.testing.factories import BaseFactory, ReportFactory, member_user
 from conversations.models import (
     AnswerLease,
     Attachment,
@@ -26,7 +26,7 @@ from conversations.models import (
 )
 
 
-class ConversationFactory(HouseFactory):
+class ConversationFactory(BaseFactory):
     user = factory.LazyFunction(member_user)
     agent = factory.SubFactory(AgentFactory)
     title = factory.Sequence(lambda n: f"Conversation {n}")
@@ -35,7 +35,7 @@ class ConversationFactory(HouseFactory):
         model = Conversation
 
 
-class ParticipantFactory(HouseFactory):
+class ParticipantFactory(BaseFactory):
     conversation = factory.SubFactory(ConversationFactory)
     user = factory.SelfAttribute("conversation.user")
 
@@ -43,7 +43,7 @@ class ParticipantFactory(HouseFactory):
         model = Participant
 
 
-class MessageFactory(HouseFactory):
+class MessageFactory(BaseFactory):
     conversation = factory.SubFactory(ConversationFactory)
     sequence_number = factory.Sequence(lambda n: n + 1)
     role = "user"
@@ -69,7 +69,7 @@ class ConversationActivityDailyFactory(ReportFactory):
         return {"date": moment.date()}
 
 
-class ToolExecutionFactory(HouseFactory):
+class ToolExecutionFactory(BaseFactory):
     message = factory.SubFactory(MessageFactory)
     conversation = factory.SelfAttribute("message.conversation")
     tool_name = "search_knowledge"
@@ -80,7 +80,7 @@ class ToolExecutionFactory(HouseFactory):
         model = ToolExecution
 
 
-class AttachmentFactory(HouseFactory):
+class AttachmentFactory(BaseFactory):
     message = factory.SubFactory(MessageFactory, conversation=factory.SelfAttribute("..conversation"))
     conversation = factory.SubFactory(ConversationFactory)
     filename = "contract.pdf"
@@ -94,7 +94,7 @@ class AttachmentFactory(HouseFactory):
         model = Attachment
 
 
-class MessageEmbeddingFactory(HouseFactory):
+class MessageEmbeddingFactory(BaseFactory):
     class Params:
         message = factory.SubFactory(MessageFactory)
 
@@ -107,7 +107,7 @@ class MessageEmbeddingFactory(HouseFactory):
         model = MessageEmbedding
 
 
-class McpToolExecutionFactory(HouseFactory):
+class McpToolExecutionFactory(BaseFactory):
     mcp_server = factory.SubFactory(McpServerFactory)
     message = factory.SubFactory(MessageFactory, conversation=factory.SelfAttribute("..conversation"))
     conversation = factory.SubFactory(ConversationFactory)
@@ -120,7 +120,7 @@ class McpToolExecutionFactory(HouseFactory):
         model = McpToolExecution
 
 
-class SessionStateFactory(HouseFactory):
+class SessionStateFactory(BaseFactory):
     conversation = factory.SubFactory(ConversationFactory)
     mode = "expert-group"
     phase = "questioning"
@@ -130,7 +130,7 @@ class SessionStateFactory(HouseFactory):
         model = SessionState
 
 
-class SessionSummaryFactory(HouseFactory):
+class SessionSummaryFactory(BaseFactory):
     conversation = factory.SubFactory(ConversationFactory)
     user = factory.SelfAttribute("conversation.user")
     started_at = factory.LazyFunction(lambda: timezone.now() - timedelta(minutes=20))
@@ -144,7 +144,7 @@ class SessionSummaryFactory(HouseFactory):
         model = SessionSummary
 
 
-class StreamEventFactory(HouseFactory):
+class StreamEventFactory(BaseFactory):
     conversation = factory.SubFactory(ConversationFactory)
     sequence_number = factory.Sequence(lambda n: n + 1)
     event_type = "expert_response"
@@ -158,7 +158,7 @@ class StreamEventFactory(HouseFactory):
         model = StreamEvent
 
 
-class AnswerLeaseFactory(HouseFactory):
+class AnswerLeaseFactory(BaseFactory):
     message = factory.SubFactory(
         MessageFactory,
         conversation=factory.SelfAttribute("..conversation"),
@@ -175,7 +175,7 @@ class AnswerLeaseFactory(HouseFactory):
         model = AnswerLease
 
 
-class TurnStepFactory(HouseFactory):
+class TurnStepFactory(BaseFactory):
     message = factory.SubFactory(
         MessageFactory, conversation=factory.SelfAttribute("..conversation"), role="assistant"
     )

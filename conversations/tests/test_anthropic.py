@@ -9,9 +9,9 @@ import pytest
 from agents.models import LlmUsage
 from agents.testing import call_tool, fail, half_stream, say
 from agents.tests.factories import BudgetFactory
+from config.tenancy.scope import tenant_scope
 from conversations.models import Message
-from conversations.tests.wire import WEATHER
-from tenants.scoping import tenant_scope
+from conversations.tests.compat import WEATHER
 
 ASK = [{"role": "user", "content": "When is high water?"}]
 TOOLS = [{"name": "weather", "description": "Tells the weather.", "input_schema": WEATHER["parameters"]}]

@@ -3,13 +3,13 @@ import json
 import pytest
 
 from agents.models import AgentCollection
-from agents.testing import FakeOpenAI, down, fail, say
+from agents.testing import FakeOpenAI, fail, say, unreachable_url
 from agents.tests.factories import AgentFactory, IntegrationFactory
+from config.tenancy.scope import tenant_scope
 from conversations.models import Conversation, Message
 from conversations.tests.factories import ConversationFactory
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
-from tenants.scoping import tenant_scope
 
 URL = "/api/v1/conversations/"
 QUESTION = "When is high water in Emden?"
@@ -37,7 +37,7 @@ def post(client, url, body, **headers):
     return client.post(url, body, content_type="application/json", headers=headers or None)
 
 
-def served(tenant, agent, base_url):
+def create_agent_at(tenant, agent, base_url):
     with tenant_scope(tenant, actor="system:test"):
         agent.integration = IntegrationFactory(base_url=base_url)
         agent.model_provider, agent.model_name, agent.timeout = "openai-compatible", "m", 5
@@ -102,7 +102,7 @@ def test_an_answer_is_streamed(client, agent, tenant):
 @pytest.mark.parametrize(
     ("base_url", "reply", "status", "code"),
     [
-        (down(), None, 502, "unreachable"),
+        (unreachable_url(), None, 502, "unreachable"),
         (None, fail(429, 0), 503, "rate_limited"),
         (None, fail(500), 502, "server_error"),
     ],
@@ -110,7 +110,7 @@ def test_an_answer_is_streamed(client, agent, tenant):
 )
 def test_model_failure_returns_error_and_keeps_question(client, agent, tenant, base_url, reply, status, code):
     with FakeOpenAI(reply or say("never")) as server:
-        served(tenant, agent, base_url or server.base_url)
+        create_agent_at(tenant, agent, base_url or server.base_url)
         response = post(client, URL, {"agent": "guide", "message": QUESTION})
     problem = response.json()
     assert (response.status_code, problem["code"]) == (status, code)
@@ -133,7 +133,7 @@ def test_idempotency_key_asks_once(client, agent, tenant):
 
 def test_failed_question_can_be_retried_with_same_key(client, agent, tenant):
     with FakeOpenAI(fail(401), say("Noon.")) as server:
-        served(tenant, agent, server.base_url)
+        create_agent_at(tenant, agent, server.base_url)
         header = {"idempotency-key": "k2"}
         first = post(client, URL, {"agent": "guide", "message": QUESTION}, **header)
         second = post(client, URL, {"agent": "guide", "message": QUESTION}, **header)

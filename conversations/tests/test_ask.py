@@ -5,9 +5,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from agents.models import AgentCollection
-from agents.testing import down
+from agents.testing import unreachable_url
 from agents.tests.factories import AgentFactory, IntegrationFactory
-from tenants.scoping import tenant_scope
+from config.tenancy.scope import tenant_scope
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_invalid_arguments(agent, tenant, question, options, message):
 
 def test_failed_answer_fails_the_command(agent, tenant):
     with tenant_scope(tenant, actor="system:test"):
-        agent.integration = IntegrationFactory(base_url=down())
+        agent.integration = IntegrationFactory(base_url=unreachable_url())
         agent.model_provider = "openai-compatible"
         agent.save()
     with pytest.raises(CommandError, match="unreachable"):

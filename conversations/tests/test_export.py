@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from jsonschema import Draft202012Validator
 
 from audit.models import AuditLog
+from config.tenancy.scope import tenant_scope
 from conversations.models import Message
 from conversations.services import export as exporting
 from conversations.services.export import fenced, inline
@@ -22,7 +23,6 @@ from conversations.tests.factories import (
     SessionSummaryFactory,
     ToolExecutionFactory,
 )
-from tenants.scoping import tenant_scope
 
 SCHEMA = Path(settings.BASE_DIR) / "docs/reference/conversation-export.schema.json"
 NASTY = "```\n# Not a heading\n<script>alert(1)</script>\n````\n[link](javascript:x)"
@@ -35,7 +35,7 @@ def client(api_client):
 
 
 @pytest.fixture
-def told(client, tenant):
+def exported_conversation(client, tenant):
     """A conversation with every kind of related object."""
     user = client.key.user
     with tenant_scope(tenant, user=user):
@@ -65,7 +65,7 @@ def told(client, tenant):
     return row
 
 
-def exported(client, row, **asked):
+def export_conversation(client, row, **asked):
     return client.get(f"/api/v1/conversations/{row.pk}/export/", asked)
 
 
@@ -73,8 +73,8 @@ def text_of(response):
     return b"".join(response.streaming_content).decode()
 
 
-def test_json_export_is_complete_and_valid(client, told):
-    response = exported(client, told)
+def test_json_export_is_complete_and_valid(client, exported_conversation):
+    response = export_conversation(client, exported_conversation)
     found = json.loads(text_of(response))
     Draft202012Validator(json.loads(SCHEMA.read_text())).validate(found)
     assert (response.status_code, response["Content-Type"]) == (200, "application/json")
@@ -115,8 +115,8 @@ def outside_of_fences(text):
     return kept
 
 
-def test_markdown_export_escapes_content(client, told):
-    response = exported(client, told, **{"as": "markdown"})
+def test_markdown_export_escapes_content(client, exported_conversation):
+    response = export_conversation(client, exported_conversation, **{"as": "markdown"})
     text = text_of(response)
     outside = outside_of_fences(text)
     assert response["Content-Type"].startswith("text/markdown")
@@ -124,8 +124,8 @@ def test_markdown_export_escapes_content(client, told):
     assert [line for line in outside if line.startswith("#")] == [
         r"# Tides \*and\* \<ferries\>",
         "## Summary",
-        f"## 1\\. {inline(told.user)}",
-        f"## 2\\. {inline(told.agent.name)}",
+        f"## 1\\. {inline(exported_conversation.user)}",
+        f"## 2\\. {inline(exported_conversation.agent.name)}",
     ]
     assert not any(re.search(r"(?<!\\)[<`*]", line) for line in outside)
     assert "search\\_knowledge" in "".join(outside)
@@ -136,29 +136,31 @@ def test_text_cannot_close_its_fence(said):
     assert outside_of_fences(fenced(said).replace("\u2028", " ")) == []
 
 
-def test_long_export_is_paginated_without_loss(client, told, tenant, monkeypatch):
+def test_long_export_is_paginated_without_loss(client, exported_conversation, tenant, monkeypatch):
     monkeypatch.setattr(exporting, "PAGE", 2)
     with tenant_scope(tenant, actor="system:test"):
         for number in range(3, 8):
-            MessageFactory(conversation=told, sequence_number=number)
-    found = json.loads(text_of(exported(client, told)))
+            MessageFactory(conversation=exported_conversation, sequence_number=number)
+    found = json.loads(text_of(export_conversation(client, exported_conversation)))
     assert [row["sequence_number"] for row in found["messages"]] == [1, 2, 3, 4, 5, 6, 7]
 
 
-def test_export_requires_access(client, api_client, told, other_tenant, tenant):
-    colleague, stranger = api_client(), api_client(tenant=other_tenant)
-    assert [exported(each, told).status_code for each in (colleague, stranger)] == [404, 404]
+def test_export_requires_access(client, api_client, exported_conversation, other_tenant, tenant):
+    colleague, outsider = api_client(), api_client(tenant=other_tenant)
+    assert [
+        export_conversation(each, exported_conversation).status_code for each in (colleague, outsider)
+    ] == [404, 404]
     with tenant_scope(tenant, user=colleague.key.user):
-        ParticipantFactory(conversation=told, user=colleague.key.user)
+        ParticipantFactory(conversation=exported_conversation, user=colleague.key.user)
     # The branch belongs to its creator.
-    assert json.loads(text_of(exported(colleague, told)))["branches"] == []
-    assert exported(client, told, **{"as": "pdf"}).status_code == 400
-    assert exported(client, told, format="json").status_code == 400
+    assert json.loads(text_of(export_conversation(colleague, exported_conversation)))["branches"] == []
+    assert export_conversation(client, exported_conversation, **{"as": "pdf"}).status_code == 400
+    assert export_conversation(client, exported_conversation, format="json").status_code == 400
 
 
-def test_export_command_is_audited(told, tenant, tmp_path):
+def test_export_command_is_audited(exported_conversation, tenant, tmp_path):
     target = tmp_path / "told.md"
-    options = {"tenant": tenant.slug, "conversation": told.pk}
+    options = {"tenant": tenant.slug, "conversation": exported_conversation.pk}
     call_command("export_conversation", target, written="markdown", verbosity=0, **options)
     assert "At noon. [1]" in target.read_text()
     assert target.stat().st_mode & 0o777 == 0o600
@@ -166,4 +168,4 @@ def test_export_command_is_audited(told, tenant, tmp_path):
         call_command("export_conversation", target, **options)
     with tenant_scope(tenant, actor="system:test"):
         assert AuditLog.objects.filter(action="conversation.exported").exists()
-        assert Message.objects.filter(conversation=told).count() == 2
+        assert Message.objects.filter(conversation=exported_conversation).count() == 2

@@ -4,11 +4,11 @@ import openai
 import pytest
 
 from agents.models import Agent, Integration, LlmUsage
-from agents.services.integrations import FAILURES
+from agents.services.integrations import FAILURE_THRESHOLD
 from agents.testing import FakeOpenAI, fail, say
 from agents.tests.factories import AgentFallbackFactory, BudgetFactory, IntegrationFactory, ModelPriceFactory
+from config.tenancy.scope import tenant_scope
 from conversations.models import Message
-from tenants.scoping import tenant_scope
 
 ASK = [{"role": "user", "content": "When is high water?"}]
 
@@ -20,7 +20,7 @@ def client(wired):
 
 
 @pytest.fixture
-def spare(wired):
+def fallback_endpoint(wired):
     """The endpoint of a fallback model."""
     with FakeOpenAI(say("The spare answers.")) as server:
         with tenant_scope(wired.tenant, actor="system:test"):
@@ -38,7 +38,7 @@ def ask(client, stream):
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-def test_another_model_answers_when_the_first_is_down(client, wired, spare, stream):
+def test_another_model_answers_when_the_first_is_down(client, wired, fallback_endpoint, stream):
     wired.script(fail(500, retry_after=0.01))
     assert ask(client, stream) == "The spare answers."
     accounts = {row.name: row for row in wired.rows(Integration)}
@@ -48,19 +48,19 @@ def test_another_model_answers_when_the_first_is_down(client, wired, spare, stre
     assert [accounts[name].status for name in ("House", "Spare")] == ["error", "connected"]
 
 
-def test_refused_request_uses_no_fallback(client, wired, spare):
+def test_refused_request_uses_no_fallback(client, wired, fallback_endpoint):
     wired.script(fail(400))
     with pytest.raises(openai.BadRequestError):
         ask(client, False)
-    assert spare.requests == []
+    assert fallback_endpoint.requests == []
 
 
-def test_exhausted_budget_uses_no_fallback(client, wired, spare):
+def test_exhausted_budget_uses_no_fallback(client, wired, fallback_endpoint):
     with tenant_scope(wired.tenant, actor="system:test"):
         BudgetFactory(subject="tenant", subject_id=None, resource="tokens", period="day", limit_value=5)
     with pytest.raises(openai.RateLimitError):
         ask(client, False)
-    assert (wired.model.requests, spare.requests) == ([], [])
+    assert (wired.model.requests, fallback_endpoint.requests) == ([], [])
 
 
 def test_conversation_api_reports_exhausted_budget(api_client, wired):
@@ -74,11 +74,11 @@ def test_conversation_api_reports_exhausted_budget(api_client, wired):
 
 def test_repeated_failures_open_circuit_breaker(client, wired):
     wired.script(fail(500, retry_after=0.001))
-    for _ in range(FAILURES + 2):
+    for _ in range(FAILURE_THRESHOLD + 2):
         with pytest.raises(openai.APIStatusError):
             ask(client, False)
     # Three attempts each, until the circuit breaker opened.
-    assert len(wired.model.requests) == 3 * FAILURES
+    assert len(wired.model.requests) == 3 * FAILURE_THRESHOLD
     assert [row.error_code for row in wired.rows(Message)][-1] == "unreachable"
     assert wired.integration().status == "error"
 

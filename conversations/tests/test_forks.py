@@ -2,9 +2,9 @@
 
 import pytest
 
+from config.tenancy.scope import tenant_scope
 from conversations.models import Conversation, Message
 from conversations.tests.factories import ConversationFactory, MessageFactory, ParticipantFactory
-from tenants.scoping import tenant_scope
 
 URL = "/api/v1/conversations/"
 
@@ -15,7 +15,7 @@ def client(api_client):
 
 
 @pytest.fixture
-def said(client, tenant):
+def messages(client, tenant):
     """Two questions of the user, one completed answer and one failed answer."""
     with tenant_scope(tenant, user=client.key.user):
         conversation = ConversationFactory(user=client.key.user, message_count=4)
@@ -37,32 +37,32 @@ def fork(client, message, at=None):
     return client.post(url, body, content_type="application/json")
 
 
-def test_fork_copies_messages_and_keeps_original(client, said, tenant):
-    made = fork(client, said[1])
+def test_fork_copies_messages_and_keeps_original(client, messages, tenant):
+    made = fork(client, messages[1])
     assert made.status_code == 201, made.content
     with tenant_scope(tenant):
         copies = list(Message.objects.filter(conversation_id=made.json()["id"]).order_by("sequence_number"))
-        assert [each.content for each in copies] == [said[0].content, said[1].content]
+        assert [each.content for each in copies] == [messages[0].content, messages[1].content]
         assert copies[1].reply_to_id == copies[0].pk
-        assert [each.metadata["copy_of"] for each in copies] == [str(said[0].pk), str(said[1].pk)]
-        assert Message.objects.filter(conversation_id=said[0].conversation_id).count() == 4
+        assert [each.metadata["copy_of"] for each in copies] == [str(messages[0].pk), str(messages[1].pk)]
+        assert Message.objects.filter(conversation_id=messages[0].conversation_id).count() == 4
         forked = Conversation.objects.get(pk=made.json()["id"])
         assert (forked.message_count, forked.participants.count()) == (2, 1)
-    assert made.json()["metadata"]["forked_from"]["message"] == str(said[1].pk)
+    assert made.json()["metadata"]["forked_from"]["message"] == str(messages[1].pk)
 
 
-def test_fork_continues_independently(client, said):
-    made = fork(client, said[2]).json()
+def test_fork_continues_independently(client, messages):
+    made = fork(client, messages[2]).json()
     body = {"content": "Another way.", "answer": False}
     noted = client.post(f"{URL}{made['id']}/messages/", body, content_type="application/json").json()
     assert noted["sequence_number"] == 4
 
 
-def test_fork_point_must_belong_to_conversation(client, said, tenant):
+def test_fork_point_must_belong_to_conversation(client, messages, tenant):
     with tenant_scope(tenant, user=client.key.user):
         elsewhere = MessageFactory(conversation=ConversationFactory(user=client.key.user))
-    assert [fork(client, said[0], at).status_code for at in (elsewhere, said[3])] == [400, 400]
+    assert [fork(client, messages[0], at).status_code for at in (elsewhere, messages[3])] == [400, 400]
 
 
-def test_fork_requires_access(api_client, said):
-    assert fork(api_client(), said[1]).status_code == 404
+def test_fork_requires_access(api_client, messages):
+    assert fork(api_client(), messages[1]).status_code == 404

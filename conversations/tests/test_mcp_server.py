@@ -7,20 +7,20 @@ import pytest
 
 from agents.models import AgentCollection
 from agents.tests.factories import AgentFactory
+from config.tenancy.scope import tenant_scope
 from conversations.models import Conversation
 from conversations.runtime.turns import Caller
 from conversations.tests.factories import ConversationFactory, MessageFactory
 from knowledge.models import RagQuery
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
-from tenants.scoping import tenant_scope
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MODES = ["auto", "legacy", "2026-07-28"]
 
 
 @pytest.fixture
-def knowing(tenant, member, tmp_path):
+def agent_with_collection(tenant, member, tmp_path):
     """An agent with a collection about tides."""
     caller = Caller(tenant.pk, member.user_id, f"user:{member.user_id}")
     (tmp_path / "tides.md").write_text("# Tides\n\nHigh water comes at noon in Emden. Low water is later.")
@@ -47,7 +47,7 @@ async def _talk(url, secret, steps, mode):
         return [await step(client) for step in steps]
 
 
-def talk(live_server, secret, *steps, mode="auto"):
+def call_tools(live_server, secret, *steps, mode="auto"):
     return asyncio.run(_talk(live_server.url, secret, steps, mode))
 
 
@@ -61,9 +61,9 @@ def value(result):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_client_uses_all_tools(live_server, knowing, api_key, member, mode):
+def test_client_uses_all_tools(live_server, agent_with_collection, api_key, member, mode):
     key = api_key(user=member.user)
-    listed, agents, collections, found, asked = talk(
+    listed, agents, collections, found, asked = call_tools(
         live_server,
         key.secret,
         lambda client: client.list_tools(),
@@ -86,20 +86,20 @@ def test_client_uses_all_tools(live_server, knowing, api_key, member, mode):
     answer = value(asked)
     assert answer["answer"].startswith("High water comes at noon in Emden.")
     assert answer["citations"][0]["source"] == "tides.md"
-    (read,) = talk(
+    (read,) = call_tools(
         live_server, key.secret, tool("read_conversation", conversation=answer["conversation"]), mode=mode
     )
     assert [each["role"] for each in value(read)["messages"]] == ["user", "assistant"]
 
 
-def said(result):
+def get_text(result):
     assert result.is_error
     return result.content[0].text
 
 
-def test_key_without_scope_is_rejected(live_server, knowing, api_key, member):
+def test_key_without_scope_is_rejected(live_server, agent_with_collection, api_key, member):
     key = api_key(user=member.user, scopes=["collections:read"])
-    found, agents, asked = talk(
+    found, agents, asked = call_tools(
         live_server,
         key.secret,
         tool("search_collection", collection="sea", query="water"),
@@ -107,19 +107,21 @@ def test_key_without_scope_is_rejected(live_server, knowing, api_key, member):
         tool("ask_agent", agent="guide", question="When?"),
     )
     assert value(found)
-    with tenant_scope(knowing.tenant_id):
+    with tenant_scope(agent_with_collection.tenant_id):
         assert [(row.query_text, row.user_id) for row in RagQuery.objects.all()] == [
             ("water", member.user_id)
         ]
-    assert "does not cover agents:read" in said(agents)
-    assert "does not cover conversations:write" in said(asked)
-    with tenant_scope(knowing.tenant_id, actor="system:test"):
+    assert "does not cover agents:read" in get_text(agents)
+    assert "does not cover conversations:write" in get_text(asked)
+    with tenant_scope(agent_with_collection.tenant_id, actor="system:test"):
         assert not Conversation.objects.exists()
 
 
-def test_other_tenants_and_colleagues_have_no_access(live_server, knowing, api_key, member, other_tenant):
-    with tenant_scope(knowing.tenant_id, user=member.user):
-        conversation = ConversationFactory(agent=knowing)
+def test_other_tenants_and_colleagues_have_no_access(
+    live_server, agent_with_collection, api_key, member, other_tenant
+):
+    with tenant_scope(agent_with_collection.tenant_id, user=member.user):
+        conversation = ConversationFactory(agent=agent_with_collection)
         MessageFactory(conversation=conversation, content="A secret.")
     foreign, colleague = api_key(tenant=other_tenant), api_key()
     steps = (
@@ -127,13 +129,13 @@ def test_other_tenants_and_colleagues_have_no_access(live_server, knowing, api_k
         tool("search_collection", collection="sea", query="water"),
         tool("ask_agent", agent="guide", question="When?", conversation=str(conversation.pk)),
     )
-    read, found, asked = talk(live_server, foreign.secret, *steps)
-    assert "Conversation not found." in said(read)
-    assert "not found" in said(found)
-    assert "not found" in said(asked)
-    read, _, asked = talk(live_server, colleague.secret, *steps)
-    assert "Conversation not found." in said(read)
-    assert "Conversation not found." in said(asked)
+    read, found, asked = call_tools(live_server, foreign.secret, *steps)
+    assert "Conversation not found." in get_text(read)
+    assert "not found" in get_text(found)
+    assert "not found" in get_text(asked)
+    read, _, asked = call_tools(live_server, colleague.secret, *steps)
+    assert "Conversation not found." in get_text(read)
+    assert "Conversation not found." in get_text(asked)
 
 
 def call(client, body, **headers):

@@ -6,9 +6,9 @@ from agents.models import McpServer
 from agents.testing import FakeOpenAI, call_tool, say
 from agents.tests.factories import McpServerConfigFactory
 from agents.tests.test_mcp import COMMAND, sandbox
-from config.testing.hats import as_platform
+from config.testing.roles import as_platform
 from conversations.models import McpToolExecution, ToolExecution
-from conversations.tests.test_tools import agent_of, ask, caller, told
+from conversations.tests.test_tools import agent_of, ask, caller, get_tool_results
 
 __all__ = ["agent_of", "caller", "sandbox"]
 ADD = {
@@ -19,7 +19,7 @@ ADD = {
 
 
 @pytest.fixture
-def configured(caller, sandbox):
+def configure_server(caller, sandbox):
     """Returns a function that configures the reference server, registered as `sums`."""
 
     def make(command=COMMAND, tools=(ADD, {"name": "fail"}), resources=(), prompts=(), **fields):
@@ -46,21 +46,24 @@ def rows(caller):
         )
 
 
-def test_an_agent_calls_a_tool_of_a_server(caller, configured, agent_of):
-    configured()
+def test_an_agent_calls_a_tool_of_a_server(caller, configure_server, agent_of):
+    configure_server()
     with FakeOpenAI(call_tool("sums__add", a=40, b=2), say("It is 42.")) as server:
         answer = ask(caller, agent_of(server, tools=["mcp:sums"], tool_timeout=60, timeout=90))
-    assert (answer.content, told(server)) == ("It is 42.", ['{"result":42}'])
+    assert (answer.content, get_tool_results(server)) == ("It is 42.", ['{"result":42}'])
     assert rows(caller) == [("add", "completed", {"result": 42}, "")]
     with caller.scope():
         assert ToolExecution.objects.get().tool_name == "sums__add"
 
 
-def test_tool_failure_is_recorded_and_returned_to_model(caller, configured, agent_of):
-    configured()
+def test_tool_failure_is_recorded_and_returned_to_model(caller, configure_server, agent_of):
+    configure_server()
     with FakeOpenAI(call_tool("sums__fail"), say("It failed.")) as server:
         answer = ask(caller, agent_of(server, tools=["mcp:sums/fail"], tool_timeout=60, timeout=90))
-    assert (answer.status, told(server)) == ("completed", ['{"error":"Error executing tool fail"}'])
+    assert (answer.status, get_tool_results(server)) == (
+        "completed",
+        ['{"error":"Error executing tool fail"}'],
+    )
     assert [row[1:] for row in rows(caller)] == [("failed", None, "tool_error")]
 
 
@@ -76,20 +79,20 @@ PROMPT = {"name": "greet", "arguments": [{"name": "name", "required": True}]}
     ],
 )
 def test_an_agent_reads_resources_and_prompts_of_a_server(
-    caller, configured, agent_of, tool, arguments, output
+    caller, configure_server, agent_of, tool, arguments, output
 ):
-    configured(tools=(), resources=(RESOURCE,), prompts=(PROMPT,))
+    configure_server(tools=(), resources=(RESOURCE,), prompts=(PROMPT,))
     with FakeOpenAI(call_tool(f"sums__{tool}", **arguments), say("Read.")) as server:
         answer = ask(caller, agent_of(server, tools=["mcp:sums"], tool_timeout=60, timeout=90))
-    assert (answer.content, told(server)) == ("Read.", [output])
+    assert (answer.content, get_tool_results(server)) == ("Read.", [output])
     assert rows(caller) == [(tool, "completed", output, "")]
 
 
-def test_unlisted_resource_is_not_requested(caller, configured, agent_of):
-    configured(tools=(), resources=(RESOURCE,), command="/bin/false")
+def test_unlisted_resource_is_not_requested(caller, configure_server, agent_of):
+    configure_server(tools=(), resources=(RESOURCE,), command="/bin/false")
     with FakeOpenAI(call_tool("sums__read_resource", uri="file:///etc/passwd"), say("No.")) as server:
         ask(caller, agent_of(server, tools=["mcp:sums"]))
-    assert told(server) == ['{"error":"The server lists no such uri."}']
+    assert get_tool_results(server) == ['{"error":"The server lists no such uri."}']
     assert rows(caller) == []
 
 
@@ -108,15 +111,15 @@ def offered(server):
         ({"for_all_users": False}, ["mcp:sums"], []),
     ],
 )
-def test_tools_require_agent_and_user_permission(caller, configured, agent_of, fields, tools, seen):
-    configured(**fields)
+def test_tools_require_agent_and_user_permission(caller, configure_server, agent_of, fields, tools, seen):
+    configure_server(**fields)
     with FakeOpenAI(say("Hello.")) as server:
         ask(caller, agent_of(server, tools=tools))
     assert offered(server) == ["search_knowledge", *seen]
 
 
-def test_servers_of_other_tenants_are_not_available(caller, configured, agent_of, other_tenant):
-    from tenants.scoping import tenant_scope
+def test_servers_of_other_tenants_are_not_available(caller, configure_server, agent_of, other_tenant):
+    from config.tenancy.scope import tenant_scope
 
     with tenant_scope(other_tenant, actor="system:test"):
         config = McpServerConfigFactory(config={}, env={})
@@ -127,16 +130,16 @@ def test_servers_of_other_tenants_are_not_available(caller, configured, agent_of
     assert offered(server) == ["search_knowledge"]
 
 
-def test_a_full_minute_is_a_row_and_no_call(caller, configured, agent_of):
-    configured(command="/bin/false", resource_limits={"max_calls_per_minute": 1, "timeout": 20})
+def test_a_full_minute_is_a_row_and_no_call(caller, configure_server, agent_of):
+    configure_server(command="/bin/false", resource_limits={"max_calls_per_minute": 1, "timeout": 20})
     script = (call_tool("sums__add", a=1, b=1), call_tool("sums__add", a=1, b=2), say("Enough."))
     with FakeOpenAI(*script) as server:
         ask(caller, agent_of(server, tools=["mcp:sums"]))
     assert [row[3] for row in rows(caller)] == ["refused", "rate_limited"]
 
 
-def test_mcp_tool_can_require_approval(caller, configured, agent_of):
-    configured()
+def test_mcp_tool_can_require_approval(caller, configure_server, agent_of):
+    configure_server()
     with FakeOpenAI(call_tool("sums__add", a=1, b=1)) as server:
         answer = ask(caller, agent_of(server, tools=["mcp:sums"], approvals=["mcp:sums/add"]))
     assert (answer.status, rows(caller)) == ("awaiting_approval", [])

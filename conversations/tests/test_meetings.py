@@ -9,14 +9,14 @@ from django.test import override_settings
 
 from agents.testing import FakeOpenAI, fail, say
 from agents.tests.factories import AgentFactory, IntegrationFactory
+from config.tenancy.scope import tenant_scope
+from conversations.meetings.runner import begin_meeting, follow_meeting, run_meeting
 from conversations.models import AnswerLease, Message, SessionState
-from conversations.runtime.meetings import begin_meeting, follow_meeting, lead_meeting
 from conversations.runtime.turns import Caller
-from conversations.services.agenda import questions_in, tasks_in
 from conversations.services.conversations import start_conversation
+from conversations.services.meeting_state import parse_questions, parse_tasks
 from conversations.services.meetings import MeetingUnderway, as_chunk, rebuild_meeting
 from conversations.tests.workers import in_background, resume_due, workers
-from tenants.scoping import tenant_scope
 
 QUESTION = "How do we keep the harbour open in winter?"
 URL = "/api/v1/conversations/"
@@ -37,15 +37,15 @@ TYPES = [
 ]
 # Where the worker is killed, and whether a model request must be repeated.
 POINTS = [
-    ("after conversations.runtime.meetings:take_over 1", False),
-    ("after conversations.runtime.meetings:advance_meeting 1", False),
-    ("before conversations.runtime.meetings:run_turn 1", False),
-    ("after conversations.runtime.meetings:run_turn 1", False),
-    ("before conversations.runtime.meetings:run_turn 2", False),
+    ("after conversations.meetings.runner:take_over 1", False),
+    ("after conversations.meetings.runner:advance_meeting 1", False),
+    ("before conversations.meetings.runner:run_turn 1", False),
+    ("after conversations.meetings.runner:run_turn 1", False),
+    ("before conversations.meetings.runner:run_turn 2", False),
     ("after conversations.runtime.turns:Turn.finish 2", False),
     ("before conversations.runtime.turns:Turn.finish 3", True),
-    ("after conversations.runtime.meetings:run_turn 4", False),
-    ("before conversations.runtime.meetings:run_turn 6", False),
+    ("after conversations.meetings.runner:run_turn 4", False),
+    ("before conversations.meetings.runner:run_turn 6", False),
     ("after conversations.services.meetings:_settle 7", False),
 ]
 
@@ -79,7 +79,7 @@ def caller(tenant, member):
 
 
 @pytest.fixture
-def meet(caller):
+def make_meeting(caller):
     """Returns a function that creates a manager and two experts and opens a meeting."""
 
     def make(server):
@@ -102,10 +102,10 @@ def streamed(caller, question):
     return [(event.sequence_number, as_chunk(event)) for event in events if event]
 
 
-def test_a_meeting_goes_through_its_phases(caller, meet):
+def test_a_meeting_goes_through_its_phases(caller, make_meeting):
     with Experts() as server:
-        question = meet(server)
-        assert lead_meeting(caller.tenant_id, question.pk)
+        question = make_meeting(server)
+        assert run_meeting(caller.tenant_id, question.pk)
     chunks = [chunk for _, chunk in streamed(caller, question)]
     assert [chunk["type"] for chunk in chunks] == TYPES
     assert [(each["to"], each["content"]) for each in chunks[1:3]] == [
@@ -121,10 +121,10 @@ def test_a_meeting_goes_through_its_phases(caller, meet):
     assert chunks[0]["experts"] == ["Ice", "Tide"]
 
 
-def test_the_database_gives_the_meeting_as_it_was_streamed(caller, meet):
+def test_the_database_gives_the_meeting_as_it_was_streamed(caller, make_meeting):
     with Experts() as server:
-        question = meet(server)
-        lead_meeting(caller.tenant_id, question.pk)
+        question = make_meeting(server)
+        run_meeting(caller.tenant_id, question.pk)
     with caller.scope():
         built = rebuild_meeting(question.conversation_id)
         state = SessionState.objects.get()
@@ -135,19 +135,19 @@ def test_the_database_gives_the_meeting_as_it_was_streamed(caller, meet):
     assert (state.mode, state.phase) == ("expert-group", "summary")
 
 
-def test_failed_expert_does_not_end_meeting(caller, meet):
+def test_failed_expert_does_not_end_meeting(caller, make_meeting):
     with Experts() as server:
         server.silent = True
-        question = meet(server)
-        lead_meeting(caller.tenant_id, question.pk)
+        question = make_meeting(server)
+        run_meeting(caller.tenant_id, question.pk)
     chunks = [chunk for _, chunk in streamed(caller, question)]
     assert [chunk.get("error") for chunk in chunks[3:5]] == ["authentication", None]
     assert chunks[-1]["status"] == "completed"
 
 
-def test_one_meeting_at_a_time(caller, meet):
+def test_one_meeting_at_a_time(caller, make_meeting):
     with Experts() as server:
-        question = meet(server)
+        question = make_meeting(server)
     with caller.scope():
         agents = [AgentFactory()]
         with pytest.raises(MeetingUnderway):
@@ -157,12 +157,12 @@ def test_one_meeting_at_a_time(caller, meet):
             begin_meeting(conversation.pk, question="x", experts=agents * 2, user_id=None)
 
 
-def test_meeting_fails_after_max_attempts(caller, meet):
+def test_meeting_fails_after_max_attempts(caller, make_meeting):
     with Experts() as server:
-        question = meet(server)
+        question = make_meeting(server)
     with caller.scope():
         AnswerLease.objects.update(attempts=3)
-    assert lead_meeting(caller.tenant_id, question.pk)
+    assert run_meeting(caller.tenant_id, question.pk)
     assert streamed(caller, question)[-1][1]["status"] == "failed"
     assert server.requests == []
 
@@ -175,7 +175,7 @@ def test_meeting_fails_after_max_attempts(caller, meet):
     ],
 )
 def test_questions_are_parsed_from_manager_text(text, asked):
-    assert [(each["question"], each["expert"]) for each in questions_in(text, EXPERTS)] == asked
+    assert [(each["question"], each["expert"]) for each in parse_questions(text, EXPERTS)] == asked
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_questions_are_parsed_from_manager_text(text, asked):
     ],
 )
 def test_tasks_are_parsed_from_manager_text(text, tasks):
-    assert [(each["task"], each["expert"]) for each in tasks_in(text, EXPERTS)] == tasks
+    assert [(each["task"], each["expert"]) for each in parse_tasks(text, EXPERTS)] == tasks
 
 
 def test_the_api_begins_and_shows_a_meeting(api_client, tenant):
@@ -201,7 +201,7 @@ def test_the_api_begins_and_shows_a_meeting(api_client, tenant):
     assert begun.status_code == 202, begun.content
     assert client.post(url, body, content_type="application/json").json()["code"] == "meeting_underway"
     assert api_client().get(url).status_code == 404
-    lead_meeting(tenant.pk, UUID(begun.json()["question"]))
+    run_meeting(tenant.pk, UUID(begun.json()["question"]))
     built = client.get(url).json()
     response = client.get(url, headers={"accept": "text/event-stream", "last-event-id": "1"})
     events = b"".join(response.streaming_content).decode().split("\n\n")[:-1]
@@ -214,11 +214,11 @@ def test_the_api_begins_and_shows_a_meeting(api_client, tenant):
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @override_settings(ANSWER_LEASE_SECONDS=2)
-def test_a_meeting_survives_kill_9_at_each_of_ten_points(caller, meet):
+def test_a_meeting_survives_kill_9_at_each_of_ten_points(caller, make_meeting):
     with Experts() as server, workers() as work:
         for point, asked_again in POINTS:
             asked = len(server.requests)
-            question = meet(server)
+            question = make_meeting(server)
             reader = in_background(lambda question=question: streamed(caller, question))
             assert work(point) == -9, point
             resume_due()

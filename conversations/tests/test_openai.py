@@ -7,14 +7,14 @@ import openai
 import pytest
 
 from agents.models import BudgetCounter, LlmUsage
-from agents.testing import call_tool, down, fail, half_stream, nonsense, say
+from agents.testing import call_tool, fail, half_stream, invalid_reply, say, unreachable_url
 from agents.tests.factories import BudgetFactory, IntegrationFactory
+from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
 from conversations.models import Message
-from conversations.tests.wire import WEATHER
+from conversations.tests.compat import WEATHER
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
-from tenants.scoping import tenant_scope
 
 ASK = [{"role": "user", "content": "When is high water?"}]
 TOOLS = [{"type": "function", "function": WEATHER}]
@@ -159,7 +159,7 @@ def test_image_reaches_the_model(client, wired):
         (fail(429, retry_after=0.01), 429, "rate_limit_exceeded"),
         (fail(401), 502, "authentication"),
         (fail(400), 400, "refused_request"),
-        (nonsense(), 502, "bad_response"),
+        (invalid_reply(), 502, "bad_response"),
     ],
     ids=["500", "429", "401", "400", "nonsense"],
 )
@@ -185,7 +185,7 @@ def test_interrupted_stream(client, wired, model):
 
 def test_unreachable_endpoint(client, wired):
     with tenant_scope(wired.tenant, actor="system:test"):
-        IntegrationFactory(name="Gone", base_url=down())
+        IntegrationFactory(name="Gone", base_url=unreachable_url())
     with pytest.raises(openai.InternalServerError) as caught:
         client.chat.completions.create(model="gone/m", messages=ASK)
     assert (caught.value.status_code, caught.value.code) == (502, "unreachable")
@@ -216,10 +216,10 @@ def test_rejected_request_names_parameter(client, wired, changes, status, parame
 
 def test_another_tenants_models_are_unknown(wired, other_tenant, api_key):
     key = api_key(tenant=other_tenant, user=add_member(other_tenant).user)
-    stranger = openai.OpenAI(base_url=f"{wired.url}/v1", api_key=key.secret, max_retries=0)
+    outsider = openai.OpenAI(base_url=f"{wired.url}/v1", api_key=key.secret, max_retries=0)
     for model in ("guide", "house/m"):
         with pytest.raises(openai.NotFoundError):
-            stranger.chat.completions.create(model=model, messages=ASK)
+            outsider.chat.completions.create(model=model, messages=ASK)
     assert wired.model.requests == []
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from agents.tests.factories import AgentFactory
 from audit.models import AuditLog
+from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
 from conversations.models import Conversation
 from conversations.services.conversations import start_conversation
-from tenants.scoping import tenant_scope
 
 URL = "/api/v1/conversations/"
 

@@ -8,11 +8,11 @@ from django.db import connection
 from django.utils import timezone
 
 from config.db.ids import uuid7
+from config.tenancy.scope import tenant_scope
 from conversations import tasks
 from conversations.models import Conversation, Message, MessageEmbedding
-from conversations.services.finding import embed_messages
+from conversations.services.message_index import embed_messages
 from conversations.tests.factories import ConversationFactory, MessageFactory, ParticipantFactory
-from tenants.scoping import tenant_scope
 
 URL = "/api/v1/conversations/search/"
 DAY = timedelta(days=1)
@@ -73,9 +73,9 @@ def test_results_are_ranked_highlighted_and_escaped(client, said, tenant):
 
 
 def test_search_finds_own_messages_only(client, api_client, said, tenant, other_tenant):
-    colleague, stranger = api_client(), api_client(tenant=other_tenant)
+    colleague, outsider = api_client(), api_client(tenant=other_tenant)
     assert search(colleague, "rye bread")["results"] == []
-    assert search(stranger, "rye bread")["results"] == []
+    assert search(outsider, "rye bread")["results"] == []
     with tenant_scope(tenant, user=colleague.key.user):
         ParticipantFactory(conversation=said[0], user=colleague.key.user)
     assert len(search(colleague, "rye bread")["results"]) == 2

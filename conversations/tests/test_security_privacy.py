@@ -4,7 +4,7 @@ import json
 
 from agents.tests.factories import AgentFactory
 from audit.models import AuditLog
-from tenants.scoping import tenant_scope
+from config.tenancy.scope import tenant_scope
 
 
 def test_the_audit_log_does_not_repeat_what_was_said(api_client, tenant):

@@ -6,13 +6,13 @@ import pytest
 from django.db import connection
 
 from agents.models import LlmUsage
-from agents.testing import FakeOpenAI, Reply, call_tool, say
+from agents.testing import FakeOpenAI, ScriptedReply, call_tool, say
 from agents.tests.factories import AgentFactory, IntegrationFactory
+from config.tenancy.scope import tenant_scope
 from conversations.models import Conversation, Message
 from conversations.runtime import turns
-from conversations.runtime.journal import storable
+from conversations.runtime.journal import strip_unstorable
 from tenants.models import IdempotencyKey
-from tenants.scoping import tenant_scope
 
 URL = "/api/v1/conversations/"
 
@@ -45,7 +45,7 @@ def with_usage(tokens, message=None, model="m"):
     choice = {"index": 0, "finish_reason": "stop", "message": message}
     usage = {"prompt_tokens": tokens, "completion_tokens": tokens, "total_tokens": 2 * tokens}
     head = {"id": "x", "object": "chat.completion", "created": 1, "model": model}
-    return Reply(raw=json.dumps(head | {"choices": [choice], "usage": usage}).encode())
+    return ScriptedReply(raw=json.dumps(head | {"choices": [choice], "usage": usage}).encode())
 
 
 def searching():
@@ -62,7 +62,7 @@ def test_unstorable_text_is_cleaned(api_client, endpoint, tenant):
 
 
 def test_lone_surrogates_are_replaced():
-    assert storable("a\ud800b\0c") == "a?bc"
+    assert strip_unstorable("a\ud800b\0c") == "a?bc"
 
 
 def test_unstorable_query_is_cleaned(api_client, endpoint, tenant):
@@ -78,7 +78,7 @@ def test_token_counts_are_clamped(api_client, endpoint, tenant):
         response = ask(api_client())
     assert response.status_code == 201, response.content
     with tenant_scope(tenant, actor="system:test"):
-        assert LlmUsage.objects.get().total_tokens == 2 * turns.MOST_TOKENS
+        assert LlmUsage.objects.get().total_tokens == 2 * turns.MAX_TOKEN_COUNT
 
 
 def test_an_answer_that_cannot_be_stored_fails_the_turn(api_client, endpoint, tenant):
@@ -93,7 +93,7 @@ def test_an_answer_that_cannot_be_stored_fails_the_turn(api_client, endpoint, te
         assert not IdempotencyKey.objects.exists()
 
 
-class Deleting(FakeOpenAI):
+class DeletingEndpoint(FakeOpenAI):
     """Deletes all conversations of `tenant` before it answers."""
 
     tenant = None
@@ -107,7 +107,7 @@ class Deleting(FakeOpenAI):
 
 @pytest.mark.django_db(transaction=True)
 def test_deleted_conversation_releases_idempotency_key(api_client, endpoint, tenant):
-    with Deleting(say("Gone.")) as server:
+    with DeletingEndpoint(say("Gone.")) as server:
         server.tenant = tenant
         endpoint(server)
         response = ask(api_client(), **{"idempotency-key": "once"})

@@ -2,6 +2,7 @@
 
 import pytest
 
+from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
 from conversations.tests.factories import (
     AttachmentFactory,
@@ -11,10 +12,9 @@ from conversations.tests.factories import (
     SessionSummaryFactory,
     StreamEventFactory,
 )
-from tenants.scoping import tenant_scope
 
 
-def made_by_colleague(factory, tenant):
+def create_as_colleague(factory, tenant):
     colleague = add_member(tenant).user
     with tenant_scope(tenant, user=colleague):
         return factory(conversation=ConversationFactory(user=colleague))
@@ -29,7 +29,7 @@ def made_by_colleague(factory, tenant):
     ],
 )
 def test_colleagues_conversation_is_hidden(name, factory, api_client, tenant):
-    row, client = made_by_colleague(factory, tenant), api_client()
+    row, client = create_as_colleague(factory, tenant), api_client()
     address = f"/api/v1/conversations/{row.conversation_id}/{name}/"
 
     assert client.get(address).status_code == 404
@@ -41,7 +41,7 @@ def test_colleagues_conversation_is_hidden(name, factory, api_client, tenant):
     [("session-states", SessionStateFactory), ("session-summaries", SessionSummaryFactory)],
 )
 def test_a_colleagues_session_is_hidden(name, factory, api_client, tenant):
-    row, client = made_by_colleague(factory, tenant), api_client()
+    row, client = create_as_colleague(factory, tenant), api_client()
 
     assert client.get(f"/api/v1/{name}/").json()["results"] == []
     assert client.get(f"/api/v1/{name}/{row.pk}/").status_code == 404

@@ -7,16 +7,22 @@ import time
 
 import pytest
 
-from agents.testing import FakeOpenAI, Reply
+from agents.testing import FakeOpenAI, ScriptedReply
 from agents.tests.factories import AgentFactory, IntegrationFactory
-from config.testing.served import served
+from config.tenancy.scope import tenant_scope
+from config.testing.web_server import run_web_server
 from conversations.models import AnswerLease, StreamEvent
-from conversations.runtime.citing import Citing, cite
-from conversations.runtime.live import Delta, Live, Place, Reset, news
+from conversations.runtime.citations import CitationRenumberer, renumber_citations
+from conversations.runtime.stream_buffer import (
+    AnswerDelta,
+    AnswerReset,
+    StreamBuffer,
+    StreamPosition,
+    events_since,
+)
 from conversations.services.leases import Lease
 from conversations.tests.factories import ConversationFactory, MessageFactory
 from knowledge.services.search import FoundPassage
-from tenants.scoping import tenant_scope
 
 URL = "/api/v1/conversations/"
 CUTS = 50
@@ -32,31 +38,34 @@ def test_citations_do_not_depend_on_fragments(seed):
     chance = random.Random(seed)
     marks = ["[1]", "[2]", " [7]", "row[1]", "[12", "  ", "\n\n", "word", "(x)[2]", "[1][2]", "[1234]", " "]
     text = "".join(chance.choices(marks, k=40))
-    citing, shown, at = Citing([passage(1), passage(2)]), "", 0
+    renumberer, shown, at = CitationRenumberer([passage(1), passage(2)]), "", 0
     while at < len(text):
         step = chance.randint(1, 5)
-        shown += citing.feed(text[at : at + step])
+        shown += renumberer.feed(text[at : at + step])
         at += step
-    assert shown + citing.rest() == cite(text, [passage(1), passage(2)])[0]
+    assert shown + renumberer.flush() == renumber_citations(text, [passage(1), passage(2)])[0]
 
 
 def test_reader_receives_reset():
-    live = Live(Lease(None, None, None), None)
+    live = StreamBuffer(Lease(None, None, None), None)
     live.begin()
-    live.say("Let me look.")
-    events, _ = live.read(Place(), 0)
+    live.append("Let me look.")
+    events, _ = live.read(StreamPosition(), 0)
     live.begin()
     assert live.read(events[-1].place, 0) == ([], False)
-    live.say("At noon.")
-    assert live.read(events[-1].place, 0)[0] == [Reset(Place(2, 0)), Delta("At noon.", Place(2, 8))]
-    assert live.read(Place(2, 3), 0)[0] == [Delta("noon.", Place(2, 8))]
+    live.append("At noon.")
+    assert live.read(events[-1].place, 0)[0] == [
+        AnswerReset(StreamPosition(2, 0)),
+        AnswerDelta("At noon.", StreamPosition(2, 8)),
+    ]
+    assert live.read(StreamPosition(2, 3), 0)[0] == [AnswerDelta("noon.", StreamPosition(2, 8))]
 
 
 @pytest.mark.parametrize("text", ["", "x", "1", "1.x", "1.2.3", "-1.2", "²" + ".1", "9" * 30 + ".1"])
 def test_invalid_position_is_rejected(text):
     with pytest.raises(ValueError, match="not a stream position"):
-        Place.parse(text)
-    assert news(Place(3, 2), 3, "ab") == []
+        StreamPosition.parse(text)
+    assert events_since(StreamPosition(3, 2), 3, "ab") == []
 
 
 @pytest.fixture
@@ -65,7 +74,7 @@ def client(api_client):
 
 
 @pytest.fixture
-def answered(client, tenant):
+def completed_answer(client, tenant):
     """A completed answer in a conversation of the user."""
     with tenant_scope(tenant, user=client.key.user):
         conversation = ConversationFactory(user=client.key.user)
@@ -83,21 +92,21 @@ def follow(client, message, last=""):
     return client.get(f"{URL}{message.conversation_id}/messages/{message.pk}/stream/", headers=headers)
 
 
-def test_finished_answer_is_streamed_from_any_position(client, answered):
-    whole = events_of(b"".join(follow(client, answered).streaming_content).decode())
+def test_finished_answer_is_streamed_from_any_position(client, completed_answer):
+    whole = events_of(b"".join(follow(client, completed_answer).streaming_content).decode())
     assert [event["event"] for event in whole] == ["message.started", "message.delta", "message.completed"]
-    rest = events_of(b"".join(follow(client, answered, "0.5").streaming_content).decode())
+    rest = events_of(b"".join(follow(client, completed_answer, "0.5").streaming_content).decode())
     assert [json.loads(event["data"]).get("text") for event in rest] == ["water is at noon.", None]
-    assert follow(client, answered, whole[-1]["id"]).status_code == 204
+    assert follow(client, completed_answer, whole[-1]["id"]).status_code == 204
 
 
-def test_stream_requires_access(api_client, client, answered):
-    assert follow(api_client(), answered).status_code == 404
-    assert follow(client, answered).status_code == 200
-    assert follow(client, answered, "nonsense").json()["code"] == "bad_event_id"
+def test_stream_requires_access(api_client, client, completed_answer):
+    assert follow(api_client(), completed_answer).status_code == 404
+    assert follow(client, completed_answer).status_code == 200
+    assert follow(client, completed_answer, "nonsense").json()["code"] == "bad_event_id"
 
 
-class Reader:
+class StreamReader:
     """A client that reconnects after the last complete event."""
 
     def __init__(self, port, secret):
@@ -125,12 +134,12 @@ class Reader:
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_reconnecting_reader_gets_every_event_once(client, tenant):
-    with FakeOpenAI(Reply(text=LONG, pace=0.05)) as model, served() as server:
+    with FakeOpenAI(ScriptedReply(text=LONG, pace=0.05)) as model, run_web_server() as server:
         with tenant_scope(tenant, user=client.key.user):
             integration = IntegrationFactory(base_url=model.base_url)
             agent = AgentFactory(integration=integration, model_provider="openai-compatible", model_name="m")
             conversation = ConversationFactory(user=client.key.user, agent=agent)
-        reader = Reader(server.port, client.key.secret)
+        reader = StreamReader(server.port, client.key.secret)
         path = f"{URL}{conversation.pk}/messages/"
         reader.read("POST", path, json.dumps({"content": "Tell me."}), limit=700)
         answer = json.loads(reader.events[0]["data"])["message"]
@@ -164,8 +173,8 @@ def follow_stored(client, path, answer):
 @pytest.mark.django_db(transaction=True)
 def test_waiting_stream_holds_no_connection(client, tenant, second_connection):
     with (
-        FakeOpenAI(Reply(text="At noon.", delay=6)) as model,
-        served(WEB_THREADS="40", DATABASE_POOL="2", PGAPPNAME="streams") as server,
+        FakeOpenAI(ScriptedReply(text="At noon.", delay=6)) as model,
+        run_web_server(WEB_THREADS="40", DATABASE_POOL="2", PGAPPNAME="streams") as server,
     ):
         with tenant_scope(tenant, user=client.key.user):
             integration = IntegrationFactory(base_url=model.base_url)
@@ -175,7 +184,7 @@ def test_waiting_stream_holds_no_connection(client, tenant, second_connection):
                 for _ in range(8)
             ]
         lines = [http.client.HTTPConnection("127.0.0.1", server.port, timeout=60) for _ in paths]
-        headers = Reader(server.port, client.key.secret).headers | {"Content-Type": "application/json"}
+        headers = StreamReader(server.port, client.key.secret).headers | {"Content-Type": "application/json"}
         for line, path in zip(lines, paths, strict=True):
             line.request("POST", path, json.dumps({"content": "Tell me."}), headers)
         started = [line.getresponse() for line in lines]
@@ -184,13 +193,13 @@ def test_waiting_stream_holds_no_connection(client, tenant, second_connection):
             assert time.monotonic() < end
             time.sleep(0.05)
         time.sleep(0.5)
-        held = backends(second_connection())
+        held = count_connections(second_connection())
         assert all("message.completed" in answer.read().decode() for answer in started)
     # As many streams as the process allows: most could not start if each waiting stream held a connection.
     assert held <= 2
 
 
-def backends(connection):
+def count_connections(connection):
     """Count the connections of the test's web server."""
     sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'streams'"
     return connection.execute(sql).fetchone()[0]

@@ -6,14 +6,14 @@ from uuid import UUID
 
 import pytest
 
-from agents.runtime.tools import ToolRefused
+from agents.runtime.builtin_tools import ToolError
 from agents.testing import FakeOpenAI, call_tool, say
 from agents.tests.factories import AgentFactory, IntegrationFactory
 from audit.models import AuditLog
 from conversations.models import AnswerLease, Message, ToolExecution, TurnStep
 from conversations.runtime import tools
-from conversations.runtime.expiry import expire_waiting_calls
-from conversations.runtime.resuming import resume_answer
+from conversations.runtime.approval_expiry import expire_waiting_calls
+from conversations.runtime.recovery import resume_answer
 from conversations.services.approvals import decide_call
 from conversations.tests.test_turns import ask, caller
 
@@ -35,7 +35,7 @@ def agent_of(caller):
     return make
 
 
-def told(server, request=-1):
+def get_tool_results(server, request=-1):
     """Return the tool results sent to the model."""
     messages = server.requests[request].body["messages"]
     return [message["content"] for message in messages if message["role"] == "tool"]
@@ -51,7 +51,7 @@ def test_call_is_recorded_and_result_returned_to_model(caller, agent_of):
     with FakeOpenAI(CALCULATION, say("It is 42.")) as server:
         answer = ask(caller, agent_of(server, tools=["calculator"]))
     assert (answer.status, answer.content) == ("completed", "It is 42.")
-    assert told(server) == ["42"]
+    assert get_tool_results(server) == ["42"]
     assert executions(caller) == [("calculator", "completed", {"expression": "6 * 7"}, 42)]
     assert [call["name"] for call in answer.tool_calls] == ["calculator"]
 
@@ -68,7 +68,7 @@ def test_refusal_is_returned_and_turn_continues(caller, agent_of):
     with FakeOpenAI(call_tool("calculator", expression="9**9**9"), say("Too large.")) as server:
         answer = ask(caller, agent_of(server, tools=["calculator"]))
     assert answer.status == "completed"
-    assert told(server) == ['{"error":"The number is too large."}']
+    assert get_tool_results(server) == ['{"error":"The number is too large."}']
     assert executions(caller)[0][1] == "failed"
 
 
@@ -93,8 +93,8 @@ def test_tool_failure_and_timeout_are_recorded(caller, agent_of, monkeypatch, bo
     async def run(expression):
         return await body()
 
-    monkeypatch.setattr(tools, "calculate", lambda expression: (_ for _ in ()).throw(ToolRefused("unused")))
-    outcome = asyncio.run(tools.outcome_of(lambda: run("x"), 1))
+    monkeypatch.setattr(tools, "calculate", lambda expression: (_ for _ in ()).throw(ToolError("unused")))
+    outcome = asyncio.run(tools.run_with_timeout(lambda: run("x"), 1))
     assert (outcome.status, outcome.told) == (status, {"error": error})
 
 
@@ -102,7 +102,7 @@ def test_turn_timeout_closes_running_call(caller, agent_of, monkeypatch):
     async def endless(url):
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(tools, "fetch", endless)
+    monkeypatch.setattr(tools, "fetch_page", endless)
     with FakeOpenAI(call_tool("http_fetch", url="https://example.com/")) as server:
         answer = ask(caller, agent_of(server, tools=["http_fetch"], timeout=2))
     assert (answer.status, answer.error_code) == ("failed", "timeout")
@@ -151,7 +151,7 @@ def test_approved_call_runs_once(waiting, caller):
         response, again = decide(client, where, rows[0]), decide(client, where, rows[0])
     assert (response.status_code, response.json()["content"]) == (200, "It is 42.")
     assert (again.status_code, again.json()["code"]) == (409, "not_waiting")
-    assert told(server) == ["42"]
+    assert get_tool_results(server) == ["42"]
     assert executions(caller) == [("calculator", "completed", {"expression": "6 * 7"}, 42)]
 
 
@@ -160,7 +160,7 @@ def test_denied_call_does_not_run_and_reason_reaches_model(waiting, caller, memb
         client, _, where, rows = waiting(server)
         response = decide(client, where, rows[0], "deny", reason="Ask finance.")
     assert response.json()["content"] == "Then not."
-    assert "Ask finance." in told(server)[0]
+    assert "Ask finance." in get_tool_results(server)[0]
     with caller.scope():
         row = ToolExecution.objects.get()
         assert (row.status, row.tool_output, row.decided_by_id) == ("denied", None, member.user_id)
@@ -170,8 +170,8 @@ def test_denied_call_does_not_run_and_reason_reaches_model(waiting, caller, memb
 def test_approval_requires_access(waiting, api_client, other_tenant, caller):
     with FakeOpenAI(CALCULATION, say("It is 42.")) as server:
         _, _, where, rows = waiting(server)
-        for stranger in (api_client(), api_client(tenant=other_tenant)):
-            assert decide(stranger, where, rows[0]).status_code == 404
+        for outsider in (api_client(), api_client(tenant=other_tenant)):
+            assert decide(outsider, where, rows[0]).status_code == 404
     assert executions(caller)[0][1] == "awaiting_approval"
 
 
@@ -223,7 +223,7 @@ def test_expired_call_is_denied_and_answer_completes(waiting, caller, tenant):
         assert expire_waiting_calls(timedelta(0)) == 0
         done = resume_answer(tenant.pk, UUID(answer["id"]))
     assert (done.status, done.content) == ("completed", "Then not.")
-    assert "The call was not approved within 0 days." in told(server)[0]
+    assert "The call was not approved within 0 days." in get_tool_results(server)[0]
     with caller.scope():
         row = ToolExecution.objects.get()
         assert (row.status, row.decided_by_id, row.tool_output) == ("denied", None, None)

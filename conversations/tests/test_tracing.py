@@ -9,21 +9,21 @@ import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from agents.models import LlmUsage
-from agents.testing import FakeOpenAI, call_tool, down, say
+from agents.testing import FakeOpenAI, call_tool, say, unreachable_url
 from agents.tests.factories import AgentFactory, IntegrationFactory
-from config.testing.served import served
-from tenants.scoping import tenant_scope
+from config.tenancy.scope import tenant_scope
+from config.testing.web_server import run_web_server
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 QUESTION = "When is high water at Emden-Neptun-7?"
 SERVER = 2
 
 
-class Collector(ThreadingHTTPServer):
+class TraceCollector(ThreadingHTTPServer):
     """An OTLP collector; `spans` maps names to spans, `payload` is all received data."""
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), Collecting)
+        super().__init__(("127.0.0.1", 0), CollectorHandler)
         self.payload, self.spans = b"", {}
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -39,7 +39,7 @@ class Collector(ThreadingHTTPServer):
         return self.spans[name]
 
 
-class Collecting(BaseHTTPRequestHandler):
+class CollectorHandler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         assert self.path == "/v1/traces"
@@ -55,7 +55,7 @@ class Collecting(BaseHTTPRequestHandler):
         pass
 
 
-def said(span):
+def get_attributes(span):
     """Return the attributes of a span as Python values."""
     found = {}
     for each in span.attributes:
@@ -67,7 +67,7 @@ def said(span):
 
 @pytest.fixture
 def collector():
-    with Collector() as made:
+    with TraceCollector() as made:
         yield made
         made.shutdown()
 
@@ -77,7 +77,7 @@ def key(transactional_db, tenant, api_key):
     return api_key()
 
 
-def furnish(tenant, base_url):
+def create_agent(tenant, base_url):
     with tenant_scope(tenant, actor="system:test"):
         account = IntegrationFactory(base_url=base_url, credentials={"api_key": "sk-very-secret-0815"})
         return AgentFactory(
@@ -95,8 +95,8 @@ def ask(server, key, **headers):
 def test_chat_completion_is_one_trace_with_semantic_attributes(tenant, key, collector):
     variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
     script = (call_tool("calculator", expression="6*7"), say("It is at noon."))
-    with FakeOpenAI(*script) as model, served(**variables) as server:
-        agent = furnish(tenant, model.base_url)
+    with FakeOpenAI(*script) as model, run_web_server(**variables) as server:
+        agent = create_agent(tenant, model.base_url)
         answer = ask(server, key, traceparent=f"00-{TRACE}-{PARENT}-01")
         assert answer.status_code == 200, answer.text
         request = collector.wait("POST /v1/chat/completions")
@@ -107,9 +107,9 @@ def test_chat_completion_is_one_trace_with_semantic_attributes(tenant, key, coll
     assert {span.trace_id.hex() for span in collector.spans.values()} == {TRACE}
     assert (request.parent_span_id.hex(), request.kind) == (PARENT, SERVER)
     assert (run.parent_span_id, chat.parent_span_id) == (request.span_id, run.span_id)
-    assert said(request)["http.route"] == "/v1/chat/completions"
-    assert said(request)["http.response.status_code"] == 200
-    found = said(chat)
+    assert get_attributes(request)["http.route"] == "/v1/chat/completions"
+    assert get_attributes(request)["http.response.status_code"] == 200
+    found = get_attributes(chat)
     assert (found["gen_ai.operation.name"], found["gen_ai.request.model"]) == ("chat", "m")
     assert found["gen_ai.provider.name"] == "openai-compatible"
     assert found["gen_ai.response.model"] == "m"
@@ -121,16 +121,19 @@ def test_chat_completion_is_one_trace_with_semantic_attributes(tenant, key, coll
         "gen_ai.conversation.id": str(usage[0].conversation_id),
         "conclave.tenant.id": str(tenant.pk),
     }
-    assert about.items() <= said(run).items()
-    assert said(run)["gen_ai.operation.name"] == "invoke_agent"
+    assert about.items() <= get_attributes(run).items()
+    assert get_attributes(run)["gen_ai.operation.name"] == "invoke_agent"
     for secret in (QUESTION, "at noon", key.secret, "sk-very-secret-0815"):
         assert secret.encode() not in collector.payload
 
 
 @pytest.mark.slow
 def test_unreachable_collector_has_no_effect(tenant, key):
-    with FakeOpenAI(say("At noon.")) as model, served(OTEL_EXPORTER_OTLP_ENDPOINT=down()[:-3]) as server:
-        furnish(tenant, model.base_url)
+    with (
+        FakeOpenAI(say("At noon.")) as model,
+        run_web_server(OTEL_EXPORTER_OTLP_ENDPOINT=unreachable_url()[:-3]) as server,
+    ):
+        create_agent(tenant, model.base_url)
         ask(server, key)
         began = time.monotonic()
         answers = [ask(server, key).status_code for _ in range(10)]

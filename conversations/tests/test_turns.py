@@ -1,11 +1,11 @@
 import pytest
 
 from agents.models import AgentCollection, LlmUsage
-from agents.testing import FakeOpenAI, call_tool, down, fail, half_stream, nonsense, say, slow
+from agents.testing import FakeOpenAI, call_tool, fail, half_stream, invalid_reply, say, slow, unreachable_url
 from agents.tests.factories import AgentFactory, IntegrationFactory
 from audit.models import AuditLog
 from conversations.models import Conversation, Message, ToolExecution
-from conversations.runtime.citing import cite
+from conversations.runtime.citations import renumber_citations
 from conversations.runtime.loop import run_turn
 from conversations.runtime.turns import Caller, load_turn
 from conversations.services.conversations import ConversationClosed, begin_turn, start_conversation
@@ -23,7 +23,7 @@ def caller(tenant, member):
 
 
 @pytest.fixture
-def knowing(caller, tmp_path):
+def make_agent(caller, tmp_path):
     """Returns a function that creates an agent with a collection about tides."""
 
     def make(**fields):
@@ -49,28 +49,28 @@ def ask(caller, agent, question=QUESTION, emit=None, conversation=None):
     return run_turn(turn, emit)
 
 
-def served(caller, make_agent, server, **fields):
+def create_agent_at(caller, make_agent, server, **fields):
     with caller.scope():
         integration = IntegrationFactory(base_url=server if isinstance(server, str) else server.base_url)
     return make_agent(model_provider="openai-compatible", model_name="m", integration=integration, **fields)
 
 
-def test_the_offline_agent_quotes_and_cites(caller, knowing):
-    answer = ask(caller, knowing())
+def test_the_offline_agent_quotes_and_cites(caller, make_agent):
+    answer = ask(caller, make_agent())
     assert answer.status == "completed"
     assert answer.content.startswith("High water comes at noon in Emden.")
     assert [cited["source"] for cited in answer.citations] == ["tides.md"]
     assert answer.citations[0]["quote"] == "High water comes at noon in Emden."
 
 
-def test_offline_agent_declines_without_matches(caller, knowing):
-    answer = ask(caller, knowing(), "Who won the world cup in 1966?")
+def test_offline_agent_declines_without_matches(caller, make_agent):
+    answer = ask(caller, make_agent(), "Who won the world cup in 1966?")
     assert (answer.status, answer.citations) == ("completed", [])
     assert "found nothing" in answer.content
 
 
-def test_everything_is_kept_in_order(caller, knowing):
-    answer = ask(caller, knowing())
+def test_everything_is_kept_in_order(caller, make_agent):
+    answer = ask(caller, make_agent())
     with caller.scope():
         messages = list(Message.objects.order_by("sequence_number"))
         assert [(message.role, message.status) for message in messages] == [
@@ -88,18 +88,18 @@ def test_everything_is_kept_in_order(caller, knowing):
         assert {"message.created", "message.updated", "toolexecution.created"} <= actions
 
 
-def test_audit_log_contains_no_message_text(caller, knowing):
-    ask(caller, knowing(), "A private question about high water?")
+def test_audit_log_contains_no_message_text(caller, make_agent):
+    ask(caller, make_agent(), "A private question about high water?")
     with caller.scope():
         rows = AuditLog.objects.filter(resource_type="conversations.message")
         assert all("content" not in (row.new_values or {}) for row in rows)
         assert rows.count() == 3
 
 
-def test_an_endpoint_answers_with_tool_call_and_citation(caller, knowing):
+def test_an_endpoint_answers_with_tool_call_and_citation(caller, make_agent):
     script = (call_tool("search_knowledge", query="high water"), say("At noon [1]. Nothing else [9]."))
     with FakeOpenAI(*script) as server:
-        answer = ask(caller, served(caller, knowing, server))
+        answer = ask(caller, create_agent_at(caller, make_agent, server))
     assert answer.content == "At noon [1]. Nothing else."
     assert [cited["source"] for cited in answer.citations] == ["tides.md"]
     assert answer.token_count > 0
@@ -108,9 +108,9 @@ def test_an_endpoint_answers_with_tool_call_and_citation(caller, knowing):
     )
 
 
-def test_text_is_streamed_in_fragments(caller, knowing):
+def test_text_is_streamed_in_fragments(caller, make_agent):
     pieces = []
-    answer = ask(caller, knowing(), emit=pieces.append)
+    answer = ask(caller, make_agent(), emit=pieces.append)
     assert len(pieces) > 1
     assert "".join(pieces) == answer.content
 
@@ -121,14 +121,14 @@ def test_text_is_streamed_in_fragments(caller, knowing):
         (fail(500), "server_error", False),
         (fail(429, retry_after=0), "rate_limited", False),
         (fail(401), "authentication", False),
-        (nonsense(), "bad_response", False),
+        (invalid_reply(), "bad_response", False),
         (half_stream(), None, True),
         (half_stream(ragged=True), None, True),
     ],
 )
-def test_endpoint_failure_fails_the_answer(caller, knowing, reply, code, streamed):
+def test_endpoint_failure_fails_the_answer(caller, make_agent, reply, code, streamed):
     with FakeOpenAI(reply) as server:
-        agent = served(caller, knowing, server, timeout=8)
+        agent = create_agent_at(caller, make_agent, server, timeout=8)
         answer = ask(caller, agent, emit=(lambda piece: None) if streamed else None)
     assert answer.status == "failed"
     assert answer.error_code == (code or answer.error_code) != ""
@@ -141,28 +141,28 @@ def test_endpoint_failure_fails_the_answer(caller, knowing, reply, code, streame
         assert agent.integration.status == "error"
 
 
-def test_unreachable_endpoint_is_reported(caller, knowing):
-    answer = ask(caller, served(caller, knowing, down(), timeout=8))
+def test_unreachable_endpoint_is_reported(caller, make_agent):
+    answer = ask(caller, create_agent_at(caller, make_agent, unreachable_url(), timeout=8))
     assert (answer.status, answer.error_code) == ("failed", "unreachable")
 
 
-def test_slow_endpoint_times_out(caller, knowing):
+def test_slow_endpoint_times_out(caller, make_agent):
     with FakeOpenAI(slow(30)) as server:
-        answer = ask(caller, served(caller, knowing, server, timeout=1))
+        answer = ask(caller, create_agent_at(caller, make_agent, server, timeout=1))
     assert (answer.status, answer.error_code) == ("failed", "timeout")
     assert answer.latency_ms < 10_000
 
 
-def test_iteration_limit_stops_tool_loop(caller, knowing):
+def test_iteration_limit_stops_tool_loop(caller, make_agent):
     with FakeOpenAI(call_tool("search_knowledge", query="x")) as server:
-        answer = ask(caller, served(caller, knowing, server, max_iterations=3))
+        answer = ask(caller, create_agent_at(caller, make_agent, server, max_iterations=3))
     assert answer.status == "failed"
     assert len(server.requests) == 3
 
 
-def test_history_is_sent_to_model(caller, knowing):
+def test_history_is_sent_to_model(caller, make_agent):
     with FakeOpenAI(say("First."), say("Second.")) as server:
-        agent = served(caller, knowing, server)
+        agent = create_agent_at(caller, make_agent, server)
         first = ask(caller, agent)
         with caller.scope():
             conversation = Conversation.objects.get(pk=first.conversation_id)
@@ -173,8 +173,8 @@ def test_history_is_sent_to_model(caller, knowing):
     assert spoken == [QUESTION, "First.", "And then?"]
 
 
-def test_closed_conversation_and_inactive_agent_are_rejected(caller, knowing):
-    agent = knowing()
+def test_closed_conversation_and_inactive_agent_are_rejected(caller, make_agent):
+    agent = make_agent()
     with caller.scope():
         conversation = start_conversation(agent, user_id=caller.user_id)
         conversation.status = "completed"
@@ -201,17 +201,17 @@ def passage(number):
     ],
 )
 def test_citations_are_renumbered_in_the_order_of_the_answer(text, content, cited):
-    shown, citations = cite(text, [passage(1), passage(2)])
+    shown, citations = renumber_citations(text, [passage(1), passage(2)])
     assert shown == content
     assert [citation["quote"] for citation in citations] == cited
 
 
-def test_internal_error_is_not_attributed_to_endpoint(caller, knowing, monkeypatch, caplog):
+def test_internal_error_is_not_attributed_to_endpoint(caller, make_agent, monkeypatch, caplog):
     def broken(*_, **__):
         raise NameError("a defect")
 
     monkeypatch.setattr("agents.runtime.routing.build_model", broken)
-    answer = ask(caller, knowing())
+    answer = ask(caller, make_agent())
     assert (answer.status, answer.error_code) == ("failed", "internal")
     assert "a defect" not in answer.error_message
     assert caplog.records[-1].exc_info

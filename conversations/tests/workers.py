@@ -8,21 +8,21 @@ from contextlib import contextmanager
 
 from django.db import connection
 
-from config.db.processes import WORKER
-from config.testing.served import BASE_DIR, environment
+from config.postgres.logins import WORKER
+from config.testing.web_server import BASE_DIR, build_environment
 from conversations import tasks
-from conversations.runtime.live import Delta, Done, Reset
+from conversations.runtime.stream_buffer import AnswerDelta, AnswerDone, AnswerReset
 
 
-def said(events):
+def read_answer(events):
     """Return the text received by a reader and the stored answer."""
     text = ""
     for event in events:
-        if isinstance(event, Delta):
+        if isinstance(event, AnswerDelta):
             text += event.text
-        elif isinstance(event, Reset):
+        elif isinstance(event, AnswerReset):
             text = ""
-        elif isinstance(event, Done):
+        elif isinstance(event, AnswerDone):
             return text, event.answer
     raise AssertionError("the stream did not end")
 
@@ -30,9 +30,9 @@ def said(events):
 @contextmanager
 def workers():
     """Yield a function that runs a worker, optionally killed at a point, and returns its exit code."""
-    variables = environment(ANSWER_LEASE_SECONDS="2", CONCLAVE_LOGIN=WORKER)
+    variables = build_environment(ANSWER_LEASE_SECONDS="2", CONCLAVE_LOGIN=WORKER)
     process = subprocess.Popen(
-        [sys.executable, "-m", "config.testing.crashing"],
+        [sys.executable, "-m", "config.testing.crash_worker"],
         env=variables,
         cwd=BASE_DIR,
         stdin=subprocess.PIPE,

@@ -4,18 +4,18 @@ from django.contrib import admin
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from config.admin.bases import HouseAdmin, ReadOnlyAdmin
+from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin
 from config.admin.paginator import BoundedPaginator
 from knowledge.models import Chunk, ChunkVectorDraft, Collection, Document
 from knowledge.services.collections import archive_collection, delete_collection, restore_collection
-from knowledge.services.documents import delete_document, reread_document
+from knowledge.services.documents import delete_document, reindex_document
 
 from .forms import CollectionForm
-from .uploads import UploadForm, bring_uploaded, refuse_too_large
+from .uploads import UploadForm, limit_body_size, upload_from_form
 
 
 @admin.register(Collection)
-class CollectionAdmin(HouseAdmin):
+class CollectionAdmin(BaseModelAdmin):
     resource = "collections"
     icon = "library_books"
     position = 10
@@ -74,7 +74,7 @@ class CollectionAdmin(HouseAdmin):
 
 
 @admin.register(Document)
-class DocumentAdmin(HouseAdmin):
+class DocumentAdmin(BaseModelAdmin):
     """Documents uploaded here, by `manage.py ingest` or through the API; a job indexes them."""
 
     resource = "collections"
@@ -97,7 +97,7 @@ class DocumentAdmin(HouseAdmin):
 
     def get_urls(self):
         # CSRF checking would read the whole body to find its token before the size is checked.
-        add = csrf_exempt(refuse_too_large(self.admin_site.admin_view(self.add_view)))
+        add = csrf_exempt(limit_body_size(self.admin_site.admin_view(self.add_view)))
         return [path("add/", add, name="knowledge_document_add"), *super().get_urls()]
 
     def get_form(self, request, obj=None, change=False, **kwargs):
@@ -117,7 +117,7 @@ class DocumentAdmin(HouseAdmin):
         if change:
             super().save_model(request, obj, form, change)
         else:
-            bring_uploaded(obj, form.cleaned_data)
+            upload_from_form(obj, form.cleaned_data)
 
     def delete_model(self, request, obj):
         delete_document(obj)
@@ -125,7 +125,7 @@ class DocumentAdmin(HouseAdmin):
     @admin.action(description="Reindex selected documents", permissions=["change"])
     def read_again(self, request, queryset):
         for document in queryset:
-            reread_document(document)
+            reindex_document(document)
 
 
 @admin.register(Chunk)

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from config.admin.bases import ReadOnlyAdmin
-from config.admin.filters import AgeFilter
+from config.admin.filters import CreatedFilter
 from knowledge.models import RagEvaluation
 
 
@@ -16,7 +16,7 @@ class RagEvaluationAdmin(ReadOnlyAdmin):
     title = "Evaluations"
     in_sidebar = False
     list_display = ("name", "collection", "status", "completed_at")
-    list_filter = (AgeFilter, "status")
+    list_filter = (CreatedFilter, "status")
     fieldsets = (
         (None, {"fields": ("name", ("collection", "status"), "completed_at", "error_message")}),
         ("Metrics", {"fields": ("results", "judgements")}),

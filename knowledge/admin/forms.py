@@ -2,11 +2,11 @@
 
 from django.core.exceptions import ValidationError
 
-from config.admin.forms import HouseForm
+from config.admin.forms import BaseModelForm
 from knowledge.services.collections import check_model
 
 
-class CollectionForm(HouseForm):
+class CollectionForm(BaseModelForm):
     """Validates the embedding model and sets its dimensions."""
 
     def clean_embedding_model(self):

@@ -4,7 +4,7 @@ from django.contrib import admin
 
 from config.admin.bases import ReadOnlyAdmin
 from knowledge.models import Embedding, LearningPattern
-from knowledge.services.meaning import PART_OF
+from knowledge.services.similarity import PART_OF
 
 
 @admin.register(Embedding)

@@ -7,14 +7,14 @@ from django.template.response import TemplateResponse
 from django.urls import path
 
 from config.admin.bases import ReadOnlyAdmin
-from config.admin.filters import AgeFilter
-from config.admin.names import NamesIds
+from config.admin.filters import CreatedFilter
+from config.admin.name_resolution import ResolveIdsMixin
 from knowledge.models import RagQuery
-from knowledge.services.analytics import MOST_DAYS, search_analytics
+from knowledge.services.analytics import MAX_DAYS, compute_search_analytics
 
 
 @admin.register(RagQuery)
-class RagQueryAdmin(NamesIds, ReadOnlyAdmin):
+class RagQueryAdmin(ResolveIdsMixin, ReadOnlyAdmin):
     """Recorded searches of the user and of jobs."""
 
     named_ids = {"agent_id": "agents.Agent.name", "user_id": "accounts.User.email"}
@@ -26,7 +26,7 @@ class RagQueryAdmin(NamesIds, ReadOnlyAdmin):
         "created_at", "query_text", "collection", "retrieval_strategy", "top_score", "response_time_ms",
     )  # fmt: skip
     change_list_template = "console/queries.html"
-    list_filter = (AgeFilter, "retrieval_strategy", "user_feedback")
+    list_filter = (CreatedFilter, "retrieval_strategy", "user_feedback")
     fieldsets = (
         (
             None,
@@ -56,12 +56,12 @@ class RagQueryAdmin(NamesIds, ReadOnlyAdmin):
         if not self.has_view_permission(request) or request.console.is_platform:
             raise PermissionDenied
         wanted = request.GET.get("days", "")
-        days = int(wanted) if wanted.isdecimal() and 1 <= int(wanted) <= MOST_DAYS else 30
+        days = int(wanted) if wanted.isdecimal() and 1 <= int(wanted) <= MAX_DAYS else 30
         context = {
             **self.admin_site.each_context(request),
             "title": f"Searches of the last {days} days",
             "opts": self.opts,
-            "periods": (7, 30, MOST_DAYS),
-            "analytics": search_analytics(days),
+            "periods": (7, 30, MAX_DAYS),
+            "analytics": compute_search_analytics(days),
         }
         return TemplateResponse(request, "console/search_analytics.html", context)

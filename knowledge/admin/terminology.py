@@ -2,13 +2,13 @@
 
 from django.contrib import admin
 
-from config.admin.bases import HouseAdmin, ReadOnlyAdmin
-from config.admin.inlines import HouseInline
+from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin
+from config.admin.inlines import BaseInline
 from knowledge.models import Term, TermEmbedding, TermRelation
 from knowledge.services.terminology import embed_new_terms
 
 
-class RelationInline(HouseInline):
+class RelationInline(BaseInline):
     model = TermRelation
     resource = "terms"
     fk_name = "term"
@@ -19,7 +19,7 @@ class RelationInline(HouseInline):
     verbose_name_plural = "Related terms"
 
 
-class OthersAreReadOnly:
+class OwnerOnlyChangesMixin:
     """Makes public rows of other users read-only."""
 
     def _own(self, request, obj):
@@ -33,7 +33,7 @@ class OthersAreReadOnly:
 
 
 @admin.register(Term)
-class TermAdmin(OthersAreReadOnly, HouseAdmin):
+class TermAdmin(OwnerOnlyChangesMixin, BaseModelAdmin):
     resource = "terms"
     icon = "dictionary"
     title = "Terminology"
@@ -56,7 +56,7 @@ class TermAdmin(OthersAreReadOnly, HouseAdmin):
 
 
 @admin.register(TermRelation)
-class TermRelationAdmin(HouseAdmin):
+class TermRelationAdmin(BaseModelAdmin):
     """Relations of terms; users edit them on the page of the term."""
 
     resource = "terms"

@@ -8,13 +8,13 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponseRedirect
 
-from config.admin.forms import HouseForm
+from config.admin.forms import BaseModelForm
 from knowledge.choices import CollectionStatus
-from knowledge.services.documents import bring_file, check_name
-from knowledge.services.files import AROUND_BYTES, FileTooLarge, keep_file
+from knowledge.services.documents import check_name, upload_document
+from knowledge.services.files import MULTIPART_OVERHEAD, FileTooLargeError, store_file
 
 
-class UploadForm(HouseForm):
+class UploadForm(BaseModelForm):
     """Upload of a file to a collection."""
 
     file = forms.FileField(help_text="A job indexes the file; the document's page shows its progress.")
@@ -38,29 +38,29 @@ class UploadForm(HouseForm):
         given = self.cleaned_data.get("file")
         if given is not None and not self.errors:
             try:
-                self.kept = keep_file(given.chunks(), tenant_id=self.instance.tenant_id, name=given.name)
-            except FileTooLarge as error:
+                self.kept = store_file(given.chunks(), tenant_id=self.instance.tenant_id, name=given.name)
+            except FileTooLargeError as error:
                 self.add_error("file", str(error))
             cleaned["kept"] = getattr(self, "kept", None)
         return cleaned
 
 
-def refuse_too_large(view):
+def limit_body_size(view):
     """Wrap `view` to reject bodies above the upload limit before reading them."""
 
     @wraps(view)
     def bounded(request, *args, **kwargs):
         length = request.META.get("CONTENT_LENGTH") or ""
-        if length.isdecimal() and int(length) > settings.UPLOAD_MAX_BYTES + AROUND_BYTES:
-            messages.error(request, str(FileTooLarge(settings.UPLOAD_MAX_BYTES)))
+        if length.isdecimal() and int(length) > settings.UPLOAD_MAX_BYTES + MULTIPART_OVERHEAD:
+            messages.error(request, str(FileTooLargeError(settings.UPLOAD_MAX_BYTES)))
             return HttpResponseRedirect(request.path)
         return view(request, *args, **kwargs)
 
     return bounded
 
 
-def bring_uploaded(obj, cleaned):
+def upload_from_form(obj, cleaned):
     """Upload the form's file; `obj` becomes the new or replaced document."""
     source = cleaned["file"].name
-    brought = bring_file(cleaned["collection"], cleaned["kept"], source=source, title=cleaned["title"])
+    brought = upload_document(cleaned["collection"], cleaned["kept"], source=source, title=cleaned["title"])
     obj.__dict__.update(brought.document.__dict__)

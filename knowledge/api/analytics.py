@@ -7,15 +7,15 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 
 from config.api.views import ApiView, json_response
-from knowledge.services.analytics import MOST_DAYS, search_analytics
+from knowledge.services.analytics import MAX_DAYS, compute_search_analytics
 
-USUAL_DAYS = 30
+DEFAULT_DAYS = 30
 
 
 class AskedSerializer(serializers.Serializer):
     """Query parameters of search analytics."""
 
-    days = serializers.IntegerField(default=USUAL_DAYS, min_value=1, max_value=MOST_DAYS)
+    days = serializers.IntegerField(default=DEFAULT_DAYS, min_value=1, max_value=MAX_DAYS)
 
 
 class QuestionSerializer(serializers.Serializer):
@@ -67,7 +67,7 @@ class SearchAnalyticsView(ApiView):
         parameters=[
             OpenApiParameter(
                 "days",
-                {"type": "integer", "minimum": 1, "maximum": MOST_DAYS, "default": USUAL_DAYS},
+                {"type": "integer", "minimum": 1, "maximum": MAX_DAYS, "default": DEFAULT_DAYS},
                 description="Number of days to look back.",
             )
         ],
@@ -78,4 +78,4 @@ class SearchAnalyticsView(ApiView):
         """Return questions without good answers, slow questions and the most used documents."""
         asked = AskedSerializer(data=request.query_params.dict())
         asked.is_valid(raise_exception=True)
-        return json_response(search_analytics(asked.validated_data["days"]).as_dict())
+        return json_response(compute_search_analytics(asked.validated_data["days"]).as_dict())

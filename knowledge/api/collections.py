@@ -15,7 +15,7 @@ from rest_framework.parsers import MultiPartParser
 
 from config.api.exceptions import Conflict, Invalid, TooLarge
 from config.api.renderers import dumps
-from config.api.serializers import reader
+from config.api.serializers import cached_serializer
 from config.api.views import ApiView, json_response
 from config.api.viewsets import TenantViewSet
 from knowledge.models import Collection
@@ -133,5 +133,5 @@ class ImportView(ApiView):
         except TransferError as error:
             raise Invalid(str(error), code="not_a_collection") from error
         with self.scoped(read_only=True):
-            body = dumps(reader(CollectionSerializer).to_representation(made))
+            body = dumps(cached_serializer(CollectionSerializer).to_representation(made))
         return json_response(body, 201, {"Location": f"/api/v1/collections/{made.pk}/"})

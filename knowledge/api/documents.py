@@ -14,21 +14,27 @@ from rest_framework.parsers import MultiPartParser
 from config.api.exceptions import Conflict, Invalid, TooLarge
 from config.api.parsers import BoundedJSONParser
 from config.api.renderers import dumps
-from config.api.serializers import reader
+from config.api.serializers import cached_serializer
 from config.api.views import ApiView, json_response
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, UpdateMixin
 from knowledge.models import Collection
-from knowledge.parsing.document import clean
+from knowledge.parsing.document import clean_text
 from knowledge.services.documents import (
-    MADE,
-    Brought,
-    bring_file,
-    bring_url,
+    CREATED,
+    UploadResult,
     check_name,
     delete_document,
-    reread_document,
+    reindex_document,
+    submit_url,
+    upload_document,
 )
-from knowledge.services.files import AROUND_BYTES, FileTooLarge, KeptFile, forget_file, keep_file
+from knowledge.services.files import (
+    MULTIPART_OVERHEAD,
+    FileTooLargeError,
+    StoredFile,
+    delete_file,
+    store_file,
+)
 
 from .serializers import DocumentSerializer
 
@@ -73,7 +79,7 @@ class DocumentViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
     def reread(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Reindex the document, for example after a failure or a change of the chunk size."""
         try:
-            document = reread_document(self.get_object(lock=True))
+            document = reindex_document(self.get_object(lock=True))
         except Refused as error:
             raise Conflict(" ".join(error.messages), code="no_file") from error
         return self.rendered_row(DocumentSerializer, document)
@@ -89,8 +95,8 @@ class UploadView(ApiView):
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         length = request.META.get("CONTENT_LENGTH") or ""
-        if length.isdecimal() and int(length) > settings.UPLOAD_MAX_BYTES + AROUND_BYTES:
-            raise TooLarge(str(FileTooLarge(settings.UPLOAD_MAX_BYTES)), code="file_too_large")
+        if length.isdecimal() and int(length) > settings.UPLOAD_MAX_BYTES + MULTIPART_OVERHEAD:
+            raise TooLarge(str(FileTooLargeError(settings.UPLOAD_MAX_BYTES)), code="file_too_large")
         super().initial(request, *args, **kwargs)
 
     @extend_schema(
@@ -111,23 +117,26 @@ class UploadView(ApiView):
         with self.scoped(read_only=True) as scope:
             self._collection(collection_id)
         try:
-            kept = keep_file(given["file"].chunks(), tenant_id=scope.tenant_id, name=name)
-        except FileTooLarge as error:
+            kept = store_file(given["file"].chunks(), tenant_id=scope.tenant_id, name=name)
+        except FileTooLargeError as error:
             raise TooLarge(str(error), code="file_too_large") from error
         return self._bring(collection_id, kept, name, given)
 
-    def _bring(self, collection_id: UUID, kept: KeptFile, name: str, given: Any) -> HttpResponse:
-        source = clean(given.get("source") or name)
+    def _bring(self, collection_id: UUID, kept: StoredFile, name: str, given: Any) -> HttpResponse:
+        source = clean_text(given.get("source") or name)
         try:
             if not kept.size:
                 raise Invalid("The file is empty.", code="empty_file")
             with self.scoped():
-                brought = bring_file(
-                    self._collection(collection_id), kept, source=source, title=clean(given.get("title", ""))
+                brought = upload_document(
+                    self._collection(collection_id),
+                    kept,
+                    source=source,
+                    title=clean_text(given.get("title", "")),
                 )
                 return self._answer(brought)
         except BaseException:
-            forget_file(kept.path)
+            delete_file(kept.path)
             raise
 
     def _page(self, request: Any, collection_id: UUID) -> HttpResponse:
@@ -136,7 +145,9 @@ class UploadView(ApiView):
         given = asked.validated_data
         with self.scoped():
             collection = self._collection(collection_id)
-            return self._answer(bring_url(collection, given["url"], title=clean(given.get("title", ""))))
+            return self._answer(
+                submit_url(collection, given["url"], title=clean_text(given.get("title", "")))
+            )
 
     def _collection(self, collection_id: UUID) -> Collection:
         collection = Collection.objects.filter(pk=collection_id).first()
@@ -144,8 +155,8 @@ class UploadView(ApiView):
             raise Http404
         return collection
 
-    def _answer(self, brought: Brought) -> HttpResponse:
+    def _answer(self, brought: UploadResult) -> HttpResponse:
         brought.document.refresh_from_db()
-        body = dumps(reader(DocumentSerializer).to_representation(brought.document))
+        body = dumps(cached_serializer(DocumentSerializer).to_representation(brought.document))
         where = {"Location": f"/api/v1/documents/{brought.document.pk}/"}
-        return json_response(body, 201 if brought.outcome == MADE else 200, where)
+        return json_response(body, 201 if brought.outcome == CREATED else 200, where)

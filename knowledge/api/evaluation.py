@@ -5,23 +5,23 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.api.serializers import HouseSerializer, ObjectField
+from config.api.serializers import BaseSerializer, ObjectField
 from config.api.viewsets import CreateMixin, DestroyMixin, ReadOnlyTenantViewSet
 from knowledge.models import RagEvaluation
 from knowledge.services.evaluation import (
-    HIGHEST_GRADE,
-    MOST_GRADES,
-    MOST_QUESTIONS,
+    MAX_GRADE,
+    MAX_GRADES,
+    MAX_QUESTIONS,
     JudgementError,
-    checked_judgements,
+    check_judgements,
     request_evaluation,
 )
 
 GRADES = {
     "type": "object",
     "minProperties": 1,
-    "maxProperties": MOST_GRADES,
-    "additionalProperties": {"type": "integer", "minimum": 0, "maximum": HIGHEST_GRADE},
+    "maxProperties": MAX_GRADES,
+    "additionalProperties": {"type": "integer", "minimum": 0, "maximum": MAX_GRADE},
 }
 
 
@@ -29,7 +29,7 @@ GRADES = {
     {
         "type": "object",
         "minProperties": 1,
-        "maxProperties": MOST_QUESTIONS,
+        "maxProperties": MAX_QUESTIONS,
         "additionalProperties": GRADES,
         "description": "For each question, the relevance grade of each document by its source.",
         "example": {"When is high water?": {"tides.md": 2, "moon.md": 1}},
@@ -39,7 +39,7 @@ class JudgementsField(ObjectField):
     """Relevance grades by question and document source."""
 
 
-class RagEvaluationSerializer(HouseSerializer):
+class RagEvaluationSerializer(BaseSerializer):
     """An evaluation: judged questions and the metrics of each retrieval strategy."""
 
     judgements = JudgementsField(
@@ -65,7 +65,7 @@ class RagEvaluationSerializer(HouseSerializer):
     def validate_judgements(self, value: Any) -> Any:
         """Relevance grades by question and document source."""
         try:
-            return checked_judgements(value)
+            return check_judgements(value)
         except JudgementError as error:
             raise serializers.ValidationError(str(error), code="invalid") from error
 
@@ -78,5 +78,5 @@ class RagEvaluationViewSet(CreateMixin, DestroyMixin, ReadOnlyTenantViewSet):
     filterset_fields = ("collection", "status", "name")
     ordering_fields = ("created_at", "updated_at", "completed_at")
 
-    def perform_create(self, serializer: HouseSerializer) -> Any:
+    def perform_create(self, serializer: BaseSerializer) -> Any:
         return request_evaluation(**serializer.validated_data)

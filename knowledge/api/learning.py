@@ -7,16 +7,16 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 
-from config.api.serializers import HouseSerializer, ObjectField, reader
+from config.api.serializers import BaseSerializer, ObjectField, cached_serializer
 from config.api.views import json_response
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet
 from knowledge.choices import PatternType
 from knowledge.models import Embedding, LearningPattern
 from knowledge.services.learning import observe_pattern, record_outcome, similar_patterns
-from knowledge.services.meaning import PART_OF, remember_text, similar_texts
+from knowledge.services.similarity import PART_OF, find_similar_texts, store_text
 
 
-class EmbeddingSerializer(HouseSerializer):
+class EmbeddingSerializer(BaseSerializer):
     """An embedded text, without its vector."""
 
     class Meta:
@@ -25,7 +25,7 @@ class EmbeddingSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class LearningPatternSerializer(HouseSerializer):
+class LearningPatternSerializer(BaseSerializer):
     """A recurring behaviour of the user."""
 
     class Meta:
@@ -136,7 +136,7 @@ class EmbeddingViewSet(DestroyMixin, ReadOnlyTenantViewSet):
     def remember(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Store a text; storing the same text again updates its metadata."""
         given = self._asked(KeptTextSerializer)
-        row = remember_text(given["content"], given.get("metadata"))
+        row = store_text(given["content"], given.get("metadata"))
         return self.rendered_row(EmbeddingSerializer, row)
 
     @extend_schema(request=TextLikenessSerializer, responses={200: NearTextsSerializer})
@@ -144,8 +144,8 @@ class EmbeddingViewSet(DestroyMixin, ReadOnlyTenantViewSet):
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Return similar texts, nearest first."""
         given = self._asked(TextLikenessSerializer)
-        found = similar_texts(given["text"], metadata=given.get("metadata"), limit=given["limit"])
-        show = reader(EmbeddingSerializer).to_representation
+        found = find_similar_texts(given["text"], metadata=given.get("metadata"), limit=given["limit"])
+        show = cached_serializer(EmbeddingSerializer).to_representation
         return json_response(
             {"results": [{"text": show(each), "distance": float(each.distance)} for each in found]}
         )
@@ -188,7 +188,7 @@ class LearningPatternViewSet(DestroyMixin, ReadOnlyTenantViewSet):
         found = similar_patterns(
             given["text"], pattern_type=given.get("pattern_type", ""), limit=given["limit"]
         )
-        show = reader(LearningPatternSerializer).to_representation
+        show = cached_serializer(LearningPatternSerializer).to_representation
         return json_response(
             {"results": [{"pattern": show(each), "distance": float(each.distance)} for each in found]}
         )

@@ -16,15 +16,15 @@ from config.api.views import ApiView, json_response
 from knowledge.choices import CollectionStatus, RetrievalStrategy
 from knowledge.embedders import EmbeddingError
 from knowledge.models import Collection
-from knowledge.services.neighbours import Surroundings, surroundings
-from knowledge.services.search import MAX_QUERY, FoundPassage, log_query, query_vectors, search
+from knowledge.services.neighbours import PassageContext, load_passage_contexts
+from knowledge.services.search import MAX_QUERY, FoundPassage, embed_search_query, log_query, search
 from knowledge.services.search_sql import HIT_END, HIT_START
 
-MOST = 50
-QUOTE = 300
+MAX_RESULTS = 50
+QUOTE_LENGTH = 300
 
 
-class SearchUnavailable(Problem):
+class SearchUnavailableError(Problem):
     """The embedding model of a collection is unavailable."""
 
     status_code = 503
@@ -60,7 +60,7 @@ class SearchSerializer(serializers.Serializer):
         choices=RetrievalStrategy, default=RetrievalStrategy.HYBRID, help_text="Retrieval strategy."
     )
     k = serializers.IntegerField(
-        default=8, min_value=1, max_value=MOST, help_text="Maximum number of passages."
+        default=8, min_value=1, max_value=MAX_RESULTS, help_text="Maximum number of passages."
     )
     filters = FiltersSerializer(required=False, help_text="Filters on passages.")
     expand = serializers.IntegerField(
@@ -121,16 +121,16 @@ class SearchView(ApiView):
         asked.is_valid(raise_exception=True)
         wanted = asked.validated_data
         with self.scoped():
-            collections = _collections(wanted["collections"])
+            collections = _load_collections(wanted["collections"])
         # Outside the transaction, since the embedding model may be a remote service.
-        vectors = _vectors(wanted, collections)
+        vectors = _embed_query(wanted, collections)
         with self.scoped():
-            return json_response(_answer(wanted, collections, vectors, started))
+            return json_response(_build_response(wanted, collections, vectors, started))
 
 
-def _collections(names: list[str]) -> list[Collection]:
+def _load_collections(names: list[str]) -> list[Collection]:
     active = Collection.objects.exclude(status=CollectionStatus.ARCHIVED)
-    found = [active.filter(**_named(name)).first() for name in dict.fromkeys(names)]
+    found = [active.filter(**_build_lookup(name)).first() for name in dict.fromkeys(names)]
     if missing := [
         name for name, collection in zip(dict.fromkeys(names), found, strict=True) if not collection
     ]:
@@ -141,21 +141,21 @@ def _collections(names: list[str]) -> list[Collection]:
     return list({collection.pk: collection for collection in found if collection}.values())
 
 
-def _named(name: str) -> dict[str, Any]:
+def _build_lookup(name: str) -> dict[str, Any]:
     try:
         return {"pk": UUID(name)}
     except ValueError:
         return {"slug": name}
 
 
-def _vectors(wanted: dict[str, Any], collections: list[Collection]) -> dict[str, str]:
+def _embed_query(wanted: dict[str, Any], collections: list[Collection]) -> dict[str, str]:
     try:
-        return query_vectors(wanted["query"], collections, strategy=wanted["strategy"])
+        return embed_search_query(wanted["query"], collections, strategy=wanted["strategy"])
     except EmbeddingError as error:
-        raise SearchUnavailable(str(error)) from error
+        raise SearchUnavailableError(str(error)) from error
 
 
-def _answer(
+def _build_response(
     wanted: dict[str, Any], collections: list[Collection], vectors: dict[str, str], started: float
 ) -> dict[str, Any]:
     filters = dict(wanted.get("filters") or {})
@@ -168,7 +168,7 @@ def _answer(
         snippets=True,
         vectors=vectors,
     )
-    around = surroundings(found, reach=wanted["expand"]) if wanted["expand"] else {}
+    around = load_passage_contexts(found, reach=wanted["expand"]) if wanted["expand"] else {}
     written = {
         name: [str(each) for each in value] if name == "documents" else value
         for name, value in filters.items()
@@ -185,11 +185,11 @@ def _answer(
         "query": str(record.pk),
         "strategy": wanted["strategy"],
         "milliseconds": record.response_time_ms,
-        "results": [_hit(number, passage, around) for number, passage in enumerate(found, 1)],
+        "results": [_build_hit(number, passage, around) for number, passage in enumerate(found, 1)],
     }
 
 
-def _hit(number: int, passage: FoundPassage, around: dict[UUID, Surroundings]) -> dict[str, Any]:
+def _build_hit(number: int, passage: FoundPassage, around: dict[UUID, PassageContext]) -> dict[str, Any]:
     hit = {
         "number": number,
         "chunk": str(passage.id),
@@ -199,10 +199,10 @@ def _hit(number: int, passage: FoundPassage, around: dict[UUID, Surroundings]) -
         "context": passage.context,
         "page": passage.page,
         "score": round(passage.score, 4),
-        "quote": passage.text[:QUOTE],
+        "quote": passage.text[:QUOTE_LENGTH],
         "collection": str(passage.collection_id),
         "text": passage.text,
-        "snippet": marked(passage.snippet or passage.text[:QUOTE]),
+        "snippet": highlight_snippet(passage.snippet or passage.text[:QUOTE_LENGTH]),
         "explanation": asdict(passage.explanation),
     }
     if passage.id in around:
@@ -212,7 +212,7 @@ def _hit(number: int, passage: FoundPassage, around: dict[UUID, Surroundings]) -
     return hit
 
 
-def marked(snippet: str) -> str:
+def highlight_snippet(snippet: str) -> str:
     """Return the snippet as escaped HTML with its matches in `mark` elements.
 
     Unpaired markers are dropped.

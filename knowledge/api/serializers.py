@@ -6,12 +6,12 @@ from django.core.exceptions import ValidationError
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 from knowledge.models import Chunk, Collection, Document, RagQuery
 from knowledge.services.collections import check_model
 
 
-class CollectionSerializer(HouseSerializer):
+class CollectionSerializer(BaseSerializer):
     """A set of documents that agents answer from."""
 
     class Meta:
@@ -54,7 +54,7 @@ class CollectionSerializer(HouseSerializer):
             raise serializers.ValidationError({"embedding_model": [refusal]}) from None
 
 
-class DocumentSerializer(HouseSerializer):
+class DocumentSerializer(BaseSerializer):
     """A document of a collection, with its indexing status and error."""
 
     class Meta:
@@ -93,7 +93,7 @@ class DocumentSerializer(HouseSerializer):
         )
 
 
-class ChunkSerializer(HouseSerializer):
+class ChunkSerializer(BaseSerializer):
     """A passage of a document."""
 
     class Meta:
@@ -121,7 +121,7 @@ class ChunkSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class RagQuerySerializer(HouseSerializer):
+class RagQuerySerializer(BaseSerializer):
     """A recorded search and the user's feedback on its results."""
 
     class Meta:

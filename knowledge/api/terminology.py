@@ -7,19 +7,19 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 
-from config.api.integrity import MISSING
-from config.api.serializers import HouseSerializer, RelatedIdsField, TextListField, reader
+from config.api.constraint_errors import DOES_NOT_EXIST
+from config.api.serializers import BaseSerializer, RelatedIdsField, TextListField, cached_serializer
 from config.api.views import json_response
 from config.api.viewsets import TenantViewSet
 from knowledge.choices import RelationKind
 from knowledge.models import Term
 from knowledge.services.terminology import (
-    FoundTerm,
+    TermMatch,
     embed_new_terms,
+    find_similar_terms,
     look_up,
     note_use,
     relate_terms,
-    similar_terms,
 )
 
 
@@ -29,7 +29,7 @@ class SentenceListField(TextListField):
     child = serializers.CharField(max_length=2000)
 
 
-class TermSerializer(HouseSerializer):
+class TermSerializer(BaseSerializer):
     """A term and its definition."""
 
     usage_examples = SentenceListField(required=False, help_text="Example sentences.")
@@ -67,7 +67,7 @@ class TermSerializer(HouseSerializer):
         if len(others) < len(set(value)):
             raise serializers.ValidationError("A term cannot be related to itself.", code="invalid")
         if Term.objects.filter(id__in=others).count() < len(others):
-            raise serializers.ValidationError(MISSING, code="does_not_exist")
+            raise serializers.ValidationError(DOES_NOT_EXIST, code="does_not_exist")
         return value
 
 
@@ -143,8 +143,8 @@ class TermViewSet(TenantViewSet):
         asked.is_valid(raise_exception=True)
         return str(asked.validated_data["text"])
 
-    def _found(self, terms: list[FoundTerm]) -> HttpResponse:
-        show = reader(TermSerializer).to_representation
+    def _found(self, terms: list[TermMatch]) -> HttpResponse:
+        show = cached_serializer(TermSerializer).to_representation
         return json_response(
             {"results": [{"term": show(each.term), "synonyms": each.synonyms} for each in terms]}
         )
@@ -159,7 +159,7 @@ class TermViewSet(TenantViewSet):
     @action(detail=False, methods=["post"], url_path="note-use")
     def note_use(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Count the use of the caller's terms in a text."""
-        return self._found([FoundTerm(term, []) for term in note_use(self._text())])
+        return self._found([TermMatch(term, []) for term in note_use(self._text())])
 
     @extend_schema(request=TermLikenessSerializer, responses={200: NearTermsSerializer})
     @action(detail=False, methods=["post"])
@@ -167,8 +167,8 @@ class TermViewSet(TenantViewSet):
         """Return terms similar to a text, nearest first."""
         asked = TermLikenessSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        found = similar_terms(asked.validated_data["text"], limit=asked.validated_data["limit"])
-        show = reader(TermSerializer).to_representation
+        found = find_similar_terms(asked.validated_data["text"], limit=asked.validated_data["limit"])
+        show = cached_serializer(TermSerializer).to_representation
         return json_response(
             {"results": [{"term": show(each), "distance": float(each.distance)} for each in found]}
         )
@@ -182,7 +182,7 @@ class TermViewSet(TenantViewSet):
         asked.is_valid(raise_exception=True)
         related = Term.objects.filter(pk=asked.validated_data["related"]).first()
         if related is None or related.pk == term.pk:
-            reason = MISSING if related is None else "A term cannot be related to itself."
+            reason = DOES_NOT_EXIST if related is None else "A term cannot be related to itself."
             raise serializers.ValidationError({"related": reason})
         relate_terms(term, related, asked.validated_data["kind"])
         return self.rendered_row(TermSerializer, term)

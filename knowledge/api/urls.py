@@ -1,11 +1,11 @@
 """API routes of knowledge."""
 
-from config.api.routers import HouseRouter
+from config.api.routers import ApiRouter
 
 from . import analytics, collections, documents, evaluation, learning, search, terminology, views
 
 
-def register(router: HouseRouter) -> None:
+def register(router: ApiRouter) -> None:
     """Register the resources of this app."""
     router.single("search", search.SearchView, "search")
     router.single("search/analytics", analytics.SearchAnalyticsView, "search-analytics")

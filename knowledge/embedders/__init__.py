@@ -38,27 +38,27 @@ def get_embedder(name: str, **options: Any) -> Embedder:
 
     Raises EmbeddingError if the name is unknown or its packages are not installed.
     """
-    return _made(name, **options) if options else _kept(name)
+    return _create_embedder(name, **options) if options else _get_cached_embedder(name)
 
 
 @cache
-def _kept(name: str) -> Embedder:
+def _get_cached_embedder(name: str) -> Embedder:
     """Cache embedders per process, since loading a model is slow."""
-    return _made(name)
+    return _create_embedder(name)
 
 
-def _made(name: str, **options: Any) -> Embedder:
+def _create_embedder(name: str, **options: Any) -> Embedder:
     kind, _, model = name.partition(":")
     if kind not in _EMBEDDERS:
         raise EmbeddingError(f"unknown embedder {name!r}; known are {', '.join(sorted(_EMBEDDERS))}")
     if model:
         options.setdefault("model", model)
     if model and "dimensions" not in options:
-        options = _configured(model) | options
+        options = _get_endpoint_options(model) | options
     return _EMBEDDERS[kind](**options)
 
 
-def _configured(model: str) -> dict[str, Any]:
+def _get_endpoint_options(model: str) -> dict[str, Any]:
     """Return the options of `model` for the configured embeddings endpoint.
 
     Raises:

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from itertools import pairwise
 
 from knowledge.embedders.base import Vector
-from knowledge.words import STOP_WORDS, WEAK_WORDS, stem, words
+from knowledge.stemming import STOP_WORDS, WEAK_WORDS, split_words, stem_word
 
 DIMENSIONS = 384
 STOP_WORD_WEIGHT = 0.05
@@ -42,12 +42,12 @@ class LexicalEmbedder:
 
 def _vector(text: str) -> Vector:
     values = [0.0] * DIMENSIONS
-    found = words(text)
+    found = split_words(text)
     for word, count in Counter(found).items():
         scale = (1 + math.log(count)) * _word_weight(word)
         for index, weight in _word_features(word):
             values[index] += scale * weight
-    strong = [stem(word) for word in found if word not in STOP_WORDS]
+    strong = [stem_word(word) for word in found if word not in STOP_WORDS]
     for pair in set(pairwise(strong)):
         index, sign = _slot("pair", " ".join(pair))
         values[index] += PAIR_WEIGHT * sign
@@ -66,7 +66,7 @@ def _word_features(word: str) -> tuple[tuple[int, float], ...]:
     padded = f"<{word}>"
     grams = [padded[at : at + 3] for at in range(len(padded) - 2)] if len(word) > 3 else []
     share = SPELLING_WEIGHT / math.sqrt(len(grams)) if grams else 0.0
-    features = [_slot(f"word{number}", stem(word)) for number in range(SLOTS)]
+    features = [_slot(f"word{number}", stem_word(word)) for number in range(SLOTS)]
     return (
         *((index, sign / math.sqrt(SLOTS)) for index, sign in features),
         *((index, share * sign) for index, sign in map(_gram_slot, grams)),

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from config.net.tls import trusted
+from config.http.tls import ssl_context
 from knowledge.embedders.base import EmbeddingError, Vector
 
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
@@ -43,7 +43,7 @@ class OpenAIEmbedder:
             "base_url": base_url or DEFAULT_BASE_URL,
             "headers": headers,
             "timeout": timeout,
-            "verify": trusted(trust_env=True),
+            "verify": ssl_context(trust_env=True),
         }
 
     def embed(self, texts: Sequence[str]) -> list[Vector]:

@@ -20,7 +20,7 @@ class DatasetError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class DatasetPassage:
     """A searchable passage of a dataset."""
 
     id: str
@@ -33,29 +33,31 @@ class Dataset:
     """Passages, questions by id, and grades by question and passage."""
 
     name: str
-    passages: list[Passage]
+    passages: list[DatasetPassage]
     queries: dict[str, str]
     judgements: dict[str, dict[str, int]]
 
 
-def load(folder: Path) -> Dataset:
+def load_dataset(folder: Path) -> Dataset:
     """Read a dataset.
 
     Raises:
         DatasetError: If a file is missing or malformed, or a judgement references an unknown id.
     """
     passages = [
-        Passage(str(row["_id"]), str(row.get("title", "")), str(row["text"]))
+        DatasetPassage(str(row["_id"]), str(row.get("title", "")), str(row["text"]))
         for row in _objects(folder / "corpus.jsonl", "_id", "text")
     ]
     beir = (folder / "queries.jsonl").exists()
     queries = _beir_queries(folder) if beir else _trec_queries(folder)
     judgements = _beir_judgements(folder) if beir else _trec_judgements(folder)
-    _check(passages, queries, judgements)
+    _check_judgements(passages, queries, judgements)
     return Dataset(folder.name, passages, queries, judgements)
 
 
-def _check(passages: list[Passage], queries: dict[str, str], judgements: dict[str, dict[str, int]]) -> None:
+def _check_judgements(
+    passages: list[DatasetPassage], queries: dict[str, str], judgements: dict[str, dict[str, int]]
+) -> None:
     known = {passage.id for passage in passages}
     if missing := sorted(judgements.keys() - queries.keys()):
         raise DatasetError(f"judged questions are missing: {', '.join(missing[:3])}")
@@ -95,16 +97,18 @@ def _trec_queries(folder: Path) -> dict[str, str]:
 
 def _beir_judgements(folder: Path) -> dict[str, dict[str, int]]:
     path = folder / "qrels" / "test.tsv"
-    return _graded(path, [(number, line.split("\t")) for number, line in _lines(path)][1:], columns=3)
+    return _parse_grades(path, [(number, line.split("\t")) for number, line in _lines(path)][1:], columns=3)
 
 
 def _trec_judgements(folder: Path) -> dict[str, dict[str, int]]:
     path = folder / "qrels.txt"
     rows = [(number, line.split()) for number, line in _lines(path)]
-    return _graded(path, [(number, [row[0], *row[2:]]) for number, row in rows], columns=3)
+    return _parse_grades(path, [(number, [row[0], *row[2:]]) for number, row in rows], columns=3)
 
 
-def _graded(path: Path, rows: list[tuple[int, list[str]]], *, columns: int) -> dict[str, dict[str, int]]:
+def _parse_grades(
+    path: Path, rows: list[tuple[int, list[str]]], *, columns: int
+) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
     for number, row in rows:
         try:

@@ -11,7 +11,7 @@ DEPTH = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class RankingMetrics:
     """Mean metrics over all questions, each from 0 to 1."""
 
     ndcg: float
@@ -22,11 +22,11 @@ class Figures:
 
 def ndcg(ranking: Sequence[str], grades: Mapping[str, int], depth: int = DEPTH) -> float:
     """Return nDCG of the first `depth` results; 0 if no document is judged."""
-    best = _gain(sorted(grades.values(), reverse=True)[:depth])
-    return _gain([grades.get(each, 0) for each in ranking[:depth]]) / best if best else 0.0
+    best = _discounted_gain(sorted(grades.values(), reverse=True)[:depth])
+    return _discounted_gain([grades.get(each, 0) for each in ranking[:depth]]) / best if best else 0.0
 
 
-def _gain(grades: Iterable[int]) -> float:
+def _discounted_gain(grades: Iterable[int]) -> float:
     return math.fsum(grade / math.log2(place + 1) for place, grade in enumerate(grades, 1))
 
 
@@ -41,11 +41,13 @@ def reciprocal_rank(ranking: Sequence[str], grades: Mapping[str, int]) -> float:
     return next((1 / place for place, each in enumerate(ranking, 1) if grades.get(each, 0) > 0), 0.0)
 
 
-def figures(rankings: Mapping[str, Sequence[str]], judgements: Mapping[str, Mapping[str, int]]) -> Figures:
+def compute_metrics(
+    rankings: Mapping[str, Sequence[str]], judgements: Mapping[str, Mapping[str, int]]
+) -> RankingMetrics:
     """Return the means over all judged questions; one without a ranking counts as 0."""
     pairs = [(rankings.get(question, ()), grades) for question, grades in judgements.items()]
     count = len(pairs) or 1
-    return Figures(
+    return RankingMetrics(
         ndcg=math.fsum(ndcg(*pair) for pair in pairs) / count,
         recall=math.fsum(recall(*pair) for pair in pairs) / count,
         mrr=math.fsum(reciprocal_rank(*pair) for pair in pairs) / count,

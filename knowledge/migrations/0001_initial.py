@@ -168,7 +168,7 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['tenant', '-id'], name='knowledge_ragquery_latest'), models.Index(fields=['tenant', 'collection'], name='knowledge_ragquery_collection')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('top_score', None), ('top_score__range', (0, 1)), _connector='OR'), name='knowledge_ragquery_top_score'), models.CheckConstraint(condition=models.Q(('retrieval_strategy__in', ['hybrid', 'semantic', 'keyword'])), name='knowledge_ragquery_strategy_known'), config.db.constraints.RowLevelSecurity(name='knowledge_ragquery_rls'), models.UniqueConstraint(fields=('tenant', 'id'), name='knowledge_ragquery_tenant_id'), config.db.constraints.SameTenant(field='collection', name='knowledge_ragquery_collection_same', on_delete='CASCADE')],
             },
-            bases=(config.db.partitions.Partitioned, models.Model),
+            bases=(config.db.partitions.PartitionedMixin, models.Model),
             managers=[
                 ('objects', django.db.models.manager.Manager()),
                 ('unscoped', django.db.models.manager.Manager()),

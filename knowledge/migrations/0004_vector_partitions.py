@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 import config.db.constraints
 import config.db.partitions
-from knowledge import sql
+from knowledge import functions as sql
 
 CARRY = "CREATE TEMPORARY TABLE carried ON COMMIT DROP AS SELECT id, tenant_id, collection_id, embedding FROM knowledge_chunkvector384"
 BRING = """INSERT INTO knowledge_chunkvector384 (id, tenant_id, collection_id, embedding)
@@ -36,7 +36,7 @@ def table(dimensions):
                 ("embedding", pgvector.django.halfvec.HalfVectorField(dimensions=dimensions, help_text="The vector.")),
             ],
             options={"ordering": ["-id"], "abstract": False, "base_manager_name": "unscoped"},
-            bases=(config.db.partitions.PartitionedByTenant, models.Model),
+            bases=(config.db.partitions.PartitionedByTenantMixin, models.Model),
             managers=[
                 ("objects", django.db.models.manager.Manager()),
                 ("unscoped", django.db.models.manager.Manager()),

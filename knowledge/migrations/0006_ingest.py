@@ -7,7 +7,7 @@ import pgvector.django.halfvec
 from django.conf import settings
 from django.db import migrations, models
 
-from knowledge.counting import COUNTING, COUNTING_DROP, RECOUNT
+from knowledge.triggers import COUNTING, COUNTING_DROP, RECOUNT
 
 STATES = """
 UPDATE knowledge_document SET status = 'indexed' WHERE status = 'ready';

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from knowledge import sql
+from knowledge import functions as sql
 
 
 class Migration(migrations.Migration):

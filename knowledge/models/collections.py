@@ -6,8 +6,8 @@ from django.db import models
 from pgvector.django import HalfVectorField
 
 from config.db.constraints import SameTenant
+from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 from knowledge.choices import CollectionStatus, DocumentOrigin, DocumentStatus
-from tenants.bases import MemberForeignKey, TenantForeignKey, TenantModel
 
 
 class Collection(TenantModel):

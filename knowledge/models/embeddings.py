@@ -4,7 +4,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from pgvector.django import HalfVectorField, HnswIndex
 
-from tenants.bases import TenantModel
+from config.tenancy.models import TenantModel
 
 
 class Embedding(TenantModel):

@@ -2,8 +2,8 @@
 
 from django.db import models
 
+from config.tenancy.models import TenantForeignKey, TenantModel
 from knowledge.choices import EvaluationStatus
-from tenants.bases import TenantForeignKey, TenantModel
 
 
 class RagEvaluation(TenantModel):

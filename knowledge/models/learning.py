@@ -6,8 +6,8 @@ from django.db import models
 from django.db.models.functions import Now
 from pgvector.django import HalfVectorField, HnswIndex
 
+from config.tenancy.models import UserOwnedModel
 from knowledge.choices import PatternType
-from tenants.bases import UserOwnedModel
 
 
 class LearningPattern(UserOwnedModel):

@@ -2,12 +2,12 @@
 
 from django.db import models
 
-from config.db.partitions import Partitioned
+from config.db.partitions import PartitionedMixin
+from config.tenancy.models import PartitionedTimestampMixin, TenantForeignKey, TenantModel
 from knowledge.choices import Feedback, RetrievalStrategy
-from tenants.bases import Grown, TenantForeignKey, TenantModel
 
 
-class RagQuery(Grown, Partitioned, TenantModel):
+class RagQuery(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
     """One retrieval: the query, the passages found with their scores, the time it took, the verdict on it."""
 
     audit_exempt = "a log of reads itself"

@@ -7,8 +7,8 @@ from django.db.models.functions import Now
 from pgvector.django import HalfVectorField, HnswIndex
 
 from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE
+from config.tenancy.models import TenantForeignKey, TenantModel, UserOwnedModel
 from knowledge.choices import RelationKind, TermContext
-from tenants.bases import TenantForeignKey, TenantModel, UserOwnedModel
 
 # Policies of what hangs on a term: who sees the term sees it, who owns the term changes it.
 SEEN = "SELECT id FROM knowledge_term"

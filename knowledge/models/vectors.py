@@ -8,11 +8,11 @@ from django.db import models
 from pgvector.django import HalfVectorField
 
 from config.db.constraints import SameTenant
-from config.db.partitions import PartitionedByTenant
-from tenants.bases import TenantForeignKey, TenantModel
+from config.db.partitions import PartitionedByTenantMixin
+from config.tenancy.models import TenantForeignKey, TenantModel
 
 
-class ChunkVector(PartitionedByTenant, TenantModel):
+class ChunkVector(PartitionedByTenantMixin, TenantModel):
     """What the tables of vectors have in common; `id` is the chunk's."""
 
     audit_exempt = "derived from chunks, which are audited"

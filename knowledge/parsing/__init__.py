@@ -9,16 +9,23 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
-from knowledge.parsing.document import Draft, ParsedDocument, ParseError, Section, clean, clean_data
+from knowledge.parsing.document import (
+    ParsedDocument,
+    ParseError,
+    ReaderResult,
+    Section,
+    clean_data,
+    clean_text,
+)
 from knowledge.parsing.formats import (
     BINARY,
     FORMATS,
     PLAIN_NAMES,
     SUPPORTED,
     check_signature,
-    reader_for,
-    suffix_for,
-    suffix_of,
+    get_media_suffix,
+    get_reader,
+    get_suffix,
 )
 
 __all__ = (
@@ -29,10 +36,10 @@ __all__ = (
     "ParsedDocument",
     "Section",
     "discover",
+    "get_media_suffix",
+    "get_suffix",
     "parse",
     "parse_bytes",
-    "suffix_for",
-    "suffix_of",
 )
 
 MAX_BYTES = 50 * 1024 * 1024
@@ -68,13 +75,13 @@ def parse_bytes(data: bytes, name: str, *, max_bytes: int = MAX_BYTES) -> Parsed
         raise ParseError(f"{path.name}: larger than {max_bytes // 1024 // 1024} MB")
     if path.suffix.lower() == ".gz":
         data, path = _gunzip(data, path), path.with_suffix("")
-        if suffix_of(path) in BINARY:
+        if get_suffix(path) in BINARY:
             raise ParseError(f"{path.name}.gz: only text may be gzipped")
     if not data.strip():
         raise ParseError(f"{path.name}: the file is empty")
     check_signature(data, path)
-    media_type, reader = reader_for(path)
-    return _assemble(reader(data, path.name), path, media_type)
+    media_type, reader = get_reader(path)
+    return _build_document(reader(data, path.name), path, media_type)
 
 
 def discover(path: Path) -> Iterator[Path]:
@@ -93,7 +100,7 @@ def discover(path: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             file = Path(folder, name)
-            if not name.startswith(".") and file.is_file() and not file.is_symlink() and _wanted(file):
+            if not name.startswith(".") and file.is_file() and not file.is_symlink() and _is_readable(file):
                 yield file
 
 
@@ -110,27 +117,27 @@ def _gunzip(data: bytes, path: PurePath) -> bytes:
     return unpacked
 
 
-def _wanted(file: Path) -> bool:
+def _is_readable(file: Path) -> bool:
     inner = file.with_suffix("") if file.suffix.lower() == ".gz" else file
-    suffix = suffix_of(inner)
+    suffix = get_suffix(inner)
     if suffix or file is not inner:
         return suffix in FORMATS
     with file.open("rb") as stream:
         return b"\0" not in stream.read(1024)
 
 
-def _assemble(draft: Draft, path: PurePath, media_type: str) -> ParsedDocument:
+def _build_document(draft: ReaderResult, path: PurePath, media_type: str) -> ParsedDocument:
     sections: list[Section] = []
     parts: list[str] = []
     position = 0
     for piece in draft.pieces:
-        text = clean(piece.text).strip("\n").rstrip()
+        text = clean_text(piece.text).strip("\n").rstrip()
         if not text.strip():
             continue
         if parts:
             parts.append("\n\n")
             position += 2
-        title = " > ".join(clean(name) for name in piece.path)
+        title = " > ".join(clean_text(name) for name in piece.path)
         sections.append(Section(title, text, piece.page, position, position + len(text)))
         parts.append(text)
         position += len(text)
@@ -138,11 +145,11 @@ def _assemble(draft: Draft, path: PurePath, media_type: str) -> ParsedDocument:
             raise ParseError(f"{path.name}: more than {MAX_TEXT:,} characters of text")
     if not sections:
         raise ParseError(f"{path.name}: the file contains no text")
-    title = " ".join(clean(draft.title).split())[:200] or _title_of(path)
+    title = " ".join(clean_text(draft.title).split())[:200] or _get_title(path)
     return ParsedDocument("".join(parts), title, media_type, sections, clean_data(draft.metadata))
 
 
-def _title_of(path: PurePath) -> str:
-    stem = path.stem if suffix_of(path) else path.name
+def _get_title(path: PurePath) -> str:
+    stem = path.stem if get_suffix(path) else path.name
     generic = stem.split(".")[0].lower() in PLAIN_NAMES | {"index", "__init__"}
     return f"{path.parent.name}/{stem}" if generic and path.parent.name else stem

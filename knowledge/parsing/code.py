@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePath
 
-from knowledge.parsing.document import Draft, Piece, decode
+from knowledge.parsing.document import ReaderResult, TextBlock, decode
 
 SUFFIXES = frozenset(
     (  # noqa: SIM905
@@ -30,17 +30,17 @@ _ARROW = re.compile(
 )
 
 
-def read_code(data: bytes, name: str) -> Draft:
+def read_code(data: bytes, name: str) -> ReaderResult:
     """Split at definitions, keeping the comment above each; the title is the file name."""
     lines = decode(data, name).split("\n")
     title = PurePath(name).name
     pieces, begin, path = [], 0, (title,)
     for number, found in _definitions(lines):
         start = _with_comment(lines, number, begin)
-        pieces.append(Piece("\n".join(lines[begin:start]), path))
+        pieces.append(TextBlock("\n".join(lines[begin:start]), path))
         begin, path = start, (title, found)
-    pieces.append(Piece("\n".join(lines[begin:]), path))
-    return Draft(pieces, title)
+    pieces.append(TextBlock("\n".join(lines[begin:]), path))
+    return ReaderResult(pieces, title)
 
 
 def _definitions(lines: list[str]) -> Iterator[tuple[int, str]]:

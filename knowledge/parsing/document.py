@@ -38,7 +38,7 @@ class ParsedDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TextBlock:
     """A block of text from a format reader, before offsets are computed."""
 
     text: str
@@ -47,15 +47,15 @@ class Piece:
 
 
 @dataclass(slots=True)
-class Draft:
+class ReaderResult:
     """Result of a format reader; the title is empty if the format has none."""
 
-    pieces: Iterable[Piece]
+    pieces: Iterable[TextBlock]
     title: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
-def clean(text: str) -> str:
+def clean_text(text: str) -> str:
     """Normalize line endings and remove control characters and lone surrogates."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n")
     return _CONTROL.sub("", text)
@@ -64,10 +64,12 @@ def clean(text: str) -> str:
 def clean_data(value: Any) -> Any:
     """Clean and truncate file metadata, so that PostgreSQL can store it as JSON."""
     if isinstance(value, dict):
-        return {clean(str(key))[:100]: clean_data(held) for key, held in islice(value.items(), MAX_METADATA)}
+        return {
+            clean_text(str(key))[:100]: clean_data(held) for key, held in islice(value.items(), MAX_METADATA)
+        }
     if isinstance(value, list):
         return [clean_data(held) for held in value[:MAX_METADATA]]
-    return clean(value)[:MAX_METADATA_TEXT] if isinstance(value, str) else value
+    return clean_text(value)[:MAX_METADATA_TEXT] if isinstance(value, str) else value
 
 
 def decode(data: bytes, name: str = "text") -> str:
@@ -78,7 +80,7 @@ def decode(data: bytes, name: str = "text") -> str:
     """
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
         if data.startswith(mark):
-            return clean(data.decode(encoding, errors="replace").removeprefix("\ufeff"))
+            return clean_text(data.decode(encoding, errors="replace").removeprefix("\ufeff"))
     try:
         text = data.decode()
     except UnicodeDecodeError:
@@ -88,7 +90,7 @@ def decode(data: bytes, name: str = "text") -> str:
     head = text[:65536]
     if len(_CONTROL.findall(head)) > BINARY_CONTROL_SHARE * len(head):
         raise ParseError(f"{name}: binary data, not a document")
-    return clean(text)
+    return clean_text(text)
 
 
 def _line(data: bytes) -> str:

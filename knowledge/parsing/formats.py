@@ -6,7 +6,7 @@ from pathlib import PurePath
 from knowledge.parsing.code import SUFFIXES as CODE
 from knowledge.parsing.code import read_code
 from knowledge.parsing.data import read_json, read_json_lines
-from knowledge.parsing.document import Draft, ParseError
+from knowledge.parsing.document import ParseError, ReaderResult
 from knowledge.parsing.mail import read_eml
 from knowledge.parsing.markup import read_markdown, read_plain, read_python, read_rst
 from knowledge.parsing.office import read_docx, read_pdf
@@ -14,7 +14,7 @@ from knowledge.parsing.sheets import read_csv, read_tsv, read_xlsx
 from knowledge.parsing.slides import read_pptx
 from knowledge.parsing.web import read_html
 
-Reader = Callable[[bytes, str], Draft]
+Reader = Callable[[bytes, str], ReaderResult]
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 FORMATS: dict[str, tuple[str, Reader]] = {
     "": ("text/plain", read_plain),
@@ -67,25 +67,25 @@ _MEDIA_SUFFIXES = {
 }
 
 
-def suffix_of(path: PurePath) -> str:
+def get_suffix(path: PurePath) -> str:
     """Return the suffix that determines the format; "" for names such as README.Debian."""
     if path.name.split(".")[0].lower() in PLAIN_NAMES and path.suffix.lower() not in SUPPORTED:
         return ""
     return path.suffix.lower()
 
 
-def suffix_for(media_type: str) -> str:
+def get_media_suffix(media_type: str) -> str:
     """Return the suffix of a media type, or an empty string."""
     return _MEDIA_SUFFIXES.get(media_type, "")
 
 
-def reader_for(path: PurePath) -> tuple[str, Reader]:
+def get_reader(path: PurePath) -> tuple[str, Reader]:
     """Return media type and reader of a file by its name.
 
     Raises:
         ParseError: If the file type is not supported.
     """
-    suffix = suffix_of(path)
+    suffix = get_suffix(path)
     if suffix not in FORMATS:
         raise ParseError(f"{path.name}: files of type {suffix} are not supported")
     return FORMATS[suffix]
@@ -98,7 +98,7 @@ def check_signature(data: bytes, path: PurePath) -> None:
         ParseError: If they are the signature of another file type.
     """
     looks = next((words for start, words in _SIGNATURES.items() if data.startswith(start)), "")
-    suffix = suffix_of(path)
+    suffix = get_suffix(path)
     if suffix == ".pdf" and b"%PDF-" not in data[:1024]:
         raise ParseError(
             f"{path.name}: damaged PDF ({f'it is {looks}' if looks else 'it does not begin as one'})"
@@ -107,14 +107,14 @@ def check_signature(data: bytes, path: PurePath) -> None:
         raise ParseError(f"{path.name}: binary data ({looks}), not a file of type {suffix or 'text'}")
 
 
-def read_attachment(data: bytes, name: str) -> Draft | None:
+def read_attachment(data: bytes, name: str) -> ReaderResult | None:
     """Read a file that is attached to an e-mail; None when files of its type are not supported.
 
     Raises:
         ParseError: The file is damaged or is not of the type that its name promises.
     """
     path = PurePath(name)
-    if suffix_of(path) not in SUPPORTED - {".eml"}:
+    if get_suffix(path) not in SUPPORTED - {".eml"}:
         return None
     check_signature(data, path)
-    return reader_for(path)[1](data, path.name)
+    return get_reader(path)[1](data, path.name)

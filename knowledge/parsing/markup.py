@@ -7,23 +7,23 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 from typing import Any
 
-from knowledge.parsing.document import Draft, Piece, decode
+from knowledge.parsing.document import ReaderResult, TextBlock, decode
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _ATX = re.compile(r" {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
 _UNDERLINE = re.compile(r"([=\-~^\"'`:.*+#_])\1{2,}\s*$")
 
 
-def read_plain(data: bytes, name: str) -> Draft:
-    return Draft([Piece(decode(data, name))])
+def read_plain(data: bytes, name: str) -> ReaderResult:
+    return ReaderResult([TextBlock(decode(data, name))])
 
 
-def read_markdown(data: bytes, name: str) -> Draft:
+def read_markdown(data: bytes, name: str) -> ReaderResult:
     lines = decode(data, name).split("\n")
     lines, metadata = _front_matter(lines)
     pieces = list(_by_headings(lines, _markdown_headings(lines)))
     title = metadata.get("title") or next((piece.path[0] for piece in pieces if piece.path), "")
-    return Draft(pieces, title, metadata)
+    return ReaderResult(pieces, title, metadata)
 
 
 def _front_matter(lines: list[str]) -> tuple[list[str], dict[str, Any]]:
@@ -55,10 +55,10 @@ def _markdown_headings(lines: list[str]) -> Iterator[tuple[int, int, str]]:
             yield number - 1, 1 if line.startswith("=") else 2, lines[number - 1].strip()
 
 
-def read_rst(data: bytes, name: str) -> Draft:
+def read_rst(data: bytes, name: str) -> ReaderResult:
     lines = decode(data, name).split("\n")
     pieces = list(_by_headings(lines, _rst_headings(lines)))
-    return Draft(pieces, next((piece.path[0] for piece in pieces if piece.path), ""))
+    return ReaderResult(pieces, next((piece.path[0] for piece in pieces if piece.path), ""))
 
 
 def _rst_headings(lines: list[str]) -> Iterator[tuple[int, int, str]]:
@@ -81,18 +81,18 @@ def _rst_headings(lines: list[str]) -> Iterator[tuple[int, int, str]]:
         yield number - 2 if over else number - 1, styles.index(style) + 1, words.strip()
 
 
-def _by_headings(lines: list[str], headings: Iterable[tuple[int, int, str]]) -> Iterator[Piece]:
+def _by_headings(lines: list[str], headings: Iterable[tuple[int, int, str]]) -> Iterator[TextBlock]:
     """Cut `lines` at each heading; the path of a piece holds the headings above it, outermost first."""
     stack: list[tuple[int, str]] = []
     begin = 0
     for number, level, words in headings:
-        yield Piece("\n".join(lines[begin:number]), tuple(name for _, name in stack))
+        yield TextBlock("\n".join(lines[begin:number]), tuple(name for _, name in stack))
         stack = [entry for entry in stack if entry[0] < level] + [(level, words)]
         begin = number
-    yield Piece("\n".join(lines[begin:]), tuple(name for _, name in stack))
+    yield TextBlock("\n".join(lines[begin:]), tuple(name for _, name in stack))
 
 
-def read_python(data: bytes, name: str) -> Draft:
+def read_python(data: bytes, name: str) -> ReaderResult:
     text = decode(data, name)
     module = PurePath(name).stem
     try:
@@ -100,10 +100,10 @@ def read_python(data: bytes, name: str) -> Draft:
             warnings.simplefilter("ignore", SyntaxWarning)
             tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return Draft([Piece(text, (module,))], module)
+        return ReaderResult([TextBlock(text, (module,))], module)
     lines = text.split("\n")
     starts = [(0, 1, module), *sorted(_definitions(tree, 2))]
-    return Draft(list(_by_headings(lines, starts)), module)
+    return ReaderResult(list(_by_headings(lines, starts)), module)
 
 
 def _definitions(parent: ast.AST, level: int) -> Iterator[tuple[int, int, str]]:

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from knowledge.parsing.document import Draft, ParseError, Piece
-from knowledge.parsing.packed import check_package
+from knowledge.parsing.document import ParseError, ReaderResult, TextBlock
+from knowledge.parsing.office_package import check_package
 
 if TYPE_CHECKING:
     from pypdf import PdfReader
@@ -18,7 +18,7 @@ GLYPHS = str.maketrans(
 )
 
 
-def read_pdf(data: bytes, name: str) -> Draft:
+def read_pdf(data: bytes, name: str) -> ReaderResult:
     """Return one block per page.
 
     Raises:
@@ -39,19 +39,19 @@ def read_pdf(data: bytes, name: str) -> Draft:
         raise ParseError(f"{name}: damaged PDF ({type(error).__name__})") from error
 
 
-def _read_pages(reader: "PdfReader", name: str) -> Draft:
+def _read_pages(reader: "PdfReader", name: str) -> ReaderResult:
     if len(reader.pages) > MAX_PAGES:
         raise ParseError(f"{name}: more than {MAX_PAGES} pages")
     headings = _outline(reader)
     pieces = [
-        Piece(page.extract_text().translate(GLYPHS), headings.get(number, ()), number)
+        TextBlock(page.extract_text().translate(GLYPHS), headings.get(number, ()), number)
         for number, page in enumerate(reader.pages, 1)
     ]
     if not any(piece.text.strip() for piece in pieces):
         raise ParseError(f"{name}: the PDF holds no text (scanned pages?)")
     info = reader.metadata
     metadata = {"pages": len(pieces)} | ({"author": str(info.author)} if info and info.author else {})
-    return Draft(pieces, str(info.title or "") if info else "", metadata)
+    return ReaderResult(pieces, str(info.title or "") if info else "", metadata)
 
 
 def _outline(reader: "PdfReader") -> dict[int, tuple[str, ...]]:
@@ -78,7 +78,7 @@ def _collect(reader: "PdfReader", entries: Any, depth: int, begins: dict[int, li
             begins.setdefault(page + 1, []).append((depth, str(entry.title)[:200]))
 
 
-def read_docx(data: bytes, name: str) -> Draft:
+def read_docx(data: bytes, name: str) -> ReaderResult:
     """Return paragraphs and tables in reading order, split at headings.
 
     Raises:
@@ -92,7 +92,9 @@ def read_docx(data: bytes, name: str) -> Draft:
         pieces = list(_by_style(document))
         properties = document.core_properties
         metadata = {"author": properties.author} if properties.author else {}
-        return Draft(pieces, properties.title or next((p.path[0] for p in pieces if p.path), ""), metadata)
+        return ReaderResult(
+            pieces, properties.title or next((p.path[0] for p in pieces if p.path), ""), metadata
+        )
     except MemoryError:
         raise
     except (
@@ -101,17 +103,17 @@ def read_docx(data: bytes, name: str) -> Draft:
         raise ParseError(f"{name}: damaged DOCX ({type(error).__name__})") from error
 
 
-def _by_style(document: Any) -> Iterator[Piece]:
+def _by_style(document: Any) -> Iterator[TextBlock]:
     stack: list[tuple[int, str]] = []
     lines: list[str] = []
     for block in document.iter_inner_content():
         level = _heading_level(block)
         if level is not None and block.text.strip():
-            yield Piece("\n\n".join(lines), tuple(name for _, name in stack))
+            yield TextBlock("\n\n".join(lines), tuple(name for _, name in stack))
             stack = [entry for entry in stack if entry[0] < level] + [(level, block.text.strip())]
             lines = []
         lines.append(_text_of(block))
-    yield Piece("\n\n".join(lines), tuple(name for _, name in stack))
+    yield TextBlock("\n\n".join(lines), tuple(name for _, name in stack))
 
 
 def _heading_level(block: Any) -> int | None:

@@ -7,26 +7,26 @@ from io import BytesIO
 from itertools import chain, islice
 from typing import Any
 
-from knowledge.parsing.document import Draft, ParseError, Piece, decode
-from knowledge.parsing.packed import check_package
+from knowledge.parsing.document import ParseError, ReaderResult, TextBlock, decode
+from knowledge.parsing.office_package import check_package
 
 MAX_ROWS = 200_000
 MAX_CELL = 10_000
 MAX_HEADING = 200
 
 
-def read_csv(data: bytes, name: str) -> Draft:
+def read_csv(data: bytes, name: str) -> ReaderResult:
     """Parse delimited rows; the delimiter is detected from the first lines."""
     text = decode(data, name)
     try:
         dialect: Any = csv.Sniffer().sniff(text[:8192], delimiters=",;\t|")
     except csv.Error:
         dialect = "excel"
-    return Draft(_table(_csv_rows(text, dialect, name), "", name))
+    return ReaderResult(_table(_csv_rows(text, dialect, name), "", name))
 
 
-def read_tsv(data: bytes, name: str) -> Draft:
-    return Draft(_table(_csv_rows(decode(data, name), "excel-tab", name), "", name))
+def read_tsv(data: bytes, name: str) -> ReaderResult:
+    return ReaderResult(_table(_csv_rows(decode(data, name), "excel-tab", name), "", name))
 
 
 def _csv_rows(text: str, dialect: Any, name: str) -> Iterator[list[str]]:
@@ -37,7 +37,7 @@ def _csv_rows(text: str, dialect: Any, name: str) -> Iterator[list[str]]:
         raise ParseError(f"{name}: not a readable table ({error})") from error
 
 
-def read_xlsx(data: bytes, name: str) -> Draft:
+def read_xlsx(data: bytes, name: str) -> ReaderResult:
     """Read every visible sheet, with the cached values of formulas."""
     check_package(data, name, "XLSX", "xl/workbook.xml")
     from openpyxl import load_workbook
@@ -46,7 +46,9 @@ def read_xlsx(data: bytes, name: str) -> Draft:
         book = load_workbook(BytesIO(data), read_only=True, data_only=True)
         sheets = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
         pieces = [piece for sheet in sheets for piece in _table(_cells(sheet), sheet.title, name)]
-        return Draft(pieces, book.properties.title or "", {"sheets": [sheet.title for sheet in sheets]})
+        return ReaderResult(
+            pieces, book.properties.title or "", {"sheets": [sheet.title for sheet in sheets]}
+        )
     except (ParseError, MemoryError):
         raise
     except Exception as error:  # openpyxl lets many kinds through on damaged files
@@ -58,7 +60,7 @@ def _cells(sheet: Any) -> Iterator[list[str]]:
         yield ["" if value is None else str(value) for value in row]
 
 
-def _table(rows: Iterable[list[str]], title: str, name: str) -> list[Piece]:
+def _table(rows: Iterable[list[str]], title: str, name: str) -> list[TextBlock]:
     """Return the rows as one block under a heading with the column names."""
     filled = (row for row in rows if any(cell.strip() for cell in row))
     header = next(iter(filled), None)
@@ -69,7 +71,7 @@ def _table(rows: Iterable[list[str]], title: str, name: str) -> list[Piece]:
     if len(lines) > MAX_ROWS:
         raise ParseError(f"{name}: more than {MAX_ROWS:,} rows")
     path = tuple(part for part in (title, _line(header)[:MAX_HEADING]) if part)
-    return [Piece("\n".join(lines), path)]
+    return [TextBlock("\n".join(lines), path)]
 
 
 def _line(row: list[str]) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
 
-from knowledge.parsing.document import Draft, ParseError, Piece
-from knowledge.parsing.packed import check_package
+from knowledge.parsing.document import ParseError, ReaderResult, TextBlock
+from knowledge.parsing.office_package import check_package
 
 
-def read_pptx(data: bytes, name: str) -> Draft:
+def read_pptx(data: bytes, name: str) -> ReaderResult:
     """Return the slides in order.
 
     Raises:
@@ -22,21 +22,23 @@ def read_pptx(data: bytes, name: str) -> Draft:
         pieces = [_slide(slide, number) for number, slide in enumerate(deck.slides, 1)]
         properties = deck.core_properties
         metadata = {"slides": len(pieces)} | ({"author": properties.author} if properties.author else {})
-        return Draft(pieces, properties.title or next((p.path[0] for p in pieces if p.path), ""), metadata)
+        return ReaderResult(
+            pieces, properties.title or next((p.path[0] for p in pieces if p.path), ""), metadata
+        )
     except MemoryError:
         raise
     except Exception as error:  # python-pptx and lxml raise many kinds on damaged files
         raise ParseError(f"{name}: damaged PPTX ({type(error).__name__})") from error
 
 
-def _slide(slide: Any, number: int) -> Piece:
+def _slide(slide: Any, number: int) -> TextBlock:
     title = slide.shapes.title
     heading = " ".join(title.text_frame.text.split()) if title is not None and title.has_text_frame else ""
     texts = [text for shape in slide.shapes for text in _texts(shape) if text.strip()]
     if slide.has_notes_slide and slide.notes_slide.notes_text_frame is not None:
         notes = slide.notes_slide.notes_text_frame.text.strip()
         texts += [f"Notes: {notes}"] if notes else []
-    return Piece("\n\n".join(texts), (heading,) if heading else (), number)
+    return TextBlock("\n\n".join(texts), (heading,) if heading else (), number)
 
 
 def _texts(shape: Any) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import re
 from html.parser import HTMLParser
 
-from knowledge.parsing.document import Draft, Piece, decode
+from knowledge.parsing.document import ReaderResult, TextBlock, decode
 
 _DROPPED = frozenset(
     "script style nav noscript template svg iframe form button select".split()  # noqa: SIM905
@@ -18,17 +18,19 @@ _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _CHARSET = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?([\w-]+)", re.IGNORECASE)
 
 
-def read_html(data: bytes, name: str) -> Draft:
+def read_html(data: bytes, name: str) -> ReaderResult:
     """Parse a page; if dropping navigation leaves no text, drop only scripts."""
     text = _decode(data, name)
     for dropped in (_DROPPED, frozenset({"script", "style"})):
-        page = _Page(dropped)
+        page = _PageParser(dropped)
         page.feed(text)
         page.close()
         page.finish_piece()
         if page.pieces:
             break
-    return Draft(page.pieces, page.title or next((piece.path[0] for piece in page.pieces if piece.path), ""))
+    return ReaderResult(
+        page.pieces, page.title or next((piece.path[0] for piece in page.pieces if piece.path), "")
+    )
 
 
 def _decode(data: bytes, name: str) -> str:
@@ -40,14 +42,14 @@ def _decode(data: bytes, name: str) -> str:
     return decode(data, name)
 
 
-class _Page(HTMLParser):
+class _PageParser(HTMLParser):
     """Collects pieces of text cut at headings."""
 
     def __init__(self, dropped: frozenset[str]) -> None:
         super().__init__(convert_charrefs=True)
         self.dropped = dropped
         self.title = ""
-        self.pieces: list[Piece] = []
+        self.pieces: list[TextBlock] = []
         self._open_dropped: list[str] = []
         self._stack: list[tuple[int, str]] = []
         self._parts: list[str] = []
@@ -96,7 +98,7 @@ class _Page(HTMLParser):
         self._heading = None
         text = re.sub(r"\n{3,}", "\n\n", re.sub(r"(?<=\n) (?! )", "", text)).strip()
         if text:
-            self.pieces.append(Piece(text, tuple(name for _, name in self._stack)))
+            self.pieces.append(TextBlock(text, tuple(name for _, name in self._stack)))
         self._parts = []
 
     def _finish_heading(self, level: int) -> None:

@@ -13,12 +13,12 @@ from django.db import connection
 from django.utils import timezone
 
 from config.db.ids import uuid7_floor
-from tenants.scoping import require_scope, require_tenant_id
+from config.tenancy.scope import require_scope, require_tenant_id
 
-MOST_DAYS, SHOWN = 90, 20
+MAX_DAYS, MAX_ROWS = 90, 20
 # A result found only by vectors and below this similarity does not count as an answer.
-FAINT = 0.3
-ASKED = """
+MIN_SIMILARITY = 0.3
+QUERIES_CTE = """
 WITH asked AS (
   SELECT q.id, q.user_id, lower(btrim(regexp_replace(q.query_text, '\\s+', ' ', 'g'))) AS question, q.results,
     q.response_time_ms, q.user_feedback,
@@ -30,28 +30,28 @@ WITH asked AS (
       OR min(user_id::text) OVER same IS DISTINCT FROM max(user_id::text) OVER same AS shown
   FROM asked WINDOW same AS (PARTITION BY question)
 )"""
-TOTALS = (
-    ASKED
+TOTALS_SQL = (
+    QUERIES_CTE
     + """
 SELECT count(*), count(*) FILTER (WHERE poor), count(*) FILTER (WHERE user_feedback = 'helpful'),
   count(*) FILTER (WHERE user_feedback = 'unhelpful'),
   percentile_cont(0.5) WITHIN GROUP (ORDER BY response_time_ms),
   percentile_cont(0.95) WITHIN GROUP (ORDER BY response_time_ms) FROM asked"""
 )
-POOR = (
-    ASKED
+POOR_QUESTIONS_SQL = (
+    QUERIES_CTE
     + """
 SELECT question, count(*) AS searches, count(*) FILTER (WHERE poor) AS poor, max(response_time_ms) AS slowest
 FROM named WHERE shown GROUP BY question HAVING bool_or(poor) ORDER BY 3 DESC, 2 DESC, 1 LIMIT %(shown)s"""
 )
-SLOW = (
-    ASKED
+SLOW_QUESTIONS_SQL = (
+    QUERIES_CTE
     + """
 SELECT question, count(*) AS searches, count(*) FILTER (WHERE poor) AS poor, max(response_time_ms) AS slowest
 FROM named WHERE shown GROUP BY question ORDER BY 4 DESC, 1 LIMIT %(shown)s"""
 )
-USED = (
-    ASKED
+USED_DOCUMENTS_SQL = (
+    QUERIES_CTE
     + """
 , used AS (
   SELECT (hit ->> 'document')::uuid AS document_id, count(DISTINCT a.id) AS searches,
@@ -66,7 +66,7 @@ ORDER BY u.searches DESC, u.first DESC, d.id"""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class QuestionStats:
     """Statistics of one question."""
 
     question: str
@@ -76,7 +76,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class UsedDocument:
+class DocumentUsage:
     """Search statistics of one document."""
 
     id: UUID
@@ -87,7 +87,7 @@ class UsedDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class Analytics:
+class SearchAnalytics:
     """Search statistics of a tenant since a point in time."""
 
     since: datetime
@@ -97,24 +97,24 @@ class Analytics:
     unhelpful: int
     median_ms: float | None
     slow_ms: float | None
-    poor: list[Question]
-    slow: list[Question]
-    documents: list[UsedDocument]
+    poor: list[QuestionStats]
+    slow: list[QuestionStats]
+    documents: list[DocumentUsage]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the statistics as a JSON-serializable dictionary."""
         return asdict(self)
 
 
-def search_analytics(days: int) -> Analytics:
+def compute_search_analytics(days: int) -> SearchAnalytics:
     """Return the search statistics of the current tenant for the last `days` days."""
-    since = timezone.now() - timedelta(days=min(days, MOST_DAYS))
+    since = timezone.now() - timedelta(days=min(days, MAX_DAYS))
     parameters = {
         "tenant": require_tenant_id(),
         "user": require_scope().user_id,
         "since": uuid7_floor(since),
-        "faint": FAINT,
-        "shown": SHOWN,
+        "faint": MIN_SIMILARITY,
+        "shown": MAX_ROWS,
     }
     with connection.cursor() as cursor:
 
@@ -122,8 +122,8 @@ def search_analytics(days: int) -> Analytics:
             cursor.execute(sql, parameters)
             return list(cursor.fetchall())
 
-        searches, without_answer, helpful, unhelpful, median_ms, slow_ms = rows(TOTALS)[0]
-        return Analytics(
+        searches, without_answer, helpful, unhelpful, median_ms, slow_ms = rows(TOTALS_SQL)[0]
+        return SearchAnalytics(
             since=since,
             searches=searches,
             without_answer=without_answer,
@@ -131,7 +131,7 @@ def search_analytics(days: int) -> Analytics:
             unhelpful=unhelpful,
             median_ms=median_ms,
             slow_ms=slow_ms,
-            poor=[Question(*row) for row in rows(POOR)],
-            slow=[Question(*row) for row in rows(SLOW)],
-            documents=[UsedDocument(*row) for row in rows(USED)],
+            poor=[QuestionStats(*row) for row in rows(POOR_QUESTIONS_SQL)],
+            slow=[QuestionStats(*row) for row in rows(SLOW_QUESTIONS_SQL)],
+            documents=[DocumentUsage(*row) for row in rows(USED_DOCUMENTS_SQL)],
         )

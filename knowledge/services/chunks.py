@@ -8,13 +8,13 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from config.db.ids import uuid7
+from config.tenancy.scope import require_tenant_id
 from knowledge.choices import DocumentStatus
 from knowledge.chunking import ChunkText
-from knowledge.enrichment import Insight
+from knowledge.enrichment import ChunkInsight
 from knowledge.models import Chunk, Document
-from knowledge.parsing.bounded import CutDocument
-from knowledge.services.storing import store_rows
-from tenants.scoping import require_tenant_id
+from knowledge.parsing.sandbox import ChunkedDocument
+from knowledge.services.chunk_storage import store_chunks
 
 # FOR KEY SHARE lets documents be stored concurrently, while a change of the collection's model waits for all of them.
 LOCK_SQL = "SELECT embedding_model, dimensions FROM knowledge_collection WHERE tenant_id = %s AND id = %s FOR KEY SHARE"
@@ -23,21 +23,21 @@ LOCK_SQL = "SELECT embedding_model, dimensions FROM knowledge_collection WHERE t
 GIVEN_TITLE = "given_title"
 
 
-class Superseded(Exception):
+class SupersededError(Exception):
     """The file or embedding model changed while the work was done."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class IndexingResult:
     """Chunks, insights and vectors of a file, ready to store."""
 
     checksum: str
-    read: CutDocument
+    read: ChunkedDocument
     vectors: "Sequence[array[float]]"
     model: str
 
 
-def context_of(title: str, headings: str) -> str:
+def join_context(title: str, headings: str) -> str:
     """Join title and headings, dropping a first heading that repeats the title."""
     if not headings or headings == title or headings.startswith(f"{title} > "):
         return (headings or title)[:500]
@@ -45,26 +45,26 @@ def context_of(title: str, headings: str) -> str:
 
 
 @transaction.atomic
-def replace_chunks(document: Document, reading: Reading) -> None:
+def replace_chunks(document: Document, reading: IndexingResult) -> None:
     """Replace the chunks of `document`, which the caller has locked.
 
     Raises:
         Superseded: If the collection's embedding model has changed.
     """
-    model, dimensions = locked_model(document.collection_id)
+    model, dimensions = lock_embedding_model(document.collection_id)
     if model != reading.model:
-        raise Superseded(model)
+        raise SupersededError(model)
     Chunk.objects.filter(document_id=document.pk).delete()
     document.title = str(document.metadata.get(GIVEN_TITLE) or reading.read.title)[:500]
     chunks = [
-        _chunk(document, piece, insight, model)
+        _build_chunk(document, piece, insight, model)
         for piece, insight in zip(reading.read.pieces, reading.read.insights, strict=True)
     ]
-    store_rows(chunks, reading.vectors, dimensions=dimensions)
-    _describe(document, reading)
+    store_chunks(chunks, reading.vectors, dimensions=dimensions)
+    _update_document(document, reading)
 
 
-def locked_model(collection_id: UUID) -> tuple[str, int]:
+def lock_embedding_model(collection_id: UUID) -> tuple[str, int]:
     """Lock and return the collection's embedding model and its dimensions.
 
     Raises:
@@ -74,11 +74,11 @@ def locked_model(collection_id: UUID) -> tuple[str, int]:
         cursor.execute(LOCK_SQL, [require_tenant_id(), collection_id])
         row = cursor.fetchone()
     if row is None:
-        raise Superseded("the collection has been deleted")
+        raise SupersededError("the collection has been deleted")
     return row[0], row[1]
 
 
-def _chunk(document: Document, piece: ChunkText, insight: Insight, model: str) -> Chunk:
+def _build_chunk(document: Document, piece: ChunkText, insight: ChunkInsight, model: str) -> Chunk:
     return Chunk(
         id=uuid7(),
         tenant_id=document.tenant_id,
@@ -86,7 +86,7 @@ def _chunk(document: Document, piece: ChunkText, insight: Insight, model: str) -
         document_id=document.pk,
         chunk_index=piece.index,
         content=piece.text,
-        context=context_of(document.title, piece.context),
+        context=join_context(document.title, piece.context),
         page=piece.page,
         start=piece.start,
         end=piece.end,
@@ -99,7 +99,7 @@ def _chunk(document: Document, piece: ChunkText, insight: Insight, model: str) -
     )
 
 
-def _describe(document: Document, reading: Reading) -> None:
+def _update_document(document: Document, reading: IndexingResult) -> None:
     document.file_type = reading.read.media_type[:100]
     document.checksum = document.indexed_checksum = reading.checksum
     told = {name: value for name, value in reading.read.metadata.items() if name != GIVEN_TITLE}

@@ -13,12 +13,12 @@ from django.db.models import Exists, OuterRef
 from procrastinate.contrib.django import app
 
 from audit.services import record_event
+from config.tenancy.scope import require_tenant_id, tenant_scope
 from knowledge.choices import CollectionStatus
 from knowledge.embedders import default_embedder, get_embedder
 from knowledge.models import Chunk, ChunkVectorDraft, Collection, Document
-from knowledge.services.embedding import TABLES, embedder_for
-from knowledge.services.files import forget_file
-from tenants.scoping import require_tenant_id, tenant_scope
+from knowledge.services.embedding import TABLES, get_supported_embedder
+from knowledge.services.files import delete_file
 
 JOB = "knowledge.tasks.reembed_collection"
 BATCH = 128
@@ -39,7 +39,7 @@ def get_or_create_collection(slug: str, **fields: Any) -> tuple[Collection, bool
         return found, False
     fields.setdefault("name", slug.replace("-", " ").capitalize())
     fields.setdefault("embedding_model", default_embedder().name)
-    embedder = embedder_for(fields["embedding_model"])
+    embedder = get_supported_embedder(fields["embedding_model"])
     collection = Collection(slug=slug, dimensions=embedder.dimensions, **fields)
     collection.full_clean(exclude=["tenant"])
     collection.save()
@@ -63,7 +63,7 @@ def delete_collection(collection: Collection) -> None:
     """Delete a collection, its documents and their files."""
     paths = Document.objects.filter(collection_id=collection.pk).exclude(storage_path="")
     for path in paths.values_list("storage_path", flat=True):
-        forget_file(path)
+        delete_file(path)
     collection.delete()
 
 
@@ -85,7 +85,7 @@ def change_model(collection: Collection, name: str) -> Collection:
     Raises:
         ValidationError: If the model is unavailable.
     """
-    embedder = embedder_for(name)
+    embedder = get_supported_embedder(name)
     collection = Collection.objects.select_for_update().get(pk=collection.pk)
     ChunkVectorDraft.objects.filter(collection_id=collection.pk).exclude(embedding_model=name).delete()
     has_chunks = Chunk.objects.filter(collection_id=collection.pk).exists()
@@ -127,17 +127,19 @@ def reembed_collection(tenant_id: UUID, collection_id: UUID, model: str) -> bool
             wanted = Collection.objects.filter(pk=collection_id, next_embedding_model=model)
             if not wanted.exists():
                 return False
-            batch = list(_missing(collection_id, model).select_related("document").order_by("id")[:BATCH])
+            batch = list(
+                _chunks_without_draft(collection_id, model).select_related("document").order_by("id")[:BATCH]
+            )
         if not batch:
             with tenant_scope(tenant_id, actor=ACTOR):
-                if _swap(collection_id, model, embedder.dimensions):
+                if _swap_vectors(collection_id, model, embedder.dimensions):
                     return True
             continue
         vectors = embedder.embed(
             [f"{chunk.document.title} {chunk.context}\n{chunk.content}" for chunk in batch]
         )
         with tenant_scope(tenant_id, actor=ACTOR):
-            _keep_drafts(
+            _store_drafts(
                 collection_id, model, {chunk.pk: vector for chunk, vector in zip(batch, vectors, strict=True)}
             )
 
@@ -154,14 +156,14 @@ def abandon_change(tenant_id: UUID, collection_id: UUID, model: str, reason: str
         record_event("collection.model_not_changed", resource=collection, metadata={"reason": reason})
 
 
-def _missing(collection_id: UUID, model: str) -> Any:
+def _chunks_without_draft(collection_id: UUID, model: str) -> Any:
     drafts = ChunkVectorDraft.objects.filter(pk=OuterRef("pk"), embedding_model=model)
     return Chunk.objects.filter(~Exists(drafts), collection_id=collection_id)
 
 
-def _keep_drafts(collection_id: UUID, model: str, vectors: dict[UUID, list[float]]) -> None:
+def _store_drafts(collection_id: UUID, model: str, vectors: dict[UUID, list[float]]) -> None:
     """Store draft vectors of existing chunks if the change is still pending."""
-    if not _holds_change(collection_id, model):
+    if not _lock_change(collection_id, model):
         return
     chunks = Chunk.objects.select_for_update(no_key=True).filter(pk__in=vectors).order_by("id")
     tenant_id = require_tenant_id()
@@ -178,7 +180,7 @@ def _keep_drafts(collection_id: UUID, model: str, vectors: dict[UUID, list[float
     ChunkVectorDraft.objects.bulk_create(drafts, ignore_conflicts=True)
 
 
-def _holds_change(collection_id: UUID, model: str) -> bool:
+def _lock_change(collection_id: UUID, model: str) -> bool:
     """Lock the pending change to `model`; return whether it exists.
 
     Without the lock, a concurrent change could leave drafts of another model, which would block it forever.
@@ -188,7 +190,7 @@ def _holds_change(collection_id: UUID, model: str) -> bool:
         return cursor.fetchone() is not None
 
 
-def _swap(collection_id: UUID, model: str, dimensions: int) -> bool:
+def _swap_vectors(collection_id: UUID, model: str, dimensions: int) -> bool:
     """Replace the vectors with the drafts if every chunk has one.
 
     Transactions that store chunks hold a lock on the collection's row; this function waits for them.
@@ -196,7 +198,7 @@ def _swap(collection_id: UUID, model: str, dimensions: int) -> bool:
     collection = Collection.objects.select_for_update().filter(
         pk=collection_id, next_embedding_model=model
     ).first()  # fmt: skip
-    if collection is None or _missing(collection_id, model).exists():
+    if collection is None or _chunks_without_draft(collection_id, model).exists():
         return False
     TABLES[collection.dimensions].objects.filter(collection_id=collection_id).delete()
     table = TABLES[dimensions]._meta.db_table
@@ -226,4 +228,4 @@ def check_model(collection: Collection | None, name: str) -> int:
             raise ValidationError({"embedding_model": ValidationError(message, code="has_chunks")})
     elif collection is not None:
         return collection.dimensions
-    return embedder_for(name).dimensions
+    return get_supported_embedder(name).dimensions

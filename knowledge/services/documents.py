@@ -10,23 +10,23 @@ from django.db import transaction
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from config.net.fetch import FetchError, check_url
+from config.http.fetch import FetchError, check_url
+from config.tenancy.scope import require_scope, require_tenant_id
 from knowledge.choices import CollectionStatus, DocumentOrigin, DocumentStatus
 from knowledge.models import Chunk, Collection, Document
 from knowledge.parsing import SUPPORTED, ParseError
-from knowledge.parsing.document import clean
-from knowledge.parsing.formats import reader_for
+from knowledge.parsing.document import clean_text
+from knowledge.parsing.formats import get_reader
 from knowledge.services.chunks import GIVEN_TITLE
-from knowledge.services.files import KeptFile, forget_file
-from tenants.scoping import require_scope, require_tenant_id
+from knowledge.services.files import StoredFile, delete_file
 
 JOB = "knowledge.tasks.index_document"
-MADE, REPLACED, UNCHANGED = "made", "replaced", "unchanged"
-AT_WORK = (DocumentStatus.PENDING, DocumentStatus.PROCESSING)
+CREATED, REPLACED, UNCHANGED = "made", "replaced", "unchanged"
+ACTIVE_STATUSES = (DocumentStatus.PENDING, DocumentStatus.PROCESSING)
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class UploadResult:
     """An uploaded document and the outcome: `made`, `replaced` or `unchanged`."""
 
     document: Document
@@ -39,13 +39,13 @@ def check_name(name: str) -> str:
     Raises:
         ValidationError: If the name is empty or the file type is not supported.
     """
-    name = " ".join(clean(name).split())[-500:]
+    name = " ".join(clean_text(name).split())[-500:]
     path = PurePath(name)
     inner = path.with_suffix("") if path.suffix.lower() == ".gz" and path.stem else path
     try:
         if not path.name:
             raise ParseError("The file has no name.")
-        reader_for(inner)
+        get_reader(inner)
     except ParseError as error:
         supported = ", ".join(sorted(SUPPORTED))
         raise ValidationError(
@@ -63,15 +63,15 @@ def is_current(document: Document, collection: Collection) -> bool:
 
 
 @transaction.atomic
-def bring_file(
+def upload_document(
     collection: Collection,
-    kept: KeptFile,
+    kept: StoredFile,
     *,
     source: str,
     origin: str = DocumentOrigin.UPLOAD,
     title: str = "",
     defer: bool = True,
-) -> Brought:
+) -> UploadResult:
     """Create or replace the document of `source` with a stored file and queue its indexing.
 
     Uploading the same file again changes nothing.
@@ -84,43 +84,43 @@ def bring_file(
     Raises:
         ValidationError: If the collection is archived.
     """
-    _refuse_archived(collection)
-    document, made = _locked(collection, source, origin)
+    _check_not_archived(collection)
+    document, made = _lock_or_create(collection, source, origin)
     same = not made and document.checksum == kept.checksum and document.status != DocumentStatus.FAILED
     # Without `defer`, the caller indexes a pending document itself: the process that uploaded it may have died.
-    if same and ((defer and document.status in AT_WORK) or is_current(document, collection)):
-        forget_file(kept.path)
-        return Brought(document, UNCHANGED)
-    forget_file(document.storage_path)
+    if same and ((defer and document.status in ACTIVE_STATUSES) or is_current(document, collection)):
+        delete_file(kept.path)
+        return UploadResult(document, UNCHANGED)
+    delete_file(document.storage_path)
     document.storage_path, document.file_size, document.checksum = kept.path, kept.size, kept.checksum
-    _await_reading(document, origin, title)
+    _mark_pending(document, origin, title)
     if defer:
-        defer_reading(document)
-    return Brought(document, MADE if made else REPLACED)
+        defer_indexing(document)
+    return UploadResult(document, CREATED if made else REPLACED)
 
 
 @transaction.atomic
-def bring_url(collection: Collection, url: str, *, title: str = "") -> Brought:
+def submit_url(collection: Collection, url: str, *, title: str = "") -> UploadResult:
     """Create or refresh the document of a web page and queue its fetching.
 
     Raises:
         ValidationError: If the URL is not allowed or the collection is archived.
     """
-    _refuse_archived(collection)
+    _check_not_archived(collection)
     try:
         url = check_url(url)
     except FetchError as error:
         raise ValidationError({"url": ValidationError(str(error), code="url")}) from None
-    document, made = _locked(collection, url, DocumentOrigin.URL)
-    if not made and document.status in AT_WORK:
-        return Brought(document, UNCHANGED)
-    _await_reading(document, DocumentOrigin.URL, title)
-    defer_reading(document)
-    return Brought(document, MADE if made else REPLACED)
+    document, made = _lock_or_create(collection, url, DocumentOrigin.URL)
+    if not made and document.status in ACTIVE_STATUSES:
+        return UploadResult(document, UNCHANGED)
+    _mark_pending(document, DocumentOrigin.URL, title)
+    defer_indexing(document)
+    return UploadResult(document, CREATED if made else REPLACED)
 
 
 @transaction.atomic
-def reread_document(document: Document) -> Document:
+def reindex_document(document: Document) -> Document:
     """Queue the reindexing of a document.
 
     Raises:
@@ -129,28 +129,28 @@ def reread_document(document: Document) -> Document:
     document = Document.objects.select_for_update().get(pk=document.pk)
     if not document.storage_path and document.origin != DocumentOrigin.URL:
         raise ValidationError("The file is not stored. Upload it again.", code="no_file")
-    if document.status in AT_WORK:
+    if document.status in ACTIVE_STATUSES:
         return document
     document.indexed_checksum = ""
     document.status, document.progress, document.error_message = DocumentStatus.PENDING, 0, ""
     document.save()
-    defer_reading(document)
+    defer_indexing(document)
     return document
 
 
 def delete_document(document: Document) -> None:
     """Delete a document, its chunks and its file."""
-    forget_file(document.storage_path)
+    delete_file(document.storage_path)
     document.delete()
 
 
-def defer_reading(document: Document) -> None:
+def defer_indexing(document: Document) -> None:
     """Queue the indexing job of `document` in the current transaction."""
     job = app.configure_task(JOB)
     job.defer(tenant_id=str(document.tenant_id), document_id=str(document.pk))
 
 
-def _refuse_archived(collection: Collection) -> None:
+def _check_not_archived(collection: Collection) -> None:
     # Query the status: ingesting a folder may take hours, so the instance may be stale.
     status = Collection.objects.filter(pk=collection.pk).values_list("status", flat=True).first()
     if status is None:
@@ -159,7 +159,7 @@ def _refuse_archived(collection: Collection) -> None:
         raise ValidationError("The collection is archived; restore it first.", code="archived")
 
 
-def _locked(collection: Collection, source: str, origin: str) -> tuple[Document, bool]:
+def _lock_or_create(collection: Collection, source: str, origin: str) -> tuple[Document, bool]:
     name = source.rstrip("/").rsplit("/", 1)[-1][:500]
     defaults: dict[str, Any] = {"filename": name, "origin": origin, "status": DocumentStatus.PENDING}
     return Document.objects.select_for_update().get_or_create(
@@ -167,7 +167,7 @@ def _locked(collection: Collection, source: str, origin: str) -> tuple[Document,
     )
 
 
-def _await_reading(document: Document, origin: str, title: str) -> None:
+def _mark_pending(document: Document, origin: str, title: str) -> None:
     user_id: UUID | None = require_scope().user_id
     if title:
         document.metadata = {**document.metadata, GIVEN_TITLE: title[:500]}

@@ -12,7 +12,7 @@ BATCH = 128
 TABLES = VECTOR_MODELS
 
 
-def embedder_for(name: str) -> Embedder:
+def get_supported_embedder(name: str) -> Embedder:
     """Return the embedder called `name` if a table supports its dimensions.
 
     Raises:
@@ -34,7 +34,7 @@ def embedder_for(name: str) -> Embedder:
     return embedder
 
 
-def embedded(embedder: Embedder, texts: Sequence[str]) -> "Iterator[array[float]]":
+def iter_vectors(embedder: Embedder, texts: Sequence[str]) -> "Iterator[array[float]]":
     """Yield one vector per text, embedding in batches.
 
     Call it outside transactions, since the model may be a remote service.

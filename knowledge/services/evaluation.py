@@ -10,43 +10,43 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from config.db.ids import uuid7
+from config.tenancy.scope import tenant_scope
 from knowledge.choices import DocumentStatus, EvaluationStatus, RetrievalStrategy
-from knowledge.chunking import ChunkText, chunk
+from knowledge.chunking import ChunkText, chunk_document
 from knowledge.embedders import EmbeddingError, get_embedder
-from knowledge.evaluation.datasets import Dataset, Passage
-from knowledge.evaluation.metrics import Figures, figures
+from knowledge.evaluation.datasets import Dataset, DatasetPassage
+from knowledge.evaluation.metrics import RankingMetrics, compute_metrics
 from knowledge.models import Chunk, Collection, Document, RagEvaluation
 from knowledge.parsing import parse_bytes
-from knowledge.services.chunks import context_of
-from knowledge.services.search import FoundPassage, query_vectors, search
-from knowledge.services.storing import store_rows
-from tenants.scoping import tenant_scope
+from knowledge.services.chunk_storage import store_chunks
+from knowledge.services.chunks import join_context
+from knowledge.services.search import FoundPassage, embed_search_query, search
 
 # Chunks retrieved per question; a document takes the rank of its best chunk.
-LOOKED_AT = 50
+MAX_CHUNKS_PER_QUERY = 50
 ACTOR = "system:evaluation"
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class StrategyScore:
     """Metrics of one strategy with one embedding model."""
 
     embedding_model: str
     strategy: str
-    figures: Figures
+    compute_metrics: RankingMetrics
 
 
 @dataclass(frozen=True, slots=True)
-class _Cut:
+class _ChunkedPassage:
     """A dataset passage and its chunks."""
 
-    passage: Passage
+    passage: DatasetPassage
     pieces: list[ChunkText]
 
 
 def evaluate_dataset(
     tenant_id: UUID, dataset: Dataset, *, embedding_model: str, strategies: Sequence[str]
-) -> list[Score]:
+) -> list[StrategyScore]:
     """Evaluate search on a dataset indexed in a transaction that is rolled back.
 
     Call it outside any scope.
@@ -59,14 +59,14 @@ def evaluate_dataset(
     )
     embedder = get_embedder(embedding_model)
     collection.dimensions = embedder.dimensions
-    cuts = [_Cut(passage, _pieces(passage, collection)) for passage in dataset.passages]
+    cuts = [_ChunkedPassage(passage, _chunk_passage(passage, collection)) for passage in dataset.passages]
     texts = [f"{cut.passage.title} {piece.context}\n{piece.text}" for cut in cuts for piece in cut.pieces]
     vectors = embedder.embed(texts)
-    asked = _vectors(dataset.queries, [collection])
+    asked = _embed_queries(dataset.queries, [collection])
     # The dataset must not become searchable for the tenant, so the transaction is rolled back.
     with tenant_scope(tenant_id, actor=ACTOR), transaction.atomic():
-        _index(collection, cuts, vectors)
-        scores = list(_scores([collection], dataset.queries, dataset.judgements, asked, strategies))
+        _index_passages(collection, cuts, vectors)
+        scores = list(_iter_scores([collection], dataset.queries, dataset.judgements, asked, strategies))
         transaction.set_rollback(True)
     return scores
 
@@ -77,31 +77,33 @@ def evaluate_collection(
     judged: Mapping[str, Mapping[str, int]],
     *,
     strategies: Sequence[str],
-) -> list[Score]:
+) -> list[StrategyScore]:
     """Evaluate search on a collection; `judged` maps questions to grades by source.
 
     Raises:
         EmbeddingError: If the collection's embedder is unavailable.
     """
     queries = {question: question for question in judged}
-    asked = _vectors(queries, [collection])
+    asked = _embed_queries(queries, [collection])
     with tenant_scope(tenant_id, actor=ACTOR):
-        return list(_scores([collection], queries, judged, asked, strategies))
+        return list(_iter_scores([collection], queries, judged, asked, strategies))
 
 
-def _vectors(queries: Mapping[str, str], collections: list[Collection]) -> dict[str, dict[str, str]]:
+def _embed_queries(queries: Mapping[str, str], collections: list[Collection]) -> dict[str, dict[str, str]]:
     return {
-        identifier: query_vectors(text, collections, strategy=RetrievalStrategy.HYBRID)
+        identifier: embed_search_query(text, collections, strategy=RetrievalStrategy.HYBRID)
         for identifier, text in queries.items()
     }
 
 
-def _pieces(passage: Passage, collection: Collection) -> list[ChunkText]:
+def _chunk_passage(passage: DatasetPassage, collection: Collection) -> list[ChunkText]:
     parsed = parse_bytes(f"# {passage.title}\n\n{passage.text}\n".encode(), "passage.md")
-    return list(chunk(parsed, size=collection.chunk_size, overlap=collection.chunk_overlap))
+    return list(chunk_document(parsed, size=collection.chunk_size, overlap=collection.chunk_overlap))
 
 
-def _index(collection: Collection, cuts: list[_Cut], vectors: Sequence[Sequence[float]]) -> None:
+def _index_passages(
+    collection: Collection, cuts: list[_ChunkedPassage], vectors: Sequence[Sequence[float]]
+) -> None:
     collection.chunk_count = len(vectors)
     collection.save()
     documents = [
@@ -124,44 +126,44 @@ def _index(collection: Collection, cuts: list[_Cut], vectors: Sequence[Sequence[
             document_id=document.pk,
             chunk_index=piece.index,
             content=piece.text,
-            context=context_of(cut.passage.title, piece.context),
+            context=join_context(cut.passage.title, piece.context),
             embedding_model=collection.embedding_model,
         )
         for document, cut in zip(documents, cuts, strict=True)
         for piece in cut.pieces
     ]
-    store_rows(chunks, vectors, dimensions=collection.dimensions)
+    store_chunks(chunks, vectors, dimensions=collection.dimensions)
 
 
-def _scores(
+def _iter_scores(
     collections: list[Collection],
     queries: Mapping[str, str],
     judgements: Mapping[str, Mapping[str, int]],
     vectors: Mapping[str, Mapping[str, str]],
     strategies: Sequence[str],
-) -> Iterator[Score]:
+) -> Iterator[StrategyScore]:
     for strategy in strategies:
         rankings = {
-            identifier: _sources(
+            identifier: _rank_sources(
                 search(
                     queries[identifier],
                     collections,
-                    limit=LOOKED_AT,
+                    limit=MAX_CHUNKS_PER_QUERY,
                     strategy=strategy,
                     vectors=vectors[identifier],
                 )
             )
             for identifier in judgements
         }
-        yield Score(collections[0].embedding_model, strategy, figures(rankings, judgements))
+        yield StrategyScore(collections[0].embedding_model, strategy, compute_metrics(rankings, judgements))
 
 
-def _sources(found: Sequence[FoundPassage]) -> list[str]:
+def _rank_sources(found: Sequence[FoundPassage]) -> list[str]:
     """Return the document sources in the order of their best chunks."""
     return list(dict.fromkeys(passage.source for passage in found))
 
 
-def as_report(scores: Sequence[Score]) -> list[dict[str, Any]]:
+def build_report(scores: Sequence[StrategyScore]) -> list[dict[str, Any]]:
     """Return the scores in the stored JSON format."""
     return [
         {
@@ -180,23 +182,23 @@ class JudgementError(ValueError):
     """The judgements are malformed; the message describes the expected format."""
 
 
-MOST_QUESTIONS, MOST_GRADES, HIGHEST_GRADE = 1000, 100, 10
-SHAPE = "Each question must map document sources to integer grades from 0 to 10."
+MAX_QUESTIONS, MAX_GRADES, MAX_GRADE = 1000, 100, 10
+FORMAT_HELP = "Each question must map document sources to integer grades from 0 to 10."
 
 
-def checked_judgements(judged: Any) -> dict[str, dict[str, int]]:
+def check_judgements(judged: Any) -> dict[str, dict[str, int]]:
     """Validate and return judgements of the form {question: {source: grade}}.
 
     Raises:
         JudgementError: If they are malformed or too many.
     """
-    if not isinstance(judged, dict) or not 0 < len(judged) <= MOST_QUESTIONS:
-        raise JudgementError(f"{SHAPE} Provide 1 to {MOST_QUESTIONS} questions.")
+    if not isinstance(judged, dict) or not 0 < len(judged) <= MAX_QUESTIONS:
+        raise JudgementError(f"{FORMAT_HELP} Provide 1 to {MAX_QUESTIONS} questions.")
     for question, grades in judged.items():
-        if not question.strip() or not isinstance(grades, dict) or not 0 < len(grades) <= MOST_GRADES:
-            raise JudgementError(f"{SHAPE} Provide 1 to {MOST_GRADES} documents per question.")
-        if any(type(grade) is not int or not 0 <= grade <= HIGHEST_GRADE for grade in grades.values()):
-            raise JudgementError(SHAPE)
+        if not question.strip() or not isinstance(grades, dict) or not 0 < len(grades) <= MAX_GRADES:
+            raise JudgementError(f"{FORMAT_HELP} Provide 1 to {MAX_GRADES} documents per question.")
+        if any(type(grade) is not int or not 0 <= grade <= MAX_GRADE for grade in grades.values()):
+            raise JudgementError(FORMAT_HELP)
     return judged
 
 
@@ -224,7 +226,7 @@ def run_evaluation(tenant_id: UUID, evaluation_id: UUID) -> None:
         scores = evaluate_collection(
             tenant_id, evaluation.collection, evaluation.judgements, strategies=RetrievalStrategy.values
         )
-        changes = {"status": EvaluationStatus.COMPLETED, "results": as_report(scores)}
+        changes = {"status": EvaluationStatus.COMPLETED, "results": build_report(scores)}
     except EmbeddingError as error:
         changes = {"status": EvaluationStatus.FAILED, "error_message": str(error)}
     with tenant_scope(tenant_id, actor=ACTOR):

@@ -15,15 +15,15 @@ from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from knowledge.parsing import suffix_of
+from knowledge.parsing import get_suffix
 
-PIECE = 64 * 1024
-IN_MEMORY = 1024 * 1024
+READ_SIZE = 64 * 1024
+MAX_SPOOLED = 1024 * 1024
 # Allowance for the part headers and boundaries of a multipart body.
-AROUND_BYTES = 64 * 1024
+MULTIPART_OVERHEAD = 64 * 1024
 
 
-class FileTooLarge(Exception):
+class FileTooLargeError(Exception):
     """The file is larger than `settings.UPLOAD_MAX_BYTES`; the message states the limit."""
 
     def __init__(self, limit: int) -> None:
@@ -32,7 +32,7 @@ class FileTooLarge(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class KeptFile:
+class StoredFile:
     """A stored file: its path, size in bytes and SHA-256 checksum."""
 
     path: str
@@ -40,63 +40,65 @@ class KeptFile:
     checksum: str
 
 
-def keep_file(pieces: Iterable[bytes], *, tenant_id: UUID, name: str, folder: str = "documents") -> KeptFile:
+def store_file(
+    pieces: Iterable[bytes], *, tenant_id: UUID, name: str, folder: str = "documents"
+) -> StoredFile:
     """Store the bytes in `pieces`. Call it outside transactions: the storage may be remote.
 
     Args:
         folder: Folder within the tenant's files.
 
     Raises:
-        FileTooLarge: If the file exceeds the limit; nothing is stored.
+        FileTooLargeError: If the file exceeds the limit; nothing is stored.
     """
     limit, size, digest = settings.UPLOAD_MAX_BYTES, 0, hashlib.sha256()
-    with tempfile.SpooledTemporaryFile(IN_MEMORY) as spool:
+    with tempfile.SpooledTemporaryFile(MAX_SPOOLED) as spool:
         for piece in pieces:
             size += len(piece)
             if size > limit:
-                raise FileTooLarge(limit)
+                raise FileTooLargeError(limit)
             digest.update(piece)
             spool.write(piece)
         spool.seek(0)
-        suffix = suffix_of(PurePath(name))[:16]
+        suffix = get_suffix(PurePath(name))[:16]
         wanted = f"tenants/{tenant_id}/{folder}/{secrets.token_hex(16)}{suffix if suffix.isascii() else ''}"
         # File() reopens a closed file by its name, and a spooled file has no path.
-        return KeptFile(default_storage.save(wanted, File(spool, name="spool")), size, digest.hexdigest())
+        return StoredFile(default_storage.save(wanted, File(spool, name="spool")), size, digest.hexdigest())
 
 
-def checksum_of(stream: IO[bytes]) -> str:
+def compute_checksum(stream: IO[bytes]) -> str:
     """Return the SHA-256 checksum of an open file."""
     digest = hashlib.sha256()
-    for piece in pieces_of(stream):
+    for piece in iter_bytes(stream):
         digest.update(piece)
     return digest.hexdigest()
 
 
-def pieces_of(stream: IO[bytes]) -> Iterator[bytes]:
+def iter_bytes(stream: IO[bytes]) -> Iterator[bytes]:
     """Yield the bytes of an open file in blocks."""
-    while piece := stream.read(PIECE):
+    while piece := stream.read(READ_SIZE):
         yield piece
 
 
 @contextmanager
-def local_file(path: str) -> Iterator[IO[bytes]]:
+def open_local_file(path: str) -> Iterator[IO[bytes]]:
     """Open the stored file as a local file with a descriptor that a child process can read.
 
     Raises:
         FileNotFoundError: If the storage does not have the file.
     """
     with default_storage.open(path, "rb") as stored:
-        if (real := _real_file(stored)) is not None:
+        if (real := _get_real_file(stored)) is not None:
             yield real
             return
         with tempfile.TemporaryFile() as copy:
-            for piece in pieces_of(stored):
+            for piece in iter_bytes(stored):
                 copy.write(piece)
             copy.seek(0)
             yield copy
 
 
-def _real_file(stored: File) -> IO[bytes] | None:
+def _get_real_file(stored: File) -> IO[bytes] | None:
     """Return the underlying file if it is a local one."""
     try:
         stored.file.fileno()
@@ -105,7 +107,7 @@ def _real_file(stored: File) -> IO[bytes] | None:
     return stored.file
 
 
-def forget_file(path: str) -> None:
+def delete_file(path: str) -> None:
     """Delete a stored file when the transaction commits; at once outside a transaction."""
     if path:
         transaction.on_commit(lambda: default_storage.delete(path), robust=True)

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from django.db import connection
 
+from config.tenancy.scope import require_tenant_id
 from knowledge.services.search import FoundPassage
-from tenants.scoping import require_tenant_id
 
 SECTION_CHARACTERS = 4000
 AROUND_SQL = """
@@ -23,7 +23,7 @@ ORDER BY hit.id, c.chunk_index
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbour:
+class NeighbourChunk:
     """A chunk before or after a hit, as its `chunk_index` shows."""
 
     id: UUID
@@ -32,14 +32,14 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class PassageContext:
     """Neighbours in document order, and the truncated text under the same headings."""
 
-    neighbours: tuple[Neighbour, ...]
+    neighbours: tuple[NeighbourChunk, ...]
     section: str
 
 
-def surroundings(passages: Sequence[FoundPassage], *, reach: int) -> dict[UUID, Surroundings]:
+def load_passage_contexts(passages: Sequence[FoundPassage], *, reach: int) -> dict[UUID, PassageContext]:
     """Return the context of each passage by id, with `reach` chunks on each side."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -54,10 +54,10 @@ def surroundings(passages: Sequence[FoundPassage], *, reach: int) -> dict[UUID, 
             },
         )
         rows = cursor.fetchall()
-    return {passage.id: _of([row for row in rows if row[0] == passage.id]) for passage in passages}
+    return {passage.id: _build_context([row for row in rows if row[0] == passage.id]) for passage in passages}
 
 
-def _of(rows: list[tuple[Any, ...]]) -> Surroundings:
-    near = [Neighbour(*row[1:4]) for row in rows if row[4] and row[1] != row[0]]
+def _build_context(rows: list[tuple[Any, ...]]) -> PassageContext:
+    near = [NeighbourChunk(*row[1:4]) for row in rows if row[4] and row[1] != row[0]]
     section = "\n\n".join(row[3] for row in rows if row[5])
-    return Surroundings(tuple(near), section[:SECTION_CHARACTERS])
+    return PassageContext(tuple(near), section[:SECTION_CHARACTERS])

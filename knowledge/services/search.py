@@ -16,12 +16,12 @@ from django.utils.module_loading import import_string
 from pgvector import HalfVector
 from psycopg.types.json import Jsonb
 
+from config.tenancy.scope import require_scope, require_tenant_id
 from knowledge.choices import RetrievalStrategy
 from knowledge.embedders import get_embedder
 from knowledge.models import Collection, RagQuery, vector_model
-from knowledge.services.frequencies import frequent_words
-from knowledge.services.search_sql import FILTERS, HEADLINE, statement
-from tenants.scoping import require_scope, require_tenant_id
+from knowledge.services.search_sql import FILTERS, HEADLINE, build_search_sql
+from knowledge.services.word_frequencies import frequent_words
 
 # Tuned on the docstrings of Python functions (`benchmarks/docstrings.py`), within 0.001 of the best value.
 RANK_OFFSET = 10
@@ -30,22 +30,22 @@ CANDIDATES = 50
 MAX_QUERY = 4000
 ANY_DISTANCE = 3.0
 # Maximum words of a query (the rarest are used); minimum matched chunks, absolute and as a share of all chunks.
-MOST_WORDS, MATCHED, MATCHED_SHARE = 32, 3000, 0.1
+MAX_QUERY_WORDS, MATCHED, MATCHED_SHARE = 32, 3000, 0.1
 # Up to this many chunks are scanned for the words; larger collections use the index.
-READ = 10_000
+MAX_SCANNED_CHUNKS = 10_000
 # Candidates that an HNSW scan looks at (`hnsw.ef_search`) in 10,000 chunks, by the collection's setting `recall`; more
 # chunks need more for the same recall (`benchmarks/knowledge.py`).
 EF_SEARCH = {"fast": 80, "balanced": 200, "high": 400}
-EFFORT_AT, EFFORT_GROWS, MOST_EFFORT = 10_000, 0.7, 1000
+EFFORT_AT, EFFORT_GROWS, MAX_EFFORT = 10_000, 0.7, 1000
 EFFORT_SQL = (
     "SELECT set_config('hnsw.iterative_scan', 'relaxed_order', true), set_config('hnsw.ef_search', %s, true)"
 )
 # Passages passed to the reranker per requested passage.
-RERANKED = 3
+RERANK_FACTOR = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class LegWeight:
     """Weight of a vector leg relative to the text leg, and its maximum cosine distance."""
 
     weight: float
@@ -53,15 +53,15 @@ class Part:
 
 
 # A lexical embedder sees the same words as the text leg, so it gets less weight and a lower maximum distance.
-LEXICAL, SEMANTIC = Part(0.2, 0.9), Part(1.0, 1.0)
+LEXICAL, SEMANTIC = LegWeight(0.2, 0.9), LegWeight(1.0, 1.0)
 # A search by vectors alone has no maximum distance, so that it returns as many passages as requested.
-ALONE = Part(1.0, ANY_DISTANCE)
+VECTORS_ONLY = LegWeight(1.0, ANY_DISTANCE)
 
 Reranker = Callable[[str, Sequence[str]], Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class RankExplanation:
     """Rank and score of a passage in each leg; None if the leg did not find it."""
 
     text_rank: int | None = None
@@ -90,7 +90,7 @@ class FoundPassage:
     score: float
     collection_id: UUID | None = None
     snippet: str | None = None
-    explanation: Explanation = field(default_factory=Explanation)
+    explanation: RankExplanation = field(default_factory=RankExplanation)
 
 
 def search(
@@ -112,7 +112,7 @@ def search(
         filters: `metadata` (contained in the chunk's or the document's), `documents` (ids), `sources`, `file_types`.
         snippets: Whether to return snippets with marked matches.
         reranker: Function that rescores passages; `SEARCH_RERANKER` by default.
-        vectors: Query vectors computed by `query_vectors` before the transaction.
+        vectors: Query vectors computed by `embed_search_query` before the transaction.
 
     Raises:
         EmbeddingError: If an embedder is unavailable.
@@ -120,26 +120,26 @@ def search(
     """
     if not collections or not query.strip():
         return []
-    reranker, query = reranker or configured_reranker(), query[:MAX_QUERY]
-    prepared = prepare(
+    reranker, query = reranker or get_reranker(), query[:MAX_QUERY]
+    prepared = prepare_search(
         query,
         collections,
-        vectors=query_vectors(query, collections, strategy=strategy) if vectors is None else vectors,
+        vectors=embed_search_query(query, collections, strategy=strategy) if vectors is None else vectors,
         strategy=strategy,
-        limit=limit * RERANKED if reranker else limit,
-        filters=_known({name: value for name, value in (filters or {}).items() if value}),
+        limit=limit * RERANK_FACTOR if reranker else limit,
+        filters=_check_filters({name: value for name, value in (filters or {}).items() if value}),
         snippets=snippets,
     )
-    found = [_passage(row, prepared.best) for row in execute(prepared)]
-    return reranked(query, found, reranker)[:limit] if reranker else found
+    found = [_build_passage(row, prepared.best) for row in execute_search(prepared)]
+    return rerank_passages(query, found, reranker)[:limit] if reranker else found
 
 
-def configured_reranker() -> Reranker | None:
+def get_reranker() -> Reranker | None:
     """Import the reranker configured in `SEARCH_RERANKER`."""
     return import_string(settings.SEARCH_RERANKER) if settings.SEARCH_RERANKER else None
 
 
-def reranked(query: str, passages: Sequence[FoundPassage], reranker: Reranker) -> list[FoundPassage]:
+def rerank_passages(query: str, passages: Sequence[FoundPassage], reranker: Reranker) -> list[FoundPassage]:
     """Sort the passages by the reranker's scores without changing their own scores."""
     scores = [float(score) for score in reranker(query, [passage.text for passage in passages])]
     explained = [
@@ -149,14 +149,14 @@ def reranked(query: str, passages: Sequence[FoundPassage], reranker: Reranker) -
     return sorted(explained, key=lambda passage: -(passage.explanation.rerank_score or 0.0))
 
 
-def _known(filters: dict[str, Any]) -> dict[str, Any]:
+def _check_filters(filters: dict[str, Any]) -> dict[str, Any]:
     if unknown := sorted(filters.keys() - FILTERS.keys()):
         raise ValueError(f"unknown filter {', '.join(unknown)}; supported filters: {', '.join(FILTERS)}")
     return filters
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedSearch:
     """A search statement with its parameters.
 
     `effort` is `hnsw.ef_search` (None: no index is used), `best` the score of a passage ranked first in every leg, and
@@ -170,7 +170,7 @@ class Prepared:
     one_plan: bool = False
 
 
-def prepare(
+def prepare_search(
     query: str,
     collections: Sequence[Collection],
     *,
@@ -179,10 +179,10 @@ def prepare(
     limit: int,
     filters: Mapping[str, Any] | None = None,
     snippets: bool = False,
-) -> Prepared:
+) -> PreparedSearch:
     """Build the statement of a search. Needs a tenant scope."""
     filters = filters or {}
-    legs = _legs(collections, vectors, strategy)
+    legs = _build_legs(collections, vectors, strategy)
     text_weight = 0.0 if strategy == RetrievalStrategy.SEMANTIC else 1.0
     chunks = sum(collection.chunk_count for collection in collections)
     # Below the threshold an exact comparison is as fast as the index and misses nothing.
@@ -193,26 +193,26 @@ def prepare(
         "text_weight": text_weight,
         "limit": limit,
         **FIXED,
-        **_where(collections, filters),
-        **(_rare(collections, chunks) if text_weight or snippets else {}),
-        **_leg_values(legs),
+        **_build_filter_parameters(collections, filters),
+        **(_build_word_parameters(collections, chunks) if text_weight or snippets else {}),
+        **_build_leg_parameters(legs),
     }
-    sql = statement(
+    sql = build_search_sql(
         tables=[leg.table for leg in legs],
         text=text_weight > 0,
         filters=filters,
         snippets=snippets,
-        by_index=chunks > READ,
+        by_index=chunks > MAX_SCANNED_CHUNKS,
         approximate=approximate,
     )
-    effort = effort_of(collections, chunks, parameters["candidates"]) if approximate else None
+    effort = compute_ef_search(collections, chunks, parameters["candidates"]) if approximate else None
     best = (text_weight + max((leg.part.weight for leg in legs), default=0.0)) / (RANK_OFFSET + 1)
     # An exact vector search of a small tenant has one good plan, and planning takes longer than executing it.
     one_plan = bool(legs) and not (text_weight or approximate or filters or snippets)
-    return Prepared(sql, parameters, effort, best, one_plan)
+    return PreparedSearch(sql, parameters, effort, best, one_plan)
 
 
-def _leg_values(legs: "Sequence[_Leg]") -> dict[str, Any]:
+def _build_leg_parameters(legs: "Sequence[_VectorLeg]") -> dict[str, Any]:
     """Return the statement parameters of the vector legs."""
     values: dict[str, Any] = {}
     for number, leg in enumerate(legs):
@@ -225,18 +225,18 @@ def _leg_values(legs: "Sequence[_Leg]") -> dict[str, Any]:
     return values
 
 
-def _rare(collections: Sequence[Collection], chunks: int) -> dict[str, Any]:
+def _build_word_parameters(collections: Sequence[Collection], chunks: int) -> dict[str, Any]:
     """Return the statement parameters that separate rare words from frequent ones."""
     frequent = frequent_words(collections)
     return {
         "frequent": list(frequent),
         "shares": list(frequent.values()),
-        "words": MOST_WORDS,
+        "words": MAX_QUERY_WORDS,
         "matched": max(MATCHED, int(MATCHED_SHARE * chunks)),
     }
 
 
-def execute(prepared: Prepared) -> list[tuple[Any, ...]]:
+def execute_search(prepared: PreparedSearch) -> list[tuple[Any, ...]]:
     """Execute a prepared search and return its rows."""
     with connection.prepared_cursor() if prepared.one_plan else connection.cursor() as cursor:
         if prepared.effort is not None:
@@ -246,37 +246,39 @@ def execute(prepared: Prepared) -> list[tuple[Any, ...]]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Leg:
+class _VectorLeg:
     """The collections of one embedding model and its query vector."""
 
     table: str
     vector: str
     collections: list[UUID]
-    part: Part
+    part: LegWeight
 
 
-def _legs(collections: Sequence[Collection], vectors: Mapping[str, str], strategy: str) -> list[_Leg]:
+def _build_legs(
+    collections: Sequence[Collection], vectors: Mapping[str, str], strategy: str
+) -> list[_VectorLeg]:
     if strategy == RetrievalStrategy.KEYWORD:
         return []
     by_model: dict[str, list[Collection]] = {}
     for collection in collections:
         by_model.setdefault(collection.embedding_model, []).append(collection)
     return [
-        _Leg(
+        _VectorLeg(
             vector_model(members[0].dimensions)._meta.db_table,
             vectors[model],
             [member.pk for member in members],
-            ALONE if strategy == RetrievalStrategy.SEMANTIC else _part(model),
+            VECTORS_ONLY if strategy == RetrievalStrategy.SEMANTIC else _get_leg_weight(model),
         )
         for model, members in by_model.items()
     ]
 
 
-def _part(embedding_model: str) -> Part:
+def _get_leg_weight(embedding_model: str) -> LegWeight:
     return LEXICAL if embedding_model.startswith("lexical") else SEMANTIC
 
 
-def _where(collections: Sequence[Collection], filters: Mapping[str, Any]) -> dict[str, Any]:
+def _build_filter_parameters(collections: Sequence[Collection], filters: Mapping[str, Any]) -> dict[str, Any]:
     values = {f"filter_{name}": value for name, value in filters.items()}
     if "metadata" in filters:
         values["filter_metadata"] = Jsonb(filters["metadata"])
@@ -287,31 +289,31 @@ def _where(collections: Sequence[Collection], filters: Mapping[str, Any]) -> dic
     }
 
 
-def effort_of(collections: Sequence[Collection], chunks: int, candidates: int) -> int:
+def compute_ef_search(collections: Sequence[Collection], chunks: int, candidates: int) -> int:
     """Return `hnsw.ef_search` for the requested recall and the number of chunks."""
-    wish = max(map(ef_search, collections)) * max(1.0, chunks / EFFORT_AT) ** EFFORT_GROWS
-    return min(MOST_EFFORT, max(candidates, int(wish)))
+    wish = max(map(get_base_ef_search, collections)) * max(1.0, chunks / EFFORT_AT) ** EFFORT_GROWS
+    return min(MAX_EFFORT, max(candidates, int(wish)))
 
 
-def ef_search(collection: Collection) -> int:
+def get_base_ef_search(collection: Collection) -> int:
     """Return `hnsw.ef_search` per 10,000 chunks for the collection's `recall` setting."""
     return EF_SEARCH.get(str(collection.settings.get("recall")), EF_SEARCH["balanced"])
 
 
 # The first columns of the statement.
-PASSAGE = (
+PASSAGE_COLUMNS = (
     "id", "document_id", "title", "filename", "source", "text", "context", "page", "chunk_index", "collection_id",
 )  # fmt: skip
 
 
-def _passage(row: Sequence[Any], best: float) -> FoundPassage:
+def _build_passage(row: Sequence[Any], best: float) -> FoundPassage:
     *fields, score, text_rank, text_score, vector_rank, distance, snippet = row
-    why = Explanation(text_rank, text_score, vector_rank, None if distance is None else 1 - distance)
-    named = dict(zip(PASSAGE, fields, strict=True))
+    why = RankExplanation(text_rank, text_score, vector_rank, None if distance is None else 1 - distance)
+    named = dict(zip(PASSAGE_COLUMNS, fields, strict=True))
     return FoundPassage(**named, score=min(1.0, float(score) / best), snippet=snippet, explanation=why)
 
 
-def query_vectors(query: str, collections: Sequence[Collection], *, strategy: str) -> dict[str, str]:
+def embed_search_query(query: str, collections: Sequence[Collection], *, strategy: str) -> dict[str, str]:
     """Embed the query with each embedding model of `collections`, in PostgreSQL's text format.
 
     Returns an empty dictionary for keyword searches. May wait for a remote model.
@@ -345,7 +347,7 @@ def log_query(
         conversation_id=conversation_id,
         user_id=require_scope().user_id,
         query_text=query[:MAX_QUERY],
-        results=[_logged(found) for found in passages],
+        results=[_serialize_result(found) for found in passages],
         top_score=passages[0].score if passages else None,
         retrieval_strategy=strategy,
         filters={"collections": [collection.slug for collection in collections], **(filters or {})},
@@ -353,6 +355,6 @@ def log_query(
     )
 
 
-def _logged(found: FoundPassage) -> dict[str, Any]:
+def _serialize_result(found: FoundPassage) -> dict[str, Any]:
     why = {name: value for name, value in asdict(found.explanation).items() if value is not None}
     return {"chunk": str(found.id), "document": str(found.document_id), "score": round(found.score, 4), **why}

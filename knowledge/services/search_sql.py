@@ -110,7 +110,7 @@ BY_READING = (
 )
 
 
-def statement(
+def build_search_sql(
     *,
     tables: Sequence[str],
     text: bool,
@@ -137,10 +137,10 @@ def statement(
     if tables:
         ranked = " UNION ALL ".join(RANKED_VECTORS.format(leg=leg) for leg in range(len(tables)))
         parts.append(f"\nby_vector AS ({ranked}\n)")
-    return f"WITH {','.join(parts)},{_fused(text=text, vectors=bool(tables), snippets=snippets)}"
+    return f"WITH {','.join(parts)},{_build_fusion_sql(text=text, vectors=bool(tables), snippets=snippets)}"
 
 
-def _fused(*, text: bool, vectors: bool, snippets: bool) -> str:
+def _build_fusion_sql(*, text: bool, vectors: bool, snippets: bool) -> str:
     both = text and vectors
     shares = [TEXT_SHARE] * text + [VECTOR_SHARE] * vectors
     return FUSED.format(

@@ -15,11 +15,11 @@ from django.db.models.functions import Lower, StrIndex
 from django.utils import timezone
 
 from config.db.ids import uuid7_floor
+from config.tenancy.scope import platform_scope, require_scope, require_tenant_id, tenant_scope
 from knowledge.choices import RelationKind
 from knowledge.embedders import EmbeddingError
 from knowledge.models import Term, TermEmbedding, TermRelation
-from knowledge.services.meaning import embedder_name, nearest, query_vector, vectors_of
-from tenants.scoping import platform_scope, require_scope, require_tenant_id, tenant_scope
+from knowledge.services.similarity import embed_query, embed_texts, find_nearest, get_embedder_name
 
 MAX_TEXT = 20_000
 MAX_TERMS = 50
@@ -28,7 +28,7 @@ MAX_TERMS = 50
 DIMENSIONS = 1536
 ACTOR = "system:terms"
 MAX_QUERIES, BATCH = 10_000, 128
-ASKED_SQL = """
+QUERIES_SQL = """
 SELECT tenant_id, user_id, query_text FROM knowledge_ragquery
 WHERE id >= %s AND id < %s AND user_id IS NOT NULL ORDER BY tenant_id, user_id, id LIMIT %s
 """
@@ -40,14 +40,14 @@ WHERE t.user_id IS NOT NULL AND (e.id IS NULL OR e.updated_at < t.updated_at) GR
 
 
 @dataclass(frozen=True, slots=True)
-class FoundTerm:
+class TermMatch:
     """A term in a text and its synonyms."""
 
     term: Term
     synonyms: list[str]
 
 
-def terms_in(text: str) -> list[Term]:
+def find_terms(text: str) -> list[Term]:
     """Return the visible terms that occur in `text` as whole words, longest first."""
     text = text[:MAX_TEXT]
     position = StrIndex(Value(text.lower(), output_field=TextField()), Lower("term"))
@@ -56,10 +56,10 @@ def terms_in(text: str) -> list[Term]:
         .filter(at__gt=0)
         .order_by(Func("term", function="length").desc(), "id")
     )
-    return [term for term in found[: MAX_TERMS * 4] if _holds(text, term.term)][:MAX_TERMS]
+    return [term for term in found[: MAX_TERMS * 4] if _contains_term(text, term.term)][:MAX_TERMS]
 
 
-def _holds(text: str, term: str) -> bool:
+def _contains_term(text: str, term: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(term)}(?!\w)", text, re.IGNORECASE) is not None
 
 
@@ -70,19 +70,19 @@ def note_use(text: str) -> list[Term]:
     Returns:
         The counted terms with their new frequency.
     """
-    own = [term.pk for term in terms_in(text) if term.user_id == require_scope().user_id]
+    own = [term.pk for term in find_terms(text) if term.user_id == require_scope().user_id]
     Term.objects.filter(pk__in=own).update(frequency=F("frequency") + 1, last_used_at=timezone.now())
     return list(Term.objects.filter(pk__in=own).order_by("-frequency", "id"))
 
 
-def look_up(text: str) -> list[FoundTerm]:
+def look_up(text: str) -> list[TermMatch]:
     """Return the terms that occur in `text`, with their synonyms."""
-    terms = terms_in(text)
-    words = _synonyms([term.pk for term in terms])
-    return [FoundTerm(term, sorted(words.get(term.pk, ()))) for term in terms]
+    terms = find_terms(text)
+    words = _load_synonyms([term.pk for term in terms])
+    return [TermMatch(term, sorted(words.get(term.pk, ()))) for term in terms]
 
 
-def _synonyms(ids: list[UUID]) -> dict[UUID, set[str]]:
+def _load_synonyms(ids: list[UUID]) -> dict[UUID, set[str]]:
     """Return synonyms by term id; the relation applies in both directions."""
     rows = TermRelation.objects.filter(Q(term_id__in=ids) | Q(related_id__in=ids), kind=RelationKind.SYNONYM)
     words: dict[UUID, set[str]] = {}
@@ -95,7 +95,7 @@ def _synonyms(ids: list[UUID]) -> dict[UUID, set[str]]:
 def expand_query(text: str) -> str:
     """Append the synonyms of the terms in `text`, for keyword search."""
     known = {word for found in look_up(text) for word in found.synonyms}
-    added = [word for word in sorted(known) if not _holds(text, word)]
+    added = [word for word in sorted(known) if not _contains_term(text, word)]
     return f"{text} {' '.join(added)}" if added else text
 
 
@@ -118,9 +118,9 @@ def embed_new_terms(terms: Sequence[Term]) -> None:
 @transaction.atomic
 def embed_terms(terms: Sequence[Term]) -> None:
     """Store the vectors of the user's `terms`."""
-    model = embedder_name()
+    model = get_embedder_name()
     TermEmbedding.objects.filter(term__in=terms).delete()
-    vectors = vectors_of([f"{term.term}\n{term.definition}" for term in terms], DIMENSIONS)
+    vectors = embed_texts([f"{term.term}\n{term.definition}" for term in terms], DIMENSIONS)
     tenant_id = require_tenant_id()
     TermEmbedding.objects.bulk_create(
         TermEmbedding(tenant_id=tenant_id, term_id=term.pk, embedding_model=model, embedding=vector)
@@ -128,11 +128,11 @@ def embed_terms(terms: Sequence[Term]) -> None:
     )
 
 
-def similar_terms(text: str, *, limit: int = 10) -> list[Term]:
+def find_similar_terms(text: str, *, limit: int = 10) -> list[Term]:
     """Return visible terms similar to `text`, nearest first, with their `distance`."""
-    rows = TermEmbedding.objects.filter(embedding_model=embedder_name()).select_related("term")
+    rows = TermEmbedding.objects.filter(embedding_model=get_embedder_name()).select_related("term")
     found = []
-    for row in nearest(rows, query_vector(text, DIMENSIONS), limit):
+    for row in find_nearest(rows, embed_query(text, DIMENSIONS), limit):
         row.term.distance = row.distance
         found.append(row.term)
     return found
@@ -141,7 +141,7 @@ def similar_terms(text: str, *, limit: int = 10) -> list[Term]:
 def embed_missing_terms() -> int:
     """Embed new and changed terms of all tenants; return their number."""
     with platform_scope(reason="embed terms", actor=ACTOR), connection.cursor() as cursor:
-        cursor.execute(UNEMBEDDED_SQL, [embedder_name()])
+        cursor.execute(UNEMBEDDED_SQL, [get_embedder_name()])
         waiting = cursor.fetchall()
     for tenant_id, user_id, ids in waiting:
         for at in range(0, len(ids), BATCH):
@@ -150,10 +150,10 @@ def embed_missing_terms() -> int:
     return sum(len(ids) for _, _, ids in waiting)
 
 
-def learn_use(start: datetime, end: datetime) -> int:
+def count_term_use(start: datetime, end: datetime) -> int:
     """Count term use in the queries of a period; return the number of queries."""
     with platform_scope(reason="learn the use of terms", actor=ACTOR), connection.cursor() as cursor:
-        cursor.execute(ASKED_SQL, [uuid7_floor(start), uuid7_floor(end), MAX_QUERIES])
+        cursor.execute(QUERIES_SQL, [uuid7_floor(start), uuid7_floor(end), MAX_QUERIES])
         asked = cursor.fetchall()
     for (tenant_id, user_id), rows in groupby(asked, key=lambda row: row[:2]):
         with tenant_scope(tenant_id, user=user_id, actor=ACTOR):

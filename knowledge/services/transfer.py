@@ -24,15 +24,22 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from config.db.ids import uuid7
+from config.tenancy.scope import tenant_scope
 from knowledge.choices import DocumentOrigin, DocumentStatus
 from knowledge.models import Chunk, Collection, Document
-from knowledge.parsing.document import clean
-from knowledge.services.chunks import locked_model
+from knowledge.parsing.document import clean_text
+from knowledge.services.chunk_storage import store_chunks
+from knowledge.services.chunks import lock_embedding_model
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.embedding import TABLES
-from knowledge.services.files import FileTooLarge, KeptFile, forget_file, keep_file, local_file, pieces_of
-from knowledge.services.storing import store_rows
-from tenants.scoping import tenant_scope
+from knowledge.services.files import (
+    FileTooLargeError,
+    StoredFile,
+    delete_file,
+    iter_bytes,
+    open_local_file,
+    store_file,
+)
 
 FORMAT, VERSION = "conclave-collection", 1
 COLLECTION = ("name", "description", "embedding_model", "chunk_size", "chunk_overlap", "settings", "metadata")
@@ -58,9 +65,9 @@ MAX_CHUNKS, MAX_DOCUMENT = 30_000, 400 * 1024 * 1024
 UNCHECKED = {"id", "tenant", "collection", "document", "search", "created_at"}
 
 # Errors that the zip and JSON parsers raise for malformed files.
-DAMAGES = (
+DAMAGED_FILE_ERRORS = (
     zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError, RecursionError, NotImplementedError,
-    zlib.error, RuntimeError, FileTooLarge,
+    zlib.error, RuntimeError, FileTooLargeError,
 )  # fmt: skip
 
 
@@ -88,11 +95,13 @@ def export_collection(tenant_id: UUID, collection_id: UUID, target: IO[bytes], *
                 lines.append(line)
         archive.writestr("documents.jsonl", "".join(lines))
         held = {name: getattr(collection, name) for name in COLLECTION}
-        archive.writestr("manifest.json", _line({"format": FORMAT, "version": VERSION, "collection": held}))
+        archive.writestr(
+            "manifest.json", _dump_line({"format": FORMAT, "version": VERSION, "collection": held})
+        )
     return len(lines)
 
 
-def _line(value: Any) -> str:
+def _dump_line(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str) + "\n"
 
 
@@ -105,35 +114,37 @@ def _export_document(
         if document is None:
             return ""
         chunks = list(Chunk.objects.filter(document_id=document_id).order_by("chunk_index"))
-        model, dimensions = locked_model(document.collection_id)
+        model, dimensions = lock_embedding_model(document.collection_id)
         if model != collection.embedding_model:
             raise TransferError("The embedding model changed during the export. Export the collection again.")
         table = TABLES[dimensions]
         vectors = dict(table.objects.filter(pk__in=[c.pk for c in chunks]).values_list("pk", "embedding"))
     with archive.open(f"chunks/{number}.jsonl", "w") as out:
         for chunk in chunks:
-            row = {name: getattr(chunk, name) for name in CHUNK} | {"vector": _packed(vectors[chunk.pk])}
-            out.write(_line(row).encode())
+            row = {name: getattr(chunk, name) for name in CHUNK} | {
+                "vector": _encode_vector(vectors[chunk.pk])
+            }
+            out.write(_dump_line(row).encode())
     if document.storage_path:
         # Export the chunks even if the storage does not have the file.
         with (
             suppress(FileNotFoundError),
-            local_file(document.storage_path) as stream,
+            open_local_file(document.storage_path) as stream,
             archive.open(f"files/{number}", "w") as out,
         ):
-            for piece in pieces_of(stream):
+            for piece in iter_bytes(stream):
                 out.write(piece)
-    return _line({"number": number} | {name: getattr(document, name) for name in DOCUMENT})
+    return _dump_line({"number": number} | {name: getattr(document, name) for name in DOCUMENT})
 
 
-def _packed(vector: Any) -> str:
+def _encode_vector(vector: Any) -> str:
     numbers = array("f", vector)
     if sys.byteorder == "big":
         numbers.byteswap()
     return base64.b64encode(numbers.tobytes()).decode()
 
 
-def _unpacked(text: Any, dimensions: int) -> "array[float]":
+def _decode_vector(text: Any, dimensions: int) -> "array[float]":
     numbers = array("f")
     try:
         numbers.frombytes(base64.b64decode(text, validate=True))
@@ -156,74 +167,74 @@ def import_collection(tenant_id: UUID, source: IO[bytes], *, slug: str, actor: s
         TransferError: If the file is malformed, damaged or too large.
         ValidationError: If the slug is taken or invalid, or the embedding model is unavailable.
     """
-    kept: dict[int, KeptFile] = {}
+    kept: dict[int, StoredFile] = {}
     try:
         with zipfile.ZipFile(source) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED:
                 raise TransferError(f"The file is larger than {MAX_UNPACKED // 1024**3} GB when unpacked.")
-            fields = _manifest(archive)
+            fields = _read_manifest(archive)
             with tenant_scope(tenant_id, actor=actor):
-                _refuse_taken(slug)
-            kept.update(_files(archive, tenant_id))
+                _check_slug_available(slug)
+            kept.update(_store_files(archive, tenant_id))
             with tenant_scope(tenant_id, actor=actor):
-                collection = _make(fields, slug)
-                for line in _lines(archive, "documents.jsonl"):
-                    _import_document(archive, line, kept.get(_number(line)), collection)
+                collection = _create_collection(fields, slug)
+                for line in _iter_lines(archive, "documents.jsonl"):
+                    _import_document(archive, line, kept.get(_get_number(line)), collection)
                 collection.refresh_from_db()
                 return collection
     except BaseException as error:
         for file in kept.values():
-            forget_file(file.path)
-        if isinstance(error, DAMAGES):
+            delete_file(file.path)
+        if isinstance(error, DAMAGED_FILE_ERRORS):
             raise TransferError(
                 f"The file is not a valid collection export ({type(error).__name__})."
             ) from error
         raise
 
 
-def _refuse_taken(slug: str) -> None:
+def _check_slug_available(slug: str) -> None:
     if Collection.objects.filter(slug=slug).exists():
         raise ValidationError(
             {"slug": ValidationError("A collection with this slug already exists.", code="unique")}
         )
 
 
-def _files(archive: zipfile.ZipFile, tenant_id: UUID) -> Iterator[tuple[int, KeptFile]]:
+def _store_files(archive: zipfile.ZipFile, tenant_id: UUID) -> Iterator[tuple[int, StoredFile]]:
     """Store the document files and yield each with its document's number."""
     names, seen = set(archive.namelist()), set()
-    for line in _lines(archive, "documents.jsonl"):
-        number = _number(line)
+    for line in _iter_lines(archive, "documents.jsonl"):
+        number = _get_number(line)
         if number in seen:
             raise TransferError("Two documents in the file have the same number.")
         seen.add(number)
         if f"files/{number}" in names:
             with archive.open(f"files/{number}") as member:
-                yield number, keep_file(pieces_of(member), tenant_id=tenant_id, name=str(line["filename"]))
+                yield number, store_file(iter_bytes(member), tenant_id=tenant_id, name=str(line["filename"]))
 
 
-def _number(line: dict[str, Any]) -> int:
+def _get_number(line: dict[str, Any]) -> int:
     number = line["number"]
     if type(number) is not int:
         raise TransferError("A document in the file has no number.")
     return number
 
 
-def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
-    manifest = next(_lines(archive, "manifest.json"), None) or {}
+def _read_manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
+    manifest = next(_iter_lines(archive, "manifest.json"), None) or {}
     if manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
         raise TransferError(f"The file is not a {FORMAT} file of version {VERSION}.")
     held = manifest["collection"]
     return {name: held[name] for name in COLLECTION}
 
 
-def _make(fields: dict[str, Any], slug: str) -> Collection:
-    _refuse_taken(slug)
+def _create_collection(fields: dict[str, Any], slug: str) -> Collection:
+    _check_slug_available(slug)
     if not all(isinstance(fields[name], dict) for name in ("settings", "metadata")):
         raise TransferError("The collection's settings and metadata must be JSON objects.")
     return get_or_create_collection(slug, **fields)[0]
 
 
-def _lines(archive: zipfile.ZipFile, name: str) -> Iterator[dict[str, Any]]:
+def _iter_lines(archive: zipfile.ZipFile, name: str) -> Iterator[dict[str, Any]]:
     with archive.open(name) as member:
         while line := member.readline(MAX_LINE + 1):
             if len(line) > MAX_LINE:
@@ -231,22 +242,22 @@ def _lines(archive: zipfile.ZipFile, name: str) -> Iterator[dict[str, Any]]:
             row = json.loads(line)
             if not isinstance(row, dict):
                 raise TransferError("A line in the file is not a JSON object.")
-            yield _cleaned(row)
+            yield _clean_json(row)
 
 
-def _cleaned(value: Any) -> Any:
+def _clean_json(value: Any) -> Any:
     """Remove characters that PostgreSQL rejects, such as `\\u0000`, from JSON."""
     if isinstance(value, dict):
-        return {clean(key): _cleaned(held) for key, held in value.items()}
+        return {clean_text(key): _clean_json(held) for key, held in value.items()}
     if isinstance(value, list):
-        return [_cleaned(held) for held in value]
+        return [_clean_json(held) for held in value]
     if isinstance(value, float) and not isfinite(value):
         raise TransferError("The file contains a number that is not finite.")
-    return clean(value) if isinstance(value, str) else value
+    return clean_text(value) if isinstance(value, str) else value
 
 
 def _import_document(
-    archive: zipfile.ZipFile, line: dict[str, Any], file: KeptFile | None, collection: Collection
+    archive: zipfile.ZipFile, line: dict[str, Any], file: StoredFile | None, collection: Collection
 ) -> None:
     told = {name: line[name] for name in DOCUMENT}
     if file is not None:
@@ -264,13 +275,13 @@ def _import_document(
         raise TransferError("The metadata of a document must be a JSON object.")
     document.full_clean(exclude=["tenant", "collection"])
     document.save()
-    chunks, vectors = _chunks(archive, _number(line), document, collection)
-    store_rows(chunks, vectors, dimensions=collection.dimensions)
+    chunks, vectors = _read_chunks(archive, _get_number(line), document, collection)
+    store_chunks(chunks, vectors, dimensions=collection.dimensions)
     document.chunk_count = len(chunks)
     document.save()
 
 
-def _chunks(
+def _read_chunks(
     archive: zipfile.ZipFile, number: int, document: Document, collection: Collection
 ) -> "tuple[list[Chunk], list[array[float]]]":
     name = f"chunks/{number}.jsonl"
@@ -278,17 +289,17 @@ def _chunks(
         raise TransferError("A document in the file is too large.")
     chunks: list[Chunk] = []
     vectors: list[array[float]] = []
-    for row in _lines(archive, name):
+    for row in _iter_lines(archive, name):
         if len(chunks) >= MAX_CHUNKS:
             raise TransferError("A document in the file has too many chunks.")
-        chunks.append(_chunk(row, document, collection))
-        vectors.append(_unpacked(row.get("vector"), collection.dimensions))
+        chunks.append(_build_chunk(row, document, collection))
+        vectors.append(_decode_vector(row.get("vector"), collection.dimensions))
     if len({chunk.chunk_index for chunk in chunks}) < len(chunks):
         raise TransferError("Two chunks in the file have the same chunk_index.")
     return chunks, vectors
 
 
-def _chunk(row: dict[str, Any], document: Document, collection: Collection) -> Chunk:
+def _build_chunk(row: dict[str, Any], document: Document, collection: Collection) -> Chunk:
     shapes = {"metadata": dict, "semantic_keywords": list, "extracted_entities": list}
     for name, shape in shapes.items():
         if not isinstance(row[name], shape) and not (row[name] is None and name != "metadata"):

@@ -32,12 +32,12 @@ AT_ONCE, PASSES = 20, 10_000
 LOCKED, MISSING = "55P03", "23503"
 
 
-class Busy(Exception):
+class TableBusyError(Exception):
     """The tables could not be locked without blocking other sessions; retry later."""
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class TenantVectors:
     """A tenant's vectors in one table; `own` means in a separate partition, `staged` being moved to one."""
 
     tenant_id: UUID
@@ -47,7 +47,7 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class PartitionMove:
     """A completed promotion or demotion, with its lock time and number of tries."""
 
     verb: str
@@ -66,7 +66,7 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class VectorKeeper:
+class VectorPartitioner:
     """Moves the vectors of tenants in one table.
 
     Args:
@@ -81,15 +81,15 @@ class VectorKeeper:
     def table(self) -> str:
         return str(self.model._meta.db_table)
 
-    def census(self) -> list[Holding]:
+    def census(self) -> list[TenantVectors]:
         """Return the vectors of all tenants, largest first."""
         rows = self._rows("SELECT * FROM conclave_vectors_census(%s)", [self.table])
         return [
-            Holding(tenant, vectors, own and attached, own and not attached)
+            TenantVectors(tenant, vectors, own and attached, own and not attached)
             for tenant, vectors, own, attached in rows
         ]
 
-    def promote(self, tenant_id: UUID) -> Move:
+    def promote(self, tenant_id: UUID) -> PartitionMove:
         """Move the tenant's vectors to a separate partition.
 
         Raises:
@@ -106,11 +106,13 @@ class VectorKeeper:
                 break
             _pause(tries)
         else:
-            raise Busy(f"{self.table}: could not lock the tables for the swap in {TRIES} tries")
+            raise TableBusyError(f"{self.table}: could not lock the tables for the swap in {TRIES} tries")
         moved, locked = done
-        return Move("promoted", self.table, tenant_id, moved, locked, tries, time.monotonic() - began)
+        return PartitionMove(
+            "promoted", self.table, tenant_id, moved, locked, tries, time.monotonic() - began
+        )
 
-    def demote(self, tenant_id: UUID, *, most: int) -> Move:
+    def demote(self, tenant_id: UUID, *, most: int) -> PartitionMove:
         """Move the tenant's vectors, at most `most`, back to the default partition.
 
         Raises:
@@ -119,7 +121,7 @@ class VectorKeeper:
         """
         began = time.monotonic()
         (moved, locked), tries = self._again("demote", tenant_id, most)
-        return Move("demoted", self.table, tenant_id, moved, locked, tries, time.monotonic() - began)
+        return PartitionMove("demoted", self.table, tenant_id, moved, locked, tries, time.monotonic() - began)
 
     def discard(self, tenant_id: UUID) -> None:
         """Drop the staged table of an interrupted promotion."""
@@ -131,7 +133,7 @@ class VectorKeeper:
             (brought, upcoming), _ = self._again("catch_up", tenant_id, since, AT_ONCE)
             if brought < AT_ONCE:
                 return str(upcoming)
-        raise Busy(f"{self.table}: rows are written faster than they can be indexed")
+        raise TableBusyError(f"{self.table}: rows are written faster than they can be indexed")
 
     def _again(self, step: str, tenant_id: UUID, *arguments: Any) -> tuple[tuple[Any, ...], int]:
         """Call the step, retrying while the tables are locked; return its row and the try."""
@@ -139,7 +141,7 @@ class VectorKeeper:
             if row := self._unless_busy(step, tenant_id, *arguments):
                 return row, number
             _pause(number)
-        raise Busy(f"{self.table}: could not lock the tables for {step} in {TRIES} tries")
+        raise TableBusyError(f"{self.table}: could not lock the tables for {step} in {TRIES} tries")
 
     def _unless_busy(self, step: str, tenant_id: UUID, *arguments: Any) -> tuple[Any, ...] | None:
         try:
@@ -167,17 +169,17 @@ def _pause(number: int) -> None:
     time.sleep(random.uniform(0.01, min(LONGEST_PAUSE, 0.02 * number)))  # noqa: S311 - jitter
 
 
-def balance(connection: Any = None) -> Iterator[Move]:
+def balance_partitions(connection: Any = None) -> Iterator[PartitionMove]:
     """Promote tenants above `VECTOR_PARTITION_ROWS` and demote those below half of it.
 
     A tenant whose tables cannot be locked is skipped until the next run.
     """
     for model in VECTOR_MODELS.values():
-        keeper = VectorKeeper(model, connection or default_connection)
+        keeper = VectorPartitioner(model, connection or default_connection)
         for held in keeper.census():
             try:
-                move = _balanced(keeper, held, settings.VECTOR_PARTITION_ROWS)
-            except Busy as error:
+                move = _balance_tenant(keeper, held, settings.VECTOR_PARTITION_ROWS)
+            except TableBusyError as error:
                 logger.warning("vectors not moved: %s", error)
                 continue
             if move:
@@ -185,7 +187,7 @@ def balance(connection: Any = None) -> Iterator[Move]:
                 yield move
 
 
-def _balanced(keeper: VectorKeeper, held: Holding, limit: int) -> Move | None:
+def _balance_tenant(keeper: VectorPartitioner, held: TenantVectors, limit: int) -> PartitionMove | None:
     if not held.own and held.vectors > limit:
         return keeper.promote(held.tenant_id)
     if held.own and held.vectors < limit // 2:

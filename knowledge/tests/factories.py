@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import factory
 
-from config.testing.factories import HouseFactory, member_user
+from config.tenancy.scope import require_scope
+from config.testing.factories import BaseFactory, member_user
 from knowledge.models import (
     Chunk,
     ChunkVector384,
@@ -22,10 +23,9 @@ from knowledge.models import (
     TermEmbedding,
     TermRelation,
 )
-from tenants.scoping import require_scope
 
 
-class CollectionFactory(HouseFactory):
+class CollectionFactory(BaseFactory):
     name = factory.Sequence(lambda n: f"Collection {n}")
     slug = factory.Sequence(lambda n: f"collection-{n}")
 
@@ -33,7 +33,7 @@ class CollectionFactory(HouseFactory):
         model = Collection
 
 
-class DocumentFactory(HouseFactory):
+class DocumentFactory(BaseFactory):
     collection = factory.SubFactory(CollectionFactory)
     filename = factory.Sequence(lambda n: f"document{n}.md")
     source = factory.SelfAttribute("filename")
@@ -44,7 +44,7 @@ class DocumentFactory(HouseFactory):
         model = Document
 
 
-class ChunkFactory(HouseFactory):
+class ChunkFactory(BaseFactory):
     document = factory.SubFactory(DocumentFactory)
     collection = factory.SelfAttribute("document.collection")
     chunk_index = factory.Sequence(int)
@@ -59,7 +59,7 @@ def unit_vector(dimensions):
     return [1.0] + [0.0] * (dimensions - 1)
 
 
-class ChunkVectorFactory(HouseFactory):
+class ChunkVectorFactory(BaseFactory):
     """The vector of a new chunk; `chunk` gives the id and the collection."""
 
     class Meta:
@@ -109,7 +109,7 @@ class ChunkVectorDraftFactory(ChunkVectorFactory):
         model = ChunkVectorDraft
 
 
-class RagQueryFactory(HouseFactory):
+class RagQueryFactory(BaseFactory):
     collection = factory.SubFactory(CollectionFactory)
     user_id = factory.LazyFunction(lambda: require_scope().user_id)
     query_text = factory.Sequence(lambda n: f"What is number {n}?")
@@ -119,7 +119,7 @@ class RagQueryFactory(HouseFactory):
         model = RagQuery
 
 
-class EmbeddingFactory(HouseFactory):
+class EmbeddingFactory(BaseFactory):
     content = factory.Sequence(lambda n: f"Text {n} about partitions.")
     embedding = factory.LazyFunction(lambda: [1.0] + [0.0] * 383)
 
@@ -127,7 +127,7 @@ class EmbeddingFactory(HouseFactory):
         model = Embedding
 
 
-class TermFactory(HouseFactory):
+class TermFactory(BaseFactory):
     user = factory.LazyFunction(member_user)
     term = factory.Sequence(lambda n: f"Term {n}")
     definition = "What we call a part of the landing zone."
@@ -139,7 +139,7 @@ class TermFactory(HouseFactory):
         model = Term
 
 
-class TermRelationFactory(HouseFactory):
+class TermRelationFactory(BaseFactory):
     term = factory.SubFactory(TermFactory)
     related = factory.SubFactory(TermFactory)
 
@@ -147,7 +147,7 @@ class TermRelationFactory(HouseFactory):
         model = TermRelation
 
 
-class TermEmbeddingFactory(HouseFactory):
+class TermEmbeddingFactory(BaseFactory):
     term = factory.SubFactory(TermFactory)
     embedding = factory.LazyFunction(lambda: [1.0] + [0.0] * 1535)
 
@@ -155,7 +155,7 @@ class TermEmbeddingFactory(HouseFactory):
         model = TermEmbedding
 
 
-class LearningPatternFactory(HouseFactory):
+class LearningPatternFactory(BaseFactory):
     user = factory.LazyFunction(member_user)
     pattern_type = "ai_preference"
     data = factory.LazyFunction(lambda: {"agent": "writer", "when": "drafting"})
@@ -166,7 +166,7 @@ class LearningPatternFactory(HouseFactory):
         model = LearningPattern
 
 
-class RagEvaluationFactory(HouseFactory):
+class RagEvaluationFactory(BaseFactory):
     name = factory.Sequence(lambda n: f"Evaluation {n}")
     collection = factory.SubFactory(CollectionFactory)
     judgements = factory.LazyFunction(lambda: {"When is high water?": {"tides.md": 1}})

@@ -4,9 +4,9 @@ import pytest
 from django.urls import reverse
 
 from config.db.ids import uuid7
-from knowledge.services.analytics import search_analytics
+from config.tenancy.scope import tenant_scope
+from knowledge.services.analytics import compute_search_analytics
 from knowledge.tests.factories import DocumentFactory, RagQueryFactory
-from tenants.scoping import tenant_scope
 
 
 def hit(document, **why):
@@ -35,7 +35,7 @@ def searches(tenant):
 
 def test_questions_without_good_answers_are_counted_and_named(tenant, searches):
     with tenant_scope(tenant):
-        found = search_analytics(30)
+        found = compute_search_analytics(30)
 
     assert (found.searches, found.without_answer) == (6, 4)
     assert [(row.question, row.searches, row.without_answer) for row in found.poor] == [
@@ -46,7 +46,7 @@ def test_questions_without_good_answers_are_counted_and_named(tenant, searches):
 
 def test_slow_questions_come_slowest_first_and_what_one_other_person_asked_is_not_shown(tenant, searches):
     with tenant_scope(tenant):
-        found = search_analytics(30)
+        found = compute_search_analytics(30)
 
     assert [(row.question, row.slowest_ms) for row in found.slow][:2] == [
         ("what is the moon made of?", 900),
@@ -59,14 +59,14 @@ def test_ones_own_questions_are_shown(tenant, searches):
     person = uuid7()
     with tenant_scope(tenant, user=person, actor="system:test"):
         asked("My own?", user_id=person)
-        assert "my own?" in [row.question for row in search_analytics(30).poor]
+        assert "my own?" in [row.question for row in compute_search_analytics(30).poor]
 
 
 def test_the_verdict_outweighs_what_was_found(tenant, searches):
     with tenant_scope(tenant, actor="system:test"):
         asked("Good?", user_id=None, user_feedback="helpful")
         asked("Bad?", [hit(searches[0], text_rank=1)], user_id=None, user_feedback="unhelpful")
-        found = search_analytics(30)
+        found = compute_search_analytics(30)
 
     assert (found.helpful, found.unhelpful, found.without_answer) == (1, 1, 5)
     assert {"bad?"} == {row.question for row in found.poor} & {"good?", "bad?"}
@@ -74,7 +74,7 @@ def test_the_verdict_outweighs_what_was_found(tenant, searches):
 
 def test_the_most_used_documents_come_first(tenant, searches):
     with tenant_scope(tenant):
-        found = search_analytics(30)
+        found = compute_search_analytics(30)
 
     assert [(row.title, row.searches, row.first) for row in found.documents] == [
         ("Bread", 3, 2),
@@ -84,7 +84,7 @@ def test_the_most_used_documents_come_first(tenant, searches):
 
 def test_another_tenants_searches_are_not_counted(other_tenant, searches):
     with tenant_scope(other_tenant):
-        found = search_analytics(30)
+        found = compute_search_analytics(30)
 
     assert (found.searches, found.median_ms, found.poor, found.documents) == (0, None, [], [])
 

@@ -13,7 +13,8 @@ from django.core.management import call_command
 from django.db import connection, connections
 
 from agents.testing import FakeOpenAI, say
-from config.testing.hats import as_platform
+from config.tenancy.scope import tenant_scope
+from config.testing.roles import as_platform
 from knowledge import embedders
 from knowledge.embedders import LexicalEmbedder
 from knowledge.models import Chunk, ChunkVector384, ChunkVector1536, ChunkVectorDraft, Collection, Document
@@ -25,13 +26,12 @@ from knowledge.services.collections import (
     get_or_create_collection,
     reembed_collection,
 )
-from knowledge.services.documents import bring_file, delete_document
-from knowledge.services.files import keep_file
+from knowledge.services.documents import delete_document, upload_document
+from knowledge.services.files import store_file
 from knowledge.services.ingestion import Ingestion, index_document
+from knowledge.services.maintenance import resume_changes
 from knowledge.services.search import search
 from knowledge.services.transfer import TransferError, export_collection, import_collection
-from knowledge.services.upkeep import resume_changes
-from tenants.scoping import tenant_scope
 from tenants.tests.factories import TenantFactory
 
 ACTOR = "system:test"
@@ -56,9 +56,9 @@ def second_embedder(monkeypatch):
 
 
 def bring(tenant, collection, text=TEXT, source="water.md"):
-    kept = keep_file([text.encode()], tenant_id=tenant.pk, name=source)
+    kept = store_file([text.encode()], tenant_id=tenant.pk, name=source)
     with tenant_scope(tenant, actor=ACTOR):
-        document = bring_file(collection, kept, source=source, defer=False).document
+        document = upload_document(collection, kept, source=source, defer=False).document
     return index_document(tenant.pk, document.pk)
 
 
@@ -198,7 +198,7 @@ def test_a_collection_of_1536_numbers_uses_the_operators_endpoint(tenant, settin
             assert search("Where do rivers run?", [made])
         change(tenant, made)
         assert reembed_collection(tenant.pk, made.pk, Mirrored.name)
-    embedders._kept.cache_clear()
+    embedders._get_cached_embedder.cache_clear()
     with tenant_scope(tenant):
         assert (ChunkVector1536.objects.count(), ChunkVector384.objects.count()) == (0, 2)
 
@@ -277,9 +277,9 @@ def test_an_export_is_imported_elsewhere_and_finds_the_same(collection, tenant, 
         document = Document.objects.get()
         assert (document.status, document.origin, document.source) == ("indexed", "import", "water.md")
         assert (
-            bring_file(
+            upload_document(
                 made,
-                keep_file([TEXT.encode()], tenant_id=other_tenant.pk, name="water.md"),
+                store_file([TEXT.encode()], tenant_id=other_tenant.pk, name="water.md"),
                 source="water.md",
             ).outcome
             == "unchanged"

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from agents.testing import FakeOpenAI, down, fail, nonsense, say, slow
+from agents.testing import FakeOpenAI, fail, invalid_reply, say, slow, unreachable_url
 from knowledge.embedders import (
     EmbeddingError,
     LexicalEmbedder,
@@ -101,10 +101,10 @@ def test_openai_tries_again_after_a_passing_failure(status):
         (fail(429), "answered 429", 3),
         (fail(401), "answered 401", 1),
         (slow(5), "did not answer in time", 3),
-        (nonsense(), "gave no embeddings", 1),
-        (nonsense(b'{"data": [{"index": 0}]}'), "gave no embeddings", 1),
-        (nonsense(b'{"data": []}'), "0 vectors for 1 texts", 1),
-        (nonsense(b'{"data": [{"index": 0, "embedding": [1]}]}'), "expected 384 dimensions", 1),
+        (invalid_reply(), "gave no embeddings", 1),
+        (invalid_reply(b'{"data": [{"index": 0}]}'), "gave no embeddings", 1),
+        (invalid_reply(b'{"data": []}'), "0 vectors for 1 texts", 1),
+        (invalid_reply(b'{"data": [{"index": 0, "embedding": [1]}]}'), "expected 384 dimensions", 1),
     ],
 )
 def test_openai_failures_are_named_and_bounded(reply, problem, requests):
@@ -116,12 +116,12 @@ def test_openai_failures_are_named_and_bounded(reply, problem, requests):
 
 def test_openai_refuses_numbers_that_are_not_finite():
     row = b'{"data": [{"index": 0, "embedding": [NaN, 1]}]}'
-    with FakeOpenAI(nonsense(row)) as server, pytest.raises(EmbeddingError, match="not finite"):
+    with FakeOpenAI(invalid_reply(row)) as server, pytest.raises(EmbeddingError, match="not finite"):
         remote(server.base_url, dimensions=2).embed(["words"])
 
 
 def test_openai_down_names_no_address():
-    address = down()
+    address = unreachable_url()
     with pytest.raises(EmbeddingError, match="cannot be reached") as caught:
         remote(address).embed(["words"])
     assert "127.0.0.1" not in str(caught.value)

@@ -9,18 +9,18 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from knowledge.evaluation.datasets import DatasetError, load
-from knowledge.evaluation.metrics import figures, ndcg, recall, reciprocal_rank
+from config.tenancy.scope import tenant_scope
+from knowledge.evaluation.datasets import DatasetError, load_dataset
+from knowledge.evaluation.metrics import compute_metrics, ndcg, recall, reciprocal_rank
 from knowledge.models import Chunk, Collection, RagEvaluation
 from knowledge.services.evaluation import (
     JudgementError,
-    checked_judgements,
+    check_judgements,
     evaluate_dataset,
     request_evaluation,
     run_evaluation,
 )
 from knowledge.tests.test_search import fill
-from tenants.scoping import tenant_scope
 
 OWN_DOCS = Path(settings.BASE_DIR) / "benchmarks" / "data" / "docs"
 
@@ -69,12 +69,12 @@ def test_recall_and_reciprocal_rank():
 
 
 def test_a_question_without_a_ranking_counts_as_nothing():
-    found = figures({"1": ["a"]}, {"1": {"a": 1}, "2": {"b": 1}})
+    found = compute_metrics({"1": ["a"]}, {"1": {"a": 1}, "2": {"b": 1}})
     assert (found.ndcg, found.recall, found.mrr, found.questions) == (0.5, 0.5, 0.5, 2)
 
 
 def test_beir_form(small):
-    dataset = load(small)
+    dataset = load_dataset(small)
     assert [passage.id for passage in dataset.passages] == ["tides", "bread"]
     assert dataset.judgements == {"1": {"tides": 2}, "2": {"bread": 1}}
 
@@ -83,7 +83,7 @@ def test_trec_form(small):
     (small / "queries.jsonl").unlink()
     (small / "queries.tsv").write_text("1\twhen is high water\n2\tkneading dough\n")
     (small / "qrels.txt").write_text("1 0 tides 2\n2 0 bread 1\n")
-    dataset = load(small)
+    dataset = load_dataset(small)
 
     assert dataset.queries == {"1": "when is high water", "2": "kneading dough"}
     assert dataset.judgements == {"1": {"tides": 2}, "2": {"bread": 1}}
@@ -103,12 +103,12 @@ def test_trec_form(small):
 def test_a_broken_dataset_says_what_is_wrong(small, file, text, said):
     (small / file).write_text(text)
     with pytest.raises(DatasetError, match=said):
-        load(small)
+        load_dataset(small)
 
 
 def test_a_dataset_is_measured_and_leaves_nothing(tenant, small):
     scores = evaluate_dataset(
-        tenant.pk, load(small), embedding_model="lexical-hash-384", strategies=["hybrid", "keyword"]
+        tenant.pk, load_dataset(small), embedding_model="lexical-hash-384", strategies=["hybrid", "keyword"]
     )
     with tenant_scope(tenant):
         left = Chunk.objects.count() + Collection.objects.count()
@@ -135,7 +135,7 @@ def test_the_command_refuses_a_folder_without_a_dataset(tenant, tmp_path):
 def test_hybrid_beats_both_halves_on_our_own_documentation(tenant):
     scores = evaluate_dataset(
         tenant.pk,
-        load(OWN_DOCS),
+        load_dataset(OWN_DOCS),
         embedding_model="lexical-hash-384",
         strategies=["hybrid", "semantic", "keyword"],
     )
@@ -191,7 +191,7 @@ def test_an_evaluation_runs_in_its_own_tenant_only(tenant, other_tenant, tmp_pat
 )
 def test_judgements_of_another_shape_are_refused(judged):
     with pytest.raises(JudgementError):
-        checked_judgements(judged)
+        check_judgements(judged)
 
 
 def test_the_api_takes_questions_and_defers_the_measuring(tenant, tmp_path, api_client):

@@ -6,18 +6,18 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from config.testing.processes import measured
-from config.testing.served import BASE_DIR, environment
+from config.tenancy.scope import tenant_scope
+from config.testing.processes import run_measured
+from config.testing.web_server import BASE_DIR, build_environment
 from knowledge.models import Chunk, Collection, Document
 from knowledge.services.collections import get_or_create_collection
-from knowledge.services.documents import bring_file
-from knowledge.services.files import keep_file
+from knowledge.services.documents import upload_document
+from knowledge.services.files import store_file
 from knowledge.services.ingestion import index_document
 from knowledge.services.search import search
-from knowledge.tests.handmade import REAL
-from knowledge.tests.hurtful import BAD
+from knowledge.tests.malicious_files import BAD
+from knowledge.tests.sample_files import REAL
 from knowledge.tests.test_formats import FILES, KNOWN
-from tenants.scoping import tenant_scope
 from tenants.tests.factories import TenantFactory
 
 ACTOR = "system:test"
@@ -78,12 +78,12 @@ def test_the_worker_lives_through_files_made_to_hurt(transactional_db, tmp_path,
     with tenant_scope(tenant, actor=ACTOR):
         collection, _ = get_or_create_collection("sea")
     for name, data in [*((name, make()) for name, (make, _) in BAD.items()), ("zgood.txt", KNOWN.encode())]:
-        kept = keep_file([data], tenant_id=tenant.pk, name=name)
+        kept = store_file([data], tenant_id=tenant.pk, name=name)
         with tenant_scope(tenant, actor=ACTOR):
-            bring_file(collection, kept, source=name)
+            upload_document(collection, kept, source=name)
     command = [sys.executable, str(BASE_DIR / "manage.py"), "worker", "--once"]
-    code, _, kilobytes = measured(
-        command, env=environment(MEDIA_ROOT=str(tmp_path), PARSE_SECONDS="4"), cwd=BASE_DIR
+    code, _, kilobytes = run_measured(
+        command, env=build_environment(MEDIA_ROOT=str(tmp_path), PARSE_SECONDS="4"), cwd=BASE_DIR
     )
     assert code == 0
     with tenant_scope(tenant):

@@ -1,10 +1,10 @@
 import pytest
 from django.core.management import CommandError, call_command
 
+from config.tenancy.scope import tenant_scope
 from knowledge.models import Chunk, ChunkVector384, Collection, Document
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
-from tenants.scoping import tenant_scope
 
 ACTOR = "system:test"
 
@@ -81,7 +81,7 @@ def test_the_command_says_what_is_wrong(arguments, tenant, tmp_path):
 
 
 def test_a_suspended_tenant_is_refused(tenant, folder):
-    from tenants.scoping import platform_scope
+    from config.tenancy.scope import platform_scope
 
     with platform_scope(reason="suspend for a test"):
         tenant.status = "suspended"

@@ -7,17 +7,17 @@ import pytest
 from django.core.files.storage import default_storage
 from django.db import connections
 
-from config.testing.hats import as_platform
+from config.tenancy.scope import tenant_scope
+from config.testing.roles import as_platform
 from knowledge.embedders import LexicalEmbedder
 from knowledge.models import Chunk, ChunkVector384, Collection, Document
 from knowledge.services import ingestion
 from knowledge.services.collections import delete_collection, get_or_create_collection
-from knowledge.services.documents import bring_file, delete_document
-from knowledge.services.files import keep_file
+from knowledge.services.documents import delete_document, upload_document
+from knowledge.services.files import store_file
 from knowledge.services.ingestion import index_document
-from knowledge.services.upkeep import delete_stray_files
+from knowledge.services.maintenance import delete_stray_files
 from tenants.models import Tenant
-from tenants.scoping import tenant_scope
 from tenants.tests.factories import TenantFactory
 
 ACTOR = "system:test"
@@ -25,10 +25,10 @@ TEXT = "# Tides\n\nHigh water follows the moon.\n\n# Rivers\n\nRivers run to the
 
 
 def bring(tenant, text=TEXT):
-    kept = keep_file([text.encode()], tenant_id=tenant.pk, name="water.md")
+    kept = store_file([text.encode()], tenant_id=tenant.pk, name="water.md")
     with tenant_scope(tenant, actor=ACTOR):
         collection, _ = get_or_create_collection("sea")
-        return bring_file(collection, kept, source="water.md", defer=False).document
+        return upload_document(collection, kept, source="water.md", defer=False).document
 
 
 @pytest.fixture

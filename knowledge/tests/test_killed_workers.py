@@ -10,13 +10,13 @@ import time
 import pytest
 from django.db.models import Count, Max
 
-from config.testing.processes import stopping
-from config.testing.served import BASE_DIR, environment
+from config.tenancy.scope import tenant_scope
+from config.testing.processes import terminate_after
+from config.testing.web_server import BASE_DIR, build_environment
 from knowledge.models import Chunk, ChunkVector384, Document
 from knowledge.services.collections import get_or_create_collection
-from knowledge.services.documents import bring_file
-from knowledge.services.files import keep_file
-from tenants.scoping import tenant_scope
+from knowledge.services.documents import upload_document
+from knowledge.services.files import store_file
 from tenants.tests.factories import TenantFactory
 
 FILES, KILLS, PARTS = 500, 20, 4
@@ -40,15 +40,15 @@ def tenant(transactional_db, folder):
         collection, _ = get_or_create_collection("sea")
     for number in range(FILES):
         text = "\n\n".join(f"# Part {part}\n\nTide {number} rises {part} times." for part in range(PARTS))
-        kept = keep_file([text.encode()], tenant_id=tenant.pk, name="tide.md")
+        kept = store_file([text.encode()], tenant_id=tenant.pk, name="tide.md")
         with tenant_scope(tenant, actor=ACTOR):
-            bring_file(collection, kept, source=f"tide{number}.md")
+            upload_document(collection, kept, source=f"tide{number}.md")
     return tenant
 
 
 def start_worker(folder):
     command = [sys.executable, str(BASE_DIR / "manage.py"), "worker"]
-    return subprocess.Popen(command, env=environment(MEDIA_ROOT=str(folder)), cwd=BASE_DIR)
+    return subprocess.Popen(command, env=build_environment(MEDIA_ROOT=str(folder)), cwd=BASE_DIR)
 
 
 def indexed(tenant):
@@ -81,7 +81,7 @@ def kill_workers(tenant, folder):
 def test_every_file_is_indexed_once_though_the_worker_is_killed_twenty_times(tenant, folder):
     assert kill_workers(tenant, folder) == KILLS
     last = start_worker(folder)
-    with stopping(last):
+    with terminate_after(last):
         wait_for(tenant, FILES, last, END_SECONDS)
     with tenant_scope(tenant):
         states = dict(Document.objects.values_list("status").annotate(Count("id")))

@@ -6,10 +6,10 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
+from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
 from knowledge.models import LearningPattern
 from knowledge.services.learning import expire_patterns, observe_pattern, record_outcome, similar_patterns
-from tenants.scoping import tenant_scope
 
 DRAFTING = {"agent": "writer", "when": "drafting letters to customers"}
 COOKING = {"tool": "oven", "temperature": "220 degrees"}

@@ -6,14 +6,14 @@ import threading
 
 import pytest
 
-from config.net import fetch
-from config.net.addresses import may_reach
-from config.net.fetch import FetchError, check_url, fetched
+from config.http import fetch
+from config.http.fetch import FetchError, check_url, fetch_page
+from config.http.ssrf import may_reach
+from config.tenancy.scope import tenant_scope
 from knowledge.models import Chunk, Document
-from knowledge.services.documents import bring_url
+from knowledge.services.documents import submit_url
 from knowledge.services.ingestion import index_document
 from knowledge.tests.factories import CollectionFactory
-from tenants.scoping import tenant_scope
 
 PAGE = b"<html><head><title>Tides</title></head><body><p>High water follows the moon.</p></body></html>"
 PRIVATE = [
@@ -79,7 +79,7 @@ def allowed(settings, site):
 
 
 def read(url, max_bytes=1_000_000):
-    with fetched(url, max_bytes=max_bytes) as page:
+    with fetch_page(url, max_bytes=max_bytes) as page:
         return b"".join(page.chunks)
 
 
@@ -121,8 +121,8 @@ def test_a_name_that_changes_its_address_gains_nothing(site, settings, monkeypat
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
 
     monkeypatch.setattr(fetch.socket, "getaddrinfo", resolve)
-    assert fetch._addresses("rebind.example", 80) == ["93.184.216.34"]
-    assert fetch._addresses("rebind.example", 80) == []
+    assert fetch._resolve_addresses("rebind.example", 80) == ["93.184.216.34"]
+    assert fetch._resolve_addresses("rebind.example", 80) == []
 
 
 def test_a_redirect_into_this_network_is_not_followed(site, allowed, settings):
@@ -150,7 +150,7 @@ def test_what_is_too_large_or_goes_in_circles_is_refused(site, allowed):
 
 def bring(tenant, url):
     with tenant_scope(tenant, actor="system:test"):
-        return bring_url(CollectionFactory(slug="web"), url).document
+        return submit_url(CollectionFactory(slug="web"), url).document
 
 
 def test_a_page_becomes_a_document_by_its_media_type(site, allowed, tenant):
@@ -161,7 +161,7 @@ def test_a_page_becomes_a_document_by_its_media_type(site, allowed, tenant):
         document.refresh_from_db()
         assert (document.status, document.title, document.file_type) == ("indexed", "Tides", "text/html")
         assert Chunk.objects.get().content == "High water follows the moon."
-        bring_url(document.collection, document.source)
+        submit_url(document.collection, document.source)
     assert index_document(tenant.pk, document.pk).outcome == "unchanged"
 
 

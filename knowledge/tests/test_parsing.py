@@ -10,7 +10,7 @@ from docx import Document
 from pypdf import PdfReader, PdfWriter
 
 from knowledge.parsing import ParseError, discover, parse, parse_bytes
-from knowledge.parsing.packed import MAX_UNPACKED_BYTES
+from knowledge.parsing.office_package import MAX_UNPACKED_BYTES
 
 MARKDOWN = """---
 title: Keeper guide

@@ -6,13 +6,13 @@ import threading
 import pytest
 from django.db import close_old_connections, connection
 
+from config.tenancy.scope import tenant_scope
 from knowledge.models import Chunk
 from knowledge.services.collections import get_or_create_collection
-from knowledge.services.documents import bring_file
-from knowledge.services.files import keep_file
+from knowledge.services.documents import upload_document
+from knowledge.services.files import store_file
 from knowledge.services.ingestion import index_document
 from knowledge.services.search import search
-from tenants.scoping import tenant_scope
 from tenants.tests.factories import TenantFactory
 
 CLIENTS, TIMES, PARTS = 4, 100, 6
@@ -25,9 +25,9 @@ def version(number):
 
 
 def bring(tenant, collection, number):
-    kept = keep_file([version(number).encode()], tenant_id=tenant.pk, name="tide.md")
+    kept = store_file([version(number).encode()], tenant_id=tenant.pk, name="tide.md")
     with tenant_scope(tenant, actor=ACTOR):
-        brought = bring_file(collection, kept, source="tide.md", defer=False)
+        brought = upload_document(collection, kept, source="tide.md", defer=False)
     return index_document(tenant.pk, brought.document.pk)
 
 

@@ -1,15 +1,15 @@
 import pytest
 
-from knowledge.api.search import marked
+from config.tenancy.scope import ScopeRequiredError, tenant_scope
+from knowledge.api.search import highlight_snippet
 from knowledge.embedders import _EMBEDDERS, get_embedder
 from knowledge.models import Collection, Document, RagQuery
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
-from knowledge.services.neighbours import surroundings
+from knowledge.services.neighbours import load_passage_contexts
 from knowledge.services.search import search
 from knowledge.services.search_sql import HIT_END, HIT_START
 from knowledge.tests.factories import ChunkFactory, CollectionFactory, DocumentFactory
-from tenants.scoping import ScopeRequired, tenant_scope
 
 TEXTS = {
     "tides.md": "# Tides\n\nHigh water follows the moon by some hours.",
@@ -65,7 +65,7 @@ def test_odd_queries_are_answered_without_an_error(tenant, tmp_path, query):
 
 
 def test_search_needs_a_scope(tenant):
-    with pytest.raises(ScopeRequired):
+    with pytest.raises(ScopeRequiredError):
         search("water", [Collection(slug="x", embedding_model="lexical-hash-384")])
 
 
@@ -202,7 +202,7 @@ def test_neighbours_and_section_of_a_hit(tenant):
             for place, heading in enumerate(["A", "B", "B", "C"])
         ]
         hit = search("2", [document.collection], strategy="keyword")[0]
-        around = surroundings([hit], reach=1)[hit.id]
+        around = load_passage_contexts([hit], reach=1)[hit.id]
 
     assert hit.id == chunks[2].pk
     assert [each.chunk_index for each in around.neighbours] == [1, 3]
@@ -259,4 +259,7 @@ def test_the_api_refuses_what_is_no_search(tenant, tmp_path, api_client, body):
 
 
 def test_a_snippet_is_escaped():
-    assert marked(f"<b> {HIT_START}dough{HIT_END} {HIT_START}&") == "&lt;b&gt; <mark>dough</mark> &amp;"
+    assert (
+        highlight_snippet(f"<b> {HIT_START}dough{HIT_END} {HIT_START}&")
+        == "&lt;b&gt; <mark>dough</mark> &amp;"
+    )

@@ -7,13 +7,13 @@ from django.core.files.storage import default_storage
 from moto.server import ThreadedMotoServer
 
 from config.settings.files import DISK, file_storages
+from config.tenancy.scope import tenant_scope
 from knowledge.models import Document
-from knowledge.services.documents import bring_file
-from knowledge.services.files import FileTooLarge, keep_file, local_file
+from knowledge.services.documents import upload_document
+from knowledge.services.files import FileTooLargeError, open_local_file, store_file
 from knowledge.services.ingestion import index_document
 from knowledge.tests.factories import CollectionFactory
 from knowledge.tests.test_formats import make_docx
-from tenants.scoping import tenant_scope
 
 KEYS = {"S3_ACCESS_KEY": "test", "S3_SECRET_KEY": "test", "S3_REGION": "us-east-1"}
 
@@ -44,10 +44,10 @@ def test_without_a_bucket_files_lie_on_disk_for_nobody_else():
 
 
 def test_a_document_is_kept_read_and_deleted_in_s3(bucket, tenant, django_capture_on_commit_callbacks):
-    kept = keep_file([make_docx()], tenant_id=tenant.pk, name="tides.docx")
+    kept = store_file([make_docx()], tenant_id=tenant.pk, name="tides.docx")
     assert [each.key for each in bucket.objects.all()] == [f"kept/{kept.path}"]
     with tenant_scope(tenant, actor="system:test"):
-        document = bring_file(CollectionFactory(), kept, source="tides.docx", defer=False).document
+        document = upload_document(CollectionFactory(), kept, source="tides.docx", defer=False).document
     assert index_document(tenant.pk, document.pk).outcome == "indexed"
     with tenant_scope(tenant, actor="system:test"), django_capture_on_commit_callbacks(execute=True):
         assert Document.objects.get().chunk_count == 1
@@ -58,15 +58,15 @@ def test_a_document_is_kept_read_and_deleted_in_s3(bucket, tenant, django_captur
 
 
 def test_a_stored_file_is_a_real_one_for_its_reader(bucket, tenant):
-    kept = keep_file([b"abc", b"def"], tenant_id=tenant.pk, name="a.txt")
-    with local_file(kept.path) as stream:
+    kept = store_file([b"abc", b"def"], tenant_id=tenant.pk, name="a.txt")
+    with open_local_file(kept.path) as stream:
         assert stream.fileno() > 2
         assert stream.read() == b"abcdef"
 
 
 def test_nothing_is_kept_of_a_file_that_is_too_large(settings, tenant):
     settings.UPLOAD_MAX_BYTES = 5
-    with pytest.raises(FileTooLarge, match="maximum size of 5 bytes"):
-        keep_file([b"abc", b"def"], tenant_id=tenant.pk, name="a.txt")
+    with pytest.raises(FileTooLargeError, match="maximum size of 5 bytes"):
+        store_file([b"abc", b"def"], tenant_id=tenant.pk, name="a.txt")
     with pytest.raises(FileNotFoundError):
         default_storage.listdir(f"tenants/{tenant.pk}/documents")

@@ -3,10 +3,10 @@
 import pytest
 from django.db import ProgrammingError, transaction
 
+from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
 from knowledge.models import Term, TermEmbedding, TermRelation
 from knowledge.tests.factories import TermEmbeddingFactory, TermFactory, TermRelationFactory
-from tenants.scoping import tenant_scope
 
 pytestmark = pytest.mark.django_db
 

@@ -2,11 +2,11 @@
 
 import pytest
 
+from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
 from knowledge.models import TermRelation
-from knowledge.services.terminology import expand_query, look_up, note_use, relate_terms, terms_in
+from knowledge.services.terminology import expand_query, find_terms, look_up, note_use, relate_terms
 from knowledge.tests.factories import TermFactory
-from tenants.scoping import tenant_scope
 
 PATH = "/api/v1/terms/"
 
@@ -21,8 +21,8 @@ def colleagues(tenant):
 def test_whole_words_of_own_and_public_terms_are_found(colleagues, scope):
     own = TermFactory(term="SLA")
     TermFactory(term="lan")
-    assert terms_in("The sla of the Landing Zone and the secret zone.") == [colleagues[1], own]
-    assert terms_in("Slack is a landing zones tool.") == []
+    assert find_terms("The sla of the Landing Zone and the secret zone.") == [colleagues[1], own]
+    assert find_terms("Slack is a landing zones tool.") == []
 
 
 def test_use_counts_for_ones_own_terms_alone(colleagues, scope):

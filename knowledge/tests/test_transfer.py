@@ -8,6 +8,7 @@ import zipfile
 import pytest
 from django.core.files.storage import default_storage
 
+from config.tenancy.scope import tenant_scope
 from knowledge import embedders
 from knowledge.embedders import LexicalEmbedder
 from knowledge.models import Chunk, Collection, Document
@@ -15,7 +16,6 @@ from knowledge.services import transfer
 from knowledge.services.collections import change_model, get_or_create_collection, reembed_collection
 from knowledge.services.transfer import TransferError, export_collection, import_collection
 from knowledge.tests.test_collections import Mirrored, bring, exported
-from tenants.scoping import tenant_scope
 
 ACTOR = "system:test"
 DEEP = '{"a":' * 100_000

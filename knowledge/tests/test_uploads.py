@@ -7,13 +7,13 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 
-from config.testing.hats import as_platform
+from config.tenancy.scope import tenant_scope
+from config.testing.roles import as_platform
 from knowledge.models import Chunk, Document
-from knowledge.services.files import keep_file
+from knowledge.services.files import store_file
 from knowledge.services.ingestion import index_document
-from knowledge.services.upkeep import delete_stray_files, resume_documents
+from knowledge.services.maintenance import delete_stray_files, resume_documents
 from knowledge.tests.factories import CollectionFactory
-from tenants.scoping import tenant_scope
 
 
 @pytest.fixture
@@ -174,7 +174,7 @@ def test_deleting_a_collection_deletes_its_files(client, collection, django_capt
 
 
 def test_files_that_no_document_names_are_deleted(client, collection, tenant):
-    stray = keep_file([b"x"], tenant_id=tenant.pk, name="a.txt")
+    stray = store_file([b"x"], tenant_id=tenant.pk, name="a.txt")
     kept = bring(client, collection).json()["id"]
     assert delete_stray_files() == 0
     assert default_storage.exists(stray.path)

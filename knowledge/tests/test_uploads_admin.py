@@ -5,10 +5,10 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from config.tenancy.scope import tenant_scope
 from knowledge.models import Document
 from knowledge.services.ingestion import index_document
 from knowledge.tests.factories import CollectionFactory
-from tenants.scoping import tenant_scope
 
 ADD = "admin:knowledge_document_add"
 

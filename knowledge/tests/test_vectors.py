@@ -9,12 +9,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
-from config.db.doctor import owner_connection
+from config.postgres.checks import owner_connection
+from config.tenancy.scope import tenant_scope
 from config.testing.database import connect
 from knowledge.models import Chunk, ChunkVector384, ChunkVector1536, vector_model
-from knowledge.services.vectors import VectorKeeper, balance
+from knowledge.services.vectors import VectorPartitioner, balance_partitions
 from knowledge.tests.factories import ChunkFactory, ChunkVector384Factory, DocumentFactory
-from tenants.scoping import tenant_scope
 
 TABLE = ChunkVector384._meta.db_table
 FILL = """
@@ -49,9 +49,9 @@ def fill(document, count, first=1):
 def keeper(db):
     """The keeper of the 384 numbers, as the schema's owner."""
     database = owner_connection()
-    yield VectorKeeper(ChunkVector384, database)
+    yield VectorPartitioner(ChunkVector384, database)
     with connect("conclave_owner") as owner:
-        for held in VectorKeeper(ChunkVector384, database).census():
+        for held in VectorPartitioner(ChunkVector384, database).census():
             if held.own or held.staged:
                 owner.execute(f"DROP TABLE {part_of(held.tenant_id)}")
     database.close()
@@ -232,11 +232,15 @@ def test_the_job_promotes_the_large_and_demotes_the_small(keeper, tenant, other_
     filled(tenant, 9)
     filled(other_tenant, 8)
     settings.VECTOR_PARTITION_ROWS = 8
-    assert [(move.verb, move.tenant_id) for move in balance(keeper.connection)] == [("promoted", tenant.pk)]
-    assert list(balance(keeper.connection)) == []
+    assert [(move.verb, move.tenant_id) for move in balance_partitions(keeper.connection)] == [
+        ("promoted", tenant.pk)
+    ]
+    assert list(balance_partitions(keeper.connection)) == []
 
     settings.VECTOR_PARTITION_ROWS = 20
-    assert [(move.verb, move.tenant_id) for move in balance(keeper.connection)] == [("demoted", tenant.pk)]
+    assert [(move.verb, move.tenant_id) for move in balance_partitions(keeper.connection)] == [
+        ("demoted", tenant.pk)
+    ]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -258,7 +262,7 @@ def test_only_tables_of_vectors_are_touched(db, tenant, parent):
 
 def test_a_promotion_inside_a_transaction_is_refused(tenant):
     with transaction.atomic(), pytest.raises(transaction.TransactionManagementError):
-        VectorKeeper(ChunkVector384).promote(tenant.pk)
+        VectorPartitioner(ChunkVector384).promote(tenant.pk)
 
 
 @pytest.mark.django_db(transaction=True)

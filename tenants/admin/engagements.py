@@ -2,12 +2,12 @@
 
 from django.contrib import admin
 
-from config.admin.bases import HouseAdmin
+from config.admin.bases import BaseModelAdmin
 from tenants.models import Engagement
 
 
 @admin.register(Engagement)
-class EngagementAdmin(HouseAdmin):
+class EngagementAdmin(BaseModelAdmin):
     resource = "engagements"
     icon = "work"
     position = 20

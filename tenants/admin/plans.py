@@ -2,14 +2,14 @@
 
 from django.contrib import admin
 
-from config.admin.bases import HouseAdmin
+from config.admin.bases import BaseModelAdmin
 from tenants.models import BillingRecord, Subscription, SubscriptionPlan, TenantQuota
 
-from .granted import GrantedAdmin
+from .platform_grants import PlatformGrantAdmin
 
 
 @admin.register(SubscriptionPlan)
-class SubscriptionPlanAdmin(HouseAdmin):
+class SubscriptionPlanAdmin(BaseModelAdmin):
     resource = "plans"
     icon = "sell"
     title = "Plans"
@@ -36,7 +36,7 @@ class SubscriptionPlanAdmin(HouseAdmin):
 
 
 @admin.register(Subscription)
-class SubscriptionAdmin(GrantedAdmin):
+class SubscriptionAdmin(PlatformGrantAdmin):
     resource = "billing"
     icon = "card_membership"
     position = 32
@@ -59,7 +59,7 @@ class SubscriptionAdmin(GrantedAdmin):
 
 
 @admin.register(TenantQuota)
-class TenantQuotaAdmin(GrantedAdmin):
+class TenantQuotaAdmin(PlatformGrantAdmin):
     resource = "billing"
     icon = "speed"
     title = "Limits"
@@ -74,7 +74,7 @@ class TenantQuotaAdmin(GrantedAdmin):
 
 
 @admin.register(BillingRecord)
-class BillingRecordAdmin(GrantedAdmin):
+class BillingRecordAdmin(PlatformGrantAdmin):
     resource = "billing"
     icon = "receipt_long"
     title = "Bills"

@@ -2,12 +2,12 @@
 
 from django.contrib import admin
 
-from config.admin.bases import HouseAdmin
+from config.admin.bases import BaseModelAdmin
 from tenants.models import BridgeSync, SystemSetting
 
 
 @admin.register(SystemSetting)
-class SystemSettingAdmin(HouseAdmin):
+class SystemSettingAdmin(BaseModelAdmin):
     resource = "settings"
     icon = "tune"
     title = "Platform settings"
@@ -24,7 +24,7 @@ class SystemSettingAdmin(HouseAdmin):
 
 
 @admin.register(BridgeSync)
-class BridgeSyncAdmin(HouseAdmin):
+class BridgeSyncAdmin(BaseModelAdmin):
     resource = "bridges"
     icon = "link"
     title = "Bridges"

@@ -2,14 +2,14 @@
 
 from django.contrib import admin
 
-from config.admin.bases import HouseAdmin, ReadOnlyAdmin
+from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin
 from tenants.models import CrossRegionSyncLog, Region, ReplicationStatus, TenantRegion
 
-from .granted import GrantedAdmin
+from .platform_grants import PlatformGrantAdmin
 
 
 @admin.register(Region)
-class RegionAdmin(HouseAdmin):
+class RegionAdmin(BaseModelAdmin):
     resource = "regions"
     icon = "public"
     position = 50
@@ -25,7 +25,7 @@ class RegionAdmin(HouseAdmin):
 
 
 @admin.register(TenantRegion)
-class TenantRegionAdmin(GrantedAdmin):
+class TenantRegionAdmin(PlatformGrantAdmin):
     resource = "regions"
     icon = "location_on"
     title = "Regions of organisations"

@@ -2,13 +2,13 @@
 
 from django.contrib import admin
 
-from config.admin.bases import HouseAdmin
+from config.admin.bases import BaseModelAdmin
 from tenants.models import Tenant
 from tenants.models.tenant import PROFILE
 
 
 @admin.register(Tenant)
-class TenantAdmin(HouseAdmin):
+class TenantAdmin(BaseModelAdmin):
     resource = "tenant"
     icon = "domain"
     title = "Organisation"

@@ -3,19 +3,19 @@
 from django.contrib import admin
 
 from config.admin.bases import ReadOnlyAdmin
-from config.admin.filters import AgeFilter
-from config.admin.names import NamesIds
+from config.admin.filters import CreatedFilter
+from config.admin.name_resolution import ResolveIdsMixin
 from tenants.models import CostRecord, UsageMetric
 
 
 @admin.register(UsageMetric)
-class UsageMetricAdmin(NamesIds, ReadOnlyAdmin):
+class UsageMetricAdmin(ResolveIdsMixin, ReadOnlyAdmin):
     resource = "usage"
     named_ids = {"agent_id": "agents.Agent.name", "user_id": "accounts.User.email"}
     icon = "bar_chart"
     position = 40
     list_display = ("created_at", "metric_type", "metric_value", "period_start", "period_end")
-    list_filter = (AgeFilter, "metric_type")
+    list_filter = (CreatedFilter, "metric_type")
     search_fields = ("agent_id__exact", "user_id__exact")
     search_help_text = "Exact agent id or user id."
     fieldsets = (
@@ -25,14 +25,14 @@ class UsageMetricAdmin(NamesIds, ReadOnlyAdmin):
 
 
 @admin.register(CostRecord)
-class CostRecordAdmin(NamesIds, ReadOnlyAdmin):
+class CostRecordAdmin(ResolveIdsMixin, ReadOnlyAdmin):
     resource = "usage"
     named_ids = {"user_id": "accounts.User.email"}
     icon = "payments"
     title = "Costs"
     position = 42
     list_display = ("date", "service", "amount", "currency", "created_at")
-    list_filter = (AgeFilter, "currency")
+    list_filter = (CreatedFilter, "currency")
     search_fields = ("service__exact", "user_id__exact")
     search_help_text = "Exact service name or user id."
     fieldsets = (

@@ -1,11 +1,11 @@
 """Read-only endpoints for plans, subscriptions, quotas and bills."""
 
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
 from tenants.models import BillingRecord, Subscription, SubscriptionPlan, TenantQuota
 
 
-class SubscriptionPlanSerializer(HouseSerializer):
+class SubscriptionPlanSerializer(BaseSerializer):
     """A subscription plan."""
 
     class Meta:
@@ -35,7 +35,7 @@ class SubscriptionPlanSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class SubscriptionSerializer(HouseSerializer):
+class SubscriptionSerializer(BaseSerializer):
     """A subscription of the organisation to a plan."""
 
     class Meta:
@@ -59,7 +59,7 @@ class SubscriptionSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class TenantQuotaSerializer(HouseSerializer):
+class TenantQuotaSerializer(BaseSerializer):
     """A limit that overrides the plan's limit."""
 
     class Meta:
@@ -79,7 +79,7 @@ class TenantQuotaSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class BillingRecordSerializer(HouseSerializer):
+class BillingRecordSerializer(BaseSerializer):
     """A bill."""
 
     class Meta:

@@ -1,11 +1,11 @@
 """Endpoints for public platform settings and Omni-Bridge links."""
 
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
 from tenants.models import BridgeSync, SystemSetting
 
 
-class SystemSettingSerializer(HouseSerializer):
+class SystemSettingSerializer(BaseSerializer):
     """A public platform setting."""
 
     class Meta:
@@ -14,7 +14,7 @@ class SystemSettingSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class BridgeSyncSerializer(HouseSerializer):
+class BridgeSyncSerializer(BaseSerializer):
     """A link to an Omni-Bridge server. Its key is write-only."""
 
     class Meta:

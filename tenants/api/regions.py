@@ -1,11 +1,11 @@
 """Read-only endpoints for regions and replication."""
 
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
 from tenants.models import CrossRegionSyncLog, Region, ReplicationStatus, TenantRegion
 
 
-class RegionSerializer(HouseSerializer):
+class RegionSerializer(BaseSerializer):
     """A region of the platform."""
 
     class Meta:
@@ -25,7 +25,7 @@ class RegionSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class TenantRegionSerializer(HouseSerializer):
+class TenantRegionSerializer(BaseSerializer):
     """A region that stores data of the organisation."""
 
     class Meta:
@@ -45,7 +45,7 @@ class TenantRegionSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class ReplicationStatusSerializer(HouseSerializer):
+class ReplicationStatusSerializer(BaseSerializer):
     """Replication status between two regions, without slots and errors."""
 
     class Meta:
@@ -66,7 +66,7 @@ class ReplicationStatusSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class CrossRegionSyncLogSerializer(HouseSerializer):
+class CrossRegionSyncLogSerializer(BaseSerializer):
     """A sync run between two regions."""
 
     class Meta:

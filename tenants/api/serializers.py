@@ -1,6 +1,6 @@
 """Serializers of tenants and engagements."""
 
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 from tenants.models import Engagement, Tenant
 from tenants.models.tenant import PROFILE
 
@@ -15,7 +15,7 @@ LIMITS = (
 )
 
 
-class TenantSerializer(HouseSerializer):
+class TenantSerializer(BaseSerializer):
     """The organisation of the credential. Plan, status and limits are read-only."""
 
     class Meta:
@@ -24,7 +24,7 @@ class TenantSerializer(HouseSerializer):
         read_only_fields = ("slug", "status", "plan_type", *LIMITS)
 
 
-class EngagementSerializer(HouseSerializer):
+class EngagementSerializer(BaseSerializer):
     """A project inside the organisation."""
 
     class Meta:

@@ -1,11 +1,11 @@
 """URL routes of tenants."""
 
-from config.api.routers import HouseRouter
+from config.api.routers import ApiRouter
 
 from . import plans, platform, regions, usage, views
 
 
-def register(router: HouseRouter) -> None:
+def register(router: ApiRouter) -> None:
     """Register the viewsets of this app."""
     router.single("tenant", views.OwnTenantViewSet, "tenant", get="retrieve", patch="partial_update")
     for prefix, viewset, basename in (

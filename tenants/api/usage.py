@@ -1,11 +1,11 @@
 """Read-only endpoints for usage and costs."""
 
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
 from tenants.models import CostRecord, UsageMetric
 
 
-class UsageMetricSerializer(HouseSerializer):
+class UsageMetricSerializer(BaseSerializer):
     """Usage of a metric in a period."""
 
     class Meta:
@@ -24,7 +24,7 @@ class UsageMetricSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class CostRecordSerializer(HouseSerializer):
+class CostRecordSerializer(BaseSerializer):
     """Cost of a service on a day."""
 
     class Meta:

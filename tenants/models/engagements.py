@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from tenants.bases import MemberForeignKey, TenantModel
+from config.tenancy.models import MemberForeignKey, TenantModel
 from tenants.choices import Complexity, EngagementStatus, EngagementType
 
 

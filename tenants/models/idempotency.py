@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from tenants.bases import TenantModel
+from config.tenancy.models import TenantModel
 
 
 class IdempotencyKey(TenantModel):

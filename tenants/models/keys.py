@@ -3,11 +3,11 @@
 from django.db import models
 
 from config.db.constraints import TENANT_CLAUSE
-from tenants.bases import HouseModel
+from config.tenancy.models import BaseModel
 from tenants.choices import KeyStatus
 
 
-class TenantKey(HouseModel):
+class TenantKey(BaseModel):
     """One version of a tenant's data key, wrapped by a key-encryption key.
 
     The key-encryption key is stored outside the database. A row without a tenant is the platform's data key, used
@@ -39,7 +39,7 @@ class TenantKey(HouseModel):
         max_length=20, choices=KeyStatus, default=KeyStatus.CURRENT, help_text="Whether it still encrypts."
     )
 
-    class Meta(HouseModel.Meta):
+    class Meta(BaseModel.Meta):
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "version"], nulls_distinct=False, name="tenants_tenantkey_version"

@@ -3,7 +3,7 @@
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
-from tenants.bases import GlobalModel, TenantForeignKey, TenantModel
+from config.tenancy.models import GlobalModel, TenantForeignKey, TenantModel
 from tenants.choices import (
     BillingInterval,
     BillingStatus,

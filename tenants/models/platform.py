@@ -5,8 +5,8 @@ from typing import Any, Self
 from django.core.validators import URLValidator
 from django.db import models
 
-from config.db.fields import Ciphertext, EncryptedTextField
-from tenants.bases import GlobalModel, MemberForeignKey, TenantModel
+from config.encryption.fields import Ciphertext, EncryptedTextField
+from config.tenancy.models import GlobalModel, MemberForeignKey, TenantModel
 from tenants.choices import BridgeSyncStatus
 
 

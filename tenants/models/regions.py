@@ -3,7 +3,7 @@
 from django.core.validators import RegexValidator, URLValidator
 from django.db import models
 
-from tenants.bases import GlobalModel, TenantModel
+from config.tenancy.models import GlobalModel, TenantModel
 from tenants.choices import (
     RegionStatus,
     RegionSyncStatus,

@@ -3,7 +3,7 @@
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 
-from tenants.bases import GlobalModel
+from config.tenancy.models import GlobalModel
 from tenants.choices import PlanType, TenantStatus
 
 # Columns that a tenant's administrator may change; the platform manages limits and status.

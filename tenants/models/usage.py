@@ -3,14 +3,14 @@
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
-from config.db.partitions import Partitioned, PartitionedByQuarter
-from tenants.bases import Grown, TenantModel
+from config.db.partitions import PartitionedByQuarterMixin, PartitionedMixin
+from config.tenancy.models import PartitionedTimestampMixin, TenantModel
 from tenants.choices import MetricType
 
 from .plans import CURRENCY
 
 
-class UsageMetric(Grown, Partitioned, TenantModel):
+class UsageMetric(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
     """Usage of a metric in a period. Holds plain ids, since it outlives their rows."""
 
     audit_exempt = "a log itself, append-only for tenants"
@@ -51,7 +51,7 @@ class UsageMetric(Grown, Partitioned, TenantModel):
         return f"{self.metric_value} {self.metric_type}"
 
 
-class CostRecord(Grown, PartitionedByQuarter, TenantModel):
+class CostRecord(PartitionedTimestampMixin, PartitionedByQuarterMixin, TenantModel):
     """Cost of a service on a day. Holds plain ids, since it outlives their rows."""
 
     audit_exempt = "a log itself, append-only for tenants"

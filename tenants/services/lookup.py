@@ -5,19 +5,19 @@ from django.core.exceptions import ObjectDoesNotExist
 from tenants.models import Tenant
 
 
-class TenantUnavailable(ObjectDoesNotExist):
+class TenantUnavailableError(ObjectDoesNotExist):
     """The tenant does not exist or is not active."""
 
 
-def tenant_by_slug(slug: str) -> Tenant:
+def get_tenant_by_slug(slug: str) -> Tenant:
     """Return the active tenant with this slug. Call it outside any scope.
 
     Raises:
-        TenantUnavailable: The tenant does not exist, is suspended or is deleted.
+        TenantUnavailableError: The tenant does not exist, is suspended or is deleted.
     """
     tenant = Tenant.objects.filter(slug=slug, deleted_at=None).first()
     if tenant is None:
-        raise TenantUnavailable(f"Tenant '{slug}' does not exist.")
+        raise TenantUnavailableError(f"Tenant '{slug}' does not exist.")
     if not tenant.is_active:
-        raise TenantUnavailable(f"Tenant '{slug}' is {tenant.get_status_display().lower()}.")
+        raise TenantUnavailableError(f"Tenant '{slug}' is {tenant.get_status_display().lower()}.")
     return tenant

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from config.tenancy.scope import require_tenant_id
 from tenants.choices import SubscriptionStatus
-from tenants.scoping import require_tenant_id
 
 _LIVE = ", ".join(
     f"'{status}'"

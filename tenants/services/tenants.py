@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from config.tenancy.scope import platform_scope
 from tenants.models import Tenant
-from tenants.scoping import platform_scope
 from tenants.signals import tenant_created
 
 

@@ -7,10 +7,11 @@ from decimal import Decimal
 import factory
 from django.db.models import Max
 
-from config.db import keyring
 from config.db.ids import uuid7
-from config.testing.factories import HouseFactory, member_user
-from config.testing.hats import as_platform
+from config.encryption import keyring
+from config.tenancy.scope import require_tenant_id
+from config.testing.factories import BaseFactory, member_user
+from config.testing.roles import as_platform
 from tenants.choices import QuotaPeriod, QuotaResource, SubscriptionStatus, TenantRegionRole
 from tenants.models import (
     BillingRecord,
@@ -30,14 +31,13 @@ from tenants.models import (
     TenantRegion,
     UsageMetric,
 )
-from tenants.scoping import require_tenant_id
 
 JANUARY = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 FEBRUARY = dt.datetime(2026, 2, 1, tzinfo=dt.UTC)
 LIMITED = [(resource, period) for resource in QuotaResource.values for period in QuotaPeriod.values]
 
 
-class PlatformFactory(HouseFactory):
+class PlatformFactory(BaseFactory):
     """Base factory of rows that the operator role creates, whatever scope is open."""
 
     class Meta:
@@ -59,14 +59,14 @@ class TenantFactory(PlatformFactory):
         model = Tenant
 
 
-class EngagementFactory(HouseFactory):
+class EngagementFactory(BaseFactory):
     name = factory.Sequence(lambda n: f"Engagement {n}")
 
     class Meta:
         model = Engagement
 
 
-class IdempotencyKeyFactory(HouseFactory):
+class IdempotencyKeyFactory(BaseFactory):
     key = factory.Sequence(lambda n: f"request-{n}")
     credential = "key:test"
     fingerprint = "0" * 64
@@ -81,7 +81,7 @@ def _next_version():
     return (TenantKey._base_manager.aggregate(latest=Max("version"))["latest"] or 0) + 1
 
 
-class TenantKeyFactory(HouseFactory):
+class TenantKeyFactory(BaseFactory):
     """The tenant's next data key, really wrapped; later encryption uses it."""
 
     tenant_id = factory.LazyFunction(require_tenant_id)
@@ -142,7 +142,7 @@ class BillingRecordFactory(PlatformFactory):
         model = BillingRecord
 
 
-class UsageMetricFactory(HouseFactory):
+class UsageMetricFactory(BaseFactory):
     metric_type = "tokens"
     metric_value = 1500
     period_start = JANUARY
@@ -152,7 +152,7 @@ class UsageMetricFactory(HouseFactory):
         model = UsageMetric
 
 
-class CostRecordFactory(HouseFactory):
+class CostRecordFactory(BaseFactory):
     service = "openai"
     amount = Decimal("0.125000")
     date = dt.date(2026, 1, 15)
@@ -211,7 +211,7 @@ class SystemSettingFactory(PlatformFactory):
         model = SystemSetting
 
 
-class BridgeSyncFactory(HouseFactory):
+class BridgeSyncFactory(BaseFactory):
     user = factory.LazyFunction(member_user)
     url = factory.Sequence(lambda n: f"https://bridge-{n}.example/api")
     api_key = "bridge-key-of-the-house"

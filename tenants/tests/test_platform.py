@@ -5,9 +5,9 @@ from django.db import IntegrityError, ProgrammingError, transaction
 from django.db.models import ProtectedError
 from django.urls import reverse
 
-from config.testing.hats import as_platform
+from config.tenancy.scope import platform_scope, tenant_scope
+from config.testing.roles import as_platform
 from tenants.models import BridgeSync, Subscription, SystemSetting, TenantRegion
-from tenants.scoping import platform_scope, tenant_scope
 from tenants.tests.factories import (
     BillingRecordFactory,
     BridgeSyncFactory,

@@ -2,8 +2,8 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from config.tenancy.scope import tenant_scope
 from tenants.models import IdempotencyKey
-from tenants.scoping import tenant_scope
 from tenants.tasks import forget_idempotency_keys
 from tenants.tests.factories import IdempotencyKeyFactory
 

@@ -4,9 +4,9 @@ from django.core.exceptions import ValidationError
 from accounts.models import Membership, Role
 from accounts.tests.factories import UserFactory
 from audit.models import AuditLog
+from config.tenancy.scope import tenant_scope
 from tenants.models import Tenant
-from tenants.scoping import tenant_scope
-from tenants.services.lookup import TenantUnavailable, tenant_by_slug
+from tenants.services.lookup import TenantUnavailableError, get_tenant_by_slug
 from tenants.services.tenants import create_tenant
 
 
@@ -43,14 +43,14 @@ def test_a_taken_slug_is_refused_and_nothing_is_left(db):
 
 
 def test_an_unknown_and_a_suspended_tenant_say_so(tenant):
-    from tenants.scoping import platform_scope
+    from config.tenancy.scope import platform_scope
 
-    with pytest.raises(TenantUnavailable, match="does not exist"):
-        tenant_by_slug("nobody")
+    with pytest.raises(TenantUnavailableError, match="does not exist"):
+        get_tenant_by_slug("nobody")
     with platform_scope(reason="suspend for a test"):
         Tenant.objects.filter(pk=tenant.pk).update(status="suspended")
-    with pytest.raises(TenantUnavailable, match="suspended"):
-        tenant_by_slug(tenant.slug)
+    with pytest.raises(TenantUnavailableError, match="suspended"):
+        get_tenant_by_slug(tenant.slug)
 
 
 def test_a_tenant_changes_its_profile_and_not_its_limits(tenant, member):

@@ -2,12 +2,12 @@
 
 from django.contrib import admin
 
-from config.admin.bases import HouseAdmin
-from config.admin.inlines import HouseInline
+from config.admin.bases import BaseModelAdmin
+from config.admin.inlines import BaseInline
 from workflows.models import Activity, ActivityAssignment, ActivityStatus, ActivityType
 
 
-class AssignmentInline(HouseInline):
+class AssignmentInline(BaseInline):
     model = ActivityAssignment
     resource = "activities"
     fields = ("user", "role")
@@ -17,7 +17,7 @@ class AssignmentInline(HouseInline):
 
 
 @admin.register(Activity)
-class ActivityAdmin(HouseAdmin):
+class ActivityAdmin(BaseModelAdmin):
     resource = "activities"
     icon = "event_available"
     position = 400
@@ -33,7 +33,7 @@ class ActivityAdmin(HouseAdmin):
 
 
 @admin.register(ActivityAssignment)
-class ActivityAssignmentAdmin(HouseAdmin):
+class ActivityAssignmentAdmin(BaseModelAdmin):
     resource = "activities"
     icon = "assignment_ind"
     in_sidebar = False
@@ -43,7 +43,7 @@ class ActivityAssignmentAdmin(HouseAdmin):
 
 
 @admin.register(ActivityType)
-class ActivityTypeAdmin(HouseAdmin):
+class ActivityTypeAdmin(BaseModelAdmin):
     resource = "activities"
     icon = "category"
     position = 410
@@ -52,7 +52,7 @@ class ActivityTypeAdmin(HouseAdmin):
 
 
 @admin.register(ActivityStatus)
-class ActivityStatusAdmin(HouseAdmin):
+class ActivityStatusAdmin(BaseModelAdmin):
     resource = "activities"
     icon = "flag"
     position = 420

@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from audit.admin.exports import ExportsRows
-from config.admin.bases import HouseAdmin, ReadOnlyAdmin
+from audit.admin.exports import AuditedExportMixin
+from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin
 from config.admin.inlines import ReadOnlyInline
 from workflows.models import Asset, AssetDependency, AssetEmbedding
 
@@ -25,7 +25,7 @@ class DependencyInline(ReadOnlyInline):
 
 
 @admin.register(Asset)
-class AssetAdmin(ExportsRows, HouseAdmin):
+class AssetAdmin(AuditedExportMixin, BaseModelAdmin):
     resource = "assets"
     icon = "dns"
     position = 200
@@ -106,7 +106,7 @@ class AssetAdmin(ExportsRows, HouseAdmin):
 
 
 @admin.register(AssetDependency)
-class AssetDependencyAdmin(HouseAdmin):
+class AssetDependencyAdmin(BaseModelAdmin):
     resource = "assets"
     icon = "share"
     position = 210

@@ -2,13 +2,13 @@
 
 from django.contrib import admin
 
-from audit.admin.exports import ExportsRows
-from config.admin.bases import HouseAdmin, ReadOnlyAdmin
-from config.admin.inlines import HouseInline
+from audit.admin.exports import AuditedExportMixin
+from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin
+from config.admin.inlines import BaseInline
 from workflows.models import Workflow, WorkflowAgent, WorkflowTrigger, WorkflowVersion
 
 
-class AgentInline(HouseInline):
+class AgentInline(BaseInline):
     model = WorkflowAgent
     resource = "workflows"
     fields = ("agent",)
@@ -19,7 +19,7 @@ class AgentInline(HouseInline):
 
 
 @admin.register(Workflow)
-class WorkflowAdmin(ExportsRows, HouseAdmin):
+class WorkflowAdmin(AuditedExportMixin, BaseModelAdmin):
     resource = "workflows"
     icon = "account_tree"
     position = 10
@@ -59,7 +59,7 @@ class WorkflowAdmin(ExportsRows, HouseAdmin):
 
 
 @admin.register(WorkflowAgent)
-class WorkflowAgentAdmin(HouseAdmin):
+class WorkflowAgentAdmin(BaseModelAdmin):
     resource = "workflows"
     icon = "link"
     in_sidebar = False
@@ -80,7 +80,7 @@ class WorkflowVersionAdmin(ReadOnlyAdmin):
 
 
 @admin.register(WorkflowTrigger)
-class WorkflowTriggerAdmin(HouseAdmin):
+class WorkflowTriggerAdmin(BaseModelAdmin):
     resource = "workflows"
     icon = "bolt"
     title = "Triggers"

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from config.admin.bases import ReadOnlyAdmin
-from config.admin.filters import AgeFilter
+from config.admin.filters import CreatedFilter
 from config.admin.inlines import ReadOnlyInline
 from workflows.models import Approval, StepExecution, WorkflowExecution
 
@@ -37,7 +37,7 @@ class WorkflowExecutionAdmin(ReadOnlyAdmin):
         "started_at",
         "completed_at",
     )
-    list_filter = (AgeFilter, "status", "trigger_type")
+    list_filter = (CreatedFilter, "status", "trigger_type")
     search_fields = ("workflow__name", "workflow__slug", "error_message")
     date_hierarchy = "started_at"
     inlines = (StepInline,)
@@ -67,7 +67,7 @@ class StepExecutionAdmin(ReadOnlyAdmin):
         "completed_at",
     )
     list_select_related = ("execution__workflow",)
-    list_filter = (AgeFilter, "status", "kind")
+    list_filter = (CreatedFilter, "status", "kind")
     search_fields = ("step_id", "error_message")
     fieldsets = (
         (None, {"fields": ("execution", ("step_id", "kind", "attempt"), ("agent", "status"))}),
@@ -83,7 +83,7 @@ class ApprovalAdmin(ReadOnlyAdmin):
     icon = "approval"
     position = 60
     list_display = ("prompt", "status", "assigned_to", "decided_by", "decided_at", "expires_at")
-    list_filter = (AgeFilter, "status")
+    list_filter = (CreatedFilter, "status")
     search_fields = ("prompt", "comment")
     fieldsets = (
         (None, {"fields": ("step", "prompt", ("status", "assigned_to"))}),

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from config.admin.bases import HouseAdmin
+from config.admin.bases import BaseModelAdmin
 from workflows.models import (
     AssessmentFlow,
     CollectionFlow,
@@ -13,7 +13,7 @@ from workflows.models import (
 )
 
 
-class PhaseFlowAdmin(HouseAdmin):
+class PhaseFlowAdmin(BaseModelAdmin):
     """Base admin of phase flows; subclasses add the fields of their phase."""
 
     resource = "flows"
@@ -43,7 +43,7 @@ class PhaseFlowAdmin(HouseAdmin):
 
 
 @admin.register(MasterFlow)
-class MasterFlowAdmin(HouseAdmin):
+class MasterFlowAdmin(BaseModelAdmin):
     resource = "flows"
     icon = "route"
     title = "Migrations"

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from config.admin.bases import ReadOnlyAdmin
-from config.admin.filters import AgeFilter
+from config.admin.filters import CreatedFilter
 from workflows.models import AgentLearningPattern
 
 
@@ -23,7 +23,7 @@ class AgentLearningPatternAdmin(ReadOnlyAdmin):
         "success_rate",
         "created_at",
     )
-    list_filter = (AgeFilter, "insight_type", "validated")
+    list_filter = (CreatedFilter, "insight_type", "validated")
     search_fields = ("discovered_by",)
     fieldsets = (
         (None, {"fields": (("insight_type", "confidence_score"), ("discovered_by", "validated"))}),

@@ -2,11 +2,11 @@
 
 from django.contrib import admin
 
-from config.admin.bases import HouseAdmin
+from config.admin.bases import BaseModelAdmin
 from config.admin.inlines import ReadOnlyInline
 from workflows.models import Calendar, CalendarEvent, Project, Task
 
-UNDERSTOOD = ("semantic_category", "semantic_keywords", "semantic_tags", "semantic_embedding")
+EMBEDDED_TEXT_FIELDS = ("semantic_category", "semantic_keywords", "semantic_tags", "semantic_embedding")
 
 
 class TaskInline(ReadOnlyInline):
@@ -23,7 +23,7 @@ class TaskInline(ReadOnlyInline):
 
 
 @admin.register(Project)
-class ProjectAdmin(HouseAdmin):
+class ProjectAdmin(BaseModelAdmin):
     resource = "projects"
     icon = "folder_special"
     position = 500
@@ -41,7 +41,7 @@ class ProjectAdmin(HouseAdmin):
 
 
 @admin.register(Task)
-class TaskAdmin(HouseAdmin):
+class TaskAdmin(BaseModelAdmin):
     resource = "projects"
     icon = "checklist"
     position = 510
@@ -77,12 +77,15 @@ class TaskAdmin(HouseAdmin):
             },
         ),
         ("Code", {"fields": ("repository_branch", "code_context"), "classes": ["collapse"]}),
-        ("Understood", {"fields": (*UNDERSTOOD, "semantic_summary"), "classes": ["collapse"]}),
+        (
+            "Embedding and summary",
+            {"fields": (*EMBEDDED_TEXT_FIELDS, "semantic_summary"), "classes": ["collapse"]},
+        ),
     )
 
 
 @admin.register(Calendar)
-class CalendarAdmin(HouseAdmin):
+class CalendarAdmin(BaseModelAdmin):
     resource = "calendars"
     icon = "calendar_month"
     position = 520
@@ -93,7 +96,7 @@ class CalendarAdmin(HouseAdmin):
 
 
 @admin.register(CalendarEvent)
-class CalendarEventAdmin(HouseAdmin):
+class CalendarEventAdmin(BaseModelAdmin):
     resource = "calendars"
     icon = "event"
     title = "Events"
@@ -118,5 +121,8 @@ class CalendarEventAdmin(HouseAdmin):
         ),
         ("Weight", {"fields": (("is_movable", "movability_score", "importance_weight"),)}),
         ("People", {"fields": ("attendees",)}),
-        ("Understood", {"fields": (*UNDERSTOOD, "google_event_id"), "classes": ["collapse"]}),
+        (
+            "Embedding and summary",
+            {"fields": (*EMBEDDED_TEXT_FIELDS, "google_event_id"), "classes": ["collapse"]},
+        ),
     )

@@ -2,14 +2,14 @@
 
 from django.contrib import admin
 
-from audit.admin.exports import ExportsRows
+from audit.admin.exports import AuditedExportMixin
 from config.admin.bases import ReadOnlyAdmin
-from config.admin.names import NamesIds
+from config.admin.name_resolution import ResolveIdsMixin
 from workflows.models import WorkflowRunsDaily
 
 
 @admin.register(WorkflowRunsDaily)
-class WorkflowRunsDailyAdmin(ExportsRows, NamesIds, ReadOnlyAdmin):
+class WorkflowRunsDailyAdmin(AuditedExportMixin, ResolveIdsMixin, ReadOnlyAdmin):
     resource = "usage"
     icon = "query_stats"
     title = "Runs by day"

@@ -2,9 +2,9 @@
 
 from django.contrib import admin
 
-from audit.admin.exports import ExportsRows
+from audit.admin.exports import AuditedExportMixin
 from config.admin.bases import ReadOnlyAdmin
-from config.admin.filters import AgeFilter
+from config.admin.filters import CreatedFilter
 from workflows.models import AgentPerformanceDaily, AgentTask
 
 
@@ -23,7 +23,7 @@ class AgentTaskAdmin(ReadOnlyAdmin):
         "tokens_used",
         "cost",
     )
-    list_filter = (AgeFilter, "status", "flow_type")
+    list_filter = (CreatedFilter, "status", "flow_type")
     search_fields = ("task_id__exact", "flow_id__exact", "agent_name__exact")
     search_help_text = "Exact task id, flow id or agent name."
     fieldsets = (
@@ -40,7 +40,7 @@ class AgentTaskAdmin(ReadOnlyAdmin):
 
 
 @admin.register(AgentPerformanceDaily)
-class AgentPerformanceDailyAdmin(ExportsRows, ReadOnlyAdmin):
+class AgentPerformanceDailyAdmin(AuditedExportMixin, ReadOnlyAdmin):
     resource = "agent-tasks"
     icon = "speed"
     title = "Agent performance"

@@ -1,11 +1,11 @@
 """Activity endpoints."""
 
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 from config.api.viewsets import TenantViewSet
 from workflows.models import Activity, ActivityAssignment, ActivityStatus, ActivityType
 
 
-class ActivityTypeSerializer(HouseSerializer):
+class ActivityTypeSerializer(BaseSerializer):
     """A type of activity."""
 
     class Meta:
@@ -13,7 +13,7 @@ class ActivityTypeSerializer(HouseSerializer):
         fields = ("id", "name", "created_at", "updated_at")
 
 
-class ActivityStatusSerializer(HouseSerializer):
+class ActivityStatusSerializer(BaseSerializer):
     """A status of activities."""
 
     class Meta:
@@ -21,7 +21,7 @@ class ActivityStatusSerializer(HouseSerializer):
         fields = ("id", "name", "created_at", "updated_at")
 
 
-class ActivitySerializer(HouseSerializer):
+class ActivitySerializer(BaseSerializer):
     """An activity of several people over a period."""
 
     class Meta:
@@ -40,7 +40,7 @@ class ActivitySerializer(HouseSerializer):
         )
 
 
-class ActivityAssignmentSerializer(HouseSerializer):
+class ActivityAssignmentSerializer(BaseSerializer):
     """An assignment of a user to an activity."""
 
     class Meta:

@@ -7,17 +7,17 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 
-from config.api.serializers import HouseSerializer, TextListField
+from config.api.serializers import BaseSerializer, TextListField
 from config.api.viewsets import TenantViewSet
 from tenants.api.serializers import EngagementSerializer
 from workflows.models import Asset, AssetDependency
-from workflows.services.meaning import similar_assets
+from workflows.services.similarity import similar_assets
 
 from .flows import AssessmentFlowSerializer, DiscoveryFlowSerializer, MasterFlowSerializer
-from .meaning import Embedded, LikenessSerializer, near_serializer
+from .similarity import SimilarityMixin, SimilarRequestSerializer, build_similar_serializer
 
 
-class AssetSerializer(HouseSerializer):
+class AssetSerializer(BaseSerializer):
     """An asset. Its dependencies are listed at `asset-dependencies`."""
 
     technology_stack = TextListField(required=False, help_text="Technologies used by the asset.")
@@ -80,7 +80,7 @@ class AssetSerializer(HouseSerializer):
         )
 
 
-class AssetDependencySerializer(HouseSerializer):
+class AssetDependencySerializer(BaseSerializer):
     """A dependency of one asset on another."""
 
     class Meta:
@@ -102,13 +102,13 @@ class AssetDependencySerializer(HouseSerializer):
         )
 
 
-class AssetLikenessSerializer(LikenessSerializer):
+class SimilarAssetsRequestSerializer(SimilarRequestSerializer):
     """A similarity query for assets."""
 
     engagement = serializers.UUIDField(required=False, help_text="Only assets of this engagement.")
 
 
-class AssetViewSet(Embedded, TenantViewSet):
+class AssetViewSet(SimilarityMixin, TenantViewSet):
     """Servers, applications, databases and other assets."""
 
     serializer_class = AssetSerializer
@@ -139,13 +139,15 @@ class AssetViewSet(Embedded, TenantViewSet):
     ordering_fields = ("created_at", "updated_at", "asset_name", "asset_type", "environment")
     owner_field = "created_by_id"
 
-    @extend_schema(request=AssetLikenessSerializer, responses=near_serializer("asset", AssetSerializer))
+    @extend_schema(
+        request=SimilarAssetsRequestSerializer, responses=build_similar_serializer("asset", AssetSerializer)
+    )
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Return assets similar to a text, most similar first."""
-        given = self.asked(AssetLikenessSerializer)
+        given = self.request_data(SimilarAssetsRequestSerializer)
         found = similar_assets(given["text"], engagement_id=given.get("engagement"), limit=given["limit"])
-        return self.near("asset", found)
+        return self.similar_response("asset", found)
 
 
 class AssetDependencyViewSet(TenantViewSet):

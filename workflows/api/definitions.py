@@ -4,20 +4,20 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.api.serializers import HouseSerializer, RelatedIdsField, TextListField
+from config.api.serializers import BaseSerializer, RelatedIdsField, TextListField
 from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
-from workflows import shapes
+from workflows import schemas
 from workflows.choices import RunOutcome
 from workflows.models import Workflow, WorkflowTrigger, WorkflowVersion
 
-from .fields import ShapeField, nested
+from .fields import SchemaField, nest_errors
 
 
-class WorkflowSerializer(HouseSerializer):
+class WorkflowSerializer(BaseSerializer):
     """A workflow with its steps. `agents` lists the ids of participating agents."""
 
-    definition = ShapeField(shape=shapes.Definition)
-    retry_config = ShapeField(shape=shapes.Retry)
+    definition = SchemaField(shape=schemas.WorkflowDefinition)
+    retry_config = SchemaField(shape=schemas.RetryPolicy)
     agents = RelatedIdsField(
         through="workflows.WorkflowAgent",
         near="workflow",
@@ -60,7 +60,7 @@ class WorkflowSerializer(HouseSerializer):
         )
 
 
-class WorkflowVersionSerializer(HouseSerializer):
+class WorkflowVersionSerializer(BaseSerializer):
     """A published version of a workflow."""
 
     class Meta:
@@ -70,7 +70,7 @@ class WorkflowVersionSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class WorkflowTriggerSerializer(HouseSerializer):
+class WorkflowTriggerSerializer(BaseSerializer):
     """A workflow trigger. Its secret is write-only."""
 
     class Meta:
@@ -91,12 +91,12 @@ class WorkflowTriggerSerializer(HouseSerializer):
         )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        held = self.instance or WorkflowTrigger()
-        kind = attrs.get("trigger_type", held.trigger_type)
+        trigger = self.instance or WorkflowTrigger()
+        kind = attrs.get("trigger_type", trigger.trigger_type)
         if "config" in attrs or "trigger_type" in attrs or self.instance is None:
-            found = shapes.problems(shapes.TRIGGERS[kind], attrs.get("config", held.config))
+            found = schemas.validation_errors(schemas.TRIGGERS[kind], attrs.get("config", trigger.config))
             if found:
-                raise serializers.ValidationError({"config": nested(found)})
+                raise serializers.ValidationError({"config": nest_errors(found)})
         return attrs
 
 

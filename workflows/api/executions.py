@@ -1,13 +1,13 @@
 """Read-only endpoints for workflow runs, steps and approvals."""
 
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
 from workflows.models import Approval, StepExecution, WorkflowExecution
 
 from .definitions import WorkflowSerializer, WorkflowVersionSerializer
 
 
-class WorkflowExecutionSerializer(HouseSerializer):
+class WorkflowExecutionSerializer(BaseSerializer):
     """A run of a workflow."""
 
     class Meta:
@@ -37,7 +37,7 @@ class WorkflowExecutionSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class StepExecutionSerializer(HouseSerializer):
+class StepExecutionSerializer(BaseSerializer):
     """An attempt of a run step."""
 
     class Meta:
@@ -63,7 +63,7 @@ class StepExecutionSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class ApprovalSerializer(HouseSerializer):
+class ApprovalSerializer(BaseSerializer):
     """An approval request of a run, and its decision."""
 
     class Meta:

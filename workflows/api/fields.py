@@ -4,10 +4,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from workflows import shapes
+from workflows import schemas
 
 
-def nested(found: list[shapes.Problem]) -> Any:
+def nest_errors(found: list[schemas.SchemaError]) -> Any:
     """Return the errors nested as in DRF, so each points at its place in the request body."""
     tree: dict[str, Any] = {}
     for path, text in found:
@@ -21,14 +21,14 @@ def nested(found: list[shapes.Problem]) -> Any:
     return tree
 
 
-class ShapeField(serializers.JSONField):
-    """A JSON field validated against a schema of `workflows.shapes`.
+class SchemaField(serializers.JSONField):
+    """A JSON field validated against a schema of `workflows.schemas`.
 
     Args:
         shape: the schema class.
     """
 
-    def __init__(self, *, shape: type[shapes.BaseModel], **kwargs: Any) -> None:
+    def __init__(self, *, shape: type[schemas.BaseModel], **kwargs: Any) -> None:
         self.shape = shape
         kwargs.setdefault("required", False)
         kwargs.setdefault("help_text", shape.__doc__)
@@ -36,6 +36,6 @@ class ShapeField(serializers.JSONField):
 
     def to_internal_value(self, data: Any) -> Any:
         value = super().to_internal_value(data)
-        if found := shapes.problems(self.shape, value):
-            raise serializers.ValidationError(nested(found))
+        if found := schemas.validation_errors(self.shape, value):
+            raise serializers.ValidationError(nest_errors(found))
         return value

@@ -1,9 +1,9 @@
 """Migration flow endpoints."""
 
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 from config.api.viewsets import TenantViewSet
 from tenants.api.serializers import EngagementSerializer
-from workflows import shapes
+from workflows import schemas
 from workflows.models import (
     AssessmentFlow,
     CollectionFlow,
@@ -13,7 +13,7 @@ from workflows.models import (
     PlanningFlow,
 )
 
-from .fields import ShapeField
+from .fields import SchemaField
 
 HEAD = ("id", "engagement", "user", "status", "current_phase")
 PHASE = (*HEAD, "flow_id", "master_flow", "recommendations")
@@ -21,10 +21,10 @@ TAIL = ("completed_at", "created_at", "updated_at")
 FILTERS = ("engagement", "master_flow", "user", "status", "current_phase", "flow_id")
 
 
-class MasterFlowSerializer(HouseSerializer):
+class MasterFlowSerializer(BaseSerializer):
     """A migration: the flow that leads an engagement through its phases."""
 
-    phase_history = ShapeField(shape=shapes.PhaseHistory)
+    phase_history = SchemaField(shape=schemas.PhaseHistory)
 
     class Meta:
         model = MasterFlow
@@ -42,10 +42,10 @@ class MasterFlowSerializer(HouseSerializer):
         )
 
 
-class DiscoveryFlowSerializer(HouseSerializer):
+class DiscoveryFlowSerializer(BaseSerializer):
     """A discovery flow, which takes inventory of existing assets."""
 
-    phases = ShapeField(shape=shapes.Phases)
+    phases = SchemaField(shape=schemas.Phases)
 
     class Meta:
         model = DiscoveryFlow
@@ -62,7 +62,7 @@ class DiscoveryFlowSerializer(HouseSerializer):
         )
 
 
-class CollectionFlowSerializer(HouseSerializer):
+class CollectionFlowSerializer(BaseSerializer):
     """A collection flow, which gathers data for the assessment."""
 
     class Meta:
@@ -85,7 +85,7 @@ class CollectionFlowSerializer(HouseSerializer):
         )
 
 
-class AssessmentFlowSerializer(HouseSerializer):
+class AssessmentFlowSerializer(BaseSerializer):
     """An assessment flow, which evaluates the collected data."""
 
     class Meta:
@@ -105,7 +105,7 @@ class AssessmentFlowSerializer(HouseSerializer):
         )
 
 
-class PlanningFlowSerializer(HouseSerializer):
+class PlanningFlowSerializer(BaseSerializer):
     """A planning flow, which schedules the migration."""
 
     class Meta:
@@ -124,7 +124,7 @@ class PlanningFlowSerializer(HouseSerializer):
         )
 
 
-class ExecutionFlowSerializer(HouseSerializer):
+class ExecutionFlowSerializer(BaseSerializer):
     """An execution flow, which carries out the plan."""
 
     class Meta:

@@ -7,8 +7,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 
-from config.api.integrity import MISSING
-from config.api.serializers import HouseSerializer, ObjectField, reader
+from config.api.constraint_errors import DOES_NOT_EXIST
+from config.api.serializers import BaseSerializer, ObjectField, cached_serializer
 from config.api.views import json_response
 from config.api.viewsets import ReadOnlyTenantViewSet
 from tenants.models import Engagement
@@ -17,10 +17,10 @@ from workflows.models import AgentLearningPattern, MasterFlow
 from workflows.services.learning import observe_insight, record_application, similar_insights
 
 from .flows import MasterFlowSerializer
-from .meaning import near_serializer
+from .similarity import build_similar_serializer
 
 
-class AgentLearningPatternSerializer(HouseSerializer):
+class AgentLearningPatternSerializer(BaseSerializer):
     """An insight of an agent."""
 
     class Meta:
@@ -61,7 +61,7 @@ class ApplicationSerializer(serializers.Serializer):
     helped = serializers.BooleanField(help_text="Whether the insight helped.")
 
 
-class InsightLikenessSerializer(serializers.Serializer):
+class SimilarInsightsRequestSerializer(serializers.Serializer):
     """A similarity query for insights."""
 
     text = serializers.CharField(max_length=4000, help_text="Text to compare with.")
@@ -85,7 +85,7 @@ class AgentLearningPatternViewSet(ReadOnlyTenantViewSet):
     ordering_fields = ("created_at", "updated_at", "applied_count")
     verbs = {"observe": "write", "outcome": "write", "similar": "read"}
 
-    def _asked(self, serializer_class: type[serializers.Serializer]) -> Any:
+    def _request_data(self, serializer_class: type[serializers.Serializer]) -> Any:
         asked = serializer_class(data=self.request.data)
         asked.is_valid(raise_exception=True)
         return asked.validated_data
@@ -94,10 +94,10 @@ class AgentLearningPatternViewSet(ReadOnlyTenantViewSet):
     @action(detail=False, methods=["post"])
     def observe(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Record an insight; if a similar one exists, confirm it instead."""
-        given = self._asked(InsightSerializer)
+        given = self._request_data(InsightSerializer)
         for name, model in (("engagement", Engagement), ("master_flow", MasterFlow)):
             if name in given and not model.objects.filter(pk=given[name]).exists():
-                raise serializers.ValidationError({name: MISSING}, code="does_not_exist")
+                raise serializers.ValidationError({name: DOES_NOT_EXIST}, code="does_not_exist")
         insight = observe_insight(
             given["insight_type"],
             given["raw_evidence"],
@@ -111,25 +111,25 @@ class AgentLearningPatternViewSet(ReadOnlyTenantViewSet):
     @action(detail=True, methods=["post"])
     def outcome(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Record that an insight was applied, and whether it helped."""
-        given = self._asked(ApplicationSerializer)
+        given = self._request_data(ApplicationSerializer)
         insight = record_application(self.get_object(lock=True), helped=given["helped"])
         return self.rendered_row(AgentLearningPatternSerializer, insight)
 
     @extend_schema(
-        request=InsightLikenessSerializer,
-        responses=near_serializer("insight", AgentLearningPatternSerializer),
+        request=SimilarInsightsRequestSerializer,
+        responses=build_similar_serializer("insight", AgentLearningPatternSerializer),
     )
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Return current insights similar to a text, most similar first."""
-        given = self._asked(InsightLikenessSerializer)
+        given = self._request_data(SimilarInsightsRequestSerializer)
         found = similar_insights(
             given["text"],
             insight_type=given.get("insight_type", ""),
             engagement_id=given.get("engagement"),
             limit=given["limit"],
         )
-        show = reader(AgentLearningPatternSerializer).to_representation
+        show = cached_serializer(AgentLearningPatternSerializer).to_representation
         return json_response(
             {"results": [{"insight": show(each), "distance": float(each.distance)} for each in found]}
         )

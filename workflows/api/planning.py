@@ -6,19 +6,19 @@ from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 from config.api.viewsets import TenantViewSet
-from workflows import shapes
+from workflows import schemas
 from workflows.models import Calendar, CalendarEvent, Project, Task
-from workflows.services.meaning import similar_events, similar_tasks
+from workflows.services.similarity import similar_events, similar_tasks
 
-from .fields import ShapeField
-from .meaning import Embedded, LikenessSerializer, near_serializer
+from .fields import SchemaField
+from .similarity import SimilarityMixin, SimilarRequestSerializer, build_similar_serializer
 
-UNDERSTOOD = ("semantic_keywords", "semantic_embedding", "semantic_category", "semantic_tags")
+EMBEDDED_TEXT_FIELDS = ("semantic_keywords", "semantic_embedding", "semantic_category", "semantic_tags")
 
 
-class ProjectSerializer(HouseSerializer):
+class ProjectSerializer(BaseSerializer):
     """A project with tasks."""
 
     class Meta:
@@ -40,10 +40,10 @@ class ProjectSerializer(HouseSerializer):
         )
 
 
-class TaskSerializer(HouseSerializer):
+class TaskSerializer(BaseSerializer):
     """A task."""
 
-    semantic_tags = ShapeField(shape=shapes.SemanticTags, allow_null=True)
+    semantic_tags = SchemaField(shape=schemas.SemanticTags, allow_null=True)
 
     class Meta:
         model = Task
@@ -61,7 +61,7 @@ class TaskSerializer(HouseSerializer):
             "estimated_hours",
             "actual_hours",
             "completion_percentage",
-            *UNDERSTOOD,
+            *EMBEDDED_TEXT_FIELDS,
             "semantic_summary",
             "importance_weight",
             "urgency_weight",
@@ -78,7 +78,7 @@ class TaskSerializer(HouseSerializer):
         )
 
 
-class CalendarSerializer(HouseSerializer):
+class CalendarSerializer(BaseSerializer):
     """A user's calendar."""
 
     class Meta:
@@ -86,11 +86,11 @@ class CalendarSerializer(HouseSerializer):
         fields = ("id", "user", "name", "description", "created_at", "updated_at")
 
 
-class CalendarEventSerializer(HouseSerializer):
+class CalendarEventSerializer(BaseSerializer):
     """A calendar event."""
 
-    semantic_tags = ShapeField(shape=shapes.SemanticTags, allow_null=True)
-    attendees = ShapeField(shape=shapes.Attendees)
+    semantic_tags = SchemaField(shape=schemas.SemanticTags, allow_null=True)
+    attendees = SchemaField(shape=schemas.Attendees)
 
     class Meta:
         model = CalendarEvent
@@ -106,7 +106,7 @@ class CalendarEventSerializer(HouseSerializer):
             "category",
             "movability_score",
             "is_movable",
-            *UNDERSTOOD,
+            *EMBEDDED_TEXT_FIELDS,
             "event_type",
             "attendees",
             "location",
@@ -128,7 +128,7 @@ class ProjectViewSet(TenantViewSet):
     owner_field = "user_id"
 
 
-class TaskViewSet(Embedded, TenantViewSet):
+class TaskViewSet(SimilarityMixin, TenantViewSet):
     """Tasks."""
 
     serializer_class = TaskSerializer
@@ -146,12 +146,14 @@ class TaskViewSet(Embedded, TenantViewSet):
     )
     ordering_fields = ("created_at", "updated_at", "title", "priority", "completion_percentage")
 
-    @extend_schema(request=LikenessSerializer, responses=near_serializer("task", TaskSerializer))
+    @extend_schema(
+        request=SimilarRequestSerializer, responses=build_similar_serializer("task", TaskSerializer)
+    )
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Return tasks similar to a text, most similar first."""
-        given = self.asked()
-        return self.near("task", similar_tasks(given["text"], limit=given["limit"]))
+        given = self.request_data()
+        return self.similar_response("task", similar_tasks(given["text"], limit=given["limit"]))
 
 
 class CalendarViewSet(TenantViewSet):
@@ -164,7 +166,7 @@ class CalendarViewSet(TenantViewSet):
     owner_field = "user_id"
 
 
-class CalendarEventViewSet(Embedded, TenantViewSet):
+class CalendarEventViewSet(SimilarityMixin, TenantViewSet):
     """Calendar events."""
 
     serializer_class = CalendarEventSerializer
@@ -179,9 +181,11 @@ class CalendarEventViewSet(Embedded, TenantViewSet):
     )
     ordering_fields = ("created_at", "updated_at", "start_time", "end_time", "movability_score")
 
-    @extend_schema(request=LikenessSerializer, responses=near_serializer("event", CalendarEventSerializer))
+    @extend_schema(
+        request=SimilarRequestSerializer, responses=build_similar_serializer("event", CalendarEventSerializer)
+    )
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Return events similar to a text, most similar first."""
-        given = self.asked()
-        return self.near("event", similar_events(given["text"], limit=given["limit"]))
+        given = self.request_data()
+        return self.similar_response("event", similar_events(given["text"], limit=given["limit"]))

@@ -1,11 +1,11 @@
 """Read-only workflow report."""
 
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
 from workflows.models import WorkflowRunsDaily
 
 
-class WorkflowRunsDailySerializer(HouseSerializer):
+class WorkflowRunsDailySerializer(BaseSerializer):
     """Runs of one workflow on one day, by outcome."""
 
     class Meta:

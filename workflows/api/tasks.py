@@ -1,13 +1,13 @@
 """Read-only endpoints for agent tasks and agent performance."""
 
-from config.api.serializers import HouseSerializer
+from config.api.serializers import BaseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
 from workflows.models import AgentPerformanceDaily, AgentTask
 
 from .flows import MasterFlowSerializer
 
 
-class AgentTaskSerializer(HouseSerializer):
+class AgentTaskSerializer(BaseSerializer):
     """A task of an agent."""
 
     class Meta:
@@ -45,7 +45,7 @@ class AgentTaskSerializer(HouseSerializer):
         read_only_fields = fields
 
 
-class AgentPerformanceDailySerializer(HouseSerializer):
+class AgentPerformanceDailySerializer(BaseSerializer):
     """Performance of an agent on one day."""
 
     class Meta:

@@ -1,6 +1,6 @@
 """URL routes of workflows."""
 
-from config.api.routers import HouseRouter
+from config.api.routers import ApiRouter
 
 from . import activities, assets, definitions, executions, flows, learning, planning, reports, tasks
 
@@ -34,7 +34,7 @@ RESOURCES = {
 }
 
 
-def register(router: HouseRouter) -> None:
+def register(router: ApiRouter) -> None:
     """Register the viewsets of this app."""
     for prefix, viewset in RESOURCES.items():
         router.register(prefix, viewset, basename=prefix)

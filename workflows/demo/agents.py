@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from agents.models import Agent, AgentVersion, Integration
-from agents.services.agents import snapshot_of
+from agents.services.agents import build_snapshot
 from config.db.bulk import insert_many
 
 from .world import Progress, World
@@ -47,7 +47,7 @@ def make_agents(world: World, on_rows: Progress) -> int:
     agents = [_agent(world, spec, account) for spec in AGENTS]
     rows = [tuple(getattr(agent, column) for column in COLUMNS) for agent in agents]
     made += insert_many(Agent, COLUMNS, rows, constants=world.constants)
-    versions = [(world.id_on(1), agent.pk, 1, snapshot_of(agent), world.admin_id) for agent in agents]
+    versions = [(world.id_on(1), agent.pk, 1, build_snapshot(agent), world.admin_id) for agent in agents]
     made += insert_many(
         AgentVersion,
         ("id", "agent_id", "version", "snapshot", "created_by_id"),

@@ -10,9 +10,9 @@ from django.db import connection, models, transaction
 from agents.models import Agent, AgentRun, AgentVersion, Integration, LlmUsage
 from config.db.ids import uuid7_floor
 from config.db.partitions import ensure_partitions
+from config.tenancy.scope import platform_scope, tenant_scope
 from conversations.models import Conversation, Message, Participant, ToolExecution
 from tenants.models import CostRecord, Engagement, Tenant, UsageMetric
-from tenants.scoping import platform_scope, tenant_scope
 from workflows import models as workflows
 
 from .agents import make_agents

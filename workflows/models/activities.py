@@ -3,8 +3,8 @@
 from django.db import models
 from django.db.models.functions import Now
 
-from tenants.bases import MemberForeignKey, TenantForeignKey, TenantModel
-from workflows.rules import in_order, once
+from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
+from workflows.constraints import order_check, unique_per_tenant
 
 
 class ActivityType(TenantModel):
@@ -13,7 +13,7 @@ class ActivityType(TenantModel):
     name = models.CharField(max_length=255, help_text="Name of the kind.")
 
     class Meta(TenantModel.Meta):
-        constraints = [once("name", name="name_once", message="This kind exists already.")]
+        constraints = [unique_per_tenant("name", name="name_once", message="This kind exists already.")]
 
     def __str__(self) -> str:
         return self.name
@@ -26,7 +26,7 @@ class ActivityStatus(TenantModel):
 
     class Meta(TenantModel.Meta):
         verbose_name_plural = "activity statuses"
-        constraints = [once("name", name="name_once", message="This state exists already.")]
+        constraints = [unique_per_tenant("name", name="name_once", message="This state exists already.")]
 
     def __str__(self) -> str:
         return self.name
@@ -63,7 +63,7 @@ class Activity(TenantModel):
             models.Index(fields=["tenant", "status"], name="wf_activity_status"),
             models.Index(fields=["tenant", "-start_date"], name="wf_activity_start"),
         ]
-        constraints = [in_order("start_date", "end_date")]
+        constraints = [order_check("start_date", "end_date")]
 
     def __str__(self) -> str:
         return self.name
@@ -82,7 +82,9 @@ class ActivityAssignment(TenantModel):
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "user"], name="wf_assignment_user")]
         constraints = [
-            once("activity", "user", "role", name="once", message="The person has this role here already.")
+            unique_per_tenant(
+                "activity", "user", "role", name="once", message="The person has this role here already."
+            )
         ]
 
     def __str__(self) -> str:

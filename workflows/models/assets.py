@@ -6,7 +6,7 @@ from django.db import models
 from pgvector.django import HalfVectorField, HnswIndex
 
 from config.db.constraints import SameTenant
-from tenants.bases import MemberForeignKey, TenantForeignKey, TenantModel
+from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 from tenants.choices import Complexity
 from workflows.choices import (
     AssetType,
@@ -18,7 +18,15 @@ from workflows.choices import (
     SixR,
     Strength,
 )
-from workflows.rules import NOT_NEGATIVE, PERCENT, SHARE, known, not_below, once, within
+from workflows.constraints import (
+    NOT_NEGATIVE,
+    PERCENT,
+    SHARE,
+    choices_check,
+    min_check,
+    range_check,
+    unique_per_tenant,
+)
 
 DIMENSIONS = 1536
 MAC_ADDRESS = RegexValidator(r"^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$", "Six pairs of hexadecimal digits.")
@@ -206,7 +214,7 @@ class Asset(Hosting, Sizing, MigrationAnalysis, Provenance, TenantModel):
             GinIndex(fields=["technology_stack"], name="wf_asset_technology"),
         ]
         constraints = [
-            once(
+            unique_per_tenant(
                 "engagement",
                 "source_system",
                 "source_id",
@@ -214,17 +222,17 @@ class Asset(Hosting, Sizing, MigrationAnalysis, Provenance, TenantModel):
                 message="The project has this asset of the source system already.",
                 condition=~models.Q(source_id=""),
             ),
-            known("asset_type", AssetType),
-            known("environment", Environment, blank=True),
-            known("business_criticality", Criticality, blank=True),
-            known("six_r_strategy", SixR, blank=True),
-            known("migration_complexity", Complexity, blank=True),
-            not_below("memory_gb"),
-            not_below("storage_gb"),
-            within("cpu_utilization_percent", 0, 100),
-            within("memory_utilization_percent", 0, 100),
-            within("completeness_score", 0, 1),
-            within("confidence_score", 0, 1),
+            choices_check("asset_type", AssetType),
+            choices_check("environment", Environment, blank=True),
+            choices_check("business_criticality", Criticality, blank=True),
+            choices_check("six_r_strategy", SixR, blank=True),
+            choices_check("migration_complexity", Complexity, blank=True),
+            min_check("memory_gb"),
+            min_check("storage_gb"),
+            range_check("cpu_utilization_percent", 0, 100),
+            range_check("memory_utilization_percent", 0, 100),
+            range_check("completeness_score", 0, 1),
+            range_check("confidence_score", 0, 1),
         ]
 
     def __str__(self) -> str:
@@ -303,7 +311,7 @@ class AssetDependency(TenantModel):
         verbose_name_plural = "asset dependencies"
         indexes = [models.Index(fields=["tenant", "target"], name="wf_dependency_target")]
         constraints = [
-            once(
+            unique_per_tenant(
                 "source",
                 "target",
                 "dependency_type",
@@ -315,11 +323,11 @@ class AssetDependency(TenantModel):
                 name="workflows_assetdependency_not_itself",
                 violation_error_message="An asset does not depend on itself.",
             ),
-            known("dependency_type", DependencyType),
-            known("direction", Direction),
-            known("strength", Strength),
-            known("discovered_by", DiscoveredBy),
-            within("confidence_score", 0, 1),
+            choices_check("dependency_type", DependencyType),
+            choices_check("direction", Direction),
+            choices_check("strength", Strength),
+            choices_check("discovered_by", DiscoveredBy),
+            range_check("confidence_score", 0, 1),
         ]
 
     def __str__(self) -> str:

@@ -4,19 +4,19 @@ from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
-from config.db.fields import EncryptedTextField
-from tenants.bases import MemberForeignKey, SoftDeleted, TenantForeignKey, TenantModel
-from workflows import shapes
+from config.encryption.fields import EncryptedTextField
+from config.tenancy.models import MemberForeignKey, SoftDeleteMixin, TenantForeignKey, TenantModel
+from workflows import schemas
 from workflows.choices import RunOutcome, TriggerType, WorkflowStatus
-from workflows.rules import known, once, within
+from workflows.constraints import choices_check, range_check, unique_per_tenant
 
-MOST_SECONDS = 366 * shapes.DAY
+MAX_SECONDS = 366 * schemas.DAY
 
 
-class Workflow(SoftDeleted, TenantModel):
+class Workflow(SoftDeleteMixin, TenantModel):
     """A sequence or graph of steps run by agents, tools and people."""
 
-    json_shapes = {"definition": shapes.Definition, "retry_config": shapes.Retry}
+    json_schemas = {"definition": schemas.WorkflowDefinition, "retry_config": schemas.RetryPolicy}
 
     audit_omit = ("last_run_at", "last_run_status", "run_count", "success_count", "error_count")
 
@@ -38,7 +38,7 @@ class Workflow(SoftDeleted, TenantModel):
     )
     timeout = models.PositiveIntegerField(
         default=3600,
-        validators=[MinValueValidator(1), MaxValueValidator(MOST_SECONDS)],
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_SECONDS)],
         help_text="Seconds a run may take.",
     )
     retry_config = models.JSONField(
@@ -82,15 +82,15 @@ class Workflow(SoftDeleted, TenantModel):
             GinIndex(fields=["metadata"], name="wf_workflow_metadata"),
         ]
         constraints = [
-            once(
+            unique_per_tenant(
                 "slug",
                 name="slug_once",
                 message="A workflow with this slug exists already.",
                 condition=models.Q(deleted_at=None),
             ),
-            known("status", WorkflowStatus),
-            known("last_run_status", RunOutcome, blank=True),
-            within("timeout", 1, MOST_SECONDS),
+            choices_check("status", WorkflowStatus),
+            choices_check("last_run_status", RunOutcome, blank=True),
+            range_check("timeout", 1, MAX_SECONDS),
         ]
 
     def __str__(self) -> str:
@@ -98,7 +98,7 @@ class Workflow(SoftDeleted, TenantModel):
 
     def clean(self) -> None:
         super().clean()
-        shapes.require_of(self)
+        schemas.validate_row_schemas(self)
 
 
 class WorkflowAgent(TenantModel):
@@ -117,7 +117,9 @@ class WorkflowAgent(TenantModel):
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "agent"], name="wf_workflowagent_agent")]
         constraints = [
-            once("workflow", "agent", name="once", message="The agent takes part in this workflow already.")
+            unique_per_tenant(
+                "workflow", "agent", name="once", message="The agent takes part in this workflow already."
+            )
         ]
 
     def __str__(self) -> str:
@@ -142,7 +144,9 @@ class WorkflowVersion(TenantModel):
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "created_by"], name="wf_version_created_by")]
-        constraints = [once("workflow", "version", name="once", message="This version exists already.")]
+        constraints = [
+            unique_per_tenant("workflow", "version", name="once", message="This version exists already.")
+        ]
 
     def __str__(self) -> str:
         return f"{self.workflow} v{self.version}"
@@ -151,7 +155,7 @@ class WorkflowVersion(TenantModel):
 class WorkflowTrigger(TenantModel):
     """A trigger of a workflow: manual, scheduled, webhook or event."""
 
-    json_shapes = {"config": tuple(shapes.TRIGGERS.values())}
+    json_schemas = {"config": tuple(schemas.TRIGGERS.values())}
 
     audit_omit = ("last_fired_at", "next_fire_at")
 
@@ -187,13 +191,13 @@ class WorkflowTrigger(TenantModel):
             models.Index(fields=["next_fire_at"], condition=models.Q(is_enabled=True), name="wf_trigger_due"),
         ]
         constraints = [
-            once(
+            unique_per_tenant(
                 "workflow",
                 "name",
                 name="name_once",
                 message="The workflow has a trigger with this name already.",
             ),
-            known("trigger_type", TriggerType),
+            choices_check("trigger_type", TriggerType),
         ]
 
     def __str__(self) -> str:
@@ -201,6 +205,6 @@ class WorkflowTrigger(TenantModel):
 
     def clean(self) -> None:
         super().clean()
-        shape = shapes.TRIGGERS.get(self.trigger_type)
+        shape = schemas.TRIGGERS.get(self.trigger_type)
         if shape:
-            shapes.require(config=(shape, self.config))
+            schemas.validate_schemas(config=(shape, self.config))

@@ -4,9 +4,9 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now
 
-from tenants.bases import MemberForeignKey, TenantForeignKey, TenantModel
+from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 from workflows.choices import ApprovalStatus, ExecutionStatus, StepKind, StepStatus, TriggerType
-from workflows.rules import in_order, known, once
+from workflows.constraints import choices_check, order_check, unique_per_tenant
 
 
 class WorkflowExecution(TenantModel):
@@ -72,8 +72,8 @@ class WorkflowExecution(TenantModel):
             GinIndex(fields=["metadata"], name="wf_execution_metadata"),
         ]
         constraints = [
-            known("status", ExecutionStatus),
-            known("trigger_type", TriggerType),
+            choices_check("status", ExecutionStatus),
+            choices_check("trigger_type", TriggerType),
             models.CheckConstraint(
                 condition=models.Q(steps_completed__lte=models.F("steps_total")),
                 name="workflows_execution_steps",
@@ -122,10 +122,12 @@ class StepExecution(TenantModel):
             models.Index(fields=["tenant", "-started_at"], name="wf_step_started"),
         ]
         constraints = [
-            once("execution", "step_id", "attempt", name="once", message="This attempt exists already."),
-            known("kind", StepKind),
-            known("status", StepStatus),
-            in_order("started_at", "completed_at"),
+            unique_per_tenant(
+                "execution", "step_id", "attempt", name="once", message="This attempt exists already."
+            ),
+            choices_check("kind", StepKind),
+            choices_check("status", StepStatus),
+            order_check("started_at", "completed_at"),
         ]
 
     def __str__(self) -> str:
@@ -162,7 +164,7 @@ class Approval(TenantModel):
             models.Index(fields=["tenant", "status"], name="wf_approval_status"),
         ]
         constraints = [
-            known("status", ApprovalStatus),
+            choices_check("status", ApprovalStatus),
             models.CheckConstraint(
                 condition=models.Q(decided_at__isnull=False)
                 | models.Q(status__in=[ApprovalStatus.PENDING, ApprovalStatus.EXPIRED]),

@@ -6,8 +6,8 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 from config.db.ids import uuid7
-from tenants.bases import MemberForeignKey, TenantForeignKey, TenantModel
-from workflows import shapes
+from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
+from workflows import schemas
 from workflows.choices import (
     AssessmentFramework,
     AssessmentType,
@@ -16,7 +16,7 @@ from workflows.choices import (
     FlowStatus,
     FlowType,
 )
-from workflows.rules import PERCENT, SHARE, in_order, known, once, within
+from workflows.constraints import PERCENT, SHARE, choices_check, order_check, range_check, unique_per_tenant
 
 DISCOVERY_PHASES = (
     "initialization",
@@ -56,13 +56,13 @@ class EngagementFlow(TenantModel):
             models.Index(fields=["tenant", "user"], name="wf_%(class)s_user"),
             models.Index(fields=["tenant", "status"], name="wf_%(class)s_status"),
         ]
-        constraints = [known("status", FlowStatus)]
+        constraints = [choices_check("status", FlowStatus)]
 
 
 class MasterFlow(EngagementFlow):
     """A flow that leads an engagement through its phases and records their history."""
 
-    json_shapes = {"phase_history": shapes.PhaseHistory}
+    json_schemas = {"phase_history": schemas.PhaseHistory}
 
     audit_omit = ("state", "execution_metrics")
 
@@ -85,14 +85,14 @@ class MasterFlow(EngagementFlow):
             *EngagementFlow.Meta.indexes,
             GinIndex(fields=["execution_metrics"], name="wf_masterflow_metrics"),
         ]
-        constraints = [*EngagementFlow.Meta.constraints, known("flow_type", FlowType)]
+        constraints = [*EngagementFlow.Meta.constraints, choices_check("flow_type", FlowType)]
 
     def __str__(self) -> str:
         return self.display_name or f"{self.get_flow_type_display()} flow"
 
     def clean(self) -> None:
         super().clean()
-        shapes.require_of(self)
+        schemas.validate_row_schemas(self)
 
 
 class PhaseFlow(EngagementFlow):
@@ -117,7 +117,7 @@ class PhaseFlow(EngagementFlow):
         ]
         constraints = [
             *EngagementFlow.Meta.constraints,
-            once("flow_id", name="flow_id_once", message="A flow with this id exists already."),
+            unique_per_tenant("flow_id", name="flow_id_once", message="A flow with this id exists already."),
         ]
 
     def __str__(self) -> str:
@@ -127,7 +127,7 @@ class PhaseFlow(EngagementFlow):
 class DiscoveryFlow(PhaseFlow):
     """A discovery flow, which takes inventory of existing assets."""
 
-    json_shapes = {"phases": shapes.Phases}
+    json_schemas = {"phases": schemas.Phases}
 
     discovery_type = models.CharField(
         max_length=50, choices=DiscoveryType, default=DiscoveryType.AUTOMATED, help_text="Way of searching."
@@ -143,13 +143,13 @@ class DiscoveryFlow(PhaseFlow):
     discovered_patterns = models.JSONField(default=list, blank=True, help_text="Patterns found.")
 
     class Meta(PhaseFlow.Meta):
-        constraints = [*PhaseFlow.Meta.constraints, known("discovery_type", DiscoveryType)]
+        constraints = [*PhaseFlow.Meta.constraints, choices_check("discovery_type", DiscoveryType)]
 
     __str__ = PhaseFlow.__str__
 
     def clean(self) -> None:
         super().clean()
-        shapes.require_of(self)
+        schemas.validate_row_schemas(self)
 
 
 class CollectionFlow(PhaseFlow):
@@ -189,10 +189,10 @@ class CollectionFlow(PhaseFlow):
         ]
         constraints = [
             *PhaseFlow.Meta.constraints,
-            known("automation_tier", AutomationTier, blank=True),
-            within("progress_percentage", 0, 100),
-            within("data_quality_score", 0, 1),
-            within("completeness_percentage", 0, 100),
+            choices_check("automation_tier", AutomationTier, blank=True),
+            range_check("progress_percentage", 0, 100),
+            range_check("data_quality_score", 0, 1),
+            range_check("completeness_percentage", 0, 100),
         ]
 
     __str__ = PhaseFlow.__str__
@@ -237,12 +237,12 @@ class AssessmentFlow(PhaseFlow):
         ]
         constraints = [
             *PhaseFlow.Meta.constraints,
-            known("assessment_type", AssessmentType, blank=True),
-            known("assessment_framework", AssessmentFramework, blank=True),
-            within("technical_debt_score", 0, 1),
-            within("complexity_score", 0, 1),
-            within("risk_score", 0, 1),
-            within("readiness_score", 0, 1),
+            choices_check("assessment_type", AssessmentType, blank=True),
+            choices_check("assessment_framework", AssessmentFramework, blank=True),
+            range_check("technical_debt_score", 0, 1),
+            range_check("complexity_score", 0, 1),
+            range_check("risk_score", 0, 1),
+            range_check("readiness_score", 0, 1),
         ]
 
     __str__ = PhaseFlow.__str__
@@ -277,8 +277,8 @@ class PlanningFlow(PhaseFlow):
         ]
         constraints = [
             *PhaseFlow.Meta.constraints,
-            within("progress_percentage", 0, 100),
-            in_order("planned_start", "planned_end"),
+            range_check("progress_percentage", 0, 100),
+            order_check("planned_start", "planned_end"),
         ]
 
     __str__ = PhaseFlow.__str__
@@ -309,6 +309,6 @@ class ExecutionFlow(PhaseFlow):
             *PhaseFlow.Meta.indexes,
             models.Index(fields=["tenant", "planning_flow"], name="wf_executionflow_planning"),
         ]
-        constraints = [*PhaseFlow.Meta.constraints, within("progress_percentage", 0, 100)]
+        constraints = [*PhaseFlow.Meta.constraints, range_check("progress_percentage", 0, 100)]
 
     __str__ = PhaseFlow.__str__

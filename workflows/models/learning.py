@@ -4,9 +4,9 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from pgvector.django import HalfVectorField, HnswIndex
 
-from tenants.bases import TenantForeignKey, TenantModel
+from config.tenancy.models import TenantForeignKey, TenantModel
 from workflows.choices import InsightType
-from workflows.rules import SHARE, known, within
+from workflows.constraints import SHARE, choices_check, range_check
 
 
 class AgentLearningPattern(TenantModel):
@@ -70,9 +70,9 @@ class AgentLearningPattern(TenantModel):
             ),
         ]
         constraints = [
-            known("insight_type", InsightType),
-            within("confidence_score", 0, 1),
-            within("success_rate", 0, 1),
+            choices_check("insight_type", InsightType),
+            range_check("confidence_score", 0, 1),
+            range_check("success_rate", 0, 1),
         ]
 
     def __str__(self) -> str:

@@ -3,18 +3,27 @@
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
-from tenants.bases import MemberForeignKey, TenantForeignKey, TenantModel
-from workflows import shapes
+from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
+from workflows import schemas
 from workflows.choices import Difficulty, EventCategory, ProjectStatus, TaskPriority, TaskStatus, TaskType
-from workflows.rules import NOT_NEGATIVE, PERCENT, SHARE, in_order, known, not_below, once, within
+from workflows.constraints import (
+    NOT_NEGATIVE,
+    PERCENT,
+    SHARE,
+    choices_check,
+    min_check,
+    order_check,
+    range_check,
+    unique_per_tenant,
+)
 
 WEIGHTS = ("importance_weight", "urgency_weight", "complexity_weight", "user_priority_weight")
 
 
-class Understood(models.Model):
+class EmbeddedTextMixin(models.Model):
     """Mixin for keywords, category, tags and embedding derived from a row's text."""
 
-    json_shapes = {"semantic_tags": shapes.SemanticTags}
+    json_schemas = {"semantic_tags": schemas.SemanticTags}
 
     semantic_keywords = models.JSONField(null=True, blank=True, help_text="Keywords found.")
     semantic_embedding = TenantForeignKey(
@@ -39,7 +48,7 @@ class Understood(models.Model):
 
     def clean(self) -> None:
         super().clean()
-        shapes.require_of(self)
+        schemas.validate_row_schemas(self)
 
 
 class Project(TenantModel):
@@ -66,13 +75,13 @@ class Project(TenantModel):
             models.Index(fields=["tenant", "status"], name="wf_project_status"),
             GinIndex(fields=["metadata"], name="wf_project_metadata"),
         ]
-        constraints = [known("status", ProjectStatus)]
+        constraints = [choices_check("status", ProjectStatus)]
 
     def __str__(self) -> str:
         return self.name
 
 
-class Task(Understood, TenantModel):
+class Task(EmbeddedTextMixin, TenantModel):
     """A task, with its importance, urgency and complexity."""
 
     user = MemberForeignKey(related_name="tasks", help_text="Whose task it is.")
@@ -140,14 +149,14 @@ class Task(Understood, TenantModel):
             GinIndex(fields=["semantic_tags"], name="wf_task_tags"),
         ]
         constraints = [
-            known("status", TaskStatus),
-            known("priority", TaskPriority),
-            known("task_type", TaskType),
-            known("difficulty_level", Difficulty, blank=True),
-            within("completion_percentage", 0, 100),
-            not_below("estimated_hours"),
-            not_below("actual_hours"),
-            *(not_below(weight) for weight in WEIGHTS),
+            choices_check("status", TaskStatus),
+            choices_check("priority", TaskPriority),
+            choices_check("task_type", TaskType),
+            choices_check("difficulty_level", Difficulty, blank=True),
+            range_check("completion_percentage", 0, 100),
+            min_check("estimated_hours"),
+            min_check("actual_hours"),
+            *(min_check(weight) for weight in WEIGHTS),
         ]
 
     def __str__(self) -> str:
@@ -170,10 +179,10 @@ class Calendar(TenantModel):
         return self.name
 
 
-class CalendarEvent(Understood, TenantModel):
+class CalendarEvent(EmbeddedTextMixin, TenantModel):
     """A calendar event, with its flexibility."""
 
-    json_shapes = {"semantic_tags": shapes.SemanticTags, "attendees": shapes.Attendees}
+    json_schemas = {"semantic_tags": schemas.SemanticTags, "attendees": schemas.Attendees}
 
     calendar = TenantForeignKey(Calendar, models.CASCADE, related_name="events", help_text="Its calendar.")
     google_event_id = models.CharField(
@@ -214,17 +223,17 @@ class CalendarEvent(Understood, TenantModel):
             GinIndex(fields=["semantic_tags"], name="wf_event_tags"),
         ]
         constraints = [
-            once(
+            unique_per_tenant(
                 "calendar",
                 "google_event_id",
                 name="google_once",
                 message="The calendar has this event of Google already.",
                 condition=~models.Q(google_event_id=""),
             ),
-            known("category", EventCategory),
-            in_order("start_time", "end_time"),
-            within("movability_score", 0, 1),
-            not_below("importance_weight"),
+            choices_check("category", EventCategory),
+            order_check("start_time", "end_time"),
+            range_check("movability_score", 0, 1),
+            min_check("importance_weight"),
         ]
 
     def __str__(self) -> str:

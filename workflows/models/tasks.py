@@ -2,13 +2,22 @@
 
 from django.db import models
 
-from config.db.partitions import PartitionedByWeek
-from tenants.bases import Grown, TenantForeignKey, TenantModel
+from config.db.partitions import PartitionedByWeekMixin
+from config.tenancy.models import PartitionedTimestampMixin, TenantForeignKey, TenantModel
 from workflows.choices import AgentTaskStatus, FlowType
-from workflows.rules import NAME, NOT_NEGATIVE, SHARE, in_order, known, not_below, once, within
+from workflows.constraints import (
+    NAME,
+    NOT_NEGATIVE,
+    SHARE,
+    choices_check,
+    min_check,
+    order_check,
+    range_check,
+    unique_per_tenant,
+)
 
 
-class AgentTask(Grown, PartitionedByWeek, TenantModel):
+class AgentTask(PartitionedTimestampMixin, PartitionedByWeekMixin, TenantModel):
     """A task of an agent: input, result and resource usage."""
 
     audit_omit = ("input_data", "output_data", "error_details")
@@ -78,11 +87,11 @@ class AgentTask(Grown, PartitionedByWeek, TenantModel):
             models.Index(fields=["tenant", "status"], name="wf_agenttask_status"),
         ]
         constraints = [
-            known("flow_type", FlowType, blank=True),
-            known("status", AgentTaskStatus),
-            in_order("started_at", "completed_at"),
-            not_below("duration_seconds"),
-            not_below("memory_used_mb"),
+            choices_check("flow_type", FlowType, blank=True),
+            choices_check("status", AgentTaskStatus),
+            order_check("started_at", "completed_at"),
+            min_check("duration_seconds"),
+            min_check("memory_used_mb"),
         ]
 
     def __str__(self) -> str:
@@ -119,10 +128,12 @@ class AgentPerformanceDaily(TenantModel):
     class Meta(TenantModel.Meta):
         verbose_name_plural = "agent performance by day"
         constraints = [
-            once("date", "agent_name", "flow_type", name="once", message="This day is computed already."),
-            known("flow_type", FlowType, blank=True),
-            within("error_rate", 0, 1),
-            within("retry_rate", 0, 1),
+            unique_per_tenant(
+                "date", "agent_name", "flow_type", name="once", message="This day is computed already."
+            ),
+            choices_check("flow_type", FlowType, blank=True),
+            range_check("error_rate", 0, 1),
+            range_check("retry_rate", 0, 1),
             models.CheckConstraint(
                 condition=models.Q(
                     total_tasks__gte=models.F("successful_tasks") + models.F("failed_tasks"),

@@ -13,14 +13,14 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from knowledge.services.learning import text_of
-from knowledge.services.meaning import embedder_name, nearest, query_vector, vectors_of
-from tenants.scoping import platform_scope, require_tenant_id
+from config.tenancy.scope import platform_scope, require_tenant_id
+from knowledge.services.learning import flatten_text
+from knowledge.services.similarity import embed_query, embed_texts, find_nearest, get_embedder_name
 from workflows.models import AgentLearningPattern
 
 DIMENSIONS = 1536
-SAME_WITHIN = 0.1
-BEGINNING, NEARER = 0.5, 0.25
+DUPLICATE_DISTANCE = 0.1
+INITIAL_CONFIDENCE, CONFIRMATION_WEIGHT = 0.5, 0.25
 LIFETIME = timedelta(days=180)
 FORGOTTEN = 0.05
 ACTOR = "system:upkeep"
@@ -28,10 +28,10 @@ LOCK_SQL = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 EXPIRED_SQL = "DELETE FROM workflows_agentlearningpattern WHERE expires_at <= now() OR confidence_score < %s"
 
 
-def _holding(insight_type: str, engagement_id: UUID | None) -> Any:
+def _valid_insights(insight_type: str, engagement_id: UUID | None) -> Any:
     """Return unexpired insights of the engagement and of no engagement."""
     rows = AgentLearningPattern.objects.filter(
-        Q(expires_at=None) | Q(expires_at__gt=timezone.now()), embedding_model=embedder_name()
+        Q(expires_at=None) | Q(expires_at__gt=timezone.now()), embedding_model=get_embedder_name()
     )
     if insight_type:
         rows = rows.filter(insight_type=insight_type)
@@ -42,7 +42,7 @@ def similar_insights(
     text: str, *, insight_type: str = "", engagement_id: UUID | None = None, limit: int = 10
 ) -> list[AgentLearningPattern]:
     """Return the unexpired insights most similar to `text`, each with its `distance`."""
-    return nearest(_holding(insight_type, engagement_id), query_vector(text, DIMENSIONS), limit)
+    return find_nearest(_valid_insights(insight_type, engagement_id), embed_query(text, DIMENSIONS), limit)
 
 
 @transaction.atomic
@@ -58,12 +58,12 @@ def observe_insight(
     with connection.cursor() as cursor:
         # Without the lock, two agents that observe the same would each create an insight.
         cursor.execute(LOCK_SQL, [f"insights:{require_tenant_id()}"])
-    (vector,) = vectors_of([text_of(evidence)], DIMENSIONS)
-    rows = _holding(insight_type, None).filter(engagement_id=engagement_id)
-    near = nearest(rows, vector, 1)
-    if near and near[0].distance <= SAME_WITHIN:
+    (vector,) = embed_texts([flatten_text(evidence)], DIMENSIONS)
+    rows = _valid_insights(insight_type, None).filter(engagement_id=engagement_id)
+    near = find_nearest(rows, vector, 1)
+    if near and near[0].distance <= DUPLICATE_DISTANCE:
         found = AgentLearningPattern.objects.select_for_update().get(pk=near[0].pk)
-        found.confidence_score = _towards(found.confidence_score, 1.0, NEARER)
+        found.confidence_score = _move_confidence(found.confidence_score, 1.0, CONFIRMATION_WEIGHT)
     else:
         found = AgentLearningPattern(
             insight_type=insight_type,
@@ -72,8 +72,8 @@ def observe_insight(
             engagement_id=engagement_id,
             master_flow_id=master_flow_id,
             embedding=vector,
-            embedding_model=embedder_name(),
-            confidence_score=BEGINNING,
+            embedding_model=get_embedder_name(),
+            confidence_score=INITIAL_CONFIDENCE,
         )
     found.expires_at = timezone.now() + LIFETIME
     found.save()
@@ -89,7 +89,7 @@ def record_application(insight: AgentLearningPattern, *, helped: bool) -> AgentL
     before = verdict if insight.success_rate is None else insight.success_rate
     insight.applied_count = count
     insight.success_rate = before + (verdict - before) / count
-    insight.confidence_score = _towards(insight.confidence_score, verdict, 1 / (count + 1))
+    insight.confidence_score = _move_confidence(insight.confidence_score, verdict, 1 / (count + 1))
     insight.last_applied_at = timezone.now()
     if helped and insight.expires_at is not None:
         insight.expires_at = max(insight.expires_at, insight.last_applied_at + LIFETIME)
@@ -97,8 +97,8 @@ def record_application(insight: AgentLearningPattern, *, helped: bool) -> AgentL
     return insight
 
 
-def _towards(confidence: float | None, goal: float, share: float) -> float:
-    now = BEGINNING if confidence is None else confidence
+def _move_confidence(confidence: float | None, goal: float, share: float) -> float:
+    now = INITIAL_CONFIDENCE if confidence is None else confidence
     return min(1.0, max(0.0, now + (goal - now) * share))
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from django.db import connection
 
 from config.db.ids import uuid7_floor
-from tenants.scoping import platform_scope
+from config.tenancy.scope import platform_scope
 
 ACTOR = "system:upkeep"
 # A task counts for the day it was created. Rates cover all tasks, percentiles only finished ones.

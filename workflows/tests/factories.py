@@ -6,7 +6,7 @@ import factory
 
 from agents.tests.factories import AgentFactory
 from config.db.ids import uuid7
-from config.testing.factories import HouseFactory, ReportFactory, member_user
+from config.testing.factories import BaseFactory, ReportFactory, member_user
 from tenants.tests.factories import EngagementFactory
 from workflows import models
 
@@ -22,7 +22,7 @@ def _vector(place):
     return [1.0 if index == place % 1536 else 0.0 for index in range(1536)]
 
 
-class WorkflowFactory(HouseFactory):
+class WorkflowFactory(BaseFactory):
     name = factory.Sequence(lambda n: f"Workflow {n}")
     slug = factory.Sequence(lambda n: f"workflow-{n}")
     definition = factory.LazyFunction(lambda: {"steps": STEPS})
@@ -33,7 +33,7 @@ class WorkflowFactory(HouseFactory):
         model = models.Workflow
 
 
-class WorkflowAgentFactory(HouseFactory):
+class WorkflowAgentFactory(BaseFactory):
     workflow = factory.SubFactory(WorkflowFactory)
     agent = factory.SubFactory(AgentFactory)
 
@@ -41,7 +41,7 @@ class WorkflowAgentFactory(HouseFactory):
         model = models.WorkflowAgent
 
 
-class WorkflowVersionFactory(HouseFactory):
+class WorkflowVersionFactory(BaseFactory):
     workflow = factory.SubFactory(WorkflowFactory)
     version = factory.Sequence(lambda n: n + 1)
     snapshot = factory.LazyAttribute(lambda row: {"definition": row.workflow.definition})
@@ -50,7 +50,7 @@ class WorkflowVersionFactory(HouseFactory):
         model = models.WorkflowVersion
 
 
-class WorkflowTriggerFactory(HouseFactory):
+class WorkflowTriggerFactory(BaseFactory):
     workflow = factory.SubFactory(WorkflowFactory)
     name = factory.Sequence(lambda n: f"Trigger {n}")
     trigger_type = "webhook"
@@ -61,7 +61,7 @@ class WorkflowTriggerFactory(HouseFactory):
         model = models.WorkflowTrigger
 
 
-class WorkflowExecutionFactory(HouseFactory):
+class WorkflowExecutionFactory(BaseFactory):
     workflow = factory.SubFactory(WorkflowFactory)
     user = factory.LazyFunction(member_user)
     status = "running"
@@ -82,7 +82,7 @@ class WorkflowRunsDailyFactory(ReportFactory):
         return {"workflow_id": WorkflowExecutionFactory(**values).workflow_id}
 
 
-class StepExecutionFactory(HouseFactory):
+class StepExecutionFactory(BaseFactory):
     execution = factory.SubFactory(WorkflowExecutionFactory)
     step_id = "draft"
     kind = "agent"
@@ -92,7 +92,7 @@ class StepExecutionFactory(HouseFactory):
         model = models.StepExecution
 
 
-class ApprovalFactory(HouseFactory):
+class ApprovalFactory(BaseFactory):
     step = factory.SubFactory(StepExecutionFactory, step_id="review", kind="approval", status="waiting")
     prompt = "Publish this?"
     assigned_to = factory.LazyFunction(member_user)
@@ -101,7 +101,7 @@ class ApprovalFactory(HouseFactory):
         model = models.Approval
 
 
-class MasterFlowFactory(HouseFactory):
+class MasterFlowFactory(BaseFactory):
     engagement = factory.SubFactory(EngagementFactory)
     user = factory.LazyFunction(member_user)
     display_name = factory.Sequence(lambda n: f"Migration {n}")
@@ -113,7 +113,7 @@ class MasterFlowFactory(HouseFactory):
         model = models.MasterFlow
 
 
-class DiscoveryFlowFactory(HouseFactory):
+class DiscoveryFlowFactory(BaseFactory):
     master_flow = factory.SubFactory(MasterFlowFactory)
     engagement = factory.SelfAttribute("master_flow.engagement")
     user = factory.LazyFunction(member_user)
@@ -123,7 +123,7 @@ class DiscoveryFlowFactory(HouseFactory):
         model = models.DiscoveryFlow
 
 
-class CollectionFlowFactory(HouseFactory):
+class CollectionFlowFactory(BaseFactory):
     discovery_flow = factory.SubFactory(DiscoveryFlowFactory)
     master_flow = factory.SelfAttribute("discovery_flow.master_flow")
     engagement = factory.SelfAttribute("discovery_flow.engagement")
@@ -134,7 +134,7 @@ class CollectionFlowFactory(HouseFactory):
         model = models.CollectionFlow
 
 
-class AssessmentFlowFactory(HouseFactory):
+class AssessmentFlowFactory(BaseFactory):
     discovery_flow = factory.SubFactory(DiscoveryFlowFactory)
     master_flow = factory.SelfAttribute("discovery_flow.master_flow")
     engagement = factory.SelfAttribute("discovery_flow.engagement")
@@ -146,7 +146,7 @@ class AssessmentFlowFactory(HouseFactory):
         model = models.AssessmentFlow
 
 
-class PlanningFlowFactory(HouseFactory):
+class PlanningFlowFactory(BaseFactory):
     assessment_flow = factory.SubFactory(AssessmentFlowFactory)
     master_flow = factory.SelfAttribute("assessment_flow.master_flow")
     engagement = factory.SelfAttribute("assessment_flow.engagement")
@@ -158,7 +158,7 @@ class PlanningFlowFactory(HouseFactory):
         model = models.PlanningFlow
 
 
-class ExecutionFlowFactory(HouseFactory):
+class ExecutionFlowFactory(BaseFactory):
     planning_flow = factory.SubFactory(PlanningFlowFactory)
     master_flow = factory.SelfAttribute("planning_flow.master_flow")
     engagement = factory.SelfAttribute("planning_flow.engagement")
@@ -169,7 +169,7 @@ class ExecutionFlowFactory(HouseFactory):
         model = models.ExecutionFlow
 
 
-class AssetFactory(HouseFactory):
+class AssetFactory(BaseFactory):
     engagement = factory.SubFactory(EngagementFactory)
     asset_name = factory.Sequence(lambda n: f"Server {n}")
     hostname = factory.Sequence(lambda n: f"srv{n}")
@@ -184,7 +184,7 @@ class AssetFactory(HouseFactory):
         model = models.Asset
 
 
-class AssetEmbeddingFactory(HouseFactory):
+class AssetEmbeddingFactory(BaseFactory):
     id = factory.LazyFunction(lambda: AssetFactory().pk)
     embedding_model = "test-1536"
     embedding = factory.Sequence(_vector)
@@ -193,7 +193,7 @@ class AssetEmbeddingFactory(HouseFactory):
         model = models.AssetEmbedding
 
 
-class AssetDependencyFactory(HouseFactory):
+class AssetDependencyFactory(BaseFactory):
     source = factory.SubFactory(AssetFactory)
     target = factory.SubFactory(AssetFactory, engagement=factory.SelfAttribute("..source.engagement"))
     dependency_type = "network"
@@ -202,7 +202,7 @@ class AssetDependencyFactory(HouseFactory):
         model = models.AssetDependency
 
 
-class AgentTaskFactory(HouseFactory):
+class AgentTaskFactory(BaseFactory):
     task_id = factory.Sequence(lambda n: f"task-{n}")
     flow_id = factory.LazyFunction(uuid7)
     flow_type = "discovery"
@@ -218,7 +218,7 @@ class AgentTaskFactory(HouseFactory):
         model = models.AgentTask
 
 
-class AgentPerformanceDailyFactory(HouseFactory):
+class AgentPerformanceDailyFactory(BaseFactory):
     date = factory.Sequence(lambda n: MOMENT.date() - dt.timedelta(days=n))
     agent_name = "scanner"
     flow_type = "discovery"
@@ -234,7 +234,7 @@ class AgentPerformanceDailyFactory(HouseFactory):
         model = models.AgentPerformanceDaily
 
 
-class AgentLearningPatternFactory(HouseFactory):
+class AgentLearningPatternFactory(BaseFactory):
     insight_type = "risk_pattern"
     embedding = factory.Sequence(_vector)
     raw_evidence = factory.LazyFunction(lambda: {"seen": "no backup"})
@@ -245,21 +245,21 @@ class AgentLearningPatternFactory(HouseFactory):
         model = models.AgentLearningPattern
 
 
-class ActivityTypeFactory(HouseFactory):
+class ActivityTypeFactory(BaseFactory):
     name = factory.Sequence(lambda n: f"Kind {n}")
 
     class Meta:
         model = models.ActivityType
 
 
-class ActivityStatusFactory(HouseFactory):
+class ActivityStatusFactory(BaseFactory):
     name = factory.Sequence(lambda n: f"State {n}")
 
     class Meta:
         model = models.ActivityStatus
 
 
-class ActivityFactory(HouseFactory):
+class ActivityFactory(BaseFactory):
     name = factory.Sequence(lambda n: f"Activity {n}")
     activity_type = factory.SubFactory(ActivityTypeFactory)
     status = factory.SubFactory(ActivityStatusFactory)
@@ -269,7 +269,7 @@ class ActivityFactory(HouseFactory):
         model = models.Activity
 
 
-class ActivityAssignmentFactory(HouseFactory):
+class ActivityAssignmentFactory(BaseFactory):
     activity = factory.SubFactory(ActivityFactory)
     user = factory.LazyFunction(member_user)
     role = "lead"
@@ -278,7 +278,7 @@ class ActivityAssignmentFactory(HouseFactory):
         model = models.ActivityAssignment
 
 
-class ProjectFactory(HouseFactory):
+class ProjectFactory(BaseFactory):
     user = factory.LazyFunction(member_user)
     name = factory.Sequence(lambda n: f"Project {n}")
     programming_language = "python"
@@ -288,7 +288,7 @@ class ProjectFactory(HouseFactory):
         model = models.Project
 
 
-class TaskFactory(HouseFactory):
+class TaskFactory(BaseFactory):
     project = factory.SubFactory(ProjectFactory)
     user = factory.SelfAttribute("project.user")
     title = factory.Sequence(lambda n: f"Task {n}")
@@ -299,7 +299,7 @@ class TaskFactory(HouseFactory):
         model = models.Task
 
 
-class CalendarFactory(HouseFactory):
+class CalendarFactory(BaseFactory):
     user = factory.LazyFunction(member_user)
     name = factory.Sequence(lambda n: f"Calendar {n}")
 
@@ -307,7 +307,7 @@ class CalendarFactory(HouseFactory):
         model = models.Calendar
 
 
-class CalendarEventFactory(HouseFactory):
+class CalendarEventFactory(BaseFactory):
     calendar = factory.SubFactory(CalendarFactory)
     summary = factory.Sequence(lambda n: f"Event {n}")
     start_time = MOMENT

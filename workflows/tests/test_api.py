@@ -4,9 +4,9 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from agents.tests.factories import AgentFactory
-from config.testing.hats import as_platform
+from config.tenancy.scope import tenant_scope
+from config.testing.roles import as_platform
 from tenants.models import Engagement
-from tenants.scoping import tenant_scope
 from tenants.tests.factories import EngagementFactory
 from workflows.models import Asset, AssetEmbedding
 from workflows.tests.factories import (

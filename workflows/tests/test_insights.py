@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from tenants.scoping import tenant_scope
+from config.tenancy.scope import tenant_scope
 from tenants.tests.factories import EngagementFactory, TenantFactory
 from workflows.models import AgentLearningPattern
 from workflows.services.learning import expire_insights, observe_insight, record_application, similar_insights

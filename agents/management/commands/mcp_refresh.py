@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from agents.choices import McpServerStatus
 from agents.models import McpServer
-from agents.runtime.mcp_client import ACTOR, McpFailed, refresh
-from tenants.scoping import platform_scope
+from agents.runtime.mcp_client import ACTOR, McpClientError, refresh_server
+from config.tenancy.scope import platform_scope
 
 
 class Command(BaseCommand):
@@ -32,8 +32,8 @@ class Command(BaseCommand):
 
     def _refresh(self, server: McpServer) -> bool:
         try:
-            offers = refresh(server)
-        except McpFailed as error:
+            offers = refresh_server(server)
+        except McpClientError as error:
             self.stderr.write(f"{server.slug}: {error}")
             return False
         counts = (

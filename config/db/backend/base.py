@@ -16,7 +16,7 @@ from typing import Any
 from django.db.backends.postgresql import base
 from psycopg.pq import ConnStatus
 
-from config.db.stamps import NO_STAMP, STAMP_SQL, ScopeError, Stamp, current_stamp
+from config.db.session import EMPTY_SESSION, SESSION_SQL, ScopeError, SessionContext, current_session
 
 from .creation import DatabaseCreation
 from .schema import DatabaseSchemaEditor
@@ -30,7 +30,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     SchemaEditorClass = DatabaseSchemaEditor
     creation_class = DatabaseCreation
 
-    _applied: Stamp | None = None
+    _applied: SessionContext | None = None
     _binding: tuple[object, tuple[str, str]] | None = None
 
     def init_connection_state(self) -> None:
@@ -62,58 +62,58 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return not watch.poll(0) or super().is_usable()
 
     def _guard(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
-        stamp = current_stamp()
-        if stamp is not self._applied:
-            self._apply(stamp, sql)
+        session = current_session()
+        if session is not self._applied:
+            self._apply(session, sql)
         return execute(sql, params, many, context)
 
-    def ensure_stamped(self) -> None:
+    def ensure_session(self) -> None:
         """Apply the session context now, for code that uses psycopg's cursor directly (COPY, pipelines)."""
-        stamp = current_stamp()
-        if stamp is not self._applied:
-            self._apply(stamp, "")
+        session = current_session()
+        if session is not self._applied:
+            self._apply(session, "")
 
-    def _apply(self, stamp: Stamp | None, sql: Any) -> None:
+    def _apply(self, session: SessionContext | None, sql: Any) -> None:
         if not self.in_atomic_block:
-            if stamp is not None:
+            if session is not None:
                 raise ScopeError("a scope is open but no transaction is: wrap the statement in atomic()")
             return
         if self.needs_rollback or (isinstance(sql, str) and sql.startswith(TRANSACTION_CONTROL)):
             return
-        self._bind(stamp)
+        self._bind(session)
         # psycopg's cursor bypasses Django's wrapper, which converts errors and marks the connection.
         with self.wrap_database_errors, base.ServerBindingCursor(self.connection) as cursor:  # type: ignore[call-arg,attr-defined]
-            cursor.execute(STAMP_SQL, (stamp or NO_STAMP).params())
-        self._applied = stamp
+            cursor.execute(SESSION_SQL, (session or EMPTY_SESSION).params())
+        self._applied = session
 
-    def _bind(self, stamp: Stamp | None) -> None:
+    def _bind(self, session: SessionContext | None) -> None:
         block = next((block for block in self.atomic_blocks if not block._from_testcase), None)  # type: ignore[attr-defined]
-        wanted = stamp.binding if stamp else NO_STAMP.binding
+        wanted = session.binding if session else EMPTY_SESSION.binding
         if self._binding and self._binding[0] is block and block is not None and self._binding[1] != wanted:
             raise ScopeError(f"this transaction belongs to {self._binding[1]}, the statement to {wanted}")
         self._binding = (block, wanted)
 
-    def _unstamp(self) -> None:
+    def _reset_session(self) -> None:
         self._applied = None
         self._binding = None
 
     def _commit(self) -> Any:
-        self._unstamp()
+        self._reset_session()
         return super()._commit()  # type: ignore[misc]
 
     def _rollback(self) -> Any:
-        self._unstamp()
+        self._reset_session()
         return super()._rollback()  # type: ignore[misc]
 
     def _savepoint_rollback(self, sid: str) -> None:
         super()._savepoint_rollback(sid)  # type: ignore[misc]
         # Not None: outside a scope that would match the wanted context, while PostgreSQL may still use an older one.
-        self._applied = NO_STAMP
+        self._applied = EMPTY_SESSION
 
     def _set_autocommit(self, autocommit: bool) -> None:
-        self._unstamp()
+        self._reset_session()
         super()._set_autocommit(autocommit)  # type: ignore[misc]
 
     def close(self) -> None:
-        self._unstamp()
+        self._reset_session()
         super().close()

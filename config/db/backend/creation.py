@@ -11,9 +11,9 @@ from django.db.backends.postgresql import creation
 from django.utils import timezone
 
 TEMPLATE_PREFIX = "template_conclave_"
-TEMPLATES_KEPT = 4
+MAX_TEMPLATES = 4
 # Directories that no migration reads.
-LEFT_OUT = {"tests", "testing", "benchmarks", "var", "docs", "staticfiles", "node_modules"}
+EXCLUDED_FOLDERS = {"tests", "testing", "benchmarks", "var", "docs", "staticfiles", "node_modules"}
 
 
 class DatabaseCreation(creation.DatabaseCreation):
@@ -83,7 +83,7 @@ class DatabaseCreation(creation.DatabaseCreation):
     def _drop_old_templates(self, cursor: Any) -> None:
         cursor.execute(
             "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY oid DESC OFFSET %s",
-            [TEMPLATE_PREFIX, TEMPLATES_KEPT],
+            [TEMPLATE_PREFIX, MAX_TEMPLATES],
         )
         for (old,) in cursor.fetchall():
             cursor.execute(f'DROP DATABASE IF EXISTS "{old}"')
@@ -96,7 +96,7 @@ def _digest(folder: Path) -> str:
     """
     files = [folder / "requirements.txt"]
     for app in sorted(path for path in folder.iterdir() if (path / "__init__.py").exists()):
-        files += sorted(path for path in app.rglob("*.py") if not LEFT_OUT & set(path.parts[-3:-1]))
+        files += sorted(path for path in app.rglob("*.py") if not EXCLUDED_FOLDERS & set(path.parts[-3:-1]))
         files += sorted(app.rglob("*.sql"))
     found = hashlib.sha256(f"{timezone.now():%Y-%m}".encode())
     for path in files:

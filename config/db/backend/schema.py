@@ -5,7 +5,7 @@ from typing import Any
 from django.db.backends.postgresql import schema
 from django.db.models import BaseConstraint, Field, Model, UniqueConstraint
 
-from config.db.constraints import Reference
+from config.db.constraints import ReferenceSQL
 
 
 def _is_tenant_id(constraint: BaseConstraint) -> bool:
@@ -13,7 +13,7 @@ def _is_tenant_id(constraint: BaseConstraint) -> bool:
 
 
 class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
-    """Schema editor that adds PARTITION BY for models with `config.db.partitions.Partitioned`."""
+    """Schema editor that adds PARTITION BY for models with `config.db.partitions.PartitionedMixin`."""
 
     def __enter__(self) -> Any:
         entered = super().__enter__()
@@ -26,7 +26,7 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
         # Django defers unique constraints in table order. Our constraints append their SQL themselves and return
         # None, which Django appends too. Foreign keys must follow the unique constraints they reference.
         waiting = [statement for statement in self.deferred_sql if statement is not None]
-        self.deferred_sql = sorted(waiting, key=lambda statement: isinstance(statement, Reference))
+        self.deferred_sql = sorted(waiting, key=lambda statement: isinstance(statement, ReferenceSQL))
         super().__exit__(exc_type, exc_value, traceback)
 
     def table_sql(self, model: type[Model]) -> tuple[str, Any]:

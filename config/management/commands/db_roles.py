@@ -9,7 +9,7 @@ from psycopg.conninfo import make_conninfo
 
 from config.db import roles
 
-VARIABLES = {login: f"{login.upper()}_PASSWORD" for login in roles.LOGINS}
+PASSWORD_VARIABLES = {login: f"{login.upper()}_PASSWORD" for login in roles.LOGINS}
 
 
 # An environment variable, because every user of the machine can read command lines.
@@ -25,7 +25,7 @@ class Command(BaseCommand):
 
     help = (
         "Print the SQL that creates roles, extension and database, or apply it."
-        f" Environment variables for passwords: {', '.join(VARIABLES.values())}."
+        f" Environment variables for passwords: {', '.join(PASSWORD_VARIABLES.values())}."
     )
     requires_system_checks: list[str] = []
 
@@ -36,17 +36,19 @@ class Command(BaseCommand):
         parser.add_argument("--database", default="conclave", help="name of the database (default: conclave)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        passwords = {login: os.environ[name] for login, name in VARIABLES.items() if os.environ.get(name)}
+        passwords = {
+            login: os.environ[name] for login, name in PASSWORD_VARIABLES.items() if os.environ.get(name)
+        }
         try:
             if not options["apply"]:
                 self.stdout.write(roles.bootstrap_sql(passwords, options["database"]))
                 return
             if not (url := os.environ.get(SUPERUSER_URL)):
                 raise CommandError(f"--apply requires a postgres:// URL of a superuser in {SUPERUSER_URL}")
-            apply(url, passwords, options["database"])
+            apply_bootstrap(url, passwords, options["database"])
         except (psycopg.Error, ValueError) as error:
             raise CommandError(str(error)) from error
-        silent = ", ".join(VARIABLES[login] for login in roles.LOGINS if login not in passwords)
+        silent = ", ".join(PASSWORD_VARIABLES[login] for login in roles.LOGINS if login not in passwords)
         self.stdout.write(
             self.style.SUCCESS(f"roles, extension and database {options['database']} are in place")
         )
@@ -54,7 +56,7 @@ class Command(BaseCommand):
             self.stdout.write(f"passwords not changed; to set them, use: {silent}")
 
 
-def apply(url: str, passwords: dict[str, str], database: str) -> None:
+def apply_bootstrap(url: str, passwords: dict[str, str], database: str) -> None:
     """Bootstrap the server at `url`, whose user must be a superuser.
 
     Raises:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from config.db.doctor import Finding, Level, examine, owner_connection
+from config.postgres.checks import CheckResult, Level, owner_connection, run_checks
 
 
 class Command(BaseCommand):
@@ -16,13 +16,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         database = owner_connection()
         try:
-            findings = [self._show(finding) for finding in examine(database)]
+            findings = [self._show(finding) for finding in run_checks(database)]
         finally:
             database.close()
         if any(finding.level is Level.FAIL for finding in findings):
             raise SystemExit(1)
 
-    def _show(self, finding: Finding) -> Finding:
+    def _show(self, finding: CheckResult) -> CheckResult:
         style = {Level.OK: self.style.SUCCESS, Level.WARN: self.style.WARNING, Level.FAIL: self.style.ERROR}
         hint = f"  -> {finding.hint}" if finding.hint else ""
         level = style[finding.level](f"{finding.level:<4}")

@@ -9,10 +9,15 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from config.isolation.attacks import ATTACKS
-from config.isolation.ground import Ground, pairs_need, prepare, throw_away_database
-from config.isolation.matrix import Report, run_matrix
-from config.isolation.sabotage import SABOTAGES, Outcome, commit_sabotage, possible
+from config.testing.isolation.attacks import ATTACKS
+from config.testing.isolation.fixtures import (
+    AttackFixture,
+    create_attack_fixture,
+    temporary_database,
+    tenants_for_pairs,
+)
+from config.testing.isolation.mutations import MUTATIONS, MutationResult, available_mutations, run_mutation
+from config.testing.isolation.runner import IsolationReport, run_matrix
 
 
 class Command(BaseCommand):
@@ -47,11 +52,11 @@ class Command(BaseCommand):
         chosen = self._chosen(options["attacks"])
         began = time.monotonic()
         self._progress("creating a database and tenants …")
-        with throw_away_database():
-            ground = self._prepare(options["pairs"])
-            report = self._attack(ground, chosen, options["pairs"])
-            outcomes = self._sabotage(ground) if options["sabotage"] else []
-        self._print(ground, chosen, report, outcomes, time.monotonic() - began, options)
+        with temporary_database():
+            fixture = self._prepare(options["pairs"])
+            report = self._attack(fixture, chosen, options["pairs"])
+            outcomes = self._sabotage(fixture) if options["sabotage"] else []
+        self._print(fixture, chosen, report, outcomes, time.monotonic() - began, options)
         if report.findings or any(not each.caught for each in outcomes):
             raise SystemExit(1)
 
@@ -62,23 +67,23 @@ class Command(BaseCommand):
             )
         return {name: ATTACKS[name] for name in names or ATTACKS}
 
-    def _prepare(self, pairs: int) -> Ground:
+    def _prepare(self, pairs: int) -> AttackFixture:
         try:
-            return prepare(pairs_need(pairs))
+            return create_attack_fixture(tenants_for_pairs(pairs))
         except ModuleNotFoundError as error:
             raise CommandError(
                 f"{error.name} is not installed; run: pip install -r requirements-dev.txt"
             ) from error
 
-    def _attack(self, ground: Ground, chosen: dict[str, Any], pairs: int) -> Report:
-        chosen_pairs = ground.pairs(pairs)
-        total = len(ground.targets) * len(chosen) * len(chosen_pairs)
+    def _attack(self, fixture: AttackFixture, chosen: dict[str, Any], pairs: int) -> IsolationReport:
+        chosen_pairs = fixture.pairs(pairs)
+        total = len(fixture.targets) * len(chosen) * len(chosen_pairs)
         with tqdm(total=total, desc="attacks", unit="attempt", file=sys.stderr, disable=None) as bar:
-            return run_matrix(ground, chosen, chosen_pairs, on_attempt=bar.update)
+            return run_matrix(fixture, chosen, chosen_pairs, on_attempt=bar.update)
 
-    def _sabotage(self, ground: Ground) -> list[Outcome]:
-        with tqdm(possible(), desc="mutations", file=sys.stderr, disable=None) as bar:
-            return [commit_sabotage(each, ground) for each in bar]
+    def _sabotage(self, fixture: AttackFixture) -> list[MutationResult]:
+        with tqdm(available_mutations(), desc="mutations", file=sys.stderr, disable=None) as bar:
+            return [run_mutation(each, fixture) for each in bar]
 
     def _progress(self, text: str) -> None:
         if sys.stderr.isatty():
@@ -86,15 +91,15 @@ class Command(BaseCommand):
 
     def _print(
         self,
-        ground: Ground,
+        fixture: AttackFixture,
         chosen: dict[str, Any],
-        report: Report,
-        outcomes: list[Outcome],
+        report: IsolationReport,
+        outcomes: list[MutationResult],
         seconds: float,
         options: dict[str, Any],
     ) -> None:
         facts = {
-            "tables": len(ground.targets),
+            "tables": len(fixture.targets),
             "attacks": len(chosen),
             "pairs": options["pairs"],
             "attempts": report.attempts,
@@ -102,7 +107,7 @@ class Command(BaseCommand):
             "leaks": len(report.findings),
             "findings": [asdict(each) for each in report.findings],
             "sabotages": [asdict(each) for each in outcomes],
-            "sabotages_not_tried": len(SABOTAGES) - len(outcomes) if options["sabotage"] else 0,
+            "sabotages_not_tried": len(MUTATIONS) - len(outcomes) if options["sabotage"] else 0,
             "seconds": round(seconds, 1),
         }
         if options["format"] == "json":

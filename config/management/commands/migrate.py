@@ -4,12 +4,12 @@ from typing import Any
 
 from django.core.management.commands import migrate
 
-from config.db.states import quick_states
+from config.db.migration_state import lazy_model_rendering
 
 
 class Command(migrate.Command):
-    """Django's `migrate`; `config.db.states` describes the difference."""
+    """Django's `migrate`; `config.db.migration_state` describes the difference."""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with quick_states():
+        with lazy_model_rendering():
             super().handle(*args, **options)

@@ -29,10 +29,10 @@ class Command(BaseCommand):
             help="number of periods to create after the current one",
         )
         parser.add_argument(
-            "--since", type=_day, help="create partitions from this day on, for importing old rows"
+            "--since", type=_parse_day, help="create partitions from this day on, for importing old rows"
         )
         parser.add_argument(
-            "--expire", type=_day, metavar="BEFORE", help="drop partitions that end before this day"
+            "--expire", type=_parse_day, metavar="BEFORE", help="drop partitions that end before this day"
         )
         parser.add_argument("--table", action="append", default=[], help="only this table; can be repeated")
         parser.add_argument("--list", action="store_true", help="list only; change nothing")
@@ -72,7 +72,7 @@ class Command(BaseCommand):
         )
 
 
-def _day(text: str) -> datetime:
+def _parse_day(text: str) -> datetime:
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError as error:

@@ -10,18 +10,18 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, models
 from tqdm import tqdm
 
-from config.db import keyring
-from config.db.fields import EncryptedField, context_of, encrypted_fields, tenant_field
-from config.db.keyring import DecryptionError, KeyringError
-from tenants.scoping import platform_scope
+from config.encryption import keyring
+from config.encryption.fields import EncryptedField, associated_data, encrypted_fields, find_tenant_field
+from config.encryption.keyring import DecryptionError, KeyringError
+from config.tenancy.scope import platform_scope
 
 BATCH = 500
 # A row that is written concurrently is retried in the next pass.
-PASSES = 3
+MAX_PASSES = 3
 REASON = "key rotation"
 
 
-class Column:
+class EncryptedColumn:
     """An encrypted column and the rows of one owner that use an older data key.
 
     Args:
@@ -35,7 +35,7 @@ class Column:
         self.table_name, self.column_name = field.model._meta.db_table, str(field.column)
         self.table, self.column = quote(self.table_name), quote(self.column_name)
         self.pk = quote(field.model._meta.pk.column)
-        tenant = tenant_field(field.model)
+        tenant = find_tenant_field(field.model)
         self.where = f"{self.column} IS NOT NULL AND substring({self.column} FROM 2 FOR 2) <> %s"
         self.params: list[Any] = [version.to_bytes(2, "big")]
         if tenant is not None:
@@ -67,7 +67,7 @@ class Column:
         Raises:
             DecryptionError: if the envelope does not belong to the row.
         """
-        context = context_of(self.owner, self.table_name, self.column_name, row_id)
+        context = associated_data(self.owner, self.table_name, self.column_name, row_id)
         plaintext = keyring.open_sealed(self.owner, context, sealed)
         fresh = keyring.seal_with(key, self.version, context, plaintext)
         with connection.cursor() as cursor:
@@ -113,7 +113,7 @@ class Command(BaseCommand):
     def _rotate_kek(self, *, dry_run: bool) -> None:
         current = next(iter(keyring.keks()))
         with platform_scope(reason=REASON):
-            rows = _key_rows().exclude(kek_id=current)
+            rows = _tenant_keys().exclude(kek_id=current)
             changed = list(rows if dry_run else rows.select_for_update())
             if not dry_run:
                 for row in changed:
@@ -123,38 +123,38 @@ class Command(BaseCommand):
 
     def _rotate_data(self, options: dict[str, Any]) -> None:
         done = left = 0
-        for owner, version in _owners(options["tenant"]):
+        for owner, version in _list_owners(options["tenant"]):
             target = version if options["resume"] else version + 1
             if not (options["resume"] or options["dry_run"]):
                 with platform_scope(reason=REASON):
-                    target = keyring.begin_version(owner)
-            for column in _columns(owner, target):
-                before = _count(column)
+                    target = keyring.create_key_version(owner)
+            for column in _list_columns(owner, target):
+                before = _count_rows(column)
                 if before and not options["dry_run"]:
                     self._encrypt(column, before, quiet=options["verbosity"] == 0)
-                    left += _count(column)
+                    left += _count_rows(column)
                 done += before
         verb = "would be re-encrypted" if options["dry_run"] else "re-encrypted"
         self.stdout.write(f"{done - left} values {verb}")
         if left:
             raise CommandError(f"{left} values were not re-encrypted; their old data keys still decrypt them")
 
-    def _encrypt(self, column: Column, total: int, *, quiet: bool) -> None:
+    def _encrypt(self, column: EncryptedColumn, total: int, *, quiet: bool) -> None:
         label = f"{column.table_name}.{column.column_name}"
         with tqdm(total=total, desc=label, unit="rows", disable=quiet or None) as bar:
-            for _ in range(PASSES):
-                for failure in _one_pass(column, bar):
+            for _ in range(MAX_PASSES):
+                for failure in _reencrypt_pass(column, bar):
                     self.stderr.write(failure)
-                if not _count(column):
+                if not _count_rows(column):
                     return
 
 
-def _one_pass(column: Column, bar: Any) -> Iterator[str]:
+def _reencrypt_pass(column: EncryptedColumn, bar: Any) -> Iterator[str]:
     """Re-encrypt the remaining rows, one transaction per batch; yield the errors."""
     after = None
     while True:
         with platform_scope(reason=REASON):
-            _, key = keyring.data_key(column.owner, column.version)
+            _, key = keyring.get_data_key(column.owner, column.version)
             rows = column.batch(after)
             for row_id, sealed in rows:
                 try:
@@ -167,20 +167,20 @@ def _one_pass(column: Column, bar: Any) -> Iterator[str]:
         after = rows[-1][0]
 
 
-def _count(column: Column) -> int:
+def _count_rows(column: EncryptedColumn) -> int:
     with platform_scope(reason=REASON):
         return column.count()
 
 
-def _key_rows() -> Any:
+def _tenant_keys() -> Any:
     model: Any = apps.get_model("tenants", "TenantKey")
     return model._base_manager.all()
 
 
-def _owners(slug: str | None) -> list[tuple[UUID | None, int]]:
+def _list_owners(slug: str | None) -> list[tuple[UUID | None, int]]:
     """Return the owners of data keys (None: the platform) with their latest version."""
     with platform_scope(reason=REASON):
-        rows = _key_rows()
+        rows = _tenant_keys()
         if slug:
             tenant: Any = apps.get_model("tenants", "Tenant")._base_manager.filter(slug=slug).first()
             if tenant is None:
@@ -190,9 +190,9 @@ def _owners(slug: str | None) -> list[tuple[UUID | None, int]]:
         return list(latest.values_list("tenant_id", "latest"))
 
 
-def _columns(owner: UUID | None, version: int) -> Iterator[Column]:
+def _list_columns(owner: UUID | None, version: int) -> Iterator[EncryptedColumn]:
     for model in apps.get_models():
-        tenant = tenant_field(model)
+        tenant = find_tenant_field(model)
         belongs = (tenant is None or tenant.null) if owner is None else tenant is not None
         if belongs:
-            yield from (Column(field, owner, version) for field in encrypted_fields(model))
+            yield from (EncryptedColumn(field, owner, version) for field in encrypted_fields(model))

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from config.schema.coverage import Coverage, load_coverage
+from config.schema.coverage import SchemaCoverage, load_coverage
 from config.schema.guarantees import Guarantee
 
 
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         if options["strict"] and not coverage.is_complete:
             raise CommandError(f"{len(coverage.missing())} missing, {len(faults)} wrong", returncode=1)
 
-    def _tables(self, coverage: Coverage) -> None:
+    def _tables(self, coverage: SchemaCoverage) -> None:
         for document, tables in coverage.wanted.items():
             mapped = [table for table in tables if (document, table) in coverage.mapped_tables]
             columns = [key for key in coverage.mapped_columns if key[0] == document]

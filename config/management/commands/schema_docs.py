@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from config.schema.pages import make_pages, stale, write
+from config.schema.pages import build_pages, find_stale_pages, write_pages
 from config.schema.sources import FOLDER
 
 
@@ -26,13 +26,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._require_migrated()
-        made = make_pages()
+        made = build_pages()
         if not options["check"]:
-            for name in write(made, options["folder"]):
+            for name in write_pages(made, options["folder"]):
                 self.stdout.write(self.style.SUCCESS(f"{'wrote' if name in made else 'removed'} {name}"))
             self.stdout.write(f"{len(made)} pages and pictures")
             return
-        if names := stale(made, options["folder"]):
+        if names := find_stale_pages(made, options["folder"]):
             for name in names:
                 self.stdout.write(self.style.ERROR(f"stale: {name}"))
             raise CommandError(f"{len(names)} stale; run manage.py schema_docs", returncode=1)

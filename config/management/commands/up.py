@@ -4,11 +4,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from config import launch
+from config.postgres import launch
 
 
 class Command(BaseCommand):
-    """Wrapper of `config.launch`, which works without Django so that `bin/run` starts faster."""
+    """Wrapper of `config.postgres.launch`, which works without Django so that `bin/run` starts faster."""
 
     help = "Start the database, web server and worker on this machine and supervise them until Ctrl-C or SIGTERM."
     requires_system_checks: list[str] = []

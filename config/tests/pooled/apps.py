@@ -2,8 +2,8 @@
 
 from django.apps import AppConfig
 
-from tenants.managers import ScopedManager
-from tenants.scoping import require_scope
+from config.tenancy.managers import ScopedManager
+from config.tenancy.scope import require_scope
 
 
 def _all_rows(manager):

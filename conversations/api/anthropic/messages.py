@@ -9,12 +9,21 @@ from django.http.response import HttpResponseBase
 
 from config.api.renderers import dumps
 from config.api.views import json_response
-from conversations.api.wire import ModelNotFound, WireView, shaped
-from conversations.runtime.exchanges import Exchange, UnknownModel, find_model
-from conversations.runtime.wishes import Call, CallPiece, Event, Outcome, TextPiece, Used, Wish, WishFailed
+from conversations.api.compat import CompatView, ModelNotFoundError, validate_schema
+from conversations.completions.turns import CompletionRun, UnknownModelError, resolve_model
+from conversations.completions.types import (
+    Completion,
+    CompletionError,
+    CompletionEvent,
+    CompletionRequest,
+    TextDelta,
+    TokenUsage,
+    ToolCall,
+    ToolCallDelta,
+)
 from knowledge.chunking import count_tokens
 
-from .shapes import CountRequest, MessagesRequest, wish_of
+from .schemas import CountRequest, MessagesRequest, to_completion_request
 
 REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_call": "tool_use", "content_filter": "refusal"}
 TYPES = {
@@ -35,7 +44,7 @@ def error_body(status: int, code: str, message: str, parameter: str | None) -> d
     return {"type": "error", "error": {"type": TYPES.get(status, "api_error"), "message": message}}
 
 
-class MessagesView(WireView):
+class MessagesView(CompatView):
     """A message by an agent, or by a model of one of the tenant's accounts."""
 
     dialect = staticmethod(error_body)
@@ -43,14 +52,14 @@ class MessagesView(WireView):
 
     def post(self, request: Any) -> HttpResponseBase:
         """The answer, whole or as server-sent events."""
-        asked = shaped(MessagesRequest, request.data)
-        wish = wish_of(asked)
+        asked = validate_schema(MessagesRequest, request.data)
+        wish = to_completion_request(asked)
         if asked.stream:
             return self.streamed(wish, lambda exchange, events: _Lines(exchange).all(events))
         return json_response(_message(self.answered(wish), wish.model))
 
 
-class CountTokensView(WireView):
+class CountTokensView(CompatView):
     """How many tokens a request would send, estimated without asking the model."""
 
     dialect = staticmethod(error_body)
@@ -58,25 +67,25 @@ class CountTokensView(WireView):
 
     def post(self, request: Any) -> HttpResponse:
         """The estimate; nothing is stored."""
-        wish = wish_of(shaped(CountRequest, request.data))
+        wish = to_completion_request(validate_schema(CountRequest, request.data))
         self.require("integrations" if "/" in wish.model else "agents", "execute")
         # Not as the reader, who may not see credentials: an agent comes with its account.
         with self.scoped():
             try:
-                find_model(wish.model)
-            except UnknownModel:
-                raise ModelNotFound(wish.model) from None
+                resolve_model(wish.model)
+            except UnknownModelError:
+                raise ModelNotFoundError(wish.model) from None
         return json_response({"input_tokens": _estimate(wish)})
 
 
-def _estimate(wish: Wish) -> int:
+def _estimate(wish: CompletionRequest) -> int:
     texts = [wish.instructions, *(said.text for said in wish.messages)]
     texts += [call.arguments for said in wish.messages for call in said.calls]
     texts += [f"{tool.name} {tool.description} {json.dumps(tool.schema)}" for tool in wish.tools]
     return max(1, sum(count_tokens(text) for text in texts))
 
 
-def _message(outcome: Outcome, model: str) -> dict[str, Any]:
+def _message(outcome: Completion, model: str) -> dict[str, Any]:
     content: list[dict[str, Any]] = []
     if outcome.text or not outcome.calls:
         content.append({"type": "text", "text": outcome.text, "citations": None})
@@ -93,7 +102,7 @@ def _message(outcome: Outcome, model: str) -> dict[str, Any]:
     }
 
 
-def _use(call: Call) -> dict[str, Any]:
+def _use(call: ToolCall) -> dict[str, Any]:
     try:
         arguments = json.loads(call.arguments or "{}")
     except ValueError:
@@ -102,7 +111,7 @@ def _use(call: Call) -> dict[str, Any]:
     return {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments}
 
 
-def _usage(used: Used) -> dict[str, int]:
+def _usage(used: TokenUsage) -> dict[str, int]:
     return {
         "input_tokens": used.input_tokens,
         "output_tokens": used.output_tokens,
@@ -114,21 +123,21 @@ def _usage(used: Used) -> dict[str, int]:
 class _Lines:
     """The events of a streamed message; one block is open at a time."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: CompletionRun) -> None:
         self.exchange = exchange
         self.block, self.open = -1, ""
 
-    def all(self, events: Iterator[Event]) -> Iterator[bytes]:
+    def all(self, events: Iterator[CompletionEvent]) -> Iterator[bytes]:
         """Every line of the stream."""
         yield _event("message_start", message=self._start())
         for event in events:
-            if isinstance(event, TextPiece):
+            if isinstance(event, TextDelta):
                 yield from self._say(event)
-            elif isinstance(event, CallPiece):
+            elif isinstance(event, ToolCallDelta):
                 yield from self._call(event)
-            elif isinstance(event, Outcome):
+            elif isinstance(event, Completion):
                 yield from self._end(event)
-            elif isinstance(event, WishFailed):
+            elif isinstance(event, CompletionError):
                 yield _event("error", error=error_body(500, event.code, event.message, None)["error"])
             else:
                 yield _event("ping")
@@ -138,11 +147,11 @@ class _Lines:
             "id": f"msg_{self.exchange.turn.answer_id.hex}",
             "type": "message",
             "role": "assistant",
-            "model": self.exchange.wish.model,
+            "model": self.exchange.request.model,
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
-            "usage": _usage(Used()),
+            "usage": _usage(TokenUsage()),
         }
 
     def _begin(self, key: str, block: dict[str, Any]) -> Iterator[bytes]:
@@ -156,20 +165,20 @@ class _Lines:
             yield _event("content_block_stop", index=self.block)
             self.open = ""
 
-    def _say(self, piece: TextPiece) -> Iterator[bytes]:
+    def _say(self, piece: TextDelta) -> Iterator[bytes]:
         yield from self._begin("text", {"type": "text", "text": "", "citations": None})
         yield _event(
             "content_block_delta", index=self.block, delta={"type": "text_delta", "text": piece.text}
         )
 
-    def _call(self, piece: CallPiece) -> Iterator[bytes]:
+    def _call(self, piece: ToolCallDelta) -> Iterator[bytes]:
         start = {"type": "tool_use", "id": piece.id, "name": piece.name, "input": {}}
         yield from self._begin(f"call {piece.index}", start)
         if piece.arguments:
             delta = {"type": "input_json_delta", "partial_json": piece.arguments}
             yield _event("content_block_delta", index=self.block, delta=delta)
 
-    def _end(self, outcome: Outcome) -> Iterator[bytes]:
+    def _end(self, outcome: Completion) -> Iterator[bytes]:
         yield from self._close()
         reason = REASONS.get(outcome.finish, "end_turn")
         delta = {"stop_reason": reason, "stop_sequence": None}

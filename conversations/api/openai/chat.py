@@ -8,33 +8,33 @@ from django.http.response import HttpResponseBase
 from config.api.renderers import dumps
 from config.api.views import json_response
 from config.db.ids import uuid7_time
-from conversations.api.wire import Refusal, WireView, shaped
-from conversations.runtime.exchanges import Exchange
-from conversations.runtime.wishes import (
-    Call,
-    CallPiece,
-    Event,
-    Outcome,
-    TextPiece,
-    Used,
-    Waiting,
-    Wish,
-    WishFailed,
+from conversations.api.compat import CompatError, CompatView, validate_schema
+from conversations.completions.turns import CompletionRun
+from conversations.completions.types import (
+    Completion,
+    CompletionError,
+    CompletionEvent,
+    CompletionRequest,
+    KeepAlive,
+    TextDelta,
+    TokenUsage,
+    ToolCall,
+    ToolCallDelta,
 )
 
 from .errors import error_body
-from .shapes import JSON_ONLY, ChatRequest, NamedTool, content_of, said_of, tool_of
+from .schemas import JSON_ONLY, ChatRequest, NamedTool, parse_content, to_chat_message, to_tool
 
 FINISHES = {"tool_call": "tool_calls"}
 
 
-def wish_of(asked: ChatRequest) -> Wish:
+def wish_of(asked: ChatRequest) -> CompletionRequest:
     """What the client asks for."""
     spoken = [message for message in asked.messages if message.role not in ("system", "developer")]
     if not spoken or spoken[-1].role == "assistant":
-        raise Refusal("messages", "The last message must come from the user or from a tool.")
+        raise CompatError("messages", "The last message must come from the user or from a tool.")
     instructions = [
-        content_of(message.content)[0]
+        parse_content(message.content)[0]
         for message in asked.messages
         if message.role in ("system", "developer")
     ]
@@ -42,13 +42,13 @@ def wish_of(asked: ChatRequest) -> Wish:
     if shape and shape.type == "json_object":
         instructions.append(JSON_ONLY)
     if shape and shape.type == "json_schema" and shape.json_schema is None:
-        raise Refusal("response_format.json_schema", "A format of the type json_schema needs its schema.")
+        raise CompatError("response_format.json_schema", "A format of the type json_schema needs its schema.")
     structured = shape.json_schema if shape and shape.type == "json_schema" else None
-    return Wish(
+    return CompletionRequest(
         model=asked.model,
-        messages=tuple(said_of(message) for message in spoken),
+        messages=tuple(to_chat_message(message) for message in spoken),
         instructions="\n\n".join(instructions),
-        tools=tuple(tool_of(tool.function) for tool in asked.tools or ()),
+        tools=tuple(to_tool(tool.function) for tool in asked.tools or ()),
         choice=_choice(asked),
         schema=structured.schema_ if structured else None,
         schema_name=structured.name if structured else "answer",
@@ -73,14 +73,14 @@ def _settings(asked: ChatRequest) -> dict[str, Any]:
     )
 
 
-class ChatCompletionsView(WireView):
+class ChatCompletionsView(CompatView):
     """A chat completion by an agent, or by a model of one of the tenant's accounts."""
 
     dialect = staticmethod(error_body)
 
     def post(self, request: Any) -> HttpResponseBase:
         """The answer, whole or as server-sent events."""
-        asked = shaped(ChatRequest, request.data)
+        asked = validate_schema(ChatRequest, request.data)
         wish = wish_of(asked)
         if asked.stream:
             include = bool(asked.stream_options and asked.stream_options.include_usage)
@@ -88,7 +88,7 @@ class ChatCompletionsView(WireView):
         return json_response(_completion(self.answered(wish), wish.model))
 
 
-def _completion(outcome: Outcome, model: str) -> dict[str, Any]:
+def _completion(outcome: Completion, model: str) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": outcome.text or None, "refusal": None}
     if outcome.calls:
         message["tool_calls"] = [_called(call) for call in outcome.calls]
@@ -105,11 +105,11 @@ def _envelope(identifier: Any, model: str, kind: str) -> dict[str, Any]:
     return {"id": f"chatcmpl-{identifier.hex}", "object": kind, "created": created, "model": model}
 
 
-def _called(call: Call) -> dict[str, Any]:
+def _called(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
-def usage_of(used: Used) -> dict[str, int]:
+def usage_of(used: TokenUsage) -> dict[str, int]:
     """Tokens as chat completions count them."""
     return {
         "prompt_tokens": used.input_tokens,
@@ -118,27 +118,29 @@ def usage_of(used: Used) -> dict[str, int]:
     }
 
 
-def _lines(exchange: Exchange, events: Iterator[Event], include_usage: bool) -> Iterator[bytes]:
-    head = _envelope(exchange.turn.answer_id, exchange.wish.model, "chat.completion.chunk")
+def _lines(
+    exchange: CompletionRun, events: Iterator[CompletionEvent], include_usage: bool
+) -> Iterator[bytes]:
+    head = _envelope(exchange.turn.answer_id, exchange.request.model, "chat.completion.chunk")
     rest: dict[str, Any] = {"usage": None} if include_usage else {}
     yield _chunk(head | rest, {"role": "assistant", "content": ""})
     for event in events:
-        if isinstance(event, TextPiece):
+        if isinstance(event, TextDelta):
             yield _chunk(head | rest, {"content": event.text})
-        elif isinstance(event, CallPiece):
+        elif isinstance(event, ToolCallDelta):
             yield _chunk(head | rest, {"tool_calls": [_piece(event)]})
-        elif isinstance(event, Waiting):
+        elif isinstance(event, KeepAlive):
             yield b": still at work\n\n"
-        elif isinstance(event, WishFailed):
+        elif isinstance(event, CompletionError):
             yield _data(error_body(500, event.code, event.message, None))
-        elif isinstance(event, Outcome):
+        elif isinstance(event, Completion):
             yield _chunk(head | rest, {}, FINISHES.get(event.finish, event.finish))
             if include_usage:
                 yield _data(head | {"choices": [], "usage": usage_of(event.used)})
             yield b"data: [DONE]\n\n"
 
 
-def _piece(piece: CallPiece) -> dict[str, Any]:
+def _piece(piece: ToolCallDelta) -> dict[str, Any]:
     function: dict[str, Any] = {"arguments": piece.arguments}
     if not piece.id:
         return {"index": piece.index, "function": function}

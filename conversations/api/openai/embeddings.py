@@ -8,13 +8,13 @@ from django.http import HttpResponse
 from pydantic import BaseModel, Field, StringConstraints
 
 from config.api.views import json_response
-from conversations.api.wire import ModelNotFound, Refusal, WireView, shaped
-from conversations.runtime import embedding
-from conversations.runtime.exchanges import UnknownModel
+from conversations.api.compat import CompatError, CompatView, ModelNotFoundError, validate_schema
+from conversations.completions import embeddings
+from conversations.completions.turns import UnknownModelError
 
 from .errors import error_body
 from .models import offline_embedders
-from .shapes import Name
+from .schemas import Name
 
 Input = Annotated[str, StringConstraints(min_length=1, max_length=200_000)]
 
@@ -27,18 +27,18 @@ class EmbeddingRequest(BaseModel):
     user: str | None = None
 
 
-class EmbeddingsView(WireView):
+class EmbeddingsView(CompatView):
     """Vectors of texts."""
 
     dialect = staticmethod(error_body)
 
     def post(self, request: Any) -> HttpResponse:
         """One vector for each text, as numbers or as base64 of little-endian floats of four bytes."""
-        asked = shaped(EmbeddingRequest, request.data)
+        asked = validate_schema(EmbeddingRequest, request.data)
         texts = [asked.input] if isinstance(asked.input, str) else asked.input
         vectors, tokens = self._vectors(asked.model, texts)
         if asked.dimensions not in (None, len(vectors[0])):
-            raise Refusal("dimensions", f"This model makes vectors of {len(vectors[0])} dimensions.")
+            raise CompatError("dimensions", f"This model makes vectors of {len(vectors[0])} dimensions.")
         shown = _as_base64 if asked.encoding_format == "base64" else list
         data = [
             {"object": "embedding", "index": place, "embedding": shown(vector)}
@@ -50,12 +50,12 @@ class EmbeddingsView(WireView):
     def _vectors(self, model: str, texts: list[str]) -> tuple[list[list[float]], int]:
         if model in offline_embedders():
             self.require("collections", "read")
-            return embedding.embed_here(model, texts)
+            return embeddings.embed_locally(model, texts)
         self.require("integrations", "execute")
         try:
-            return embedding.embed_by_account(model, texts, self.caller())
-        except UnknownModel:
-            raise ModelNotFound(model) from None
+            return embeddings.embed_with_integration(model, texts, self.caller())
+        except UnknownModelError:
+            raise ModelNotFoundError(model) from None
 
 
 def _as_base64(vector: list[float]) -> str:

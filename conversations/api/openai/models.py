@@ -8,7 +8,7 @@ from django.utils.text import slugify
 from agents.choices import AgentStatus, Provider
 from agents.models import Agent, Integration
 from config.api.views import json_response
-from conversations.api.wire import ModelNotFound, WireView
+from conversations.api.compat import CompatView, ModelNotFoundError
 from knowledge.embedders import LexicalEmbedder, MiniLMEmbedder
 
 from .errors import error_body
@@ -23,7 +23,7 @@ def offline_embedders() -> list[str]:
     return [LexicalEmbedder.name, *([MiniLMEmbedder.name] if MiniLMEmbedder.available() else [])]
 
 
-class ModelsView(WireView):
+class ModelsView(CompatView):
     """What a client may name as `model`."""
 
     dialect = staticmethod(error_body)
@@ -73,4 +73,4 @@ class ModelView(ModelsView):
         for model in self.models():
             if model["id"] == name:
                 return json_response(model)
-        raise ModelNotFound(name)
+        raise ModelNotFoundError(name)

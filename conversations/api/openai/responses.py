@@ -10,37 +10,46 @@ from pydantic import BaseModel, Field
 from config.api.renderers import dumps
 from config.api.views import json_response
 from config.db.ids import uuid7_time
-from conversations.api.wire import Problem, Refusal, WireView, shaped
-from conversations.models import Message
-from conversations.runtime.exchanges import Exchange, said_before
-from conversations.runtime.wishes import (
-    Call,
-    CallPiece,
-    Event,
-    Outcome,
-    Said,
-    TextPiece,
-    Used,
-    Wish,
-    WishFailed,
+from conversations.api.compat import CompatError, CompatView, Problem, validate_schema
+from conversations.completions.turns import CompletionRun, load_chat_history
+from conversations.completions.types import (
+    ChatMessage,
+    Completion,
+    CompletionError,
+    CompletionEvent,
+    CompletionRequest,
+    TextDelta,
+    TokenUsage,
+    ToolCall,
+    ToolCallDelta,
 )
-from conversations.services.exchanges import answer_of
+from conversations.models import Message
+from conversations.services.completions import find_answer
 
 from .errors import error_body
-from .shapes import JSON_ONLY, Function, JsonSchema, Name, Part, Sampling, content_of, tool_of
+from .schemas import (
+    JSON_ONLY,
+    ContentPartParam,
+    FunctionParam,
+    JsonSchema,
+    Name,
+    Sampling,
+    parse_content,
+    to_tool,
+)
 
 
 class Item(BaseModel):
     type: str = "message"
     role: Literal["user", "assistant", "system", "developer"] | None = None
-    content: str | list[Part] | None = None
+    content: str | list[ContentPartParam] | None = None
     call_id: str | None = None
     name: str | None = None
     arguments: str | None = None
-    output: str | list[Part] | None = None
+    output: str | list[ContentPartParam] | None = None
 
 
-class FunctionTool(Function):
+class FunctionTool(FunctionParam):
     type: Literal["function"]
 
 
@@ -67,26 +76,26 @@ class ResponseRequest(Sampling):
     max_output_tokens: Annotated[int, Field(ge=1)] | None = None
 
 
-def wish_of(asked: ResponseRequest, before: tuple[Said, ...]) -> Wish:
+def wish_of(asked: ResponseRequest, before: tuple[ChatMessage, ...]) -> CompletionRequest:
     """What the client asks for, after what was said `before`."""
     items = [Item(role="user", content=asked.input)] if isinstance(asked.input, str) else asked.input
     spoken = [
         _said(item) for item in items if item.role not in ("system", "developer") and item.type != "reasoning"
     ]
-    told = [content_of(item.content)[0] for item in items if item.role in ("system", "developer")]
+    told = [parse_content(item.content)[0] for item in items if item.role in ("system", "developer")]
     messages = (*before, *_joined(spoken))
     if not spoken or messages[-1].role == "assistant":
-        raise Refusal("input", "The input must end with what the user says or a tool returns.")
+        raise CompatError("input", "The input must end with what the user says or a tool returns.")
     shape = asked.text.format if asked.text else None
     if shape and shape.type == "json_object":
         told.append(JSON_ONLY)
     structured = shape if shape and shape.type == "json_schema" else None
     chosen = asked.tool_choice or "auto"
-    return Wish(
+    return CompletionRequest(
         model=asked.model,
         messages=messages,
         instructions="\n\n".join([asked.instructions or "", *told]).strip(),
-        tools=tuple(tool_of(tool) for tool in asked.tools or ()),
+        tools=tuple(to_tool(tool) for tool in asked.tools or ()),
         choice=chosen.name if isinstance(chosen, NamedFunction) else chosen,
         schema=structured.schema_ if structured else None,
         schema_name=structured.name if structured else "answer",
@@ -95,36 +104,36 @@ def wish_of(asked: ResponseRequest, before: tuple[Said, ...]) -> Wish:
     )
 
 
-def _said(item: Item) -> Said:
+def _said(item: Item) -> ChatMessage:
     if item.type == "message" and item.role:
-        return Said(item.role, *content_of(item.content))
+        return ChatMessage(item.role, *parse_content(item.content))
     if item.type == "function_call" and item.call_id and item.name:
-        return Said("assistant", calls=(Call(item.call_id, item.name, item.arguments or "{}"),))
+        return ChatMessage("assistant", calls=(ToolCall(item.call_id, item.name, item.arguments or "{}"),))
     if item.type == "function_call_output" and item.call_id:
-        return Said("tool", content_of(item.output)[0], call_id=item.call_id)
-    raise Refusal("input", f"An item of the type {item.type} is not taken, or lacks members.")
+        return ChatMessage("tool", parse_content(item.output)[0], call_id=item.call_id)
+    raise CompatError("input", f"An item of the type {item.type} is not taken, or lacks members.")
 
 
-def _joined(spoken: list[Said]) -> list[Said]:
+def _joined(spoken: list[ChatMessage]) -> list[ChatMessage]:
     """Calls that stand one after the other belong to one answer of the model."""
-    joined: list[Said] = []
+    joined: list[ChatMessage] = []
     for said in spoken:
         last = joined[-1] if joined else None
         if last and last.role == said.role == "assistant":
-            joined[-1] = Said("assistant", last.text + said.text, calls=(*last.calls, *said.calls))
+            joined[-1] = ChatMessage("assistant", last.text + said.text, calls=(*last.calls, *said.calls))
         else:
             joined.append(said)
     return joined
 
 
-class ResponsesView(WireView):
+class ResponsesView(CompatView):
     """A response by an agent, or by a model of one of the tenant's accounts."""
 
     dialect = staticmethod(error_body)
 
     def post(self, request: Any) -> HttpResponseBase:
         """The response, whole or as server-sent events."""
-        asked = shaped(ResponseRequest, request.data)
+        asked = validate_schema(ResponseRequest, request.data)
         after, before = self._previous(asked.previous_response_id)
         wish = wish_of(asked, before)
         if asked.stream:
@@ -134,7 +143,7 @@ class ResponsesView(WireView):
         outcome = self.answered(wish, after=after)
         return json_response(_finished(asked, outcome))
 
-    def _previous(self, name: str | None) -> tuple[Message | None, tuple[Said, ...]]:
+    def _previous(self, name: str | None) -> tuple[Message | None, tuple[ChatMessage, ...]]:
         if name is None:
             return None, ()
         self.require("conversations", "read")
@@ -143,9 +152,9 @@ class ResponsesView(WireView):
         except ValueError:
             identifier = None
         with self.scoped():
-            answer = answer_of(identifier, self.credential.user_id) if identifier else None
+            answer = find_answer(identifier, self.credential.user_id) if identifier else None
             if answer is not None:
-                return answer, said_before(answer)
+                return answer, load_chat_history(answer)
         raise NoSuchResponse(name)
 
 
@@ -190,7 +199,7 @@ def _body(
     }
 
 
-def _finished(asked: ResponseRequest, outcome: Outcome) -> dict[str, Any]:
+def _finished(asked: ResponseRequest, outcome: Completion) -> dict[str, Any]:
     identifier = outcome.answer_id
     output = [_message(identifier, outcome.text)] if outcome.text or not outcome.calls else []
     output += [_function(call) for call in outcome.calls]
@@ -201,7 +210,7 @@ def _finished(asked: ResponseRequest, outcome: Outcome) -> dict[str, Any]:
     return _body(asked, identifier, status, output, usage=_usage(outcome.used), **details)
 
 
-def _usage(used: Used) -> dict[str, Any]:
+def _usage(used: TokenUsage) -> dict[str, Any]:
     return {
         "input_tokens": used.input_tokens,
         "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
@@ -227,7 +236,7 @@ def _text(text: str) -> dict[str, Any]:
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
 
-def _function(call: Call, status: str = "completed") -> dict[str, Any]:
+def _function(call: ToolCall, status: str = "completed") -> dict[str, Any]:
     return {
         "id": f"fc_{call.id}",
         "type": "function_call",
@@ -241,25 +250,25 @@ def _function(call: Call, status: str = "completed") -> dict[str, Any]:
 class _Lines:
     """The events of a streamed response, numbered; items are opened and closed in the order they come."""
 
-    def __init__(self, exchange: Exchange, asked: ResponseRequest) -> None:
+    def __init__(self, exchange: CompletionRun, asked: ResponseRequest) -> None:
         self.identifier, self.asked = exchange.turn.answer_id, asked
-        self.number, self.text, self.calls = -1, "", dict[int, tuple[int, Call]]()
+        self.number, self.text, self.calls = -1, "", dict[int, tuple[int, ToolCall]]()
         self.message_place: int | None = None
         self.places = 0
 
-    def all(self, events: Iterator[Event]) -> Iterator[bytes]:
+    def all(self, events: Iterator[CompletionEvent]) -> Iterator[bytes]:
         """Every line of the stream."""
         opened = _body(self.asked, self.identifier, "in_progress", [])
         yield self._event("response.created", response=opened)
         yield self._event("response.in_progress", response=opened)
         for event in events:
-            if isinstance(event, TextPiece):
+            if isinstance(event, TextDelta):
                 yield from self._say(event.text)
-            elif isinstance(event, CallPiece):
+            elif isinstance(event, ToolCallDelta):
                 yield from self._call(event)
-            elif isinstance(event, Outcome):
+            elif isinstance(event, Completion):
                 yield from self._end(event)
-            elif isinstance(event, WishFailed):
+            elif isinstance(event, CompletionError):
                 yield from self._fail(event)
             else:
                 yield b": still at work\n\n"
@@ -290,15 +299,15 @@ class _Lines:
         self.text += piece
         yield self._event("response.output_text.delta", **self._part, delta=piece, logprobs=[])
 
-    def _call(self, piece: CallPiece) -> Iterator[bytes]:
+    def _call(self, piece: ToolCallDelta) -> Iterator[bytes]:
         if piece.index not in self.calls:
-            place, call = self._place(), Call(piece.id, piece.name, "")
+            place, call = self._place(), ToolCall(piece.id, piece.name, "")
             yield self._event(
                 "response.output_item.added", output_index=place, item=_function(call, "in_progress")
             )
         else:
             place, call = self.calls[piece.index]
-        call = Call(call.id, call.name, call.arguments + piece.arguments)
+        call = ToolCall(call.id, call.name, call.arguments + piece.arguments)
         self.calls[piece.index] = (place, call)
         if piece.arguments:
             yield self._event(
@@ -308,7 +317,7 @@ class _Lines:
                 delta=piece.arguments,
             )
 
-    def _end(self, outcome: Outcome) -> Iterator[bytes]:
+    def _end(self, outcome: Completion) -> Iterator[bytes]:
         if self.message_place is not None:
             yield self._event("response.output_text.done", **self._part, text=self.text, logprobs=[])
             yield self._event("response.content_part.done", **self._part, part=_text(self.text))
@@ -326,7 +335,7 @@ class _Lines:
         body = _finished(self.asked, outcome)
         yield self._event(f"response.{body['status']}", response=body)
 
-    def _fail(self, failure: WishFailed) -> Iterator[bytes]:
+    def _fail(self, failure: CompletionError) -> Iterator[bytes]:
         codes = {"rate_limited": "rate_limit_exceeded", "budget_exceeded": "insufficient_quota"}
         error = {"code": codes.get(failure.code, "server_error"), "message": failure.message}
         yield self._event(

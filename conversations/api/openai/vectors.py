@@ -11,12 +11,12 @@ from pydantic import BaseModel, Field
 
 from config.api.exceptions import Problem
 from config.api.views import json_response
-from conversations.api.wire import WireView, shaped
+from conversations.api.compat import CompatView, validate_schema
 from knowledge.models import Collection
 from knowledge.services.search import FoundPassage, log_query, search
 
 from .errors import error_body
-from .shapes import Name
+from .schemas import Name
 
 STORE = "vs_"
 FILE = "file-"
@@ -32,7 +32,7 @@ class SearchRequest(BaseModel):
     max_num_results: Annotated[int, Field(ge=1, le=50)] = 10
 
 
-class VectorStoresView(WireView):
+class VectorStoresView(CompatView):
     """The collections that the caller may read."""
 
     dialect = staticmethod(error_body)
@@ -59,7 +59,7 @@ def _digits(text: str | None) -> bool:
     return bool(text) and len(text) < 6 and text.isascii() and text.isdigit()
 
 
-class VectorStoreView(WireView):
+class VectorStoreView(CompatView):
     """One collection."""
 
     dialect = staticmethod(error_body)
@@ -71,7 +71,7 @@ class VectorStoreView(WireView):
         return json_response(_store(collection_named(name)))
 
 
-class VectorStoreSearchView(WireView):
+class VectorStoreSearchView(CompatView):
     """A search in one collection."""
 
     dialect = staticmethod(error_body)
@@ -81,7 +81,7 @@ class VectorStoreSearchView(WireView):
 
     def post(self, request: Any, name: str) -> HttpResponse:
         """The passages that fit best; the search is logged as the person's own."""
-        asked = shaped(SearchRequest, request.data)
+        asked = validate_schema(SearchRequest, request.data)
         collection, started = collection_named(name), time.perf_counter()
         query = asked.query if isinstance(asked.query, str) else " ".join(asked.query)
         found = search(query, [collection], limit=asked.max_num_results)

@@ -11,7 +11,7 @@ from conversations.models import Message
 from conversations.runtime.loop import run_turn
 from conversations.runtime.turns import Caller, Turn, load_turn
 from conversations.services.conversations import agent_by_name, begin_turn, start_conversation
-from tenants.services.lookup import tenant_by_slug
+from tenants.services.lookup import get_tenant_by_slug
 
 ACTOR = "system:ask"
 
@@ -39,7 +39,7 @@ class Command(BaseCommand):
             raise CommandError(f"{answer.error_code}: {answer.error_message}")
 
     def _begin(self, options: dict[str, Any]) -> Turn:
-        tenant = tenant_by_slug(options["tenant"])
+        tenant = get_tenant_by_slug(options["tenant"])
         caller = Caller(tenant.pk, None, ACTOR)
         with caller.scope():
             agent = agent_by_name(options["agent"])

@@ -6,9 +6,9 @@ from typing import Any
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import BaseCommand, CommandError
 
-from conversations.services.finding import embed_messages, message_embedder
+from conversations.services.message_index import embed_messages, message_embedder
 from knowledge.embedders import EmbeddingError
-from tenants.services.lookup import tenant_by_slug
+from tenants.services.lookup import get_tenant_by_slug
 
 
 class Command(BaseCommand):
@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            tenant = tenant_by_slug(options["tenant"]) if options["tenant"] else None
+            tenant = get_tenant_by_slug(options["tenant"]) if options["tenant"] else None
             made = embed_messages(
                 back=timedelta(days=options["days"]), tenant_id=tenant.pk if tenant else None
             )

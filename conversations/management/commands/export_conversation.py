@@ -8,10 +8,10 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import BaseCommand, CommandError
 
 from audit.services.events import record_event
+from config.tenancy.scope import tenant_scope
 from conversations.models import Conversation
 from conversations.services.export import as_json, as_markdown, open_export
-from tenants.scoping import tenant_scope
-from tenants.services.lookup import tenant_by_slug
+from tenants.services.lookup import get_tenant_by_slug
 
 ACTOR = "system:export"
 WRITERS = {"json": as_json, "markdown": as_markdown}
@@ -34,7 +34,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            tenant = tenant_by_slug(options["tenant"])
+            tenant = get_tenant_by_slug(options["tenant"])
             with tenant_scope(tenant, actor=ACTOR):
                 conversation = Conversation.objects.get(pk=options["conversation"])
                 record_event("conversation.exported", resource=conversation)

@@ -6,10 +6,10 @@ from typing import Any
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import BaseCommand, CommandError
 
+from config.tenancy.scope import tenant_scope
 from knowledge.models import Collection
 from knowledge.services.transfer import TransferError, export_collection
-from tenants.scoping import tenant_scope
-from tenants.services.lookup import tenant_by_slug
+from tenants.services.lookup import get_tenant_by_slug
 
 ACTOR = "system:export"
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            tenant = tenant_by_slug(options["tenant"])
+            tenant = get_tenant_by_slug(options["tenant"])
             with tenant_scope(tenant, actor=ACTOR):
                 collection = Collection.objects.get(slug=options["collection"])
             with options["file"].open("xb") as target:

@@ -7,7 +7,7 @@ from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from knowledge.services.transfer import TransferError, import_collection
-from tenants.services.lookup import tenant_by_slug
+from tenants.services.lookup import get_tenant_by_slug
 
 ACTOR = "system:import"
 
@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            tenant = tenant_by_slug(options["tenant"])
+            tenant = get_tenant_by_slug(options["tenant"])
             with options["file"].open("rb") as source:
                 made = import_collection(tenant.pk, source, slug=options["collection"], actor=ACTOR)
         except (ObjectDoesNotExist, OSError, TransferError) as error:

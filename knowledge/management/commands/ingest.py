@@ -9,12 +9,12 @@ from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from config.tenancy.scope import tenant_scope
 from knowledge.embedders import EmbeddingError
 from knowledge.parsing import ParseError
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import FAILED, INDEXED, QUEUED, UNCHANGED, Ingestion
-from tenants.scoping import tenant_scope
-from tenants.services.lookup import tenant_by_slug
+from tenants.services.lookup import get_tenant_by_slug
 
 ACTOR = "system:ingest"
 
@@ -53,7 +53,7 @@ class Command(BaseCommand):
         )
 
     def _prepare(self, options: dict[str, Any]) -> tuple[Ingestion, list[tuple[Path, str]]]:
-        tenant = tenant_by_slug(options["tenant"])
+        tenant = get_tenant_by_slug(options["tenant"])
         with tenant_scope(tenant, actor=ACTOR):
             collection, made = get_or_create_collection(options["collection"])
         if made and options["verbosity"]:

@@ -8,9 +8,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from knowledge.choices import RetrievalStrategy
 from knowledge.embedders import EmbeddingError, default_embedder
-from knowledge.evaluation.datasets import DatasetError, load
-from knowledge.services.evaluation import as_report, evaluate_dataset
-from tenants.services.lookup import tenant_by_slug
+from knowledge.evaluation.datasets import DatasetError, load_dataset
+from knowledge.services.evaluation import build_report, evaluate_dataset
+from tenants.services.lookup import get_tenant_by_slug
 
 COLUMNS = ("ndcg_at_10", "recall_at_10", "mrr")
 
@@ -38,15 +38,15 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         strategies = options["strategy"] or RetrievalStrategy.values
         try:
-            dataset = load(options["dataset"])
-            tenant = tenant_by_slug(options["tenant"])
+            dataset = load_dataset(options["dataset"])
+            tenant = get_tenant_by_slug(options["tenant"])
             self.stdout.write(
                 f"{dataset.name}: {len(dataset.passages)} passages, {len(dataset.judgements)} judged questions"
             )
             self.stdout.write(f"{'model':<24}{'strategy':<10}{'nDCG@10':>9}{'recall@10':>11}{'MRR':>8}")
             for model in options["model"] or [default_embedder().name]:
                 scores = evaluate_dataset(tenant.pk, dataset, embedding_model=model, strategies=strategies)
-                self._show(as_report(scores))
+                self._show(build_report(scores))
         except (DatasetError, EmbeddingError, ObjectDoesNotExist) as error:
             raise CommandError(str(error)) from error
 

@@ -8,10 +8,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
 from knowledge.models import VECTOR_MODELS
-from knowledge.services.vectors import Busy, Holding, VectorKeeper, balance
-from tenants.services.lookup import tenant_by_slug
+from knowledge.services.vectors import TableBusyError, TenantVectors, VectorPartitioner, balance_partitions
+from tenants.services.lookup import get_tenant_by_slug
 
-MOST = 20_000
+MAX_DEMOTED_VECTORS = 20_000
 
 
 class Command(BaseCommand):
@@ -36,7 +36,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--most",
             type=int,
-            default=MOST,
+            default=MAX_DEMOTED_VECTORS,
             help="maximum number of vectors to demote; all tenants are blocked meanwhile",
         )
         parser.add_argument(
@@ -45,20 +45,22 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         chosen = [options["dimensions"]] if options["dimensions"] else list(VECTOR_MODELS)
-        keepers = [VectorKeeper(VECTOR_MODELS[each]) for each in chosen]
+        keepers = [VectorPartitioner(VECTOR_MODELS[each]) for each in chosen]
         try:
-            options |= {verb: _tenant_id(options[verb]) for verb in ("promote", "demote") if options[verb]}
+            options |= {
+                verb: _resolve_tenant_id(options[verb]) for verb in ("promote", "demote") if options[verb]
+            }
             if options["balance"]:
-                for move in balance():
+                for move in balance_partitions():
                     self.stdout.write(self.style.SUCCESS(str(move)))
             for keeper in keepers:
                 self._move(keeper, options)
-        except (Busy, OperationalError, ObjectDoesNotExist) as error:
+        except (TableBusyError, OperationalError, ObjectDoesNotExist) as error:
             raise CommandError(str(error).splitlines()[0]) from error
         for keeper in keepers:
             self._show(keeper)
 
-    def _move(self, keeper: VectorKeeper, options: dict[str, Any]) -> None:
+    def _move(self, keeper: VectorPartitioner, options: dict[str, Any]) -> None:
         for held in keeper.census():
             if not held.own and held.tenant_id == options["promote"]:
                 self.stdout.write(self.style.SUCCESS(str(keeper.promote(held.tenant_id))))
@@ -66,7 +68,7 @@ class Command(BaseCommand):
                 move = keeper.demote(held.tenant_id, most=options["most"])
                 self.stdout.write(self.style.SUCCESS(str(move)))
 
-    def _show(self, keeper: VectorKeeper) -> None:
+    def _show(self, keeper: VectorPartitioner) -> None:
         census = keeper.census()
         own = [held for held in census if held.own or held.staged]
         rest = sum(held.vectors for held in census if not held.own)
@@ -75,15 +77,15 @@ class Command(BaseCommand):
             f" {len(own)} tenants in separate partitions"
         )
         for held in own:
-            self.stdout.write(f"  {held.tenant_id}: {held.vectors}{_staged(held)}")
+            self.stdout.write(f"  {held.tenant_id}: {held.vectors}{_format_staged(held)}")
 
 
-def _staged(held: Holding) -> str:
+def _format_staged(held: TenantVectors) -> str:
     return " (staged, not attached)" if held.staged else ""
 
 
-def _tenant_id(text: str) -> UUID:
+def _resolve_tenant_id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        return tenant_by_slug(text).pk
+        return get_tenant_by_slug(text).pk

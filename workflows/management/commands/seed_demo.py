@@ -12,16 +12,16 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from accounts.choices import ApiKeyStatus, MemberRole
-from accounts.keys import digest, well_formed
+from accounts.keys import digest, is_well_formed
 from accounts.models import ApiKey, Membership, User
 from accounts.services.keys import create_api_key
-from accounts.services.members import add_member, person
+from accounts.services.members import add_member, get_or_create_user
 from agents.models import Agent, AgentCollection
 from config.db.reports import refresh_report, report_models
+from config.tenancy.scope import platform_scope, tenant_scope
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
 from tenants.models import Tenant
-from tenants.scoping import platform_scope, tenant_scope
 from tenants.services.tenants import create_tenant
 from workflows.demo.history import ROWS, forget_history, load_history, loaded, make_old_partitions
 from workflows.demo.samples import make_billing_samples, make_platform_samples, make_tenant_samples
@@ -60,7 +60,7 @@ class Command(BaseCommand):
         path = Path(settings.VAR_DIR) / "demo.json"
         known = _read(path)
         admin, password = self._admin(known)
-        viewer = person(VIEWER, first_name="Demo", last_name="Viewer", is_verified=True)
+        viewer = get_or_create_user(VIEWER, first_name="Demo", last_name="Viewer", is_verified=True)
         tenant = self._tenant(TENANT, "Demo", admin)
         other = self._tenant(OTHER, "Globex", admin)
         self._refuse_twice([tenant, other], options)
@@ -86,7 +86,9 @@ class Command(BaseCommand):
         self.stdout.write(f"demo ready; the credentials are in {path.name}")
 
     def _admin(self, known: dict[str, str]) -> tuple[User, str]:
-        admin = person(EMAIL, first_name="Demo", last_name="Admin", is_verified=True, is_staff=True)
+        admin = get_or_create_user(
+            EMAIL, first_name="Demo", last_name="Admin", is_verified=True, is_staff=True
+        )
         password = known.get("password", "")
         if not password or not admin.has_usable_password():
             password = secrets.token_urlsafe(12)
@@ -96,7 +98,7 @@ class Command(BaseCommand):
 
     def _key(self, admin: User, known: str) -> str:
         if (
-            well_formed(known)
+            is_well_formed(known)
             and ApiKey.objects.filter(key_hash=digest(known), status=ApiKeyStatus.ACTIVE).exists()
         ):
             return known
@@ -153,7 +155,9 @@ class Command(BaseCommand):
     def _people(self, tenant: Tenant, admin: User) -> tuple[Any, ...]:
         """Return the ids of the members of the history, ordered by address."""
         people = [
-            person(email, first_name=email.partition("@")[0].capitalize(), last_name="Demo", is_verified=True)
+            get_or_create_user(
+                email, first_name=email.partition("@")[0].capitalize(), last_name="Demo", is_verified=True
+            )
             for email in COLLEAGUES
         ]
         with tenant_scope(tenant, user=admin, actor=ACTOR):

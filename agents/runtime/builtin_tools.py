@@ -1,0 +1,121 @@
+"""Built-in tools without network or database access: calculator and clock."""
+
+import ast
+import math
+import operator
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.utils import timezone
+
+MAX_LENGTH = 500
+MAX_NODES = 200
+# Maximum bits of an integer: about a thousand decimal digits, cheap to multiply and print.
+MAX_BITS = 3_400
+BINARY: dict[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+}
+UNARY: dict[type, Callable[[Any], Any]] = {ast.UAdd: operator.pos, ast.USub: operator.neg}
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "abs": abs,
+    "ceil": math.ceil,
+    "cos": math.cos,
+    "exp": math.exp,
+    "floor": math.floor,
+    "log": math.log,
+    "log10": math.log10,
+    "log2": math.log2,
+    "max": max,
+    "min": min,
+    "round": lambda value, digits=0: round(float(value), max(-300, min(int(digits), 300))),
+    "sin": math.sin,
+    "sqrt": math.sqrt,
+    "tan": math.tan,
+}
+CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau}
+
+
+class ToolError(ValueError):
+    """Raised when a tool rejects its arguments; the message is for the model."""
+
+
+def calculate(expression: str) -> int | float:
+    """Evaluate an arithmetic expression.
+
+    Supports numbers, `+ - * / // % **`, parentheses, `FUNCTIONS` and `CONSTANTS`.
+
+    Raises:
+        ToolError: for anything else and for integers of more than `MAX_BITS` bits.
+    """
+    if len(expression) > MAX_LENGTH:
+        raise ToolError(f"The expression must have at most {MAX_LENGTH} characters.")
+    try:
+        tree = ast.parse(expression.strip().replace("^", "**"), mode="eval")
+        if sum(1 for _ in ast.walk(tree)) > MAX_NODES:
+            raise ToolError("The expression is too complex.")
+        value = _evaluate(tree.body)
+    except (SyntaxError, MemoryError, RecursionError) as error:
+        raise ToolError("Invalid arithmetic expression.") from error
+    except ZeroDivisionError as error:
+        raise ToolError("Division by zero.") from error
+    except (OverflowError, TypeError, ValueError) as error:
+        if isinstance(error, ToolError):
+            raise
+        raise ToolError("The result is not a representable real number.") from error
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ToolError("The result is too large.")
+    return value
+
+
+def _evaluate(node: ast.expr) -> Any:
+    match node:
+        case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+            return _check_bounds(number)
+        case ast.Name(id=name) if name in CONSTANTS:
+            return CONSTANTS[name]
+        case ast.UnaryOp(op=sign, operand=inner) if type(sign) in UNARY:
+            return UNARY[type(sign)](_evaluate(inner))
+        case ast.BinOp(left=left, op=sign, right=right) if type(sign) in BINARY:
+            first, second = _evaluate(left), _evaluate(right)
+            if isinstance(sign, ast.Pow):
+                _check_power(first, second)
+            return _check_bounds(BINARY[type(sign)](first, second))
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
+            return _check_bounds(FUNCTIONS[name](*[_evaluate(each) for each in args]))
+    raise ToolError("Only numbers, + - * / // % **, parentheses and supported functions are allowed.")
+
+
+def _check_bounds(value: Any) -> Any:
+    if isinstance(value, complex):
+        raise ToolError("The result is not a representable real number.")
+    if isinstance(value, int) and value.bit_length() > MAX_BITS:
+        raise ToolError("The number is too large.")
+    return value
+
+
+def _check_power(base: Any, exponent: Any) -> None:
+    """Reject integer powers whose result would be too large to compute quickly."""
+    whole = isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1
+    if whole and abs(exponent) * base.bit_length() > MAX_BITS:
+        raise ToolError("The number is too large.")
+
+
+def current_time(zone: str = "UTC", moment: datetime | None = None) -> dict[str, str]:
+    """Return date, time and weekday in an IANA time zone.
+
+    Raises:
+        ToolError: if the time zone is unknown.
+    """
+    try:
+        local = (moment or timezone.now()).astimezone(ZoneInfo(zone))
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ToolError("Unknown time zone. Use an IANA name such as Europe/Berlin.") from error
+    return {"time": local.isoformat(timespec="seconds"), "zone": zone, "weekday": local.strftime("%A")}

@@ -1,0 +1,1 @@
+"""Envelope encryption: key ring and encrypted model fields."""

@@ -1,1 +1,0 @@
-"""Guarded HTTP client for URLs that tenants provide."""

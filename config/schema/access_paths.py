@@ -1,0 +1,151 @@
+"""Pages about indexes, partitions and foreign keys."""
+
+from collections import Counter
+
+from config.schema.annotations import SchemaAnnotations
+from config.schema.catalog import ForeignKey, SchemaCatalog, TableIndex
+from config.schema.markdown import code, codes, grid, page
+
+INDEX_PURPOSES = {
+    "gin": "containment (`@>`, `?`) on JSON, or full text (`@@`)",
+    "hnsw": "nearest vectors by cosine",
+    "btree": "",
+}
+INDEX_INTRO = """What each index is for, as far as the database and the model say:
+
+- *primary key*: point reads. On partitioned tables it is the id alone, so a read by id goes to one partition.
+- *(tenant, id)*: every tenant's table has it. Composite foreign keys point at it, lists of a tenant are read along it.
+- *unique*: a rule of the model; inside a tenant it begins with the tenant, so that a taken name tells nothing.
+- *foreign key*: the column refers to another table; the index is for deletes there and for joins.
+- *GIN*: JSON that is searched, and full text. Their operators are not LEAKPROOF, so under row-level security
+  PostgreSQL uses these indexes only for an operator that was marked so (`@@`, see [search](../explanation/search.md)).
+- *HNSW*: nearest vectors. Ordering scans are not held back by row-level security.
+- *partial*: only the rows of its condition are in it, such as those that are not deleted.
+
+Indexes of partitioned tables are listed once; each partition has its own copy."""
+
+
+def indexes_page(catalogue: SchemaCatalog, meaning: SchemaAnnotations) -> str:
+    """Render the page of all indexes and their purposes."""
+    apps: dict[str, list[str]] = {}
+    for table in sorted(catalogue.indexes):
+        apps.setdefault(meaning.app_of(table), []).append(_index_section(catalogue, table))
+    counts = Counter(index.kind for indexes in catalogue.indexes.values() for index in indexes)
+    total = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
+    blocks = [f"## {app}\n\n" + "\n\n".join(apps[app]) for app in sorted(apps)]
+    return page("Indexes", INDEX_INTRO, f"In all: {total}.", *blocks)
+
+
+def _index_section(catalogue: SchemaCatalog, table: str) -> str:
+    of_tenant = any(column.name == "tenant_id" for column in catalogue.columns[table])
+    keys = catalogue.keys.get(table, [])
+    rows = [
+        [code(index.name), _definition(index), describe_index(index, keys, of_tenant)]
+        for index in catalogue.indexes[table]
+    ]
+    return f"### {table}\n\n{grid(['Index', 'Kind, columns, only where', 'For'], rows)}"
+
+
+def _definition(index: TableIndex) -> str:
+    condition = f" where `{index.condition}`" if index.condition else ""
+    return f"{index.kind} {code(index.definition)}{condition}"
+
+
+def describe_index(index: TableIndex, keys: list[ForeignKey], of_tenant: bool) -> str:
+    """Describe the purpose of an index from its columns and constraints."""
+    columns = [column for column in index.columns if column != "tenant_id"] or list(index.columns)
+    if index.constraint == "p":
+        return "primary key"
+    if index.unique:
+        return "(tenant, id)" if index.columns == ("tenant_id", "id") else "unique"
+    if "_pattern_ops" in index.definition:
+        return "prefixes of the text (`LIKE 'a%'`)"
+    if index.kind != "btree":
+        return INDEX_PURPOSES.get(index.kind, index.kind)
+    key = next((key for key in keys if key.column == columns[0]), None)
+    if key:
+        reason = ", then ".join([f"foreign key to `{key.target}`", *columns[1:]])
+    else:
+        whose = (
+            "of the tenant " if index.columns[0] == "tenant_id" else "of all tenants " if of_tenant else ""
+        )
+        reason = f"rows {whose}by {', '.join(columns)}"
+    return reason + ("; partial" if index.condition else "")
+
+
+PARTITION_INTRO = """The tables that grow with time are partitioned by ranges of their UUIDv7 ids, whose first
+48 bits are the time: see [partitions and ids](../explanation/partitions-and-ids.md). Names of partitions are
+`<table>_pYYYYMMDD`, the first day of their period in UTC. There is no default partition for time, so a row whose period
+has none is refused: [what to do then](troubleshooting.md#no-partition-of-relation-found-for-row)."""
+
+
+PERIODS_AHEAD = 3
+PARTITION_MAINTENANCE = f"""- **Ahead**: {PERIODS_AHEAD} periods after the current one unless `PARTITIONS_AHEAD` is set.
+  `migrate`, the daily job `make_partitions` and `manage.py partitions` make them; `manage.py doctor` warns before they
+  run out.
+- **Retention**: nothing expires automatically. `manage.py partitions --expire DAY` detaches and drops the partitions
+  that end before that day, children before their parents.
+- **What stops expiry**: while rows of the tables named above refer to rows of a partition, PostgreSQL refuses to
+  detach it; the command names the table and ends."""
+
+
+def partitions_page(catalogue: SchemaCatalog, meaning: SchemaAnnotations) -> str:
+    """Render the page of partitioned tables: key, interval and referencing tables."""
+    rows = [
+        [
+            code(table.name),
+            table.partition_key,
+            getattr(meaning.models.get(table.name), "partition_period", "as needed"),
+            _blockers(catalogue, table.name),
+        ]
+        for table in catalogue.tables.values()
+        if table.partition_key
+    ]
+    head = ["Table", "Key", "One partition a", "Rows of these stop expiry"]
+    return page("Partitions", PARTITION_INTRO, grid(head, rows), PARTITION_MAINTENANCE)
+
+
+def _blockers(catalogue: SchemaCatalog, table: str) -> str:
+    return codes(sorted({key.table for key in catalogue.referrers(table)}))
+
+
+KEY_INTRO = """References between tables of a tenant are composite: (tenant, reference) → (tenant, id), so a row of
+another tenant cannot be named. People are referred to through their membership, (tenant, user). SET NULL nulls the
+reference and leaves the tenant. Composite keys are checked at the end of the statement; Django's plain keys at commit.
+
+What the rules mean: CASCADE deletes the rows that refer, SET NULL keeps them without the reference, NO ACTION and
+RESTRICT refuse the deletion. Django's own plain keys say NO ACTION: Django deletes or refuses before the database
+does."""
+
+
+def keys_page(catalogue: SchemaCatalog, meaning: SchemaAnnotations) -> str:
+    """Render the page of all foreign keys and their delete rules."""
+    apps: dict[str, list[str]] = {}
+    counts: Counter[str] = Counter()
+    for table, keys in catalogue.keys.items():
+        if shown := [key for key in keys if not _is_tenant(key)]:
+            counts.update(f"{'composite' if key.is_composite else 'plain'} {key.rule}" for key in shown)
+            apps.setdefault(meaning.app_of(table), []).append(_key_section(table, shown))
+    total = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+    tenants = sum(1 for keys in catalogue.keys.values() for key in keys if _is_tenant(key))
+    left_out = f"Left out: `tenant_id` → `tenants_tenant (id)`, NO ACTION, of {tenants} tables."
+    blocks = [f"## {app}\n\n" + "\n\n".join(apps[app]) for app in sorted(apps)]
+    return page("Foreign keys", KEY_INTRO, f"In all: {total}. {left_out}", *blocks)
+
+
+def _is_tenant(key: ForeignKey) -> bool:
+    return key.target == "tenants_tenant" and key.columns == ("tenant_id",)
+
+
+def _key_section(table: str, keys: list[ForeignKey]) -> str:
+    rows = [
+        [
+            code(", ".join(key.columns)),
+            code(f"{key.target} ({', '.join(key.target_columns)})"),
+            key.rule,
+            key.deferrable,
+            code(key.name),
+        ]
+        for key in keys
+    ]
+    return f"### {table}\n\n{grid(['Columns', 'Refer to', 'ON DELETE', 'Checked', 'Constraint'], rows)}"

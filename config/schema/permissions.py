@@ -1,0 +1,174 @@
+"""Pages about row-level security, roles, grants and functions."""
+
+import re
+from collections.abc import Iterable
+
+from config.schema.annotations import SchemaAnnotations
+from config.schema.catalog import RowPolicy, SchemaCatalog
+from config.schema.markdown import code, codes, grid, page
+
+ROLE_DESCRIPTIONS = {
+    "conclave_app": "tenant work: the rows of the scope's tenant",
+    "conclave_reader": "the same rows, without writing; the documents' `analytics_reader`",
+    "conclave_identity": "people, sessions, sign-in and second factors; no tenant's data",
+    "conclave_operator": "platform work across tenants, for `platform_scope`",
+    "conclave_queue": "the queue of jobs",
+    "conclave_audit": "owns the tables of the audit log; only the schema owner can use it",
+    "conclave_owner": "owns the schema, runs migrations, never serves",
+    "conclave_web": "login of the web server and of most commands",
+    "conclave_worker": "login of the worker",
+    "conclave_public": "login of a public API; cannot use the operator role",
+}
+SHOWN_ROLES = ("conclave_app", "conclave_reader", "conclave_operator", "conclave_identity", "conclave_queue")
+PRIVILEGE_ORDER = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN")
+POLICY_INTRO = (
+    "Every policy names its role; a role without a policy sees no row. FORCE binds the owner of the tables too."
+    " Tables whose policies differ in nothing but their own name share a pattern; `<table>` stands for the name."
+    " Partitions have their own row-level security, a policy for their owner only, and no grants to other roles:"
+    " rows are reached through the parent. See [tenant isolation](../explanation/isolation.md)."
+)
+
+
+def policies_page(catalogue: SchemaCatalog, meaning: SchemaAnnotations) -> str:
+    """Render the page of policy patterns and the tables that use them."""
+    patterns: dict[tuple[RowPolicy, ...], list[str]] = {}
+    for table, found in catalogue.policies.items():
+        patterns.setdefault(tuple(_pattern(policy) for policy in found), []).append(table)
+    ordered = sorted(patterns.items(), key=lambda item: (-len(item[1]), item[1][0]))
+    blocks = [_pattern_block(n, found, tables) for n, (found, tables) in enumerate(ordered, start=1)]
+    return page(
+        "Row-level security", POLICY_INTRO, *blocks, "## Tables without", _unsecured(catalogue, meaning)
+    )
+
+
+def _pattern(policy: RowPolicy) -> RowPolicy:
+    own = re.compile(rf"\b{policy.table}\b")
+    name, using, check = (
+        own.sub("<table>", text.replace(f"{policy.table}_rls", "<table>_rls"))
+        for text in (policy.name, policy.using, policy.check)
+    )
+    return RowPolicy("", name, policy.command, policy.roles, using, check)
+
+
+def _pattern_block(number: int, found: Iterable[RowPolicy], tables: list[str]) -> str:
+    rows = [
+        [code(each.name), each.command, codes(each.roles), code(each.using), code(each.check)]
+        for each in found
+    ]
+    count = "1 table" if len(tables) == 1 else f"{len(tables)} tables"
+    table = grid(["Policy", "Command", "Role", "USING", "WITH CHECK"], rows)
+    return f"## Pattern {number}: {count}\n\n{codes(tables)}\n\n{table}"
+
+
+def _unsecured(catalogue: SchemaCatalog, meaning: SchemaAnnotations) -> str:
+    loose = [
+        each for each in catalogue.tables.values() if each.kind in "rp" and not (each.secured and each.forced)
+    ]
+    rows = [
+        [code(each.name), meaning.says(each.name), _grantees(catalogue, each.name) or "only the owner"]
+        for each in loose
+    ]
+    text = "No policy protects these tables; only the roles named here have privileges on them."
+    return f"{text}\n\n{grid(['Table', 'What it is', 'Who can access it'], rows)}"
+
+
+def _grantees(catalogue: SchemaCatalog, table: str) -> str:
+    return codes(sorted(catalogue.grants.get(table, {})))
+
+
+def roles_page(catalogue: SchemaCatalog, meaning: SchemaAnnotations) -> str:
+    """Render the page of roles, memberships and privileges."""
+    apps: dict[str, list[str]] = {}
+    for table in catalogue.tables:
+        apps.setdefault(meaning.app_of(table), []).append(table)
+    head = ["Table", "Owner", *(role.removeprefix("conclave_") for role in SHOWN_ROLES), "others"]
+    blocks = [
+        f"### {app}\n\n{grid(head, [_grant_row(catalogue, table) for table in apps[app]])}"
+        for app in sorted(apps)
+    ]
+    return page(
+        "Roles and grants",
+        "Read from the system catalogs; see also [database roles](../reference/database-roles.md).",
+        "## Roles",
+        _roles(catalogue),
+        "## Roles that each login can use",
+        _memberships(catalogue),
+        "## Schema and database",
+        grid(
+            ["Right", "Roles"],
+            [[right, codes(sorted(who))] for right, who in sorted(catalogue.open_to.items())],
+        ),
+        "## Tables",
+        "S is SELECT, I INSERT, U UPDATE, D DELETE. «not» and «only» name the columns that a right leaves out or"
+        " is for. Owners may do everything that policies and triggers let them.",
+        *blocks,
+        "## Functions",
+        _functions(catalogue),
+    )
+
+
+def _roles(catalogue: SchemaCatalog) -> str:
+    rows = [
+        [
+            code(name),
+            ROLE_DESCRIPTIONS.get(name, ""),
+            "yes" if login else "",
+            "yes" if above else "no",
+            "yes" if bypasses else "no",
+            settings,
+        ]
+        for name, login, above, bypasses, settings in catalogue.roles
+    ]
+    return grid(["Role", "For", "Login", "Superuser", "Bypasses policies", "Settings"], rows)
+
+
+def _memberships(catalogue: SchemaCatalog) -> str:
+    rows = [
+        [code(login), code(role), "always" if inherits else "by SET ROLE"]
+        for login, role, inherits in catalogue.memberships
+    ]
+    return grid(["Login", "Role", "Privileges apply"], rows)
+
+
+def _grant_row(catalogue: SchemaCatalog, table: str) -> list[str]:
+    others = {
+        *catalogue.grants.get(table, {}),
+        *(role for role, _ in catalogue.column_grants.get(table, {})),
+    } - set(SHOWN_ROLES)
+    return [
+        code(table),
+        catalogue.tables[table].owner.removeprefix("conclave_"),
+        *(_rights(catalogue, table, role) for role in SHOWN_ROLES),
+        " ".join(f"{role}: {_rights(catalogue, table, role)}" for role in sorted(others)),
+    ]
+
+
+def _rights(catalogue: SchemaCatalog, table: str, role: str) -> str:
+    whole = catalogue.grants.get(table, {}).get(role, set())
+    letters = "".join(
+        right[0] if right in PRIVILEGE_ORDER[:4] else f" {right}"
+        for right in PRIVILEGE_ORDER
+        if right in whole
+    )
+    parts = [letters] if letters else []
+    columns = {column.name for column in catalogue.columns.get(table, [])}
+    for (who, right), named in sorted(catalogue.column_grants.get(table, {}).items()):
+        if who == role and right not in whole:
+            left_out = columns - named
+            few = len(left_out) < len(named)
+            parts.append(f"{right[0]} {'not' if few else 'only'} {codes(sorted(left_out if few else named))}")
+    return ", ".join(parts)
+
+
+def _functions(catalogue: SchemaCatalog) -> str:
+    rows = [
+        [
+            code(f"{each.name}({each.arguments})"),
+            each.owner.removeprefix("conclave_"),
+            "definer" if each.definer else "caller",
+            each.volatility,
+            codes(each.grantees) or "nobody else",
+        ]
+        for each in catalogue.functions
+    ]
+    return grid(["Function", "Owner", "Runs as", "Volatility", "Who may call it"], rows)

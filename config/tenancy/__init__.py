@@ -1,0 +1,1 @@
+"""Tenancy: the current scope, scoped managers, base models and system checks."""

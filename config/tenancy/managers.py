@@ -1,0 +1,97 @@
+"""Querysets and managers limited to the current scope."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any, Self, TypeVar
+from uuid import UUID
+
+from django.db import models
+from django.db.models.expressions import DatabaseDefault
+from django.utils import timezone
+
+from config.db.ids import uuid7, uuid7_floor, uuid7_time
+
+from .scope import require_scope
+
+M = TypeVar("M", bound=models.Model)
+CLOCK_SKEW = timedelta(minutes=1)
+# Larger than any clock skew. Partitions created in advance begin later, except on the last day of a period.
+PARTITION_HORIZON = timedelta(days=1)
+
+
+class MaxIdBound(UUID):
+    """An id above all existing ids; prepared queries recompute it on each use."""
+
+
+def min_id_bound(identifier: UUID) -> UUID:
+    """Return the smallest id of rows created after `identifier`, less a minute of clock skew.
+
+    Raises:
+        ValueError: `identifier` is not a UUIDv7.
+    """
+    return uuid7_floor(uuid7_time(identifier) - CLOCK_SKEW)
+
+
+def max_id_bound() -> MaxIdBound:
+    """Return an id above all existing ids that excludes partitions created in advance."""
+    return MaxIdBound(int=uuid7_floor(timezone.now() + PARTITION_HORIZON).int)
+
+
+class ScopedQuerySet(models.QuerySet[M]):
+    """Base queryset of all models."""
+
+    def update(self, **kwargs: Any) -> int:
+        """Update the rows and their `updated_at`."""
+        if any(field.name == "updated_at" for field in self.model._meta.concrete_fields):
+            kwargs.setdefault("updated_at", timezone.now())
+        return super().update(**kwargs)
+
+    def bulk_create(self, objs: Iterable[M], *args: Any, **kwargs: Any) -> list[M]:
+        """Insert the objects, with ids generated here so that the caller knows them."""
+        objs = list(objs)
+        for obj in objs:
+            if isinstance(obj.pk, DatabaseDefault):
+                obj.pk = uuid7()
+        return super().bulk_create(objs, *args, **kwargs)
+
+    def created_after_id(self, identifier: UUID) -> Self:
+        """Filter rows created after the row `identifier`, less a minute of clock skew.
+
+        Prunes older partitions and those created in advance: with empty partitions in the plan, PostgreSQL sorts
+        instead of reading in order.
+        """
+        return self.filter(id__gte=min_id_bound(identifier), id__lt=max_id_bound())
+
+    def between(self, start: Any, end: Any) -> Self:
+        """Filter rows created from `start` to before `end` by id, which prunes partitions."""
+        return self.filter(id__gte=uuid7_floor(start), id__lt=uuid7_floor(end))
+
+
+class ScopedManager(models.Manager.from_queryset(ScopedQuerySet)):  # type: ignore[misc]
+    """Manager that filters by the scope's tenant.
+
+    Row-level security filters too, but the planner estimates better with the explicit condition.
+
+    Raises:
+        ScopeRequiredError: No scope is open.
+    """
+
+    def get_queryset(self) -> Any:
+        scope = require_scope()
+        rows = super().get_queryset()
+        if scope.tenant_id is not None:
+            rows = rows.filter(tenant_id=scope.tenant_id)
+        if scope.engagement_id is not None and hasattr(self.model, "engagement_id"):
+            rows = rows.filter(engagement_id=scope.engagement_id)
+        return rows
+
+
+class LiveManager(ScopedManager):
+    """Manager of the scope's rows that are not soft-deleted."""
+
+    def get_queryset(self) -> Any:
+        return super().get_queryset().filter(deleted_at=None)
+
+    def including_deleted(self) -> Any:
+        """Return the scope's rows, including soft-deleted ones."""
+        return super().get_queryset()

@@ -1,0 +1,108 @@
+"""Prepared queries are reused across tenants with the right ids, or not cached."""
+
+import pytest
+
+from agents.api.views import AgentViewSet
+from agents.models import Agent
+from agents.tests.factories import AgentFactory
+from config.api import prepared_queries as statements
+from config.api.viewsets import ReadOnlyTenantViewSet
+from config.tenancy.scope import tenant_scope
+
+pytestmark = pytest.mark.django_db
+AGENTS = "/api/v1/agents/"
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    found = {}
+    monkeypatch.setattr(statements, "_cache", found)
+    return found
+
+
+def agent_of(client, **fields):
+    with tenant_scope(client.key.tenant_id, user=client.key.user_id):
+        return AgentFactory(**fields)
+
+
+def test_kept_statement_serves_each_tenant_its_own_rows(kept, api_client, other_tenant):
+    one, two = api_client(), api_client(tenant=other_tenant)
+    agents = {client: agent_of(client) for client in (one, two)}
+
+    for client in (one, two, one, two):
+        assert [row["id"] for row in client.get(AGENTS).json()["results"]] == [str(agents[client].pk)]
+        assert client.get(f"{AGENTS}{agents[client].pk}/").json()["id"] == str(agents[client].pk)
+        foreign = agents[two if client is one else one]
+        assert client.get(f"{AGENTS}{foreign.pk}/").status_code == 404
+
+    assert len(kept) == 2
+    assert all(statement is not None for statement in kept.values())
+
+
+def test_no_id_of_a_request_stays_in_a_kept_statement(kept, api_client):
+    client = api_client()
+    client.get(f"{AGENTS}{agent_of(client).pk}/")
+
+    (statement,) = kept.values()
+
+    held = {str(client.key.tenant_id), str(client.key.user_id), str(client.key.pk)}
+    assert not any(text in statement.sql for text in held)
+    assert {"tenant", "row"} <= set(statement.slots)
+
+
+def test_other_rights_get_statements_of_their_own(kept, api_client):
+    for role in ("admin", "viewer"):
+        api_client(role).get(AGENTS)
+
+    assert len(kept) == 2
+
+
+@pytest.mark.parametrize(
+    "narrow",
+    [
+        lambda view, rows: rows.filter(name=str(view.credential.user_id)),
+        lambda view, rows: rows.filter(name__in=["x", view.credential.tenant_slug, str(view.credential.id)]),
+        lambda view, rows: rows.filter(pk__in=list(Agent.objects.values_list("pk", flat=True))),
+    ],
+    ids=["derived", "derived in a list", "asks the database"],
+)
+def test_computed_values_are_never_kept(narrow, kept, api_client, monkeypatch):
+    usual = ReadOnlyTenantViewSet.get_queryset
+    monkeypatch.setattr(AgentViewSet, "get_queryset", lambda view: narrow(view, usual(view)))
+    client = api_client()
+    agent_of(client, name=str(client.key.user_id))
+
+    first, second = client.get(AGENTS), client.get(AGENTS)
+
+    assert list(kept.values()) == [None]
+    assert first.content == second.content
+    assert first.status_code == 200
+
+
+def test_filters_and_cursors_are_not_kept(kept, api_client):
+    client = api_client()
+    agent_of(client, slug="a")
+    agent_of(client, slug="b")
+
+    assert [row["slug"] for row in client.get(f"{AGENTS}?slug=a").json()["results"]] == ["a"]
+    assert [row["slug"] for row in client.get(f"{AGENTS}?slug=b").json()["results"]] == ["b"]
+    assert kept == {}
+
+
+def test_bounds_made_of_an_id_follow_the_id(kept, api_client):
+    from conversations.tests.factories import ConversationFactory, MessageFactory
+
+    client = api_client()
+    with tenant_scope(client.key.tenant_id, user=client.key.user_id):
+        conversations = [ConversationFactory(user=client.key.user) for _ in range(2)]
+        said = [MessageFactory(conversation=each, sequence_number=1) for each in conversations]
+
+    for conversation, message in zip(conversations, said, strict=True):
+        page = client.get(f"/api/v1/conversations/{conversation.pk}/messages/").json()
+        assert [row["id"] for row in page["results"]] == [str(message.pk)]
+
+    (statement,) = kept.values()
+    assert statement is not None
+    assert {"younger than address:conversation_id", statements.NEWEST} <= set(statement.slots)
+    strange = "/api/v1/conversations/00000000-0000-4000-8000-000000000000/messages/"
+    assert client.get(strange).status_code == 404

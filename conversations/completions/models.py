@@ -1,0 +1,303 @@
+"""Runs completion requests on Pydantic AI, with or without an agent.
+
+Import this module lazily: it imports Pydantic AI, which takes seconds.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from asgiref.sync import sync_to_async
+from pydantic_ai import (
+    AgentRunResultEvent,
+    DeferredToolRequests,
+    ExternalToolset,
+    PartDeltaEvent,
+    PartStartEvent,
+    TextPart,
+    TextPartDelta,
+    ToolCallPart,
+    ToolCallPartDelta,
+    ToolDefinition,
+    UsageLimits,
+)
+from pydantic_ai.direct import model_request, model_request_stream
+from pydantic_ai.messages import (
+    BinaryContent,
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    ToolReturnPart,
+    UserPromptPart,
+)
+from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.models.instrumented import instrument_model
+from pydantic_ai.output import OutputObjectDefinition
+
+from agents.runtime.providers import classify_error
+from config.observability.tracing import instrumentation
+from conversations.completions.types import (
+    ChatMessage,
+    CompletionError,
+    CompletionEvent,
+    CompletionRequest,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+)
+from conversations.runtime import loop
+from conversations.runtime.exceptions import check_answer_length
+
+if TYPE_CHECKING:
+    from conversations.completions.turns import CompletionRun
+
+Emit = Callable[[CompletionEvent], None]
+ModelAnswer = tuple[str, tuple[ToolCall, ...], str]
+logger = logging.getLogger(__name__)
+
+
+async def request_completion(exchange: "CompletionRun", emit: Emit | None) -> ModelAnswer:
+    """Return text, client tool calls and finish reason; pass stream events to `emit`."""
+    async with asyncio.timeout(exchange.turn.agent.timeout):
+        text, calls, finish = await (_run_model if exchange.turn.is_bare else _run_agent)(exchange, emit)
+    check_answer_length(len(text) + sum(len(call.arguments) for call in calls))
+    return text, calls, finish
+
+
+def to_completion_error(error: Exception) -> CompletionError:
+    """Convert an exception to a user-facing error.
+
+    Log the kind of error only: a provider's text may quote what was sent to it.
+    """
+    if isinstance(error, loop.TurnError):
+        return CompletionError(error.code, error.message)
+    failure = classify_error(error)
+    ours = error if failure.kind == "internal" else None
+    logger.warning("answer failed: %s (%s)", failure.kind, type(error).__name__, exc_info=ours)
+    return CompletionError(failure.kind, failure.message, retryable=failure.retryable)
+
+
+# --- model without an agent ----------------------------------------------------------------------------------------
+
+
+async def _run_model(exchange: "CompletionRun", emit: Emit | None) -> ModelAnswer:
+    request, model = (
+        exchange.request,
+        instrument_model(loop.build_turn_model(exchange.turn), instrumentation()),
+    )
+    options: dict[str, Any] = {
+        "model_settings": _build_model_settings(request),
+        "model_request_parameters": _build_request_parameters(request),
+    }
+    messages = _add_instructions(to_model_messages(request), request)
+    if emit is None:
+        return _parse_response(await model_request(model, messages, **options))
+    pieces = _DeltaEmitter(emit)
+    async with model_request_stream(model, messages, **options) as stream:
+        async for event in stream:
+            pieces.take(event)
+    return _parse_response(stream.get())
+
+
+def _build_model_settings(request: CompletionRequest) -> Any:
+    choice = (
+        {"tool_choice": request.choice if request.choice in TOOL_CHOICES else [request.choice]}
+        if request.tools
+        else {}
+    )
+    return {**request.settings, **choice}
+
+
+TOOL_CHOICES = ("auto", "none", "required")
+
+
+def _build_request_parameters(request: CompletionRequest) -> ModelRequestParameters:
+    output: dict[str, Any] = {}
+    if request.schema is not None:
+        shape = OutputObjectDefinition(json_schema=request.schema, name=request.schema_name, strict=True)
+        output = {"output_mode": "native", "output_object": shape}
+    return ModelRequestParameters(
+        function_tools=_build_tool_definitions(request), allow_text_output=True, **output
+    )
+
+
+def _build_tool_definitions(request: CompletionRequest) -> list[ToolDefinition]:
+    return [
+        ToolDefinition(
+            name=tool.name,
+            description=tool.description or None,
+            parameters_json_schema=tool.schema,
+            strict=tool.strict,
+        )
+        for tool in request.tools
+    ]
+
+
+class _DeltaEmitter:
+    """Converts Pydantic AI stream events; numbers tool calls in order of their parts."""
+
+    def __init__(self, emit: Emit) -> None:
+        self.emit, self.calls, self.length = emit, dict[int, int](), 0
+
+    def take(self, event: Any) -> None:
+        if isinstance(event, PartStartEvent):
+            self._begin(event.index, event.part)
+        elif isinstance(event, PartDeltaEvent):
+            delta = event.delta
+            if isinstance(delta, TextPartDelta):
+                self._say(delta.content_delta)
+            elif isinstance(delta, ToolCallPartDelta) and event.index in self.calls and delta.args_delta:
+                self._call(ToolCallDelta(self.calls[event.index], _to_arguments_json(delta.args_delta)))
+
+    def _begin(self, index: int, part: Any) -> None:
+        if isinstance(part, TextPart):
+            self._say(part.content)
+        elif isinstance(part, ToolCallPart):
+            place = self.calls.setdefault(index, len(self.calls))
+            arguments = _to_arguments_json(part.args) if part.args else ""
+            self._call(ToolCallDelta(place, arguments, part.tool_call_id, part.tool_name))
+
+    def _say(self, text: str) -> None:
+        if text:
+            self._count(text)
+            self.emit(TextDelta(text))
+
+    def _call(self, piece: ToolCallDelta) -> None:
+        self._count(piece.arguments)
+        self.emit(piece)
+
+    def _count(self, text: str) -> None:
+        self.length += len(text)
+        check_answer_length(self.length)
+
+
+def _parse_response(response: ModelResponse) -> ModelAnswer:
+    text = "".join(part.content for part in response.parts if isinstance(part, TextPart))
+    calls = tuple(_to_tool_call(part) for part in response.parts if isinstance(part, ToolCallPart))
+    return text, calls, "tool_call" if calls else _get_finish_reason(response)
+
+
+def _get_finish_reason(response: ModelResponse | None) -> str:
+    known = response.finish_reason if response else None
+    return known if known in ("length", "content_filter") else "stop"
+
+
+def _to_tool_call(part: ToolCallPart) -> ToolCall:
+    return ToolCall(part.tool_call_id, part.tool_name, _to_arguments_json(part.args) if part.args else "{}")
+
+
+def _to_arguments_json(arguments: str | dict[str, Any]) -> str:
+    return arguments if isinstance(arguments, str) else json.dumps(arguments)
+
+
+# --- agent --------------------------------------------------------------------------------------------
+
+
+async def _run_agent(exchange: "CompletionRun", emit: Emit | None) -> ModelAnswer:
+    request, turn = exchange.request, exchange.turn
+    # On the turn's thread, because resolving its tools reads the database.
+    agent = await sync_to_async(loop.build_agent)(turn)
+    options: dict[str, Any] = {
+        "message_history": to_model_messages(request),
+        "usage_limits": UsageLimits(request_limit=turn.agent.max_iterations),
+        "model_settings": {
+            "temperature": float(turn.agent.temperature),
+            "max_tokens": turn.agent.max_tokens,
+            **request.settings,
+        },
+        **_build_agent_options(request),
+    }
+    if emit is None:
+        return _parse_result(await agent.run(None, **options))
+    result, pieces = None, _DeltaEmitter(emit)
+    async with agent.run_stream_events(None, **options) as events:
+        async for event in events:
+            if isinstance(event, AgentRunResultEvent):
+                result = event.result
+            elif turn.schema is None and not _is_tool_call_event(event):
+                pieces.take(event)
+    return _emit_result(_parse_result(result), emit, whole=turn.schema is not None)
+
+
+def _is_tool_call_event(event: Any) -> bool:
+    """Whether the event belongs to a tool call.
+
+    Calls of the agent's tools are hidden from the client; calls of the client's tools are sent at the end.
+    """
+    return isinstance(getattr(event, "part", None), ToolCallPart) or isinstance(
+        getattr(event, "delta", None), ToolCallPartDelta
+    )
+
+
+def _emit_result(answer: ModelAnswer, emit: Emit, *, whole: bool) -> ModelAnswer:
+    text, calls, _ = answer
+    if whole and text:
+        emit(TextDelta(text))
+    for place, call in enumerate(calls):
+        emit(ToolCallDelta(place, call.arguments, call.id, call.name))
+    return answer
+
+
+def _build_agent_options(request: CompletionRequest) -> dict[str, Any]:
+    extras: dict[str, Any] = {}
+    if request.instructions:
+        extras["instructions"] = request.instructions
+    if request.tools and request.choice != "none":
+        extras["toolsets"] = [ExternalToolset(_build_tool_definitions(request))]
+    return extras
+
+
+def _parse_result(result: Any) -> ModelAnswer:
+    responses = [message for message in result.all_messages() if isinstance(message, ModelResponse)]
+    last = responses[-1] if responses else None
+    if isinstance(result.output, DeferredToolRequests):
+        if result.output.approvals:
+            raise loop.TurnError(
+                "approval_needed",
+                "The agent called a tool that requires approval, which this API does not support.",
+            )
+        text, _, _ = _parse_response(last) if last else ("", (), "")
+        return text, tuple(_to_tool_call(part) for part in result.output.calls), "tool_call"
+    text = result.output if isinstance(result.output, str) else json.dumps(result.output, ensure_ascii=False)
+    return text, (), _get_finish_reason(last)
+
+
+# --- message history --------------------------------------------------------------------------------
+
+
+def to_model_messages(request: CompletionRequest) -> list[ModelMessage]:
+    """Convert the client's messages; merge adjacent user and tool messages into one request."""
+    names = {call.id: call.name for said in request.messages for call in said.calls}
+    messages: list[ModelMessage] = []
+    for said in request.messages:
+        if said.role == "assistant":
+            messages.append(_to_model_response(said))
+        elif messages and isinstance(messages[-1], ModelRequest):
+            messages[-1] = ModelRequest(parts=[*messages[-1].parts, _to_request_part(said, names)])
+        else:
+            messages.append(ModelRequest(parts=[_to_request_part(said, names)]))
+    return messages
+
+
+def _add_instructions(messages: list[ModelMessage], request: CompletionRequest) -> list[ModelMessage]:
+    """Put the client's instructions on the last request, where the model reads them."""
+    if request.instructions and messages and isinstance(messages[-1], ModelRequest):
+        messages[-1] = ModelRequest(parts=messages[-1].parts, instructions=request.instructions)
+    return messages
+
+
+def _to_model_response(said: ChatMessage) -> ModelResponse:
+    parts: list[Any] = [TextPart(said.text)] if said.text else []
+    parts += [ToolCallPart(call.name, call.arguments, call.id) for call in said.calls]
+    return ModelResponse(parts=parts)
+
+
+def _to_request_part(said: ChatMessage, names: dict[str, str]) -> Any:
+    if said.role == "tool":
+        return ToolReturnPart(said.name or names.get(said.call_id, "tool"), said.text, said.call_id)
+    if not said.images:
+        return UserPromptPart(said.text)
+    images = [BinaryContent(image.data, media_type=image.media_type) for image in said.images]
+    return UserPromptPart([said.text, *images] if said.text else images)

@@ -1,0 +1,251 @@
+"""Exchanges: a question and its answer in a conversation of their own, for clients that keep the history.
+
+Clients of `/v1` send the whole conversation with each call. What they send last is stored as the question; what
+was said before goes to the model, and was stored when it was said.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.db.models import CharField, F, TextField
+from django.utils import timezone
+
+from agents.models import Agent
+from agents.services.versions import latest_version
+from config.db.ids import uuid7
+from config.tenancy.scope import require_tenant_id
+from conversations.choices import ConversationStatus, MessageRole, MessageStatus
+from conversations.models import Conversation, Message
+from conversations.services.conversations import BegunTurn, require_active, title_of
+from conversations.services.insert_templates import InsertTemplate, build_insert_template
+
+# What an integer column takes; an endpoint may report anything.
+MAX_TOKENS = 2**31 - 1
+
+
+class ConversationClosedError(ValidationError):
+    """The conversation that a question follows in is completed or archived."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionQuestion:
+    """A question: `role` is tool when tools of the client return, whose results `metadata` then holds."""
+
+    content: str
+    role: str = MessageRole.USER
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def open_completion(
+    agent: Agent | None,
+    *,
+    asked: "CompletionQuestion",
+    model: str,
+    user_id: UUID | None,
+    metadata: dict[str, Any],
+) -> BegunTurn:
+    """A new conversation with a stored question and the place kept for its answer; in a tenant's scope.
+
+    Args:
+        agent: who answers; None when a model is asked without an agent.
+        asked: the question.
+        model: the model's name, for the answer.
+
+    Raises:
+        ConversationClosed: when the agent is not active.
+    """
+    if agent is not None:
+        require_active(agent)
+    tenant_id = require_tenant_id()
+    conversation = Conversation(
+        id=uuid7(),
+        tenant_id=tenant_id,
+        user_id=user_id,
+        agent=agent,
+        agent_version=latest_version(agent) if agent else None,
+        title=title_of(asked.content),
+        metadata=metadata,
+        message_count=2,
+        started_at=timezone.now(),
+        last_message_at=timezone.now(),
+    )
+    agent_id = agent.pk if agent else None
+    question, answer = _question_and_answer(conversation, 0, asked, model, user_id, agent_id)
+    _store(conversation, question, answer)
+    return BegunTurn(conversation, question, answer)
+
+
+# References are checked at the end of the statement, when all of it is there.
+OPEN = (
+    "WITH opened AS (INSERT INTO conversations_conversation ({conversation.columns}) VALUES ({conversation.values})),"
+    " joined AS (INSERT INTO conversations_participant (tenant_id, conversation_id, user_id, agent_id, role)"
+    " SELECT %(c_tenant_id)s::uuid, %(c_id)s::uuid, p.user_id, p.agent_id, p.role FROM"
+    " (VALUES (NULL::uuid, %(c_agent_id)s::uuid, 'agent'), (%(c_user_id)s::uuid, NULL::uuid, 'owner'))"
+    " AS p (user_id, agent_id, role) WHERE num_nonnulls(p.user_id, p.agent_id) = 1)"
+    " INSERT INTO conversations_message ({question.columns}) VALUES ({question.values}), ({answer.values})"
+)
+OPENED = frozenset(
+    {
+        "id",
+        "tenant_id",
+        "user_id",
+        "agent_id",
+        "agent_version_id",
+        "title",
+        "metadata",
+        "message_count",
+        "started_at",
+        "last_message_at",
+        "updated_at",
+    }
+)
+SAID = frozenset(
+    {
+        "id",
+        "tenant_id",
+        "conversation_id",
+        "sequence_number",
+        "role",
+        "status",
+        "content",
+        "metadata",
+        "user_id",
+        "agent_id",
+        "reply_to_id",
+        "model",
+        "updated_at",
+    }
+)
+
+
+@cache
+def _open_sql() -> tuple[str, tuple[InsertTemplate, ...]]:
+    rows = (
+        build_insert_template(Conversation, OPENED, prefix="c_"),
+        build_insert_template(Message, SAID, prefix="q_"),
+        build_insert_template(Message, SAID, prefix="a_"),
+    )
+    return OPEN.format(**dict(zip(("conversation", "question", "answer"), rows, strict=True))), rows
+
+
+def _store(*rows: Conversation | Message) -> None:
+    """Store a new conversation, who takes part in it, and its first question and answer."""
+    connection.ensure_connection()
+    sql, texts = _open_sql()
+    values: dict[str, Any] = {}
+    for text, row in zip(texts, rows, strict=True):
+        values |= text.given(row)
+        row._state.adding = False
+    with connection.prepared_cursor() as cursor:
+        cursor.execute(sql, values)
+
+
+@transaction.atomic
+def continue_completion(
+    answer: Message, agent: Agent | None, *, asked: "CompletionQuestion", model: str, user_id: UUID | None
+) -> BegunTurn:
+    """The next question after `answer` in its conversation, and the place kept for its answer.
+
+    Raises:
+        ConversationClosedError: when the conversation does not go on.
+        ConversationClosed: when the agent is not active.
+    """
+    if agent is not None:
+        require_active(agent)
+    conversation = Conversation.objects.select_for_update().get(pk=answer.conversation_id)
+    if conversation.status != ConversationStatus.ACTIVE:
+        raise ConversationClosedError(f"This conversation is {conversation.get_status_display().lower()}.")
+    place = conversation.message_count
+    Conversation.objects.filter(pk=conversation.pk).update(
+        message_count=F("message_count") + 2, last_message_at=timezone.now(), updated_at=timezone.now()
+    )
+    agent_id = agent.pk if agent else None
+    question, answer = _question_and_answer(conversation, place, asked, model, user_id, agent_id)
+    Message.objects.bulk_create([question, answer])
+    return BegunTurn(conversation, question, answer)
+
+
+def _question_and_answer(
+    conversation: Conversation,
+    place: int,
+    asked: "CompletionQuestion",
+    model: str,
+    user_id: UUID | None,
+    agent_id: UUID | None,
+) -> tuple[Message, Message]:
+    common = {"tenant_id": conversation.tenant_id, "conversation_id": conversation.pk}
+    question = Message(
+        id=uuid7(),
+        sequence_number=place + 1,
+        role=asked.role,
+        content=asked.content,
+        metadata=asked.metadata,
+        user_id=user_id,
+        **common,
+    )
+    answer = Message(
+        id=uuid7(),
+        sequence_number=place + 2,
+        role=MessageRole.ASSISTANT,
+        status=MessageStatus.PENDING,
+        agent_id=agent_id,
+        reply_to_id=question.pk,
+        model=model[:100],
+        **common,
+    )
+    return question, answer
+
+
+CLOSE = (
+    "WITH closed AS (UPDATE conversations_message SET updated_at = now(), {changes}"
+    " WHERE tenant_id = %(tenant)s AND id = %(answer)s AND status = 'pending' RETURNING id)"
+    " UPDATE conversations_conversation SET total_tokens = total_tokens + %(token_count)s::integer,"
+    " total_cost = total_cost + %(cost)s::numeric, last_message_at = now(), updated_at = now()"
+    " WHERE tenant_id = %(tenant)s AND id = %(conversation)s AND EXISTS (SELECT FROM closed) RETURNING id"
+)
+
+
+@cache
+def _close_sql(names: tuple[str, ...]) -> str:
+    changes = []
+    for name in names:
+        field: Any = Message._meta.get_field(name)
+        kind = "text" if isinstance(field, CharField | TextField) else field.db_type(connection)
+        changes.append(f"{field.column} = %({name})s::{kind}")
+    return CLOSE.format(changes=", ".join(changes))
+
+
+def close_completion(
+    conversation_id: UUID, answer_id: UUID, *, token_count: int, cost: Decimal, **changes: Any
+) -> bool:
+    """Store how the answer ended; False when it has ended already. Needs the tenant's scope."""
+    changes |= {"token_count": min(token_count, MAX_TOKENS), "cost": cost}
+    values = {
+        name: Message._meta.get_field(name).get_db_prep_save(value, connection)  # type: ignore[union-attr]
+        for name, value in changes.items()
+    }
+    ids = {"tenant": require_tenant_id(), "conversation": conversation_id, "answer": answer_id}
+    with connection.prepared_cursor() as cursor:
+        cursor.execute(_close_sql(tuple(changes)), values | ids)
+        return cursor.fetchone() is not None
+
+
+def list_messages_until(answer: Message) -> list[Message]:
+    """What was said in the answer's conversation, the answer included, in order."""
+    rows = Message.objects.created_after_id(answer.conversation_id).filter(
+        conversation_id=answer.conversation_id,
+        sequence_number__lte=answer.sequence_number,
+        status=MessageStatus.COMPLETED,
+    )
+    return list(rows.order_by("sequence_number"))
+
+
+def find_answer(identifier: UUID, user_id: UUID) -> Message | None:
+    """The completed answer with this id in a conversation that the person takes part in, else None."""
+    rows = Message.objects.filter(pk=identifier, role=MessageRole.ASSISTANT, status=MessageStatus.COMPLETED)
+    return rows.filter(conversation__in=Conversation.objects.visible_to(user_id)).first()

@@ -1,0 +1,114 @@
+"""What a session came to, read off its words without a model: its telling sentences, topics and loose ends.
+
+A sentence is scored by how often its stems occur in the whole session, divided by the root of its length, as in
+the frequency summaries of Luhn (IBM Journal, 1958). Every sentence of a summary is one that was said.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from conversations.choices import ComplexityLevel, MessageRole, MessageStatus, ResolutionStatus
+from knowledge.sentences import split_sentences
+from knowledge.stemming import STOP_WORDS, WEAK_WORDS, split_words, stem_word
+
+SENTENCES, SUMMARY_LENGTH = 3, 1200
+TOPICS, KEYWORDS, MOST_LISTED, LISTED_LENGTH = 5, 12, 10, 300
+_EMPTY = STOP_WORDS | WEAK_WORDS
+_DECISION = re.compile(
+    r"\b(decided?|agreed?|we(?:'ll| will)|let'?s (?:go|use|take)|settled on)\b", re.IGNORECASE
+)
+_OPEN_POINT = re.compile(
+    r"\b(to[- ]?do|next steps?|follow[- ]?up|remind me|still (?:need|have) to|later)\b", re.IGNORECASE
+)
+EASY_MESSAGES, HARD_MESSAGES, HARD_TOOLS = 4, 20, 5
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryMessage:
+    """One message of a session."""
+
+    role: str
+    content: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationSummary:
+    """What a session came to; `model` made it, by its words alone when empty."""
+
+    summary: str
+    title: str = ""
+    domain: str = ""
+    topics: list[str] = field(default_factory=list)
+    decisions: list[str] = field(default_factory=list)
+    preferences: dict[str, str] = field(default_factory=dict)
+    keywords: list[str] = field(default_factory=list)
+    complexity: str = ComplexityLevel.MEDIUM
+    resolution: str = ResolutionStatus.COMPLETED
+    follow_ups: list[str] = field(default_factory=list)
+    model: str = ""
+
+
+def summarize_messages(said: Sequence[SummaryMessage], *, messages: int, tools: int) -> ConversationSummary:
+    """The digest of a session by its words.
+
+    Args:
+        said: its messages in order, or its first and last ones.
+        messages: how many there are in all.
+        tools: calls of tools in it.
+    """
+    sentences = [(each, span.text) for each in said for span in split_sentences(each.content)]
+    counts: Counter[str] = Counter()
+    shown: dict[str, str] = {}
+    for _, text in sentences:
+        for word in split_words(text):
+            if word not in _EMPTY and len(word) > 2 and not word.isdecimal():
+                counts[stem_word(word)] += 1
+                shown.setdefault(stem_word(word), word)
+    ranked = [shown[each] for each, _ in counts.most_common(KEYWORDS)]
+    follow_ups = _matching(sentences, _OPEN_POINT)
+    return ConversationSummary(
+        summary=_summary(sentences, counts),
+        topics=ranked[:TOPICS],
+        keywords=ranked,
+        decisions=_matching(sentences, _DECISION),
+        follow_ups=follow_ups,
+        complexity=_complexity(messages, tools),
+        resolution=_resolution(said, has_loose_ends=bool(follow_ups)),
+    )
+
+
+def _summary(sentences: Sequence[tuple[SummaryMessage, str]], counts: Counter[str]) -> str:
+    """The first thing asked, and the most telling sentences of the answers, in their order."""
+    asked = next((text for each, text in sentences if each.role == MessageRole.USER), "")
+    scored = []
+    for place, (each, text) in enumerate(sentences):
+        found = [stem_word(word) for word in split_words(text)]
+        if each.role == MessageRole.ASSISTANT and found:
+            scored.append((-sum(counts[term] for term in found) / len(found) ** 0.5, place, text))
+    best = sorted(sorted(scored)[:SENTENCES], key=lambda row: row[1])
+    parts = list(dict.fromkeys([asked, *(text for _, _, text in best)]))
+    return " ".join(" ".join(part.split()) for part in parts if part)[:SUMMARY_LENGTH]
+
+
+def _matching(sentences: Sequence[tuple[SummaryMessage, str]], pattern: re.Pattern[str]) -> list[str]:
+    found = dict.fromkeys(" ".join(text.split()) for _, text in sentences if pattern.search(text))
+    return [text[:LISTED_LENGTH] for text in list(found)[:MOST_LISTED]]
+
+
+def _complexity(messages: int, tools: int) -> str:
+    if messages >= HARD_MESSAGES or tools >= HARD_TOOLS:
+        return ComplexityLevel.HIGH
+    return ComplexityLevel.LOW if messages <= EASY_MESSAGES and tools <= 1 else ComplexityLevel.MEDIUM
+
+
+def _resolution(said: Sequence[SummaryMessage], *, has_loose_ends: bool) -> str:
+    last = said[-1]
+    if last.status == MessageStatus.FAILED:
+        return ResolutionStatus.UNRESOLVED
+    if last.role == MessageRole.USER:
+        return ResolutionStatus.ABANDONED
+    unfinished = has_loose_ends or last.status == MessageStatus.AWAITING_APPROVAL
+    return ResolutionStatus.PARTIAL if unfinished else ResolutionStatus.COMPLETED

@@ -1,0 +1,261 @@
+"""The agenda of a meeting: who speaks next and why, and what a contribution means. No database here.
+
+The state lies in `SessionState.state`: `meeting_state` (people, questions, inputs, results, the step that is
+waited for), `todo_list` and `expert_selections`.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from conversations.choices import MeetingPhase, MessageStatus, StreamType
+
+MOST_QUESTIONS, MOST_TASKS = 10, 10
+BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
+# Events whose content is a whole message.
+WHOLE_MESSAGES = frozenset({StreamType.MEETING_START, StreamType.EXPERT_RESPONSE, StreamType.MEETING_SUMMARY})
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """Somebody is to speak: `expert` is their place among the experts, None for the project manager."""
+
+    phase: str
+    agent_id: UUID
+    prompt: str
+    expert: int | None = None
+    task: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MeetingEvent:
+    """What the stream says."""
+
+    kind: str
+    content: str
+    expert: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def initial_state(
+    state: dict[str, Any], question_id: UUID, manager: Any, experts: Sequence[Any], *, after: int
+) -> dict[str, Any]:
+    """The state of a new meeting; its stream goes on after the place where the last one ended."""
+    meeting = {
+        "status": "running",
+        "question": str(question_id),
+        "manager": {"id": str(manager.pk), "name": manager.name},
+        "experts": [{"id": str(each.pk), "name": each.name} for each in experts],
+        "questions": None,
+        "inputs": [],
+        "results": [],
+        "summary": None,
+        "step": None,
+        "sequence": after,
+        "first": after + 1,
+    }
+    names = [each.name for each in experts]
+    return {**state, "meeting_state": meeting, "todo_list": [], "expert_selections": names}
+
+
+def get_meeting(state: dict[str, Any]) -> dict[str, Any]:
+    """What the state says of the meeting; empty when there is none."""
+    return state.get("meeting_state") or {}
+
+
+def get_participants(state: dict[str, Any]) -> dict[str, Any]:
+    """Who takes part."""
+    meeting = get_meeting(state)
+    return {"manager": meeting["manager"]["name"], "experts": [each["name"] for each in meeting["experts"]]}
+
+
+def get_current_step(state: dict[str, Any]) -> dict[str, Any] | None:
+    """The step that is waited for."""
+    return get_meeting(state)["step"]
+
+
+def wait_for(state: dict[str, Any], step: NextStep, answer_id: UUID) -> None:
+    """`answer_id` will be what `step` asks for."""
+    waiting = {"phase": step.phase, "answer": str(answer_id), "expert": step.expert, "task": step.task}
+    get_meeting(state)["step"] = waiting
+
+
+def get_next_position(state: dict[str, Any]) -> int:
+    """The place of the stream's next event, now taken."""
+    meeting = get_meeting(state)
+    meeting["sequence"] += 1
+    return int(meeting["sequence"])
+
+
+# --- who speaks next --------------------------------------------------------------------------------------
+
+
+def next_step(state: dict[str, Any], question: str) -> NextStep | None:
+    """Who speaks next; None when the meeting is at its end."""
+    meeting, todo = get_meeting(state), state["todo_list"]
+    manager, experts = UUID(meeting["manager"]["id"]), meeting["experts"]
+    if meeting["questions"] is None:
+        return NextStep(MeetingPhase.QUESTIONING, manager, _ask_for_questions(meeting, question))
+    if (place := len(meeting["inputs"])) < len(experts):
+        prompt = _ask_expert(meeting, question, place)
+        return NextStep(MeetingPhase.EXPERT_INPUT, UUID(experts[place]["id"]), prompt, expert=place)
+    if not todo:
+        return NextStep(MeetingPhase.PLANNING, manager, _ask_for_plan(meeting, question))
+    if task := next((each for each in todo if each["status"] == "pending"), None):
+        place = task["expert"]
+        prompt = _ask_for_work(meeting, question, task)
+        return NextStep(MeetingPhase.EXECUTION, UUID(experts[place]["id"]), prompt, place, task["number"])
+    if meeting["summary"] is None:
+        return NextStep(MeetingPhase.SUMMARY, manager, _ask_for_summary(meeting, question))
+    return None
+
+
+def _ask_for_questions(meeting: dict[str, Any], question: str) -> str:
+    names = ", ".join(each["name"] for each in meeting["experts"])
+    return (
+        f"{question}\n\nYou lead a meeting of experts about this: {names}. Which questions must they answer first? "
+        "Write one question on each line, beginning with the expert's name and a colon."
+    )
+
+
+def _ask_expert(meeting: dict[str, Any], question: str, place: int) -> str:
+    asked = "\n".join(
+        f"- {each['question']}" for each in meeting["questions"] if each["expert"] in (None, place)
+    )
+    heard = _format_contributions(meeting["inputs"])
+    return f"{question}\n\nYou are an expert in a meeting about this. You are asked:\n{asked}{heard}"
+
+
+def _ask_for_plan(meeting: dict[str, Any], question: str) -> str:
+    return (
+        f"{question}{_format_contributions(meeting['inputs'])}\n\n"
+        "You lead the meeting. Which tasks lead to the answer? "
+        "Write one task on each line, beginning with a dash, the expert's name and a colon."
+    )
+
+
+def _ask_for_work(meeting: dict[str, Any], question: str, task: dict[str, Any]) -> str:
+    results = _format_contributions(meeting["results"])
+    return f"{question}\n\nYour task in the meeting about this: {task['task']}{results}"
+
+
+def _ask_for_summary(meeting: dict[str, Any], question: str) -> str:
+    heard = _format_contributions(meeting["inputs"] + meeting["results"])
+    return f"{question}{heard}\n\nYou lead the meeting. Sum up what it came to, as an answer to the question above."
+
+
+def _format_contributions(contributions: list[dict[str, Any]]) -> str:
+    lines = [f"{each['expert']}: {each['content']}" for each in contributions if each["content"]]
+    return "\n\nThis was said:\n" + "\n\n".join(lines) if lines else ""
+
+
+# --- what a contribution means ----------------------------------------------------------------------------
+
+
+def apply_contribution(state: dict[str, Any], waiting: dict[str, Any], answer: Any) -> Iterator[MeetingEvent]:
+    """Take `answer` into the state; what the stream says of it. A failed one is told, and the meeting goes on."""
+    meeting = get_meeting(state)
+    meeting["step"] = None
+    content = answer.content if answer.status == MessageStatus.COMPLETED else ""
+    yield from _SETTLE[waiting["phase"]](state, meeting, waiting, answer, content)
+
+
+def _settle_questions(
+    state: Any, meeting: Any, waiting: Any, answer: Any, content: str
+) -> Iterator[MeetingEvent]:
+    meeting["questions"] = parse_questions(content, meeting["experts"])
+    for each in meeting["questions"]:
+        expert = meeting["experts"][each["expert"]]["name"] if each["expert"] is not None else ""
+        yield MeetingEvent(
+            StreamType.PM_QUESTION, each["question"], meeting["manager"]["name"], {"to": expert}
+        )
+
+
+def _settle_input(
+    state: Any, meeting: Any, waiting: Any, answer: Any, content: str
+) -> Iterator[MeetingEvent]:
+    name = meeting["experts"][waiting["expert"]]["name"]
+    meeting["inputs"].append({"expert": name, "message": str(answer.pk), "content": content})
+    yield MeetingEvent(StreamType.EXPERT_RESPONSE, answer.content, name, _failure(answer))
+
+
+def _settle_plan(state: Any, meeting: Any, waiting: Any, answer: Any, content: str) -> Iterator[MeetingEvent]:
+    state["todo_list"] = parse_tasks(content, meeting["experts"])
+    yield MeetingEvent(
+        StreamType.TODO_UPDATE, "", meeting["manager"]["name"], {"todo_list": _copy(state["todo_list"])}
+    )
+
+
+def _settle_work(state: Any, meeting: Any, waiting: Any, answer: Any, content: str) -> Iterator[MeetingEvent]:
+    task = state["todo_list"][waiting["task"] - 1]
+    task["status"] = "done" if answer.status == MessageStatus.COMPLETED else "failed"
+    name = meeting["experts"][waiting["expert"]]["name"]
+    meeting["results"].append({"expert": name, "message": str(answer.pk), "content": content})
+    yield MeetingEvent(
+        StreamType.EXPERT_RESPONSE, answer.content, name, {"task": task["number"], **_failure(answer)}
+    )
+    yield MeetingEvent(StreamType.TODO_UPDATE, "", name, {"todo_list": _copy(state["todo_list"])})
+
+
+def _settle_summary(
+    state: Any, meeting: Any, waiting: Any, answer: Any, content: str
+) -> Iterator[MeetingEvent]:
+    meeting["summary"] = str(answer.pk)
+    yield MeetingEvent(
+        StreamType.MEETING_SUMMARY, answer.content, meeting["manager"]["name"], _failure(answer)
+    )
+
+
+_SETTLE = {
+    MeetingPhase.QUESTIONING: _settle_questions,
+    MeetingPhase.EXPERT_INPUT: _settle_input,
+    MeetingPhase.PLANNING: _settle_plan,
+    MeetingPhase.EXECUTION: _settle_work,
+    MeetingPhase.SUMMARY: _settle_summary,
+}
+
+
+def _failure(answer: Any) -> dict[str, Any]:
+    return {} if answer.status == MessageStatus.COMPLETED else {"error": answer.error_code}
+
+
+def _copy(todo: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [dict(task) for task in todo]
+
+
+def parse_questions(text: str, experts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Lines of `text` that ask something, and whom; when there is none, everybody is asked the question itself."""
+    found = [_split_addressee(line, experts) for line in _lines(text) if line.endswith("?")]
+    asked = [{"question": words, "expert": expert} for expert, words in found[:MOST_QUESTIONS]]
+    return asked or [{"question": "What do you know about this?", "expert": None}]
+
+
+def parse_tasks(text: str, experts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The items of a list in `text`, and whose they are; when there is none, each expert has a part of their own."""
+    items = [BULLET.sub("", line) for line in text.splitlines() if BULLET.match(line)]
+    found = [_split_addressee(line, experts) for line in items if line.strip()][:MOST_TASKS]
+    found = found or [(place, "Answer from your field.") for place in range(len(experts))]
+    return [
+        {
+            "number": number,
+            "task": words,
+            "expert": (number - 1) % len(experts) if expert is None else expert,
+            "status": "pending",
+        }
+        for number, (expert, words) in enumerate(found, 1)
+    ]
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in (BULLET.sub("", each).strip() for each in text.splitlines()) if line]
+
+
+def _split_addressee(line: str, experts: list[dict[str, Any]]) -> tuple[int | None, str]:
+    """Whom a line names before its colon, and the rest of it."""
+    name, colon, rest = line.partition(":")
+    for place, expert in enumerate(experts):
+        if colon and name.strip(" *").casefold() == expert["name"].casefold():
+            return place, rest.strip(" *")
+    return None, line.strip()

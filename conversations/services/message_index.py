@@ -1,0 +1,114 @@
+"""What messages are found by: their vector and their words, made in batches beside the conversation.
+
+They stand in a table of their own (`MessageEmbedding`), so that saying something costs nothing more.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+from pgvector import HalfVector
+
+from config.db.ids import uuid7_floor
+from config.tenancy.scope import platform_scope, require_tenant_id, tenant_scope
+from conversations.choices import MessageRole, MessageStatus
+from knowledge.embedders import Embedder, EmbeddingError, default_embedder, get_embedder
+from knowledge.services.embedding import BATCH, iter_vectors
+
+ACTOR = "system:embedding"
+# The column of a vector, by its length.
+COLUMNS = {384: "embedding_384", 1536: "embedding"}
+# Characters that a vector is made of, and that words are taken of.
+VECTOR_LENGTH, WORDS_LENGTH = 8000, 50_000
+
+MISSING = """
+FROM conversations_message m
+WHERE m.id > %(since)s AND m.status = %(completed)s AND m.role = ANY(%(roles)s) AND m.content <> ''
+  AND NOT EXISTS (SELECT FROM conversations_messageembedding e WHERE e.id = m.id AND e.id > %(since)s
+    AND e.tenant_id = m.tenant_id AND e.embedding_model = %(model)s)"""
+TENANTS_SQL = f"SELECT DISTINCT m.tenant_id {MISSING}"
+TEXTS_SQL = f"""
+SELECT m.id, left(m.content, {VECTOR_LENGTH}) {MISSING} AND m.tenant_id = %(tenant)s ORDER BY m.id LIMIT %(most)s
+"""
+# A message that was deleted meanwhile is passed over.
+STORE_SQL = f"""
+INSERT INTO conversations_messageembedding AS e (id, tenant_id, conversation_id, embedding_model, {{column}}, words)
+SELECT m.id, m.tenant_id, m.conversation_id, %(model)s, v.vector::halfvec,
+  to_tsvector('english', left(m.content, {WORDS_LENGTH}))
+FROM unnest(%(ids)s::uuid[], %(vectors)s::text[]) AS v (id, vector)
+JOIN conversations_message m ON m.id = v.id AND m.tenant_id = %(tenant)s
+WHERE m.id = ANY(%(ids)s::uuid[])
+ON CONFLICT (id) DO UPDATE SET embedding_model = excluded.embedding_model, embedding = excluded.embedding,
+  embedding_384 = excluded.embedding_384, words = excluded.words WHERE e.tenant_id = excluded.tenant_id
+"""
+
+
+def message_embedder() -> Embedder:
+    """The embedder of messages: the one of `MESSAGE_EMBEDDER`, by default the best of this machine.
+
+    Raises:
+        EmbeddingError: when it cannot be used, or there is no column for its vectors.
+    """
+    embedder = get_embedder(settings.MESSAGE_EMBEDDER) if settings.MESSAGE_EMBEDDER else default_embedder()
+    if embedder.dimensions not in COLUMNS:
+        lengths = " or ".join(map(str, COLUMNS))
+        raise EmbeddingError(f"vectors of {embedder.name} have {embedder.dimensions} numbers, not {lengths}")
+    return embedder
+
+
+def format_vector(vector: Sequence[float]) -> str:
+    """The vector as PostgreSQL reads it."""
+    return str(HalfVector(vector).to_text())
+
+
+def embed_messages(*, back: timedelta, tenant_id: UUID | None = None) -> int:
+    """Make what is missing for finished messages of the last `back`; call it outside every scope.
+
+    A batch is read in one transaction and stored in another; between them no transaction waits for the embedder.
+
+    Args:
+        tenant_id: of this tenant alone.
+
+    Returns:
+        How many messages got a vector.
+
+    Raises:
+        EmbeddingError: when the embedder cannot be used.
+    """
+    embedder, since = message_embedder(), uuid7_floor(timezone.now() - back)
+    tenants = [tenant_id] if tenant_id else _tenants(embedder.name, since)
+    return sum(_embed_tenant(each, embedder, since) for each in tenants)
+
+
+def _build_parameters(model: str, since: UUID) -> dict[str, object]:
+    roles = [str(MessageRole.USER), str(MessageRole.ASSISTANT)]
+    return {"model": model, "since": since, "completed": str(MessageStatus.COMPLETED), "roles": roles}
+
+
+def _tenants(model: str, since: UUID) -> list[UUID]:
+    with platform_scope(reason="embed messages", actor=ACTOR), connection.cursor() as cursor:
+        cursor.execute(TENANTS_SQL, _build_parameters(model, since))
+        return [tenant_id for (tenant_id,) in cursor.fetchall()]
+
+
+def _embed_tenant(tenant_id: UUID, embedder: Embedder, since: UUID) -> int:
+    made, store = 0, STORE_SQL.format(column=COLUMNS[embedder.dimensions])
+    # Each batch begins where the one before it ended: what is done already is not looked at again.
+    asked = _build_parameters(embedder.name, since) | {"tenant": tenant_id, "most": BATCH}
+    while True:
+        with tenant_scope(tenant_id, actor=ACTOR), connection.cursor() as cursor:
+            cursor.execute(TEXTS_SQL, asked)
+            rows = cursor.fetchall()
+        if not rows:
+            return made
+        vectors = [
+            format_vector(vector.tolist()) for vector in iter_vectors(embedder, [text for _, text in rows])
+        ]
+        with tenant_scope(tenant_id, actor=ACTOR), connection.cursor() as cursor:
+            found = {"ids": [identifier for identifier, _ in rows], "vectors": vectors}
+            cursor.execute(store, found | {"model": embedder.name, "tenant": require_tenant_id()})
+            made += cursor.rowcount
+        asked["since"] = rows[-1][0]

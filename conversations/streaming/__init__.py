@@ -1,0 +1,1 @@
+"""Streamed answers, of one agent or of several."""

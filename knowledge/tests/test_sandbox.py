@@ -1,0 +1,147 @@
+"""Files made to hurt: each gives an error on its document, within bounds of memory and time; the reader lives."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import pytest
+
+from config.tenancy.scope import tenant_scope
+from config.testing.processes import get_command_line, list_children, run_measured
+from config.testing.web_server import BASE_DIR
+from knowledge.models import Document
+from knowledge.parsing import ParseError
+from knowledge.parsing.sandbox import WORKER_PATH, ParserPool
+from knowledge.services.collections import get_or_create_collection
+from knowledge.services.ingestion import Ingestion
+from knowledge.tests.malicious_files import BAD, ODD
+from knowledge.tests.test_formats import KNOWN, make_docx
+
+MEGABYTES, SECONDS = 384, 4
+# Says what is said of each file of a folder; in a process of its own, whose readers alone are measured then.
+READ = """
+import json, sys, time
+from pathlib import Path
+from knowledge.parsing import ParseError
+from knowledge.parsing.sandbox import ParserPool
+folder, megabytes, seconds = sys.argv[1:]
+readers, said = ParserPool(1), {}
+for path in sorted(Path(folder).iterdir()):
+    began = time.monotonic()
+    with path.open("rb") as file:
+        try:
+            bounds = {"megabytes": int(megabytes), "seconds": int(seconds)}
+            found = readers.cut(file, path.name, size=256, overlap=32, most=30_000, **bounds)
+            words = " ".join(piece.text for piece in found.pieces)
+        except ParseError as error:
+            words = f"error: {error}"
+    said[path.name] = [words[:100_000], time.monotonic() - began]
+print(json.dumps(said))
+"""
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """What is said of each file and how long it took; the kilobytes that reading the worst of them took."""
+    folder = tmp_path_factory.mktemp("hurtful")
+    for name, make in {**{name: make for name, (make, _) in BAD.items()}, **ODD}.items():
+        (folder / name).write_bytes(make())
+    command = [sys.executable, "-c", READ, str(folder), str(MEGABYTES), str(SECONDS)]
+    code, said, kilobytes = run_measured(command, cwd=BASE_DIR)
+    assert code == 0
+    return json.loads(said), kilobytes
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_hurts_is_an_error_within_bounds(name, told):
+    words, seconds = told[0][name]
+    assert words.startswith(f"error: {name.removesuffix('.gz')}") or name == "bomb.txt.gz"
+    assert re.search(BAD[name][1], words)
+    assert seconds < SECONDS * 2 + 30
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_odd_is_read_for_its_words_alone(name, told):
+    words, _ = told[0][name]
+    assert KNOWN in words
+    assert not re.search("root:|alert|lol", words)
+
+
+def test_the_worst_of_them_takes_less_than_500_megabytes(told):
+    assert 20 * 1024 < told[1] < 500 * 1024
+
+
+@pytest.fixture
+def readers():
+    readers = ParserPool(1)
+    yield readers
+    readers.end()
+
+
+def parse(readers, data, name, megabytes=MEGABYTES, seconds=60):
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        return readers.parse(file, name, megabytes=megabytes, seconds=seconds)
+
+
+def test_one_program_reads_file_after_file_though_one_of_them_hurts(readers):
+    before = set(list_children(os.getpid()))
+    assert KNOWN in parse(readers, make_docx(), "a.docx").text
+    with pytest.raises(ParseError, match="processor time"):
+        parse(readers, BAD["slow.html"][0](), "a.html", seconds=1)
+    assert KNOWN in parse(readers, KNOWN.encode(), "a.txt").text
+    assert len(set(list_children(os.getpid())) - before) == 1
+
+
+def test_a_program_that_was_killed_is_started_again(readers):
+    before = set(list_children(os.getpid()))
+    parse(readers, KNOWN.encode(), "a.txt")
+    (reader,) = set(list_children(os.getpid())) - before
+    os.kill(reader, signal.SIGKILL)
+    assert KNOWN in parse(readers, KNOWN.encode(), "a.txt").text
+
+
+def test_memory_beyond_the_bound_is_an_error(readers):
+    words = b"\n\n".join(b"# Heading %d\n\nWords of it." % n for n in range(150_000))
+    with pytest.raises(ParseError, match="MB of memory"):
+        parse(readers, words, "a.md", megabytes=100)
+
+
+KILLED = """
+import os, tempfile
+from config.testing.processes import list_children
+from knowledge.parsing.sandbox import ParserPool
+with tempfile.TemporaryFile() as file:
+    file.write(b"Words.")
+    file.flush()
+    ParserPool(1).parse(file, "a.txt", megabytes=384, seconds=9)
+print(list_children(os.getpid())[0], flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_program_without_its_parent_ends():
+    done = subprocess.run([sys.executable, "-c", KILLED], cwd=BASE_DIR, stdout=subprocess.PIPE, check=False)
+    end = time.monotonic() + 10
+    while WORKER_PATH.name.encode() in get_command_line(int(done.stdout)):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_a_gigabyte_in_a_folder_is_refused_unread(tenant, tmp_path):
+    with (tmp_path / "huge.pdf").open("wb") as file:
+        file.truncate(1024**3)
+    (tmp_path / "good.txt").write_text(KNOWN)
+    with tenant_scope(tenant, actor="system:test"):
+        collection, _ = get_or_create_collection("sea")
+    ingestion = Ingestion(tenant.pk, collection, "system:test")
+    found = {each.source: each.outcome for each in ingestion.run(ingestion.files(tmp_path))}
+    assert found == {"good.txt": "indexed", "huge.pdf": "failed"}
+    with tenant_scope(tenant):
+        assert "maximum size of 50 MB" in Document.objects.get(source="huge.pdf").error_message

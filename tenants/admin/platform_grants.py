@@ -1,0 +1,41 @@
+"""Base admin of rows that the platform grants to an organisation."""
+
+from django import forms
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from config.admin.bases import BaseModelAdmin
+from config.admin.forms import BaseModelForm
+from tenants.models import Tenant
+
+
+class PlatformGrantForm(BaseModelForm):
+    """Form for a new row, in which platform staff choose the organisation."""
+
+    organisation = forms.ModelChoiceField(
+        Tenant.objects.none(),
+        widget=UnfoldAdminSelectWidget,
+        help_text="Organisation that the row belongs to.",
+    )
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["organisation"].queryset = Tenant.objects.order_by("name")
+
+    def _post_clean(self):
+        self.instance.tenant = self.cleaned_data.get("organisation")
+        super()._post_clean()
+
+
+class PlatformGrantAdmin(BaseModelAdmin):
+    """Rows managed by platform staff and readable by their organisation."""
+
+    platform_adds = True
+
+    def get_fieldsets(self, request, obj=None):
+        sets = super().get_fieldsets(request, obj)
+        return sets if obj else [("Where", {"fields": ["organisation"]}), *sets]
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        if obj is None:
+            kwargs["form"] = PlatformGrantForm
+        return super().get_form(request, obj, change=change, **kwargs)

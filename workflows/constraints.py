@@ -1,0 +1,61 @@
+"""Validators and check constraints shared by the models of this app.
+
+A `*_score`, `*_rate` or confidence ranges from 0 to 1; a `*_percent` or `*_percentage` from 0 to 100.
+"""
+
+from typing import Any
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+NAME = "%(app_label)s_%(class)s_"
+SHARE = [MinValueValidator(0), MaxValueValidator(1)]
+PERCENT = [MinValueValidator(0), MaxValueValidator(100)]
+NOT_NEGATIVE = [MinValueValidator(0)]
+
+
+def choices_check(
+    field: str, choices: type[models.TextChoices], *, blank: bool = False
+) -> models.CheckConstraint:
+    """Require one of `choices`; with `blank`, also allow the empty string."""
+    values = [*choices.values, ""] if blank else choices.values
+    return models.CheckConstraint(
+        condition=models.Q(**{f"{field}__in": values}),
+        name=f"{NAME}{field}_known",
+        violation_error_message=f"{field}: one of {', '.join(choices.values)}.",
+    )
+
+
+def range_check(field: str, low: float, high: float) -> models.CheckConstraint:
+    """Require a value from `low` to `high`, or null."""
+    return models.CheckConstraint(
+        condition=models.Q(**{f"{field}__range": (low, high)}) | models.Q(**{field: None}),
+        name=f"{NAME}{field}_range",
+        violation_error_message=f"{field}: from {low} to {high}.",
+    )
+
+
+def min_check(field: str, low: float = 0) -> models.CheckConstraint:
+    """Require a value of at least `low`, or null."""
+    return models.CheckConstraint(
+        condition=models.Q(**{f"{field}__gte": low}) | models.Q(**{field: None}),
+        name=f"{NAME}{field}_least",
+        violation_error_message=f"{field}: at least {low}.",
+    )
+
+
+def order_check(first: str, second: str) -> models.CheckConstraint:
+    """Require that `second` is not before `first` if both are set."""
+    both = models.Q(**{f"{second}__gte": models.F(first)})
+    return models.CheckConstraint(
+        condition=both | models.Q(**{first: None}) | models.Q(**{second: None}),
+        name=f"{NAME}{second}_order",
+        violation_error_message=f"{second} lies before {first}.",
+    )
+
+
+def unique_per_tenant(*fields: str, name: str, message: str, **options: Any) -> models.UniqueConstraint:
+    """Require that `fields` are unique within the tenant."""
+    return models.UniqueConstraint(
+        fields=["tenant", *fields], name=f"{NAME}{name}", violation_error_message=message, **options
+    )

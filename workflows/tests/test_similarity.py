@@ -1,0 +1,92 @@
+"""Tests of embedding and similarity search of assets, events and tasks."""
+
+import pytest
+
+from config.jobs import defer_once
+from config.tenancy.scope import tenant_scope
+from knowledge.models import Embedding
+from workflows.models import Asset, AssetEmbedding, CalendarEvent
+from workflows.services.similarity import (
+    embed_rows,
+    list_stale_tenants,
+    similar_assets,
+    similar_events,
+    similar_tasks,
+)
+from workflows.tests.factories import AssetFactory, CalendarEventFactory, TaskFactory
+
+ACTOR, JSON = "system:test", "application/json"
+
+
+@pytest.fixture
+def rows(tenant, member):
+    with tenant_scope(tenant, user=member.user):
+        payroll = AssetFactory(asset_name="Payroll database", technology_stack=["oracle"])
+        AssetFactory(asset_name="Web shop", technology_stack=["java"])
+        review = CalendarEventFactory(summary="Review of the backup plan", description="Restore drill.")
+        CalendarEventFactory(summary="Lunch with Ada", description="")
+        task = TaskFactory(title="Write the tide report", description="High water and low water.")
+    return payroll, review, task
+
+
+def test_rows_are_embedded_once_and_found(rows, tenant, member):
+    assert tenant.pk in list_stale_tenants()
+    assert embed_rows(tenant.pk) == 5
+    assert embed_rows(tenant.pk) == 0
+    assert tenant.pk not in list_stale_tenants()
+    with tenant_scope(tenant, user=member.user):
+        assert similar_assets("oracle database of the payroll")[0].pk == rows[0].pk
+        assert similar_events("When do we review backups?")[0].pk == rows[1].pk
+        assert [task.pk for task in similar_tasks("report about tides")] == [rows[2].pk]
+        assert "backup" in CalendarEvent.objects.get(pk=rows[1].pk).semantic_keywords
+
+
+def test_changed_rows_are_embedded_again_and_deleted_rows_leave_no_embedding(rows, tenant, member):
+    embed_rows(tenant.pk)
+    with tenant_scope(tenant, user=member.user):
+        rows[0].asset_name, rows[0].technology_stack = "Lighthouse", ["lamps"]
+        rows[0].save()
+        rows[1].delete()
+        Asset.objects.filter(asset_name="Web shop").delete()
+    assert embed_rows(tenant.pk) == 1
+    with tenant_scope(tenant, user=member.user):
+        assert similar_assets("lamps of a lighthouse")[0].distance < 0.7
+        assert (AssetEmbedding.objects.count(), Embedding.objects.count()) == (1, 2)
+
+
+def test_nobody_finds_the_assets_of_others_or_of_another_project(rows, tenant, other_tenant, member):
+    embed_rows(tenant.pk)
+    with tenant_scope(other_tenant, actor=ACTOR):
+        assert similar_assets("payroll database") == []
+    with tenant_scope(tenant, user=member.user):
+        found = similar_assets("payroll database", engagement_id=rows[0].engagement_id)
+        assert {asset.engagement_id for asset in found} == {rows[0].engagement_id}
+
+
+def test_the_text_of_an_event_is_not_read_among_the_embeddings(rows, tenant, api_client):
+    embed_rows(tenant.pk)
+    client = api_client()
+    assert client.get("/api/v1/embeddings/").json()["results"] == []
+    assert not client.post("/api/v1/embeddings/similar/", {"text": "backup"}, content_type=JSON).json()[
+        "results"
+    ]
+
+
+def test_the_api_defers_one_job_and_finds(rows, tenant, api_client, monkeypatch):
+    deferred = []
+    monkeypatch.setattr(
+        "workflows.services.similarity.defer_once",
+        lambda task, lock, **given: deferred.append(lock) or defer_once(task, lock, **given),
+    )
+    client = api_client()
+    body = {"summary": "Harbour tour", "description": "By boat."}
+    answer = client.patch(f"/api/v1/calendar-events/{rows[1].pk}/", body, content_type=JSON)
+    assert answer.status_code == 200
+    assert deferred == [f"embed_rows:{tenant.pk}"]
+    embed_rows(tenant.pk)
+    for path, name, text in (
+        ("assets", "asset", "payroll"),
+        ("calendar-events", "event", "boat in the harbour"),
+    ):
+        found = client.post(f"/api/v1/{path}/similar/", {"text": text, "limit": 1}, content_type=JSON).json()
+        assert [each[name]["id"] for each in found["results"]] == [str(rows[0 if name == "asset" else 1].pk)]
