@@ -2,7 +2,7 @@
 
 Building and compiling a queryset costs more CPU than PostgreSQL needs to run it. So the queryset is built twice with
 different placeholder ids for tenant, user, credential and URL. If both SQL texts are equal, and every parameter that
-differs is one of those ids or a bound computed by `created_after_id`, the SQL is cached with one slot per id. If any other
+differs is one of those ids or a bound of `created_after_id`, the SQL is cached with one slot per id. If any other
 parameter differs, it was derived from an id in an unknown way: nothing is cached, and each request compiles its own
 statement. PostgreSQL caches the plan of a prepared statement too, once per connection.
 """
