@@ -38,11 +38,12 @@ def list_tenant_access(user_id: UUID) -> list[TenantAccess]:
 
     Call it outside any scope.
     """
-    with connection.prepared_cursor() as cursor:
+    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(TENANT_ACCESS_SQL, [user_id])
         rows = cursor.fetchall()
     return [
-        TenantAccess(*place, role, role_scopes(role, parse_text_list(extra))) for *place, role, extra in rows
+        TenantAccess(tenant_id, slug, name, status, role, role_scopes(role, parse_text_list(extra)))
+        for tenant_id, slug, name, status, role, extra in rows
     ]
 
 

@@ -92,7 +92,7 @@ class _ExtractiveStream(StreamedResponse):
                 yield self._parts_manager.handle_tool_call_part(
                     vendor_part_id=part.tool_call_id,
                     tool_name=part.tool_name,
-                    args=part.args,
+                    args=part.args,  # type: ignore[arg-type]
                     tool_call_id=part.tool_call_id,
                 )
             elif isinstance(part, TextPart):
@@ -164,7 +164,8 @@ def _response(
 
 def _current_turn(messages: Sequence[ModelMessage]) -> tuple[str, list[ToolReturnPart]]:
     """Return the last question and the search results since then."""
-    question, results = "", []
+    question: str = ""
+    results: list[ToolReturnPart] = []
     for message in messages:
         for part in message.parts if isinstance(message, ModelRequest) else ():
             if isinstance(part, UserPromptPart):

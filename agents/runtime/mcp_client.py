@@ -72,8 +72,8 @@ def connection_for(server: McpServer, config: McpServerConfig | None = None) -> 
     return McpConnection(
         server.server_type,
         server.command,
-        dict(config.config or {}),
-        dict(config.env or {}),
+        dict(config.config or {}),  # type: ignore[arg-type]
+        dict(config.env or {}),  # type: ignore[arg-type]
         limits["timeout"],
         bounds,
     )

@@ -105,7 +105,7 @@ class MeteredModel(WrapperModel):
         settings: ModelSettings | None,
         parameters: ModelRequestParameters,
     ) -> PendingCall:
-        limited = {**(self.wrapped.settings or {}), **(settings or {})}
+        limited: dict[str, Any] = {**(self.wrapped.settings or {}), **(settings or {})}
         most = int(limited.get("max_tokens") or MAX_COMPLETION_TOKENS)
         return await sync_to_async(self.meter.begin)(
             self.route, estimate_input_tokens(messages, parameters), most

@@ -180,7 +180,7 @@ class Reservation:
 def load_call_terms(subjects: CallSubjects, provider: str, model: str) -> CallTerms:
     """Return the limits, price and fallback count of a call, in one query."""
     pairs = subjects.pairs()
-    parameters = {
+    parameters: dict[str, Any] = {
         "tenant": subjects.tenant_id,
         "subjects": [kind for kind, _ in pairs],
         "ids": [identifier for _, identifier in pairs],
@@ -277,7 +277,7 @@ def _try_reserve(
 def settle_reservation(reservation: Reservation, used: Mapping[str, Decimal]) -> None:
     """Release the reservation and count actual usage by resource, even if it has expired."""
     counters = list(reservation.held)
-    parameters = {
+    parameters: dict[str, Any] = {
         "tenant": require_tenant_id(),
         "reservation": reservation.id,
         "counters": counters,

@@ -141,7 +141,7 @@ def _store(*rows: Conversation | Message) -> None:
     for text, row in zip(texts, rows, strict=True):
         values |= text.given(row)
         row._state.adding = False
-    with connection.prepared_cursor() as cursor:
+    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(sql, values)
 
 
@@ -230,7 +230,7 @@ def close_completion(
         for name, value in changes.items()
     }
     ids = {"tenant": require_tenant_id(), "conversation": conversation_id, "answer": answer_id}
-    with connection.prepared_cursor() as cursor:
+    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(_close_sql(tuple(changes)), values | ids)
         return cursor.fetchone() is not None
 

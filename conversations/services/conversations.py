@@ -250,7 +250,7 @@ def record_message(
     )
     connection.ensure_connection()
     sql, text = _record_sql()
-    with connection.prepared_cursor() as cursor:
+    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(sql, text.given(message) | {"asking": user_id})
         row = cursor.fetchone()
     if row is None:

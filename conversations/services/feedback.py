@@ -15,7 +15,7 @@ from conversations.models import Message
 # Where an answer's metadata names the prompt that its agent spoke by.
 SPOKEN_PROMPT = "prompt_id"
 # A verdict on an answer as one on its prompt, from 0 to 5.
-VERDICTS = {MessageFeedback.HELPFUL: 5.0, MessageFeedback.UNHELPFUL: 0.0}
+VERDICTS: dict[str | None, float] = {MessageFeedback.HELPFUL: 5.0, MessageFeedback.UNHELPFUL: 0.0}
 
 
 def spoken_by(agent: Agent) -> dict[str, str]:

@@ -34,7 +34,7 @@ class GlossaryTerm:
 def find_terms(text: str) -> list[GlossaryTerm]:
     """The person's own terms and the public ones in `text`, longest first; needs the person's scope."""
     tenant_id: UUID = require_tenant_id()
-    with connection.prepared_cursor() as cursor:
+    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(SQL, {"tenant": tenant_id, "text": text[:MAX_TEXT_LENGTH].lower()})
         found = [GlossaryTerm(*row) for row in cursor.fetchall()]
     return [word for word in found if _contains_term(text, word.term)]

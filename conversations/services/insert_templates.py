@@ -25,7 +25,7 @@ class InsertTemplate:
     def given(self, row: Model) -> dict[str, Any]:
         """The values of `row` by placeholder."""
         return {
-            self.prefix + f.column: f.get_db_prep_save(f.pre_save(row, add=True), connection)
+            f"{self.prefix}{f.column}": f.get_db_prep_save(f.pre_save(row, add=True), connection)
             for f in self.fields
         }
 
@@ -47,7 +47,7 @@ def build_insert_template(
     plain, columns, values = model(), [], []
     fields = [f for f in model._meta.concrete_fields if not f.generated and _has_value(f, plain, varying)]
     for field in fields:
-        columns.append(connection.ops.quote_name(field.column))
+        columns.append(connection.ops.quote_name(str(field.column)))
         values.append((instead or {}).get(field.attname) or _value(field, plain, varying, prefix))
     given = tuple(field for field in fields if field.attname in varying)
     return InsertTemplate(", ".join(columns), ", ".join(values), given, prefix)

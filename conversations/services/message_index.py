@@ -5,6 +5,7 @@ They stand in a table of their own (`MessageEmbedding`), so that saying somethin
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -83,7 +84,7 @@ def embed_messages(*, back: timedelta, tenant_id: UUID | None = None) -> int:
     return sum(_embed_tenant(each, embedder, since) for each in tenants)
 
 
-def _build_parameters(model: str, since: UUID) -> dict[str, object]:
+def _build_parameters(model: str, since: UUID) -> dict[str, Any]:
     roles = [str(MessageRole.USER), str(MessageRole.ASSISTANT)]
     return {"model": model, "since": since, "completed": str(MessageStatus.COMPLETED), "roles": roles}
 

@@ -157,4 +157,4 @@ def parameters(question: Question, user_id: UUID, within: Within) -> dict[str, A
 
 
 def _found(row: Sequence[Any], best: float) -> FoundMessage:
-    return FoundMessage(*row[:-1], score=min(1.0, float(row[-1]) / best))
+    return FoundMessage(*row[:-1], score=min(1.0, float(row[-1]) / best))  # type: ignore[misc]

@@ -33,7 +33,7 @@ class StrategyScore:
 
     embedding_model: str
     strategy: str
-    compute_metrics: RankingMetrics
+    metrics: RankingMetrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +169,10 @@ def build_report(scores: Sequence[StrategyScore]) -> list[dict[str, Any]]:
         {
             "embedding_model": score.embedding_model,
             "strategy": score.strategy,
-            "ndcg_at_10": round(score.figures.ndcg, 4),
-            "recall_at_10": round(score.figures.recall, 4),
-            "mrr": round(score.figures.mrr, 4),
-            "questions": score.figures.questions,
+            "ndcg_at_10": round(score.metrics.ndcg, 4),
+            "recall_at_10": round(score.metrics.recall, 4),
+            "mrr": round(score.metrics.mrr, 4),
+            "questions": score.metrics.questions,
         }
         for score in scores
     ]

@@ -101,7 +101,7 @@ def open_local_file(path: str) -> Iterator[IO[bytes]]:
 def _get_real_file(stored: File) -> IO[bytes] | None:
     """Return the underlying file if it is a local one."""
     try:
-        stored.file.fileno()
+        stored.file.fileno()  # type: ignore[union-attr]
     except (OSError, AttributeError):
         return None
     return stored.file

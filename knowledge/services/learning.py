@@ -58,9 +58,9 @@ def observe_pattern(pattern_type: str, data: dict[str, Any]) -> LearningPattern:
         # Serialize observations of one user; otherwise two could create the same pattern.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"learning:{user_id}"])
     near = similar_patterns(flatten_text(data), pattern_type=pattern_type, limit=1)
-    if near and near[0].distance <= SAME_PATTERN_DISTANCE:
+    if near and near[0].distance <= SAME_PATTERN_DISTANCE:  # type: ignore[attr-defined]
         return _record_recurrence(near[0].pk)
-    pattern = LearningPattern(user_id=user_id, pattern_type=pattern_type, data=data)
+    pattern = LearningPattern(user_id=user_id, pattern_type=pattern_type, data=data)  # type: ignore[misc]
     (pattern.embedding,) = embed_texts([flatten_text(data)], DIMENSIONS)
     pattern.embedding_model, pattern.confidence = get_embedder_name(), compute_confidence(1, None)
     pattern.save()

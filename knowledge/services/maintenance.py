@@ -86,7 +86,7 @@ def resume_changes(lost_after: timedelta = LOST_AFTER) -> int:
 
 
 def _find_lost(statement: str, job: str, lost_after: timedelta) -> list[tuple[Any, ...]]:
-    parameters = {"job": job, "limit": timezone.now() - lost_after, "most": BATCH_SIZE}
+    parameters: dict[str, Any] = {"job": job, "limit": timezone.now() - lost_after, "most": BATCH_SIZE}
     with platform_scope(reason="resume lost work", actor=ACTOR), connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchall()

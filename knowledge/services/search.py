@@ -238,7 +238,8 @@ def _build_word_parameters(collections: Sequence[Collection], chunks: int) -> di
 
 def execute_search(prepared: PreparedSearch) -> list[tuple[Any, ...]]:
     """Execute a prepared search and return its rows."""
-    with connection.prepared_cursor() if prepared.one_plan else connection.cursor() as cursor:
+    make_cursor = connection.prepared_cursor if prepared.one_plan else connection.cursor  # type: ignore[attr-defined]
+    with make_cursor() as cursor:
         if prepared.effort is not None:
             cursor.execute(EFFORT_SQL, [str(prepared.effort)])
         cursor.execute(prepared.sql, prepared.parameters)

@@ -113,7 +113,7 @@ def test_a_dataset_is_measured_and_leaves_nothing(tenant, small):
     with tenant_scope(tenant):
         left = Chunk.objects.count() + Collection.objects.count()
 
-    assert [(score.strategy, score.figures.ndcg) for score in scores] == [("hybrid", 1.0), ("keyword", 1.0)]
+    assert [(score.strategy, score.metrics.ndcg) for score in scores] == [("hybrid", 1.0), ("keyword", 1.0)]
     assert left == 0
 
 
@@ -139,7 +139,7 @@ def test_hybrid_beats_both_halves_on_our_own_documentation(tenant):
         embedding_model="lexical-hash-384",
         strategies=["hybrid", "semantic", "keyword"],
     )
-    hybrid, semantic, keyword = (score.figures for score in scores)
+    hybrid, semantic, keyword = (score.metrics for score in scores)
 
     assert hybrid.questions == 54
     assert hybrid.ndcg > semantic.ndcg + 0.05
