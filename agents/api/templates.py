@@ -340,20 +340,14 @@ class AgentTemplateViewSet(TenantViewSet):
         super().perform_update(serializer)
 
     def _require_publisher(self, serializer: Any) -> None:
-        wanted = serializer.validated_data
-        shown = [
-            name
-            for name in PUBLISHING_FIELDS
-            if wanted.get(name) and not getattr(serializer.instance, name, False)
-        ]
-        if shown:
+        wanted, current = serializer.validated_data, serializer.instance
+        if any(wanted.get(name) and not getattr(current, name, False) for name in PUBLISHING_FIELDS):
             self._require_publishing()
 
     def _require_publishing(self) -> None:
         if not self.credential.allows(*PUBLISHING_SCOPE):
-            raise Forbidden(
-                "Only an administrator can publish templates to other organisations.", code="not_publisher"
-            )
+            detail = "Only an administrator can publish templates to other organisations."
+            raise Forbidden(detail, code="not_publisher")
 
 
 class TemplatePurchaseViewSet(ReadOnlyTenantViewSet):

@@ -2,7 +2,7 @@
 
 The server listens only on a Unix socket. Application logins authenticate with SCRAM; the superuser must be the OS user
 that owns the data (peer authentication). The server outlives the command that started it. The last process that holds
-it (`held`) stops it. This module does not import Django.
+it (`hold_cluster`) stops it. This module does not import Django.
 """
 
 import contextlib

@@ -50,5 +50,5 @@ def test_json_is_laid_out_and_its_schema_stands_beside_it(member, admin_client):
     text = page.content.decode()
 
     assert '{\n  "steps": [\n' in unescape(page.context["adminform"].form["definition"].as_widget())
-    assert "Schema of Definition" in text
-    assert "Schema of Retry" in text
+    assert "Schema of WorkflowDefinition" in text
+    assert "Schema of RetryPolicy" in text

@@ -227,5 +227,5 @@ def test_without_a_scale_there_is_no_history(seed):
 
 @pytest.mark.parametrize("scale", ["-1", "1001"])
 def test_a_scale_out_of_bounds_is_refused(seed, scale):
-    with pytest.raises(CommandError, match="from 0 to 1000"):
+    with pytest.raises(CommandError, match="between 0 and 1000"):
         seed("--scale", scale)

@@ -31,8 +31,8 @@ time.sleep(300)
 """
 SUPERVISOR = """
 import sys, time
-from config.postgres.supervisor import Child
-Child("family", sys.argv[1:], dict()).start()
+from config.postgres.supervisor import ChildProcess
+ChildProcess("family", sys.argv[1:], dict()).start()
 time.sleep(300)
 """
 

@@ -46,7 +46,7 @@ def test_answer_as_json(agent, tenant):
     [
         ("  ", {}, "empty"),
         ("When?", {"agent": "nobody"}, "not found"),
-        ("When?", {"tenant": "nobody"}, "no tenant"),
+        ("When?", {"tenant": "nobody"}, "does not exist"),
     ],
 )
 def test_invalid_arguments(agent, tenant, question, options, message):

@@ -95,7 +95,7 @@ def test_tool_failure_and_timeout_are_recorded(caller, agent_of, monkeypatch, bo
 
     monkeypatch.setattr(tools, "calculate", lambda expression: (_ for _ in ()).throw(ToolError("unused")))
     outcome = asyncio.run(tools.run_with_timeout(lambda: run("x"), 1))
-    assert (outcome.status, outcome.told) == (status, {"error": error})
+    assert (outcome.status, outcome.model_value) == (status, {"error": error})
 
 
 def test_turn_timeout_closes_running_call(caller, agent_of, monkeypatch):

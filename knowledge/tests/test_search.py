@@ -247,7 +247,7 @@ def test_the_api_does_not_find_another_tenants_collection(other_tenant, tmp_path
     answer = ask(api_client(), query="kneading dough")
 
     assert answer.status_code == 400
-    assert "does not exist" in answer.content.decode()
+    assert "Collection not found" in answer.content.decode()
 
 
 @pytest.mark.parametrize(
