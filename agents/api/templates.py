@@ -67,12 +67,8 @@ class BuyerOnlyMixin:
         return None
 
     def _bought(self, instance: AgentTemplate) -> bool:
-        bought = TemplatePurchase.objects.filter(
-            template_id=instance.pk,
-            tenant_id=require_scope().tenant_id,
-            payment_status=PaymentStatus.COMPLETED,
-        )
-        return bought.exists()
+        mine = TemplatePurchase.objects.filter(template_id=instance.pk, tenant_id=require_scope().tenant_id)
+        return mine.filter(payment_status=PaymentStatus.COMPLETED).exists()
 
     def as_sql(self, model: Any, table: str) -> ColumnSQL:
         """Return the column if the template is the tenant's own, free or bought, else NULL."""

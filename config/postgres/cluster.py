@@ -378,18 +378,8 @@ def run_sql(cluster: Cluster, sql: str, database: str, timeout: float = 120) -> 
     Raises:
         EmbeddedError: the script failed. The message is psql's.
     """
-    command = [
-        binary_path("psql"),
-        "-X",
-        "-q",
-        "-A",
-        "-t",
-        "-v",
-        "ON_ERROR_STOP=1",
-        "-h",
-        str(cluster.socket_dir),
-    ]
-    command += ["-p", str(PORT), "-U", SUPERUSER, "-d", database, "-f", "-"]
+    command = [binary_path("psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-"]
+    command += ["-h", str(cluster.socket_dir), "-p", str(PORT), "-U", SUPERUSER, "-d", database]
     return run_program(command, f"SQL in {database}", stdin=sql, timeout=timeout)
 
 
