@@ -38,21 +38,21 @@ class MessageStatus(TextChoices):
 
 
 class MessageFeedback(TextChoices):
-    """What a person thinks of an answer."""
+    """Feedback of a person on an answer."""
 
     HELPFUL = "helpful"
     UNHELPFUL = "unhelpful"
 
 
 class LeaseKind(TextChoices):
-    """What a process works on."""
+    """Kind of work that a lease covers."""
 
     ANSWER = "answer"
     MEETING = "meeting"
 
 
 class StepKind(TextChoices):
-    """What a step of a turn is."""
+    """Kind of a turn step."""
 
     MESSAGES = "messages"
     CALL = "call"
@@ -72,7 +72,7 @@ class ToolStatus(TextChoices):
 
 
 class ChatMode(TextChoices):
-    """How a session is answered."""
+    """How agents answer a session."""
 
     SIMPLE = "simple"
     EXPERT_GROUP = "expert-group"
@@ -81,7 +81,7 @@ class ChatMode(TextChoices):
 
 
 class MeetingPhase(TextChoices):
-    """Where a meeting of experts stands."""
+    """Phase of an expert meeting."""
 
     QUESTIONING = "questioning"
     EXPERT_INPUT = "expert_input"
@@ -91,7 +91,7 @@ class MeetingPhase(TextChoices):
 
 
 class StreamType(TextChoices):
-    """What a chunk of a stream is."""
+    """Type of a stream event."""
 
     MESSAGE = "message"
     MEETING_START = "meeting_start"

@@ -1,4 +1,4 @@
-"""Questions asked of conversations."""
+"""Querysets and managers of conversations."""
 
 from typing import Any, Self
 
@@ -8,16 +8,16 @@ from config.tenancy.managers import ScopedManager, ScopedQuerySet
 
 
 class ConversationQuerySet(ScopedQuerySet):
-    """Conversations and who may see them."""
+    """Queries on conversations and their visibility."""
 
     def visible_to(self, user_id: Any) -> Self:
-        """Those that the person began or takes part in (promise G3); nobody sees none."""
+        """Return the conversations that the user owns or participates in (promise G3)."""
         if user_id is None:
-            # Agents that take part have no person either.
+            # Agent participants have a null user id, so None would match them.
             return self.none()
         taking_part = self.model._meta.get_field("participants").related_model.objects.filter(user_id=user_id)
         return self.filter(Q(user_id=user_id) | Q(id__in=taking_part.values("conversation_id")))
 
 
 class ConversationManager(ScopedManager.from_queryset(ConversationQuerySet)):  # type: ignore[misc]
-    """The scope's conversations."""
+    """Manager for the conversations of the current scope."""

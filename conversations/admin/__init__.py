@@ -1,4 +1,4 @@
-"""Console pages of conversations."""
+"""Admin classes for conversations."""
 
 from .conversations import ConversationAdmin, ParticipantAdmin
 from .messages import AttachmentAdmin, MessageAdmin, MessageEmbeddingAdmin

@@ -1,4 +1,4 @@
-"""Conversations: each person sees those that are theirs, whatever their role (promise G3)."""
+"""Conversations; users see only their own, regardless of role (promise G3)."""
 
 from django.contrib import admin
 
@@ -9,7 +9,7 @@ from conversations.models import Conversation, Message, Participant
 
 
 class MessageInline(ReadOnlyInline):
-    """The messages in their order, twenty to a page."""
+    """Messages in order, 20 per page."""
 
     model = Message
     resource = "conversations"
@@ -41,7 +41,7 @@ class ConversationAdmin(BaseModelAdmin):
         return super().get_queryset(request).visible_to(request.user.pk)
 
     def has_add_permission(self, request, obj=None):
-        """Conversations begin with a question, by the API."""
+        """Disallow adding; the API creates conversations."""
         return False
 
 
@@ -59,5 +59,5 @@ class ParticipantAdmin(ReadOnlyAdmin):
 
 
 def visible(request):
-    """Ids of the conversations that the person may see."""
+    """Return the ids of the conversations that are visible to the user."""
     return Conversation.objects.visible_to(request.user.pk).order_by().values("pk")

@@ -11,7 +11,7 @@ from conversations.models import Attachment, Message, MessageEmbedding
 
 @admin.register(Message)
 class MessageAdmin(AuditedExportMixin, ReadOnlyAdmin):
-    """What was said in one's own conversations."""
+    """Messages of the user's conversations."""
 
     resource = "conversations"
     icon = "chat"
@@ -28,7 +28,7 @@ class MessageAdmin(AuditedExportMixin, ReadOnlyAdmin):
     )
     list_filter = (CreatedFilter, "status", "role")
     search_fields = ("conversation__id__exact", "model__exact")
-    search_help_text = "A whole conversation id or model name."
+    search_help_text = "Full conversation ID or model name."
     fieldsets = (
         (None, {"fields": (("conversation", "sequence_number"), ("role", "status"), "content", "citations")}),
         ("Failure", {"fields": (("error_code", "error_message"),)}),
@@ -50,7 +50,7 @@ class MessageAdmin(AuditedExportMixin, ReadOnlyAdmin):
 
 @admin.register(Attachment)
 class AttachmentAdmin(ReadOnlyAdmin):
-    """Files of one's own conversations."""
+    """Attachments of the user's conversations."""
 
     resource = "conversations"
     icon = "attach_file"
@@ -69,7 +69,7 @@ class AttachmentAdmin(ReadOnlyAdmin):
 
 @admin.register(MessageEmbedding)
 class MessageEmbeddingAdmin(ReadOnlyAdmin):
-    """Which messages of one's own conversations can be found by meaning."""
+    """Embedded messages of the user's conversations."""
 
     resource = "conversations"
     icon = "scatter_plot"
@@ -79,6 +79,6 @@ class MessageEmbeddingAdmin(ReadOnlyAdmin):
     fieldsets = ((None, {"fields": (("conversation", "embedding_model"),)}),)
 
     def get_queryset(self, request):
-        # Vectors and words that no page shows.
+        # Vectors and lexemes are large and not shown.
         rows = super().get_queryset(request).filter(conversation__in=visible(request))
         return rows.defer("embedding", "embedding_384", "words")

@@ -1,4 +1,4 @@
-"""A report on conversations: computed, read alone."""
+"""Read-only conversation report."""
 
 from django.contrib import admin
 

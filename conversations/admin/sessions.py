@@ -1,4 +1,4 @@
-"""What conversations keep, streamed and came to."""
+"""Session states, session summaries and stream events."""
 
 from django.contrib import admin
 
@@ -9,7 +9,7 @@ from conversations.models import SessionState, SessionSummary, StreamEvent
 
 
 class OwnConversationsAdmin(ReadOnlyAdmin):
-    """Rows of the conversations that the person may see."""
+    """Limit rows to conversations that are visible to the user."""
 
     resource = "conversations"
 
@@ -82,7 +82,7 @@ class StreamEventAdmin(OwnConversationsAdmin):
     list_display = ("created_at", "conversation", "sequence_number", "event_type", "phase", "expert_name")
     list_filter = (CreatedFilter, "event_type", "phase")
     search_fields = ("conversation__id__exact", "expert_name__exact")
-    search_help_text = "A whole conversation id or name of an expert."
+    search_help_text = "Full conversation ID or expert name."
     fieldsets = (
         (
             None,

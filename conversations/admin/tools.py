@@ -1,4 +1,4 @@
-"""Calls of tools."""
+"""Tool calls."""
 
 from django.contrib import admin
 
@@ -11,7 +11,7 @@ from conversations.models import McpToolExecution, ToolExecution
 
 @admin.register(ToolExecution)
 class ToolExecutionAdmin(AuditedExportMixin, ReadOnlyAdmin):
-    """What agents did in one's own conversations."""
+    """Tool calls in the user's conversations."""
 
     resource = "conversations"
     icon = "build"
@@ -20,7 +20,7 @@ class ToolExecutionAdmin(AuditedExportMixin, ReadOnlyAdmin):
     list_display = ("created_at", "tool_name", "conversation", "agent", "status", "execution_time_ms")
     list_filter = (CreatedFilter, "status")
     search_fields = ("tool_name__exact", "conversation__id__exact")
-    search_help_text = "A whole tool name or conversation id."
+    search_help_text = "Full tool name or conversation ID."
     fieldsets = (
         (
             None,
@@ -37,7 +37,7 @@ class ToolExecutionAdmin(AuditedExportMixin, ReadOnlyAdmin):
 
 @admin.register(McpToolExecution)
 class McpToolExecutionAdmin(AuditedExportMixin, ReadOnlyAdmin):
-    """Tools of MCP servers that agents called in one's own conversations."""
+    """MCP tool calls in the user's conversations."""
 
     resource = "conversations"
     icon = "dns"
@@ -54,7 +54,7 @@ class McpToolExecutionAdmin(AuditedExportMixin, ReadOnlyAdmin):
     )
     list_filter = (CreatedFilter, "status")
     search_fields = ("tool_name__exact", "conversation__id__exact")
-    search_help_text = "A whole tool name or conversation id."
+    search_help_text = "Full tool name or conversation ID."
     fieldsets = (
         (
             None,

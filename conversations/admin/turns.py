@@ -1,4 +1,4 @@
-"""Answers under way, and the steps they took."""
+"""Answers in progress and their steps."""
 
 from django.contrib import admin
 

@@ -1,4 +1,4 @@
-"""Files of a conversation as HTTP: brought, read again, taken away while no message has them."""
+"""Endpoints for conversation attachments: upload, download and delete."""
 
 import hashlib
 from pathlib import PurePath
@@ -27,19 +27,19 @@ from knowledge.parsing import ParseError
 from knowledge.services.documents import check_name
 from knowledge.services.files import FileTooLargeError, StoredFile, delete_file, store_file
 
-# What a multipart body holds beside the file: its name and borders.
+# Allowance for the multipart headers and boundaries around the file.
 AROUND_BYTES = 64 * 1024
 ANY_FILE = "application/octet-stream"
 
 
 class FileSerializer(serializers.Serializer):
-    """A file."""
+    """A file to upload."""
 
-    file = serializers.FileField(help_text="A document; its bytes must be what the end of its name says.")
+    file = serializers.FileField(help_text="The document. Its content must match its file name extension.")
 
 
 class AttachmentViewSet(ConversationScopedMixin, DestroyMixin, ReadOnlyTenantViewSet):
-    """Files of a conversation: those of its messages, and those that wait for one."""
+    """Attachments of a conversation, including those that no message uses yet."""
 
     serializer_class = AttachmentSerializer
     resource = "conversations"
@@ -50,7 +50,7 @@ class AttachmentViewSet(ConversationScopedMixin, DestroyMixin, ReadOnlyTenantVie
 
     @property
     def scope(self) -> str:
-        # The file goes to and comes from the storage, which may be far away, outside the transaction.
+        # Storage may be remote, so files are transferred outside the transaction.
         return "manual" if self.action in ("create", "content") else "request"
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
@@ -61,7 +61,7 @@ class AttachmentViewSet(ConversationScopedMixin, DestroyMixin, ReadOnlyTenantVie
 
     @extend_schema(request={"multipart/form-data": FileSerializer}, responses={201: AttachmentSerializer})
     def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Bring a document. It waits until a message names it in `attachments`; then agents read its text."""
+        """Upload a document. Agents read its text once a message lists it in `attachments`."""
         asked = FileSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         file = asked.validated_data["file"]
@@ -99,21 +99,21 @@ class AttachmentViewSet(ConversationScopedMixin, DestroyMixin, ReadOnlyTenantVie
             return response
 
     def _print(self, file: ReadFile) -> str:
-        """What the same request has in common with this one; its body has borders that change."""
+        """Return the fingerprint of the request; multipart boundaries differ on each retry."""
         parts = (self.request._request.path, file.name, file.kept.checksum)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @extend_schema(responses={(200, ANY_FILE): OpenApiResponse(OpenApiTypes.BINARY)})
     @action(detail=True, methods=["get"], pagination_class=None, filterset_fields=())
     def content(self, request: Any, *args: Any, **kwargs: Any) -> FileResponse:
-        """The file's bytes."""
+        """Download the file."""
         with self.scoped():
             row = self.get_object()
         try:
             stored = default_storage.open(row.storage_path, "rb")
         except FileNotFoundError:
             raise Http404 from None
-        # Never shown by a browser: it is what somebody else brought.
+        # Untrusted content: browsers must download the file, not render it.
         name = PurePath(row.filename).name or "file"
         response = FileResponse(stored, as_attachment=True, filename=name, content_type=ANY_FILE)
         response["Content-Security-Policy"] = "sandbox"
@@ -121,7 +121,9 @@ class AttachmentViewSet(ConversationScopedMixin, DestroyMixin, ReadOnlyTenantVie
 
     def perform_destroy(self, instance: Attachment) -> None:
         if not drop_file(instance):
-            raise Conflict("This file belongs to a message; it goes with it.", code="said_already")
+            raise Conflict(
+                "This file belongs to a message and cannot be deleted separately.", code="said_already"
+            )
 
 
 def _read(kept: StoredFile, name: str) -> ReadFile:

@@ -1,4 +1,4 @@
-"""Ends of conversations as HTTP."""
+"""Endpoint that ends a conversation."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ class CloseActionsMixin:
     @extend_schema(request=None, responses={200: ConversationSerializer})
     @action(detail=True, methods=["post"])
     def end(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Complete a conversation; a job writes its title and its summary, at `/session-summaries/`."""
+        """End a conversation. A job then writes its title and its summary in `/session-summaries/`."""
         try:
             ended = end_conversation(self.get_object())
         except NotEnding as error:

@@ -1,4 +1,4 @@
-"""What the endpoints of other products' wire formats share: keys, scopes, streams, errors in their dialect."""
+"""Shared base of the compatible endpoints: authentication, scopes, streams and error formats."""
 
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -22,7 +22,7 @@ from conversations.services.conversations import ConversationClosed
 from conversations.streaming.answers import TooManyStreamsError
 
 NO_RETRY = {"x-should-retry": "false"}
-# Kinds of failures and their status; anything else is the endpoint's fault.
+# HTTP status by error code; any other code is a fault of the model endpoint (502).
 STATUSES = {
     "timeout": 504,
     "rate_limited": 429,
@@ -37,7 +37,7 @@ SchemaT = TypeVar("SchemaT", bound=BaseModel)
 
 
 class CompatKeyAuthentication(ApiKeyAuthentication):
-    """`Authorization: Bearer …`, or the header `x-api-key` that Anthropic's clients send."""
+    """Accept `Authorization: Bearer …` or the `x-api-key` header of Anthropic clients."""
 
     def authenticate(self, request: Any) -> Any:
         named = request.META.get("HTTP_X_API_KEY", "")
@@ -51,11 +51,13 @@ class ModelNotFoundError(Problem):
     default_code = "model_not_found"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"The model '{name}' does not exist or you may not use it.", parameter="model")
+        super().__init__(
+            f"The model '{name}' does not exist or you do not have access to it.", parameter="model"
+        )
 
 
 class CompatError(Problem):
-    """A body that asks for what is not there; `parameter` is the member."""
+    """The request body has an invalid value; `parameter` names the member."""
 
     default_code = "invalid_value"
 
@@ -64,7 +66,7 @@ class CompatError(Problem):
 
 
 class CompatView(ApiView):
-    """Declare `dialect`: (status, code, message, parameter) -> the body of an error."""
+    """Base view; subclasses set `dialect`: (status, code, message, parameter) -> error body."""
 
     authentication_classes = (CompatKeyAuthentication,)
     resource = "*self*"
@@ -91,13 +93,15 @@ class CompatView(ApiView):
     # -- asking --------------------------------------------------------------------------------------------
 
     def caller(self) -> Caller:
-        """For whom models are asked."""
+        """Return the caller on whose behalf models are called."""
         held = self.credential
         return Caller(held.tenant_id, held.user_id, held.actor)
 
     def require(self, resource: str, verb: str) -> None:
-        """Raises:
-        PermissionDenied: when role or key do not cover it.
+        """Check that the role or key allows `verb` on `resource`.
+
+        Raises:
+            PermissionDenied: the role or key does not allow it.
         """
         if not self.credential.allows(resource, verb):
             raise exceptions.PermissionDenied(f"Your role or key does not cover {resource}:{verb}.")
@@ -106,8 +110,8 @@ class CompatView(ApiView):
         """Store the question.
 
         Raises:
-            ModelNotFoundError: when there is no such model.
-            PermissionDenied: when the caller may not use it.
+            ModelNotFoundError: the model does not exist.
+            PermissionDenied: the caller may not use the model.
         """
         self.require("integrations" if "/" in wish.model else "agents", "execute")
         try:
@@ -119,7 +123,7 @@ class CompatView(ApiView):
             raise CompatError("previous_response_id", error.messages[0]) from None
 
     def answered(self, wish: CompletionRequest, *, after: Message | None = None) -> Completion:
-        """The whole answer."""
+        """Return the complete answer."""
         return turns.run_completion(self.begin(wish, after=after))
 
     def streamed(
@@ -129,7 +133,7 @@ class CompatView(ApiView):
         *,
         after: Message | None = None,
     ) -> StreamingHttpResponse:
-        """The answer as it comes. What fails before its first piece gets a status of its own."""
+        """Stream the answer. An error before the first chunk sets the HTTP status."""
         exchange = self.begin(wish, after=after)
         try:
             events = turns.stream_completion(exchange)
@@ -147,10 +151,10 @@ class CompatView(ApiView):
 
 
 def validate_schema(shape: type[SchemaT], data: Any) -> SchemaT:
-    """`data` as `shape`.
+    """Validate `data` against `shape`.
 
     Raises:
-        Refusal: naming the first member that is wrong.
+        CompatError: names the first invalid member.
     """
     try:
         return shape.model_validate(data)

@@ -1,4 +1,4 @@
-"""What a person does to messages that are there: saying them anew on a branch, and a verdict on answers."""
+"""Endpoints that edit a message on a branch and record feedback on an answer."""
 
 from typing import Any
 from uuid import UUID
@@ -21,11 +21,11 @@ from conversations.services.forks import Edited, NotYours, TurnRunning, edit_mes
 
 
 class EditSerializer(serializers.Serializer):
-    """What is said instead."""
+    """The replacement text of a message."""
 
     content = serializers.CharField(max_length=MAX_CONTENT, help_text="The text.")
     answer = serializers.BooleanField(
-        default=True, help_text="Whether the agents answer; false only records the text."
+        default=True, help_text="Whether agents answer. If false, the text is only recorded."
     )
 
 
@@ -33,18 +33,21 @@ class FeedbackSerializer(serializers.Serializer):
     """A verdict."""
 
     feedback = serializers.ChoiceField(
-        choices=MessageFeedback.choices, allow_blank=True, help_text="The verdict; empty takes it back."
+        choices=MessageFeedback.choices,
+        allow_blank=True,
+        help_text="The feedback. An empty value removes it.",
     )
 
 
 EDITED = {
     (201, "application/json"): AnsweredConversationSerializer,
     (200, answers.EVENT_STREAM): OpenApiResponse(
-        response=OpenApiTypes.OBJECT, description="The answer as it comes; each event names the branch."
+        response=OpenApiTypes.OBJECT,
+        description="The answer as server-sent events. Each event names the branch.",
     ),
-    409: OpenApiResponse(description="An answer to it, or one before it, is still made."),
-    502: OpenApiResponse(description="The model's endpoint failed; the branch is there."),
-    504: OpenApiResponse(description="The model's endpoint did not answer in time; the branch is there."),
+    409: OpenApiResponse(description="An answer to this message or to an earlier one is still in progress."),
+    502: OpenApiResponse(description="The model endpoint failed. The branch is stored."),
+    504: OpenApiResponse(description="The model endpoint timed out. The branch is stored."),
 }
 
 
@@ -54,7 +57,7 @@ class MessageActions:
     @extend_schema(request=EditSerializer, responses=EDITED)
     @action(detail=True, methods=["post"])
     def edit(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Say one's own message anew, on a branch: a conversation with what was said before it. All of it stays."""
+        """Edit your own message on a new branch. The original conversation does not change."""
         asked = EditSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         if asked.validated_data["answer"]:
@@ -79,7 +82,7 @@ class MessageActions:
     @extend_schema(request=FeedbackSerializer, responses={200: MessageSerializer})
     @action(detail=True, methods=["post"])
     def feedback(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Say whether an answer was helpful; the latest verdict stands."""
+        """Rate an answer as helpful or unhelpful. New feedback replaces earlier feedback."""
         asked = FeedbackSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         message = self.get_object()
@@ -112,10 +115,10 @@ class MessageActions:
 
 
 def made_conversation(identifier: UUID, answer: dict[str, Any] | None) -> HttpResponse:
-    """A conversation that was just made, with its first answer if there is one.
+    """Return the response for a new conversation, with its first answer if any.
 
     Raises:
-        Http404: when it was deleted meanwhile.
+        Http404: the conversation was deleted in the meantime.
     """
     conversation = Conversation.objects.filter(pk=identifier).first()
     if conversation is None:

@@ -1,4 +1,4 @@
-"""A conversation as a file."""
+"""Endpoint that exports a conversation as a file."""
 
 from typing import Any
 from uuid import UUID
@@ -20,10 +20,10 @@ WRITERS = {
 
 
 class ExportView(ApiView):
-    """One's conversation with all that belongs to it."""
+    """Export of one of your conversations."""
 
     resource = "conversations"
-    # Each page of the stream has a short scope of its own.
+    # Each page of the stream opens a separate short scope.
     scope = "manual"
     extra_media_types = (MARKDOWN,)
     extra_parameters = ("as",)
@@ -32,21 +32,24 @@ class ExportView(ApiView):
         operation_id="conversation_export",
         parameters=[
             OpenApiParameter(
-                "as", str, enum=sorted(WRITERS), default="json", description="What the file is written in."
+                "as", str, enum=sorted(WRITERS), default="json", description="Format of the file."
             )
         ],
         responses={
             (200, "application/json"): OpenApiResponse(
                 OpenApiTypes.OBJECT, description="By docs/reference/conversation-export.schema.json."
             ),
-            (200, MARKDOWN): OpenApiResponse(OpenApiTypes.STR, description="The same for people."),
+            (200, MARKDOWN): OpenApiResponse(OpenApiTypes.STR, description="The export as Markdown."),
         },
     )
     def get(self, request: Any, conversation_id: UUID) -> StreamingHttpResponse:
-        """A conversation with messages, branches, citations, calls of tools, files, verdicts, people and costs."""
+        """Export a conversation: messages, branches, citations, tool calls, files, feedback, participants and costs."""
         wanted = request.GET.get("as", "json")
         if wanted not in WRITERS:
-            raise Invalid(f"as: one of {', '.join(sorted(WRITERS))}.", code="invalid_parameter")
+            raise Invalid(
+                f"`as` is not a valid format. Use one of: {', '.join(sorted(WRITERS))}.",
+                code="invalid_parameter",
+            )
         write, media_type, suffix = WRITERS[wanted]
         with self.scoped():
             seen = Conversation.objects.visible_to(self.credential.user_id)

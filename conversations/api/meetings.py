@@ -1,4 +1,4 @@
-"""Meetings of experts as HTTP: begun by POST, read as JSON, followed as server-sent events."""
+"""Endpoints for expert meetings: start with POST, read as JSON, or stream as server-sent events."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,49 +22,51 @@ from conversations.services.meetings import MOST_EXPERTS, MeetingUnderway, as_ch
 
 
 class NewMeetingSerializer(serializers.Serializer):
-    """What a meeting is about, and who takes part; the conversation's agent leads it."""
+    """The question and the experts of a meeting. The conversation's agent leads it."""
 
-    question = serializers.CharField(max_length=100_000, help_text="What it is about.")
+    question = serializers.CharField(max_length=100_000, help_text="The question to discuss.")
     experts = serializers.ListField(
         child=serializers.CharField(max_length=100),
         min_length=1,
         max_length=MOST_EXPERTS,
-        help_text="Slugs or ids of the agents that take part as experts.",
+        help_text="Slugs or ids of the agents that participate as experts.",
     )
 
 
 class BegunMeetingSerializer(serializers.Serializer):
-    """A meeting that goes on by itself from now."""
+    """A started meeting, which runs in the background."""
 
-    question = serializers.UUIDField(help_text="The message that asks.")
-    stream = serializers.CharField(help_text="Where it can be followed as server-sent events.")
+    question = serializers.UUIDField(help_text="Id of the message with the question.")
+    stream = serializers.CharField(help_text="URL of its server-sent events.")
 
 
 class MeetingEventSerializer(serializers.Serializer):
-    """One event of a meeting; `metadata` of its kind stands beside these."""
+    """One meeting event, with the `metadata` of its type."""
 
     type = serializers.ChoiceField(choices=StreamType.choices)
     phase = serializers.ChoiceField(choices=MeetingPhase.choices, allow_blank=True)
     expert = serializers.CharField(allow_blank=True, help_text="Who speaks.")
-    content = serializers.CharField(allow_blank=True, help_text="What was said.")
+    content = serializers.CharField(allow_blank=True, help_text="Text of the contribution.")
 
 
 class MeetingSerializer(serializers.Serializer):
-    """A meeting, rebuilt from the database."""
+    """A meeting, rebuilt from the stored rows."""
 
     status = serializers.ChoiceField(choices=["running", "completed", "failed"])
     phase = serializers.ChoiceField(choices=MeetingPhase.choices, allow_blank=True)
-    question = serializers.UUIDField(help_text="The message that asks.")
-    manager = serializers.DictField(help_text="Id and name of the agent that leads it.")
+    question = serializers.UUIDField(help_text="Id of the message with the question.")
+    manager = serializers.DictField(help_text="Id and name of the agent that leads the meeting.")
     experts = serializers.ListField(child=serializers.DictField(), help_text="Ids and names of the experts.")
     questions = serializers.ListField(
-        child=serializers.DictField(), allow_null=True, help_text="What the manager asks, and whom."
+        child=serializers.DictField(),
+        allow_null=True,
+        help_text="The manager's questions and their addressees.",
     )
-    todo_list = serializers.ListField(child=serializers.DictField(), help_text="Tasks and how far they are.")
+    todo_list = serializers.ListField(child=serializers.DictField(), help_text="Tasks and their status.")
     first = serializers.IntegerField(help_text="Number of its first event.")
     last = serializers.IntegerField(help_text="Number of its latest event.")
-    summary = serializers.CharField(allow_blank=True, help_text="What it came to.")
-    chunks = MeetingEventSerializer(many=True, help_text="What was streamed, in its order.")
+    summary = serializers.CharField(allow_blank=True, help_text="Summary of the outcome.")
+    chunks = MeetingEventSerializer(many=True, help_text="The streamed events, in order.")
 
 
 class MeetingActions:
@@ -73,21 +75,21 @@ class MeetingActions:
     @extend_schema(
         parameters=[
             OpenApiParameter(
-                "Last-Event-ID", str, OpenApiParameter.HEADER, description="Last event that came."
+                "Last-Event-ID", str, OpenApiParameter.HEADER, description="Id of the last event received."
             )
         ],
         responses={
             (200, "application/json"): MeetingSerializer,
             (200, answers.EVENT_STREAM): OpenApiResponse(
                 response=OpenApiTypes.OBJECT,
-                description="Server-sent events named by their type, until stream_complete.",
+                description="Server-sent events, named by type, until `stream_complete`.",
             ),
-            204: OpenApiResponse(description="The stream has ended and all of it came."),
+            204: OpenApiResponse(description="The stream has ended and there are no more events."),
         },
     )
     @action(detail=True, methods=["get"], pagination_class=None, filterset_fields=())
     def meeting(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """The latest meeting as JSON, or followed with `Accept: text/event-stream`."""
+        """Return the latest meeting as JSON, or stream it with `Accept: text/event-stream`."""
         with self.scoped():
             built = rebuild_meeting(self.get_object().pk)
         if built is None:
@@ -99,7 +101,7 @@ class MeetingActions:
     @extend_schema(request=NewMeetingSerializer, responses={202: BegunMeetingSerializer})
     @meeting.mapping.post
     def begin_meeting(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Begin a meeting of experts about a question; a worker leads it to its end."""
+        """Start a meeting of experts about a question. A worker runs it."""
         self.require_execute()
         asked = NewMeetingSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -123,15 +125,15 @@ def _experts(names: list[str]) -> list[Agent]:
     if None in found:
         raise serializers.ValidationError({"experts": "This object does not exist."})
     if len({each.pk for each in found}) < len(found):
-        raise serializers.ValidationError({"experts": "Name each expert once."})
+        raise serializers.ValidationError({"experts": "List each expert only once."})
     return found
 
 
 def _stream(caller: Caller, conversation_id: UUID, built: dict[str, Any], last: str) -> HttpResponse:
-    """Events after `last`, by default from the meeting's beginning."""
+    """Stream the events after `last`, by default from the start of the meeting."""
     if last and not (last.isdecimal() and len(last) < 10):
         raise answers.InvalidEventIdError
-    # A meeting's events are numbered on from the one before it in the same conversation.
+    # Event numbers continue from the previous meeting of the same conversation.
     after = max(int(last or 0), built["first"] - 1)
     if built["status"] != "running" and after >= built["last"]:
         return HttpResponse(status=204)

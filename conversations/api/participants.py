@@ -1,4 +1,4 @@
-"""Who takes part in a conversation, as HTTP."""
+"""Endpoints for the participants of a conversation."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from conversations.services.participants import add_participant, remove_particip
 
 
 class ParticipantViewSet(ConversationScopedMixin, DestroyMixin, ReadOnlyTenantViewSet):
-    """Who takes part in a conversation. Whoever began it lets others join; everybody else may leave."""
+    """Participants of a conversation. The owner adds participants; all others may leave."""
 
     serializer_class = ParticipantSerializer
     resource = "conversations"
@@ -25,7 +25,7 @@ class ParticipantViewSet(ConversationScopedMixin, DestroyMixin, ReadOnlyTenantVi
 
     @extend_schema(request=NewParticipantSerializer, responses={201: ParticipantSerializer})
     def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Let a person see the conversation and speak in it, or an agent answer in it."""
+        """Add a person, who can read and write messages, or an agent, which answers."""
         asked = NewParticipantSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         if not self.conversation().exists():

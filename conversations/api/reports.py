@@ -1,4 +1,4 @@
-"""A report on conversations in the API: computed, read alone."""
+"""Read-only conversation report in the API."""
 
 from config.api.serializers import BaseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
@@ -6,7 +6,7 @@ from conversations.models import ConversationActivityDaily
 
 
 class ConversationActivityDailySerializer(BaseSerializer):
-    """How much was said on one day."""
+    """Conversation activity of one day."""
 
     class Meta:
         model = ConversationActivityDaily
@@ -26,7 +26,7 @@ class ConversationActivityDailySerializer(BaseSerializer):
 
 
 class ConversationActivityDailyViewSet(ReadOnlyTenantViewSet):
-    """What was said by day, of all people together; computed once an hour."""
+    """Conversation activity by day, for all people together. Computed once an hour."""
 
     serializer_class = ConversationActivityDailySerializer
     resource = "usage"

@@ -1,4 +1,4 @@
-"""Search in one's own conversations as HTTP."""
+"""Endpoint that searches your own conversations."""
 
 from typing import Any
 
@@ -18,56 +18,62 @@ MOST, DEEPEST = 50, 400
 
 
 class AskedSerializer(serializers.Serializer):
-    """What is searched for."""
+    """Parameters of a search."""
 
-    q = serializers.CharField(max_length=MAX_QUERY, help_text="The question or words.")
-    agent = serializers.UUIDField(required=False, help_text="In conversations that this agent takes part in.")
-    after = serializers.DateTimeField(required=False, help_text="Said at or after this moment.")
-    before = serializers.DateTimeField(required=False, help_text="Said before this moment.")
-    limit = serializers.IntegerField(default=20, min_value=1, max_value=MOST, help_text="Messages, at most.")
+    q = serializers.CharField(max_length=MAX_QUERY, help_text="Question or keywords.")
+    agent = serializers.UUIDField(
+        required=False, help_text="Only conversations in which this agent participates."
+    )
+    after = serializers.DateTimeField(
+        required=False, help_text="Only messages created at or after this time."
+    )
+    before = serializers.DateTimeField(required=False, help_text="Only messages created before this time.")
+    limit = serializers.IntegerField(
+        default=20, min_value=1, max_value=MOST, help_text="Maximum number of messages."
+    )
     offset = serializers.IntegerField(
         default=0,
         min_value=0,
         max_value=DEEPEST,
-        help_text="Messages to pass over, as `next` of a page says.",
+        help_text="Number of messages to skip; use `next` of the previous page.",
     )
 
 
 class FoundMessageSerializer(serializers.Serializer):
-    """A message that was found."""
+    """A matching message."""
 
     message = serializers.UUIDField(help_text="Its id.")
     conversation = serializers.UUIDField(help_text="Its conversation.")
     title = serializers.CharField(allow_blank=True, help_text="Title of the conversation.")
-    sequence_number = serializers.IntegerField(help_text="Place in the conversation.")
+    sequence_number = serializers.IntegerField(help_text="Position in the conversation.")
     role = serializers.ChoiceField(choices=MessageRole.choices, help_text="Who speaks.")
-    agent = serializers.UUIDField(allow_null=True, help_text="Agent that said it.")
-    created_at = serializers.DateTimeField(help_text="When it was said.")
-    snippet = serializers.CharField(
-        allow_blank=True, help_text="HTML: the parts that were hit, in `mark` tags, else escaped."
-    )
-    score = serializers.FloatField(help_text="From 0 to 1; 1 is first by words and by meaning.")
+    agent = serializers.UUIDField(allow_null=True, help_text="Agent that wrote the message.")
+    created_at = serializers.DateTimeField(help_text="Creation time.")
+    snippet = serializers.CharField(allow_blank=True, help_text="Escaped HTML; matches are in `mark` tags.")
+    score = serializers.FloatField(help_text="From 0 to 1; 1 ranks first by keywords and by meaning.")
 
 
 class FoundMessagesSerializer(serializers.Serializer):
-    """A page of what was found, best first."""
+    """A page of matching messages, best match first."""
 
     results = FoundMessageSerializer(many=True, help_text="Messages.")
-    next = serializers.IntegerField(allow_null=True, help_text="`offset` of the next page; null: no more.")
+    next = serializers.IntegerField(
+        allow_null=True, help_text="`offset` of the next page; null on the last page."
+    )
 
 
 class SearchUnavailable(Problem):
-    """The embedder of messages cannot be used now."""
+    """The message embedder is unavailable."""
 
     status_code = 503
     default_code = "search_failed"
 
 
 class MessageSearchView(ApiView):
-    """Search in one's own conversations."""
+    """Search in your own conversations."""
 
     resource = "conversations"
-    # The vector of the question is made before the transaction.
+    # The question is embedded before the transaction starts.
     scope = "manual"
     extra_parameters = tuple(AskedSerializer().fields)
 
@@ -77,7 +83,7 @@ class MessageSearchView(ApiView):
         responses={200: FoundMessagesSerializer},
     )
     def get(self, request: Any) -> HttpResponse:
-        """Find messages by words and meaning, of conversations that one began or takes part in."""
+        """Search messages by keywords and meaning in the conversations that you participate in."""
         asked = AskedSerializer(data=request.GET.dict())
         asked.is_valid(raise_exception=True)
         wanted = asked.validated_data

@@ -1,4 +1,4 @@
-"""Conversations in the API."""
+"""Serializers for conversations."""
 
 from rest_framework import serializers
 
@@ -49,7 +49,7 @@ class ConversationSerializer(BaseSerializer):
 
 
 class MessageSerializer(BaseSerializer):
-    """One turn of a conversation."""
+    """A message of a conversation."""
 
     class Meta:
         model = Message
@@ -81,7 +81,7 @@ class MessageSerializer(BaseSerializer):
 
 
 class ParticipantSerializer(BaseSerializer):
-    """Who takes part in a conversation."""
+    """A person or an agent in a conversation."""
 
     class Meta:
         model = Participant
@@ -90,7 +90,7 @@ class ParticipantSerializer(BaseSerializer):
 
 
 class ToolExecutionSerializer(BaseSerializer):
-    """One call of a tool."""
+    """A tool call."""
 
     class Meta:
         model = ToolExecution
@@ -115,7 +115,7 @@ class ToolExecutionSerializer(BaseSerializer):
 
 
 class DecisionSerializer(serializers.Serializer):
-    """Why a call is refused."""
+    """Reason for denying a tool call."""
 
     reason = serializers.CharField(
         max_length=500, required=False, allow_blank=True, default="", help_text="Passed to the model."
@@ -123,7 +123,7 @@ class DecisionSerializer(serializers.Serializer):
 
 
 class McpToolExecutionSerializer(BaseSerializer):
-    """One call of a tool of an MCP server."""
+    """A tool call on an MCP server."""
 
     class Meta:
         model = McpToolExecution
@@ -150,7 +150,7 @@ class McpToolExecutionSerializer(BaseSerializer):
 
 
 class AttachmentSerializer(BaseSerializer):
-    """A file that belongs to a message."""
+    """An attachment of a message."""
 
     class Meta:
         model = Attachment
@@ -171,7 +171,7 @@ class AttachmentSerializer(BaseSerializer):
 
 
 class NewConversationSerializer(serializers.Serializer):
-    """What a new conversation needs; with `message` it is answered at once."""
+    """A new conversation. With `message`, the response includes the answer."""
 
     agent = serializers.CharField(max_length=100, required=False, help_text="Slug or id of the agent.")
     agents = serializers.ListField(
@@ -179,19 +179,19 @@ class NewConversationSerializer(serializers.Serializer):
         required=False,
         min_length=2,
         max_length=MOST_AGENTS,
-        help_text="Slugs or ids of the agents, in the modes of several.",
+        help_text="Slugs or ids of the agents, in modes with several agents.",
     )
     mode = serializers.ChoiceField(
         choices=ConversationMode.choices,
         default=ConversationMode.SINGLE,
-        help_text="multi: each agent answers by itself; collaborative: each builds on the answers before.",
+        help_text="multi: agents answer independently; collaborative: each builds on the previous answers.",
     )
     title = serializers.CharField(
-        max_length=500, required=False, allow_blank=True, default="", help_text="What it is about."
+        max_length=500, required=False, allow_blank=True, default="", help_text="Title of the conversation."
     )
     metadata = serializers.DictField(required=False, help_text="Free data.")
     message = serializers.CharField(
-        max_length=MAX_CONTENT, required=False, help_text="First question, answered in the same request."
+        max_length=MAX_CONTENT, required=False, help_text="First question, answered in the response."
     )
 
     def validate(self, attrs: dict) -> dict:
@@ -200,60 +200,66 @@ class NewConversationSerializer(serializers.Serializer):
         if name not in attrs:
             raise serializers.ValidationError({name: "This field is required."})
         if other in attrs:
-            raise serializers.ValidationError({other: f"Name {name} in this mode."})
+            raise serializers.ValidationError(
+                {other: f"This field is not allowed in this mode. Use `{name}`."}
+            )
         return attrs
 
 
 class NewParticipantSerializer(serializers.Serializer):
-    """Who joins: a person or an agent."""
+    """A new participant: a person or an agent."""
 
-    user = serializers.UUIDField(required=False, help_text="Person who joins, a member of the organisation.")
+    user = serializers.UUIDField(required=False, help_text="Id of a member of the organisation.")
     agent = serializers.CharField(
-        max_length=100, required=False, help_text="Slug or id of an agent, where several answer."
+        max_length=100, required=False, help_text="Slug or id of the agent, in modes with several agents."
     )
 
     def validate(self, attrs: dict) -> dict:
         if len(attrs) != 1:
-            raise serializers.ValidationError({"user": "Name either a person or an agent."})
+            raise serializers.ValidationError({"user": "Provide either `user` or `agent`."})
         return attrs
 
 
 class ForkSerializer(serializers.Serializer):
-    """Where a conversation forks."""
+    """The fork point of a conversation."""
 
-    at = serializers.UUIDField(help_text="The last message that the fork takes over.")
+    at = serializers.UUIDField(help_text="Last message to copy to the fork.")
 
 
 class NewMessageSerializer(serializers.Serializer):
-    """What is said."""
+    """A new message."""
 
     content = serializers.CharField(max_length=MAX_CONTENT, help_text="The text.")
     answer = serializers.BooleanField(
-        default=True, help_text="Whether the agent answers; false only records the message."
+        default=True, help_text="Whether the agent answers. If false, the message is only recorded."
     )
     role = serializers.ChoiceField(
         choices=[MessageRole.USER, MessageRole.ASSISTANT, MessageRole.SYSTEM],
         default=MessageRole.USER,
-        help_text="Who speaks, for messages that are only recorded.",
+        help_text="Role of the author, for messages that are only recorded.",
     )
     metadata = serializers.DictField(required=False, help_text="Free data.")
     attachments = serializers.ListField(
         child=serializers.UUIDField(),
         default=list,
         max_length=MOST_FILES,
-        help_text="Files that were brought before and wait for a message; agents read their text.",
+        help_text="Ids of uploaded files that no message uses yet. Agents read their text.",
     )
 
     def validate(self, attrs: dict) -> dict:
         if attrs["answer"] and attrs["role"] != MessageRole.USER:
-            raise serializers.ValidationError({"role": "The agent answers what a user says only."})
+            raise serializers.ValidationError(
+                {"role": "Agents only answer the role user. Use it, or set `answer` to false."}
+            )
         if attrs["attachments"] and not attrs["answer"]:
-            raise serializers.ValidationError({"attachments": "Files come with what an agent answers."})
+            raise serializers.ValidationError(
+                {"attachments": "Attachments require an answer. Set `answer` to true."}
+            )
         return attrs
 
 
 class AnsweredMessageSerializer(MessageSerializer):
-    """The answer; where several agents answer, the last complete one, and all of them in `answers`."""
+    """The answer. With several agents, the last completed one; `answers` holds all of them."""
 
     answers = MessageSerializer(many=True, required=False, read_only=True)
 
@@ -262,7 +268,7 @@ class AnsweredMessageSerializer(MessageSerializer):
 
 
 class AnsweredConversationSerializer(ConversationSerializer):
-    """A new conversation, and the answer to its first question when there was one."""
+    """A new conversation, and the answer to its first question, if any."""
 
     answer = AnsweredMessageSerializer(required=False, read_only=True)
 

@@ -1,4 +1,4 @@
-"""What conversations keep, streamed and came to, in the API, for those who see the conversation."""
+"""Session states, session summaries and stream events in the API, for participants."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from conversations.models import Conversation, SessionState, SessionSummary, Str
 
 
 class SessionStateSerializer(BaseSerializer):
-    """Where a conversation stands between two requests."""
+    """State of a conversation between requests."""
 
     class Meta:
         model = SessionState
@@ -27,7 +27,7 @@ class SessionStateSerializer(BaseSerializer):
 
 
 class SessionSummarySerializer(BaseSerializer):
-    """What a conversation came to; `session_rating` is the person's verdict."""
+    """Summary of a conversation; `session_rating` is the person's rating."""
 
     class Meta:
         model = SessionSummary
@@ -61,7 +61,7 @@ class SessionSummarySerializer(BaseSerializer):
 
 
 class StreamEventSerializer(BaseSerializer):
-    """One chunk of what a conversation streamed."""
+    """A stream event of a conversation."""
 
     class Meta:
         model = StreamEvent
@@ -80,7 +80,7 @@ class StreamEventSerializer(BaseSerializer):
 
 
 class OfVisibleConversations:
-    """One row for each conversation, of those that the person sees."""
+    """Limit rows to conversations that are visible to the user; one row per conversation."""
 
     def get_queryset(self) -> Any:
         rows = super().get_queryset()
@@ -91,7 +91,7 @@ class OfVisibleConversations:
 
 
 class SessionStateViewSet(OfVisibleConversations, ReadOnlyTenantViewSet):
-    """Where one's conversations stand."""
+    """Session states of your conversations."""
 
     serializer_class = SessionStateSerializer
     resource = "conversations"
@@ -100,7 +100,7 @@ class SessionStateViewSet(OfVisibleConversations, ReadOnlyTenantViewSet):
 
 
 class SessionSummaryViewSet(OfVisibleConversations, UpdateMixin, ReadOnlyTenantViewSet):
-    """What one's conversations came to; only the verdict can be changed."""
+    """Summaries of your conversations. Only the rating can be changed."""
 
     serializer_class = SessionSummarySerializer
     resource = "conversations"
@@ -115,7 +115,7 @@ class SessionSummaryViewSet(OfVisibleConversations, UpdateMixin, ReadOnlyTenantV
 
 
 class StreamEventViewSet(ConversationScopedMixin, ReadOnlyTenantViewSet):
-    """What a conversation streamed; ordered by `sequence_number` it can be played again."""
+    """Stream events of a conversation. Order by `sequence_number` to replay the stream."""
 
     serializer_class = StreamEventSerializer
     resource = "conversations"

@@ -1,10 +1,10 @@
-"""Answers of agents as HTTP: one JSON object, or a stream of server-sent events.
+"""Agent answers over HTTP: a JSON object or a stream of server-sent events.
 
 Events of a stream: `message.started` (ids of question and answer), `message.delta` (`text`),
-`message.reset` (what was said so far is void), `message.completed` (the whole answer), `message.waiting` (it
-waits for a person to allow a tool; its text begins anew when it goes on) or `message.failed` (a problem). All
-deltas since the last reset are the answer's text. Each event has an id; a reader who sends the
-last one as `Last-Event-ID` gets what came after it. Source of the format: the HTML standard, section 9.2.
+`message.reset` (discard the text received so far), `message.completed` (the complete answer), `message.waiting`
+(a tool call needs approval; the text restarts when the answer resumes) or `message.failed` (a problem). The text
+of the answer is the concatenation of all deltas since the last reset. Each event has an id. A client that sends
+the last id as `Last-Event-ID` receives the events after it. Source of the format: the HTML standard, section 9.2.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,9 +34,9 @@ from conversations.streaming.answers import (
 from conversations.streaming.multi_agent import stream_agents
 
 EVENT_STREAM = "text/event-stream"
-# The id of a stream's last event.
+# Id of the last event of a stream.
 END = "end"
-KEEP_ALIVE = b": still at work\n\n"
+KEEP_ALIVE = b": keep-alive\n\n"
 STATUSES = {
     "timeout": 504,
     "rate_limited": 503,
@@ -49,7 +49,7 @@ STATUSES = {
 
 
 class AnswerFailedError(Problem):
-    """The question is stored, its answer failed; the members name both."""
+    """The answer failed; the problem names the stored question and the answer."""
 
     def __init__(self, answer: Message, question_id: Any) -> None:
         super().__init__(
@@ -65,16 +65,18 @@ class AnswerFailedError(Problem):
 
 
 class BusyError(Problem):
-    """Too many answers are being streamed."""
+    """The process streams its maximum number of answers."""
 
     status_code = 503
-    default_detail = "Too many answers are being streamed now. Try again, or ask without streaming."
+    default_detail = (
+        "Too many answers are being streamed. Try again later, or send the request without streaming."
+    )
     default_code = "too_many_streams"
     wait = 5
 
 
 class InvalidEventIdError(Problem):
-    """The reader names an event that no stream has."""
+    """`Last-Event-ID` names an unknown event."""
 
     status_code = 400
     default_detail = "Last-Event-ID is not the id of an event of this stream."
@@ -82,15 +84,15 @@ class InvalidEventIdError(Problem):
 
 
 def render_message(message: Message) -> dict[str, Any]:
-    """A message as the API shows it."""
+    """Return the API representation of a message."""
     return cached_serializer(MessageSerializer).to_representation(message)
 
 
 def require_completed(answer: Message, question_id: Any) -> Message:
-    """`answer` when it is complete, or waits for a person's decision.
+    """Return `answer` if it is complete or waits for approval.
 
     Raises:
-        AnswerFailedError: when it is not.
+        AnswerFailedError: the answer failed.
     """
     if answer.status not in (MessageStatus.COMPLETED, MessageStatus.AWAITING_APPROVAL):
         raise AnswerFailedError(answer, question_id)
@@ -98,15 +100,15 @@ def require_completed(answer: Message, question_id: Any) -> Message:
 
 
 def wants_stream(request: Any) -> bool:
-    """Whether the client asks for server-sent events."""
+    """Return whether the client accepts server-sent events."""
     return EVENT_STREAM in request.META.get("HTTP_ACCEPT", "")
 
 
 def stream_answer(turn: Turn, question_id: Any) -> StreamingHttpResponse:
-    """The answer as it comes.
+    """Stream the answer.
 
     Raises:
-        Busy: when this process streams as many answers as it may.
+        BusyError: this process streams its maximum number of answers.
     """
     try:
         events = stream_turn(turn)
@@ -117,10 +119,10 @@ def stream_answer(turn: Turn, question_id: Any) -> StreamingHttpResponse:
 
 
 def stream_answers(begun: Sequence[BegunTurn], caller: Caller) -> StreamingHttpResponse:
-    """The answers of several agents as they come, one after the other, each with events of its own.
+    """Stream the answers of several agents in turn, each with separate events.
 
     Raises:
-        Busy: when this process streams as many answers as it may.
+        BusyError: this process streams its maximum number of answers.
     """
     try:
         events = stream_agents(begun, caller)
@@ -142,14 +144,16 @@ def _round_lines(events: Iterator[Any]) -> Iterator[bytes]:
                 yield event_line("message.started", names, STREAM_START)
             yield _line(event, names)
     except Message.DoesNotExist:
-        yield event_line("message.failed", {"code": "deleted", "detail": "The conversation is gone."}, END)
+        yield event_line(
+            "message.failed", {"code": "deleted", "detail": "The conversation was deleted."}, END
+        )
 
 
 def render_round(made: list[Message]) -> dict[str, Any]:
-    """The last answer that is complete, with all of them in `answers`.
+    """Return the last completed answer, with all answers in `answers`.
 
     Raises:
-        AnswerFailedError: when none is complete.
+        AnswerFailedError: no answer is complete.
     """
     complete = [answer for answer in made if answer.status == MessageStatus.COMPLETED]
     if not complete:
@@ -158,10 +162,10 @@ def render_round(made: list[Message]) -> dict[str, Any]:
 
 
 def stream_existing_answer(caller: Caller, answer: Message, last_event_id: str) -> HttpResponse:
-    """The answer from the event after `last_event_id` on; 204 when there is no more.
+    """Stream an answer from the event after `last_event_id`, or return 204 at its end.
 
     Raises:
-        InvalidEventIdError: when no stream has such an id.
+        InvalidEventIdError: the id does not belong to the stream.
     """
     if last_event_id == END:
         return HttpResponse(status=204)
@@ -187,7 +191,7 @@ def _stream_events(events: Iterator[Any], names: dict[str, str], *, is_new: bool
 
 
 def build_event_stream(lines: Iterator[bytes]) -> StreamingHttpResponse:
-    """Lines as a response that nobody between keeps back."""
+    """Return a streaming response that proxies do not buffer."""
     response = StreamingHttpResponse(lines, content_type=EVENT_STREAM)
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
@@ -202,7 +206,7 @@ def _lines(events: Iterator[Any], names: dict[str, str], *, is_new: bool) -> Ite
             yield _line(event, names)
     except Message.DoesNotExist:
         yield event_line(
-            "message.failed", {"code": "deleted", "detail": "The conversation is gone.", **names}, END
+            "message.failed", {"code": "deleted", "detail": "The conversation was deleted.", **names}, END
         )
 
 
@@ -224,5 +228,5 @@ def _line(event: Any, names: dict[str, str]) -> bytes:
 
 
 def event_line(name: str, data: Any, place: Any) -> bytes:
-    """One server-sent event; `place` becomes its id."""
+    """Encode one server-sent event with the id `place`."""
     return f"event: {name}\ndata: ".encode() + dumps(data) + f"\nid: {place}\n\n".encode()

@@ -1,4 +1,4 @@
-"""Calls of tools in the API, and the decision on those that wait for one."""
+"""Endpoints for tool calls and their approval."""
 
 from typing import Any
 from uuid import UUID
@@ -23,15 +23,15 @@ from conversations.services.leases import LeaseLost
 RESPONSES = {
     (200, "application/json"): MessageSerializer,
     (200, answers.EVENT_STREAM): OpenApiResponse(
-        response=OpenApiTypes.OBJECT, description="The answer as it comes."
+        response=OpenApiTypes.OBJECT, description="The answer as server-sent events."
     ),
-    409: OpenApiResponse(description="The call does not wait for a decision."),
+    409: OpenApiResponse(description="The tool call is not waiting for approval."),
     **FAILURES,
 }
 
 
 class ToolExecutionViewSet(ConversationScopedMixin, AnswerMixin, ReadOnlyTenantViewSet):
-    """What agents did in a conversation besides talking, and what they ask leave for."""
+    """Tool calls of agents in a conversation, including those that wait for approval."""
 
     serializer_class = ToolExecutionSerializer
     resource = "conversations"
@@ -46,13 +46,13 @@ class ToolExecutionViewSet(ConversationScopedMixin, AnswerMixin, ReadOnlyTenantV
     @extend_schema(request=None, responses=RESPONSES)
     @action(detail=True, methods=["post"])
     def approve(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Allow a call that waits. After the last decision the agent goes on; its answer is the response."""
+        """Approve a waiting tool call. After the last decision, the response is the agent's answer."""
         return self._decide(request, allow=True, reason="")
 
     @extend_schema(request=DecisionSerializer, responses=RESPONSES)
     @action(detail=True, methods=["post"])
     def deny(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Refuse a call that waits. After the last decision the agent goes on; its answer is the response."""
+        """Deny a waiting tool call. After the last decision, the response is the agent's answer."""
         asked = DecisionSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         return self._decide(request, allow=False, reason=asked.validated_data["reason"])
@@ -77,7 +77,10 @@ class ToolExecutionViewSet(ConversationScopedMixin, AnswerMixin, ReadOnlyTenantV
         except NotWaiting as error:
             raise Conflict("; ".join(error.messages), code="not_waiting") from error
         except LeaseLost as error:
-            raise Conflict("This turn goes on elsewhere already.", code="not_waiting") from error
+            raise Conflict(
+                "Another process has already resumed this answer.",
+                code="not_waiting",
+            ) from error
 
     def _execution(self) -> ToolExecution:
         identifier: UUID = self.kwargs[self.lookup_field]

@@ -1,4 +1,4 @@
-"""Addresses of conversations."""
+"""Routes of the conversations API."""
 
 from config.api.routers import ApiRouter
 
@@ -8,7 +8,7 @@ BELOW = "conversations/<uuid:conversation_id>"
 
 
 def register(router: ApiRouter) -> None:
-    """Add the resources of this app."""
+    """Register the resources of this app."""
     router.single("conversations/search", search.MessageSearchView, "conversation-search")
     router.single(f"{BELOW}/export", exports.ExportView, "conversation-export")
     router.register("conversations", views.ConversationViewSet, basename="conversation")

@@ -1,4 +1,4 @@
-"""Resources of conversations. A person, or a key that acts as one, sees their own alone (promise G3)."""
+"""Conversation endpoints. Users and API keys see only their own conversations (promise G3)."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -48,19 +48,19 @@ from conversations.services.participants import is_owner
 from conversations.streaming.multi_agent import run_agents
 
 FAILURES = {
-    502: OpenApiResponse(description="The model's endpoint failed; the question is stored."),
-    504: OpenApiResponse(description="The model's endpoint did not answer in time; the question is stored."),
+    502: OpenApiResponse(description="The model endpoint failed. The question is stored."),
+    504: OpenApiResponse(description="The model endpoint timed out. The question is stored."),
 }
 
 STREAMED = "Server-sent events: message.started, .delta, .reset, .completed, .failed."
 
 
-# Making a serializer costs more than using it; validating changes nothing in it.
+# Creating a serializer costs more than validation, which does not change it.
 _NEW_MESSAGE = NewMessageSerializer()
 
 
 class AnswerMixin:
-    """What views share that let an agent answer: short scopes, and a key that is claimed once."""
+    """Shared behaviour of views that run agents: short scopes and idempotency keys."""
 
     @property
     def scope(self) -> str:
@@ -69,30 +69,32 @@ class AnswerMixin:
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if "HTTP_IDEMPOTENCY_KEY" in request.META:
-            # Kept before it is parsed, for the fingerprint.
+            # Cache the raw body before parsing; the fingerprint needs it.
             _ = request._request.body
 
     def caller(self) -> Caller:
-        """For whom the turn runs."""
+        """Return the caller on whose behalf the turn runs."""
         held = self.credential
         return Caller(held.tenant_id, held.user_id, held.actor)
 
     def require_execute(self) -> None:
-        """Raises:
-        PermissionDenied: when role or key do not cover talking to agents.
+        """Check that the role or key may run agents.
+
+        Raises:
+            PermissionDenied: the role or key does not include `agents:execute`.
         """
         if not self.credential.allows("agents", "execute"):
             raise exceptions.PermissionDenied("Your role or key does not cover agents:execute.")
 
     def claim(self, request: Any) -> tuple[str, HttpResponse | None]:
-        """The request's Idempotency-Key, taken, and the answer that is stored for it; inside a scope."""
+        """Claim the request's Idempotency-Key; return it with its stored response, if any. Needs a scope."""
         key = idempotency.key_of(request._request)
         if not key:
             return "", None
         return key, idempotency.claim(self.credential.actor, key, idempotency.fingerprint(request._request))
 
     def settle(self, key: str, response: HttpResponse | None) -> None:
-        """Store the answer under the key, or let the key go after a failure."""
+        """Store the response under the key, or release the key after a failure."""
         if not key:
             return
         with self.scoped():
@@ -103,7 +105,7 @@ class AnswerMixin:
 
     @contextmanager
     def holding(self, key: str) -> Iterator[None]:
-        """Let the key go when the work fails, whatever the reason, so that a retry asks again."""
+        """Release the key on any failure, so that a retry runs the request again."""
         try:
             yield
         except BaseException:
@@ -111,15 +113,15 @@ class AnswerMixin:
             raise
 
     def ready(self, begun: Sequence[BegunTurn]) -> Turn | None:
-        """The turn of a single agent, loaded in the scope that is open; None when several answer."""
+        """Load the turn of a single agent in the current scope; return None for several agents."""
         return load_turn(begun[0], self.caller()) if len(begun) == 1 else None
 
     def answered(self, begun: Sequence[BegunTurn], turn: Turn | None) -> dict[str, Any]:
-        """The answer of the agent, or of all agents, as it is shown.
+        """Return the rendered answer of the agent or agents.
 
         Raises:
-            AnswerFailedError: when there is none.
-            Http404: when the conversation was deleted meanwhile.
+            AnswerFailedError: the answer failed.
+            Http404: the conversation was deleted in the meantime.
         """
         try:
             if turn is None:
@@ -129,11 +131,11 @@ class AnswerMixin:
         return self.run(turn, begun[0].question.pk)
 
     def run(self, turn: Turn, question_id: UUID) -> dict[str, Any]:
-        """The answer of one agent, as it is shown.
+        """Run one agent and return its rendered answer.
 
         Raises:
-            AnswerFailedError: when there is none.
-            Http404: when the conversation was deleted meanwhile.
+            AnswerFailedError: the answer failed.
+            Http404: the conversation was deleted in the meantime.
         """
         try:
             answer = run_turn(turn)
@@ -145,7 +147,7 @@ class AnswerMixin:
 class ConversationViewSet(
     CloseActionsMixin, MeetingActions, AnswerMixin, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet
 ):
-    """Conversations of the person who asks."""
+    """Your conversations."""
 
     serializer_class = ConversationSerializer
     resource = "conversations"
@@ -162,7 +164,7 @@ class ConversationViewSet(
         request=NewConversationSerializer, responses={201: AnsweredConversationSerializer, **FAILURES}
     )
     def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Begin a conversation; with `message`, get its first answer in the same response."""
+        """Start a conversation. With `message`, the response includes the first answer."""
         asked = NewConversationSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         data = asked.validated_data
@@ -186,7 +188,7 @@ class ConversationViewSet(
     @extend_schema(request=ForkSerializer, responses={201: ConversationSerializer})
     @action(detail=True, methods=["post"])
     def fork(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """A new conversation with what was said up to and with a message; the first one stays as it is."""
+        """Copy a conversation up to and including a message. The original does not change."""
         asked = ForkSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         at = asked.validated_data["at"]
@@ -196,7 +198,7 @@ class ConversationViewSet(
 
     def perform_destroy(self, instance: Conversation) -> None:
         if not is_owner(instance, self.credential.user_id):
-            raise Forbidden("Only the person who began a conversation deletes it; others may leave it.")
+            raise Forbidden("Only the owner can delete a conversation. Other participants can leave it.")
         super().perform_destroy(instance)
 
     def _made(self, identifier: UUID, answer: dict[str, Any] | None) -> HttpResponse:
@@ -222,7 +224,7 @@ class ConversationViewSet(
 
 
 class ConversationScopedMixin:
-    """Views below `/conversations/{conversation_id}/`."""
+    """Base of views under `/conversations/{conversation_id}/`."""
 
     def get_queryset(self) -> Any:
         rows = super().get_queryset()
@@ -232,12 +234,12 @@ class ConversationScopedMixin:
         return rows.filter(conversation_id=identifier).filter(Exists(self.conversation()))
 
     def conversation(self) -> Any:
-        """The conversation of the address, as a queryset of one row or none."""
+        """Return a queryset with the conversation in the URL, if visible."""
         rows = Conversation.objects.visible_to(self.credential.user_id)
         return rows.filter(pk=self.kwargs["conversation_id"]).order_by()
 
     def list(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """A page of rows."""
+        """Return a page of rows."""
         response = super().list(request, *args, **kwargs)
         if response.content.endswith(b'"results":[]}') and not self.conversation().exists():
             raise Http404
@@ -245,7 +247,7 @@ class ConversationScopedMixin:
 
 
 class MessageViewSet(MessageActions, ConversationScopedMixin, AnswerMixin, ReadOnlyTenantViewSet):
-    """Messages of a conversation; posting one lets its agent answer."""
+    """Messages of a conversation. The agent answers new messages."""
 
     serializer_class = MessageSerializer
     resource = "conversations"
@@ -273,7 +275,7 @@ class MessageViewSet(MessageActions, ConversationScopedMixin, AnswerMixin, ReadO
         },
     )
     def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Say something. The answer is JSON, or server-sent events with `Accept: text/event-stream`."""
+        """Send a message. The answer is JSON, or server-sent events with `Accept: text/event-stream`."""
         asked = _NEW_MESSAGE.run_validation(request.data)
         if not asked["answer"]:
             return self._record(request, asked)
@@ -300,17 +302,17 @@ class MessageViewSet(MessageActions, ConversationScopedMixin, AnswerMixin, ReadO
     @extend_schema(
         parameters=[
             OpenApiParameter(
-                "Last-Event-ID", str, OpenApiParameter.HEADER, description="Last event that came."
+                "Last-Event-ID", str, OpenApiParameter.HEADER, description="Id of the last event received."
             )
         ],
         responses={
             (200, answers.EVENT_STREAM): OpenApiResponse(response=OpenApiTypes.OBJECT, description=STREAMED),
-            204: OpenApiResponse(description="The stream has ended and all of it came."),
+            204: OpenApiResponse(description="The stream has ended and there are no more events."),
         },
     )
     @action(detail=True, methods=["get"], pagination_class=None, filterset_fields=())
     def stream(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """The answer as server-sent events, from the event after `Last-Event-ID` on, until its end."""
+        """Stream the answer as server-sent events, starting after `Last-Event-ID`."""
         with self.scoped():
             answer = self.get_object()
         return answers.stream_existing_answer(
@@ -353,14 +355,14 @@ class MessageViewSet(MessageActions, ConversationScopedMixin, AnswerMixin, ReadO
     def _refuse(self) -> None:
         if not self.conversation().exists():
             raise Http404
-        raise Conflict("This conversation does not go on.", code="conversation_closed")
+        raise Conflict("This conversation is closed. Start a new conversation.", code="conversation_closed")
 
     def _location(self, identifier: UUID) -> str:
         return f"{self.request._request.path}{identifier}/"
 
 
 class McpToolExecutionViewSet(ConversationScopedMixin, ReadOnlyTenantViewSet):
-    """Tools of MCP servers that agents called in a conversation."""
+    """MCP tool calls of agents in a conversation."""
 
     serializer_class = McpToolExecutionSerializer
     resource = "conversations"

@@ -40,18 +40,18 @@ TYPES = {
 
 
 def error_body(status: int, code: str, message: str, parameter: str | None) -> dict[str, Any]:
-    """An error as Anthropic words it."""
+    """Return an error body in Anthropic's format."""
     return {"type": "error", "error": {"type": TYPES.get(status, "api_error"), "message": message}}
 
 
 class MessagesView(CompatView):
-    """A message by an agent, or by a model of one of the tenant's accounts."""
+    """A message from an agent or from a model of a tenant integration."""
 
     dialect = staticmethod(error_body)
     extra_parameters = ("beta",)
 
     def post(self, request: Any) -> HttpResponseBase:
-        """The answer, whole or as server-sent events."""
+        """Create a message, complete or as server-sent events."""
         asked = validate_schema(MessagesRequest, request.data)
         wish = to_completion_request(asked)
         if asked.stream:
@@ -60,16 +60,16 @@ class MessagesView(CompatView):
 
 
 class CountTokensView(CompatView):
-    """How many tokens a request would send, estimated without asking the model."""
+    """Estimate of a request's input tokens, made without calling the model."""
 
     dialect = staticmethod(error_body)
     extra_parameters = ("beta",)
 
     def post(self, request: Any) -> HttpResponse:
-        """The estimate; nothing is stored."""
+        """Estimate the input tokens; nothing is stored."""
         wish = to_completion_request(validate_schema(CountRequest, request.data))
         self.require("integrations" if "/" in wish.model else "agents", "execute")
-        # Not as the reader, who may not see credentials: an agent comes with its account.
+        # Readers may not see credentials, and the agent is loaded with its account.
         with self.scoped():
             try:
                 resolve_model(wish.model)
@@ -106,7 +106,7 @@ def _use(call: ToolCall) -> dict[str, Any]:
     try:
         arguments = json.loads(call.arguments or "{}")
     except ValueError:
-        # What the model wrote is no JSON: the client sees it as it is.
+        # The model wrote invalid JSON: pass it to the client unchanged.
         arguments = {"arguments": call.arguments}
     return {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments}
 
@@ -121,14 +121,14 @@ def _usage(used: TokenUsage) -> dict[str, int]:
 
 
 class _Lines:
-    """The events of a streamed message; one block is open at a time."""
+    """Events of a streamed message; at most one block is open."""
 
     def __init__(self, exchange: CompletionRun) -> None:
         self.exchange = exchange
         self.block, self.open = -1, ""
 
     def all(self, events: Iterator[CompletionEvent]) -> Iterator[bytes]:
-        """Every line of the stream."""
+        """Yield every line of the stream."""
         yield _event("message_start", message=self._start())
         for event in events:
             if isinstance(event, TextDelta):

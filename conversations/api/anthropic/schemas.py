@@ -1,4 +1,4 @@
-"""Bodies of requests in Anthropic's format, and what they mean here."""
+"""Request bodies in Anthropic's format and their conversion to completion requests."""
 
 import base64
 import binascii
@@ -66,7 +66,7 @@ class MessagesRequest(CountRequest):
 
 
 def to_completion_request(asked: CountRequest) -> CompletionRequest:
-    """What the client asks for."""
+    """Convert the request to a completion request."""
     messages = tuple(said for message in asked.messages for said in to_chat_messages(message))
     if messages[-1].role == "assistant":
         raise CompatError("messages", "The last message must come from the user.")
@@ -101,7 +101,7 @@ def _settings(asked: MessagesRequest) -> dict[str, Any]:
 
 
 def to_chat_messages(message: MessageParam) -> list[ChatMessage]:
-    """One message as one or more: what tools returned stands in blocks of the user's."""
+    """Convert a message to one or more; tool results are blocks of user messages."""
     if isinstance(message.content, str):
         return [ChatMessage(message.role, message.content)]
     said, texts, images, calls = list[ChatMessage](), list[str](), list[ImageContent](), list[ToolCall]()
@@ -115,14 +115,16 @@ def to_chat_messages(message: MessageParam) -> list[ChatMessage]:
         elif block.type == "tool_result" and block.tool_use_id:
             said.append(ChatMessage("tool", parse_text(block.content), call_id=block.tool_use_id))
         elif block.type not in ("thinking", "redacted_thinking"):
-            raise CompatError("messages", f"Blocks of the type {block.type} are not taken, or lack members.")
+            raise CompatError(
+                "messages", f"A content block of type {block.type} is unsupported or incomplete."
+            )
     if texts or images or calls or not said:
         said.append(ChatMessage(message.role, "\n".join(texts), tuple(images), tuple(calls)))
     return said
 
 
 def parse_text(content: str | list[ContentBlockParam] | None) -> str:
-    """The text of blocks."""
+    """Return the text of the blocks."""
     if content is None or isinstance(content, str):
         return content or ""
     return "\n".join(block.text or "" for block in content)
@@ -130,7 +132,7 @@ def parse_text(content: str | list[ContentBlockParam] | None) -> str:
 
 def _parse_image(source: ImageSourceParam) -> ImageContent:
     if source.type != "base64" or not source.media_type.startswith("image/"):
-        raise CompatError("messages", "Give images as base64; addresses are not fetched.")
+        raise CompatError("messages", "Image URLs are not supported. Send images as base64.")
     try:
         return ImageContent(base64.b64decode(source.data, validate=True), source.media_type)
     except binascii.Error:

@@ -29,7 +29,7 @@ FINISHES = {"tool_call": "tool_calls"}
 
 
 def wish_of(asked: ChatRequest) -> CompletionRequest:
-    """What the client asks for."""
+    """Convert the request to a completion request."""
     spoken = [message for message in asked.messages if message.role not in ("system", "developer")]
     if not spoken or spoken[-1].role == "assistant":
         raise CompatError("messages", "The last message must come from the user or from a tool.")
@@ -42,7 +42,9 @@ def wish_of(asked: ChatRequest) -> CompletionRequest:
     if shape and shape.type == "json_object":
         instructions.append(JSON_ONLY)
     if shape and shape.type == "json_schema" and shape.json_schema is None:
-        raise CompatError("response_format.json_schema", "A format of the type json_schema needs its schema.")
+        raise CompatError(
+            "response_format.json_schema", "The response format json_schema requires `json_schema`."
+        )
     structured = shape.json_schema if shape and shape.type == "json_schema" else None
     return CompletionRequest(
         model=asked.model,
@@ -74,12 +76,12 @@ def _settings(asked: ChatRequest) -> dict[str, Any]:
 
 
 class ChatCompletionsView(CompatView):
-    """A chat completion by an agent, or by a model of one of the tenant's accounts."""
+    """A chat completion from an agent or from a model of a tenant integration."""
 
     dialect = staticmethod(error_body)
 
     def post(self, request: Any) -> HttpResponseBase:
-        """The answer, whole or as server-sent events."""
+        """Create a chat completion, complete or as server-sent events."""
         asked = validate_schema(ChatRequest, request.data)
         wish = wish_of(asked)
         if asked.stream:
@@ -110,7 +112,7 @@ def _called(call: ToolCall) -> dict[str, Any]:
 
 
 def usage_of(used: TokenUsage) -> dict[str, int]:
-    """Tokens as chat completions count them."""
+    """Return token usage in the chat completions format."""
     return {
         "prompt_tokens": used.input_tokens,
         "completion_tokens": used.output_tokens,
@@ -130,7 +132,7 @@ def _lines(
         elif isinstance(event, ToolCallDelta):
             yield _chunk(head | rest, {"tool_calls": [_piece(event)]})
         elif isinstance(event, KeepAlive):
-            yield b": still at work\n\n"
+            yield b": keep-alive\n\n"
         elif isinstance(event, CompletionError):
             yield _data(error_body(500, event.code, event.message, None))
         elif isinstance(event, Completion):

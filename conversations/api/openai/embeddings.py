@@ -1,4 +1,4 @@
-"""POST /v1/embeddings, by the embedders of this machine or a model of one of the tenant's accounts."""
+"""POST /v1/embeddings, with a local embedder or a model of a tenant integration."""
 
 import base64
 import struct
@@ -28,17 +28,17 @@ class EmbeddingRequest(BaseModel):
 
 
 class EmbeddingsView(CompatView):
-    """Vectors of texts."""
+    """Embeddings of texts."""
 
     dialect = staticmethod(error_body)
 
     def post(self, request: Any) -> HttpResponse:
-        """One vector for each text, as numbers or as base64 of little-endian floats of four bytes."""
+        """Return one vector per text, as numbers or as base64 of little-endian 4-byte floats."""
         asked = validate_schema(EmbeddingRequest, request.data)
         texts = [asked.input] if isinstance(asked.input, str) else asked.input
         vectors, tokens = self._vectors(asked.model, texts)
         if asked.dimensions not in (None, len(vectors[0])):
-            raise CompatError("dimensions", f"This model makes vectors of {len(vectors[0])} dimensions.")
+            raise CompatError("dimensions", f"This model only supports {len(vectors[0])} dimensions.")
         shown = _as_base64 if asked.encoding_format == "base64" else list
         data = [
             {"object": "embedding", "index": place, "embedding": shown(vector)}

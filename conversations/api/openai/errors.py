@@ -1,4 +1,4 @@
-"""Errors as OpenAI words them: `{"error": {"message", "type", "param", "code"}}`."""
+"""Errors in OpenAI's format: `{"error": {"message", "type", "param", "code"}}`."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ TYPES = {
     415: "invalid_request_error",
     429: "rate_limit_error",
 }
-# Kinds of failures by the codes that OpenAI's clients know.
+# Failure codes mapped to the codes that OpenAI clients know.
 CODES = {
     "budget_exceeded": "insufficient_quota",
     "invalid_credential": "invalid_api_key",
@@ -23,7 +23,7 @@ CODES = {
 
 
 def error_body(status: int, code: str, message: str, parameter: str | None) -> dict[str, Any]:
-    """The body of an error."""
+    """Return an error body in OpenAI's format."""
     known = CODES.get(code, code)
     kind = "insufficient_quota" if known == "insufficient_quota" else TYPES.get(status, "api_error")
     return {"error": {"message": message, "type": kind, "param": parameter, "code": known}}

@@ -1,4 +1,4 @@
-"""GET /v1/models: agents by slug, models of the tenant's accounts as `<integration>/<model>`, embedders."""
+"""GET /v1/models: agents by slug, integration models as `<integration>/<model>`, and embedders."""
 
 from typing import Any
 
@@ -19,21 +19,21 @@ def _model(identifier: str, created: int, owner: str) -> dict[str, Any]:
 
 
 def offline_embedders() -> list[str]:
-    """Names of the embedders that run on this machine."""
+    """Return the names of the local embedders."""
     return [LexicalEmbedder.name, *([MiniLMEmbedder.name] if MiniLMEmbedder.available() else [])]
 
 
 class ModelsView(CompatView):
-    """What a client may name as `model`."""
+    """Values that a client may send as `model`."""
 
     dialect = staticmethod(error_body)
 
     def get(self, request: Any) -> HttpResponse:
-        """All of them, agents first."""
+        """List the models, agents first."""
         return json_response({"object": "list", "data": self.models()})
 
     def models(self) -> list[dict[str, Any]]:
-        """What the caller may use."""
+        """Return the models that the caller may use."""
         with self.scoped(read_only=True):
             found = self._agents() if self.credential.allows("agents", "read") else []
             if self.credential.allows("integrations", "execute"):
@@ -69,7 +69,7 @@ class ModelView(ModelsView):
     """One model."""
 
     def get(self, request: Any, name: str) -> HttpResponse:
-        """The model called `name`."""
+        """Return the model called `name`."""
         for model in self.models():
             if model["id"] == name:
                 return json_response(model)

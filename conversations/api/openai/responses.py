@@ -1,4 +1,4 @@
-"""POST /v1/responses. A response is a stored answer; `previous_response_id` goes on in its conversation."""
+"""POST /v1/responses. A response is a stored answer; `previous_response_id` continues its conversation."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -77,7 +77,7 @@ class ResponseRequest(Sampling):
 
 
 def wish_of(asked: ResponseRequest, before: tuple[ChatMessage, ...]) -> CompletionRequest:
-    """What the client asks for, after what was said `before`."""
+    """Convert the request to a completion request, with the messages `before` it."""
     items = [Item(role="user", content=asked.input)] if isinstance(asked.input, str) else asked.input
     spoken = [
         _said(item) for item in items if item.role not in ("system", "developer") and item.type != "reasoning"
@@ -85,7 +85,7 @@ def wish_of(asked: ResponseRequest, before: tuple[ChatMessage, ...]) -> Completi
     told = [parse_content(item.content)[0] for item in items if item.role in ("system", "developer")]
     messages = (*before, *_joined(spoken))
     if not spoken or messages[-1].role == "assistant":
-        raise CompatError("input", "The input must end with what the user says or a tool returns.")
+        raise CompatError("input", "The input must end with a user message or a tool result.")
     shape = asked.text.format if asked.text else None
     if shape and shape.type == "json_object":
         told.append(JSON_ONLY)
@@ -111,11 +111,11 @@ def _said(item: Item) -> ChatMessage:
         return ChatMessage("assistant", calls=(ToolCall(item.call_id, item.name, item.arguments or "{}"),))
     if item.type == "function_call_output" and item.call_id:
         return ChatMessage("tool", parse_content(item.output)[0], call_id=item.call_id)
-    raise CompatError("input", f"An item of the type {item.type} is not taken, or lacks members.")
+    raise CompatError("input", f"An input item of type {item.type} is unsupported or incomplete.")
 
 
 def _joined(spoken: list[ChatMessage]) -> list[ChatMessage]:
-    """Calls that stand one after the other belong to one answer of the model."""
+    """Merge consecutive tool calls into one message of the model."""
     joined: list[ChatMessage] = []
     for said in spoken:
         last = joined[-1] if joined else None
@@ -127,12 +127,12 @@ def _joined(spoken: list[ChatMessage]) -> list[ChatMessage]:
 
 
 class ResponsesView(CompatView):
-    """A response by an agent, or by a model of one of the tenant's accounts."""
+    """A response from an agent or from a model of a tenant integration."""
 
     dialect = staticmethod(error_body)
 
     def post(self, request: Any) -> HttpResponseBase:
-        """The response, whole or as server-sent events."""
+        """Create a response, complete or as server-sent events."""
         asked = validate_schema(ResponseRequest, request.data)
         after, before = self._previous(asked.previous_response_id)
         wish = wish_of(asked, before)
@@ -221,7 +221,7 @@ def _usage(used: TokenUsage) -> dict[str, Any]:
 
 
 def _message(identifier: UUID, text: str | None) -> dict[str, Any]:
-    """The message of a response; without its text when that is still to come."""
+    """Return the message of a response, without text while it is streamed."""
     content = [] if text is None else [_text(text)]
     return {
         "id": f"msg_{identifier.hex}",
@@ -248,7 +248,7 @@ def _function(call: ToolCall, status: str = "completed") -> dict[str, Any]:
 
 
 class _Lines:
-    """The events of a streamed response, numbered; items are opened and closed in the order they come."""
+    """Numbered events of a streamed response; items open and close in order."""
 
     def __init__(self, exchange: CompletionRun, asked: ResponseRequest) -> None:
         self.identifier, self.asked = exchange.turn.answer_id, asked
@@ -257,7 +257,7 @@ class _Lines:
         self.places = 0
 
     def all(self, events: Iterator[CompletionEvent]) -> Iterator[bytes]:
-        """Every line of the stream."""
+        """Yield every line of the stream."""
         opened = _body(self.asked, self.identifier, "in_progress", [])
         yield self._event("response.created", response=opened)
         yield self._event("response.in_progress", response=opened)
@@ -271,7 +271,7 @@ class _Lines:
             elif isinstance(event, CompletionError):
                 yield from self._fail(event)
             else:
-                yield b": still at work\n\n"
+                yield b": keep-alive\n\n"
 
     def _event(self, kind: str, **members: Any) -> bytes:
         self.number += 1

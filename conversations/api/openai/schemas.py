@@ -1,4 +1,4 @@
-"""Bodies of requests in OpenAI's format, and what they mean here. Members that change nothing are left alone."""
+"""Request bodies in OpenAI's format and their conversion. Members without effect are ignored."""
 
 import base64
 import binascii
@@ -81,7 +81,7 @@ class NamedTool(BaseModel):
 
 
 class Sampling(BaseModel):
-    """What chat completions and responses share."""
+    """Sampling settings of chat completions and responses."""
 
     model: Name
     stream: bool | None = False
@@ -92,7 +92,7 @@ class Sampling(BaseModel):
     user: str | None = None
 
     def sampling(self, **further: Any) -> dict[str, Any]:
-        """The settings that were given, by pydantic-ai's names."""
+        """Return the given settings under their pydantic-ai names."""
         found = {
             "temperature": self.temperature,
             "top_p": self.top_p,
@@ -118,22 +118,22 @@ class ChatRequest(Sampling):
 
 
 def to_tool(function: FunctionParam) -> ClientTool:
-    """The client's tool."""
+    """Convert a function to a client tool."""
     schema = function.parameters or {"type": "object", "properties": {}}
     return ClientTool(function.name, function.description or "", schema, function.strict)
 
 
 def to_chat_message(message: ChatMessageParam) -> ChatMessage:
-    """One message, whoever said it."""
+    """Convert a message of any role."""
     text, images = parse_content(message.content)
     calls = tuple(ToolCall(c.id, c.function.name, c.function.arguments) for c in message.tool_calls or ())
     if message.role == "tool" and not message.tool_call_id:
-        raise CompatError("messages", "A message of a tool needs tool_call_id.")
+        raise CompatError("messages", "A message with the role tool requires `tool_call_id`.")
     return ChatMessage(message.role, text, images, calls, message.tool_call_id or "")
 
 
 def parse_content(content: str | list[ContentPartParam] | None) -> tuple[str, tuple[ImageContent, ...]]:
-    """The text and the pictures of a message."""
+    """Return the text and the images of a message."""
     if content is None or isinstance(content, str):
         return content or "", ()
     texts, images = [], []
@@ -145,20 +145,20 @@ def parse_content(content: str | list[ContentPartParam] | None) -> tuple[str, tu
         elif (part.text if part.text is not None else part.refusal) is not None:
             texts.append(part.text or part.refusal or "")
         else:
-            raise CompatError("messages", f"Content of the type {part.type} is not taken.")
+            raise CompatError("messages", f"Content of type {part.type} is not supported.")
     return "\n".join(texts), tuple(images)
 
 
 def parse_image(address: str) -> ImageContent:
-    """The picture of a data URL; addresses of elsewhere are not fetched.
+    """Decode the image of a data URL; other URLs are not fetched.
 
     Raises:
-        Refusal: when it is none.
+        CompatError: the address is not a data URL of a supported image.
     """
     head, comma, data = address.partition(",")
     media_type = head.removeprefix("data:").partition(";")[0]
     if not comma or not head.endswith(";base64") or media_type not in IMAGES:
-        raise CompatError("messages", f"Give images as data URLs of one of {', '.join(IMAGES)}.")
+        raise CompatError("messages", f"Send images as data URLs of one of these types: {', '.join(IMAGES)}.")
     try:
         return ImageContent(base64.b64decode(data, validate=True), media_type)
     except binascii.Error:

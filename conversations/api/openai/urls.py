@@ -1,4 +1,4 @@
-"""Addresses below `/v1/`."""
+"""Routes under `/v1/`."""
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import path, re_path
@@ -17,7 +17,7 @@ from .vectors import VectorStoreSearchView, VectorStoresView, VectorStoreView
 
 @csrf_exempt
 def unknown_address(request: HttpRequest) -> HttpResponse:
-    """The answer to every address that is none."""
+    """Return 404 for an unknown URL."""
     return json_response(
         error_body(404, "unknown_url", f"Unknown request URL: {request.method} {request.path}.", None), 404
     )

@@ -1,4 +1,4 @@
-"""Vector stores of OpenAI's format: the tenant's collections, and a search in one of them."""
+"""Vector stores in OpenAI's format: collections of the tenant and their search."""
 
 import contextlib
 import time
@@ -33,7 +33,7 @@ class SearchRequest(BaseModel):
 
 
 class VectorStoresView(CompatView):
-    """The collections that the caller may read."""
+    """Collections that the caller may read."""
 
     dialect = staticmethod(error_body)
     scope = "request"
@@ -41,7 +41,7 @@ class VectorStoresView(CompatView):
     extra_parameters = ("limit", "order", "after", "before")
 
     def get(self, request: Any) -> HttpResponse:
-        """A page of them, newest first."""
+        """List the collections, newest first."""
         rows = Collection.objects.order_by("id" if request.GET.get("order") == "asc" else "-id")
         if after := request.GET.get("after"):
             side = "id__gt" if request.GET.get("order") == "asc" else "id__lt"
@@ -67,12 +67,12 @@ class VectorStoreView(CompatView):
     resource = "collections"
 
     def get(self, request: Any, name: str) -> HttpResponse:
-        """The collection, by id or slug."""
+        """Return the collection by id or slug."""
         return json_response(_store(collection_named(name)))
 
 
 class VectorStoreSearchView(CompatView):
-    """A search in one collection."""
+    """Search in a collection."""
 
     dialect = staticmethod(error_body)
     scope = "request"
@@ -80,7 +80,7 @@ class VectorStoreSearchView(CompatView):
     verbs = {"POST": "read"}
 
     def post(self, request: Any, name: str) -> HttpResponse:
-        """The passages that fit best; the search is logged as the person's own."""
+        """Return the best passages; the search is logged for the user."""
         asked = validate_schema(SearchRequest, request.data)
         collection, started = collection_named(name), time.perf_counter()
         query = asked.query if isinstance(asked.query, str) else " ".join(asked.query)
@@ -93,10 +93,10 @@ class VectorStoreSearchView(CompatView):
 
 
 def collection_named(name: str) -> Collection:
-    """The collection with this slug or id, with or without the prefix.
+    """Return the collection with this slug or id, with or without the prefix.
 
     Raises:
-        NoStore: when there is none.
+        NoStore: the collection does not exist.
     """
     wanted = Q(slug=name)
     with contextlib.suppress(ValueError):
