@@ -26,7 +26,18 @@ READ = (".py", ".md", ".html", ".sh", ".toml")
 LEFT_OUT = re.compile(
     r"^docs/schema/(tables|diagrams)/|/migrations/|^requirements|^config/tests/test_conventions_(names|prose)\.py$"
 )
-ALLOWED: dict[str, int] = {}
+ALLOWED = {
+    "accounts": 5,
+    "agents": 6,
+    "audit": 1,
+    "benchmarks": 13,
+    "config": 10,
+    "conversations": 22,
+    "docs": 25,
+    "knowledge": 16,
+    "templates": 1,
+    "workflows": 9,
+}
 
 
 def find_phrases(text):
