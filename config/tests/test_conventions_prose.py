@@ -33,7 +33,7 @@ ALLOWED = {
     "benchmarks": 13,
     "config": 10,
     "conversations": 22,
-    "docs": 25,
+    "docs": 14,
     "knowledge": 16,
     "templates": 1,
     "workflows": 9,
