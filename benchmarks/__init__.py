@@ -1,1 +1,1 @@
-"""Measurements of speed and size, each a ratio or a bound that the project promises (see README.md)."""
+"""Speed and size measurements, each with a limit (see README.md)."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [name ...]`: measures on a throw-away installation; 1 where a limit is passed."""
+"""`python -m benchmarks [name ...]`: measure a temporary installation; exit with 1 if a limit is exceeded."""
 
 import argparse
 import sys
@@ -14,7 +14,7 @@ Lines = list["Line"]
 
 @dataclass(frozen=True)
 class Line:
-    """One measured figure and its limit (None: for information)."""
+    """A measured figure and its limit (None: information only)."""
 
     name: str
     figure: float
@@ -44,7 +44,7 @@ def _compared(name: str, found: Compared, limit: float | None) -> Line:
 
 
 def _backend(name: str, found: Compared) -> Line:
-    """The backend's CPU has the limit; what the statement costs with the client's share is told beside it."""
+    """Apply the limit to the backend's CPU; the detail includes the client's share."""
     whole = _compared(name, found, None)
     detail = f"with the client {found.ratio:.2f}x; {whole.detail}"
     return Line(f"{name} : bare", found.parts["database"], 1.2, "x", detail)
@@ -153,7 +153,7 @@ BENCHMARKS: dict[str, Callable[[House, argparse.Namespace], Lines]] = {
 
 
 def main(arguments: list[str]) -> int:
-    """Run what was asked for, print one line a figure; 1 when a limit is passed."""
+    """Run the selected benchmarks, print one line per figure and return 1 if a limit is exceeded."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "names", nargs="*", metavar="name", help=f"any of {', '.join(BENCHMARKS)}; all by default"
@@ -170,7 +170,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     if unknown := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"no benchmark is called {', '.join(unknown)}")
-    print("setting up a throw-away installation", flush=True)
+    print("setting up a temporary installation", flush=True)
     failed = False
     with made_house() as house:
         print(f"{'figure':<34}{'value':>12}{'limit':>8}", flush=True)

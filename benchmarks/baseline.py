@@ -1,7 +1,7 @@
-"""The bare application that the API is compared with: WSGI, psycopg, orjson, and nothing else.
+"""Bare baseline application for the API: only WSGI, psycopg and orjson.
 
 It looks up the key by its hash and reads or writes the same rows, on a copy of the database without
-row-level security and audit. It is not safe for anybody to use: it is the lower bound of the work.
+row-level security and audit. It is insecure and only shows the lower bound of the work.
 """
 
 import hmac
@@ -47,7 +47,7 @@ def _connection() -> psycopg.Connection[Any]:
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """GET: the newest messages of the conversation in the path. POST: one message more."""
+    """Return the newest messages of the conversation (GET) or add a message (POST)."""
     secret = environ["HTTP_AUTHORIZATION"].removeprefix("Bearer ")
     connection = _connection()
     held = connection.execute(KEY, [hmac.digest(PEPPER, secret.encode(), "sha256")]).fetchone()

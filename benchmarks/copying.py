@@ -1,4 +1,4 @@
-"""Binary COPY of chunks and vectors into bare tables: what storing is compared with."""
+"""Binary COPY of chunks and vectors into bare tables, the baseline for storing."""
 
 import time
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from config.postgres.logins import OWNER
 from .installation import connection_to
 from .meter import spent_with
 
-# The same columns and indexes, without policies, keys to other tables and triggers.
+# The same columns and indexes, without policies, foreign keys and triggers.
 BARE = """
 DROP TABLE IF EXISTS bare_chunk, bare_vector;
 CREATE TABLE bare_chunk (LIKE knowledge_chunk INCLUDING ALL);
@@ -30,7 +30,7 @@ VECTORS = "COPY bare_vector (id, tenant_id, collection_id, embedding) FROM STDIN
 def bare_copy(
     chunks: Sequence[Any], vectors: Sequence[Sequence[float]], database: str
 ) -> tuple[float, float]:
-    """Seconds that COPY of these rows takes, of wall and of CPU on both sides, as the schema's owner."""
+    """Return the wall and CPU seconds of COPY as the schema owner, CPU summed over both sides."""
     with psycopg.connect(**connection_to(OWNER, database)) as connection:
         register_vector(connection)
         connection.execute(BARE)

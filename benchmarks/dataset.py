@@ -1,7 +1,7 @@
-"""What `benchmarks.knowledge` searches: tenants of many sizes with real text, its vectors, and the queries.
+"""Data for `benchmarks.knowledge`: tenants of many sizes, texts, vectors and queries.
 
-The passages are the sources of Python's standard library, 45 words each, the vectors those of the lexical embedder:
-real text, but words rather than meanings. Nothing that is asked for is stored as it is.
+The passages are the sources of Python's standard library, 45 words each, with vectors of the lexical embedder:
+real text, but its vectors represent words rather than meanings. No query is stored verbatim.
 """
 
 import itertools
@@ -22,10 +22,10 @@ ACTOR, EMBEDDER = "system:bench", "lexical-hash-384"
 
 @dataclass(frozen=True)
 class Layout:
-    """How many vectors each tenant has.
+    """Number of vectors per tenant.
 
-    The first `rivals` are also given to the other engines; those behind them have the same passages once more.
-    `measured` are the sizes that are looked at.
+    The other engines also get the first `rivals` tenants; later tenants repeat the same passages.
+    `measured` lists the tenant sizes to measure.
     """
 
     sizes: tuple[int, ...]
@@ -52,7 +52,7 @@ LAYOUTS = {
 
 
 def passages() -> Iterator[str]:
-    """Passages of about 45 words from the standard library's sources, again and again with other cuts."""
+    """Yield passages of about 45 words from the standard library's sources, endlessly with shifted boundaries."""
     folder = Path(sysconfig.get_path("stdlib"))
     files = sorted(path for path in folder.rglob("*.py") if "site-packages" not in path.parts)
     for shift in itertools.count():
@@ -63,7 +63,7 @@ def passages() -> Iterator[str]:
 
 
 def queries(source: Iterator[str]) -> list[str]:
-    """In turn a whole passage that is not stored, eight words of one, and a sentence about something else."""
+    """Return, in turn, a passage that is not stored, eight words of one, and an off-topic sentence."""
     lines = [
         line
         for path in sorted(DOCS.rglob("*.md"))
@@ -80,7 +80,7 @@ def queries(source: Iterator[str]) -> list[str]:
 
 @dataclass
 class Tenant:
-    """A made-up tenant with one collection and one document; ids as texts."""
+    """A generated tenant with one collection and one document; ids are strings."""
 
     tenant: str
     collection: str
@@ -89,7 +89,7 @@ class Tenant:
 
 
 def new_tenant(number: int, size: int) -> Tenant:
-    """A tenant without chunks; `size` is what its collection will say."""
+    """Create a tenant without chunks; `size` is the chunk count of its collection."""
     from accounts.services.members import get_or_create_user
     from config.tenancy.scope import tenant_scope
     from knowledge.models import Collection, Document
@@ -106,7 +106,7 @@ def new_tenant(number: int, size: int) -> Tenant:
 
 
 def chunks_of(owner: Tenant, texts: Sequence[str], first: int) -> list[Any]:
-    """Unsaved chunks."""
+    """Return unsaved chunks."""
     from config.db.ids import uuid7
     from knowledge.models import Chunk
 
@@ -127,7 +127,7 @@ Pair = tuple[str, Sequence[float]]
 
 
 def embedded(source: Iterator[str], kept: BinaryIO) -> Iterator[Pair]:
-    """Passages with their vectors, which go to the file `kept` too."""
+    """Yield passages with their vectors and write the vectors to the file `kept`."""
     from knowledge.embedders import get_embedder
 
     embedder = get_embedder(EMBEDDER)
@@ -144,7 +144,7 @@ def _batched(source: Iterator[str], size: int) -> Iterator[list[str]]:
 
 
 def again(folder: Path) -> Iterator[Pair]:
-    """The passages and vectors of the first tenants once more."""
+    """Yield the passages and vectors of the first tenants again."""
     source = passages()
     queries(source)
     with (folder / "vectors.f32").open("rb") as kept:
@@ -173,7 +173,7 @@ def fill(owner: Tenant, pairs: Iterator[Pair]) -> None:
 
 
 def filled(layout: Layout, folder: Path) -> tuple[list[Tenant], list[str]]:
-    """The tenants and the queries, made now or as `folder` remembers them."""
+    """Create the tenants and the queries, or load them from `folder`."""
     from knowledge.embedders import get_embedder
 
     remembered = folder / "layout.json"

@@ -1,6 +1,6 @@
-"""How fast the demo's history loads, against COPY of the same rows into the same tables.
+"""Load time of the demo history compared with COPY of the same rows into the same tables.
 
-The bare COPY reads a file on the server as the superuser, whom row-level security does not bind: the same
+The bare COPY reads a file on the server as the superuser, which bypasses row-level security: the same
 tables with the same indexes, references and audit triggers. `untriggered` is COPY again with all triggers
 off (references and audit), for information: what PostgreSQL would take if nothing were checked or recorded.
 """
@@ -15,7 +15,7 @@ from .installation import DATABASE, House
 
 @dataclass(frozen=True)
 class Loaded:
-    """Rows, and rows a second of each way."""
+    """Number of rows, and rows per second of each method."""
 
     rows: int
     demo: float
@@ -24,7 +24,7 @@ class Loaded:
 
 
 def demo_load(house: House, *, scale: float) -> Loaded:
-    """Load a history, copy its rows out, take it back; then copy them in, twice."""
+    """Load a history, export and delete its rows, then import them twice with COPY."""
     from workflows.demo.history import forget_history, load_history, make_old_partitions
     from workflows.demo.world import World
 
@@ -42,7 +42,7 @@ def demo_load(house: House, *, scale: float) -> Loaded:
 
 
 def _copied_out(house: House) -> list[tuple[str, Path]]:
-    """The rows of the history by table, in the order in which they can be loaded."""
+    """Export the rows of the history by table, in loading order."""
     from config.db.ids import uuid7_floor
     from config.postgres import cluster as embedded
     from workflows.demo.history import TABLES
@@ -70,7 +70,7 @@ def _columns(model: Any) -> str:
 
 
 def _copied_in(dump: list[tuple[str, Path]], before: str) -> float:
-    """Seconds that COPY takes, in one transaction as the demo's."""
+    """Return the seconds of COPY in one transaction, like the demo's."""
     from config.postgres import cluster as embedded
 
     copies = "".join(f"COPY {target} FROM '{path}' (FORMAT BINARY);" for target, path in dump)

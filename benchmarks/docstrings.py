@@ -1,7 +1,7 @@
-"""`python -m benchmarks.docstrings FOLDER`: a dataset for `rag_eval` from the documentation of Python's own functions.
+"""`python -m benchmarks.docstrings FOLDER`: build a `rag_eval` dataset from Python's docstrings.
 
-A question is the first sentence of a docstring, its answer the rest of the same docstring; all the rests are looked
-through. Nobody judged by hand, so it serves to choose parameters away from our own judged questions.
+A question is the first sentence of a docstring, and its answer is the rest of the same docstring; the corpus contains
+all answers. Without manual judgements, it serves to choose parameters independently of the project's judged questions.
 """
 
 import argparse
@@ -19,7 +19,7 @@ QUESTIONS = 400
 
 @dataclass(frozen=True)
 class Documented:
-    """A function's or class's name, the first sentence of its docstring, and the rest."""
+    """Name of a function or class, the first sentence of its docstring, and the rest."""
 
     name: str
     first: str
@@ -27,7 +27,7 @@ class Documented:
 
 
 def documented(folder: Path) -> Iterator[Documented]:
-    """Everything with a docstring that goes on after its first sentence, in the order of the files."""
+    """Yield all docstrings with more than one sentence, in file order."""
     for path in sorted(folder.rglob("*.py")):
         if {"site-packages", "test", "tests", "idlelib"} & set(path.parts):
             continue
@@ -44,7 +44,7 @@ def documented(folder: Path) -> Iterator[Documented]:
 
 
 def write(target: Path, source: Path) -> tuple[int, int]:
-    """Write the dataset in BEIR's form; how many passages and questions it has."""
+    """Write the dataset in the BEIR format; return the numbers of passages and questions."""
     found = list({each.rest: each for each in documented(source)}.values())
     asked = found[:: max(1, len(found) // QUESTIONS)]
     (target / "qrels").mkdir(parents=True, exist_ok=True)
@@ -58,9 +58,9 @@ def write(target: Path, source: Path) -> tuple[int, int]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the dataset and say how large it is."""
+    """Write the dataset and print its size."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.docstrings", description=__doc__)
-    parser.add_argument("folder", type=Path, help="where the dataset goes")
+    parser.add_argument("folder", type=Path, help="output folder of the dataset")
     passages, questions = write(parser.parse_args(arguments).folder, Path(sysconfig.get_path("stdlib")))
     print(f"{passages} passages, {questions} questions")
     return 0

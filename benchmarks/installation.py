@@ -1,7 +1,7 @@
-"""The throw-away installation that is measured: its own PostgreSQL cluster, made-up tenants, real roles.
+"""Temporary installation for benchmarks: a PostgreSQL cluster, generated tenants, the real roles.
 
-Three databases with the same rows: the product's own; `plain`, a copy without row-level security and audit
-triggers; `unaudited`, a copy without audit triggers alone.
+Three databases with the same rows: the product's; `plain`, a copy without row-level security and audit
+triggers; `unaudited`, a copy without audit triggers.
 """
 
 import os
@@ -39,7 +39,7 @@ END $$;
 
 @dataclass(frozen=True)
 class House:
-    """What benchmarks need to know of the installation."""
+    """Properties of the installation that benchmarks use."""
 
     var: Path
     api_key: str = field(repr=False)
@@ -50,7 +50,7 @@ class House:
     agent_id: UUID
 
     def environment(self, **changes: str) -> dict[str, str]:
-        """Variables with which a process of ours uses this installation."""
+        """Return the environment of a process that uses this installation."""
         return {**os.environ, "CONCLAVE_NO_START": "1", **changes}
 
 
@@ -64,7 +64,7 @@ def _environment_of(var: Path) -> None:
 
 @contextmanager
 def kept_house(var: Path, *, keep: bool) -> Iterator[None]:
-    """An installation in `var` without tenants, made unless it is there; stopped afterwards, and gone unless kept."""
+    """Yield an installation in `var` without tenants, created if missing; stop and, unless kept, remove it."""
     _environment_of(var)
     from config.postgres import cluster as embedded
 
@@ -90,7 +90,7 @@ def kept_house(var: Path, *, keep: bool) -> Iterator[None]:
 
 @contextmanager
 def made_house() -> Iterator[House]:
-    """The installation for the block; server, data and secrets are gone afterwards."""
+    """Yield an installation; remove its server, data and secrets afterwards."""
     var = Path(tempfile.mkdtemp(prefix="conclave-bench-"))
     _environment_of(var)
     from config.postgres import cluster as embedded
@@ -118,7 +118,7 @@ def manage(*arguments: str) -> None:
     """Run a command of `manage.py` on the installation.
 
     Raises:
-        CalledProcessError: when it fails.
+        CalledProcessError: If the command fails.
     """
     subprocess.run([sys.executable, "manage.py", *arguments], cwd=BASE_DIR, check=True, env=dict(os.environ))
 
@@ -164,7 +164,7 @@ def _conversations(user_id: UUID) -> tuple[UUID, list[UUID]]:
 
 
 def _message(model: Any, conversation: Any, agent_id: UUID, place: int) -> Any:
-    """Questions and answers in turn; each answer with two citations, as answers have."""
+    """Create alternating questions and answers; each answer has two citations."""
     common = {
         "tenant_id": conversation.tenant_id,
         "conversation_id": conversation.pk,
@@ -200,7 +200,7 @@ def _copies(cluster: Any) -> None:
 
 
 def connection_to(login: str, database: str = DATABASE) -> dict[str, Any]:
-    """psycopg's keyword arguments for `login` on one of the databases."""
+    """Return psycopg's keyword arguments for `login` on one of the databases."""
     from config.postgres import cluster as embedded
 
     fields = embedded.connection_settings(embedded.default_cluster(), login)

@@ -1,9 +1,9 @@
-"""`python -m benchmarks.knowledge [--full] [--kept FOLDER] [--rivals PYTHON]`: recall and cost of search by size of
-tenant, beside exact comparison, Chroma and Qdrant; promotion while others search and write; storing beside COPY.
+"""`python -m benchmarks.knowledge [--full] [--kept FOLDER] [--rivals PYTHON]`: recall and cost of search by
+tenant size, compared with exact scans, Chroma and Qdrant; promotion under load; storing compared with COPY.
 
-On an installation of its own, as the application's role under row-level security. What is searched: `layout`. The
-machine may be noisy, so the cost of a query is its CPU time, of the client and its database backend together (of
-all threads for an engine in process), the median over the queries; wall time stands beside it.
+Runs on a temporary installation with the application's role under row-level security; `layout` describes the data.
+Because the machine may be noisy, the cost of a query is the CPU time of the client and its database backend together
+(of all threads for an in-process engine), as the median over the queries; wall time is printed in parentheses.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from .meter import spent_with
 from .rivals import ENGINES, Answer, Rivals, compared, rival_python
 
 DEPTH = 10
-# What the issue asks for.
+# Limits; see README.md.
 LEAST_RECALL, MOST_OF_EXACT, MOST_OF_HALF, LEAST_OF_COPY, MOST_LOCKED = 0.98, 1.5, 2.0, 0.5, 100
 WAYS = ("round trip", "exact", "statement", "vectors", "words", "hybrid")
 
@@ -47,7 +47,7 @@ class Timed:
 
 @contextmanager
 def timing(into: Timed, backend: int) -> Iterator[None]:
-    """Add what the block costs this process and one database backend."""
+    """Add the time of the block in this process and one database backend."""
     spent, began = spent_with(backend), time.perf_counter()
     yield
     into.wall.append(time.perf_counter() - began)
@@ -56,7 +56,7 @@ def timing(into: Timed, backend: int) -> Iterator[None]:
 
 @dataclass
 class Measured:
-    """What was found for one tenant."""
+    """Results for one tenant."""
 
     size: int
     own: bool
@@ -69,13 +69,13 @@ class Measured:
         return statistics.mean(self.recalls)
 
     def kind(self, number: int) -> float:
-        """The recall of one of the three kinds of queries."""
+        """Return the recall of one of the three kinds of queries."""
         return statistics.mean(self.recalls[number::3])
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A query and its vector as PostgreSQL reads it, by embedding model."""
+    """A query with its vectors by embedding model, in PostgreSQL's text format."""
 
     text: str
     vectors: dict[str, str]
@@ -88,7 +88,7 @@ EXACT = (
 
 
 def measure(owner: Tenant, own: bool, asked: list[Asked]) -> Measured:
-    """Recall of searching by vectors against comparing all, and what each way to search costs."""
+    """Measure recall against exact comparison, and the cost of each search method."""
     from django.db import connection
 
     from config.tenancy.scope import tenant_scope
@@ -97,7 +97,7 @@ def measure(owner: Tenant, own: bool, asked: list[Asked]) -> Measured:
 
     found = Measured(owner.size, own)
     with tenant_scope(owner.tenant, actor=ACTOR), connection.cursor() as cursor:
-        # Parallel workers would do some of the work unseen.
+        # The CPU time of parallel workers would not be counted.
         cursor.execute("SET LOCAL max_parallel_workers_per_gather = 0")
         cursor.execute("SELECT pg_backend_pid()")
         backend = cursor.fetchone()[0]
@@ -124,7 +124,7 @@ def measure(owner: Tenant, own: bool, asked: list[Asked]) -> Measured:
                         strategy=strategy,
                         vectors=question.vectors,
                     )
-            # The first round only warms: what is planned, read and counted once is no part of a search.
+            # The first round is a warm-up: one-time planning, reading and counting is not part of a search.
             if number:
                 _add(found, one, near, truth)
     return found
@@ -139,7 +139,7 @@ def _add(found: Measured, one: Measured, near: set[Any], truth: set[Any]) -> Non
 
 
 def storing(owner: Tenant, database: str) -> tuple[Timed, Timed]:
-    """What `store_chunks` costs, and binary COPY of the same rows into bare tables; five times each, in turn."""
+    """Measure `store_chunks` and binary COPY of the same rows into bare tables, alternately, five times each."""
     from django.db import connection
 
     from config.tenancy.scope import tenant_scope
@@ -174,7 +174,7 @@ def _forget(rows: list[Any]) -> None:
 
 
 def report(found: Measured) -> bool:
-    """Print what was found for one tenant; whether a limit was passed."""
+    """Print the results for one tenant and return whether a limit was exceeded."""
     times = found.times
     exact, slower = times["exact"].ms, max(times["vectors"].ms, times["words"].ms)
     wrong = [
@@ -197,7 +197,7 @@ def report(found: Measured) -> bool:
 
 
 def beside(found: Measured, answer: Answer) -> bool:
-    """Print our cost beside an engine's for one tenant; whether a limit was passed."""
+    """Print the cost compared with an engine's for one tenant; return whether a limit was exceeded."""
     times = found.times
     line, failed = compared(
         answer,
@@ -211,7 +211,7 @@ def beside(found: Measured, answer: Answer) -> bool:
 
 
 def run(*, full: bool, database: str, folder: Path, python: str | None) -> int:
-    """Fill, promote, measure and print; 1 when a limit is passed."""
+    """Fill, promote, measure and print; return 1 if a limit is exceeded."""
     from config.postgres.checks import owner_connection
     from knowledge.models import ChunkVector384
     from knowledge.services.search import embed_search_query
@@ -242,7 +242,7 @@ def run(*, full: bool, database: str, folder: Path, python: str | None) -> int:
     if rivals:
         rivals.close()
     if missing := [engine for engine in ENGINES if engine not in engines]:
-        print(f"LEFT OUT: the ratios with {', '.join(missing)}; see --rivals", flush=True)
+        print(f"NOT MEASURED: the ratios with {', '.join(missing)}; see --rivals", flush=True)
     moving = next(
         each for each in owners if each.tenant not in own and each.size == max(_default(owners, own))
     )
@@ -253,13 +253,13 @@ def run(*, full: bool, database: str, folder: Path, python: str | None) -> int:
     verdict = "ok" if reached >= LEAST_OF_COPY else "TOO SLOW"
     print(
         f"storing {AT_ONCE} rows: {ours.ms:.0f} ms of CPU ({ours.wall_ms:.0f} wall), binary COPY of the same"
-        f" {bare.ms:.0f} ({bare.wall_ms:.0f}): {reached:.2f}x its rows a second {verdict}"
+        f" {bare.ms:.0f} ({bare.wall_ms:.0f}): {reached:.2f}x its rows per second {verdict}"
     )
     return int(failed or verdict != "ok")
 
 
 def _default(owners: list[Tenant], own: set[str]) -> list[int]:
-    """The sizes of tenants in the default partition."""
+    """Return the sizes of tenants in the default partition."""
     return [each.size for each in owners if each.tenant not in own]
 
 
@@ -271,14 +271,14 @@ def _vectors_of(query_vectors: Any, text: str) -> dict[str, str]:
 
 
 def _measured(owners: list[Tenant], sizes: tuple[int, ...]) -> Iterator[tuple[int, Tenant]]:
-    """The first tenant of each size, with its place."""
+    """Return the first tenant of each size with its position."""
     for size in sizes:
         yield next((place, each) for place, each in enumerate(owners) if each.size == size)
 
 
 @contextmanager
 def folder_for(kept: Path | None) -> Iterator[Path]:
-    """The folder that was named, or one that is gone afterwards."""
+    """Yield the given folder, or a temporary one."""
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
         yield kept.resolve()
@@ -291,7 +291,7 @@ def folder_for(kept: Path | None) -> Iterator[Path]:
 
 
 def main(arguments: list[str]) -> int:
-    """Set up, measure, take down."""
+    """Set up the installation, measure, and remove it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.knowledge", description=__doc__)
     parser.add_argument(
         "--full", action="store_true", help="200,000 vectors of 200 tenants, and 100,000 of one"

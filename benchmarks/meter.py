@@ -1,4 +1,4 @@
-"""CPU seconds of processes and of PostgreSQL's backends, from /proc (Linux alone)."""
+"""CPU seconds of processes and of PostgreSQL's backends, from /proc (Linux only)."""
 
 import os
 import statistics
@@ -14,9 +14,9 @@ TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
 def cpu_of(pid: int) -> float:
-    """User and system CPU seconds of a process, its threads that ended included.
+    """Return the user and system CPU seconds of a process, including finished threads.
 
-    The kernel tells those of a single thread in nanoseconds, of several in ticks.
+    The kernel reports nanoseconds for a single thread and ticks for several.
     """
     if len(list(Path(f"/proc/{pid}/task").iterdir())) == 1:
         return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
@@ -25,12 +25,12 @@ def cpu_of(pid: int) -> float:
 
 
 def spent_with(backend: int) -> float:
-    """CPU seconds of this process and a backend so far; the kernel counts the backend's in nanoseconds."""
+    """Return the CPU seconds of this process and a backend; the backend's have nanosecond resolution."""
     return time.process_time() + int(Path(f"/proc/{backend}/schedstat").read_text().split()[0]) / 1e9
 
 
 def resident_mb(pid: int) -> float:
-    """Resident memory of a process in megabytes (10^6 bytes)."""
+    """Return the resident memory of a process in megabytes (10^6 bytes)."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024 / 1e6
@@ -38,14 +38,14 @@ def resident_mb(pid: int) -> float:
 
 
 def backends_of(watcher: psycopg.Connection[Any], application: str) -> list[int]:
-    """Process ids of the backends that serve connections called `application` (PGAPPNAME)."""
+    """Return the process ids of backends whose connections are named `application` (PGAPPNAME)."""
     rows = watcher.execute("SELECT pid FROM pg_stat_activity WHERE application_name = %s", [application])
     return [pid for (pid,) in rows.fetchall()]
 
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a comparison: what to do `count` times, and whose CPU that costs."""
+    """One side of a comparison: an action that runs `count` times, and the measured processes."""
 
     name: str
     run: Callable[[int], None]
@@ -64,7 +64,7 @@ class Cost:
 
 
 def measure(side: Side, count: int) -> Cost:
-    """The CPU cost of one of `count` repetitions."""
+    """Return the CPU cost of one of `count` repetitions."""
     pids = side.pids()
     before = {kind: {pid: cpu_of(pid) for pid in listed} for kind, listed in pids.items()}
     side.run(count)
@@ -94,7 +94,7 @@ def _median(costs: Sequence[Cost]) -> Cost:
 
 
 def compare(first: Side, second: Side, *, rounds: int, count: int, warm: int) -> Compared:
-    """Measure both sides in turn, ABBA, so that drift of a noisy machine falls on both."""
+    """Measure both sides alternately (ABBA), so that drift of a noisy machine affects both."""
     first.run(warm)
     second.run(warm)
     pairs: list[tuple[Cost, Cost]] = []

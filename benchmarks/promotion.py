@@ -13,7 +13,7 @@ TEXT = "A passage that is written while its tenant moves."
 
 
 class Client(threading.Thread):
-    """Repeats a step until told to stop; keeps its longest time and what went wrong."""
+    """Thread that repeats a step until stopped, and keeps its longest time and its errors."""
 
     def __init__(self, step: Callable[[], None]) -> None:
         super().__init__(daemon=True)
@@ -37,7 +37,7 @@ class Client(threading.Thread):
 
 
 class Writer:
-    """Adds two chunks, deletes one, and knows what must be there."""
+    """Writer that adds two chunks, deletes one, and tracks the expected ids."""
 
     def __init__(self, owner: Tenant, place: int) -> None:
         self.owner, self.place, self.there = owner, place, list[UUID]()
@@ -61,7 +61,7 @@ WHERE tenant_id = %s AND collection_id = %s AND id <= %s"""
 
 
 def searching(owner: Tenant, stable: list[UUID]) -> Callable[[], None]:
-    """Counts the vectors that were there before, all younger ones left out: each is there, none twice."""
+    """Return a step that counts the vectors stored before the start: none may be missing or duplicated."""
 
     def step() -> None:
         from django.db import connection
@@ -78,7 +78,7 @@ def searching(owner: Tenant, stable: list[UUID]) -> Callable[[], None]:
 
 
 def ids_of(owner: Tenant) -> list[UUID]:
-    """The ids of all vectors of the tenant."""
+    """Return the ids of all vectors of the tenant."""
     from config.tenancy.scope import tenant_scope
     from knowledge.models import ChunkVector384
 
@@ -87,7 +87,10 @@ def ids_of(owner: Tenant) -> list[UUID]:
 
 
 def moved_under_load(database: Any, owner: Tenant, most_locked: float) -> bool:
-    """Promote the tenant while two clients search and two write; print what came of it; whether a limit was passed."""
+    """Promote the tenant under load, print the result and return whether a limit was exceeded.
+
+    Two clients search and two write during the promotion.
+    """
     from knowledge.models import ChunkVector384
     from knowledge.services.vectors import VectorPartitioner
 

@@ -1,4 +1,4 @@
-"""What a new tenant takes in time, and a web process in memory."""
+"""Time to create a tenant, and memory of a web process."""
 
 import json
 import statistics
@@ -15,7 +15,7 @@ REQUESTS = 500
 
 
 def tenant_ms(house: House, *, repeats: int) -> list[float]:
-    """Milliseconds (wall) of each `create_tenant()`: tenant, administrator, roles, quotas and their audit."""
+    """Return the wall milliseconds of each `create_tenant()`: tenant, administrator, roles, quotas and audit."""
     from accounts.services.members import get_or_create_user
     from tenants.services.tenants import create_tenant
 
@@ -29,7 +29,7 @@ def tenant_ms(house: House, *, repeats: int) -> list[float]:
 
 
 def _session_of(email: str) -> str:
-    """A session of the person, as signing in makes one."""
+    """Create a session of the user, as signing in does."""
     from importlib import import_module
 
     from django.conf import settings
@@ -55,7 +55,7 @@ def _expect(server: Server, statuses: set[int], *request: Any) -> bytes:
 
 
 def memory_mb(house: House) -> dict[str, float]:
-    """Resident megabytes of the web process after warm-up and 500 mixed requests, as deployed."""
+    """Return the resident megabytes of a deployed web process after warm-up and 500 mixed requests."""
     manage("seed_demo", "-v0")
     demo = json.loads((house.var / "demo.json").read_text())
     key = {"Authorization": f"Bearer {demo['api_key']}", "Content-Type": "application/json"}
@@ -86,5 +86,5 @@ def memory_mb(house: House) -> dict[str, float]:
 
 
 def median(values: list[float]) -> float:
-    """The median of some values."""
+    """Return the median of the values."""
     return statistics.median(values)

@@ -1,4 +1,4 @@
-"""Row-level security on against off: the same statements by the same role, on two databases."""
+"""Cost of row-level security: the same statements and role on databases with and without it."""
 
 import psycopg
 from psycopg import Connection
@@ -10,9 +10,9 @@ from .installation import DATABASE, PLAIN, House, connection_to
 from .meter import Compared, Side, backends_of, compare
 
 STAMP = "SELECT set_config('role', 'conclave_app', false), set_config('app.current_tenant_id', %s, false)"
-# Repetitions for each one of `--count`: enough to fill many ticks of the CPU clock.
+# Repetitions per unit of `--count`: enough to fill many ticks of the CPU clock.
 REPEATS = {"point get": 30, "latest 50": 8, "count": 20}
-# As the product asks: the bound on the id leaves out the partitions before the conversation.
+# As in the product: the bound on the id excludes the partitions before the conversation.
 STATEMENTS = {
     "point get": "SELECT * FROM conversations_message WHERE tenant_id = %(tenant)s AND id = %(message)s",
     "latest 50": "SELECT * FROM conversations_message WHERE tenant_id = %(tenant)s"
@@ -50,10 +50,10 @@ def _opened(house: House, database: str, name: str) -> Connection:
 
 
 def row_level_security(house: House, *, rounds: int, count: int) -> dict[str, Compared]:
-    """Each statement's CPU in the backend, with policies against without."""
+    """Compare the backend CPU of each statement with and without policies."""
     params = _messages(house)
     for database in (DATABASE, PLAIN):
-        # Equal statistics, hence equal plans, whatever ran before.
+        # Equal statistics, hence equal plans, regardless of earlier benchmarks.
         with psycopg.connect(**connection_to(OWNER, database), autocommit=True) as owner:
             owner.execute("ANALYZE conversations_conversation, conversations_message")
     with (

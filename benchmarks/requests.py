@@ -1,4 +1,4 @@
-"""Requests through the whole stack against the bare application, and audited against unaudited ones."""
+"""Cost of API requests relative to the bare application, and of the audit trigger."""
 
 from collections.abc import Callable
 
@@ -38,7 +38,7 @@ def _against_bare(house: House, status: int, ask: Ask, *, rounds: int, count: in
 
 
 def list_messages(house: House, *, rounds: int, count: int) -> Compared:
-    """A list of 50 messages."""
+    """Compare a list of 50 messages."""
     ids, headers = house.conversation_ids, _headers(house)
 
     def ask(number: int) -> tuple[str, str, dict[str, str], None]:
@@ -49,7 +49,7 @@ def list_messages(house: House, *, rounds: int, count: int) -> Compared:
 
 
 def create_message(house: House, *, rounds: int, count: int) -> Compared:
-    """A message that is recorded without an answer."""
+    """Compare recording a message without an answer."""
     ids, headers = house.conversation_ids, _headers(house)
     body = orjson.dumps({"content": "What keeps the rows of two tenants apart? " * 5, "answer": False})
 
@@ -61,7 +61,7 @@ def create_message(house: House, *, rounds: int, count: int) -> Compared:
 
 
 def audited_write(house: House, *, rounds: int, count: int) -> Compared:
-    """PATCH of an agent, on databases that differ in the audit triggers alone."""
+    """Compare PATCH of an agent on databases that differ only in the audit triggers."""
     headers, path = _headers(house), f"/api/v1/agents/{house.agent_id}/"
 
     def ask(number: int) -> tuple[str, str, dict[str, str], bytes]:

@@ -1,9 +1,8 @@
-"""The other engines, in a process of their own: `PYTHON benchmarks/rival_engines.py FOLDER`.
+"""Other vector engines in a separate process: `PYTHON benchmarks/rival_engines.py FOLDER`.
 
-Runs under a Python that has `chromadb`, `qdrant-edge-py` and numpy, and needs nothing of this project. FOLDER holds
-`vectors.f32` and `queries.f32` (rows of float32) and `plan.json` (`dimensions`, `sizes`: how many rows in turn belong
-to each tenant). It builds the engines that are installed, prints a line with their names, and then answers
-each line of its input, `{"engine": ..., "tenant": place, "k": ...}`, with the times of all queries and their recall.
+Runs under a Python that has `chromadb`, `qdrant-edge-py` and numpy, and imports nothing from this project.
+FOLDER contains `vectors.f32` and `queries.f32` (rows of float32) and `plan.json` (`dimensions`, and `sizes`, the number
+of rows per tenant). It builds the installed engines, prints a line with their names, and then answers each line of its input, `{"engine": ..., "tenant": place, "k": ...}`, with the times of all queries and their recall.
 """
 
 import importlib.util
@@ -16,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 AT_ONCE = 5000
-# An engine that is slow is asked fewer of the queries: seconds, and queries at least.
+# Slow engines run fewer queries: time limit in seconds, and minimum number of queries.
 PATIENCE, LEAST_QUERIES = 5.0, 12
-# Qdrant's effort for a query (`hnsw_ef`), tried in turn until its recall reaches ours.
+# Qdrant's effort for a query (`hnsw_ef`), tried in order until its recall reaches Conclave's.
 EFFORTS = (100, 200, 400, 800)
 
 
 class Data:
-    """The vectors and queries that this project's tables hold too."""
+    """The vectors and queries, the same as in this project's tables."""
 
     def __init__(self, folder: Path) -> None:
         import numpy as np
@@ -35,22 +34,22 @@ class Data:
         self.starts = [sum(self.sizes[:place]) for place in range(len(self.sizes))]
 
     def built(self, engine: str) -> bool:
-        """Whether the engine was built in this folder before."""
+        """Return whether the engine was already built in this folder."""
         return (self.folder / f"{engine}.built").exists()
 
     def rows(self, tenant: int) -> Any:
-        """The vectors of one tenant."""
+        """Return the vectors of one tenant."""
         return self.vectors[self.starts[tenant] : self.starts[tenant] + self.sizes[tenant]]
 
     def batches(self, tenant: int) -> Iterator[tuple[range, Any]]:
-        """Numbers and vectors of one tenant's rows, some thousands at a time."""
+        """Yield row numbers and vectors of one tenant in batches."""
         first, rows = self.starts[tenant], self.rows(tenant)
         for at in range(0, len(rows), AT_ONCE):
             part = rows[at : at + AT_ONCE]
             yield range(first + at, first + at + len(part)), part
 
     def nearest(self, tenant: int, query: Any, k: int) -> set[int]:
-        """The numbers of the k rows that are nearest, by comparing all; lengths are 1."""
+        """Return the numbers of the k nearest rows by exact comparison of unit vectors."""
         import numpy as np
 
         order = np.argsort(-(self.rows(tenant) @ query), kind="stable")[:k]
@@ -58,7 +57,7 @@ class Data:
 
 
 def chroma_client(data: Data, name: str) -> Any:
-    """A client with its own folder, which tells nobody anything."""
+    """Return a client with its own folder and without telemetry."""
     import chromadb
 
     settings = chromadb.Settings(anonymized_telemetry=False)
@@ -69,7 +68,7 @@ COSINE = {"hnsw": {"space": "cosine"}}
 
 
 class ChromaEach:
-    """Chroma with a collection for each tenant, as it comes."""
+    """Chroma with one collection per tenant and default settings."""
 
     needs = "chromadb"
 
@@ -90,13 +89,13 @@ class ChromaEach:
             self.collections.append(made)
 
     def search(self, tenant: int, query: Any, k: int, effort: int | None) -> list[int]:
-        """The numbers of what was found."""
+        """Return the numbers of the found rows."""
         found = self.collections[tenant].query(query_embeddings=[query], n_results=k, include=["distances"])
         return [int(number) for number in found["ids"][0]]
 
 
 class ChromaOne:
-    """Chroma with one collection for all, and a filter on the tenant."""
+    """Chroma with one collection for all tenants and a filter on the tenant."""
 
     needs = "chromadb"
 
@@ -115,7 +114,7 @@ class ChromaOne:
                 )
 
     def search(self, tenant: int, query: Any, k: int, effort: int | None) -> list[int]:
-        """The numbers of what was found."""
+        """Return the numbers of the found rows."""
         found = self.collection.query(
             query_embeddings=[query], n_results=k, where={"tenant": tenant}, include=["distances"]
         )
@@ -123,7 +122,7 @@ class ChromaOne:
 
 
 class QdrantEdge:
-    """Qdrant's engine in this process: one shard, an index on the tenant."""
+    """Qdrant's in-process engine: one shard with an index on the tenant."""
 
     needs = "qdrant_edge"
 
@@ -156,7 +155,7 @@ class QdrantEdge:
             pass
 
     def search(self, tenant: int, query: Any, k: int, effort: int | None) -> list[int]:
-        """The numbers of what was found."""
+        """Return the numbers of the found rows."""
         qdrant = self.qdrant
         mine = qdrant.Filter(must=[qdrant.FieldCondition("tenant", match=qdrant.MatchValue(str(tenant)))])
         found = self.shard.query(
@@ -178,7 +177,7 @@ ENGINES: dict[str, Callable[[Data], Any]] = {
 
 
 def timed(data: Data, engine: Any, tenant: int, k: int, effort: int | None) -> dict[str, Any]:
-    """Medians of wall and CPU milliseconds (all threads), mean recall, and the fewest that came."""
+    """Return median wall and CPU milliseconds (all threads), mean recall and the smallest result count."""
     times, spent, recalls, fewest = [], [], [], k
     for query in data.queries:
         began, used = time.perf_counter(), time.process_time()
@@ -200,7 +199,7 @@ def timed(data: Data, engine: Any, tenant: int, k: int, effort: int | None) -> d
 
 
 def answered(data: Data, made: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
-    """The figures of one engine for one tenant; Qdrant's at the effort where its recall is enough."""
+    """Return an engine's figures for one tenant; Qdrant's at the first effort with sufficient recall."""
     engine = made[asked["engine"]]
     engine.search(asked["tenant"], data.queries[0], 1, None)
     figures: dict[str, Any] = {}
@@ -212,7 +211,7 @@ def answered(data: Data, made: dict[str, Any], asked: dict[str, Any]) -> dict[st
 
 
 def main(arguments: list[str]) -> int:
-    """Build, say so, answer until the input ends."""
+    """Build the engines, report them, and answer until the input ends."""
     data = Data(Path(arguments[0]))
     made = {}
     for name, engine in ENGINES.items():

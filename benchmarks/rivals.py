@@ -1,6 +1,6 @@
-"""The other engines that search is compared with: built and asked in a process of their own (`rival_engines`).
+"""Client for the other vector engines, which run in a separate process (`rival_engines`).
 
-They are no part of this project's locks: a Python that has them is named by `--rivals` or `BENCH_RIVALS`, for example
+They are not in this project's lock files: `--rivals` or `BENCH_RIVALS` names a Python that has them, for example
 `python -m venv rivals && rivals/bin/pip install chromadb qdrant-edge-py`.
 """
 
@@ -16,12 +16,12 @@ from typing import Any
 ENGINES = ("chroma-each", "chroma-one", "qdrant-edge")
 PACKAGES = ("chromadb", "qdrant_edge")
 SCRIPT = Path(__file__).resolve().parent / "rival_engines.py"
-# What the issue allows: parts of Chroma's time, and of Qdrant's beside one round trip.
+# Limits: fractions of Chroma's time, and a multiple of Qdrant's, not counting one round trip.
 MOST_OF_EACH, MOST_OF_ONE, MOST_OF_QDRANT = 0.5, 0.02, 2.5
 
 
 def rival_python(named: str | None) -> str | None:
-    """A Python that has other engines: the one that is named, or this one if it has them; None: there is none."""
+    """Return the named Python, or this one if it has other engines, else None."""
     if found := named or os.environ.get("BENCH_RIVALS"):
         return found
     return sys.executable if any(importlib.util.find_spec(name) for name in PACKAGES) else None
@@ -29,7 +29,7 @@ def rival_python(named: str | None) -> str | None:
 
 @dataclass(frozen=True)
 class Answer:
-    """One engine's figures for one tenant: median milliseconds of a query, CPU and wall, mean recall; its effort."""
+    """One engine's figures for one tenant: median CPU and wall milliseconds, mean recall, effort."""
 
     engine: str
     cpu: float
@@ -40,7 +40,7 @@ class Answer:
 
 
 class Rivals:
-    """The process; it builds while the caller does other things."""
+    """The engines' process; it builds them in the background."""
 
     def __init__(self, python: str, folder: Path) -> None:
         self.process = subprocess.Popen(
@@ -49,42 +49,42 @@ class Rivals:
         self.engines: list[str] | None = None
 
     def ready(self) -> list[str]:
-        """The engines that were built; waits until they are."""
+        """Wait for the build and return the names of the engines."""
         if self.engines is None:
             self.engines = self._read()["engines"]
         return self.engines
 
     def ask(self, engine: str, tenant: int, k: int, recall: float) -> Answer:
-        """All queries to one tenant; an engine whose effort can be chosen tries until it has that recall."""
+        """Run all queries for one tenant, raising an adjustable effort until `recall` is reached."""
         self._write({"engine": engine, "tenant": tenant, "k": k, "recall": recall})
         found = self._read()
         return Answer(engine, found["cpu"], found["ms"], found["recall"], found["fewest"], found["effort"])
 
     def close(self) -> None:
-        """End the process."""
+        """Stop the process."""
         if self.process.stdin:
             self.process.stdin.close()
         self.process.wait(timeout=60)
 
     def _write(self, asked: dict[str, Any]) -> None:
         if not self.process.stdin:
-            raise BrokenPipeError("the other engines take no questions")
+            raise BrokenPipeError("The process of the other engines has no input.")
         self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()
 
     def _read(self) -> dict[str, Any]:
         line = self.process.stdout.readline() if self.process.stdout else ""
         if not line:
-            raise RuntimeError("the process of the other engines ended")
+            raise RuntimeError("The process of the other engines exited.")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
 
 def compared(answer: Answer, *, ms: float, recall: float, round_trip: float, own: bool) -> tuple[str, bool]:
-    """A line about our time beside the engine's, and whether a limit was passed."""
+    """Return a line that compares the times, and whether a limit was exceeded."""
     if answer.engine == "qdrant-edge":
         share, limit = (ms - round_trip) / answer.cpu, MOST_OF_QDRANT if own else None
-        said = f"{share:.2f}x {answer.engine} beside a round trip"
+        said = f"{share:.2f}x {answer.engine}, not counting a round trip"
     else:
         share, limit = ms / answer.cpu, MOST_OF_ONE if answer.engine == "chroma-one" else MOST_OF_EACH
         said = f"{share:.3f}x {answer.engine}"

@@ -1,6 +1,6 @@
-"""What the platform adds to a chat call: CPU, the way of a token, many streams at once, a message with its audit.
+"""Platform overhead of chat calls: CPU, token latency, concurrent streams and audited messages.
 
-The model is a local server that speaks OpenAI's API and is no part of what is measured.
+The model is a local server with OpenAI's API; its cost is not measured.
 """
 
 import http.client
@@ -30,7 +30,7 @@ CONTENT = "What keeps the rows of two tenants apart? " * 5
 
 
 class TimedModel(FakeOpenAI):
-    """Notes when the first piece of each stream leaves it, in seconds of the monotonic clock."""
+    """Model server that records when the first chunk of each stream leaves it, on the monotonic clock."""
 
     def __init__(self, *script: ScriptedReply) -> None:
         super().__init__(*script)
@@ -78,7 +78,7 @@ def _watched() -> Iterator[psycopg.Connection[Any]]:
 
 
 def chat_call(house: House, *, rounds: int, count: int) -> Cost:
-    """Median CPU of one plain chat call in the web process and in PostgreSQL."""
+    """Return the median CPU of one plain chat call in the web process and in PostgreSQL."""
     with (
         FakeOpenAI(ScriptedReply(text=ANSWER)) as model,
         _watched() as watcher,
@@ -94,7 +94,7 @@ def chat_call(house: House, *, rounds: int, count: int) -> Cost:
 
 
 def first_token_ms(house: House, *, count: int) -> list[float]:
-    """From the model's first piece to the client's, in milliseconds, over one connection."""
+    """Return the milliseconds from the model's first chunk to the client's, over one connection."""
     found = []
     reply = ScriptedReply(text=LONG_ANSWER, pace=0.05)
     with TimedModel(reply) as model, product(house, "token", WEB_THREADS="2") as server:
@@ -109,7 +109,7 @@ def first_token_ms(house: House, *, count: int) -> list[float]:
 
 @dataclass
 class Streams:
-    """Many streams at once: those that were whole, how long one took alone and all together, connections seen."""
+    """Result of concurrent streams: complete ones, seconds alone and together, connections."""
 
     whole: int
     alone: float
@@ -119,7 +119,7 @@ class Streams:
 
 
 def many_streams(house: House, *, count: int) -> Streams:
-    """`count` streams of one process; the model sends a piece every half second."""
+    """Run `count` streams in one process; the model sends a chunk every half second."""
     reply = ScriptedReply(text=LONG_ANSWER, pace=0.5)
     places = {"STREAMS_PER_PROCESS": str(count), "WEB_THREADS": str(count + 8)}
     with FakeOpenAI(reply) as model, _watched() as watcher, product(house, "streams", **places) as server:
@@ -140,7 +140,7 @@ def many_streams(house: House, *, count: int) -> Streams:
         took = time.perf_counter() - began
         spent = _cpu(server) - before
     whole = sum(stream.text == LONG_ANSWER for stream in streams)
-    # The middle: while all of them wait for the model.
+    # Halfway: all streams wait for the model.
     return Streams(whole, alone.took, took, seen[len(seen) // 2], spent)
 
 
@@ -149,7 +149,7 @@ def _cpu(server: Server) -> float:
 
 
 class _Stream:
-    """One streamed answer over a connection of its own."""
+    """One streamed answer over a separate connection."""
 
     def __init__(self, port: int, headers: dict[str, str], body: bytes) -> None:
         self.port, self.headers, self.body = port, headers, body
@@ -157,7 +157,7 @@ class _Stream:
         self.text = ""
 
     def run(self) -> None:
-        """Read it to its end.
+        """Read the stream to its end.
 
         Raises:
             RuntimeError: when it is refused.
@@ -182,7 +182,7 @@ class _Stream:
 
 
 def append_message(house: House, *, rounds: int, count: int) -> tuple[float, float, float]:
-    """Messages a second with audit and policies, by a bare INSERT, and the median ratio of neighbouring rounds."""
+    """Return messages per second with audit and by bare INSERT, and the median ratio of neighbouring rounds."""
     from config.tenancy.scope import tenant_scope
     from conversations.services.conversations import record_message
 

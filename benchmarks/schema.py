@@ -1,4 +1,4 @@
-"""What partitions and row-level security cost at size, how long `migrate` takes, and expiry.
+"""Cost of partitions and row-level security at scale, of `migrate`, and of expiry.
 
 A thousand tenants whose messages are skewed (the k-th has a share of 1/k), half a year of them; the same
 rows in a table without partitions and policies, with the same indexes; the same statements by the same role.
@@ -25,11 +25,11 @@ TENANTS, MONTHS, LENGTH = 1_000, 6, 100
 MEASURED = 10
 BARE = "bench_message"
 FRESH = "bench_migrate"
-# Seconds that a side is measured for at `--count 300`: enough to fill many ticks of the CPU clock.
+# Measured seconds per side at `--count 300`: enough to fill many ticks of the CPU clock.
 SECONDS = 1.5
 STATEMENTS = {
     "point get": "SELECT * FROM {t} WHERE tenant_id = %(tenant)s AND id = %(message)s",
-    # As the product asks (`created_after_id`); both sides have both bounds.
+    # As in the product (`created_after_id`); both sides have both bounds.
     "latest 50": "SELECT * FROM {t} WHERE tenant_id = %(tenant)s AND conversation_id = %(conversation)s"
     " AND id >= %(oldest)s AND id < %(newest)s ORDER BY id DESC LIMIT 50",
     "tenant's latest 50": "SELECT * FROM {t} WHERE tenant_id = %(tenant)s ORDER BY id DESC LIMIT 50",
@@ -39,7 +39,7 @@ ID_AT = (
     "encode(set_byte(set_byte(substring(int8send((extract(epoch FROM {0}) * 1000)::bigint) FROM 3)"
     " || substring(uuid_send(gen_random_uuid()) FROM 7), 6, 112 + (random() * 15)::int), 8, 128), 'hex')::uuid"
 )
-# One conversation has a hundred messages within its hour; its number says whose and when.
+# A conversation has a hundred messages within an hour; its number determines tenant and time.
 FILL = """
 SET session_replication_role = replica;
 SELECT setseed(0.5);
@@ -73,7 +73,7 @@ FILLED = (
 
 
 def migrate_seconds(house: House) -> tuple[float, float]:
-    """Wall and CPU seconds of `manage.py migrate` on an empty database, modules compiled as on any second run."""
+    """Return the wall and CPU seconds of `manage.py migrate` on an empty database with compiled modules."""
     from config.db import roles
     from config.postgres import cluster as embedded
 
@@ -99,7 +99,7 @@ def migrate_seconds(house: House) -> tuple[float, float]:
 
 
 def fill(messages: int) -> int:
-    """Make the tenants and about so many messages, in both tables; how many there are."""
+    """Create the tenants and about `messages` messages in both tables; return the number of messages."""
     from config.db.partitions import ensure_partitions
     from config.postgres import cluster as embedded
     from config.tenancy.scope import platform_scope
@@ -125,7 +125,7 @@ def fill(messages: int) -> int:
         bare=BARE,
     )
     embedded.run_sql(cluster, script, DATABASE, timeout=3600)
-    # Not the partitions made ahead: autovacuum never looks at an empty table either.
+    # Not the partitions created in advance: autovacuum ignores empty tables too.
     filled = embedded.run_sql(cluster, FILLED, DATABASE).split()
     tables = ", ".join([*filled, BARE, "conversations_conversation"])
     embedded.run_sql(cluster, f"VACUUM (ANALYZE) {tables}", DATABASE, timeout=3600)
@@ -139,7 +139,7 @@ def _since() -> datetime:
 
 
 def _asked() -> list[dict[str, Any]]:
-    """Messages of one tenant of the middle, with their conversations."""
+    """Return messages of a medium-sized tenant with their conversations."""
     from config.tenancy.managers import max_id_bound, min_id_bound
 
     newest = UUID(int=max_id_bound().int)
@@ -163,19 +163,19 @@ def _asked() -> list[dict[str, Any]]:
 
 
 class Sending(StrEnum):
-    """How a statement and its values reach PostgreSQL, on both sides alike."""
+    """How a statement and its values reach PostgreSQL; the same on both sides."""
 
-    # As what the API repeats with other ids (`prepared_cursor`): the serving logins keep every plan.
+    # As the API's repeated statements (`prepared_cursor`): the serving logins keep every plan.
     KEPT = "kept plan"
     # As Django's ORM does: values in the text, planned at each call.
     TEXT = "values in the text"
-    # As PostgreSQL would by itself: it keeps the bare table's plan and plans anew for the partitioned one, since its
-    # estimate of a kept plan counts the partitions that are left out only when it runs.
+    # PostgreSQL's default: it keeps the bare table's plan and replans for the partitioned one, because its estimate
+    # of a kept plan includes the partitions that are excluded only at execution.
     PREPARED = "prepared"
 
 
 def partitioned_and_bare(house: House, *, rounds: int, count: int, sending: Sending) -> dict[str, Compared]:
-    """CPU of each statement, the backend's and the client's: the product's table against the bare one."""
+    """Compare the backend and client CPU of each statement on the product's table and the bare one."""
     asked = _asked()
     found = {}
     with psycopg.connect(**connection_to(OWNER), autocommit=True) as watcher:
@@ -190,7 +190,7 @@ def partitioned_and_bare(house: House, *, rounds: int, count: int, sending: Send
 
 
 def _times(side: Side, count: int) -> int:
-    """How often a statement is run in a round: the slower it is, the less."""
+    """Return the repetitions of a statement per round; slow statements run less often."""
     side.run(20)
     began = time.perf_counter()
     side.run(20)
@@ -217,7 +217,7 @@ def _side(
 
 
 def expiry_ms() -> tuple[list[float], float]:
-    """Milliseconds that each expired month of messages takes, detached concurrently and dropped; mean of the CPU."""
+    """Return the milliseconds per expired month (detached concurrently, dropped) and the mean CPU."""
     from django.db import connection
 
     from config.db.partitions import expire_partitions, period_start
@@ -239,5 +239,5 @@ def expiry_ms() -> tuple[list[float], float]:
 
 
 def median(values: list[float]) -> float:
-    """The middle one."""
+    """Return the median."""
     return statistics.median(values)

@@ -1,4 +1,4 @@
-"""granian around `benchmarks.baseline`, with the options of `config.serving`."""
+"""Serve `benchmarks.baseline` with granian and the options of `config.serving`."""
 
 import os
 

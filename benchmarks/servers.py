@@ -1,4 +1,4 @@
-"""Real granian servers as processes, and a client that keeps one connection."""
+"""granian servers as processes, and a client with a persistent connection."""
 
 import contextlib
 import http.client
@@ -17,13 +17,13 @@ from config.testing.processes import free_port, list_web_workers, terminate_afte
 from .installation import BASE_DIR, House
 
 READY_SECONDS = 90
-# One request at a time keeps one thread busy; the product starts more when they are needed.
+# Sequential requests keep one thread busy; the product starts more on demand.
 THREADS = "1"
 
 
 @dataclass
 class Server:
-    """A running server on 127.0.0.1; `name` is also what its database connections are called."""
+    """A running server on 127.0.0.1; `name` is also the application name of its database connections."""
 
     name: str
     port: int
@@ -32,13 +32,13 @@ class Server:
 
     @property
     def workers(self) -> list[int]:
-        """The processes that answer requests: not the parent, not the multiprocessing tracker."""
+        """Return the processes that answer requests, without the parent and the multiprocessing tracker."""
         return list_web_workers(self.process.pid)
 
     def ask(
         self, method: str, path: str, headers: dict[str, str], body: bytes | None = None
     ) -> tuple[int, bytes]:
-        """Status and body of one request."""
+        """Send a request and return its status and body."""
         self.client.request(method, path, body=body, headers=headers)
         answer = self.client.getresponse()
         return answer.status, answer.read()
@@ -46,7 +46,7 @@ class Server:
 
 @contextlib.contextmanager
 def product(house: House, name: str = "product", **changes: str) -> Iterator[Server]:
-    """The product's own web server."""
+    """Run the product's web server."""
     variables = house.environment(
         **{"PGAPPNAME": name, "WEB_THREADS": THREADS, "CONCLAVE_WARM_UP": "0"} | changes
     )
@@ -56,7 +56,7 @@ def product(house: House, name: str = "product", **changes: str) -> Iterator[Ser
 
 @contextlib.contextmanager
 def bare(house: House, connection: dict[str, Any], pepper: bytes, name: str = "bare") -> Iterator[Server]:
-    """`benchmarks.baseline` on the same server with the same numbers of processes and threads."""
+    """Run `benchmarks.baseline` on the same server with the same numbers of processes and threads."""
     fields = orjson.dumps(connection).decode()
     variables = house.environment(
         PGAPPNAME=name, BENCH_CONNECTION=fields, BENCH_PEPPER=pepper.decode(), WEB_THREADS=THREADS
@@ -96,7 +96,7 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
 def repeated(
     server: Server, status: int, ask: Callable[[int], tuple[str, str, dict[str, str], bytes | None]]
 ) -> Any:
-    """A function that sends `count` requests, each made by `ask(number)`, and insists on `status`."""
+    """Return a function that sends `count` requests built by `ask(number)` and checks their `status`."""
 
     def run(count: int) -> None:
         for number in range(count):
