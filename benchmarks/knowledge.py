@@ -271,7 +271,7 @@ def _vectors_of(query_vectors: Any, text: str) -> dict[str, str]:
 
 
 def _measured(owners: list[Tenant], sizes: tuple[int, ...]) -> Iterator[tuple[int, Tenant]]:
-    """Return the first tenant of each size with its position."""
+    """Yield the first tenant of each size with its position."""
     for size in sizes:
         yield next((place, each) for place, each in enumerate(owners) if each.size == size)
 

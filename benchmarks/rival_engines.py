@@ -2,7 +2,8 @@
 
 Runs under a Python that has `chromadb`, `qdrant-edge-py` and numpy, and imports nothing from this project.
 FOLDER contains `vectors.f32` and `queries.f32` (rows of float32) and `plan.json` (`dimensions`, and `sizes`, the number
-of rows per tenant). It builds the installed engines, prints a line with their names, and then answers each line of its input, `{"engine": ..., "tenant": place, "k": ...}`, with the times of all queries and their recall.
+of rows per tenant). It builds the installed engines, prints a line with their names, and then answers
+each line of its input, `{"engine": ..., "tenant": place, "k": ...}`, with the times of all queries and their recall.
 """
 
 import importlib.util
