@@ -30,7 +30,7 @@ ALLOWED = {
     "accounts": 5,
     "agents": 6,
     "audit": 1,
-    "benchmarks": 13,
+    "benchmarks": 4,
     "config": 10,
     "conversations": 22,
     "docs": 14,
