@@ -1,4 +1,4 @@
-"""Conversations and who takes part in them."""
+"""Conversations and their participants."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
@@ -13,7 +13,7 @@ from conversations.querysets import ConversationManager
 class Conversation(TenantModel):
     """What a person and one or more agents say to each other; seen by its participants only."""
 
-    # The title is the first question: more people read the audit log than take part.
+    # The title is the first question, and the audit log has more readers than the conversation.
     audit_redact = ("title", "context", "metadata")
     audit_omit = ("message_count", "total_tokens", "total_cost", "last_message_at")
 

@@ -1,4 +1,4 @@
-"""What was said."""
+"""Messages, attachments and message embeddings."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField

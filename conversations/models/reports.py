@@ -1,4 +1,4 @@
-"""A report on conversations, day by day, computed by the database."""
+"""Daily conversation report, computed by the database."""
 
 from django.db import models
 

@@ -1,4 +1,4 @@
-"""What a session keeps between requests, what it streamed, and what it came to."""
+"""Session state, stream events and session summaries."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models

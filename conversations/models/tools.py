@@ -1,4 +1,4 @@
-"""What agents did besides talking."""
+"""Tool calls of agents."""
 
 from django.db import models
 

@@ -1,4 +1,4 @@
-"""What is needed to carry on with an answer whose process died: who works on it, and what was done so far."""
+"""Leases and steps, which let another process resume an answer."""
 
 from django.db import models
 

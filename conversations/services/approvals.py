@@ -1,4 +1,4 @@
-"""Calls of tools that wait for a person: parking them, and what the person decides."""
+"""Approval of tool calls: park calls and record decisions."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,16 +13,16 @@ from conversations.choices import MessageStatus, ToolStatus
 from conversations.models import Message, ToolExecution
 from conversations.services.leases import open_lease
 
-UNDECIDED = "This call does not wait for a decision."
+UNDECIDED = "This tool call is not waiting for approval."
 
 
 class NotWaiting(ValidationError):
-    """The call was decided already, or never waited."""
+    """The tool call is already decided or never required approval."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingCall:
-    """A call that a model asked for: its own id of it, the tool and what the tool is to be given."""
+    """A tool call requested by a model: the model's call id, the tool and its input."""
 
     call_id: str
     tool_name: str
@@ -33,7 +33,7 @@ class WaitingCall:
 def park_answer(
     answer_id: UUID, conversation_id: UUID, *, agent_id: UUID, calls: list[WaitingCall]
 ) -> Message:
-    """Let the answer wait until each of `calls` is decided."""
+    """Park the answer until each of `calls` is decided."""
     answer = Message.objects.created_after_id(conversation_id).select_for_update().get(pk=answer_id)
     if answer.status != MessageStatus.PENDING:
         return answer
@@ -54,20 +54,20 @@ def park_answer(
 
 @transaction.atomic
 def decide_call(execution: ToolExecution, *, allow: bool, actor: UUID | None, reason: str = "") -> bool:
-    """Allow or refuse a waiting call.
+    """Approve or deny a waiting tool call.
 
     Args:
-        actor: the person who decides; None: nobody did in time.
-        reason: why it is refused; the model is told.
+        actor: the person who decides, or None if the approval expired.
+        reason: why the call is denied; passed to the model.
 
     Returns:
-        Whether every call of the answer is decided now, so that the turn can go on: to one caller only. Should that
-        one die, a worker goes on.
+        Whether all calls of the answer are decided, so that the turn can resume. Only one caller gets True. If its
+        process dies, a worker resumes the turn.
 
     Raises:
-        NotWaiting: when somebody decided before.
+        NotWaiting: the call is already decided.
     """
-    # The answer's lock makes one of two deciders the last one.
+    # Lock the answer so that exactly one of two concurrent deciders is the last.
     messages = Message.objects.created_after_id(execution.conversation_id)
     answer = messages.select_for_update().get(pk=execution.message_id)
     waiting = _calls(answer).filter(status=ToolStatus.AWAITING_APPROVAL)
@@ -75,7 +75,7 @@ def decide_call(execution: ToolExecution, *, allow: bool, actor: UUID | None, re
         status=ToolStatus.APPROVED if allow else ToolStatus.DENIED,
         decided_by_id=actor,
         decided_at=timezone.now(),
-        error_message="" if allow else reason or "A person refused this call.",
+        error_message="" if allow else reason or "A person denied this tool call.",
     )
     if not decided:
         raise NotWaiting(UNDECIDED)
@@ -98,6 +98,6 @@ def _calls(answer: Message) -> Any:
 
 
 def decided_calls(conversation_id: UUID, answer_id: UUID, call_ids: list[str]) -> list[ToolExecution]:
-    """Those of the answer's calls that a person decided, whatever became of them since, oldest first."""
+    """Return the answer's decided tool calls in any later status, oldest first."""
     rows = ToolExecution.objects.created_after_id(conversation_id).filter(message_id=answer_id)
     return list(rows.filter(call_id__in=call_ids, decided_at__isnull=False).order_by("pk"))

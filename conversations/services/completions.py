@@ -1,7 +1,7 @@
-"""Exchanges: a question and its answer in a conversation of their own, for clients that keep the history.
+"""Completions: a question and its answer in a separate conversation, for clients that keep the history.
 
-Clients of `/v1` send the whole conversation with each call. What they send last is stored as the question; what
-was said before goes to the model, and was stored when it was said.
+Clients of `/v1` send the whole conversation with each call. The last message is stored as the question. Earlier
+messages go to the model; they were stored by earlier calls.
 """
 
 from dataclasses import dataclass, field
@@ -24,17 +24,17 @@ from conversations.models import Conversation, Message
 from conversations.services.conversations import BegunTurn, require_active, title_of
 from conversations.services.insert_templates import InsertTemplate, build_insert_template
 
-# What an integer column takes; an endpoint may report anything.
+# Maximum of an integer column; model endpoints may report any number.
 MAX_TOKENS = 2**31 - 1
 
 
 class ConversationClosedError(ValidationError):
-    """The conversation that a question follows in is completed or archived."""
+    """The conversation to continue is completed or archived."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionQuestion:
-    """A question: `role` is tool when tools of the client return, whose results `metadata` then holds."""
+    """A question. With the role tool, `metadata` holds the results of client tools."""
 
     content: str
     role: str = MessageRole.USER
@@ -49,15 +49,15 @@ def open_completion(
     user_id: UUID | None,
     metadata: dict[str, Any],
 ) -> BegunTurn:
-    """A new conversation with a stored question and the place kept for its answer; in a tenant's scope.
+    """Store a conversation with a question and a pending answer. Needs a tenant scope.
 
     Args:
-        agent: who answers; None when a model is asked without an agent.
+        agent: the agent that answers; None for a model without an agent.
         asked: the question.
         model: the model's name, for the answer.
 
     Raises:
-        ConversationClosed: when the agent is not active.
+        ConversationClosed: the agent is not active.
     """
     if agent is not None:
         require_active(agent)
@@ -80,7 +80,7 @@ def open_completion(
     return BegunTurn(conversation, question, answer)
 
 
-# References are checked at the end of the statement, when all of it is there.
+# Foreign keys are checked at the end of the statement, after all rows are inserted.
 OPEN = (
     "WITH opened AS (INSERT INTO conversations_conversation ({conversation.columns}) VALUES ({conversation.values})),"
     " joined AS (INSERT INTO conversations_participant (tenant_id, conversation_id, user_id, agent_id, role)"
@@ -134,7 +134,7 @@ def _open_sql() -> tuple[str, tuple[InsertTemplate, ...]]:
 
 
 def _store(*rows: Conversation | Message) -> None:
-    """Store a new conversation, who takes part in it, and its first question and answer."""
+    """Store a new conversation, its participants, and its first question and answer."""
     connection.ensure_connection()
     sql, texts = _open_sql()
     values: dict[str, Any] = {}
@@ -149,11 +149,11 @@ def _store(*rows: Conversation | Message) -> None:
 def continue_completion(
     answer: Message, agent: Agent | None, *, asked: "CompletionQuestion", model: str, user_id: UUID | None
 ) -> BegunTurn:
-    """The next question after `answer` in its conversation, and the place kept for its answer.
+    """Store the next question after `answer`, and its pending answer.
 
     Raises:
-        ConversationClosedError: when the conversation does not go on.
-        ConversationClosed: when the agent is not active.
+        ConversationClosedError: the conversation is closed.
+        ConversationClosed: the agent is not active.
     """
     if agent is not None:
         require_active(agent)
@@ -223,7 +223,7 @@ def _close_sql(names: tuple[str, ...]) -> str:
 def close_completion(
     conversation_id: UUID, answer_id: UUID, *, token_count: int, cost: Decimal, **changes: Any
 ) -> bool:
-    """Store how the answer ended; False when it has ended already. Needs the tenant's scope."""
+    """Store the outcome of the answer; return False if it has already ended. Needs a tenant scope."""
     changes |= {"token_count": min(token_count, MAX_TOKENS), "cost": cost}
     values = {
         name: Message._meta.get_field(name).get_db_prep_save(value, connection)  # type: ignore[union-attr]
@@ -236,7 +236,7 @@ def close_completion(
 
 
 def list_messages_until(answer: Message) -> list[Message]:
-    """What was said in the answer's conversation, the answer included, in order."""
+    """Return the messages of the conversation up to and including the answer, in order."""
     rows = Message.objects.created_after_id(answer.conversation_id).filter(
         conversation_id=answer.conversation_id,
         sequence_number__lte=answer.sequence_number,
@@ -246,6 +246,6 @@ def list_messages_until(answer: Message) -> list[Message]:
 
 
 def find_answer(identifier: UUID, user_id: UUID) -> Message | None:
-    """The completed answer with this id in a conversation that the person takes part in, else None."""
+    """Return the completed answer with this id if the person participates in its conversation."""
     rows = Message.objects.filter(pk=identifier, role=MessageRole.ASSISTANT, status=MessageStatus.COMPLETED)
     return rows.filter(conversation__in=Conversation.objects.visible_to(user_id)).first()

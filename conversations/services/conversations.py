@@ -1,4 +1,4 @@
-"""Conversations: beginning them and taking turns in them."""
+"""Start conversations and their turns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,12 +31,12 @@ MOST_AGENTS = 8
 
 
 class ConversationClosed(ValidationError):
-    """The conversation is completed or archived, or its agent does not answer now."""
+    """The conversation is completed or archived, or its agent is not active."""
 
 
 @dataclass(frozen=True, slots=True)
 class BegunTurn:
-    """A stored question and the place kept for its answer; `lease` lets this process make it."""
+    """A stored question and its pending answer; `lease` lets this process generate the answer."""
 
     conversation: Conversation
     question: Message
@@ -54,13 +54,13 @@ def start_conversation(
     mode: str = ConversationMode.SINGLE,
     others: Sequence[Agent] = (),
 ) -> Conversation:
-    """A conversation of the person with `agent`, and with `others` in the modes of several agents.
+    """Start a conversation with `agent`, and with `others` in modes with several agents.
 
-    Needs a tenant's scope. Agents answer in the order given.
+    Needs a tenant scope. Agents answer in the given order.
 
     Raises:
-        ConversationClosed: when an agent is not active.
-        ValidationError: when the agents do not fit the mode, or one is named twice.
+        ConversationClosed: an agent is not active.
+        ValidationError: the agents do not match the mode, or one is listed twice.
     """
     agents = [agent, *others]
     is_single = mode == ConversationMode.SINGLE
@@ -85,25 +85,25 @@ def start_conversation(
 def _require_agents(agents: list[Agent], *, is_single: bool) -> None:
     if (len(agents) == 1) != is_single or len({each.pk for each in agents}) < len(agents):
         raise ValidationError(
-            {"agents": "One agent answers in single mode, several in the others, each once."}
+            {"agents": "List one agent in single mode, or several different agents in the other modes."}
         )
     if len(agents) > MOST_AGENTS:
-        raise ValidationError({"agents": f"At most {MOST_AGENTS} agents answer."})
+        raise ValidationError({"agents": f"A conversation can have at most {MOST_AGENTS} agents."})
     for each in agents:
         require_active(each)
 
 
 @transaction.atomic
 def begin_turn(conversation_id: UUID, *, content: str, user_id: UUID | None) -> BegunTurn:
-    """Store what the person says and keep a place for the answer, under a lock that orders the turns.
+    """Store a question and its pending answer, under a lock that orders the turns.
 
     Raises:
-        Conversation.DoesNotExist: when the scope has no such conversation.
-        ConversationClosed: when it does not go on, or several agents answer in it.
+        Conversation.DoesNotExist: the scope has no such conversation.
+        ConversationClosed: the conversation is closed, or has several agents.
     """
     conversation = locked(conversation_id)
     if conversation.agent is None:
-        raise ConversationClosed("This conversation has no agent that answers.")
+        raise ConversationClosed("This conversation has no agent to answer.")
     return _begin(conversation, [conversation.agent], content, user_id)[0]
 
 
@@ -116,15 +116,15 @@ def begin_round(
     replaces: UUID | None = None,
     files: int = 0,
 ) -> list[BegunTurn]:
-    """The same for conversations of every mode: a place for each agent's answer, in the order of the agents.
+    """Store a question and a pending answer for each agent, in order, in any mode.
 
     Args:
-        replaces: message of another branch that `content` is said instead of.
-        files: how many files come with it.
+        replaces: the message of another branch that `content` replaces.
+        files: number of attached files.
 
     Raises:
-        Conversation.DoesNotExist: when the scope has no such conversation.
-        ConversationClosed: when it does not go on.
+        Conversation.DoesNotExist: the scope has no such conversation.
+        ConversationClosed: the conversation is closed.
     """
     conversation = locked(conversation_id)
     agents = [conversation.agent] if conversation.agent else []
@@ -132,18 +132,18 @@ def begin_round(
         taking_part = Participant.objects.filter(conversation=conversation, agent__isnull=False)
         agents = [each.agent for each in taking_part.select_related("agent").order_by("id")]
     if not agents:
-        raise ConversationClosed("This conversation has no agent that answers.")
+        raise ConversationClosed("This conversation has no agent to answer.")
     return _begin(conversation, agents, content, user_id, replaces_id=replaces, metadata=with_files(files))
 
 
 def locked(conversation_id: UUID) -> Conversation:
-    """The conversation, held until the transaction ends.
+    """Return the conversation, locked until the transaction ends.
 
     Raises:
-        Conversation.DoesNotExist: when the scope has no such conversation.
-        ConversationClosed: when it does not go on.
+        Conversation.DoesNotExist: the scope has no such conversation.
+        ConversationClosed: the conversation is closed.
     """
-    # The agent may be missing, so only the conversation's row can be locked.
+    # The agent is nullable, and PostgreSQL cannot lock the nullable side of an outer join.
     conversation = (
         Conversation.objects.select_related("agent").select_for_update(of=("self",)).get(pk=conversation_id)
     )
@@ -159,7 +159,7 @@ def _begin(
     user_id: UUID | None,
     **said: Any,
 ) -> list[BegunTurn]:
-    """`said` are further columns of the question."""
+    """Store the question and the pending answers; `said` holds further columns of the question."""
     for agent in agents:
         require_active(agent)
     common = {"tenant_id": conversation.tenant_id, "conversation_id": conversation.pk}
@@ -195,17 +195,17 @@ FILES = "attachments"
 
 
 def with_files(files: int) -> dict[str, Any]:
-    """The metadata of a message that comes with so many files: turns without any need not look for them."""
+    """Return message metadata with the number of files, so that turns without files skip the query."""
     return {FILES: files} if files else {}
 
 
 def files_of(message: Message) -> int:
-    """How many files came with the message."""
+    """Return the number of files of the message."""
     files = message.metadata.get(FILES)
     return files if isinstance(files, int) else 0
 
 
-# One statement: the conversation's counter is the lock that orders its messages.
+# One statement: the update of the message counter locks the row and orders the messages.
 RECORD = (
     "WITH place AS (UPDATE conversations_conversation c SET message_count = message_count + 1,"
     " last_message_at = now(), updated_at = now() WHERE tenant_id = %(tenant_id)s AND id = %(conversation_id)s"
@@ -216,13 +216,13 @@ RECORD = (
 )
 
 
-# What differs between recorded messages; every other column has its default.
+# Columns that differ between recorded messages; all others have their default.
 RECORDED = frozenset({"tenant_id", "conversation_id", "role", "content", "user_id", "metadata", "updated_at"})
 
 
 @cache
 def _record_sql() -> tuple[str, InsertTemplate]:
-    """The statement that stores a message, and what it is given."""
+    """Return the statement that stores a message, and its template."""
     row = build_insert_template(Message, RECORDED, instead={"sequence_number": "message_count"})
     return RECORD.format(columns=row.columns, values=row.values), row
 
@@ -235,10 +235,10 @@ def record_message(
     user_id: UUID,
     metadata: dict[str, Any] | None = None,
 ) -> Message | None:
-    """Store a message that nobody answers, as its next; needs a tenant's scope.
+    """Append a message without requesting an answer. Needs a tenant scope.
 
     Returns:
-        The message; None when `user_id` takes part in no such conversation, or it does not go on.
+        The message, or None if `user_id` does not participate or the conversation is closed.
     """
     message = Message(
         tenant_id=require_tenant_id(),
@@ -261,8 +261,10 @@ def record_message(
 
 
 def require_active(agent: Agent) -> None:
-    """Raises:
-    ConversationClosed: when the agent does not answer now.
+    """Check that the agent is active.
+
+    Raises:
+        ConversationClosed: the agent is not active.
     """
     if agent.status != AgentStatus.ACTIVE or agent.deleted_at is not None:
         raise ConversationClosed(f"The agent «{agent.name}» is not active.")
@@ -279,13 +281,13 @@ def _advance(conversation: Conversation, content: str, messages: int) -> None:
 
 
 def title_of(content: str) -> str:
-    """The first line of a question, cut to a title's length."""
+    """Return the first line of a question, truncated to the length of a title."""
     first = content.strip().splitlines()[0] if content.strip() else ""
     return first if len(first) <= TITLE_LENGTH else f"{first[: TITLE_LENGTH - 1]}…"
 
 
 def agent_by_name(name: str, *, related: Sequence[str] = ()) -> Agent | None:
-    """The scope's agent with this slug or id, and in the same statement its `related` rows; None: there is none."""
+    """Return the scope's agent with this slug or id and its `related` rows in one query, or None."""
     rows = Agent.objects.select_related(*related) if related else Agent.objects.all()
     try:
         return rows.filter(pk=UUID(name)).first()

@@ -1,7 +1,7 @@
-"""A conversation as one file: JSON that can be read again, or Markdown for people.
+"""Export of a conversation to one file: machine-readable JSON, or Markdown for people.
 
-Both are made page by page, each page in a short scope of its own, so that a long conversation neither fills the
-memory nor keeps a transaction. The JSON's schema is `docs/reference/conversation-export.schema.json`.
+Both are written page by page, each page in a separate short scope, so that a long conversation neither fills
+memory nor holds a transaction open. The JSON schema is `docs/reference/conversation-export.schema.json`.
 """
 
 import re
@@ -92,14 +92,14 @@ Scope = Callable[[], AbstractContextManager[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A conversation to be written; `head` is everything but its messages."""
+    """A conversation to export; `head` holds everything except the messages."""
 
     conversation_id: UUID
     head: dict[str, Any]
     scope: Scope
 
     def pages(self) -> Iterator[list[dict[str, Any]]]:
-        """Its messages in order, with their files and calls of tools; call it outside every scope."""
+        """Yield pages of messages in order, with files and tool calls. Call it outside any scope."""
         after = 0
         while True:
             with self.scope():
@@ -111,11 +111,11 @@ class Export:
 
 
 def open_export(conversation: Conversation, *, scope: Scope, reader: UUID | None) -> Export:
-    """What is written of `conversation`; in a tenant's scope, for somebody who may read it.
+    """Prepare the export of `conversation`. Needs a tenant scope; the caller checks read access.
 
     Args:
         scope: opens a short scope for each page.
-        reader: whose branches of it are named; None: all of them.
+        reader: the person whose branches are listed; None lists all branches.
     """
     branches = Conversation.objects.filter(forked_from_id=conversation.pk)
     if reader is not None:
@@ -166,7 +166,7 @@ def _messages(conversation_id: UUID, after: int) -> list[dict[str, Any]]:
 
 
 def _calls(conversation_id: UUID, messages: list[UUID] | None) -> dict[UUID | None, list[dict[str, Any]]]:
-    """Calls of tools by the message that they served; those that served none for `messages` None."""
+    """Return tool calls by message; with `messages` None, the calls without a message."""
     found: dict[UUID | None, list[dict[str, Any]]] = defaultdict(list)
     for model, given, returned in (
         (ToolExecution, "tool_input", "tool_output"),
@@ -183,7 +183,7 @@ def _calls(conversation_id: UUID, messages: list[UUID] | None) -> dict[UUID | No
 
 
 def as_json(export: Export) -> Iterator[bytes]:
-    """The export as one JSON object, piece by piece."""
+    """Yield the export as one JSON object, in chunks."""
     yield dumps(export.head)[:-1] + b',"messages":['
     separator = b""
     for page in export.pages():
@@ -195,28 +195,28 @@ def as_json(export: Export) -> Iterator[bytes]:
 
 # --- Markdown ---------------------------------------------------------------------------------------------
 
-# Whatever Markdown or HTML could read as markup, in a line of ours.
+# Characters that Markdown or HTML could interpret as markup within a line.
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&$:@])")
 _RUN = re.compile(r"`{3,}")
 _SPEAKERS = {MessageRole.USER: "Person", MessageRole.ASSISTANT: "Agent"}
 
 
 def inline(text: Any) -> str:
-    """A text as one line that no reader of Markdown takes for markup."""
+    """Return the text as one line with all Markdown markup escaped."""
     return _MARKUP.sub(r"\\\1", " ".join(str(text).split()))
 
 
 def fenced(text: str, language: str = "text") -> str:
-    """A text as a block that ends where we end it: its fence is longer than any in the text."""
+    """Return the text as a fenced block; the fence is longer than any in the text."""
     longest = max((len(run) for run in _RUN.findall(text)), default=2)
     fence = "`" * (longest + 1)
-    # Python's other ends of lines are characters here, but a bare carriage return ends a line of Markdown.
+    # A bare carriage return ends a line in Markdown; Python's other line separators do not.
     body = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
     return f"{fence}{language}\n{body}\n{fence}\n"
 
 
 def as_markdown(export: Export) -> Iterator[bytes]:
-    """The export for people, piece by piece; what was said stands in fences, word for word."""
+    """Yield the export as Markdown, in chunks; message texts are fenced verbatim."""
     names = {row["agent_id"] or row["user_id"]: row["name"] for row in export.head["participants"]}
     yield "".join(_head(export.head)).encode()
     for page in export.pages():

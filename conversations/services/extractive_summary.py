@@ -1,7 +1,7 @@
-"""What a session came to, read off its words without a model: its telling sentences, topics and loose ends.
+"""Extractive session summaries without a model: key sentences, topics and open tasks.
 
-A sentence is scored by how often its stems occur in the whole session, divided by the root of its length, as in
-the frequency summaries of Luhn (IBM Journal, 1958). Every sentence of a summary is one that was said.
+The score of a sentence is the frequency of its stems in the whole session, divided by the square root of its length,
+as in the frequency summaries of Luhn (IBM Journal, 1958). Every sentence of a summary is quoted from the session.
 """
 
 import re
@@ -36,7 +36,7 @@ class SummaryMessage:
 
 @dataclass(frozen=True, slots=True)
 class ConversationSummary:
-    """What a session came to; `model` made it, by its words alone when empty."""
+    """Summary of a session; `model` is empty for extractive summaries."""
 
     summary: str
     title: str = ""
@@ -52,12 +52,12 @@ class ConversationSummary:
 
 
 def summarize_messages(said: Sequence[SummaryMessage], *, messages: int, tools: int) -> ConversationSummary:
-    """The digest of a session by its words.
+    """Summarize a session without a model.
 
     Args:
-        said: its messages in order, or its first and last ones.
-        messages: how many there are in all.
-        tools: calls of tools in it.
+        said: the messages in order, or only the first and last ones.
+        messages: total number of messages.
+        tools: number of tool calls.
     """
     sentences = [(each, span.text) for each in said for span in split_sentences(each.content)]
     counts: Counter[str] = Counter()
@@ -81,7 +81,7 @@ def summarize_messages(said: Sequence[SummaryMessage], *, messages: int, tools: 
 
 
 def _summary(sentences: Sequence[tuple[SummaryMessage, str]], counts: Counter[str]) -> str:
-    """The first thing asked, and the most telling sentences of the answers, in their order."""
+    """Return the first question and the highest-scoring sentences of the answers, in order."""
     asked = next((text for each, text in sentences if each.role == MessageRole.USER), "")
     scored = []
     for place, (each, text) in enumerate(sentences):

@@ -1,4 +1,4 @@
-"""What people think of answers."""
+"""Feedback on answers."""
 
 from contextlib import suppress
 from uuid import UUID
@@ -12,32 +12,32 @@ from audit.services.events import record_event
 from conversations.choices import MessageFeedback, MessageRole, MessageStatus
 from conversations.models import Message
 
-# Where an answer's metadata names the prompt that its agent spoke by.
+# Key of the agent's prompt in the metadata of an answer.
 SPOKEN_PROMPT = "prompt_id"
-# A verdict on an answer as one on its prompt, from 0 to 5.
+# Rating of the prompt, from 0 to 5, for feedback on an answer.
 VERDICTS: dict[str | None, float] = {MessageFeedback.HELPFUL: 5.0, MessageFeedback.UNHELPFUL: 0.0}
 
 
 def spoken_by(agent: Agent) -> dict[str, str]:
-    """What an answer's metadata says of the prompt that its agent spoke by."""
+    """Return the answer metadata that names the agent's prompt."""
     prompt = getattr(agent, "spoken_prompt", None)
     return {SPOKEN_PROMPT: str(prompt)} if prompt else {}
 
 
 class NoAnswer(ValidationError):
-    """It is no answer of an agent, or not a complete one."""
+    """The message is not a completed answer of an agent."""
 
 
 @transaction.atomic
 def give_feedback(message: Message, feedback: str) -> None:
-    """Keep a person's verdict on an answer, in place of the one before; an empty one takes it back.
+    """Store feedback on an answer, replacing earlier feedback; an empty value removes it.
 
     Raises:
-        NoAnswer: for anything but a complete answer.
+        NoAnswer: the message is not a completed answer.
     """
     if message.role != MessageRole.ASSISTANT or message.status != MessageStatus.COMPLETED:
-        raise NoAnswer("Only a complete answer gets a verdict.")
-    # Under its lock, so that two verdicts at once take each other's place and are not both counted.
+        raise NoAnswer("Feedback requires a completed answer. Choose a completed message of an agent.")
+    # Lock the row so that concurrent feedback replaces itself and is counted once.
     held = Message.objects.select_for_update(of=("self",)).only("feedback", "metadata").get(pk=message.pk)
     message.feedback = feedback
     message.save(update_fields=["feedback", "updated_at"])
@@ -46,7 +46,7 @@ def give_feedback(message: Message, feedback: str) -> None:
 
 
 def _count(held: Message, feedback: str) -> None:
-    """Count the verdict for the prompt that the answer was spoken by; a person's own metadata names none."""
+    """Count the feedback for the answer's prompt, if its metadata names a prompt."""
     before, verdict = VERDICTS.get(held.feedback), VERDICTS.get(feedback)
     if before == verdict:
         return

@@ -1,4 +1,4 @@
-"""Forks: another way on from a message, without losing the first one. An edit is a fork just before a question."""
+"""Forks of conversations. An edit is a fork just before the edited question."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from conversations.choices import ConversationStatus, MessageRole, MessageStatus
 from conversations.models import Attachment, Conversation, Message, Participant
 from conversations.services.conversations import BegunTurn, begin_round, files_of, with_files
 
-# What a copy of a message takes over; who paid for it stays with the first one.
+# Copied message columns; costs stay with the original.
 COPIED = (
     "role",
     "content",
@@ -30,7 +30,7 @@ COPIED = (
     "tool_used",
     "metadata",
 )
-# The same of a file: both rows name the one in the storage.
+# Copied attachment columns; both rows point to the same stored file.
 COPIED_FILES = (
     "filename",
     "media_type",
@@ -46,18 +46,18 @@ UNDER_WAY = (MessageStatus.PENDING, MessageStatus.AWAITING_APPROVAL)
 
 
 class NotYours(ValidationError):
-    """Somebody else said it, or an agent did."""
+    """Another person or an agent wrote the message."""
 
 
 class TurnRunning(ValidationError):
-    """An answer that belongs to what is edited, or stands before it, is still made."""
+    """An answer to the edited message, or an earlier one, is still in progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """A branch that begins with what was said before an edited message; the edited text is `question`.
+    """A branch with the messages before an edited message; `question` is the edited text.
 
-    `begun` are the answers that were asked for, empty where none was.
+    `begun` holds the requested answers; empty if none were requested.
     """
 
     conversation: Conversation
@@ -67,13 +67,13 @@ class Edited:
 
 @transaction.atomic
 def fork_conversation(conversation: Conversation, *, at: UUID, user_id: UUID | None) -> Conversation:
-    """A new conversation of the person with what was said up to and with the message `at`.
+    """Copy a conversation up to and including the message `at`.
 
-    `forked_from` and `forked_at_id` of the new one name where it comes from, and so does its `metadata`, which
-    names of each message the one that it copies.
+    `forked_from`, `forked_at_id` and `metadata` of the fork name its origin. The `metadata` of each copied message
+    names the original message.
 
     Raises:
-        ValidationError: when `at` is no message of the conversation, is not complete, or comes too late.
+        ValidationError: `at` is not a completed message of the conversation, or the fork would be too long.
     """
     last = _messages(conversation).filter(pk=at, status=MessageStatus.COMPLETED).first()
     if last is None:
@@ -85,28 +85,30 @@ def fork_conversation(conversation: Conversation, *, at: UUID, user_id: UUID | N
 def edit_message(
     conversation: Conversation, message_id: UUID, *, content: str, user_id: UUID | None, answer: bool = True
 ) -> Edited:
-    """A branch in which the person said `content` instead of their message; the first one stays as it is.
+    """Create a branch in which `content` replaces the person's message; the original does not change.
 
-    Two edits of one message at once make two branches.
+    Two concurrent edits of one message create two branches.
 
     Args:
-        answer: ask the agents anew; without, the text is only recorded.
+        answer: request new answers; if False, only record the text.
 
     Raises:
-        Message.DoesNotExist: when the conversation has no such message.
-        NotYours: when the person did not say it.
-        TurnRunning: when an answer to it, or one before it, is still made.
-        ConversationClosed: when an agent does not answer now.
+        Message.DoesNotExist: the conversation has no such message.
+        NotYours: the person did not write the message.
+        TurnRunning: an answer to this message or an earlier one is still in progress.
+        ConversationClosed: an agent is not active.
     """
-    # A turn that begins meanwhile waits, or is seen.
+    # Lock out new turns, so that a concurrent turn either waits or is visible.
     conversation = Conversation.objects.select_for_update(of=("self",)).get(pk=conversation.pk)
     rows = _messages(conversation)
     message = rows.get(pk=message_id)
     if message.role != MessageRole.USER or user_id is None or message.user_id != user_id:
-        raise NotYours("Only what you said yourself can be edited.")
+        raise NotYours("You can only edit your own messages.")
     earlier = Q(sequence_number__lt=message.sequence_number) | Q(reply_to_id=message.pk)
     if rows.filter(earlier, status__in=UNDER_WAY).exists():
-        raise TurnRunning("An answer is still made; wait for it, or decide what it waits for.")
+        raise TurnRunning(
+            "An answer is still in progress. Wait for it, or decide the tool calls that it waits for."
+        )
     branch = _branch(conversation, _said(conversation, message.sequence_number - 1), user_id, field="content")
     if answer:
         begun = begin_round(
@@ -154,7 +156,7 @@ def _branch(
     conversation: Conversation, said: Sequence[Message], user_id: UUID | None, *, field: str
 ) -> Conversation:
     if len(said) > MOST_MESSAGES:
-        raise ValidationError({field: f"A branch takes at most {MOST_MESSAGES} messages."})
+        raise ValidationError({field: f"A branch can copy at most {MOST_MESSAGES} messages."})
     fork = _copied(conversation, said, user_id)
     _copy_people(conversation, fork, user_id)
     copies = _copies(fork, said)
@@ -185,7 +187,7 @@ def _copied(conversation: Conversation, said: Sequence[Message], user_id: UUID |
 
 
 def _copy_people(conversation: Conversation, fork: Conversation, user_id: UUID | None) -> None:
-    """The agents come along; of the people only the one who forks: the others were not asked."""
+    """Copy the agents and, of the people, only the one who forks; the others did not consent."""
     for each in Participant.objects.filter(conversation=conversation).order_by("id"):
         if each.agent_id or each.user_id == user_id:
             Participant.objects.create(
@@ -194,7 +196,7 @@ def _copy_people(conversation: Conversation, fork: Conversation, user_id: UUID |
 
 
 def _copies(fork: Conversation, said: Sequence[Message]) -> dict[UUID, Message]:
-    """A copy of each message, by the id of the first one."""
+    """Return a copy of each message by the id of the original."""
     copies: dict[UUID, Message] = {}
     for number, message in enumerate(said, 1):
         answered = copies.get(message.reply_to_id) if message.reply_to_id else None
@@ -211,7 +213,7 @@ def _copies(fork: Conversation, said: Sequence[Message]) -> dict[UUID, Message]:
 
 
 def _copy_files(copies: Mapping[UUID, Message]) -> None:
-    """Let the copies have the files of the first ones, by whose ids they go."""
+    """Copy the attachments of the originals; `copies` maps original ids to copies."""
     Attachment.objects.bulk_create(
         Attachment(
             tenant_id=copies[row.message_id].tenant_id,

@@ -1,4 +1,4 @@
-"""The words of a person and an organisation in a question, in one statement that PostgreSQL keeps the plan of."""
+"""Glossary terms of a person and an organisation in a question, in one statement with a cached plan."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from django.db import connection
 from config.tenancy.scope import require_tenant_id
 
 MAX_TEXT_LENGTH = 20_000
-# Policies say which terms the person sees; a synonym counts both ways, whoever of the two it was written on.
+# RLS policies decide which terms the person sees. Synonyms apply in both directions.
 SQL = """
 SELECT t.term, t.definition, t.context, t.is_public, ARRAY(
   SELECT DISTINCT s.term FROM knowledge_termrelation r JOIN knowledge_term s
@@ -22,7 +22,7 @@ ORDER BY length(t.term) DESC, t.id LIMIT 200
 
 @dataclass(frozen=True, slots=True)
 class GlossaryTerm:
-    """A term that a text holds as a whole word, what it means, and other words for it."""
+    """A term that occurs in a text as a whole word, with its definition and synonyms."""
 
     term: str
     definition: str
@@ -32,7 +32,7 @@ class GlossaryTerm:
 
 
 def find_terms(text: str) -> list[GlossaryTerm]:
-    """The person's own terms and the public ones in `text`, longest first; needs the person's scope."""
+    """Return the personal and public terms in `text`, longest first. Needs a user scope."""
     tenant_id: UUID = require_tenant_id()
     with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(SQL, {"tenant": tenant_id, "text": text[:MAX_TEXT_LENGTH].lower()})

@@ -1,6 +1,6 @@
-"""Rows in statements that are written once a process: what varies is a placeholder, the rest has its default.
+"""INSERT templates, built once per process: placeholders for varying values, defaults for the rest.
 
-Building a statement by the ORM costs more CPU than PostgreSQL needs to run it.
+Building a statement with the ORM costs more CPU time than PostgreSQL needs to run it.
 """
 
 from collections.abc import Collection, Mapping
@@ -15,7 +15,7 @@ from psycopg.sql import Literal
 
 @dataclass(frozen=True, slots=True)
 class InsertTemplate:
-    """A row of an INSERT: its columns, its values, and the fields whose values are given with each statement."""
+    """A row of an INSERT: columns, values, and the fields that each statement provides."""
 
     columns: str
     values: str
@@ -23,7 +23,7 @@ class InsertTemplate:
     prefix: str
 
     def given(self, row: Model) -> dict[str, Any]:
-        """The values of `row` by placeholder."""
+        """Return the values of `row` by placeholder."""
         return {
             f"{self.prefix}{f.column}": f.get_db_prep_save(f.pre_save(row, add=True), connection)
             for f in self.fields
@@ -37,12 +37,12 @@ def build_insert_template(
     prefix: str = "",
     instead: Mapping[str, str] | None = None,
 ) -> InsertTemplate:
-    """The text of a row of `model`.
+    """Build the template of a row of `model`.
 
     Args:
-        varying: attributes that each statement gives.
-        prefix: before the placeholders' names, where a statement has several rows.
-        instead: SQL for attributes, in place of a value.
+        varying: attributes that each statement provides.
+        prefix: prefix of placeholder names, for statements with several rows.
+        instead: SQL expressions by attribute, instead of values.
     """
     plain, columns, values = model(), [], []
     fields = [f for f in model._meta.concrete_fields if not f.generated and _has_value(f, plain, varying)]
@@ -54,16 +54,16 @@ def build_insert_template(
 
 
 def _has_value(field: Field, plain: Model, varying: Collection[str]) -> bool:
-    """Not where the database makes one."""
+    """Return False if the database generates the value."""
     return field.attname in varying or not isinstance(field.value_from_object(plain), DatabaseDefault)
 
 
 def _value(field: Field, plain: Model, varying: Collection[str], prefix: str) -> str:
-    # A value in a SELECT has no type of its own, hence the casts; text stays text, so that a length is refused
-    # and not cut.
+    # Values in a SELECT are untyped, so they need casts. Text is cast to text, so that PostgreSQL rejects
+    # overlong values instead of truncating them.
     kind = "text" if isinstance(field, (CharField, TextField)) else field.db_type(connection)
     if field.attname in varying:
         return f"%({prefix}{field.column})s::{kind}"
-    # The same for each row, so it is part of the text.
+    # Constant across rows, so it is part of the template.
     value = Literal(field.get_db_prep_save(field.value_from_object(plain), connection))
     return f"{value.as_string(connection.connection)}::{kind}".replace("%", "%%")

@@ -1,6 +1,6 @@
-"""Leases: at most one process works on an answer, and another takes over when it is dead.
+"""Leases: at most one process works on an answer, and another takes over after it dies.
 
-Every write of a turn names the lease's token, so a process that was thought dead and is not changes nothing.
+Every write of a turn checks the lease token, so a process that lost its lease cannot write.
 """
 
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from config.tenancy.scope import require_scope
 from conversations.choices import LeaseKind, MessageStatus, ToolStatus
 from conversations.models import AnswerLease, Message, ToolExecution
 
-# How often a turn may be taken over without a step done in between.
+# Maximum number of takeovers of a turn without a completed step.
 MOST_ATTEMPTS = 3
-INTERRUPTED = "The process that ran this was stopped; whether it took effect is not known."
+INTERRUPTED = "The process that ran this tool call stopped. The call may or may not have taken effect."
 
 
 class LeaseLost(RuntimeError):
-    """Another process has taken over, or has finished."""
+    """Another process has taken over or finished the work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,15 @@ class Lease:
 
 
 def lease_time() -> timedelta:
-    """How long a lease lasts without a renewal."""
+    """Return the duration of a lease without renewal."""
     return timedelta(seconds=settings.ANSWER_LEASE_SECONDS)
 
 
 def open_lease(message: Message, *, kind: str = LeaseKind.ANSWER, held: bool = True) -> Lease:
-    """A lease of `message`, for whoever the scope acts for.
+    """Create a lease of `message` for the actor of the scope.
 
     Args:
-        held: False when any process may take over at once.
+        held: False lets any process take over immediately.
     """
     scope = require_scope()
     row = AnswerLease(
@@ -63,10 +63,10 @@ def open_lease(message: Message, *, kind: str = LeaseKind.ANSWER, held: bool = T
 
 
 def lease_for(message: Message) -> Lease:
-    """A lease of `message` for this process: a new one, or the one that nobody holds.
+    """Return a lease of `message` for this process, new or taken over.
 
     Raises:
-        LeaseLost: when another process holds it.
+        LeaseLost: another process holds the lease.
     """
     if not AnswerLease.objects.filter(message_id=message.pk).exists():
         return open_lease(message)
@@ -77,15 +77,15 @@ def lease_for(message: Message) -> Lease:
 
 
 def lease_of(row: AnswerLease) -> Lease:
-    """What the holder of `row` shows."""
+    """Return the lease of `row` for its holder."""
     return Lease(row.tenant_id, row.message_id, row.token, row.takeovers)
 
 
 @transaction.atomic
 def take_over(message_id: UUID) -> AnswerLease | None:
-    """The lease of `message_id` with a new token, when nobody holds it; None otherwise.
+    """Take over the lease of `message_id` with a new token; return None if it is held.
 
-    Calls of tools that were under way are marked as interrupted.
+    Running tool calls are marked as interrupted.
     """
     changed = AnswerLease.objects.filter(message_id=message_id, lease_until__lte=Now()).update(
         token=uuid4(),
@@ -102,17 +102,17 @@ def take_over(message_id: UUID) -> AnswerLease | None:
 
 
 def advance(lease: Lease) -> None:
-    """Renew the lease in the transaction of a step that is done, and count attempts anew.
+    """Renew the lease in the transaction of a completed step, and reset the attempts.
 
     Raises:
-        LeaseLost: when this process no longer holds it.
+        LeaseLost: this process no longer holds the lease.
     """
     if not _held([lease]).update(lease_until=Now() + lease_time(), attempts=0):
         raise LeaseLost(str(lease.message_id))
 
 
 def renew(leases: list[Lease]) -> None:
-    """A sign of life for leases of the scope's tenant; those that are lost stay lost."""
+    """Renew leases of the scope's tenant; lost leases stay lost."""
     _held(leases).update(lease_until=Now() + lease_time())
 
 
@@ -120,19 +120,19 @@ def release(lease: Lease) -> None:
     """End the lease in the transaction that ends the work.
 
     Raises:
-        LeaseLost: when this process no longer holds it.
+        LeaseLost: this process no longer holds the lease.
     """
     if not _held([lease])._raw_delete(using="default"):
         raise LeaseLost(str(lease.message_id))
 
 
 def let_go(lease: Lease) -> None:
-    """Let any process take over at once."""
+    """Let any process take over immediately."""
     _held([lease]).update(lease_until=Now())
 
 
 def held_tokens(leases: list[Lease]) -> set[UUID]:
-    """The tokens of those that are still held."""
+    """Return the tokens of the leases that are still held."""
     return set(_held(leases).values_list("token", flat=True))
 
 
@@ -141,7 +141,7 @@ def _held(leases: list[Lease]) -> Any:
 
 
 def is_due(message_id: UUID) -> bool:
-    """Whether the work on `message_id` waits for a process to take over."""
+    """Return whether the work on `message_id` waits for a takeover."""
     return AnswerLease.objects.filter(message_id=message_id, lease_until__lt=Now()).exists()
 
 

@@ -1,7 +1,7 @@
-"""The agenda of a meeting: who speaks next and why, and what a contribution means. No database here.
+"""State machine of a meeting: the next speaker and the effect of contributions. No database access.
 
-The state lies in `SessionState.state`: `meeting_state` (people, questions, inputs, results, the step that is
-waited for), `todo_list` and `expert_selections`.
+The state is stored in `SessionState.state`: `meeting_state` (participants, questions, inputs, results, the pending
+step), `todo_list` and `expert_selections`.
 """
 
 import re
@@ -14,13 +14,13 @@ from conversations.choices import MeetingPhase, MessageStatus, StreamType
 
 MOST_QUESTIONS, MOST_TASKS = 10, 10
 BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
-# Events whose content is a whole message.
+# Events whose content is a complete message.
 WHOLE_MESSAGES = frozenset({StreamType.MEETING_START, StreamType.EXPERT_RESPONSE, StreamType.MEETING_SUMMARY})
 
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """Somebody is to speak: `expert` is their place among the experts, None for the project manager."""
+    """The next contribution; `expert` is an index into the experts, None for the project manager."""
 
     phase: str
     agent_id: UUID
@@ -31,7 +31,7 @@ class NextStep:
 
 @dataclass(frozen=True, slots=True)
 class MeetingEvent:
-    """What the stream says."""
+    """An event of the meeting's stream."""
 
     kind: str
     content: str
@@ -42,7 +42,7 @@ class MeetingEvent:
 def initial_state(
     state: dict[str, Any], question_id: UUID, manager: Any, experts: Sequence[Any], *, after: int
 ) -> dict[str, Any]:
-    """The state of a new meeting; its stream goes on after the place where the last one ended."""
+    """Return the state of a new meeting; event numbers continue from the previous meeting."""
     meeting = {
         "status": "running",
         "question": str(question_id),
@@ -61,39 +61,39 @@ def initial_state(
 
 
 def get_meeting(state: dict[str, Any]) -> dict[str, Any]:
-    """What the state says of the meeting; empty when there is none."""
+    """Return the meeting in the state, or an empty dict."""
     return state.get("meeting_state") or {}
 
 
 def get_participants(state: dict[str, Any]) -> dict[str, Any]:
-    """Who takes part."""
+    """Return the participants."""
     meeting = get_meeting(state)
     return {"manager": meeting["manager"]["name"], "experts": [each["name"] for each in meeting["experts"]]}
 
 
 def get_current_step(state: dict[str, Any]) -> dict[str, Any] | None:
-    """The step that is waited for."""
+    """Return the pending step."""
     return get_meeting(state)["step"]
 
 
 def wait_for(state: dict[str, Any], step: NextStep, answer_id: UUID) -> None:
-    """`answer_id` will be what `step` asks for."""
+    """Mark `step` as pending until `answer_id` is complete."""
     waiting = {"phase": step.phase, "answer": str(answer_id), "expert": step.expert, "task": step.task}
     get_meeting(state)["step"] = waiting
 
 
 def get_next_position(state: dict[str, Any]) -> int:
-    """The place of the stream's next event, now taken."""
+    """Reserve and return the number of the next stream event."""
     meeting = get_meeting(state)
     meeting["sequence"] += 1
     return int(meeting["sequence"])
 
 
-# --- who speaks next --------------------------------------------------------------------------------------
+# --- next speaker -----------------------------------------------------------------------------------------
 
 
 def next_step(state: dict[str, Any], question: str) -> NextStep | None:
-    """Who speaks next; None when the meeting is at its end."""
+    """Return the next step, or None at the end of the meeting."""
     meeting, todo = get_meeting(state), state["todo_list"]
     manager, experts = UUID(meeting["manager"]["id"]), meeting["experts"]
     if meeting["questions"] is None:
@@ -151,11 +151,11 @@ def _format_contributions(contributions: list[dict[str, Any]]) -> str:
     return "\n\nThis was said:\n" + "\n\n".join(lines) if lines else ""
 
 
-# --- what a contribution means ----------------------------------------------------------------------------
+# --- effect of a contribution -----------------------------------------------------------------------------
 
 
 def apply_contribution(state: dict[str, Any], waiting: dict[str, Any], answer: Any) -> Iterator[MeetingEvent]:
-    """Take `answer` into the state; what the stream says of it. A failed one is told, and the meeting goes on."""
+    """Apply `answer` to the state and yield its events. Failures are reported; the meeting continues."""
     meeting = get_meeting(state)
     meeting["step"] = None
     content = answer.content if answer.status == MessageStatus.COMPLETED else ""
@@ -226,14 +226,14 @@ def _copy(todo: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def parse_questions(text: str, experts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Lines of `text` that ask something, and whom; when there is none, everybody is asked the question itself."""
+    """Return the questions in `text` with their addressees; by default one question to all experts."""
     found = [_split_addressee(line, experts) for line in _lines(text) if line.endswith("?")]
     asked = [{"question": words, "expert": expert} for expert, words in found[:MOST_QUESTIONS]]
     return asked or [{"question": "What do you know about this?", "expert": None}]
 
 
 def parse_tasks(text: str, experts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The items of a list in `text`, and whose they are; when there is none, each expert has a part of their own."""
+    """Return the list items in `text` with their experts; by default one task per expert."""
     items = [BULLET.sub("", line) for line in text.splitlines() if BULLET.match(line)]
     found = [_split_addressee(line, experts) for line in items if line.strip()][:MOST_TASKS]
     found = found or [(place, "Answer from your field.") for place in range(len(experts))]
@@ -253,7 +253,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _split_addressee(line: str, experts: list[dict[str, Any]]) -> tuple[int | None, str]:
-    """Whom a line names before its colon, and the rest of it."""
+    """Split a line at its colon into the named expert and the rest."""
     name, colon, rest = line.partition(":")
     for place, expert in enumerate(experts):
         if colon and name.strip(" *").casefold() == expert["name"].casefold():

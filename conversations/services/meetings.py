@@ -1,8 +1,8 @@
-"""Meetings of experts (promise G26): a project manager asks, experts answer, a plan is made, done and summed up.
+"""Expert meetings (promise G26): questions, expert answers, a plan, its execution and a summary.
 
-A meeting is a row of states: each contribution is an answer of its own, and when it is there, one transaction
-stores what it means, what the stream says of it, and who speaks next. Whoever holds the meeting's lease calls
-`advance_meeting` again and again; called twice, it does nothing twice.
+A meeting is a state machine. Each contribution is a separate answer. After it completes, one transaction stores its
+effect, its stream events and the next step. The holder of the meeting's lease calls `advance_meeting` repeatedly;
+the call is idempotent.
 """
 
 from collections.abc import Sequence
@@ -36,12 +36,12 @@ RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
 
 
 class MeetingUnderway(ValidationError):
-    """The conversation has a meeting that goes on."""
+    """The conversation has a running meeting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """An answer that the meeting waits for; `lease` when this process is the one to make it."""
+    """An answer that the meeting waits for; `lease` is set if this process generates it."""
 
     conversation: Conversation
     question: Message
@@ -53,16 +53,16 @@ class Contribution:
 def open_meeting(
     conversation_id: UUID, *, question: str, experts: Sequence[Agent], user_id: UUID | None
 ) -> Message:
-    """Begin a meeting about `question`, led by the conversation's agent; any process may go on with it.
+    """Start a meeting about `question`, led by the conversation's agent; any process may run it.
 
     Returns:
         The question.
 
     Raises:
-        Conversation.DoesNotExist: when the scope has no such conversation.
-        ConversationClosed: when it does not go on, or somebody in it is not active.
-        MeetingUnderway: when it has a meeting already.
-        ValidationError: for no expert, too many, or one who is named twice.
+        Conversation.DoesNotExist: the scope has no such conversation.
+        ConversationClosed: the conversation is closed, or an agent is not active.
+        MeetingUnderway: the conversation already has a running meeting.
+        ValidationError: there are no experts, too many, or duplicates.
     """
     conversation = (
         Conversation.objects.select_related("agent").select_for_update(of=("self",)).get(pk=conversation_id)
@@ -71,7 +71,7 @@ def open_meeting(
     session, _ = SessionState.objects.get_or_create(conversation_id=conversation_id)
     before = session.state.get("meeting_state") or {}
     if before.get("status") == RUNNING:
-        raise MeetingUnderway("This conversation has a meeting that goes on.")
+        raise MeetingUnderway("This conversation already has a running meeting. Wait until it ends.")
     _join(conversation, experts)
     asked = _add_message(conversation, role=MessageRole.USER, content=question, user_id=user_id)
     session.mode, session.phase = ChatMode.EXPERT_GROUP, MeetingPhase.QUESTIONING
@@ -94,9 +94,9 @@ def _require_ready(conversation: Conversation, experts: Sequence[Agent]) -> None
     if conversation.status != ConversationStatus.ACTIVE:
         raise ConversationClosed(f"This conversation is {conversation.get_status_display().lower()}.")
     if conversation.agent is None:
-        raise ConversationClosed("This conversation has no agent that leads the meeting.")
+        raise ConversationClosed("This conversation has no agent to lead the meeting.")
     if not 1 <= len(experts) <= MOST_EXPERTS or len({each.pk for each in experts}) < len(experts):
-        raise ValidationError({"experts": f"Name one to {MOST_EXPERTS} experts, each once."})
+        raise ValidationError({"experts": f"List 1 to {MOST_EXPERTS} different experts."})
     for agent in (conversation.agent, *experts):
         require_active(agent)
 
@@ -121,13 +121,13 @@ def _join(conversation: Conversation, experts: Sequence[Agent]) -> None:
 
 @transaction.atomic
 def advance_meeting(conversation_id: UUID, lease: Lease) -> Contribution | None:
-    """Store the contribution that is there, and begin the next one.
+    """Store the completed contribution and start the next one.
 
     Returns:
-        What the meeting waits for; None when it has ended.
+        The contribution that the meeting waits for, or None if the meeting has ended.
 
     Raises:
-        LeaseLost: when another process leads the meeting.
+        LeaseLost: another process runs the meeting.
     """
     advance(lease)
     conversation = Conversation.objects.select_for_update().get(pk=conversation_id)
@@ -148,7 +148,7 @@ def advance_meeting(conversation_id: UUID, lease: Lease) -> Contribution | None:
 
 @transaction.atomic
 def fail_meeting(conversation_id: UUID, lease: Lease) -> None:
-    """End a meeting that killed one process after the other."""
+    """End a meeting whose processes died repeatedly."""
     session = SessionState.objects.select_for_update().get(conversation_id=conversation_id)
     _close(session, lease, FAILED)
 
@@ -181,7 +181,7 @@ def _begin(
 
 
 def _settle(session: SessionState, waiting: dict[str, Any], answer: Message) -> None:
-    """What a contribution means for the meeting, and what the stream says of it."""
+    """Apply a contribution to the meeting and store its stream events."""
     for told in agenda.apply_contribution(session.state, waiting, answer):
         _stream(session, told.kind, told.content, told.expert, message=answer.pk, **told.data)
 
@@ -222,7 +222,7 @@ def _add_message(conversation: Conversation, **fields: Any) -> Message:
 
 
 def events_after(conversation_id: UUID, place: int, limit: int = 1000) -> list[StreamEvent]:
-    """What the meetings of a conversation streamed after the place, in its order."""
+    """Return the meeting events of a conversation after `place`, in order."""
     rows = StreamEvent.objects.created_after_id(conversation_id).filter(
         conversation_id=conversation_id, answer_id=None, sequence_number__gt=place
     )
@@ -230,7 +230,7 @@ def events_after(conversation_id: UUID, place: int, limit: int = 1000) -> list[S
 
 
 def as_chunk(event: StreamEvent) -> dict[str, Any]:
-    """An event as it is streamed."""
+    """Return the streamed form of an event."""
     return {
         "type": event.event_type,
         "phase": event.phase,
@@ -241,10 +241,10 @@ def as_chunk(event: StreamEvent) -> dict[str, Any]:
 
 
 def rebuild_meeting(conversation_id: UUID) -> dict[str, Any] | None:
-    """The latest meeting of a conversation as the database has it; None when it had none.
+    """Rebuild the latest meeting of a conversation from the database, or return None.
 
-    `chunks` is what was streamed, in its order. What was said comes from the messages, what was decided from the
-    state; the stream's rows only say what came when.
+    `chunks` holds the streamed events in order. Texts come from the messages and decisions from the state; the rows
+    of the stream only provide the order.
     """
     session = SessionState.objects.filter(conversation_id=conversation_id).first()
     meeting = agenda.get_meeting(session.state) if session else None

@@ -1,6 +1,6 @@
-"""What messages are found by: their vector and their words, made in batches beside the conversation.
+"""Search index of messages: vectors and lexemes, built in batches by background jobs.
 
-They stand in a table of their own (`MessageEmbedding`), so that saying something costs nothing more.
+They are stored in a separate table (`MessageEmbedding`), so that writing a message costs nothing more.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ from knowledge.embedders import Embedder, EmbeddingError, default_embedder, get_
 from knowledge.services.embedding import BATCH, iter_vectors
 
 ACTOR = "system:embedding"
-# The column of a vector, by its length.
+# Column of a vector by its number of dimensions.
 COLUMNS = {384: "embedding_384", 1536: "embedding"}
-# Characters that a vector is made of, and that words are taken of.
+# Maximum number of characters that are embedded, and that are indexed as lexemes.
 VECTOR_LENGTH, WORDS_LENGTH = 8000, 50_000
 
 MISSING = """
@@ -34,7 +34,7 @@ TENANTS_SQL = f"SELECT DISTINCT m.tenant_id {MISSING}"
 TEXTS_SQL = f"""
 SELECT m.id, left(m.content, {VECTOR_LENGTH}) {MISSING} AND m.tenant_id = %(tenant)s ORDER BY m.id LIMIT %(most)s
 """
-# A message that was deleted meanwhile is passed over.
+# Skips messages that were deleted in the meantime.
 STORE_SQL = f"""
 INSERT INTO conversations_messageembedding AS e (id, tenant_id, conversation_id, embedding_model, {{column}}, words)
 SELECT m.id, m.tenant_id, m.conversation_id, %(model)s, v.vector::halfvec,
@@ -48,36 +48,38 @@ ON CONFLICT (id) DO UPDATE SET embedding_model = excluded.embedding_model, embed
 
 
 def message_embedder() -> Embedder:
-    """The embedder of messages: the one of `MESSAGE_EMBEDDER`, by default the best of this machine.
+    """Return the embedder in `MESSAGE_EMBEDDER`, by default the best local one.
 
     Raises:
-        EmbeddingError: when it cannot be used, or there is no column for its vectors.
+        EmbeddingError: the embedder is unavailable, or no column fits its vectors.
     """
     embedder = get_embedder(settings.MESSAGE_EMBEDDER) if settings.MESSAGE_EMBEDDER else default_embedder()
     if embedder.dimensions not in COLUMNS:
         lengths = " or ".join(map(str, COLUMNS))
-        raise EmbeddingError(f"vectors of {embedder.name} have {embedder.dimensions} numbers, not {lengths}")
+        raise EmbeddingError(
+            f"{embedder.name} produces vectors with {embedder.dimensions} dimensions, not {lengths}"
+        )
     return embedder
 
 
 def format_vector(vector: Sequence[float]) -> str:
-    """The vector as PostgreSQL reads it."""
+    """Return the vector in PostgreSQL's text format."""
     return str(HalfVector(vector).to_text())
 
 
 def embed_messages(*, back: timedelta, tenant_id: UUID | None = None) -> int:
-    """Make what is missing for finished messages of the last `back`; call it outside every scope.
+    """Index completed messages of the last `back` that are not indexed yet. Call it outside any scope.
 
-    A batch is read in one transaction and stored in another; between them no transaction waits for the embedder.
+    Each batch is read in one transaction and stored in another, so that no transaction waits for the embedder.
 
     Args:
-        tenant_id: of this tenant alone.
+        tenant_id: limit the run to this tenant.
 
     Returns:
-        How many messages got a vector.
+        The number of indexed messages.
 
     Raises:
-        EmbeddingError: when the embedder cannot be used.
+        EmbeddingError: the embedder is unavailable.
     """
     embedder, since = message_embedder(), uuid7_floor(timezone.now() - back)
     tenants = [tenant_id] if tenant_id else _tenants(embedder.name, since)
@@ -97,7 +99,7 @@ def _tenants(model: str, since: UUID) -> list[UUID]:
 
 def _embed_tenant(tenant_id: UUID, embedder: Embedder, since: UUID) -> int:
     made, store = 0, STORE_SQL.format(column=COLUMNS[embedder.dimensions])
-    # Each batch begins where the one before it ended: what is done already is not looked at again.
+    # Each batch starts after the previous one, so that indexed messages are not scanned again.
     asked = _build_parameters(embedder.name, since) | {"tenant": tenant_id, "most": BATCH}
     while True:
         with tenant_scope(tenant_id, actor=ACTOR), connection.cursor() as cursor:

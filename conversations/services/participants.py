@@ -1,6 +1,6 @@
-"""Who takes part in a conversation: people see it and speak in it, agents answer in it.
+"""Participants of a conversation: people read and write messages, agents answer.
 
-The person who began it decides who joins; everybody but them may leave.
+The owner adds participants. Everyone except the owner may leave.
 """
 
 from typing import Any
@@ -24,19 +24,19 @@ MOST_PEOPLE = 100
 def add_participant(
     conversation_id: UUID, *, actor: UUID | None, user_id: UUID | None = None, agent: Agent | None = None
 ) -> Participant:
-    """Let a member of the organisation, or an agent, take part.
+    """Add a member of the organisation or an agent to a conversation.
 
     Raises:
-        Conversation.DoesNotExist: when the scope has no such conversation.
-        ConversationClosed: when it does not go on, or the agent is not active.
-        PermissionDenied: when `actor` did not begin it.
-        ValidationError: when nobody or both are named, the person is no active member, one agent alone answers
-            in it, or too many take part.
+        Conversation.DoesNotExist: the scope has no such conversation.
+        ConversationClosed: the conversation is closed, or the agent is not active.
+        PermissionDenied: `actor` is not the owner.
+        ValidationError: not exactly one of person and agent is given, the person is not an active member, the
+            conversation is in single mode, or it has too many participants.
     """
     conversation = locked(conversation_id)
     _require_owner(conversation, actor)
     if (user_id is None) == (agent is None):
-        raise ValidationError("Name either a person or an agent.")
+        raise ValidationError("Provide either a person or an agent.")
     if agent is not None:
         _require_place_for(agent, conversation)
     else:
@@ -55,11 +55,11 @@ def add_participant(
 
 @transaction.atomic
 def remove_participant(participant: Participant, *, actor: UUID | None) -> None:
-    """Let a participant go; what they said stays.
+    """Remove a participant; their messages stay.
 
     Raises:
-        PermissionDenied: when `actor` neither began the conversation nor is the participant.
-        ValidationError: for the person who began it, and the last agent.
+        PermissionDenied: `actor` is neither the owner nor the participant.
+        ValidationError: the participant is the owner or the last agent.
     """
     conversation = Conversation.objects.select_for_update(of=("self",)).get(pk=participant.conversation_id)
     if actor is None or participant.user_id != actor:
@@ -67,15 +67,15 @@ def remove_participant(participant: Participant, *, actor: UUID | None) -> None:
     if participant.role == ParticipantRole.OWNER or (
         participant.user_id is not None and participant.user_id == conversation.user_id
     ):
-        raise ValidationError("The person who began a conversation stays in it.")
+        raise ValidationError("The owner cannot leave a conversation. Delete the conversation instead.")
     if participant.agent_id is not None and _agents(conversation).exclude(pk=participant.pk).count() == 0:
-        raise ValidationError("The last agent stays: nobody else would answer.")
+        raise ValidationError("The last agent of a conversation cannot be removed. Add another agent first.")
     participant.delete()
     record_event("conversation.left", resource=conversation, metadata={"participant": str(participant.pk)})
 
 
 def is_owner(conversation: Conversation, user_id: UUID | None) -> bool:
-    """Whether the person began the conversation, and so decides about it."""
+    """Return whether the person owns the conversation."""
     if user_id is None:
         return False
     owners = Participant.objects.filter(conversation=conversation, role=ParticipantRole.OWNER)
@@ -84,7 +84,7 @@ def is_owner(conversation: Conversation, user_id: UUID | None) -> bool:
 
 def _require_owner(conversation: Conversation, user_id: UUID | None) -> None:
     if not is_owner(conversation, user_id):
-        raise PermissionDenied("Only the person who began a conversation decides this.")
+        raise PermissionDenied("Only the owner of the conversation can do this.")
 
 
 def _agents(conversation: Conversation) -> Any:
@@ -93,9 +93,9 @@ def _agents(conversation: Conversation) -> Any:
 
 def _require_place_for(agent: Agent, conversation: Conversation) -> None:
     if conversation.mode == ConversationMode.SINGLE:
-        raise ValidationError({"agent": "One agent alone answers in this conversation."})
+        raise ValidationError({"agent": "A conversation in single mode has only one agent."})
     if _agents(conversation).count() >= MOST_AGENTS:
-        raise ValidationError({"agent": f"At most {MOST_AGENTS} agents answer."})
+        raise ValidationError({"agent": f"A conversation can have at most {MOST_AGENTS} agents."})
     require_active(agent)
 
 
@@ -105,4 +105,4 @@ def _require_place_for_person(user_id: UUID | None, conversation: Conversation) 
         raise ValidationError({"user": "This object does not exist."})
     people = Participant.objects.filter(conversation=conversation, user__isnull=False)
     if people.count() >= MOST_PEOPLE:
-        raise ValidationError({"user": f"At most {MOST_PEOPLE} people take part."})
+        raise ValidationError({"user": f"A conversation can have at most {MOST_PEOPLE} people."})

@@ -1,7 +1,7 @@
-"""Search in one's own conversations: words weighed by rarity, vectors compared exactly, fused by rank; one statement.
+"""Hybrid message search in one statement: IDF-weighted keywords and exact vectors, fused by rank.
 
-Only messages of conversations that the person began or takes part in are looked at; they are few enough to compare
-all, so nothing is left out as by an approximate index.
+Only messages of conversations that the person participates in are searched. They are few enough to compare all
+vectors, so recall does not suffer from an approximate index.
 """
 
 from collections.abc import Sequence
@@ -20,11 +20,11 @@ from knowledge.services.search_sql import HEADLINE
 
 CANDIDATES = 500
 RANK_OFFSET = 60
-# Beside the words' 1: a lexical embedder sees the same words.
+# Relative to a keyword weight of 1; a lexical embedder adds little because it sees the same words.
 VECTOR_WEIGHT = {"lexical": 0.3, "semantic": 1.0}
-# Cosine distance from which on a message is no candidate; vectors of words are near only where words are shared.
+# Maximum cosine distance of a candidate; lexical vectors are only close if they share words.
 FARTHEST = {"lexical": 0.9, "semantic": 0.75}
-# Arrays, not joins: the planner goes by the indexes whether or not it knows how many rows there are.
+# Arrays instead of joins make the planner use the indexes even without row estimates.
 SQL = f"""
 WITH lexemes AS MATERIALIZED (
   SELECT word AS lexeme, quote_literal(word)::tsquery AS query
@@ -73,9 +73,9 @@ EARLIEST, LATEST = UUID(int=0), UUID(int=2**128 - 1)
 
 @dataclass(frozen=True, slots=True)
 class FoundMessage:
-    """A message that was found; `snippet` has the marks of `knowledge.services.search_sql` around hits.
+    """A matching message; `snippet` marks matches as in `knowledge.services.search_sql`.
 
-    `score` lies between 0 and 1, 1 being first by words and by vector.
+    `score` is between 0 and 1; 1 ranks first by keywords and by vector.
     """
 
     id: UUID
@@ -91,7 +91,7 @@ class FoundMessage:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A search, with its vector made already, since an embedder may take time: `ask` makes one."""
+    """A search with its vector, created by `ask`; embedding may be slow."""
 
     text: str
     model: str
@@ -100,10 +100,10 @@ class Question:
 
 
 def ask(text: str) -> Question:
-    """What is searched for; call it outside transactions.
+    """Embed the search text. Call it outside transactions.
 
     Raises:
-        EmbeddingError: when the embedder of messages cannot be used.
+        EmbeddingError: the message embedder is unavailable.
     """
     embedder, text = message_embedder(), text[:MAX_QUERY]
     vector = format_vector(embedder.embed_query(text))
@@ -112,7 +112,7 @@ def ask(text: str) -> Question:
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """Where is searched: in conversations that the agent takes part in, from `after` until before `before`."""
+    """Search filter: conversations of the agent, from `after` (inclusive) to `before` (exclusive)."""
 
     agent_id: UUID | None = None
     after: datetime | None = None
@@ -122,10 +122,10 @@ class Within:
 def search_messages(
     question: Question, *, user_id: UUID, within: Within = Within(), limit: int = 20, offset: int = 0
 ) -> list[FoundMessage]:
-    """Messages of the person's conversations, best first; needs the tenant's scope.
+    """Return matching messages of the person, best first. Needs a tenant scope.
 
     Raises:
-        ValueError: for a moment that no id can have.
+        ValueError: a time is outside the range of UUIDv7 ids.
     """
     values = parameters(question, user_id, within) | {"limit": limit, "offset": offset}
     with connection.cursor() as cursor:
@@ -135,10 +135,10 @@ def search_messages(
 
 
 def parameters(question: Question, user_id: UUID, within: Within) -> dict[str, Any]:
-    """The statement's values, but for those of the page.
+    """Return the parameters of the statement, except those of the page.
 
     Raises:
-        ValueError: for a moment that no id can have.
+        ValueError: a time is outside the range of UUIDv7 ids.
     """
     kind = "lexical" if question.model.startswith("lexical") else "semantic"
     return {

@@ -1,4 +1,4 @@
-"""Ends of sessions: a conversation that a person ends, or that nobody goes on with, gets its summary."""
+"""End of sessions: ended and idle conversations get a summary."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,18 +30,18 @@ from conversations.services.conversations import TITLE_LENGTH, title_of
 from conversations.services.extractive_summary import ConversationSummary, SummaryMessage
 
 JOB = "conversations.tasks.summarize_session"
-# Of long sessions the beginning and the end are read, of long messages the beginning.
+# Long sessions are read at the start and the end; long messages only at the start.
 FIRST, LAST, MESSAGE_LENGTH = 4, 60, 4000
 MOST_TOOLS = 50
 
 
 class NotEnding(ValidationError):
-    """The conversation has ended already, or an answer is still made in it."""
+    """The conversation has already ended, or an answer is still in progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What a summary is made of; `seen` is the number of messages that it speaks of."""
+    """Input of a summary; `seen` is the number of messages that it covers."""
 
     conversation: Conversation
     agent: Agent | None
@@ -53,17 +53,19 @@ class Session:
 
 @transaction.atomic
 def end_conversation(conversation: Conversation) -> Conversation:
-    """Complete a conversation; a job makes its summary.
+    """End a conversation; a job writes its summary.
 
     Raises:
-        NotEnding: when it does not go on, or an answer is still made in it.
+        NotEnding: the conversation is closed, or an answer is still in progress.
     """
     conversation = Conversation.objects.select_for_update(of=("self",)).get(pk=conversation.pk)
     if conversation.status != ConversationStatus.ACTIVE:
-        raise NotEnding(f"This conversation is {conversation.get_status_display().lower()} already.")
+        raise NotEnding(f"This conversation is already {conversation.get_status_display().lower()}.")
     rows = Message.objects.created_after_id(conversation.pk).filter(conversation_id=conversation.pk)
     if rows.filter(status__in=[MessageStatus.PENDING, MessageStatus.AWAITING_APPROVAL]).exists():
-        raise NotEnding("An answer is still made; wait for it, or decide what it waits for.")
+        raise NotEnding(
+            "An answer is still in progress. Wait for it, or decide the tool calls that it waits for."
+        )
     conversation.status, conversation.completed_at = ConversationStatus.COMPLETED, timezone.now()
     conversation.save(update_fields=["status", "completed_at", "updated_at"])
     record_event("conversation.ended", resource=conversation)
@@ -72,16 +74,16 @@ def end_conversation(conversation: Conversation) -> Conversation:
 
 
 def summarize_later(conversation_id: UUID) -> None:
-    """Let a worker summarize the conversation; needs the tenant's scope. Once is enough."""
+    """Defer the summary of the conversation to a worker, once. Needs a tenant scope."""
     arguments = {"tenant_id": str(require_tenant_id()), "conversation_id": str(conversation_id)}
     defer_once(JOB, f"summary:{conversation_id}", **arguments)
 
 
 def idle_conversations(idle: timedelta, *, within: timedelta, most: int) -> list[tuple[UUID, UUID]]:
-    """(tenant, conversation) of those whose last message is older than `idle`, and that no summary speaks of.
+    """Return (tenant, conversation) ids of conversations idle for `idle` without a current summary.
 
     Args:
-        within: how far back they are looked for.
+        within: maximum age of the conversations.
     """
     now = timezone.now()
     told = SessionSummary.unscoped.filter(
@@ -94,7 +96,7 @@ def idle_conversations(idle: timedelta, *, within: timedelta, most: int) -> list
 
 
 def read_session(conversation_id: UUID) -> Session | None:
-    """What there is to summarize; None when nothing is, or a summary speaks of all of it, or an answer is made."""
+    """Return the input of a summary; None if nothing is new or an answer is in progress."""
     conversation = (
         Conversation.objects.select_related("agent__integration").filter(pk=conversation_id).first()
     )
@@ -118,7 +120,7 @@ def read_session(conversation_id: UUID) -> Session | None:
 
 
 def _tells_all(told: SessionSummary, conversation: Conversation) -> bool:
-    """Whether nothing was said since, and nobody ended it since."""
+    """Return whether the summary covers all messages and the end of the conversation."""
     ended = conversation.completed_at
     return told.message_count >= conversation.message_count and not (ended and told.ended_at < ended)
 
@@ -132,7 +134,7 @@ def _speaker(conversation: Conversation) -> Agent | None:
 
 
 def _used(conversation_id: UUID) -> tuple[list[str], int]:
-    """Names of the tools that were called, and how many calls there were."""
+    """Return the names of the called tools and the number of calls."""
     names: list[str] = []
     for calls in (ToolExecution, McpToolExecution):
         rows = calls.objects.created_after_id(conversation_id).filter(conversation_id=conversation_id)
@@ -144,14 +146,14 @@ def _used(conversation_id: UUID) -> tuple[list[str], int]:
 def store_summary(
     session: Session, digest: ConversationSummary, *, tokens: int = 0, cost: Decimal = Decimal(0)
 ) -> bool:
-    """Keep a summary in place of the one before, and a title where the conversation has none of a person's.
+    """Replace the summary, and the title unless a person set it.
 
     Args:
-        tokens: what making it used.
-        cost: what that cost, in US dollars.
+        tokens: tokens used to generate the summary.
+        cost: their cost in US dollars.
 
     Returns:
-        Whether it was kept; not when more was said meanwhile, or the conversation is gone.
+        Whether the summary was stored; False if there are newer messages or the conversation was deleted.
     """
     rows = Conversation.objects.select_for_update(of=("self",))
     conversation = rows.filter(pk=session.conversation.pk).first()
@@ -170,7 +172,7 @@ def store_summary(
         defaults={
             "user_id": conversation.user_id,
             "started_at": conversation.started_at,
-            # What a branch took over was said before it began.
+            # Messages copied to a branch are older than the branch.
             "ended_at": max(ended, conversation.started_at),
             "message_count": session.seen,
             "total_tokens_used": conversation.total_tokens,
@@ -199,7 +201,7 @@ def _columns(digest: ConversationSummary) -> dict[str, Any]:
 
 
 def _streamed(conversation_id: UUID) -> dict[str, int]:
-    """What its meetings streamed: plans made, questions put to experts."""
+    """Return the numbers of plans and expert questions in its meetings."""
     events = StreamEvent.objects.created_after_id(conversation_id).filter(conversation_id=conversation_id)
     plans = events.filter(event_type=StreamType.TODO_UPDATE, phase=MeetingPhase.PLANNING)
     asked = events.filter(event_type=StreamType.PM_QUESTION)
@@ -207,7 +209,7 @@ def _streamed(conversation_id: UUID) -> dict[str, int]:
 
 
 def _title(conversation: Conversation, session: Session, digest: ConversationSummary) -> None:
-    """A title that a person gave stays; one that is the first question makes way for a model's."""
+    """Set the title, unless a person set it; the default first-question title is replaced."""
     given = title_of(session.said[0].content)
     if conversation.title not in ("", given):
         return

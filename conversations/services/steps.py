@@ -1,4 +1,4 @@
-"""The journal of a turn: each finished step in a transaction of its own, under the turn's lease."""
+"""Journal of a turn: each completed step in a separate transaction, under the turn's lease."""
 
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from conversations.services.leases import Lease, advance
 
 
 def steps_of(message_id: UUID) -> list[TurnStep]:
-    """What was done for the answer so far, in its order."""
+    """Return the completed steps of the answer, in order."""
     return list(
         TurnStep.objects.created_after_id(message_id).filter(message_id=message_id).order_by("number")
     )
@@ -31,7 +31,7 @@ def add_step(
     """Store one step.
 
     Raises:
-        LeaseLost: when this process no longer works on the answer.
+        LeaseLost: this process no longer holds the lease.
     """
     advance(lease)
     step = TurnStep(
@@ -48,7 +48,7 @@ def add_step(
 
 
 def last_place(answer_id: UUID) -> int:
-    """The number of the answer's last stored piece of text; 0 when there is none."""
+    """Return the number of the answer's last stored text chunk, or 0."""
     pieces = StreamEvent.objects.created_after_id(answer_id).filter(answer_id=answer_id)
     return pieces.order_by().aggregate(last=Max("sequence_number"))["last"] or 0
 
@@ -56,7 +56,7 @@ def last_place(answer_id: UUID) -> int:
 def text_piece(
     lease: Lease, conversation_id: UUID, *, sequence: int, generation: int, offset: int, text: str
 ) -> StreamEvent:
-    """A piece of an answer's text, not stored yet: `offset` is its place in the text of its generation."""
+    """Build an unsaved text chunk; `offset` is its position in the text of its generation."""
     return StreamEvent(
         tenant_id=lease.tenant_id,
         conversation_id=conversation_id,
@@ -72,7 +72,7 @@ def text_piece(
 
 
 def pieces_after(answer_id: UUID, sequence: int) -> list[tuple[int, dict[str, Any]]]:
-    """Number and content of the answer's stored pieces of text after `sequence`, in their order."""
+    """Return number and content of the stored text chunks after `sequence`, in order."""
     rows = StreamEvent.objects.created_after_id(answer_id).filter(
         answer_id=answer_id, sequence_number__gt=sequence
     )
