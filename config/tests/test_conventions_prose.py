@@ -32,10 +32,9 @@ ALLOWED = {
     "audit": 1,
     "benchmarks": 4,
     "config": 10,
-    "conversations": 22,
+    "conversations": 2,
     "docs": 14,
     "knowledge": 16,
-    "templates": 1,
     "workflows": 9,
 }
 
