@@ -39,7 +39,7 @@ DECLARE
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended('conclave.audit.seal', 0));
   SELECT s.n, s.hash INTO place, before FROM public.audit_auditseal s ORDER BY s.n DESC LIMIT 1;
-  -- Transaction ids begin anew in another cluster (restore by dump): so does the window.
+  -- Transaction ids restart in another cluster (restore by dump), and so does the window.
   SELECT coalesce(max(s.xid_hi), '0'::xid8) INTO lo FROM public.audit_auditseal s
     WHERE s.system_identifier = cluster;
   FOR part IN SELECT c.relname AS name FROM public.audit_auditlog l JOIN pg_class c ON c.oid = l.tableoid

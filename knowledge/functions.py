@@ -17,7 +17,7 @@ BEGIN
   RETURN parent || '_t' || replace(tenant::text, '-', '');
 END $$;
 
--- How many vectors each tenant has, and whether in a partition of its own (also an empty one).
+-- Count the vectors of each tenant and say whether it has a separate partition, even an empty one.
 CREATE FUNCTION conclave_vectors_census(parent text)
 RETURNS TABLE (tenant_id uuid, vectors bigint, own boolean, attached boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
@@ -44,8 +44,8 @@ BEGIN
   RETURN true;
 END $$;
 
--- Copy the tenant's vectors into a table beside and build its index; nobody waits for this.
--- Returns how many, and the oldest transaction whose rows the copy may lack.
+-- Copy the tenant's vectors into a staging table and build its index, without blocking other transactions.
+-- Return the number of copied rows and the oldest transaction that the copy may not include.
 CREATE FUNCTION conclave_vectors_stage(parent text, tenant uuid, links int, effort int,
   OUT copied bigint, OUT since xid8)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp
@@ -77,8 +77,8 @@ BEGIN
   LOOP EXECUTE format('ALTER TABLE public.%I ADD CONSTRAINT %I %s NOT VALID', part, key.conname, key.spelled); END LOOP;
 END $$;
 
--- Bring over what changed since the copy, `most` rows at a time: whoever deletes one of their chunks waits for
--- this transaction, and a row whose chunk is deleted meanwhile ends it (the caller tries again).
+-- Copy what changed since the copy, at most `most` rows: a deletion of one of their chunks waits for this
+-- transaction, and a row whose chunk is deleted meanwhile aborts it (the caller retries).
 -- Returns how many came, and the `since` that holds when they were fewer than `most`.
 CREATE FUNCTION conclave_vectors_catch_up(parent text, tenant uuid, since xid8, most int,
   OUT brought int, OUT upcoming xid8)

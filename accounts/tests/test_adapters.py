@@ -22,12 +22,12 @@ def test_public_sign_up_requires_the_setting(client, db, settings):
     from accounts.models import User
 
     form = {
-        "email": "stranger@example.com",
+        "email": "visitor@example.com",
         "password1": "correct horse battery",
         "password2": "correct horse battery",
     }
     client.post("/accounts/signup/", form)
-    assert not User.objects.filter(email="stranger@example.com").exists()
+    assert not User.objects.filter(email="visitor@example.com").exists()
     settings.SIGNUP_OPEN = True
     client.post("/accounts/signup/", form)
-    assert User.objects.filter(email="stranger@example.com").exists()
+    assert User.objects.filter(email="visitor@example.com").exists()

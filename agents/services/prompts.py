@@ -63,7 +63,7 @@ def resolve_instructions(agent: Agent) -> tuple[str, SystemPrompt | None]:
         return agent.system_prompt, None
     prompt = resolve_prompt(agent.prompt_key)
     if prompt is None:
-        raise PromptError(f"There is no active prompt with the key {agent.prompt_key}.")
+        raise PromptError(f"The key {agent.prompt_key} has no active prompt.")
     given = agent.config.get("prompt_variables") if isinstance(agent.config, dict) else None
     values = {"agent": agent.name, "today": timezone.localdate().isoformat()}
     return render_prompt(prompt, values | (given if isinstance(given, dict) else {})), prompt

@@ -139,7 +139,7 @@ ALTER FUNCTION conclave_audit_row() OWNER TO conclave_audit;
 ALTER FUNCTION conclave_audit_statement() OWNER TO conclave_audit;
 ALTER FUNCTION conclave_record_event(text, text, text, text, text, jsonb) OWNER TO conclave_audit;
 SET LOCAL check_function_bodies = on;
--- Whoever may make temporary tables could hang these on one and forge the log.
+-- A role that may create temporary tables could attach these to one and forge the log.
 REVOKE ALL ON FUNCTION conclave_audit_row() FROM PUBLIC;
 REVOKE ALL ON FUNCTION conclave_audit_statement() FROM PUBLIC;
 REVOKE ALL ON FUNCTION conclave_audit_write(text, text, uuid, text, jsonb, jsonb, text[]) FROM PUBLIC;

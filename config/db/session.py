@@ -89,7 +89,7 @@ def request_session() -> SessionContext | None:
 
 @contextmanager
 def apply_session(session: SessionContext | None) -> Iterator[None]:
-    """Make `stamp` the current session context inside the block."""
+    """Make `session` the current session context inside the block."""
     token = _session.set(session)
     try:
         yield

@@ -1,6 +1,6 @@
 """Counters for Prometheus, kept where METRICS_TOKEN is set; labels never name a tenant or a person.
 
-The names of model calls are those of OpenTelemetry's conventions for generative AI, as Prometheus spells them.
+Metrics of model calls have the names of OpenTelemetry's conventions for generative AI, in Prometheus notation.
 """
 
 import os

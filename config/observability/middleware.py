@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 
 from config.observability import tracing
 
-# Asked every few seconds by whoever watches the process.
+# Polled every few seconds by monitoring.
 UNTRACED = ("/livez", "/readyz", "/metrics", "/static/")
 
 

@@ -11,7 +11,7 @@ from config.observability import metrics
 
 @require_safe
 def metrics_view(request: HttpRequest) -> HttpResponse:
-    """The metrics of all processes of this web server, for whoever sends METRICS_TOKEN as a bearer token."""
+    """Return the metrics of all processes of this web server; requires METRICS_TOKEN as a bearer token."""
     if not metrics.is_on():
         raise Http404
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")

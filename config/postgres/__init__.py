@@ -1,1 +1,1 @@
-"""The embedded PostgreSQL server and the processes that run beside it."""
+"""The embedded PostgreSQL server and the processes that run with it."""

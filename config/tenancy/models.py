@@ -51,7 +51,7 @@ class BaseModel(models.Model):
 
 
 class TenantModel(BaseModel):
-    """Base of models whose rows belong to a tenant."""
+    """Base of tenant-owned models: each row belongs to one tenant."""
 
     scope_kind: ClassVar[str] = "tenant"
 
@@ -131,7 +131,7 @@ class MemberForeignKey(TenantForeignKey):
 
 
 class UserOwnedModel(TenantModel):
-    """Base of models whose rows only their user can see (promise G3)."""
+    """Base of user-owned models: only the owner can see a row (promise G3)."""
 
     scope_kind: ClassVar[str] = "user"
     row_security: ClassVar[dict[str, Any]] = {

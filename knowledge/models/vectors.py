@@ -1,7 +1,7 @@
 """The vectors of chunks: one narrow table for each length, apart from the text so that exact search reads few pages.
 
-Small tenants share the default partition and are compared exactly; `knowledge.services.vectors` gives large ones
-a partition of their own with an HNSW index.
+Small tenants share the default partition and are compared exactly; `knowledge.services.vectors` gives each large one
+a separate partition with an HNSW index.
 """
 
 from django.db import models

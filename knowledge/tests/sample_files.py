@@ -1,7 +1,7 @@
 """Real files of every kind, none of them made by the library that reads its kind.
 
-The PDF was printed by Chromium (embedded fonts, joined letters, compressed objects); the Office files are written as
-Word and PowerPoint spell them, part by part; the sheet is XlsxWriter's, with its texts in a part of their own.
+The PDF was printed by Chromium (embedded fonts, joined letters, compressed objects); the Office files have
+the parts that Word and PowerPoint write; the sheet is written by XlsxWriter, with its texts in a separate part.
 """
 
 import gzip

@@ -143,7 +143,7 @@ def test_a_change_that_is_given_up_leaves_the_old_model(collection, tenant):
 
 
 def test_vectors_of_a_change_that_was_replaced_meanwhile_are_in_nobodys_way(collection, tenant, monkeypatch):
-    """Two changes of the model, the second one asked for while the first one's model is at work."""
+    """Two changes of the model; the second is requested while the first is in progress."""
 
     class Turned(Mirrored):
         name = "turned-384"

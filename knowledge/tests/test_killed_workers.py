@@ -59,7 +59,7 @@ def indexed(tenant):
 def wait_for(tenant, wanted, worker, seconds):
     end = time.monotonic() + seconds
     while indexed(tenant) < wanted:
-        assert worker.poll() is None, "the worker ended by itself"
+        assert worker.poll() is None, "the worker exited early"
         if time.monotonic() > end:
             return
         time.sleep(0.05)

@@ -23,7 +23,7 @@ from knowledge.tests.malicious_files import BAD, ODD
 from knowledge.tests.test_formats import KNOWN, make_docx
 
 MEGABYTES, SECONDS = 384, 4
-# Says what is said of each file of a folder; in a process of its own, whose readers alone are measured then.
+# Prints the result of each file of a folder. Runs in a separate process, so that only its parsers are measured.
 READ = """
 import json, sys, time
 from pathlib import Path

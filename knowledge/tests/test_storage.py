@@ -1,4 +1,4 @@
-"""Files of documents in an S3 of their own, as on disk."""
+"""Document files in a separate S3 service, as on disk."""
 
 import boto3
 import environ

@@ -55,7 +55,7 @@ class WorkflowTriggerFactory(BaseFactory):
     name = factory.Sequence(lambda n: f"Trigger {n}")
     trigger_type = "webhook"
     config = factory.LazyFunction(lambda: {"header": "X-Signature-256"})
-    secret = "a webhook's secret of the house"
+    secret = "a webhook's secret of the demo"
 
     class Meta:
         model = models.WorkflowTrigger

@@ -154,7 +154,7 @@ def run_matrix(
     """Run every attack on every table for every pair (attacker, victim).
 
     Args:
-        hat: database role of the attacker; `conclave_app` as in the application.
+        role: database role of the attacker; `conclave_app` as in the application.
         on_attempt: called after each attempt, for a progress bar.
     """
     report = IsolationReport()
