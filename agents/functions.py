@@ -48,29 +48,8 @@ DROP FUNCTION agents_count_made_agent();
 """
 
 # Counts a use of a prompt or a verdict (0 to 5) on an answer. Every organisation can count on a factory row, which
-# none can write; other rows are counted only in the scope of their organisation.
-PROMPTS = """
-CREATE FUNCTION conclave_prompt_counted(prompt uuid, verdict double precision) RETURNS boolean
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  UPDATE public.agents_systemprompt SET
-    usage_count = usage_count + (verdict IS NULL)::int,
-    last_used_at = CASE WHEN verdict IS NULL THEN now() ELSE last_used_at END,
-    average_satisfaction = CASE WHEN verdict IS NULL THEN average_satisfaction ELSE
-      (coalesce(average_satisfaction, 0) * verdict_count + verdict) / (verdict_count + 1) END,
-    success_rate = CASE WHEN verdict IS NULL THEN success_rate ELSE
-      (coalesce(success_rate, 0) * verdict_count + (verdict >= 4)::int) / (verdict_count + 1) END,
-    verdict_count = verdict_count + (verdict IS NOT NULL)::int
-  WHERE id = prompt AND (tenant_id IS NULL OR tenant_id = public.conclave_current_tenant());
-  RETURN FOUND;
-END $$;
-REVOKE ALL ON FUNCTION conclave_prompt_counted(uuid, double precision) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION conclave_prompt_counted(uuid, double precision) TO conclave_app;
-"""
-PROMPTS_DROP = "DROP FUNCTION conclave_prompt_counted(uuid, double precision);"
-
-# As above, with replacement: `before` is the previous verdict on the same answer. Both null counts a use; a null
-# `verdict` withdraws `before`.
+# none can write; other rows are counted only in the scope of their organisation. `before` is the previous verdict on
+# the same answer. Both null counts a use; a null `verdict` withdraws `before`.
 VERDICTS = """
 CREATE FUNCTION conclave_prompt_counted(prompt uuid, before double precision, verdict double precision)
 RETURNS boolean

@@ -117,6 +117,7 @@ END $$;
 -- Out of the default partition, into the tenant's own. The rows leave under row locks, while everybody
 -- inserts and reads on; only then the tables are locked, for what came meanwhile and the attaching.
 -- A writer who waits for one of the rows holds the table, so `lock_timeout` ends this one, never a write.
+-- Rows written meanwhile are moved in passes before the lock: indexing them under the lock made writers wait.
 CREATE FUNCTION conclave_vectors_swap(parent text, tenant uuid, since xid8,
   OUT moved bigint, OUT locked_ms double precision)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '40ms'
@@ -125,6 +126,8 @@ DECLARE
   part text := conclave_vectors_part(parent, tenant);
   rest text := parent || '_default';
   began timestamptz;
+  late text;
+  brought bigint;
 BEGIN
   EXECUTE format($q$
     WITH gone AS (
@@ -138,14 +141,20 @@ BEGIN
     )
     DELETE FROM public.%1$I s WHERE NOT EXISTS (SELECT FROM gone g WHERE g.id = s.id)$q$, part, rest, tenant, since);
   EXECUTE format('SELECT count(*) FROM public.%I', part) INTO moved;
-  began := clock_timestamp();
-  EXECUTE format('LOCK TABLE public.knowledge_collection, public.knowledge_chunk, public.%I'
-    ' IN ACCESS EXCLUSIVE MODE', parent);
-  EXECUTE format($q$
+  late := format($q$
     WITH late AS (DELETE FROM public.%2$I WHERE tenant_id = %3$L RETURNING id, tenant_id, collection_id, embedding)
     INSERT INTO public.%1$I (id, tenant_id, collection_id, embedding) SELECT * FROM late
     ON CONFLICT (tenant_id, id) DO UPDATE SET collection_id = excluded.collection_id, embedding = excluded.embedding
     $q$, part, rest, tenant);
+  FOR pass IN 1..10 LOOP
+    EXECUTE late;
+    GET DIAGNOSTICS brought = ROW_COUNT;
+    EXIT WHEN brought < 3;
+  END LOOP;
+  began := clock_timestamp();
+  EXECUTE format('LOCK TABLE public.knowledge_collection, public.knowledge_chunk, public.%I'
+    ' IN ACCESS EXCLUSIVE MODE', parent);
+  EXECUTE late;
   EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION public.%I FOR VALUES IN (%L)', parent, part, tenant);
   locked_ms := extract(epoch FROM clock_timestamp() - began) * 1000;
 END $$;
@@ -200,53 +209,3 @@ DROP FUNCTION conclave_vectors_discard(text, uuid);
 DROP FUNCTION conclave_vectors_census(text);
 DROP FUNCTION conclave_vectors_part(text, uuid);
 """
-
-# What is written while the rows leave is brought over before anybody waits: indexed under the lock, it made others wait
-# longer the more there was. Each pass sees what the one before it could not.
-SWAP_IN_PASSES = """
-CREATE OR REPLACE FUNCTION conclave_vectors_swap(parent text, tenant uuid, since xid8,
-  OUT moved bigint, OUT locked_ms double precision)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '40ms'
-SET work_mem = '128MB' SET enable_nestloop = off AS $$
-DECLARE
-  part text := conclave_vectors_part(parent, tenant);
-  rest text := parent || '_default';
-  began timestamptz;
-  late text;
-  brought bigint;
-BEGIN
-  EXECUTE format($q$
-    WITH gone AS (
-      DELETE FROM public.%2$I v WHERE tenant_id = %3$L RETURNING v.id, v.collection_id,
-        CASE WHEN age(v.xmin) <= age(%4$L::xid8::xid) THEN v.embedding END AS embedding
-    ), fresh AS (
-      INSERT INTO public.%1$I AS s (id, tenant_id, collection_id, embedding)
-      SELECT id, %3$L, collection_id, embedding FROM gone WHERE embedding IS NOT NULL
-      ON CONFLICT (tenant_id, id) DO UPDATE SET collection_id = excluded.collection_id, embedding = excluded.embedding
-      WHERE (s.collection_id, s.embedding) IS DISTINCT FROM (excluded.collection_id, excluded.embedding)
-    )
-    DELETE FROM public.%1$I s WHERE NOT EXISTS (SELECT FROM gone g WHERE g.id = s.id)$q$, part, rest, tenant, since);
-  EXECUTE format('SELECT count(*) FROM public.%I', part) INTO moved;
-  late := format($q$
-    WITH late AS (DELETE FROM public.%2$I WHERE tenant_id = %3$L RETURNING id, tenant_id, collection_id, embedding)
-    INSERT INTO public.%1$I (id, tenant_id, collection_id, embedding) SELECT * FROM late
-    ON CONFLICT (tenant_id, id) DO UPDATE SET collection_id = excluded.collection_id, embedding = excluded.embedding
-    $q$, part, rest, tenant);
-  FOR pass IN 1..10 LOOP
-    EXECUTE late;
-    GET DIAGNOSTICS brought = ROW_COUNT;
-    EXIT WHEN brought < 3;
-  END LOOP;
-  began := clock_timestamp();
-  EXECUTE format('LOCK TABLE public.knowledge_collection, public.knowledge_chunk, public.%I'
-    ' IN ACCESS EXCLUSIVE MODE', parent);
-  EXECUTE late;
-  EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION public.%I FOR VALUES IN (%L)', parent, part, tenant);
-  locked_ms := extract(epoch FROM clock_timestamp() - began) * 1000;
-END $$;
-"""
-SWAP_AT_ONCE = VECTORS[
-    VECTORS.index("CREATE FUNCTION conclave_vectors_swap") : VECTORS.index(
-        "-- Back into the default partition;"
-    )
-].replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")

@@ -37,10 +37,3 @@ DROP TRIGGER knowledge_document_count_update ON knowledge_document;
 DROP TRIGGER knowledge_document_count_delete ON knowledge_document;
 DROP FUNCTION knowledge_count_documents();
 """
-RECOUNT = """
-UPDATE knowledge_collection c SET
-  document_count = (SELECT count(*) FROM knowledge_document d
-    WHERE d.tenant_id = c.tenant_id AND d.collection_id = c.id AND d.chunk_count > 0),
-  chunk_count = (SELECT coalesce(sum(d.chunk_count), 0) FROM knowledge_document d
-    WHERE d.tenant_id = c.tenant_id AND d.collection_id = c.id);
-"""

@@ -33,29 +33,9 @@ DROP FUNCTION conclave_uuid_time(uuid);
 DROP FUNCTION IF EXISTS public.uuidv7();
 """
 
-# Statement-level trigger that logs row by row. Superseded by `AUDIT_IN_BULK`.
-_AUDIT_STATEMENT = """
-CREATE FUNCTION conclave_audit_statement() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-  PERFORM public.conclave_require_actor();
-  IF TG_OP = 'INSERT' THEN
-    PERFORM public.conclave_audit_change(TG_ARGV[0], NULL, to_jsonb(n), TG_ARGV[1]::text[], TG_ARGV[2]::text[])
-      FROM new_rows n;
-  ELSIF TG_OP = 'DELETE' THEN
-    PERFORM public.conclave_audit_change(TG_ARGV[0], to_jsonb(o), NULL, TG_ARGV[1]::text[], TG_ARGV[2]::text[])
-      FROM old_rows o;
-  ELSE
-    PERFORM public.conclave_audit_change(TG_ARGV[0], to_jsonb(o), to_jsonb(n), TG_ARGV[1]::text[],
-      TG_ARGV[2]::text[]) FROM old_rows o JOIN new_rows n ON n.id = o.id;
-  END IF;
-  RETURN NULL;
-END $$;
-"""
-
 # These run as the owner of the audit tables, so no other role needs INSERT on them.
 # The log table does not exist yet, so the function bodies cannot be checked.
-_AUDIT_FIRST = """
+AUDIT = r"""
 SET LOCAL check_function_bodies = off;
 CREATE FUNCTION conclave_require_actor() RETURNS void LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
@@ -110,9 +90,39 @@ BEGIN
     TG_ARGV[1]::text[], TG_ARGV[2]::text[]);
   RETURN NULL;
 END $$;
-
-"""
-_AUDIT_REST = """
+-- Bulk inserts and deletes are logged by one INSERT that reads only the logged columns. Converting each chunk with its
+-- text and lexemes to JSON, with one statement per row, took twice as long as storing it.
+CREATE FUNCTION conclave_audit_statement() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE columns text;
+BEGIN
+  PERFORM public.conclave_require_actor();
+  IF TG_OP = 'UPDATE' THEN
+    PERFORM public.conclave_audit_change(TG_ARGV[0], to_jsonb(o), to_jsonb(n), TG_ARGV[1]::text[],
+      TG_ARGV[2]::text[]) FROM old_rows o JOIN new_rows n ON n.id = o.id;
+    RETURN NULL;
+  END IF;
+  SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO columns FROM pg_attribute
+    WHERE attrelid = TG_RELID AND attnum > 0 AND NOT attisdropped AND attname <> ALL(TG_ARGV[2]::text[]);
+  EXECUTE format($q$
+    INSERT INTO public.audit_auditlog (tenant_id, user_id, actor, action, resource_type, resource_id, %3$I,
+      ip_address, user_agent, request_id, db_user, status, error_message, metadata)
+    SELECT coalesce((whole ->> CASE WHEN $1 = 'tenants.tenant' THEN 'id' ELSE 'tenant_id' END)::uuid,
+        (SELECT nullif(current_setting('app.current_tenant_id', true), '')::uuid)),
+      (SELECT nullif(current_setting('app.current_user_id', true), '')::uuid),
+      (SELECT coalesce(nullif(current_setting('app.actor', true), ''), 'database:' || session_user)),
+      (SELECT split_part($1, '.', 2) || '.' || $2), $1, whole ->> 'id',
+      CASE WHEN whole ?| $3 THEN (SELECT jsonb_object_agg(key, CASE WHEN key = ANY($3)
+        AND value <> 'null' THEN '"[redacted]"' ELSE value END) FROM jsonb_each(whole)) ELSE whole END,
+      (SELECT nullif(current_setting('app.ip', true), '')::inet),
+      (SELECT coalesce(current_setting('app.user_agent', true), '')),
+      (SELECT coalesce(current_setting('app.request_id', true), '')), session_user, 'success', '', '{}'
+    FROM (SELECT to_jsonb(r) AS whole FROM (SELECT %1$s FROM %2$I) r) w$q$, columns,
+    CASE TG_OP WHEN 'INSERT' THEN 'new_rows' ELSE 'old_rows' END,
+    CASE TG_OP WHEN 'INSERT' THEN 'new_values' ELSE 'old_values' END)
+  USING TG_ARGV[0], CASE TG_OP WHEN 'INSERT' THEN 'created' ELSE 'deleted' END, TG_ARGV[1]::text[];
+  RETURN NULL;
+END $$;
 CREATE FUNCTION conclave_record_event(
   action text, resource_type text, resource_id text, status text, error_message text, metadata jsonb
 ) RETURNS uuid LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -148,7 +158,6 @@ REVOKE ALL ON FUNCTION conclave_record_event(text, text, text, text, text, jsonb
 GRANT EXECUTE ON FUNCTION conclave_record_event(text, text, text, text, text, jsonb)
   TO conclave_app, conclave_operator, conclave_identity;
 """
-AUDIT = _AUDIT_FIRST + _AUDIT_STATEMENT + _AUDIT_REST
 AUDIT_DROP = """
 DROP FUNCTION conclave_audit_forbid();
 DROP FUNCTION conclave_record_event(text, text, text, text, text, jsonb);
@@ -158,43 +167,6 @@ DROP FUNCTION conclave_audit_change(text, jsonb, jsonb, text[], text[]);
 DROP FUNCTION conclave_audit_write(text, text, uuid, text, jsonb, jsonb, text[]);
 DROP FUNCTION conclave_require_actor();
 """
-
-# Bulk inserts and deletes are logged by one INSERT that reads only the logged columns. Converting each chunk with its
-# text and lexemes to JSON, with one statement per row, took twice as long as storing it.
-AUDIT_IN_BULK = r"""
-CREATE OR REPLACE FUNCTION conclave_audit_statement() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp AS $$
-DECLARE columns text;
-BEGIN
-  PERFORM public.conclave_require_actor();
-  IF TG_OP = 'UPDATE' THEN
-    PERFORM public.conclave_audit_change(TG_ARGV[0], to_jsonb(o), to_jsonb(n), TG_ARGV[1]::text[],
-      TG_ARGV[2]::text[]) FROM old_rows o JOIN new_rows n ON n.id = o.id;
-    RETURN NULL;
-  END IF;
-  SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) INTO columns FROM pg_attribute
-    WHERE attrelid = TG_RELID AND attnum > 0 AND NOT attisdropped AND attname <> ALL(TG_ARGV[2]::text[]);
-  EXECUTE format($q$
-    INSERT INTO public.audit_auditlog (tenant_id, user_id, actor, action, resource_type, resource_id, %3$I,
-      ip_address, user_agent, request_id, db_user, status, error_message, metadata)
-    SELECT coalesce((whole ->> CASE WHEN $1 = 'tenants.tenant' THEN 'id' ELSE 'tenant_id' END)::uuid,
-        (SELECT nullif(current_setting('app.current_tenant_id', true), '')::uuid)),
-      (SELECT nullif(current_setting('app.current_user_id', true), '')::uuid),
-      (SELECT coalesce(nullif(current_setting('app.actor', true), ''), 'database:' || session_user)),
-      (SELECT split_part($1, '.', 2) || '.' || $2), $1, whole ->> 'id',
-      CASE WHEN whole ?| $3 THEN (SELECT jsonb_object_agg(key, CASE WHEN key = ANY($3)
-        AND value <> 'null' THEN '"[redacted]"' ELSE value END) FROM jsonb_each(whole)) ELSE whole END,
-      (SELECT nullif(current_setting('app.ip', true), '')::inet),
-      (SELECT coalesce(current_setting('app.user_agent', true), '')),
-      (SELECT coalesce(current_setting('app.request_id', true), '')), session_user, 'success', '', '{}'
-    FROM (SELECT to_jsonb(r) AS whole FROM (SELECT %1$s FROM %2$I) r) w$q$, columns,
-    CASE TG_OP WHEN 'INSERT' THEN 'new_rows' ELSE 'old_rows' END,
-    CASE TG_OP WHEN 'INSERT' THEN 'new_values' ELSE 'old_values' END)
-  USING TG_ARGV[0], CASE TG_OP WHEN 'INSERT' THEN 'created' ELSE 'deleted' END, TG_ARGV[1]::text[];
-  RETURN NULL;
-END $$;
-"""
-AUDIT_ONE_BY_ONE = _AUDIT_STATEMENT.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
 
 # Partitions inherit neither policies nor grants: each gets forced RLS and no grants.
 PARTITIONS = """

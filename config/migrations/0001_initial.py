@@ -1,4 +1,4 @@
-"""Functions that every table of the house relies on; runs before any app's first migration."""
+"""SQL functions that the tables of all apps use; runs before any app's first migration."""
 
 from django.db import migrations
 
@@ -14,4 +14,5 @@ class Migration(migrations.Migration):
         migrations.RunSQL(sql.PARTITIONS, sql.PARTITIONS_DROP),
         migrations.RunSQL(sql.RATE_LIMITS, sql.RATE_LIMITS_DROP),
         migrations.RunSQL(sql.CREDENTIALS, sql.CREDENTIALS_DROP),
+        migrations.RunSQL(sql.REPORTS, sql.REPORTS_DROP),
     ]

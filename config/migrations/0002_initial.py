@@ -1,14 +1,14 @@
-"""Rights on the tables of the libraries."""
+"""Grants on the tables of third-party apps, whose migrations follow those of accounts."""
 
 from django.db import migrations
 
-from config.db import library_grants as library_tables
+from config.db import library_grants
 
 
 class Migration(migrations.Migration):
+    initial = True
     dependencies = [
-        ("config", "0001_foundation"),
-        ("tenants", "0001_initial"),
+        ("config", "0001_initial"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("sessions", "0001_initial"),
         ("contenttypes", "0002_remove_content_type_name"),
@@ -17,6 +17,6 @@ class Migration(migrations.Migration):
         ("procrastinate", "0041_post_retry_failed_job"),
     ]
     operations = [
-        migrations.RunSQL(library_tables.GRANTS, library_tables.GRANTS_DROP),
-        migrations.RunSQL(library_tables.JOBS, library_tables.JOBS_DROP),
+        migrations.RunSQL(library_grants.GRANTS, library_grants.GRANTS_DROP),
+        migrations.RunSQL(library_grants.JOBS, library_grants.JOBS_DROP),
     ]
