@@ -106,9 +106,7 @@ def edit_message(
         raise NotYours("You can only edit your own messages.")
     earlier = Q(sequence_number__lt=message.sequence_number) | Q(reply_to_id=message.pk)
     if rows.filter(earlier, status__in=UNDER_WAY).exists():
-        raise TurnRunning(
-            "An answer is still in progress. Wait for it, or decide the tool calls that it waits for."
-        )
+        raise TurnRunning("An answer is still in progress. Wait for it, or decide its pending tool calls.")
     branch = _branch(conversation, _said(conversation, message.sequence_number - 1), user_id, field="content")
     if answer:
         begun = begin_round(
