@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import models
 
-from config.db.session import APP, current_session
+from config.db.session import APP, current_scope
 
 # Value of the field where the role cannot read the hash. No hasher accepts it.
 UNREADABLE_HASH = "!withheld"
@@ -19,8 +19,8 @@ class PasswordHashField(models.CharField):  # type: ignore[type-arg]
 
     def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
         """Return the column, or a placeholder if the role cannot read it."""
-        stamp = current_session()
-        if stamp is not None and stamp.role == APP:
+        scope = current_scope()
+        if scope is not None and scope.role == APP:
             return "%s", [UNREADABLE_HASH]
         return sql, params
 

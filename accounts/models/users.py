@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.choices import UserStatus
 from accounts.fields import PasswordHashField
 from accounts.managers import UserManager
-from config.db.session import apply_session, current_session, request_session
+from config.db.session import apply_scope, current_scope, request_scope
 from config.tenancy.models import GlobalModel
 
 
@@ -71,10 +71,10 @@ class User(AbstractBaseUser, GlobalModel):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save the user; outside a scope, record the request in the audit log."""
-        if current_session() is not None or (stamp := request_session()) is None:
+        if current_scope() is not None or (scope := request_scope()) is None:
             super().save(*args, **kwargs)
             return
-        with transaction.atomic(), apply_session(stamp):
+        with transaction.atomic(), apply_scope(scope):
             super().save(*args, **kwargs)
 
     def set_password(self, raw_password: str | None) -> None:

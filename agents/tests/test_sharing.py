@@ -13,7 +13,7 @@ from agents.tests.factories import (
     TemplatePurchaseFactory,
     TemplateRatingFactory,
 )
-from config.db.session import APP, SessionContext
+from config.db.session import APP, Scope
 from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
 from config.testing.roles import as_platform, as_role
@@ -56,7 +56,7 @@ def test_others_see_public_templates_alone_and_change_none(seller, scope):
 def test_public_templates_are_for_tenants_alone(seller):
     offered(seller, is_public=True)
 
-    with as_role(SessionContext(role=APP, actor="system:test")):
+    with as_role(Scope(role=APP, actor="system:test")):
         assert AgentTemplate.unscoped.count() == 0
 
 

@@ -18,9 +18,9 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from audit.models import AuditSeal
-from config.db.session import OPERATOR, SessionContext, apply_session
+from config.db.session import OPERATOR, Scope, apply_scope
 
-SEALER_STAMP = SessionContext(role=OPERATOR, actor="system:sealing")
+SEALER_SCOPE = Scope(role=OPERATOR, actor="system:sealing")
 NO_COPY = "no copy outside the database"
 
 
@@ -41,7 +41,7 @@ class SealVerdict:
 @contextmanager
 def _as_sealer() -> Iterator[Any]:
     # Not platform_scope(): it writes an audit row, so every run would find something new to seal.
-    with transaction.atomic(), apply_session(SEALER_STAMP), connection.cursor() as cursor:
+    with transaction.atomic(), apply_scope(SEALER_SCOPE), connection.cursor() as cursor:
         yield cursor
 
 

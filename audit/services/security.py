@@ -8,8 +8,7 @@ from django.utils import timezone
 
 from audit.choices import AuditStatus, Severity
 from audit.models import SecurityAuditLog
-from config.db.session import request_info
-from config.tenancy.scope import current_scope
+from config.db.session import current_scope, request_info
 
 
 def record_security_event(

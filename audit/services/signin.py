@@ -11,7 +11,7 @@ from django.dispatch import Signal
 
 from audit.choices import AuditStatus, EventCategory, Severity
 from audit.services.security import record_security_event
-from config.db.session import apply_session
+from config.db.session import apply_scope
 
 
 def _hash_session_key(request: Any) -> str:
@@ -21,7 +21,7 @@ def _hash_session_key(request: Any) -> str:
 
 def _record(event_type: str, **fields: Any) -> None:
     # Signing in belongs to no tenant, so the identity role writes the row whatever scope is open.
-    with apply_session(None):
+    with apply_scope(None):
         record_security_event(event_type, category=EventCategory.AUTH, **fields)
 
 

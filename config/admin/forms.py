@@ -5,8 +5,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from config.db.session import current_scope
 from config.tenancy.models import TenantModel
-from config.tenancy.scope import current_scope
 
 
 class BaseModelForm(forms.ModelForm):

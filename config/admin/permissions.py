@@ -2,8 +2,8 @@
 
 from django.db import models
 
+from config.db.session import current_scope
 from config.tenancy.models import SoftDeleteMixin, TenantModel
-from config.tenancy.scope import current_scope
 
 
 def granted_verbs(model: type[models.Model], *, platform: bool) -> frozenset[str]:

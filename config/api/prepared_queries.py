@@ -127,7 +127,7 @@ def _compile(
     view: Any, build: Build, more: tuple[str, ...], names: tuple[str, ...]
 ) -> PreparedStatement | None:
     # Binds the transaction to the real tenant, so that it rejects any statement under a placeholder tenant.
-    connection.ensure_session()
+    connection.ensure_scope()
     made = []
     for turn in range(2):
         ids = placeholder_ids(names, turn)

@@ -11,7 +11,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from structlog.contextvars import bind_contextvars
 
-from config.tenancy.scope import Scope, tenant_scope
+from config.db.session import Scope
+from config.tenancy.scope import tenant_scope
 
 from . import idempotency
 from .credentials import Credential

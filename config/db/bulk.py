@@ -106,7 +106,7 @@ def _constant_value(field: Any, constants: dict[str, Any]) -> Any:
 
 
 def _copy_rows(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]) -> None:
-    connection.ensure_session()  # type: ignore[attr-defined]
+    connection.ensure_scope()  # type: ignore[attr-defined]
     types = [_type_name(model, column) for column in columns]
     command = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(DRAFT, _identifier_list(columns))
     with (

@@ -1,14 +1,16 @@
-"""Per-transaction session context: the database role and the `app.*` settings that RLS policies read.
+"""Current scope: the database role and the `app.*` settings that RLS policies read.
 
-The database backend (`config.db.backend`) applies the current context in one round trip before the first statement of
-a transaction. `config.tenancy.scope` sets the current context.
+The database backend (`config.db.backend`) applies the current scope in one round trip before the first statement of
+a transaction. `config.tenancy.scope` opens scopes.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from uuid import UUID
 
+NO_ROLE = "none"
 APP = "conclave_app"
 IDENTITY = "conclave_identity"
 OPERATOR = "conclave_operator"
@@ -27,41 +29,6 @@ class ScopeError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class SessionContext:
-    """The role and settings of one transaction. Policies treat an empty string as not set."""
-
-    role: str
-    tenant_id: str = ""
-    user_id: str = ""
-    engagement_id: str = ""
-    actor: str = ""
-    ip: str = ""
-    request_id: str = ""
-    user_agent: str = ""
-
-    @property
-    def binding(self) -> tuple[str, str]:
-        """The role and tenant, which must not change inside a transaction."""
-        return self.role, self.tenant_id
-
-    def params(self) -> tuple[str, ...]:
-        """Return the parameters of `SESSION_SQL` in order."""
-        return (
-            self.role,
-            self.tenant_id,
-            self.user_id,
-            self.engagement_id,
-            self.actor,
-            self.ip,
-            self.request_id,
-            self.user_agent,
-        )
-
-
-EMPTY_SESSION = SessionContext(role="none")
-
-
-@dataclass(frozen=True, slots=True)
 class RequestInfo:
     """The origin of a request, for the audit log."""
 
@@ -70,28 +37,61 @@ class RequestInfo:
     user_agent: str = ""
 
 
-_session: ContextVar[SessionContext | None] = ContextVar("conclave_stamp", default=None)
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The role and settings of one transaction.
+
+    `tenant_id` is None in the platform scope, which sees all tenants, and without a role.
+    """
+
+    role: str = NO_ROLE
+    tenant_id: UUID | None = None
+    user_id: UUID | None = None
+    engagement_id: UUID | None = None
+    actor: str = ""
+    reason: str = ""
+    request: RequestInfo = RequestInfo()
+
+    @property
+    def binding(self) -> tuple[str, str]:
+        """The role and tenant, which must not change inside a transaction."""
+        return self.role, str(self.tenant_id or "")
+
+    def params(self) -> tuple[str, ...]:
+        """Return the parameters of `SESSION_SQL` in order. Policies treat an empty string as not set."""
+        return (
+            self.role,
+            str(self.tenant_id or ""),
+            str(self.user_id or ""),
+            str(self.engagement_id or ""),
+            self.actor,
+            self.request.ip,
+            self.request.request_id,
+            self.request.user_agent,
+        )
+
+
+NO_SCOPE = Scope()
+_scope: ContextVar[Scope | None] = ContextVar("conclave_scope", default=None)
 request_info: ContextVar[RequestInfo] = ContextVar("conclave_request_info", default=RequestInfo())  # noqa: B039
 
 
-def current_session() -> SessionContext | None:
-    """Return the current session context, or None outside any scope."""
-    return _session.get()
+def current_scope() -> Scope | None:
+    """Return the current scope, or None."""
+    return _scope.get()
 
 
-def request_session() -> SessionContext | None:
-    """Return the context of a write outside any scope: the request's origin, or None."""
+def request_scope() -> Scope | None:
+    """Return the scope of a write outside any scope: the request's origin without a role, or None."""
     info = request_info.get()
-    if info == RequestInfo():
-        return None
-    return replace(EMPTY_SESSION, ip=info.ip, request_id=info.request_id, user_agent=info.user_agent)
+    return None if info == RequestInfo() else Scope(request=info)
 
 
 @contextmanager
-def apply_session(session: SessionContext | None) -> Iterator[None]:
-    """Make `session` the current session context inside the block."""
-    token = _session.set(session)
+def apply_scope(scope: Scope | None) -> Iterator[None]:
+    """Make `scope` the current scope inside the block."""
+    token = _scope.set(scope)
     try:
         yield
     finally:
-        _session.reset(token)
+        _scope.reset(token)

@@ -24,7 +24,7 @@ from django.apps import apps
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
-from config.db.session import OPERATOR, current_session
+from config.db.session import NO_SCOPE, OPERATOR, current_scope
 
 FORMAT = 1
 HEADER = struct.Struct(">BH")
@@ -269,10 +269,10 @@ def get_data_key(
 
 def _check_reach(tenant_id: UUID | None) -> None:
     # Same rule as the policies, which do not apply to cached keys.
-    stamp = current_session()
-    if stamp is not None and stamp.role == OPERATOR:
+    scope = current_scope()
+    if scope is not None and scope.role == OPERATOR:
         return
-    if str(tenant_id or "") != (stamp.tenant_id if stamp else ""):
+    if str(tenant_id or "") != (scope or NO_SCOPE).binding[1]:
         raise KeyringError(f"the data key of {tenant_id or 'the platform'} is out of reach in this scope")
 
 

@@ -22,10 +22,10 @@ from django.utils import timezone
 
 from config.db import constraints as db_constraints
 from config.db.ids import UUIDv7
+from config.db.session import current_scope
 from config.encryption.fields import encrypted_columns
 
 from .managers import LiveManager, ScopedManager, ScopedQuerySet
-from .scope import current_scope
 
 
 class BaseModel(models.Model):

@@ -1,4 +1,4 @@
-"""Current scope: the tenant, user and role that queries run with.
+"""Open a scope: the tenant, user and role that queries run with.
 
 A scope opens a transaction, uses a database role (`SET ROLE`) and sets the tenant, user and actor that row-level
 security policies read. Without a scope, no tenant's rows are visible.
@@ -6,15 +6,12 @@ security policies read. Without a scope, no tenant's rows are visible.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
 from django.db import transaction
 
-from config.db.session import APP, OPERATOR, READER, SessionContext, apply_session, request_info
+from config.db.session import APP, NO_ROLE, OPERATOR, READER, Scope, apply_scope, current_scope, request_info
 
 
 class HasId(Protocol):
@@ -24,33 +21,8 @@ class HasId(Protocol):
     def id(self) -> UUID: ...
 
 
-class ScopeKind(StrEnum):
-    TENANT = "tenant"
-    PLATFORM = "platform"
-
-
 class ScopeRequiredError(RuntimeError):
     """Tenant data was accessed outside a scope."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """A scope. `tenant_id` is None in the platform scope, which sees all tenants."""
-
-    kind: ScopeKind
-    tenant_id: UUID | None
-    user_id: UUID | None = None
-    engagement_id: UUID | None = None
-    actor: str = ""
-    reason: str = ""
-
-
-_scope: ContextVar[Scope | None] = ContextVar("conclave_scope", default=None)
-
-
-def current_scope() -> Scope | None:
-    """Return the current scope, or None."""
-    return _scope.get()
 
 
 def require_scope() -> Scope:
@@ -59,8 +31,8 @@ def require_scope() -> Scope:
     Raises:
         ScopeRequiredError: No scope is open.
     """
-    scope = _scope.get()
-    if scope is None:
+    scope = current_scope()
+    if scope is None or scope.role == NO_ROLE:
         raise ScopeRequiredError("no tenant_scope() or platform_scope() is open")
     return scope
 
@@ -81,27 +53,6 @@ def _id(thing: HasId | UUID | str | None) -> UUID | None:
     if thing is None or isinstance(thing, UUID):
         return thing
     return UUID(thing) if isinstance(thing, str) else thing.id
-
-
-@contextmanager
-def _open_scope(scope: Scope, role: str) -> Iterator[Scope]:
-    info = request_info.get()
-    stamp = SessionContext(
-        role=role,
-        tenant_id=str(scope.tenant_id or ""),
-        user_id=str(scope.user_id or ""),
-        engagement_id=str(scope.engagement_id or ""),
-        actor=scope.actor,
-        ip=info.ip,
-        request_id=info.request_id,
-        user_agent=info.user_agent,
-    )
-    token = _scope.set(scope)
-    try:
-        with transaction.atomic(), apply_session(stamp):
-            yield scope
-    finally:
-        _scope.reset(token)
 
 
 @contextmanager
@@ -127,13 +78,14 @@ def tenant_scope(
     """
     user_id = _id(user)
     scope = Scope(
-        ScopeKind.TENANT,
+        READER if read_only else APP,
         _id(tenant),
         user_id,
         _id(engagement),
         actor or (f"user:{user_id}" if user_id else ""),
+        request=request_info.get(),
     )
-    with _open_scope(scope, READER if read_only else APP):
+    with transaction.atomic(), apply_scope(scope):
         yield scope
 
 
@@ -150,7 +102,8 @@ def platform_scope(*, reason: str, user: HasId | UUID | None = None, actor: str 
         raise ValueError("platform_scope() needs a reason")
     user_id = _id(user)
     actor = actor or (f"user:{user_id}" if user_id else "system:platform")
-    with _open_scope(Scope(ScopeKind.PLATFORM, None, user_id, actor=actor, reason=reason), OPERATOR) as scope:
+    scope = Scope(OPERATOR, user_id=user_id, actor=actor, reason=reason, request=request_info.get())
+    with transaction.atomic(), apply_scope(scope):
         _record_platform_scope(reason)
         yield scope
 

@@ -78,7 +78,7 @@ def factory_for(model: type[models.Model] | str) -> type[BaseFactory]:
 
 def member_user() -> Any:
     """Return the acting user, the first member of the tenant, or a new member."""
-    from config.tenancy.scope import current_scope
+    from config.db.session import current_scope
 
     scope = current_scope()
     members = apps.get_model("accounts.Membership").objects.select_related("user").order_by("id")

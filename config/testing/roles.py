@@ -5,22 +5,22 @@ from contextlib import contextmanager
 
 from django.db import connection, transaction
 
-from config.db.session import OPERATOR, SessionContext, apply_session
+from config.db.session import OPERATOR, Scope, apply_scope
 
 
 @contextmanager
-def as_role(stamp: SessionContext | None) -> Iterator[None]:
-    """Run the block with another role and settings, then restore the previous ones."""
+def as_role(scope: Scope | None) -> Iterator[None]:
+    """Run the block with another scope, then restore the previous ones."""
     with transaction.atomic():
         connection._binding = None  # type: ignore[attr-defined]
-        with apply_session(stamp):
+        with apply_scope(scope):
             yield
         connection._binding = None  # type: ignore[attr-defined]
 
 
 def as_platform() -> object:
     """Use the operator role, as `platform_scope` does."""
-    return as_role(SessionContext(role=OPERATOR, actor="system:test"))
+    return as_role(Scope(role=OPERATOR, actor="system:test"))
 
 
 def as_identity() -> object:

@@ -6,12 +6,12 @@ from django.db import DataError, connection, transaction
 
 from config.db.session import (
     APP,
-    EMPTY_SESSION,
+    NO_SCOPE,
     OPERATOR,
     SESSION_SQL,
+    Scope,
     ScopeError,
-    SessionContext,
-    apply_session,
+    apply_scope,
 )
 from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
@@ -42,7 +42,7 @@ def committed(transactional_db):
 @pytest.mark.django_db(transaction=True)
 def test_statement_outside_a_transaction_is_refused_while_a_scope_is_open():
     with (
-        apply_session(SessionContext(APP, "", actor="system:test")),
+        apply_scope(Scope(APP, actor="system:test")),
         pytest.raises(ScopeError, match="no transaction"),
     ):
         one("SELECT 1")
@@ -69,7 +69,7 @@ def test_more_rights_in_one_transaction_are_refused(committed):
     first, _ = committed
     with tenant_scope(first):
         Engagement.objects.count()
-        with apply_session(SessionContext(OPERATOR)), pytest.raises(ScopeError):
+        with apply_scope(Scope(OPERATOR)), pytest.raises(ScopeError):
             Engagement.unscoped.count()
 
 
@@ -102,7 +102,7 @@ def test_stamp_is_gone_after_the_transaction(committed):
 def test_empty_setting_of_a_reused_connection_means_no_tenant(second_connection, committed):
     web = second_connection()
     with web.transaction():
-        web.execute(SESSION_SQL, SessionContext(APP, str(committed[0].pk)).params())
+        web.execute(SESSION_SQL, Scope(APP, committed[0].pk).params())
     with web.transaction():
         assert web.execute("SELECT current_setting('app.current_tenant_id', true)").fetchone() == ("",)
         web.execute("SET LOCAL ROLE conclave_app")
@@ -114,7 +114,7 @@ def test_session_level_settings_leak_and_ours_do_not(second_connection, committe
     web = second_connection()
     stamp = SESSION_SQL.replace("true", "false") if session_wide else SESSION_SQL
     with web.transaction():
-        web.execute(stamp, SessionContext(APP, str(committed[0].pk)).params())
+        web.execute(stamp, Scope(APP, committed[0].pk).params())
     with web.transaction():
         web.execute("SET LOCAL ROLE conclave_app")
         assert web.execute("SELECT count(*) FROM tenants_engagement").fetchone() == (seen,)
@@ -123,7 +123,7 @@ def test_session_level_settings_leak_and_ours_do_not(second_connection, committe
 def test_garbage_for_a_tenant_is_an_error_not_a_row(second_connection, committed):
     web = second_connection()
     with web.transaction():
-        web.execute(SESSION_SQL, SessionContext(APP, "garbage").params())
+        web.execute(SESSION_SQL, Scope(APP, "garbage").params())
         with pytest.raises(psycopg.errors.InvalidTextRepresentation), web.transaction():
             web.execute("SELECT count(*) FROM tenants_engagement")
 
@@ -140,14 +140,14 @@ def test_closed_connection_forgets_its_stamp(committed):
 def test_psycopg_cursor_sees_the_scope_after_ensure_stamped(committed):
     first, _ = committed
     with tenant_scope(first):
-        connection.ensure_session()
+        connection.ensure_scope()
         with connection.connection.cursor() as cursor:
             assert cursor.execute("SELECT count(*) FROM tenants_engagement").fetchone()[0] in (2, "2")
 
 
-def test_no_stamp_wears_no_hat():
-    assert EMPTY_SESSION.binding == ("none", "")
-    assert len(EMPTY_SESSION.params()) == SESSION_SQL.count("%s")
+def test_no_scope_has_no_role():
+    assert NO_SCOPE.binding == ("none", "")
+    assert len(NO_SCOPE.params()) == SESSION_SQL.count("%s")
 
 
 def test_test_database_is_made_by_the_owner_and_used_by_the_login(db):

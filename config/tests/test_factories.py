@@ -3,7 +3,7 @@
 import pytest
 
 from audit.models import AuditSeal
-from config.tenancy.scope import current_scope
+from config.db.session import current_scope
 from config.testing.factories import factories, factory_for, project_models
 
 IN_A_SCOPE = [model for model in project_models() if model is not AuditSeal]

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from config.db.session import APP, IDENTITY, SESSION_SQL, SessionContext
+from config.db.session import APP, IDENTITY, SESSION_SQL, Scope
 from config.testing.database import connect
 from tenants.tests.factories import TenantFactory
 
@@ -16,9 +16,9 @@ INSERT = "INSERT INTO procrastinate_jobs (queue_name, task_name, args) VALUES ('
 def connect_as(second_connection):
     """Return a function that opens a transaction as a role and tenant."""
 
-    def open_as(role, tenant_id="", login="conclave_web"):
+    def open_as(role, tenant_id=None, login="conclave_web"):
         opened = second_connection(login, autocommit=False)
-        opened.execute(SESSION_SQL, SessionContext(role, str(tenant_id), actor="system:test").params())
+        opened.execute(SESSION_SQL, Scope(role, tenant_id, actor="system:test").params())
         return opened
 
     return open_as

@@ -11,7 +11,7 @@ from agents.models import AgentActivityDaily, UsageDaily
 from agents.tests.factories import AgentRunFactory, LlmUsageFactory
 from config.db.ids import uuid7
 from config.db.reports import refresh_report, report_models
-from config.db.session import OPERATOR, READER, SessionContext
+from config.db.session import OPERATOR, READER, Scope
 from config.tasks import refresh_reports
 from config.tenancy.scope import platform_scope, tenant_scope
 from config.testing.factories import factory_for
@@ -117,8 +117,8 @@ def test_what_is_kept_is_out_of_reach(model, scope, tenant):
     statement = f"SELECT count(*) FROM {model._meta.db_table}_kept"
 
     assert refusal(statement) == REFUSED
-    assert refusal(statement, SessionContext(READER, str(tenant.pk))) == REFUSED
-    assert refusal(statement, SessionContext(OPERATOR)) == REFUSED
+    assert refusal(statement, Scope(READER, tenant.pk)) == REFUSED
+    assert refusal(statement, Scope(OPERATOR)) == REFUSED
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_tenants_neither_compute_nor_write(scope, statement):
 def test_only_reports_are_refreshed(scope):
     statement = "SELECT conclave_refresh_report('agents_agent', true)"
 
-    assert refusal(statement, SessionContext(OPERATOR)) == "22023"
+    assert refusal(statement, Scope(OPERATOR)) == "22023"
 
 
 @pytest.mark.django_db(transaction=True)

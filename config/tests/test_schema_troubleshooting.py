@@ -15,7 +15,7 @@ from agents.tests.factories import AgentFactory, IntegrationFactory
 from audit.models import AuditLog
 from config.db.ids import uuid7
 from config.db.partitions import expire_partitions
-from config.db.session import APP, ScopeError, SessionContext, apply_session
+from config.db.session import APP, Scope, ScopeError, apply_scope
 from config.encryption import keyring
 from config.encryption.keyring import DecryptionError, KeyringError
 from config.schema.sources import FOLDER
@@ -76,7 +76,7 @@ def test_platform_scope_where_one_tenant_is_needed(db):
 
 @pytest.mark.django_db(transaction=True)
 def test_scope_without_transaction():
-    with apply_session(SessionContext(APP, "", actor="system:test")), pytest.raises(ScopeError) as caught:
+    with apply_scope(Scope(APP, actor="system:test")), pytest.raises(ScopeError) as caught:
         run("SELECT 1")
     assert shown(caught.value)
 
@@ -116,7 +116,7 @@ def test_write_as_reader(tenant):
 
 def test_reference_to_another_tenant(scope, tenant, other_tenant):
     agent = AgentFactory()
-    with as_role(SessionContext(APP, str(other_tenant.id), actor="system:test")):
+    with as_role(Scope(APP, other_tenant.id, actor="system:test")):
         foreign = CollectionFactory(tenant_id=other_tenant.id)
     with pytest.raises(DatabaseError) as caught:
         AgentCollection.objects.create(agent=agent, collection_id=foreign.id)
@@ -135,7 +135,7 @@ def add_member_elsewhere(tenant):
         from accounts.tests.factories import UserFactory
 
         user = UserFactory()
-    with as_role(SessionContext(APP, str(tenant.id), actor="system:test")):
+    with as_role(Scope(APP, tenant.id, actor="system:test")):
         Membership.unscoped.create(tenant_id=tenant.id, user_id=user.id, role="viewer")
     return user.id
 
@@ -186,7 +186,7 @@ def test_changing_the_audit_log(scope):
 
 
 def test_copy_under_policies(scope):
-    connection.ensure_session()
+    connection.ensure_scope()
     cursor = connection.connection.cursor()
     with (
         pytest.raises(psycopg.Error) as caught,

@@ -11,10 +11,9 @@ from accounts.tests.factories import RoleAssignmentFactory
 from agents.models import Agent
 from agents.tests.factories import AgentFactory
 from audit.models import AuditLog
+from config.db.session import RequestInfo, Scope, apply_scope, current_scope
 from config.tenancy.scope import (
-    ScopeKind,
     ScopeRequiredError,
-    current_scope,
     platform_scope,
     require_scope,
     require_tenant_id,
@@ -39,10 +38,14 @@ def test_outside_every_scope_managers_raise(db):
     assert current_scope() is None
 
 
+def test_scope_without_a_role_is_not_a_scope_of_tenant_data(db):
+    with apply_scope(Scope(request=RequestInfo(request_id="r-1"))), pytest.raises(ScopeRequiredError):
+        Agent.objects.all()
+
+
 def test_scope_stamps_role_tenant_person_and_actor(tenant, member):
     with tenant_scope(tenant, user=member.user) as scope:
-        assert scope.kind is ScopeKind.TENANT
-        assert setting("role") == "conclave_app"
+        assert setting("role") == scope.role == "conclave_app"
         assert setting("app.current_tenant_id") == str(tenant.pk) == str(require_tenant_id())
         assert setting("app.current_user_id") == str(member.user.pk)
         assert setting("app.actor") == f"user:{member.user.pk}"

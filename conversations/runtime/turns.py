@@ -20,7 +20,8 @@ from agents.models import Agent, Integration, LlmUsage
 from agents.runtime.meter import Meter
 from agents.runtime.prices import price
 from agents.services.prices import get_tenant_price
-from config.tenancy.scope import Scope, tenant_scope
+from config.db.session import Scope
+from config.tenancy.scope import tenant_scope
 from conversations.choices import ConversationMode, MessageRole, MessageStatus, ToolStatus
 from conversations.models import Conversation, Message, ToolExecution
 from conversations.runtime.agent_resolution import get_output_schema, resolve_agent

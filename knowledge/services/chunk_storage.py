@@ -17,7 +17,7 @@ from psycopg import Cursor, sql
 from psycopg.types import TypeInfo
 from psycopg.types.json import Jsonb
 
-from config.db.session import current_session
+from config.db.session import current_scope
 from config.tenancy.scope import require_tenant_id
 from knowledge.models import Chunk, vector_model
 
@@ -52,7 +52,7 @@ def store_chunks(chunks: Sequence[Chunk], vectors: Sequence[Sequence[float]], *,
         return 0
     tenant_id, fields, table = require_tenant_id(), _get_fields(), vector_model(dimensions)._meta.db_table
     connection.ensure_connection()
-    connection.ensure_session()  # type: ignore[attr-defined]
+    connection.ensure_scope()  # type: ignore[attr-defined]
     with connection.wrap_database_errors, connection.connection.cursor() as cursor:
         parts = _build_identifiers(fields, dimensions, table)
         cursor.execute(_CREATE_STAGING_SQL.format(**parts))
@@ -76,8 +76,8 @@ _INSERT_VECTORS_SQL = sql.SQL(
 def _build_identifiers(
     fields: tuple[models.Field, ...], dimensions: int, table: str
 ) -> dict[str, sql.Composable]:
-    stamp = current_session()
-    role = stamp.role.removeprefix("conclave_") if stamp else "login"
+    scope = current_scope()
+    role = scope.role.removeprefix("conclave_") if scope else "login"
     return {
         "incoming": sql.Identifier("pg_temp", f"conclave_incoming_{role}_{dimensions}"),
         "columns": sql.SQL(", ").join(sql.Identifier(str(field.column)) for field in fields),

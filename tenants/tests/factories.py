@@ -9,6 +9,7 @@ from django.db.models import Max
 
 from config.db.ids import uuid7
 from config.encryption import keyring
+from config.tenancy.models import TenantModel
 from config.tenancy.scope import require_tenant_id
 from config.testing.factories import BaseFactory, member_user
 from config.testing.roles import as_platform
@@ -38,13 +39,15 @@ LIMITED = [(resource, period) for resource in QuotaResource.values for period in
 
 
 class PlatformFactory(BaseFactory):
-    """Base factory of rows that the operator role creates, whatever scope is open."""
+    """Base factory of rows that the operator role creates, for the tenant of the open scope."""
 
     class Meta:
         abstract = True
 
     @classmethod
     def _create(cls, model_class, *args, **kwargs):
+        if issubclass(model_class, TenantModel) and "tenant" not in kwargs:
+            kwargs.setdefault("tenant_id", require_tenant_id())
         with as_platform():
             return super()._create(model_class, *args, **kwargs)
 

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from secrets import token_hex
 from typing import Any
+from uuid import UUID
 
-from config.db.session import APP, SESSION_SQL, SessionContext
+from config.db.session import APP, SESSION_SQL, Scope
 from config.postgres.logins import OWNER, WEB
 from config.testing.database import as_superuser, connect, has_superuser
 from config.testing.isolation import catalog_checks
@@ -82,7 +83,7 @@ def prove_by_audit_log(fixture: AttackFixture) -> list[str]:
     tenant, target = fixture.tenants[0], fixture.target(TABLE)
     logged = f"SELECT count(*) FROM audit_auditlog WHERE resource_id = '{fixture.row_id(target, tenant)}'"
     with connect(WEB, database=fixture.database) as web, web.transaction(force_rollback=True):
-        web.execute(SESSION_SQL, SessionContext(APP, tenant, actor="system:test").params())
+        web.execute(SESSION_SQL, Scope(APP, UUID(tenant), actor="system:test").params())
         before = web.execute(logged).fetchone()[0]  # type: ignore[index]
         web.execute(
             "UPDATE agents_agent SET name = name || '!' WHERE id = %s", [fixture.row_id(target, tenant)]
@@ -95,7 +96,7 @@ def prove_by_unattributed_write(fixture: AttackFixture) -> list[str]:
     """Check that a write without an actor is rejected."""
     tenant, target = fixture.tenants[0], fixture.target(TABLE)
     with connect(WEB, database=fixture.database) as web, web.transaction(force_rollback=True):
-        web.execute(SESSION_SQL, SessionContext(APP, tenant).params())
+        web.execute(SESSION_SQL, Scope(APP, UUID(tenant)).params())
         try:
             with web.transaction():
                 web.execute(
@@ -112,7 +113,7 @@ def prove_by_shared_connection(stamp_sql: str) -> Proof:
     def proof(fixture: AttackFixture) -> list[str]:
         with connect(WEB, database=fixture.database) as web:
             with web.transaction():
-                web.execute(stamp_sql, SessionContext(APP, fixture.tenants[0], actor="system:test").params())
+                web.execute(stamp_sql, Scope(APP, UUID(fixture.tenants[0]), actor="system:test").params())
             with web.transaction():
                 web.execute("SET LOCAL ROLE conclave_app")
                 seen = web.execute(f"SELECT count(*) FROM {TABLE}").fetchone()[0]  # type: ignore[index]

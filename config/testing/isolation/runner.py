@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from psycopg import sql
 
-from config.db.session import APP, SESSION_SQL, SessionContext
+from config.db.session import APP, SESSION_SQL, Scope
 from config.postgres.logins import PUBLIC, WEB
 from config.testing.database import connect
 from config.testing.isolation.fixtures import AttackFixture, AttackTarget
@@ -138,7 +139,7 @@ class AttackAttempt:
         """SET ROLE and the tenant for the rest of the transaction, as the backend does."""
         user = self.fixture.users[tenant]
         self.connection.execute(
-            SESSION_SQL, SessionContext(role, tenant, user, actor=f"user:{user}").params()
+            SESSION_SQL, Scope(role, UUID(tenant), UUID(user), actor=f"user:{user}").params()
         )
 
 

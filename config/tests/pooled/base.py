@@ -17,14 +17,16 @@ SESSION_SQL = (
 class DatabaseWrapper(base.DatabaseWrapper):
     """Database wrapper whose settings outlive the transaction; the role does not."""
 
-    def _apply(self, stamp, sql):
-        if stamp is None or not self.in_atomic_block or self.needs_rollback:
-            super()._apply(stamp, sql)
+    def _apply(self, scope, sql):
+        if scope is None or not self.in_atomic_block or self.needs_rollback:
+            super()._apply(scope, sql)
             return
         if self.connection.info.transaction_status == TransactionStatus.IDLE:
             self.connection.autocommit = True
-            self.connection.execute(SESSION_SQL, [stamp.tenant_id, stamp.user_id, stamp.actor])
+            self.connection.execute(
+                SESSION_SQL, [str(scope.tenant_id or ""), str(scope.user_id or ""), scope.actor]
+            )
             self.connection.autocommit = False
-        self._bind(stamp)
-        self.connection.execute("SELECT set_config('role', %s, true)", [stamp.role])
-        self._applied = stamp
+        self._bind(scope)
+        self.connection.execute("SELECT set_config('role', %s, true)", [scope.role])
+        self._applied = scope
