@@ -44,17 +44,17 @@ def demo_load(house: House, *, scale: float) -> Loaded:
 def _copied_out(house: House) -> list[tuple[str, Path]]:
     """Export the rows of the history by table, in loading order."""
     from config.db.ids import uuid7_floor
-    from config.postgres import cluster as embedded
+    from config.postgres.cluster import default_cluster, run_sql
     from workflows.demo.history import TABLES
     from workflows.demo.world import SINCE, UNTIL
 
-    cluster = embedded.default_cluster()
+    cluster = default_cluster()
     dump = []
     for model in reversed(TABLES):
         table, path = model._meta.db_table, cluster.data / f"{model._meta.db_table}.copy"
         columns = _columns(model)
         rows = f"tenant_id = '{house.tenant_id}' AND id >= '{uuid7_floor(SINCE)}' AND id < '{uuid7_floor(UNTIL)}'"
-        embedded.run_sql(
+        run_sql(
             cluster,
             f"COPY (SELECT {columns} FROM {table} WHERE {rows} ORDER BY id) TO '{path}' (FORMAT BINARY)",
             DATABASE,
@@ -71,9 +71,9 @@ def _columns(model: Any) -> str:
 
 def _copied_in(dump: list[tuple[str, Path]], before: str) -> float:
     """Return the seconds of COPY in one transaction, like the demo's."""
-    from config.postgres import cluster as embedded
+    from config.postgres.cluster import default_cluster, run_sql
 
     copies = "".join(f"COPY {target} FROM '{path}' (FORMAT BINARY);" for target, path in dump)
     began = time.perf_counter()
-    embedded.run_sql(embedded.default_cluster(), f"{before} BEGIN; {copies} COMMIT;", DATABASE)
+    run_sql(default_cluster(), f"{before} BEGIN; {copies} COMMIT;", DATABASE)
     return time.perf_counter() - began

@@ -66,11 +66,11 @@ def _environment_of(var: Path) -> None:
 def kept_house(var: Path, *, keep: bool) -> Iterator[None]:
     """Yield an installation in `var` without tenants, created if missing; stop and, unless kept, remove it."""
     _environment_of(var)
-    from config.postgres import cluster as embedded
+    from config.postgres.cluster import default_cluster, destroy_cluster, ensure_running, stop_cluster
 
-    cluster = embedded.default_cluster()
+    cluster = default_cluster()
     try:
-        embedded.ensure_running(cluster)
+        ensure_running(cluster)
         os.environ["CONCLAVE_NO_START"] = "1"
         manage("migrate", "-v0")
         import django
@@ -82,9 +82,9 @@ def kept_house(var: Path, *, keep: bool) -> Iterator[None]:
 
         connections.close_all()
         if keep:
-            embedded.stop(cluster)
+            stop_cluster(cluster)
         else:
-            embedded.destroy(cluster)
+            destroy_cluster(cluster)
             shutil.rmtree(var, ignore_errors=True)
 
 
@@ -93,11 +93,11 @@ def made_house() -> Iterator[House]:
     """Yield an installation; remove its server, data and secrets afterwards."""
     var = Path(tempfile.mkdtemp(prefix="conclave-bench-"))
     _environment_of(var)
-    from config.postgres import cluster as embedded
+    from config.postgres.cluster import default_cluster, destroy_cluster, ensure_running
 
-    cluster = embedded.default_cluster()
+    cluster = default_cluster()
     try:
-        embedded.ensure_running(cluster)
+        ensure_running(cluster)
         os.environ["CONCLAVE_NO_START"] = "1"
         manage("migrate", "-v0")
         import django
@@ -110,7 +110,7 @@ def made_house() -> Iterator[House]:
         from django.db import connections
 
         connections.close_all()
-        embedded.destroy(cluster)
+        destroy_cluster(cluster)
         shutil.rmtree(var, ignore_errors=True)
 
 
@@ -189,21 +189,21 @@ def _message(model: Any, conversation: Any, agent_id: UUID, place: int) -> Any:
 
 def _copies(cluster: Any) -> None:
     from config.db import roles
-    from config.postgres import cluster as embedded
+    from config.postgres.cluster import run_sql
 
-    embedded.run_sql(cluster, "VACUUM (ANALYZE)", DATABASE)
+    run_sql(cluster, "VACUUM (ANALYZE)", DATABASE)
     for name, script in ((PLAIN, WITHOUT_RLS + WITHOUT_AUDIT), (UNAUDITED, WITHOUT_AUDIT)):
         create = f"{roles.create_database_sql(name)} TEMPLATE {roles.quote_identifier(DATABASE)} STRATEGY file_copy"
-        embedded.run_sql(cluster, create, "postgres")
-        embedded.run_sql(cluster, roles.grants_sql(name) + script, name)
-        embedded.run_sql(cluster, "VACUUM (ANALYZE)", name)
+        run_sql(cluster, create, "postgres")
+        run_sql(cluster, roles.grants_sql(name) + script, name)
+        run_sql(cluster, "VACUUM (ANALYZE)", name)
 
 
 def connection_to(login: str, database: str = DATABASE) -> dict[str, Any]:
     """Return psycopg's keyword arguments for `login` on one of the databases."""
-    from config.postgres import cluster as embedded
+    from config.postgres.cluster import connection_settings, default_cluster
 
-    fields = embedded.connection_settings(embedded.default_cluster(), login)
+    fields = connection_settings(default_cluster(), login)
     return {
         "dbname": database,
         "user": fields["USER"],

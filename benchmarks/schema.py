@@ -75,11 +75,11 @@ FILLED = (
 def migrate_seconds(house: House) -> tuple[float, float]:
     """Return the wall and CPU seconds of `manage.py migrate` on an empty database with compiled modules."""
     from config.db import roles
-    from config.postgres import cluster as embedded
+    from config.postgres.cluster import default_cluster, run_sql
 
-    cluster = embedded.default_cluster()
-    embedded.run_sql(cluster, roles.create_database_sql(FRESH), "postgres")
-    embedded.run_sql(cluster, roles.grants_sql(FRESH), FRESH)
+    cluster = default_cluster()
+    run_sql(cluster, roles.create_database_sql(FRESH), "postgres")
+    run_sql(cluster, roles.grants_sql(FRESH), FRESH)
     os.environ["CONCLAVE_DB"] = FRESH
     cached = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(house.var / "pycache")}
     before_us = {key: os.environ.get(key) for key in cached}
@@ -94,21 +94,21 @@ def migrate_seconds(house: House) -> tuple[float, float]:
         os.environ["CONCLAVE_DB"] = DATABASE
         for key, value in before_us.items():
             os.environ.pop(key) if value is None else os.environ.update({key: value})
-    embedded.run_sql(cluster, f"DROP DATABASE {FRESH}", "postgres")
+    run_sql(cluster, f"DROP DATABASE {FRESH}", "postgres")
     return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def fill(messages: int) -> int:
     """Create the tenants and about `messages` messages in both tables; return the number of messages."""
     from config.db.partitions import ensure_partitions
-    from config.postgres import cluster as embedded
+    from config.postgres.cluster import default_cluster, run_sql
     from config.tenancy.scope import platform_scope
     from conversations.models import Message
 
     since = _since()
     with platform_scope(reason="partitions for the benchmark", actor="system:bench"):
         ensure_partitions(since=since, models_=[Message])
-    cluster = embedded.default_cluster()
+    cluster = default_cluster()
     columns = ", ".join(
         f'"{field.column}"' for field in Message._meta.local_concrete_fields if not field.generated
     )
@@ -124,12 +124,12 @@ def fill(messages: int) -> int:
         columns=columns,
         bare=BARE,
     )
-    embedded.run_sql(cluster, script, DATABASE, timeout=3600)
+    run_sql(cluster, script, DATABASE, timeout=3600)
     # Not the partitions created in advance: autovacuum ignores empty tables too.
-    filled = embedded.run_sql(cluster, FILLED, DATABASE).split()
+    filled = run_sql(cluster, FILLED, DATABASE).split()
     tables = ", ".join([*filled, BARE, "conversations_conversation"])
-    embedded.run_sql(cluster, f"VACUUM (ANALYZE) {tables}", DATABASE, timeout=3600)
-    return int(embedded.run_sql(cluster, f"SELECT count(*) FROM {BARE}", DATABASE))
+    run_sql(cluster, f"VACUUM (ANALYZE) {tables}", DATABASE, timeout=3600)
+    return int(run_sql(cluster, f"SELECT count(*) FROM {BARE}", DATABASE))
 
 
 def _since() -> datetime:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from config.observability import tracing
 
 # Polled every few seconds by monitoring.
-UNTRACED = ("/livez", "/readyz", "/metrics", "/static/")
+UNTRACED = ("/healthz", "/readyz", "/metrics", "/static/")
 
 
 class TraceMiddleware:

@@ -37,16 +37,6 @@ from config.postgres.binaries import (
     write_file,
 )
 
-__all__ = [
-    "Cluster",
-    "EmbeddedError",
-    "embedded_settings",
-    "ensure_running",
-    "hold_cluster",
-    "status",
-    "stop",
-]
-
 SUPERUSER = "postgres"
 PORT = 5432  # part of the socket's file name only
 START_SECONDS = 300  # a crash may leave a gigabyte of log to replay
@@ -132,7 +122,7 @@ def connection_settings(cluster: Cluster, login: str) -> dict[str, Any]:
 # --- state ---------------------------------------------------------------------------------------
 
 
-def status(cluster: Cluster) -> str:
+def cluster_status(cluster: Cluster) -> str:
     """Return `absent`, `stopped`, `ready`, or the postmaster's state (`starting`, `stopping`)."""
     if not (cluster.data / "PG_VERSION").exists():
         return "absent"
@@ -145,7 +135,7 @@ def status(cluster: Cluster) -> str:
 def is_usable(cluster: Cluster) -> bool:
     """Return whether the server is ready and its roles match this version of the code."""
     try:
-        return status(cluster) == "ready" and cluster.stamp.read_text() == _expected_digest(cluster)
+        return cluster_status(cluster) == "ready" and cluster.stamp.read_text() == _expected_digest(cluster)
     except FileNotFoundError:
         return False
 
@@ -209,7 +199,7 @@ def _bring_up(cluster: Cluster) -> bool:
     return started
 
 
-def stop(cluster: Cluster, *, timeout: float = 30) -> bool:
+def stop_cluster(cluster: Cluster, *, timeout: float = 30) -> bool:
     """Stop the server (fast, then immediate, then SIGKILL) and return whether it ran."""
     with _lock_cluster(cluster):
         found = postmaster.find_postmaster(cluster.data)
@@ -221,10 +211,10 @@ def stop(cluster: Cluster, *, timeout: float = 30) -> bool:
         return found is not None
 
 
-def destroy(cluster: Cluster) -> None:
+def destroy_cluster(cluster: Cluster) -> None:
     """Stop the server and delete its data, secrets and directories. For temporary clusters."""
     if cluster.home.exists():
-        stop(cluster, timeout=5)
+        stop_cluster(cluster, timeout=5)
     for folder in (cluster.socket_dir, cluster.server_home, cluster.home):
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -243,7 +233,7 @@ def hold_cluster(cluster: Cluster) -> Iterator[None]:
         finally:
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(holders, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                stop(cluster)
+                stop_cluster(cluster)
 
 
 @contextlib.contextmanager
@@ -363,7 +353,7 @@ def _start(cluster: Cluster) -> None:
 
 def _wait_ready(cluster: Cluster) -> None:
     command = [binary_path("pg_ctl"), "-D", str(cluster.data), "-w", "-t", str(START_SECONDS), "start"]
-    if status(cluster) != "ready":
+    if cluster_status(cluster) != "ready":
         run_program(command, "waiting for the server", timeout=START_SECONDS + 10, check=False)
 
 

@@ -23,11 +23,20 @@ from typing import Any, NoReturn
 
 import environ
 
-from config.postgres import cluster as embedded
+from config.postgres.binaries import EmbeddedError
+from config.postgres.cluster import (
+    BASE_DIR,
+    Cluster,
+    connection_settings,
+    default_cluster,
+    ensure_running,
+    hold_cluster,
+    is_usable,
+    stop_cluster,
+)
 from config.postgres.logins import OWNER
 from config.postgres.supervisor import ChildProcess, die_with_parent, keep_alive, stop_processes
 
-BASE_DIR = embedded.BASE_DIR
 READY_SECONDS = 120
 GIVE_UP_AFTER = 3
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -49,7 +58,7 @@ class LaunchPlan:
     port: int
     seed: bool
     var: Path
-    cluster: embedded.Cluster | None
+    cluster: Cluster | None
 
     @property
     def url(self) -> str:
@@ -86,7 +95,7 @@ def build_plan(*, host: str = "", port: int | None = None, seed: bool = True) ->
         port=int(number),
         seed=seed,
         var=Path(os.environ.get("CONCLAVE_VAR") or BASE_DIR / "var"),
-        cluster=None if os.environ.get("DATABASE_URL") else embedded.default_cluster(),
+        cluster=None if os.environ.get("DATABASE_URL") else default_cluster(),
     )
 
 
@@ -99,7 +108,7 @@ def bring_up(plan: LaunchPlan) -> None:
     began = time.monotonic()
     with _handle_stop_signals(), _lock_instance(plan):
         _check_port(plan)
-        with embedded.hold_cluster(plan.cluster) if plan.cluster else contextlib.nullcontext():
+        with hold_cluster(plan.cluster) if plan.cluster else contextlib.nullcontext():
             try:
                 _prepare(plan)
                 _serve(plan, began)
@@ -155,7 +164,7 @@ def _check_port(plan: LaunchPlan) -> None:
 def _prepare(plan: LaunchPlan) -> None:
     if plan.cluster:
         print_status("database: starting the embedded PostgreSQL")
-        started = embedded.ensure_running(plan.cluster)
+        started = ensure_running(plan.cluster)
         print_status(f"database: {'started' if started else 'was running'}; roles and database are in place")
     else:
         print_status("database: external (DATABASE_URL); its roles come from `manage.py db_roles`")
@@ -191,14 +200,14 @@ def _migrate(plan: LaunchPlan) -> None:
     return None
 
 
-def _schema_state(cluster: embedded.Cluster) -> str:
+def _schema_state(cluster: Cluster) -> str:
     """Return a digest of the migrations on disk, the applied ones and the date."""
     import psycopg
 
     digest = hashlib.sha256(time.strftime("%Y-%m-%d", time.gmtime()).encode())
     for path in [*sorted(BASE_DIR.glob("*/migrations/*.py")), BASE_DIR / "requirements.txt"]:
         digest.update(path.read_bytes())
-    login = embedded.connection_settings(cluster, OWNER)
+    login = connection_settings(cluster, OWNER)
     names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
     with psycopg.connect(**{names[key]: value for key, value in login.items()}) as connection:
         try:
@@ -264,13 +273,13 @@ def _serve(plan: LaunchPlan, began: float) -> None:
 
 
 def _watch_database(plan: LaunchPlan) -> None:
-    if plan.cluster is None or embedded.is_usable(plan.cluster):
+    if plan.cluster is None or is_usable(plan.cluster):
         return
     print_status("database: gone; recovering it")
     try:
-        embedded.ensure_running(plan.cluster)
+        ensure_running(plan.cluster)
         print_status("database: recovered")
-    except embedded.EmbeddedError as error:
+    except EmbeddedError as error:
         print_status(f"database: {error}")
         time.sleep(5)
 
@@ -324,8 +333,8 @@ def _format_curl(plan: LaunchPlan, facts: dict[str, Any]) -> str:
 
 def stop_database() -> None:
     """Stop the embedded server if it is running."""
-    cluster = embedded.default_cluster()
-    stopped = cluster.home.exists() and embedded.stop(cluster)
+    cluster = default_cluster()
+    stopped = cluster.home.exists() and stop_cluster(cluster)
     print_status("database: stopped" if stopped else "database: was not running")
 
 
@@ -333,7 +342,7 @@ def main(*, host: str = "", port: int | None = None, seed: bool = True, stop_db:
     """Start everything, or stop the embedded server, and return the exit code."""
     try:
         stop_database() if stop_db else bring_up(build_plan(host=host, port=port, seed=seed))
-    except (LaunchError, embedded.EmbeddedError) as error:
+    except (LaunchError, EmbeddedError) as error:
         print_status(f"cannot go on: {error}")
         return 1
     return 0

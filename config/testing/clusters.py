@@ -5,16 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from config.postgres import cluster as embedded
+from config.postgres.cluster import Cluster, destroy_cluster
 
 
 @contextmanager
-def temporary_cluster() -> Iterator[embedded.Cluster]:
+def temporary_cluster() -> Iterator[Cluster]:
     """Return a new cluster, not started; remove server and data after the block."""
     home = Path(tempfile.mkdtemp(prefix="conclave-test-"))
     # The server may run as another user.
     home.chmod(0o711)
-    made = embedded.Cluster(home / "postgres", "trial")
+    made = Cluster(home / "postgres", "trial")
     yield made
-    embedded.destroy(made)
+    destroy_cluster(made)
     home.rmdir()

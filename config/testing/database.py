@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
-from config.postgres import cluster as embedded
+from config.postgres.cluster import default_cluster, run_sql
 from config.postgres.logins import OWNER, PUBLIC, WEB, WORKER
 
 PRESERVED_TABLES = frozenset({"django_migrations", "django_content_type", "auth_permission"})
@@ -37,7 +37,7 @@ def connect(login: str = WEB, *, database: str = "", **options: Any) -> psycopg.
 
 def as_superuser(script: str, database: str = "") -> str:
     """Run `script` as the embedded server's superuser and return its rows as text."""
-    return embedded.run_sql(embedded.default_cluster(), script, database or connection.settings_dict["NAME"])
+    return run_sql(default_cluster(), script, database or connection.settings_dict["NAME"])
 
 
 def has_superuser() -> bool:

@@ -1,15 +1,18 @@
 """OpenAPI document, API reference pages, health checks and declarations."""
 
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
+from django.urls import resolve
 
 from config.api import checks, health
 from config.api.docs import document
 from config.api.permissions import required_verb
 from config.api.views import ApiView
 from config.api.viewsets import TenantViewSet
+from config.observability.middleware import UNTRACED
 
 pytestmark = pytest.mark.django_db
 
@@ -58,6 +61,11 @@ def test_health_needs_no_database(django_assert_num_queries):
         response = Client().get("/healthz")
 
     assert response.json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize("path", UNTRACED)
+def test_untraced_path_exists(path):
+    assert path == settings.STATIC_URL or resolve(path)
 
 
 def test_ready_when_everything_stands():

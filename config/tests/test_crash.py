@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from config.postgres import cluster as embedded
 from config.postgres import postmaster
+from config.postgres.cluster import Cluster, destroy_cluster, run_sql
 from config.testing.processes import (
     free_port,
     get_command_line,
@@ -53,7 +53,7 @@ class Installation:
     def __init__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="conclave-crash-"))
         self.folder.chmod(0o755)
-        self.cluster, self.port = embedded.Cluster(self.folder / "postgres"), free_port()
+        self.cluster, self.port = Cluster(self.folder / "postgres"), free_port()
         self.log = self.folder / "up.log"
 
     def start(self):
@@ -83,7 +83,7 @@ class Installation:
             time.sleep(0.05)
 
     def sql(self, script):
-        return embedded.run_sql(self.cluster, script, "conclave").split()
+        return run_sql(self.cluster, script, "conclave").split()
 
     def stop(self):
         self.process.terminate()
@@ -91,7 +91,7 @@ class Installation:
             self.process.wait(STOP_SECONDS)
         self.process.kill()
         self.process.wait()
-        embedded.destroy(self.cluster)
+        destroy_cluster(self.cluster)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # --- what is killed ---------------------------------------------------------------------------------

@@ -8,28 +8,28 @@ from django.core.management import CommandError, call_command
 from django.db.utils import ConnectionHandler
 
 from config.db import partitions, roles
-from config.postgres import checks as doctor
-from config.postgres import cluster as embedded
+from config.postgres import checks
 from config.postgres.checks import Level
+from config.postgres.cluster import connection_settings, ensure_running, run_sql
 from config.testing.clusters import temporary_cluster
 
 
 @pytest.fixture(scope="module")
 def cluster():
     with temporary_cluster() as made:
-        embedded.ensure_running(made)
+        ensure_running(made)
         yield made
 
 
 @pytest.fixture
 def owner(cluster, django_db_blocker):
     """Connection of the owner to an empty database that is bootstrapped again after each test."""
-    fields = embedded.connection_settings(cluster, roles.OWNER)
+    fields = connection_settings(cluster, roles.OWNER)
     database = ConnectionHandler({"default": {"ENGINE": "config.db.backend", **fields}})["default"]
     with django_db_blocker.unblock():
         yield database
         database.close()
-    roles.bootstrap(lambda name, sql: embedded.run_sql(cluster, sql, name), {}, "trial")
+    roles.bootstrap(lambda name, sql: run_sql(cluster, sql, name), {}, "trial")
 
 
 def levels(findings):
@@ -41,11 +41,11 @@ def failures(findings):
 
 
 def sabotage(cluster, sql):
-    embedded.run_sql(cluster, sql, "trial")
+    run_sql(cluster, sql, "trial")
 
 
 @pytest.mark.parametrize(
-    "check", [doctor.check_server, doctor.check_extensions, doctor.check_roles, doctor.check_row_security]
+    "check", [checks.check_server, checks.check_extensions, checks.check_roles, checks.check_row_security]
 )
 def test_a_fresh_cluster_is_sound(owner, check):
     findings = list(check(owner))
@@ -55,14 +55,14 @@ def test_a_fresh_cluster_is_sound(owner, check):
 def test_lost_durability_fails(cluster, owner):
     sabotage(cluster, "ALTER DATABASE trial SET synchronous_commit = off")
     try:
-        assert failures(doctor.check_server(owner)) == ["synchronous_commit is off"]
+        assert failures(checks.check_server(owner)) == ["synchronous_commit is off"]
     finally:
         sabotage(cluster, "ALTER DATABASE trial RESET synchronous_commit")
 
 
 def test_a_missing_extension_fails_and_plain_search_warns(cluster, owner):
     sabotage(cluster, "DROP EXTENSION vector; ALTER FUNCTION ts_match_vq(tsvector, tsquery) NOT LEAKPROOF")
-    findings = list(doctor.check_extensions(owner))
+    findings = list(checks.check_extensions(owner))
     assert [finding.level for finding in findings] == [Level.FAIL, Level.WARN]
 
 
@@ -95,7 +95,7 @@ def test_a_missing_extension_fails_and_plain_search_warns(cluster, owner):
 def test_drifted_roles_fail(cluster, owner, sql, said):
     sabotage(cluster, sql)
     try:
-        assert failures(doctor.check_roles(owner)) == said
+        assert failures(checks.check_roles(owner)) == said
     finally:
         sabotage(cluster, "REVOKE pg_execute_server_program FROM conclave_web")
 
@@ -112,19 +112,19 @@ def test_drifted_roles_fail(cluster, owner, sql, said):
 def test_a_tenant_table_without_full_protection_fails(cluster, owner, protection):
     sabotage(cluster, f"CREATE TABLE bare (tenant_id uuid); {protection}")
     try:
-        assert failures(doctor.check_row_security(owner)) == ["bare is not protected"]
+        assert failures(checks.check_row_security(owner)) == ["bare is not protected"]
     finally:
         sabotage(cluster, "DROP TABLE bare")
 
 
 def test_waiting_migrations_fail(owner):
-    [finding] = doctor.check_migrations(owner)
+    [finding] = checks.check_migrations(owner)
     assert finding.level is Level.FAIL
     assert "unapplied migrations" in finding.text
 
 
 def test_a_check_that_cannot_run_is_a_failure(owner):
-    findings = [finding for finding in doctor.run_checks(owner) if finding.subject == "worker"]
+    findings = [finding for finding in checks.run_checks(owner) if finding.subject == "worker"]
     assert [finding.level for finding in findings] == [Level.FAIL]
     assert "procrastinate_workers" in findings[0].text
 
@@ -133,7 +133,7 @@ def test_a_check_that_cannot_run_is_a_failure(owner):
 def test_unreadable_keys_fail_without_showing_them(settings, text):
     settings.CONCLAVE_KEKS = text
     settings.KEK_FILE = None
-    [finding] = doctor.check_keys(None)
+    [finding] = checks.check_keys(None)
     assert finding.level is Level.FAIL
     assert "c2hvcnQ" not in finding.text
 
@@ -141,9 +141,9 @@ def test_unreadable_keys_fail_without_showing_them(settings, text):
 @pytest.mark.django_db
 def test_partitions_that_run_out_warn_and_then_fail(settings, monkeypatch):
     settings.PARTITIONS_AHEAD = partitions.periods_ahead(partitions.partitioned_models()[0]) + 1
-    assert Level.WARN in levels(doctor.check_partitions(None))
+    assert Level.WARN in levels(checks.check_partitions(None))
     monkeypatch.setattr(partitions.timezone, "now", lambda: datetime(2100, 1, 1, tzinfo=UTC))
-    assert levels(doctor.check_partitions(None)) == {Level.FAIL}
+    assert levels(checks.check_partitions(None)) == {Level.FAIL}
 
 
 @pytest.mark.django_db
@@ -168,7 +168,7 @@ def test_db_roles_applies_only_with_a_superuser(cluster, monkeypatch):
     monkeypatch.delenv("DATABASE_SUPERUSER_URL", raising=False)
     with pytest.raises(CommandError, match="DATABASE_SUPERUSER_URL"):
         call_command("db_roles", "--apply")
-    web = embedded.connection_settings(cluster, roles.WEB)
+    web = connection_settings(cluster, roles.WEB)
     url = f"postgres:///postgres?host={web['HOST']}&user={web['USER']}&password={web['PASSWORD']}"
     monkeypatch.setenv("DATABASE_SUPERUSER_URL", url)
     with pytest.raises(CommandError, match="permission denied"):
@@ -182,14 +182,14 @@ def test_db_roles_applies_to_a_bare_server(cluster, monkeypatch):
     hba = cluster.data / "pg_hba.conf"
     hba.write_text("local all chief scram-sha-256\n" + hba.read_text())
     sabotage(cluster, "SELECT pg_reload_conf(); REVOKE conclave_app FROM conclave_web")
-    host = embedded.connection_settings(cluster, roles.WEB)["HOST"]
+    host = connection_settings(cluster, roles.WEB)["HOST"]
     monkeypatch.setenv(
         "DATABASE_SUPERUSER_URL", f"postgres:///postgres?host={host}&user=chief&password=chief"
     )
     out = io.StringIO()
     call_command("db_roles", "--apply", "--database", "elsewhere", stdout=out)
     assert "elsewhere are in place" in out.getvalue()
-    owner = embedded.run_sql(
+    owner = run_sql(
         cluster, "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'elsewhere'", "trial"
     )
     assert owner.strip() == roles.OWNER

@@ -17,9 +17,18 @@ import psycopg
 import pytest
 
 from config.db import roles
-from config.postgres import binaries as programs
-from config.postgres import cluster as embedded
-from config.postgres import postmaster
+from config.postgres import binaries, postmaster
+from config.postgres.cluster import (
+    SUPERUSER,
+    Cluster,
+    cluster_status,
+    connection_settings,
+    destroy_cluster,
+    ensure_running,
+    hold_cluster,
+    run_sql,
+    stop_cluster,
+)
 from config.postgres.logins import OWNER, WEB
 from config.testing.clusters import temporary_cluster
 
@@ -27,7 +36,7 @@ from config.testing.clusters import temporary_cluster
 @pytest.fixture(scope="module")
 def cluster():
     with temporary_cluster() as made:
-        embedded.ensure_running(made)
+        ensure_running(made)
         yield made
 
 
@@ -38,17 +47,17 @@ def mortal():
 
 
 def connect(cluster, login, **changes):
-    fields = embedded.connection_settings(cluster, login)
+    fields = connection_settings(cluster, login)
     keys = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
     return psycopg.connect(**{keys[key]: value for key, value in fields.items()} | changes, autocommit=True)
 
 
 def superuser_value(cluster, sql, database="trial"):
-    return embedded.run_sql(cluster, sql, database).strip()
+    return run_sql(cluster, sql, database).strip()
 
 
 def ensure_in_process(home, queue):
-    queue.put(embedded.ensure_running(embedded.Cluster(home, "trial")))
+    queue.put(ensure_running(Cluster(home, "trial")))
 
 
 def remembered(cluster):
@@ -66,8 +75,8 @@ def keep(cluster, word):
 
 
 def test_a_second_start_finds_it_running(cluster):
-    assert embedded.status(cluster) == "ready"
-    assert embedded.ensure_running(cluster) is False
+    assert cluster_status(cluster) == "ready"
+    assert ensure_running(cluster) is False
 
 
 def test_first_start_of_many_processes_at_once_makes_one_server(mortal):
@@ -84,33 +93,33 @@ def test_first_start_of_many_processes_at_once_makes_one_server(mortal):
 
 
 def test_a_killed_postmaster_is_recovered_with_all_data_and_no_orphan(mortal):
-    embedded.ensure_running(mortal)
+    ensure_running(mortal)
     keep(mortal, "acknowledged")
     client = connect(mortal, WEB)  # its backend becomes an orphan
     backend = client.info.backend_pid
     os.kill(backend, signal.SIGSTOP)  # one that never notices its postmaster's death
     os.kill(postmaster.find_postmaster(mortal.data)[0], signal.SIGKILL)
     wait_until(lambda: postmaster.find_postmaster(mortal.data) is None)
-    assert embedded.status(mortal) == "stopped"
-    assert embedded.ensure_running(mortal) is True
+    assert cluster_status(mortal) == "stopped"
+    assert ensure_running(mortal) is True
     assert not postmaster.belongs_to(backend, mortal.data)
     assert remembered(mortal) == ["acknowledged"]
 
 
 def test_kill_of_every_process_five_times_loses_no_acknowledged_row(mortal):
     for number in range(5):
-        embedded.ensure_running(mortal)
+        ensure_running(mortal)
         keep(mortal, f"row {number}")
         for pid in postmaster.list_processes(mortal.data):
             postmaster.signal_process(pid, mortal.data, signal.SIGKILL, wait=10)
-    embedded.ensure_running(mortal)
+    ensure_running(mortal)
     assert remembered(mortal) == [f"row {number}" for number in range(5)]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["postmaster", "backend", "everything"])
 def test_no_acknowledged_row_is_lost_by_kills_under_load(mortal, victim):
-    embedded.ensure_running(mortal)
+    ensure_running(mortal)
     keep(mortal, "first")
     acknowledged = {"first"}
     for number in range(5):
@@ -121,7 +130,7 @@ def test_no_acknowledged_row_is_lost_by_kills_under_load(mortal, victim):
         for writer in writers:
             writer.join(timeout=60)
             acknowledged |= writer.acknowledged
-        embedded.ensure_running(mortal)
+        ensure_running(mortal)
         wait_until(lambda: answers(mortal), 60)
     assert len(acknowledged) > 5 * 3 * 5
     assert acknowledged <= set(remembered(mortal))
@@ -158,16 +167,16 @@ def answers(cluster):
 
 
 def test_a_pid_file_that_names_a_foreign_process_neither_blocks_nor_kills_it(mortal):
-    embedded.ensure_running(mortal)
-    embedded.stop(mortal)
+    ensure_running(mortal)
+    stop_cluster(mortal)
     foreign_process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
         pidfile = mortal.data / "postmaster.pid"
         pidfile.write_text(f"{foreign_process.pid}\n{mortal.data}\n1\n5432\n\n\n\nready\n")
-        assert embedded.status(mortal) == "stopped"
-        assert embedded.stop(mortal) is False
+        assert cluster_status(mortal) == "stopped"
+        assert stop_cluster(mortal) is False
         pidfile.write_text(f"{foreign_process.pid}\n{mortal.data}\n1\n5432\n\n\n\nready\n")
-        assert embedded.ensure_running(mortal) is True
+        assert ensure_running(mortal) is True
         assert foreign_process.poll() is None
     finally:
         foreign_process.kill()
@@ -178,56 +187,56 @@ def test_a_first_start_killed_in_initdb_is_taken_up_again(mortal):
     draft = mortal.home / "data.new"
     draft.mkdir(parents=True)
     (draft / "PG_VERSION").write_text("18\n")
-    assert embedded.ensure_running(mortal) is True
+    assert ensure_running(mortal) is True
     assert not draft.exists()
 
 
 def test_stop_leaves_no_process(mortal):
-    embedded.ensure_running(mortal)
-    assert embedded.stop(mortal) is True
+    ensure_running(mortal)
+    assert stop_cluster(mortal) is True
     assert postmaster.list_processes(mortal.data) == []
-    assert embedded.status(mortal) == "stopped"
+    assert cluster_status(mortal) == "stopped"
 
 
 def test_the_last_holder_stops_the_server(mortal):
-    with embedded.hold_cluster(mortal):
-        with embedded.hold_cluster(mortal):
-            embedded.ensure_running(mortal)
-        assert embedded.status(mortal) == "ready"
-    assert embedded.status(mortal) == "stopped"
+    with hold_cluster(mortal):
+        with hold_cluster(mortal):
+            ensure_running(mortal)
+        assert cluster_status(mortal) == "ready"
+    assert cluster_status(mortal) == "stopped"
 
 
 def test_a_long_path_gets_a_short_socket(mortal):
-    deep = embedded.Cluster(mortal.home / ("x" * 60) / ("y" * 60), "trial")
+    deep = Cluster(mortal.home / ("x" * 60) / ("y" * 60), "trial")
     try:
-        embedded.ensure_running(deep)
+        ensure_running(deep)
         assert superuser_value(deep, "SELECT 1") == "1"
         assert stat.S_IMODE(deep.socket_dir.stat().st_mode) == 0o700
     finally:
-        embedded.destroy(deep)
+        destroy_cluster(deep)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has a server user apart")
 def test_a_hidden_home_puts_the_data_where_the_server_user_reaches_it(mortal):
     mortal.home.parent.chmod(0o700)
-    embedded.ensure_running(mortal)
-    assert mortal.data.is_relative_to(programs.SYSTEM_HOME)
+    ensure_running(mortal)
+    assert mortal.data.is_relative_to(binaries.SYSTEM_HOME)
     assert stat.S_IMODE(mortal.home.parent.stat().st_mode) == 0o700
-    assert mortal.data.stat().st_uid == programs.server_uid()
+    assert mortal.data.stat().st_uid == binaries.server_uid()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has a server user apart")
 def test_hidden_programs_are_copied_with_their_libraries(mortal, monkeypatch):
-    package = Path(programs.binary_path("postgres")).parents[2]
+    package = Path(binaries.binary_path("postgres")).parents[2]
     hidden, system = mortal.home.parent / "hidden", mortal.home.parent / "system"
     for part in (package, package.with_name(f"{package.name}.libs")):
         shutil.copytree(part, hidden / part.name, ignore=shutil.ignore_patterns("pginstall"))
     hidden.chmod(0o700)
     monkeypatch.syspath_prepend(hidden)
-    monkeypatch.setattr(programs, "SYSTEM_HOME", system)
+    monkeypatch.setattr(binaries, "SYSTEM_HOME", system)
     try:
-        assert programs.binary_path("postgres").startswith(str(system))
-        assert programs.run_program([programs.binary_path("psql"), "--version"], "psql").startswith("psql")
+        assert binaries.binary_path("postgres").startswith(str(system))
+        assert binaries.run_program([binaries.binary_path("psql"), "--version"], "psql").startswith("psql")
     finally:
         shutil.rmtree(hidden)
         shutil.rmtree(system)
@@ -246,7 +255,7 @@ def test_secrets_and_data_are_private(cluster):
 def test_each_login_needs_its_own_password(cluster, login):
     with connect(cluster, login) as connection:
         assert connection.execute("SELECT current_user").fetchone() == (login,)
-    other = embedded.connection_settings(cluster, OWNER if login != OWNER else WEB)["PASSWORD"]
+    other = connection_settings(cluster, OWNER if login != OWNER else WEB)["PASSWORD"]
     for wrong in (other, "", "guess"):
         with pytest.raises(psycopg.OperationalError):
             connect(cluster, login, password=wrong)
@@ -261,7 +270,7 @@ def test_nobody_logs_in_by_trust(cluster):
 @pytest.mark.skipif(os.geteuid() != 0, reason="a plain user owns the server and is its superuser")
 def test_root_itself_is_not_the_superuser(cluster):
     with pytest.raises(psycopg.OperationalError, match="Peer authentication failed"):
-        connect(cluster, embedded.SUPERUSER, password="")
+        connect(cluster, SUPERUSER, password="")
 
 
 @pytest.mark.parametrize("role", roles.ROLES)

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from config.db import roles
-from config.postgres import cluster as embedded
+from config.postgres.cluster import ensure_running, run_sql
 from config.postgres.logins import OWNER, PUBLIC, WEB, WORKER
 from config.testing.clusters import temporary_cluster
 from config.tests.test_embedded import connect, superuser_value
@@ -13,7 +13,7 @@ from config.tests.test_embedded import connect, superuser_value
 @pytest.fixture(scope="module")
 def cluster():
     with temporary_cluster() as made:
-        embedded.ensure_running(made)
+        ensure_running(made)
         yield made
 
 
@@ -66,7 +66,7 @@ def test_bootstrap_again_takes_back_what_drifted(cluster):
     superuser_value(
         cluster, f"GRANT {roles.OPERATOR} TO {PUBLIC}; GRANT {OWNER} TO {WEB}; ALTER ROLE {WEB} BYPASSRLS"
     )
-    roles.bootstrap(lambda name, sql: embedded.run_sql(cluster, sql, name), {}, "trial")
+    roles.bootstrap(lambda name, sql: run_sql(cluster, sql, name), {}, "trial")
     test_a_login_wears_its_hats_and_no_other(cluster, PUBLIC)
     test_a_login_wears_its_hats_and_no_other(cluster, WEB)
     test_no_role_stands_above_the_policies(cluster, WEB)
@@ -74,11 +74,11 @@ def test_bootstrap_again_takes_back_what_drifted(cluster):
 
 def test_the_printed_script_is_what_psql_takes(cluster):
     script = roles.bootstrap_sql({}, "trial_printed")
-    embedded.run_sql(cluster, script, "postgres")
+    run_sql(cluster, script, "postgres")
     assert superuser_value(
         cluster, "SELECT extname FROM pg_extension WHERE extname = 'vector'", "trial_printed"
     )
-    embedded.run_sql(cluster, script + "\\connect postgres\nDROP DATABASE trial_printed;", "postgres")
+    run_sql(cluster, script + "\\connect postgres\nDROP DATABASE trial_printed;", "postgres")
 
 
 # --- defaults of a new database ------------------------------------------------------------------------

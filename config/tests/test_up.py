@@ -15,8 +15,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from config.postgres import cluster as embedded
 from config.postgres import launch, postmaster, supervisor
+from config.postgres.cluster import Cluster, connection_settings, destroy_cluster
 from config.postgres.logins import OWNER
 from config.postgres.supervisor import ChildProcess
 
@@ -230,12 +230,12 @@ def home():
     """Folder, cluster and port of an installation that was started once."""
     folder = Path(tempfile.mkdtemp(prefix="conclave-test-"))
     folder.chmod(0o755)
-    cluster, port = embedded.Cluster(folder / "postgres"), free_port()
+    cluster, port = Cluster(folder / "postgres"), free_port()
     process, log = up(folder, port)
     wait_ready(process, log)
     stop(process, cluster)
     yield folder, cluster, port
-    embedded.destroy(cluster)
+    destroy_cluster(cluster)
     shutil.rmtree(folder)
 
 
@@ -302,7 +302,7 @@ def test_a_killed_supervisor_leaves_only_the_database_which_the_next_one_takes_o
         postmaster.signal_process(pid, cluster.data, signal.SIGKILL, wait=10)
     process, log = up(folder, port)
     wait_ready(process, log)
-    fields = embedded.connection_settings(cluster, OWNER)
+    fields = connection_settings(cluster, OWNER)
     with psycopg.connect(
         dbname=fields["NAME"], user=fields["USER"], password=fields["PASSWORD"], host=fields["HOST"]
     ) as connection:
