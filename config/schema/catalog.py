@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 Query = Callable[[str], list[tuple[Any, ...]]]
 
@@ -18,8 +18,7 @@ DELETE_RULES = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NUL
 COMMANDS = {"*": "ALL", "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
 
 
-@dataclass(frozen=True)
-class TableColumn:
+class TableColumn(NamedTuple):
     table: str
     name: str
     type: str
@@ -28,8 +27,7 @@ class TableColumn:
     generated: bool
 
 
-@dataclass(frozen=True)
-class TableIndex:
+class TableIndex(NamedTuple):
     """An index; `definition` is the text after USING without the condition."""
 
     table: str
@@ -42,8 +40,7 @@ class TableIndex:
     columns: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class ForeignKey:
+class ForeignKey(NamedTuple):
     """A foreign key."""
 
     table: str
@@ -64,8 +61,7 @@ class ForeignKey:
         return self.columns[-1]
 
 
-@dataclass(frozen=True)
-class RowPolicy:
+class RowPolicy(NamedTuple):
     table: str
     name: str
     command: str
@@ -74,8 +70,7 @@ class RowPolicy:
     check: str
 
 
-@dataclass(frozen=True)
-class DatabaseFunction:
+class DatabaseFunction(NamedTuple):
     name: str
     arguments: str
     owner: str
@@ -84,8 +79,7 @@ class DatabaseFunction:
     grantees: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class TableInfo:
+class TableInfo(NamedTuple):
     name: str
     kind: str
     owner: str

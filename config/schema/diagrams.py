@@ -1,7 +1,6 @@
-"""Contents of the diagrams and their Mermaid source."""
+"""Entity-relationship diagrams in Mermaid."""
 
 import re
-from dataclasses import dataclass, field
 
 from config.schema.annotations import SchemaAnnotations
 from config.schema.catalog import ForeignKey, SchemaCatalog, TableColumn
@@ -10,32 +9,10 @@ from config.schema.dictionary import short_type
 TENANTS = "tenants_tenant"
 MAX_TABLES = 9
 MIN_TABLES = 3
-
-
-@dataclass(frozen=True)
-class DiagramRow:
-    """A column in a diagram; `mark` is PK, FK, U or empty."""
-
-    column: str
-    type: str
-    mark: str
-
-
-@dataclass
-class DiagramTable:
-    """One table of a diagram with its key columns."""
-
-    table: str
-    lines: list[DiagramRow] = field(default_factory=list)
-
-
-@dataclass
-class Diagram:
-    """One entity-relationship diagram."""
-
-    title: str
-    boxes: dict[str, DiagramTable]
-    keys: list[ForeignKey]
+MARKS = ("PK", "FK", "UK")
+Group = tuple[str, ...]
+# Type, name and mark of a column.
+Attribute = tuple[str, str, str]
 
 
 class Diagrams:
@@ -45,17 +22,18 @@ class Diagrams:
         self.catalogue = catalogue
         self.meaning = meaning
 
-    def of(self, app: str) -> list[Diagram]:
-        drawn = {table.name for table in self.catalogue.tables.values() if table.kind in "rp"}
-        tables = [table for table in sorted(drawn) if self.meaning.app_of(table) == app]
+    def of(self, app: str) -> list[tuple[str, str]]:
+        """Return title and Mermaid source of each diagram."""
+        drawn = sorted(table.name for table in self.catalogue.tables.values() if table.kind in "rp")
+        tables = [table for table in drawn if self.meaning.app_of(table) == app]
         topics = self.topics(tables)
         if len(topics) == 1:
             return [self.detail(tables)]
         return [self.overview(tables), *(self.detail(group) for _, group in topics)]
 
-    def topics(self, tables: list[str]) -> list[tuple[tuple[str, ...], list[str]]]:
+    def topics(self, tables: list[str]) -> list[tuple[Group, list[str]]]:
         """Group tables by model module; merge small modules into the one they refer to most."""
-        groups: dict[tuple[str, ...], list[str]] = {}
+        groups: dict[Group, list[str]] = {}
         for table in tables:
             groups.setdefault((self.meaning.topic_of(table),), []).append(table)
         if len(tables) <= MAX_TABLES:
@@ -65,9 +43,7 @@ class Diagrams:
             groups[tuple(sorted({*one, *other}))] = sorted([*groups.pop(one), *groups.pop(other)])
         return sorted(groups.items())
 
-    def nearest(
-        self, groups: dict[tuple[str, ...], list[str]]
-    ) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    def nearest(self, groups: dict[Group, list[str]]) -> tuple[Group, Group] | None:
         """Return the groups to merge next: a small one and the one with the most shared keys."""
         pairs = [
             (-self.shared(groups[one], groups[other]), len(groups[one]) + len(groups[other]), one, other)
@@ -96,49 +72,50 @@ class Diagrams:
             if key.target in tables or not (inside or key.target == TENANTS)
         ]
 
-    def overview(self, tables: list[str]) -> Diagram:
-        boxes = {table: self.box(table, lines=False) for table in tables}
+    def overview(self, tables: list[str]) -> tuple[str, str]:
         seen = {(key.table, key.target): key for key in reversed(self.keys(tables, inside=True))}
-        return Diagram("All tables", boxes, [seen[pair] for pair in sorted(seen)])
+        return "All tables", render_diagram(
+            {table: [] for table in tables}, [seen[pair] for pair in sorted(seen)]
+        )
 
-    def detail(self, tables: list[str]) -> Diagram:
+    def detail(self, tables: list[str]) -> tuple[str, str]:
         keys = self.keys(tables, inside=False)
-        boxes = {table: self.box(table) for table in tables}
-        for key in keys:
-            boxes.setdefault(key.target, DiagramTable(key.target))
+        entities: dict[str, list[Attribute]] = {
+            table: [] for table in (*tables, *(key.target for key in keys))
+        }
+        entities |= {table: self.attributes(table) for table in tables}
         topics = sorted({self.meaning.topic_of(table) for table in tables})
         title = ", ".join("MCP" if topic == "mcp" else topic for topic in topics)
-        return Diagram(title[:1].upper() + title[1:], boxes, keys)
+        return title[:1].upper() + title[1:], render_diagram(entities, keys)
 
-    def box(self, table: str, lines: bool = True) -> DiagramTable:
-        made = DiagramTable(table)
-        if lines:
-            columns = self.meaning.ordered(self.catalogue.columns[table])
-            made.lines = [line for column in columns if (line := self.line(column)).mark]
-            made.lines.sort(key=lambda line: ("PK", "FK", "U").index(line.mark))
-        return made
+    def attributes(self, table: str) -> list[Attribute]:
+        """Return type, name and mark of the key columns, by mark."""
+        columns = self.meaning.ordered(self.catalogue.columns[table])
+        rows = [
+            (re.sub(r"\W+", "_", short_type(column.type)).strip("_"), column.name, mark)
+            for column in columns
+            if (mark := self.mark(column))
+        ]
+        return sorted(rows, key=lambda row: MARKS.index(row[2]))
 
-    def line(self, column: TableColumn) -> DiagramRow:
-        table, name = column.table, column.name
-        keys = {key.column for key in self.catalogue.keys.get(table, [])}
-        indexes = self.catalogue.indexes.get(table, [])
-        mark = "FK" if name in keys else ""
-        if not mark and any(index.unique and name in index.columns for index in indexes):
-            mark = "U"
-        if any(index.constraint == "p" and name in index.columns for index in indexes):
-            mark = "PK"
-        return DiagramRow(name, short_type(column.type), mark)
+    def mark(self, column: TableColumn) -> str:
+        """Return PK, FK, UK or an empty string."""
+        indexes = [
+            index for index in self.catalogue.indexes.get(column.table, []) if column.name in index.columns
+        ]
+        if any(index.constraint == "p" for index in indexes):
+            return "PK"
+        if any(column.name == key.column for key in self.catalogue.keys.get(column.table, [])):
+            return "FK"
+        return "UK" if any(index.unique for index in indexes) else ""
 
 
-def mermaid(diagram: Diagram) -> str:
-    """The diagram as Mermaid's `erDiagram`, which GitHub and many editors draw."""
+def render_diagram(entities: dict[str, list[Attribute]], keys: list[ForeignKey]) -> str:
+    """Render an `erDiagram`, which GitHub and many editors draw."""
     lines = ["erDiagram"]
-    for box in diagram.boxes.values():
-        lines.append(f"    {box.table} {{" if box.lines else f"    {box.table}")
-        for line in box.lines:
-            kind = re.sub(r"\W+", "_", line.type).strip("_")
-            lines.append(f"        {kind} {line.column} {line.mark.replace('U', 'UK')}")
-        if box.lines:
-            lines.append("    }")
-    lines += [f'    {key.target} ||--o{{ {key.table} : "{key.column}, {key.rule}"' for key in diagram.keys]
+    for table, attributes in entities.items():
+        lines.append(f"    {table} {{" if attributes else f"    {table}")
+        lines += [f"        {' '.join(attribute)}" for attribute in attributes]
+        lines += ["    }"] if attributes else []
+    lines += [f'    {key.target} ||--o{{ {key.table} : "{key.column}, {key.rule}"' for key in keys]
     return "\n".join(lines)

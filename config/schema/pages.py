@@ -8,7 +8,7 @@ from django.db import connection
 from config.schema.access_paths import indexes_page, keys_page, partitions_page
 from config.schema.annotations import LIBRARIES, SchemaAnnotations
 from config.schema.catalog import SchemaCatalog
-from config.schema.diagrams import Diagram, Diagrams, mermaid
+from config.schema.diagrams import Diagrams
 from config.schema.dictionary import Dictionary
 from config.schema.markdown import GENERATED_MARK, page
 from config.schema.permissions import policies_page, roles_page
@@ -19,6 +19,13 @@ DIAGRAM_INTRO = (
     " constraint. Every tenant-scoped table references `tenants_tenant`; the relationship is shown only in"
     " the diagram that contains that table."
 )
+PAGES = {
+    "indexes.md": indexes_page,
+    "partitions.md": partitions_page,
+    "foreign-keys.md": keys_page,
+    "policies.md": policies_page,
+    "roles.md": roles_page,
+}
 
 
 def read_catalogue() -> SchemaCatalog:
@@ -38,28 +45,17 @@ def build_pages(catalogue: SchemaCatalog | None = None) -> dict[str, str]:
     dictionary, diagrams = Dictionary(catalogue, meaning), Diagrams(catalogue, meaning)
     apps = sorted(meaning.our_apps)
     made = {f"tables/{app}.md": dictionary.page(app) for app in [*apps, LIBRARIES]}
-    for app in apps:
-        pictures = diagrams.of(app)
-        made[f"diagrams/{app}.md"] = _build_diagram_page(app, pictures)
-    made["indexes.md"] = indexes_page(catalogue, meaning)
-    made["partitions.md"] = partitions_page(catalogue, meaning)
-    made["foreign-keys.md"] = keys_page(catalogue, meaning)
-    made["policies.md"] = policies_page(catalogue, meaning)
-    made["roles.md"] = roles_page(catalogue, meaning)
-    made["README.md"] = _build_index_page(catalogue, dictionary, apps)
-    return made
+    made |= {f"diagrams/{app}.md": _build_diagram_page(app, diagrams.of(app)) for app in apps}
+    made |= {name: render(catalogue, meaning) for name, render in PAGES.items()}
+    return made | {"README.md": _build_index_page(catalogue, dictionary, apps)}
 
 
-def _build_diagram_page(app: str, pictures: list[Diagram]) -> str:
+def _build_diagram_page(app: str, diagrams: list[tuple[str, str]]) -> str:
     return page(
         f"Diagrams of {app}",
         DIAGRAM_INTRO + f" All columns: [tables of {app}](../tables/{app}.md).",
-        *(_render_picture(each) for each in pictures),
+        *(f"## {title}\n\n```mermaid\n{source}\n```" for title, source in diagrams),
     )
-
-
-def _render_picture(each: Diagram) -> str:
-    return f"## {each.title}\n\n```mermaid\n{mermaid(each)}\n```"
 
 
 def _build_index_page(catalogue: SchemaCatalog, dictionary: Dictionary, apps: list[str]) -> str:
