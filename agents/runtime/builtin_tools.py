@@ -1,14 +1,18 @@
-"""Built-in tools without network or database access: calculator and clock."""
+"""Built-in tools without database access: calculator, clock and reader of public web pages."""
 
 import ast
 import math
 import operator
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.conf import settings
 from django.utils import timezone
+
+from config.http.fetch import FetchError, fetch_page
 
 MAX_LENGTH = 500
 MAX_NODES = 200
@@ -40,6 +44,15 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sqrt": math.sqrt,
     "tan": math.tan,
 }
+MAX_CHARACTERS = 20_000
+READABLE_TYPES = (
+    "text/",
+    "application/json",
+    "application/xml",
+    "application/xhtml+xml",
+    "application/ld+json",
+)
+FETCH_HEADERS = {"User-Agent": "Conclave-Agent/1", "Accept": "text/*, application/json;q=0.9"}
 CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau}
 
 
@@ -119,3 +132,48 @@ def current_time(zone: str = "UTC", moment: datetime | None = None) -> dict[str,
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ToolError("Unknown time zone. Use an IANA name such as Europe/Berlin.") from error
     return {"time": local.isoformat(timespec="seconds"), "zone": zone, "weekday": local.strftime("%A")}
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """A fetched page: final URL, status, content type and text, truncated to `MAX_CHARACTERS`."""
+
+    url: str
+    status: int
+    content_type: str
+    text: str
+    truncated: bool
+
+
+async def read_page(url: str) -> PageText:
+    """Fetch the text of the page at `url`.
+
+    Raises:
+        ToolError: if the URL is not allowed or there is no readable page.
+    """
+    limits = {"max_bytes": settings.FETCH_MAX_BYTES, "seconds": settings.FETCH_SECONDS}
+    try:
+        async with fetch_page(url, headers=FETCH_HEADERS, **limits) as page:
+            kind = page.media_type
+            if not kind.startswith(READABLE_TYPES) and not kind.endswith(("+json", "+xml")):
+                raise ToolError(
+                    f"Unsupported content type: {kind[:100] or 'none'}. Only text can be fetched."
+                )
+            body = b"".join([piece async for piece in page.chunks])
+    except FetchError as error:
+        raise ToolError(str(error)) from error
+    text = _extract_text(body, kind, page.charset)
+    return PageText(page.url, page.status, kind, text[:MAX_CHARACTERS], len(text) > MAX_CHARACTERS)
+
+
+def _extract_text(body: bytes, kind: str, charset: str | None) -> str:
+    if "html" in kind:
+        from knowledge.parsing.web import read_html
+
+        draft = read_html(body, "page.html")
+        parts = [draft.title, *(piece.text for piece in draft.pieces)]
+        return "\n\n".join(part for part in parts if part.strip())
+    try:
+        return body.decode(charset or "utf-8", "replace")
+    except LookupError:
+        return body.decode("utf-8", "replace")

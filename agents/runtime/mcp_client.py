@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import async_to_sync
+from django.conf import settings
 
 from agents.choices import McpServerType
 from agents.models import McpServer, McpServerConfig
 from agents.runtime.sandbox import ResourceLimits, SandboxError, sandbox_command
-from agents.runtime.ssrf import guard_client
 from agents.services.mcp import effective_limits, record_refresh_failure, store_offers
-from config.http.tls import ssl_context
+from config.http.ssrf import guarded_client
 from config.tenancy.scope import platform_scope
 
 if TYPE_CHECKING:
@@ -199,16 +199,8 @@ async def _transport(reach: McpConnection) -> AsyncIterator[Any]:
 
 
 def _guarded_client(headers: Any = None, timeout: Any = None, auth: Any = None) -> Any:
-    """Return a client limited to public addresses and `settings.MODEL_NETWORKS`, without keep-alive or proxy."""
-    import httpx2
-
-    limits = httpx2.Limits(max_keepalive_connections=0)
-    verify = ssl_context(trust_env=False)
-    return guard_client(
-        httpx2.AsyncClient(
-            headers=headers, timeout=timeout, auth=auth, limits=limits, trust_env=False, verify=verify
-        )
-    )
+    """Return a client limited to public addresses and `settings.MODEL_NETWORKS`; the signature is the MCP library's."""
+    return guarded_client(settings.MODEL_NETWORKS, headers=headers, timeout=timeout, auth=auth)
 
 
 def _headers(reach: McpConnection) -> dict[str, str]:

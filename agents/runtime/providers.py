@@ -12,7 +12,7 @@ from django.conf import settings
 
 from agents.runtime.meter import IntegrationPausedError
 from agents.services.budgets import BudgetExceededError
-from config.http.tls import ssl_context
+from config.http.ssrf import guarded_client
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -79,28 +79,22 @@ def build_model(
 
 
 def http_client(timeout: float) -> "AsyncClient":
-    """Return a client without keep-alive, since every run has a separate event loop.
+    """Return a guarded client that repeats failed requests.
 
     Proxies from the environment are ignored, since they could give tenants access to the internal network. A proxy set
     by `settings.MODEL_PROXY` must restrict its destinations.
     """
-    import httpx2
-
     from agents.runtime.retries import RetryingTransport
-    from agents.runtime.ssrf import guard_client
 
-    client = guard_client(
-        httpx2.AsyncClient(
-            timeout=timeout,
-            limits=httpx2.Limits(max_keepalive_connections=0),
-            verify=ssl_context(trust_env=True),
-            trust_env=False,
-            proxy=settings.MODEL_PROXY or None,
-        )
+    client = guarded_client(
+        settings.MODEL_NETWORKS,
+        trust_env_certificates=True,
+        timeout=timeout,
+        proxy=settings.MODEL_PROXY or None,
     )
     client._transport = RetryingTransport(client._transport)
     client._mounts = {where: inner and RetryingTransport(inner) for where, inner in client._mounts.items()}
-    return client  # type: ignore[no-any-return]
+    return client
 
 
 def _extractive(

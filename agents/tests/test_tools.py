@@ -1,5 +1,6 @@
-"""Calculator and clock tools."""
+"""Calculator, clock and page tools."""
 
+import asyncio
 import time
 from datetime import UTC, datetime
 
@@ -7,7 +8,8 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from agents.choices import validate_tools
-from agents.runtime.builtin_tools import ToolError, calculate, current_time
+from agents.runtime.builtin_tools import MAX_CHARACTERS, ToolError, calculate, current_time, read_page
+from config.tests.page_server import serve_pages
 
 
 @pytest.mark.parametrize(
@@ -100,3 +102,49 @@ def test_unknown_tools_are_rejected(names):
 
 def test_known_tools_are_accepted():
     validate_tools(["calculator", "http_fetch", "mcp:files", "mcp:files/read_file"])
+
+
+@pytest.fixture
+def site(settings):
+    with serve_pages() as server:
+        settings.FETCH_PORTS, settings.FETCH_NETWORKS = [server.port], ["127.0.0.1/32"]
+        yield server
+
+
+def test_only_the_text_of_a_page_is_given(site):
+    html = b"<title>Tides</title><script>x()</script><h1>High</h1><p>Noon.</p><nav>menu</nav>"
+    site.pages["/"] = (200, {"Content-Type": "text/html; charset=utf-8"}, html)
+    page = asyncio.run(read_page(site.url))
+    assert (page.status, page.content_type, page.text) == (200, "text/html", "Tides\n\nHigh\n\nNoon.")
+
+
+def test_a_long_page_is_truncated_and_a_missing_one_is_read(site):
+    site.pages["/"] = (404, {"Content-Type": "text/plain; charset=unknown"}, b"x" * (MAX_CHARACTERS + 1))
+    page = asyncio.run(read_page(site.url))
+    assert (page.status, page.text, page.truncated) == (404, "x" * MAX_CHARACTERS, True)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "reason"),
+    [
+        (
+            {"Content-Type": "image/png"},
+            b"x",
+            "Unsupported content type: image/png. Only text can be fetched.",
+        ),
+        ({"Content-Encoding": "gzip"}, b"x", "The page uses an unsupported content encoding."),
+        ({}, b"x" * 3000, "The page is larger than 2000 bytes."),
+    ],
+)
+def test_non_text_and_large_pages_are_rejected(headers, body, reason, site, settings):
+    settings.FETCH_MAX_BYTES = 2000
+    site.pages["/"] = (200, headers, body)
+    with pytest.raises(ToolError, match=reason):
+        asyncio.run(read_page(site.url))
+
+
+def test_a_page_at_a_private_address_is_refused(site, settings):
+    settings.FETCH_NETWORKS = []
+    with pytest.raises(ToolError, match="cannot be reached"):
+        asyncio.run(read_page(site.url))
+    assert site.asked == []

@@ -1,157 +1,140 @@
-"""Fetch web pages from URLs that tenants provide, with SSRF protection.
+"""Fetching of web pages from URLs that users and models provide.
 
-The host is resolved once. Every resolved address must be public or in `settings.FETCH_NETWORKS`, and the connection
-goes to that address, which defeats DNS rebinding. Each redirect is checked the same way. No proxies, cookies or
-credentials of this process are used.
+Each redirect is checked and is a separate request of a guarded client (`config.http.ssrf`), without cookies,
+credentials or proxies.
 """
 
-import socket
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-import httpcore
-import httpx
 from django.conf import settings
 
-from config.http.ssrf import may_reach
+from config.http.ssrf import Resolver, guarded_client, resolve_host
+
+if TYPE_CHECKING:
+    from httpx2 import URL, AsyncClient, Response
 
 PORTS = {"http": 80, "https": 443}
 MAX_REDIRECTS = 5
-STEP_SECONDS = 10.0
-USER_AGENT = "Conclave/1 (document reader)"
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MAX_URL_LENGTH = 2_000
+READ_SIZE = 64 * 1024
+IDENTITY = frozenset({"identity"})
 
 
 class FetchError(Exception):
     """The page cannot be fetched. The message is for users and reveals nothing about the network."""
 
 
-class AddressNotAllowedError(httpcore.ConnectError):
-    """The host resolves to an address that must not be reached."""
-
-
 @dataclass(frozen=True, slots=True)
 class FetchedPage:
-    """A response being read: its final URL, media type and body."""
+    """A response being read: its final URL, status, media type and charset; `chunks` yields the body."""
 
     url: str
+    status: int
     media_type: str
-    chunks: Iterator[bytes]
+    charset: str | None
+    chunks: AsyncIterator[bytes]
 
 
-class _GuardedBackend(httpcore.SyncBackend):
-    """Network backend that connects only to allowed addresses."""
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        failure: Exception = AddressNotAllowedError("address not allowed")
-        for address in _resolve_addresses(host, port):
-            try:
-                return super().connect_tcp(address, port, timeout, local_address, socket_options)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                failure = error
-        raise failure
-
-    def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
-        raise AddressNotAllowedError("Unix sockets are not allowed")
-
-
-def _resolve_addresses(host: str, port: int) -> list[str]:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError("host not found") from error
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    bounds = settings.FETCH_NETWORKS
-    return addresses if all(may_reach(address, bounds) for address in addresses) else []
-
-
-def check_url(url: str) -> str:
-    """Return `url` if its syntax allows fetching it.
+def check_url(address: str) -> "URL":
+    """Return the parsed URL if its syntax allows fetching it; its addresses are checked when connecting.
 
     Raises:
-        FetchError: the URL has another scheme, a disallowed port, credentials, no host or invalid characters.
+        FetchError: the URL is too long, or has another scheme, a disallowed port, credentials, no host or invalid
+            characters.
     """
+    import httpx2
+
+    odd = any(character.isspace() or not character.isprintable() for character in address)
+    if odd or len(address) > MAX_URL_LENGTH:
+        raise FetchError("Enter a valid URL.")
     try:
-        parts = urlsplit(url)
-        port = parts.port or PORTS.get(parts.scheme, 0)
-    except ValueError as error:
+        url, authority = httpx2.URL(address), urlsplit(address).netloc
+    except (httpx2.InvalidURL, ValueError) as error:
         raise FetchError("Enter a valid URL.") from error
-    if parts.scheme not in PORTS or not parts.hostname:
+    if url.scheme not in PORTS or not url.host:
         raise FetchError("Only http:// and https:// URLs are supported.")
-    if parts.username is not None or parts.password is not None:
+    if url.userinfo or "@" in authority:
         raise FetchError("The URL must not contain a user name or password.")
-    allowed = sorted({*PORTS.values(), *settings.FETCH_PORTS})
+    port, allowed = url.port or PORTS[url.scheme], sorted({*PORTS.values(), *settings.FETCH_PORTS})
     if port not in allowed:
         raise FetchError(f"Port {port} is not allowed. Allowed ports: {', '.join(map(str, allowed))}.")
-    if any(character.isspace() or not character.isprintable() for character in url):
-        raise FetchError("Enter a valid URL.")
     return url
 
 
-@contextmanager
-def fetch_page(url: str, *, max_bytes: int, seconds: float = 60) -> Iterator[FetchedPage]:
-    """Fetch `url` and yield the page. The body can be read inside the block.
+@asynccontextmanager
+async def fetch_page(
+    url: str,
+    *,
+    max_bytes: int,
+    seconds: float,
+    headers: dict[str, str],
+    step_seconds: float | None = None,
+    encodings: Collection[str] = IDENTITY,
+    resolver: Resolver = resolve_host,
+) -> AsyncIterator[FetchedPage]:
+    """Fetch `url` and yield the page, whose body can be read inside the block.
+
+    Args:
+        max_bytes: maximum size of the decoded body.
+        seconds: time limit of all requests, including the block.
+        step_seconds: time limit of each step, such as connecting; default: `seconds`.
+        encodings: accepted content encodings.
 
     Raises:
-        FetchError: the address is not allowed, the status is not 200, the page is larger than `max_bytes`, or it takes
-            longer than `seconds`. Also raised while the body is read.
+        FetchError: the URL or its address is not allowed, or the page exceeds a limit. Also raised while the body is
+            read.
     """
-    transport = httpx.HTTPTransport(trust_env=False)
-    transport._pool._network_backend = _GuardedBackend()  # type: ignore[attr-defined]
-    end = time.monotonic() + seconds
+    import httpx2
+
+    headers = {**headers, "Accept-Encoding": ", ".join(sorted(encodings))}
+    options = {"headers": headers, "timeout": step_seconds or seconds, "resolver": resolver}
     try:
-        with httpx.Client(
-            transport=transport, trust_env=False, timeout=STEP_SECONDS, headers={"User-Agent": USER_AGENT}
-        ) as client:
-            response = _follow_redirects(client, check_url(url), end)
+        async with asyncio.timeout(seconds), guarded_client(settings.FETCH_NETWORKS, **options) as client:
+            response = await _follow_redirects(client, check_url(url))
             try:
-                kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-                yield FetchedPage(str(response.url), kind, _iter_bounded(response, max_bytes, end))
+                if response.headers.get("Content-Encoding", "identity").lower() not in encodings:
+                    raise FetchError("The page uses an unsupported content encoding.")
+                yield _open_page(response, max_bytes)
             finally:
-                response.close()
-    except httpx.InvalidURL as error:
-        raise FetchError("Enter a valid URL.") from error
-    except httpx.HTTPError as error:
+                await response.aclose()
+    except TimeoutError as error:
+        raise FetchError("The page did not respond in time.") from error
+    except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError) as error:
+        # Same message for forbidden and unreachable addresses, so that it does not reveal the internal network.
         raise FetchError("The page cannot be reached.") from error
 
 
-def _follow_redirects(client: httpx.Client, url: str, end: float) -> httpx.Response:
+async def _follow_redirects(client: "AsyncClient", url: "URL") -> "Response":
     for _ in range(MAX_REDIRECTS + 1):
         client.cookies.clear()
-        response = client.send(client.build_request("GET", url), stream=True)
-        if response.status_code not in REDIRECTS:
-            if response.status_code != httpx.codes.OK:
-                response.close()
-                raise FetchError(f"The server responded with status {response.status_code}.")
+        response = await client.send(client.build_request("GET", url), stream=True)
+        if not response.has_redirect_location:
             return response
-        response.close()
-        url = check_url(urljoin(url, response.headers.get("location", "")))
-        if time.monotonic() > end:
-            raise FetchError("The request timed out.")
+        await response.aclose()
+        url = check_url(str(url.join(response.headers["Location"])))
     raise FetchError(f"The page redirects more than {MAX_REDIRECTS} times.")
 
 
-def _iter_bounded(response: httpx.Response, max_bytes: int, end: float) -> Iterator[bytes]:
-    too_large = FetchError(f"The page is larger than {max_bytes // 1024 // 1024} MB.")
-    length = response.headers.get("content-length", "")
+def _open_page(response: "Response", max_bytes: int) -> FetchedPage:
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    body = _iter_bounded(response, max_bytes)
+    return FetchedPage(str(response.url), response.status_code, kind, response.charset_encoding, body)
+
+
+async def _iter_bounded(response: "Response", max_bytes: int) -> AsyncIterator[bytes]:
+    limit = f"{max_bytes // 1024**2} MB" if max_bytes >= 1024**2 else f"{max_bytes} bytes"
+    too_large = FetchError(f"The page is larger than {limit}.")
+    length = response.headers.get("Content-Length", "")
     if length.isdecimal() and int(length) > max_bytes:
         raise too_large
     size = 0
-    for piece in response.iter_bytes(65536):
+    async for piece in response.aiter_bytes(READ_SIZE):
         size += len(piece)
         if size > max_bytes:
             raise too_large
-        if time.monotonic() > end:
-            raise FetchError("The request timed out.")
         yield piece

@@ -1,7 +1,23 @@
-"""SSRF protection: decide which IP addresses outgoing requests may reach."""
+"""SSRF protection: the IP addresses that requests may reach, and a client that connects only to them.
 
-from collections.abc import Iterable
+The address is checked when the connection is made, after name resolution and for every redirect. The connection
+goes to the checked address, so DNS rebinding has no effect.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import TYPE_CHECKING, Any
+
+import httpcore2
+
+from config.http.tls import ssl_context
+
+if TYPE_CHECKING:
+    from httpx2 import AsyncClient
+
+Resolver = Callable[[str, int], Awaitable[list[str]]]
 
 # RFC 6052: an embedded IPv4 address, which a NAT64 gateway extracts.
 NAT64 = ip_network("64:ff9b::/96")
@@ -39,3 +55,84 @@ def is_public(address: str) -> bool:
         return ip in GLOBAL_UNICAST and not any(ip in each for each in NOT_PUBLIC) and ip.is_global
     odd = ip.is_multicast or ip.is_reserved or any(ip in each for each in NOT_PUBLIC_IPV4)
     return ip.is_global and not odd
+
+
+async def resolve_host(host: str, port: int) -> list[str]:
+    """Return the distinct addresses of `host`.
+
+    Raises:
+        httpcore2.ConnectError: it has none.
+    """
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore2.ConnectError("All connection attempts failed") from error
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class GuardedBackend(httpcore2.AsyncNetworkBackend):
+    """Network backend that connects only to addresses that `may_reach` allows, through `inner`.
+
+    Args:
+        resolver: called once per connection; the connection goes to one of the returned addresses.
+    """
+
+    def __init__(
+        self, inner: httpcore2.AsyncNetworkBackend, networks: Collection[str], resolver: Resolver
+    ) -> None:
+        self.inner, self.networks, self.resolver = inner, networks, resolver
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        """Connect to the first address of `host` that accepts.
+
+        Raises:
+            httpcore2.ConnectError: none does, or, with the same message, an address is not allowed.
+            httpcore2.ConnectTimeout: the last address does not answer within `timeout`.
+        """
+        failure: Exception = httpcore2.ConnectError("All connection attempts failed")
+        found = await self.resolver(host, port)
+        for address in found if all(may_reach(each, self.networks) for each in found) else []:
+            try:
+                return await self.inner.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+    async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore2.AsyncNetworkStream:
+        """Refuse Unix sockets."""
+        raise httpcore2.ConnectError("All connection attempts failed")
+
+    async def sleep(self, seconds: float) -> None:
+        await self.inner.sleep(seconds)
+
+
+def guarded_client(
+    networks: Collection[str],
+    *,
+    resolver: Resolver = resolve_host,
+    trust_env_certificates: bool = False,
+    **options: Any,
+) -> "AsyncClient":
+    """Return a client that connects only to public addresses and `networks`.
+
+    It uses no proxies, certificates or credentials of the environment, and keeps no connection alive, since every
+    run has a separate event loop.
+
+    Args:
+        trust_env_certificates: honour SSL_CERT_FILE and SSL_CERT_DIR.
+        options: of httpx2.AsyncClient. A `proxy` must restrict its destinations; this client cannot.
+    """
+    import httpx2
+
+    limits, verify = httpx2.Limits(max_keepalive_connections=0), ssl_context(trust_env=trust_env_certificates)
+    client = httpx2.AsyncClient(limits=limits, verify=verify, trust_env=False, **options)
+    pool: Any = client._transport._pool  # type: ignore[attr-defined]
+    pool._network_backend = GuardedBackend(pool._network_backend, networks, resolver)
+    return client

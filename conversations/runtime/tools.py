@@ -17,8 +17,7 @@ from asgiref.sync import sync_to_async
 from django.utils import timezone
 
 from agents.choices import BuiltinTool
-from agents.runtime.builtin_tools import ToolError, calculate, current_time
-from agents.runtime.page_fetcher import fetch_page
+from agents.runtime.builtin_tools import ToolError, calculate, current_time, read_page
 from config.observability import metrics
 from conversations.choices import ToolStatus
 from conversations.models import ToolExecution
@@ -118,7 +117,7 @@ def _build_http_fetch(turn: "Turn") -> Callable[..., Any]:
         """
 
         async def body() -> Any:
-            return asdict(await fetch_page(url))
+            return asdict(await read_page(url))
 
         return await run_recorded(turn, ctx, {"url": url}, body)
 

@@ -102,7 +102,7 @@ def test_turn_timeout_closes_running_call(caller, agent_of, monkeypatch):
     async def endless(url):
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(tools, "fetch_page", endless)
+    monkeypatch.setattr(tools, "read_page", endless)
     with FakeOpenAI(call_tool("http_fetch", url="https://example.com/")) as server:
         answer = ask(caller, agent_of(server, tools=["http_fetch"], timeout=2))
     assert (answer.status, answer.error_code) == ("failed", "timeout")

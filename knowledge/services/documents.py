@@ -108,7 +108,7 @@ def submit_url(collection: Collection, url: str, *, title: str = "") -> UploadRe
     """
     _check_not_archived(collection)
     try:
-        url = check_url(url)
+        check_url(url)
     except FetchError as error:
         raise ValidationError({"url": ValidationError(str(error), code="url")}) from None
     document, made = _lock_or_create(collection, url, DocumentOrigin.URL)

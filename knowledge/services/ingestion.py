@@ -5,17 +5,19 @@ No transaction is open while a file is fetched, parsed or embedded. The chunks o
 transaction, so an interrupted run leaves only complete documents and searches see either the old or the new chunks.
 """
 
+import tempfile
 import time
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import UUID
 
+from asgiref.sync import async_to_sync
 from django.conf import settings
 
-from config.http.fetch import FetchError, fetch_page
+from config.http.fetch import FetchedPage, FetchError, fetch_page
 from config.tenancy.scope import tenant_scope
 from knowledge.choices import DocumentOrigin, DocumentStatus
 from knowledge.embedders import EmbeddingError, get_embedder
@@ -28,6 +30,7 @@ from knowledge.services.chunks import IndexingResult, SupersededError, replace_c
 from knowledge.services.documents import UNCHANGED, is_current, upload_document
 from knowledge.services.embedding import iter_vectors
 from knowledge.services.files import (
+    MAX_SPOOLED,
     FileTooLargeError,
     StoredFile,
     compute_checksum,
@@ -45,6 +48,8 @@ MAX_CHUNKS = 30_000
 MODEL_CHANGES = 5
 # Scale the time limit with the size, so that many malicious small files cannot block a worker for hours.
 SECONDS, SECONDS_PER_MB = 20, 10
+FETCH_SECONDS, FETCH_STEP_SECONDS = 60, 10
+FETCH_HEADERS = {"User-Agent": "Conclave/1 (document reader)"}
 _parser_pool = ParserPool(max(1, settings.PARSE_PROCESSES))
 
 
@@ -122,14 +127,16 @@ def _fetch_page(task: IndexingTask) -> IndexingTask | IngestionResult:
 
     The media type determines the format; the suffix of the URL is the fallback.
     """
-    with fetch_page(task.source, max_bytes=settings.UPLOAD_MAX_BYTES) as page:
+    with tempfile.SpooledTemporaryFile(MAX_SPOOLED) as spool:
+        page = async_to_sync(_download_page)(task.source, spool)
+        spool.seek(0)
         path = page.url.partition("?")[0].partition("#")[0].rstrip("/")
         suffix = (
             get_media_suffix(page.media_type)
             or (get_suffix(Path(path)) if path.count("/") > 2 else "")
             or ".html"
         )
-        kept = store_file(page.chunks, tenant_id=task.tenant_id, name=f"page{suffix}")
+        kept = store_file(iter_bytes(spool), tenant_id=task.tenant_id, name=f"page{suffix}")
     with task.scope():
         document = Document.objects.select_for_update(of=("self",)).filter(pk=task.document_id).first()
         if document is None:
@@ -144,6 +151,23 @@ def _fetch_page(task: IndexingTask) -> IndexingTask | IngestionResult:
     if unchanged:
         return IngestionResult(task.source, UNCHANGED)
     return replace(task, path=kept.path, size=kept.size, checksum=kept.checksum)
+
+
+async def _download_page(url: str, target: IO[bytes]) -> FetchedPage:
+    """Write the page to `target`; a status other than 200 is an error."""
+    async with fetch_page(
+        url,
+        max_bytes=settings.UPLOAD_MAX_BYTES,
+        seconds=FETCH_SECONDS,
+        step_seconds=FETCH_STEP_SECONDS,
+        headers=FETCH_HEADERS,
+        encodings={"gzip", "identity"},
+    ) as page:
+        if page.status != 200:
+            raise FetchError(f"The server responded with status {page.status}.")
+        async for piece in page.chunks:
+            target.write(piece)
+    return page
 
 
 def parse_stored(path: str, name: str, size: int, *, seconds: int) -> ParsedDocument:
