@@ -1,19 +1,19 @@
 """Schemas of the JSON columns of user profiles.
 
-Shaped("PersonalGoals")([{"title": "Run", "progress": 2}])
+SchemaValidator("PersonalGoals")([{"title": "Run", "progress": 2}])
 -> ValidationError: 0.progress: Input should be less than or equal to 1.
 """
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError as ModelError
-from django.utils.deconstruct import deconstructible
-from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints
 
-Text = Annotated[str, StringConstraints(max_length=10_000)]
-Short = Annotated[str, StringConstraints(max_length=255)]
+from config.db import json_schema
+from config.db.json_schema import Short, StrictSchema, Text
+
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Clock = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
@@ -21,12 +21,6 @@ Hour = Annotated[int, Field(ge=0, le=23)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Minutes = Annotated[int, Field(ge=1, le=1440)]
 MAX_ENTRIES = 500
-
-
-class StrictSchema(BaseModel):
-    """Base of JSON objects; unknown keys are invalid."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Address(StrictSchema):
@@ -174,42 +168,8 @@ class GitIntegrations(RootModel[Annotated[list[GitIntegration], Field(max_length
     """Accounts at repository hosts."""
 
 
-def validation_errors(shape: type[BaseModel], value: Any) -> list[str]:
-    """Return the errors in `value`, each prefixed with its path."""
-    try:
-        shape.model_validate(value)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        return [": ".join(filter(None, (".".join(map(str, one["loc"])), f"{one['msg']}."))) for one in found]
-    return []
-
-
-@deconstructible
-class SchemaValidator:
-    """Validator of a value against the schema of this module with the given name.
-
-    Raises:
-        django.core.exceptions.ValidationError: Lists every error, prefixed with its path.
-    """
-
-    def __init__(self, shape: str) -> None:
-        self.shape = shape
-
-    @property
-    def schema(self) -> type[BaseModel]:
-        """Return the schema class."""
-        found: type[BaseModel] = globals()[self.shape]
-        return found
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SchemaValidator) and other.shape == self.shape
-
-    def __hash__(self) -> int:
-        return hash(self.shape)
-
-    def __call__(self, value: Any) -> None:
-        if found := validation_errors(self.schema, value):
-            raise ModelError(found, code="invalid_shape")
+class SchemaValidator(json_schema.SchemaValidator):
+    """Validator of a value against a schema of this module, given by name."""
 
 
 def validate_timezone(value: str) -> None:

@@ -1,8 +1,4 @@
-"""Schemas of the JSON columns of this app.
-
-problems(Definition, {"steps": [{"id": "a", "kind": "agent"}]})
--> [(("steps", 0, "agent"), "This field is required for agent steps.")]
-"""
+"""Schemas of the JSON columns of this app."""
 
 import re
 from collections.abc import Iterator
@@ -11,16 +7,12 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from django.core.exceptions import ValidationError as ModelError
-from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints
 
+from config.db.json_schema import SchemaError, Short, StrictSchema, Text
 from workflows.choices import FlowStatus, StepKind, TriggerType
 
-Path = tuple[str | int, ...]
-SchemaError = tuple[Path, str]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100)]
-Text = Annotated[str, StringConstraints(max_length=10_000)]
-Short = Annotated[str, StringConstraints(max_length=255)]
 CRON_FIELD = r"(\*|\d+(-\d+)?)(/\d+)?"
 CRON = re.compile(rf"^{CRON_FIELD}(,{CRON_FIELD})*(\s+{CRON_FIELD}(,{CRON_FIELD})*){{4}}$")
 DAY = 86_400
@@ -32,16 +24,6 @@ REQUIRED_MEMBERS = {
     StepKind.WAIT: "seconds",
     StepKind.WORKFLOW: "workflow",
 }
-
-
-class StrictSchema(BaseModel):
-    """Base of JSON objects; unknown keys are invalid."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    def find_conflicts(self) -> Iterator[SchemaError]:
-        """Yield the errors of values that are valid separately but not together."""
-        yield from ()
 
 
 class RetryPolicy(StrictSchema):
@@ -217,38 +199,3 @@ class SemanticTags(BaseModel):
     subtasks: list[Subtask] = Field(default_factory=list, max_length=500)
     expert_assignments: dict[str, list[Text]] = Field(default_factory=dict)
     workflow_metadata: dict[str, Any] = Field(default_factory=dict)
-
-
-def validation_errors(shape: type[BaseModel], value: Any) -> list[SchemaError]:
-    """Return the errors in `value`, each with its path."""
-    try:
-        made = shape.model_validate(value)
-    except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        return [(each["loc"], f"{each['msg'].removeprefix('Value error, ')}.") for each in found]
-    return list(made.find_conflicts()) if isinstance(made, StrictSchema) else []
-
-
-def validate_row_schemas(row: Any) -> None:
-    """Validate the columns listed in `json_shapes` of the row's model; null is valid.
-
-    Raises:
-        django.core.exceptions.ValidationError: See `require`.
-    """
-    values = {name: (shape, getattr(row, name)) for name, shape in row.json_schemas.items()}
-    validate_schemas(**{name: pair for name, pair in values.items() if pair[1] is not None})
-
-
-def validate_schemas(**checked: tuple[type[BaseModel], Any]) -> None:
-    """Validate JSON columns by name.
-
-    Raises:
-        django.core.exceptions.ValidationError: Lists every error by column, prefixed with its path.
-    """
-    errors = {
-        name: [f"{'.'.join(map(str, path))}: {text}" if path else text for path, text in found]
-        for name, (shape, value) in checked.items()
-        if (found := validation_errors(shape, value))
-    }
-    if errors:
-        raise ModelError(errors)

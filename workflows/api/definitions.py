@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from config.api.serializers import BaseSerializer, RelatedIdsField, TextListField
 from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
+from config.db.json_schema import validation_errors
 from workflows import schemas
 from workflows.choices import RunOutcome
 from workflows.models import Workflow, WorkflowTrigger, WorkflowVersion
@@ -94,7 +95,7 @@ class WorkflowTriggerSerializer(BaseSerializer):
         trigger = self.instance or WorkflowTrigger()
         kind = attrs.get("trigger_type", trigger.trigger_type)
         if "config" in attrs or "trigger_type" in attrs or self.instance is None:
-            found = schemas.validation_errors(schemas.TRIGGERS[kind], attrs.get("config", trigger.config))
+            found = validation_errors(schemas.TRIGGERS[kind], attrs.get("config", trigger.config))
             if found:
                 raise serializers.ValidationError({"config": nest_errors(found)})
         return attrs

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from pydantic import BaseModel
 from rest_framework import serializers
 
-from workflows import schemas
+from config.db.json_schema import SchemaError, validation_errors
 
 
-def nest_errors(found: list[schemas.SchemaError]) -> Any:
+def nest_errors(found: list[SchemaError]) -> Any:
     """Return the errors nested as in DRF, so each points at its place in the request body."""
     tree: dict[str, Any] = {}
     for path, text in found:
@@ -22,13 +23,13 @@ def nest_errors(found: list[schemas.SchemaError]) -> Any:
 
 
 class SchemaField(serializers.JSONField):
-    """A JSON field validated against a schema of `workflows.schemas`.
+    """A JSON field validated against a Pydantic schema.
 
     Args:
         shape: the schema class.
     """
 
-    def __init__(self, *, shape: type[schemas.BaseModel], **kwargs: Any) -> None:
+    def __init__(self, *, shape: type[BaseModel], **kwargs: Any) -> None:
         self.shape = shape
         kwargs.setdefault("required", False)
         kwargs.setdefault("help_text", shape.__doc__)
@@ -36,6 +37,6 @@ class SchemaField(serializers.JSONField):
 
     def to_internal_value(self, data: Any) -> Any:
         value = super().to_internal_value(data)
-        if found := schemas.validation_errors(self.shape, value):
+        if found := validation_errors(self.shape, value):
             raise serializers.ValidationError(nest_errors(found))
         return value

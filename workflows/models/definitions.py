@@ -4,6 +4,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from config.db.json_schema import validate_row_schemas, validate_schemas
 from config.encryption.fields import EncryptedTextField
 from config.tenancy.models import MemberForeignKey, SoftDeleteMixin, TenantForeignKey, TenantModel
 from workflows import schemas
@@ -98,7 +99,7 @@ class Workflow(SoftDeleteMixin, TenantModel):
 
     def clean(self) -> None:
         super().clean()
-        schemas.validate_row_schemas(self)
+        validate_row_schemas(self)
 
 
 class WorkflowAgent(TenantModel):
@@ -207,4 +208,4 @@ class WorkflowTrigger(TenantModel):
         super().clean()
         shape = schemas.TRIGGERS.get(self.trigger_type)
         if shape:
-            schemas.validate_schemas(config=(shape, self.config))
+            validate_schemas(config=(shape, self.config))

@@ -6,6 +6,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 from config.db.ids import uuid7
+from config.db.json_schema import validate_row_schemas
 from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 from workflows import schemas
 from workflows.choices import (
@@ -92,7 +93,7 @@ class MasterFlow(EngagementFlow):
 
     def clean(self) -> None:
         super().clean()
-        schemas.validate_row_schemas(self)
+        validate_row_schemas(self)
 
 
 class PhaseFlow(EngagementFlow):
@@ -149,7 +150,7 @@ class DiscoveryFlow(PhaseFlow):
 
     def clean(self) -> None:
         super().clean()
-        schemas.validate_row_schemas(self)
+        validate_row_schemas(self)
 
 
 class CollectionFlow(PhaseFlow):

@@ -3,6 +3,7 @@
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
+from config.db.json_schema import validate_row_schemas
 from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 from workflows import schemas
 from workflows.choices import Difficulty, EventCategory, ProjectStatus, TaskPriority, TaskStatus, TaskType
@@ -48,7 +49,7 @@ class EmbeddedTextMixin(models.Model):
 
     def clean(self) -> None:
         super().clean()
-        schemas.validate_row_schemas(self)
+        validate_row_schemas(self)
 
 
 class Project(TenantModel):

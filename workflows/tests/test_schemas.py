@@ -3,6 +3,7 @@
 import pytest
 from django.core.exceptions import ValidationError
 
+from config.db.json_schema import validation_errors
 from workflows import schemas
 from workflows.models import Workflow, WorkflowTrigger
 
@@ -12,7 +13,7 @@ def agent(name, **more):
 
 
 def paths(shape, value):
-    return [path for path, _ in schemas.validation_errors(shape, value)]
+    return [path for path, _ in validation_errors(shape, value)]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def test_definition_names_the_path_of_each_mistake(steps, wrong):
 def test_definition_refuses_steps_that_wait_for_each_other():
     steps = [agent("a", needs=["c"]), agent("b"), agent("c", needs=["b"])]
 
-    ((path, text),) = schemas.validation_errors(schemas.WorkflowDefinition, {"steps": steps})
+    ((path, text),) = validation_errors(schemas.WorkflowDefinition, {"steps": steps})
 
     assert path[0] == "steps"
     assert path[2] == "needs"
