@@ -1,4 +1,7 @@
-"""`python -m benchmarks [name ...]`: measure a temporary installation; exit with 1 if a limit is exceeded."""
+"""`python -m benchmarks [name ...]`: measure a temporary installation; exit with 1 if a limit is exceeded.
+
+`python -m benchmarks size [revision]` prints the size of the source instead.
+"""
 
 import argparse
 import sys
@@ -6,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from . import size
 from .installation import House, made_house
 from .meter import Compared
 
@@ -154,6 +158,8 @@ BENCHMARKS: dict[str, Callable[[House, argparse.Namespace], Lines]] = {
 
 def main(arguments: list[str]) -> int:
     """Run the selected benchmarks, print one line per figure and return 1 if a limit is exceeded."""
+    if arguments[:1] == ["size"]:
+        return size.main(arguments[1:])
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "names", nargs="*", metavar="name", help=f"any of {', '.join(BENCHMARKS)}; all by default"
