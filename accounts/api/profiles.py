@@ -153,6 +153,5 @@ class UserModelChoiceViewSet(TenantViewSet):
 
     serializer_class = UserModelChoiceSerializer
     resource = "profile"
-    filterset_fields = ("purpose", "model")
     ordering_fields = ("created_at", "updated_at", "purpose")
     owner_field = "user_id"

@@ -99,7 +99,6 @@ class RegisteredDeviceViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
 
     serializer_class = RegisteredDeviceSerializer
     resource = "credentials"
-    filterset_fields = ("device_type", "is_trusted")
     ordering_fields = ("created_at", "updated_at", "device_name")
 
 
@@ -115,7 +114,6 @@ class PasskeyCredentialViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet)
 
     serializer_class = PasskeyCredentialSerializer
     resource = "credentials"
-    filterset_fields = ("credential_id",)
 
 
 class ExternalIdentityViewSet(DestroyMixin, ReadOnlyTenantViewSet):
@@ -123,7 +121,6 @@ class ExternalIdentityViewSet(DestroyMixin, ReadOnlyTenantViewSet):
 
     serializer_class = ExternalIdentitySerializer
     resource = "credentials"
-    filterset_fields = ("provider", "subject")
 
 
 class OAuthTokenViewSet(DestroyMixin, ReadOnlyTenantViewSet):
@@ -131,5 +128,4 @@ class OAuthTokenViewSet(DestroyMixin, ReadOnlyTenantViewSet):
 
     serializer_class = OAuthTokenSerializer
     resource = "credentials"
-    filterset_fields = ("service",)
     ordering_fields = ("created_at", "updated_at", "service")

@@ -32,5 +32,4 @@ class TalentViewSet(TenantViewSet):
 
     serializer_class = TalentSerializer
     resource = "talents"
-    filterset_fields = ("user", "availability", "experience_years")
     ordering_fields = ("created_at", "updated_at", "availability")

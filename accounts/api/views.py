@@ -36,7 +36,6 @@ class MemberViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
 
     serializer_class = MembershipSerializer
     resource = "members"
-    filterset_fields = ("role", "status", "user")
 
     def perform_update(self, serializer: Any) -> None:
         changes = serializer.validated_data
@@ -71,7 +70,6 @@ class RoleViewSet(TenantViewSet):
 
     serializer_class = RoleSerializer
     resource = "roles"
-    filterset_fields = ("slug", "is_system")
     ordering_fields = ("created_at", "updated_at", "name")
 
     def perform_create(self, serializer: Any) -> Any:
@@ -93,7 +91,6 @@ class RoleAssignmentViewSet(TenantViewSet):
 
     serializer_class = RoleAssignmentSerializer
     resource = "roles"
-    filterset_fields = ("user", "role", "scope", "is_active", "engagement")
     owner_field = "granted_by_id"
 
     def perform_create(self, serializer: Any) -> Any:
@@ -116,7 +113,6 @@ class ApiKeyViewSet(TenantViewSet):
 
     serializer_class = ApiKeySerializer
     resource = "api-keys"
-    filterset_fields = ("status", "user")
     ordering_fields = ("created_at", "updated_at", "name")
 
     @extend_schema(request=ApiKeySerializer, responses={201: NewApiKeySerializer})

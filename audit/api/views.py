@@ -17,7 +17,6 @@ class AuditLogViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = AuditLogSerializer
     resource = "audit"
-    filterset_fields = ("action", "actor", "user_id", "resource_type", "resource_id", "request_id", "status")
 
 
 class SecurityLogViewSet(ReadOnlyTenantViewSet):
@@ -25,14 +24,6 @@ class SecurityLogViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = SecurityAuditLogSerializer
     resource = "security"
-    filterset_fields = (
-        "event_type",
-        "event_category",
-        "severity",
-        "actor_user_id",
-        "result",
-        "requires_review",
-    )
     verbs = {"review": "write"}
 
     @extend_schema(request=None, responses={200: SecurityAuditLogSerializer})

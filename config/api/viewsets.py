@@ -1,12 +1,11 @@
-"""Viewset base classes. A viewset declares a serializer, a resource and filters.
+"""Viewset base classes. A viewset declares a serializer and a resource.
 
     class CollectionViewSet(TenantViewSet):
         serializer_class = CollectionSerializer
         resource = "collections"
-        filterset_fields = ("status", "slug")
 
-The model is the serializer's. If every field of the serializer is a column, lists and single rows are serialized by
-one SQL statement (`config.api.sql_serialization`).
+The model is the serializer's. The serializer's columns become filters (`config.api.filter_factory`). If every field is
+a column, lists and single rows are serialized by one SQL statement (`config.api.sql_serialization`).
 """
 
 from typing import Any, ClassVar
@@ -37,8 +36,8 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
     """List and retrieve rows of the current scope."""
 
     serializer_class: type[BaseSerializer]
+    # Filters besides those of `config.api.filter_factory`.
     filterset_fields: ClassVar[tuple[str, ...]] = ()
-    filterset_class: Any = None
     # Columns to order by besides `id`. None may be nullable.
     ordering_fields: ClassVar[tuple[str, ...]] = ("created_at",)
     ordering = "-id"

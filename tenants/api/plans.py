@@ -114,7 +114,6 @@ class SubscriptionPlanViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = SubscriptionPlanSerializer
     resource = "plans"
-    filterset_fields = ("slug", "plan_type", "currency", "is_active")
     ordering_fields = ("created_at", "updated_at", "name", "price_monthly", "price_yearly")
 
 
@@ -123,7 +122,6 @@ class SubscriptionViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = SubscriptionSerializer
     resource = "billing"
-    filterset_fields = ("plan", "status", "billing_interval")
     ordering_fields = ("created_at", "updated_at", "started_at")
 
 
@@ -132,7 +130,6 @@ class TenantQuotaViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = TenantQuotaSerializer
     resource = "billing"
-    filterset_fields = ("resource", "period", "is_hard")
     ordering_fields = ("created_at", "updated_at")
 
 
@@ -141,5 +138,4 @@ class BillingRecordViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = BillingRecordSerializer
     resource = "billing"
-    filterset_fields = ("subscription", "number", "status", "currency", "period_start", "period_end")
     ordering_fields = ("created_at", "updated_at", "number", "period_start", "total_amount")

@@ -38,7 +38,6 @@ class SystemSettingViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = SystemSettingSerializer
     resource = "settings"
-    filterset_fields = ("key",)
     ordering_fields = ("created_at", "updated_at", "key")
 
 
@@ -47,6 +46,5 @@ class BridgeSyncViewSet(TenantViewSet):
 
     serializer_class = BridgeSyncSerializer
     resource = "bridges"
-    filterset_fields = ("user", "sync_enabled", "sync_status")
     ordering_fields = ("created_at", "updated_at", "url")
     owner_field = "user_id"

@@ -95,7 +95,6 @@ class RegionViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = RegionSerializer
     resource = "regions"
-    filterset_fields = ("code", "provider", "country_code", "status", "is_default")
     ordering_fields = ("created_at", "updated_at", "code", "name")
 
 
@@ -104,7 +103,6 @@ class TenantRegionViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = TenantRegionSerializer
     resource = "regions"
-    filterset_fields = ("region", "role", "status")
     ordering_fields = ("created_at", "updated_at")
 
 
@@ -113,7 +111,6 @@ class ReplicationStatusViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = ReplicationStatusSerializer
     resource = "regions"
-    filterset_fields = ("source_region", "target_region", "state")
     ordering_fields = ("created_at", "updated_at", "checked_at", "lag_ms")
 
 
@@ -122,5 +119,4 @@ class CrossRegionSyncLogViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = CrossRegionSyncLogSerializer
     resource = "regions"
-    filterset_fields = ("source_region", "target_region", "resource_type", "status")
     ordering_fields = ("created_at", "updated_at", "started_at")

@@ -38,7 +38,7 @@ class UsageMetricViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = UsageMetricSerializer
     resource = "usage"
-    filterset_fields = ("metric_type", "agent_id", "user_id", "period_start", "period_end")
+    filterset_fields = ("period_start", "period_end")
     ordering_fields = ("created_at", "period_start", "metric_value")
 
 
@@ -47,5 +47,4 @@ class CostRecordViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = CostRecordSerializer
     resource = "usage"
-    filterset_fields = ("service", "user_id", "currency", "date")
     ordering_fields = ("created_at", "date", "amount")

@@ -23,6 +23,5 @@ class EngagementViewSet(TenantViewSet):
 
     serializer_class = EngagementSerializer
     resource = "engagements"
-    filterset_fields = ("status", "engagement_type", "estimated_complexity")
     ordering_fields = ("created_at", "updated_at", "name", "status")
     owner_field = "created_by_id"

@@ -54,7 +54,6 @@ class ActivityTypeViewSet(TenantViewSet):
 
     serializer_class = ActivityTypeSerializer
     resource = "activities"
-    filterset_fields = ("name",)
     ordering_fields = ("created_at", "updated_at", "name")
 
 
@@ -63,7 +62,6 @@ class ActivityStatusViewSet(TenantViewSet):
 
     serializer_class = ActivityStatusSerializer
     resource = "activities"
-    filterset_fields = ("name",)
     ordering_fields = ("created_at", "updated_at", "name")
 
 
@@ -72,7 +70,6 @@ class ActivityViewSet(TenantViewSet):
 
     serializer_class = ActivitySerializer
     resource = "activities"
-    filterset_fields = ("name", "activity_type", "status", "start_date", "end_date")
     ordering_fields = ("created_at", "updated_at", "name")
 
 
@@ -81,5 +78,4 @@ class ActivityAssignmentViewSet(TenantViewSet):
 
     serializer_class = ActivityAssignmentSerializer
     resource = "activities"
-    filterset_fields = ("activity", "user", "role")
     ordering_fields = ("created_at", "updated_at", "assigned_at")

@@ -113,29 +113,6 @@ class AssetViewSet(SimilarityMixin, TenantViewSet):
 
     serializer_class = AssetSerializer
     resource = "assets"
-    filterset_fields = (
-        "engagement",
-        "master_flow",
-        "discovery_flow",
-        "assessment_flow",
-        "asset_name",
-        "asset_type",
-        "asset_subtype",
-        "hostname",
-        "environment",
-        "datacenter",
-        "region",
-        "application_name",
-        "business_unit",
-        "business_criticality",
-        "six_r_strategy",
-        "migration_complexity",
-        "migration_priority",
-        "migration_wave",
-        "source_system",
-        "source_id",
-        "import_session_id",
-    )
     ordering_fields = ("created_at", "updated_at", "asset_name", "asset_type", "environment")
     owner_field = "created_by_id"
 
@@ -155,5 +132,4 @@ class AssetDependencyViewSet(TenantViewSet):
 
     serializer_class = AssetDependencySerializer
     resource = "assets"
-    filterset_fields = ("source", "target", "dependency_type", "direction", "strength", "discovered_by")
     ordering_fields = ("created_at", "updated_at", "confidence_score")

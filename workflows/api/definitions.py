@@ -106,7 +106,6 @@ class WorkflowViewSet(TenantViewSet):
 
     serializer_class = WorkflowSerializer
     resource = "workflows"
-    filterset_fields = ("status", "slug", "name", "created_by", "last_run_status")
     ordering_fields = ("created_at", "updated_at", "name", "run_count")
     owner_field = "created_by_id"
 
@@ -116,7 +115,6 @@ class WorkflowVersionViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = WorkflowVersionSerializer
     resource = "workflows"
-    filterset_fields = ("workflow", "version", "created_by")
 
 
 class WorkflowTriggerViewSet(TenantViewSet):
@@ -124,5 +122,4 @@ class WorkflowTriggerViewSet(TenantViewSet):
 
     serializer_class = WorkflowTriggerSerializer
     resource = "workflows"
-    filterset_fields = ("workflow", "trigger_type", "is_enabled", "name")
     ordering_fields = ("created_at", "updated_at", "name")

@@ -90,7 +90,6 @@ class WorkflowExecutionViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = WorkflowExecutionSerializer
     resource = "workflows"
-    filterset_fields = ("workflow", "workflow_version", "trigger", "trigger_type", "user", "status")
     ordering_fields = ("created_at", "updated_at", "started_at")
 
 
@@ -99,7 +98,6 @@ class StepExecutionViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = StepExecutionSerializer
     resource = "workflows"
-    filterset_fields = ("execution", "step_id", "kind", "agent", "status")
     ordering_fields = ("created_at", "updated_at")
 
 
@@ -108,5 +106,4 @@ class ApprovalViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = ApprovalSerializer
     resource = "workflows"
-    filterset_fields = ("step", "assigned_to", "status", "decided_by")
     ordering_fields = ("created_at", "updated_at")

@@ -18,7 +18,6 @@ from .fields import SchemaField
 HEAD = ("id", "engagement", "user", "status", "current_phase")
 PHASE = (*HEAD, "flow_id", "master_flow", "recommendations")
 TAIL = ("completed_at", "created_at", "updated_at")
-FILTERS = ("engagement", "master_flow", "user", "status", "current_phase", "flow_id")
 
 
 class MasterFlowSerializer(BaseSerializer):
@@ -155,39 +154,33 @@ class MasterFlowViewSet(FlowViewSet):
     """Migrations, which lead engagements through their phases."""
 
     serializer_class = MasterFlowSerializer
-    filterset_fields = ("engagement", "user", "status", "current_phase", "flow_type", "display_name")
 
 
 class DiscoveryFlowViewSet(FlowViewSet):
     """Discovery flows, which take inventory of existing assets."""
 
     serializer_class = DiscoveryFlowSerializer
-    filterset_fields = (*FILTERS, "discovery_type")
 
 
 class CollectionFlowViewSet(FlowViewSet):
     """Collection flows, which gather data for the assessment."""
 
     serializer_class = CollectionFlowSerializer
-    filterset_fields = (*FILTERS, "discovery_flow", "automation_tier")
 
 
 class AssessmentFlowViewSet(FlowViewSet):
     """Assessment flows, which evaluate the collected data."""
 
     serializer_class = AssessmentFlowSerializer
-    filterset_fields = (*FILTERS, "discovery_flow", "assessment_type", "assessment_framework")
 
 
 class PlanningFlowViewSet(FlowViewSet):
     """Planning flows, which schedule the migration."""
 
     serializer_class = PlanningFlowSerializer
-    filterset_fields = (*FILTERS, "assessment_flow")
 
 
 class ExecutionFlowViewSet(FlowViewSet):
     """Execution flows, which carry out the plan."""
 
     serializer_class = ExecutionFlowSerializer
-    filterset_fields = (*FILTERS, "planning_flow", "current_wave")

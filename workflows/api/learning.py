@@ -81,7 +81,6 @@ class AgentLearningPatternViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = AgentLearningPatternSerializer
     resource = "agent-learning-patterns"
-    filterset_fields = ("engagement", "master_flow", "insight_type", "discovered_by", "validated")
     ordering_fields = ("created_at", "updated_at", "applied_count")
     verbs = {"observe": "write", "outcome": "write", "similar": "read"}
 

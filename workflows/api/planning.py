@@ -123,7 +123,6 @@ class ProjectViewSet(TenantViewSet):
 
     serializer_class = ProjectSerializer
     resource = "projects"
-    filterset_fields = ("user", "name", "status", "project_type", "programming_language", "framework")
     ordering_fields = ("created_at", "updated_at", "name")
     owner_field = "user_id"
 
@@ -133,17 +132,6 @@ class TaskViewSet(SimilarityMixin, TenantViewSet):
 
     serializer_class = TaskSerializer
     resource = "projects"
-    filterset_fields = (
-        "user",
-        "project",
-        "status",
-        "priority",
-        "category",
-        "task_type",
-        "programming_language",
-        "difficulty_level",
-        "semantic_category",
-    )
     ordering_fields = ("created_at", "updated_at", "title", "priority", "completion_percentage")
 
     @extend_schema(
@@ -161,7 +149,6 @@ class CalendarViewSet(TenantViewSet):
 
     serializer_class = CalendarSerializer
     resource = "calendars"
-    filterset_fields = ("user", "name")
     ordering_fields = ("created_at", "updated_at", "name")
     owner_field = "user_id"
 
@@ -171,14 +158,6 @@ class CalendarEventViewSet(SimilarityMixin, TenantViewSet):
 
     serializer_class = CalendarEventSerializer
     resource = "calendars"
-    filterset_fields = (
-        "calendar",
-        "google_event_id",
-        "category",
-        "is_movable",
-        "event_type",
-        "semantic_category",
-    )
     ordering_fields = ("created_at", "updated_at", "start_time", "end_time", "movability_score")
 
     @extend_schema(

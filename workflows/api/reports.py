@@ -28,6 +28,5 @@ class WorkflowRunsDailyViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = WorkflowRunsDailySerializer
     resource = "usage"
-    filterset_fields = ("date", "workflow_id")
     ordering_fields = ("date", "runs")
     ordering = "-date"

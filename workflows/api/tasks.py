@@ -78,17 +78,6 @@ class AgentTaskViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = AgentTaskSerializer
     resource = "agent-tasks"
-    filterset_fields = (
-        "task_id",
-        "parent_task_id",
-        "flow_id",
-        "flow_type",
-        "master_flow",
-        "agent",
-        "agent_name",
-        "task_type",
-        "status",
-    )
 
 
 class AgentPerformanceDailyViewSet(ReadOnlyTenantViewSet):
@@ -96,5 +85,4 @@ class AgentPerformanceDailyViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = AgentPerformanceDailySerializer
     resource = "agent-tasks"
-    filterset_fields = ("date", "agent_name", "flow_type")
     ordering_fields = ("created_at", "date", "total_tasks", "total_cost")
