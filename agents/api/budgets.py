@@ -84,7 +84,6 @@ class BudgetViewSet(TenantViewSet):
 
     serializer_class = BudgetSerializer
     resource = "budgets"
-    filterset_fields = ("subject", "subject_id", "resource", "period", "is_active")
     ordering_fields = ("created_at", "updated_at", "limit_value")
 
 
@@ -93,7 +92,7 @@ class BudgetCounterViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = BudgetCounterSerializer
     resource = "usage"
-    filterset_fields = ("subject", "subject_id", "resource", "period", "period_start")
+    filterset_fields = ("period_start",)
     ordering_fields = ("created_at", "period_start", "used")
 
 
@@ -102,7 +101,6 @@ class ModelPriceViewSet(TenantViewSet):
 
     serializer_class = ModelPriceSerializer
     resource = "budgets"
-    filterset_fields = ("provider", "model")
     ordering_fields = ("created_at", "updated_at", "model")
 
 
@@ -111,5 +109,4 @@ class AgentFallbackViewSet(TenantViewSet):
 
     serializer_class = AgentFallbackSerializer
     resource = "agents"
-    filterset_fields = ("agent", "integration", "model_provider")
     ordering_fields = ("created_at", "position")

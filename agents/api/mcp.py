@@ -88,7 +88,6 @@ class McpServerViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = McpServerSerializer
     resource = "mcp-servers"
-    filterset_fields = ("slug", "category", "server_type", "status", "is_public")
     ordering_fields = ("created_at", "updated_at", "name")
 
 
@@ -97,5 +96,4 @@ class McpServerConfigViewSet(TenantViewSet):
 
     serializer_class = McpServerConfigSerializer
     resource = "mcp-servers"
-    filterset_fields = ("mcp_server", "enabled")
     owner_field = "created_by_id"

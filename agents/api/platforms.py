@@ -65,7 +65,6 @@ class PlatformAdapterViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = PlatformAdapterSerializer
     resource = "integrations"
-    filterset_fields = ("adapter_name", "adapter_type", "version", "status")
     ordering_fields = ("created_at", "updated_at", "adapter_name")
 
 
@@ -74,6 +73,5 @@ class PlatformCredentialViewSet(TenantViewSet):
 
     serializer_class = PlatformCredentialSerializer
     resource = "integrations"
-    filterset_fields = ("platform_adapter", "credential_type", "status")
     ordering_fields = ("created_at", "updated_at", "credential_name")
     owner_field = "created_by_id"

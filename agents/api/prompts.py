@@ -48,7 +48,6 @@ class SystemPromptViewSet(TenantViewSet):
 
     serializer_class = SystemPromptSerializer
     resource = "prompts"
-    filterset_fields = ("prompt_key", "prompt_category", "is_factory_default", "is_active")
     ordering_fields = ("created_at", "updated_at", "prompt_key", "prompt_name")
 
     def perform_create(self, serializer: BaseSerializer) -> Any:

@@ -49,7 +49,6 @@ class UsageDailyViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = UsageDailySerializer
     resource = "usage"
-    filterset_fields = ("date", "provider", "model")
     ordering_fields = ("date", "calls", "total_cost")
     ordering = "-date"
 
@@ -59,6 +58,5 @@ class AgentActivityDailyViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = AgentActivityDailySerializer
     resource = "usage"
-    filterset_fields = ("date", "agent_id")
     ordering_fields = ("date", "runs", "tokens_used")
     ordering = "-date"

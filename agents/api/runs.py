@@ -33,7 +33,6 @@ class AgentRunViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = AgentRunSerializer
     resource = "conversations"
-    filterset_fields = ("agent_id", "conversation_id", "status")
 
     def get_queryset(self) -> Any:
         rows = super().get_queryset()

@@ -254,7 +254,6 @@ class AgentTemplateViewSet(TenantViewSet):
 
     serializer_class = AgentTemplateSerializer
     resource = "templates"
-    filterset_fields = ("is_public", "is_marketplace", "user")
     ordering_fields = ("created_at", "updated_at", "name", "rating", "usage_count")
     owner_field = "user_id"
     verbs = {"create_agent": "read", "publish": "write", "withdraw": "write", "buy": "read"}
@@ -351,7 +350,6 @@ class TemplatePurchaseViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = TemplatePurchaseSerializer
     resource = "purchases"
-    filterset_fields = ("template_id", "buyer", "seller_tenant_id", "payment_status")
     ordering_fields = ("created_at", "purchased_at")
     verbs = {"settle": "write", "balance": "read"}
 
@@ -392,6 +390,5 @@ class TemplateRatingViewSet(TenantViewSet):
 
     serializer_class = TemplateRatingSerializer
     resource = "templates"
-    filterset_fields = ("template_id", "user", "rating")
     ordering_fields = ("created_at", "rating")
     owner_field = "user_id"

@@ -29,7 +29,6 @@ class AgentViewSet(TenantViewSet):
 
     serializer_class = AgentSerializer
     resource = "agents"
-    filterset_fields = ("status", "slug", "model_provider", "integration")
     ordering_fields = ("created_at", "updated_at", "name")
     verbs = {"publish": "write", "restore": "write", "changes": "read"}
     owner_field = "created_by_id"
@@ -71,7 +70,6 @@ class AgentVersionViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = AgentVersionSerializer
     resource = "agents"
-    filterset_fields = ("agent", "version")
     verbs = {"changes": "read"}
 
     @extend_schema(responses={200: ChangeSerializer(many=True)})
@@ -89,7 +87,6 @@ class IntegrationViewSet(TenantViewSet):
 
     serializer_class = IntegrationSerializer
     resource = "integrations"
-    filterset_fields = ("platform", "status")
     ordering_fields = ("created_at", "updated_at", "name")
     owner_field = "user_id"
     verbs = {"check": "write"}
@@ -118,4 +115,3 @@ class LlmUsageViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = LlmUsageSerializer
     resource = "usage"
-    filterset_fields = ("agent_id", "user_id", "conversation_id", "provider", "model")

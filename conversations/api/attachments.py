@@ -43,7 +43,6 @@ class AttachmentViewSet(ConversationScopedMixin, DestroyMixin, ReadOnlyTenantVie
 
     serializer_class = AttachmentSerializer
     resource = "conversations"
-    filterset_fields = ("message", "media_type")
     parser_classes = (MultiPartParser,)
     extra_media_types = (ANY_FILE,)
     verbs = {"content": "read"}
@@ -104,7 +103,7 @@ class AttachmentViewSet(ConversationScopedMixin, DestroyMixin, ReadOnlyTenantVie
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @extend_schema(responses={(200, ANY_FILE): OpenApiResponse(OpenApiTypes.BINARY)})
-    @action(detail=True, methods=["get"], pagination_class=None, filterset_fields=())
+    @action(detail=True, methods=["get"], pagination_class=None)
     def content(self, request: Any, *args: Any, **kwargs: Any) -> FileResponse:
         """Download the file."""
         with self.scoped():

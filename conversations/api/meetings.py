@@ -87,7 +87,7 @@ class MeetingActions:
             204: OpenApiResponse(description="The stream has ended and there are no more events."),
         },
     )
-    @action(detail=True, methods=["get"], pagination_class=None, filterset_fields=())
+    @action(detail=True, methods=["get"], pagination_class=None)
     def meeting(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Return the latest meeting as JSON, or stream it with `Accept: text/event-stream`."""
         with self.scoped():

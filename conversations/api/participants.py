@@ -21,7 +21,6 @@ class ParticipantViewSet(ConversationScopedMixin, DestroyMixin, ReadOnlyTenantVi
 
     serializer_class = ParticipantSerializer
     resource = "conversations"
-    filterset_fields = ("role",)
 
     @extend_schema(request=NewParticipantSerializer, responses={201: ParticipantSerializer})
     def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:

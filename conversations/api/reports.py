@@ -30,6 +30,5 @@ class ConversationActivityDailyViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = ConversationActivityDailySerializer
     resource = "usage"
-    filterset_fields = ("date",)
     ordering_fields = ("date", "conversations", "questions", "cost")
     ordering = "-date"

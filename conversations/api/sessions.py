@@ -95,7 +95,6 @@ class SessionStateViewSet(OfVisibleConversations, ReadOnlyTenantViewSet):
 
     serializer_class = SessionStateSerializer
     resource = "conversations"
-    filterset_fields = ("conversation", "mode", "phase")
     ordering_fields = ("created_at", "updated_at")
 
 
@@ -104,13 +103,6 @@ class SessionSummaryViewSet(OfVisibleConversations, UpdateMixin, ReadOnlyTenantV
 
     serializer_class = SessionSummarySerializer
     resource = "conversations"
-    filterset_fields = (
-        "conversation",
-        "conversation_domain",
-        "complexity_level",
-        "resolution_status",
-        "follow_up_suggested",
-    )
     ordering_fields = ("created_at", "updated_at", "started_at", "ended_at", "message_count")
 
 
@@ -119,5 +111,4 @@ class StreamEventViewSet(ConversationScopedMixin, ReadOnlyTenantViewSet):
 
     serializer_class = StreamEventSerializer
     resource = "conversations"
-    filterset_fields = ("answer_id", "event_type", "phase", "expert_name")
     ordering_fields = ("created_at", "sequence_number")

@@ -35,7 +35,6 @@ class ToolExecutionViewSet(ConversationScopedMixin, AnswerMixin, ReadOnlyTenantV
 
     serializer_class = ToolExecutionSerializer
     resource = "conversations"
-    filterset_fields = ("message", "tool_name", "status")
     extra_media_types = (answers.EVENT_STREAM,)
     verbs = {"approve": "write", "deny": "write"}
 

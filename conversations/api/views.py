@@ -151,7 +151,6 @@ class ConversationViewSet(
 
     serializer_class = ConversationSerializer
     resource = "conversations"
-    filterset_fields = ("agent", "status", "mode", "forked_from")
     extra_media_types = (answers.EVENT_STREAM,)
     verbs = {"meeting": "read", "begin_meeting": "write", "fork": "write", "end": "write"}
     ordering_fields = ("created_at", "updated_at")
@@ -251,7 +250,6 @@ class MessageViewSet(MessageActions, ConversationScopedMixin, AnswerMixin, ReadO
 
     serializer_class = MessageSerializer
     resource = "conversations"
-    filterset_fields = ("role", "status", "replaces_id", "feedback")
     verbs = {"stream": "read", "edit": "write", "feedback": "write"}
     extra_media_types = (answers.EVENT_STREAM,)
 
@@ -310,7 +308,7 @@ class MessageViewSet(MessageActions, ConversationScopedMixin, AnswerMixin, ReadO
             204: OpenApiResponse(description="The stream has ended and there are no more events."),
         },
     )
-    @action(detail=True, methods=["get"], pagination_class=None, filterset_fields=())
+    @action(detail=True, methods=["get"], pagination_class=None)
     def stream(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Stream the answer as server-sent events, starting after `Last-Event-ID`."""
         with self.scoped():
@@ -366,4 +364,3 @@ class McpToolExecutionViewSet(ConversationScopedMixin, ReadOnlyTenantViewSet):
 
     serializer_class = McpToolExecutionSerializer
     resource = "conversations"
-    filterset_fields = ("message", "mcp_server", "tool_name", "status")

@@ -50,7 +50,6 @@ class CollectionViewSet(TenantViewSet):
 
     serializer_class = CollectionSerializer
     resource = "collections"
-    filterset_fields = ("status", "slug", "embedding_model")
     ordering_fields = ("created_at", "updated_at", "name")
     verbs = {"reembed": "write", "archive": "write", "restore": "write"}
 

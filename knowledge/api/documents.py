@@ -67,7 +67,6 @@ class DocumentViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
 
     serializer_class = DocumentSerializer
     resource = "collections"
-    filterset_fields = ("collection", "status", "origin", "file_type", "source", "checksum")
     ordering_fields = ("created_at", "updated_at", "filename")
     verbs = {"reread": "write"}
 

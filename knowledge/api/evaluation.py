@@ -75,7 +75,6 @@ class RagEvaluationViewSet(CreateMixin, DestroyMixin, ReadOnlyTenantViewSet):
 
     serializer_class = RagEvaluationSerializer
     resource = "collections"
-    filterset_fields = ("collection", "status", "name")
     ordering_fields = ("created_at", "updated_at", "completed_at")
 
     def perform_create(self, serializer: BaseSerializer) -> Any:

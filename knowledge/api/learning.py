@@ -118,7 +118,6 @@ class EmbeddingViewSet(DestroyMixin, ReadOnlyTenantViewSet):
 
     serializer_class = EmbeddingSerializer
     resource = "collections"
-    filterset_fields = ("embedding_model",)
     ordering_fields = ("created_at", "updated_at")
     verbs = {"remember": "write", "similar": "read"}
 
@@ -156,7 +155,6 @@ class LearningPatternViewSet(DestroyMixin, ReadOnlyTenantViewSet):
 
     serializer_class = LearningPatternSerializer
     resource = "learning-patterns"
-    filterset_fields = ("pattern_type", "occurrences")
     ordering_fields = ("created_at", "updated_at", "confidence", "occurrences", "last_seen_at")
     verbs = {"observe": "write", "outcome": "write", "similar": "read"}
 

@@ -124,7 +124,6 @@ class TermViewSet(TenantViewSet):
 
     serializer_class = TermSerializer
     resource = "terms"
-    filterset_fields = ("term", "context", "is_public", "user")
     ordering_fields = ("created_at", "updated_at", "term", "frequency", "last_used_at")
     owner_field = "user_id"
     verbs = {"look_up": "read", "note_use": "write", "relate": "write", "similar": "read"}

@@ -12,7 +12,6 @@ class ChunkViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = ChunkSerializer
     resource = "collections"
-    filterset_fields = ("collection", "document", "chunk_index")
 
 
 class RagQueryViewSet(UpdateMixin, ReadOnlyTenantViewSet):
@@ -20,7 +19,6 @@ class RagQueryViewSet(UpdateMixin, ReadOnlyTenantViewSet):
 
     serializer_class = RagQuerySerializer
     resource = "conversations"
-    filterset_fields = ("collection", "agent_id", "conversation_id", "retrieval_strategy", "user_feedback")
 
     def get_queryset(self) -> Any:
         rows = super().get_queryset()
