@@ -13,14 +13,14 @@ CONTEXT = "platform|mfa_authenticator|data"
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Sign-up policy: public sign-up is open only if `SIGNUP_OPEN` is set."""
+    """Sign-up policy: public sign-up is open only when `SIGNUP_OPEN` is set."""
 
     def is_open_for_signup(self, request: Any) -> bool:
         return bool(settings.SIGNUP_OPEN)
 
 
 class MfaAdapter(DefaultMFAAdapter):
-    """Encryption of TOTP secrets and recovery codes with the platform's data key."""
+    """Encrypts TOTP secrets and recovery codes with the platform's data key."""
 
     def encrypt(self, text: str) -> str:
         version, key = get_data_key(None, None)

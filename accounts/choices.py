@@ -49,7 +49,7 @@ class Theme(TextChoices):
 
 
 class ModelPurpose(TextChoices):
-    """Purposes that a user chooses a model for; `selected` covers all others."""
+    """Purposes that a user can choose a model for; `selected` covers all the others."""
 
     SELECTED = "selected"
     CHAT = "chat"

@@ -1,4 +1,4 @@
-"""Field for password hashes, which tenant roles cannot read."""
+"""Field for password hashes that tenant roles cannot read."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from django.db import models
 
 from config.db.session import APP, current_scope
 
-# Value of the field where the role cannot read the hash. No hasher accepts it.
+# Placeholder for roles that cannot read the hash. No hasher accepts it.
 UNREADABLE_HASH = "!withheld"
 
 
 class PasswordHashField(models.CharField):  # type: ignore[type-arg]
-    """Password hash that the tenant roles have no privilege to read.
+    """Password hash that tenant roles have no privilege to read.
 
     Within a tenant scope, queries select a placeholder instead of the column. Sign-in reads the hash with the
     identity role.

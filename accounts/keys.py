@@ -1,7 +1,7 @@
 """Generation, format check and hashing of API keys.
 
 A key is `cvk_live_`, 32 random bytes as 43 base62 digits, and the CRC-32 of both as 6 base62 digits. The
-checksum rejects typing errors and guesses before any query; it is not secret.
+checksum rejects typing errors and guesses before any query; it is not a secret.
 """
 
 import hmac

@@ -8,7 +8,7 @@ from config.tenancy.managers import ScopedQuerySet
 
 
 class UserManager(BaseUserManager.from_queryset(ScopedQuerySet)):  # type: ignore[misc]
-    """User manager with case-insensitive e-mail addresses."""
+    """Manager of users with case-insensitive e-mail addresses."""
 
     def get_by_natural_key(self, username: str | None) -> Any:
         return self.get(email=(username or "").strip().lower())

@@ -1,14 +1,14 @@
 """Scopes (`<resource>:<verb>`) of each membership role.
 
 Verbs: `read`, `write` (create, change, delete), `execute` (talk to agents, start workflows).
-`*` stands for any resource or verb. A tenant adds to these by `Role` and by `Membership.permissions`.
+`*` matches any resource or verb. A tenant adds permissions with `Role` and `Membership.permissions`.
 """
 
 from collections.abc import Iterable
 
 from accounts.choices import MemberRole
 
-# Resources of the user; row-level security hides those of other users.
+# Resources owned by one user; row-level security hides those of other users.
 OWN_SCOPES = frozenset(
     {
         "credentials:read",
@@ -108,5 +108,5 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
 
 
 def role_scopes(role: str | None, extra: Iterable[str] = ()) -> frozenset[str]:
-    """Return the scopes of `role` plus the `extra` scopes."""
+    """Return the scopes of `role` combined with the `extra` scopes."""
     return ROLE_SCOPES.get(role or "", frozenset()) | frozenset(extra)

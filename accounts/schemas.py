@@ -44,7 +44,7 @@ class EmergencyContact(StrictSchema):
 
 
 class NotificationPreferences(BaseModel):
-    """Enabled notification channels and events; further event names are allowed."""
+    """Enabled notification channels and events; other event names are allowed."""
 
     __pydantic_extra__: dict[str, bool]
     model_config = ConfigDict(extra="allow")
@@ -56,11 +56,11 @@ class NotificationPreferences(BaseModel):
 
 
 class EventWeights(RootModel[dict[Name, Annotated[float, Field(ge=0, le=100)]]]):
-    """Weight of each event category; the default is 1."""
+    """Weight of each event category. The default is 1."""
 
 
 class AgentSetting(StrictSchema):
-    """Settings of one agent for a user."""
+    """A user's settings for one agent."""
 
     enabled: bool = True
     model: Short = ""

@@ -1,4 +1,4 @@
-"""Access of a console request: user, tenant or platform scope, and permissions."""
+"""Console access of a request: user, tenant or platform scope, and permissions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ PLATFORM_STAY = timedelta(minutes=30)
 
 @dataclass(slots=True)
 class Access:
-    """Access of one request: a tenant or the platform scope."""
+    """Access of one request to a tenant or to the platform scope."""
 
     user: Any
     tenant_accesses: list[TenantAccess]
@@ -47,7 +47,7 @@ class Access:
         return max(0, int(self.until - timezone.now().timestamp()) // 60)
 
     def allows(self, resource: str, verb: str) -> bool:
-        """Return whether `<resource>:<verb>` is granted; False without a resource."""
+        """Return whether `<resource>:<verb>` is granted; False if `resource` is empty."""
         return bool(resource) and allows(self.scopes, resource, verb)
 
     @contextmanager
@@ -55,7 +55,7 @@ class Access:
         """Open the database scope of this request.
 
         Raises:
-            ProgrammingError: if the database login cannot use the operator role.
+            ProgrammingError: The database login cannot use the operator role.
         """
         if self.is_platform:
             with platform_scope(reason=self.reason, user=self.user):
@@ -68,9 +68,9 @@ class Access:
 
 
 def access_of(request: HttpRequest) -> Access:
-    """Return the access of a signed-in user.
+    """Return the console access of a signed-in user.
 
-    Call it outside any scope, since it reads the session.
+    Call it outside any scope, because it reads the session.
     """
     access = Access(request.user, list_tenant_access(request.user.pk))
     entry = request.session.get(PLATFORM_KEY) if access.is_staff else None
@@ -90,13 +90,13 @@ def access_of(request: HttpRequest) -> Access:
 
 
 def enter_platform(request: HttpRequest, reason: str) -> None:
-    """Store the reason in the session for a limited time."""
+    """Store the reason for platform access in the session, for a limited time."""
     until = timezone.now() + PLATFORM_STAY
     request.session[PLATFORM_KEY] = {"reason": reason, "until": until.timestamp()}
 
 
 def leave_platform(request: HttpRequest) -> None:
-    """Remove the reason from the session."""
+    """Remove the platform access from the session."""
     request.session.pop(PLATFORM_KEY, None)
 
 

@@ -16,7 +16,7 @@ def require_grantable(access: Access, scopes: Any) -> None:
     """Reject scopes that exceed those of the signed-in user.
 
     Raises:
-        ValidationError: lists the scopes that exceed the user's own.
+        ValidationError: Lists the scopes that exceed the user's own.
     """
     if not isinstance(scopes, list):
         raise ValidationError("Enter a list of permissions.")
@@ -36,7 +36,7 @@ class GrantForm(BaseModelForm):
 
 
 class AccessFormMixin:
-    """Pass the user's access to the form. List this mixin before the base admin class."""
+    """Passes the user's access to the form. List this mixin before the base admin class."""
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         form = super().get_form(request, obj, change=change, **kwargs)
@@ -55,7 +55,7 @@ class PermissionsForm(GrantForm):
 
 
 class MembershipForm(PermissionsForm):
-    """Membership form that limits the role and keeps one active administrator."""
+    """Membership form that checks the role and keeps one active administrator."""
 
     def clean_role(self) -> Any:
         role = self.cleaned_data["role"]

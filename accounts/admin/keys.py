@@ -12,7 +12,7 @@ from config.api.scopes import beyond
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(BaseModelAdmin):
-    """API keys. A key acts as the user who creates it; its secret is shown once."""
+    """API keys. A key acts as the user who creates it; the secret is shown once."""
 
     resource = "api-keys"
     icon = "key"
@@ -63,7 +63,7 @@ class ApiKeyAdmin(BaseModelAdmin):
     def response_add(self, request, obj, post_url_continue=None):
         context = {
             **self.admin_site.each_context(request),
-            "title": f"New key: {obj.name}",
+            "title": f"New API key: {obj.name}",
             "key": obj,
             "secret": request.new_key,
             "opts": self.opts,

@@ -26,7 +26,7 @@ from tenants.models import Tenant
 
 
 class PlatformMembershipForm(MembershipForm):
-    """Membership form for platform staff, who choose the organisation."""
+    """Membership form for platform staff, who also choose the organisation."""
 
     organisation = forms.ModelChoiceField(Tenant.objects.none(), widget=UnfoldAdminSelectWidget)
 
@@ -57,7 +57,10 @@ class InviteForm(forms.Form):
 
 @admin.register(Membership)
 class MembershipAdmin(AccessFormMixin, BaseModelAdmin):
-    """Members and their roles. Tenants add users by e-mail address; platform staff add them to any tenant."""
+    """Members and their roles.
+
+    Tenant administrators add users by e-mail address; platform staff can add them to any tenant.
+    """
 
     form = MembershipForm
     resource = "members"
@@ -77,13 +80,13 @@ class MembershipAdmin(AccessFormMixin, BaseModelAdmin):
     def has_invite_permission(self, request):
         return self._may(request, "write", "INSERT") and not request.console.is_platform
 
-    @action(description="Add a person", url_path="invite", icon="person_add", permissions=["invite"])
+    @action(description="Add a member", url_path="invite", icon="person_add", permissions=["invite"])
     def invite(self, request):
         form = InviteForm(request.POST or None, access=request.console)
         if request.console.tenant_access is None:
             raise PermissionDenied
         if request.method == "POST" and form.is_valid():
-            # Users exist outside tenants. Do not reveal whether the address was already registered.
+            # Users exist outside tenants. Do not reveal whether the address is already registered.
             user = get_or_create_user(form.cleaned_data["email"])
             try:
                 with request.console.opened():
@@ -91,13 +94,13 @@ class MembershipAdmin(AccessFormMixin, BaseModelAdmin):
             except (ValidationError, IntegrityError):
                 form.add_error("email", "This person is already a member.")
             else:
-                self.message_user(request, f"{user.email} is a member now.", messages.SUCCESS)
+                self.message_user(request, f"{user.email} is now a member.", messages.SUCCESS)
                 return redirect("admin:accounts_membership_changelist")
-        context = {**self.admin_site.each_context(request), "title": "Add a person", "form": form}
+        context = {**self.admin_site.each_context(request), "title": "Add a member", "form": form}
         return TemplateResponse(request, "console/invite.html", context)
 
     def has_add_permission(self, request, obj=None):
-        # Within a tenant, users who are not members are not visible, so the form could offer none.
+        # Users who are not members are hidden inside a tenant, so the form has no choices to offer.
         return super().has_add_permission(request, obj) and request.console.is_platform
 
     def has_change_permission(self, request, obj=None):

@@ -9,7 +9,7 @@ from .profiles import OwnRowsAdmin
 
 
 class RenameOnlyAdmin(OwnRowsAdmin):
-    """Base admin for rows that users may rename and delete but not add."""
+    """Base admin for rows that users can rename and delete but not add."""
 
     resource = "credentials"
 
@@ -18,7 +18,7 @@ class RenameOnlyAdmin(OwnRowsAdmin):
 
 
 class DeleteOnlyAdmin(ReadOnlyAdmin):
-    """Base admin for rows that users may only delete."""
+    """Base admin for rows that users can only delete."""
 
     resource = "credentials"
     search_fields = ("user__email",)
@@ -48,7 +48,7 @@ class TwoFactorAuthAdmin(ReadOnlyAdmin):
 
     resource = "credentials"
     icon = "password"
-    title = "Second factor"
+    title = "Two-factor authentication"
     position = 71
     list_display = ("user", "is_enabled", "last_used_at", "updated_at")
     list_filter = ("is_enabled",)

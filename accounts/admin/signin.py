@@ -1,4 +1,4 @@
-"""The sign-in form: allauth's form with the console's style and a rate limit."""
+"""Sign-in form: allauth's form with the console's style and a rate limit."""
 
 from allauth.account.forms import LoginForm
 from django import forms
@@ -9,7 +9,7 @@ from config.middleware import client_ip
 
 
 class SignInForm(LoginForm):
-    """E-mail and password form; allows five attempts per minute for an address and e-mail."""
+    """E-mail and password form with a limit of five attempts per minute for an IP address and e-mail."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

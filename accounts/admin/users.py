@@ -44,12 +44,12 @@ class UserAdmin(BaseModelAdmin):
 
     def save_model(self, request, obj, form, change):
         if not change:
-            # The user sets a password by password reset; staff never choose one for them.
+            # Users set their own password with a password reset; staff never choose one for them.
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
 
     def has_change_permission(self, request, obj=None):
-        # Changing a superuser's e-mail address would allow taking over the account.
+        # Changing the e-mail address of a superuser would allow taking over the account.
         above = obj is not None and (obj.is_superuser or obj.is_staff) and not request.user.is_superuser
         return super().has_change_permission(request, obj) and not above
 

@@ -20,7 +20,7 @@ TENANT_HEADER = "X-Tenant"
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """Authenticates `Authorization: Bearer cvk_live_…`; one statement also counts the rate limit."""
+    """Authenticates `Authorization: Bearer cvk_live_…` and counts the rate limit in the same statement."""
 
     def authenticate(self, request: Request) -> tuple[Principal, Credential] | None:
         header = request.META.get("HTTP_AUTHORIZATION", "")
@@ -44,7 +44,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 class ScopedSessionAuthentication(SessionAuthentication):
-    """Authenticates the session of a user, with CSRF protection, in one of the user's tenants."""
+    """Authenticates a user's session, with CSRF protection, in one of the user's tenants."""
 
     def authenticate(self, request: Request) -> tuple[Any, Credential] | None:
         user = getattr(request._request, "user", None)
@@ -63,7 +63,7 @@ class ScopedSessionAuthentication(SessionAuthentication):
 
 
 def wanted_tenant(request: Request) -> str:
-    """Return the tenant slug of the X-Tenant header, or of the subdomain if `TENANT_DOMAIN` is set."""
+    """Return the tenant slug from the X-Tenant header, or from the subdomain if `TENANT_DOMAIN` is set."""
     named = request.META.get("HTTP_X_TENANT", "").strip()
     domain = settings.TENANT_DOMAIN
     if named or not domain:
@@ -76,7 +76,7 @@ def wanted_tenant(request: Request) -> str:
 
 
 def choose_seat(seats: list[TenantAccess], wanted: str) -> TenantAccess:
-    """Return the membership that the request uses: the one named, or the only one.
+    """Return the membership for the request: the one it names, or the only one.
 
     Raises:
         TenantNotFound: The user is not a member of the named tenant, whether or not it exists.
@@ -93,7 +93,7 @@ def choose_seat(seats: list[TenantAccess], wanted: str) -> TenantAccess:
     if len(seats) > 1:
         slugs = [seat.slug for seat in seats]
         raise Invalid(
-            f"You belong to several organisations. Name one in the header {TENANT_HEADER}.",
+            f"You belong to several organisations. Name one in the {TENANT_HEADER} header.",
             code="tenant_required",
             tenants=slugs,
         )

@@ -1,4 +1,4 @@
-"""Resolves API keys and sessions to credentials."""
+"""Resolution of API keys and sessions to credentials."""
 
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -40,7 +40,7 @@ class KeyRow(NamedTuple):
 def _require_tenant(status: str) -> None:
     if status != TenantStatus.ACTIVE:
         code = f"tenant_{status}" if status in TenantStatus.values else "tenant_inactive"
-        raise Refused(code, "This organisation's account is not active.")
+        raise Refused(code, "The organisation's account is not active.")
 
 
 def _first(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
@@ -76,7 +76,7 @@ def resolve_key(secret: str) -> Credential | None:
         return None
     _require_tenant(row.tenant_status)
     if row.member_status != MemberStatus.ACTIVE:
-        raise Refused("membership_inactive", "The user of this key is not an active member.")
+        raise Refused("membership_inactive", "The user of this API key is not an active member.")
     return Credential(
         kind="key",
         id=row.key_id,
@@ -91,7 +91,7 @@ def resolve_key(secret: str) -> Credential | None:
 
 
 def credential_of(user_id: UUID, seat: TenantAccess, rate: Rate | None = None) -> Credential:
-    """Return the session credential of a user who works in the tenant of `seat`.
+    """Return the session credential of a user in the tenant of `seat`.
 
     Raises:
         Refused: The tenant is not active.

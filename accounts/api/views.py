@@ -122,7 +122,7 @@ class ApiKeyViewSet(TenantViewSet):
         serializer.is_valid(raise_exception=True)
         wanted = serializer.validated_data
         scopes = wanted.get("scopes", ["*"])
-        # A key never exceeds its user's permissions, so `*` on the caller's own key grants nothing new.
+        # A key never exceeds its user's permissions, so `*` on the caller's own key grants nothing more.
         if scopes != ["*"] or self.credential.key_scopes is not None:
             require_grantable(self.credential, scopes)
         person = wanted.pop("user_id", None) or self.credential.user_id
@@ -148,7 +148,8 @@ class ApiKeyViewSet(TenantViewSet):
         person = wanted.get("user_id", serializer.instance.user_id)
         if person != serializer.instance.user_id:
             raise Conflict(
-                "The user of an API key cannot be changed. Create a new key instead.", code="key_person_fixed"
+                "The user of an API key cannot be changed. Create a new API key instead.",
+                code="key_person_fixed",
             )
         serializer.save()
 

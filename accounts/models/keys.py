@@ -8,36 +8,36 @@ from config.tenancy.models import MemberForeignKey, TenantModel
 
 
 class ApiKey(TenantModel):
-    """An API key: acts as a user in one tenant, within its scopes.
+    """An API key that acts as a user in one tenant, within its scopes.
 
-    Only an HMAC of the key is stored. The key itself is shown once, on creation.
+    Only an HMAC of the key is stored. The secret is shown once, on creation.
     """
 
     row_security = {"hidden": ("key_hash",)}
     audit_redact = ("key_hash",)
     audit_omit = ("last_used_at",)
 
-    user = MemberForeignKey(models.CASCADE, related_name="api_keys", help_text="Person it acts as.")
-    name = models.CharField(max_length=255, help_text="What it is used for.")
+    user = MemberForeignKey(models.CASCADE, related_name="api_keys", help_text="User that the key acts as.")
+    name = models.CharField(max_length=255, help_text="Name that describes what the key is used for.")
     key_hash = models.BinaryField(unique=True, editable=False, help_text="HMAC-SHA256 of the key.")
-    key_prefix = models.CharField(max_length=20, editable=False, help_text="First characters, to know it by.")
+    key_prefix = models.CharField(max_length=20, editable=False, help_text="Start of the key, for display.")
     scopes = models.JSONField(
         default=list,
         blank=True,
-        help_text='What it may do, such as ["agents:read"]; ["*"]: all its person may.',
+        help_text='Scopes of the key, such as ["agents:read"]. ["*"] grants every permission of its user.',
     )
     status = models.CharField(
         max_length=20,
         choices=ApiKeyStatus,
         default=ApiKeyStatus.ACTIVE,
-        help_text="Revoked for good, or in use.",
+        help_text="Status of the key. A revoked key cannot be reactivated.",
     )
     rate_limit = models.PositiveIntegerField(
-        default=600, validators=[MinValueValidator(1)], help_text="Requests a minute."
+        default=600, validators=[MinValueValidator(1)], help_text="Maximum number of requests per minute."
     )
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="When it stops working.")
-    last_used_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="To the minute.")
-    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Expiry time, if any.")
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Latest use.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as a JSON object.")
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "status"], name="accounts_apikey_status")]

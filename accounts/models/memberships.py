@@ -11,21 +11,21 @@ class Membership(TenantModel):
     """A user's membership in a tenant: role, status and additional permissions."""
 
     user = models.ForeignKey(
-        "accounts.User", on_delete=models.CASCADE, related_name="memberships", help_text="The person."
+        "accounts.User", on_delete=models.CASCADE, related_name="memberships", help_text="Member."
     )
     role = models.CharField(
-        max_length=50, choices=MemberRole, default=MemberRole.USER, help_text="Decides the basic permissions."
+        max_length=50, choices=MemberRole, default=MemberRole.USER, help_text="Role of the member."
     )
     status = models.CharField(
         max_length=20,
         choices=MemberStatus,
         default=MemberStatus.ACTIVE,
-        help_text="Only active members work.",
+        help_text="Only active members have access.",
     )
     permissions = models.JSONField(
-        default=list, blank=True, help_text='Further permissions, such as ["agents:execute"].'
+        default=list, blank=True, help_text='Additional permissions, such as ["agents:execute"].'
     )
-    joined_at = models.DateTimeField(null=True, blank=True, help_text="When the invitation was accepted.")
+    joined_at = models.DateTimeField(null=True, blank=True, help_text="When the member joined.")
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "status"], name="accounts_membership_status")]
@@ -33,7 +33,7 @@ class Membership(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "user"],
                 name="accounts_membership_once",
-                violation_error_message="This person is a member already.",
+                violation_error_message="This user is already a member.",
             ),
             models.CheckConstraint(
                 condition=models.Q(role__in=MemberRole.values), name="accounts_membership_role_known"
@@ -51,19 +51,19 @@ class Role(TenantModel):
     """A named set of permissions defined by a tenant."""
 
     name = models.CharField(max_length=100, help_text="Name of the role.")
-    slug = models.SlugField(max_length=100, help_text="Name in the API.")
-    description = models.TextField(blank=True, default="", help_text="What people with it do.")
+    slug = models.SlugField(max_length=100, help_text="Unique name of the role in the API.")
+    description = models.TextField(blank=True, default="", help_text="What the role is for.")
     permissions = models.JSONField(
         default=list, blank=True, help_text='Permissions, such as ["agents:read", "agents:execute"].'
     )
-    is_system = models.BooleanField(default=False, editable=False, help_text="Came with the tenant.")
+    is_system = models.BooleanField(default=False, editable=False, help_text="Predefined role.")
 
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "slug"],
                 name="accounts_role_slug",
-                violation_error_message="A role with this slug exists already.",
+                violation_error_message="A role with this slug already exists.",
             )
         ]
 
@@ -74,10 +74,10 @@ class Role(TenantModel):
 class RoleAssignment(TenantModel):
     """A role assigned to a user for a tenant or an engagement, with optional expiry."""
 
-    user = MemberForeignKey(models.CASCADE, related_name="role_assignments", help_text="Who has the role.")
-    role = TenantForeignKey(Role, models.CASCADE, related_name="assignments", help_text="The role.")
+    user = MemberForeignKey(models.CASCADE, related_name="role_assignments", help_text="User with the role.")
+    role = TenantForeignKey(Role, models.CASCADE, related_name="assignments", help_text="Assigned role.")
     scope = models.CharField(
-        max_length=20, choices=RoleScope, default=RoleScope.TENANT, help_text="How far it reaches."
+        max_length=20, choices=RoleScope, default=RoleScope.TENANT, help_text="Reach of the role."
     )
     engagement = TenantForeignKey(
         "tenants.Engagement",
@@ -85,12 +85,12 @@ class RoleAssignment(TenantModel):
         null=True,
         blank=True,
         related_name="+",
-        help_text="The engagement it is bound to.",
+        help_text="Engagement that the role applies to. Required for the engagement scope.",
     )
-    is_active = models.BooleanField(default=True, help_text="Cleared: it does not count.")
-    granted_at = models.DateTimeField(db_default=Now(), help_text="When it was given.")
-    granted_by = MemberForeignKey(help_text="Who gave it.", editable=False)
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="When it ends.")
+    is_active = models.BooleanField(default=True, help_text="Designates whether the assignment is in effect.")
+    granted_at = models.DateTimeField(db_default=Now(), help_text="Time at which the role was assigned.")
+    granted_by = MemberForeignKey(help_text="User who assigned the role.", editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Expiry time, if any.")
 
     class Meta(TenantModel.Meta):
         constraints = [
@@ -98,13 +98,13 @@ class RoleAssignment(TenantModel):
                 fields=["tenant", "user", "role", "engagement"],
                 nulls_distinct=False,
                 name="accounts_roleassignment_once",
-                violation_error_message="This person has the role already.",
+                violation_error_message="This user already has this role.",
             ),
             models.CheckConstraint(
                 condition=models.Q(scope=RoleScope.TENANT, engagement=None)
                 | models.Q(scope=RoleScope.ENGAGEMENT, engagement__isnull=False),
                 name="accounts_roleassignment_role_scope",
-                violation_error_message="An engagement's role names the engagement, a tenant's does not.",
+                violation_error_message="Set an engagement for the engagement scope only.",
             ),
         ]
 

@@ -1,4 +1,4 @@
-"""User profiles, settings and preferences, visible to their user only."""
+"""User profiles, settings and preferences, visible only to their user."""
 
 from django.core.validators import MinLengthValidator
 from django.db import models
@@ -16,12 +16,14 @@ def notification_defaults() -> dict[str, bool]:
 def unique_per_user(name: str) -> models.UniqueConstraint:
     """Return the constraint that allows one row per user and tenant."""
     return models.UniqueConstraint(
-        fields=["tenant", "user"], name=name, violation_error_message="You have one already."
+        fields=["tenant", "user"],
+        name=name,
+        violation_error_message="This entry already exists for the user.",
     )
 
 
 class UserProfile(UserOwnedModel):
-    """A user's profile in one organisation: contact, work, links."""
+    """A user's contact and work details in one organisation."""
 
     audit_redact = (
         "date_of_birth",
@@ -31,41 +33,41 @@ class UserProfile(UserOwnedModel):
         "emergency_contact",
     )
 
-    display_name = models.CharField(max_length=150, blank=True, default="", help_text="Name to show.")
-    date_of_birth = models.DateField(null=True, blank=True, help_text="Birthday.")
-    phone_number = models.CharField(max_length=50, blank=True, default="", help_text="Telephone.")
-    alternate_phone = models.CharField(max_length=50, blank=True, default="", help_text="Another telephone.")
+    display_name = models.CharField(max_length=150, blank=True, default="", help_text="Name shown to others.")
+    date_of_birth = models.DateField(null=True, blank=True, help_text="Date of birth.")
+    phone_number = models.CharField(max_length=50, blank=True, default="", help_text="Phone number.")
+    alternate_phone = models.CharField(max_length=50, blank=True, default="", help_text="Other phone number.")
     personal_address = models.JSONField(
         default=dict,
         blank=True,
         validators=[SchemaValidator("Address")],
-        help_text='Home: {"street": "", "city": "", "postal_code": "", "country": ""}.',
+        help_text='Home address: {"street": "", "city": "", "postal_code": "", "country": ""}.',
     )
-    job_title = models.CharField(max_length=100, blank=True, default="", help_text="Position.")
-    company = models.CharField(max_length=255, blank=True, default="", help_text="Employer.")
-    department = models.CharField(max_length=100, blank=True, default="", help_text="Part of the company.")
-    work_phone = models.CharField(max_length=50, blank=True, default="", help_text="Telephone at work.")
-    work_email = models.EmailField(max_length=255, blank=True, default="", help_text="Address at work.")
+    job_title = models.CharField(max_length=100, blank=True, default="", help_text="Job title.")
+    company = models.CharField(max_length=255, blank=True, default="", help_text="Company name.")
+    department = models.CharField(max_length=100, blank=True, default="", help_text="Department.")
+    work_phone = models.CharField(max_length=50, blank=True, default="", help_text="Work phone number.")
+    work_email = models.EmailField(max_length=255, blank=True, default="", help_text="Work e-mail address.")
     work_address = models.JSONField(
         default=dict,
         blank=True,
         validators=[SchemaValidator("Address")],
-        help_text="Place of work, like the home.",
+        help_text="Work address, in the same format as the personal address.",
     )
     preferred_contact_method = models.CharField(
-        max_length=20, choices=ContactMethod, blank=True, default="", help_text="Best way to reach them."
+        max_length=20, choices=ContactMethod, blank=True, default="", help_text="Preferred contact method."
     )
     emergency_contact = models.JSONField(
         default=dict,
         blank=True,
         validators=[SchemaValidator("EmergencyContact")],
-        help_text='Whom to call: {"name": "", "relationship": "", "phone": "", "email": ""}.',
+        help_text='Emergency contact: {"name": "", "relationship": "", "phone": "", "email": ""}.',
     )
-    bio = models.TextField(blank=True, default="", help_text="About themselves.")
-    website = models.URLField(max_length=500, blank=True, default="", help_text="Own site.")
+    bio = models.TextField(blank=True, default="", help_text="Short biography.")
+    website = models.URLField(max_length=500, blank=True, default="", help_text="Personal website.")
     linkedin = models.CharField(max_length=255, blank=True, default="", help_text="LinkedIn profile.")
-    twitter = models.CharField(max_length=255, blank=True, default="", help_text="Twitter handle.")
-    github = models.CharField(max_length=255, blank=True, default="", help_text="GitHub user name.")
+    twitter = models.CharField(max_length=255, blank=True, default="", help_text="Twitter username.")
+    github = models.CharField(max_length=255, blank=True, default="", help_text="GitHub username.")
 
     class Meta(UserOwnedModel.Meta):
         constraints = [
@@ -83,22 +85,25 @@ class UserProfile(UserOwnedModel):
 class UserSettings(UserOwnedModel):
     """A user's settings in one organisation."""
 
-    theme = models.CharField(max_length=20, choices=Theme, default=Theme.DARK, help_text="Colours.")
+    theme = models.CharField(max_length=20, choices=Theme, default=Theme.DARK, help_text="Colour theme.")
     language = models.CharField(
-        max_length=20, blank=True, default="", help_text="Language, such as en or de."
+        max_length=20, blank=True, default="", help_text="Language code, such as en or de."
     )
     timezone = models.CharField(
-        max_length=50, default="UTC", validators=[validate_timezone], help_text="Zone, as in Europe/Rome."
+        max_length=50,
+        default="UTC",
+        validators=[validate_timezone],
+        help_text="Zone name, such as Europe/Rome.",
     )
-    notifications_enabled = models.BooleanField(default=True, help_text="Cleared: nothing is sent.")
+    notifications_enabled = models.BooleanField(default=True, help_text="Whether notifications are sent.")
     notification_preferences = models.JSONField(
         default=notification_defaults,
         blank=True,
         validators=[SchemaValidator("NotificationPreferences")],
-        help_text='Channels and events, on or off: {"email": true, "in_app": true}.',
+        help_text='Enabled channels and events: {"email": true, "in_app": true}.',
     )
     preferences = models.JSONField(
-        default=dict, blank=True, help_text="Free settings of the user interface, such as the default AI."
+        default=dict, blank=True, help_text="Other settings of the user interface, such as the default agent."
     )
 
     class Meta(UserOwnedModel.Meta):
@@ -115,9 +120,9 @@ class UserSettings(UserOwnedModel):
 
 
 class UserModelChoice(UserOwnedModel):
-    """The model that a user chose for a purpose; `DEFAULT_MODELS` has the defaults."""
+    """The model that a user chose for a purpose; `DEFAULT_MODELS` holds the defaults."""
 
-    purpose = models.CharField(max_length=50, choices=ModelPurpose, help_text="What the model is for.")
+    purpose = models.CharField(max_length=50, choices=ModelPurpose, help_text="Purpose of the model.")
     model = models.CharField(
         max_length=255, validators=[MinLengthValidator(1)], help_text="Model name, such as llama3.2:3b."
     )
@@ -127,7 +132,7 @@ class UserModelChoice(UserOwnedModel):
             models.UniqueConstraint(
                 fields=["tenant", "user", "purpose"],
                 name="accounts_usermodelchoice_once",
-                violation_error_message="You have chosen a model for this purpose already.",
+                violation_error_message="You have already chosen a model for this purpose.",
             ),
             models.CheckConstraint(
                 condition=models.Q(purpose__in=ModelPurpose.values),
@@ -136,7 +141,7 @@ class UserModelChoice(UserOwnedModel):
             models.CheckConstraint(
                 condition=~models.Q(model=""),
                 name="accounts_usermodelchoice_model_named",
-                violation_error_message="Name a model.",
+                violation_error_message="The model name is required.",
             ),
         ]
 
@@ -145,64 +150,64 @@ class UserModelChoice(UserOwnedModel):
 
 
 class WorkProfile(UserOwnedModel):
-    """A user's goals, habits and preferences, used by assistants."""
+    """A user's goals, habits and preferences, for use by assistants."""
 
-    # The audit log shows colleagues that these changed, but not their values.
+    # The audit log shows colleagues that these fields changed, but not their values.
     audit_redact = ("personal_goals", "productivity_patterns", "interview_insights")
 
     calendar_event_weights = models.JSONField(
         default=dict,
         blank=True,
         validators=[SchemaValidator("EventWeights")],
-        help_text='How much categories of events weigh, 0 to 100: {"meeting": 1.5}.',
+        help_text='Weight of each event category, from 0 to 100: {"meeting": 1.5}.',
     )
     agent_settings = models.JSONField(
         default=dict,
         blank=True,
         validators=[SchemaValidator("AgentSettings")],
-        help_text='Settings by agent: {"writer": {"enabled": true, "temperature": 0.2}}.',
+        help_text='Settings of each agent: {"writer": {"enabled": true, "temperature": 0.2}}.',
     )
     personal_goals = models.JSONField(
         default=list,
         blank=True,
         validators=[SchemaValidator("PersonalGoals")],
-        help_text='Goals: [{"title": "Learn SQL", "priority": "high", "progress": 0.4}].',
+        help_text='Personal goals: [{"title": "Learn SQL", "priority": "high", "progress": 0.4}].',
     )
     work_style_preferences = models.JSONField(
         default=dict,
         blank=True,
         validators=[SchemaValidator("WorkStyle")],
-        help_text='Way of working: {"work_start": "09:00", "work_days": ["monday"], "focus_minutes": 90}.',
+        help_text='Work style: {"work_start": "09:00", "work_days": ["monday"], "focus_minutes": 90}.',
     )
     productivity_patterns = models.JSONField(
         default=dict,
         blank=True,
         validators=[SchemaValidator("ProductivityPatterns")],
-        help_text='What was observed: {"peak_hours": [9, 10], "best_days": ["tuesday"]}.',
+        help_text='Observed productivity patterns: {"peak_hours": [9, 10], "best_days": ["tuesday"]}.',
     )
     interview_insights = models.JSONField(
         default=dict,
         blank=True,
         validators=[SchemaValidator("InterviewInsights")],
-        help_text='What interviews brought out: {"summary": "", "insights": [{"topic": "", "finding": ""}]}.',
+        help_text='Interview results: {"summary": "", "insights": [{"topic": "", "finding": ""}]}.',
     )
     project_preferences = models.JSONField(
         default=dict,
         blank=True,
         validators=[SchemaValidator("ProjectPreferences")],
-        help_text='Way of running projects: {"methodology": "kanban", "default_priority": "medium"}.',
+        help_text='Project preferences: {"methodology": "kanban", "default_priority": "medium"}.',
     )
     default_code_style = models.JSONField(
         default=dict,
         blank=True,
         validators=[SchemaValidator("CodeStyle")],
-        help_text='Look of code: {"language": "python", "indent": "spaces", "line_length": 100}.',
+        help_text='Code style: {"language": "python", "indent": "spaces", "line_length": 100}.',
     )
     git_integrations = models.JSONField(
         default=list,
         blank=True,
         validators=[SchemaValidator("GitIntegrations")],
-        help_text='Accounts, without tokens: [{"provider": "github", "username": "ada"}].',
+        help_text='Repository host accounts, without tokens: [{"provider": "github", "username": "ada"}].',
     )
 
     class Meta(UserOwnedModel.Meta):

@@ -1,4 +1,4 @@
-"""Devices, credentials and connected services, visible to their user only."""
+"""Devices, credentials and connected services, visible only to their user."""
 
 from django.db import models
 from django.db.models.functions import Now
@@ -13,14 +13,14 @@ class RegisteredDevice(UserOwnedModel):
 
     audit_omit = ("last_used_at",)
 
-    device_name = models.CharField(max_length=255, help_text="Name to know it by.")
+    device_name = models.CharField(max_length=255, help_text="Name of the device.")
     device_type = models.CharField(
-        max_length=20, choices=DeviceType, default=DeviceType.OTHER, help_text="Kind of device."
+        max_length=20, choices=DeviceType, default=DeviceType.OTHER, help_text="Type of device."
     )
-    user_agent = models.CharField(max_length=1000, blank=True, default="", help_text="What its browser says.")
-    ip_address = models.GenericIPAddressField(null=True, blank=True, help_text="Latest address.")
+    user_agent = models.CharField(max_length=1000, blank=True, default="", help_text="User-Agent header.")
+    ip_address = models.GenericIPAddressField(null=True, blank=True, help_text="Latest IP address.")
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Latest use.")
-    is_trusted = models.BooleanField(default=False, help_text="Whether it needs no second factor.")
+    is_trusted = models.BooleanField(default=False, help_text="Whether it can skip the second factor.")
 
     class Meta(UserOwnedModel.Meta):
         indexes = [models.Index(fields=["tenant", "user", "-last_used_at"], name="accounts_device_user")]
@@ -35,17 +35,17 @@ class RegisteredDevice(UserOwnedModel):
 
 
 class TwoFactorAuth(UserOwnedModel):
-    """A user's two-factor authentication: TOTP secret, backup codes, questions."""
+    """A user's two-factor authentication: TOTP secret, backup codes and security questions."""
 
     audit_omit = ("last_used_at",)
 
-    is_enabled = models.BooleanField(default=False, help_text="Whether a code is asked for.")
-    secret_key = EncryptedTextField(null=True, blank=True, help_text="TOTP secret, base 32.")
-    backup_codes = EncryptedJSONField(null=True, blank=True, help_text="Codes that each serve once.")
+    is_enabled = models.BooleanField(default=False, help_text="Whether sign-in requires a code.")
+    secret_key = EncryptedTextField(null=True, blank=True, help_text="TOTP secret, base32-encoded.")
+    backup_codes = EncryptedJSONField(null=True, blank=True, help_text="One-time backup codes.")
     security_questions = EncryptedJSONField(
-        null=True, blank=True, help_text='[{"question": "", "answer": ""}]; never shown.'
+        null=True, blank=True, help_text='Security questions: [{"question": "", "answer": ""}]. Never shown.'
     )
-    last_used_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Latest code taken.")
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Latest code use.")
 
     class Meta(UserOwnedModel.Meta):
         verbose_name = "two-factor authentication"
@@ -54,12 +54,12 @@ class TwoFactorAuth(UserOwnedModel):
             models.UniqueConstraint(
                 fields=["tenant", "user"],
                 name="accounts_twofactorauth_once",
-                violation_error_message="You have a second factor already.",
+                violation_error_message="You have already set up two-factor authentication.",
             ),
             models.CheckConstraint(
                 condition=models.Q(is_enabled=False) | models.Q(secret_key__isnull=False),
                 name="accounts_twofactorauth_secret",
-                violation_error_message="A second factor that is on has a secret.",
+                violation_error_message="A secret is required to enable two-factor authentication.",
             ),
         ]
 
@@ -68,16 +68,16 @@ class TwoFactorAuth(UserOwnedModel):
 
 
 class PasskeyCredential(UserOwnedModel):
-    """A WebAuthn credential: its id and public key; the private key never leaves the device."""
+    """A WebAuthn credential: its ID and public key; the private key never leaves the device."""
 
     audit_omit = ("last_used_at", "sign_count")
 
     credential_id = models.CharField(
-        max_length=1400, unique=True, editable=False, help_text="WebAuthn id, base64url."
+        max_length=1400, unique=True, editable=False, help_text="WebAuthn credential ID, base64url-encoded."
     )
-    public_key = models.TextField(editable=False, help_text="COSE public key, base64url.")
-    credential_name = models.CharField(max_length=255, blank=True, default="", help_text="Name given to it.")
-    sign_count = models.PositiveBigIntegerField(default=0, editable=False, help_text="Signatures so far.")
+    public_key = models.TextField(editable=False, help_text="COSE public key, base64url-encoded.")
+    credential_name = models.CharField(max_length=255, blank=True, default="", help_text="Passkey name.")
+    sign_count = models.PositiveBigIntegerField(default=0, editable=False, help_text="Signature counter.")
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Latest sign-in.")
 
     class Meta(UserOwnedModel.Meta):
@@ -92,9 +92,9 @@ class ExternalIdentity(UserOwnedModel):
 
     audit_omit = ("last_used_at",)
 
-    provider = models.CharField(max_length=50, choices=IdentityProvider, help_text="Who knows them.")
-    subject = models.CharField(max_length=255, help_text="The provider's id of the person.")
-    email = models.EmailField(max_length=255, blank=True, default="", help_text="Address known there.")
+    provider = models.CharField(max_length=50, choices=IdentityProvider, help_text="Identity provider.")
+    subject = models.CharField(max_length=255, help_text="Subject ID of the user at the provider.")
+    email = models.EmailField(max_length=255, blank=True, default="", help_text="E-mail at the provider.")
     linked_at = models.DateTimeField(db_default=Now(), editable=False, help_text="When it was linked.")
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Latest sign-in.")
 
@@ -105,7 +105,7 @@ class ExternalIdentity(UserOwnedModel):
             models.UniqueConstraint(
                 fields=["tenant", "provider", "subject"],
                 name="accounts_externalidentity_subject",
-                violation_error_message="This identity is linked already.",
+                violation_error_message="This identity is already linked.",
             ),
             models.CheckConstraint(
                 condition=models.Q(provider__in=IdentityProvider.values),
@@ -118,17 +118,17 @@ class ExternalIdentity(UserOwnedModel):
 
 
 class OAuthToken(UserOwnedModel):
-    """OAuth tokens of a service that a user connected."""
+    """OAuth tokens of a service that a user has connected."""
 
     audit_omit = ("token_expiry",)
 
-    service = models.CharField(max_length=50, choices=OAuthService, help_text="The service.")
-    access_token = EncryptedTextField(help_text="Token sent to it.")
-    refresh_token = EncryptedTextField(null=True, blank=True, help_text="Token that renews the other.")
-    token_expiry = models.DateTimeField(null=True, blank=True, help_text="When the access token ends.")
-    scope = models.TextField(blank=True, default="", help_text="What was granted, space between.")
-    service_user_id = models.CharField(max_length=255, blank=True, default="", help_text="Their id there.")
-    service_email = models.EmailField(max_length=255, blank=True, default="", help_text="Address there.")
+    service = models.CharField(max_length=50, choices=OAuthService, help_text="Connected service.")
+    access_token = EncryptedTextField(help_text="Access token.")
+    refresh_token = EncryptedTextField(null=True, blank=True, help_text="Refresh token.")
+    token_expiry = models.DateTimeField(null=True, blank=True, help_text="Expiry time of the access token.")
+    scope = models.TextField(blank=True, default="", help_text="Granted OAuth scopes, separated by spaces.")
+    service_user_id = models.CharField(max_length=255, blank=True, default="", help_text="User ID there.")
+    service_email = models.EmailField(max_length=255, blank=True, default="", help_text="E-mail there.")
 
     class Meta(UserOwnedModel.Meta):
         verbose_name = "OAuth token"
@@ -137,7 +137,7 @@ class OAuthToken(UserOwnedModel):
             models.UniqueConstraint(
                 fields=["tenant", "user", "service"],
                 name="accounts_oauthtoken_once",
-                violation_error_message="This service is connected already.",
+                violation_error_message="This service is already connected.",
             ),
             models.CheckConstraint(
                 condition=models.Q(service__in=OAuthService.values),

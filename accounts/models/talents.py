@@ -1,4 +1,4 @@
-"""Skills and availability of people, for planning."""
+"""Skills and availability of users, for planning."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -9,9 +9,9 @@ from config.tenancy.models import MemberForeignKey, TenantModel
 
 
 class Talent(TenantModel):
-    """A person's skills, experience, availability and rate, used for planning."""
+    """A user's skills, experience, availability and rate, for planning."""
 
-    user = MemberForeignKey(models.CASCADE, related_name="talents", help_text="The person.")
+    user = MemberForeignKey(models.CASCADE, related_name="talents", help_text="User with these skills.")
     skills = models.JSONField(default=list, blank=True, help_text='Skills, such as ["python", "sql"].')
     experience_years = models.PositiveSmallIntegerField(
         null=True, blank=True, validators=[MaxValueValidator(80)], help_text="Years of experience."
@@ -20,7 +20,7 @@ class Talent(TenantModel):
         max_length=50,
         choices=Availability,
         default=Availability.AVAILABLE,
-        help_text="Whether there is time.",
+        help_text="Current availability.",
     )
     rate = models.DecimalField(
         max_digits=10,
@@ -28,7 +28,7 @@ class Talent(TenantModel):
         null=True,
         blank=True,
         validators=[MinValueValidator(0)],
-        help_text="Price of an hour.",
+        help_text="Hourly rate.",
     )
 
     class Meta(TenantModel.Meta):
@@ -45,12 +45,12 @@ class Talent(TenantModel):
             models.CheckConstraint(
                 condition=models.Q(experience_years=None) | models.Q(experience_years__lte=80),
                 name="accounts_talent_experience",
-                violation_error_message="experience_years: at most 80.",
+                violation_error_message="Enter at most 80 years of experience.",
             ),
             models.CheckConstraint(
                 condition=models.Q(rate=None) | models.Q(rate__gte=0),
                 name="accounts_talent_rate",
-                violation_error_message="A rate is not negative.",
+                violation_error_message="The rate cannot be negative.",
             ),
         ]
 

@@ -30,24 +30,24 @@ class User(AbstractBaseUser, GlobalModel):
     REQUIRED_FIELDS: list[str] = []
 
     password = PasswordHashField("password", max_length=128)
-    email = models.EmailField(max_length=255, unique=True, help_text="Address to sign in with, lower case.")
-    username = models.CharField(max_length=150, blank=True, default="", help_text="Name shown instead of it.")
-    first_name = models.CharField(max_length=100, blank=True, default="", help_text="Given name.")
-    last_name = models.CharField(max_length=100, blank=True, default="", help_text="Family name.")
-    avatar_url = models.URLField(max_length=500, blank=True, default="", help_text="Picture.")
+    email = models.EmailField(max_length=255, unique=True, help_text="Sign-in e-mail address, in lower case.")
+    username = models.CharField(max_length=150, blank=True, default="", help_text="Fallback display name.")
+    first_name = models.CharField(max_length=100, blank=True, default="", help_text="First name.")
+    last_name = models.CharField(max_length=100, blank=True, default="", help_text="Last name.")
+    avatar_url = models.URLField(max_length=500, blank=True, default="", help_text="Profile picture.")
     status = models.CharField(
         max_length=20,
         choices=UserStatus,
         default=UserStatus.ACTIVE,
-        help_text="Whether the account is in use.",
+        help_text="Status of the account.",
     )
-    is_active = models.BooleanField(default=True, help_text="Cleared: no sign-in.")
-    is_staff = models.BooleanField(default=False, help_text="Platform staff: may open the platform scope.")
-    is_superuser = models.BooleanField(default=False, help_text="Platform staff with every right.")
-    is_verified = models.BooleanField(default=False, help_text="Whether the e-mail address is confirmed.")
-    deleted_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When it was deleted.")
+    is_active = models.BooleanField(default=True, help_text="Designates whether the user can sign in.")
+    is_staff = models.BooleanField(default=False, help_text="Staff with access to the platform scope.")
+    is_superuser = models.BooleanField(default=False, help_text="Platform staff with all permissions.")
+    is_verified = models.BooleanField(default=False, help_text="Whether the e-mail address is verified.")
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Deletion time.")
     password_changed_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="When the password was last set."
+        null=True, blank=True, editable=False, help_text="Time at which the password was last set."
     )
 
     objects = UserManager()
@@ -78,7 +78,7 @@ class User(AbstractBaseUser, GlobalModel):
             super().save(*args, **kwargs)
 
     def set_password(self, raw_password: str | None) -> None:
-        """Set the password and its change time; rehashing keeps the time."""
+        """Set the password and the time of the change; rehashing keeps the time."""
         super().set_password(raw_password)
         self.password_changed_at = timezone.now()
 
@@ -87,7 +87,7 @@ class User(AbstractBaseUser, GlobalModel):
 
     @property
     def full_name(self) -> str:
-        """Return given and family name (`name` and `full_name` of the documents)."""
+        """Return the first and last name, or the username if both are empty."""
         return f"{self.first_name} {self.last_name}".strip() or self.username
 
     def get_full_name(self) -> str:

@@ -20,7 +20,7 @@ def create_api_key(
     expires_at: datetime | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> tuple[ApiKey, str]:
-    """Create an API key for a member; return it with its secret.
+    """Create an API key for a member and return it with its secret.
 
     Raises:
         ValidationError: The user is not a member, or the rate limit is below one.
@@ -42,12 +42,12 @@ def create_api_key(
 
 
 def revoke_api_key(key: ApiKey) -> None:
-    """Revoke a key permanently; it stays in the list.
+    """Revoke a key permanently; it remains in the list.
 
     Raises:
         ValidationError: The key is already revoked.
     """
     if key.status == ApiKeyStatus.REVOKED:
-        raise ValidationError("This key is already revoked.")
+        raise ValidationError("This API key is already revoked.")
     key.status = ApiKeyStatus.REVOKED
     key.save(update_fields=["status", "updated_at"])

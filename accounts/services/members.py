@@ -26,7 +26,7 @@ class LastAdministratorError(ValidationError):
 
 
 def get_or_create_user(email: str, password: str | None = None, **fields: Any) -> User:
-    """Return the user with this e-mail address, creating it if needed.
+    """Return the user with this e-mail address, creating one if needed.
 
     Call it outside any scope.
     """
@@ -42,19 +42,19 @@ def get_or_create_user(email: str, password: str | None = None, **fields: Any) -
 
 
 def add_member(user: User, *, tenant_id: Any = None, role: str = MemberRole.USER) -> Membership:
-    """Make `user` an active member of the scope's tenant (of `tenant_id` in the platform scope)."""
+    """Make `user` an active member of the current tenant (of `tenant_id` in the platform scope)."""
     member = Membership(
         tenant_id=tenant_id, user=user, role=role, status=MemberStatus.ACTIVE, joined_at=timezone.now()
     )
     if tenant_id is None:
-        # Users who are not members yet are not visible within the tenant, so validation would fail.
+        # Users who are not yet members are not visible within the tenant, so validation would fail.
         member.full_clean(exclude=["tenant", "user"])
     member.save()
     return member
 
 
 def get_member_scopes(member: Membership) -> frozenset[str]:
-    """Return the scopes of a member: role, permissions and assigned roles, expired ones included."""
+    """Return the scopes of a member: role, permissions and assigned roles, including expired ones."""
     assigned = RoleAssignment.objects.filter(tenant_id=member.tenant_id, user_id=member.user_id)
     lists = [member.permissions, *assigned.values_list("role__permissions", flat=True)]
     texts = [text for each in lists if isinstance(each, list) for text in each if isinstance(text, str)]
@@ -70,7 +70,7 @@ def require_other_administrator(leaving: Membership) -> None:
     admins = Membership.objects.filter(
         tenant_id=leaving.tenant_id, role=MemberRole.ADMIN, status=MemberStatus.ACTIVE
     )
-    # A fixed lock order keeps two administrators from removing each other concurrently.
+    # A fixed lock order prevents two administrators from removing each other concurrently.
     held = list(admins.order_by("id").select_for_update(of=("self",)).values_list("id", flat=True))
     if held == [leaving.pk]:
         raise LastAdministratorError("The organisation needs at least one active administrator.")

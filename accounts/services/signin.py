@@ -1,4 +1,4 @@
-"""Password sign-in: attempt limit and verified e-mail addresses for allauth."""
+"""Attempt limit and verified e-mail addresses for password sign-in."""
 
 from hashlib import sha256
 from typing import Any
@@ -14,14 +14,14 @@ class TooManyAttemptsError(Exception):
     """Too many sign-in attempts from one IP address for one e-mail address."""
 
     def __init__(self, seconds: int) -> None:
-        super().__init__(f"Too many attempts. Try again in {max(seconds, 1)} seconds.")
+        super().__init__(f"Too many sign-in attempts. Try again in {max(seconds, 1)} seconds.")
 
 
 def count_attempt(email: str, ip: str) -> None:
     """Count a sign-in attempt, across all processes.
 
     Raises:
-        TooManyAttemptsError: There were already `ATTEMPTS` in the current minute.
+        TooManyAttemptsError: `ATTEMPTS` were already made in the current minute.
     """
     bucket = sha256(f"{ip}|{email.strip().lower()}".encode()).hexdigest()
     with connection.cursor() as cursor:

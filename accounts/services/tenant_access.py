@@ -48,6 +48,6 @@ def list_tenant_access(user_id: UUID) -> list[TenantAccess]:
 
 
 def parse_text_list(value: Any) -> list[str]:
-    """Return the strings of a jsonb list; any other value gives an empty list."""
+    """Return the strings of a jsonb list, or an empty list for any other value."""
     items = orjson.loads(value) if isinstance(value, (str, bytes)) else value
     return [item for item in items if isinstance(item, str)] if isinstance(items, list) else []
