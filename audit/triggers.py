@@ -1,9 +1,9 @@
 """SQL of the audit log: ownership, write protection, sealing and verification.
 
-Transactions below the oldest running one are closed: no row can be added to their range. A seal hashes the
-rows of one partition in such a range and is chained to the previous seal, so changed rows, missing rows and
-missing seals are detected. Removing the newest rows together with the newest seals cannot be detected within
-the database, so `audit.services.sealing` copies the seals to a file.
+A transaction older than every running transaction is closed: no row can be added to its range. A seal hashes
+the rows of one partition in such a range and is chained to the previous seal, which reveals changed rows,
+missing rows and missing seals. The database cannot reveal that the newest rows were removed together with the
+newest seals, so `audit.services.sealing` copies the seals to a file.
 """
 
 COLUMNS = (

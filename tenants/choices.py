@@ -62,13 +62,13 @@ class QuotaResource(TextChoices):
     ENGAGEMENTS = "engagements"
     REQUESTS = "requests", "API requests"
     TOKENS = "tokens", "Model tokens"
-    STORAGE_GB = "storage_gb", "Gigabytes stored"
+    STORAGE_GB = "storage_gb", "Storage in gigabytes"
 
 
 class QuotaPeriod(TextChoices):
     DAY = "day"
     MONTH = "month"
-    TOTAL = "total", "At any time"
+    TOTAL = "total", "Total"
 
 
 class BillingStatus(TextChoices):

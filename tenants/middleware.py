@@ -8,10 +8,10 @@ from django.http import HttpRequest, HttpResponse
 
 
 class TenantScopeMiddleware:
-    """Pass console requests to `ConsoleSite.serve`, which opens the scope around view and rendering.
+    """Passes console requests to `ConsoleSite.serve`, which opens the scope around view and rendering.
 
     Must be the last middleware: sessions, users and CSRF need the identity role, outside the scope. The view is
-    called from `process_view`, so its exceptions pass through the scope and roll it back.
+    called from `process_view`, so its exceptions pass through the scope and roll back its transaction.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -10,11 +10,11 @@ MAX_ROWS = 10_000
 
 
 class BaseResource(ModelResource):
-    """Export resource without binary and encrypted fields."""
+    """Export resource that omits binary and encrypted fields."""
 
 
 class AuditedExportMixin(ExportMixin):
-    """Mixin that exports the filtered rows of the changelist, at most `LIMIT`."""
+    """Mixin that exports the filtered rows of a changelist, up to `LIMIT`."""
 
     export_form_class = ExportForm
     export_exclude: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ class AuditLogAdmin(AuditedExportMixin, ResolveGenericMixin, ResolveIdsMixin, Re
     list_display = ("created_at", "action", "thing", "who", "ip_address", "status")
     list_filter = (CreatedFilter, "status")
     search_fields = ("action__exact", "resource_id__exact", "actor__exact", "request_id__exact")
-    search_help_text = "Exact action, resource id, actor or request id."
+    search_help_text = "Exact action, resource ID, actor or request ID."
     fieldsets = (
         (
             None,
@@ -40,7 +40,7 @@ class AuditLogAdmin(AuditedExportMixin, ResolveGenericMixin, ResolveIdsMixin, Re
     def get_object_key(self, obj):
         return obj.resource_type, obj.resource_id
 
-    @admin.display(description="Who", ordering="actor")
+    @admin.display(description="Actor", ordering="actor")
     def who(self, obj):
         """Return the user and their credential, or the name of a system actor."""
         kind, _, rest = obj.actor.partition(":")
@@ -78,6 +78,6 @@ class AuditSealAdmin(ReadOnlyAdmin):
     def root_hex(self, obj):
         return bytes(obj.root).hex()
 
-    @admin.display(description="Hash before")
+    @admin.display(description="Previous hash")
     def prev_hex(self, obj):
         return bytes(obj.prev).hex()

@@ -17,7 +17,7 @@ class ReviewFilter(admin.SimpleListFilter):
     parameter_name = "reviewed"
 
     def lookups(self, request, model_admin):
-        return [("no", "not yet"), ("yes", "yes")]
+        return [("no", "not reviewed"), ("yes", "yes")]
 
     def queryset(self, request, queryset):
         if self.value() in ("no", "yes"):
@@ -43,7 +43,7 @@ class SecurityAuditLogAdmin(AuditedExportMixin, ResolveIdsMixin, ReadOnlyAdmin):
     )
     list_filter = (CreatedFilter, "severity", "event_category", "requires_review", ReviewFilter)
     search_fields = ("event_type__exact", "actor_email__exact", "request_id__exact")
-    search_help_text = "Exact event type, e-mail address or request id."
+    search_help_text = "Exact event type, e-mail address or request ID."
     fieldsets = (
         (
             None,
@@ -65,7 +65,7 @@ class SecurityAuditLogAdmin(AuditedExportMixin, ResolveIdsMixin, ReadOnlyAdmin):
     )
     actions = ("review",)
 
-    @admin.display(description="To review", boolean=True)
+    @admin.display(description="Needs review", boolean=True)
     def to_review(self, obj):
         return obj.requires_review and obj.reviewed_at is None
 

@@ -11,9 +11,9 @@ from config.tenancy.models import BaseModel, PartitionedTimestampMixin
 
 
 class AuditLog(PartitionedTimestampMixin, PartitionedMixin, BaseModel):
-    """One change or event, written by triggers and `record_event` only and never changed.
+    """One change or event, written only by triggers and `record_event`; never changed.
 
-    Holds plain ids, since entries outlive the tenants, users and rows they refer to.
+    Holds plain IDs, because entries outlive the tenants, users and rows they refer to.
     """
 
     scope_kind = "tenant"
@@ -26,24 +26,24 @@ class AuditLog(PartitionedTimestampMixin, PartitionedMixin, BaseModel):
     }
 
     updated_at = None
-    tenant_id = models.UUIDField(null=True, help_text="Tenant whose row it was; empty: the platform's.")
-    user_id = models.UUIDField(null=True, help_text="Person who acted.")
-    actor = models.CharField(max_length=255, help_text="Who acted: `user:…`, `key:…`, `system:…`.")
-    action = models.CharField(max_length=255, help_text="What was done, such as `agent.updated`.")
-    resource_type = models.CharField(max_length=100, help_text="Kind of thing, such as `agents.agent`.")
-    resource_id = models.CharField(max_length=255, default="", help_text="Its id.")
-    old_values = models.JSONField(null=True, help_text="Changed values, before.")
-    new_values = models.JSONField(null=True, help_text="Changed values, after.")
-    ip_address = models.GenericIPAddressField(null=True, help_text="Address the request came from.")
-    user_agent = models.TextField(default="", help_text="Program the request came from.")
-    request_id = models.CharField(max_length=255, default="", help_text="The request's id.")
-    db_user = models.CharField(max_length=63, help_text="Database login that wrote.")
+    tenant_id = models.UUIDField(null=True, help_text="Tenant of the row. Empty: the platform.")
+    user_id = models.UUIDField(null=True, help_text="User who acted.")
+    actor = models.CharField(max_length=255, help_text="Actor: `user:…`, `key:…` or `system:…`.")
+    action = models.CharField(max_length=255, help_text="Action, such as `agent.updated`.")
+    resource_type = models.CharField(max_length=100, help_text="Type of resource, such as `agents.agent`.")
+    resource_id = models.CharField(max_length=255, default="", help_text="ID of the resource.")
+    old_values = models.JSONField(null=True, help_text="Changed values before the change.")
+    new_values = models.JSONField(null=True, help_text="Changed values after the change.")
+    ip_address = models.GenericIPAddressField(null=True, help_text="IP address of the request.")
+    user_agent = models.TextField(default="", help_text="User agent of the request.")
+    request_id = models.CharField(max_length=255, default="", help_text="Request ID.")
+    db_user = models.CharField(max_length=63, help_text="Database login that wrote the row.")
     status = models.CharField(
-        max_length=20, choices=AuditStatus, default=AuditStatus.SUCCESS, help_text="How it ended."
+        max_length=20, choices=AuditStatus, default=AuditStatus.SUCCESS, help_text="Result of the action."
     )
-    error_message = models.TextField(default="", help_text="Why it failed.")
-    metadata = models.JSONField(default=dict, help_text="Further details.")
-    xid = TransactionIdField(db_default=CurrentTransactionId(), help_text="Transaction that wrote it.")
+    error_message = models.TextField(default="", help_text="Error message.")
+    metadata = models.JSONField(default=dict, help_text="Additional details.")
+    xid = TransactionIdField(db_default=CurrentTransactionId(), help_text="Transaction that wrote the row.")
 
     objects = ScopedManager()
     unscoped = models.Manager.from_queryset(ScopedQuerySet)()
@@ -77,16 +77,16 @@ class AuditSeal(BaseModel):
     }
 
     updated_at = None
-    n = models.BigIntegerField(unique=True, help_text="Place in the chain, from 1.")
-    partition = models.CharField(max_length=63, help_text="Partition it covers.")
+    n = models.BigIntegerField(unique=True, help_text="Position in the chain, starting at 1.")
+    partition = models.CharField(max_length=63, help_text="Partition that the seal covers.")
     xid_lo = TransactionIdField(help_text="First transaction covered.")
     xid_hi = TransactionIdField(help_text="First transaction not covered.")
-    row_count = models.BigIntegerField(help_text="Rows covered.")
-    root = models.BinaryField(help_text="SHA-256 over the rows' hashes.")
-    prev = models.BinaryField(help_text="Hash of the seal before.")
-    hash = models.BinaryField(help_text="SHA-256 over the seal before, the root and the window.")
-    system_identifier = models.BigIntegerField(help_text="Database cluster whose transaction ids these are.")
-    sealed_at = models.DateTimeField(db_default=Now(), help_text="When it was sealed.")
+    row_count = models.BigIntegerField(help_text="Number of rows covered.")
+    root = models.BinaryField(help_text="SHA-256 of the row hashes.")
+    prev = models.BinaryField(help_text="Hash of the previous seal.")
+    hash = models.BinaryField(help_text="SHA-256 of the previous seal, the root and the window.")
+    system_identifier = models.BigIntegerField(help_text="Database cluster of the transaction IDs.")
+    sealed_at = models.DateTimeField(db_default=Now(), help_text="When the seal was created.")
 
     objects = models.Manager.from_queryset(ScopedQuerySet)()
 

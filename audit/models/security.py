@@ -14,7 +14,7 @@ REVIEW = ("requires_review", "reviewed_at", "reviewed_by")
 class SecurityAuditLog(PartitionedTimestampMixin, PartitionedMixin, BaseModel):
     """A security event: sign-in, denied access, or change of permissions or configuration.
 
-    Holds plain ids, since events outlive the tenants and users they refer to.
+    Holds plain IDs, because events outlive the tenants and users they refer to.
     """
 
     scope_kind = "tenant"
@@ -30,33 +30,31 @@ class SecurityAuditLog(PartitionedTimestampMixin, PartitionedMixin, BaseModel):
     }
 
     updated_at = None
-    tenant_id = models.UUIDField(null=True, blank=True, help_text="Tenant concerned; empty: none yet.")
-    event_type = models.CharField(max_length=100, help_text="What happened, such as `auth.login_failed`.")
-    event_category = models.CharField(max_length=50, choices=EventCategory, help_text="Kind of event.")
-    severity = models.CharField(
-        max_length=20, choices=Severity, default=Severity.INFO, help_text="How grave it is."
-    )
-    actor_user_id = models.UUIDField(null=True, blank=True, help_text="Person who acted, when known.")
-    actor_email = models.CharField(max_length=255, blank=True, default="", help_text="Address given.")
-    actor_role = models.CharField(max_length=50, blank=True, default="", help_text="Role at the time.")
+    tenant_id = models.UUIDField(null=True, blank=True, help_text="Affected tenant, if any.")
+    event_type = models.CharField(max_length=100, help_text="Type of event, such as `auth.login_failed`.")
+    event_category = models.CharField(max_length=50, choices=EventCategory, help_text="Event category.")
+    severity = models.CharField(max_length=20, choices=Severity, default=Severity.INFO, help_text="Severity.")
+    actor_user_id = models.UUIDField(null=True, blank=True, help_text="User who acted, if known.")
+    actor_email = models.CharField(max_length=255, blank=True, default="", help_text="E-mail entered.")
+    actor_role = models.CharField(max_length=50, blank=True, default="", help_text="Role at that time.")
     target_type = models.CharField(
-        max_length=50, blank=True, default="", help_text="Kind of thing concerned."
+        max_length=50, blank=True, default="", help_text="Type of resource affected."
     )
-    target_id = models.CharField(max_length=255, blank=True, default="", help_text="Its id.")
-    target_details = models.JSONField(default=dict, blank=True, help_text="What it was.")
-    ip_address = models.GenericIPAddressField(null=True, blank=True, help_text="Address of the request.")
-    user_agent = models.TextField(blank=True, default="", help_text="Program of the request.")
-    request_id = models.CharField(max_length=255, blank=True, default="", help_text="The request's id.")
+    target_id = models.CharField(max_length=255, blank=True, default="", help_text="ID of the resource.")
+    target_details = models.JSONField(default=dict, blank=True, help_text="Resource details.")
+    ip_address = models.GenericIPAddressField(null=True, blank=True, help_text="IP address.")
+    user_agent = models.TextField(blank=True, default="", help_text="User agent.")
+    request_id = models.CharField(max_length=255, blank=True, default="", help_text="Request ID.")
     session_id = models.CharField(
-        max_length=255, blank=True, default="", help_text="Hash of the session's key."
+        max_length=255, blank=True, default="", help_text="Hash of the session key."
     )
-    action = models.CharField(max_length=100, help_text="What was attempted.")
-    result = models.CharField(max_length=20, choices=AuditStatus, help_text="How it ended.")
-    error_code = models.CharField(max_length=50, blank=True, default="", help_text="Code of the refusal.")
-    details = models.JSONField(default=dict, blank=True, help_text="Further details.")
-    requires_review = models.BooleanField(default=False, help_text="Whether somebody should look at it.")
-    reviewed_at = models.DateTimeField(null=True, blank=True, help_text="When it was looked at.")
-    reviewed_by = models.UUIDField(null=True, blank=True, help_text="Who looked at it.")
+    action = models.CharField(max_length=100, help_text="Attempted action.")
+    result = models.CharField(max_length=20, choices=AuditStatus, help_text="Result of the action.")
+    error_code = models.CharField(max_length=50, blank=True, default="", help_text="Error code.")
+    details = models.JSONField(default=dict, blank=True, help_text="Additional details.")
+    requires_review = models.BooleanField(default=False, help_text="Whether the event needs review.")
+    reviewed_at = models.DateTimeField(null=True, blank=True, help_text="When it was reviewed.")
+    reviewed_by = models.UUIDField(null=True, blank=True, help_text="User who reviewed it.")
 
     objects = ScopedManager()
     unscoped = models.Manager.from_queryset(ScopedQuerySet)()

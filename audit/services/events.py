@@ -20,12 +20,12 @@ def record_event(
     """Write one row of the audit log in the current transaction.
 
     Args:
-        action: what happened, such as `agent.published`.
-        resource: the row it happened to.
-        metadata: further details; must not contain secrets, since it is not redacted.
+        action: Action, such as `agent.published`.
+        resource: The affected row.
+        metadata: Additional details. Must not contain secrets, because it is not redacted.
 
     Returns:
-        The row's id.
+        The ID of the row.
 
     Raises:
         django.db.ProgrammingError: The scope has no actor or is read-only.

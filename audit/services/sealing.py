@@ -1,7 +1,7 @@
 """Sealing and verification of the audit log.
 
 Seals are stored in the database and copied to `settings.AUDIT_SEAL_FILE`, one JSON object per line. Only the
-copy reveals that the newest rows were removed together with the newest seals. Keep it where database
+copy can reveal that the newest rows were removed together with the newest seals, so keep it where database
 administrators cannot write.
 """
 
@@ -26,7 +26,7 @@ NO_COPY = "no copy outside the database"
 
 @dataclass(frozen=True, slots=True)
 class SealVerdict:
-    """Result of verifying one seal: `ok`, or the failure."""
+    """Result of verifying one seal: `ok`, or the reason for the failure."""
 
     n: int
     partition: str
@@ -46,9 +46,9 @@ def _as_sealer() -> Iterator[Any]:
 
 
 def seal() -> list[AuditSeal]:
-    """Seal the rows of closed transactions and copy new seals to the file.
+    """Seal the rows of closed transactions and append the new seals to the file.
 
-    Also copies seals that an interrupted run did not copy.
+    Also appends seals that an interrupted run did not copy.
 
     Raises:
         OSError: The file cannot be written; the seals are already committed.
@@ -62,10 +62,10 @@ def seal() -> list[AuditSeal]:
 
 
 def verify(*, with_copy: bool = True) -> list[SealVerdict]:
-    """Verify every seal in order, then compare the seals with their copy.
+    """Verify every seal in order, then compare the seals with their copies.
 
     Args:
-        with_copy: also compare with `settings.AUDIT_SEAL_FILE`.
+        with_copy: Also compare with `settings.AUDIT_SEAL_FILE`.
     """
     with _as_sealer() as cursor:
         cursor.execute("SELECT n, partition, row_count, verdict, hash FROM conclave_audit_verify()")
@@ -84,7 +84,7 @@ def _compare_with_copy(known: dict[int, str], copied: list[dict[str, Any]]) -> I
         number = entry.get("n", 0)
         if number in known and entry.get("hash") == known[number]:
             continue
-        word = "differs from its copy" if number in known else "missing from the database, its copy exists"
+        word = "differs from its copy" if number in known else "missing from the database; the copy exists"
         yield SealVerdict(number, entry.get("partition", ""), entry.get("row_count", 0), word)
 
 
@@ -99,7 +99,7 @@ def _read_copy(path: Path) -> list[dict[str, Any]]:
 
 
 def _parse_entry(line: str) -> dict[str, Any]:
-    """Parse a line; a damaged line gives an entry that matches no seal."""
+    """Parse a line; return an entry that matches no seal if the line is damaged."""
     try:
         entry = json.loads(line)
     except ValueError:

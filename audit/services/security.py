@@ -23,18 +23,18 @@ def record_security_event(
     target: models.Model | None = None,
     **further: Any,
 ) -> UUID:
-    """Write one row of the security log, for the scope's tenant if any.
+    """Write one row of the security log, for the scope's tenant if there is one.
 
     Args:
-        event_type: such as `auth.login_failed`.
-        category: one of `audit.choices.EventCategory`.
-        action: what was attempted, such as `login`.
-        actor: the user who acted, if known; the scope's user by default.
-        further: other columns, such as `error_code`, `details`, `requires_review`, and `session_id`, which is
+        event_type: Such as `auth.login_failed`.
+        category: One of `audit.choices.EventCategory`.
+        action: The attempted action, such as `login`.
+        actor: The user who acted, if known; defaults to the scope's user.
+        further: Other columns, such as `error_code`, `details`, `requires_review`, and `session_id`, which is
             a hash of the session key, never the key.
 
     Returns:
-        The row's id. IP address, user agent and request id are taken from `request_info`.
+        The ID of the row. IP address, user agent and request ID come from `request_info`.
     """
     scope = current_scope()
     row = SecurityAuditLog.unscoped.create(
@@ -65,6 +65,6 @@ def _request_columns() -> dict[str, str | None]:
 
 
 def mark_reviewed(events: Any, *, reviewer_id: UUID) -> int:
-    """Mark the unreviewed rows of `events` as reviewed; return their number."""
+    """Mark the unreviewed rows of `events` as reviewed and return their number."""
     open_events = events.order_by().filter(reviewed_at=None)
     return int(open_events.update(reviewed_at=timezone.now(), reviewed_by=reviewer_id))

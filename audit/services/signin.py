@@ -37,7 +37,7 @@ def record_sign_out(sender: Any, request: Any, user: Any, **_: Any) -> None:
 
 
 def record_failed_sign_in(sender: Any, credentials: dict[str, Any], request: Any = None, **_: Any) -> None:
-    """Log a wrong e-mail address or password; the address is stored as entered."""
+    """Log a wrong e-mail address or password, with the address as entered."""
     email = str(credentials.get("email") or credentials.get("username") or "")[:255].replace("\0", "")
     _record(
         "auth.login_failed",

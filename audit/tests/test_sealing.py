@@ -154,7 +154,7 @@ def test_cut_off_tail_shows_by_the_copy_alone(sealed, tamper):
 
     assert all(each.ok for each in verify(with_copy=False))
     (bad,) = [each for each in verify() if not each.ok]
-    assert (bad.n, bad.verdict) == (2, "missing from the database, its copy exists")
+    assert (bad.n, bad.verdict) == (2, "missing from the database; the copy exists")
 
 
 def test_rewritten_ledger_differs_from_its_copy(sealed, tamper):

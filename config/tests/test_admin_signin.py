@@ -51,7 +51,7 @@ def test_the_sixth_attempt_within_a_minute_is_refused_even_with_the_right_passwo
     for _ in range(5):
         sign_in(client, member.user.email, "wrong")
     response = sign_in(client, member.user.email)
-    assert "Too many attempts." in response.content.decode()
+    assert "Too many sign-in attempts." in response.content.decode()
     assert client.get("/console/").status_code == 302
 
 

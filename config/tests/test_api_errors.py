@@ -131,7 +131,7 @@ def test_taken_slug_is_409_in_the_models_words(api_client):
     body = assert_problem(post(client, {"name": "m", "slug": "s"}), 409, "conflict")
 
     assert body["errors"] == [
-        {"pointer": "/slug", "code": "unique", "detail": "An agent with this slug exists already."}
+        {"pointer": "/slug", "code": "unique", "detail": "An agent with this slug already exists."}
     ]
 
 
@@ -140,7 +140,7 @@ def test_check_constraint_is_400_in_the_models_words(api_client):
 
     body = assert_problem(post(api_client(), days, "/api/v1/engagements/"), 400, "invalid")
 
-    assert body["detail"] == "The last day lies before the first."
+    assert body["detail"] == "The end date must not be before the start date."
 
 
 @pytest.mark.parametrize(

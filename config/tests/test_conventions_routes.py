@@ -37,7 +37,7 @@ NO_ROUTE = {
     "accounts.UserSettings": "one's own is the single resource /me/settings/",
     "accounts.WorkProfile": "one's own is the single resource /me/work-profile/",
     "agents.AgentCollection": "part of the agent",
-    "agents.BudgetReservation": "lives as long as one call to a model",
+    "agents.BudgetReservation": "exists only during one model call",
     "agents.McpServerUser": "part of the server's configuration",
     "agents.TemplateDocument": "part of the template",
     "audit.AuditSeal": "the platform's: manage.py verify_audit",

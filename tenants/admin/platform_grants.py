@@ -14,7 +14,7 @@ class PlatformGrantForm(BaseModelForm):
     organisation = forms.ModelChoiceField(
         Tenant.objects.none(),
         widget=UnfoldAdminSelectWidget,
-        help_text="Organisation that the row belongs to.",
+        help_text="Organisation that receives the row.",
     )
 
     def __init__(self, *args, **kwargs):
@@ -27,7 +27,7 @@ class PlatformGrantForm(BaseModelForm):
 
 
 class PlatformGrantAdmin(BaseModelAdmin):
-    """Rows managed by platform staff and readable by their organisation."""
+    """Admin of rows that platform staff manage and their organisation can read."""
 
     platform_adds = True
 

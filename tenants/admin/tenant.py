@@ -41,16 +41,16 @@ class TenantAdmin(BaseModelAdmin):
         readonly = super().get_readonly_fields(request, obj)
         if request.console.is_platform:
             return readonly
-        # The platform manages status, plan and limits; tenants may update the other columns only.
+        # The platform manages status, plan and limits; tenants can update only the other columns.
         return [*readonly, *(field.name for field in self.opts.fields if field.name not in PROFILE)]
 
     def save_model(self, request, obj, form, change):
         if change:
-            # Privileges are granted per column, so an UPDATE of all columns is refused.
+            # Privileges are granted per column, so an UPDATE of every column is refused.
             obj.save(update_fields=[*form.changed_data, "updated_at"])
         else:
             obj.save()
 
     def has_delete_permission(self, request, obj=None):
-        """Forbid deletion; organisations are suspended or marked as deleted."""
+        """Forbid deletion; organisations are suspended or marked as deleted instead."""
         return False

@@ -17,7 +17,7 @@ class UsageMetricAdmin(ResolveIdsMixin, ReadOnlyAdmin):
     list_display = ("created_at", "metric_type", "metric_value", "period_start", "period_end")
     list_filter = (CreatedFilter, "metric_type")
     search_fields = ("agent_id__exact", "user_id__exact")
-    search_help_text = "Exact agent id or user id."
+    search_help_text = "Exact agent ID or user ID."
     fieldsets = (
         (None, {"fields": (("metric_type", "metric_value"), ("period_start", "period_end"))}),
         ("Origin", {"fields": (("agent_id", "user_id"), "metadata")}),
@@ -34,7 +34,7 @@ class CostRecordAdmin(ResolveIdsMixin, ReadOnlyAdmin):
     list_display = ("date", "service", "amount", "currency", "created_at")
     list_filter = (CreatedFilter, "currency")
     search_fields = ("service__exact", "user_id__exact")
-    search_help_text = "Exact service name or user id."
+    search_help_text = "Exact service name or user ID."
     fieldsets = (
         (None, {"fields": (("date", "service"), ("amount", "currency"))}),
         ("Origin", {"fields": ("user_id", "usage_data")}),

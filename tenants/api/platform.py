@@ -15,7 +15,7 @@ class SystemSettingSerializer(BaseSerializer):
 
 
 class BridgeSyncSerializer(BaseSerializer):
-    """A link to an Omni-Bridge server. Its key is write-only."""
+    """A link to an Omni-Bridge server. The key is write-only."""
 
     class Meta:
         model = BridgeSync

@@ -7,31 +7,31 @@ from tenants.choices import Complexity, EngagementStatus, EngagementType
 
 
 class Engagement(TenantModel):
-    """A project of an organisation; optionally limits a scope."""
+    """A project of an organisation that can narrow a scope."""
 
     name = models.CharField(max_length=255, help_text="Name of the project.")
-    description = models.TextField(blank=True, default="", help_text="Goal and extent.")
+    description = models.TextField(blank=True, default="", help_text="Goals of the project.")
     engagement_type = models.CharField(
-        max_length=50, choices=EngagementType, blank=True, default="", help_text="Kind of project."
+        max_length=50, choices=EngagementType, blank=True, default="", help_text="Type of project."
     )
     status = models.CharField(
         max_length=50,
         choices=EngagementStatus,
         default=EngagementStatus.PLANNING,
-        help_text="Where it stands.",
+        help_text="Status of the project.",
     )
     start_date = models.DateField(null=True, blank=True, help_text="First day.")
     end_date = models.DateField(null=True, blank=True, help_text="Last day.")
     target_applications = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Applications in scope."
+        null=True, blank=True, help_text="Applications covered by the project."
     )
     target_infrastructure_units = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Servers, databases and the like in scope."
+        null=True, blank=True, help_text="Servers, databases and other infrastructure covered by the project."
     )
     estimated_complexity = models.CharField(
-        max_length=20, choices=Complexity, blank=True, default="", help_text="First estimate."
+        max_length=20, choices=Complexity, blank=True, default="", help_text="Initial estimate."
     )
-    created_by = MemberForeignKey(help_text="Who made it.", editable=False)
+    created_by = MemberForeignKey(help_text="User who created it.", editable=False)
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "status"], name="tenants_engagement_status")]
@@ -41,7 +41,7 @@ class Engagement(TenantModel):
                 | models.Q(start_date=None)
                 | models.Q(end_date__gte=models.F("start_date")),
                 name="tenants_engagement_dates_in_order",
-                violation_error_message="The last day lies before the first.",
+                violation_error_message="The end date must not be before the start date.",
             ),
             models.CheckConstraint(
                 condition=models.Q(status__in=EngagementStatus.values), name="tenants_engagement_status_known"

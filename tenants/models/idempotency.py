@@ -12,14 +12,14 @@ class IdempotencyKey(TenantModel):
     (source: the IETF draft `draft-ietf-httpapi-idempotency-key-header`).
     """
 
-    audit_exempt = "a cache of answers whose effects are audited themselves"
+    audit_exempt = "a cache of responses; the changes themselves are audited"
 
-    key = models.CharField(max_length=255, help_text="The client's key.")
-    credential = models.CharField(max_length=100, help_text="Who sent it: `user:…` or `key:…`.")
+    key = models.CharField(max_length=255, help_text="Key sent by the client.")
+    credential = models.CharField(max_length=100, help_text="Credential: `user:…` or `key:…`.")
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, path and body.")
-    status_code = models.PositiveSmallIntegerField(null=True, help_text="Status of the stored answer.")
-    headers = models.JSONField(default=dict, help_text="Headers of the stored answer.")
-    body = models.BinaryField(null=True, help_text="The stored answer.")
+    status_code = models.PositiveSmallIntegerField(null=True, help_text="Status of the response.")
+    headers = models.JSONField(default=dict, help_text="Headers of the response.")
+    body = models.BinaryField(null=True, help_text="Body of the response.")
 
     class Meta(TenantModel.Meta):
         constraints = [

@@ -10,8 +10,8 @@ from tenants.choices import KeyStatus
 class TenantKey(BaseModel):
     """One version of a tenant's data key, wrapped by a key-encryption key.
 
-    The key-encryption key is stored outside the database. A row without a tenant is the platform's data key, used
-    for data of users rather than tenants.
+    The key-encryption key is stored outside the database. A row without a tenant is the platform's data key, which
+    encrypts data of users rather than tenants.
     """
 
     scope_kind = "tenant"
@@ -30,13 +30,13 @@ class TenantKey(BaseModel):
         blank=True,
         on_delete=models.CASCADE,
         related_name="+",
-        help_text="Whose data it encrypts; empty: the platform's.",
+        help_text="Tenant whose data the key encrypts. Empty: the platform's data key.",
     )
-    version = models.PositiveSmallIntegerField(help_text="Stands in each ciphertext.")
-    kek_id = models.CharField(max_length=64, help_text="Key-encryption key that wraps it.")
-    wrapped = models.BinaryField(help_text="The data key, encrypted.")
+    version = models.PositiveSmallIntegerField(help_text="Version number, stored in each ciphertext.")
+    kek_id = models.CharField(max_length=64, help_text="Key-encryption key that wraps this key.")
+    wrapped = models.BinaryField(help_text="The encrypted data key.")
     status = models.CharField(
-        max_length=20, choices=KeyStatus, default=KeyStatus.CURRENT, help_text="Whether it still encrypts."
+        max_length=20, choices=KeyStatus, default=KeyStatus.CURRENT, help_text="Status of the key."
     )
 
     class Meta(BaseModel.Meta):

@@ -15,54 +15,54 @@ from tenants.choices import (
 
 from .tenant import SLUG
 
-CURRENCY = RegexValidator(r"^[A-Z]{3}\Z", "Use the three capital letters of ISO 4217, such as USD.")
-# A tenant has one subscription in these states.
+CURRENCY = RegexValidator(r"^[A-Z]{3}\Z", "Enter a three-letter ISO 4217 code in capitals, such as USD.")
+# A tenant has at most one subscription in these states.
 LIVE = (SubscriptionStatus.TRIAL, SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
 
 
 class SubscriptionPlan(GlobalModel):
-    """A plan: its price and limits."""
+    """A plan with its prices and limits."""
 
-    slug = models.CharField(max_length=100, unique=True, validators=[SLUG], help_text="Name in addresses.")
+    slug = models.CharField(max_length=100, unique=True, validators=[SLUG], help_text="Unique name.")
     name = models.CharField(max_length=255, help_text="Name shown to customers.")
-    description = models.TextField(blank=True, default="", help_text="What it offers.")
+    description = models.TextField(blank=True, default="", help_text="Description.")
     plan_type = models.CharField(
-        max_length=20, choices=PlanType, default=PlanType.FREE, help_text="Tier it belongs to."
+        max_length=20, choices=PlanType, default=PlanType.FREE, help_text="Tier of the plan."
     )
     price_monthly = models.DecimalField(
-        max_digits=12, decimal_places=2, default=0, help_text="Price of a month, net."
+        max_digits=12, decimal_places=2, default=0, help_text="Net price per month."
     )
     price_yearly = models.DecimalField(
-        max_digits=12, decimal_places=2, default=0, help_text="Price of a year, net."
+        max_digits=12, decimal_places=2, default=0, help_text="Net price per year."
     )
     currency = models.CharField(
-        max_length=3, default="USD", validators=[CURRENCY], help_text="Currency of the prices, ISO 4217."
+        max_length=3, default="USD", validators=[CURRENCY], help_text="Currency as an ISO 4217 code."
     )
-    trial_days = models.PositiveSmallIntegerField(default=0, help_text="Days without charge at the start.")
-    max_users = models.PositiveIntegerField(null=True, blank=True, help_text="Members; empty: no limit.")
+    trial_days = models.PositiveSmallIntegerField(default=0, help_text="Length of the trial in days.")
+    max_users = models.PositiveIntegerField(null=True, blank=True, help_text="Maximum number of members.")
     max_agents = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Agents allowed; empty: no limit."
+        null=True, blank=True, help_text="Maximum number of agents. Empty: no limit."
     )
     max_engagements = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Engagements; empty: no limit."
+        null=True, blank=True, help_text="Maximum number of engagements. Empty: no limit."
     )
     max_daily_requests = models.PositiveIntegerField(
-        null=True, blank=True, help_text="API requests a day; empty: no limit."
+        null=True, blank=True, help_text="API requests per day. Empty: no limit."
     )
     api_quota_monthly = models.PositiveIntegerField(
-        null=True, blank=True, help_text="API requests a month; empty: no limit."
+        null=True, blank=True, help_text="API requests per month. Empty: no limit."
     )
     max_monthly_tokens = models.PositiveBigIntegerField(
-        null=True, blank=True, help_text="Model tokens a month; empty: no limit."
+        null=True, blank=True, help_text="Model tokens per month. Empty: no limit."
     )
     storage_quota_gb = models.PositiveIntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text="Gigabytes stored; empty: no limit.",
+        help_text="Storage in gigabytes. Empty: no limit.",
     )
-    features = models.JSONField(default=dict, blank=True, help_text="Features it switches on, by name.")
-    is_active = models.BooleanField(default=True, help_text="Whether it can be subscribed to.")
+    features = models.JSONField(default=dict, blank=True, help_text="Features included in the plan.")
+    is_active = models.BooleanField(default=True, help_text="Whether customers can subscribe.")
 
     class Meta(GlobalModel.Meta):
         ordering = ["price_monthly", "slug"]
@@ -74,7 +74,7 @@ class SubscriptionPlan(GlobalModel):
             models.CheckConstraint(
                 condition=models.Q(price_monthly__gte=0, price_yearly__gte=0),
                 name="tenants_plan_prices",
-                violation_error_message="A price is not negative.",
+                violation_error_message="The price cannot be negative.",
             ),
             models.CheckConstraint(
                 condition=models.Q(currency__regex=r"^[A-Z]{3}$"), name="tenants_plan_currency"
@@ -95,31 +95,31 @@ class Subscription(TenantModel):
     row_security = {"verbs": "SELECT"}
 
     plan = models.ForeignKey(
-        SubscriptionPlan, models.PROTECT, related_name="subscriptions", help_text="What was subscribed to."
+        SubscriptionPlan, models.PROTECT, related_name="subscriptions", help_text="Subscribed plan."
     )
     status = models.CharField(
         max_length=20,
         choices=SubscriptionStatus,
         default=SubscriptionStatus.ACTIVE,
-        help_text="Where it stands.",
+        help_text="Status of the subscription.",
     )
     billing_interval = models.CharField(
         max_length=20,
         choices=BillingInterval,
         default=BillingInterval.MONTHLY,
-        help_text="How often it bills.",
+        help_text="Billing interval.",
     )
-    started_at = models.DateTimeField(help_text="When it began.")
+    started_at = models.DateTimeField(help_text="Start of the subscription.")
     current_period_start = models.DateTimeField(
-        null=True, blank=True, help_text="Start of the period being billed."
+        null=True, blank=True, help_text="Start of the current billing period."
     )
     current_period_end = models.DateTimeField(null=True, blank=True, help_text="End of that period.")
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="When it ends; empty: it renews.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Expiry time. Empty: renews.")
     cancelled_at = models.DateTimeField(null=True, blank=True, help_text="When it was cancelled.")
     external_id = models.CharField(
-        max_length=255, blank=True, default="", help_text="Its id at the payment provider."
+        max_length=255, blank=True, default="", help_text="ID at the payment provider."
     )
-    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -131,7 +131,7 @@ class Subscription(TenantModel):
                 fields=["tenant"],
                 condition=models.Q(status__in=LIVE),
                 name="tenants_subscription_one_live",
-                violation_error_message="The organisation has a running subscription already.",
+                violation_error_message="The organisation already has an active subscription.",
             ),
             models.CheckConstraint(
                 condition=models.Q(status__in=SubscriptionStatus.values),
@@ -144,13 +144,13 @@ class Subscription(TenantModel):
             models.CheckConstraint(
                 condition=models.Q(expires_at=None) | models.Q(expires_at__gte=models.F("started_at")),
                 name="tenants_subscription_dates_in_order",
-                violation_error_message="It ends before it begins.",
+                violation_error_message="The subscription must not end before it starts.",
             ),
             models.CheckConstraint(
                 condition=models.Q(current_period_end=None)
                 | models.Q(current_period_end__gt=models.F("current_period_start")),
                 name="tenants_subscription_period",
-                violation_error_message="The period ends before it begins.",
+                violation_error_message="The period must not end before it starts.",
             ),
         ]
 
@@ -163,33 +163,33 @@ class TenantQuota(TenantModel):
 
     row_security = {"verbs": "SELECT"}
 
-    resource = models.CharField(max_length=50, choices=QuotaResource, help_text="What is limited.")
+    resource = models.CharField(max_length=50, choices=QuotaResource, help_text="Limited resource.")
     period = models.CharField(
         max_length=20,
         choices=QuotaPeriod,
         default=QuotaPeriod.TOTAL,
-        help_text="Time that it is counted over.",
+        help_text="Period over which usage is counted.",
     )
     limit_value = models.PositiveBigIntegerField(
-        null=True, blank=True, help_text="How many are allowed; empty: no limit."
+        null=True, blank=True, help_text="Maximum in the period. Empty: no limit."
     )
     warn_at_percent = models.PositiveSmallIntegerField(
         default=80,
         validators=[MinValueValidator(1), MaxValueValidator(100)],
-        help_text="Share of the limit at which people are warned, in percent.",
+        help_text="Percentage of the limit at which a warning is sent.",
     )
-    is_hard = models.BooleanField(default=True, help_text="Whether work beyond the limit is refused.")
+    is_hard = models.BooleanField(default=True, help_text="Whether requests beyond the limit are rejected.")
     valid_until = models.DateTimeField(
-        null=True, blank=True, help_text="When the plan's limit applies again; empty: never."
+        null=True, blank=True, help_text="Expiry time, after which the plan's limit applies."
     )
-    note = models.CharField(max_length=500, blank=True, default="", help_text="Why it was granted.")
+    note = models.CharField(max_length=500, blank=True, default="", help_text="Reason for the limit.")
 
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "resource", "period"],
                 name="tenants_tenantquota_once",
-                violation_error_message="There is a limit for this resource and period already.",
+                violation_error_message="A limit for this resource and period already exists.",
             ),
             models.CheckConstraint(
                 condition=models.Q(resource__in=QuotaResource.values),
@@ -218,36 +218,36 @@ class BillingRecord(TenantModel):
         null=True,
         blank=True,
         related_name="bills",
-        help_text="What it bills.",
+        help_text="Billed subscription.",
     )
-    number = models.CharField(max_length=50, help_text="Number of the bill.")
+    number = models.CharField(max_length=50, help_text="Bill number.")
     status = models.CharField(
-        max_length=20, choices=BillingStatus, default=BillingStatus.DRAFT, help_text="Where it stands."
+        max_length=20, choices=BillingStatus, default=BillingStatus.DRAFT, help_text="Status of the bill."
     )
-    period_start = models.DateField(help_text="First day billed.")
-    period_end = models.DateField(help_text="Last day billed.")
+    period_start = models.DateField(help_text="First day of the period.")
+    period_end = models.DateField(help_text="Last day of the period.")
     currency = models.CharField(
-        max_length=3, default="USD", validators=[CURRENCY], help_text="Currency, ISO 4217."
+        max_length=3, default="USD", validators=[CURRENCY], help_text="Currency as an ISO 4217 code."
     )
-    net_amount = models.DecimalField(max_digits=14, decimal_places=2, default=0, help_text="Sum, net.")
-    tax_amount = models.DecimalField(max_digits=14, decimal_places=2, default=0, help_text="Tax on it.")
+    net_amount = models.DecimalField(max_digits=14, decimal_places=2, default=0, help_text="Net amount.")
+    tax_amount = models.DecimalField(max_digits=14, decimal_places=2, default=0, help_text="Tax amount.")
     total_amount = models.GeneratedField(
         expression=models.F("net_amount") + models.F("tax_amount"),
         output_field=models.DecimalField(max_digits=14, decimal_places=2),
         db_persist=True,
-        help_text="Sum with tax.",
+        help_text="Total amount including tax.",
     )
     lines = models.JSONField(
-        default=list, blank=True, help_text="Items: what, how many, price of one, net amount."
+        default=list, blank=True, help_text="Line items: description, quantity, unit price, net amount."
     )
-    issued_at = models.DateTimeField(null=True, blank=True, help_text="When it was sent.")
-    due_at = models.DateTimeField(null=True, blank=True, help_text="When it is to be paid.")
-    paid_at = models.DateTimeField(null=True, blank=True, help_text="When it was paid.")
-    payment_method = models.CharField(max_length=50, blank=True, default="", help_text="How it was paid.")
+    issued_at = models.DateTimeField(null=True, blank=True, help_text="When the bill was issued.")
+    due_at = models.DateTimeField(null=True, blank=True, help_text="When payment is due.")
+    paid_at = models.DateTimeField(null=True, blank=True, help_text="When the bill was paid.")
+    payment_method = models.CharField(max_length=50, blank=True, default="", help_text="Payment method.")
     transaction_id = models.CharField(
-        max_length=255, blank=True, default="", help_text="Its id at the payment provider."
+        max_length=255, blank=True, default="", help_text="ID at the payment provider."
     )
-    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -258,7 +258,7 @@ class BillingRecord(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "number"],
                 name="tenants_billingrecord_number",
-                violation_error_message="A bill with this number exists already.",
+                violation_error_message="A bill with this number already exists.",
             ),
             models.CheckConstraint(
                 condition=models.Q(status__in=BillingStatus.values), name="tenants_billing_status_known"
@@ -266,12 +266,12 @@ class BillingRecord(TenantModel):
             models.CheckConstraint(
                 condition=models.Q(period_end__gte=models.F("period_start")),
                 name="tenants_billing_period",
-                violation_error_message="The period ends before it begins.",
+                violation_error_message="The period must not end before it starts.",
             ),
             models.CheckConstraint(
                 condition=models.Q(net_amount__gte=0, tax_amount__gte=0),
                 name="tenants_billing_amounts",
-                violation_error_message="An amount is not negative.",
+                violation_error_message="Amounts cannot be negative.",
             ),
             models.CheckConstraint(
                 condition=models.Q(currency__regex=r"^[A-Z]{3}$"), name="tenants_billing_currency"

@@ -11,14 +11,14 @@ from tenants.choices import BridgeSyncStatus
 
 
 class SystemSetting(GlobalModel):
-    """A platform-wide setting; tenants see public ones. Never store secrets here."""
+    """A platform-wide setting. Tenants can read public settings. Never store secrets here."""
 
     row_security = {"read": "is_public", "verbs": "SELECT"}
 
-    key = models.CharField(max_length=255, unique=True, help_text="Its name.")
-    value = models.TextField(help_text="Its value.")
-    description = models.TextField(blank=True, default="", help_text="What it does.")
-    is_public = models.BooleanField(default=False, help_text="Whether tenants may read it.")
+    key = models.CharField(max_length=255, unique=True, help_text="Name of the setting.")
+    value = models.TextField(help_text="Value of the setting.")
+    description = models.TextField(blank=True, default="", help_text="Description.")
+    is_public = models.BooleanField(default=False, help_text="Whether tenants can read the setting.")
 
     class Meta(GlobalModel.Meta):
         ordering = ["key"]
@@ -28,35 +28,35 @@ class SystemSetting(GlobalModel):
 
 
 class BridgeSync(TenantModel):
-    """A user's link to an Omni-Bridge server: endpoint, encrypted key, options, status."""
+    """A user's link to an Omni-Bridge server: endpoint, encrypted key, options and status."""
 
     audit_omit = ("last_sync_at",)
 
     user = MemberForeignKey(
-        models.CASCADE, related_name="bridges", editable=False, help_text="Person it belongs to."
+        models.CASCADE, related_name="bridges", editable=False, help_text="User who owns the link."
     )
     url = models.CharField(
         max_length=500,
         validators=[URLValidator(schemes=["https", "http"])],
-        help_text="Address of the server.",
+        help_text="URL of the server.",
     )
     api_key = EncryptedTextField(
         null=True,
         blank=True,
-        help_text="Key of the server; stored encrypted, never shown. Another address needs it again.",
+        help_text="API key of the server, stored encrypted. Enter it again when you change the URL.",
     )
-    sync_enabled = models.BooleanField(default=True, help_text="Whether it is kept in step; needs a key.")
+    sync_enabled = models.BooleanField(default=True, help_text="Whether to synchronise. Requires a key.")
     last_sync_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="Last successful exchange."
+        null=True, blank=True, editable=False, help_text="Latest successful synchronisation."
     )
     sync_status = models.CharField(
         max_length=50,
         choices=BridgeSyncStatus,
         default=BridgeSyncStatus.PENDING,
         editable=False,
-        help_text="How the last exchange ended.",
+        help_text="Result of the latest synchronisation.",
     )
-    sync_data = models.JSONField(default=dict, blank=True, help_text="What is exchanged, by kind of data.")
+    sync_data = models.JSONField(default=dict, blank=True, help_text="Synchronised data, by type.")
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "sync_status"], name="tenants_bridgesync_status")]
@@ -64,7 +64,7 @@ class BridgeSync(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "user", "url"],
                 name="tenants_bridgesync_once",
-                violation_error_message="You have a link to this server already.",
+                violation_error_message="You already have a link to this server.",
             ),
             models.CheckConstraint(
                 condition=models.Q(sync_status__in=BridgeSyncStatus.values),
@@ -73,7 +73,7 @@ class BridgeSync(TenantModel):
             models.CheckConstraint(
                 condition=models.Q(sync_enabled=False) | models.Q(api_key__isnull=False),
                 name="tenants_bridgesync_key",
-                violation_error_message="A link that is kept in step needs the key of its server.",
+                violation_error_message="An API key is required to enable synchronisation.",
             ),
         ]
 
@@ -90,7 +90,7 @@ class BridgeSync(TenantModel):
         return made
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save the link; clear the key if the server changed but the key did not."""
+        """Save the link; clear the key if the server changed and the key did not."""
         if self._stored_url not in (None, self.url) and self._keeps_key():
             self.api_key = None
             if kwargs.get("update_fields") is not None:

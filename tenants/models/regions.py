@@ -14,34 +14,34 @@ from tenants.choices import (
 
 from .tenant import SLUG
 
-COUNTRY = RegexValidator(r"^[A-Z]{2}\Z", "Use the two capital letters of ISO 3166-1, such as DE.")
+COUNTRY = RegexValidator(r"^[A-Z]{2}\Z", "Enter a two-letter ISO 3166-1 code in capitals, such as DE.")
 OTHER_REGION = {
     "condition": ~models.Q(source_region=models.F("target_region")),
-    "violation_error_message": "Source and target are the same region.",
+    "violation_error_message": "The source and target regions must differ.",
 }
 
 
 class Region(GlobalModel):
     """A region of the platform."""
 
-    code = models.CharField(max_length=100, unique=True, validators=[SLUG], help_text="Such as eu-central-1.")
-    name = models.CharField(max_length=255, help_text="Name shown to people.")
-    provider = models.CharField(max_length=50, blank=True, default="", help_text="Who runs the machines.")
+    code = models.CharField(max_length=100, unique=True, validators=[SLUG], help_text="Region code.")
+    name = models.CharField(max_length=255, help_text="Display name.")
+    provider = models.CharField(max_length=50, blank=True, default="", help_text="Hosting provider.")
     country_code = models.CharField(
-        max_length=2, validators=[COUNTRY], help_text="Country whose law applies, ISO 3166-1."
+        max_length=2, validators=[COUNTRY], help_text="Country as an ISO 3166-1 code."
     )
     endpoint_url = models.CharField(
         max_length=500,
         blank=True,
         default="",
         validators=[URLValidator(schemes=["https", "http"])],
-        help_text="Address of its API.",
+        help_text="URL of the API in this region.",
     )
     status = models.CharField(
-        max_length=20, choices=RegionStatus, default=RegionStatus.ACTIVE, help_text="Whether it serves."
+        max_length=20, choices=RegionStatus, default=RegionStatus.ACTIVE, help_text="Region status."
     )
-    is_default = models.BooleanField(default=False, help_text="Where new tenants go.")
-    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
+    is_default = models.BooleanField(default=False, help_text="Default region of new tenants.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
 
     class Meta(GlobalModel.Meta):
         ordering = ["code"]
@@ -51,7 +51,7 @@ class Region(GlobalModel):
                 fields=["is_default"],
                 condition=models.Q(is_default=True),
                 name="tenants_region_one_default",
-                violation_error_message="Another region is the default already.",
+                violation_error_message="Another region is already the default.",
             ),
             models.CheckConstraint(
                 condition=models.Q(status__in=RegionStatus.values), name="tenants_region_status_known"
@@ -70,24 +70,24 @@ class TenantRegion(TenantModel):
 
     row_security = {"verbs": "SELECT"}
 
-    region = models.ForeignKey(Region, models.PROTECT, related_name="tenancies", help_text="Where.")
+    region = models.ForeignKey(Region, models.PROTECT, related_name="tenancies", help_text="The region.")
     role = models.CharField(
         max_length=20,
         choices=TenantRegionRole,
         default=TenantRegionRole.PRIMARY,
-        help_text="Primary: where rows are written.",
+        help_text="Rows are written in the primary region.",
     )
     status = models.CharField(
         max_length=20,
         choices=TenantRegionStatus,
         default=TenantRegionStatus.PROVISIONING,
-        help_text="Where it stands.",
+        help_text="Status of the region for this tenant.",
     )
     is_residency_required = models.BooleanField(
-        default=False, help_text="Whether the data must not leave the region's country."
+        default=False, help_text="Whether the data must stay in the country of the region."
     )
-    activated_at = models.DateTimeField(null=True, blank=True, help_text="When it began to serve.")
-    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
+    activated_at = models.DateTimeField(null=True, blank=True, help_text="When it became active.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "status"], name="tenants_tenantregion_status")]
@@ -95,13 +95,13 @@ class TenantRegion(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "region"],
                 name="tenants_tenantregion_once",
-                violation_error_message="The organisation is in this region already.",
+                violation_error_message="The organisation already uses this region.",
             ),
             models.UniqueConstraint(
                 fields=["tenant"],
                 condition=models.Q(role=TenantRegionRole.PRIMARY),
                 name="tenants_tenantregion_one_primary",
-                violation_error_message="The organisation has a primary region already.",
+                violation_error_message="The organisation already has a primary region.",
             ),
             models.CheckConstraint(
                 condition=models.Q(role__in=TenantRegionRole.values), name="tenants_tenantregion_role_known"
@@ -117,9 +117,9 @@ class TenantRegion(TenantModel):
 
 
 class ReplicationStatus(GlobalModel):
-    """Last measured replication status from one region to another."""
+    """Latest measured replication status from one region to another."""
 
-    audit_exempt = "measured again and again; it holds no decision of anybody"
+    audit_exempt = "measurements that are replaced periodically; no user decision"
 
     source_region = models.ForeignKey(
         Region, models.CASCADE, related_name="replicates_to", help_text="Region copied from."
@@ -128,14 +128,14 @@ class ReplicationStatus(GlobalModel):
         Region, models.CASCADE, related_name="replicates_from", help_text="Region copied to."
     )
     state = models.CharField(
-        max_length=20, choices=ReplicationState, default=ReplicationState.STREAMING, help_text="How it goes."
+        max_length=20, choices=ReplicationState, default=ReplicationState.STREAMING, help_text="State."
     )
-    slot_name = models.CharField(max_length=63, blank=True, default="", help_text="Replication slot used.")
-    lag_bytes = models.PositiveBigIntegerField(default=0, help_text="Bytes of log not yet applied.")
-    lag_ms = models.PositiveBigIntegerField(default=0, help_text="Milliseconds that the copy is behind.")
-    last_synced_at = models.DateTimeField(null=True, blank=True, help_text="Time of the last row applied.")
-    checked_at = models.DateTimeField(help_text="When it was looked at.")
-    last_error = models.TextField(blank=True, default="", help_text="Last failure.")
+    slot_name = models.CharField(max_length=63, blank=True, default="", help_text="Replication slot.")
+    lag_bytes = models.PositiveBigIntegerField(default=0, help_text="Log bytes not yet applied.")
+    lag_ms = models.PositiveBigIntegerField(default=0, help_text="Delay in milliseconds.")
+    last_synced_at = models.DateTimeField(null=True, blank=True, help_text="Time of the last applied row.")
+    checked_at = models.DateTimeField(help_text="Time of the measurement.")
+    last_error = models.TextField(blank=True, default="", help_text="Latest error.")
 
     class Meta(GlobalModel.Meta):
         indexes = [models.Index(fields=["state"], name="tenants_replication_state")]
@@ -143,7 +143,7 @@ class ReplicationStatus(GlobalModel):
             models.UniqueConstraint(
                 fields=["source_region", "target_region", "slot_name"],
                 name="tenants_replication_once",
-                violation_error_message="This replication is known already.",
+                violation_error_message="The status of this replication already exists.",
             ),
             models.CheckConstraint(
                 condition=models.Q(state__in=ReplicationState.values), name="tenants_replication_state_known"
@@ -158,23 +158,23 @@ class ReplicationStatus(GlobalModel):
 class CrossRegionSyncLog(TenantModel):
     """A run that copied a tenant's rows of one type to another region."""
 
-    audit_exempt = "a log itself, written by the platform alone"
+    audit_exempt = "itself a log, written only by the platform"
     row_security = {"verbs": "SELECT"}
 
     source_region = models.ForeignKey(
         Region, models.PROTECT, related_name="+", help_text="Region copied from."
     )
-    target_region = models.ForeignKey(Region, models.PROTECT, related_name="+", help_text="Region copied to.")
-    resource_type = models.CharField(max_length=100, help_text="Kind of rows, such as `agents.agent`.")
+    target_region = models.ForeignKey(Region, models.PROTECT, related_name="+", help_text="Target region.")
+    resource_type = models.CharField(max_length=100, help_text="Type of rows, such as `agents.agent`.")
     status = models.CharField(
-        max_length=20, choices=RegionSyncStatus, default=RegionSyncStatus.RUNNING, help_text="How it ended."
+        max_length=20, choices=RegionSyncStatus, default=RegionSyncStatus.RUNNING, help_text="Run status."
     )
-    rows_synced = models.PositiveBigIntegerField(default=0, help_text="Rows brought over.")
-    bytes_synced = models.PositiveBigIntegerField(default=0, help_text="Bytes brought over.")
-    started_at = models.DateTimeField(help_text="When it began.")
-    completed_at = models.DateTimeField(null=True, blank=True, help_text="When it ended.")
-    error_message = models.TextField(blank=True, default="", help_text="Why it failed.")
-    metadata = models.JSONField(default=dict, blank=True, help_text="Further details.")
+    rows_synced = models.PositiveBigIntegerField(default=0, help_text="Number of copied rows.")
+    bytes_synced = models.PositiveBigIntegerField(default=0, help_text="Number of copied bytes.")
+    started_at = models.DateTimeField(help_text="Start time.")
+    completed_at = models.DateTimeField(null=True, blank=True, help_text="End time.")
+    error_message = models.TextField(blank=True, default="", help_text="Error message.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Additional details.")
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -188,7 +188,7 @@ class CrossRegionSyncLog(TenantModel):
             models.CheckConstraint(
                 condition=models.Q(completed_at=None) | models.Q(completed_at__gte=models.F("started_at")),
                 name="tenants_regionsync_times_in_order",
-                violation_error_message="It ends before it begins.",
+                violation_error_message="The run must not end before it starts.",
             ),
             models.CheckConstraint(name="tenants_regionsync_other_region", **OTHER_REGION),
         ]

@@ -6,7 +6,7 @@ from django.db import models
 from config.tenancy.models import GlobalModel
 from tenants.choices import PlanType, TenantStatus
 
-# Columns that a tenant's administrator may change; the platform manages limits and status.
+# Columns that a tenant's administrator can change; the platform manages limits and status.
 PROFILE = (
     "name",
     "description",
@@ -35,51 +35,51 @@ class Tenant(GlobalModel):
     }
 
     name = models.CharField(max_length=255, help_text="Name of the organisation.")
-    slug = models.CharField(max_length=100, unique=True, validators=[SLUG], help_text="Name in addresses.")
+    slug = models.CharField(max_length=100, unique=True, validators=[SLUG], help_text="Unique name.")
     status = models.CharField(
-        max_length=20, choices=TenantStatus, default=TenantStatus.ACTIVE, help_text="Suspended: no sign-in."
+        max_length=20, choices=TenantStatus, default=TenantStatus.ACTIVE, help_text="Status."
     )
     plan_type = models.CharField(
-        max_length=20, choices=PlanType, default=PlanType.FREE, help_text="Plan the limits come from."
+        max_length=20, choices=PlanType, default=PlanType.FREE, help_text="Plan that sets the limits."
     )
-    description = models.TextField(blank=True, default="", help_text="What the organisation does.")
-    industry = models.CharField(max_length=100, blank=True, default="", help_text="Branch of industry.")
+    description = models.TextField(blank=True, default="", help_text="Description of the organisation.")
+    industry = models.CharField(max_length=100, blank=True, default="", help_text="Industry.")
     company_size = models.CharField(
-        max_length=50, blank=True, default="", help_text="Number of people, as a range."
+        max_length=50, blank=True, default="", help_text="Range of employees, such as 11-50."
     )
-    headquarters_location = models.CharField(max_length=255, blank=True, default="", help_text="Seat.")
+    headquarters_location = models.CharField(max_length=255, blank=True, default="", help_text="Location.")
     contact_name = models.CharField(max_length=255, blank=True, default="", help_text="Primary contact.")
-    contact_email = models.EmailField(blank=True, default="", help_text="Primary contact's e-mail.")
+    contact_email = models.EmailField(blank=True, default="", help_text="E-mail of the primary contact.")
     contact_phone = models.CharField(
-        max_length=50, blank=True, default="", help_text="Primary contact's phone."
+        max_length=50, blank=True, default="", help_text="Phone number of the primary contact."
     )
     max_agents = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Agents allowed; empty: no limit."
+        null=True, blank=True, help_text="Maximum number of agents. Empty: no limit."
     )
     max_daily_requests = models.PositiveIntegerField(
-        null=True, blank=True, help_text="API requests a day; empty: no limit."
+        null=True, blank=True, help_text="API requests per day. Empty: no limit."
     )
     max_monthly_tokens = models.PositiveBigIntegerField(
-        null=True, blank=True, help_text="Model tokens a month; empty: no limit."
+        null=True, blank=True, help_text="Model tokens per month. Empty: no limit."
     )
-    max_users = models.PositiveIntegerField(null=True, blank=True, help_text="Members; empty: no limit.")
+    max_users = models.PositiveIntegerField(null=True, blank=True, help_text="Maximum number of members.")
     max_engagements = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Engagements; empty: no limit."
+        null=True, blank=True, help_text="Maximum number of engagements. Empty: no limit."
     )
     storage_quota_gb = models.PositiveIntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text="Gigabytes stored; empty: no limit.",
+        help_text="Storage in gigabytes. Empty: no limit.",
     )
     api_quota_monthly = models.PositiveIntegerField(
-        null=True, blank=True, help_text="API requests a month; empty: no limit."
+        null=True, blank=True, help_text="API requests per month. Empty: no limit."
     )
     settings = models.JSONField(default=dict, blank=True, help_text="Settings of the organisation.")
     branding = models.JSONField(default=dict, blank=True, help_text="Colours and logo.")
-    agent_preferences = models.JSONField(default=dict, blank=True, help_text="Defaults for its agents.")
-    metadata = models.JSONField(default=dict, blank=True, help_text="Free data of integrations.")
-    deleted_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When it was deleted.")
+    agent_preferences = models.JSONField(default=dict, blank=True, help_text="Defaults for agents.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Data stored by integrations.")
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Deletion time.")
 
     class Meta(GlobalModel.Meta):
         ordering = ["slug"]
@@ -101,5 +101,5 @@ class Tenant(GlobalModel):
 
     @property
     def is_active(self) -> bool:
-        """Return whether the tenant is active (`is_active` of the modernize document)."""
+        """Return whether the tenant is active."""
         return self.status == TenantStatus.ACTIVE and self.deleted_at is None

@@ -11,19 +11,19 @@ from .plans import CURRENCY
 
 
 class UsageMetric(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
-    """Usage of a metric in a period. Holds plain ids, since it outlives their rows."""
+    """Usage of a metric in a period. Holds plain IDs, because it outlives their rows."""
 
-    audit_exempt = "a log itself, append-only for tenants"
+    audit_exempt = "itself a log, append-only for tenants"
     row_security = {"verbs": "SELECT, INSERT"}
 
     updated_at = None
-    metric_type = models.CharField(max_length=50, choices=MetricType, help_text="What was counted.")
-    metric_value = models.PositiveBigIntegerField(help_text="How many.")
-    agent_id = models.UUIDField(null=True, blank=True, help_text="Agent that used it.")
-    user_id = models.UUIDField(null=True, blank=True, help_text="Person it was for.")
-    metadata = models.JSONField(default=dict, blank=True, help_text="Further details.")
-    period_start = models.DateTimeField(help_text="Start of the time counted.")
-    period_end = models.DateTimeField(help_text="End of the time counted.")
+    metric_type = models.CharField(max_length=50, choices=MetricType, help_text="Metric.")
+    metric_value = models.PositiveBigIntegerField(help_text="Value of the metric.")
+    agent_id = models.UUIDField(null=True, blank=True, help_text="Agent that caused the usage.")
+    user_id = models.UUIDField(null=True, blank=True, help_text="User who caused the usage.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Additional details.")
+    period_start = models.DateTimeField(help_text="Start of the period.")
+    period_end = models.DateTimeField(help_text="End of the period.")
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -43,7 +43,7 @@ class UsageMetric(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
             models.CheckConstraint(
                 condition=models.Q(period_end__gte=models.F("period_start")),
                 name="tenants_usagemetric_period_order",
-                violation_error_message="The period ends before it begins.",
+                violation_error_message="The period must not end before it starts.",
             ),
         ]
 
@@ -52,20 +52,20 @@ class UsageMetric(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
 
 
 class CostRecord(PartitionedTimestampMixin, PartitionedByQuarterMixin, TenantModel):
-    """Cost of a service on a day. Holds plain ids, since it outlives their rows."""
+    """Cost of a service on a day. Holds plain IDs, because it outlives their rows."""
 
-    audit_exempt = "a log itself, append-only for tenants"
+    audit_exempt = "itself a log, append-only for tenants"
     row_security = {"verbs": "SELECT, INSERT"}
 
     updated_at = None
-    user_id = models.UUIDField(null=True, blank=True, help_text="Person it was for.")
+    user_id = models.UUIDField(null=True, blank=True, help_text="User who caused the cost.")
     service = models.CharField(max_length=100, help_text="Service that charged.")
-    amount = models.DecimalField(max_digits=14, decimal_places=6, help_text="What it cost.")
+    amount = models.DecimalField(max_digits=14, decimal_places=6, help_text="Amount.")
     currency = models.CharField(
-        max_length=3, default="USD", validators=[CURRENCY], help_text="Currency, ISO 4217."
+        max_length=3, default="USD", validators=[CURRENCY], help_text="Currency as an ISO 4217 code."
     )
-    usage_data = models.JSONField(default=dict, blank=True, help_text="What was used.")
-    date = models.DateField(help_text="Day it was used.")
+    usage_data = models.JSONField(default=dict, blank=True, help_text="Details of the usage.")
+    date = models.DateField(help_text="Day of the usage.")
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -78,7 +78,7 @@ class CostRecord(PartitionedTimestampMixin, PartitionedByQuarterMixin, TenantMod
             models.CheckConstraint(
                 condition=models.Q(amount__gte=0),
                 name="tenants_costrecord_amount",
-                violation_error_message="An amount is not negative.",
+                violation_error_message="The amount cannot be negative.",
             ),
             models.CheckConstraint(
                 condition=models.Q(currency__regex=r"^[A-Z]{3}$"), name="tenants_costrecord_currency"

@@ -1,7 +1,7 @@
 """Limits of a tenant: its quotas, else its own limits, else its plan's.
 
-`QUOTA_SQL` is a SELECT of (resource, period, limit_value) that other statements use; it takes the parameter
-`tenant`. A quota that has no limit or is not hard also overrides the limits of the tenant and the plan.
+`QUOTA_SQL` is a SELECT of (resource, period, limit_value) for use in other statements; its parameter is
+`tenant`. A quota without a limit, or one that is not hard, also overrides the limits of the tenant and the plan.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ FROM (
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """A hard limit of the tenant on `resource` (`tenants.choices.QuotaResource`) in each `period`."""
+    """Hard limit of the tenant on `resource` (`tenants.choices.QuotaResource`) in each `period`."""
 
     resource: str
     period: str

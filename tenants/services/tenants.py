@@ -11,9 +11,9 @@ def create_tenant(*, slug: str, name: str, admin: Any, actor: str = "", **fields
     """Create a tenant with `admin` as administrator and the default roles.
 
     Args:
-        admin: an existing user (`accounts.User`).
-        actor: the actor in the audit log; the platform by default.
-        fields: further columns of the tenant, such as limits.
+        admin: An existing user (`accounts.User`).
+        actor: The actor in the audit log; defaults to the platform.
+        fields: Other columns of the tenant, such as limits.
 
     Raises:
         django.core.exceptions.ValidationError: The slug is taken or malformed, or the plan is

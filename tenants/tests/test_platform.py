@@ -95,7 +95,7 @@ def test_key_does_not_follow_to_another_server(api_client):
 
     assert (refused.status_code, refused.json()["detail"]) == (
         400,
-        "A link that is kept in step needs the key of its server.",
+        "An API key is required to enable synchronisation.",
     )
     assert (stopped.status_code, stopped.json()["api_key"]) == (200, None)
 

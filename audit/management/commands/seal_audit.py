@@ -8,7 +8,7 @@ from audit.services.sealing import seal
 
 
 class Command(BaseCommand):
-    """Seal the audit log once; the worker does so periodically."""
+    """Seals the audit log once; the worker does so periodically."""
 
     help = "Seal the audit rows of closed transactions and copy the seals to AUDIT_SEAL_FILE."
 

@@ -8,15 +8,15 @@ from audit.services.sealing import verify
 
 
 class Command(BaseCommand):
-    """Verify the audit log; exit with status 1 on any failure."""
+    """Verifies the audit log and exits with status 1 on any failure."""
 
-    help = "Verify every seal of the audit log against its rows and against the copy in AUDIT_SEAL_FILE."
+    help = "Verify every seal against the audit rows and against the copy in AUDIT_SEAL_FILE."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--without-copy",
             action="store_true",
-            help="do not compare with the file; removed newest seals are not detected",
+            help="skip the comparison with the file; does not detect removed newest seals",
         )
 
     def handle(self, *args: Any, without_copy: bool = False, **options: Any) -> None:
@@ -28,6 +28,6 @@ class Command(BaseCommand):
             )
         if bad := [each for each in verdicts if not each.ok]:
             raise CommandError(
-                f"{len(bad)} of {len(verdicts)} seals failed verification: the audit log was changed"
+                f"{len(bad)} of {len(verdicts)} seals failed verification: the audit log was modified"
             )
         self.stdout.write(f"{len(verdicts)} seals verified")
