@@ -29,10 +29,10 @@ class Provider(TextChoices):
 class BuiltinTool(TextChoices):
     """Built-in tools."""
 
-    SEARCH_KNOWLEDGE = "search_knowledge", "Search of the agent's collections (each agent has it)"
+    SEARCH_KNOWLEDGE = "search_knowledge", "Search the agent's collections (always available)"
     CALCULATOR = "calculator", "Calculator"
     CURRENT_TIME = "current_time", "Current time"
-    HTTP_FETCH = "http_fetch", "Fetch of a public page"
+    HTTP_FETCH = "http_fetch", "Fetch a public web page"
 
 
 # All tools of a registered server (`mcp:<slug>`), or one of them (`mcp:<slug>/<tool>`).
@@ -43,7 +43,7 @@ def validate_tools(value: Any) -> None:
     """Validate tool names: built-in, `mcp:<server>` or `mcp:<server>/<tool>`.
 
     Raises:
-        ValidationError: with the index of the invalid name.
+        ValidationError: Includes the index of the invalid name.
     """
     if not isinstance(value, list):
         raise ValidationError("Must be a list of tool names.")
@@ -62,7 +62,7 @@ class IntegrationStatus(TextChoices):
 
 
 class WebSearchProvider(TextChoices):
-    """Web search services; their accounts are integrations as well."""
+    """Web search services; their accounts are stored as integrations."""
 
     TAVILY = "tavily", "Tavily (web search)"
     SERPAPI = "serpapi", "SerpApi (web search)"
@@ -98,7 +98,7 @@ class AdapterStatus(TextChoices):
 class CredentialType(TextChoices):
     API_KEY = "api_key", "API key"
     OAUTH2 = "oauth2", "OAuth 2"
-    BASIC_AUTH = "basic_auth", "Name and password"
+    BASIC_AUTH = "basic_auth", "User name and password"
 
 
 class CredentialStatus(TextChoices):
@@ -135,12 +135,12 @@ class BudgetSubject(TextChoices):
 
 class BudgetResource(TextChoices):
     TOKENS = "tokens", "Model tokens"
-    REQUESTS = "requests", "Answers asked for"
+    REQUESTS = "requests", "Model requests"
     COST = "cost", "US dollars"
 
 
 class BudgetPeriod(TextChoices):
-    REQUEST = "request", "One answer"
+    REQUEST = "request", "Per request"
     DAY = "day"
     MONTH = "month"
-    TOTAL = "total", "At any time"
+    TOTAL = "total", "Total"

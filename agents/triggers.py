@@ -8,7 +8,7 @@ BEGIN
   IF (to_jsonb(NEW) - 'created_by_id') IS DISTINCT FROM (to_jsonb(OLD) - 'created_by_id')
     OR (NEW.created_by_id IS NOT NULL AND NEW.created_by_id IS DISTINCT FROM OLD.created_by_id)
   THEN
-    RAISE EXCEPTION 'a published version never changes' USING ERRCODE = 'check_violation',
+    RAISE EXCEPTION 'published versions cannot be changed' USING ERRCODE = 'check_violation',
       CONSTRAINT = 'agents_agentversion_stays';
   END IF;
   RETURN NEW;
@@ -35,7 +35,7 @@ BEGIN
       ('refunded', 'refunded'))
     OR (OLD.payment_status <> 'pending' AND NEW.transaction_id <> OLD.transaction_id)
   THEN
-    RAISE EXCEPTION 'a purchase keeps its terms and goes one way' USING ERRCODE = 'check_violation',
+    RAISE EXCEPTION 'the terms of a purchase and a final status cannot be changed' USING ERRCODE = 'check_violation',
       CONSTRAINT = 'agents_templatepurchase_moves';
   END IF;
   RETURN NEW;

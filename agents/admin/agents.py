@@ -66,7 +66,7 @@ class AgentAdmin(AuditedExportMixin, BaseModelAdmin):
         return self.prepopulated_fields if obj is None else {}
 
     def has_publish_permission(self, request):
-        # Publishing needs the agent's tenant scope, which the platform console does not have.
+        # Publishing needs the tenant scope of the agent, which the platform console does not have.
         return self.has_change_permission(request) and not request.console.is_platform
 
     @admin.action(description="Publish a new version", permissions=["publish"])
@@ -105,7 +105,7 @@ class AgentVersionAdmin(ReadOnlyAdmin):
     def has_restore_permission(self, request):
         return not request.console.is_platform and request.console.allows("agents", "write")
 
-    @admin.action(description="Restore as the agent's draft", permissions=["restore"])
+    @admin.action(description="Restore as draft", permissions=["restore"])
     def restore(self, request, queryset):
         for version in queryset.select_related("agent"):
             restore_version(version.agent, version, actor=request.user.pk)

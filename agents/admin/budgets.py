@@ -30,7 +30,7 @@ class BudgetAdmin(SubjectNameMixin, BaseModelAdmin):
     list_display = ("thing", "resource", "period", "limit_value", "is_active")
     list_filter = ("subject", "resource", "period", "is_active")
     search_fields = ("subject_id__exact", "note")
-    search_help_text = "Exact ID of a person, key or agent, or part of the note."
+    search_help_text = "Exact ID of a user, key or agent, or part of the note."
     fieldsets = (
         (None, {"fields": (("subject", "subject_id"), ("resource", "period"), ("limit_value", "is_active"))}),
         ("Data", {"fields": ("note",)}),
@@ -45,7 +45,7 @@ class BudgetCounterAdmin(SubjectNameMixin, ReadOnlyAdmin):
     list_display = ("thing", "resource", "period", "period_start", "used", "limit_value")
     list_filter = ("subject", "resource", "period")
     search_fields = ("subject_id__exact",)
-    search_help_text = "Exact ID of an organisation, person, key or agent."
+    search_help_text = "Exact ID of an organisation, user, key or agent."
     fieldsets = (
         (None, {"fields": ("thing", ("resource", "period", "period_start"))}),
         ("Count", {"fields": (("used", "reserved", "limit_value"),)}),

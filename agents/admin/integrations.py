@@ -37,7 +37,7 @@ class IntegrationAdmin(BaseModelAdmin):
 
     @admin.action(description="Check the connection", permissions=["change"])
     def check_connection(self, request, queryset):
-        """Defer the checks to jobs, since a transaction must not wait for the network."""
+        """Start the checks as jobs, because a transaction must not wait for the network."""
         from agents.tasks import check_integration
 
         actor = require_scope().actor

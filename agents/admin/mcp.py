@@ -53,7 +53,7 @@ class McpServerAdmin(BaseModelAdmin):
     )
 
     def get_fieldsets(self, request, obj=None):
-        """Hide the start command from everyone but platform staff."""
+        """Hide the start command from users who are not platform staff."""
         sets = super().get_fieldsets(request, obj)
         if request.console.is_platform:
             return sets
@@ -66,7 +66,7 @@ class McpServerAdmin(BaseModelAdmin):
     def refresh(self, request, queryset):
         for server in queryset:
             refresh_mcp_server.defer(slug=server.slug)
-        self.message_user(request, "Refresh started. Reload the page in a moment.", messages.SUCCESS)
+        self.message_user(request, "Refresh started. Reload the page to see the result.", messages.SUCCESS)
 
     def get_prepopulated_fields(self, request, obj=None):
         return self.prepopulated_fields if obj is None and self.has_add_permission(request) else {}
@@ -96,7 +96,7 @@ class McpServerUserInline(BaseInline):
     autocomplete_fields = ("user",)
     hide_title = True
     verbose_name = "person"
-    verbose_name_plural = "Allowed people (if not available to everybody)"
+    verbose_name_plural = "Allowed users (unless available to all users)"
 
 
 @admin.register(McpServerConfig)

@@ -8,7 +8,7 @@ from config.admin.bases import BaseModelAdmin
 
 @admin.register(SystemPrompt)
 class SystemPromptAdmin(BaseModelAdmin):
-    """The user's own prompts and factory prompts, which only the platform can change."""
+    """The user's own prompts and the factory prompts, which only the platform can change."""
 
     resource = "prompts"
     icon = "terminal"

@@ -12,7 +12,7 @@ from config.admin.name_resolution import ResolveIdsMixin
 class AgentActivityDailyAdmin(AuditedExportMixin, ResolveIdsMixin, ReadOnlyAdmin):
     resource = "usage"
     icon = "bar_chart"
-    title = "Activity by day"
+    title = "Daily activity"
     position = 47
     named_ids = {"agent_id": "agents.Agent.name"}
     list_display = ("date", "agent_id", "runs", "failed_runs", "tokens_used", "p50_ms", "p95_ms")
@@ -38,7 +38,7 @@ class AgentActivityDailyAdmin(AuditedExportMixin, ResolveIdsMixin, ReadOnlyAdmin
 class UsageDailyAdmin(AuditedExportMixin, ReadOnlyAdmin):
     resource = "usage"
     icon = "query_stats"
-    title = "Usage by day"
+    title = "Daily usage"
     position = 42
     list_display = (
         "date",

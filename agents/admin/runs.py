@@ -10,7 +10,7 @@ from config.admin.name_resolution import ResolveIdsMixin
 
 @admin.register(AgentRun)
 class AgentRunAdmin(ResolveIdsMixin, ReadOnlyAdmin):
-    """The user's own runs; nobody else can read their prompts and responses."""
+    """The user's own runs. No other user can read their prompts and responses."""
 
     named_ids = {"agent_id": "agents.Agent.name", "user_id": "accounts.User.email"}
     resource = "conversations"

@@ -20,7 +20,7 @@ class TemplateDocumentInline(BaseInline):
     autocomplete_fields = ("document",)
     hide_title = True
     verbose_name = "document"
-    verbose_name_plural = "Documents available to its agents"
+    verbose_name_plural = "Documents available to agents of this template"
 
 
 @admin.register(AgentTemplate)
@@ -40,7 +40,7 @@ class AgentTemplateAdmin(BaseModelAdmin):
         (None, {"fields": (("name", "version"), "description", "avatar_url", "system_prompt")}),
         ("Market", {"fields": (("is_public", "is_marketplace", "price"), ("rating", "usage_count"))}),
         (
-            "Settings of its agents",
+            "Agent settings",
             {
                 "fields": (
                     "functions",

@@ -9,7 +9,7 @@ from django.db import models
 from agents.choices import AgentStatus, Provider, validate_tools
 from config.tenancy.models import MemberForeignKey, SoftDeleteMixin, TenantForeignKey, TenantModel
 
-# Upper bounds on how long one turn may occupy a thread.
+# Upper bounds on how long one turn can occupy a thread.
 MAX_SECONDS = 600
 MAX_ITERATIONS = 100
 DEFAULT_PROMPT = (
@@ -21,14 +21,14 @@ DEFAULT_PROMPT = (
 class Agent(SoftDeleteMixin, TenantModel):
     """An assistant with its model, instructions, knowledge and tools."""
 
-    name = models.CharField(max_length=255, help_text="Name shown to people.")
-    slug = models.SlugField(max_length=100, help_text="Name in the API.")
-    description = models.TextField(blank=True, default="", help_text="What it is for.")
+    name = models.CharField(max_length=255, help_text="Display name.")
+    slug = models.SlugField(max_length=100, help_text="Unique name in the API.")
+    description = models.TextField(blank=True, default="", help_text="Purpose of the agent.")
     model_provider = models.CharField(
-        max_length=50, choices=Provider, default=Provider.EXTRACTIVE, help_text="Who runs the model."
+        max_length=50, choices=Provider, default=Provider.EXTRACTIVE, help_text="Model provider."
     )
     model_name = models.CharField(
-        max_length=100, default="extractive-1", help_text="The provider's model name."
+        max_length=100, default="extractive-1", help_text="Model name at the provider."
     )
     integration = TenantForeignKey(
         "agents.Integration",
@@ -36,73 +36,71 @@ class Agent(SoftDeleteMixin, TenantModel):
         null=True,
         blank=True,
         related_name="agents",
-        help_text="Credentials and endpoint of the provider; the offline model needs none.",
+        help_text="Account and endpoint at the provider. Not needed for the offline model.",
     )
     temperature = models.DecimalField(
         max_digits=3,
         decimal_places=2,
         default=Decimal("0.70"),
         validators=[MinValueValidator(0), MaxValueValidator(2)],
-        help_text="Randomness of the model, from 0 to 2.",
+        help_text="Sampling temperature, from 0 to 2.",
     )
     max_tokens = models.PositiveIntegerField(
-        default=2048, validators=[MinValueValidator(1)], help_text="Tokens of an answer, at most."
+        default=2048, validators=[MinValueValidator(1)], help_text="Maximum tokens in a response."
     )
     system_prompt = models.TextField(
-        default=DEFAULT_PROMPT, blank=True, help_text="Instructions to the model."
+        default=DEFAULT_PROMPT, blank=True, help_text="Instructions for the model."
     )
-    capabilities = models.JSONField(default=list, blank=True, help_text="What it can do, as labels.")
+    capabilities = models.JSONField(default=list, blank=True, help_text="Capability labels.")
     tools = models.JSONField(
         default=list,
         blank=True,
         validators=[validate_tools],
-        help_text='Tools it may call besides searching, such as ["calculator", "mcp:files"].',
+        help_text='Tools in addition to search, such as ["calculator", "mcp:files"].',
     )
     approvals = models.JSONField(
         default=list,
         blank=True,
         validators=[validate_tools],
-        help_text='Tools whose calls wait until a person allows them, such as ["http_fetch"].',
+        help_text='Tools whose calls require approval by a user, such as ["http_fetch"].',
     )
     tool_timeout = models.PositiveIntegerField(
         default=30,
         validators=[MinValueValidator(1), MaxValueValidator(MAX_SECONDS)],
-        help_text="Seconds that one call of a tool may take.",
+        help_text="Time limit for one tool call, in seconds.",
     )
     prompt_key = models.CharField(
         max_length=100,
         blank=True,
         default="",
-        help_text="Prompt that it speaks by in place of its own instructions, by the prompt's key.",
+        help_text="Key of a system prompt that replaces the agent's instructions.",
     )
-    template_id = models.UUIDField(
-        null=True, blank=True, editable=False, help_text="Template that it was made of."
-    )
+    template_id = models.UUIDField(null=True, blank=True, editable=False, help_text="Template of the agent.")
     collections = models.ManyToManyField(
         "knowledge.Collection",
         through="agents.AgentCollection",
         related_name="agents",
-        help_text="What it knows.",
+        help_text="Collections that the agent can search.",
     )
     timeout = models.PositiveIntegerField(
         default=60,
         validators=[MinValueValidator(1), MaxValueValidator(MAX_SECONDS)],
-        help_text="Seconds an answer may take.",
+        help_text="Time limit for a response, in seconds.",
     )
     max_iterations = models.PositiveIntegerField(
         default=10,
         validators=[MinValueValidator(1), MaxValueValidator(MAX_ITERATIONS)],
-        help_text="Requests to the model for one answer, at most.",
+        help_text="Maximum number of model requests per response.",
     )
-    memory_enabled = models.BooleanField(default=True, help_text="Whether it reads the conversation so far.")
+    memory_enabled = models.BooleanField(default=True, help_text="Whether earlier messages are sent.")
     status = models.CharField(
-        max_length=50, choices=AgentStatus, default=AgentStatus.ACTIVE, help_text="Only active agents answer."
+        max_length=50, choices=AgentStatus, default=AgentStatus.ACTIVE, help_text="Only active agents run."
     )
     version = models.PositiveIntegerField(default=1, editable=False, help_text="Latest published version.")
-    tags = models.JSONField(default=list, blank=True, help_text="Labels to find it by.")
-    config = models.JSONField(default=dict, blank=True, help_text="Further settings of the model.")
-    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
-    created_by = MemberForeignKey(help_text="Who made it.", editable=False)
+    tags = models.JSONField(default=list, blank=True, help_text="Tags for filtering.")
+    config = models.JSONField(default=dict, blank=True, help_text="Additional model settings.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
+    created_by = MemberForeignKey(help_text="User who created the agent.", editable=False)
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -118,12 +116,12 @@ class Agent(SoftDeleteMixin, TenantModel):
                 fields=["tenant", "slug"],
                 condition=models.Q(deleted_at=None),
                 name="agents_agent_slug",
-                violation_error_message="An agent with this slug exists already.",
+                violation_error_message="An agent with this slug already exists.",
             ),
             models.CheckConstraint(
                 condition=models.Q(temperature__range=(0, 2)),
                 name="agents_agent_temperature",
-                violation_error_message="The temperature lies between 0 and 2.",
+                violation_error_message="The temperature must be between 0 and 2.",
             ),
             models.CheckConstraint(condition=models.Q(max_tokens__gt=0), name="agents_agent_max_tokens"),
             models.CheckConstraint(
@@ -153,7 +151,7 @@ class AgentCollection(TenantModel):
 
     agent = TenantForeignKey(Agent, models.CASCADE, related_name="knowledge", help_text="The agent.")
     collection = TenantForeignKey(
-        "knowledge.Collection", models.CASCADE, related_name="readers", help_text="What it may search."
+        "knowledge.Collection", models.CASCADE, related_name="readers", help_text="Searchable collection."
     )
 
     class Meta(TenantModel.Meta):
@@ -161,7 +159,7 @@ class AgentCollection(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "agent", "collection"],
                 name="agents_agentcollection_once",
-                violation_error_message="The agent has this collection already.",
+                violation_error_message="The agent already has this collection.",
             )
         ]
 
@@ -178,11 +176,11 @@ class AgentVersion(TenantModel):
     agent = TenantForeignKey(
         Agent, models.DO_NOTHING, db_rule="CASCADE", related_name="versions", help_text="The agent."
     )
-    version = models.PositiveIntegerField(help_text="Number, from 1.")
-    snapshot = models.JSONField(help_text="All settings of the agent at that time.")
-    note = models.CharField(max_length=500, blank=True, default="", help_text="What changed, in words.")
+    version = models.PositiveIntegerField(help_text="Version number, starting at 1.")
+    snapshot = models.JSONField(help_text="Settings of the agent when it was published.")
+    note = models.CharField(max_length=500, blank=True, default="", help_text="Description of changes.")
     created_by = MemberForeignKey(
-        models.DO_NOTHING, db_rule="SET NULL", null=True, help_text="Who published it."
+        models.DO_NOTHING, db_rule="SET NULL", null=True, help_text="User who published the version."
     )
 
     class Meta(TenantModel.Meta):
@@ -190,7 +188,7 @@ class AgentVersion(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "agent", "version"],
                 name="agents_agentversion_once",
-                violation_error_message="This version exists already.",
+                violation_error_message="This version already exists.",
             )
         ]
 

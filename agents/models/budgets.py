@@ -9,20 +9,21 @@ from config.tenancy.models import TenantModel
 class Budget(TenantModel):
     """A hard limit set by an organisation, within the limits of its plan (`tenants.TenantQuota`).
 
-    Without `subject_id` it applies to each person, key or agent separately; a row with a `subject_id` overrides it.
+    Without `subject_id`, the limit applies to each user, key or agent separately. A row with `subject_id`
+    overrides it for that subject.
     """
 
-    subject = models.CharField(max_length=20, choices=BudgetSubject, help_text="Who is bounded.")
+    subject = models.CharField(max_length=20, choices=BudgetSubject, help_text="Type of subject.")
     subject_id = models.UUIDField(
-        null=True, blank=True, help_text="The person, key or agent; empty: each of them by itself."
+        null=True, blank=True, help_text="ID of the user, key or agent. Empty: the limit applies to each one."
     )
-    resource = models.CharField(max_length=20, choices=BudgetResource, help_text="What is limited.")
+    resource = models.CharField(max_length=20, choices=BudgetResource, help_text="Limited resource.")
     period = models.CharField(
-        max_length=20, choices=BudgetPeriod, help_text="Time that it is counted over, in UTC."
+        max_length=20, choices=BudgetPeriod, help_text="Period over which usage is counted, in UTC."
     )
-    limit_value = models.DecimalField(max_digits=20, decimal_places=6, help_text="How much is allowed.")
-    is_active = models.BooleanField(default=True, help_text="Whether it applies.")
-    note = models.CharField(max_length=500, blank=True, default="", help_text="Why it is there.")
+    limit_value = models.DecimalField(max_digits=20, decimal_places=6, help_text="Limit per period.")
+    is_active = models.BooleanField(default=True, help_text="Whether the budget applies.")
+    note = models.CharField(max_length=500, blank=True, default="", help_text="Reason for the limit.")
 
     class Meta(TenantModel.Meta):
         constraints = [
@@ -30,7 +31,7 @@ class Budget(TenantModel):
                 fields=["tenant", "subject", "subject_id", "resource", "period"],
                 nulls_distinct=False,
                 name="agents_budget_once",
-                violation_error_message="There is such a budget already.",
+                violation_error_message="This budget already exists.",
             ),
             models.CheckConstraint(
                 condition=models.Q(subject__in=BudgetSubject.values), name="agents_budget_subject_known"
@@ -44,12 +45,12 @@ class Budget(TenantModel):
             models.CheckConstraint(
                 condition=models.Q(limit_value__gte=0),
                 name="agents_budget_limit",
-                violation_error_message="A limit is not negative.",
+                violation_error_message="The limit cannot be negative.",
             ),
             models.CheckConstraint(
                 condition=~models.Q(subject=BudgetSubject.TENANT) | models.Q(subject_id=None),
                 name="agents_budget_of_tenant",
-                violation_error_message="A budget of the organisation names nobody.",
+                violation_error_message="A budget for the organisation cannot have a subject ID.",
             ),
         ]
 
@@ -58,21 +59,21 @@ class Budget(TenantModel):
 
 
 class BudgetCounter(TenantModel):
-    """Usage and reservations within one period; together never more than the limit."""
+    """Usage and reservations in one period; their sum never exceeds the limit."""
 
-    audit_exempt = "counts what LlmUsage records"
+    audit_exempt = "aggregates the rows of LlmUsage"
 
-    subject = models.CharField(max_length=20, choices=BudgetSubject, help_text="Who is bounded.")
-    subject_id = models.UUIDField(help_text="The organisation, person, key or agent.")
-    resource = models.CharField(max_length=20, choices=BudgetResource, help_text="What is counted.")
-    period = models.CharField(max_length=20, choices=BudgetPeriod, help_text="Time that it is counted over.")
-    period_start = models.DateTimeField(help_text="When that time began.")
-    used = models.DecimalField(max_digits=20, decimal_places=6, default=0, help_text="Used so far.")
+    subject = models.CharField(max_length=20, choices=BudgetSubject, help_text="Type of subject.")
+    subject_id = models.UUIDField(help_text="ID of the organisation, user, key or agent.")
+    resource = models.CharField(max_length=20, choices=BudgetResource, help_text="Counted resource.")
+    period = models.CharField(max_length=20, choices=BudgetPeriod, help_text="Counting period.")
+    period_start = models.DateTimeField(help_text="Start of the period.")
+    used = models.DecimalField(max_digits=20, decimal_places=6, default=0, help_text="Amount used.")
     reserved = models.DecimalField(
-        max_digits=20, decimal_places=6, default=0, help_text="Held for calls under way."
+        max_digits=20, decimal_places=6, default=0, help_text="Reserved by running calls."
     )
     limit_value = models.DecimalField(
-        max_digits=20, decimal_places=6, help_text="The limit at the last call that was let through."
+        max_digits=20, decimal_places=6, help_text="Limit at the latest accepted call."
     )
 
     class Meta(TenantModel.Meta):
@@ -100,10 +101,10 @@ class BudgetCounter(TenantModel):
 class BudgetReservation(TenantModel):
     """Amounts reserved by one call in progress, until it is settled or expires."""
 
-    audit_exempt = "lives as long as one call to a model"
+    audit_exempt = "exists only during one model call"
 
-    held = models.JSONField(help_text="Amount by id of the counter.")
-    expires_at = models.DateTimeField(help_text="When it counts as lost with its process.")
+    held = models.JSONField(help_text="Reserved amount by counter ID.")
+    expires_at = models.DateTimeField(help_text="When an unsettled reservation is released.")
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "expires_at"], name="agents_reservation_expires")]

@@ -10,19 +10,19 @@ from .agents import Agent
 
 
 class AgentFallback(TenantModel):
-    """A model that answers when those before it are down, too slow or rate limited."""
+    """A model to use when those before it are down, too slow or rate limited."""
 
     agent = TenantForeignKey(Agent, models.CASCADE, related_name="fallbacks", help_text="The agent.")
-    position = models.PositiveSmallIntegerField(default=1, help_text="Place in the order they are tried.")
-    model_provider = models.CharField(max_length=50, choices=Provider, help_text="Who runs the model.")
-    model_name = models.CharField(max_length=100, help_text="The provider's model name.")
+    position = models.PositiveSmallIntegerField(default=1, help_text="Position in the fallback order.")
+    model_provider = models.CharField(max_length=50, choices=Provider, help_text="Model provider.")
+    model_name = models.CharField(max_length=100, help_text="Model name at the provider.")
     integration = TenantForeignKey(
         "agents.Integration",
         models.CASCADE,
         null=True,
         blank=True,
         related_name="+",
-        help_text="Credentials and endpoint of the provider; the offline model needs none.",
+        help_text="Account and endpoint at the provider. Not needed for the offline model.",
     )
 
     class Meta(TenantModel.Meta):
@@ -31,7 +31,7 @@ class AgentFallback(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "agent", "position"],
                 name="agents_agentfallback_place",
-                violation_error_message="Another model has this place.",
+                violation_error_message="Another fallback model has this position.",
             ),
             models.CheckConstraint(
                 condition=models.Q(model_provider__in=Provider.values),
@@ -46,7 +46,7 @@ class AgentFallback(TenantModel):
         """Validate that the integration belongs to the same provider.
 
         Raises:
-            ValidationError: if it does not.
+            ValidationError: The integration belongs to another provider.
         """
         if self.integration and self.integration.platform != self.model_provider:
             raise ValidationError({"integration": "The integration belongs to another provider."})

@@ -15,46 +15,45 @@ class Integration(TenantModel):
 
     audit_omit = ("usage_stats", "last_sync_at", "failure_count", "paused_until", "offered_models")
 
-    name = models.CharField(max_length=255, help_text="Name to know it by.")
-    platform = models.CharField(max_length=100, choices=INTEGRATION_PLATFORMS, help_text="The provider.")
+    name = models.CharField(max_length=255, help_text="Display name.")
+    platform = models.CharField(max_length=100, choices=INTEGRATION_PLATFORMS, help_text="Provider.")
     base_url = models.CharField(
         max_length=500,
         blank=True,
         default="",
         validators=[URLValidator(schemes=["http", "https"])],
-        help_text="Endpoint, for providers that you run yourself, such as http://127.0.0.1:11434/v1.",
+        help_text="Endpoint of a self-hosted provider, such as http://127.0.0.1:11434/v1.",
     )
     credentials = EncryptedJSONField(
         null=True,
         blank=True,
-        help_text='Secrets, such as {"api_key": "…"}; stored encrypted, never shown. '
-        "Another provider or endpoint needs them again.",
+        help_text='Secrets, such as {"api_key": "…"}, encrypted. Enter them again to change the provider or endpoint.',
     )
     status = models.CharField(
         max_length=50,
         choices=IntegrationStatus,
         default=IntegrationStatus.DISCONNECTED,
         editable=False,
-        help_text="How the last call ended.",
+        help_text="Result of the latest call.",
     )
     last_sync_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="Last successful call."
+        null=True, blank=True, editable=False, help_text="Latest successful call."
     )
-    last_error = models.TextField(blank=True, default="", editable=False, help_text="Last failure.")
+    last_error = models.TextField(blank=True, default="", editable=False, help_text="Latest error.")
     failure_count = models.PositiveIntegerField(
-        default=0, editable=False, help_text="Calls that failed since the last that did not."
+        default=0, editable=False, help_text="Consecutive failed calls."
     )
     paused_until = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="After too many failures: not called before."
+        null=True, blank=True, editable=False, help_text="End of the pause after repeated failures."
     )
     offered_models = models.JSONField(
-        default=list, blank=True, editable=False, help_text="Models that it offered at the last check."
+        default=list, blank=True, editable=False, help_text="Models found by the latest check."
     )
     usage_stats = models.JSONField(
-        default=dict, blank=True, editable=False, help_text="Tokens, requests, cost."
+        default=dict, blank=True, editable=False, help_text="Tokens, requests and cost."
     )
-    config = models.JSONField(default=dict, blank=True, help_text="Settings that are no secrets.")
-    user = MemberForeignKey(help_text="Who set it up.", editable=False)
+    config = models.JSONField(default=dict, blank=True, help_text="Non-secret settings.")
+    user = MemberForeignKey(help_text="User who added the integration.", editable=False)
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -65,7 +64,7 @@ class Integration(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "name"],
                 name="agents_integration_name",
-                violation_error_message="An integration with this name exists already.",
+                violation_error_message="An integration with this name already exists.",
             ),
             models.CheckConstraint(
                 condition=models.Q(platform__in=[value for value, _ in INTEGRATION_PLATFORMS]),

@@ -19,10 +19,10 @@ RESOURCE_LIMITS = ("timeout", "memory_mb", "cpu_seconds", "max_calls_per_minute"
 
 
 def validate_limits(value: Any) -> None:
-    """Validate resource limits: positive numbers by the names in `RESOURCE_LIMITS`.
+    """Validate resource limits: positive numbers with names from `RESOURCE_LIMITS`.
 
     Raises:
-        ValidationError: with the name of the invalid limit.
+        ValidationError: Includes the name of the invalid limit.
     """
     if not isinstance(value, dict):
         raise ValidationError("Must be an object.")
@@ -37,7 +37,7 @@ def check_schema(schema: Any) -> None:
     """Validate that `schema` is empty or a JSON Schema (2020-12).
 
     Raises:
-        ValidationError: with the path of the error.
+        ValidationError: Includes the path of the error.
     """
     if not isinstance(schema, dict):
         raise ValidationError("Must be an object.")
@@ -49,9 +49,9 @@ def check_schema(schema: Any) -> None:
 
 
 class McpServer(GlobalModel):
-    """A registered MCP server, available to all tenants if public, else to `owner` only.
+    """A registered MCP server, available to all tenants if public, else only to `owner`.
 
-    Only the platform writes it, since commands run on the platform's machines.
+    Only the platform can write it, because the commands run on the platform's machines.
     """
 
     row_security = {
@@ -65,50 +65,50 @@ class McpServer(GlobalModel):
         null=True,
         blank=True,
         related_name="+",
-        help_text="Tenant that alone may use it while it is not public.",
+        help_text="The only tenant that can use the server while it is not public.",
     )
-    name = models.CharField(max_length=255, help_text="Name shown to people.")
-    slug = models.SlugField(max_length=100, unique=True, help_text="Name in the API.")
-    description = models.TextField(blank=True, default="", help_text="What it offers.")
-    version = models.CharField(max_length=50, blank=True, default="", help_text="Its version.")
+    name = models.CharField(max_length=255, help_text="Display name.")
+    slug = models.SlugField(max_length=100, unique=True, help_text="Unique name in the API.")
+    description = models.TextField(blank=True, default="", help_text="Purpose of the server.")
+    version = models.CharField(max_length=50, blank=True, default="", help_text="Server version.")
     category = models.CharField(
-        max_length=50, choices=McpCategory, default=McpCategory.OTHER, help_text="What it is about."
+        max_length=50, choices=McpCategory, default=McpCategory.OTHER, help_text="Category."
     )
     server_type = models.CharField(
-        max_length=20, choices=McpServerType, default=McpServerType.STDIO, help_text="How it is reached."
+        max_length=20, choices=McpServerType, default=McpServerType.STDIO, help_text="Transport."
     )
     command = models.CharField(
-        max_length=1000, help_text="Command that starts it, or its address when it runs elsewhere."
+        max_length=1000, help_text="Command that starts a local server, or URL of a remote one."
     )
     config_schema = models.JSONField(
         default=dict,
         blank=True,
         validators=[check_schema],
-        help_text="JSON schema of what it needs to be told.",
+        help_text="JSON Schema of the configuration.",
     )
-    tool_definitions = models.JSONField(default=list, blank=True, help_text="Tools it has.")
-    resource_definitions = models.JSONField(default=list, blank=True, help_text="Resources it has.")
-    prompt_definitions = models.JSONField(default=list, blank=True, help_text="Prompts it has.")
+    tool_definitions = models.JSONField(default=list, blank=True, help_text="Tools offered.")
+    resource_definitions = models.JSONField(default=list, blank=True, help_text="Resources offered.")
+    prompt_definitions = models.JSONField(default=list, blank=True, help_text="Prompts offered.")
     refreshed_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="When its tools, resources and prompts were listed."
+        null=True, blank=True, editable=False, help_text="When tools, resources and prompts were listed."
     )
     last_error = models.TextField(
-        blank=True, default="", editable=False, help_text="Why they could not be listed the last time."
+        blank=True, default="", editable=False, help_text="Error of the latest refresh."
     )
     status = models.CharField(
         max_length=20,
         choices=McpServerStatus,
         default=McpServerStatus.ACTIVE,
-        help_text="Whether it may be used.",
+        help_text="Whether the server can be used.",
     )
-    is_public = models.BooleanField(default=False, help_text="Whether every tenant may use it.")
+    is_public = models.BooleanField(default=False, help_text="Whether all tenants can use it.")
     documentation_url = models.CharField(
-        max_length=500, blank=True, default="", validators=[WEB_URL_VALIDATOR], help_text="Its documentation."
+        max_length=500, blank=True, default="", validators=[WEB_URL_VALIDATOR], help_text="Documentation."
     )
     repository_url = models.CharField(
-        max_length=500, blank=True, default="", validators=[WEB_URL_VALIDATOR], help_text="Its source code."
+        max_length=500, blank=True, default="", validators=[WEB_URL_VALIDATOR], help_text="Source code."
     )
-    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
 
     class Meta(GlobalModel.Meta):
         indexes = [
@@ -139,20 +139,18 @@ class McpServerConfig(TenantModel):
         "read": TENANT_CLAUSE,
         # Only servers visible to the tenant can be configured.
         "write": f"({TENANT_CLAUSE} AND EXISTS (SELECT FROM agents_mcpserver s WHERE s.id = mcp_server_id))",
-        # The configuration of a server that is no longer visible can still be deleted, with its secrets.
+        # The configuration of a server that is no longer visible can still be deleted, together with its secrets.
         "owned": TENANT_CLAUSE,
     }
 
     mcp_server = models.ForeignKey(
-        McpServer, models.CASCADE, related_name="+", help_text="The server, of the registry."
+        McpServer, models.CASCADE, related_name="+", help_text="The registered server."
     )
-    enabled = models.BooleanField(default=True, help_text="Cleared: not used.")
+    enabled = models.BooleanField(default=True, help_text="Whether the server is used.")
     config = EncryptedJSONField(
-        null=True, blank=True, help_text="Values that the server's schema asks for; stored encrypted."
+        null=True, blank=True, help_text="Values for the server's configuration schema, encrypted."
     )
-    env = EncryptedJSONField(
-        null=True, blank=True, help_text="Environment variables of the server; stored encrypted."
-    )
+    env = EncryptedJSONField(null=True, blank=True, help_text="Environment variables, stored encrypted.")
     resource_limits = models.JSONField(
         default=dict,
         blank=True,
@@ -160,15 +158,15 @@ class McpServerConfig(TenantModel):
         help_text='Limits, such as {"timeout": 30, "memory_mb": 512}.',
     )
     for_all_users = models.BooleanField(
-        default=True, help_text="Whether every member may use it; else those that are named."
+        default=True, help_text="Whether all members can use it. Otherwise, only allowed users can."
     )
     allowed_users = models.ManyToManyField(
         "accounts.User",
         through="agents.McpServerUser",
         related_name="+",
-        help_text="Who may use it, when not everybody may.",
+        help_text="Users allowed when the server is not available to all members.",
     )
-    created_by = MemberForeignKey(help_text="Who made it.", editable=False)
+    created_by = MemberForeignKey(help_text="User who created it.", editable=False)
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "enabled"], name="agents_mcpconfig_enabled")]
@@ -176,7 +174,7 @@ class McpServerConfig(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "mcp_server"],
                 name="agents_mcpconfig_once",
-                violation_error_message="This server is configured already.",
+                violation_error_message="This server is already configured.",
             )
         ]
 
@@ -185,19 +183,19 @@ class McpServerConfig(TenantModel):
 
 
 class McpServerUser(TenantModel):
-    """Permission of a person to use a restricted server configuration."""
+    """Permission of a user to use a restricted server configuration."""
 
     config = TenantForeignKey(
-        McpServerConfig, models.CASCADE, related_name="users", help_text="The server's configuration."
+        McpServerConfig, models.CASCADE, related_name="users", help_text="Server configuration."
     )
-    user = MemberForeignKey(models.CASCADE, help_text="Who may use it.")
+    user = MemberForeignKey(models.CASCADE, help_text="User who can use it.")
 
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "config", "user"],
                 name="agents_mcpserveruser_once",
-                violation_error_message="This person may use it already.",
+                violation_error_message="This user already has permission.",
             )
         ]
 

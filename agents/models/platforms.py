@@ -12,31 +12,31 @@ from config.tenancy.models import GlobalModel, MemberForeignKey, TenantModel
 
 
 class PlatformAdapter(GlobalModel):
-    """One version of an adapter to a platform such as a cloud."""
+    """One version of an adapter to a platform, such as a cloud provider."""
 
-    adapter_name = models.CharField(max_length=100, help_text="Its name, such as aws.")
-    adapter_type = models.CharField(max_length=50, choices=AdapterType, help_text="What it does.")
-    version = models.CharField(max_length=20, help_text="Its version, such as 1.4.0.")
-    supported_platforms = models.JSONField(default=list, blank=True, help_text="Platforms it knows.")
-    capabilities = models.JSONField(default=list, blank=True, help_text="What it can do, as labels.")
+    adapter_name = models.CharField(max_length=100, help_text="Name, such as aws.")
+    adapter_type = models.CharField(max_length=50, choices=AdapterType, help_text="Type of adapter.")
+    version = models.CharField(max_length=20, help_text="Version, such as 1.4.0.")
+    supported_platforms = models.JSONField(default=list, blank=True, help_text="Supported platforms.")
+    capabilities = models.JSONField(default=list, blank=True, help_text="Capability labels.")
     configuration_schema = models.JSONField(
-        default=dict, blank=True, help_text="JSON schema of what it needs to be told."
+        default=dict, blank=True, help_text="JSON Schema of the configuration."
     )
     status = models.CharField(
         max_length=20,
         choices=AdapterStatus,
         default=AdapterStatus.ACTIVE,
-        help_text="Whether it may be used.",
+        help_text="Whether the adapter can be used.",
     )
     health_check_url = models.CharField(
         max_length=500,
         blank=True,
         default="",
         validators=[URLValidator(schemes=["http", "https"])],
-        help_text="Where to ask whether it works.",
+        help_text="URL of the health check.",
     )
     last_health_check_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="When it was last asked."
+        null=True, blank=True, editable=False, help_text="Time of the latest health check."
     )
 
     class Meta(GlobalModel.Meta):
@@ -45,7 +45,7 @@ class PlatformAdapter(GlobalModel):
             models.UniqueConstraint(
                 fields=["adapter_name", "version"],
                 name="agents_adapter_once",
-                violation_error_message="This version of the adapter exists already.",
+                violation_error_message="This version of the adapter already exists.",
             ),
             models.CheckConstraint(
                 condition=models.Q(adapter_type__in=AdapterType.values), name="agents_adapter_type_known"
@@ -66,29 +66,29 @@ class PlatformCredential(TenantModel):
         PlatformAdapter,
         models.PROTECT,
         related_name="+",
-        help_text="Adapter that uses it.",
+        help_text="Adapter that uses the credential.",
     )
-    credential_name = models.CharField(max_length=255, help_text="Name to know it by.")
+    credential_name = models.CharField(max_length=255, help_text="Display name.")
     credential_type = models.CharField(
-        max_length=50, choices=CredentialType, default=CredentialType.API_KEY, help_text="Kind of sign-in."
+        max_length=50, choices=CredentialType, default=CredentialType.API_KEY, help_text="Type."
     )
     credentials = EncryptedJSONField(
-        help_text='Secrets, such as {"api_key": "…"}; stored encrypted, never shown.'
+        help_text='Secrets, such as {"api_key": "…"}, stored encrypted. Never shown.'
     )
     vault_path = models.CharField(
-        max_length=500, blank=True, default="", help_text="Place in a vault of your own, if it is kept there."
+        max_length=500, blank=True, default="", help_text="Path in an external vault, if stored there."
     )
     status = models.CharField(
         max_length=50,
         choices=CredentialStatus,
         default=CredentialStatus.ACTIVE,
-        help_text="Whether it may be used.",
+        help_text="Whether the credential can be used.",
     )
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="When it ends; empty: never.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Expiry time, if any.")
     last_rotated_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="When the secrets were last changed."
     )
-    created_by = MemberForeignKey(help_text="Who stored it.", editable=False)
+    created_by = MemberForeignKey(help_text="User who added it.", editable=False)
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -99,7 +99,7 @@ class PlatformCredential(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "platform_adapter", "credential_name"],
                 name="agents_credential_name",
-                violation_error_message="A credential of this name exists already.",
+                violation_error_message="A credential with this name already exists.",
             ),
             models.CheckConstraint(
                 condition=models.Q(credential_type__in=CredentialType.values),

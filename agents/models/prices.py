@@ -7,26 +7,26 @@ from config.tenancy.models import TenantModel
 
 
 class ModelPrice(TenantModel):
-    """An organisation's price of a model, in US dollars per million tokens; overrides the list price."""
+    """An organisation's price of a model in US dollars per million tokens; overrides the list price."""
 
-    provider = models.CharField(max_length=50, choices=Provider, help_text="Who runs the model.")
+    provider = models.CharField(max_length=50, choices=Provider, help_text="Model provider.")
     model = models.CharField(
-        max_length=100, help_text="The provider's model name; * for all that have no row of their own."
+        max_length=100, help_text="Model name at the provider, or * for every other model."
     )
     input_price = models.DecimalField(
-        max_digits=12, decimal_places=6, help_text="US dollars for a million tokens sent."
+        max_digits=12, decimal_places=6, help_text="US dollars per million input tokens."
     )
     output_price = models.DecimalField(
-        max_digits=12, decimal_places=6, help_text="US dollars for a million tokens received."
+        max_digits=12, decimal_places=6, help_text="US dollars per million output tokens."
     )
-    note = models.CharField(max_length=500, blank=True, default="", help_text="Where it comes from.")
+    note = models.CharField(max_length=500, blank=True, default="", help_text="Source of the price.")
 
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "provider", "model"],
                 name="agents_modelprice_once",
-                violation_error_message="This model has a price already.",
+                violation_error_message="This model already has a price.",
             ),
             models.CheckConstraint(
                 condition=models.Q(provider__in=Provider.values), name="agents_modelprice_provider_known"
@@ -34,7 +34,7 @@ class ModelPrice(TenantModel):
             models.CheckConstraint(
                 condition=models.Q(input_price__gte=0, output_price__gte=0),
                 name="agents_modelprice_amounts",
-                violation_error_message="A price is not negative.",
+                violation_error_message="The price cannot be negative.",
             ),
         ]
 

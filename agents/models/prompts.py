@@ -16,7 +16,7 @@ def validate_variables(value: Any) -> None:
     """Validate variable definitions: a list of objects with a `name`.
 
     Raises:
-        ValidationError: with the index of the invalid definition.
+        ValidationError: Includes the index of the invalid definition.
     """
     if not isinstance(value, list):
         raise ValidationError("Must be a list of variables.")
@@ -26,7 +26,7 @@ def validate_variables(value: Any) -> None:
 
 
 class SystemPrompt(TenantModel):
-    """A factory prompt readable by all, an organisation's override or a person's override."""
+    """A factory prompt readable by all, or an override by an organisation or user."""
 
     scope_kind = "user"
     row_security = {
@@ -43,25 +43,25 @@ class SystemPrompt(TenantModel):
         blank=True,
         editable=False,
         db_index=False,
-        help_text="Organisation that has it; empty: a factory row.",
+        help_text="Organisation that owns the prompt. Empty: a factory prompt.",
     )
     user = MemberForeignKey(
         models.CASCADE,
         null=True,
         blank=True,
         editable=False,
-        help_text="Person whose own prompt it is; empty: for the whole organisation, or a factory row.",
+        help_text="User who owns the prompt. Empty: the organisation's or a factory prompt.",
     )
-    prompt_key = models.CharField(max_length=100, help_text="What the system asks for it by.")
-    prompt_category = models.CharField(max_length=100, help_text="Group of prompts it belongs to.")
-    prompt_name = models.CharField(max_length=255, help_text="Name shown to people.")
-    description = models.TextField(blank=True, default="", help_text="What it is for.")
-    prompt_text = models.TextField(help_text="The prompt; {{name}} stands for a variable.")
+    prompt_key = models.CharField(max_length=100, help_text="Key used to look up the prompt.")
+    prompt_category = models.CharField(max_length=100, help_text="Category of the prompt.")
+    prompt_name = models.CharField(max_length=255, help_text="Display name.")
+    description = models.TextField(blank=True, default="", help_text="Purpose of the prompt.")
+    prompt_text = models.TextField(help_text="Prompt text. {{name}} inserts a variable.")
     variables = models.JSONField(
         default=list,
         blank=True,
         validators=[validate_variables],
-        help_text='Variables of the text, such as [{"name": "topic", "description": "What it is about"}].',
+        help_text='Variables of the text, such as [{"name": "topic", "description": "Subject of the text"}].',
     )
     is_factory_default = models.GeneratedField(
         expression=models.Case(
@@ -71,23 +71,21 @@ class SystemPrompt(TenantModel):
         ),
         output_field=models.BooleanField(),
         db_persist=True,
-        help_text="Whether it is a factory row.",
+        help_text="Whether it is a factory prompt.",
     )
-    is_active = models.BooleanField(default=True, help_text="Cleared: not used.")
+    is_active = models.BooleanField(default=True, help_text="Whether the prompt is used.")
     version = models.PositiveIntegerField(
-        default=1, validators=[MinValueValidator(1)], help_text="Number of its text, from 1."
+        default=1, validators=[MinValueValidator(1)], help_text="Version number, starting at 1."
     )
-    usage_count = models.PositiveIntegerField(default=0, editable=False, help_text="Times used.")
-    last_used_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Last use.")
+    usage_count = models.PositiveIntegerField(default=0, editable=False, help_text="Number of uses.")
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Latest use.")
     average_satisfaction = models.FloatField(
-        null=True, blank=True, editable=False, help_text="Mean verdict on its answers, from 0 to 5."
+        null=True, blank=True, editable=False, help_text="Average rating of its responses, from 0 to 5."
     )
     success_rate = models.FloatField(
-        null=True, blank=True, editable=False, help_text="Share of good answers, from 0 to 1."
+        null=True, blank=True, editable=False, help_text="Share of good responses, from 0 to 1."
     )
-    verdict_count = models.PositiveIntegerField(
-        default=0, editable=False, help_text="Verdicts that both means are made of."
-    )
+    verdict_count = models.PositiveIntegerField(default=0, editable=False, help_text="Number of ratings.")
 
     objects = PromptManager()
     unscoped = models.Manager.from_queryset(ScopedQuerySet)()
@@ -102,12 +100,12 @@ class SystemPrompt(TenantModel):
                 fields=["tenant", "user", "prompt_key"],
                 nulls_distinct=False,
                 name="agents_prompt_once",
-                violation_error_message="You have a prompt for this key already.",
+                violation_error_message="You already have a prompt for this key.",
             ),
             models.CheckConstraint(
                 condition=models.Q(tenant__isnull=False) | models.Q(user=None),
                 name="agents_prompt_owner",
-                violation_error_message="A person's prompt belongs to a tenant.",
+                violation_error_message="A user's prompt must belong to a tenant.",
             ),
             models.CheckConstraint(condition=models.Q(version__gte=1), name="agents_prompt_version"),
             models.CheckConstraint(
@@ -133,7 +131,7 @@ class SystemPrompt(TenantModel):
         return made
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save the row; a changed text increments the version."""
+        """Save the row; increment the version if the text changed."""
         if self._stored_text not in (None, self.prompt_text):
             self.version += 1
             if kwargs.get("update_fields") is not None:

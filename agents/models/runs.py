@@ -8,22 +8,22 @@ from config.tenancy.models import PartitionedTimestampMixin, TenantModel
 
 
 class AgentRun(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
-    """One execution of an agent. Stores plain IDs, since it outlives the rows it refers to."""
+    """One execution of an agent. Stores plain IDs, because it outlives the rows it refers to."""
 
-    audit_exempt = "a log itself, append-only for tenants"
+    audit_exempt = "itself a log, append-only for tenants"
     row_security = {"verbs": "SELECT, INSERT"}
 
     updated_at = None
-    agent_id = models.UUIDField(help_text="Agent that ran.")
-    user_id = models.UUIDField(null=True, blank=True, help_text="Person it ran for.")
-    conversation_id = models.UUIDField(null=True, blank=True, help_text="Conversation it was part of.")
-    prompt = models.TextField(blank=True, default="", help_text="What it was asked.")
-    response = models.TextField(blank=True, default="", help_text="What it answered.")
+    agent_id = models.UUIDField(help_text="The agent.")
+    user_id = models.UUIDField(null=True, blank=True, help_text="User who started the run.")
+    conversation_id = models.UUIDField(null=True, blank=True, help_text="Conversation of the run.")
+    prompt = models.TextField(blank=True, default="", help_text="Input.")
+    response = models.TextField(blank=True, default="", help_text="Output.")
     status = models.CharField(
-        max_length=20, choices=RunStatus, default=RunStatus.COMPLETED, help_text="How it ended."
+        max_length=20, choices=RunStatus, default=RunStatus.COMPLETED, help_text="Result of the run."
     )
-    error_message = models.TextField(blank=True, default="", help_text="Why it failed.")
-    execution_time_ms = models.PositiveIntegerField(null=True, blank=True, help_text="Milliseconds taken.")
+    error_message = models.TextField(blank=True, default="", help_text="Error message.")
+    execution_time_ms = models.PositiveIntegerField(null=True, blank=True, help_text="Milliseconds.")
     tokens_used = models.PositiveIntegerField(null=True, blank=True, help_text="Tokens used.")
 
     class Meta(TenantModel.Meta):

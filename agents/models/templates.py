@@ -13,12 +13,12 @@ from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE
 from config.tenancy.managers import ScopedQuerySet
 from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 
-# The platform's share of a sale.
+# The platform's share of each sale.
 COMMISSION = Decimal("0.30")
-# Fields that publish a template to other organisations, and the scope required in addition to writing templates.
+# Fields that publish a template to other organisations, and the scope they require in addition to write access.
 PUBLISHING_FIELDS = ("is_public", "is_marketplace")
 PUBLISHING_SCOPE = ("tenant", "write")
-# A row that refers to a template requires that the template is visible; it may belong to another tenant.
+# A row can refer to a template of another tenant, as long as the template is visible.
 TEMPLATE_VISIBLE_SQL = "EXISTS (SELECT FROM agents_agenttemplate t WHERE t.id = template_id{more})"
 MATCHES_OFFER_SQL = (
     f"({TENANT_CLAUSE} AND buyer_id = (SELECT conclave_current_user())"
@@ -40,9 +40,9 @@ class AgentTemplate(TenantModel):
     }
     audit_omit = ("usage_count", "rating")
 
-    user = MemberForeignKey(help_text="Who made it.", editable=False)
-    name = models.CharField(max_length=255, help_text="Name shown to people.")
-    description = models.TextField(blank=True, default="", help_text="What its agents are for.")
+    user = MemberForeignKey(help_text="User who created the template.", editable=False)
+    name = models.CharField(max_length=255, help_text="Display name.")
+    description = models.TextField(blank=True, default="", help_text="Purpose of its agents.")
     avatar_url = models.CharField(
         max_length=500,
         blank=True,
@@ -51,24 +51,24 @@ class AgentTemplate(TenantModel):
         help_text="Picture of its agents.",
     )
     system_prompt = models.TextField(help_text="Personality and instructions.")
-    functions = models.JSONField(default=list, blank=True, help_text="Tools that its agents may call.")
+    functions = models.JSONField(default=list, blank=True, help_text="Tools available to its agents.")
     personality_config = models.JSONField(
-        default=dict, blank=True, help_text='Such as {"tone": "friendly", "expertise": "law"}.'
+        default=dict, blank=True, help_text='For example {"tone": "friendly", "expertise": "law"}.'
     )
     knowledge_sources = models.JSONField(
-        default=list, blank=True, help_text="Addresses of pages that its agents know."
+        default=list, blank=True, help_text="URLs of pages that its agents know."
     )
     documents = models.ManyToManyField(
         "knowledge.Document",
         through="agents.TemplateDocument",
         related_name="templates",
-        help_text="Documents that its agents know.",
+        help_text="Documents available to its agents.",
     )
     model_config = models.JSONField(
-        default=dict, blank=True, help_text='Such as {"temperature": 0.2, "max_tokens": 2000}.'
+        default=dict, blank=True, help_text='For example {"temperature": 0.2, "max_tokens": 2000}.'
     )
     allowed_integrations = models.JSONField(
-        default=list, blank=True, help_text="Providers that may run it; empty: any."
+        default=list, blank=True, help_text="Allowed model providers. Empty: all."
     )
     cost_limit_per_request = models.DecimalField(
         max_digits=10,
@@ -76,12 +76,12 @@ class AgentTemplate(TenantModel):
         null=True,
         blank=True,
         validators=[MinValueValidator(0)],
-        help_text="US dollars that one request may cost; empty: no limit.",
+        help_text="Cost limit per request in US dollars. Empty: no limit.",
     )
     version = models.PositiveIntegerField(
-        default=1, validators=[MinValueValidator(1)], help_text="Number of its text, from 1."
+        default=1, validators=[MinValueValidator(1)], help_text="Version number, starting at 1."
     )
-    is_public = models.BooleanField(default=False, help_text="Whether every organisation sees it.")
+    is_public = models.BooleanField(default=False, help_text="Whether all organisations see it.")
     is_marketplace = models.BooleanField(default=False, help_text="Whether it is for sale.")
     price = models.DecimalField(
         max_digits=10,
@@ -89,15 +89,15 @@ class AgentTemplate(TenantModel):
         null=True,
         blank=True,
         validators=[MinValueValidator(0)],
-        help_text="US dollars, when it is for sale.",
+        help_text="Price in US dollars. Required if it is for sale.",
     )
-    usage_count = models.PositiveIntegerField(default=0, editable=False, help_text="Agents made of it.")
+    usage_count = models.PositiveIntegerField(default=0, editable=False, help_text="Number of agents.")
     rating = models.DecimalField(
         max_digits=3,
         decimal_places=2,
         default=0,
         editable=False,
-        help_text="Mean of its ratings, from 1 to 5; 0: none yet.",
+        help_text="Average rating, from 1 to 5; 0 if there are no ratings.",
     )
 
     objects = SharedManager()
@@ -117,7 +117,7 @@ class AgentTemplate(TenantModel):
             models.CheckConstraint(
                 condition=models.Q(is_marketplace=False) | models.Q(price__isnull=False, is_public=True),
                 name="agents_template_sale",
-                violation_error_message="A template that is for sale is public and has a price.",
+                violation_error_message="A template that is for sale must be public and have a price.",
             ),
             models.CheckConstraint(
                 condition=models.Q(price=None) | models.Q(price__gte=0), name="agents_template_price"
@@ -143,7 +143,7 @@ class TemplateDocument(TenantModel):
         AgentTemplate, models.CASCADE, related_name="knowledge", help_text="The template."
     )
     document = TenantForeignKey(
-        "knowledge.Document", models.CASCADE, related_name="+", help_text="What its agents know."
+        "knowledge.Document", models.CASCADE, related_name="+", help_text="The document."
     )
 
     class Meta(TenantModel.Meta):
@@ -151,7 +151,7 @@ class TemplateDocument(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "template", "document"],
                 name="agents_templatedocument_once",
-                violation_error_message="The template has this document already.",
+                violation_error_message="The template already has this document.",
             )
         ]
 
@@ -162,8 +162,8 @@ class TemplateDocument(TenantModel):
 class TemplatePurchase(TenantModel):
     """A purchase of a template, owned by the buyer and visible to the seller's organisation.
 
-    Stores plain IDs of template and seller, since they belong to another tenant and may be deleted. A tenant
-    can only buy at the offered price; only the platform marks a purchase as paid.
+    Stores plain IDs of template and seller, because they belong to another tenant and can be deleted. A tenant
+    can only buy at the offered price, and only the platform can mark a purchase as paid.
     """
 
     row_security = {
@@ -172,11 +172,11 @@ class TemplatePurchase(TenantModel):
         "verbs": "SELECT, INSERT",
     }
 
-    buyer = MemberForeignKey(help_text="Person who bought it.", editable=False)
+    buyer = MemberForeignKey(help_text="User who bought it.", editable=False)
     template_id = models.UUIDField(help_text="The template.")
-    seller_tenant_id = models.UUIDField(help_text="Organisation that sold it.")
-    seller_id = models.UUIDField(null=True, blank=True, help_text="Person who made it.")
-    price = models.DecimalField(max_digits=10, decimal_places=2, help_text="US dollars paid.")
+    seller_tenant_id = models.UUIDField(help_text="Organisation of the seller.")
+    seller_id = models.UUIDField(null=True, blank=True, help_text="User who created it.")
+    price = models.DecimalField(max_digits=10, decimal_places=2, help_text="Price in US dollars.")
     commission_rate = models.DecimalField(
         max_digits=4, decimal_places=3, default=COMMISSION, help_text="The platform's share, from 0 to 1."
     )
@@ -184,26 +184,26 @@ class TemplatePurchase(TenantModel):
         expression=Round(models.F("price") * models.F("commission_rate"), 2),
         output_field=models.DecimalField(max_digits=10, decimal_places=2),
         db_persist=True,
-        help_text="US dollars that the platform keeps.",
+        help_text="Amount for the platform, in US dollars.",
     )
     seller_payout = models.GeneratedField(
         expression=models.F("price") - Round(models.F("price") * models.F("commission_rate"), 2),
         output_field=models.DecimalField(max_digits=10, decimal_places=2),
         db_persist=True,
-        help_text="US dollars that the seller gets.",
+        help_text="Amount for the seller, in US dollars.",
     )
     payment_status = models.CharField(
-        max_length=50, choices=PaymentStatus, default=PaymentStatus.PENDING, help_text="Whether it was paid."
+        max_length=50, choices=PaymentStatus, default=PaymentStatus.PENDING, help_text="Payment status."
     )
-    payment_method = models.CharField(max_length=50, blank=True, default="", help_text="How it is paid.")
+    payment_method = models.CharField(max_length=50, blank=True, default="", help_text="Payment method.")
     transaction_id = models.CharField(
-        max_length=255, blank=True, default="", help_text="The payment provider's own id."
+        max_length=255, blank=True, default="", help_text="ID at the payment provider."
     )
-    paid_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When it was paid.")
+    paid_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Payment time.")
     refunded_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="When the money went back."
+        null=True, blank=True, editable=False, help_text="When it was refunded."
     )
-    purchased_at = models.DateTimeField(db_default=Now(), editable=False, help_text="When it was bought.")
+    purchased_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Purchase time.")
 
     objects = PurchaseManager()
     unscoped = models.Manager.from_queryset(ScopedQuerySet)()
@@ -219,7 +219,7 @@ class TemplatePurchase(TenantModel):
                 fields=["tenant", "template_id"],
                 condition=models.Q(payment_status__in=[PaymentStatus.PENDING, PaymentStatus.COMPLETED]),
                 name="agents_purchase_once",
-                violation_error_message="Your organisation bought this template already.",
+                violation_error_message="Your organisation already bought this template.",
             ),
             models.CheckConstraint(condition=models.Q(price__gte=0), name="agents_purchase_price"),
             models.CheckConstraint(
@@ -236,21 +236,21 @@ class TemplatePurchase(TenantModel):
 
 
 class TemplateRating(TenantModel):
-    """A person's rating of a visible template."""
+    """A user's rating of a visible template."""
 
     row_security = {
         "read": TENANT_CLAUSE,
         "write": f"({TENANT_CLAUSE} AND {USER_CLAUSE} AND {TEMPLATE_VISIBLE_SQL.format(more='')})",
-        # Own ratings can be changed even if the template is no longer visible.
+        # Users can change their ratings even if the template is no longer visible.
         "owned": f"({TENANT_CLAUSE} AND {USER_CLAUSE})",
     }
 
-    user = MemberForeignKey(models.CASCADE, help_text="Person who rates.", editable=False)
+    user = MemberForeignKey(models.CASCADE, help_text="User who rated it.", editable=False)
     template_id = models.UUIDField(help_text="The template.")
     rating = models.PositiveSmallIntegerField(
-        validators=[MinValueValidator(1), MaxValueValidator(5)], help_text="From 1 to 5."
+        validators=[MinValueValidator(1), MaxValueValidator(5)], help_text="Rating, from 1 to 5."
     )
-    review = models.TextField(blank=True, default="", help_text="Why, in words.")
+    review = models.TextField(blank=True, default="", help_text="Review text.")
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "template_id"], name="agents_rating_template")]
@@ -258,12 +258,12 @@ class TemplateRating(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "user", "template_id"],
                 name="agents_rating_once",
-                violation_error_message="You rated this template already.",
+                violation_error_message="You have already rated this template.",
             ),
             models.CheckConstraint(
                 condition=models.Q(rating__range=(1, 5)),
                 name="agents_rating_range",
-                violation_error_message="The rating lies between 1 and 5.",
+                violation_error_message="The rating must be between 1 and 5.",
             ),
         ]
 

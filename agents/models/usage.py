@@ -7,49 +7,49 @@ from config.tenancy.models import PartitionedTimestampMixin, TenantModel
 
 
 class LlmUsage(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
-    """One model call with tokens, cost in US dollars and latency. Stores plain IDs, since it outlives their rows."""
+    """One model call with tokens, cost in US dollars and latency. Stores plain IDs, because it outlives their rows."""
 
-    audit_exempt = "a log itself, append-only for tenants"
+    audit_exempt = "itself a log, append-only for tenants"
     row_security = {"verbs": "SELECT, INSERT"}
 
     updated_at = None
-    user_id = models.UUIDField(null=True, blank=True, help_text="Person it was for.")
-    agent_id = models.UUIDField(null=True, blank=True, help_text="Agent that called.")
-    integration_id = models.UUIDField(null=True, blank=True, help_text="Account used.")
-    conversation_id = models.UUIDField(null=True, blank=True, help_text="Conversation it was for.")
-    message_id = models.UUIDField(null=True, blank=True, help_text="Message it made.")
-    flow_id = models.UUIDField(null=True, blank=True, help_text="Flow it was part of.")
-    task_id = models.CharField(max_length=255, blank=True, default="", help_text="Task it was part of.")
-    provider = models.CharField(max_length=50, help_text="Who ran the model.")
-    model = models.CharField(max_length=100, help_text="The model.")
-    prompt_tokens = models.PositiveIntegerField(default=0, help_text="Tokens sent.")
-    completion_tokens = models.PositiveIntegerField(default=0, help_text="Tokens received.")
+    user_id = models.UUIDField(null=True, blank=True, help_text="User who caused the call.")
+    agent_id = models.UUIDField(null=True, blank=True, help_text="Agent that made the call.")
+    integration_id = models.UUIDField(null=True, blank=True, help_text="Provider account used.")
+    conversation_id = models.UUIDField(null=True, blank=True, help_text="Conversation of the call.")
+    message_id = models.UUIDField(null=True, blank=True, help_text="Message it produced.")
+    flow_id = models.UUIDField(null=True, blank=True, help_text="Flow of the call.")
+    task_id = models.CharField(max_length=255, blank=True, default="", help_text="Task of the call.")
+    provider = models.CharField(max_length=50, help_text="Model provider.")
+    model = models.CharField(max_length=100, help_text="Model name.")
+    prompt_tokens = models.PositiveIntegerField(default=0, help_text="Input tokens.")
+    completion_tokens = models.PositiveIntegerField(default=0, help_text="Output tokens.")
     total_tokens = models.GeneratedField(
         expression=models.F("prompt_tokens") + models.F("completion_tokens"),
         output_field=models.PositiveIntegerField(),
         db_persist=True,
-        help_text="Tokens in all.",
+        help_text="Sum of input and output tokens.",
     )
     prompt_cost = models.DecimalField(
-        max_digits=12, decimal_places=6, default=0, help_text="US dollars, sent."
+        max_digits=12, decimal_places=6, default=0, help_text="Input cost in US dollars."
     )
     completion_cost = models.DecimalField(
-        max_digits=12, decimal_places=6, default=0, help_text="US dollars, received."
+        max_digits=12, decimal_places=6, default=0, help_text="Output cost in US dollars."
     )
     total_cost = models.GeneratedField(
         expression=models.F("prompt_cost") + models.F("completion_cost"),
         output_field=models.DecimalField(max_digits=12, decimal_places=6),
         db_persist=True,
-        help_text="US dollars in all.",
+        help_text="Total cost in US dollars.",
     )
-    cost_known = models.BooleanField(default=True, help_text="Cleared: the model has no known price.")
-    request_payload = models.JSONField(null=True, blank=True, help_text="What was sent, when kept.")
-    response_payload = models.JSONField(null=True, blank=True, help_text="What came back, when kept.")
-    latency_ms = models.PositiveIntegerField(null=True, blank=True, help_text="Milliseconds taken.")
+    cost_known = models.BooleanField(default=True, help_text="Whether the model has a price.")
+    request_payload = models.JSONField(null=True, blank=True, help_text="Request body, if stored.")
+    response_payload = models.JSONField(null=True, blank=True, help_text="Response body, if stored.")
+    latency_ms = models.PositiveIntegerField(null=True, blank=True, help_text="Milliseconds.")
     status_code = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="HTTP status of the provider."
     )
-    error_message = models.TextField(blank=True, default="", help_text="Why it failed.")
+    error_message = models.TextField(blank=True, default="", help_text="Error message.")
 
     class Meta(TenantModel.Meta):
         indexes = [

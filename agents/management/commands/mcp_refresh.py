@@ -11,11 +11,11 @@ from config.tenancy.scope import platform_scope
 
 
 class Command(BaseCommand):
-    help = "Query registered MCP servers for their tools, resources and prompts, and store the results."
+    help = "Request the tools, resources and prompts of registered MCP servers and store them."
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument(
-            "slugs", nargs="*", help="Slugs of the servers to refresh. Default: all active servers."
+            "slugs", nargs="*", help="slugs of the servers to refresh (default: all active servers)"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
