@@ -17,7 +17,7 @@ class DocumentStatus(TextChoices):
 
 
 class DocumentOrigin(TextChoices):
-    """How a document came in, and so where its file is fetched from."""
+    """Origin of a document, which determines where its file is fetched from."""
 
     UPLOAD = "upload"
     FOLDER = "folder"

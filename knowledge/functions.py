@@ -72,9 +72,9 @@ CREATE FUNCTION conclave_vectors_bind(parent text, tenant uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '40ms' AS $$
 DECLARE part text := conclave_vectors_part(parent, tenant); key record;
 BEGIN
-  FOR key IN SELECT conname, pg_get_constraintdef(oid) AS spelled FROM pg_constraint
+  FOR key IN SELECT conname, pg_get_constraintdef(oid) AS def FROM pg_constraint
     WHERE conrelid = format('public.%I', parent)::regclass AND contype = 'f' ORDER BY conname
-  LOOP EXECUTE format('ALTER TABLE public.%I ADD CONSTRAINT %I %s NOT VALID', part, key.conname, key.spelled); END LOOP;
+  LOOP EXECUTE format('ALTER TABLE public.%I ADD CONSTRAINT %I %s NOT VALID', part, key.conname, key.def); END LOOP;
 END $$;
 
 -- Copy what changed since the copy, at most `most` rows: a deletion of one of their chunks waits for this

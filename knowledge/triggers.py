@@ -1,7 +1,7 @@
 """Triggers that maintain the document and chunk counts of collections.
 
-Each statement on documents updates the counts of their collections by the difference. The update locks the collection's
-row until the transaction ends, so writers should change documents last.
+Each statement on documents updates the counts of their collections by the difference. The update locks the
+row of the collection until the transaction ends, so writers should change documents last.
 """
 
 _DELTA = """

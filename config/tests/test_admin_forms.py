@@ -69,14 +69,14 @@ def test_a_taken_slug_is_a_form_error(member, admin_client):
         CollectionFactory(slug="docs")
     response = admin_client.post(reverse("admin:knowledge_collection_add"), collection_form())
     assert response.status_code == 200
-    assert "A collection with this slug exists already." in response.content.decode()
+    assert "A collection with this slug already exists." in response.content.decode()
 
 
 def test_a_broken_rule_is_a_form_error(admin_client):
     page = reverse("admin:knowledge_collection_add")
     response = admin_client.post(page, collection_form(chunk_size=10, chunk_overlap=10))
     assert response.status_code == 200
-    assert "The overlap must be smaller than the chunk." in response.content.decode()
+    assert "The overlap must be smaller than the chunk size." in response.content.decode()
 
 
 def test_what_only_the_database_refuses_is_a_form_error(member, admin_client):
@@ -257,7 +257,7 @@ def test_a_refusal_is_explained_without_the_values_of_other_rows(scope):
     with pytest.raises(IntegrityError) as caught, transaction.atomic():
         CollectionFactory(slug="salaries")
     assert to_validation_error(caught.value, Collection).messages == [
-        "A collection with this slug exists already."
+        "A collection with this slug already exists."
     ]
 
 

@@ -52,7 +52,7 @@ class CollectionAdmin(BaseModelAdmin):
 
     def get_readonly_fields(self, request, obj=None):
         readonly = super().get_readonly_fields(request, obj)
-        # Existing chunks were embedded with this model.
+        # The existing chunks were embedded with this model.
         return [*readonly, "embedding_model"] if obj and obj.chunk_count else readonly
 
     def get_form(self, request, obj=None, change=False, **kwargs):
@@ -67,7 +67,7 @@ class CollectionAdmin(BaseModelAdmin):
         for collection in queryset:
             archive_collection(collection)
 
-    @admin.action(description="Restore from the archive", permissions=["change"])
+    @admin.action(description="Restore", permissions=["change"])
     def restore(self, request, queryset):
         for collection in queryset:
             restore_collection(collection)
@@ -75,7 +75,7 @@ class CollectionAdmin(BaseModelAdmin):
 
 @admin.register(Document)
 class DocumentAdmin(BaseModelAdmin):
-    """Documents uploaded here, by `manage.py ingest` or through the API; a job indexes them."""
+    """Documents uploaded here, with `manage.py ingest` or through the API. A job indexes them."""
 
     resource = "collections"
     icon = "description"
@@ -96,7 +96,7 @@ class DocumentAdmin(BaseModelAdmin):
     actions = ("read_again",)
 
     def get_urls(self):
-        # CSRF checking would read the whole body to find its token before the size is checked.
+        # CSRF protection would read the whole body to find its token before the size is checked.
         add = csrf_exempt(limit_body_size(self.admin_site.admin_view(self.add_view)))
         return [path("add/", add, name="knowledge_document_add"), *super().get_urls()]
 
@@ -136,7 +136,7 @@ class ChunkAdmin(ReadOnlyAdmin):
     paginator = BoundedPaginator
     list_display = ("document", "chunk_index", "context", "token_count", "embedding_model")
     search_fields = ("document__title__istartswith", "document__source__exact")
-    search_help_text = "Start of a document's title, or its exact source."
+    search_help_text = "Start of a document title, or the exact source."
     fieldsets = (
         (None, {"fields": (("collection", "document"), ("chunk_index", "page"), "context", "content")}),
         ("Indexing", {"fields": (("token_count", "embedding_model"), ("start", "end"))}),

@@ -18,13 +18,13 @@ class EmbeddingAdmin(ReadOnlyAdmin):
     fieldsets = ((None, {"fields": ("content", "embedding_model", "metadata")}),)
 
     def get_queryset(self, request):
-        # Texts that belong to another object are read there, with its permissions.
+        # Texts that belong to another object are read there, with the permissions of that object.
         return super().get_queryset(request).exclude(metadata__has_key=PART_OF)
 
 
 @admin.register(LearningPattern)
 class LearningPatternAdmin(ReadOnlyAdmin):
-    """Learning patterns of the user, who may delete them."""
+    """Learning patterns of the user, who can delete them."""
 
     resource = "learning-patterns"
     icon = "psychology"

@@ -20,7 +20,7 @@ class RelationInline(BaseInline):
 
 
 class OwnerOnlyChangesMixin:
-    """Makes public rows of other users read-only."""
+    """Makes other users' public rows read-only."""
 
     def _own(self, request, obj):
         return obj is None or request.console.is_platform or obj.user_id == request.user.pk
@@ -71,7 +71,7 @@ class TermRelationAdmin(BaseModelAdmin):
 
 @admin.register(TermEmbedding)
 class TermEmbeddingAdmin(ReadOnlyAdmin):
-    """Existence of a term's vector; its values are not shown."""
+    """Existing term vectors; their values are not shown."""
 
     resource = "terms"
     icon = "scatter_plot"

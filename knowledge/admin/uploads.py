@@ -15,9 +15,9 @@ from knowledge.services.files import MULTIPART_OVERHEAD, FileTooLargeError, stor
 
 
 class UploadForm(BaseModelForm):
-    """Upload of a file to a collection."""
+    """Form to upload a file to a collection."""
 
-    file = forms.FileField(help_text="A job indexes the file; the document's page shows its progress.")
+    file = forms.FileField(help_text="A job indexes the file. The document page shows the progress.")
 
     def clean_file(self):
         given = self.cleaned_data["file"]
@@ -30,7 +30,7 @@ class UploadForm(BaseModelForm):
     def clean_collection(self):
         collection = self.cleaned_data["collection"]
         if collection.status == CollectionStatus.ARCHIVED:
-            raise ValidationError("The collection is archived; restore it first.", code="archived")
+            raise ValidationError("The collection is archived. Restore it first.", code="archived")
         return collection
 
     def clean(self):

@@ -9,7 +9,7 @@ from knowledge.models import ChunkVector384, ChunkVector768, ChunkVector1024, Ch
 
 @admin.register(ChunkVector384, ChunkVector768, ChunkVector1024, ChunkVector1536)
 class ChunkVectorAdmin(ReadOnlyAdmin):
-    """Existence of a chunk's vector; its values are not shown."""
+    """Existing chunk vectors; their values are not shown."""
 
     resource = "collections"
     icon = "scatter_plot"

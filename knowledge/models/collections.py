@@ -1,4 +1,4 @@
-"""What is known: collections of documents, cut into chunks that search finds."""
+"""Collections, documents and the chunks that search returns."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
@@ -11,38 +11,38 @@ from knowledge.choices import CollectionStatus, DocumentOrigin, DocumentStatus
 
 
 class Collection(TenantModel):
-    """A set of documents that agents may answer from, with one embedding model and chunk size."""
+    """A set of documents for agents, with one embedding model and chunk size."""
 
     audit_omit = ("document_count", "chunk_count")
 
     name = models.CharField(max_length=255, help_text="Name of the collection.")
     slug = models.SlugField(max_length=100, help_text="Name in the API and on the command line.")
-    description = models.TextField(blank=True, default="", help_text="What it holds.")
+    description = models.TextField(blank=True, default="", help_text="Description of the contents.")
     embedding_model = models.CharField(
-        max_length=100, default="lexical-hash-384", help_text="Embedder of all its chunks."
+        max_length=100, default="lexical-hash-384", help_text="Embedding model of the chunks."
     )
     next_embedding_model = models.CharField(
         max_length=100,
         blank=True,
         default="",
         editable=False,
-        help_text="Embedder that its chunks are being embedded with anew; the other one serves until all are.",
+        help_text="Embedding model of a change in progress. Search uses the current one until it completes.",
     )
-    dimensions = models.PositiveIntegerField(default=384, editable=False, help_text="Length of its vectors.")
-    chunk_size = models.PositiveIntegerField(default=256, help_text="Tokens in a chunk, at most.")
-    chunk_overlap = models.PositiveIntegerField(default=32, help_text="Tokens shared by neighbouring chunks.")
+    dimensions = models.PositiveIntegerField(default=384, editable=False, help_text="Vector dimensions.")
+    chunk_size = models.PositiveIntegerField(default=256, help_text="Maximum number of tokens per chunk.")
+    chunk_overlap = models.PositiveIntegerField(default=32, help_text="Tokens shared by adjacent chunks.")
     document_count = models.PositiveIntegerField(
-        default=0, editable=False, help_text="Documents with chunks."
+        default=0, editable=False, help_text="Number of documents with chunks."
     )
-    chunk_count = models.PositiveIntegerField(default=0, editable=False, help_text="Chunks of them.")
+    chunk_count = models.PositiveIntegerField(default=0, editable=False, help_text="Number of chunks.")
     status = models.CharField(
         max_length=50,
         choices=CollectionStatus,
         default=CollectionStatus.ACTIVE,
-        help_text="Whether it is in use.",
+        help_text="Whether the collection is in use.",
     )
     settings = models.JSONField(default=dict, blank=True, help_text="Search settings, such as `recall`.")
-    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -53,7 +53,7 @@ class Collection(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "slug"],
                 name="knowledge_collection_slug",
-                violation_error_message="A collection with this slug exists already.",
+                violation_error_message="A collection with this slug already exists.",
             ),
             models.CheckConstraint(
                 condition=models.Q(chunk_size__gt=0), name="knowledge_collection_chunk_size"
@@ -61,7 +61,7 @@ class Collection(TenantModel):
             models.CheckConstraint(
                 condition=models.Q(chunk_overlap__lt=models.F("chunk_size")),
                 name="knowledge_collection_overlap_below_size",
-                violation_error_message="The overlap must be smaller than the chunk.",
+                violation_error_message="The overlap must be smaller than the chunk size.",
             ),
             models.CheckConstraint(
                 condition=models.Q(status__in=CollectionStatus.values),
@@ -74,52 +74,52 @@ class Collection(TenantModel):
 
 
 class Document(TenantModel):
-    """A file that was read into a collection, or could not be, with the reason."""
+    """A file indexed in a collection, or the reason why indexing failed."""
 
     audit_omit = ("chunk_count", "progress")
 
     collection = TenantForeignKey(
-        Collection, models.CASCADE, related_name="documents", help_text="Where it belongs."
+        Collection, models.CASCADE, related_name="documents", help_text="Collection of the document."
     )
-    title = models.CharField(max_length=500, blank=True, default="", help_text="Its title, read or given.")
+    title = models.CharField(max_length=500, blank=True, default="", help_text="Title of the document.")
     filename = models.CharField(max_length=500, help_text="Name of the file.")
     source = models.CharField(
-        max_length=1024, help_text="Path inside the folder it was read from, name or URL; its identity."
+        max_length=1024, help_text="Path in the ingested folder, file name or URL. Unique per collection."
     )
     origin = models.CharField(
         max_length=50,
         choices=DocumentOrigin,
         default=DocumentOrigin.FOLDER,
         editable=False,
-        help_text="How it came in.",
+        help_text="How the document was added.",
     )
     file_type = models.CharField(max_length=100, blank=True, default="", help_text="Media type.")
-    file_size = models.PositiveBigIntegerField(default=0, help_text="Bytes.")
+    file_size = models.PositiveBigIntegerField(default=0, help_text="File size in bytes.")
     checksum = models.CharField(
-        max_length=64, blank=True, default="", help_text="SHA-256 of the file that was brought last."
+        max_length=64, blank=True, default="", help_text="SHA-256 of the latest uploaded file."
     )
     indexed_checksum = models.CharField(
         max_length=64,
         blank=True,
         default="",
         editable=False,
-        help_text="SHA-256 of the file that its chunks were cut from; empty: it has none.",
+        help_text="SHA-256 of the file that the chunks come from. Empty: no chunks.",
     )
     storage_path = models.CharField(
-        max_length=1024, blank=True, default="", help_text="Where the file is kept; empty: not kept."
+        max_length=1024, blank=True, default="", help_text="Path of the stored file, if stored."
     )
     status = models.CharField(
-        max_length=50, choices=DocumentStatus, default=DocumentStatus.PENDING, help_text="How far it is."
+        max_length=50, choices=DocumentStatus, default=DocumentStatus.PENDING, help_text="Indexing status."
     )
     progress = models.PositiveSmallIntegerField(
-        default=0, editable=False, help_text="Percent of the work that is done."
+        default=0, editable=False, help_text="Indexing progress in percent."
     )
-    chunk_count = models.PositiveIntegerField(default=0, editable=False, help_text="Chunks made of it.")
-    error_message = models.TextField(blank=True, default="", help_text="Why it could not be read.")
-    metadata = models.JSONField(default=dict, blank=True, help_text="Author, language and the like.")
-    uploaded_by = MemberForeignKey(help_text="Who brought it.", editable=False)
+    chunk_count = models.PositiveIntegerField(default=0, editable=False, help_text="Number of chunks.")
+    error_message = models.TextField(blank=True, default="", help_text="Error message.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Author, language and other data.")
+    uploaded_by = MemberForeignKey(help_text="User who uploaded it.", editable=False)
     uploaded_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="When it was brought."
+        null=True, blank=True, editable=False, help_text="When the document was uploaded."
     )
 
     class Meta(TenantModel.Meta):
@@ -131,7 +131,7 @@ class Document(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "collection", "source"],
                 name="knowledge_document_source",
-                violation_error_message="The collection has a document of this source already.",
+                violation_error_message="The collection already has a document with this source.",
             ),
             models.CheckConstraint(
                 condition=models.Q(status__in=DocumentStatus.values), name="knowledge_document_status_known"
@@ -149,42 +149,42 @@ class Document(TenantModel):
 
 
 class Chunk(TenantModel):
-    """A passage of a document: what search finds and answers cite."""
+    """A passage of a document, which search returns and answers cite."""
 
     audit_level = "statement"
     audit_omit = ("content", "search", "semantic_summary", "semantic_keywords", "extracted_entities")
 
     updated_at = None
     collection = TenantForeignKey(
-        Collection, models.DO_NOTHING, db_rule="CASCADE", related_name="chunks", help_text="Where it belongs."
+        Collection, models.DO_NOTHING, db_rule="CASCADE", related_name="chunks", help_text="Collection."
     )
     document = TenantForeignKey(
         Document,
         models.DO_NOTHING,
         db_rule="CASCADE",
         related_name="chunks",
-        help_text="What it was cut from.",
+        help_text="Document of the chunk.",
     )
-    chunk_index = models.PositiveIntegerField(help_text="Place in the document, from 0.")
+    chunk_index = models.PositiveIntegerField(help_text="Position in the document, starting at 0.")
     content = models.TextField(help_text="The text.")
     context = models.CharField(max_length=500, blank=True, default="", help_text="Headings above it.")
-    page = models.PositiveIntegerField(null=True, blank=True, help_text="Page it begins on.")
-    start = models.PositiveIntegerField(default=0, help_text="First character in the document's text.")
-    end = models.PositiveIntegerField(default=0, help_text="Character after its last.")
-    token_count = models.PositiveIntegerField(default=0, help_text="Estimated tokens.")
-    embedding_model = models.CharField(max_length=100, blank=True, default="", help_text="Embedder used.")
-    semantic_keywords = models.JSONField(null=True, blank=True, help_text="Keywords found.")
-    semantic_category = models.CharField(max_length=255, blank=True, default="", help_text="Category found.")
+    page = models.PositiveIntegerField(null=True, blank=True, help_text="Page where it starts.")
+    start = models.PositiveIntegerField(default=0, help_text="Offset of its first character in the document.")
+    end = models.PositiveIntegerField(default=0, help_text="Offset after its last character.")
+    token_count = models.PositiveIntegerField(default=0, help_text="Estimated number of tokens.")
+    embedding_model = models.CharField(max_length=100, blank=True, default="", help_text="Embedding model.")
+    semantic_keywords = models.JSONField(null=True, blank=True, help_text="Extracted keywords.")
+    semantic_category = models.CharField(max_length=255, blank=True, default="", help_text="Category.")
     semantic_summary = models.TextField(blank=True, default="", help_text="Summary.")
     extracted_entities = models.JSONField(null=True, blank=True, help_text="Named entities found.")
-    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
     search = models.GeneratedField(
         expression=SearchVector("context", weight="A", config="english")
         + SearchVector("content", weight="B", config="english"),
         output_field=SearchVectorField(),
         db_persist=True,
         editable=False,
-        help_text="What full-text search reads.",
+        help_text="Full-text search vector.",
     )
 
     class Meta(TenantModel.Meta):
@@ -204,22 +204,22 @@ class Chunk(TenantModel):
 
 
 class ChunkVectorDraft(TenantModel):
-    """The vector of a chunk by the model that its collection is changing to; no search sees it. `id` is the chunk's."""
+    """A chunk's vector for its collection's next embedding model; not searched. `id` is the chunk's."""
 
     audit_exempt = "derived from chunks, which are audited"
 
     created_at = None
     updated_at = None
-    id = models.UUIDField(primary_key=True, editable=False, help_text="The chunk's id.")
+    id = models.UUIDField(primary_key=True, editable=False, help_text="ID of the chunk.")
     collection = TenantForeignKey(
         Collection,
         models.DO_NOTHING,
         db_rule="CASCADE",
         related_name="+",
-        help_text="The chunk's collection.",
+        help_text="Collection of the chunk.",
     )
-    embedding_model = models.CharField(max_length=100, help_text="Embedder that made it.")
-    embedding = HalfVectorField(help_text="The vector, of that model's length.")
+    embedding_model = models.CharField(max_length=100, help_text="Embedding model of the vector.")
+    embedding = HalfVectorField(help_text="Vector, as long as the model's dimensions.")
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "collection"], name="knowledge_draft_collection")]

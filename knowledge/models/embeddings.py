@@ -1,4 +1,4 @@
-"""Texts with their vectors, for search by meaning outside collections."""
+"""Texts with vectors for semantic search outside collections."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
@@ -8,7 +8,7 @@ from config.tenancy.models import TenantModel
 
 
 class Embedding(TenantModel):
-    """A text and its vector of 384 numbers."""
+    """A text and its vector with 384 dimensions."""
 
     DIMENSIONS = 384
     audit_omit = ("embedding",)
@@ -16,9 +16,9 @@ class Embedding(TenantModel):
     content = models.TextField(help_text="The text.")
     embedding = HalfVectorField(dimensions=DIMENSIONS, editable=False, help_text="The vector.")
     embedding_model = models.CharField(
-        max_length=100, default="lexical-hash-384", help_text="Embedder that made it."
+        max_length=100, default="lexical-hash-384", help_text="Model that computed it."
     )
-    metadata = models.JSONField(default=dict, blank=True, help_text="Free data, such as where it is from.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Additional data, such as the origin.")
 
     class Meta(TenantModel.Meta):
         indexes = [

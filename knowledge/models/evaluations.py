@@ -1,4 +1,4 @@
-"""How good a tenant's search is, as measured on its own questions."""
+"""Search quality of a tenant, measured on judged questions."""
 
 from django.db import models
 
@@ -7,30 +7,30 @@ from knowledge.choices import EvaluationStatus
 
 
 class RagEvaluation(TenantModel):
-    """Questions with the documents that answer them, and the figures of each way to search for them."""
+    """Questions with the documents that answer them, and the results of each search strategy."""
 
     audit_omit = ("judgements", "results")
 
-    name = models.CharField(max_length=255, help_text="What is measured.")
+    name = models.CharField(max_length=255, help_text="Name of the evaluation.")
     collection = TenantForeignKey(
-        "knowledge.Collection", models.CASCADE, related_name="+", help_text="Collection that is searched."
+        "knowledge.Collection", models.CASCADE, related_name="+", help_text="Searched collection."
     )
     judgements = models.JSONField(
-        help_text="For each question the grade of each document that answers it, by its source."
+        help_text="Grades of the relevant documents for each question, by document source."
     )
     status = models.CharField(
         max_length=20,
         choices=EvaluationStatus,
         default=EvaluationStatus.PENDING,
         editable=False,
-        help_text="Whether it was measured.",
+        help_text="Status of the evaluation.",
     )
     results = models.JSONField(
-        default=list, editable=False, help_text="nDCG@10, recall@10 and MRR of each strategy."
+        default=list, editable=False, help_text="nDCG@10, recall@10 and MRR per strategy."
     )
-    error_message = models.TextField(default="", blank=True, editable=False, help_text="Why it failed.")
+    error_message = models.TextField(default="", blank=True, editable=False, help_text="Error message.")
     completed_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="When it was measured."
+        null=True, blank=True, editable=False, help_text="When the evaluation finished."
     )
 
     class Meta(TenantModel.Meta):

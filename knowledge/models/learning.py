@@ -1,4 +1,4 @@
-"""What was learnt from the way people work."""
+"""Patterns learned from the way users work."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -11,39 +11,39 @@ from knowledge.choices import PatternType
 
 
 class LearningPattern(UserOwnedModel):
-    """Something that one person does again and again, and how sure it is that they do."""
+    """A pattern in one user's work and its confidence."""
 
     audit_omit = ("embedding", "occurrences", "last_seen_at")
 
-    pattern_type = models.CharField(max_length=100, choices=PatternType, help_text="Kind of pattern.")
-    data = models.JSONField(default=dict, help_text="The pattern itself, as its kind has it.")
+    pattern_type = models.CharField(max_length=100, choices=PatternType, help_text="Type of pattern.")
+    data = models.JSONField(default=dict, help_text="The pattern, in the format of its type.")
     confidence = models.DecimalField(
         max_digits=5,
         decimal_places=4,
         default=0,
         validators=[MinValueValidator(0), MaxValueValidator(1)],
-        help_text="How sure it is, from 0 to 1.",
+        help_text="Confidence, from 0 to 1.",
     )
-    occurrences = models.PositiveIntegerField(default=1, help_text="Times seen.")
+    occurrences = models.PositiveIntegerField(default=1, help_text="Number of occurrences.")
     success_rate = models.DecimalField(
         max_digits=5,
         decimal_places=4,
         null=True,
         blank=True,
         validators=[MinValueValidator(0), MaxValueValidator(1)],
-        help_text="Share of the times it helped, from 0 to 1; empty: not known yet.",
+        help_text="Share of successful applications, from 0 to 1. Empty: unknown.",
     )
     embedding = HalfVectorField(
-        dimensions=1536, null=True, blank=True, editable=False, help_text="Its vector; empty: not made yet."
+        dimensions=1536, null=True, blank=True, editable=False, help_text="Vector, if computed."
     )
     embedding_model = models.CharField(
         max_length=100,
         blank=True,
         default="",
         editable=False,
-        help_text="Embedder that made it; vectors of two are not compared.",
+        help_text="Embedding model. Vectors of different models are not compared.",
     )
-    last_seen_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Latest time.")
+    last_seen_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Last occurrence.")
 
     class Meta(UserOwnedModel.Meta):
         indexes = [
@@ -62,12 +62,12 @@ class LearningPattern(UserOwnedModel):
             models.CheckConstraint(
                 condition=models.Q(confidence__range=(0, 1)),
                 name="knowledge_pattern_confidence_range",
-                violation_error_message="confidence: from 0 to 1.",
+                violation_error_message="The confidence must be between 0 and 1.",
             ),
             models.CheckConstraint(
                 condition=models.Q(success_rate=None) | models.Q(success_rate__range=(0, 1)),
                 name="knowledge_pattern_success_range",
-                violation_error_message="success_rate: from 0 to 1.",
+                violation_error_message="The success rate must be between 0 and 1.",
             ),
         ]
 

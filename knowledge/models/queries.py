@@ -1,4 +1,4 @@
-"""What was asked of the knowledge, and what was found."""
+"""Queries to the knowledge and their results."""
 
 from django.db import models
 
@@ -8,9 +8,9 @@ from knowledge.choices import Feedback, RetrievalStrategy
 
 
 class RagQuery(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
-    """One retrieval: the query, the passages found with their scores, the time it took, the verdict on it."""
+    """One retrieval: query, passages with scores, response time and feedback."""
 
-    audit_exempt = "a log of reads itself"
+    audit_exempt = "itself a log of reads"
 
     updated_at = None
     collection = TenantForeignKey(
@@ -20,24 +20,24 @@ class RagQuery(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
         null=True,
         blank=True,
         related_name="+",
-        help_text="Collection searched; empty: several.",
+        help_text="Searched collection. Empty: several.",
     )
     agent_id = models.UUIDField(null=True, blank=True, help_text="Agent that searched.")
-    conversation_id = models.UUIDField(null=True, blank=True, help_text="Conversation it was for.")
-    user_id = models.UUIDField(null=True, blank=True, help_text="Person it was for.")
-    query_text = models.TextField(help_text="What was searched for.")
-    results = models.JSONField(default=list, help_text="Chunk ids and scores, best first.")
+    conversation_id = models.UUIDField(null=True, blank=True, help_text="Conversation of the search.")
+    user_id = models.UUIDField(null=True, blank=True, help_text="User who searched.")
+    query_text = models.TextField(help_text="Text of the query.")
+    results = models.JSONField(default=list, help_text="Chunk IDs and scores, best first.")
     top_score = models.FloatField(null=True, help_text="Score of the best, from 0 to 1.")
     retrieval_strategy = models.CharField(
         max_length=50,
         choices=RetrievalStrategy,
         default=RetrievalStrategy.HYBRID,
-        help_text="Way of searching.",
+        help_text="Retrieval strategy.",
     )
-    filters = models.JSONField(default=dict, help_text="Filters that applied.")
-    response_time_ms = models.PositiveIntegerField(default=0, help_text="Milliseconds taken.")
+    filters = models.JSONField(default=dict, help_text="Applied filters.")
+    response_time_ms = models.PositiveIntegerField(default=0, help_text="Duration in milliseconds.")
     user_feedback = models.CharField(
-        max_length=20, choices=Feedback, blank=True, default="", help_text="The asker's verdict."
+        max_length=20, choices=Feedback, blank=True, default="", help_text="Feedback of the user."
     )
 
     class Meta(TenantModel.Meta):

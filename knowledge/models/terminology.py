@@ -1,4 +1,4 @@
-"""The words of a person, and of those who share theirs."""
+"""Terms of a user, which can be shared with the organisation."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MinValueValidator
@@ -10,13 +10,13 @@ from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE
 from config.tenancy.models import TenantForeignKey, TenantModel, UserOwnedModel
 from knowledge.choices import RelationKind, TermContext
 
-# Policies of what hangs on a term: who sees the term sees it, who owns the term changes it.
+# Policies of rows that depend on a term: access follows access to the term.
 SEEN = "SELECT id FROM knowledge_term"
 OWNED = f"{SEEN} WHERE {USER_CLAUSE}"
 
 
 class Term(UserOwnedModel):
-    """A word and what its person means by it; a public one is read by everybody in the organisation."""
+    """A term and its meaning; public terms are visible to the whole organisation."""
 
     row_security = {
         "read": f"{TENANT_CLAUSE} AND ({USER_CLAUSE} OR is_public)",
@@ -24,26 +24,26 @@ class Term(UserOwnedModel):
     }
     audit_omit = ("frequency", "last_used_at")
 
-    term = models.CharField(max_length=500, help_text="The word or words.")
-    definition = models.TextField(help_text="What they mean.")
+    term = models.CharField(max_length=500, help_text="Word or phrase.")
+    definition = models.TextField(help_text="Meaning of the term.")
     context = models.CharField(
-        max_length=100, choices=TermContext, blank=True, default="", help_text="Where they are used."
+        max_length=100, choices=TermContext, blank=True, default="", help_text="Where the term is used."
     )
-    usage_examples = models.JSONField(default=list, blank=True, help_text="Sentences that use them.")
+    usage_examples = models.JSONField(default=list, blank=True, help_text="Example sentences.")
     related_terms = models.ManyToManyField(
         "self",
         through="knowledge.TermRelation",
         through_fields=("term", "related"),
         symmetrical=False,
         related_name="related_by",
-        help_text="Terms that belong with it.",
+        help_text="Related terms.",
     )
     frequency = models.PositiveIntegerField(
-        default=1, validators=[MinValueValidator(0)], help_text="Times used."
+        default=1, validators=[MinValueValidator(0)], help_text="Number of uses."
     )
     last_used_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Latest use.")
-    tags = models.JSONField(default=list, blank=True, help_text="Labels to find it by.")
-    is_public = models.BooleanField(default=False, help_text="Whether colleagues read it.")
+    tags = models.JSONField(default=list, blank=True, help_text="Tags for filtering.")
+    is_public = models.BooleanField(default=False, help_text="Whether colleagues can see it.")
 
     class Meta(UserOwnedModel.Meta):
         indexes = [
@@ -61,7 +61,7 @@ class Term(UserOwnedModel):
             models.CheckConstraint(
                 condition=~models.Q(term=""),
                 name="knowledge_term_named",
-                violation_error_message="A term is not empty.",
+                violation_error_message="The term cannot be empty.",
             ),
         ]
 
@@ -70,7 +70,7 @@ class Term(UserOwnedModel):
 
 
 class TermRelation(TenantModel):
-    """That a term belongs with another one; seen by who sees both."""
+    """A relation between two terms, visible to users who can see both."""
 
     scope_kind = "user"
     row_security = {
@@ -80,12 +80,12 @@ class TermRelation(TenantModel):
 
     updated_at = None
     term = TenantForeignKey(Term, models.CASCADE, related_name="relations", help_text="The term.")
-    related = TenantForeignKey(Term, models.CASCADE, related_name="+", help_text="The one it belongs with.")
+    related = TenantForeignKey(Term, models.CASCADE, related_name="+", help_text="The related term.")
     kind = models.CharField(
         max_length=50,
         choices=RelationKind,
         default=RelationKind.RELATED,
-        help_text="Whether both mean the same, or belong together.",
+        help_text="Whether the terms are synonyms or related.",
     )
 
     class Meta(TenantModel.Meta):
@@ -94,12 +94,12 @@ class TermRelation(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "term", "related"],
                 name="knowledge_termrelation_once",
-                violation_error_message="These terms are related already.",
+                violation_error_message="These terms are already related.",
             ),
             models.CheckConstraint(
                 condition=~models.Q(term=models.F("related")),
                 name="knowledge_termrelation_other",
-                violation_error_message="A term is not related to itself.",
+                violation_error_message="A term cannot be related to itself.",
             ),
             models.CheckConstraint(
                 condition=models.Q(kind__in=RelationKind.values), name="knowledge_termrelation_kind_known"
@@ -111,7 +111,7 @@ class TermRelation(TenantModel):
 
 
 class TermEmbedding(TenantModel):
-    """The vector of a term and its definition, 1,536 numbers."""
+    """The vector of a term and its definition, with 1,536 dimensions."""
 
     scope_kind = "user"
     row_security = {
@@ -123,7 +123,7 @@ class TermEmbedding(TenantModel):
     term = TenantForeignKey(Term, models.CASCADE, related_name="embeddings", help_text="The term.")
     embedding = HalfVectorField(dimensions=1536, editable=False, help_text="The vector.")
     embedding_model = models.CharField(
-        max_length=100, default="text-embedding-3-small", help_text="Embedder that made it."
+        max_length=100, default="text-embedding-3-small", help_text="Model that computed it."
     )
 
     class Meta(TenantModel.Meta):
@@ -136,7 +136,7 @@ class TermEmbedding(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "term", "embedding_model"],
                 name="knowledge_termembedding_once",
-                violation_error_message="The term has a vector of this model already.",
+                violation_error_message="The term already has a vector of this model.",
             )
         ]
 

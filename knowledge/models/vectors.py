@@ -1,7 +1,7 @@
-"""The vectors of chunks: one narrow table for each length, apart from the text so that exact search reads few pages.
+"""Vectors of chunks: one narrow table per dimension, separate from the text so that exact search reads few pages.
 
-Small tenants share the default partition and are compared exactly; `knowledge.services.vectors` gives each large one
-a separate partition with an HNSW index.
+Small tenants share the default partition and are compared exactly; `knowledge.services.vectors` gives each large
+tenant a separate partition with an HNSW index.
 """
 
 from django.db import models
@@ -13,14 +13,14 @@ from config.tenancy.models import TenantForeignKey, TenantModel
 
 
 class ChunkVector(PartitionedByTenantMixin, TenantModel):
-    """What the tables of vectors have in common; `id` is the chunk's."""
+    """Base of the vector tables; `id` is the chunk's."""
 
     audit_exempt = "derived from chunks, which are audited"
 
     created_at = None
     updated_at = None
-    id = models.UUIDField(primary_key=True, editable=False, help_text="The chunk's id.")
-    # The chunk's own key holds the tenant; one to the tenants would make a promotion lock their table.
+    id = models.UUIDField(primary_key=True, editable=False, help_text="ID of the chunk.")
+    # The chunk's key includes the tenant; a key to the tenants would make a promotion lock their table.
     tenant = models.ForeignKey(
         "tenants.Tenant",
         on_delete=models.DO_NOTHING,
@@ -35,7 +35,7 @@ class ChunkVector(PartitionedByTenantMixin, TenantModel):
         models.DO_NOTHING,
         db_rule="CASCADE",
         related_name="+",
-        help_text="The chunk's collection.",
+        help_text="Collection of the chunk.",
     )
 
     class Meta(TenantModel.Meta):
@@ -53,7 +53,7 @@ class ChunkVector(PartitionedByTenantMixin, TenantModel):
 
 
 class ChunkVector384(ChunkVector):
-    """The vector of one chunk: 384 numbers, as of MiniLM and the lexical embedder."""
+    """The vector of one chunk with 384 dimensions, as in MiniLM and the lexical embedder."""
 
     embedding = HalfVectorField(dimensions=384, help_text="The vector.")
 
@@ -62,7 +62,7 @@ class ChunkVector384(ChunkVector):
 
 
 class ChunkVector768(ChunkVector):
-    """The vector of one chunk: 768 numbers, as of many open models."""
+    """The vector of one chunk with 768 dimensions, as in many open models."""
 
     embedding = HalfVectorField(dimensions=768, help_text="The vector.")
 
@@ -71,7 +71,7 @@ class ChunkVector768(ChunkVector):
 
 
 class ChunkVector1024(ChunkVector):
-    """The vector of one chunk: 1,024 numbers, as of many multilingual models."""
+    """The vector of one chunk with 1,024 dimensions, as in many multilingual models."""
 
     embedding = HalfVectorField(dimensions=1024, help_text="The vector.")
 
@@ -80,7 +80,7 @@ class ChunkVector1024(ChunkVector):
 
 
 class ChunkVector1536(ChunkVector):
-    """The vector of one chunk: 1,536 numbers, as of OpenAI's small model."""
+    """The vector of one chunk with 1,536 dimensions, as in OpenAI's small model."""
 
     embedding = HalfVectorField(dimensions=1536, help_text="The vector.")
 
@@ -97,13 +97,13 @@ VECTOR_MODELS: dict[int, type[ChunkVector]] = {
 
 
 def vector_model(dimensions: int) -> type[ChunkVector]:
-    """The table of vectors of that length.
+    """Return the vector table for `dimensions`.
 
     Raises:
-        ValueError: when there is none.
+        ValueError: No table exists for this number.
     """
     try:
         return VECTOR_MODELS[dimensions]
     except KeyError:
         known = ", ".join(map(str, VECTOR_MODELS))
-        raise ValueError(f"no table holds vectors of {dimensions} numbers, only of {known}") from None
+        raise ValueError(f"no vector table has {dimensions} dimensions, only {known}") from None

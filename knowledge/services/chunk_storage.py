@@ -35,8 +35,10 @@ def _get_fields() -> tuple[models.Field, ...]:
 
 
 def _get_type_name(field: models.Field) -> str:
-    spelled = str(field.db_type(connection)).partition("(")[0]
-    return {"varchar": "text", "integer": "int4", "smallint": "int2", "bigint": "int8"}.get(spelled, spelled)
+    type_name = str(field.db_type(connection)).partition("(")[0]
+    return {"varchar": "text", "integer": "int4", "smallint": "int2", "bigint": "int8"}.get(
+        type_name, type_name
+    )
 
 
 @transaction.atomic

@@ -156,7 +156,7 @@ def _check_not_archived(collection: Collection) -> None:
     if status is None:
         raise ValidationError("The collection has been deleted.", code="gone")
     if status == CollectionStatus.ARCHIVED:
-        raise ValidationError("The collection is archived; restore it first.", code="archived")
+        raise ValidationError("The collection is archived. Restore it first.", code="archived")
 
 
 def _lock_or_create(collection: Collection, source: str, origin: str) -> tuple[Document, bool]:

@@ -30,50 +30,50 @@ from pathlib import Path
 from knowledge.parsing import ParseError
 from knowledge.parsing.sandbox import ParserPool
 folder, megabytes, seconds = sys.argv[1:]
-readers, said = ParserPool(1), {}
+readers, output = ParserPool(1), {}
 for path in sorted(Path(folder).iterdir()):
     began = time.monotonic()
     with path.open("rb") as file:
         try:
             bounds = {"megabytes": int(megabytes), "seconds": int(seconds)}
             found = readers.cut(file, path.name, size=256, overlap=32, most=30_000, **bounds)
-            words = " ".join(piece.text for piece in found.pieces)
+            text = " ".join(piece.text for piece in found.pieces)
         except ParseError as error:
-            words = f"error: {error}"
-    said[path.name] = [words[:100_000], time.monotonic() - began]
-print(json.dumps(said))
+            text = f"error: {error}"
+    output[path.name] = [text[:100_000], time.monotonic() - began]
+print(json.dumps(output))
 """
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
-    """What is said of each file and how long it took; the kilobytes that reading the worst of them took."""
-    folder = tmp_path_factory.mktemp("hurtful")
+def results(tmp_path_factory):
+    """What is output of each file and how long it took; the kilobytes that reading the worst of them took."""
+    folder = tmp_path_factory.mktemp("malicious")
     for name, make in {**{name: make for name, (make, _) in BAD.items()}, **ODD}.items():
         (folder / name).write_bytes(make())
     command = [sys.executable, "-c", READ, str(folder), str(MEGABYTES), str(SECONDS)]
-    code, said, kilobytes = run_measured(command, cwd=BASE_DIR)
+    code, output, kilobytes = run_measured(command, cwd=BASE_DIR)
     assert code == 0
-    return json.loads(said), kilobytes
+    return json.loads(output), kilobytes
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_hurts_is_an_error_within_bounds(name, told):
-    words, seconds = told[0][name]
-    assert words.startswith(f"error: {name.removesuffix('.gz')}") or name == "bomb.txt.gz"
-    assert re.search(BAD[name][1], words)
+def test_malicious_file_fails_within_limits(name, results):
+    text, seconds = results[0][name]
+    assert text.startswith(f"error: {name.removesuffix('.gz')}") or name == "bomb.txt.gz"
+    assert re.search(BAD[name][1], text)
     assert seconds < SECONDS * 2 + 30
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_what_is_odd_is_read_for_its_words_alone(name, told):
-    words, _ = told[0][name]
-    assert KNOWN in words
-    assert not re.search("root:|alert|lol", words)
+def test_only_text_of_unusual_file_is_read(name, results):
+    text, _ = results[0][name]
+    assert KNOWN in text
+    assert not re.search("root:|alert|lol", text)
 
 
-def test_the_worst_of_them_takes_less_than_500_megabytes(told):
-    assert 20 * 1024 < told[1] < 500 * 1024
+def test_peak_memory_stays_below_500_megabytes(results):
+    assert 20 * 1024 < results[1] < 500 * 1024
 
 
 @pytest.fixture
@@ -108,9 +108,9 @@ def test_a_program_that_was_killed_is_started_again(readers):
 
 
 def test_memory_beyond_the_bound_is_an_error(readers):
-    words = b"\n\n".join(b"# Heading %d\n\nWords of it." % n for n in range(150_000))
+    text = b"\n\n".join(b"# Heading %d\n\nWords of it." % n for n in range(150_000))
     with pytest.raises(ParseError, match="MB of memory"):
-        parse(readers, words, "a.md", megabytes=100)
+        parse(readers, text, "a.md", megabytes=100)
 
 
 KILLED = """

@@ -86,7 +86,7 @@ def test_a_length_has_its_table():
 
 
 def test_a_length_without_a_table_is_refused():
-    with pytest.raises(ValueError, match="no table holds vectors of 3 numbers, only of 384"):
+    with pytest.raises(ValueError, match="no vector table has 3 dimensions, only 384"):
         vector_model(3)
 
 

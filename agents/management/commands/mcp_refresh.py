@@ -15,7 +15,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument(
-            "slugs", nargs="*", help="slugs of the servers to refresh (default: all active servers)"
+            "slugs", nargs="*", help="Slugs of the servers to refresh (default: all active servers)."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -16,7 +16,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--without-copy",
             action="store_true",
-            help="skip the comparison with the file; does not detect removed newest seals",
+            help="Skip the comparison with the file; does not detect removed newest seals.",
         )
 
     def handle(self, *args: Any, without_copy: bool = False, **options: Any) -> None:

@@ -31,9 +31,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--apply", action="store_true", help=f"run the SQL as the superuser in {SUPERUSER_URL}"
+            "--apply", action="store_true", help=f"Run the SQL as the superuser in {SUPERUSER_URL}."
         )
-        parser.add_argument("--database", default="conclave", help="name of the database (default: conclave)")
+        parser.add_argument(
+            "--database", default="conclave", help="Name of the database (default: conclave)."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         passwords = {

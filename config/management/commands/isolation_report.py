@@ -31,15 +31,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--pairs", type=int, default=10, help="number of attacker and victim pairs (default: 10)"
+            "--pairs", type=int, default=10, help="Number of attacker and victim pairs (default: 10)."
         )
-        parser.add_argument("--attacks", nargs="+", metavar="NAME", help="run only these attacks")
-        parser.add_argument("--list", action="store_true", help="list the attacks and exit")
+        parser.add_argument("--attacks", nargs="+", metavar="NAME", help="Run only these attacks.")
+        parser.add_argument("--list", action="store_true", help="List the attacks and exit.")
         parser.add_argument("--format", choices=("text", "json"), default="text")
         parser.add_argument(
             "--sabotage",
             action="store_true",
-            help="also break each protection and check that a test detects it",
+            help="Also break each protection and check that a test detects it.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -26,16 +26,16 @@ class Command(BaseCommand):
             "--ahead",
             type=int,
             default=settings.PARTITIONS_AHEAD,
-            help="number of periods to create after the current one",
+            help="Number of periods to create after the current one.",
         )
         parser.add_argument(
-            "--since", type=_parse_day, help="create partitions from this day on, for importing old rows"
+            "--since", type=_parse_day, help="Create partitions from this day on, for importing old rows."
         )
         parser.add_argument(
-            "--expire", type=_parse_day, metavar="BEFORE", help="drop partitions that end before this day"
+            "--expire", type=_parse_day, metavar="BEFORE", help="Drop partitions that end before this day."
         )
-        parser.add_argument("--table", action="append", default=[], help="only this table; can be repeated")
-        parser.add_argument("--list", action="store_true", help="list only; change nothing")
+        parser.add_argument("--table", action="append", default=[], help="Only this table; can be repeated.")
+        parser.add_argument("--list", action="store_true", help="List only; change nothing.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         chosen = self._models(options["table"])

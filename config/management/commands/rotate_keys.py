@@ -87,15 +87,15 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--kek", action="store_true", help="re-wrap the data keys")
+        parser.add_argument("--kek", action="store_true", help="Re-wrap the data keys.")
         parser.add_argument(
-            "--data", action="store_true", help="create new data keys and re-encrypt the rows"
+            "--data", action="store_true", help="Create new data keys and re-encrypt the rows."
         )
         parser.add_argument(
-            "--resume", action="store_true", help="with --data: continue without creating data keys"
+            "--resume", action="store_true", help="With --data: continue without creating data keys."
         )
-        parser.add_argument("--tenant", metavar="SLUG", help="with --data: only this tenant")
-        parser.add_argument("--dry-run", action="store_true", help="count rows; change nothing")
+        parser.add_argument("--tenant", metavar="SLUG", help="With --data: only this tenant.")
+        parser.add_argument("--dry-run", action="store_true", help="Count rows; change nothing.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not (options["kek"] or options["data"]):

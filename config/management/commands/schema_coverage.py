@@ -16,7 +16,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--strict", action="store_true", help="exit with an error if anything is missing or invalid"
+            "--strict", action="store_true", help="Exit with an error if anything is missing or invalid."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -18,10 +18,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--check", action="store_true", help="write nothing; exit with an error if a page is stale"
+            "--check", action="store_true", help="Write nothing; exit with an error if a page is stale."
         )
         parser.add_argument(
-            "--folder", type=Path, default=FOLDER, help="output folder (default: docs/schema)"
+            "--folder", type=Path, default=FOLDER, help="Output folder (default: docs/schema)."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

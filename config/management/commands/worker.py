@@ -16,10 +16,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument(
-            "--concurrency", type=int, default=settings.WORKER_CONCURRENCY, help="number of concurrent jobs"
+            "--concurrency", type=int, default=settings.WORKER_CONCURRENCY, help="Number of concurrent jobs."
         )
-        parser.add_argument("--queues", default="", help="comma-separated queue names (default: all)")
-        parser.add_argument("--once", action="store_true", help="exit when no job is left")
+        parser.add_argument("--queues", default="", help="Comma-separated queue names (default: all).")
+        parser.add_argument("--once", action="store_true", help="Exit when no job is left.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         asyncio.run(self._work(options))

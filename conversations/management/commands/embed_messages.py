@@ -15,9 +15,9 @@ class Command(BaseCommand):
     help = "Embed completed messages for search, if they have no embedding or one from a different embedder."
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("--tenant", help="Slug of the tenant; default: all tenants.")
+        parser.add_argument("--tenant", help="Slug of the tenant (default: all tenants).")
         parser.add_argument(
-            "--days", type=int, default=3650, help="Number of days to look back; default: 3650."
+            "--days", type=int, default=3650, help="Number of days to look back (default: 3650)."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -21,7 +21,7 @@ class Command(BaseCommand):
     help = "Export a conversation with all related data to a file, and record the export in the audit log."
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("file", type=Path, help="Path of the file to write; it must not exist.")
+        parser.add_argument("file", type=Path, help="File to write; must not exist.")
         parser.add_argument("--tenant", required=True, help="Slug of the tenant.")
         parser.add_argument("--conversation", required=True, type=UUID, help="ID of the conversation.")
         parser.add_argument(
@@ -29,7 +29,7 @@ class Command(BaseCommand):
             dest="written",
             choices=sorted(WRITERS),
             default="json",
-            help="Format of the file; default: json.",
+            help="Format of the file (default: json).",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

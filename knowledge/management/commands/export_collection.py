@@ -18,7 +18,7 @@ class Command(BaseCommand):
     help = "Export a collection with its files, chunks and vectors to a file for import_collection."
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("file", type=Path, help="File to write; it must not exist.")
+        parser.add_argument("file", type=Path, help="File to write; must not exist.")
         parser.add_argument("--tenant", required=True, help="Slug of the tenant.")
         parser.add_argument("--collection", required=True, help="Slug of the collection.")
 

@@ -13,7 +13,7 @@ ACTOR = "system:import"
 
 
 class Command(BaseCommand):
-    help = "Create a collection from a file written by export_collection; all of it or nothing."
+    help = "Create a collection from a file written by export_collection, in one transaction."
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("file", type=Path, help="File to read.")

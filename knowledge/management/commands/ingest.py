@@ -22,7 +22,7 @@ ACTOR = "system:ingest"
 class Command(BaseCommand):
     help = (
         "Index a file or folder (text, markup, PDF, Office, tables, JSON, email, code) in a collection. "
-        "Unchanged files are skipped, so an interrupted run can be repeated to continue."
+        "Unchanged files are skipped, so you can repeat an interrupted run to continue it."
     )
 
     def add_arguments(self, parser: Any) -> None:

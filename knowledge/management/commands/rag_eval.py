@@ -17,22 +17,22 @@ COLUMNS = ("ndcg_at_10", "recall_at_10", "mrr")
 
 class Command(BaseCommand):
     help = (
-        "Index a BEIR or TREC dataset temporarily, search it, and print nDCG@10, recall@10 and MRR"
-        " for each strategy and embedding model. Nothing is stored."
+        "Index a BEIR or TREC dataset temporarily, search it, and print nDCG@10, recall@10 and MRR of each "
+        "strategy and embedding model. Stores nothing."
     )
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("dataset", type=Path, help="Folder of the dataset.")
         parser.add_argument(
-            "--tenant", default="demo", help="Slug of the tenant to index the dataset for; demo by default."
+            "--tenant", default="demo", help="Slug of the tenant to index the dataset for (default: demo)."
         )
-        parser.add_argument("--model", action="append", default=[], help="Embedding model; may be repeated.")
+        parser.add_argument("--model", action="append", default=[], help="Embedding model; can be repeated.")
         parser.add_argument(
             "--strategy",
             action="append",
             default=[],
             choices=RetrievalStrategy.values,
-            help="Retrieval strategy; may be repeated.",
+            help="Retrieval strategy; can be repeated.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

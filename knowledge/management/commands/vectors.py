@@ -17,30 +17,33 @@ MAX_DEMOTED_VECTORS = 20_000
 class Command(BaseCommand):
     """Runs as the schema owner; `knowledge.tasks` does the same periodically."""
 
-    help = "List the vectors of tenants; move all that are due (--balance) or those of one tenant."
+    help = "List the vectors of tenants; move one tenant, or all that are due (--balance)."
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument(
             "--balance",
             action="store_true",
-            help="promote tenants above the threshold and demote those below it",
+            help="Promote tenants above the threshold and demote those below it.",
         )
         parser.add_argument(
-            "--promote", metavar="TENANT", help="move this tenant (slug or id) to separate partitions"
+            "--promote", metavar="TENANT", help="Move this tenant (slug or ID) to separate partitions."
         )
         parser.add_argument(
             "--demote",
             metavar="TENANT",
-            help="move this tenant (slug or id) back to the default partitions, up to --most vectors",
+            help="Move this tenant (slug or ID) back to the default partitions, up to --most vectors.",
         )
         parser.add_argument(
             "--most",
             type=int,
             default=MAX_DEMOTED_VECTORS,
-            help="maximum number of vectors to demote; all tenants are blocked meanwhile",
+            help="Maximum number of vectors to demote; all tenants are blocked during the move.",
         )
         parser.add_argument(
-            "--dimensions", type=int, choices=VECTOR_MODELS, help="only vectors with this many dimensions"
+            "--dimensions",
+            type=int,
+            choices=VECTOR_MODELS,
+            help="Only vectors with this number of dimensions.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

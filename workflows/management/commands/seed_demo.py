@@ -44,15 +44,17 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("--url", default="http://127.0.0.1:8000", help="URL of the console")
+        parser.add_argument("--url", default="http://127.0.0.1:8000", help="URL of the console.")
         parser.add_argument(
             "--scale",
             type=int,
             default=0,
-            help="size of the history in steps of 10,000 messages (default: 0, no history)",
+            help="Size of the history in steps of 10,000 messages (default: 0, no history).",
         )
-        parser.add_argument("--seed", type=int, default=1, help="random seed of the history")
-        parser.add_argument("--fresh", action="store_true", help="delete the history of an earlier run first")
+        parser.add_argument("--seed", type=int, default=1, help="Random seed of the history.")
+        parser.add_argument(
+            "--fresh", action="store_true", help="Delete the history of an earlier run first."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not 0 <= options["scale"] <= MOST:
