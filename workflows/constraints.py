@@ -1,6 +1,6 @@
 """Validators and check constraints shared by the models of this app.
 
-A `*_score`, `*_rate` or confidence ranges from 0 to 1; a `*_percent` or `*_percentage` from 0 to 100.
+Scores, rates and confidence values range from 0 to 1; percentages from 0 to 100.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ def choices_check(
     return models.CheckConstraint(
         condition=models.Q(**{f"{field}__in": values}),
         name=f"{NAME}{field}_known",
-        violation_error_message=f"{field}: one of {', '.join(choices.values)}.",
+        violation_error_message=f"{field}: must be one of {', '.join(choices.values)}.",
     )
 
 
@@ -31,7 +31,7 @@ def range_check(field: str, low: float, high: float) -> models.CheckConstraint:
     return models.CheckConstraint(
         condition=models.Q(**{f"{field}__range": (low, high)}) | models.Q(**{field: None}),
         name=f"{NAME}{field}_range",
-        violation_error_message=f"{field}: from {low} to {high}.",
+        violation_error_message=f"{field}: must be between {low} and {high}.",
     )
 
 
@@ -40,7 +40,7 @@ def min_check(field: str, low: float = 0) -> models.CheckConstraint:
     return models.CheckConstraint(
         condition=models.Q(**{f"{field}__gte": low}) | models.Q(**{field: None}),
         name=f"{NAME}{field}_least",
-        violation_error_message=f"{field}: at least {low}.",
+        violation_error_message=f"{field}: must be at least {low}.",
     )
 
 
@@ -50,7 +50,7 @@ def order_check(first: str, second: str) -> models.CheckConstraint:
     return models.CheckConstraint(
         condition=both | models.Q(**{first: None}) | models.Q(**{second: None}),
         name=f"{NAME}{second}_order",
-        violation_error_message=f"{second} lies before {first}.",
+        violation_error_message=f"{second} must not be before {first}.",
     )
 
 

@@ -64,7 +64,7 @@ class WorkflowDefinition(StrictSchema):
         places: dict[str, int] = {}
         for place, step in enumerate(self.steps):
             if step.id in places:
-                yield ("steps", place, "id"), f"Step {places[step.id]} already has this id."
+                yield ("steps", place, "id"), f"Step {places[step.id]} already has this ID."
             places.setdefault(step.id, place)
             if (
                 not getattr(step, REQUIRED_MEMBERS[step.kind])
@@ -90,7 +90,7 @@ class WorkflowDefinition(StrictSchema):
             yield ("steps", places[error.args[1][0]], "needs"), f"These steps depend on each other: {circle}."
 
     def needs(self) -> dict[str, list[str]]:
-        """Return the ids of the steps that each step depends on."""
+        """Return the IDs of the steps that each step depends on."""
         before = [None, *(step.id for step in self.steps)]
         known = set(before)
         return {
@@ -124,7 +124,7 @@ class ScheduleTrigger(StrictSchema):
 
 
 class WebhookTrigger(StrictSchema):
-    """Webhook trigger; `header` names the header with the request's signature."""
+    """Webhook trigger; `header` names the header that contains the request's signature."""
 
     header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$", max_length=100)] = "X-Signature-256"
     input: dict[str, Any] = Field(default_factory=dict)

@@ -8,7 +8,7 @@ from procrastinate.contrib.django import app
 
 from config.jobs import job
 
-# Tasks may finish days after they were created.
+# Tasks can finish days after they were created.
 DAYS = 3
 
 
@@ -16,7 +16,7 @@ DAYS = 3
 @app.task(queueing_lock="compute_agent_performance")
 @job
 def compute_agent_performance(timestamp: int) -> None:
-    """Compute agent performance of the last complete days."""
+    """Compute agent performance for the latest complete days."""
     from workflows.services.performance import compute_performance
 
     yesterday = datetime.fromtimestamp(timestamp, UTC).date() - timedelta(days=1)

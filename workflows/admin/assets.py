@@ -49,7 +49,7 @@ class AssetAdmin(AuditedExportMixin, BaseModelAdmin):
     )
     search_fields = ("asset_name", "hostname", "fqdn", "application_name")
     date_hierarchy = "created_at"
-    # Raw source data may contain sensitive values.
+    # Raw source data can contain sensitive values.
     export_exclude = ("raw_data",)
     inlines = (DependencyInline,)
     fieldsets = (

@@ -29,7 +29,7 @@ class PhaseFlowAdmin(BaseModelAdmin):
     )
     list_filter = ("status",)
     search_fields = ("flow_id__exact", "engagement__name", "current_phase")
-    search_help_text = "Exact flow id, or part of the project or phase name."
+    search_help_text = "Exact flow ID, or part of the project or phase name."
     date_hierarchy = "created_at"
     own_fieldsets = ()
 

@@ -12,7 +12,7 @@ from workflows.models import WorkflowRunsDaily
 class WorkflowRunsDailyAdmin(AuditedExportMixin, ResolveIdsMixin, ReadOnlyAdmin):
     resource = "usage"
     icon = "query_stats"
-    title = "Runs by day"
+    title = "Daily runs"
     position = 305
     named_ids = {"workflow_id": "workflows.Workflow.name"}
     list_display = (
@@ -26,7 +26,7 @@ class WorkflowRunsDailyAdmin(AuditedExportMixin, ResolveIdsMixin, ReadOnlyAdmin)
     )
     list_filter = ()
     search_fields = ("workflow_id__exact",)
-    search_help_text = "Exact workflow id."
+    search_help_text = "Exact workflow ID."
     date_hierarchy = "date"
     fieldsets = (
         (

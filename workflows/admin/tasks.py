@@ -25,7 +25,7 @@ class AgentTaskAdmin(ReadOnlyAdmin):
     )
     list_filter = (CreatedFilter, "status", "flow_type")
     search_fields = ("task_id__exact", "flow_id__exact", "agent_name__exact")
-    search_help_text = "Exact task id, flow id or agent name."
+    search_help_text = "Exact task ID, flow ID or agent name."
     fieldsets = (
         (None, {"fields": (("task_id", "parent_task_id"), ("status", "task_type"), "task_description")}),
         ("Agent", {"fields": (("agent_name", "agent"), ("agent_type", "agent_version"))}),

@@ -105,7 +105,9 @@ class AssetDependencySerializer(BaseSerializer):
 class SimilarAssetsRequestSerializer(SimilarRequestSerializer):
     """A similarity query for assets."""
 
-    engagement = serializers.UUIDField(required=False, help_text="Only assets of this engagement.")
+    engagement = serializers.UUIDField(
+        required=False, help_text="Limits the results to assets of this engagement."
+    )
 
 
 class AssetViewSet(SimilarityMixin, TenantViewSet):

@@ -15,7 +15,7 @@ from .fields import SchemaField, nest_errors
 
 
 class WorkflowSerializer(BaseSerializer):
-    """A workflow with its steps. `agents` lists the ids of participating agents."""
+    """A workflow with its steps. `agents` lists the IDs of participating agents."""
 
     definition = SchemaField(shape=schemas.WorkflowDefinition)
     retry_config = SchemaField(shape=schemas.RetryPolicy)
@@ -24,14 +24,14 @@ class WorkflowSerializer(BaseSerializer):
         near="workflow",
         far="agent",
         required=False,
-        help_text="Ids of participating agents.",
+        help_text="IDs of participating agents.",
     )
-    tags = TextListField(required=False, help_text="Labels for filtering.")
+    tags = TextListField(required=False, help_text="Tags for filtering.")
     last_run_status = serializers.ChoiceField(
         choices=RunOutcome.choices,
         allow_blank=True,
         read_only=True,
-        help_text="Outcome of the last run; empty if the workflow never ran.",
+        help_text="Result of the latest run. Empty if the workflow has never run.",
     )
 
     class Meta:
@@ -102,7 +102,7 @@ class WorkflowTriggerSerializer(BaseSerializer):
 
 
 class WorkflowViewSet(TenantViewSet):
-    """Workflows, whose steps are run by agents, tools and people."""
+    """Workflows, whose steps run on agents, tools and people."""
 
     serializer_class = WorkflowSerializer
     resource = "workflows"

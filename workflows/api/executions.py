@@ -64,7 +64,7 @@ class StepExecutionSerializer(BaseSerializer):
 
 
 class ApprovalSerializer(BaseSerializer):
-    """An approval request of a run, and its decision."""
+    """An approval request of a run and its decision."""
 
     class Meta:
         model = Approval

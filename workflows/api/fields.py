@@ -26,7 +26,7 @@ class SchemaField(serializers.JSONField):
     """A JSON field validated against a Pydantic schema.
 
     Args:
-        shape: the schema class.
+        shape: The schema class.
     """
 
     def __init__(self, *, shape: type[BaseModel], **kwargs: Any) -> None:

@@ -21,7 +21,7 @@ TAIL = ("completed_at", "created_at", "updated_at")
 
 
 class MasterFlowSerializer(BaseSerializer):
-    """A migration: the flow that leads an engagement through its phases."""
+    """A migration, which leads an engagement through its phases."""
 
     phase_history = SchemaField(shape=schemas.PhaseHistory)
 

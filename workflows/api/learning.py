@@ -49,16 +49,16 @@ class InsightSerializer(serializers.Serializer):
     """An observation to record as an insight."""
 
     insight_type = serializers.ChoiceField(choices=InsightType.choices, help_text="Type of insight.")
-    raw_evidence = ObjectField(help_text="Supporting data and context.")
+    raw_evidence = ObjectField(help_text="Supporting data and its context.")
     discovered_by = serializers.CharField(max_length=100, required=False, help_text="Name of the agent.")
-    engagement = serializers.UUIDField(required=False, help_text="Engagement in which it was observed.")
-    master_flow = serializers.UUIDField(required=False, help_text="Flow in which it was observed.")
+    engagement = serializers.UUIDField(required=False, help_text="Engagement of the observation.")
+    master_flow = serializers.UUIDField(required=False, help_text="Flow of the observation.")
 
 
 class ApplicationSerializer(serializers.Serializer):
     """The outcome of applying an insight."""
 
-    helped = serializers.BooleanField(help_text="Whether the insight helped.")
+    helped = serializers.BooleanField(help_text="Whether applying the insight helped.")
 
 
 class SimilarInsightsRequestSerializer(serializers.Serializer):
@@ -66,10 +66,11 @@ class SimilarInsightsRequestSerializer(serializers.Serializer):
 
     text = serializers.CharField(max_length=4000, help_text="Text to compare with.")
     insight_type = serializers.ChoiceField(
-        choices=InsightType.choices, required=False, help_text="Only insights of this type."
+        choices=InsightType.choices, required=False, help_text="Limits the results to insights of this type."
     )
     engagement = serializers.UUIDField(
-        required=False, help_text="Only insights of this engagement or of no engagement."
+        required=False,
+        help_text="Limits the results to this engagement and to insights without an engagement.",
     )
     limit = serializers.IntegerField(
         min_value=1, max_value=50, default=10, help_text="Maximum number of results."
@@ -92,7 +93,7 @@ class AgentLearningPatternViewSet(ReadOnlyTenantViewSet):
     @extend_schema(request=InsightSerializer, responses={200: AgentLearningPatternSerializer})
     @action(detail=False, methods=["post"])
     def observe(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Record an insight; if a similar one exists, confirm it instead."""
+        """Record an insight, or confirm a similar existing one."""
         given = self._request_data(InsightSerializer)
         for name, model in (("engagement", Engagement), ("master_flow", MasterFlow)):
             if name in given and not model.objects.filter(pk=given[name]).exists():
@@ -109,7 +110,7 @@ class AgentLearningPatternViewSet(ReadOnlyTenantViewSet):
     @extend_schema(request=ApplicationSerializer, responses={200: AgentLearningPatternSerializer})
     @action(detail=True, methods=["post"])
     def outcome(self, request: Any, **kwargs: Any) -> HttpResponse:
-        """Record that an insight was applied, and whether it helped."""
+        """Record that an insight was applied and whether it helped."""
         given = self._request_data(ApplicationSerializer)
         insight = record_application(self.get_object(lock=True), helped=given["helped"])
         return self.rendered_row(AgentLearningPatternSerializer, insight)

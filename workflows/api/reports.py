@@ -24,7 +24,7 @@ class WorkflowRunsDailySerializer(BaseSerializer):
 
 
 class WorkflowRunsDailyViewSet(ReadOnlyTenantViewSet):
-    """Workflow runs by day, computed hourly."""
+    """Daily workflow runs, computed hourly."""
 
     serializer_class = WorkflowRunsDailySerializer
     resource = "usage"

@@ -40,7 +40,7 @@ class SimilarityMixin:
         return request_data.validated_data
 
     def similar_response(self, name: str, found: list[Any]) -> HttpResponse:
-        """Return a response with each row under `name`, and its distance."""
+        """Return a response with each row under `name` and its distance."""
         show = cached_serializer(self.serializer_class).to_representation  # type: ignore[attr-defined]
         return json_response(
             {"results": [{name: show(each), "distance": float(each.distance)} for each in found]}

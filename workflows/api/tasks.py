@@ -81,7 +81,7 @@ class AgentTaskViewSet(ReadOnlyTenantViewSet):
 
 
 class AgentPerformanceDailyViewSet(ReadOnlyTenantViewSet):
-    """Performance of agents by day."""
+    """Daily performance of agents."""
 
     serializer_class = AgentPerformanceDailySerializer
     resource = "agent-tasks"

@@ -24,7 +24,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Cast:
-    """An agent of the history."""
+    """An agent in the generated history."""
 
     id: UUID
     slug: str

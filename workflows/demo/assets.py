@@ -74,7 +74,7 @@ def _flows(world: World) -> tuple[dict[str, UUID], int]:
         *(
             ids["engagement"],
             "Data centre exit",
-            "Everything of the old data centre moves or ends.",
+            "Migrate or retire every system of the old data centre.",
             "migration",
         ),
         *("active", date(2026, 5, 11), date(2027, 3, 31), 60, ASSETS, "high", world.admin_id),
@@ -84,7 +84,7 @@ def _flows(world: World) -> tuple[dict[str, UUID], int]:
         *("target_applications", "target_infrastructure_units", "estimated_complexity", "created_by_id"),
     )
     made = insert_many(Engagement, columns, [engagement], constants=world.constants)
-    master = (ids["master"], "running", "execution", "execution", "Exit of the data centre")
+    master = (ids["master"], "running", "execution", "execution", "Data centre exit")
     columns = ("id", "status", "current_phase", "flow_type", "display_name")
     constants = world.constants | {"engagement_id": ids["engagement"], "user_id": world.admin_id}
     made += insert_many(MasterFlow, columns, [master], constants=constants)

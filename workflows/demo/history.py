@@ -32,7 +32,7 @@ MAKERS: tuple[Callable[[World, Progress], int], ...] = (
     make_assets,
     make_planning,
 )
-# Approximate rows per scale step, for the progress bar.
+# Approximate number of rows per scale step, for the progress bar.
 ROWS = 26_500
 # Each table precedes the tables it refers to.
 TABLES: tuple[type[models.Model], ...] = (
@@ -45,7 +45,7 @@ TABLES: tuple[type[models.Model], ...] = (
     *(workflows.ActivityType, workflows.CalendarEvent, workflows.Calendar, workflows.Task, workflows.Project),
     *(AgentVersion, Agent, Integration),
 )
-# Rows that one statement can delete within the statement timeout.
+# Number of rows that one statement can delete within the statement timeout.
 SLICE = timedelta(days=3)
 
 
@@ -55,7 +55,7 @@ def _silent(count: int) -> None:
 
 def make_old_partitions() -> list[str]:
     """Create and commit the missing partitions for the history."""
-    with platform_scope(reason="partitions for the demo's history", actor=ACTOR):
+    with platform_scope(reason="create partitions for the demo history", actor=ACTOR):
         return ensure_partitions(since=SINCE)
 
 
@@ -75,11 +75,11 @@ def load_history(world: World, on_rows: Progress = _silent) -> int:
 
 
 def forget_history(tenant_id: UUID, on_rows: Progress = _silent) -> int:
-    """Delete the tenant's rows of the history's period and return their number.
+    """Delete the tenant's rows in the period of the history and return their number.
 
     Runs in one transaction and keeps the audit log.
     """
-    with platform_scope(reason="take back the demo's history", actor=ACTOR), transaction.atomic():
+    with platform_scope(reason="delete the demo history", actor=ACTOR), transaction.atomic():
         gone = sum(_delete(model, tenant_id, on_rows) for model in TABLES)
         days = workflows.AgentPerformanceDaily.unscoped.filter(tenant_id=tenant_id)
         days.filter(date__gte=SINCE.date(), date__lt=UNTIL.date()).delete()

@@ -25,7 +25,7 @@ PROJECTS = (
 VERBS = ("Design", "Build", "Test", "Document", "Review")
 THINGS = ("the import", "the sign-in", "the search", "the report", "the export", "the alerts")
 EVENTS = ("Stand-up", "Planning", "Retrospective", "Interview", "Deep work", "Customer call")
-TYPES, STATES = ("Audit", "Training", "Maintenance", "Migration"), ("Planned", "Under way", "Done")
+TYPES, STATES = ("Audit", "Training", "Maintenance", "Migration"), ("Planned", "In progress", "Done")
 
 
 def make_planning(world: World, on_rows: Progress) -> int:

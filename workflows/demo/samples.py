@@ -1,4 +1,4 @@
-"""Samples of every demo: plans, MCP servers, templates and terms (guarantee G41).
+"""Samples in every demo: plans, MCP servers, templates and terms (guarantee G41).
 
 Existing rows are not changed.
 """
@@ -32,7 +32,7 @@ SERVERS: tuple[dict[str, Any], ...] = (
         "name": "Time",
         "category": "system",
         "command": "mcp-server-time --local-timezone UTC",
-        "description": "Tells the time in any zone.",
+        "description": "Returns the time in any time zone.",
     },
     {
         "slug": "fetch",
@@ -54,27 +54,27 @@ TEMPLATES: tuple[dict[str, Any], ...] = (
     {
         "name": "Contract reader",
         "description": "Answers questions about contracts and cites the clause.",
-        "system_prompt": "You read contracts. Cite the clause that you rest on; say so when there is none.",
+        "system_prompt": "You read contracts. Cite the clause that supports your answer. If there is none, say so.",
         "functions": ["search_knowledge"],
         "personality_config": {"tone": "sober", "expertise": "law"},
     },
     {
         "name": "Support desk",
         "description": "Answers customers from the handbook.",
-        "system_prompt": "You answer customers kindly and briefly, from the handbook alone.",
+        "system_prompt": "You answer customers kindly and briefly, only from the handbook.",
         "functions": ["search_knowledge"],
         "personality_config": {"tone": "friendly", "expertise": "support"},
     },
     {
         "name": "Meeting notes",
         "description": "Turns a transcript into decisions and tasks.",
-        "system_prompt": "List the decisions, then the tasks with owner and date. Invent nothing.",
+        "system_prompt": "List the decisions, then the tasks with owner and date. Do not invent anything.",
         "personality_config": {"tone": "plain", "expertise": "organisation"},
     },
 )
 TERMS = (
-    ("RAG", "Retrieval-augmented generation: answers that rest on passages found first.", "technical"),
-    ("Tenant", "An organisation that uses this installation, kept apart from all others.", "technical"),
+    ("RAG", "Retrieval-augmented generation: answers based on retrieved passages.", "technical"),
+    ("Tenant", "An organisation that uses this installation, isolated from all others.", "technical"),
     ("Engagement", "A project inside an organisation.", "business"),
     (
         "6R",
@@ -100,7 +100,7 @@ def make_billing_samples(tenant: Tenant, plan: str) -> None:
     subscription = Subscription.unscoped.filter(**whose).first()
     if subscription is None:
         subscription = _once(Subscription, whose, {"plan": chosen, "started_at": SINCE})
-    quota = {"limit_value": chosen.max_monthly_tokens, "note": "As the plan says."}
+    quota = {"limit_value": chosen.max_monthly_tokens, "note": "Same limit as the plan."}
     _once(TenantQuota, whose | {"resource": "tokens", "period": "month"}, quota)
     start = SINCE.date().replace(day=1)
     while start < UNTIL.date():

@@ -12,7 +12,7 @@ from .agents import Cast
 from .texts import ANSWERED, ASKED, TITLES
 from .world import Progress, World, micro, moment
 
-# Questions per conversation, in rotation: five on average, so ten conversations have a hundred messages.
+# Questions per conversation, in rotation: five on average, so that ten conversations have a hundred messages.
 TURNS = (2, 8, 5, 5, 3, 7, 4, 6, 1, 9)
 CONVERSATIONS = 1_000
 CHUNK = 2_000

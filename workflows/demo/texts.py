@@ -24,7 +24,7 @@ ANSWERS = (
     ),
     (
         "The team that owns {} answers within one working day. Urgent cases go to the on-call engineer, whose "
-        "number stands on the first page of the rota."
+        "number is on the first page of the rota."
     ),
     (
         "In short: {} has three steps. First the request is recorded, then a second person checks it, and at "
@@ -35,12 +35,12 @@ ANSWERS = (
         "that nobody had read. The older form is accepted until the end of the month."
     ),
     (
-        "There are exceptions to {} for amounts below 50 euros, for pilot sites, and where the law of the "
-        "country asks for something else. Each is listed with its reason."
+        "There are exceptions to {} for amounts below 50 euros, for pilot sites, and where local "
+        "law requires otherwise. Each is listed with its reason."
     ),
     (
         "I did not find a passage that answers this about {}. The closest one names the owner of the topic; "
-        "asking there is the quickest way."
+        "asking the owner is the quickest way."
     ),
 )
 ASKED = tuple(question.format(subject) for subject in SUBJECTS for question in QUESTIONS)

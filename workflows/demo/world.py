@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-# A fixed end date, so that a seed gives the same rows on any day.
+# A fixed end date, so that a seed always produces the same rows.
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
 DAYS = 180
 SINCE = UNTIL - timedelta(days=DAYS)
@@ -86,11 +86,11 @@ class World:
         return SINCE_MS + day * DAY_MS + hour * 3_600_000 + self.rng.randrange(3_600_000)
 
     def any_day(self) -> int:
-        """Return a random day, later ones more often, to simulate growth."""
+        """Return a random day; later days are more likely, to simulate growth."""
         return int(DAYS * max(self.rng.random(), self.rng.random()))
 
     def id_on(self, day: int) -> UUID:
-        """Return an id for a time on that day."""
+        """Return an ID for a time on that day."""
         return self.id_at(self.working_moment(day))
 
 

@@ -10,10 +10,10 @@ from workflows.constraints import order_check, unique_per_tenant
 class ActivityType(TenantModel):
     """A type of activity, defined by the organisation."""
 
-    name = models.CharField(max_length=255, help_text="Name of the kind.")
+    name = models.CharField(max_length=255, help_text="Name of the type.")
 
     class Meta(TenantModel.Meta):
-        constraints = [unique_per_tenant("name", name="name_once", message="This kind exists already.")]
+        constraints = [unique_per_tenant("name", name="name_once", message="This type already exists.")]
 
     def __str__(self) -> str:
         return self.name
@@ -22,11 +22,11 @@ class ActivityType(TenantModel):
 class ActivityStatus(TenantModel):
     """A status of activities, defined by the organisation."""
 
-    name = models.CharField(max_length=255, help_text="Name of the state.")
+    name = models.CharField(max_length=255, help_text="Name of the status.")
 
     class Meta(TenantModel.Meta):
         verbose_name_plural = "activity statuses"
-        constraints = [unique_per_tenant("name", name="name_once", message="This state exists already.")]
+        constraints = [unique_per_tenant("name", name="name_once", message="This status already exists.")]
 
     def __str__(self) -> str:
         return self.name
@@ -36,14 +36,14 @@ class Activity(TenantModel):
     """An activity of several people over a period."""
 
     name = models.CharField(max_length=255, help_text="Name of the activity.")
-    description = models.TextField(blank=True, default="", help_text="Goal and extent.")
+    description = models.TextField(blank=True, default="", help_text="Goals of the activity.")
     activity_type = TenantForeignKey(
         ActivityType,
         models.RESTRICT,
         null=True,
         blank=True,
         related_name="activities",
-        help_text="Its kind; a kind in use cannot be deleted.",
+        help_text="Type. A type that is in use cannot be deleted.",
     )
     status = TenantForeignKey(
         ActivityStatus,
@@ -51,7 +51,7 @@ class Activity(TenantModel):
         null=True,
         blank=True,
         related_name="activities",
-        help_text="Its state; a state in use cannot be deleted.",
+        help_text="Status. A status that is in use cannot be deleted.",
     )
     start_date = models.DateField(null=True, blank=True, help_text="First day.")
     end_date = models.DateField(null=True, blank=True, help_text="Last day.")
@@ -75,15 +75,15 @@ class ActivityAssignment(TenantModel):
     activity = TenantForeignKey(
         Activity, models.CASCADE, related_name="assignments", help_text="The activity."
     )
-    user = MemberForeignKey(models.CASCADE, help_text="Person who works on it.")
-    role = models.CharField(max_length=100, blank=True, default="", help_text="As what.")
-    assigned_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Since when.")
+    user = MemberForeignKey(models.CASCADE, help_text="Assigned user.")
+    role = models.CharField(max_length=100, blank=True, default="", help_text="Role.")
+    assigned_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Assignment time.")
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "user"], name="wf_assignment_user")]
         constraints = [
             unique_per_tenant(
-                "activity", "user", "role", name="once", message="The person has this role here already."
+                "activity", "user", "role", name="once", message="The user already has this role."
             )
         ]
 

@@ -1,4 +1,4 @@
-"""Assets and their dependencies; abstract models group the asset's columns."""
+"""Assets and their dependencies; abstract models group the columns of an asset."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import RegexValidator
@@ -29,13 +29,15 @@ from workflows.constraints import (
 )
 
 DIMENSIONS = 1536
-MAC_ADDRESS = RegexValidator(r"^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$", "Six pairs of hexadecimal digits.")
+MAC_ADDRESS = RegexValidator(
+    r"^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$", "Enter six pairs of hexadecimal digits."
+)
 
 
 class Hosting(models.Model):
-    """Where an asset runs."""
+    """Location of an asset."""
 
-    hostname = models.CharField(max_length=255, blank=True, default="", help_text="Name on the network.")
+    hostname = models.CharField(max_length=255, blank=True, default="", help_text="Host name.")
     fqdn = models.CharField("FQDN", max_length=255, blank=True, default="", help_text="Full domain name.")
     ip_address = models.GenericIPAddressField(
         "IP address", null=True, blank=True, help_text="IPv4 or IPv6 address."
@@ -46,21 +48,21 @@ class Hosting(models.Model):
         blank=True,
         default="",
         validators=[MAC_ADDRESS],
-        help_text="Hardware address, such as 00:1a:2b:3c:4d:5e.",
+        help_text="MAC address, such as 00:1a:2b:3c:4d:5e.",
     )
     os_type = models.CharField(
         "operating system", max_length=50, blank=True, default="", help_text="Operating system."
     )
     os_version = models.CharField(
-        "version of the operating system", max_length=50, blank=True, default="", help_text="Its version."
+        "operating system version", max_length=50, blank=True, default="", help_text="OS version."
     )
     environment = models.CharField(
-        max_length=50, choices=Environment, blank=True, default="", help_text="What it serves."
+        max_length=50, choices=Environment, blank=True, default="", help_text="Environment."
     )
     datacenter = models.CharField(max_length=100, blank=True, default="", help_text="Data centre.")
     region = models.CharField(max_length=50, blank=True, default="", help_text="Region.")
     availability_zone = models.CharField(
-        max_length=50, blank=True, default="", help_text="Zone of the region."
+        max_length=50, blank=True, default="", help_text="Availability zone."
     )
     rack_location = models.CharField(max_length=50, blank=True, default="", help_text="Rack and slot.")
 
@@ -71,7 +73,7 @@ class Hosting(models.Model):
 class Sizing(models.Model):
     """Capacity and utilization of an asset."""
 
-    cpu_cores = models.PositiveIntegerField("CPU cores", null=True, blank=True, help_text="Processor cores.")
+    cpu_cores = models.PositiveIntegerField("CPU cores", null=True, blank=True, help_text="Number of cores.")
     memory_gb = models.FloatField(
         "memory (GB)", null=True, blank=True, validators=NOT_NEGATIVE, help_text="Memory in gigabytes."
     )
@@ -83,14 +85,14 @@ class Sizing(models.Model):
         null=True,
         blank=True,
         validators=PERCENT,
-        help_text="Processor load, 0 to 100.",
+        help_text="CPU utilization, from 0 to 100.",
     )
     memory_utilization_percent = models.FloatField(
         "memory utilization (%)",
         null=True,
         blank=True,
         validators=PERCENT,
-        help_text="Memory used, 0 to 100.",
+        help_text="Memory utilization, from 0 to 100.",
     )
 
     class Meta:
@@ -101,18 +103,18 @@ class MigrationAnalysis(models.Model):
     """Migration strategy of an asset."""
 
     six_r_strategy = models.CharField(
-        "6R strategy", max_length=20, choices=SixR, blank=True, default="", help_text="What to do with it."
+        "6R strategy", max_length=20, choices=SixR, blank=True, default="", help_text="Strategy."
     )
     migration_complexity = models.CharField(
-        max_length=20, choices=Complexity, blank=True, default="", help_text="How hard the move is."
+        max_length=20, choices=Complexity, blank=True, default="", help_text="Migration complexity."
     )
     migration_priority = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Place in the order, 1 first."
+        null=True, blank=True, help_text="Priority; 1 is the highest."
     )
     migration_wave = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Wave that moves it, from 1."
+        null=True, blank=True, help_text="Migration wave, starting at 1."
     )
-    blockers = models.JSONField(default=list, blank=True, help_text="What stands in the way.")
+    blockers = models.JSONField(default=list, blank=True, help_text="Obstacles to the migration.")
 
     class Meta:
         abstract = True
@@ -122,20 +124,20 @@ class Provenance(models.Model):
     """Origin and quality of an asset's data."""
 
     completeness_score = models.FloatField(
-        null=True, blank=True, validators=SHARE, help_text="How complete the data are, from 0 to 1."
+        null=True, blank=True, validators=SHARE, help_text="Completeness of the data, from 0 to 1."
     )
     confidence_score = models.FloatField(
-        null=True, blank=True, validators=SHARE, help_text="How sure the data are, from 0 to 1."
+        null=True, blank=True, validators=SHARE, help_text="Confidence in the data, from 0 to 1."
     )
     last_validated_at = models.DateTimeField(
-        null=True, blank=True, help_text="When the data were last checked."
+        null=True, blank=True, help_text="When the data was last validated."
     )
     source_system = models.CharField(
-        max_length=100, blank=True, default="", help_text="System they come from."
+        max_length=100, blank=True, default="", help_text="Source system of the data."
     )
-    source_id = models.CharField(max_length=255, blank=True, default="", help_text="Its id in that system.")
-    import_session_id = models.UUIDField(null=True, blank=True, help_text="Import that brought it.")
-    raw_data = models.JSONField(null=True, blank=True, help_text="The row as it came.")
+    source_id = models.CharField(max_length=255, blank=True, default="", help_text="ID in that system.")
+    import_session_id = models.UUIDField(null=True, blank=True, help_text="Import that added it.")
+    raw_data = models.JSONField(null=True, blank=True, help_text="Original row of the source.")
 
     class Meta:
         abstract = True
@@ -147,7 +149,7 @@ class Asset(Hosting, Sizing, MigrationAnalysis, Provenance, TenantModel):
     audit_omit = ("raw_data",)
 
     engagement = TenantForeignKey(
-        "tenants.Engagement", models.RESTRICT, related_name="assets", help_text="Project that it belongs to."
+        "tenants.Engagement", models.RESTRICT, related_name="assets", help_text="Engagement of the asset."
     )
     master_flow = TenantForeignKey(
         "workflows.MasterFlow",
@@ -156,7 +158,7 @@ class Asset(Hosting, Sizing, MigrationAnalysis, Provenance, TenantModel):
         null=True,
         blank=True,
         related_name="assets",
-        help_text="Flow that leads it.",
+        help_text="Migration flow of the asset.",
     )
     discovery_flow = TenantForeignKey(
         "workflows.DiscoveryFlow",
@@ -165,7 +167,7 @@ class Asset(Hosting, Sizing, MigrationAnalysis, Provenance, TenantModel):
         null=True,
         blank=True,
         related_name="assets",
-        help_text="Discovery that found it.",
+        help_text="Discovery flow that found the asset.",
     )
     assessment_flow = TenantForeignKey(
         "workflows.AssessmentFlow",
@@ -174,31 +176,31 @@ class Asset(Hosting, Sizing, MigrationAnalysis, Provenance, TenantModel):
         null=True,
         blank=True,
         related_name="assets",
-        help_text="Assessment that judged it.",
+        help_text="Assessment flow that evaluated the asset.",
     )
-    asset_name = models.CharField("name", max_length=255, help_text="Name to know it by.")
+    asset_name = models.CharField("name", max_length=255, help_text="Display name.")
     asset_type = models.CharField(
-        "type", max_length=100, choices=AssetType, default=AssetType.SERVER, help_text="What it is."
+        "type", max_length=100, choices=AssetType, default=AssetType.SERVER, help_text="Type of asset."
     )
     asset_subtype = models.CharField(
-        "subtype", max_length=100, blank=True, default="", help_text="What it is, more closely."
+        "subtype", max_length=100, blank=True, default="", help_text="More specific type."
     )
     application_name = models.CharField(
-        max_length=255, blank=True, default="", help_text="Application on it."
+        max_length=255, blank=True, default="", help_text="Application that runs on it."
     )
-    application_version = models.CharField(max_length=50, blank=True, default="", help_text="Its version.")
-    technology_stack = models.JSONField(default=list, blank=True, help_text='Such as ["java", "oracle"].')
-    business_unit = models.CharField(max_length=100, blank=True, default="", help_text="Unit that uses it.")
+    application_version = models.CharField(max_length=50, blank=True, default="", help_text="Version.")
+    technology_stack = models.JSONField(default=list, blank=True, help_text='For example ["java", "oracle"].')
+    business_unit = models.CharField(max_length=100, blank=True, default="", help_text="Business unit.")
     business_owner = models.CharField(
-        max_length=255, blank=True, default="", help_text="Who answers for its purpose."
+        max_length=255, blank=True, default="", help_text="Person responsible for its use."
     )
     technical_owner = models.CharField(
-        max_length=255, blank=True, default="", help_text="Who answers for its working."
+        max_length=255, blank=True, default="", help_text="Person responsible for its operation."
     )
     business_criticality = models.CharField(
-        max_length=20, choices=Criticality, blank=True, default="", help_text="How much depends on it."
+        max_length=20, choices=Criticality, blank=True, default="", help_text="Importance to business."
     )
-    created_by = MemberForeignKey(help_text="Who entered it.", editable=False)
+    created_by = MemberForeignKey(help_text="User who added the asset.", editable=False)
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -219,7 +221,7 @@ class Asset(Hosting, Sizing, MigrationAnalysis, Provenance, TenantModel):
                 "source_system",
                 "source_id",
                 name="source_once",
-                message="The project has this asset of the source system already.",
+                message="The engagement already has this asset from the source system.",
                 condition=~models.Q(source_id=""),
             ),
             choices_check("asset_type", AssetType),
@@ -244,8 +246,8 @@ class AssetEmbedding(TenantModel):
 
     audit_exempt = "derived from assets, which are audited"
 
-    id = models.UUIDField(primary_key=True, editable=False, help_text="The asset's id.")
-    embedding_model = models.CharField(max_length=100, help_text="Embedder used.")
+    id = models.UUIDField(primary_key=True, editable=False, help_text="ID of the asset.")
+    embedding_model = models.CharField(max_length=100, help_text="Embedding model of the vector.")
     embedding = HalfVectorField(dimensions=DIMENSIONS, help_text="The vector.")
 
     class Meta(TenantModel.Meta):
@@ -280,32 +282,30 @@ class AssetDependency(TenantModel):
         models.DO_NOTHING,
         db_rule="CASCADE",
         related_name="dependencies",
-        help_text="Asset that depends.",
+        help_text="Asset that depends on the target.",
     )
     target = TenantForeignKey(
         Asset,
         models.DO_NOTHING,
         db_rule="CASCADE",
         related_name="dependents",
-        help_text="Asset that it depends on.",
+        help_text="Asset that the source depends on.",
     )
     dependency_type = models.CharField(
-        max_length=50, choices=DependencyType, default=DependencyType.RUNTIME, help_text="In what way."
+        max_length=50, choices=DependencyType, default=DependencyType.RUNTIME, help_text="Type."
     )
     direction = models.CharField(
-        max_length=20, choices=Direction, default=Direction.OUTBOUND, help_text="Which way data go."
+        max_length=20, choices=Direction, default=Direction.OUTBOUND, help_text="Direction of data."
     )
     strength = models.CharField(
-        max_length=20, choices=Strength, default=Strength.STRONG, help_text="How much hangs on it."
+        max_length=20, choices=Strength, default=Strength.STRONG, help_text="Strength of dependency."
     )
     discovered_by = models.CharField(
-        max_length=50, choices=DiscoveredBy, default=DiscoveredBy.MANUAL, help_text="Who found it."
+        max_length=50, choices=DiscoveredBy, default=DiscoveredBy.MANUAL, help_text="Discovered by."
     )
-    confidence_score = models.FloatField(
-        default=1.0, validators=SHARE, help_text="How sure it is, from 0 to 1."
-    )
-    evidence = models.JSONField(default=dict, blank=True, help_text="What shows it.")
-    validated_at = models.DateTimeField(null=True, blank=True, help_text="When it was confirmed.")
+    confidence_score = models.FloatField(default=1.0, validators=SHARE, help_text="Confidence, from 0 to 1.")
+    evidence = models.JSONField(default=dict, blank=True, help_text="Supporting evidence.")
+    validated_at = models.DateTimeField(null=True, blank=True, help_text="When it was validated.")
 
     class Meta(TenantModel.Meta):
         verbose_name_plural = "asset dependencies"
@@ -316,12 +316,12 @@ class AssetDependency(TenantModel):
                 "target",
                 "dependency_type",
                 name="once",
-                message="This dependency is known already.",
+                message="This dependency already exists.",
             ),
             models.CheckConstraint(
                 condition=~models.Q(source=models.F("target")),
                 name="workflows_assetdependency_not_itself",
-                violation_error_message="An asset does not depend on itself.",
+                violation_error_message="An asset cannot depend on itself.",
             ),
             choices_check("dependency_type", DependencyType),
             choices_check("direction", Direction),

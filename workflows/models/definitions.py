@@ -21,44 +21,44 @@ class Workflow(SoftDeleteMixin, TenantModel):
 
     audit_omit = ("last_run_at", "last_run_status", "run_count", "success_count", "error_count")
 
-    name = models.CharField(max_length=255, help_text="Name shown to people.")
-    slug = models.SlugField(max_length=100, help_text="Name in the API.")
-    description = models.TextField(blank=True, default="", help_text="What it does.")
+    name = models.CharField(max_length=255, help_text="Display name.")
+    slug = models.SlugField(max_length=100, help_text="Unique name in the API.")
+    description = models.TextField(blank=True, default="", help_text="Purpose of the workflow.")
     definition = models.JSONField(
         default=dict,
         blank=True,
-        help_text='Its steps: {"steps": [{"id": "draft", "kind": "agent", "agent": "writer", "needs": []}]}. '
+        help_text='Steps: {"steps": [{"id": "draft", "kind": "agent", "agent": "writer", "needs": []}]}. '
         "Kinds: agent, tool, condition, approval, wait, workflow.",
     )
-    config = models.JSONField(default=dict, blank=True, help_text="Settings that the steps may read.")
+    config = models.JSONField(default=dict, blank=True, help_text="Settings available to the steps.")
     agents = models.ManyToManyField(
         "agents.Agent",
         through="workflows.WorkflowAgent",
         related_name="workflows",
-        help_text="Agents that take part.",
+        help_text="Participating agents.",
     )
     timeout = models.PositiveIntegerField(
         default=3600,
         validators=[MinValueValidator(1), MaxValueValidator(MAX_SECONDS)],
-        help_text="Seconds a run may take.",
+        help_text="Time limit for a run, in seconds.",
     )
     retry_config = models.JSONField(
         default=dict,
         blank=True,
-        help_text='How failed steps are tried again: {"attempts": 3, "delay": 1, "factor": 2}.',
+        help_text='Retry policy of failed steps: {"attempts": 3, "delay": 1, "factor": 2}.',
     )
     status = models.CharField(
         max_length=50,
         choices=WorkflowStatus,
         default=WorkflowStatus.ACTIVE,
-        help_text="Only active workflows start.",
+        help_text="Only active workflows can start.",
     )
     version = models.PositiveIntegerField(default=1, editable=False, help_text="Latest published version.")
-    tags = models.JSONField(default=list, blank=True, help_text="Labels to find it by.")
-    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
-    created_by = MemberForeignKey(help_text="Who made it.", editable=False)
+    tags = models.JSONField(default=list, blank=True, help_text="Tags for filtering.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
+    created_by = MemberForeignKey(help_text="User who created the workflow.", editable=False)
     last_run_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="Start of its latest run."
+        null=True, blank=True, editable=False, help_text="Start of the latest run."
     )
     last_run_status = models.CharField(
         max_length=50,
@@ -66,11 +66,11 @@ class Workflow(SoftDeleteMixin, TenantModel):
         blank=True,
         default="",
         editable=False,
-        help_text="How its latest run ended.",
+        help_text="Result of the latest run.",
     )
-    run_count = models.PositiveIntegerField(default=0, editable=False, help_text="Runs so far.")
-    success_count = models.PositiveIntegerField(default=0, editable=False, help_text="Runs that succeeded.")
-    error_count = models.PositiveIntegerField(default=0, editable=False, help_text="Runs that failed.")
+    run_count = models.PositiveIntegerField(default=0, editable=False, help_text="Number of runs.")
+    success_count = models.PositiveIntegerField(default=0, editable=False, help_text="Number of successes.")
+    error_count = models.PositiveIntegerField(default=0, editable=False, help_text="Number of failures.")
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -86,7 +86,7 @@ class Workflow(SoftDeleteMixin, TenantModel):
             unique_per_tenant(
                 "slug",
                 name="slug_once",
-                message="A workflow with this slug exists already.",
+                message="A workflow with this slug already exists.",
                 condition=models.Q(deleted_at=None),
             ),
             choices_check("status", WorkflowStatus),
@@ -112,14 +112,14 @@ class WorkflowAgent(TenantModel):
         "agents.Agent",
         models.CASCADE,
         related_name="workflow_participations",
-        help_text="Agent that takes part.",
+        help_text="Participating agent.",
     )
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "agent"], name="wf_workflowagent_agent")]
         constraints = [
             unique_per_tenant(
-                "workflow", "agent", name="once", message="The agent takes part in this workflow already."
+                "workflow", "agent", name="once", message="The agent already participates in it."
             )
         ]
 
@@ -136,17 +136,17 @@ class WorkflowVersion(TenantModel):
     workflow = TenantForeignKey(
         Workflow, models.DO_NOTHING, db_rule="CASCADE", related_name="versions", help_text="The workflow."
     )
-    version = models.PositiveIntegerField(help_text="Number, from 1.")
-    snapshot = models.JSONField(help_text="Definition and settings of the workflow at that time.")
-    note = models.CharField(max_length=500, blank=True, default="", help_text="What changed, in words.")
+    version = models.PositiveIntegerField(help_text="Version number, starting at 1.")
+    snapshot = models.JSONField(help_text="Definition and settings when it was published.")
+    note = models.CharField(max_length=500, blank=True, default="", help_text="Description of changes.")
     created_by = MemberForeignKey(
-        models.DO_NOTHING, db_rule="SET NULL", null=True, help_text="Who published it."
+        models.DO_NOTHING, db_rule="SET NULL", null=True, help_text="User who published the version."
     )
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "created_by"], name="wf_version_created_by")]
         constraints = [
-            unique_per_tenant("workflow", "version", name="once", message="This version exists already.")
+            unique_per_tenant("workflow", "version", name="once", message="This version already exists.")
         ]
 
     def __str__(self) -> str:
@@ -161,29 +161,29 @@ class WorkflowTrigger(TenantModel):
     audit_omit = ("last_fired_at", "next_fire_at")
 
     workflow = TenantForeignKey(
-        Workflow, models.CASCADE, related_name="triggers", help_text="What it starts."
+        Workflow, models.CASCADE, related_name="triggers", help_text="Workflow to start."
     )
-    name = models.CharField(max_length=255, help_text="Name to know it by.")
+    name = models.CharField(max_length=255, help_text="Display name.")
     trigger_type = models.CharField(
-        max_length=20, choices=TriggerType, default=TriggerType.MANUAL, help_text="What kind of start."
+        max_length=20, choices=TriggerType, default=TriggerType.MANUAL, help_text="Type of trigger."
     )
     config = models.JSONField(
         default=dict,
         blank=True,
         help_text='Scheduled: {"cron": "0 6 * * 1", "timezone": "UTC"}. Event: {"event": "document.ready", '
-        '"filter": {}}. Webhook: {"header": "X-Signature-256"}. Each may give the run an "input".',
+        '"filter": {}}. Webhook: {"header": "X-Signature-256"}. Each can include an "input".',
     )
     secret = EncryptedTextField(
         null=True,
         blank=True,
-        help_text="Key that signs a webhook's requests; stored encrypted, never shown.",
+        help_text="Key that signs webhook requests, stored encrypted. Never shown.",
     )
-    is_enabled = models.BooleanField(default=True, help_text="Cleared: it starts nothing.")
+    is_enabled = models.BooleanField(default=True, help_text="Whether the trigger can start runs.")
     next_fire_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="When the clock starts it next."
+        null=True, blank=True, editable=False, help_text="Next scheduled start."
     )
     last_fired_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="When it last started a run."
+        null=True, blank=True, editable=False, help_text="Start of the latest run."
     )
 
     class Meta(TenantModel.Meta):
@@ -196,7 +196,7 @@ class WorkflowTrigger(TenantModel):
                 "workflow",
                 "name",
                 name="name_once",
-                message="The workflow has a trigger with this name already.",
+                message="The workflow already has a trigger with this name.",
             ),
             choices_check("trigger_type", TriggerType),
         ]

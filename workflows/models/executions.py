@@ -10,7 +10,7 @@ from workflows.constraints import choices_check, order_check, unique_per_tenant
 
 
 class WorkflowExecution(TenantModel):
-    """A run of a workflow: input, progress and result."""
+    """A run of a workflow with its input, progress and result."""
 
     audit_omit = ("trigger_data", "input_data", "output_data", "metadata", "current_step", "steps_completed")
 
@@ -28,7 +28,7 @@ class WorkflowExecution(TenantModel):
         null=True,
         blank=True,
         related_name="executions",
-        help_text="Version that it follows.",
+        help_text="Version of the workflow.",
     )
     trigger = TenantForeignKey(
         "workflows.WorkflowTrigger",
@@ -37,29 +37,29 @@ class WorkflowExecution(TenantModel):
         null=True,
         blank=True,
         related_name="executions",
-        help_text="What started it; empty: a person, or a trigger that is gone.",
+        help_text="Trigger of the run. Empty: a user, or a deleted trigger.",
     )
     trigger_type = models.CharField(
-        max_length=100, choices=TriggerType, default=TriggerType.MANUAL, help_text="What kind of start."
+        max_length=100, choices=TriggerType, default=TriggerType.MANUAL, help_text="Type of trigger."
     )
-    trigger_data = models.JSONField(null=True, blank=True, help_text="What the trigger brought along.")
+    trigger_data = models.JSONField(null=True, blank=True, help_text="Data sent by the trigger.")
     user = MemberForeignKey(
-        models.DO_NOTHING, db_rule="SET NULL", null=True, blank=True, help_text="Person it runs for."
+        models.DO_NOTHING, db_rule="SET NULL", null=True, blank=True, help_text="User of the run."
     )
     status = models.CharField(
-        max_length=50, choices=ExecutionStatus, default=ExecutionStatus.PENDING, help_text="How far it is."
+        max_length=50, choices=ExecutionStatus, default=ExecutionStatus.PENDING, help_text="Run status."
     )
     current_step = models.CharField(
-        max_length=100, blank=True, default="", help_text="Id of the step at work."
+        max_length=100, blank=True, default="", help_text="ID of the current step."
     )
-    steps_completed = models.PositiveIntegerField(default=0, help_text="Steps done.")
-    steps_total = models.PositiveIntegerField(default=0, help_text="Steps in all.")
-    input_data = models.JSONField(default=dict, blank=True, help_text="What it was given.")
-    output_data = models.JSONField(null=True, blank=True, help_text="What came of it.")
-    error_message = models.TextField(blank=True, default="", help_text="Why it failed.")
-    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
-    started_at = models.DateTimeField(db_default=Now(), editable=False, help_text="When it began.")
-    completed_at = models.DateTimeField(null=True, blank=True, help_text="When it ended.")
+    steps_completed = models.PositiveIntegerField(default=0, help_text="Number of finished steps.")
+    steps_total = models.PositiveIntegerField(default=0, help_text="Total number of steps.")
+    input_data = models.JSONField(default=dict, blank=True, help_text="Input of the run.")
+    output_data = models.JSONField(null=True, blank=True, help_text="Output of the run.")
+    error_message = models.TextField(blank=True, default="", help_text="Error message.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
+    started_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Start time.")
+    completed_at = models.DateTimeField(null=True, blank=True, help_text="End time.")
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -77,7 +77,7 @@ class WorkflowExecution(TenantModel):
             models.CheckConstraint(
                 condition=models.Q(steps_completed__lte=models.F("steps_total")),
                 name="workflows_execution_steps",
-                violation_error_message="More steps are done than there are.",
+                violation_error_message="The number of completed steps exceeds the total.",
             ),
         ]
 
@@ -93,9 +93,9 @@ class StepExecution(TenantModel):
     execution = TenantForeignKey(
         WorkflowExecution, models.DO_NOTHING, db_rule="CASCADE", related_name="steps", help_text="The run."
     )
-    step_id = models.CharField(max_length=100, help_text="Id of the step in the definition.")
-    kind = models.CharField(max_length=20, choices=StepKind, help_text="Kind of step.")
-    attempt = models.PositiveIntegerField(default=1, help_text="Number of the attempt, from 1.")
+    step_id = models.CharField(max_length=100, help_text="ID of the step in the definition.")
+    kind = models.CharField(max_length=20, choices=StepKind, help_text="Step kind.")
+    attempt = models.PositiveIntegerField(default=1, help_text="Attempt number, starting at 1.")
     agent = TenantForeignKey(
         "agents.Agent",
         models.DO_NOTHING,
@@ -103,17 +103,17 @@ class StepExecution(TenantModel):
         null=True,
         blank=True,
         related_name="+",
-        help_text="Agent that did it.",
+        help_text="Agent that ran the step.",
     )
     status = models.CharField(
-        max_length=20, choices=StepStatus, default=StepStatus.PENDING, help_text="How far it is."
+        max_length=20, choices=StepStatus, default=StepStatus.PENDING, help_text="Status of the step."
     )
-    input_data = models.JSONField(default=dict, blank=True, help_text="What it was given.")
-    output_data = models.JSONField(null=True, blank=True, help_text="What came of it.")
-    error_message = models.TextField(blank=True, default="", help_text="Why it failed.")
-    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
-    started_at = models.DateTimeField(null=True, blank=True, help_text="When it began.")
-    completed_at = models.DateTimeField(null=True, blank=True, help_text="When it ended.")
+    input_data = models.JSONField(default=dict, blank=True, help_text="Input of the step.")
+    output_data = models.JSONField(null=True, blank=True, help_text="Output of the step.")
+    error_message = models.TextField(blank=True, default="", help_text="Error message.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
+    started_at = models.DateTimeField(null=True, blank=True, help_text="Start time.")
+    completed_at = models.DateTimeField(null=True, blank=True, help_text="End time.")
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -123,7 +123,7 @@ class StepExecution(TenantModel):
         ]
         constraints = [
             unique_per_tenant(
-                "execution", "step_id", "attempt", name="once", message="This attempt exists already."
+                "execution", "step_id", "attempt", name="once", message="This attempt already exists."
             ),
             choices_check("kind", StepKind),
             choices_check("status", StepStatus),
@@ -142,19 +142,19 @@ class Approval(TenantModel):
         models.DO_NOTHING,
         db_rule="CASCADE",
         related_name="approvals",
-        help_text="Step that waits.",
+        help_text="Step that waits for approval.",
     )
-    prompt = models.TextField(help_text="What is asked.")
-    assigned_to = MemberForeignKey(help_text="Person who is asked; empty: anybody who may.")
+    prompt = models.TextField(help_text="Question to the user.")
+    assigned_to = MemberForeignKey(help_text="User who decides. Empty: any permitted user.")
     status = models.CharField(
-        max_length=20, choices=ApprovalStatus, default=ApprovalStatus.PENDING, help_text="The answer."
+        max_length=20, choices=ApprovalStatus, default=ApprovalStatus.PENDING, help_text="Decision."
     )
-    comment = models.TextField(blank=True, default="", help_text="Why, in words.")
-    decided_by = MemberForeignKey(help_text="Who answered.", editable=False)
+    comment = models.TextField(blank=True, default="", help_text="Reason for the decision.")
+    decided_by = MemberForeignKey(help_text="User who decided.", editable=False)
     decided_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="When it was answered."
+        null=True, blank=True, editable=False, help_text="Time of the decision."
     )
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="When the question lapses.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="When the request expires.")
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -169,7 +169,7 @@ class Approval(TenantModel):
                 condition=models.Q(decided_at__isnull=False)
                 | models.Q(status__in=[ApprovalStatus.PENDING, ApprovalStatus.EXPIRED]),
                 name="workflows_approval_decided",
-                violation_error_message="An answer has its time.",
+                violation_error_message="A decision requires a decision time.",
             ),
         ]
 

@@ -30,25 +30,25 @@ DISCOVERY_PHASES = (
 
 
 def discovery_phases() -> dict[str, Any]:
-    """Return the phases of a discovery that has not started."""
+    """Return the phases of a discovery flow that has not started."""
     return {phase: {"status": "pending"} for phase in DISCOVERY_PHASES}
 
 
 class EngagementFlow(TenantModel):
-    """Base of flows of an engagement, which cannot be deleted while it has flows."""
+    """Base of the flows of an engagement, which cannot be deleted while it has flows."""
 
     engagement = TenantForeignKey(
         "tenants.Engagement",
         models.RESTRICT,
         related_name="%(class)ss",
-        help_text="Project that it belongs to.",
+        help_text="Engagement of the flow.",
     )
-    user = MemberForeignKey(help_text="Who started it.", editable=False)
+    user = MemberForeignKey(help_text="User who started the flow.", editable=False)
     status = models.CharField(
-        max_length=50, choices=FlowStatus, default=FlowStatus.INITIALIZED, help_text="Where it stands."
+        max_length=50, choices=FlowStatus, default=FlowStatus.INITIALIZED, help_text="Flow status."
     )
-    current_phase = models.CharField(max_length=100, blank=True, default="", help_text="Phase at work.")
-    completed_at = models.DateTimeField(null=True, blank=True, help_text="When it ended.")
+    current_phase = models.CharField(max_length=100, blank=True, default="", help_text="Current phase.")
+    completed_at = models.DateTimeField(null=True, blank=True, help_text="End time.")
 
     class Meta(TenantModel.Meta):
         abstract = True
@@ -68,18 +68,18 @@ class MasterFlow(EngagementFlow):
     audit_omit = ("state", "execution_metrics")
 
     flow_type = models.CharField(
-        max_length=50, choices=FlowType, default=FlowType.DISCOVERY, help_text="Phase that it begins with."
+        max_length=50, choices=FlowType, default=FlowType.DISCOVERY, help_text="First phase."
     )
-    display_name = models.CharField(max_length=255, blank=True, default="", help_text="Name shown to people.")
-    description = models.TextField(blank=True, default="", help_text="Goal and extent.")
+    display_name = models.CharField(max_length=255, blank=True, default="", help_text="Display name.")
+    description = models.TextField(blank=True, default="", help_text="Goals of the flow.")
     config = models.JSONField(default=dict, blank=True, help_text="Settings.")
-    state = models.JSONField(null=True, blank=True, help_text="State of the crew of agents at work.")
+    state = models.JSONField(null=True, blank=True, help_text="Runtime state of the agent crew.")
     phase_history = models.JSONField(
         default=list,
         blank=True,
-        help_text='Phases gone through, oldest first: [{"phase": "discovery", "status": "completed"}].',
+        help_text='Past phases, oldest first: [{"phase": "discovery", "status": "completed"}].',
     )
-    execution_metrics = models.JSONField(default=dict, blank=True, help_text="Times, tokens, counts.")
+    execution_metrics = models.JSONField(default=dict, blank=True, help_text="Times, tokens and counts.")
 
     class Meta(EngagementFlow.Meta):
         indexes = [
@@ -99,16 +99,16 @@ class MasterFlow(EngagementFlow):
 class PhaseFlow(EngagementFlow):
     """Base of phase flows, with or without a master flow."""
 
-    flow_id = models.UUIDField(default=uuid7, help_text="Its id in the runtime of the crew of agents.")
+    flow_id = models.UUIDField(default=uuid7, help_text="ID of the flow in the agent crew runtime.")
     master_flow = TenantForeignKey(
         MasterFlow,
         models.SET_NULL,
         null=True,
         blank=True,
         related_name="%(class)ss",
-        help_text="Flow that it is a phase of.",
+        help_text="Master flow of this phase.",
     )
-    recommendations = models.JSONField(default=list, blank=True, help_text="What it advises.")
+    recommendations = models.JSONField(default=list, blank=True, help_text="Recommendations.")
 
     class Meta(EngagementFlow.Meta):
         abstract = True
@@ -118,7 +118,7 @@ class PhaseFlow(EngagementFlow):
         ]
         constraints = [
             *EngagementFlow.Meta.constraints,
-            unique_per_tenant("flow_id", name="flow_id_once", message="A flow with this id exists already."),
+            unique_per_tenant("flow_id", name="flow_id_once", message="A flow with this ID already exists."),
         ]
 
     def __str__(self) -> str:
@@ -131,17 +131,17 @@ class DiscoveryFlow(PhaseFlow):
     json_schemas = {"phases": schemas.Phases}
 
     discovery_type = models.CharField(
-        max_length=50, choices=DiscoveryType, default=DiscoveryType.AUTOMATED, help_text="Way of searching."
+        max_length=50, choices=DiscoveryType, default=DiscoveryType.AUTOMATED, help_text="Method."
     )
-    target_platforms = models.JSONField(default=list, blank=True, help_text="Platforms to look at.")
-    discovery_scope = models.JSONField(default=dict, blank=True, help_text="What to look at, and what not.")
+    target_platforms = models.JSONField(default=list, blank=True, help_text="Platforms to discover.")
+    discovery_scope = models.JSONField(default=dict, blank=True, help_text="Included and excluded items.")
     phases = models.JSONField(
         default=discovery_phases,
         blank=True,
-        help_text='Where each phase stands: {"analysis": {"status": "pending"}}.',
+        help_text='Status of each phase: {"analysis": {"status": "pending"}}.',
     )
-    discovered_assets_count = models.PositiveIntegerField(default=0, help_text="Assets found.")
-    discovered_patterns = models.JSONField(default=list, blank=True, help_text="Patterns found.")
+    discovered_assets_count = models.PositiveIntegerField(default=0, help_text="Number of assets.")
+    discovered_patterns = models.JSONField(default=list, blank=True, help_text="Detected patterns.")
 
     class Meta(PhaseFlow.Meta):
         constraints = [*PhaseFlow.Meta.constraints, choices_check("discovery_type", DiscoveryType)]
@@ -162,26 +162,24 @@ class CollectionFlow(PhaseFlow):
         null=True,
         blank=True,
         related_name="collection_flows",
-        help_text="Discovery that it follows.",
+        help_text="Preceding discovery flow.",
     )
     automation_tier = models.CharField(
-        max_length=20, choices=AutomationTier, blank=True, default="", help_text="How much goes by itself."
+        max_length=20, choices=AutomationTier, blank=True, default="", help_text="Degree of automation."
     )
-    collection_methods = models.JSONField(default=list, blank=True, help_text="Ways of gathering.")
-    target_systems = models.JSONField(default=list, blank=True, help_text="Systems to gather from.")
-    progress_percentage = models.FloatField(
-        default=0, validators=PERCENT, help_text="Progress, from 0 to 100."
-    )
+    collection_methods = models.JSONField(default=list, blank=True, help_text="Collection methods.")
+    target_systems = models.JSONField(default=list, blank=True, help_text="Systems to collect from.")
+    progress_percentage = models.FloatField(default=0, validators=PERCENT, help_text="Progress in percent.")
     data_quality_score = models.FloatField(
-        null=True, blank=True, validators=SHARE, help_text="Quality of the data, from 0 to 1."
+        null=True, blank=True, validators=SHARE, help_text="Data quality, from 0 to 1."
     )
     completeness_percentage = models.FloatField(
-        null=True, blank=True, validators=PERCENT, help_text="How complete the data are, from 0 to 100."
+        null=True, blank=True, validators=PERCENT, help_text="Completeness of the data in percent."
     )
-    validation_errors_count = models.PositiveIntegerField(default=0, help_text="Values found wrong.")
-    total_items_collected = models.PositiveIntegerField(default=0, help_text="Items gathered.")
-    items_processed = models.PositiveIntegerField(default=0, help_text="Items worked through.")
-    items_failed = models.PositiveIntegerField(default=0, help_text="Items that failed.")
+    validation_errors_count = models.PositiveIntegerField(default=0, help_text="Number of invalid values.")
+    total_items_collected = models.PositiveIntegerField(default=0, help_text="Number of items.")
+    items_processed = models.PositiveIntegerField(default=0, help_text="Number of processed items.")
+    items_failed = models.PositiveIntegerField(default=0, help_text="Number of failed items.")
 
     class Meta(PhaseFlow.Meta):
         indexes = [
@@ -208,18 +206,18 @@ class AssessmentFlow(PhaseFlow):
         null=True,
         blank=True,
         related_name="assessment_flows",
-        help_text="Discovery that it judges.",
+        help_text="Preceding discovery flow.",
     )
     status = models.CharField(
-        max_length=50, choices=FlowStatus, default=FlowStatus.PENDING, help_text="Where it stands."
+        max_length=50, choices=FlowStatus, default=FlowStatus.PENDING, help_text="Flow status."
     )
     assessment_type = models.CharField(
-        max_length=50, choices=AssessmentType, blank=True, default="", help_text="What it looks at."
+        max_length=50, choices=AssessmentType, blank=True, default="", help_text="Type of assessment."
     )
     assessment_framework = models.CharField(
-        max_length=50, choices=AssessmentFramework, blank=True, default="", help_text="By which rules."
+        max_length=50, choices=AssessmentFramework, blank=True, default="", help_text="Framework."
     )
-    stages_completed = models.JSONField(default=list, blank=True, help_text="Stages that are done.")
+    stages_completed = models.JSONField(default=list, blank=True, help_text="Completed stages.")
     technical_debt_score = models.FloatField(
         null=True, blank=True, validators=SHARE, help_text="Technical debt, from 0 (none) to 1."
     )
@@ -228,7 +226,7 @@ class AssessmentFlow(PhaseFlow):
     )
     risk_score = models.FloatField(null=True, blank=True, validators=SHARE, help_text="Risk, from 0 to 1.")
     readiness_score = models.FloatField(
-        null=True, blank=True, validators=SHARE, help_text="Readiness to migrate, from 0 to 1."
+        null=True, blank=True, validators=SHARE, help_text="Migration readiness, from 0 to 1."
     )
 
     class Meta(PhaseFlow.Meta):
@@ -258,18 +256,16 @@ class PlanningFlow(PhaseFlow):
         null=True,
         blank=True,
         related_name="planning_flows",
-        help_text="Assessment that it rests on.",
+        help_text="Preceding assessment flow.",
     )
     waves = models.JSONField(
         default=list, blank=True, help_text='Waves in order: [{"wave": 1, "name": "Pilot", "assets": 12}].'
     )
-    wave_count = models.PositiveIntegerField(default=0, help_text="Waves planned.")
-    planned_assets_count = models.PositiveIntegerField(default=0, help_text="Assets planned.")
-    planned_start = models.DateField(null=True, blank=True, help_text="First day of the move.")
-    planned_end = models.DateField(null=True, blank=True, help_text="Last day of the move.")
-    progress_percentage = models.FloatField(
-        default=0, validators=PERCENT, help_text="Progress, from 0 to 100."
-    )
+    wave_count = models.PositiveIntegerField(default=0, help_text="Number of waves.")
+    planned_assets_count = models.PositiveIntegerField(default=0, help_text="Number of planned assets.")
+    planned_start = models.DateField(null=True, blank=True, help_text="First day of the migration.")
+    planned_end = models.DateField(null=True, blank=True, help_text="Last day of the migration.")
+    progress_percentage = models.FloatField(default=0, validators=PERCENT, help_text="Progress in percent.")
 
     class Meta(PhaseFlow.Meta):
         indexes = [
@@ -294,16 +290,14 @@ class ExecutionFlow(PhaseFlow):
         null=True,
         blank=True,
         related_name="execution_flows",
-        help_text="Plan that it carries out.",
+        help_text="Preceding planning flow.",
     )
-    current_wave = models.PositiveIntegerField(null=True, blank=True, help_text="Wave at work, from 1.")
-    assets_total = models.PositiveIntegerField(default=0, help_text="Assets to move.")
-    assets_migrated = models.PositiveIntegerField(default=0, help_text="Assets moved.")
-    assets_failed = models.PositiveIntegerField(default=0, help_text="Assets that could not be moved.")
-    progress_percentage = models.FloatField(
-        default=0, validators=PERCENT, help_text="Progress, from 0 to 100."
-    )
-    issues = models.JSONField(default=list, blank=True, help_text="What went wrong.")
+    current_wave = models.PositiveIntegerField(null=True, blank=True, help_text="Current wave.")
+    assets_total = models.PositiveIntegerField(default=0, help_text="Number of assets.")
+    assets_migrated = models.PositiveIntegerField(default=0, help_text="Number of migrated assets.")
+    assets_failed = models.PositiveIntegerField(default=0, help_text="Number of failed assets.")
+    progress_percentage = models.FloatField(default=0, validators=PERCENT, help_text="Progress in percent.")
+    issues = models.JSONField(default=list, blank=True, help_text="Issues.")
 
     class Meta(PhaseFlow.Meta):
         indexes = [

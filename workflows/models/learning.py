@@ -20,7 +20,7 @@ class AgentLearningPattern(TenantModel):
         null=True,
         blank=True,
         related_name="learning_patterns",
-        help_text="Project that it comes from; empty: it holds for all.",
+        help_text="Engagement of the insight. Empty: applies to all engagements.",
     )
     master_flow = TenantForeignKey(
         "workflows.MasterFlow",
@@ -28,31 +28,29 @@ class AgentLearningPattern(TenantModel):
         null=True,
         blank=True,
         related_name="learning_patterns",
-        help_text="Flow that it was found in.",
+        help_text="Flow of the insight.",
     )
-    insight_type = models.CharField(max_length=50, choices=InsightType, help_text="Kind of insight.")
+    insight_type = models.CharField(max_length=50, choices=InsightType, help_text="Type of insight.")
     embedding = HalfVectorField(dimensions=1536, help_text="Vector of the evidence.")
     embedding_model = models.CharField(
         max_length=100,
         blank=True,
         default="",
         editable=False,
-        help_text="Embedder that made it; vectors of two are not compared.",
+        help_text="Embedding model. Vectors of different models are not compared.",
     )
-    raw_evidence = models.JSONField(default=dict, help_text="Data that show it, and their context.")
+    raw_evidence = models.JSONField(default=dict, help_text="Supporting data and its context.")
     confidence_score = models.FloatField(
-        null=True, blank=True, validators=SHARE, help_text="How sure it is, from 0 to 1."
+        null=True, blank=True, validators=SHARE, help_text="Confidence, from 0 to 1."
     )
-    discovered_by = models.CharField(
-        max_length=100, blank=True, default="", help_text="Name of the agent that found it."
-    )
-    validated = models.BooleanField(default=False, help_text="Whether somebody confirmed it.")
-    applied_count = models.PositiveIntegerField(default=0, help_text="Times it was used.")
+    discovered_by = models.CharField(max_length=100, blank=True, default="", help_text="Agent that found it.")
+    validated = models.BooleanField(default=False, help_text="Whether a user confirmed it.")
+    applied_count = models.PositiveIntegerField(default=0, help_text="Number of applications.")
     success_rate = models.FloatField(
-        null=True, blank=True, validators=SHARE, help_text="Share of uses that helped, from 0 to 1."
+        null=True, blank=True, validators=SHARE, help_text="Share of applications that helped."
     )
-    last_applied_at = models.DateTimeField(null=True, blank=True, help_text="When it was last used.")
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="When it stops to hold.")
+    last_applied_at = models.DateTimeField(null=True, blank=True, help_text="Latest application.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Expiry time, if any.")
 
     class Meta(TenantModel.Meta):
         indexes = [

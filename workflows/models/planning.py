@@ -22,11 +22,11 @@ WEIGHTS = ("importance_weight", "urgency_weight", "complexity_weight", "user_pri
 
 
 class EmbeddedTextMixin(models.Model):
-    """Mixin for keywords, category, tags and embedding derived from a row's text."""
+    """Mixin for keywords, category, tags and embedding derived from the text of a row."""
 
     json_schemas = {"semantic_tags": schemas.SemanticTags}
 
-    semantic_keywords = models.JSONField(null=True, blank=True, help_text="Keywords found.")
+    semantic_keywords = models.JSONField(null=True, blank=True, help_text="Extracted keywords.")
     semantic_embedding = TenantForeignKey(
         "knowledge.Embedding",
         models.SET_NULL,
@@ -34,14 +34,14 @@ class EmbeddedTextMixin(models.Model):
         blank=True,
         editable=False,
         related_name="+",
-        help_text="Its text as a vector.",
+        help_text="Embedding of the text.",
     )
-    semantic_category = models.CharField(max_length=255, blank=True, default="", help_text="Category found.")
+    semantic_category = models.CharField(max_length=255, blank=True, default="", help_text="Category.")
     semantic_tags = models.JSONField(
         null=True,
         blank=True,
-        help_text='Parts and experts: {"subtasks": [{"task": "…", "assigned_to": "…"}], '
-        '"expert_assignments": {}, "workflow_metadata": {}}; further keys are free.',
+        help_text='Tags: {"subtasks": [{"task": "…", "assigned_to": "…"}], '
+        '"expert_assignments": {}, "workflow_metadata": {}}. Other keys are allowed.',
     )
 
     class Meta:
@@ -55,20 +55,20 @@ class EmbeddedTextMixin(models.Model):
 class Project(TenantModel):
     """A project with tasks."""
 
-    user = MemberForeignKey(related_name="projects", help_text="Whose project it is.", editable=False)
+    user = MemberForeignKey(related_name="projects", help_text="Project owner.", editable=False)
     name = models.CharField(max_length=255, help_text="Name of the project.")
-    description = models.TextField(blank=True, default="", help_text="Goal and extent.")
-    project_type = models.CharField(max_length=100, blank=True, default="", help_text="Kind of project.")
+    description = models.TextField(blank=True, default="", help_text="Goals of the project.")
+    project_type = models.CharField(max_length=100, blank=True, default="", help_text="Type of project.")
     programming_language = models.CharField(
-        max_length=100, blank=True, default="", help_text="Main language."
+        max_length=100, blank=True, default="", help_text="Main programming language."
     )
-    framework = models.CharField(max_length=100, blank=True, default="", help_text="Framework used.")
-    repository_url = models.URLField(max_length=500, blank=True, default="", help_text="Address of its code.")
-    local_path = models.CharField(max_length=1024, blank=True, default="", help_text="Folder of its code.")
+    framework = models.CharField(max_length=100, blank=True, default="", help_text="Framework.")
+    repository_url = models.URLField(max_length=500, blank=True, default="", help_text="Repository.")
+    local_path = models.CharField(max_length=1024, blank=True, default="", help_text="Local path.")
     status = models.CharField(
-        max_length=50, choices=ProjectStatus, default=ProjectStatus.ACTIVE, help_text="Where it stands."
+        max_length=50, choices=ProjectStatus, default=ProjectStatus.ACTIVE, help_text="Project status."
     )
-    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -83,60 +83,60 @@ class Project(TenantModel):
 
 
 class Task(EmbeddedTextMixin, TenantModel):
-    """A task, with its importance, urgency and complexity."""
+    """A task with its importance, urgency and complexity."""
 
-    user = MemberForeignKey(related_name="tasks", help_text="Whose task it is.")
+    user = MemberForeignKey(related_name="tasks", help_text="User who owns the task.")
     project = TenantForeignKey(
         Project,
         models.CASCADE,
         null=True,
         blank=True,
         related_name="tasks",
-        help_text="Project that it belongs to.",
+        help_text="Project of the task.",
     )
-    title = models.CharField(max_length=500, help_text="What is to be done.")
-    description = models.TextField(blank=True, default="", help_text="More about it.")
+    title = models.CharField(max_length=500, help_text="Title of the task.")
+    description = models.TextField(blank=True, default="", help_text="Additional details.")
     status = models.CharField(
-        max_length=20, choices=TaskStatus, default=TaskStatus.PENDING, help_text="How far it is."
+        max_length=20, choices=TaskStatus, default=TaskStatus.PENDING, help_text="Status of the task."
     )
     priority = models.CharField(
-        max_length=20, choices=TaskPriority, default=TaskPriority.MEDIUM, help_text="How pressing it is."
+        max_length=20, choices=TaskPriority, default=TaskPriority.MEDIUM, help_text="Priority."
     )
     category = models.CharField(max_length=100, blank=True, default="", help_text="Category.")
-    due_date = models.DateTimeField(null=True, blank=True, help_text="When it has to be done.")
+    due_date = models.DateTimeField(null=True, blank=True, help_text="Due date.")
     estimated_hours = models.FloatField(
-        null=True, blank=True, validators=NOT_NEGATIVE, help_text="Hours it may take."
+        null=True, blank=True, validators=NOT_NEGATIVE, help_text="Estimated duration in hours."
     )
     actual_hours = models.FloatField(
-        null=True, blank=True, validators=NOT_NEGATIVE, help_text="Hours it took."
+        null=True, blank=True, validators=NOT_NEGATIVE, help_text="Actual duration in hours."
     )
     completion_percentage = models.PositiveIntegerField(
-        default=0, validators=PERCENT, help_text="Progress, from 0 to 100."
+        default=0, validators=PERCENT, help_text="Progress in percent."
     )
     semantic_summary = models.TextField(blank=True, default="", help_text="Summary.")
     importance_weight = models.FloatField(
-        default=1.0, validators=NOT_NEGATIVE, help_text="Weight of importance."
+        default=1.0, validators=NOT_NEGATIVE, help_text="Importance weight."
     )
-    urgency_weight = models.FloatField(default=1.0, validators=NOT_NEGATIVE, help_text="Weight of urgency.")
+    urgency_weight = models.FloatField(default=1.0, validators=NOT_NEGATIVE, help_text="Urgency weight.")
     complexity_weight = models.FloatField(
-        default=1.0, validators=NOT_NEGATIVE, help_text="Weight of complexity."
+        default=1.0, validators=NOT_NEGATIVE, help_text="Complexity weight."
     )
     user_priority_weight = models.FloatField(
-        default=1.0, validators=NOT_NEGATIVE, help_text="Weight that the person gives it."
+        default=1.0, validators=NOT_NEGATIVE, help_text="Weight set by the user."
     )
     calculated_score = models.FloatField(
-        null=True, blank=True, editable=False, help_text="Score from the weights; higher comes first."
+        null=True, blank=True, editable=False, help_text="Score computed from the weights; highest first."
     )
     task_type = models.CharField(
-        max_length=20, choices=TaskType, default=TaskType.GENERAL, help_text="Kind of task."
+        max_length=20, choices=TaskType, default=TaskType.GENERAL, help_text="Type of task."
     )
     programming_language = models.CharField(max_length=100, blank=True, default="", help_text="Language.")
     difficulty_level = models.CharField(
-        max_length=20, choices=Difficulty, blank=True, default="", help_text="How hard it is."
+        max_length=20, choices=Difficulty, blank=True, default="", help_text="Difficulty."
     )
-    code_context = models.JSONField(null=True, blank=True, help_text="Files and places in the code.")
+    code_context = models.JSONField(null=True, blank=True, help_text="Files and positions in the code.")
     repository_branch = models.CharField(
-        max_length=255, blank=True, default="", help_text="Branch of the code."
+        max_length=255, blank=True, default="", help_text="Repository branch."
     )
 
     class Meta(TenantModel.Meta):
@@ -168,10 +168,10 @@ class Calendar(TenantModel):
     """A user's calendar."""
 
     user = MemberForeignKey(
-        models.CASCADE, related_name="calendars", help_text="Whose calendar it is.", editable=False
+        models.CASCADE, related_name="calendars", help_text="Owner of the calendar.", editable=False
     )
     name = models.CharField(max_length=255, default="Default Calendar", help_text="Name of the calendar.")
-    description = models.TextField(blank=True, default="", help_text="What it holds.")
+    description = models.TextField(blank=True, default="", help_text="Description.")
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "user"], name="wf_calendar_user")]
@@ -181,38 +181,38 @@ class Calendar(TenantModel):
 
 
 class CalendarEvent(EmbeddedTextMixin, TenantModel):
-    """A calendar event, with its flexibility."""
+    """A calendar event with its flexibility."""
 
     json_schemas = {"semantic_tags": schemas.SemanticTags, "attendees": schemas.Attendees}
 
-    calendar = TenantForeignKey(Calendar, models.CASCADE, related_name="events", help_text="Its calendar.")
+    calendar = TenantForeignKey(Calendar, models.CASCADE, related_name="events", help_text="The calendar.")
     google_event_id = models.CharField(
-        max_length=1024, blank=True, default="", help_text="Its id at Google; empty: not from there."
+        max_length=1024, blank=True, default="", help_text="ID of the event at Google, if imported."
     )
     summary = models.CharField(max_length=500, help_text="Title.")
-    description = models.TextField(blank=True, default="", help_text="More about it.")
-    start_time = models.DateTimeField(help_text="When it begins.")
-    end_time = models.DateTimeField(help_text="When it ends.")
+    description = models.TextField(blank=True, default="", help_text="Description.")
+    start_time = models.DateTimeField(help_text="Start time.")
+    end_time = models.DateTimeField(help_text="End time.")
     category = models.CharField(
-        max_length=20, choices=EventCategory, default=EventCategory.DEFAULT, help_text="Part of life."
+        max_length=20, choices=EventCategory, default=EventCategory.DEFAULT, help_text="Area of life."
     )
     movability_score = models.FloatField(
-        default=0.5, validators=SHARE, help_text="How easily it moves, from 0 (not at all) to 1."
+        default=0.5, validators=SHARE, help_text="Flexibility, from 0 (fixed) to 1."
     )
-    is_movable = models.BooleanField(default=True, help_text="Cleared: it stays where it is.")
-    event_type = models.CharField(max_length=50, default="meeting", help_text="Kind of event.")
+    is_movable = models.BooleanField(default=True, help_text="Whether the event can be moved.")
+    event_type = models.CharField(max_length=50, default="meeting", help_text="Type of event.")
     attendees = models.JSONField(
-        default=list, blank=True, help_text='Who is invited: [{"email": "ada@example.com", "name": "Ada"}].'
+        default=list, blank=True, help_text='Invited people: [{"email": "ada@example.com", "name": "Ada"}].'
     )
-    location = models.CharField(max_length=500, blank=True, default="", help_text="Where it is.")
+    location = models.CharField(max_length=500, blank=True, default="", help_text="Location.")
     recurrence_rule = models.CharField(
-        max_length=500, blank=True, default="", help_text="How it recurs (RFC 5545), such as FREQ=WEEKLY."
+        max_length=500, blank=True, default="", help_text="Recurrence rule (RFC 5545), such as FREQ=WEEKLY."
     )
     reminder_minutes = models.PositiveIntegerField(
-        default=15, help_text="Minutes before it that a reminder comes."
+        default=15, help_text="Minutes before the event for the reminder."
     )
     importance_weight = models.FloatField(
-        default=1.0, validators=NOT_NEGATIVE, help_text="Weight of importance."
+        default=1.0, validators=NOT_NEGATIVE, help_text="Importance weight."
     )
 
     class Meta(TenantModel.Meta):
@@ -228,7 +228,7 @@ class CalendarEvent(EmbeddedTextMixin, TenantModel):
                 "calendar",
                 "google_event_id",
                 name="google_once",
-                message="The calendar has this event of Google already.",
+                message="The calendar already has this Google event.",
                 condition=~models.Q(google_event_id=""),
             ),
             choices_check("category", EventCategory),

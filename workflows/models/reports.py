@@ -6,20 +6,20 @@ from config.tenancy.models import ReportModel
 
 
 class WorkflowRunsDaily(ReportModel):
-    """Runs of one workflow on one day, by outcome."""
+    """Runs of one workflow on one day, by status."""
 
     workflow_id = models.UUIDField(help_text="The workflow.")
-    runs = models.PositiveBigIntegerField(help_text="Runs that began.")
-    completed_runs = models.PositiveBigIntegerField(help_text="Of these, completed.")
-    failed_runs = models.PositiveBigIntegerField(help_text="Of these, failed.")
+    runs = models.PositiveBigIntegerField(help_text="Number of started runs.")
+    completed_runs = models.PositiveBigIntegerField(help_text="Number of completed runs.")
+    failed_runs = models.PositiveBigIntegerField(help_text="Number of failed runs.")
     avg_seconds = models.FloatField(
-        null=True, blank=True, help_text="Mean of the seconds that ended runs took."
+        null=True, blank=True, help_text="Average duration of ended runs in seconds."
     )
-    p95_seconds = models.FloatField(null=True, blank=True, help_text="95 % of them took at most this long.")
+    p95_seconds = models.FloatField(null=True, blank=True, help_text="95th percentile in seconds.")
 
     class Meta(ReportModel.Meta):
-        verbose_name = "runs of a day"
-        verbose_name_plural = "workflow runs by day"
+        verbose_name = "daily workflow runs"
+        verbose_name_plural = "daily workflow runs"
 
     def __str__(self) -> str:
         return f"{self.workflow_id} on {self.date}"

@@ -22,14 +22,14 @@ class AgentTask(PartitionedTimestampMixin, PartitionedByWeekMixin, TenantModel):
 
     audit_omit = ("input_data", "output_data", "error_details")
 
-    # Not enforced: a unique index of a partitioned table must include the id.
-    task_id = models.CharField(max_length=255, help_text="Id in the runtime of the crew of agents.")
+    # Not enforced: a unique index of a partitioned table must include the ID.
+    task_id = models.CharField(max_length=255, help_text="ID of the task in the agent crew runtime.")
     parent_task_id = models.CharField(
-        max_length=255, blank=True, default="", help_text="Task that it is a part of."
+        max_length=255, blank=True, default="", help_text="ID of the parent task."
     )
-    flow_id = models.UUIDField(null=True, blank=True, help_text="Flow of the phase that it served.")
+    flow_id = models.UUIDField(null=True, blank=True, help_text="Phase flow of the task.")
     flow_type = models.CharField(
-        max_length=50, choices=FlowType, blank=True, default="", help_text="Phase that it served."
+        max_length=50, choices=FlowType, blank=True, default="", help_text="Phase of the task."
     )
     master_flow = TenantForeignKey(
         "workflows.MasterFlow",
@@ -38,7 +38,7 @@ class AgentTask(PartitionedTimestampMixin, PartitionedByWeekMixin, TenantModel):
         null=True,
         blank=True,
         related_name="agent_tasks",
-        help_text="Flow that led it.",
+        help_text="Master flow of the task.",
     )
     agent = TenantForeignKey(
         "agents.Agent",
@@ -47,34 +47,34 @@ class AgentTask(PartitionedTimestampMixin, PartitionedByWeekMixin, TenantModel):
         null=True,
         blank=True,
         related_name="tasks",
-        help_text="Agent at work, where it is one of ours.",
+        help_text="Agent, if it is defined in this system.",
     )
     agent_name = models.CharField(max_length=100, help_text="Name of the agent.")
-    agent_type = models.CharField(max_length=50, blank=True, default="", help_text="Kind of agent.")
-    agent_version = models.CharField(max_length=20, blank=True, default="", help_text="Its version.")
-    task_type = models.CharField(max_length=100, blank=True, default="", help_text="Kind of task.")
-    task_description = models.TextField(blank=True, default="", help_text="What was to be done.")
-    input_data = models.JSONField(default=dict, blank=True, help_text="What it was given.")
+    agent_type = models.CharField(max_length=50, blank=True, default="", help_text="Type of agent.")
+    agent_version = models.CharField(max_length=20, blank=True, default="", help_text="Version.")
+    task_type = models.CharField(max_length=100, blank=True, default="", help_text="Type of task.")
+    task_description = models.TextField(blank=True, default="", help_text="Description of the task.")
+    input_data = models.JSONField(default=dict, blank=True, help_text="Input of the task.")
     status = models.CharField(
-        max_length=50, choices=AgentTaskStatus, default=AgentTaskStatus.PENDING, help_text="How far it is."
+        max_length=50, choices=AgentTaskStatus, default=AgentTaskStatus.PENDING, help_text="Status."
     )
-    started_at = models.DateTimeField(null=True, blank=True, help_text="When it began.")
-    completed_at = models.DateTimeField(null=True, blank=True, help_text="When it ended.")
+    started_at = models.DateTimeField(null=True, blank=True, help_text="Start time.")
+    completed_at = models.DateTimeField(null=True, blank=True, help_text="End time.")
     duration_seconds = models.FloatField(
-        null=True, blank=True, validators=NOT_NEGATIVE, help_text="Seconds taken."
+        null=True, blank=True, validators=NOT_NEGATIVE, help_text="Duration in seconds."
     )
-    output_data = models.JSONField(default=dict, blank=True, help_text="What came of it.")
-    error_message = models.TextField(blank=True, default="", help_text="Why it failed.")
-    error_details = models.JSONField(null=True, blank=True, help_text="More about the failure.")
-    retry_count = models.PositiveIntegerField(default=0, help_text="Times it was tried again.")
+    output_data = models.JSONField(default=dict, blank=True, help_text="Output of the task.")
+    error_message = models.TextField(blank=True, default="", help_text="Error message.")
+    error_details = models.JSONField(null=True, blank=True, help_text="Details of the error.")
+    retry_count = models.PositiveIntegerField(default=0, help_text="Number of retries.")
     tokens_used = models.PositiveIntegerField(null=True, blank=True, help_text="Tokens used.")
     api_calls_made = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Calls to models and tools."
+        null=True, blank=True, help_text="Number of model and tool calls."
     )
     memory_used_mb = models.FloatField(
-        null=True, blank=True, validators=NOT_NEGATIVE, help_text="Memory used, in megabytes."
+        null=True, blank=True, validators=NOT_NEGATIVE, help_text="Memory used in megabytes."
     )
-    cost = models.DecimalField(max_digits=12, decimal_places=6, default=0, help_text="US dollars.")
+    cost = models.DecimalField(max_digits=12, decimal_places=6, default=0, help_text="Cost (US dollars).")
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -106,30 +106,30 @@ class AgentPerformanceDaily(TenantModel):
     date = models.DateField(help_text="The day, in UTC.")
     agent_name = models.CharField(max_length=100, help_text="Name of the agent.")
     flow_type = models.CharField(
-        max_length=50, choices=FlowType, blank=True, default="", help_text="Phase that it served."
+        max_length=50, choices=FlowType, blank=True, default="", help_text="Phase of the tasks."
     )
-    total_tasks = models.PositiveIntegerField(default=0, help_text="Tasks.")
-    successful_tasks = models.PositiveIntegerField(default=0, help_text="Tasks completed.")
-    failed_tasks = models.PositiveIntegerField(default=0, help_text="Tasks failed.")
-    avg_duration_seconds = models.FloatField(null=True, blank=True, help_text="Mean of the seconds taken.")
-    p50_duration_seconds = models.FloatField(null=True, blank=True, help_text="Half took at most this long.")
-    p95_duration_seconds = models.FloatField(null=True, blank=True, help_text="95 % took at most this long.")
-    p99_duration_seconds = models.FloatField(null=True, blank=True, help_text="99 % took at most this long.")
-    total_tokens_used = models.PositiveBigIntegerField(default=0, help_text="Tokens used.")
-    total_api_calls = models.PositiveIntegerField(default=0, help_text="Calls to models and tools.")
-    total_cost = models.DecimalField(max_digits=14, decimal_places=6, default=0, help_text="US dollars.")
+    total_tasks = models.PositiveIntegerField(default=0, help_text="Number of tasks.")
+    successful_tasks = models.PositiveIntegerField(default=0, help_text="Number of completed tasks.")
+    failed_tasks = models.PositiveIntegerField(default=0, help_text="Number of failed tasks.")
+    avg_duration_seconds = models.FloatField(null=True, blank=True, help_text="Average duration in seconds.")
+    p50_duration_seconds = models.FloatField(null=True, blank=True, help_text="Median duration in seconds.")
+    p95_duration_seconds = models.FloatField(null=True, blank=True, help_text="95th percentile in seconds.")
+    p99_duration_seconds = models.FloatField(null=True, blank=True, help_text="99th percentile in seconds.")
+    total_tokens_used = models.PositiveBigIntegerField(default=0, help_text="Number of tokens used.")
+    total_api_calls = models.PositiveIntegerField(default=0, help_text="Number of model and tool calls.")
+    total_cost = models.DecimalField(max_digits=14, decimal_places=6, default=0, help_text="In US dollars.")
     error_rate = models.FloatField(
-        null=True, blank=True, validators=SHARE, help_text="Share of tasks that failed, from 0 to 1."
+        null=True, blank=True, validators=SHARE, help_text="Share of failed tasks, from 0 to 1."
     )
     retry_rate = models.FloatField(
-        null=True, blank=True, validators=SHARE, help_text="Share of tasks tried again, from 0 to 1."
+        null=True, blank=True, validators=SHARE, help_text="Share of retried tasks, from 0 to 1."
     )
 
     class Meta(TenantModel.Meta):
-        verbose_name_plural = "agent performance by day"
+        verbose_name_plural = "daily agent performance"
         constraints = [
             unique_per_tenant(
-                "date", "agent_name", "flow_type", name="once", message="This day is computed already."
+                "date", "agent_name", "flow_type", name="once", message="This day is already computed."
             ),
             choices_check("flow_type", FlowType, blank=True),
             range_check("error_rate", 0, 1),
@@ -139,7 +139,7 @@ class AgentPerformanceDaily(TenantModel):
                     total_tasks__gte=models.F("successful_tasks") + models.F("failed_tasks"),
                 ),
                 name=f"{NAME}tasks_add_up",
-                violation_error_message="There are fewer tasks than successful and failed ones.",
+                violation_error_message="Successful and failed tasks exceed the total.",
             ),
             models.CheckConstraint(
                 condition=models.Q(p50_duration_seconds__lte=models.F("p95_duration_seconds"))
@@ -148,7 +148,7 @@ class AgentPerformanceDaily(TenantModel):
                 | models.Q(p95_duration_seconds=None)
                 | models.Q(p99_duration_seconds=None),
                 name=f"{NAME}percentiles_order",
-                violation_error_message="The percentiles do not rise.",
+                violation_error_message="The percentiles must not decrease.",
             ),
         ]
 

@@ -1,7 +1,7 @@
 """Confidence and expiry of agent insights.
 
 A new insight has `BEGINNING` confidence. Each repeated observation moves it a quarter of the way to 1. Each
-application moves it towards 1 if it helped, else towards 0, by less with each application. Observations and helpful
+application moves it towards 1 if it helped and towards 0 otherwise, less each time. Observations and helpful
 applications extend the insight by `LIFETIME`.
 """
 
@@ -29,7 +29,7 @@ EXPIRED_SQL = "DELETE FROM workflows_agentlearningpattern WHERE expires_at <= no
 
 
 def _valid_insights(insight_type: str, engagement_id: UUID | None) -> Any:
-    """Return unexpired insights of the engagement and of no engagement."""
+    """Return the unexpired insights of the engagement and those without an engagement."""
     rows = AgentLearningPattern.objects.filter(
         Q(expires_at=None) | Q(expires_at__gt=timezone.now()), embedding_model=get_embedder_name()
     )
@@ -54,9 +54,9 @@ def observe_insight(
     engagement_id: UUID | None = None,
     master_flow_id: UUID | None = None,
 ) -> AgentLearningPattern:
-    """Record an observation; confirm a similar insight of that type and engagement, if any."""
+    """Record an observation; confirm a similar insight of the same type and engagement, if any."""
     with connection.cursor() as cursor:
-        # Without the lock, two agents that observe the same would each create an insight.
+        # Without the lock, two agents that observe the same thing would each create an insight.
         cursor.execute(LOCK_SQL, [f"insights:{require_tenant_id()}"])
     (vector,) = embed_texts([flatten_text(evidence)], DIMENSIONS)
     rows = _valid_insights(insight_type, None).filter(engagement_id=engagement_id)
@@ -83,7 +83,7 @@ def observe_insight(
 
 @transaction.atomic
 def record_application(insight: AgentLearningPattern, *, helped: bool) -> AgentLearningPattern:
-    """Record that an insight was applied, and whether it helped."""
+    """Record that an insight was applied and whether it helped."""
     insight = AgentLearningPattern.objects.select_for_update().get(pk=insight.pk)
     verdict, count = float(helped), insight.applied_count + 1
     before = verdict if insight.success_rate is None else insight.success_rate
@@ -103,7 +103,7 @@ def _move_confidence(confidence: float | None, goal: float, share: float) -> flo
 
 
 def expire_insights() -> int:
-    """Delete expired and unhelpful insights of all tenants; return their number."""
+    """Delete the expired and unhelpful insights of all tenants and return their number."""
     with platform_scope(reason="expire agent insights", actor=ACTOR), connection.cursor() as cursor:
         cursor.execute(EXPIRED_SQL, [FORGOTTEN])
         return int(cursor.rowcount)

@@ -8,7 +8,7 @@ from config.db.ids import uuid7_floor
 from config.tenancy.scope import platform_scope
 
 ACTOR = "system:upkeep"
-# A task counts for the day it was created. Rates cover all tasks, percentiles only finished ones.
+# A task counts for the day it was created. Rates cover all tasks; percentiles cover only finished ones.
 COMPUTE = """
 INSERT INTO workflows_agentperformancedaily (tenant_id, date, agent_name, flow_type, total_tasks, successful_tasks,
   failed_tasks, avg_duration_seconds, p50_duration_seconds, p95_duration_seconds, p99_duration_seconds,
@@ -33,14 +33,14 @@ ON CONFLICT (tenant_id, date, agent_name, flow_type) DO UPDATE SET
 
 
 def compute_performance(first: date, last: date) -> int:
-    """Compute the UTC days from `first` to `last`, inclusive; return the rows written.
+    """Compute the UTC days from `first` to `last`, inclusive, and return the number of rows written.
 
     Covers all tenants. Replaces existing rows, so it is idempotent.
     """
     start = datetime.combine(first, time(), UTC)
     end = datetime.combine(last, time(), UTC) + timedelta(days=1)
     with (
-        platform_scope(reason="compute agent performance by day", actor=ACTOR),
+        platform_scope(reason="compute daily agent performance", actor=ACTOR),
         connection.cursor() as cursor,
     ):
         cursor.execute(COMPUTE, [uuid7_floor(start), uuid7_floor(end)])

@@ -1,7 +1,7 @@
 """Embedding and similarity search of assets, events and tasks.
 
-A job embeds new and changed rows. An asset has an `AssetEmbedding` (1,536 dimensions); an event or task refers to a
-`knowledge.Embedding` (384 dimensions) and gets the keywords of its text if it has none.
+A job embeds new and changed rows. An asset has an `AssetEmbedding` (1,536 dimensions); an event or task refers to
+a `knowledge.Embedding` (384 dimensions) and gets the keywords of its text if it has none.
 """
 
 from collections.abc import Callable, Sequence
@@ -82,7 +82,7 @@ def defer_embedding() -> None:
 
 
 def embed_rows(tenant_id: UUID) -> int:
-    """Embed a tenant's new and changed rows; return their number. Call it outside any scope.
+    """Embed a tenant's new and changed rows and return their number. Call it outside any scope.
 
     Raises:
         EmbeddingError: The embedder is not available.
@@ -98,7 +98,7 @@ def embed_rows(tenant_id: UUID) -> int:
 
 
 def list_stale_tenants() -> list[UUID]:
-    """Return the tenants with rows to embed, such as after an import."""
+    """Return the tenants that have rows to embed, for example after an import."""
     with platform_scope(reason="embed rows", actor=ACTOR), connection.cursor() as cursor:
         cursor.execute(STALE_TENANTS_SQL)
         return [row[0] for row in cursor.fetchall()]
@@ -111,7 +111,7 @@ def _embed_all(
     dimensions: int,
     store: Callable[[list[Any], list[list[float]]], None],
 ) -> int:
-    # Advance by id, so a row that keeps changing is embedded only once per run.
+    # Advance by ID, so that a row that keeps changing is embedded only once per run.
     made, last = 0, UUID(int=0)
     while True:
         with tenant_scope(tenant_id, actor=ACTOR):
@@ -126,7 +126,7 @@ def _embed_all(
 
 
 def _lock_unchanged(rows: list[Any], vectors: list[list[float]]) -> tuple[list[Any], list[list[float]]]:
-    """Lock the rows that have not changed since they were read; return them with their vectors."""
+    """Lock the rows that have not changed since they were read, and return them with their vectors."""
     held = (
         type(rows[0]).objects.select_for_update(of=("self",), no_key=True).filter(pk__in=[r.pk for r in rows])
     )
@@ -179,7 +179,7 @@ def _store_text_vectors(
             text.content, text.embedding, text.embedding_model = text_of(row), vector, get_embedder_name()
             text.save()
             found = {} if row.semantic_keywords else {"semantic_keywords": insight.keywords}
-            # Keep updated_at, otherwise the row would be embedded again.
+            # Keep updated_at; otherwise the row would be embedded again.
             model.objects.filter(pk=row.pk).update(
                 semantic_embedding_id=text.pk, updated_at=F("updated_at"), **found
             )

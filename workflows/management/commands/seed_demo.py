@@ -39,8 +39,8 @@ MOST = 1_000
 class Command(BaseCommand):
     help = (
         "Create the demo: a tenant, users with random passwords, an agent that knows this project's documentation, "
-        "an API key and samples. Existing data is kept. Writes credentials to var/demo.json (mode 0600). "
-        "--scale adds a generated history of half a year, with 10,000 messages per step."
+        "an API key and samples. Existing data is kept. Credentials are written to var/demo.json (mode 0600). --scale "
+        "adds six months of generated history, with 10,000 messages per step."
     )
 
     def add_arguments(self, parser: Any) -> None:
@@ -85,7 +85,7 @@ class Command(BaseCommand):
                 "api_key": key,
             },
         )
-        self.stdout.write(f"demo ready; the credentials are in {path.name}")
+        self.stdout.write(f"Demo ready. The credentials are in {path.name}.")
 
     def _admin(self, known: dict[str, str]) -> tuple[User, str]:
         admin = get_or_create_user(
@@ -111,7 +111,7 @@ class Command(BaseCommand):
         return found or create_tenant(slug=slug, name=name, admin=admin, actor=ACTOR)
 
     def _samples(self, tenant: Tenant, other: Tenant, admin: User) -> None:
-        with platform_scope(reason="samples of the demo", actor=ACTOR):
+        with platform_scope(reason="create demo samples", actor=ACTOR):
             make_platform_samples()
             make_billing_samples(tenant, "pro")
             make_billing_samples(other, "starter")
@@ -126,7 +126,7 @@ class Command(BaseCommand):
             if found := loaded(tenant.pk):
                 raise CommandError(
                     f"{tenant.slug} already has a history (scale {found['scale']}, seed {found['seed']}, "
-                    f"{found['rows']} rows); use --fresh to replace it"
+                    f"{found['rows']} rows). Use --fresh to replace it."
                 )
 
     def _history(self, wanted: list[tuple[Tenant, int]], admin: User, options: dict[str, Any]) -> None:
@@ -143,19 +143,19 @@ class Command(BaseCommand):
                 )
                 with _bar(tenant.slug, ROWS * scale, quiet) as bar:
                     rows = load_history(world, bar.update)
-                self.stdout.write(f"{tenant.slug}: {rows} rows of history")
+                self.stdout.write(f"{tenant.slug}: created {rows} rows of history")
 
         self._reports()
 
     def _reports(self) -> None:
-        """Compute what the nightly and hourly jobs would compute."""
+        """Compute what the nightly and hourly jobs compute."""
         compute_performance(SINCE.date(), UNTIL.date() - timedelta(days=1))
-        with platform_scope(reason="reports on the demo's history", actor=ACTOR):
+        with platform_scope(reason="compute reports on the demo history", actor=ACTOR):
             for model in report_models():
                 refresh_report(model)
 
     def _people(self, tenant: Tenant, admin: User) -> tuple[Any, ...]:
-        """Return the ids of the members of the history, ordered by address."""
+        """Return the IDs of the members in the history, ordered by e-mail address."""
         people = [
             get_or_create_user(
                 email, first_name=email.partition("@")[0].capitalize(), last_name="Demo", is_verified=True
@@ -175,7 +175,10 @@ class Command(BaseCommand):
             agent = Agent.objects.filter(slug=AGENT).first()
             if agent is None:
                 agent = Agent(
-                    name="Guide", slug=AGENT, description="Answers about Conclave.", created_by=admin
+                    name="Guide",
+                    slug=AGENT,
+                    description="Answers questions about Conclave.",
+                    created_by=admin,
                 )
                 agent.full_clean(exclude=["tenant"])
                 agent.save()
