@@ -38,7 +38,7 @@ class MessageStatus(TextChoices):
 
 
 class MessageFeedback(TextChoices):
-    """Feedback of a person on an answer."""
+    """Feedback of a user on an answer."""
 
     HELPFUL = "helpful"
     UNHELPFUL = "unhelpful"
@@ -72,7 +72,7 @@ class ToolStatus(TextChoices):
 
 
 class ChatMode(TextChoices):
-    """How agents answer a session."""
+    """How agents answer in a session."""
 
     SIMPLE = "simple"
     EXPERT_GROUP = "expert-group"
@@ -95,7 +95,7 @@ class StreamType(TextChoices):
 
     MESSAGE = "message"
     MEETING_START = "meeting_start"
-    PM_QUESTION = "pm_question", "Question of the project manager"
+    PM_QUESTION = "pm_question", "Project manager's question"
     EXPERT_RESPONSE = "expert_response"
     TODO_UPDATE = "todo_update"
     MEETING_SUMMARY = "meeting_summary"

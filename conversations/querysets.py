@@ -13,7 +13,7 @@ class ConversationQuerySet(ScopedQuerySet):
     def visible_to(self, user_id: Any) -> Self:
         """Return the conversations that the user owns or participates in (promise G3)."""
         if user_id is None:
-            # Agent participants have a null user id, so None would match them.
+            # Agent participants have a null user ID, so None would match them.
             return self.none()
         taking_part = self.model._meta.get_field("participants").related_model.objects.filter(user_id=user_id)
         return self.filter(Q(user_id=user_id) | Q(id__in=taking_part.values("conversation_id")))

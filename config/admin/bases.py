@@ -44,7 +44,7 @@ class BaseModelAdmin(ScopePermissionMixin, ScopedChoicesMixin, ModelAdmin):
     position = 50
     in_sidebar = True
     owner = ""
-    # Whether the platform scope may add rows; the form then asks for the tenant.
+    # Whether rows can be added in the platform scope; the form then asks for the tenant.
     platform_adds = False
     list_per_page = 50
     show_full_result_count = False
@@ -207,7 +207,7 @@ class BaseModelAdmin(ScopePermissionMixin, ScopedChoicesMixin, ModelAdmin):
 
     def get_formset_kwargs(self, request, obj, inline, prefix):
         if isinstance(obj.pk, DatabaseDefault):
-            # Inlines of a new row need its id before the database assigns one.
+            # Inlines of a new row need its ID before the database assigns one.
             obj.pk = uuid7()
         return super().get_formset_kwargs(request, obj, inline, prefix)
 
@@ -231,7 +231,7 @@ class BaseModelAdmin(ScopePermissionMixin, ScopedChoicesMixin, ModelAdmin):
             # A soft delete does not cascade.
             return [str(obj) for obj in objs], {self.opts.verbose_name_plural: len(objs)}, set(), []
         shown, counts, _, protected = super().get_deleted_objects(objs, request)
-        # Deleting a row implies deleting the rows it owns: the database cascades anyway.
+        # Deleting a row implies deleting the rows it owns, because the database cascades anyway.
         return shown, counts, set(), protected
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):

@@ -41,7 +41,7 @@ def _find_constraint(name: str, model: type[models.Model]) -> models.BaseConstra
 def to_validation_error(error: Error, model: type[models.Model]) -> ValidationError:
     """Convert a database error to a `ValidationError`, on the field where possible.
 
-    The messages contain no values: the error may quote a row that the user must not see.
+    The messages contain no values, because the error can quote a row that the user must not see.
     """
     state = get_sqlstate(error)
     diagnosis = getattr(error.__cause__, "diag", None)

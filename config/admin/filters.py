@@ -8,7 +8,7 @@ from django.utils import timezone
 
 
 class TenantFilter(admin.SimpleListFilter):
-    """Filter by tenant, for the platform scope."""
+    """Filter by tenant in the platform scope."""
 
     title = "organisation"
     parameter_name = "tenant"
@@ -23,7 +23,7 @@ class TenantFilter(admin.SimpleListFilter):
 
 
 class CreatedFilter(admin.SimpleListFilter):
-    """Filter by creation time; compares ids, so that PostgreSQL prunes partitions."""
+    """Filter by creation time. Compares IDs, so that PostgreSQL prunes partitions."""
 
     title = "created"
     parameter_name = "made"

@@ -23,7 +23,7 @@ class BaseModelForm(forms.ModelForm):
     def _get_validation_exclusions(self) -> set[str]:
         excluded = super()._get_validation_exclusions()
         if getattr(self.instance, "tenant_id", None):
-            # Unique constraints include the tenant: excluding it would skip their validation.
+            # Unique constraints include the tenant; excluding it would skip their validation.
             excluded.discard("tenant")
         return excluded
 

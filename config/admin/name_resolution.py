@@ -1,6 +1,6 @@
-"""Show names for ids that are stored without a foreign key.
+"""Display of names for IDs that are stored without a foreign key.
 
-Telemetry stores plain ids so that it survives the deletion of the rows it refers to.
+Telemetry stores plain IDs so that it survives the deletion of the rows it refers to.
 """
 
 from collections import defaultdict
@@ -33,9 +33,9 @@ ObjectKey = tuple[str, str]
 
 
 class ResolveIdsMixin:
-    """Show the name of the referenced object instead of its id.
+    """Shows the name of the referenced object instead of its ID.
 
-    The id is shown where the object is deleted or not visible.
+    The ID is shown if the object was deleted or is not visible.
 
     `named_ids` maps each column to `app.Model.field`: `{"agent_id": "agents.Agent.name"}`.
     """
@@ -82,11 +82,11 @@ def _build_name_column(column: str) -> Any:
 
 
 class ResolveGenericMixin:
-    """Show the name of an object whose model is stored in another column.
+    """Shows the name of an object whose model is stored in another column.
 
     A page runs one query per model.
 
-    `thing_of(row)` returns (model label, id).
+    `thing_of(row)` returns (model label, ID).
     """
 
     def get_object_key(self, obj: Any) -> ObjectKey:
@@ -106,7 +106,7 @@ class ResolveGenericMixin:
 
     @admin.display(description="Object")
     def thing(self, obj: Any) -> str:
-        """Return model and name; the end of the id if no name is available."""
+        """Return model and name, or the end of the ID if no name is available."""
         label, identifier = self.get_object_key(obj)
         kind = label.rpartition(".")[2]
         if not identifier:
@@ -119,9 +119,9 @@ class ResolveGenericMixin:
 
 
 def resolve_names(things: Iterable[ObjectKey]) -> dict[ObjectKey, str]:
-    """Return the names of the visible rows among `things`, given as (model label, id).
+    """Return the names of the visible rows among `things`, given as (model label, ID).
 
-    Conversations are left out: their titles are private to their participants.
+    Conversations are left out, because their titles are private to their participants.
     """
     by_kind: dict[str, set[str]] = defaultdict(set)
     for label, identifier in things:

@@ -7,7 +7,7 @@ MAX_COUNT = 10_000
 
 
 class BoundedPaginator(Paginator):
-    """Paginator that counts at most `LIMIT` rows; later rows are reached by filters."""
+    """Paginator that counts at most `LIMIT` rows; filters reach the rows beyond it."""
 
     @cached_property
     def count(self) -> int:

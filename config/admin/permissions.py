@@ -16,7 +16,7 @@ def granted_verbs(model: type[models.Model], *, platform: bool) -> frozenset[str
 
 
 class ScopePermissionMixin:
-    """Check permissions by the scopes of the request, limited to what the table grants."""
+    """Checks permissions by the scopes of the request, limited to what the table grants."""
 
     model: type[models.Model]
     resource = ""
@@ -43,7 +43,7 @@ class ScopePermissionMixin:
 
 
 class ReadOnlyMixin:
-    """Deny all writes. List it before the class that grants permissions."""
+    """Denies all writes. List it before the class that grants permissions."""
 
     def has_add_permission(self, request, obj=None):
         return False
@@ -56,7 +56,7 @@ class ReadOnlyMixin:
 
 
 def _filter_by_tenant(rows, tenant_id):
-    """Filter `rows` to those that rows of the tenant may refer to."""
+    """Filter `rows` to those that rows of the tenant can refer to."""
     if issubclass(rows.model, TenantModel):
         return rows.filter(tenant_id=tenant_id)
     names = {field.name for field in rows.model._meta.get_fields()}
@@ -68,7 +68,7 @@ def _filter_by_tenant(rows, tenant_id):
 
 
 class ScopedChoicesMixin:
-    """Limit foreign key choices to the scope or the object's tenant."""
+    """Limits foreign key choices to the scope or to the object's tenant."""
 
     def formfield_for_foreignkey(self, db_field, request, **kwargs):
         target = db_field.related_model

@@ -21,7 +21,7 @@ class ReasonForm(forms.Form):
         min_length=8,
         max_length=500,
         label="Reason",
-        help_text="Why you need access to the data of all tenants, such as a ticket number. Recorded in the audit log.",
+        help_text="Reason for accessing the data of all tenants, such as a ticket number. Recorded in the audit log.",
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
     )
 
@@ -30,7 +30,7 @@ def record_platform_entry(user: Any, reason: str) -> None:
     """Record in the audit log that `user` entered the platform scope.
 
     Raises:
-        ProgrammingError: if the database login cannot use the operator role.
+        ProgrammingError: The database login cannot use the operator role.
     """
     with platform_scope(reason=reason, user=user), connection.cursor() as cursor:
         cursor.execute(RECORD_ENTRY_SQL, [reason])

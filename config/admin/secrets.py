@@ -34,7 +34,7 @@ class SecretJSONField(forms.CharField):
 def add_secret_fields(
     form: type[forms.ModelForm], model: type[models.Model], widget: Any
 ) -> type[forms.ModelForm]:
-    """Return a form class with a password input, `<name>_new`, per encrypted field of `model`."""
+    """Return a form class with a password input, `<name>_new`, for each encrypted field of `model`."""
     boxes = {
         f"{field.name}{SUFFIX}": (
             SecretJSONField if isinstance(field, EncryptedJSONField) else SecretTextField

@@ -30,7 +30,7 @@ PLATFORM_UNAVAILABLE = (
 UNSCOPED = frozenset(
     {"login", "logout", "jsi18n", "password_change", "password_change_done", "switch", "platform", "leave"}
 )
-# These views open the scope themselves because they also access identities; permissions are checked first.
+# These views open the scope themselves because they also access identities. Permissions are checked first.
 SELF_SCOPED = frozenset({"accounts_membership_invite"})
 
 
@@ -44,7 +44,7 @@ class ConsoleSite(UnfoldAdminSite):
     enable_nav_sidebar = True
 
     def register(self, model_or_iterable, admin_class=None, **options):
-        """Register only admins of this project: those of libraries ignore scopes and permissions."""
+        """Register only admins of this project; those of libraries ignore scopes and permissions."""
         if admin_class is not None and issubclass(admin_class, BaseModelAdmin):
             super().register(model_or_iterable, admin_class, **options)
 
@@ -57,7 +57,7 @@ class ConsoleSite(UnfoldAdminSite):
         return own + super().get_urls()
 
     def search(self, request, extra_context=None):
-        """Disable the search: unfold caches results per user, across tenants."""
+        """Disable the search, because unfold caches results per user, across tenants."""
         raise Http404
 
     def has_permission(self, request):
@@ -65,7 +65,7 @@ class ConsoleSite(UnfoldAdminSite):
         return bool(request.user.is_active and access is not None and access.may_enter)
 
     def serve(self, request, view, args, kwargs) -> HttpResponseBase | None:
-        """Run the view in the request's scope; None if it opens its own."""
+        """Run the view in the request's scope; return None if it opens its own."""
         access = request.console = _access().access_of(request)
         if request.resolver_match.url_name in UNSCOPED:
             return None
@@ -114,7 +114,7 @@ class ConsoleSite(UnfoldAdminSite):
         return HttpResponseRedirect(f"{reverse('account_login')}?{urlencode({'next': wanted})}")
 
     def switch(self, request):
-        """Switch to another tenant of the user; other tenants answer 404."""
+        """Switch to another tenant of the user; return 404 for any other tenant."""
         return require_POST(self._switch)(request)
 
     def _switch(self, request):
@@ -163,7 +163,7 @@ class ConsoleSite(UnfoldAdminSite):
 
 
 def _access() -> ModuleType:
-    """Return the module that knows who may enter the console, and with which scope."""
+    """Return the module that determines who can enter the console, and with which scope."""
     return import_module(settings.CONSOLE_ACCESS)
 
 

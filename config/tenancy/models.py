@@ -1,6 +1,6 @@
-"""Base models with ids, timestamps, managers and row-level security.
+"""Base models with IDs, timestamps, managers and row-level security.
 
-Derive each model from one of these; never declare ids, tenants, timestamps, managers or policies by hand.
+Derive each model from one of these; never declare IDs, tenants, timestamps, managers or policies by hand.
 
 | base | rows belong to | who sees them |
 |---|---|---|
@@ -29,9 +29,9 @@ from .managers import LiveManager, ScopedManager, ScopedQuerySet
 
 
 class BaseModel(models.Model):
-    """Base of all models: a UUIDv7 id, timestamps and audit options."""
+    """Base of all models: a UUIDv7 ID, timestamps and audit options."""
 
-    # Reason why writes are not audited; empty if they are.
+    # Reason why writes are not audited. Empty if they are.
     audit_exempt: ClassVar[str] = ""
     audit_level: ClassVar[str] = "row"
     audit_omit: ClassVar[tuple[str, ...]] = ()
@@ -40,9 +40,9 @@ class BaseModel(models.Model):
     row_security: ClassVar[dict[str, Any]] = {}
 
     id = models.UUIDField(primary_key=True, db_default=UUIDv7(), editable=False, help_text="UUIDv7.")
-    created_at = models.DateTimeField(db_default=Now(), editable=False, help_text="When the row was made.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Creation time.")
     updated_at = models.DateTimeField(
-        db_default=Now(), auto_now=True, editable=False, help_text="When the row last changed."
+        db_default=Now(), auto_now=True, editable=False, help_text="Time of the latest change."
     )
 
     class Meta:
@@ -95,8 +95,8 @@ class TenantForeignKey(models.ForeignKey):
     """A reference to a row of the same tenant, enforced by `SameTenant`.
 
     Args:
-        on_delete: Django's rule, which the database enforces too.
-        db_rule: the database's rule when Django does nothing (`on_delete=DO_NOTHING`), as for relations with
+        on_delete: Django's rule, which the database also enforces.
+        db_rule: The database's rule when Django does nothing (`on_delete=DO_NOTHING`), as for relations with
             too many rows to load.
     """
 
@@ -109,7 +109,7 @@ class TenantForeignKey(models.ForeignKey):
 
     def deconstruct(self) -> Any:
         name, _, args, kwargs = super().deconstruct()
-        # Migrations need only the column; the constraint is part of the model's options.
+        # Migrations need only the column; the constraint belongs to the model's options.
         return name, "django.db.models.ForeignKey", args, kwargs
 
     @property
@@ -138,7 +138,7 @@ class UserOwnedModel(TenantModel):
         "read": f"{db_constraints.TENANT_CLAUSE} AND {db_constraints.USER_CLAUSE}"
     }
 
-    user = MemberForeignKey(models.CASCADE, help_text="Person the row belongs to.")
+    user = MemberForeignKey(models.CASCADE, help_text="Owner of the row.")
 
     class Meta(TenantModel.Meta):
         abstract = True
@@ -148,7 +148,7 @@ class ReportModel(TenantModel):
     """Base of materialised reports that the database computes (`config.db.reports`)."""
 
     is_report: ClassVar[bool] = True
-    audit_exempt: ClassVar[str] = "computed from rows that are recorded themselves"
+    audit_exempt: ClassVar[str] = "computed from rows that are audited"
     row_security: ClassVar[dict[str, Any]] = {"verbs": "SELECT"}
 
     tenant = models.ForeignKey(
@@ -159,10 +159,10 @@ class ReportModel(TenantModel):
         editable=False,
         db_constraint=False,
         db_index=False,
-        help_text="Tenant that the row is about.",
+        help_text="Tenant that the row describes.",
     )
     updated_at = None  # type: ignore[assignment]
-    created_at = models.DateTimeField(editable=False, help_text="Beginning of the day that the row is about.")
+    created_at = models.DateTimeField(editable=False, help_text="Start of the day.")
     date = models.DateField(help_text="The day, in UTC.")
 
     class Meta(TenantModel.Meta):
@@ -189,7 +189,7 @@ class SoftDeleteMixin(models.Model):
     List it before the base model.
     """
 
-    deleted_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When it was deleted.")
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Deletion time.")
 
     objects = LiveManager()
 
@@ -212,7 +212,7 @@ class PartitionedTimestampMixin(models.Model):
         expression=models.Func(models.F("id"), function="conclave_uuid_time"),
         output_field=models.DateTimeField(),
         db_persist=True,
-        help_text="When the row was made, to the millisecond; part of its id.",
+        help_text="Creation time in milliseconds, taken from the ID.",
     )
 
     class Meta:

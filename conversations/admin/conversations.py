@@ -1,4 +1,4 @@
-"""Conversations; users see only their own, regardless of role (promise G3)."""
+"""Conversations. Users see only their own, regardless of role (promise G3)."""
 
 from django.contrib import admin
 
@@ -41,7 +41,7 @@ class ConversationAdmin(BaseModelAdmin):
         return super().get_queryset(request).visible_to(request.user.pk)
 
     def has_add_permission(self, request, obj=None):
-        """Disallow adding; the API creates conversations."""
+        """Disallow adding, because the API creates conversations."""
         return False
 
 
@@ -59,5 +59,5 @@ class ParticipantAdmin(ReadOnlyAdmin):
 
 
 def visible(request):
-    """Return the ids of the conversations that are visible to the user."""
+    """Return the IDs of the conversations that are visible to the user."""
     return Conversation.objects.visible_to(request.user.pk).order_by().values("pk")

@@ -26,7 +26,7 @@ NOISE = "platform.scope_opened"
 
 
 def dashboard(request: HttpRequest) -> dict[str, Any]:
-    """Return the context of the overview, limited to what the user may see."""
+    """Return the context of the overview, limited to what the user can see."""
     access = request.console  # type: ignore[attr-defined]
     midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
     context: dict[str, Any] = {"tiles": tiles(access, midnight)}
@@ -41,7 +41,7 @@ def dashboard(request: HttpRequest) -> dict[str, Any]:
 
 
 def tiles(access: Any, midnight: datetime) -> list[dict[str, Any]]:
-    """Return the tiles that the user may see."""
+    """Return the tiles that the user can see."""
     makers = {
         "agents": agent_tile,
         "conversations": conversation_tiles,

@@ -11,7 +11,7 @@ from conversations.models import ConversationActivityDaily
 class ConversationActivityDailyAdmin(AuditedExportMixin, ReadOnlyAdmin):
     resource = "usage"
     icon = "query_stats"
-    title = "Activity by day"
+    title = "Daily activity"
     position = 90
     list_display = (
         "date",

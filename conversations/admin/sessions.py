@@ -9,7 +9,7 @@ from conversations.models import SessionState, SessionSummary, StreamEvent
 
 
 class OwnConversationsAdmin(ReadOnlyAdmin):
-    """Limit rows to conversations that are visible to the user."""
+    """Limits rows to conversations that are visible to the user."""
 
     resource = "conversations"
 

@@ -10,7 +10,7 @@ from conversations.models import AnswerLease, TurnStep
 @admin.register(AnswerLease)
 class AnswerLeaseAdmin(OwnConversationsAdmin):
     icon = "hourglass_top"
-    title = "Under way"
+    title = "Answers in progress"
     position = 65
     list_display = ("created_at", "conversation", "kind", "lease_until", "attempts", "takeovers")
     list_filter = ("kind",)
@@ -33,7 +33,7 @@ class AnswerLeaseAdmin(OwnConversationsAdmin):
 @admin.register(TurnStep)
 class TurnStepAdmin(OwnConversationsAdmin):
     icon = "format_list_numbered"
-    title = "Steps of answers"
+    title = "Answer steps"
     position = 70
     list_display = ("created_at", "conversation", "message", "number", "kind", "call_id")
     list_filter = (CreatedFilter, "kind")

@@ -11,20 +11,20 @@ from conversations.querysets import ConversationManager
 
 
 class Conversation(TenantModel):
-    """What a person and one or more agents say to each other; seen by its participants only."""
+    """A conversation between a user and one or more agents, visible only to its participants."""
 
     # The title is the first question, and the audit log has more readers than the conversation.
     audit_redact = ("title", "context", "metadata")
     audit_omit = ("message_count", "total_tokens", "total_cost", "last_message_at")
 
-    user = MemberForeignKey(related_name="conversations", help_text="Who began it.", editable=False)
+    user = MemberForeignKey(related_name="conversations", help_text="Owner.", editable=False)
     agent = TenantForeignKey(
         "agents.Agent",
         models.CASCADE,
         null=True,
         blank=True,
         related_name="conversations",
-        help_text="Agent that answers; empty when several do.",
+        help_text="Agent that answers. Empty if several agents answer.",
     )
     agent_version = TenantForeignKey(
         "agents.AgentVersion",
@@ -33,7 +33,7 @@ class Conversation(TenantModel):
         blank=True,
         editable=False,
         related_name="+",
-        help_text="Published version that it began with; empty: the agent as it stands.",
+        help_text="Published version used by the conversation. Empty: the draft of the agent.",
     )
     forked_from = TenantForeignKey(
         "self",
@@ -43,36 +43,36 @@ class Conversation(TenantModel):
         blank=True,
         editable=False,
         related_name="branches",
-        help_text="Conversation that it is a branch of.",
+        help_text="Conversation that this one was forked from.",
     )
     forked_at_id = models.UUIDField(
         null=True,
         blank=True,
         editable=False,
-        help_text="Last message that it took over from there; empty: none, its first question was edited.",
+        help_text="Last message copied from it. Empty: none, because the first question was edited.",
     )
-    title = models.CharField(max_length=500, blank=True, default="", help_text="What it is about.")
+    title = models.CharField(max_length=500, blank=True, default="", help_text="Title.")
     status = models.CharField(
         max_length=50,
         choices=ConversationStatus,
         default=ConversationStatus.ACTIVE,
-        help_text="Whether it goes on.",
+        help_text="Status of the conversation.",
     )
     mode = models.CharField(
         max_length=50,
         choices=ConversationMode,
         default=ConversationMode.SINGLE,
-        help_text="How agents take part.",
+        help_text="How agents answer.",
     )
-    context = models.JSONField(default=dict, blank=True, help_text="Shared context of its agents.")
-    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
-    message_count = models.PositiveIntegerField(default=0, editable=False, help_text="Messages so far.")
-    total_tokens = models.PositiveBigIntegerField(default=0, editable=False, help_text="Tokens used so far.")
+    context = models.JSONField(default=dict, blank=True, help_text="Context shared by the agents.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
+    message_count = models.PositiveIntegerField(default=0, editable=False, help_text="Number of messages.")
+    total_tokens = models.PositiveBigIntegerField(default=0, editable=False, help_text="Tokens used.")
     total_cost = models.DecimalField(
-        max_digits=14, decimal_places=6, default=0, editable=False, help_text="US dollars spent so far."
+        max_digits=14, decimal_places=6, default=0, editable=False, help_text="Cost in US dollars."
     )
-    started_at = models.DateTimeField(db_default=Now(), editable=False, help_text="When it began.")
-    completed_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="When it ended.")
+    started_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Start time.")
+    completed_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="End time.")
     last_message_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Latest message.")
 
     objects = ConversationManager()
@@ -107,7 +107,7 @@ class Conversation(TenantModel):
 
 
 class Participant(TenantModel):
-    """A person or an agent in a conversation."""
+    """A user or agent in a conversation."""
 
     conversation = TenantForeignKey(
         Conversation, models.CASCADE, related_name="participants", help_text="The conversation."
@@ -117,7 +117,7 @@ class Participant(TenantModel):
         null=True,
         blank=True,
         related_name="participations",
-        help_text="Person who takes part.",
+        help_text="User who participates.",
     )
     agent = TenantForeignKey(
         "agents.Agent",
@@ -125,10 +125,10 @@ class Participant(TenantModel):
         null=True,
         blank=True,
         related_name="participations",
-        help_text="Agent that takes part.",
+        help_text="Agent that participates.",
     )
     role = models.CharField(
-        max_length=20, choices=ParticipantRole, default=ParticipantRole.MEMBER, help_text="As what."
+        max_length=20, choices=ParticipantRole, default=ParticipantRole.MEMBER, help_text="Role."
     )
 
     class Meta(TenantModel.Meta):
@@ -137,12 +137,12 @@ class Participant(TenantModel):
                 fields=["tenant", "conversation", "user", "agent"],
                 nulls_distinct=False,
                 name="conversations_participant_once",
-                violation_error_message="Takes part already.",
+                violation_error_message="This participant is already in the conversation.",
             ),
             models.CheckConstraint(
                 condition=models.Q(user=None, agent__isnull=False) | models.Q(user__isnull=False, agent=None),
                 name="conversations_participant_one_of",
-                violation_error_message="Name either a person or an agent.",
+                violation_error_message="Set either a user or an agent.",
             ),
             models.CheckConstraint(
                 condition=models.Q(role__in=ParticipantRole.values),

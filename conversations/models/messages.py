@@ -12,7 +12,7 @@ from conversations.choices import MessageFeedback, MessageRole, MessageStatus
 
 
 class Message(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
-    """One turn of a conversation. What it says stays out of the audit log, which more people read."""
+    """A message of a conversation. The audit log omits its text, because it has more readers."""
 
     audit_omit = ("content", "citations", "tool_calls", "tool_results", "metadata")
 
@@ -23,19 +23,19 @@ class Message(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
         related_name="messages",
         help_text="The conversation.",
     )
-    sequence_number = models.PositiveIntegerField(help_text="Place in the conversation, from 1.")
-    role = models.CharField(max_length=20, choices=MessageRole, help_text="Who speaks.")
-    content = models.TextField(blank=True, default="", help_text="What was said.")
+    sequence_number = models.PositiveIntegerField(help_text="Position, starting at 1.")
+    role = models.CharField(max_length=20, choices=MessageRole, help_text="Author's role.")
+    content = models.TextField(blank=True, default="", help_text="Text of the message.")
     status = models.CharField(
         max_length=20,
         choices=MessageStatus,
         default=MessageStatus.COMPLETED,
-        help_text="Whether it is complete.",
+        help_text="Status of the message.",
     )
-    error_code = models.CharField(max_length=50, blank=True, default="", help_text="Kind of failure.")
-    error_message = models.TextField(blank=True, default="", help_text="Why it failed.")
-    citations = models.JSONField(default=list, blank=True, help_text="Passages the answer rests on.")
-    user = MemberForeignKey(models.DO_NOTHING, db_rule="SET NULL", null=True, help_text="Person who said it.")
+    error_code = models.CharField(max_length=50, blank=True, default="", help_text="Error code.")
+    error_message = models.TextField(blank=True, default="", help_text="Error message.")
+    citations = models.JSONField(default=list, blank=True, help_text="Cited passages.")
+    user = MemberForeignKey(models.DO_NOTHING, db_rule="SET NULL", null=True, help_text="Author.")
     agent = TenantForeignKey(
         "agents.Agent",
         models.DO_NOTHING,
@@ -43,33 +43,31 @@ class Message(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
         null=True,
         blank=True,
         related_name="+",
-        help_text="Agent that said it.",
+        help_text="Agent that wrote the message.",
     )
-    reply_to_id = models.UUIDField(null=True, blank=True, help_text="Message it answers.")
+    reply_to_id = models.UUIDField(null=True, blank=True, help_text="Message that it answers.")
     replaces_id = models.UUIDField(
-        null=True, blank=True, help_text="Message of the branch before that it is said instead of."
+        null=True, blank=True, help_text="Message that this one replaces in the fork."
     )
     feedback = models.CharField(
-        max_length=20, choices=MessageFeedback, blank=True, default="", help_text="A person's verdict on it."
+        max_length=20, choices=MessageFeedback, blank=True, default="", help_text="User feedback."
     )
-    model = models.CharField(max_length=100, blank=True, default="", help_text="Model that made it.")
-    token_count = models.PositiveIntegerField(default=0, help_text="Tokens used for it.")
-    cost = models.DecimalField(max_digits=12, decimal_places=6, default=0, help_text="US dollars.")
-    latency_ms = models.PositiveIntegerField(null=True, blank=True, help_text="Milliseconds to make it.")
-    tool_calls = models.JSONField(default=list, blank=True, help_text="Tools it asked for.")
-    tool_results = models.JSONField(default=list, blank=True, help_text="What they returned.")
+    model = models.CharField(max_length=100, blank=True, default="", help_text="Model.")
+    token_count = models.PositiveIntegerField(default=0, help_text="Tokens used.")
+    cost = models.DecimalField(max_digits=12, decimal_places=6, default=0, help_text="Cost (US dollars).")
+    latency_ms = models.PositiveIntegerField(null=True, blank=True, help_text="Latency, milliseconds.")
+    tool_calls = models.JSONField(default=list, blank=True, help_text="Requested tool calls.")
+    tool_results = models.JSONField(default=list, blank=True, help_text="Results of the calls.")
     tool_used = models.CharField(max_length=255, blank=True, default="", help_text="Main tool used.")
-    plan_step = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Step of the plan it belongs to."
-    )
+    plan_step = models.PositiveIntegerField(null=True, blank=True, help_text="Step of the plan.")
     conversation_domain = models.CharField(
-        max_length=255, blank=True, default="", help_text="Subject, classified."
+        max_length=255, blank=True, default="", help_text="Classified subject."
     )
     confidence_score = models.FloatField(null=True, blank=True, help_text="Confidence, from 0 to 1.")
     embedding_model_used = models.CharField(
-        max_length=100, blank=True, default="", help_text="Embedder used."
+        max_length=100, blank=True, default="", help_text="Embedding model."
     )
-    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -101,7 +99,7 @@ class Message(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
 
 
 class Attachment(TenantModel):
-    """A file that belongs to a message. Its name stays out of the audit log, which more people read."""
+    """A file attached to a message. The audit log omits its name, because it has more readers."""
 
     audit_redact = ("filename", "storage_path", "metadata")
     audit_omit = ("text",)
@@ -120,16 +118,16 @@ class Attachment(TenantModel):
         null=True,
         blank=True,
         related_name="attachments",
-        help_text="The message it came with; empty: it waits for one.",
+        help_text="Message of the attachment. Empty: not yet used.",
     )
     filename = models.CharField(max_length=500, help_text="Name of the file.")
     media_type = models.CharField(max_length=100, blank=True, default="", help_text="Media type.")
-    file_size = models.PositiveBigIntegerField(default=0, help_text="Bytes.")
+    file_size = models.PositiveBigIntegerField(default=0, help_text="File size in bytes.")
     checksum = models.CharField(max_length=64, blank=True, default="", help_text="SHA-256 of the file.")
-    storage_path = models.CharField(max_length=1024, help_text="Where the file is kept.")
-    text = models.TextField(blank=True, default="", editable=False, help_text="Its text, as agents read it.")
-    user = MemberForeignKey(help_text="Who brought it.", editable=False)
-    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
+    storage_path = models.CharField(max_length=1024, help_text="Path of the stored file.")
+    text = models.TextField(blank=True, default="", editable=False, help_text="Extracted text.")
+    user = MemberForeignKey(help_text="User who uploaded the file.", editable=False)
+    metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -142,31 +140,31 @@ class Attachment(TenantModel):
 
 
 class MessageEmbedding(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
-    """What a message is found by, apart from its text; `id` is the message's, so they expire together.
+    """Search data of a message in a separate table; `id` is the message's, so that they expire together.
 
-    The vector stands in the column of its length. A short one lies with the row, so that all of a person's are
-    compared several times faster than long ones, which lie apart.
+    Each vector dimension has its own column. Short vectors are stored in the row, which makes comparing all vectors of
+    a user several times faster than with long vectors, which are stored out of line.
     """
 
     audit_exempt = "derived from messages, which are audited"
 
     updated_at = None
-    id = models.UUIDField(primary_key=True, editable=False, help_text="The message's id.")
+    id = models.UUIDField(primary_key=True, editable=False, help_text="ID of the message.")
     conversation = TenantForeignKey(
         "conversations.Conversation",
         models.DO_NOTHING,
         db_rule="CASCADE",
         related_name="+",
-        help_text="The message's conversation.",
+        help_text="Conversation of the message.",
     )
-    embedding_model = models.CharField(max_length=100, help_text="Embedder that made it.")
+    embedding_model = models.CharField(max_length=100, help_text="Embedding model of the vector.")
     embedding = HalfVectorField(
-        dimensions=1536, null=True, blank=True, help_text="The vector, when it has 1,536 numbers."
+        dimensions=1536, null=True, blank=True, help_text="Vector with 1,536 dimensions."
     )
     embedding_384 = HalfVectorField(
-        dimensions=384, null=True, blank=True, help_text="The vector, when it has 384 numbers."
+        dimensions=384, null=True, blank=True, help_text="Vector with 384 dimensions."
     )
-    words = SearchVectorField(null=True, blank=True, editable=False, help_text="Its words and their places.")
+    words = SearchVectorField(null=True, blank=True, editable=False, help_text="Full-text vector.")
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -191,7 +189,7 @@ class MessageEmbedding(PartitionedTimestampMixin, PartitionedMixin, TenantModel)
                 condition=models.Q(embedding=None, embedding_384__isnull=False)
                 | models.Q(embedding__isnull=False, embedding_384=None),
                 name="conversations_vector_one_of",
-                violation_error_message="A message's vector has one length: 384 or 1,536.",
+                violation_error_message="Store one vector, with 384 or 1,536 dimensions.",
             ),
         ]
 

@@ -15,7 +15,7 @@ from conversations.choices import (
 
 
 class SessionState(TenantModel):
-    """Where a conversation stands between two requests; one row for each.
+    """State of a conversation between two requests, one row per conversation.
 
     `state` holds `context`, `expert_selections`, `workflow_state`, `todo_list` and `meeting_state`.
     """
@@ -30,22 +30,22 @@ class SessionState(TenantModel):
         help_text="The conversation.",
     )
     mode = models.CharField(
-        max_length=50, choices=ChatMode, default=ChatMode.SIMPLE, help_text="How it is answered."
+        max_length=50, choices=ChatMode, default=ChatMode.SIMPLE, help_text="Answer mode."
     )
     phase = models.CharField(
         max_length=50,
         choices=MeetingPhase,
         blank=True,
         default="",
-        help_text="Where a meeting of experts stands; empty: there is none.",
+        help_text="Phase of the expert meeting. Empty: no meeting.",
     )
     interview_type = models.CharField(
-        max_length=100, blank=True, default="", help_text="Kind of interview, when it is one."
+        max_length=100, blank=True, default="", help_text="Type of interview, if any."
     )
     state = models.JSONField(
         default=dict,
         blank=True,
-        help_text="Context, chosen experts, tasks to do, state of workflow and meeting.",
+        help_text="Context, selected experts, tasks, workflow state and meeting state.",
     )
 
     class Meta(TenantModel.Meta):
@@ -53,7 +53,7 @@ class SessionState(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "conversation"],
                 name="conversations_state_once",
-                violation_error_message="The conversation has a state already.",
+                violation_error_message="The conversation already has a state.",
             ),
             models.CheckConstraint(
                 condition=models.Q(mode__in=ChatMode.values), name="conversations_state_mode_known"
@@ -69,7 +69,7 @@ class SessionState(TenantModel):
 
 
 class SessionSummary(TenantModel):
-    """What a conversation came to, for finding it again; one row for each."""
+    """Summary of a conversation for search, one row per conversation."""
 
     audit_omit = (
         "summary",
@@ -87,42 +87,42 @@ class SessionSummary(TenantModel):
         related_name="summaries",
         help_text="The conversation.",
     )
-    user = MemberForeignKey(help_text="Whose conversation it was.", editable=False)
-    started_at = models.DateTimeField(help_text="When it began.")
-    ended_at = models.DateTimeField(help_text="When it ended.")
-    message_count = models.PositiveIntegerField(default=0, help_text="Messages in all.")
+    user = MemberForeignKey(help_text="Owner of the conversation.", editable=False)
+    started_at = models.DateTimeField(help_text="Start of the conversation.")
+    ended_at = models.DateTimeField(help_text="End of the conversation.")
+    message_count = models.PositiveIntegerField(default=0, help_text="Number of messages.")
     total_tokens_used = models.PositiveBigIntegerField(null=True, blank=True, help_text="Tokens used.")
     conversation_domain = models.CharField(
-        max_length=255, blank=True, default="", help_text="Subject, classified."
+        max_length=255, blank=True, default="", help_text="Classified subject."
     )
-    summary = models.TextField(help_text="What was said, in short.")
+    summary = models.TextField(help_text="Short summary.")
     model = models.CharField(
-        max_length=100, blank=True, default="", help_text="Model that made it; empty: by its words alone."
+        max_length=100, blank=True, default="", help_text="Model. Empty: summarised without a model."
     )
-    key_topics = models.JSONField(default=list, blank=True, help_text="Topics it was about.")
-    decisions_made = models.JSONField(default=list, blank=True, help_text="What was decided.")
+    key_topics = models.JSONField(default=list, blank=True, help_text="Main topics.")
+    decisions_made = models.JSONField(default=list, blank=True, help_text="Decisions.")
     user_preferences = models.JSONField(
-        default=dict, blank=True, help_text="Wishes of the person that showed."
+        default=dict, blank=True, help_text="Preferences that the user expressed."
     )
     tools_used = models.JSONField(default=list, blank=True, help_text="Tools used.")
-    plans_created = models.PositiveIntegerField(default=0, help_text="Plans made.")
-    expert_questions_asked = models.PositiveIntegerField(default=0, help_text="Questions put to experts.")
-    session_rating = models.FloatField(null=True, blank=True, help_text="The person's verdict, from 0 to 5.")
+    plans_created = models.PositiveIntegerField(default=0, help_text="Plans.")
+    expert_questions_asked = models.PositiveIntegerField(default=0, help_text="Questions to experts.")
+    session_rating = models.FloatField(null=True, blank=True, help_text="Rating by the user, from 0 to 5.")
     complexity_level = models.CharField(
         max_length=20,
         choices=ComplexityLevel,
         default=ComplexityLevel.MEDIUM,
-        help_text="How difficult it was.",
+        help_text="Complexity.",
     )
     resolution_status = models.CharField(
         max_length=20,
         choices=ResolutionStatus,
         default=ResolutionStatus.COMPLETED,
-        help_text="Whether it reached its end.",
+        help_text="Whether the conversation was resolved.",
     )
-    search_keywords = models.JSONField(default=list, blank=True, help_text="Words to find it by.")
-    follow_up_suggested = models.BooleanField(default=False, help_text="Whether something is left to do.")
-    follow_up_tasks = models.JSONField(default=list, blank=True, help_text="What is left to do.")
+    search_keywords = models.JSONField(default=list, blank=True, help_text="Search keywords.")
+    follow_up_suggested = models.BooleanField(default=False, help_text="Whether tasks remain.")
+    follow_up_tasks = models.JSONField(default=list, blank=True, help_text="Remaining tasks.")
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -135,17 +135,17 @@ class SessionSummary(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "conversation"],
                 name="conversations_summary_once",
-                violation_error_message="The conversation has a summary already.",
+                violation_error_message="The conversation already has a summary.",
             ),
             models.CheckConstraint(
                 condition=models.Q(ended_at__gte=models.F("started_at")),
                 name="conversations_summary_times",
-                violation_error_message="It ended before it began.",
+                violation_error_message="The end must not be before the start.",
             ),
             models.CheckConstraint(
                 condition=models.Q(session_rating=None) | models.Q(session_rating__range=(0, 5)),
                 name="conversations_summary_rating",
-                violation_error_message="The verdict lies between 0 and 5.",
+                violation_error_message="The rating must be between 0 and 5.",
             ),
             models.CheckConstraint(
                 condition=models.Q(complexity_level__in=ComplexityLevel.values),
@@ -162,9 +162,9 @@ class SessionSummary(TenantModel):
 
 
 class StreamEvent(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
-    """One chunk of what a conversation streamed, kept so that the whole can be rebuilt in its order."""
+    """A chunk of a conversation's stream, stored so that the stream can be replayed in order."""
 
-    audit_exempt = "a log of what was streamed, append-only for tenants"
+    audit_exempt = "a log of streamed chunks, append-only for tenants"
     row_security = {"verbs": "SELECT, INSERT"}
 
     updated_at = None
@@ -176,24 +176,24 @@ class StreamEvent(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
         help_text="The conversation.",
     )
     answer_id = models.UUIDField(
-        null=True, blank=True, help_text="Answer that it is a piece of; empty: it belongs to a meeting."
+        null=True, blank=True, help_text="Answer of the chunk. Empty: part of a meeting."
     )
     sequence_number = models.PositiveIntegerField(
-        help_text="Place in the stream of the answer or the meeting, from 1."
+        help_text="Position in the stream of the answer or meeting, starting at 1."
     )
     event_type = models.CharField(
-        max_length=50, choices=StreamType, default=StreamType.MESSAGE, help_text="What it is."
+        max_length=50, choices=StreamType, default=StreamType.MESSAGE, help_text="Event type."
     )
     phase = models.CharField(
         max_length=50,
         choices=MeetingPhase,
         blank=True,
         default="",
-        help_text="Phase of the meeting that it belongs to.",
+        help_text="Phase of the meeting.",
     )
-    expert_name = models.CharField(max_length=255, blank=True, default="", help_text="Expert who speaks.")
+    expert_name = models.CharField(max_length=255, blank=True, default="", help_text="Expert's name.")
     message = models.JSONField(
-        default=dict, help_text='What was streamed: {"role": …, "content": …, "metadata": {…}}.'
+        default=dict, help_text='Streamed event: {"role": …, "content": …, "metadata": {…}}.'
     )
 
     class Meta(TenantModel.Meta):

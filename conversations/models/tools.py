@@ -8,7 +8,7 @@ from conversations.choices import ToolStatus
 
 
 class ToolExecution(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
-    """One call of a tool by an agent: input, output, outcome, time."""
+    """A tool call by an agent: input, output, status and duration."""
 
     audit_omit = ("tool_input", "tool_output", "metadata")
 
@@ -17,7 +17,7 @@ class ToolExecution(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
         models.DO_NOTHING,
         db_rule="CASCADE",
         related_name="tool_executions",
-        help_text="Conversation it happened in.",
+        help_text="Conversation of the call.",
     )
     message = TenantForeignKey(
         "conversations.Message",
@@ -26,7 +26,7 @@ class ToolExecution(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
         null=True,
         blank=True,
         related_name="tool_executions",
-        help_text="Message that it served.",
+        help_text="Message of the call.",
     )
     agent = TenantForeignKey(
         "agents.Agent",
@@ -35,30 +35,30 @@ class ToolExecution(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
         null=True,
         blank=True,
         related_name="+",
-        help_text="Agent that called.",
+        help_text="Agent that made the call.",
     )
-    tool_name = models.CharField(max_length=255, help_text="The tool.")
-    tool_input = models.JSONField(default=dict, help_text="What it was given.")
-    tool_output = models.JSONField(null=True, blank=True, help_text="What it returned.")
+    tool_name = models.CharField(max_length=255, help_text="Name of the tool.")
+    tool_input = models.JSONField(default=dict, help_text="Input.")
+    tool_output = models.JSONField(null=True, blank=True, help_text="Output.")
     status = models.CharField(
-        max_length=50, choices=ToolStatus, default=ToolStatus.PENDING, help_text="How far it is."
+        max_length=50, choices=ToolStatus, default=ToolStatus.PENDING, help_text="Status of the call."
     )
     call_id = models.CharField(
-        max_length=255, blank=True, default="", help_text="The model's own id of the call."
+        max_length=255, blank=True, default="", help_text="ID that the model gave to the call."
     )
     decided_by = MemberForeignKey(
         models.DO_NOTHING,
         db_rule="SET NULL",
         null=True,
         blank=True,
-        help_text="Person who allowed or refused it, where it waited for one.",
+        help_text="User who approved or denied the call, if approval was required.",
     )
-    decided_at = models.DateTimeField(null=True, blank=True, help_text="When that was decided.")
-    error_message = models.TextField(blank=True, default="", help_text="Why it failed.")
-    execution_time_ms = models.PositiveIntegerField(null=True, blank=True, help_text="Milliseconds taken.")
-    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
-    started_at = models.DateTimeField(null=True, blank=True, help_text="When it began.")
-    completed_at = models.DateTimeField(null=True, blank=True, help_text="When it ended.")
+    decided_at = models.DateTimeField(null=True, blank=True, help_text="Time of the decision.")
+    error_message = models.TextField(blank=True, default="", help_text="Error message.")
+    execution_time_ms = models.PositiveIntegerField(null=True, blank=True, help_text="Milliseconds.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
+    started_at = models.DateTimeField(null=True, blank=True, help_text="Start time.")
+    completed_at = models.DateTimeField(null=True, blank=True, help_text="End time.")
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -79,12 +79,12 @@ class ToolExecution(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
 
 
 class McpToolExecution(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
-    """One call of a tool of an MCP server: parameters, result, outcome, time."""
+    """A call of an MCP server's tool: parameters, result, status and duration."""
 
     audit_omit = ("parameters", "result", "metadata")
 
     mcp_server = models.ForeignKey(
-        "agents.McpServer", models.PROTECT, related_name="+", help_text="Server that has the tool."
+        "agents.McpServer", models.PROTECT, related_name="+", help_text="Server of the tool."
     )
     agent = TenantForeignKey(
         "agents.Agent",
@@ -93,7 +93,7 @@ class McpToolExecution(PartitionedTimestampMixin, PartitionedMixin, TenantModel)
         null=True,
         blank=True,
         related_name="+",
-        help_text="Agent that called.",
+        help_text="Agent that made the call.",
     )
     conversation = TenantForeignKey(
         "conversations.Conversation",
@@ -102,7 +102,7 @@ class McpToolExecution(PartitionedTimestampMixin, PartitionedMixin, TenantModel)
         null=True,
         blank=True,
         related_name="mcp_tool_executions",
-        help_text="Conversation it happened in; empty: called by a client directly.",
+        help_text="Conversation of the call. Empty: a direct call by a client.",
     )
     message = TenantForeignKey(
         "conversations.Message",
@@ -111,23 +111,23 @@ class McpToolExecution(PartitionedTimestampMixin, PartitionedMixin, TenantModel)
         null=True,
         blank=True,
         related_name="mcp_tool_executions",
-        help_text="Message that it served.",
+        help_text="Message of the call.",
     )
-    tool_name = models.CharField(max_length=255, help_text="The tool.")
-    parameters = models.JSONField(default=dict, blank=True, help_text="What it was given.")
-    result = models.JSONField(null=True, blank=True, help_text="What it returned.")
+    tool_name = models.CharField(max_length=255, help_text="Name of the tool.")
+    parameters = models.JSONField(default=dict, blank=True, help_text="Parameters.")
+    result = models.JSONField(null=True, blank=True, help_text="Result of the call.")
     status = models.CharField(
-        max_length=50, choices=ToolStatus, default=ToolStatus.PENDING, help_text="How far it is."
+        max_length=50, choices=ToolStatus, default=ToolStatus.PENDING, help_text="Status of the call."
     )
-    error_message = models.TextField(blank=True, default="", help_text="Why it failed.")
-    error_code = models.CharField(max_length=50, blank=True, default="", help_text="Kind of failure.")
-    execution_time_ms = models.PositiveIntegerField(null=True, blank=True, help_text="Milliseconds taken.")
+    error_message = models.TextField(blank=True, default="", help_text="Error message.")
+    error_code = models.CharField(max_length=50, blank=True, default="", help_text="Error code.")
+    execution_time_ms = models.PositiveIntegerField(null=True, blank=True, help_text="Milliseconds.")
     server_instance_id = models.CharField(
-        max_length=255, blank=True, default="", help_text="Running instance of the server that answered."
+        max_length=255, blank=True, default="", help_text="Server process that answered."
     )
-    metadata = models.JSONField(default=dict, blank=True, help_text="Free data.")
-    started_at = models.DateTimeField(null=True, blank=True, help_text="When it began.")
-    completed_at = models.DateTimeField(null=True, blank=True, help_text="When it ended.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
+    started_at = models.DateTimeField(null=True, blank=True, help_text="Start time.")
+    completed_at = models.DateTimeField(null=True, blank=True, help_text="End time.")
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -144,7 +144,7 @@ class McpToolExecution(PartitionedTimestampMixin, PartitionedMixin, TenantModel)
             models.CheckConstraint(
                 condition=models.Q(message=None) | models.Q(conversation__isnull=False),
                 name="conversations_mcptool_message_of",
-                violation_error_message="A message stands in a conversation: name that too.",
+                violation_error_message="A message requires a conversation.",
             ),
         ]
 

@@ -1,4 +1,4 @@
-"""Leases and steps, which let another process resume an answer."""
+"""Leases and steps, which allow another process to resume an answer."""
 
 from django.db import models
 
@@ -8,9 +8,9 @@ from conversations.choices import LeaseKind, StepKind
 
 
 class AnswerLease(TenantModel):
-    """Which process works on an answer or a meeting, and until when it may; gone when that is done."""
+    """The lease of a process on an answer or meeting; deleted when the work is finished."""
 
-    audit_exempt = "changes with every heartbeat; the message that it serves is audited"
+    audit_exempt = "changes with every heartbeat; the message is audited"
 
     conversation = TenantForeignKey(
         "conversations.Conversation",
@@ -24,19 +24,19 @@ class AnswerLease(TenantModel):
         models.DO_NOTHING,
         db_rule="CASCADE",
         related_name="leases",
-        help_text="The pending answer, or the question that a meeting is about.",
+        help_text="The pending answer, or the question of a meeting.",
     )
     kind = models.CharField(
-        max_length=20, choices=LeaseKind, default=LeaseKind.ANSWER, help_text="What is worked on."
+        max_length=20, choices=LeaseKind, default=LeaseKind.ANSWER, help_text="Kind of work."
     )
-    token = models.UUIDField(help_text="Known to the process that holds it; changes when another takes over.")
-    lease_until = models.DateTimeField(help_text="After this another process may take over.")
+    token = models.UUIDField(help_text="Fencing token, renewed by each takeover.")
+    lease_until = models.DateTimeField(help_text="Expiry of the lease.")
     attempts = models.PositiveSmallIntegerField(
-        default=0, help_text="Times that it was taken over since the last step was done."
+        default=0, help_text="Number of takeovers since the last finished step."
     )
-    takeovers = models.PositiveIntegerField(default=0, help_text="Times that it was taken over in all.")
-    user = MemberForeignKey(help_text="For whom it is done.", editable=False)
-    actor = models.CharField(max_length=200, blank=True, default="", help_text="Who acts, for the audit log.")
+    takeovers = models.PositiveIntegerField(default=0, help_text="Total number of takeovers.")
+    user = MemberForeignKey(help_text="User of the request.", editable=False)
+    actor = models.CharField(max_length=200, blank=True, default="", help_text="Actor for the audit log.")
 
     class Meta(TenantModel.Meta):
         indexes = [
@@ -47,7 +47,7 @@ class AnswerLease(TenantModel):
             models.UniqueConstraint(
                 fields=["tenant", "message"],
                 name="conversations_lease_once",
-                violation_error_message="Somebody works on it already.",
+                violation_error_message="Another process is already working on it.",
             ),
             models.CheckConstraint(
                 condition=models.Q(kind__in=LeaseKind.values), name="conversations_lease_kind_known"
@@ -59,9 +59,9 @@ class AnswerLease(TenantModel):
 
 
 class TurnStep(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
-    """One finished step of an answer: messages to and from the model, or a tool's call or result.
+    """A finished step of an answer: messages to and from the model, a tool call or its result.
 
-    `payload` of messages is `{"messages": […]}` in the agent library's own JSON; of a call `{"name", "input"}`;
+    `payload` of messages is `{"messages": […]}` in the agent library's JSON; of a call `{"name", "input"}`;
     of a result `{"result"}` or `{"retry"}`.
     """
 
@@ -83,12 +83,12 @@ class TurnStep(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
         related_name="turn_steps",
         help_text="The answer.",
     )
-    number = models.PositiveIntegerField(help_text="Place in the turn, from 1.")
-    kind = models.CharField(max_length=20, choices=StepKind, help_text="What was done.")
+    number = models.PositiveIntegerField(help_text="Position, starting at 1.")
+    kind = models.CharField(max_length=20, choices=StepKind, help_text="Kind of step.")
     call_id = models.CharField(
-        max_length=255, blank=True, default="", help_text="Which call of a tool, when it is one."
+        max_length=255, blank=True, default="", help_text="ID of the tool call, if it is one."
     )
-    payload = models.JSONField(default=dict, help_text="What it takes to go on from here.")
+    payload = models.JSONField(default=dict, help_text="Data needed to resume the answer.")
 
     class Meta(TenantModel.Meta):
         indexes = [

@@ -17,7 +17,7 @@ SUPERUSER_URL = "DATABASE_SUPERUSER_URL"
 
 
 class Command(BaseCommand):
-    """Create roles, extension and database.
+    """Creates roles, extension and database.
 
     Reads passwords from CONCLAVE_OWNER_PASSWORD, CONCLAVE_WEB_PASSWORD and so on, and sends only their SCRAM
     verifiers to the server. A login without a variable keeps its password.
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         silent = ", ".join(PASSWORD_VARIABLES[login] for login in roles.LOGINS if login not in passwords)
         self.stdout.write(
-            self.style.SUCCESS(f"roles, extension and database {options['database']} are in place")
+            self.style.SUCCESS(f"roles, extension and database {options['database']} are ready")
         )
         if silent:
             self.stdout.write(f"passwords not changed; to set them, use: {silent}")
@@ -62,7 +62,7 @@ def apply_bootstrap(url: str, passwords: dict[str, str], database: str) -> None:
     """Bootstrap the server at `url`, whose user must be a superuser.
 
     Raises:
-        psycopg.Error: if the server rejects a statement.
+        psycopg.Error: The server rejects a statement.
     """
 
     def run(name: str, sql: str) -> str:

@@ -8,9 +8,9 @@ from config.postgres.checks import CheckResult, Level, owner_connection, run_che
 
 
 class Command(BaseCommand):
-    """Print one line per finding; exit with 1 if one of them is FAIL."""
+    """Prints one line per finding and exits with status 1 if one of them is FAIL."""
 
-    help = "Check server, roles, row-level security, partitions, keys, migrations and jobs."
+    help = "Check the server, roles, row-level security, partitions, keys, migrations and jobs."
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:

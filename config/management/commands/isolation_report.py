@@ -21,13 +21,11 @@ from config.testing.isolation.runner import IsolationReport, run_matrix
 
 
 class Command(BaseCommand):
-    """Attack as the application login, in a temporary database."""
+    """Attacks as the application login, in a temporary database."""
 
     requires_system_checks: list[str] = []
 
-    help = (
-        "Attack every tenant table as the application role; exit with 1 on a leak or an undetected mutation."
-    )
+    help = "Attack every tenant table as the application role; exit with 1 on a leak or undetected mutation."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

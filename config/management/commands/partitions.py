@@ -17,7 +17,7 @@ from config.db.partitions import (
 
 
 class Command(BaseCommand):
-    """Create missing future partitions, then list all; runs as the schema owner."""
+    """Creates missing future partitions, then lists all; runs as the schema owner."""
 
     help = "Create future partitions, drop expired ones (--expire), and list all."
 

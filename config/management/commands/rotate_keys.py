@@ -25,8 +25,8 @@ class EncryptedColumn:
     """An encrypted column and the rows of one owner that use an older data key.
 
     Args:
-        owner: the tenant id, or None for rows of the platform.
-        version: the data key version to encrypt with.
+        owner: The tenant ID, or None for rows of the platform.
+        version: The data key version to encrypt with.
     """
 
     def __init__(self, field: EncryptedField, owner: UUID | None, version: int) -> None:
@@ -49,7 +49,7 @@ class EncryptedColumn:
             return int(cursor.fetchone()[0])
 
     def batch(self, after: Any) -> list[tuple[Any, bytes]]:
-        """Return the next rows by id, as (id, envelope)."""
+        """Return the next rows by ID, as (ID, envelope)."""
         where, params = self.where, list(self.params)
         if after is not None:
             where, params = f"{where} AND {self.pk} > %s", [*params, after]
@@ -65,7 +65,7 @@ class EncryptedColumn:
         """Re-encrypt one row, unless it changed since it was read.
 
         Raises:
-            DecryptionError: if the envelope does not belong to the row.
+            DecryptionError: The envelope does not belong to the row.
         """
         context = associated_data(self.owner, self.table_name, self.column_name, row_id)
         plaintext = keyring.open_sealed(self.owner, context, sealed)
@@ -78,7 +78,7 @@ class EncryptedColumn:
 
 
 class Command(BaseCommand):
-    """Re-wrap data keys (`--kek`), or replace them and re-encrypt the rows (`--data`)."""
+    """Re-wraps data keys (`--kek`), or replaces them and re-encrypts the rows (`--data`)."""
 
     help = (
         "Rotate encryption keys. --kek wraps every data key with the first key of CONCLAVE_KEKS; the other keys "
@@ -150,7 +150,7 @@ class Command(BaseCommand):
 
 
 def _reencrypt_pass(column: EncryptedColumn, bar: Any) -> Iterator[str]:
-    """Re-encrypt the remaining rows, one transaction per batch; yield the errors."""
+    """Re-encrypt the remaining rows, one transaction per batch, and yield the errors."""
     after = None
     while True:
         with platform_scope(reason=REASON):
@@ -178,7 +178,7 @@ def _tenant_keys() -> Any:
 
 
 def _list_owners(slug: str | None) -> list[tuple[UUID | None, int]]:
-    """Return the owners of data keys (None: the platform) with their latest version."""
+    """Return the owners of data keys (None is the platform) with their latest version."""
     with platform_scope(reason=REASON):
         rows = _tenant_keys()
         if slug:

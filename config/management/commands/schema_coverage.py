@@ -27,13 +27,13 @@ class Command(BaseCommand):
         shown = [each for each in coverage.guarantees if each.is_shown]
         open_ = [each for each in coverage.guarantees if each.waits_for]
         self.stdout.write(
-            f"\nguarantees: {len(shown)} of {len(coverage.guarantees)} shown, {len(open_)} wait for more"
+            f"\nguarantees: {len(shown)} of {len(coverage.guarantees)} shown, {len(open_)} incomplete"
         )
         faults = coverage.faults()
         for fault in faults:
-            self.stdout.write(self.style.ERROR(f"wrong: {fault}"))
+            self.stdout.write(self.style.ERROR(f"invalid: {fault}"))
         if options["strict"] and not coverage.is_complete:
-            raise CommandError(f"{len(coverage.missing())} missing, {len(faults)} wrong", returncode=1)
+            raise CommandError(f"{len(coverage.missing())} missing, {len(faults)} invalid", returncode=1)
 
     def _tables(self, coverage: SchemaCoverage) -> None:
         for document, tables in coverage.wanted.items():
@@ -52,13 +52,13 @@ class Command(BaseCommand):
             self.stdout.write(self.style.WARNING(f"missing: {name}"))
 
     def _guarantee(self, guarantee: Guarantee) -> None:
-        state = "shown" if guarantee.is_shown else "waits"
+        state = "shown" if guarantee.is_shown else "open"
         if guarantee.is_shown and guarantee.waits_for:
-            state = "in part"
+            state = "partly"
         self.stdout.write(f"\n{guarantee.number:<4} {state:<8} {guarantee.says}")
         for name in guarantee.tests:
             self.stdout.write(f"     {name}")
         for name in guarantee.commands:
             self.stdout.write(f"     manage.py {name}")
         if guarantee.waits_for:
-            self.stdout.write(f"     waits for: {guarantee.waits_for}")
+            self.stdout.write(f"     requires: {guarantee.waits_for}")

@@ -12,7 +12,7 @@ from config.schema.sources import FOLDER
 
 
 class Command(BaseCommand):
-    """Generate pages from the models and the catalog of the migrated database."""
+    """Generates pages from the models and the catalog of the migrated database."""
 
     help = "Generate docs/schema/ from the models and the database; --check only lists stale pages."
 
@@ -30,18 +30,19 @@ class Command(BaseCommand):
         if not options["check"]:
             for name in write_pages(made, options["folder"]):
                 self.stdout.write(self.style.SUCCESS(f"{'wrote' if name in made else 'removed'} {name}"))
-            self.stdout.write(f"{len(made)} pages and pictures")
+            self.stdout.write(f"{len(made)} pages and diagrams")
             return
         if names := find_stale_pages(made, options["folder"]):
             for name in names:
                 self.stdout.write(self.style.ERROR(f"stale: {name}"))
-            raise CommandError(f"{len(names)} stale; run manage.py schema_docs", returncode=1)
-        self.stdout.write(f"{len(made)} pages and pictures are up to date")
+            raise CommandError(f"{len(names)} pages are stale. Run manage.py schema_docs.", returncode=1)
+        self.stdout.write(f"{len(made)} pages and diagrams are up to date")
 
     def _require_migrated(self) -> None:
         executor = MigrationExecutor(connection)
         if waiting := executor.migration_plan(executor.loader.graph.leaf_nodes()):
             first = waiting[0][0]
             raise CommandError(
-                f"unapplied migrations: {len(waiting)}, {first} first; run manage.py migrate", returncode=2
+                f"{len(waiting)} unapplied migrations, starting with {first}. Run manage.py migrate.",
+                returncode=2,
             )

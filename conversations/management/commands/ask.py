@@ -17,7 +17,7 @@ ACTOR = "system:ask"
 
 
 class Command(BaseCommand):
-    help = "Ask an agent a question and print its answer with citations. The conversation is stored."
+    help = "Ask an agent a question and print the answer with citations. The conversation is stored."
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("question", help="Question to ask.")

@@ -12,7 +12,7 @@ from tenants.services.lookup import get_tenant_by_slug
 
 
 class Command(BaseCommand):
-    help = "Embed completed messages for search, if they have no embedding or one from a different embedder."
+    help = "Embed completed messages for search that have no embedding or one from another embedder."
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--tenant", help="Slug of the tenant (default: all tenants).")
@@ -28,4 +28,4 @@ class Command(BaseCommand):
             )
         except (ObjectDoesNotExist, EmbeddingError) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"{made} messages embedded by {message_embedder().name}")
+        self.stdout.write(f"embedded {made} messages with {message_embedder().name}")

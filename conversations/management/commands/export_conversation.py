@@ -47,4 +47,4 @@ class Command(BaseCommand):
                     target.write(piece)
         except (ObjectDoesNotExist, OSError) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"conversation {conversation.pk} written to {options['file']}")
+        self.stdout.write(f"Exported conversation {conversation.pk} to {options['file']}")
