@@ -69,18 +69,18 @@ def _build_index_page(catalogue: SchemaCatalog, dictionary: Dictionary, apps: li
     partitioned = sum(1 for table in catalogue.tables.values() if table.partition_key)
     return page(
         "The schema",
-        "Everything on these pages but the last two is made by `manage.py schema_docs` from the models and from"
-        " PostgreSQL's catalogue; a test fails when they are stale.",
-        "\n".join(["| App | Tables | Pictures | Every column |", "|---|---|---|---|", *lines]),
-        f"- [Indexes](indexes.md): {indexes}, and what each is for.\n"
-        f"- [Partitions](partitions.md): {partitioned} tables that grow with time.\n"
-        f"- [Foreign keys](foreign-keys.md): {keys}, with what a deletion does.\n"
+        "`manage.py schema_docs` generates all of these pages except the last two from the models and PostgreSQL's"
+        " catalogs. A test fails when they are stale.",
+        "\n".join(["| App | Tables | Diagrams | Columns |", "|---|---|---|---|", *lines]),
+        f"- [Indexes](indexes.md): {indexes} indexes and their purposes.\n"
+        f"- [Partitions](partitions.md): {partitioned} tables partitioned by time.\n"
+        f"- [Foreign keys](foreign-keys.md): {keys} foreign keys and their rules for deletion.\n"
         f"- [Row-level security](policies.md): policies of {len(catalogue.policies)} tables.\n"
-        "- [Roles and grants](roles.md): who may do what.\n"
-        "- [Common query patterns](query-patterns.md): by hand; a test runs each of them.\n"
-        "- [Troubleshooting](troubleshooting.md): by hand; errors as they are printed, and what to do.",
-        "Where the columns of the five schema documents went: `sources/*.yaml`; what they promise beside their"
-        " tables: `guarantees.yaml`. `manage.py schema_coverage` counts both.",
+        "- [Roles and grants](roles.md): the privileges of each role.\n"
+        "- [Common query patterns](query-patterns.md): written by hand; a test runs each example.\n"
+        "- [Troubleshooting](troubleshooting.md): written by hand; error messages and their solutions.",
+        "`sources/*.yaml` maps the columns of the five schema documents to model fields, and `guarantees.yaml` lists"
+        " their other requirements. `manage.py schema_coverage` counts both.",
     )
 
 

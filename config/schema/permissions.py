@@ -8,11 +8,11 @@ from config.schema.catalog import RowPolicy, SchemaCatalog
 from config.schema.markdown import code, codes, grid, page
 
 ROLE_DESCRIPTIONS = {
-    "conclave_app": "tenant work: the rows of the scope's tenant",
-    "conclave_reader": "the same rows, without writing; the documents' `analytics_reader`",
-    "conclave_identity": "people, sessions, sign-in and second factors; no tenant's data",
-    "conclave_operator": "platform work across tenants, for `platform_scope`",
-    "conclave_queue": "the queue of jobs",
+    "conclave_app": "rows of the tenant in the scope",
+    "conclave_reader": "read-only access to the same rows; `analytics_reader` in the documents",
+    "conclave_identity": "users, sessions, sign-in and second factors; no tenant data",
+    "conclave_operator": "platform access across tenants, for `platform_scope`",
+    "conclave_queue": "the job queue",
     "conclave_audit": "owns the tables of the audit log; only the schema owner can use it",
     "conclave_owner": "owns the schema, runs migrations, never serves",
     "conclave_web": "login of the web server and of most commands",
@@ -22,10 +22,10 @@ ROLE_DESCRIPTIONS = {
 SHOWN_ROLES = ("conclave_app", "conclave_reader", "conclave_operator", "conclave_identity", "conclave_queue")
 PRIVILEGE_ORDER = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN")
 POLICY_INTRO = (
-    "Every policy names its role; a role without a policy sees no row. FORCE binds the owner of the tables too."
-    " Tables whose policies differ in nothing but their own name share a pattern; `<table>` stands for the name."
+    "Every policy names its role; a role without a policy sees no rows. FORCE applies the policies to table owners too."
+    " Tables whose policies differ only in the table name share a pattern; `<table>` stands for the name."
     " Partitions have their own row-level security, a policy for their owner only, and no grants to other roles:"
-    " rows are reached through the parent. See [tenant isolation](../explanation/isolation.md)."
+    " queries access rows through the parent table. See [tenant isolation](../explanation/isolation.md)."
 )
 
 
@@ -99,8 +99,8 @@ def roles_page(catalogue: SchemaCatalog, meaning: SchemaAnnotations) -> str:
             [[right, codes(sorted(who))] for right, who in sorted(catalogue.open_to.items())],
         ),
         "## Tables",
-        "S is SELECT, I INSERT, U UPDATE, D DELETE. «not» and «only» name the columns that a right leaves out or"
-        " is for. Owners may do everything that policies and triggers let them.",
+        'S is SELECT, I is INSERT, U is UPDATE, D is DELETE. "not" and "only" list the columns that a privilege'
+        " excludes or is limited to. Owners have all privileges that policies and triggers allow.",
         *blocks,
         "## Functions",
         _functions(catalogue),
@@ -167,8 +167,8 @@ def _functions(catalogue: SchemaCatalog) -> str:
             each.owner.removeprefix("conclave_"),
             "definer" if each.definer else "caller",
             each.volatility,
-            codes(each.grantees) or "nobody else",
+            codes(each.grantees) or "only the owner",
         ]
         for each in catalogue.functions
     ]
-    return grid(["Function", "Owner", "Runs as", "Volatility", "Who may call it"], rows)
+    return grid(["Function", "Owner", "Runs as", "Volatility", "Who can call it"], rows)
