@@ -27,14 +27,9 @@ LEFT_OUT = re.compile(
     r"^docs/schema/(tables|diagrams)/|/migrations/|^requirements|^config/tests/test_conventions_(names|prose)\.py$"
 )
 ALLOWED = {
-    "accounts": 2,
-    "agents": 5,
     "benchmarks": 4,
     "config": 2,
-    "conversations": 2,
-    "docs": 14,
-    "knowledge": 7,
-    "workflows": 8,
+    "conversations": 1,
 }
 
 
