@@ -5,6 +5,7 @@ The base models (`config.tenancy.models`) add them to every concrete model.
 """
 
 from collections.abc import Iterable
+from inspect import signature
 from typing import Any
 
 from django.apps import apps
@@ -40,14 +41,16 @@ class BaseDatabaseConstraint(models.BaseConstraint):
         # Also deferred: what it references may be added later in the same migration.
         self.constraint_sql(model, schema_editor)
 
-    def validate(
-        self,
-        model: ModelType,
-        instance: models.Model,
-        exclude: Iterable[str] | None = None,
-        using: str = DEFAULT_DB_ALIAS,
-    ) -> None:
+    def validate(self, model: Any, instance: Any, exclude: Any = None, using: str = DEFAULT_DB_ALIAS) -> None:
         """Do nothing: the database enforces the constraint unless a subclass overrides this."""
+
+    def deconstruct(self) -> Any:
+        """Return the arguments that differ from their defaults, each an attribute of the same name."""
+        path, args, kwargs = super().deconstruct()
+        for name, parameter in signature(type(self)).parameters.items():
+            if parameter.default != (value := getattr(self, name)):
+                kwargs[name] = value
+        return path, args, kwargs
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self.deconstruct() == other.deconstruct()  # type: ignore[attr-defined]
@@ -112,7 +115,7 @@ class RowLevelSecurity(BaseDatabaseConstraint):
         self.options = self.DEFAULTS | options
 
     def deconstruct(self) -> Any:
-        path, args, kwargs = super().deconstruct()
+        path, args, kwargs = models.BaseConstraint.deconstruct(self)
         kwargs |= {key: value for key, value in self.options.items() if value != self.DEFAULTS[key]}
         return path, args, kwargs
 
@@ -214,15 +217,6 @@ class SameTenant(BaseDatabaseConstraint):
         self.target = target
         self.column = column
 
-    def deconstruct(self) -> Any:
-        path, args, kwargs = super().deconstruct()
-        kwargs["field"] = self.field
-        if self.on_delete != "NO ACTION":
-            kwargs["on_delete"] = self.on_delete
-        if self.target:
-            kwargs |= {"target": self.target, "column": self.column}
-        return path, args, kwargs
-
     def _create(self, model: ModelType, editor: BaseDatabaseSchemaEditor) -> str:
         quote = editor.quote_name
         field = model._meta.get_field(self.field)
@@ -242,22 +236,16 @@ class SameTenant(BaseDatabaseConstraint):
         quote = schema_editor.quote_name
         return f"ALTER TABLE {quote(model._meta.db_table)} DROP CONSTRAINT {quote(self.name)}"
 
-    def validate(
-        self,
-        model: ModelType,
-        instance: models.Model,
-        exclude: Iterable[str] | None = None,
-        using: str = DEFAULT_DB_ALIAS,
-    ) -> None:
+    def validate(self, model: Any, instance: Any, exclude: Any = None, using: str = DEFAULT_DB_ALIAS) -> None:
         if exclude and self.field in exclude:
             return
         field = model._meta.get_field(self.field)
-        value = getattr(instance, field.attname)  # type: ignore[union-attr]
+        value = getattr(instance, field.attname)
         if value is None:
             return
         target = apps.get_model(self.target) if self.target else field.related_model
-        rows = target._base_manager.using(using)  # type: ignore[union-attr]
-        wanted = {self.column: value, "tenant_id": instance.tenant_id}  # type: ignore[attr-defined]
+        rows = target._base_manager.using(using)
+        wanted = {self.column: value, "tenant_id": instance.tenant_id}
         if not rows.filter(**wanted).exists():
             raise ValidationError({self.field: "This object does not exist."}, code="invalid")
 
@@ -273,30 +261,13 @@ class AuditTrigger(BaseDatabaseConstraint):
     """
 
     def __init__(
-        self,
-        *,
-        name: str,
-        label: str,
-        redact: tuple[str, ...] = (),
-        omit: tuple[str, ...] = (),
-        level: str = "row",
+        self, *, name: str, label: str, redact: Any = (), omit: Any = (), level: str = "row"
     ) -> None:
         super().__init__(name=name)
         self.label = label
         self.redact = tuple(redact)
         self.omit = tuple(omit)
         self.level = level
-
-    def deconstruct(self) -> Any:
-        path, args, kwargs = super().deconstruct()
-        kwargs["label"] = self.label
-        if self.redact:
-            kwargs["redact"] = self.redact
-        if self.omit:
-            kwargs["omit"] = self.omit
-        if self.level != "row":
-            kwargs["level"] = self.level
-        return path, args, kwargs
 
     def _names(self) -> dict[str, str]:
         if self.level == "row":
