@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+from itertools import compress
 from typing import Any
 
 from django.conf import settings
@@ -39,6 +41,9 @@ class CheckResult:
     hint: str = ""
 
 
+passed = partial(CheckResult, Level.OK)
+warned = partial(CheckResult, Level.WARN)
+failed = partial(CheckResult, Level.FAIL)
 APPLY_ROLES = "run `manage.py db_roles --apply` as superuser (the embedded server: restart it)"
 CheckFunction = Callable[[BaseDatabaseWrapper], Iterator[CheckResult]]
 
@@ -62,19 +67,17 @@ def check_server(database: BaseDatabaseWrapper) -> Iterator[CheckResult]:
         database, "SELECT current_setting('server_version_num')::int, current_setting('server_version')"
     )[0]
     if number < OLDEST_SERVER:
-        yield CheckResult(Level.FAIL, "server", f"PostgreSQL {version}", "upgrade to PostgreSQL 17 or newer")
+        yield failed("server", f"PostgreSQL {version}", "upgrade to PostgreSQL 17 or newer")
     else:
-        yield CheckResult(Level.OK, "server", f"PostgreSQL {version}")
+        yield passed("server", f"PostgreSQL {version}")
     wanted = ["fsync", "full_page_writes", "synchronous_commit"]
     off = fetch_rows(
         database, "SELECT name FROM pg_settings WHERE name = ANY(%s) AND setting = 'off'", [wanted]
     )
     for (name,) in off:
-        yield CheckResult(
-            Level.FAIL, "durability", f"{name} is off", "a crash would lose acknowledged writes"
-        )
+        yield failed("durability", f"{name} is off", "a crash would lose acknowledged writes")
     if not off:
-        yield CheckResult(Level.OK, "durability", "acknowledged writes survive a crash")
+        yield passed("durability", "acknowledged writes survive a crash")
 
 
 def check_extensions(database: BaseDatabaseWrapper) -> Iterator[CheckResult]:
@@ -82,15 +85,15 @@ def check_extensions(database: BaseDatabaseWrapper) -> Iterator[CheckResult]:
     found = fetch_rows(database, "SELECT extversion FROM pg_extension WHERE extname = 'vector'")
     version = found[0][0] if found else "missing"
     if not found or tuple(int(part) for part in version.split(".")[:2]) < OLDEST_VECTOR:
-        yield CheckResult(Level.FAIL, "pgvector", version, f"0.8 or newer is needed: {APPLY_ROLES}")
+        yield failed("pgvector", version, f"0.8 or newer is needed: {APPLY_ROLES}")
     else:
-        yield CheckResult(Level.OK, "pgvector", version)
+        yield passed("pgvector", version)
     sql = "SELECT proleakproof FROM pg_proc WHERE oid = 'ts_match_vq(tsvector, tsquery)'::regprocedure"
     if fetch_rows(database, sql)[0][0]:
-        yield CheckResult(Level.OK, "full text", "uses its index under row-level security")
+        yield passed("full text", "uses its index under row-level security")
     else:
         hint = f"search works, some 30 times slower for large tenants: {APPLY_ROLES}"
-        yield CheckResult(Level.WARN, "full text", "ts_match_vq is not LEAKPROOF", hint)
+        yield warned("full text", "ts_match_vq is not LEAKPROOF", hint)
 
 
 def check_roles(database: BaseDatabaseWrapper) -> Iterator[CheckResult]:
@@ -101,17 +104,16 @@ def check_roles(database: BaseDatabaseWrapper) -> Iterator[CheckResult]:
         " WHERE rolname = ANY(%s) OR rolname IN (current_user, session_user, %s)"
     )
     found = {row[0]: row[1:] for row in fetch_rows(database, sql, [names, connection.settings_dict["USER"]])}
-    bad = 0
-    for name in names:
-        if name not in found:
-            bad += 1
-            yield CheckResult(Level.FAIL, "roles", f"{name} is missing", APPLY_ROLES)
-    for name, flags in found.items():
-        for flag in [word for word, on in zip(RISKY_ATTRIBUTES, flags, strict=True) if on]:
-            bad += 1
-            yield CheckResult(Level.FAIL, "roles", f"{name} has {flag}", f"isolation is void: {APPLY_ROLES}")
-    if not bad:
-        yield CheckResult(Level.OK, "roles", f"{len(found)} roles, none bypasses the policies")
+    missing = [name for name in names if name not in found]
+    risky = [
+        f"{name} has {flag}" for name, flags in found.items() for flag in compress(RISKY_ATTRIBUTES, flags)
+    ]
+    for name in missing:
+        yield failed("roles", f"{name} is missing", APPLY_ROLES)
+    for text in risky:
+        yield failed("roles", text, f"isolation is void: {APPLY_ROLES}")
+    if not missing and not risky:
+        yield passed("roles", f"{len(found)} roles, none bypasses the policies")
     yield from _check_memberships(database)
 
 
@@ -129,13 +131,11 @@ def _check_memberships(database: BaseDatabaseWrapper) -> Iterator[CheckResult]:
     }
     for login, role, inherit, may_set in sorted(actual - wanted):
         how = f"inherit {inherit}, set {may_set}"
-        yield CheckResult(Level.FAIL, "memberships", f"{login} is a member of {role} ({how})", APPLY_ROLES)
+        yield failed("memberships", f"{login} is a member of {role} ({how})", APPLY_ROLES)
     for login, role, inherit, _ in sorted(wanted - actual):
-        yield CheckResult(
-            Level.FAIL, "memberships", f"{login} should be in {role} (inherit {inherit})", APPLY_ROLES
-        )
+        yield failed("memberships", f"{login} should be in {role} (inherit {inherit})", APPLY_ROLES)
     if actual == wanted:
-        yield CheckResult(Level.OK, "memberships", f"{len(wanted)} memberships as declared")
+        yield passed("memberships", f"{len(wanted)} memberships as declared")
 
 
 def check_row_security(database: BaseDatabaseWrapper) -> Iterator[CheckResult]:
@@ -150,11 +150,9 @@ def check_row_security(database: BaseDatabaseWrapper) -> Iterator[CheckResult]:
     bare = [name for name, *truths in found if not all(truths)]
     for name in bare:
         hint = "run `manage.py migrate`; until then the table is open to every tenant"
-        yield CheckResult(Level.FAIL, "row security", f"{name} is not protected", hint)
+        yield failed("row security", f"{name} is not protected", hint)
     if not bare:
-        yield CheckResult(
-            Level.OK, "row security", f"enabled and forced on {len(found)} tables and partitions"
-        )
+        yield passed("row security", f"enabled and forced on {len(found)} tables and partitions")
 
 
 def check_partitions(_: BaseDatabaseWrapper) -> Iterator[CheckResult]:
@@ -171,13 +169,9 @@ def check_keys(_: BaseDatabaseWrapper) -> Iterator[CheckResult]:
     try:
         known = keyring.keks()
     except (keyring.KeyringError, OSError) as error:
-        yield CheckResult(
-            Level.FAIL, "keys", str(error), "set CONCLAVE_KEKS, or restore the key file: see .env.example"
-        )
+        yield failed("keys", str(error), "set CONCLAVE_KEKS, or restore the key file: see .env.example")
     else:
-        yield CheckResult(
-            Level.OK, "keys", f"{len(known)} key-encryption keys readable, {next(iter(known))} is current"
-        )
+        yield passed("keys", f"{len(known)} key-encryption keys readable, {next(iter(known))} is current")
 
 
 def check_migrations(database: BaseDatabaseWrapper) -> Iterator[CheckResult]:
@@ -186,11 +180,9 @@ def check_migrations(database: BaseDatabaseWrapper) -> Iterator[CheckResult]:
     waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
     if waiting:
         names = ", ".join(str(migration) for migration, _ in waiting[:3])
-        yield CheckResult(
-            Level.FAIL, "schema", f"{len(waiting)} unapplied migrations: {names}", "run `manage.py migrate`"
-        )
+        yield failed("schema", f"{len(waiting)} unapplied migrations: {names}", "run `manage.py migrate`")
     else:
-        yield CheckResult(Level.OK, "schema", "up to date")
+        yield passed("schema", "up to date")
 
 
 JOBS_SQL = """
@@ -209,14 +201,10 @@ def check_worker(database: BaseDatabaseWrapper) -> Iterator[CheckResult]:
     level = Level.OK if alive else Level.WARN
     yield CheckResult(level, "worker", f"{alive} alive", "" if alive else "start `manage.py worker`")
     if stalled:
-        yield CheckResult(
-            Level.WARN, "jobs", f"{stalled} stalled", "a living worker takes them up within minutes"
-        )
+        yield warned("jobs", f"{stalled} stalled", "a living worker takes them up within minutes")
     if waiting:
         hint = "start more workers, or one for this queue"
-        yield CheckResult(
-            Level.WARN, "jobs", f"{waiting} queued for more than {WAITING_MINUTES} minutes", hint
-        )
+        yield warned("jobs", f"{waiting} queued for more than {WAITING_MINUTES} minutes", hint)
 
 
 CHECKS: tuple[CheckFunction, ...] = (
@@ -238,4 +226,4 @@ def run_checks(database: BaseDatabaseWrapper) -> Iterator[CheckResult]:
             yield from check(database)
         except Error as error:
             subject = check.__name__.removeprefix("check_").replace("_", " ")
-            yield CheckResult(Level.FAIL, subject, str(error).strip().splitlines()[0], "could not be checked")
+            yield failed(subject, str(error).strip().splitlines()[0], "could not be checked")
