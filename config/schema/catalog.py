@@ -127,7 +127,11 @@ class SchemaCatalog:
                 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.n AND k.n > 0 ORDER BY k.place)
             FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_class x ON x.oid = i.indexrelid
             JOIN pg_am m ON m.oid = x.relam WHERE {PROJECT_RELATIONS}""")
-        return _group_by_table(_build_index(*row) for row in sorted(rows))
+        made = (
+            (*row[:3], _index_definition(row[3]), simplify_expression(row[4]), *row[5:7], tuple(row[7]))
+            for row in sorted(rows)
+        )
+        return _group_by_table(map(TableIndex._make, made))
 
     @cached_property
     def keys(self) -> dict[str, list[ForeignKey]]:
@@ -139,22 +143,18 @@ class SchemaCatalog:
               f.confdeltype::text, CASE WHEN f.condeferred THEN 'at commit' ELSE 'at once' END
             FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid JOIN pg_class t ON t.oid = f.confrelid
             WHERE f.contype = 'f' AND f.conparentid = 0 AND {PROJECT_RELATIONS}""")
-        made = (
+        return _group_by_table(
             ForeignKey(table, name, tuple(own), target, tuple(theirs), DELETE_RULES[rule], when)
             for table, name, own, target, theirs, rule, when in sorted(rows)
         )
-        return _group_by_table(made)
 
     @cached_property
-    def checks(self) -> dict[str, list[tuple[str, str]]]:
-        """Name and condition of the check constraints of each table."""
+    def checks(self) -> dict[str, list[tuple[str, str, str]]]:
+        """Table, name and condition of the check constraints of each table."""
         rows = self.query(f"""
             SELECT c.relname, f.conname, pg_get_expr(f.conbin, f.conrelid, true)
             FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid WHERE f.contype = 'c' AND {PROJECT_RELATIONS}""")
-        found: dict[str, list[tuple[str, str]]] = {}
-        for table, name, condition in sorted(rows):
-            found.setdefault(table, []).append((name, simplify_expression(condition)))
-        return found
+        return _group_by_table((*names, simplify_expression(condition)) for *names, condition in sorted(rows))
 
     @cached_property
     def policies(self) -> dict[str, list[RowPolicy]]:
@@ -165,31 +165,19 @@ class SchemaCatalog:
               coalesce(pg_get_expr(p.polwithcheck, p.polrelid, true), '')
             FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE {PROJECT_RELATIONS}""")
         made = (
-            RowPolicy(
-                table,
-                name,
-                COMMANDS[command],
-                tuple(sorted(roles)),
-                simplify_expression(using),
-                simplify_expression(check),
-            )
-            for table, name, command, roles, using, check in sorted(rows)
+            (*row[:2], COMMANDS[row[2]], tuple(sorted(row[3])), *map(simplify_expression, row[4:]))
+            for row in sorted(rows)
         )
-        return _group_by_table(made)
+        return _group_by_table(map(RowPolicy._make, made))
 
     @cached_property
-    def triggers(self) -> dict[str, list[tuple[str, str]]]:
-        """Name and function of the triggers of each table, without those of constraints."""
+    def triggers(self) -> dict[str, list[tuple[str, str, str, str]]]:
+        """Table, name, function and level of the triggers of each table, without those of constraints."""
         rows = self.query(f"""
-            SELECT c.relname, t.tgname, p.proname, t.tgtype & 1 = 1
+            SELECT c.relname, t.tgname, p.proname, CASE t.tgtype & 1 WHEN 1 THEN 'each row' ELSE 'each statement' END
             FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
             WHERE NOT t.tgisinternal AND {PROJECT_RELATIONS}""")
-        found: dict[str, list[tuple[str, str]]] = {}
-        for table, name, function, each_row in sorted(rows):
-            found.setdefault(table, []).append(
-                (name, f"{function}, each {'row' if each_row else 'statement'}")
-            )
-        return found
+        return _group_by_table(sorted(rows))
 
     @cached_property
     def grants(self) -> dict[str, dict[str, set[str]]]:
@@ -262,27 +250,15 @@ class SchemaCatalog:
         return [key for keys in self.keys.values() for key in keys if key.target == table]
 
 
-def _group_by_table(things: Iterable[Any]) -> dict[str, list[Any]]:
+def _group_by_table(rows: Iterable[Any]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
-    for thing in things:
-        found.setdefault(thing.table, []).append(thing)
+    for row in rows:
+        found.setdefault(row[0], []).append(row)
     return found
 
 
-def _build_index(
-    table: str,
-    name: str,
-    kind: str,
-    text: str,
-    condition: str,
-    unique: bool,
-    constraint: str,
-    columns: list[str],
-) -> TableIndex:
-    definition = text.split(" USING ", 1)[1].split(" ", 1)[1].split(" WHERE ", 1)[0]
-    return TableIndex(
-        table, name, kind, definition, simplify_expression(condition), unique, constraint, tuple(columns)
-    )
+def _index_definition(text: str) -> str:
+    return text.split(" USING ", 1)[1].split(" ", 1)[1].split(" WHERE ", 1)[0]
 
 
 def simplify_expression(expression: str) -> str:

@@ -84,14 +84,16 @@ class Dictionary:
 
     def audit(self, table: str) -> str:
         model = self.meaning.models.get(table)
-        audited = [
-            how for _, how in self.catalogue.triggers.get(table, []) if how.startswith("conclave_audit_")
+        levels = [
+            level
+            for _, _, function, level in self.catalogue.triggers.get(table, [])
+            if function.startswith("conclave_audit_") and "forbid" not in function
         ]
-        if not audited or all("forbid" in how for how in audited):
+        if not levels:
             reason = getattr(model, "audit_exempt", "")
             return f"not audited: {reason[:1].lower()}{reason[1:].rstrip('.')}" if reason else ""
         omitted = codes(getattr(model, "audit_omit", ()))
-        return f"audited {audited[0].split(', ')[1]}" + (f" without {omitted}" if omitted else "")
+        return f"audited {levels[0]}" + (f" without {omitted}" if omitted else "")
 
     def columns(self, table: str) -> str:
         columns = self.catalogue.columns.get(table, [])
@@ -140,7 +142,7 @@ class Dictionary:
     def checks(self, table: str) -> list[str]:
         """Return the check constraints; trivial ones are combined into one line each."""
         positive, listed, others = [], [], []
-        for name, condition in self.catalogue.checks.get(table, []):
+        for _, name, condition in self.catalogue.checks.get(table, []):
             column, _, rest = condition.replace('"', "").partition(" ")
             if rest == ">= 0":
                 positive.append(column)
