@@ -6,6 +6,7 @@ The associated data contains tenant, table, column and row, so decrypting a ciph
 
 import copy
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import FieldError
@@ -28,20 +29,13 @@ class Ciphertext(bytes):
     __str__ = __repr__
 
 
+@dataclass(slots=True, repr=False, eq=False)
 class Secret:
     """A decrypted value on an instance. `ciphertext` is the stored envelope, if any."""
 
-    __slots__ = ("ciphertext", "stored", "value")
-
-    def __init__(
-        self,
-        value: Any,
-        ciphertext: Ciphertext | None = None,
-        stored: bytes | None = None,
-    ) -> None:
-        self.value = value
-        self.ciphertext = ciphertext
-        self.stored = stored
+    value: Any
+    ciphertext: Ciphertext | None = None
+    stored: bytes | None = None
 
     def __repr__(self) -> str:
         return "<secret>"

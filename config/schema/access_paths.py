@@ -1,6 +1,8 @@
 """Pages about indexes, partitions and foreign keys."""
 
 from collections import Counter
+from itertools import groupby
+from operator import attrgetter
 
 from config.schema.annotations import SchemaAnnotations
 from config.schema.catalog import ForeignKey, SchemaCatalog, TableIndex
@@ -27,12 +29,12 @@ Indexes of partitioned tables are listed once; each partition has its own copy."
 
 def indexes_page(catalogue: SchemaCatalog, meaning: SchemaAnnotations) -> str:
     """Render the page of all indexes and their purposes."""
-    apps: dict[str, list[str]] = {}
-    for table in sorted(catalogue.indexes):
-        apps.setdefault(meaning.app_of(table), []).append(_index_section(catalogue, table))
     counts = Counter(index.kind for indexes in catalogue.indexes.values() for index in indexes)
     total = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
-    blocks = [f"## {app}\n\n" + "\n\n".join(apps[app]) for app in sorted(apps)]
+    blocks = [
+        "\n\n".join([f"## {app}", *(_index_section(catalogue, table) for table in tables)])
+        for app, tables in meaning.by_app(sorted(catalogue.indexes))
+    ]
     return page("Indexes", INDEX_INTRO, f"In all: {total}.", *blocks)
 
 
@@ -120,16 +122,18 @@ does."""
 
 def keys_page(catalogue: SchemaCatalog, meaning: SchemaAnnotations) -> str:
     """Render the page of all foreign keys and their delete rules."""
-    apps: dict[str, list[str]] = {}
-    counts: Counter[str] = Counter()
-    for table, keys in catalogue.keys.items():
-        if shown := [key for key in keys if not _is_tenant(key)]:
-            counts.update(f"{'composite' if key.is_composite else 'plain'} {key.rule}" for key in shown)
-            apps.setdefault(meaning.app_of(table), []).append(_key_section(table, shown))
+    every = [key for keys in catalogue.keys.values() for key in keys]
+    shown = [key for key in every if not _is_tenant(key)]
+    counts = Counter(f"{'composite' if key.is_composite else 'plain'} {key.rule}" for key in shown)
     total = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-    tenants = sum(1 for keys in catalogue.keys.values() for key in keys if _is_tenant(key))
-    left_out = f"Left out: `tenant_id` → `tenants_tenant (id)`, NO ACTION, of {tenants} tables."
-    blocks = [f"## {app}\n\n" + "\n\n".join(apps[app]) for app in sorted(apps)]
+    left_out = (
+        f"Left out: `tenant_id` → `tenants_tenant (id)`, NO ACTION, of {len(every) - len(shown)} tables."
+    )
+    sections = {table: _key_section(table, list(keys)) for table, keys in groupby(shown, attrgetter("table"))}
+    blocks = [
+        "\n\n".join([f"## {app}", *(sections[table] for table in tables)])
+        for app, tables in meaning.by_app(sections)
+    ]
     return page("Foreign keys", KEY_INTRO, f"In all: {total}. {left_out}", *blocks)
 
 

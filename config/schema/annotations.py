@@ -1,8 +1,10 @@
 """Table and column annotations from the models."""
 
 import inspect
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 from django.apps import apps
@@ -82,6 +84,10 @@ class SchemaAnnotations:
         model = self.models.get(table)
         label = model._meta.app_label if model else table.split("_", 1)[0]
         return label if label in self.our_apps else LIBRARIES
+
+    def by_app(self, tables: Iterable[str]) -> list[tuple[str, list[str]]]:
+        """Group sorted `tables` by the app whose page shows them."""
+        return [(app, list(group)) for app, group in groupby(sorted(tables, key=self.app_of), self.app_of)]
 
     def topic_of(self, table: str) -> str:
         """Return the name of the module that defines the table's model."""

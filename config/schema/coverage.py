@@ -52,8 +52,9 @@ class SchemaCoverage:
         found = [f"{source}: {what}" for source in self.sources if (what := find_target_error(source))]
         found += [f"{source}: no document has it" for source in self.sources if source.key not in known]
         found += [f"{source}: renamed without a note" for source in self.sources if not source.says_why]
-        pairs = [(source.key, source.field) for source in self.sources]
-        found += [f"{'.'.join(key)} -> {field}: said twice" for key, field in _find_duplicates(pairs)]
+        pairs = Counter((source.key, source.field) for source in self.sources)
+        repeated = sorted(pair for pair, count in pairs.items() if count > 1)
+        found += [f"{'.'.join(key)} -> {field}: said twice" for key, field in repeated]
         numbers = [each.number for each in self.guarantees]
         found += [f"{number}: not in guarantees.yaml" for number in NUMBERS if number not in numbers]
         return found + [fault for each in self.guarantees for fault in each.faults()]
@@ -61,10 +62,6 @@ class SchemaCoverage:
     @property
     def is_complete(self) -> bool:
         return not self.missing() and not self.faults()
-
-
-def _find_duplicates(pairs: list[tuple[tuple[str, str, str], str]]) -> list[tuple[tuple[str, str, str], str]]:
-    return sorted(pair for pair, count in Counter(pairs).items() if count > 1)
 
 
 def load_coverage() -> SchemaCoverage:

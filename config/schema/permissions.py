@@ -78,13 +78,10 @@ def _grantees(catalogue: SchemaCatalog, table: str) -> str:
 
 def roles_page(catalogue: SchemaCatalog, meaning: SchemaAnnotations) -> str:
     """Render the page of roles, memberships and privileges."""
-    apps: dict[str, list[str]] = {}
-    for table in catalogue.tables:
-        apps.setdefault(meaning.app_of(table), []).append(table)
     head = ["Table", "Owner", *(role.removeprefix("conclave_") for role in SHOWN_ROLES), "others"]
     blocks = [
-        f"### {app}\n\n{grid(head, [_grant_row(catalogue, table) for table in apps[app]])}"
-        for app in sorted(apps)
+        f"### {app}\n\n{grid(head, [_grant_row(catalogue, table) for table in tables])}"
+        for app, tables in meaning.by_app(catalogue.tables)
     ]
     return page(
         "Roles and grants",

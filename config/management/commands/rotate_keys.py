@@ -43,8 +43,8 @@ class EncryptedColumn:
             self.params += [] if owner is None else [owner]
 
     def count(self) -> int:
-        """Return the number of remaining rows."""
-        with connection.cursor() as cursor:
+        """Return the number of remaining rows, in the platform scope."""
+        with platform_scope(reason=REASON), connection.cursor() as cursor:
             cursor.execute(f"SELECT count(*) FROM {self.table} WHERE {self.where}", self.params)
             return int(cursor.fetchone()[0])
 
@@ -129,10 +129,10 @@ class Command(BaseCommand):
                 with platform_scope(reason=REASON):
                     target = keyring.create_key_version(owner)
             for column in _list_columns(owner, target):
-                before = _count_rows(column)
+                before = column.count()
                 if before and not options["dry_run"]:
                     self._encrypt(column, before, quiet=options["verbosity"] == 0)
-                    left += _count_rows(column)
+                    left += column.count()
                 done += before
         verb = "would be re-encrypted" if options["dry_run"] else "re-encrypted"
         self.stdout.write(f"{done - left} values {verb}")
@@ -145,7 +145,7 @@ class Command(BaseCommand):
             for _ in range(MAX_PASSES):
                 for failure in _reencrypt_pass(column, bar):
                     self.stderr.write(failure)
-                if not _count_rows(column):
+                if not column.count():
                     return
 
 
@@ -165,11 +165,6 @@ def _reencrypt_pass(column: EncryptedColumn, bar: Any) -> Iterator[str]:
         if not rows:
             return
         after = rows[-1][0]
-
-
-def _count_rows(column: EncryptedColumn) -> int:
-    with platform_scope(reason=REASON):
-        return column.count()
 
 
 def _tenant_keys() -> Any:
