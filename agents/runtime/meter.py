@@ -153,7 +153,7 @@ class Meter:
         try:
             return self._held(route, input_tokens, output_tokens)
         except BudgetExceededError:
-            metrics.budget_denied()
+            metrics.record_budget_denial()
             raise
         finally:
             if self.rest:
@@ -222,7 +222,7 @@ class Meter:
         if held.reservation is not None:
             with self.scope():
                 settle_reservation(held.reservation, used)
-        metrics.model_call(
+        metrics.record_model_call(
             route.provider,
             responded=responded,
             seconds=held.seconds,

@@ -51,7 +51,7 @@ def _is_card(digits: str) -> bool:
     return total % 10 == 0
 
 
-def _named(match: re.Match[str]) -> str:
+def _replace_match(match: re.Match[str]) -> str:
     kind = GROUPS[match.lastgroup or ""]
     if kind == "id" or (kind == "card" and not _is_card(match.group())):
         return match.group()
@@ -63,8 +63,8 @@ def _named(match: re.Match[str]) -> str:
 def mask(text: str) -> str:
     """Return `text` with secrets and personal data masked, truncated to `MAX_TEXT` characters."""
     if len(text) > MAX_TEXT:
-        return ANY.sub(_named, _truncate(text)) + TRUNCATED
-    return ANY.sub(_named, text)
+        return ANY.sub(_replace_match, _truncate(text)) + TRUNCATED
+    return ANY.sub(_replace_match, text)
 
 
 def _truncate(text: str) -> str:
@@ -74,7 +74,7 @@ def _truncate(text: str) -> str:
     return head[: cut if cut > 0 else earliest]
 
 
-def masked(value: Any, depth: int = 0) -> Any:
+def mask_value(value: Any, depth: int = 0) -> Any:
     """Return `value` with every text in it masked; values nested deeper than `DEEPEST` become "…"."""
     if isinstance(value, str):
         return mask(value)
@@ -83,18 +83,20 @@ def masked(value: Any, depth: int = 0) -> Any:
     if depth > DEEPEST:
         return "…"
     if isinstance(value, Mapping):
-        return {key: _of(str(key), each, depth + 1) for key, each in value.items()}
+        return {key: _mask_field(str(key), each, depth + 1) for key, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [masked(each, depth + 1) for each in value]
+        return [mask_value(each, depth + 1) for each in value]
     return mask(str(value))
 
 
-def _of(name: str, value: Any, depth: int) -> Any:
+def _mask_field(name: str, value: Any, depth: int) -> Any:
     if SECRET_NAMES.search(name) and isinstance(value, str | bytes | Mapping | list):
         return "[secret]"
-    return masked(value, depth)
+    return mask_value(value, depth)
 
 
 def mask_event(logger: Any, method: str, event: dict[str, Any]) -> dict[str, Any]:
     """Mask a structlog event; runs last before the renderer, after exceptions are formatted as text."""
-    return {name: value if name in UNSEARCHED else _of(name, value, 0) for name, value in event.items()}
+    return {
+        name: value if name in UNSEARCHED else _mask_field(name, value, 0) for name, value in event.items()
+    }

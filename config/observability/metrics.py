@@ -1,6 +1,6 @@
-"""Counters for Prometheus, kept where METRICS_TOKEN is set; labels never name a tenant or a person.
+"""Prometheus metrics, recorded if METRICS_TOKEN is set. Labels never identify a tenant or a person.
 
-Metrics of model calls have the names of OpenTelemetry's conventions for generative AI, in Prometheus notation.
+Metrics of model calls have the names of OpenTelemetry's semantic conventions for generative AI.
 """
 
 import os
@@ -9,17 +9,17 @@ from types import SimpleNamespace
 from typing import Any
 
 TOKEN = "METRICS_TOKEN"  # noqa: S105 (the name of the variable)
-# Of a model's answer, in seconds; those of the conventions.
+# Histogram buckets of the semantic conventions, in seconds.
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 
 
 def is_on() -> bool:
-    """Whether anybody may read metrics."""
+    """Return whether metrics are recorded."""
     return bool(os.environ.get(TOKEN))
 
 
 @cache
-def _kept() -> Any:
+def _metrics() -> Any:
     from prometheus_client import Counter, Gauge, Histogram
 
     return SimpleNamespace(
@@ -41,28 +41,28 @@ def _kept() -> Any:
     )
 
 
-def model_call(provider: str, *, responded: bool, seconds: float, sent: int, received: int) -> None:
-    """A model's call ended; one that failed brought no answer."""
+def record_model_call(provider: str, *, responded: bool, seconds: float, sent: int, received: int) -> None:
+    """Record a finished model call and its tokens."""
     if not is_on():
         return
-    _kept().calls.labels(provider, "ok" if responded else "error").observe(seconds)
-    _kept().tokens.labels(provider, "input").inc(sent)
-    _kept().tokens.labels(provider, "output").inc(received)
+    _metrics().calls.labels(provider, "ok" if responded else "error").observe(seconds)
+    _metrics().tokens.labels(provider, "input").inc(sent)
+    _metrics().tokens.labels(provider, "output").inc(received)
 
 
-def tool_call(status: str, seconds: float) -> None:
-    """A tool's call ended."""
+def record_tool_call(status: str, seconds: float) -> None:
+    """Record a finished tool call."""
     if is_on():
-        _kept().tools.labels(status).observe(seconds)
+        _metrics().tools.labels(status).observe(seconds)
 
 
-def budget_denied() -> None:
-    """A budget did not allow a call."""
+def record_budget_denial() -> None:
+    """Record a model call that a budget rejected."""
     if is_on():
-        _kept().denials.inc()
+        _metrics().denials.inc()
 
 
-def streams_changed(by: int) -> None:
-    """A stream began (1) or ended (-1)."""
+def change_open_streams(by: int) -> None:
+    """Count a started (1) or finished (-1) stream."""
     if is_on():
-        _kept().streams.inc(by)
+        _metrics().streams.inc(by)

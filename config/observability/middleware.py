@@ -8,12 +8,15 @@ from django.http import HttpRequest, HttpResponse
 
 from config.observability import tracing
 
-# Polled every few seconds by monitoring.
+# Paths that monitoring polls every few seconds, and static files.
 UNTRACED = ("/healthz", "/readyz", "/metrics", "/static/")
 
 
 class TraceMiddleware:
-    """Opens a span by the conventions for HTTP below that of the caller's `traceparent`; a stream's ends with it."""
+    """Create a server span for each request, a child of the span in the `traceparent` header.
+
+    It follows the semantic conventions for HTTP. The span of a stream ends with the stream.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         if not tracing.is_on():
@@ -26,13 +29,13 @@ class TraceMiddleware:
         from opentelemetry import trace
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-        caller = TraceContextTextMapPropagator().extract({k.lower(): v for k, v in request.headers.items()})
+        parent = TraceContextTextMapPropagator().extract({k.lower(): v for k, v in request.headers.items()})
         span = (
             tracing.provider()
             .get_tracer("conclave")
             .start_span(
                 request.method or "HTTP",
-                context=caller,
+                context=parent,
                 kind=trace.SpanKind.SERVER,
                 attributes={
                     "http.request.method": request.method or "",
@@ -48,10 +51,10 @@ class TraceMiddleware:
             except BaseException:
                 span.end()
                 raise
-        return _ended(span, request, response)
+        return _end_span(span, request, response)
 
 
-def _ended(span: Any, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+def _end_span(span: Any, request: HttpRequest, response: HttpResponse) -> HttpResponse:
     route = request.resolver_match.route if request.resolver_match else None
     if route:
         span.update_name(f"{request.method} /{route}")

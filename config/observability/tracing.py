@@ -1,8 +1,8 @@
-"""Traces by OpenTelemetry, sent by OTLP where the standard variables name a collector; else nothing is loaded.
+"""OpenTelemetry traces, exported by OTLP if the standard environment variables name a collector.
 
-Spans of agents, models and tools are Pydantic AI's own, by the conventions for generative AI
-(https://opentelemetry.io/docs/specs/semconv/gen-ai/); requests get a server span by those for HTTP. Prompts and answers
-are left out unless OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT is true.
+Pydantic AI creates the spans of agents, models and tools by the semantic conventions for generative AI
+(https://opentelemetry.io/docs/specs/semconv/gen-ai/). Prompts and answers are omitted unless
+OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT is true. Without a collector nothing is loaded.
 """
 
 import os
@@ -18,11 +18,11 @@ from structlog.contextvars import bound_contextvars
 SERVICE = "conclave"
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
-_about: ContextVar[Mapping[str, str] | None] = ContextVar("about", default=None)
+_attributes: ContextVar[Mapping[str, str] | None] = ContextVar("conclave_span_attributes", default=None)
 
 
 def is_on() -> bool:
-    """Whether a collector is named and nothing switches traces off."""
+    """Return whether a collector is configured and tracing is not disabled."""
     if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return False
     if os.environ.get("OTEL_TRACES_EXPORTER", "otlp") != "otlp":
@@ -32,7 +32,7 @@ def is_on() -> bool:
 
 @cache
 def provider() -> Any:
-    """The process's tracer provider, made at its first span, after every fork; None when traces are off."""
+    """Return the process's tracer provider, created at its first span, or None if tracing is off."""
     if not is_on():
         return None
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -40,22 +40,22 @@ def provider() -> Any:
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    class About(SpanProcessor):
-        """Gives every span what `about` says."""
+    class AttributeProcessor(SpanProcessor):
+        """Add the attributes of `span_attributes` to each span."""
 
         def on_start(self, span: Any, parent_context: Any = None) -> None:
-            span.set_attributes(_about.get() or {})
+            span.set_attributes(_attributes.get() or {})
 
     name = os.environ.get("OTEL_SERVICE_NAME") or SERVICE
     made = TracerProvider(resource=Resource.create({"service.name": name}))
-    made.add_span_processor(About())
+    made.add_span_processor(AttributeProcessor())
     made.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return made
 
 
 @cache
 def instrumentation() -> Any:
-    """Pydantic AI's settings for agents and models; None when traces are off."""
+    """Return Pydantic AI's settings for agents and models, or None if tracing is off."""
     if provider() is None:
         return None
     from pydantic_ai.models.instrumented import InstrumentationSettings
@@ -70,8 +70,8 @@ def instrumentation() -> Any:
 
 
 @contextmanager
-def about(*, tenant_id: UUID, conversation_id: UUID, agent_id: UUID | None) -> Iterator[None]:
-    """What every span and log line of the block is about."""
+def span_attributes(*, tenant_id: UUID, conversation_id: UUID, agent_id: UUID | None) -> Iterator[None]:
+    """Add these ids to all spans and log lines of the block."""
     with bound_contextvars(tenant_id=str(tenant_id), conversation_id=str(conversation_id)):
         if not is_on():
             yield
@@ -79,15 +79,15 @@ def about(*, tenant_id: UUID, conversation_id: UUID, agent_id: UUID | None) -> I
         attributes = {"conclave.tenant.id": str(tenant_id), "gen_ai.conversation.id": str(conversation_id)}
         if agent_id:
             attributes["gen_ai.agent.id"] = str(agent_id)
-        token = _about.set(attributes)
+        token = _attributes.set(attributes)
         try:
             yield
         finally:
-            _about.reset(token)
+            _attributes.reset(token)
 
 
 def trace_ids() -> dict[str, str]:
-    """`trace_id` and `span_id` of the span that is open, as hexadecimal text; empty without one."""
+    """Return `trace_id` and `span_id` of the current span in hexadecimal, or an empty dict."""
     if not is_on():
         return {}
     from opentelemetry.trace import get_current_span

@@ -15,7 +15,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from django.db import DataError
 
 from agents.runtime.providers import build_model, classify_error
-from config.observability.tracing import about, instrumentation
+from config.observability.tracing import instrumentation, span_attributes
 from conversations.choices import MessageRole, MessageStatus
 from conversations.models import Message
 from conversations.runtime.approvals import (
@@ -97,7 +97,7 @@ def _run_agent(turn: Turn, emit: Emit | None) -> Message:
 
 def bind_turn_context(turn: Turn) -> AbstractContextManager[None]:
     """Attach the turn's ids to the spans and log lines of the block."""
-    return about(
+    return span_attributes(
         tenant_id=turn.caller.tenant_id, conversation_id=turn.conversation_id, agent_id=turn.agent.pk
     )
 

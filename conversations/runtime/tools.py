@@ -221,7 +221,7 @@ def _record_end(
 ) -> None:
     """Store the outcome and the value for the model in one transaction."""
     seconds = time.perf_counter() - started
-    metrics.tool_call(outcome.status, seconds)
+    metrics.record_tool_call(outcome.status, seconds)
     with turn.caller.scope():
         ToolExecution.objects.filter(pk=execution_id).update(
             status=outcome.status,

@@ -67,13 +67,13 @@ def acquire_stream_slot() -> None:
     """
     if not _stream_slots.acquire(blocking=False):
         raise TooManyStreamsError
-    metrics.streams_changed(1)
+    metrics.change_open_streams(1)
 
 
 def release_stream_slot() -> None:
     """Release a stream slot."""
     _stream_slots.release()
-    metrics.streams_changed(-1)
+    metrics.change_open_streams(-1)
 
 
 def stream_turn(turn: Turn) -> Iterator[AnswerEvent]:
