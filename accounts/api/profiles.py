@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import Http404, HttpResponse
+from django.http import Http404
 
 from accounts.models import UserModelChoice, UserProfile, UserSettings, WorkProfile
 from config.api.exceptions import PreconditionFailed
@@ -116,9 +116,9 @@ class OwnRowViewSet(SingletonViewSet):
 class WritableOwnRowViewSet(OwnRowViewSet, WritableSingletonViewSet):
     """Singleton endpoint whose PATCH creates the row if it does not exist."""
 
-    def _update(self, request: Any, *, partial: bool) -> HttpResponse:
+    def update(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         if get_own_row_id(self) is not None:
-            return super()._update(request, partial=partial)
+            return super().update(request, *args, **kwargs)
         if "HTTP_IF_MATCH" in request.META:
             raise PreconditionFailed
         serializer = self.get_serializer(data=request.data)

@@ -40,7 +40,7 @@ def check_declarations(app_configs: Any, **kwargs: Any) -> list[checks.CheckMess
     """Report API views without a resource and actions without a verb (conclave.E020)."""
     from .views import ApiView
 
-    found = []
+    found: list[checks.CheckMessage] = []
     for callback in _views(get_resolver().url_patterns):
         view = getattr(callback, "cls", None) or getattr(callback, "view_class", None)
         if not (isinstance(view, type) and issubclass(view, ApiView)):

@@ -101,7 +101,7 @@ class Credential:
 
 def fetch_rows(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
     """Run a prepared statement outside every scope and return its rows."""
-    with connection.prepared_cursor() as cursor:
+    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute(sql, params)
         return cursor.fetchall()
 

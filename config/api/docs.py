@@ -39,7 +39,7 @@ def openapi_yaml(request: HttpRequest) -> HttpResponse:
     return HttpResponse(_as_yaml(), content_type="application/vnd.oai.openapi")
 
 
-OPEN = {"authentication_classes": [], "permission_classes": [], "throttle_classes": []}
+OPEN: dict[str, list[Any]] = {"authentication_classes": [], "permission_classes": [], "throttle_classes": []}
 swagger = SpectacularSwaggerView.as_view(url_name="api-openapi", **OPEN)
 # The library's template loads fonts from a third-party server.
 redoc = SpectacularRedocView.as_view(url_name="api-openapi", template_name="config/redoc.html", **OPEN)

@@ -163,10 +163,11 @@ def _pointers(detail: Any, pointer: str = "") -> Iterator[dict[str, str]]:
 
 def _from_api_exception(exc: APIException, request: HttpRequest | None) -> HttpResponse:
     headers = {}
-    if getattr(exc, "auth_header", None):
-        headers["WWW-Authenticate"] = exc.auth_header
-    if getattr(exc, "wait", None) is not None:
-        headers["Retry-After"] = str(max(int(exc.wait), 1))
+    # DRF sets both attributes on the exception.
+    if auth_header := getattr(exc, "auth_header", None):
+        headers["WWW-Authenticate"] = auth_header
+    if (wait := getattr(exc, "wait", None)) is not None:
+        headers["Retry-After"] = str(max(int(wait), 1))
     codes = exc.get_codes()
     if isinstance(exc.detail, (dict, list)):
         errors = list(_pointers(exc.detail))

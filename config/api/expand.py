@@ -1,8 +1,7 @@
 """References that `?expand=` can return as objects.
 
-A reference is expanded by the serializer of its target's resource unless `Meta.expandable` names another one. The
-caller needs read access to that resource. Targets whose viewset narrows the queryset, such as conversations, are not
-expandable: expansion would bypass that filter.
+A reference is expanded by the serializer of its target's resource, to which the caller needs read access. Targets whose
+viewset narrows the queryset, such as conversations, are not expandable: expansion would bypass that filter.
 """
 
 from functools import cache
@@ -11,13 +10,6 @@ from typing import Any, NamedTuple
 from django.apps import apps
 from django.db import models
 from django.utils.module_loading import import_string
-
-# Users have no resource. They are read as members.
-PERSON, PERSON_SERIALIZER, PERSON_RESOURCE = (
-    "accounts.User",
-    "accounts.api.serializers.PersonSerializer",
-    "members",
-)
 
 
 class ExpansionTarget(NamedTuple):
@@ -32,32 +24,24 @@ def expansion_targets() -> dict[type[models.Model], ExpansionTarget]:
     """Return the expansion target of every expandable model."""
     from .routers import build_router
 
-    found = {apps.get_model(PERSON): ExpansionTarget(import_string(PERSON_SERIALIZER), PERSON_RESOURCE)}
-    for _, view, _ in build_router().registry:
-        if getattr(view, "shows_every_row", lambda: False)():
-            found.setdefault(
-                view.serializer_class.Meta.model, ExpansionTarget(view.serializer_class, view.resource)
-            )
+    # Users have no resource. They are read as members.
+    person = ExpansionTarget(import_string("accounts.api.serializers.PersonSerializer"), "members")
+    found: dict[Any, ExpansionTarget] = {apps.get_model("accounts.User"): person}
+    views: Any = (view for _, view, _ in build_router().registry if hasattr(view, "shows_every_row"))
+    for view in views:
+        if view.shows_every_row():
+            target = ExpansionTarget(view.serializer_class, view.resource)
+            found.setdefault(view.serializer_class.Meta.model, target)
     return found
 
 
-def expandable(serializer_class: Any) -> dict[str, Any]:
-    """Return the serializers of the expandable references, by name of the reference."""
+@cache
+def expandable(serializer_class: Any) -> dict[str, ExpansionTarget]:
+    """Return the targets of a serializer's expandable references, by name of the reference."""
     meta = serializer_class.Meta
-    declared = {
-        name: import_string(to) if isinstance(to, str) else to
-        for name, to in getattr(meta, "expandable", {}).items()
-    }
     known = expansion_targets()
-    found = {
-        field.name: known[field.related_model].serializer
+    return {
+        field.name: known[field.related_model]
         for field in meta.model._meta.concrete_fields
         if field.name in meta.fields and field.name != "tenant" and field.related_model in known
     }
-    return found | declared
-
-
-def required_resource(serializer_class: Any) -> str:
-    """Return the resource whose read access expansion requires, or an empty string if none allows it."""
-    found = expansion_targets().get(serializer_class.Meta.model)
-    return found.resource if found else ""

@@ -20,6 +20,8 @@ from rest_framework.pagination import BasePagination
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from .exceptions import Invalid
+from .renderers import dumps
+from .views import json_response
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
@@ -102,19 +104,17 @@ class KeysetPagination(BasePagination):
         cursor = request.query_params.get("cursor")
         self.position = decode_cursor(cursor, ordering) if cursor else None
 
-    def slice(self, queryset: Any, request: Any) -> Any:
+    def slice(self, queryset: Any) -> Any:
         """Return the rows of this page plus one, in reverse order when paging backward."""
-        self.begin(request, queryset.query.order_by[0] if queryset.query.order_by else "-id")
         descending = self.ordering.startswith("-")
         if self.position:
             descending ^= self.position.backward
-            queryset = queryset.filter(self._beyond(queryset.model, descending))
+            queryset = queryset.filter(self._beyond(self.position, queryset.model, descending))
         sign = "-" if descending else ""
         names = [f"{sign}id"] if self.field == "id" else [f"{sign}{self.field}", f"{sign}id"]
         return queryset.order_by(*names)[: self.limit + 1]
 
-    def _beyond(self, model: Any, descending: bool) -> Q:
-        position = self.position
+    def _beyond(self, position: CursorPosition, model: Any, descending: bool) -> Q:
         operator = "lt" if descending else "gt"
         try:
             identifier = UUID(position.id)
@@ -127,17 +127,37 @@ class KeysetPagination(BasePagination):
         return Q(**{f"{self.field}__{operator}e": value}) & (Q(**{f"{self.field}__{operator}": value}) | same)
 
     def arrange(self, rows: list[Any]) -> list[Any]:
-        """Return the rows of this page in the requested order and note whether more follow."""
+        """Return the rows of this page in the requested order and keep what the links need.
+
+        Args:
+            rows: Model instances, or tuples that end with the ordering value and the id.
+        """
         self.more = len(rows) > self.limit
         rows = rows[: self.limit]
-        return rows[::-1] if self.position and self.position.backward else rows
+        if self.position and self.position.backward:
+            rows.reverse()
+        self.ends = [self._key(row) for row in (rows[0], rows[-1])] if rows else []
+        return rows
 
-    def links(
-        self, first: tuple[Any, Any] | None, last: tuple[Any, Any] | None
-    ) -> tuple[str | None, str | None]:
-        """Return the URLs of the next and previous page, given the first and last row's key."""
-        if first is None or last is None:
+    def _key(self, row: Any) -> tuple[Any, Any]:
+        return row[-2:] if isinstance(row, tuple) else (getattr(row, self.field), row.pk)
+
+    def get_paginated_response(self, data: list[bytes]) -> Any:
+        """Return the page with its links. `data` is the JSON of each row."""
+        following, preceding = self._links()
+        links = []
+        if self.position:
+            links.append((remove_query_param(self.request.build_absolute_uri(), "cursor"), "first"))
+        links += [(url, rel) for url, rel in ((preceding, "prev"), (following, "next")) if url]
+        headers = {"Link": ", ".join(f'<{url}>; rel="{rel}"' for url, rel in links)} if links else None
+        head = b'{"next":' + dumps(following) + b',"previous":' + dumps(preceding) + b',"results":['
+        return json_response(head + b",".join(data) + b"]}", headers=headers)
+
+    def _links(self) -> tuple[str | None, str | None]:
+        """Return the URLs of the next and previous page."""
+        if not self.ends:
             return None, None
+        first, last = self.ends
         backward = bool(self.position and self.position.backward)
         following = self._url(last, False) if self.more or backward else None
         preceding = self._url(first, True) if (self.more if backward else self.position) else None
@@ -147,20 +167,6 @@ class KeysetPagination(BasePagination):
         value = key[0].isoformat() if hasattr(key[0], "isoformat") else str(key[0])
         cursor = encode_cursor(CursorPosition(self.ordering, backward, value, str(key[1])))
         return replace_query_param(self.request.build_absolute_uri(), "cursor", cursor)
-
-    def link_header(self, following: str | None, preceding: str | None) -> dict[str, str]:
-        """Return the `Link` header. It includes the first page on later pages."""
-        parts = []
-        if self.position:
-            first = remove_query_param(self.request.build_absolute_uri(), "cursor")
-            parts.append(f'<{first}>; rel="first"')
-        parts += [f'<{preceding}>; rel="prev"'] if preceding else []
-        parts += [f'<{following}>; rel="next"'] if following else []
-        return {"Link": ", ".join(parts)} if parts else {}
-
-    def key_of(self, row: Any) -> tuple[Any, Any]:
-        """Return a model instance's key (ordering value, id)."""
-        return getattr(row, self.field), row.pk
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         link = {"type": ["string", "null"], "format": "uri"}

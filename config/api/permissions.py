@@ -46,5 +46,5 @@ class ResourcePermission(BasePermission):
             return False
         if resource == ANY_CREDENTIAL:
             return True
-        verb = required_verb(view, request.method)
+        verb = required_verb(view, request.method or "")
         return verb is not None and credential.allows(resource, verb)

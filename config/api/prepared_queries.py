@@ -1,15 +1,17 @@
 """Cache of compiled SQL statements that differ only in ids.
 
-Building and compiling a queryset costs more CPU than PostgreSQL needs to run it. So the queryset is built twice with
-different placeholder ids for tenant, user, credential and URL. If both SQL texts are equal, and every parameter that
-differs is one of those ids or a bound of `created_after_id`, the SQL is cached with one slot per id. If any other
-parameter differs, it was derived from an id in an unknown way: nothing is cached, and each request compiles its own
-statement. PostgreSQL caches the plan of a prepared statement too, once per connection.
+Building and compiling a queryset costs more CPU than PostgreSQL needs to run it. So the queryset is built twice, on a
+copy of the view whose tenant, user, credential and URL are placeholder ids with other values each time. If both SQL
+texts are equal, and every parameter that differs is a placeholder or a bound of `created_after_id`, the SQL is cached
+with one slot per id. If any other parameter differs, it was derived from an id in an unknown way: nothing is cached,
+and each request compiles its own statement. PostgreSQL caches the plan of a prepared statement too, once per
+connection.
 """
 
+import copy
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -17,7 +19,7 @@ from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.http import Http404
+from django.http import Http404, QueryDict
 from django.utils import timezone
 from psycopg.sql import Literal
 
@@ -26,11 +28,43 @@ from config.db.session import ScopeError
 from config.tenancy.managers import MaxIdBound, max_id_bound, min_id_bound
 from config.tenancy.scope import tenant_scope
 
+from .credentials import Credential, Principal, fetch_rows
+
+# Query parameters whose values are part of the key (`shape`).
+CACHEABLE_PARAMETERS = frozenset({"fields", "expand", "limit", "ordering"})
 MAX_CACHED = 2000
-BOUND = "younger than "
-NEWEST = "not yet made"
-Build = Callable[[dict[str, UUID]], Any]
+# Slots besides the ids: `MIN_ID` and a name is the bound of rows created after that id.
+MIN_ID, MAX_ID = "min_id:", "max_id"
+Ids = Mapping[str, UUID]
+# Builds the queryset (of tuples) for a view and the ids that the caller passed by name.
+Build = Callable[[Any, Ids], Any]
 _cache: dict[Any, "PreparedStatement | None"] = {}
+
+
+class PlaceholderId(UUID):
+    """An id that stands for a slot while a statement is compiled."""
+
+    slot: str
+
+    def __init__(self, slot: str, value: UUID) -> None:
+        super().__init__(int=value.int)
+        object.__setattr__(self, "slot", slot)
+
+    def __reduce__(self) -> Any:
+        return PlaceholderId, (self.slot, UUID(int=self.int))
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceholderRequest:
+    """The parts of a request that a cached statement may depend on. Reading any other part prevents caching."""
+
+    auth: Credential
+    user: Principal
+    GET: QueryDict
+
+    @property
+    def query_params(self) -> QueryDict:
+        return self.GET
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,135 +74,112 @@ class PreparedStatement:
     sql: str
     slots: tuple[str, ...]
 
-    def rows(self, ids: dict[str, UUID]) -> list[tuple[Any, ...]]:
+    def rows(self, ids: Ids) -> list[tuple[Any, ...]]:
         """Run the statement with these ids and return all rows.
 
         Raises:
             ValueError: the statement needs the time of an id that is not a UUIDv7.
         """
-        params = [_slot_value(name, ids) for name in self.slots]
-        with connection.prepared_cursor() as cursor:
-            cursor.execute(self.sql, params)
-            return cursor.fetchall()
+        return fetch_rows(self.sql, [_slot_value(slot, ids) for slot in self.slots])
 
 
-def _slot_value(slot: str, ids: dict[str, UUID]) -> UUID:
-    if slot == NEWEST:
+def _slot_value(slot: str, ids: Ids) -> UUID:
+    if slot == MAX_ID:
         return max_id_bound()
-    plain = ids.get(slot)
-    return min_id_bound(ids[slot.removeprefix(BOUND)]) if plain is None else plain
+    return ids[slot] if slot in ids else min_id_bound(ids[slot.removeprefix(MIN_ID)])
 
 
-def inline_constants(sql: str, params: tuple[Any, ...], names: list[str | None]) -> PreparedStatement:
-    """Inline all parameters except those with a name, which become slots.
+def inline_constants(sql: str, params: tuple[Any, ...], slots: list[str | None]) -> PreparedStatement:
+    """Inline all parameters except those with a slot.
 
     With server-side binding PostgreSQL cannot infer the type of every text parameter; ids have a type.
     """
-    values = iter(zip(params, names, strict=True))
+    values = iter(zip(params, slots, strict=True))
 
     def substitute(found: re.Match[str]) -> str:
         if found[0] == "%%":
             return "%%"
-        value, name = next(values)
-        return "%s" if name else Literal(value).as_string(connection.connection).replace("%", "%%")
+        value, slot = next(values)
+        return "%s" if slot else Literal(value).as_string(connection.connection).replace("%", "%%")
 
-    return PreparedStatement(re.sub("%[%s]", substitute, sql), tuple(name for name in names if name))
+    return PreparedStatement(re.sub("%[%s]", substitute, sql), tuple(slot for slot in slots if slot))
 
 
-def placeholder_ids(names: tuple[str, ...], turn: int) -> dict[str, UUID]:
-    """Return one placeholder id per name, at distinct times, so that derived bounds differ."""
+def placeholder_ids(slots: tuple[str, ...], turn: int) -> dict[str, PlaceholderId]:
+    """Return one placeholder id per slot, at distinct times, so that derived bounds differ."""
     start = timezone.now() + timedelta(days=turn)
-    return {name: uuid7(start + timedelta(milliseconds=place)) for place, name in enumerate(names)}
+    return {
+        slot: PlaceholderId(slot, uuid7(start + timedelta(milliseconds=place)))
+        for place, slot in enumerate(slots)
+    }
 
 
-def request_ids(view: Any, **more: Any) -> dict[str, UUID] | None:
-    """Return the ids of a request by name, or None if its URL contains other values."""
-    credential = view.credential
-    ids = {"tenant": credential.tenant_id, "user": credential.user_id, "credential": credential.id, **more}
-    ids |= {f"address:{name}": value for name, value in view.kwargs.items()}
-    return ids if all(isinstance(value, UUID) for value in ids.values()) else None
+def bind_placeholders(view: Any, ids: dict[str, PlaceholderId]) -> Any:
+    """Return a copy of the view for a request with these ids. The view and its request stay as they are."""
+    tenant, user = ids["tenant"], ids["user"]
+    auth = replace(
+        view.credential, id=ids["credential"], tenant_id=tenant, tenant_slug=str(tenant), user_id=user
+    )
+    bound = copy.copy(view)
+    bound.request = PlaceholderRequest(auth, Principal(user), view.request.GET)
+    bound.kwargs = {name: ids[f"url:{name}"] for name in view.kwargs}
+    return bound
 
 
-def fetch_prepared(
-    view: Any, shape: tuple[Any, ...], build: Build, **more: UUID
-) -> list[tuple[Any, ...]] | None:
-    """Run the cached statement; None if the query cannot be cached.
+def fetch_prepared(view: Any, shape: tuple[Any, ...], build: Build, **more: UUID) -> list[tuple[Any, ...]]:
+    """Return the rows of a queryset, by its cached statement if it has one.
 
     Args:
         shape: Everything besides ids that determines the statement.
-        build: Builds the queryset (of tuples) from `more`, which are ids too.
+        build: Builds the queryset (of tuples) from the view and `more`, which are ids too.
     """
-    ids = request_ids(view, **more)
-    if ids is None:
-        return None
-    credential = view.credential
-    key = (
-        type(view),
-        view.action,
-        credential.kind,
-        credential.role,
-        credential.scopes,
-        credential.key_scopes,
-        tuple(ids),
-        shape,
-    )
-    if key not in _cache:
-        if len(_cache) >= MAX_CACHED:
-            _cache.clear()
-        _cache[key] = _compile(view, build, tuple(more), tuple(ids))
-    statement = _cache[key]
-    try:
-        return None if statement is None else statement.rows(ids)
-    except ValueError:
-        return None
+    held = view.credential
+    ids = {"tenant": held.tenant_id, "user": held.user_id, "credential": held.id, **more}
+    ids |= {f"url:{name}": value for name, value in view.kwargs.items()}
+    statement = None
+    if view.request.GET.keys() <= CACHEABLE_PARAMETERS and all(
+        isinstance(each, UUID) for each in ids.values()
+    ):
+        rights = (held.kind, held.role, held.scopes, held.key_scopes)
+        key = (type(view), view.action, *rights, tuple(ids), shape)
+        if key not in _cache:
+            if len(_cache) >= MAX_CACHED:
+                _cache.clear()
+            _cache[key] = _compile(view, build, tuple(ids))
+        statement = _cache[key]
+    if statement is not None:
+        with suppress(ValueError):
+            return statement.rows(ids)
+    return list(build(view, more))
 
 
-def _compile(
-    view: Any, build: Build, more: tuple[str, ...], names: tuple[str, ...]
-) -> PreparedStatement | None:
+def _compile(view: Any, build: Build, slots: tuple[str, ...]) -> PreparedStatement | None:
     # Binds the transaction to the real tenant, so that it rejects any statement under a placeholder tenant.
-    connection.ensure_scope()
-    made = []
+    connection.ensure_scope()  # type: ignore[attr-defined]
+    built = []
     for turn in range(2):
-        ids = placeholder_ids(names, turn)
+        ids = placeholder_ids(slots, turn)
         try:
-            with _impersonate(view, ids):
-                sql, params = build({name: ids[name] for name in more}).query.sql_with_params()
-        except (EmptyResultSet, ScopeError, Http404):
-            # The queryset is empty, or building it needs a query.
+            with tenant_scope(ids["tenant"], user=ids["user"], actor="system:compile"):
+                sql, params = build(bind_placeholders(view, ids), ids).query.sql_with_params()
+        except (AttributeError, EmptyResultSet, Http404, ScopeError):
+            # Building reads another part of the request or needs a query, or the queryset is empty.
             return None
-        bounds = {min_id_bound(value): BOUND + name for name, value in ids.items()}
-        made.append((sql, params, bounds | {value: name for name, value in ids.items()}))
-    (sql, first, known), (other_sql, second, other_known) = made
-    if sql != other_sql or len(first) != len(second):
+        bounds = {min_id_bound(value): MIN_ID + slot for slot, value in ids.items()}
+        built.append((sql, params, [_find_slot(value, bounds) for value in params]))
+    (sql, first, found), (other_sql, second, other_found) = built
+    if sql != other_sql or found != other_found:
         return None
-    names_found: list[str | None] = []
-    for one, two in zip(first, second, strict=True):
-        name = _slot_name(one, known)
-        if name is not None and name == _slot_name(two, other_known):
-            names_found.append(name)
-        elif type(one) is type(two) and one == two:
-            names_found.append(None)
-        else:
+    for one, two, slot in zip(first, second, found, strict=True):
+        if slot is None and (type(one) is not type(two) or one != two):
             return None
-    return inline_constants(sql, tuple(first), names_found)
+    return inline_constants(sql, first, found)
 
 
-def _slot_name(value: Any, known: dict[UUID, str]) -> str | None:
-    """Return the slot name of a parameter, or None for a constant."""
+def _find_slot(value: Any, bounds: dict[UUID, str]) -> str | None:
+    """Return the slot of a parameter, or None for a constant."""
+    if isinstance(value, PlaceholderId):
+        return value.slot
     if isinstance(value, MaxIdBound):
-        return NEWEST
-    return known.get(value) if isinstance(value, UUID) else None
-
-
-@contextmanager
-def _impersonate(view: Any, ids: dict[str, UUID]) -> Iterator[None]:
-    """Give the view and scope placeholder ids. The backend rejects statements in the block."""
-    auth, kwargs = view.request.auth, view.kwargs
-    view.request.auth = replace(auth, tenant_id=ids["tenant"], user_id=ids["user"], id=ids["credential"])
-    view.kwargs = {name: ids[f"address:{name}"] for name in kwargs}
-    try:
-        with tenant_scope(ids["tenant"], user=ids["user"], actor="system:compile"):
-            yield
-    finally:
-        view.request.auth, view.kwargs = auth, kwargs
+        return MAX_ID
+    return bounds.get(value) if isinstance(value, UUID) else None

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
-from django.urls import URLPattern, path
+from django.urls import URLPattern, URLResolver, path
 from rest_framework.routers import SimpleRouter
 
 
@@ -21,7 +21,7 @@ class ApiRouter(SimpleRouter):
         made = view.as_view(methods, basename=name, detail=True) if methods else view.as_view()
         self.singles.append(path(f"{prefix}/", made, name=name))
 
-    def get_urls(self) -> list[URLPattern]:
+    def get_urls(self) -> list[URLPattern | URLResolver]:
         return [*self.singles, *super().get_urls()]
 
 

@@ -104,6 +104,7 @@ class ApiSchema(AutoSchema):
         return hasattr(self.view, "respond_with") and not self._is_list_view()
 
     def _common_parameters(self) -> list[dict[str, Any]]:
+        from .expand import expandable
         from .serializers import BaseSerializer, field_names
 
         tenant = "Slug of the organisation. Required if you belong to more than one."
@@ -116,10 +117,8 @@ class ApiSchema(AutoSchema):
             made.append(
                 _parameter("fields", "query", f"Comma-separated fields to return. One or more of: {names}.")
             )
-            if expandable := serializer.expandable():
-                text = (
-                    f"Comma-separated references to return as objects in `expanded`: {', '.join(expandable)}."
-                )
+            if names := ", ".join(expandable(serializer)):
+                text = f"Comma-separated references to return as objects in `expanded`: {names}."
                 made.append(_parameter("expand", "query", text))
         if self.method == "POST":
             text = "Unique key of the request. A retry with the same key returns the stored response."

@@ -1,9 +1,12 @@
 """Serializer base class: references as ids, sparse fieldsets and expanded references."""
 
 import copy
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
+from django.apps import apps
 from django.db import models
 from rest_framework import serializers
 from rest_framework.fields import empty
@@ -31,7 +34,7 @@ class ReferenceField(serializers.UUIDField):
 
     default_error_messages = {"invalid": "Must be a valid UUID.", "does_not_exist": DOES_NOT_EXIST}
 
-    def __init__(self, *, target: type[models.Model] | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, target: Any = None, **kwargs: Any) -> None:
         self.target = target
         super().__init__(**kwargs)
 
@@ -39,12 +42,7 @@ class ReferenceField(serializers.UUIDField):
         if not isinstance(data, str):
             self.fail("invalid", value=data)
         value = super().to_internal_value(data)
-        target = self.target
-        if (
-            target is not None
-            and hasattr(target, "soft_delete")
-            and not target.objects.filter(id=value).exists()
-        ):
+        if hasattr(self.target, "soft_delete") and not self.target.objects.filter(id=value).exists():
             self.fail("does_not_exist")
         return value
 
@@ -100,14 +98,22 @@ class RelatedIdsField(serializers.ListField):
         super().__init__(**kwargs)
 
     @property
-    def model(self) -> type[models.Model]:
-        from django.apps import apps
-
+    def model(self) -> Any:
         return apps.get_model(self.through)
 
     def get_attribute(self, instance: Any) -> Any:
-        rows = self.model.objects.filter(**{f"{self.near}_id": instance.pk})
-        return list(rows.order_by(f"{self.far}_id").values_list(f"{self.far}_id", flat=True))
+        return list(self._rows(instance).order_by(f"{self.far}_id").values_list(f"{self.far}_id", flat=True))
+
+    def _rows(self, instance: Any) -> Any:
+        return self.model.objects.filter(**{f"{self.near}_id": instance.pk})
+
+    def replace(self, instance: Any, ids: Iterable[UUID]) -> None:
+        """Store the ids related to `instance`: delete the missing rows and add the new ones."""
+        rows, wanted = self._rows(instance), set(ids)
+        held = set(rows.values_list(f"{self.far}_id", flat=True))
+        rows.filter(**{f"{self.far}_id__in": held - wanted}).delete()
+        for identifier in sorted(wanted - held):
+            self.model(**{f"{self.near}_id": instance.pk, f"{self.far}_id": identifier}).save()
 
     def to_representation(self, data: Any) -> Any:
         return [str(item) for item in data]
@@ -162,8 +168,6 @@ class ExpandedField(serializers.Field):
 class BaseSerializer(serializers.ModelSerializer):
     """Serializer for a model's columns.
 
-    `Meta.expandable` maps references to serializers that differ from their resource's default.
-
     Args:
         only: Names of the fields to include, all by default.
         expand: References to include as objects too.
@@ -181,19 +185,14 @@ class BaseSerializer(serializers.ModelSerializer):
         self.expand: tuple[str, ...] = kwargs.pop("expand", ())
         super().__init__(instance, data, **kwargs)
 
-    @classmethod
-    def expandable(cls) -> dict[str, type["BaseSerializer"]]:
-        """Return the references that `?expand=` accepts, by name."""
-        return expandable(cls)
-
     def get_fields(self) -> dict[str, serializers.Field]:
         built = self._built.get(type(self))
         if built is None:
             built = self._built[type(self)] = super().get_fields()
         fields = {name: copy.deepcopy(f) for name, f in built.items() if not self.only or name in self.only}
         if self.expand:
-            targets = self.expandable()
-            fields["expanded"] = ExpandedField({name: targets[name] for name in self.expand})
+            targets = expandable(type(self))
+            fields["expanded"] = ExpandedField({name: targets[name].serializer for name in self.expand})
         return fields
 
     def build_standard_field(self, field_name: str, model_field: Any) -> Any:
@@ -254,9 +253,10 @@ class BaseSerializer(serializers.ModelSerializer):
 
     def create(self, validated_data: dict[str, Any]) -> Any:
         related = self._take_related(validated_data)
-        instance = self.Meta.model(**validated_data)
+        instance: Any = self.Meta.model(**validated_data)  # type: ignore[misc]
         instance.save(force_insert=True)
-        self._set_related(instance, related)
+        for field, ids in related:
+            field.replace(instance, ids)
         return instance
 
     def update(self, instance: Any, validated_data: dict[str, Any]) -> Any:
@@ -264,25 +264,18 @@ class BaseSerializer(serializers.ModelSerializer):
         for name, value in validated_data.items():
             setattr(instance, name, value)
         if validated_data or related:
-            names = {field.name for field in instance._meta.concrete_fields}
             attnames = {field.attname: field.name for field in instance._meta.concrete_fields}
-            changed = {attnames.get(name, name) for name in validated_data} | ({"updated_at"} & names)
-            instance.save(update_fields=changed)
-        self._set_related(instance, related)
+            changed = {attnames.get(name, name) for name in validated_data}
+            instance.save(update_fields=changed | ({"updated_at"} & attnames.keys()))
+        for field, ids in related:
+            field.replace(instance, ids)
         return instance
 
-    def _take_related(self, validated_data: dict[str, Any]) -> dict[str, Any]:
-        names = [name for name, field in self.fields.items() if isinstance(field, RelatedIdsField)]
-        return {name: validated_data.pop(name) for name in names if name in validated_data}
-
-    def _set_related(self, instance: Any, related: dict[str, Any]) -> None:
-        for name, ids in related.items():
-            field = self.fields[name]
-            rows = field.model.objects.filter(**{f"{field.near}_id": instance.pk})
-            held = set(rows.values_list(f"{field.far}_id", flat=True))
-            rows.filter(**{f"{field.far}_id__in": held - set(ids)}).delete()
-            for identifier in sorted(set(ids) - held):
-                field.model(**{f"{field.near}_id": instance.pk, f"{field.far}_id": identifier}).save()
+    def _take_related(self, validated_data: dict[str, Any]) -> list[tuple[RelatedIdsField, Any]]:
+        fields = [field for field in self.fields.values() if isinstance(field, RelatedIdsField)]
+        return [
+            (field, validated_data.pop(field.source)) for field in fields if field.source in validated_data
+        ]
 
 
 @lru_cache(maxsize=1024)

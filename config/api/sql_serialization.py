@@ -79,7 +79,7 @@ def _json_sql(column: str) -> ColumnSQL:
 
 
 def _column_sql(field: serializers.Field, model: type[models.Model], table: str) -> ColumnSQL:
-    source = model_field(model, field.source)
+    source = model_field(model, field.source or "")
     column = f"{table}.{quote_identifier(source.column)}"
     kind = getattr(source, "output_field", source) if isinstance(source, models.GeneratedField) else source
     if isinstance(field, SecretField) and isinstance(source, EncryptedField):

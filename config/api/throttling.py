@@ -12,7 +12,7 @@ from config.middleware import client_ip
 from .credentials import Credential, Rate, count_hit
 
 
-def anonymous_rate(request: HttpRequest) -> Rate:
+def count_anonymous(request: HttpRequest) -> Rate:
     """Count a request without a valid credential from this IP address."""
     return count_hit(f"ip:{client_ip(request)}", settings.API_DEFAULT_RATE)
 
@@ -29,8 +29,7 @@ class KeyRateThrottle(BaseThrottle):
         if isinstance(request.auth, Credential):
             self.rate = request.auth.rate
         else:
-            self.rate = anonymous_rate(request._request)
-            request.anonymous_rate = self.rate
+            self.rate = view.anonymous_rate = count_anonymous(request._request)
         return self.rate is None or not self.rate.exceeded
 
     def wait(self) -> int | None:

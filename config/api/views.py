@@ -1,8 +1,8 @@
-"""The base of every API view: authenticate, limit, permit, then run inside the credential's scope."""
+"""Base of all API views: authentication, rate limit, permission, and the credential's scope."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpResponse
 from rest_framework import exceptions
@@ -15,11 +15,10 @@ from config.db.session import Scope
 from config.tenancy.scope import tenant_scope
 
 from . import idempotency
-from .credentials import Credential
-from .exceptions import problem_handler
+from .credentials import Credential, Rate
 from .filters import refuse_unknown_parameters
 from .renderers import ORJSONRenderer, dumps
-from .throttling import anonymous_rate
+from .throttling import count_anonymous
 
 JSON = "application/json"
 ACCEPTED = frozenset({"*/*", "application/*", JSON, "application/problem+json"})
@@ -27,16 +26,16 @@ _RENDERER = ORJSONRenderer()
 
 
 def json_response(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
-    """`data` as JSON; bytes are JSON already."""
+    """Return `data` as a JSON response. Bytes are JSON already."""
     content = data if isinstance(data, bytes) else dumps(data)
     return HttpResponse(content, status=status, content_type=JSON, headers=headers)
 
 
 class ApiView(APIView):
-    """Declare `resource`, and `verbs` where the method or action does not say the verb.
+    """Base of all API views. Declare `resource`, and `verbs` for actions whose verb the method does not imply.
 
-    `scope = "request"` runs the handler in one transaction of the credential's tenant. With `"manual"` the
-    handler opens short ones by `self.scoped()`, as where it waits for a model between two writes.
+    `scope = "request"` runs the handler in one transaction of the credential's tenant. With `"manual"` the handler
+    opens short transactions by `self.scoped()`, for example when it waits for a model between two writes.
     """
 
     resource: str = ""
@@ -45,16 +44,20 @@ class ApiView(APIView):
     # Media types that the view answers with besides JSON.
     extra_media_types: tuple[str, ...] = ()
     extra_parameters: tuple[str, ...] = ()
+    # Rate limit of a request without a valid credential.
+    anonymous_rate: Rate | None = None
+    # URLs have no format suffix.
+    format_kwarg = None
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
 
     @property
     def credential(self) -> Credential:
-        """What the request was authenticated with."""
-        return self.request.auth
+        """The credential that authenticated the request."""
+        return cast(Credential, self.request.auth)
 
     @contextmanager
     def scoped(self, *, read_only: bool = False) -> Iterator[Scope]:
-        """A scope of the credential's tenant, person and actor: one transaction."""
+        """Open a scope of the credential's tenant, user and actor: one transaction."""
         held = self.credential
         with tenant_scope(held.tenant_id, user=held.user_id, actor=held.actor, read_only=read_only) as scope:
             yield scope
@@ -63,70 +66,61 @@ class ApiView(APIView):
         self.args, self.kwargs, self.headers = args, kwargs, {}
         self.request = self.initialize_request(request, *args, **kwargs)
         try:
-            handler = self._handler(self.request)
+            name = (request.method or "").lower()
+            handler: Any = getattr(self, name, None) if name in self.http_method_names else None
+            if handler is None:
+                self.http_method_not_allowed(self.request)
             self.initial(self.request)
-            if held := self.request.auth:
+            held: Any = self.request.auth
+            if held:
                 # The middleware takes both off again.
                 bind_contextvars(tenant_id=str(held.tenant_id), user_id=str(held.user_id or ""))
             response = self._run(handler, self.request)
         except Exception as exc:  # noqa: BLE001 - the handler logs what it does not know
             response = self.handle_exception(exc)
-        return self._finish(response)
+        return self.finalize_response(self.request, response)
 
-    def _handler(self, request: Request) -> Callable[..., Any]:
-        name = (request.method or "").lower()
-        handler = getattr(self, name, None) if name in self.http_method_names else None
-        if handler is None:
-            raise exceptions.MethodNotAllowed(request.method)
-        return handler
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        self._negotiate(request)
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
         try:
             self.perform_authentication(request)
         except exceptions.AuthenticationFailed:
-            self._count_failure(request)
+            self.anonymous_rate = count_anonymous(request._request)
+            if self.anonymous_rate.exceeded:
+                raise exceptions.Throttled(wait=self.anonymous_rate.reset) from None
             raise
         self.check_throttles(request)
         self.check_permissions(request)
         refuse_unknown_parameters(request._request, self)
 
-    def _negotiate(self, request: Request) -> None:
-        request.accepted_renderer, request.accepted_media_type = _RENDERER, JSON
+    def perform_content_negotiation(self, request: Any, force: bool = False) -> tuple[Any, str]:
         header = request.META.get("HTTP_ACCEPT", "")
         wanted = {part.partition(";")[0].strip().lower() for part in header.split(",")}
         if header.strip() and wanted.isdisjoint(ACCEPTED | set(self.extra_media_types)):
             raise exceptions.NotAcceptable
-
-    def _count_failure(self, request: Request) -> None:
-        rate = request.anonymous_rate = anonymous_rate(request._request)
-        if rate.exceeded:
-            raise exceptions.Throttled(wait=rate.reset)
+        return _RENDERER, JSON
 
     def _run(self, handler: Callable[..., Any], request: Request) -> Any:
         if self.scope != "request" or not isinstance(request.auth, Credential):
             return self.rendered(handler(request, *self.args, **self.kwargs))
+        actor = request.auth.actor
         key = idempotency.key_of(request._request) if request.method == "POST" else ""
         with self.scoped():
-            if not key:
-                return self.rendered(handler(request, *self.args, **self.kwargs))
-            return self._once(key, handler, request)
-
-    def _once(self, key: str, handler: Callable[..., Any], request: Request) -> Any:
-        actor = self.credential.actor
-        stored = idempotency.claim(actor, key, idempotency.fingerprint(request._request))
-        if stored is not None:
-            return stored
-        response = self.rendered(handler(request, *self.args, **self.kwargs))
-        idempotency.store(actor, key, self.kept_answer(response))
-        return response
+            if key:
+                stored = idempotency.claim(actor, key, idempotency.fingerprint(request._request))
+                if stored is not None:
+                    return stored
+            response = self.rendered(handler(request, *self.args, **self.kwargs))
+            if key:
+                idempotency.store(actor, key, self.kept_answer(response))
+            return response
 
     def kept_answer(self, response: Any) -> Any:
-        """What a repeated request gets; override where the answer holds a secret."""
+        """Return the response to store for repeated requests. Override it to remove a secret."""
         return response
 
     def rendered(self, response: Any) -> Any:
-        """A DRF `Response` as bytes, while the scope is still open."""
+        """Render a DRF `Response` while the scope is still open."""
         if not isinstance(response, Response):
             return response
         headers = dict(response.headers)
@@ -135,13 +129,9 @@ class ApiView(APIView):
             return HttpResponse(status=response.status_code, headers=headers)
         return json_response(response.data, response.status_code, headers)
 
-    def get_exception_handler(self) -> Callable[..., Any]:
-        return problem_handler
-
-    def _finish(self, response: Any) -> Any:
-        request = self.request
-        auth = request._auth if hasattr(request, "_auth") else None
-        rate = auth.rate if isinstance(auth, Credential) else getattr(request, "anonymous_rate", None)
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        auth = getattr(request, "_auth", None)
+        rate = auth.rate if isinstance(auth, Credential) else self.anonymous_rate
         if rate is not None:
             for name, value in rate.headers().items():
                 response[name] = value

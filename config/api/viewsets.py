@@ -8,48 +8,53 @@ The model is the serializer's. The serializer's columns become filters (`config.
 a column, lists and single rows are serialized by one SQL statement (`config.api.sql_serialization`).
 """
 
-from typing import Any, ClassVar
-from uuid import UUID
+from collections.abc import Sequence
+from typing import Any, ClassVar, cast
 
-from django.db import models
 from django.http import Http404, HttpResponse
-from rest_framework.viewsets import ViewSetMixin
+from django.utils.functional import cached_property
+from rest_framework.filters import BaseFilterBackend
+from rest_framework.mixins import DestroyModelMixin, UpdateModelMixin
+from rest_framework.pagination import BasePagination
+from rest_framework.viewsets import GenericViewSet
 
-from . import prepared_queries as statements
 from .etags import make_etag, not_modified, require_match, version_of
 from .exceptions import Forbidden, Invalid
-from .expand import required_resource
+from .expand import expandable
 from .filters import FilterSetBackend, OrderingFilter
 from .pagination import KeysetPagination
+from .prepared_queries import Ids, fetch_prepared
 from .renderers import dumps
 from .serializers import BaseSerializer, cached_serializer, compiled_plan, field_names
-from .sql_serialization import SerializationPlan, reencode
+from .sql_serialization import reencode
 from .views import ApiView, json_response
 
-# List parameters that change no value in the SQL statement.
-CACHEABLE_PARAMETERS = frozenset({"fields", "expand", "limit", "ordering"})
-# JSON and pagination key (value, id) of each row of a page.
-PageRows = tuple[list[bytes], list[tuple[Any, Any]]]
+Names = tuple[str, ...]
 
 
-class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
+class ReadOnlyTenantViewSet(ApiView, GenericViewSet):
     """List and retrieve rows of the current scope."""
 
     serializer_class: type[BaseSerializer]
     # Filters besides those of `config.api.filter_factory`.
-    filterset_fields: ClassVar[tuple[str, ...]] = ()
+    filterset_fields: ClassVar[Names] = ()
     # Columns to order by besides `id`. None may be nullable.
-    ordering_fields: ClassVar[tuple[str, ...]] = ("created_at",)
+    ordering_fields: ClassVar[Names] = ("created_at",)
     ordering = "-id"
-    filter_backends = (FilterSetBackend, OrderingFilter)
-    pagination_class = KeysetPagination
+    filter_backends: Sequence[type[BaseFilterBackend]] = (FilterSetBackend, OrderingFilter)
+    pagination_class: type[BasePagination] | None = KeysetPagination
     lookup_field = "id"
     lookup_value_converter = "uuid"
 
     @property
-    def model(self) -> type[models.Model]:
+    def model(self) -> Any:
         """The serializer's model."""
         return self.serializer_class.Meta.model
+
+    @property
+    def queryset(self) -> Any:  # type: ignore[override]
+        """The model's manager. The OpenAPI generator reads it outside any scope."""
+        return self.model.objects
 
     @classmethod
     def shows_every_row(cls) -> bool:
@@ -58,41 +63,27 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
 
     def get_queryset(self) -> Any:
         """Return the rows that the credential may see. Override to narrow them."""
-        if getattr(self, "swagger_fake_view", False):
-            return self.model._base_manager.none()
-        return self.model.objects.all()
+        return self.queryset.all()
 
-    def filter_queryset(self, queryset: Any) -> Any:
-        for backend in self.filter_backends:
-            queryset = backend().filter_queryset(self.request, queryset, self)
-        return queryset
-
-    def chosen_fields(self) -> tuple[str, ...]:
-        """Return the names in `?fields=` in the serializer's order. Empty means all.
+    @cached_property
+    def selection(self) -> tuple[Names, Names]:
+        """The names in `?fields=` and `?expand=`, in the serializer's order. No fields means all.
 
         Raises:
-            Invalid: a name is not a field.
-        """
-        return self._chosen("fields", field_names(self.serializer_class))
-
-    def chosen_expand(self) -> tuple[str, ...]:
-        """Return the names in `?expand=`.
-
-        Raises:
-            Invalid: a name cannot be expanded.
+            Invalid: a name is not a field or cannot be expanded.
             Forbidden: the credential may not read the expanded resource.
         """
-        known = self.serializer_class.expandable()
-        chosen = self._chosen("expand", tuple(known))
-        for name in chosen:
-            resource = required_resource(known[name])
+        targets = expandable(self.serializer_class)
+        expand = self._select("expand", tuple(targets))
+        for name in expand:
+            resource = targets[name].resource
             if not self.credential.allows(resource, "read"):
                 raise Forbidden(
                     f"Your role or API key does not grant {resource}:read, required to expand {name}."
                 )
-        return chosen
+        return self._select("fields", field_names(self.serializer_class)), expand
 
-    def _chosen(self, parameter: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    def _select(self, parameter: str, known: Names) -> Names:
         text = self.request.GET.get(parameter)
         if not text:
             return ()
@@ -101,45 +92,23 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
             raise Invalid(f"Unknown names in {parameter}: {', '.join(unknown)}.", code=f"invalid_{parameter}")
         return tuple(name for name in known if name in wanted)
 
-    def get_serializer(self, *args: Any, **kwargs: Any) -> BaseSerializer:
-        """Return a serializer with all fields and the view's context."""
-        kwargs.setdefault("context", {"request": self.request, "view": self})
-        return self.serializer_class(*args, **kwargs)
-
     def list(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """List a page of rows."""
-        only, expand = self.chosen_fields(), self.chosen_expand()
-        pager = self.pagination_class()
-        plan = compiled_plan(self.serializer_class, only, expand)
-        if plan:
-            texts, keys = self._by_sql(pager, plan, (only, expand))
-        else:
-            texts, keys = self._by_python(pager, only, expand)
-        following, preceding = pager.links(*((keys[0], keys[-1]) if keys else (None, None)))
-        head = b'{"next":' + dumps(following) + b',"previous":' + dumps(preceding) + b',"results":['
-        return json_response(head + b",".join(texts) + b"]}", headers=pager.link_header(following, preceding))
+        only, expand = self.selection
+        pager = cast(KeysetPagination, self.paginator)
+        pager.begin(request, OrderingFilter().wanted(request, self))
+        if plan := compiled_plan(self.serializer_class, only, expand):
 
-    def _page(self, pager: KeysetPagination) -> Any:
-        return pager.slice(self.filter_queryset(self.get_queryset()), self.request)
+            def build(view: ReadOnlyTenantViewSet, ids: Ids) -> Any:
+                rows = pager.slice(view.filter_queryset(view.get_queryset()))
+                return rows.values_list(plan.json, plan.needs_reencode, pager.field, "id")
 
-    def _by_sql(self, pager: KeysetPagination, plan: SerializationPlan, shape: tuple[Any, ...]) -> PageRows:
-        def build(_: dict[str, UUID]) -> Any:
-            rows = self._page(pager)
-            return rows.values_list(plan.json, plan.needs_reencode, pager.field, "id")
-
-        found = None
-        if self.request.GET.keys() <= CACHEABLE_PARAMETERS:
-            pager.begin(self.request, OrderingFilter().wanted(self.request, self))
-            found = statements.fetch_prepared(self, (*shape, pager.limit, pager.ordering), build)
-        found = pager.arrange(list(build({})) if found is None else found)
-        return [reencode(row[0], row[1]) for row in found], [(row[2], row[3]) for row in found]
-
-    def _by_python(self, pager: KeysetPagination, only: tuple[str, ...], expand: tuple[str, ...]) -> PageRows:
-        rows = self._page(pager)
-        found = pager.arrange(list(rows.select_related(*expand) if expand else rows))
+            found = pager.arrange(fetch_prepared(self, (only, expand, pager.limit, pager.ordering), build))
+            return self.get_paginated_response([reencode(row[0], row[1]) for row in found])
+        rows = self.filter_queryset(self.get_queryset())
+        found = pager.arrange(list(pager.slice(rows.select_related(*expand) if expand else rows)))
         serializer = self.get_serializer(only=only, expand=expand)
-        texts = [dumps(serializer.to_representation(row)) for row in found]
-        return texts, [pager.key_of(row) for row in found]
+        return self.get_paginated_response([dumps(serializer.to_representation(row)) for row in found])
 
     def retrieve(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Retrieve one row."""
@@ -152,11 +121,11 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
             Http404: the row is not in the view's queryset.
         """
         body, version = self.represent(identifier)
-        shape = ",".join([*self.chosen_fields(), *(f"+{name}" for name in self.chosen_expand())])
-        if self.chosen_expand():
+        only, expand = self.selection
+        if expand:
             # No ETag: it would not change with the expanded rows.
             return json_response(body, status, headers)
-        etag = make_etag(version, shape)
+        etag = make_etag(version, ",".join(only))
         if self.request.method in ("GET", "HEAD") and not_modified(self.request, etag):
             return HttpResponse(status=304, headers={"ETag": etag})
         return json_response(body, status, {"ETag": etag, **headers})
@@ -167,22 +136,19 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
         Raises:
             Http404: the row is not in the view's queryset.
         """
-        only, expand = self.chosen_fields(), self.chosen_expand()
+        only, expand = self.selection
         version = version_of(self.model)
-        plan = compiled_plan(self.serializer_class, only, expand)
-        if plan:
+        if plan := compiled_plan(self.serializer_class, only, expand):
 
-            def build(ids: dict[str, UUID]) -> Any:
-                rows = self.get_queryset().filter(pk=ids["row"]).order_by()
+            def build(view: ReadOnlyTenantViewSet, ids: Ids) -> Any:
+                rows = view.get_queryset().filter(pk=ids["row"]).order_by()
                 return rows.values_list(plan.json, plan.needs_reencode, version)[:1]
 
-            found = statements.fetch_prepared(self, ("row", only, expand), build, row=identifier)
-            for text, needs_reencode, row_version in build({"row": identifier}) if found is None else found:
-                return reencode(text, needs_reencode), row_version
+            for row in fetch_prepared(self, ("row", only, expand), build, row=identifier):
+                return reencode(row[0], row[1]), row[2]
             raise Http404
-        rows = self.get_queryset().filter(pk=identifier).order_by()
-        instance = rows.select_related(*expand).annotate(row_version=version).first()
-        if instance is None:
+        rows = self.get_queryset().filter(pk=identifier).annotate(row_version=version).order_by()
+        if (instance := rows.select_related(*expand).first()) is None:
             raise Http404
         serializer = self.get_serializer(only=only, expand=expand)
         return dumps(serializer.to_representation(instance)), instance.row_version
@@ -216,7 +182,7 @@ class ReadOnlyTenantViewSet(ViewSetMixin, ApiView):
         return instance
 
 
-class CreateMixin:
+class CreateMixin(ReadOnlyTenantViewSet):
     """Support for POST."""
 
     # Column that receives the acting user's id.
@@ -229,50 +195,40 @@ class CreateMixin:
         instance = self.perform_create(serializer)
         return self.respond_with(instance.pk, 201, Location=f"{request._request.path}{instance.pk}/")
 
-    def perform_create(self, serializer: BaseSerializer) -> models.Model:
+    def perform_create(self, serializer: Any) -> Any:
         """Save the row and return it. Override to call a service."""
         owner = {self.owner_field: self.credential.user_id} if self.owner_field else {}
         return serializer.save(**owner)
 
 
-class UpdateMixin:
+class UpdateMixin(UpdateModelMixin, ReadOnlyTenantViewSet):
     """Support for PUT and PATCH."""
 
-    def update(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def update(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """Replace a row's values."""
-        return self._update(request, partial=False)
-
-    def partial_update(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Update some of a row's values."""
-        return self._update(request, partial=True)
-
-    def _update(self, request: Any, *, partial: bool) -> HttpResponse:
         instance = self.get_object(lock=True)
-        serializer = self.get_serializer(instance, data=request.data, partial=partial)
+        serializer = self.get_serializer(instance, data=request.data, partial=kwargs.get("partial", False))
         serializer.is_valid(raise_exception=True)
         self.perform_update(serializer)
         return self.respond_with(instance.pk)
 
-    def perform_update(self, serializer: BaseSerializer) -> None:
-        """Save the changes. Override to call a service."""
-        serializer.save()
+    def partial_update(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Update some of a row's values."""
+        return self.update(request, *args, **kwargs, partial=True)
 
 
-class DestroyMixin:
+class DestroyMixin(DestroyModelMixin, ReadOnlyTenantViewSet):
     """Support for DELETE."""
 
-    def destroy(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def destroy(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """Delete a row, or soft-delete it if the model supports that."""
         self.perform_destroy(self.get_object(lock=True))
         return HttpResponse(status=204)
 
     def perform_destroy(self, instance: Any) -> None:
         """Delete the row. Override to call a service."""
-        if hasattr(instance, "soft_delete"):
-            instance.soft_delete()
-        else:
-            instance.delete()
+        getattr(instance, "soft_delete", instance.delete)()
 
 
-class TenantViewSet(CreateMixin, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
+class TenantViewSet(CreateMixin, UpdateMixin, DestroyMixin):
     """List, retrieve, create, update and delete rows of the current scope."""

@@ -63,8 +63,10 @@ def test_other_rights_get_statements_of_their_own(kept, api_client):
         lambda view, rows: rows.filter(name=str(view.credential.user_id)),
         lambda view, rows: rows.filter(name__in=["x", view.credential.tenant_slug, str(view.credential.id)]),
         lambda view, rows: rows.filter(pk__in=list(Agent.objects.values_list("pk", flat=True))),
+        lambda view, rows: rows.exclude(name=view.credential.tenant_slug),
+        lambda view, rows: rows.exclude(name=view.request.META["REMOTE_ADDR"]),
     ],
-    ids=["derived", "derived in a list", "asks the database"],
+    ids=["derived", "derived in a list", "asks the database", "name of the tenant", "header"],
 )
 def test_computed_values_are_never_kept(narrow, kept, api_client, monkeypatch):
     usual = ReadOnlyTenantViewSet.get_queryset
@@ -77,6 +79,36 @@ def test_computed_values_are_never_kept(narrow, kept, api_client, monkeypatch):
     assert list(kept.values()) == [None]
     assert first.content == second.content
     assert first.status_code == 200
+
+
+def test_compiling_leaves_the_view_and_its_request_alone(kept, api_client, monkeypatch):
+    views, bind = [], statements.bind_placeholders
+    monkeypatch.setattr(
+        statements, "bind_placeholders", lambda view, ids: views.append(view) or bind(view, ids)
+    )
+    client = api_client()
+
+    client.get(f"{AGENTS}{agent_of(client).pk}/")
+
+    assert len(views) == 2
+    assert views[0] is views[1]
+    assert views[0].credential.tenant_id == views[0].request._request.auth.tenant_id == client.key.tenant_id
+    assert views[0].kwargs.keys() == {"id"}
+    assert not isinstance(views[0].kwargs["id"], statements.PlaceholderId)
+
+
+def test_the_user_of_the_request_gets_a_slot(kept, api_client, monkeypatch):
+    usual = ReadOnlyTenantViewSet.get_queryset
+    monkeypatch.setattr(
+        AgentViewSet, "get_queryset", lambda view: usual(view).filter(created_by_id=view.request.user.pk)
+    )
+    clients = api_client(), api_client()
+    for client in clients:
+        agent = agent_of(client, created_by_id=client.key.user_id)
+        assert [row["id"] for row in client.get(AGENTS).json()["results"]] == [str(agent.pk)]
+
+    (statement,) = kept.values()
+    assert "user" in statement.slots
 
 
 def test_filters_and_cursors_are_not_kept(kept, api_client):
@@ -103,6 +135,6 @@ def test_bounds_made_of_an_id_follow_the_id(kept, api_client):
 
     (statement,) = kept.values()
     assert statement is not None
-    assert {"younger than address:conversation_id", statements.NEWEST} <= set(statement.slots)
+    assert {"min_id:url:conversation_id", statements.MAX_ID} <= set(statement.slots)
     strange = "/api/v1/conversations/00000000-0000-4000-8000-000000000000/messages/"
     assert client.get(strange).status_code == 404
