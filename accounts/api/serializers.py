@@ -25,7 +25,6 @@ class MembershipSerializer(BaseSerializer):
 
     class Meta:
         model = Membership
-        expandable = {"user": PersonSerializer}
         fields = ("id", "user", "role", "status", "permissions", "joined_at", "created_at", "updated_at")
         read_only_fields = ("joined_at",)
         extra_kwargs = {"user": {"read_only": True}}
@@ -46,7 +45,6 @@ class RoleAssignmentSerializer(BaseSerializer):
 
     class Meta:
         model = RoleAssignment
-        expandable = {"user": PersonSerializer, "role": RoleSerializer}
         fields = (
             "id",
             "user",
@@ -72,7 +70,6 @@ class ApiKeySerializer(BaseSerializer):
 
     class Meta:
         model = ApiKey
-        expandable = {"user": PersonSerializer}
         fields = (
             "id",
             "user",

@@ -4,8 +4,6 @@ from accounts.models import Talent
 from config.api.serializers import BaseSerializer, TextListField
 from config.api.viewsets import TenantViewSet
 
-from .serializers import PersonSerializer
-
 
 class TalentSerializer(BaseSerializer):
     """Skills, availability and rate of a person."""
@@ -14,7 +12,6 @@ class TalentSerializer(BaseSerializer):
 
     class Meta:
         model = Talent
-        expandable = {"user": PersonSerializer}
         fields = (
             "id",
             "user",

@@ -53,7 +53,6 @@ class McpServerConfigSerializer(BaseSerializer):
 
     class Meta:
         model = McpServerConfig
-        expandable = {"mcp_server": McpServerSerializer}
         fields = (
             "id",
             "mcp_server",

@@ -37,7 +37,6 @@ class PlatformCredentialSerializer(BaseSerializer):
 
     class Meta:
         model = PlatformCredential
-        expandable = {"platform_adapter": PlatformAdapterSerializer}
         fields = (
             "id",
             "platform_adapter",

@@ -58,7 +58,6 @@ class AgentSerializer(BaseSerializer):
 
     class Meta:
         model = Agent
-        expandable = {"integration": IntegrationSerializer}
         fields = (
             "id",
             "name",
@@ -96,7 +95,6 @@ class AgentVersionSerializer(BaseSerializer):
 
     class Meta:
         model = AgentVersion
-        expandable = {"agent": AgentSerializer}
         fields = ("id", "agent", "version", "snapshot", "note", "created_by", "created_at")
         read_only_fields = fields
 

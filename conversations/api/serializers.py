@@ -23,7 +23,6 @@ class ConversationSerializer(BaseSerializer):
 
     class Meta:
         model = Conversation
-        expandable = {"agent": "agents.api.serializers.AgentSerializer"}
         fields = (
             "id",
             "user",

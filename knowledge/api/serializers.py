@@ -59,7 +59,6 @@ class DocumentSerializer(BaseSerializer):
 
     class Meta:
         model = Document
-        expandable = {"collection": CollectionSerializer}
         fields = (
             "id",
             "collection",
@@ -98,7 +97,6 @@ class ChunkSerializer(BaseSerializer):
 
     class Meta:
         model = Chunk
-        expandable = {"document": DocumentSerializer}
         fields = (
             "id",
             "collection",

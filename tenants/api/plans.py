@@ -40,7 +40,6 @@ class SubscriptionSerializer(BaseSerializer):
 
     class Meta:
         model = Subscription
-        expandable = {"plan": SubscriptionPlanSerializer}
         fields = (
             "id",
             "plan",
@@ -84,7 +83,6 @@ class BillingRecordSerializer(BaseSerializer):
 
     class Meta:
         model = BillingRecord
-        expandable = {"subscription": SubscriptionSerializer}
         fields = (
             "id",
             "subscription",

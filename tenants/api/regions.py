@@ -30,7 +30,6 @@ class TenantRegionSerializer(BaseSerializer):
 
     class Meta:
         model = TenantRegion
-        expandable = {"region": RegionSerializer}
         fields = (
             "id",
             "region",
@@ -50,7 +49,6 @@ class ReplicationStatusSerializer(BaseSerializer):
 
     class Meta:
         model = ReplicationStatus
-        expandable = {"source_region": RegionSerializer, "target_region": RegionSerializer}
         fields = (
             "id",
             "source_region",
@@ -71,7 +69,6 @@ class CrossRegionSyncLogSerializer(BaseSerializer):
 
     class Meta:
         model = CrossRegionSyncLog
-        expandable = {"source_region": RegionSerializer, "target_region": RegionSerializer}
         fields = (
             "id",
             "source_region",

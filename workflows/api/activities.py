@@ -26,7 +26,6 @@ class ActivitySerializer(BaseSerializer):
 
     class Meta:
         model = Activity
-        expandable = {"activity_type": ActivityTypeSerializer, "status": ActivityStatusSerializer}
         fields = (
             "id",
             "name",
@@ -45,7 +44,6 @@ class ActivityAssignmentSerializer(BaseSerializer):
 
     class Meta:
         model = ActivityAssignment
-        expandable = {"activity": ActivitySerializer}
         fields = ("id", "activity", "user", "role", "assigned_at", "created_at", "updated_at")
 
 

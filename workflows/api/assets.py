@@ -9,11 +9,9 @@ from rest_framework.decorators import action
 
 from config.api.serializers import BaseSerializer, TextListField
 from config.api.viewsets import TenantViewSet
-from tenants.api.serializers import EngagementSerializer
 from workflows.models import Asset, AssetDependency
 from workflows.services.similarity import similar_assets
 
-from .flows import AssessmentFlowSerializer, DiscoveryFlowSerializer, MasterFlowSerializer
 from .similarity import SimilarityMixin, SimilarRequestSerializer, build_similar_serializer
 
 
@@ -24,12 +22,6 @@ class AssetSerializer(BaseSerializer):
 
     class Meta:
         model = Asset
-        expandable = {
-            "engagement": EngagementSerializer,
-            "master_flow": MasterFlowSerializer,
-            "discovery_flow": DiscoveryFlowSerializer,
-            "assessment_flow": AssessmentFlowSerializer,
-        }
         fields = (
             "id",
             "engagement",
@@ -85,7 +77,6 @@ class AssetDependencySerializer(BaseSerializer):
 
     class Meta:
         model = AssetDependency
-        expandable = {"source": AssetSerializer, "target": AssetSerializer}
         fields = (
             "id",
             "source",

@@ -66,7 +66,6 @@ class WorkflowVersionSerializer(BaseSerializer):
 
     class Meta:
         model = WorkflowVersion
-        expandable = {"workflow": WorkflowSerializer}
         fields = ("id", "workflow", "version", "snapshot", "note", "created_by", "created_at")
         read_only_fields = fields
 
@@ -76,7 +75,6 @@ class WorkflowTriggerSerializer(BaseSerializer):
 
     class Meta:
         model = WorkflowTrigger
-        expandable = {"workflow": WorkflowSerializer}
         fields = (
             "id",
             "workflow",

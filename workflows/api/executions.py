@@ -4,15 +4,12 @@ from config.api.serializers import BaseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
 from workflows.models import Approval, StepExecution, WorkflowExecution
 
-from .definitions import WorkflowSerializer, WorkflowVersionSerializer
-
 
 class WorkflowExecutionSerializer(BaseSerializer):
     """A run of a workflow."""
 
     class Meta:
         model = WorkflowExecution
-        expandable = {"workflow": WorkflowSerializer, "workflow_version": WorkflowVersionSerializer}
         fields = (
             "id",
             "workflow",
@@ -42,7 +39,6 @@ class StepExecutionSerializer(BaseSerializer):
 
     class Meta:
         model = StepExecution
-        expandable = {"execution": WorkflowExecutionSerializer}
         fields = (
             "id",
             "execution",
@@ -68,7 +64,6 @@ class ApprovalSerializer(BaseSerializer):
 
     class Meta:
         model = Approval
-        expandable = {"step": StepExecutionSerializer}
         fields = (
             "id",
             "step",

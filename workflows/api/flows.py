@@ -2,7 +2,6 @@
 
 from config.api.serializers import BaseSerializer
 from config.api.viewsets import TenantViewSet
-from tenants.api.serializers import EngagementSerializer
 from workflows import schemas
 from workflows.models import (
     AssessmentFlow,
@@ -27,7 +26,6 @@ class MasterFlowSerializer(BaseSerializer):
 
     class Meta:
         model = MasterFlow
-        expandable = {"engagement": EngagementSerializer}
         fields = (
             *HEAD,
             "flow_type",
@@ -48,7 +46,6 @@ class DiscoveryFlowSerializer(BaseSerializer):
 
     class Meta:
         model = DiscoveryFlow
-        expandable = {"engagement": EngagementSerializer, "master_flow": MasterFlowSerializer}
         fields = (
             *PHASE,
             "discovery_type",
@@ -66,7 +63,6 @@ class CollectionFlowSerializer(BaseSerializer):
 
     class Meta:
         model = CollectionFlow
-        expandable = {"engagement": EngagementSerializer, "master_flow": MasterFlowSerializer}
         fields = (
             *PHASE,
             "discovery_flow",
@@ -89,7 +85,6 @@ class AssessmentFlowSerializer(BaseSerializer):
 
     class Meta:
         model = AssessmentFlow
-        expandable = {"engagement": EngagementSerializer, "discovery_flow": DiscoveryFlowSerializer}
         fields = (
             *PHASE,
             "discovery_flow",
@@ -109,7 +104,6 @@ class PlanningFlowSerializer(BaseSerializer):
 
     class Meta:
         model = PlanningFlow
-        expandable = {"engagement": EngagementSerializer, "assessment_flow": AssessmentFlowSerializer}
         fields = (
             *PHASE,
             "assessment_flow",
@@ -128,7 +122,6 @@ class ExecutionFlowSerializer(BaseSerializer):
 
     class Meta:
         model = ExecutionFlow
-        expandable = {"engagement": EngagementSerializer, "planning_flow": PlanningFlowSerializer}
         fields = (
             *PHASE,
             "planning_flow",

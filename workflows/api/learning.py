@@ -16,7 +16,6 @@ from workflows.choices import InsightType
 from workflows.models import AgentLearningPattern, MasterFlow
 from workflows.services.learning import observe_insight, record_application, similar_insights
 
-from .flows import MasterFlowSerializer
 from .similarity import build_similar_serializer
 
 
@@ -25,7 +24,6 @@ class AgentLearningPatternSerializer(BaseSerializer):
 
     class Meta:
         model = AgentLearningPattern
-        expandable = {"master_flow": MasterFlowSerializer}
         fields = (
             "id",
             "engagement",

@@ -47,7 +47,6 @@ class TaskSerializer(BaseSerializer):
 
     class Meta:
         model = Task
-        expandable = {"project": ProjectSerializer}
         fields = (
             "id",
             "user",
@@ -94,7 +93,6 @@ class CalendarEventSerializer(BaseSerializer):
 
     class Meta:
         model = CalendarEvent
-        expandable = {"calendar": CalendarSerializer}
         fields = (
             "id",
             "calendar",

@@ -4,15 +4,12 @@ from config.api.serializers import BaseSerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
 from workflows.models import AgentPerformanceDaily, AgentTask
 
-from .flows import MasterFlowSerializer
-
 
 class AgentTaskSerializer(BaseSerializer):
     """A task of an agent."""
 
     class Meta:
         model = AgentTask
-        expandable = {"master_flow": MasterFlowSerializer}
         fields = (
             "id",
             "task_id",
