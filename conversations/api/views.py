@@ -156,8 +156,7 @@ class ConversationViewSet(
     ordering_fields = ("created_at", "updated_at")
 
     def get_queryset(self) -> Any:
-        rows = super().get_queryset()
-        return rows if getattr(self, "swagger_fake_view", False) else rows.visible_to(self.credential.user_id)
+        return super().get_queryset().visible_to(self.credential.user_id)
 
     @extend_schema(
         request=NewConversationSerializer, responses={201: AnsweredConversationSerializer, **FAILURES}
@@ -226,11 +225,8 @@ class ConversationScopedMixin:
     """Base of views under `/conversations/{conversation_id}/`."""
 
     def get_queryset(self) -> Any:
-        rows = super().get_queryset()
-        if getattr(self, "swagger_fake_view", False):
-            return rows
-        identifier = self.kwargs["conversation_id"]
-        return rows.filter(conversation_id=identifier).filter(Exists(self.conversation()))
+        rows = super().get_queryset().filter(conversation_id=self.kwargs["conversation_id"])
+        return rows.filter(Exists(self.conversation()))
 
     def conversation(self) -> Any:
         """Return a queryset with the conversation in the URL, if visible."""
@@ -254,15 +250,12 @@ class MessageViewSet(MessageActions, ConversationScopedMixin, AnswerMixin, ReadO
     extra_media_types = (answers.EVENT_STREAM,)
 
     def get_queryset(self) -> Any:
-        rows = super().get_queryset()
-        if getattr(self, "swagger_fake_view", False):
-            return rows
         identifier = self.kwargs["conversation_id"]
         try:
             uuid7_time(identifier)
         except ValueError:
             raise Http404 from None
-        return rows.created_after_id(identifier)
+        return super().get_queryset().created_after_id(identifier)
 
     @extend_schema(
         request=NewMessageSerializer,

@@ -21,7 +21,4 @@ class RagQueryViewSet(UpdateMixin, ReadOnlyTenantViewSet):
     resource = "conversations"
 
     def get_queryset(self) -> Any:
-        rows = super().get_queryset()
-        if getattr(self, "swagger_fake_view", False):
-            return rows
-        return rows.filter(user_id=self.credential.user_id)
+        return super().get_queryset().filter(user_id=self.credential.user_id)
