@@ -158,7 +158,7 @@ def test_only_idempotent_interrupted_tools_run_again(caller, make_agent, monkeyp
         message["content"] for message in server.requests[-1].body["messages"] if message["role"] == "tool"
     ]
     assert (answer.content, len(server.requests), len(runs)) == ("Done.", 2, 2 if idempotent else 1)
-    assert told == ["sent"] if idempotent else "not known" in told[0]
+    assert told == ["sent"] if idempotent else "may or may not" in told[0]
     assert toolset.build_toolset is not None
 
 
