@@ -25,18 +25,18 @@ class Loaded:
 
 def demo_load(house: House, *, scale: float) -> Loaded:
     """Load a history, export and delete its rows, then import them twice with COPY."""
-    from workflows.demo.history import forget_history, load_history, make_old_partitions
-    from workflows.demo.world import World
+    from config.demo.generator import DemoState
+    from config.demo.history import delete_history, load_history, make_old_partitions
 
     make_old_partitions()
-    world = World(house.tenant_id, "bench", scale, 1, house.user_id, (house.user_id,))
+    state = DemoState(house.tenant_id, "bench", scale, 1, house.user_id, (house.user_id,))
     began = time.perf_counter()
-    rows = load_history(world)
+    rows = load_history(state)
     demo = rows / (time.perf_counter() - began)
     dump = _copied_out(house)
     speeds = []
     for before in ("", "SET session_replication_role = replica;"):
-        forget_history(house.tenant_id)
+        delete_history(house.tenant_id)
         speeds.append(rows / _copied_in(dump, before))
     return Loaded(rows, demo, *speeds)
 
@@ -44,13 +44,13 @@ def demo_load(house: House, *, scale: float) -> Loaded:
 def _copied_out(house: House) -> list[tuple[str, Path]]:
     """Export the rows of the history by table, in loading order."""
     from config.db.ids import uuid7_floor
+    from config.demo.generator import SINCE, UNTIL
+    from config.demo.history import get_tables
     from config.postgres.cluster import default_cluster, run_sql
-    from workflows.demo.history import TABLES
-    from workflows.demo.world import SINCE, UNTIL
 
     cluster = default_cluster()
     dump = []
-    for model in reversed(TABLES):
+    for model in reversed(get_tables()):
         table, path = model._meta.db_table, cluster.data / f"{model._meta.db_table}.copy"
         columns = _columns(model)
         rows = f"tenant_id = '{house.tenant_id}' AND id >= '{uuid7_floor(SINCE)}' AND id < '{uuid7_floor(UNTIL)}'"

@@ -10,12 +10,12 @@ from django.db.models import Count, Max, Min, Sum
 
 from agents.models import AgentRun, LlmUsage
 from config.db.reports import report_models
+from config.demo.generator import SINCE, UNTIL, DemoState
+from config.demo.history import delete_history, get_history, get_tables, load_history, make_old_partitions
 from config.tenancy.scope import tenant_scope
 from config.testing.roles import as_platform
 from conversations.models import Conversation, Message
 from tenants.models import CostRecord, Tenant
-from workflows.demo.history import TABLES, forget_history, load_history, loaded, make_old_partitions
-from workflows.demo.world import SINCE, UNTIL, World
 from workflows.models import AgentPerformanceDaily, Asset, AssetDependency, Workflow, WorkflowExecution
 
 # A tenth of the command's minimum: a hundred conversations.
@@ -23,7 +23,7 @@ SCALE = 0.1
 
 
 def world_of(tenant, user, seed=1):
-    return World(tenant.pk, "demo", SCALE, seed, user.pk, (user.pk,))
+    return DemoState(tenant.pk, "demo", SCALE, seed, user.pk, (user.pk,))
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def history(world):
 
 
 def rows_of(world):
-    return {model._meta.label: model._base_manager.count() for model in TABLES}
+    return {model._meta.label: model._base_manager.count() for model in get_tables()}
 
 
 def test_there_are_as_many_messages_as_the_scale_says_and_rows_in_every_table(history):
@@ -61,14 +61,14 @@ def unset(row):
 
 
 def test_rows_pass_the_models_own_rules(history):
-    for model in TABLES:
+    for model in get_tables():
         rows = model._base_manager.order_by("id")
         for row in [*rows[:2], *rows.reverse()[:2]]:
             row.full_clean(exclude=unset(row))
 
 
 def test_rows_lie_within_the_history(history):
-    for model in TABLES:
+    for model in get_tables():
         found = model._base_manager.aggregate(first=Min("created_at"), last=Max("created_at"))
         assert SINCE <= found["first"] <= found["last"] < UNTIL
 
@@ -123,7 +123,7 @@ def fingerprint(world):
     """Return a digest of all rows, with placeholders for the ids of tenants and users."""
     digest = hashlib.sha256()
     with tenant_scope(world.tenant_id, user=world.admin_id), connection.cursor() as cursor:
-        for model in TABLES:
+        for model in get_tables():
             cursor.execute(f"SELECT to_jsonb(t)::text FROM {model._meta.db_table} t ORDER BY id")
             for (text,) in cursor:
                 text = text.replace(str(world.tenant_id), "tenant").replace(str(world.admin_id), "admin")
@@ -135,7 +135,7 @@ def test_a_seed_gives_the_same_rows_in_another_tenant(world, other_tenant):
     from config.testing.fixtures import add_member
 
     first = fingerprint(world)
-    forget_history(world.tenant_id)
+    delete_history(world.tenant_id)
     again = world_of(other_tenant, add_member(other_tenant).user)
     load_history(again)
 
@@ -144,7 +144,7 @@ def test_a_seed_gives_the_same_rows_in_another_tenant(world, other_tenant):
 
 def test_another_seed_gives_other_rows(world, tenant, member):
     first = fingerprint(world)
-    forget_history(tenant.pk)
+    delete_history(tenant.pk)
     other = world_of(tenant, member.user, seed=2)
     load_history(other)
 
@@ -156,7 +156,7 @@ def test_what_is_taken_back_is_gone_and_nothing_else(world, tenant, member):
 
     with tenant_scope(tenant, user=member.user):
         kept = MessageFactory()
-    assert forget_history(tenant.pk) == world.rows
+    assert delete_history(tenant.pk) == world.rows
     with tenant_scope(tenant, user=member.user):
         assert {name: count for name, count in rows_of(world).items() if count} == {
             "agents.Agent": 1,
@@ -164,7 +164,7 @@ def test_what_is_taken_back_is_gone_and_nothing_else(world, tenant, member):
             "conversations.Message": 1,
         }
         assert Message.objects.get() == kept
-    assert loaded(tenant.pk) == {}
+    assert get_history(tenant.pk) == {}
 
 
 def test_a_load_that_breaks_off_leaves_nothing(tenant, member):
@@ -178,7 +178,7 @@ def test_a_load_that_breaks_off_leaves_nothing(tenant, member):
         load_history(world_of(tenant, member.user), break_off)
     with tenant_scope(tenant, user=member.user):
         assert sum(rows_of(None).values()) == 0
-    assert loaded(tenant.pk) == {}
+    assert get_history(tenant.pk) == {}
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def seed(db, settings, tmp_path):
 
     def run(*arguments):
         call_command("seed_demo", *arguments, verbosity=0, stdout=StringIO())
-        return {slug: loaded(Tenant.objects.get(slug=slug).pk) for slug in ("demo", "globex")}
+        return {slug: get_history(Tenant.objects.get(slug=slug).pk) for slug in ("demo", "globex")}
 
     return run
 

@@ -6,7 +6,7 @@ from ipaddress import IPv4Address
 from typing import Any
 from uuid import UUID
 
-from config.db.bulk import insert_many
+from config.demo.generator import DAYS, DemoState, micro, moment
 from tenants.models import Engagement
 from workflows.models import (
     AgentTask,
@@ -20,8 +20,6 @@ from workflows.models import (
     PlanningFlow,
 )
 
-from .world import DAYS, Progress, World, micro, moment
-
 ASSETS = 200
 TASKS = 500
 UNITS = ("Finance", "Sales", "Logistics", "Research", "People")
@@ -34,8 +32,9 @@ CREWS = (
     ("assessment", "assessor", "assess"),
     ("planning", "planner", "plan"),
 )
+MASTER_COLUMNS = ("status", "current_phase", "flow_type", "display_name")
 ASSET_COLUMNS = (
-    *("id", "engagement_id", "master_flow_id", "discovery_flow_id", "assessment_flow_id", "asset_name"),
+    *("engagement_id", "master_flow_id", "discovery_flow_id", "assessment_flow_id", "asset_name"),
     *("asset_type", "application_name", "technology_stack", "business_unit", "business_criticality"),
     *("hostname", "ip_address", "os_type", "environment", "datacenter", "cpu_cores", "memory_gb"),
     *("storage_gb", "cpu_utilization_percent", "memory_utilization_percent", "six_r_strategy"),
@@ -43,138 +42,115 @@ ASSET_COLUMNS = (
     *("confidence_score", "source_system", "source_id", "created_by_id"),
 )
 TASK_COLUMNS = (
-    *("id", "task_id", "flow_id", "flow_type", "master_flow_id", "agent_name", "task_type", "status"),
+    *("task_id", "flow_id", "flow_type", "master_flow_id", "agent_name", "task_type", "status"),
     *("started_at", "completed_at", "duration_seconds", "error_message", "retry_count", "tokens_used"),
     *("api_calls_made", "cost"),
 )
 
 
-def make_assets(world: World, on_rows: Progress) -> int:
+def make_assets(state: DemoState) -> None:
     """Create the engagement, flows, assets, dependencies, and 500 tasks per scale step."""
-    flows, made = _flows(world)
-    assets = [_asset(world, flows, number) for number in range(ASSETS)]
-    made += insert_many(Asset, ASSET_COLUMNS, assets, constants=world.constants)
+    flows = _flows(state)
+    assets = [_asset(state, flows, number) for number in range(ASSETS)]
+    state.insert(Asset, ASSET_COLUMNS, assets)
     columns = (
-        *("id", "source_id", "target_id", "dependency_type", "direction", "strength", "discovered_by"),
+        *("source_id", "target_id", "dependency_type", "direction", "strength", "discovered_by"),
         *("confidence_score", "evidence"),
     )
-    made += insert_many(
-        AssetDependency, columns, list(_dependencies(world, assets)), constants=world.constants
-    )
-    on_rows(made)
-    tasks = (_task(world, flows, number) for number in range(world.share(TASKS)))
-    return made + insert_many(AgentTask, TASK_COLUMNS, tasks, constants=world.constants, on_batch=on_rows)
+    state.insert(AssetDependency, columns, list(_dependencies(state, assets)))
+    tasks = (_task(state, flows, number) for number in range(state.share(TASKS)))
+    state.insert(AgentTask, TASK_COLUMNS, tasks)
 
 
-def _flows(world: World) -> tuple[dict[str, UUID], int]:
-    """Create the engagement and its flows; return the flows by kind and the row count."""
+def _flows(state: DemoState) -> dict[str, UUID]:
+    """Create the engagement and its flows; return their ids by kind."""
     names = ("engagement", "master", "discovery", "collection", "assessment", "planning", "execution")
-    ids = {name: world.id_on(place) for place, name in enumerate(names)}
+    ids = {name: state.id_on(place) for place, name in enumerate(names)}
     engagement = (
-        *(
-            ids["engagement"],
-            "Data centre exit",
-            "Migrate or retire every system of the old data centre.",
-            "migration",
-        ),
-        *("active", date(2026, 5, 11), date(2027, 3, 31), 60, ASSETS, "high", world.admin_id),
+        *(ids["engagement"], "Data centre exit", "Migrate or retire every system of the old data centre."),
+        *("migration", "active", date(2026, 5, 11), date(2027, 3, 31), 60, ASSETS, "high", state.admin_id),
     )
     columns = (
-        *("id", "name", "description", "engagement_type", "status", "start_date", "end_date"),
+        *("name", "description", "engagement_type", "status", "start_date", "end_date"),
         *("target_applications", "target_infrastructure_units", "estimated_complexity", "created_by_id"),
     )
-    made = insert_many(Engagement, columns, [engagement], constants=world.constants)
+    state.insert(Engagement, columns, [engagement])
     master = (ids["master"], "running", "execution", "execution", "Data centre exit")
-    columns = ("id", "status", "current_phase", "flow_type", "display_name")
-    constants = world.constants | {"engagement_id": ids["engagement"], "user_id": world.admin_id}
-    made += insert_many(MasterFlow, columns, [master], constants=constants)
-    return ids, made + _phases(world, ids, constants | {"master_flow_id": ids["master"]})
+    constants = {"engagement_id": ids["engagement"], "user_id": state.admin_id}
+    state.insert(MasterFlow, MASTER_COLUMNS, [master], **constants)
+    _phases(state, ids, constants | {"master_flow_id": ids["master"]})
+    return ids
 
 
-def _phases(world: World, ids: dict[str, UUID], constants: dict[str, Any]) -> int:
+def _phases(state: DemoState, ids: dict[str, UUID], constants: dict[str, Any]) -> None:
     ended = {
-        name: moment(world.working_moment(30 * place))
+        name: moment(state.working_moment(30 * place))
         for place, name in enumerate(("discovery", "collection", "assessment", "planning"), 1)
     }
 
-    def completed(model: Any, name: str, **values: Any) -> int:
+    def completed(model: Any, name: str, **values: Any) -> None:
         fixed = {"status": "completed", "completed_at": ended[name], **values}
-        rows = [(ids[name], world.id_on(1), *fixed.values())]
-        return insert_many(model, ("id", "flow_id", *fixed), rows, constants=constants)
+        rows = [(ids[name], state.id_on(1), *fixed.values())]
+        state.insert(model, ("flow_id", *fixed), rows, **constants)
 
     waves = [{"wave": wave, "assets": ASSETS // 5} for wave in range(1, 6)]
     found = {"discovery_flow_id": ids["discovery"]}
-    made = completed(DiscoveryFlow, "discovery", discovered_assets_count=ASSETS, current_phase="done")
-    made += completed(
-        CollectionFlow, "collection", progress_percentage=100.0, automation_tier="tier_2", **found
-    )
-    made += completed(
+    completed(DiscoveryFlow, "discovery", discovered_assets_count=ASSETS, current_phase="done")
+    completed(CollectionFlow, "collection", progress_percentage=100.0, automation_tier="tier_2", **found)
+    completed(
         AssessmentFlow, "assessment", assessment_framework="6R", readiness_score=0.7, risk_score=0.4, **found
     )
     assessed = {"assessment_flow_id": ids["assessment"], "wave_count": 5, "waves": waves}
-    made += completed(
-        PlanningFlow, "planning", planned_assets_count=ASSETS, progress_percentage=100.0, **assessed
-    )
-    running = (ids["execution"], world.id_on(1), "running", ids["planning"], 2, ASSETS, 48, 2, 25.0)
+    completed(PlanningFlow, "planning", planned_assets_count=ASSETS, progress_percentage=100.0, **assessed)
+    running = (ids["execution"], state.id_on(1), "running", ids["planning"], 2, ASSETS, 48, 2, 25.0)
     columns = (
-        *("id", "flow_id", "status", "planning_flow_id", "current_wave", "assets_total", "assets_migrated"),
+        *("flow_id", "status", "planning_flow_id", "current_wave", "assets_total", "assets_migrated"),
         *("assets_failed", "progress_percentage"),
     )
-    return made + insert_many(ExecutionFlow, columns, [running], constants=constants)
+    state.insert(ExecutionFlow, columns, [running], **constants)
 
 
-def _asset(world: World, flows: dict[str, UUID], number: int) -> tuple[Any, ...]:
-    rng = world.rng
+def _asset(state: DemoState, flows: dict[str, UUID], number: int) -> tuple[Any, ...]:
+    rng = state.rng
     kind, unit, stack = rng.choice(KINDS), rng.choice(UNITS), rng.choice(STACKS)
     host = f"{kind[:3]}-{unit[:3].lower()}-{number:03}"
     strategy = rng.choice(STRATEGIES)
     wave = None if strategy in ("retire", "retain") else 1 + number % 5
     return (
-        *(world.id_on(rng.randrange(2, 30)), flows["engagement"], flows["master"], flows["discovery"]),
+        *(state.id_on(rng.randrange(2, 30)), flows["engagement"], flows["master"], flows["discovery"]),
         *(flows["assessment"], host, kind, f"{unit} {stack[0]}", stack, unit),
-        *(
-            rng.choice(("critical", "high", "medium", "low")),
-            host,
-            IPv4Address(f"10.20.{number // 250}.{number % 250 + 1}"),
-        ),
-        *(rng.choice(("linux", "windows")), rng.choice(("production", "production", "staging", "test"))),
-        *(
-            "Turin 1",
-            rng.choice((2, 4, 8, 16)),
-            float(rng.choice((8, 16, 32, 64))),
-            float(rng.randrange(50, 2000)),
-        ),
+        *(rng.choice(("critical", "high", "medium", "low")), host),
+        *(IPv4Address(f"10.20.{number // 250}.{number % 250 + 1}"), rng.choice(("linux", "windows"))),
+        *(rng.choice(("production", "production", "staging", "test")), "Turin 1", rng.choice((2, 4, 8, 16))),
+        *(float(rng.choice((8, 16, 32, 64))), float(rng.randrange(50, 2000))),
         *(round(rng.uniform(2, 90), 1), round(rng.uniform(10, 95), 1), strategy),
         *(rng.choice(("low", "medium", "high")), number + 1, wave, round(rng.uniform(0.6, 1), 2)),
-        *(round(rng.uniform(0.5, 1), 2), "cmdb", f"CI-{number:05}", world.admin_id),
+        *(round(rng.uniform(0.5, 1), 2), "cmdb", f"CI-{number:05}", state.admin_id),
     )
 
 
-def _dependencies(world: World, assets: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+def _dependencies(state: DemoState, assets: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
     """Yield dependencies on one or two earlier assets, which rules out cycles."""
-    rng = world.rng
+    rng = state.rng
     for place in range(1, len(assets)):
         for target in sorted(rng.sample(range(place), min(place, rng.choice((1, 1, 2))))):
             yield (
-                *(world.id_on(rng.randrange(30, 60)), assets[place][0], assets[target][0]),
-                *(
-                    rng.choice(("runtime", "network", "data")),
-                    "outbound",
-                    rng.choice(("weak", "strong", "critical")),
-                ),
-                *("agent", round(rng.uniform(0.5, 1), 2), {"port": rng.choice((443, 1521, 5432))}),
+                *(state.id_on(rng.randrange(30, 60)), assets[place][0], assets[target][0]),
+                *(rng.choice(("runtime", "network", "data")), "outbound"),
+                *(rng.choice(("weak", "strong", "critical")), "agent"),
+                *(round(rng.uniform(0.5, 1), 2), {"port": rng.choice((443, 1521, 5432))}),
             )
 
 
-def _task(world: World, flows: dict[str, UUID], number: int) -> tuple[Any, ...]:
-    rng = world.rng
+def _task(state: DemoState, flows: dict[str, UUID], number: int) -> tuple[Any, ...]:
+    rng = state.rng
     flow, agent, kind = rng.choice(CREWS)
-    began = world.working_moment(rng.randrange(DAYS))
+    began = state.working_moment(rng.randrange(DAYS))
     took = round(rng.lognormvariate(2.5, 0.8), 3)
     failed = rng.random() < 0.05
     tokens = rng.randrange(200, 4_000)
     return (
-        *(world.id_at(began), f"{world.slug}-{number}", flows[flow], flow, flows["master"], agent, kind),
+        *(state.id_at(began), f"{state.slug}-{number}", flows[flow], flow, flows["master"], agent, kind),
         *("failed" if failed else "completed", moment(began), moment(began + int(took * 1000)), took),
         *("The host did not answer." if failed else "", int(rng.random() < 0.1), tokens, tokens // 700 + 1),
         micro(tokens * 2),

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from config.db.bulk import insert_many
+from config.demo.generator import DemoState, moment
 from workflows.models import (
     Approval,
     StepExecution,
@@ -13,8 +13,6 @@ from workflows.models import (
     WorkflowTrigger,
     WorkflowVersion,
 )
-
-from .world import Progress, World, moment
 
 EXECUTIONS = 50
 WORKFLOWS: tuple[tuple[str, str, str, list[dict[str, Any]]], ...] = (
@@ -56,50 +54,41 @@ TRIGGERS = {
 }
 COLUMNS: dict[Any, tuple[str, ...]] = {
     Workflow: (
-        *("id", "slug", "name", "description", "definition", "created_by_id", "last_run_at"),
+        *("slug", "name", "description", "definition", "created_by_id", "last_run_at"),
         *("last_run_status", "run_count", "success_count", "error_count"),
     ),
-    WorkflowAgent: ("id", "workflow_id", "agent_id"),
-    WorkflowVersion: ("id", "workflow_id", "version", "snapshot", "created_by_id"),
-    WorkflowTrigger: ("id", "workflow_id", "name", "trigger_type", "config"),
+    WorkflowAgent: ("workflow_id", "agent_id"),
+    WorkflowVersion: ("workflow_id", "version", "snapshot", "created_by_id"),
+    WorkflowTrigger: ("workflow_id", "name", "trigger_type", "config"),
     WorkflowExecution: (
-        *("id", "workflow_id", "workflow_version_id", "trigger_id", "trigger_type", "user_id", "status"),
+        *("workflow_id", "workflow_version_id", "trigger_id", "trigger_type", "user_id", "status"),
         *("current_step", "steps_completed", "steps_total", "error_message", "started_at", "completed_at"),
     ),
     StepExecution: (
-        *("id", "execution_id", "step_id", "kind", "agent_id", "status", "error_message"),
+        *("execution_id", "step_id", "kind", "agent_id", "status", "error_message"),
         *("started_at", "completed_at"),
     ),
-    Approval: ("id", "step_id", "prompt", "assigned_to_id", "status", "decided_by_id", "decided_at"),
+    Approval: ("step_id", "prompt", "assigned_to_id", "status", "decided_by_id", "decided_at"),
 }
 Rows = dict[Any, list[tuple[Any, ...]]]
+Steps = list[dict[str, Any]]
 
 
-def make_workflows(world: World, on_rows: Progress) -> int:
+def make_workflows(state: DemoState) -> None:
     """Create three workflows and fifty runs per scale step; requires the agents."""
     rows: Rows = {model: [] for model in COLUMNS}
-    agents = {cast.slug: cast.id for cast in world.made["cast"]}
     for place, (slug, name, trigger, steps) in enumerate(WORKFLOWS):
-        share = len(range(place, world.share(EXECUTIONS), len(WORKFLOWS)))
-        _workflow(world, rows, agents, (slug, name, trigger), steps, share)
-    return sum(
-        insert_many(model, COLUMNS[model], found, constants=world.constants, on_batch=on_rows)
-        for model, found in rows.items()
-    )
+        share = len(range(place, state.share(EXECUTIONS), len(WORKFLOWS)))
+        _workflow(state, rows, (slug, name, trigger), steps, share)
+    for model, found in rows.items():
+        state.insert(model, COLUMNS[model], found)
 
 
-def _workflow(
-    world: World,
-    rows: Rows,
-    agents: dict[str, UUID],
-    title: tuple[str, str, str],
-    steps: list[dict[str, Any]],
-    runs: int,
-) -> None:
+def _workflow(state: DemoState, rows: Rows, title: tuple[str, str, str], steps: Steps, runs: int) -> None:
     slug, name, trigger = title
-    workflow, version, start = world.id_on(0), world.id_on(1), world.id_on(1)
+    workflow, version, start = state.id_on(0), state.id_on(1), state.id_on(1)
     definition = {"steps": steps}
-    made = [_run(world, rows, agents, (workflow, version, start, trigger), steps) for _ in range(runs)]
+    made = [_run(state, rows, (workflow, version, start, trigger), steps) for _ in range(runs)]
     good = sum(status == "completed" for _, status in made)
     ended, last = max(made)
     rows[Workflow].append(
@@ -109,7 +98,7 @@ def _workflow(
             name,
             f"{name}, as an example.",
             definition,
-            world.admin_id,
+            state.admin_id,
             moment(ended),
             "success" if last == "completed" else "failed",
             runs,
@@ -118,28 +107,22 @@ def _workflow(
         )
     )
     named = sorted({step["agent"] for step in steps if "agent" in step})
-    rows[WorkflowAgent] += [(world.id_on(1), workflow, agents[each]) for each in named]
+    rows[WorkflowAgent] += [(state.id_on(1), workflow, state.agents[each].id) for each in named]
     snapshot = {"name": name, "slug": slug, "definition": definition}
-    rows[WorkflowVersion].append((version, workflow, 1, snapshot, world.admin_id))
+    rows[WorkflowVersion].append((version, workflow, 1, snapshot, state.admin_id))
     rows[WorkflowTrigger].append((start, workflow, f"{name}: {trigger}", trigger, TRIGGERS[trigger]))
 
 
-def _run(
-    world: World,
-    rows: Rows,
-    agents: dict[str, UUID],
-    kept: tuple[UUID, UUID, UUID, str],
-    steps: list[dict[str, Any]],
-) -> tuple[int, str]:
+def _run(state: DemoState, rows: Rows, kept: tuple[UUID, UUID, UUID, str], steps: Steps) -> tuple[int, str]:
     """Add a run; return its end time and status."""
-    rng = world.rng
+    rng = state.rng
     workflow, version, start, trigger = kept
-    began = now = world.working_moment(2 + int(rng.random() * 177))
-    run, failing = world.id_at(began), rng.randrange(12 * len(steps))
-    user = world.admin_id if trigger == "manual" else None
+    began = now = state.working_moment(2 + int(rng.random() * 177))
+    run, failing = state.id_at(began), rng.randrange(12 * len(steps))
+    user = state.admin_id if trigger == "manual" else None
     done, error = 0, ""
     for place, step in enumerate(steps):
-        now, error = _step(world, rows, agents, run, step, now, place == failing)
+        now, error = _step(state, rows, run, step, now, place == failing)
         if error:
             break
         done += 1
@@ -165,36 +148,21 @@ def _run(
 
 
 def _step(
-    world: World,
-    rows: Rows,
-    agents: dict[str, UUID],
-    run: UUID,
-    step: dict[str, Any],
-    now: int,
-    fails: bool,
+    state: DemoState, rows: Rows, run: UUID, step: dict[str, Any], now: int, fails: bool
 ) -> tuple[int, str]:
     """Add a step; return its end time and error."""
-    identifier = world.id_at(now)
-    ended = now + world.rng.randrange(800, 90_000)
+    identifier = state.id_at(now)
+    ended = now + state.rng.randrange(800, 90_000)
     error = "The step took too long." if fails else ""
     status = "failed" if fails else "completed"
+    agent = state.agents[step["agent"]].id if "agent" in step else None
     rows[StepExecution].append(
-        (
-            identifier,
-            run,
-            step["id"],
-            step["kind"],
-            agents.get(step.get("agent", "")),
-            status,
-            error,
-            moment(now),
-            moment(ended),
-        )
+        (identifier, run, step["id"], step["kind"], agent, status, error, moment(now), moment(ended))
     )
     if step["kind"] == "approval":
         answer = "expired" if fails else "approved"
-        decided = (None, None) if fails else (world.admin_id, moment(ended))
+        decided = (None, None) if fails else (state.admin_id, moment(ended))
         rows[Approval].append(
-            (world.id_at(now), identifier, step["prompt"], world.admin_id, answer, *decided)
+            (state.id_at(now), identifier, step["prompt"], state.admin_id, answer, *decided)
         )
     return ended, error

@@ -18,14 +18,14 @@ from accounts.services.keys import create_api_key
 from accounts.services.members import add_member, get_or_create_user
 from agents.models import Agent, AgentCollection
 from config.db.reports import refresh_report, report_models
+from config.demo.generator import SINCE, UNTIL, DemoState, call_demos
+from config.demo.history import ROWS, delete_history, get_history, load_history, make_old_partitions
 from config.tenancy.scope import platform_scope, tenant_scope
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
+from tenants.demo import make_billing_samples
 from tenants.models import Tenant
 from tenants.services.tenants import create_tenant
-from workflows.demo.history import ROWS, forget_history, load_history, loaded, make_old_partitions
-from workflows.demo.samples import make_billing_samples, make_platform_samples, make_tenant_samples
-from workflows.demo.world import SINCE, UNTIL, World
 from workflows.services.performance import compute_performance
 
 TENANT, OTHER, AGENT, COLLECTION = "demo", "globex", "guide", "conclave-docs"
@@ -112,18 +112,18 @@ class Command(BaseCommand):
 
     def _samples(self, tenant: Tenant, other: Tenant, admin: User) -> None:
         with platform_scope(reason="create demo samples", actor=ACTOR):
-            make_platform_samples()
+            call_demos("make_platform_samples")
             make_billing_samples(tenant, "pro")
             make_billing_samples(other, "starter")
         with tenant_scope(tenant, user=admin, actor=ACTOR):
-            make_tenant_samples(admin.pk)
+            call_demos("make_user_samples", admin.pk)
 
     def _refuse_twice(self, tenants: list[Tenant], options: dict[str, Any]) -> None:
         """Raise CommandError if a tenant already has a history."""
         if not options["scale"] or options["fresh"]:
             return
         for tenant in tenants:
-            if found := loaded(tenant.pk):
+            if found := get_history(tenant.pk):
                 raise CommandError(
                     f"{tenant.slug} already has a history (scale {found['scale']}, seed {found['seed']}, "
                     f"{found['rows']} rows). Use --fresh to replace it."
@@ -134,15 +134,15 @@ class Command(BaseCommand):
         if options["scale"]:
             make_old_partitions()
         for tenant, scale in wanted:
-            if options["fresh"] and loaded(tenant.pk):
+            if options["fresh"] and get_history(tenant.pk):
                 with _bar(f"delete {tenant.slug}", None, quiet) as bar:
-                    forget_history(tenant.pk, bar.update)
+                    delete_history(tenant.pk, bar.update)
             if scale:
-                world = World(
+                state = DemoState(
                     tenant.pk, tenant.slug, scale, options["seed"], admin.pk, self._people(tenant, admin)
                 )
                 with _bar(tenant.slug, ROWS * scale, quiet) as bar:
-                    rows = load_history(world, bar.update)
+                    rows = load_history(state, bar.update)
                 self.stdout.write(f"{tenant.slug}: created {rows} rows of history")
 
         self._reports()

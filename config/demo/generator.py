@@ -1,13 +1,20 @@
-"""Shared state of the demo generators: random numbers, calendar and users."""
+"""State shared by the demo generators, and their registration."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
+from operator import attrgetter
 from random import Random
 from typing import Any
 from uuid import UUID
+
+from django.apps import apps
+from django.utils.module_loading import module_has_submodule
+
+from config.db.bulk import Row, insert_many
 
 # A fixed end date, so that a seed always produces the same rows.
 UNTIL = datetime(2026, 11, 1, tzinfo=UTC)
@@ -21,6 +28,10 @@ HOURS = (8, 9, 9, 10, 10, 10, 11, 11, 13, 14, 14, 14, 15, 15, 16, 17, 20)
 VERSION_AND_VARIANT = (0x7 << 76) | (0b10 << 62)
 # Called with the number of rows written.
 Progress = Callable[[int], object]
+
+
+def ignore_rows(count: int) -> None:
+    """Ignore progress."""
 
 
 @dataclass
@@ -38,7 +49,7 @@ class Day:
 
 
 @dataclass
-class World:
+class DemoState:
     """State of a demo tenant while its history is generated."""
 
     tenant_id: UUID
@@ -49,9 +60,11 @@ class World:
     admin_id: UUID
     member_ids: tuple[UUID, ...]
     rng: Random = field(init=False)
-    # Results that one generator passes to the next, such as agents and flows.
-    made: dict[str, Any] = field(default_factory=dict)
-
+    # Rows written so far, and what is called with the number of each batch.
+    rows: int = 0
+    on_rows: Progress = ignore_rows
+    # Agents of the history by slug, which later generators refer to.
+    agents: dict[str, Any] = field(default_factory=dict)
     days: list[Day] = field(default_factory=lambda: [Day() for _ in range(DAYS)])
 
     def __post_init__(self) -> None:
@@ -61,10 +74,14 @@ class World:
         """Scale a count of `per_step` per scale step."""
         return round(per_step * self.scale)
 
-    @property
-    def constants(self) -> dict[str, Any]:
-        """Columns with the same value in every row of the tenant."""
-        return {"tenant_id": self.tenant_id}
+    def insert(self, model: Any, columns: Sequence[str], rows: Iterable[Row], **constants: Any) -> None:
+        """Insert rows of the tenant, each an id and the values of `columns`."""
+        constants["tenant_id"] = self.tenant_id
+        insert_many(model, ("id", *columns), rows, constants=constants, on_batch=self._count_rows)
+
+    def _count_rows(self, count: int) -> None:
+        self.rows += count
+        self.on_rows(count)
 
     def id_at(self, milliseconds: int) -> UUID:
         """Return a UUIDv7 for a time, with random bits from the seed."""
@@ -107,3 +124,29 @@ def moment(milliseconds: int) -> datetime:
 def micro(amount: int) -> Decimal:
     """Convert millionths to a decimal."""
     return Decimal(amount).scaleb(-6)
+
+
+def find_demos() -> list[Any]:
+    """Return the modules `<app>.demo` in order of their `POSITION`."""
+    modules = [
+        import_module(f"{app.name}.demo")
+        for app in apps.get_app_configs()
+        if module_has_submodule(app.module, "demo")  # type: ignore[arg-type]
+    ]
+    return sorted((each for each in modules if hasattr(each, "POSITION")), key=attrgetter("POSITION"))
+
+
+def call_demos(hook: str, *arguments: Any) -> None:
+    """Call the function `hook` of each demo module that has it."""
+    for function in [getattr(module, hook) for module in find_demos() if hasattr(module, hook)]:
+        function(*arguments)
+
+
+def create_once(model: Any, key: dict[str, Any], fields: dict[str, Any]) -> Any:
+    """Return the row with `key`, or create and validate it."""
+    found = model._base_manager.filter(**key).first()
+    if found is None:
+        found = model(**key | fields)
+        found.full_clean(exclude=["tenant"])
+        found.save()
+    return found
