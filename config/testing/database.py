@@ -2,11 +2,13 @@
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from psycopg import sql
 
 from config.postgres.cluster import default_cluster, run_sql
@@ -94,3 +96,19 @@ def empty_tables() -> None:
 def _switch_triggers(owner: psycopg.Connection[Any], tables: list[str], verb: str) -> None:
     for table in tables:
         owner.execute(sql.SQL("ALTER TABLE {} {} TRIGGER USER").format(sql.Identifier(table), sql.SQL(verb)))
+
+
+@contextmanager
+def shared_rows(blocker: Any) -> Iterator[None]:
+    """Keep the rows that a fixture of a wider scope creates until the block ends.
+
+    Each test runs in a savepoint within the block's transaction and rolls back its own changes only.
+
+    Args:
+        blocker: pytest-django's `django_db_blocker`.
+    """
+    block = transaction.atomic()
+    block._from_testcase = True  # type: ignore[attr-defined]
+    with blocker.unblock(), block:
+        yield
+        transaction.set_rollback(True)

@@ -13,7 +13,7 @@ from config.db.constraint_messages import constraint_fields, constraint_message,
 from config.tenancy.scope import tenant_scope
 from config.testing.factories import factory_for, project_models
 from config.testing.roles import as_platform
-from config.tests.test_conventions_routes import ROUTES, VIEWSETS, address
+from config.tests.resources import ROUTES, VIEWSETS, address
 from tenants.models import SystemSetting
 
 pytestmark = pytest.mark.django_db

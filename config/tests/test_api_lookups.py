@@ -8,7 +8,7 @@ from config.api.expand import expandable
 from config.api.filter_factory import is_filtered
 from config.api.filters import FilterSetBackend
 from config.tenancy.scope import tenant_scope
-from config.tests.test_conventions_routes import ROUTES, VIEWSETS
+from config.tests.resources import ROUTES, VIEWSETS
 from workflows.tests.factories import AssetFactory, TaskFactory
 
 AGENTS, ASSETS, TASKS = "/api/v1/agents/", "/api/v1/assets/", "/api/v1/tasks/"

@@ -1,8 +1,15 @@
-"""Generic tests of all API resources: isolation, serialization, filters and ordering."""
+"""Generic tests of all API resources: isolation, serialization, queries, filters and ordering.
+
+All tests of a resource share its rows. The query count of each list is compared with `query_baseline.json`. After an
+intended change, update it:
+ CONCLAVE_REFRESH_BASELINE=1 pytest config/tests/test_api_resources.py -k baseline -p no:xdist
+"""
 
 import datetime as dt
 import json
+import os
 import uuid
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -12,87 +19,93 @@ from django.test.utils import CaptureQueriesContext
 from config.api import viewsets
 from config.api.expand import expandable
 from config.api.filters import FilterSetBackend
-from config.api.routers import build_router
 from config.tenancy.scope import tenant_scope
-from config.testing.factories import factory_for
-from config.testing.fixtures import add_member
+from config.testing.database import shared_rows
+from config.tests.resources import OWNED, ROUTES, VIEWSETS, create_client, create_resource
 
 pytestmark = pytest.mark.django_db
-RESOURCES = {prefix: viewset for prefix, viewset, _ in build_router().registry}
-# Fixed path parameters of nested resources.
-PLAIN = {prefix: view for prefix, view in RESOURCES.items() if "<" not in prefix}
+BASELINE = Path(__file__).with_name("query_baseline.json")
+# Resources without fixed path parameters; those with isolated rows first, as in `OWNED`.
+PLAIN = {prefix: VIEWSETS[prefix] for prefix in (*OWNED, *sorted(ROUTES)) if "<" not in prefix}
 NIL = "00000000-0000-7000-8000-000000000000"
-# Values that make a row visible to the acting user.
-OWN = {"rag-queries": "user_id", "conversations": "user_id"}
 KEPT = ("created_at", "updated_at", "deleted_at")
-each = pytest.mark.parametrize("prefix", sorted(PLAIN))
-# Some platform rows are visible to all tenants.
-OWNED = [
-    prefix
-    for prefix, view in PLAIN.items()
-    if view.serializer_class.Meta.model.row_security.get("read") not in ("true", "is_public")
-]
-each_owned = pytest.mark.parametrize("prefix", sorted(OWNED))
 
 
-def rows_of(prefix, key, count=1, tenant=None):
-    """Create `count` rows of the resource's model in the key's tenant, or another."""
-    model = PLAIN[prefix].serializer_class.Meta.model
-    own = {OWN[prefix]: key.user_id} if prefix in OWN and tenant is None else {}
-    person = add_member(tenant).user if tenant else key.user_id
-    with tenant_scope(tenant or key.tenant_id, actor="system:test", user=person):
-        return [factory_for(model)(**own) for _ in range(count)]
+@pytest.fixture(scope="module")
+def resource(request, django_db_setup, django_db_blocker):
+    with shared_rows(django_db_blocker):
+        yield create_resource(request.param)
 
 
-def url(prefix, row=None):
-    return f"/api/v1/{prefix}/" + (f"{row.pk}/" if row else "")
+def each_of(prefixes):
+    return pytest.mark.parametrize("resource", prefixes, indirect=True)
 
 
-def listed(client, prefix, query=""):
-    response = client.get(f"{url(prefix)}?limit=200{query}")
-    assert response.status_code == 200, response.content
-    return response.json()["results"]
+each = each_of(PLAIN)
 
 
-@each_owned
-def test_list_and_retrieve_show_own_rows_alone(prefix, api_client, other_tenant):
-    client = api_client()
-    (own,) = rows_of(prefix, client.key)
-    (foreign,) = rows_of(prefix, client.key, tenant=other_tenant)
+@each_of(OWNED)
+def test_list_and_retrieve_show_own_rows_only(resource):
+    ids, own = set(resource.ids()), resource.rows[0]
 
-    ids = {row["id"] for row in listed(client, prefix)}
-
-    assert str(own.pk) in ids
-    assert str(foreign.pk) not in ids
-    assert client.get(url(prefix, own)).json()["id"] == str(own.pk)
+    assert {str(row.pk) for row in resource.rows} <= ids
+    assert str(resource.foreign.pk) not in ids
+    assert resource.client.get(resource.url(own)).json()["id"] == str(own.pk)
 
 
-@each_owned
-def test_foreign_and_missing_rows_answer_alike(prefix, api_client, other_tenant):
-    client = api_client()
-    (foreign,) = rows_of(prefix, client.key, tenant=other_tenant)
-    answers = []
+@each_of(OWNED)
+def test_foreign_and_missing_rows_answer_alike(resource):
+    for verb in ("get", "patch", "delete"):
+        answers = []
+        for wanted in (resource.foreign.pk, NIL):
+            call = getattr(resource.client, verb)
+            response = call(f"{resource.list_url}{wanted}/", content_type="application/json")
+            answers.append((response.status_code, response.json() | {"instance": "", "request_id": ""}))
+        assert answers[0] == answers[1], verb
+        assert answers[0][0] in ((404,) if verb == "get" else (404, 405)), verb
 
-    for identifier in (foreign.pk, NIL):
-        response = client.get(f"{url(prefix)}{identifier}/")
-        body = response.json()
-        answers.append((response.status_code, body["title"], body["detail"], body["code"], body["type"]))
 
-    assert answers[0] == answers[1]
-    assert answers[0][0] == 404
+def count_queries(resource, rows):
+    """Return the number of queries of a list with at least `rows` rows."""
+    with CaptureQueriesContext(connection) as captured:
+        assert len(resource.listed()) >= rows
+    assert len([query for query in captured if "row_to_json" in query["sql"]]) == 1
+    return len(captured)
+
+
+@each_of([*OWNED, *(prefix for prefix in sorted(ROUTES) if prefix not in OWNED)])
+def test_list_takes_as_many_queries_for_five_rows_as_for_three_and_as_the_baseline(resource):
+    # The first request of a kind compiles its statement.
+    count_queries(resource, 3)
+    three = count_queries(resource, 3)
+    resource.add(2)
+
+    assert count_queries(resource, 5) == three
+    assert baseline(resource.prefix, three) == three
+
+
+def baseline(prefix, counted):
+    known = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
+    if os.environ.get("CONCLAVE_REFRESH_BASELINE") == "1":
+        known = {each: known.get(each) for each in ROUTES} | {prefix: counted}
+        BASELINE.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")
+    return known.get(prefix)
+
+
+def test_baseline_names_every_route_and_no_other():
+    assert set(json.loads(BASELINE.read_text())) == set(ROUTES)
 
 
 @each
 @pytest.mark.parametrize("shape", ["", "fields", "expand"])
-def test_sql_and_python_make_the_same_bytes(prefix, shape, api_client, monkeypatch):
-    client = api_client()
-    view = PLAIN[prefix]
-    rows = enrich(rows_of(prefix, client.key, 3), client.key)
+def test_sql_and_python_make_the_same_bytes(resource, shape, monkeypatch):
+    client, view = resource.client, resource.view
+    row = enrich(resource.rows[0], client.key)
     names = [name for name, field in view.serializer_class().fields.items() if not field.write_only]
     query = {"": "", "fields": f"fields={','.join(names[::2])}", "expand": ""}[shape]
     if shape == "expand":
         query = f"expand={','.join(expandable(view.serializer_class))}"
-    addresses = [f"{url(prefix)}?{query}", f"{url(prefix, rows[0])}?{query}"]
+    addresses = [f"{resource.list_url}?{query}", f"{resource.url(row)}?{query}"]
     assert viewsets.compiled_plan(view.serializer_class, (), ()) is not None
 
     fast = [client.get(address) for address in addresses]
@@ -104,11 +117,10 @@ def test_sql_and_python_make_the_same_bytes(prefix, shape, api_client, monkeypat
     assert [answer.get("ETag") for answer in fast] == [answer.get("ETag") for answer in slow]
 
 
-def enrich(rows, key):
-    """Give the first row edge-case values."""
-    row = rows[0]
+def enrich(row, key):
+    """Give the row edge-case values."""
     if type(row)._meta.app_label == "audit" or not hasattr(type(row), "objects"):
-        return rows
+        return row
     awkward = {
         models.JSONField: {"a": [1, 1.5, 1e-7, 1e22, None, True], "ü": 'quote " \\ / \n \x1f'},
         models.TextField: 'two\nlines, "quoted", \\ / ü 😀 \x01\t',
@@ -126,32 +138,12 @@ def enrich(rows, key):
     except ProgrammingError:
         # Append-only tables keep their plain rows.
         assert "UPDATE" not in type(row).row_security.get("verbs", "UPDATE")
-    return rows
+    return row
 
 
 @each
-def test_one_row_and_three_cost_the_same_queries(prefix, api_client):
-    client = api_client()
-    rows_of(prefix, client.key)
-    # The first request of a kind compiles its statement.
-    listed(client, prefix)
-
-    with CaptureQueriesContext(connection) as one:
-        listed(client, prefix)
-    rows_of(prefix, client.key, 2)
-    with CaptureQueriesContext(connection) as three:
-        listed(client, prefix)
-
-    selects = [query["sql"] for query in three if "row_to_json" in query["sql"]]
-    assert len(one) == len(three)
-    assert len(selects) == 1
-
-
-@each
-def test_filters_take_the_row_itself_and_nothing_else(prefix, api_client):
-    client = api_client()
-    (row,) = rows_of(prefix, client.key)
-    view = PLAIN[prefix]()
+def test_filters_take_the_row_itself_and_nothing_else(resource):
+    row, view = resource.rows[0], resource.view()
     for name, made in FilterSetBackend().get_filterset_class(view).base_filters.items():
         if name.startswith("created_") or made.lookup_expr != "exact":
             continue
@@ -162,30 +154,21 @@ def test_filters_take_the_row_itself_and_nothing_else(prefix, api_client):
         if value in (None, ""):
             continue
         text = json.dumps(value) if isinstance(value, bool) else str(value)
-        ids = {found["id"] for found in listed(client, prefix, f"&{name}={quote(text)}")}
-        assert str(row.pk) in ids, name
+        assert str(row.pk) in resource.ids(f"&{name}={quote(text)}"), name
 
 
 @each
-def test_time_range_and_orders(prefix, api_client):
-    client = api_client()
-    row, *_ = rows_of(prefix, client.key, 2)
-
-    assert listed(client, prefix, "&created_before=2001-01-01T00:00:00Z") == []
-    assert str(row.pk) in {
-        found["id"] for found in listed(client, prefix, "&created_after=2001-01-01T00:00:00Z")
-    }
-    for name in ("id", *PLAIN[prefix].ordering_fields):
-        up = [found["id"] for found in listed(client, prefix, f"&ordering={name}")]
-        down = [found["id"] for found in listed(client, prefix, f"&ordering=-{name}")]
-        assert up == down[::-1]
+def test_time_range_and_orders(resource):
+    assert resource.listed("&created_before=2001-01-01T00:00:00Z") == []
+    assert str(resource.rows[0].pk) in resource.ids("&created_after=2001-01-01T00:00:00Z")
+    for name in ("id", *resource.view.ordering_fields):
+        assert resource.ids(f"&ordering={name}") == resource.ids(f"&ordering=-{name}")[::-1]
 
 
 @each
-def test_every_time_that_is_shown_filters_by_range(prefix, api_client):
-    client = api_client()
-    (row,) = rows_of(prefix, client.key)
-    made = FilterSetBackend().get_filterset_class(PLAIN[prefix]()).base_filters
+def test_every_time_that_is_shown_filters_by_range(resource):
+    row = resource.rows[0]
+    made = FilterSetBackend().get_filterset_class(resource.view()).base_filters
     for name, bound in made.items():
         if bound.lookup_expr not in ("gte", "lt") or getattr(row, bound.field_name) is None:
             continue
@@ -195,8 +178,8 @@ def test_every_time_that_is_shown_filters_by_range(prefix, api_client):
         moment = isinstance(field, models.DateTimeField)
         past, future = (f"{year}-01-01" + ("T00:00:00Z" if moment else "") for year in (1971, 2971))
         inside, outside = (past, future) if bound.lookup_expr == "gte" else (future, past)
-        assert str(row.pk) in {found["id"] for found in listed(client, prefix, f"&{name}={inside}")}, name
-        assert listed(client, prefix, f"&{name}={outside}") == [], name
+        assert str(row.pk) in resource.ids(f"&{name}={inside}"), name
+        assert resource.listed(f"&{name}={outside}") == [], name
 
 
 def test_ranges_are_named_after_their_times():
@@ -208,29 +191,28 @@ def test_ranges_are_named_after_their_times():
 
 
 @each
-def test_unknown_parameter_is_named(prefix, api_client):
-    response = api_client().get(f"{url(prefix)}?nonsense=1")
+def test_unknown_parameter_is_named(resource):
+    response = resource.client.get(f"{resource.list_url}?nonsense=1")
 
     assert response.status_code == 400
     assert response.json()["errors"][0]["parameter"] == "nonsense"
 
 
 @each
-def test_no_right_no_answer(prefix, api_client):
-    client = api_client(scopes=["nothing:read"])
-
-    response = client.get(url(prefix))
+def test_no_right_no_answer(resource):
+    key = resource.client.key
+    response = create_client(key.tenant_id, key.user, scopes=["nothing:read"]).get(resource.list_url)
 
     assert response.status_code == 403
     assert response.json()["code"] == "permission_denied"
 
 
 @each
-def test_pages_in_both_directions_show_each_row_once(prefix, api_client):
-    client = api_client()
-    rows_of(prefix, client.key, 5)
-    whole = [row["id"] for row in listed(client, prefix)]
-    forward, backward, address = [], [], f"{url(prefix)}?limit=2"
+def test_pages_in_both_directions_show_each_row_once(resource):
+    client = resource.client
+    resource.add(2)
+    whole = resource.ids()
+    forward, backward, address = [], [], f"{resource.list_url}?limit=2"
     while address:
         page = client.get(address).json()
         forward += [row["id"] for row in page["results"]]
