@@ -268,9 +268,7 @@ class AgentTemplateViewSet(TenantViewSet):
     def create_agent(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Create an agent from this template."""
         self.require("agents", "write")
-        asked = NewAgentSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        data = asked.validated_data
+        data = self.validate_body(NewAgentSerializer)
         if "integration" in data:
             data["integration_id"] = data.pop("integration")
         with convert_not_for_sale():
@@ -281,10 +279,9 @@ class AgentTemplateViewSet(TenantViewSet):
     @action(detail=True, methods=["post"])
     def publish(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Publish the template to all organisations, free or at a price."""
-        asked = OfferSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        asked = self.validate_body(OfferSerializer)
         self._require_publishing()
-        template = publish_template(self.get_object(), price=asked.validated_data["price"])
+        template = publish_template(self.get_object(), price=asked["price"])
         return self.respond_with(template.pk)
 
     @extend_schema(request=None, responses={200: AgentTemplateSerializer})

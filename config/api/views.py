@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 from structlog.contextvars import bind_contextvars
 
@@ -54,6 +55,12 @@ class ApiView(APIView):
     def credential(self) -> Credential:
         """The credential that authenticated the request."""
         return cast(Credential, self.request.auth)
+
+    def validate_body(self, serializer_class: type[Serializer]) -> Any:
+        """Return the request body, validated by a serializer."""
+        serializer = serializer_class(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        return serializer.validated_data
 
     @contextmanager
     def scoped(self, *, read_only: bool = False) -> Iterator[Scope]:

@@ -61,9 +61,7 @@ class AttachmentViewSet(ConversationScopedMixin, DestroyMixin, ReadOnlyTenantVie
     @extend_schema(request={"multipart/form-data": FileSerializer}, responses={201: AttachmentSerializer})
     def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Upload a document. Agents read its text once a message lists it in `attachments`."""
-        asked = FileSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        file = asked.validated_data["file"]
+        file = self.validate_body(FileSerializer)["file"]
         name = check_name(file.name)
         with self.scoped() as scope:
             if not self.conversation().exists():

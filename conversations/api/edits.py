@@ -58,15 +58,14 @@ class MessageActions:
     @action(detail=True, methods=["post"])
     def edit(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Edit your own message on a new branch. The original conversation does not change."""
-        asked = EditSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        if asked.validated_data["answer"]:
+        asked = self.validate_body(EditSerializer)
+        if asked["answer"]:
             self.require_execute()
         with self.scoped():
             key, stored = self.claim(request)
             if stored is not None:
                 return stored
-            edited = self._edited(kwargs["id"], **asked.validated_data)
+            edited = self._edited(kwargs["id"], **asked)
             turn = self.ready(edited.begun)
         if edited.begun and answers.wants_stream(request):
             self.settle(key, None)
@@ -83,11 +82,10 @@ class MessageActions:
     @action(detail=True, methods=["post"])
     def feedback(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Rate an answer as helpful or unhelpful. New feedback replaces earlier feedback."""
-        asked = FeedbackSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        asked = self.validate_body(FeedbackSerializer)
         message = self.get_object()
         try:
-            give_feedback(message, asked.validated_data["feedback"])
+            give_feedback(message, asked["feedback"])
         except NoAnswer as error:
             raise Conflict("; ".join(error.messages), code="no_answer") from error
         return self.rendered_row(MessageSerializer, message)

@@ -103,14 +103,13 @@ class MeetingActions:
     def begin_meeting(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Start a meeting of experts about a question. A worker runs it."""
         self.require_execute()
-        asked = NewMeetingSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        asked = self.validate_body(NewMeetingSerializer)
         conversation = self.get_object()
         try:
             question = begin_meeting(
                 conversation.pk,
-                question=asked.validated_data["question"],
-                experts=_experts(asked.validated_data["experts"]),
+                question=asked["question"],
+                experts=_experts(asked["experts"]),
                 user_id=self.credential.user_id,
             )
         except MeetingUnderway as error:

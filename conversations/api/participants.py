@@ -25,11 +25,10 @@ class ParticipantViewSet(ConversationScopedMixin, DestroyMixin, ReadOnlyTenantVi
     @extend_schema(request=NewParticipantSerializer, responses={201: ParticipantSerializer})
     def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Add a person, who can read and write messages, or an agent, which answers."""
-        asked = NewParticipantSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
+        asked = self.validate_body(NewParticipantSerializer)
         if not self.conversation().exists():
             raise Http404
-        row = self._added(asked.validated_data)
+        row = self._added(asked)
         return self.respond_with(row.pk, 201, Location=f"{request._request.path}{row.pk}/")
 
     def _added(self, data: dict[str, Any]) -> Participant:

@@ -52,9 +52,8 @@ class ToolExecutionViewSet(ConversationScopedMixin, AnswerMixin, ReadOnlyTenantV
     @action(detail=True, methods=["post"])
     def deny(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Deny a waiting tool call. After the last decision, the response is the agent's answer."""
-        asked = DecisionSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        return self._decide(request, allow=False, reason=asked.validated_data["reason"])
+        reason = self.validate_body(DecisionSerializer)["reason"]
+        return self._decide(request, allow=False, reason=reason)
 
     def _decide(self, request: Any, *, allow: bool, reason: str) -> HttpResponse:
         self.require_execute()

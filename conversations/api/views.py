@@ -163,9 +163,7 @@ class ConversationViewSet(
     )
     def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Start a conversation. With `message`, the response includes the first answer."""
-        asked = NewConversationSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        data = asked.validated_data
+        data = self.validate_body(NewConversationSerializer)
         if "message" in data:
             self.require_execute()
         begun, turn = [], None
@@ -187,9 +185,7 @@ class ConversationViewSet(
     @action(detail=True, methods=["post"])
     def fork(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Copy a conversation up to and including a message. The original does not change."""
-        asked = ForkSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        at = asked.validated_data["at"]
+        at = self.validate_body(ForkSerializer)["at"]
         return self._made(
             fork_conversation(self.get_object(), at=at, user_id=self.credential.user_id).pk, None
         )

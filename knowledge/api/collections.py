@@ -63,9 +63,8 @@ class CollectionViewSet(TenantViewSet):
 
         Searches use the old vectors until the job has computed all new ones.
         """
-        asked = ModelSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        changed = change_model(self.get_object(lock=True), asked.validated_data["embedding_model"])
+        asked = self.validate_body(ModelSerializer)
+        changed = change_model(self.get_object(lock=True), asked["embedding_model"])
         return self.respond_with(changed.pk)
 
     @extend_schema(request=None, responses={200: CollectionSerializer})
@@ -121,14 +120,11 @@ class ImportView(ApiView):
     @extend_schema(request={"multipart/form-data": ImportSerializer}, responses={201: CollectionSerializer})
     def post(self, request: Any) -> HttpResponse:
         """Create a collection from an exported file; all of it or nothing."""
-        asked = ImportSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        file: UploadedFile = asked.validated_data["file"]
+        asked = self.validate_body(ImportSerializer)
+        file: UploadedFile = asked["file"]
         held = self.credential
         try:
-            made = import_collection(
-                held.tenant_id, file.file, slug=asked.validated_data["slug"], actor=held.actor
-            )
+            made = import_collection(held.tenant_id, file.file, slug=asked["slug"], actor=held.actor)
         except TransferError as error:
             raise Invalid(str(error), code="not_a_collection") from error
         with self.scoped(read_only=True):

@@ -109,9 +109,7 @@ class UploadView(ApiView):
         """
         if request.content_type.startswith("application/json"):
             return self._page(request, collection_id)
-        asked = UploadSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        given = asked.validated_data
+        given = self.validate_body(UploadSerializer)
         name = check_name(given["file"].name)
         with self.scoped(read_only=True) as scope:
             self._collection(collection_id)
@@ -139,9 +137,7 @@ class UploadView(ApiView):
             raise
 
     def _page(self, request: Any, collection_id: UUID) -> HttpResponse:
-        asked = PageSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        given = asked.validated_data
+        given = self.validate_body(PageSerializer)
         with self.scoped():
             collection = self._collection(collection_id)
             return self._answer(

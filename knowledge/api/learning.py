@@ -7,9 +7,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 
-from config.api.serializers import BaseSerializer, ObjectField, cached_serializer
-from config.api.views import json_response
-from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet
+from config.api.serializers import BaseSerializer, ObjectField
+from config.api.similarity import SimilarityMixin, SimilarRequestSerializer, build_similar_serializer
+from config.api.viewsets import DestroyMixin
 from knowledge.choices import PatternType
 from knowledge.models import Embedding, LearningPattern
 from knowledge.services.learning import observe_pattern, record_outcome, similar_patterns
@@ -58,29 +58,12 @@ class OutcomeSerializer(serializers.Serializer):
     helped = serializers.BooleanField(help_text="Whether it helped.")
 
 
-class PatternLikenessSerializer(serializers.Serializer):
+class PatternLikenessSerializer(SimilarRequestSerializer):
     """Request for similar patterns."""
 
-    text = serializers.CharField(max_length=4000, help_text="Text to compare with.")
     pattern_type = serializers.ChoiceField(
         choices=PatternType.choices, required=False, help_text="Return only patterns of this type."
     )
-    limit = serializers.IntegerField(
-        min_value=1, max_value=50, default=10, help_text="Maximum number of results."
-    )
-
-
-class NearPatternSerializer(serializers.Serializer):
-    """A pattern and its distance."""
-
-    pattern = LearningPatternSerializer()
-    distance = serializers.FloatField(help_text="Cosine distance: 0 is identical, 1 is unrelated.")
-
-
-class NearPatternsSerializer(serializers.Serializer):
-    """Patterns, nearest first."""
-
-    results = NearPatternSerializer(many=True)
 
 
 class KeptTextSerializer(serializers.Serializer):
@@ -90,30 +73,13 @@ class KeptTextSerializer(serializers.Serializer):
     metadata = ObjectField(required=False, help_text="Free-form data, such as the origin of the text.")
 
 
-class TextLikenessSerializer(serializers.Serializer):
+class TextLikenessSerializer(SimilarRequestSerializer):
     """Request for similar texts."""
 
-    text = serializers.CharField(max_length=4000, help_text="Text to compare with.")
     metadata = ObjectField(required=False, help_text="Return only texts whose metadata contains this.")
-    limit = serializers.IntegerField(
-        min_value=1, max_value=50, default=10, help_text="Maximum number of results."
-    )
 
 
-class NearTextSerializer(serializers.Serializer):
-    """A text and its distance."""
-
-    text = EmbeddingSerializer()
-    distance = serializers.FloatField(help_text="Cosine distance: 0 is identical, 1 is unrelated.")
-
-
-class NearTextsSerializer(serializers.Serializer):
-    """Texts, nearest first."""
-
-    results = NearTextSerializer(many=True)
-
-
-class EmbeddingViewSet(DestroyMixin, ReadOnlyTenantViewSet):
+class EmbeddingViewSet(SimilarityMixin, DestroyMixin):
     """Texts outside collections, searchable by similarity."""
 
     serializer_class = EmbeddingSerializer
@@ -125,32 +91,27 @@ class EmbeddingViewSet(DestroyMixin, ReadOnlyTenantViewSet):
         # Texts that belong to another object are read there, with its permissions.
         return super().get_queryset().exclude(metadata__has_key=PART_OF)
 
-    def _asked(self, serializer_class: type[serializers.Serializer]) -> Any:
-        asked = serializer_class(data=self.request.data)
-        asked.is_valid(raise_exception=True)
-        return asked.validated_data
-
     @extend_schema(request=KeptTextSerializer, responses={200: EmbeddingSerializer})
     @action(detail=False, methods=["post"])
     def remember(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Store a text; storing the same text again updates its metadata."""
-        given = self._asked(KeptTextSerializer)
+        given = self.validate_body(KeptTextSerializer)
         row = store_text(given["content"], given.get("metadata"))
         return self.rendered_row(EmbeddingSerializer, row)
 
-    @extend_schema(request=TextLikenessSerializer, responses={200: NearTextsSerializer})
+    @extend_schema(
+        request=TextLikenessSerializer,
+        responses=build_similar_serializer("text", EmbeddingSerializer, "Text"),
+    )
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Return similar texts, nearest first."""
-        given = self._asked(TextLikenessSerializer)
+        given = self.validate_body(TextLikenessSerializer)
         found = find_similar_texts(given["text"], metadata=given.get("metadata"), limit=given["limit"])
-        show = cached_serializer(EmbeddingSerializer).to_representation
-        return json_response(
-            {"results": [{"text": show(each), "distance": float(each.distance)} for each in found]}
-        )
+        return self.similar_response("text", found)
 
 
-class LearningPatternViewSet(DestroyMixin, ReadOnlyTenantViewSet):
+class LearningPatternViewSet(SimilarityMixin, DestroyMixin):
     """Learning patterns of the caller."""
 
     serializer_class = LearningPatternSerializer
@@ -158,16 +119,11 @@ class LearningPatternViewSet(DestroyMixin, ReadOnlyTenantViewSet):
     ordering_fields = ("created_at", "updated_at", "confidence", "occurrences", "last_seen_at")
     verbs = {"observe": "write", "outcome": "write", "similar": "read"}
 
-    def _asked(self, serializer_class: type[serializers.Serializer]) -> Any:
-        asked = serializer_class(data=self.request.data)
-        asked.is_valid(raise_exception=True)
-        return asked.validated_data
-
     @extend_schema(request=ObservationSerializer, responses={200: LearningPatternSerializer})
     @action(detail=False, methods=["post"])
     def observe(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Record an action; it updates a similar pattern or creates a new one."""
-        given = self._asked(ObservationSerializer)
+        given = self.validate_body(ObservationSerializer)
         pattern = observe_pattern(given["pattern_type"], given["data"])
         return self.rendered_row(LearningPatternSerializer, pattern)
 
@@ -175,18 +131,20 @@ class LearningPatternViewSet(DestroyMixin, ReadOnlyTenantViewSet):
     @action(detail=True, methods=["post"])
     def outcome(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Record whether acting on the pattern helped."""
-        pattern = record_outcome(self.get_object(lock=True), helped=self._asked(OutcomeSerializer)["helped"])
+        pattern = record_outcome(
+            self.get_object(lock=True), helped=self.validate_body(OutcomeSerializer)["helped"]
+        )
         return self.rendered_row(LearningPatternSerializer, pattern)
 
-    @extend_schema(request=PatternLikenessSerializer, responses={200: NearPatternsSerializer})
+    @extend_schema(
+        request=PatternLikenessSerializer,
+        responses=build_similar_serializer("pattern", LearningPatternSerializer, "Pattern"),
+    )
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Return the caller's patterns similar to a text, nearest first."""
-        given = self._asked(PatternLikenessSerializer)
+        given = self.validate_body(PatternLikenessSerializer)
         found = similar_patterns(
             given["text"], pattern_type=given.get("pattern_type", ""), limit=given["limit"]
         )
-        show = cached_serializer(LearningPatternSerializer).to_representation
-        return json_response(
-            {"results": [{"pattern": show(each), "distance": float(each.distance)} for each in found]}
-        )
+        return self.similar_response("pattern", found)

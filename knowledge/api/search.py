@@ -117,9 +117,7 @@ class SearchView(ApiView):
     def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Search collections for relevant passages and record the query."""
         started = time.perf_counter()
-        asked = SearchSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        wanted = asked.validated_data
+        wanted = self.validate_body(SearchSerializer)
         with self.scoped():
             collections = _load_collections(wanted["collections"])
         # Outside the transaction, since the embedding model may be a remote service.

@@ -9,6 +9,7 @@ from rest_framework.decorators import action
 
 from config.api.constraint_errors import DOES_NOT_EXIST
 from config.api.serializers import BaseSerializer, RelatedIdsField, TextListField, cached_serializer
+from config.api.similarity import SimilarityMixin, SimilarRequestSerializer, build_similar_serializer
 from config.api.views import json_response
 from config.api.viewsets import TenantViewSet
 from knowledge.choices import RelationKind
@@ -90,26 +91,8 @@ class FoundTermsSerializer(serializers.Serializer):
     results = FoundTermSerializer(many=True)
 
 
-class TermLikenessSerializer(serializers.Serializer):
+class TermLikenessSerializer(SimilarRequestSerializer):
     """Request for similar terms."""
-
-    text = serializers.CharField(max_length=4000, help_text="Text to compare with.")
-    limit = serializers.IntegerField(
-        min_value=1, max_value=50, default=10, help_text="Maximum number of results."
-    )
-
-
-class NearTermSerializer(serializers.Serializer):
-    """A term and its distance."""
-
-    term = TermSerializer()
-    distance = serializers.FloatField(help_text="Cosine distance: 0 is identical, 1 is unrelated.")
-
-
-class NearTermsSerializer(serializers.Serializer):
-    """Terms, nearest first."""
-
-    results = NearTermSerializer(many=True)
 
 
 class RelationSerializer(serializers.Serializer):
@@ -119,7 +102,7 @@ class RelationSerializer(serializers.Serializer):
     kind = serializers.ChoiceField(choices=RelationKind.choices, help_text="Kind of relation.")
 
 
-class TermViewSet(TenantViewSet):
+class TermViewSet(SimilarityMixin, TenantViewSet):
     """Terms of the caller, and public terms of colleagues (read-only)."""
 
     serializer_class = TermSerializer
@@ -138,9 +121,7 @@ class TermViewSet(TenantViewSet):
         embed_new_terms([serializer.instance])
 
     def _text(self) -> str:
-        asked = TextSerializer(data=self.request.data)
-        asked.is_valid(raise_exception=True)
-        return str(asked.validated_data["text"])
+        return str(self.validate_body(TextSerializer)["text"])
 
     def _found(self, terms: list[TermMatch]) -> HttpResponse:
         show = cached_serializer(TermSerializer).to_representation
@@ -160,28 +141,22 @@ class TermViewSet(TenantViewSet):
         """Count the use of the caller's terms in a text."""
         return self._found([TermMatch(term, []) for term in note_use(self._text())])
 
-    @extend_schema(request=TermLikenessSerializer, responses={200: NearTermsSerializer})
+    @extend_schema(request=TermLikenessSerializer, responses=build_similar_serializer("term", TermSerializer))
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Return terms similar to a text, nearest first."""
-        asked = TermLikenessSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        found = find_similar_terms(asked.validated_data["text"], limit=asked.validated_data["limit"])
-        show = cached_serializer(TermSerializer).to_representation
-        return json_response(
-            {"results": [{"term": show(each), "distance": float(each.distance)} for each in found]}
-        )
+        given = self.validate_body(TermLikenessSerializer)
+        return self.similar_response("term", find_similar_terms(given["text"], limit=given["limit"]))
 
     @extend_schema(request=RelationSerializer, responses={200: TermSerializer})
     @action(detail=True, methods=["post"])
     def relate(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Relate the term to another term."""
         term = self.get_object(lock=True)
-        asked = RelationSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        related = Term.objects.filter(pk=asked.validated_data["related"]).first()
+        given = self.validate_body(RelationSerializer)
+        related = Term.objects.filter(pk=given["related"]).first()
         if related is None or related.pk == term.pk:
             reason = DOES_NOT_EXIST if related is None else "A term cannot be related to itself."
             raise serializers.ValidationError({"related": reason})
-        relate_terms(term, related, asked.validated_data["kind"])
+        relate_terms(term, related, given["kind"])
         return self.rendered_row(TermSerializer, term)

@@ -8,11 +8,12 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 
 from config.api.serializers import BaseSerializer, TextListField
+from config.api.similarity import SimilarRequestSerializer, build_similar_serializer
 from config.api.viewsets import TenantViewSet
 from workflows.models import Asset, AssetDependency
 from workflows.services.similarity import similar_assets
 
-from .similarity import SimilarityMixin, SimilarRequestSerializer, build_similar_serializer
+from .similarity import EmbeddingMixin
 
 
 class AssetSerializer(BaseSerializer):
@@ -101,7 +102,7 @@ class SimilarAssetsRequestSerializer(SimilarRequestSerializer):
     )
 
 
-class AssetViewSet(SimilarityMixin, TenantViewSet):
+class AssetViewSet(EmbeddingMixin, TenantViewSet):
     """Servers, applications, databases and other assets."""
 
     serializer_class = AssetSerializer
@@ -115,7 +116,7 @@ class AssetViewSet(SimilarityMixin, TenantViewSet):
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Return assets similar to a text, most similar first."""
-        given = self.request_data(SimilarAssetsRequestSerializer)
+        given = self.validate_body(SimilarAssetsRequestSerializer)
         found = similar_assets(given["text"], engagement_id=given.get("engagement"), limit=given["limit"])
         return self.similar_response("asset", found)
 

@@ -8,15 +8,12 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 
 from config.api.constraint_errors import DOES_NOT_EXIST
-from config.api.serializers import BaseSerializer, ObjectField, cached_serializer
-from config.api.views import json_response
-from config.api.viewsets import ReadOnlyTenantViewSet
+from config.api.serializers import BaseSerializer, ObjectField
+from config.api.similarity import SimilarityMixin, SimilarRequestSerializer, build_similar_serializer
 from tenants.models import Engagement
 from workflows.choices import InsightType
 from workflows.models import AgentLearningPattern, MasterFlow
 from workflows.services.learning import observe_insight, record_application, similar_insights
-
-from .similarity import build_similar_serializer
 
 
 class AgentLearningPatternSerializer(BaseSerializer):
@@ -59,10 +56,9 @@ class ApplicationSerializer(serializers.Serializer):
     helped = serializers.BooleanField(help_text="Whether applying the insight helped.")
 
 
-class SimilarInsightsRequestSerializer(serializers.Serializer):
+class SimilarInsightsRequestSerializer(SimilarRequestSerializer):
     """A similarity query for insights."""
 
-    text = serializers.CharField(max_length=4000, help_text="Text to compare with.")
     insight_type = serializers.ChoiceField(
         choices=InsightType.choices, required=False, help_text="Limits the results to insights of this type."
     )
@@ -70,12 +66,9 @@ class SimilarInsightsRequestSerializer(serializers.Serializer):
         required=False,
         help_text="Limits the results to this engagement and to insights without an engagement.",
     )
-    limit = serializers.IntegerField(
-        min_value=1, max_value=50, default=10, help_text="Maximum number of results."
-    )
 
 
-class AgentLearningPatternViewSet(ReadOnlyTenantViewSet):
+class AgentLearningPatternViewSet(SimilarityMixin):
     """Insights of agents."""
 
     serializer_class = AgentLearningPatternSerializer
@@ -83,16 +76,11 @@ class AgentLearningPatternViewSet(ReadOnlyTenantViewSet):
     ordering_fields = ("created_at", "updated_at", "applied_count")
     verbs = {"observe": "write", "outcome": "write", "similar": "read"}
 
-    def _request_data(self, serializer_class: type[serializers.Serializer]) -> Any:
-        asked = serializer_class(data=self.request.data)
-        asked.is_valid(raise_exception=True)
-        return asked.validated_data
-
     @extend_schema(request=InsightSerializer, responses={200: AgentLearningPatternSerializer})
     @action(detail=False, methods=["post"])
     def observe(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Record an insight, or confirm a similar existing one."""
-        given = self._request_data(InsightSerializer)
+        given = self.validate_body(InsightSerializer)
         for name, model in (("engagement", Engagement), ("master_flow", MasterFlow)):
             if name in given and not model.objects.filter(pk=given[name]).exists():
                 raise serializers.ValidationError({name: DOES_NOT_EXIST}, code="does_not_exist")
@@ -109,7 +97,7 @@ class AgentLearningPatternViewSet(ReadOnlyTenantViewSet):
     @action(detail=True, methods=["post"])
     def outcome(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Record that an insight was applied and whether it helped."""
-        given = self._request_data(ApplicationSerializer)
+        given = self.validate_body(ApplicationSerializer)
         insight = record_application(self.get_object(lock=True), helped=given["helped"])
         return self.rendered_row(AgentLearningPatternSerializer, insight)
 
@@ -120,14 +108,11 @@ class AgentLearningPatternViewSet(ReadOnlyTenantViewSet):
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Return current insights similar to a text, most similar first."""
-        given = self._request_data(SimilarInsightsRequestSerializer)
+        given = self.validate_body(SimilarInsightsRequestSerializer)
         found = similar_insights(
             given["text"],
             insight_type=given.get("insight_type", ""),
             engagement_id=given.get("engagement"),
             limit=given["limit"],
         )
-        show = cached_serializer(AgentLearningPatternSerializer).to_representation
-        return json_response(
-            {"results": [{"insight": show(each), "distance": float(each.distance)} for each in found]}
-        )
+        return self.similar_response("insight", found)

@@ -7,13 +7,14 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 
 from config.api.serializers import BaseSerializer
+from config.api.similarity import SimilarRequestSerializer, build_similar_serializer
 from config.api.viewsets import TenantViewSet
 from workflows import schemas
 from workflows.models import Calendar, CalendarEvent, Project, Task
 from workflows.services.similarity import similar_events, similar_tasks
 
 from .fields import SchemaField
-from .similarity import SimilarityMixin, SimilarRequestSerializer, build_similar_serializer
+from .similarity import EmbeddingMixin
 
 EMBEDDED_TEXT_FIELDS = ("semantic_keywords", "semantic_embedding", "semantic_category", "semantic_tags")
 
@@ -125,7 +126,7 @@ class ProjectViewSet(TenantViewSet):
     owner_field = "user_id"
 
 
-class TaskViewSet(SimilarityMixin, TenantViewSet):
+class TaskViewSet(EmbeddingMixin, TenantViewSet):
     """Tasks."""
 
     serializer_class = TaskSerializer
@@ -138,7 +139,7 @@ class TaskViewSet(SimilarityMixin, TenantViewSet):
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Return tasks similar to a text, most similar first."""
-        given = self.request_data()
+        given = self.validate_body(SimilarRequestSerializer)
         return self.similar_response("task", similar_tasks(given["text"], limit=given["limit"]))
 
 
@@ -151,7 +152,7 @@ class CalendarViewSet(TenantViewSet):
     owner_field = "user_id"
 
 
-class CalendarEventViewSet(SimilarityMixin, TenantViewSet):
+class CalendarEventViewSet(EmbeddingMixin, TenantViewSet):
     """Calendar events."""
 
     serializer_class = CalendarEventSerializer
@@ -164,5 +165,5 @@ class CalendarEventViewSet(SimilarityMixin, TenantViewSet):
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Return events similar to a text, most similar first."""
-        given = self.request_data()
+        given = self.validate_body(SimilarRequestSerializer)
         return self.similar_response("event", similar_events(given["text"], limit=given["limit"]))
