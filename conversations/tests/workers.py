@@ -1,17 +1,15 @@
 """Worker processes that tests kill, and readers of their streams."""
 
-import subprocess
-import sys
 import threading
-import time
-from contextlib import contextmanager
 
 from django.db import connection
+from django.db.models.functions import Now
 
-from config.postgres.logins import WORKER
-from config.testing.web_server import BASE_DIR, build_environment
 from conversations import tasks
+from conversations.models import AnswerLease
 from conversations.runtime.stream_buffer import AnswerDelta, AnswerDone, AnswerReset
+from knowledge.tests.crashes import crash_workers
+from knowledge.tests.waiting import PATIENCE, wait_until
 
 
 def read_answer(events):
@@ -27,30 +25,9 @@ def read_answer(events):
     raise AssertionError("the stream did not end")
 
 
-@contextmanager
 def workers():
     """Yield a function that runs a worker, optionally killed at a point, and returns its exit code."""
-    variables = build_environment(ANSWER_LEASE_SECONDS="2", CONCLAVE_LOGIN=WORKER)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "config.testing.crash_worker"],
-        env=variables,
-        cwd=BASE_DIR,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-    def run(point=""):
-        process.stdin.write(point + "\n")
-        process.stdin.flush()
-        return int(process.stdout.readline())
-
-    try:
-        assert process.stdout.readline() == "ready\n"
-        yield run
-    finally:
-        process.stdin.close()
-        process.wait(30)
+    return crash_workers(ANSWER_LEASE_SECONDS="2")
 
 
 def in_background(function):
@@ -67,13 +44,27 @@ def in_background(function):
     thread.start()
 
     def wait():
-        thread.join(60)
+        thread.join(PATIENCE)
+        assert not thread.is_alive(), "the thread is still running"
         return results[0]
 
     return wait
 
 
-def resume_due(seconds=2.5):
-    """Run the periodic job after the leases have expired."""
-    time.sleep(seconds)
+def resume_due(caller, *, expire=True):
+    """Run the periodic job after the leases of the tenant have expired.
+
+    Args:
+        expire: False waits until they expire by the clock of the database.
+    """
+    if expire:
+        with caller.scope():
+            AnswerLease.objects.update(lease_until=Now())
+    wait_until(lambda: not held_leases(caller), progress=lambda: held_leases(caller))
     tasks.resume_due_work.func.__wrapped__(0)
+
+
+def held_leases(caller):
+    """Return the end of each lease of the tenant that has not expired."""
+    with caller.scope():
+        return list(AnswerLease.objects.filter(lease_until__gt=Now()).values_list("lease_until", flat=True))

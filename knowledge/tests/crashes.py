@@ -1,0 +1,36 @@
+"""Worker processes that tests kill at a given call."""
+
+import subprocess
+import sys
+from contextlib import contextmanager
+
+from config.postgres.logins import WORKER
+from config.testing.web_server import BASE_DIR, build_environment
+
+
+@contextmanager
+def crash_workers(**variables):
+    """Yield a function that runs a worker, optionally killed at a point, and returns its exit code.
+
+    One process imports the project; each worker is a fork of it.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "config.testing.crash_worker"],
+        env=build_environment(CONCLAVE_LOGIN=WORKER, **variables),
+        cwd=BASE_DIR,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def run(point=""):
+        process.stdin.write(point + "\n")
+        process.stdin.flush()
+        return int(process.stdout.readline())
+
+    try:
+        assert process.stdout.readline() == "ready\n"
+        yield run
+    finally:
+        process.stdin.close()
+        process.wait(30)
