@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import sysconfig
-import time
 from io import StringIO
 from itertools import chain, islice
 from pathlib import Path
@@ -21,6 +20,7 @@ from conversations.runtime.loop import run_turn
 from conversations.runtime.turns import Caller, load_turn
 from conversations.services.conversations import begin_turn, start_conversation
 from knowledge.models import Chunk, Collection, Document
+from knowledge.tests.waiting import wait_until
 
 FILES, FEWER = 200, 60
 COLLECTION = "python"
@@ -107,12 +107,9 @@ def start_ingest(folder, tenant):
     return subprocess.Popen(command, env=build_environment(), cwd=BASE_DIR, stdout=subprocess.DEVNULL)
 
 
-def kill_when(process, reached, seconds=120):
-    end = time.monotonic() + seconds
-    while not reached():
-        assert process.poll() is None, "the command ended before it could be killed"
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.1)
+def kill_when(process, count, wanted):
+    wait_until(lambda: count() >= wanted or process.poll() is not None, progress=count, pause=0.1)
+    assert process.poll() is None, "the command ended before it could be killed"
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
 
@@ -126,7 +123,7 @@ def sources(caller):
 @pytest.mark.django_db(transaction=True)
 def test_killed_ingest_resumes_without_duplicates(tmp_path, tenant, caller):
     library = copy_library(tmp_path, FEWER)
-    kill_when(start_ingest(library, tenant), lambda: len(sources(caller)) >= FEWER // 4)
+    kill_when(start_ingest(library, tenant), lambda: len(sources(caller)), FEWER // 4)
     kept = len(sources(caller))
     assert FEWER // 4 <= kept < FEWER
     assert ingest(library, tenant).startswith(f"{FEWER - kept} indexed, {kept} unchanged, 0 failed")

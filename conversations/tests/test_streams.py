@@ -3,11 +3,12 @@
 import http.client
 import json
 import random
+import threading
 import time
 
 import pytest
 
-from agents.testing import FakeOpenAI, ScriptedReply
+from agents.testing import FakeOpenAI, ScriptedReply, say
 from agents.tests.factories import AgentFactory, IntegrationFactory
 from config.tenancy.scope import tenant_scope
 from config.testing.web_server import run_web_server
@@ -23,6 +24,7 @@ from conversations.runtime.stream_buffer import (
 from conversations.services.leases import Lease
 from conversations.tests.factories import ConversationFactory, MessageFactory
 from knowledge.services.search import FoundPassage
+from knowledge.tests.waiting import wait_until
 
 URL = "/api/v1/conversations/"
 CUTS = 50
@@ -131,10 +133,20 @@ class StreamReader:
         return answer.status
 
 
+@pytest.fixture(scope="module")
+def server(django_db_setup, django_db_blocker):
+    """A web server with many threads and two database connections."""
+    with (
+        django_db_blocker.unblock(),
+        run_web_server(WEB_THREADS="40", DATABASE_POOL="2", PGAPPNAME="streams") as server,
+    ):
+        yield server
+
+
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_reconnecting_reader_gets_every_event_once(client, tenant):
-    with FakeOpenAI(ScriptedReply(text=LONG, pace=0.05)) as model, run_web_server() as server:
+def test_reconnecting_reader_gets_every_event_once(client, tenant, server):
+    with FakeOpenAI(ScriptedReply(text=LONG, pace=0.05)) as model:
         with tenant_scope(tenant, user=client.key.user):
             integration = IntegrationFactory(base_url=model.base_url)
             agent = AgentFactory(integration=integration, model_provider="openai-compatible", model_name="m")
@@ -169,13 +181,23 @@ def follow_stored(client, path, answer):
     return "".join(json.loads(event["data"])["text"] for event in events[1:-1])
 
 
+class HeldEndpoint(FakeOpenAI):
+    """Answers no request before `released` is set."""
+
+    def __init__(self, *script):
+        super().__init__(*script)
+        self.released = threading.Event()
+
+    def take(self, request):
+        reply = super().take(request)
+        self.released.wait(60)
+        return reply
+
+
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_waiting_stream_holds_no_connection(client, tenant, second_connection):
-    with (
-        FakeOpenAI(ScriptedReply(text="At noon.", delay=6)) as model,
-        run_web_server(WEB_THREADS="40", DATABASE_POOL="2", PGAPPNAME="streams") as server,
-    ):
+def test_waiting_stream_holds_no_connection(client, tenant, server, second_connection):
+    with HeldEndpoint(say("At noon.")) as model:
         with tenant_scope(tenant, user=client.key.user):
             integration = IntegrationFactory(base_url=model.base_url)
             agent = AgentFactory(integration=integration, model_provider="openai-compatible", model_name="m")
@@ -188,12 +210,10 @@ def test_waiting_stream_holds_no_connection(client, tenant, second_connection):
         for line, path in zip(lines, paths, strict=True):
             line.request("POST", path, json.dumps({"content": "Tell me."}), headers)
         started = [line.getresponse() for line in lines]
-        end = time.monotonic() + 30
-        while len(model.requests) < len(paths):
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        wait_until(lambda: len(model.requests) == len(paths), progress=lambda: len(model.requests))
         time.sleep(0.5)
         held = count_connections(second_connection())
+        model.released.set()
         assert all("message.completed" in answer.read().decode() for answer in started)
     # As many streams as the process allows: most could not start if each waiting stream held a connection.
     assert held <= 2
