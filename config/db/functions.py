@@ -172,21 +172,21 @@ DROP FUNCTION conclave_require_actor();
 PARTITIONS = """
 CREATE FUNCTION conclave_make_partition(parent text, part text, lower_id uuid, upper_id uuid)
 RETURNS boolean LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-DECLARE keeper text;
+DECLARE owner_name text;
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended('conclave.partition.' || parent, 0));
   IF to_regclass(format('public.%I', part)) IS NOT NULL THEN RETURN false; END IF;
-  SELECT pg_get_userbyid(c.relowner) INTO keeper FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid
+  SELECT pg_get_userbyid(c.relowner) INTO owner_name FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid
     WHERE p.partrelid = to_regclass(format('public.%I', parent)) AND part LIKE parent || '\\_p%';
-  IF keeper IS NULL THEN
+  IF owner_name IS NULL THEN
     RAISE EXCEPTION '% is no partition of %', part, parent USING ERRCODE = 'invalid_parameter_value';
   END IF;
   EXECUTE format('CREATE TABLE public.%I PARTITION OF public.%I FOR VALUES FROM (%L) TO (%L)',
     part, parent, lower_id, upper_id);
   EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', part);
   EXECUTE format('ALTER TABLE public.%I FORCE ROW LEVEL SECURITY', part);
-  EXECUTE format('CREATE POLICY owner_only ON public.%I FOR SELECT TO %I USING (true)', part, keeper);
-  IF keeper <> current_user THEN EXECUTE format('ALTER TABLE public.%I OWNER TO %I', part, keeper); END IF;
+  EXECUTE format('CREATE POLICY owner_only ON public.%I FOR SELECT TO %I USING (true)', part, owner_name);
+  IF owner_name <> current_user THEN EXECUTE format('ALTER TABLE public.%I OWNER TO %I', part, owner_name); END IF;
   RETURN true;
 END $$;
 REVOKE ALL ON FUNCTION conclave_make_partition(text, text, uuid, uuid) FROM PUBLIC;

@@ -102,11 +102,11 @@ def _membership_sql() -> str:
     ours = ", ".join(f"'{name}'" for name in (*ROLES, *LOGINS))
     strip = f"""
 DO $$ DECLARE m record; BEGIN
-  FOR m IN SELECT r.rolname AS hat, u.rolname AS login, g.rolname AS grantor FROM pg_auth_members a
+  FOR m IN SELECT r.rolname AS role, u.rolname AS login, g.rolname AS grantor FROM pg_auth_members a
       JOIN pg_roles r ON r.oid = a.roleid JOIN pg_roles u ON u.oid = a.member
       JOIN pg_roles g ON g.oid = a.grantor
     WHERE r.rolname IN ({ours}) AND u.rolname IN ({ours}) AND (r.rolname, u.rolname) NOT IN ({wanted})
-  LOOP EXECUTE format('REVOKE %I FROM %I GRANTED BY %I CASCADE', m.hat, m.login, m.grantor); END LOOP;
+  LOOP EXECUTE format('REVOKE %I FROM %I GRANTED BY %I CASCADE', m.role, m.login, m.grantor); END LOOP;
 END $$;"""
     grants = [
         f"GRANT {role} TO {login} WITH INHERIT {str(inherit).upper()}, SET TRUE, ADMIN FALSE;"

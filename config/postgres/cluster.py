@@ -85,7 +85,7 @@ class Cluster:
         return self.home / "passwords.json"
 
     @property
-    def stamp(self) -> Path:
+    def bootstrap_marker(self) -> Path:
         return self.home / "bootstrapped"
 
 
@@ -135,7 +135,9 @@ def cluster_status(cluster: Cluster) -> str:
 def is_usable(cluster: Cluster) -> bool:
     """Return whether the server is ready and its roles match this version of the code."""
     try:
-        return cluster_status(cluster) == "ready" and cluster.stamp.read_text() == _expected_digest(cluster)
+        return cluster_status(
+            cluster
+        ) == "ready" and cluster.bootstrap_marker.read_text() == _expected_digest(cluster)
     except FileNotFoundError:
         return False
 
@@ -195,7 +197,7 @@ def _bring_up(cluster: Cluster) -> bool:
     # At every start, so that a restart also repairs drift.
     if started or not is_usable(cluster):
         roles.bootstrap(lambda name, sql: run_sql(cluster, sql, name), _passwords(cluster), cluster.database)
-        cluster.stamp.write_text(_expected_digest(cluster))
+        cluster.bootstrap_marker.write_text(_expected_digest(cluster))
     return started
 
 
@@ -292,8 +294,8 @@ log_rotation_age = '1d'
 
 def _initialise(cluster: Cluster) -> None:
     """Run initdb in a temporary directory and rename it, so that no partial cluster can remain."""
-    for stamp in ("bootstrapped", "migrated", "seeded"):
-        (cluster.home / stamp).unlink(missing_ok=True)
+    for marker in ("bootstrapped", "migrated", "seeded"):
+        (cluster.home / marker).unlink(missing_ok=True)
     _choose_location(cluster)
     make_folder(cluster.server_home, mode=0o711, owned=False)
     draft = cluster.server_home / "data.new"

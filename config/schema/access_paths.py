@@ -27,23 +27,23 @@ INDEX_INTRO = """What each index is for, as far as the database and the model sa
 Indexes of partitioned tables are listed once; each partition has its own copy."""
 
 
-def indexes_page(catalogue: SchemaCatalog, meaning: SchemaAnnotations) -> str:
+def indexes_page(catalog: SchemaCatalog, annotations: SchemaAnnotations) -> str:
     """Render the page of all indexes and their purposes."""
-    counts = Counter(index.kind for indexes in catalogue.indexes.values() for index in indexes)
+    counts = Counter(index.kind for indexes in catalog.indexes.values() for index in indexes)
     total = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
     blocks = [
-        "\n\n".join([f"## {app}", *(_index_section(catalogue, table) for table in tables)])
-        for app, tables in meaning.by_app(sorted(catalogue.indexes))
+        "\n\n".join([f"## {app}", *(_index_section(catalog, table) for table in tables)])
+        for app, tables in annotations.by_app(sorted(catalog.indexes))
     ]
     return page("Indexes", INDEX_INTRO, f"In all: {total}.", *blocks)
 
 
-def _index_section(catalogue: SchemaCatalog, table: str) -> str:
-    of_tenant = any(column.name == "tenant_id" for column in catalogue.columns[table])
-    keys = catalogue.keys.get(table, [])
+def _index_section(catalog: SchemaCatalog, table: str) -> str:
+    of_tenant = any(column.name == "tenant_id" for column in catalog.columns[table])
+    keys = catalog.keys.get(table, [])
     rows = [
         [code(index.name), _definition(index), describe_index(index, keys, of_tenant)]
-        for index in catalogue.indexes[table]
+        for index in catalog.indexes[table]
     ]
     return f"### {table}\n\n{grid(['Index', 'Kind, columns, only where', 'For'], rows)}"
 
@@ -91,24 +91,24 @@ PARTITION_MAINTENANCE = f"""- **Ahead**: {PERIODS_AHEAD} periods after the curre
   detach it; the command names the table and ends."""
 
 
-def partitions_page(catalogue: SchemaCatalog, meaning: SchemaAnnotations) -> str:
+def partitions_page(catalog: SchemaCatalog, annotations: SchemaAnnotations) -> str:
     """Render the page of partitioned tables: key, interval and referencing tables."""
     rows = [
         [
             code(table.name),
             table.partition_key,
-            getattr(meaning.models.get(table.name), "partition_period", "as needed"),
-            _blockers(catalogue, table.name),
+            getattr(annotations.models.get(table.name), "partition_period", "as needed"),
+            _blockers(catalog, table.name),
         ]
-        for table in catalogue.tables.values()
+        for table in catalog.tables.values()
         if table.partition_key
     ]
     head = ["Table", "Key", "One partition a", "Rows of these stop expiry"]
     return page("Partitions", PARTITION_INTRO, grid(head, rows), PARTITION_MAINTENANCE)
 
 
-def _blockers(catalogue: SchemaCatalog, table: str) -> str:
-    return codes(sorted({key.table for key in catalogue.referrers(table)}))
+def _blockers(catalog: SchemaCatalog, table: str) -> str:
+    return codes(sorted({key.table for key in catalog.referrers(table)}))
 
 
 KEY_INTRO = """References between tables of a tenant are composite: (tenant, reference) → (tenant, id), so a row of
@@ -120,9 +120,9 @@ RESTRICT refuse the deletion. Django's own plain keys say NO ACTION: Django dele
 does."""
 
 
-def keys_page(catalogue: SchemaCatalog, meaning: SchemaAnnotations) -> str:
+def keys_page(catalog: SchemaCatalog, annotations: SchemaAnnotations) -> str:
     """Render the page of all foreign keys and their delete rules."""
-    every = [key for keys in catalogue.keys.values() for key in keys]
+    every = [key for keys in catalog.keys.values() for key in keys]
     shown = [key for key in every if not _is_tenant(key)]
     counts = Counter(f"{'composite' if key.is_composite else 'plain'} {key.rule}" for key in shown)
     total = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
@@ -132,7 +132,7 @@ def keys_page(catalogue: SchemaCatalog, meaning: SchemaAnnotations) -> str:
     sections = {table: _key_section(table, list(keys)) for table, keys in groupby(shown, attrgetter("table"))}
     blocks = [
         "\n\n".join([f"## {app}", *(sections[table] for table in tables)])
-        for app, tables in meaning.by_app(sections)
+        for app, tables in annotations.by_app(sections)
     ]
     return page("Foreign keys", KEY_INTRO, f"In all: {total}. {left_out}", *blocks)
 

@@ -110,7 +110,7 @@ class SchemaAnnotations:
         """Return tenant, user or global; empty for tables of libraries."""
         return getattr(self.models.get(table), "scope_kind", "")
 
-    def says(self, table: str) -> str:
+    def describe_table(self, table: str) -> str:
         """Return the model's docstring in one line."""
         if table in LIBRARY_TABLES:
             return LIBRARY_TABLES[table]

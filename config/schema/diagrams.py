@@ -1,6 +1,7 @@
 """Entity-relationship diagrams in Mermaid."""
 
 import re
+from dataclasses import dataclass
 
 from config.schema.annotations import SchemaAnnotations
 from config.schema.catalog import ForeignKey, SchemaCatalog, TableColumn
@@ -15,17 +16,17 @@ Group = tuple[str, ...]
 Attribute = tuple[str, str, str]
 
 
+@dataclass
 class Diagrams:
     """Diagrams of an app: an overview, then one per topic with key columns."""
 
-    def __init__(self, catalogue: SchemaCatalog, meaning: SchemaAnnotations) -> None:
-        self.catalogue = catalogue
-        self.meaning = meaning
+    catalog: SchemaCatalog
+    annotations: SchemaAnnotations
 
     def of(self, app: str) -> list[tuple[str, str]]:
         """Return title and Mermaid source of each diagram."""
-        drawn = sorted(table.name for table in self.catalogue.tables.values() if table.kind in "rp")
-        tables = [table for table in drawn if self.meaning.app_of(table) == app]
+        drawn = sorted(table.name for table in self.catalog.tables.values() if table.kind in "rp")
+        tables = [table for table in drawn if self.annotations.app_of(table) == app]
         topics = self.topics(tables)
         if len(topics) == 1:
             return [self.detail(tables)]
@@ -35,7 +36,7 @@ class Diagrams:
         """Group tables by model module; merge small modules into the one they refer to most."""
         groups: dict[Group, list[str]] = {}
         for table in tables:
-            groups.setdefault((self.meaning.topic_of(table),), []).append(table)
+            groups.setdefault((self.annotations.topic_of(table),), []).append(table)
         if len(tables) <= MAX_TABLES:
             return [(tuple(sorted(name for names in groups for name in names)), tables)]
         while pair := self.nearest(groups):
@@ -59,7 +60,7 @@ class Diagrams:
         return sum(
             1
             for table in (*one, *other)
-            for key in self.catalogue.keys.get(table, [])
+            for key in self.catalog.keys.get(table, [])
             if (table in one and key.target in other) or (table in other and key.target in one)
         )
 
@@ -68,7 +69,7 @@ class Diagrams:
         return [
             key
             for table in tables
-            for key in self.catalogue.keys.get(table, [])
+            for key in self.catalog.keys.get(table, [])
             if key.target in tables or not (inside or key.target == TENANTS)
         ]
 
@@ -84,13 +85,13 @@ class Diagrams:
             table: [] for table in (*tables, *(key.target for key in keys))
         }
         entities |= {table: self.attributes(table) for table in tables}
-        topics = sorted({self.meaning.topic_of(table) for table in tables})
+        topics = sorted({self.annotations.topic_of(table) for table in tables})
         title = ", ".join("MCP" if topic == "mcp" else topic for topic in topics)
         return title[:1].upper() + title[1:], render_diagram(entities, keys)
 
     def attributes(self, table: str) -> list[Attribute]:
         """Return type, name and mark of the key columns, by mark."""
-        columns = self.meaning.ordered(self.catalogue.columns[table])
+        columns = self.annotations.ordered(self.catalog.columns[table])
         rows = [
             (re.sub(r"\W+", "_", short_type(column.type)).strip("_"), column.name, mark)
             for column in columns
@@ -101,11 +102,11 @@ class Diagrams:
     def mark(self, column: TableColumn) -> str:
         """Return PK, FK, UK or an empty string."""
         indexes = [
-            index for index in self.catalogue.indexes.get(column.table, []) if column.name in index.columns
+            index for index in self.catalog.indexes.get(column.table, []) if column.name in index.columns
         ]
         if any(index.constraint == "p" for index in indexes):
             return "PK"
-        if any(column.name == key.column for key in self.catalogue.keys.get(column.table, [])):
+        if any(column.name == key.column for key in self.catalog.keys.get(column.table, [])):
             return "FK"
         return "UK" if any(index.unique for index in indexes) else ""
 

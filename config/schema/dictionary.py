@@ -1,6 +1,7 @@
 """The data dictionary: one page per app, one section per table."""
 
 import re
+from dataclasses import dataclass
 
 from config.schema.annotations import (
     LIBRARIES,
@@ -30,24 +31,26 @@ def short_type(name: str) -> str:
     return SHORT.get(name, name.replace("character varying", "varchar"))
 
 
+@dataclass
 class Dictionary:
     """Renderer of the dictionary pages."""
 
-    def __init__(self, catalogue: SchemaCatalog, meaning: SchemaAnnotations) -> None:
-        self.catalogue = catalogue
-        self.meaning = meaning
+    catalog: SchemaCatalog
+    annotations: SchemaAnnotations
 
     def tables(self, app: str) -> list[str]:
-        return [table for table in self.catalogue.tables if self.meaning.app_of(table) == app]
+        return [table for table in self.catalog.tables if self.annotations.app_of(table) == app]
 
     def link(self, table: str) -> str:
         """Return a link to the section of `table`."""
-        return f"[`{table}`]({self.meaning.app_of(table)}.md#{table})"
+        return f"[`{table}`]({self.annotations.app_of(table)}.md#{table})"
 
     def page(self, app: str) -> str:
         """Render the page of `app`."""
         tables = self.tables(app)
-        contents = "\n".join(f"- [{table}](#{table}): {self.meaning.says(table)}" for table in tables)
+        contents = "\n".join(
+            f"- [{table}](#{table}): {self.annotations.describe_table(table)}" for table in tables
+        )
         intro = LIBRARY_INTRO if app == LIBRARIES else INTRO
         return page(f"Tables of {app}", intro, contents, *map(self.section, tables))
 
@@ -55,7 +58,7 @@ class Dictionary:
         """Render the section of one table."""
         blocks = [
             f"## {table}",
-            self.meaning.says(table),
+            self.annotations.describe_table(table),
             self.facts(table),
             self.columns(table),
             self.rules(table),
@@ -65,28 +68,28 @@ class Dictionary:
         return "\n\n".join(filter(None, blocks))
 
     def facts(self, table: str) -> str:
-        model, meaning = self.meaning.models.get(table), self.meaning
+        model, annotations = self.annotations.models.get(table), self.annotations
         facts = [
-            RELATIONS.get(self.catalogue.tables[table].kind, ""),
+            RELATIONS.get(self.catalog.tables[table].kind, ""),
             f"model `{model._meta.label}`" if model else "",
-            SCOPE_KINDS.get(meaning.kind(table), ""),
+            SCOPE_KINDS.get(annotations.kind(table), ""),
         ]
-        if key := self.catalogue.tables[table].partition_key:
+        if key := self.catalog.tables[table].partition_key:
             period = getattr(model, "partition_period", "")
             facts.append(f"partitioned by {key}" + (f", one a {period}" if period else ""))
-        if meaning.field(table, "deleted_at"):
+        if annotations.field(table, "deleted_at"):
             facts.append("hidden by `deleted_at` instead of deleted")
         facts.append(self.audit(table))
-        if documents := meaning.document_tables(table):
+        if documents := annotations.document_tables(table):
             facts.append("from " + ", ".join(documents))
         text = "; ".join(filter(None, facts))
         return text[:1].upper() + text[1:] + "." if text else ""
 
     def audit(self, table: str) -> str:
-        model = self.meaning.models.get(table)
+        model = self.annotations.models.get(table)
         levels = [
             level
-            for _, _, function, level in self.catalogue.triggers.get(table, [])
+            for _, _, function, level in self.catalog.triggers.get(table, [])
             if function.startswith("conclave_audit_") and "forbid" not in function
         ]
         if not levels:
@@ -96,15 +99,15 @@ class Dictionary:
         return f"audited {levels[0]}" + (f" without {omitted}" if omitted else "")
 
     def columns(self, table: str) -> str:
-        columns = self.catalogue.columns.get(table, [])
-        rows = [self.row(column) for column in self.meaning.ordered(columns)]
+        columns = self.catalog.columns.get(table, [])
+        rows = [self.row(column) for column in self.annotations.ordered(columns)]
         head = ["Column", "Type", "Null", "Default", "Meaning", "From"]
         if not any(row[5] for row in rows):
             head, rows = head[:5], [row[:5] for row in rows]
         return grid(head, rows)
 
     def row(self, column: TableColumn) -> list[str]:
-        origin = self.meaning.origins.get((column.table, column.name))
+        origin = self.annotations.origins.get((column.table, column.name))
         return [
             code(column.name),
             short_type(column.type),
@@ -115,7 +118,7 @@ class Dictionary:
         ]
 
     def default(self, column: TableColumn) -> str:
-        each = self.meaning.field(column.table, column.name)
+        each = self.annotations.field(column.table, column.name)
         if column.generated:
             return f"generated: `{' '.join(column.default.split())}`"
         if column.default:
@@ -124,17 +127,17 @@ class Dictionary:
         return f"*app* `{value}`" if value else ""
 
     def means(self, column: TableColumn) -> str:
-        each = self.meaning.field(column.table, column.name)
+        each = self.annotations.field(column.table, column.name)
         return describe_field(each) if each else ""
 
     def reference(self, column: TableColumn) -> str:
-        keys = [key for key in self.catalogue.keys.get(column.table, []) if key.column == column.name]
+        keys = [key for key in self.catalog.keys.get(column.table, []) if key.column == column.name]
         return " ".join(f"→ {self.link(key.target)}, {key.rule}." for key in keys)
 
     def rules(self, table: str) -> str:
         lines = [
             f"- Unique: {code(index.definition)}" + (f" where `{index.condition}`" if index.condition else "")
-            for index in self.catalogue.indexes.get(table, [])
+            for index in self.catalog.indexes.get(table, [])
             if index.unique and index.constraint != "p" and index.definition != "(tenant_id, id)"
         ]
         return "\n".join([*lines, *self.checks(table)])
@@ -142,11 +145,11 @@ class Dictionary:
     def checks(self, table: str) -> list[str]:
         """Return the check constraints; trivial ones are combined into one line each."""
         positive, listed, others = [], [], []
-        for _, name, condition in self.catalogue.checks.get(table, []):
+        for _, name, condition in self.catalog.checks.get(table, []):
             column, _, rest = condition.replace('"', "").partition(" ")
             if rest == ">= 0":
                 positive.append(column)
-            elif rest.startswith("IN (") and getattr(self.meaning.field(table, column), "choices", None):
+            elif rest.startswith("IN (") and getattr(self.annotations.field(table, column), "choices", None):
                 listed.append(column)
             else:
                 others.append(f"- Check `{name}`: `{condition}`")
@@ -155,7 +158,7 @@ class Dictionary:
         return alike + others
 
     def referrers(self, table: str) -> str:
-        keys: list[ForeignKey] = self.catalogue.referrers(table)
+        keys: list[ForeignKey] = self.catalog.referrers(table)
         if not keys:
             return ""
         if len(keys) > 40:
@@ -165,7 +168,7 @@ class Dictionary:
     def notes(self, table: str) -> str:
         notes = {
             note
-            for (place, _), origin in self.meaning.origins.items()
+            for (place, _), origin in self.annotations.origins.items()
             if place == table
             for note in origin.notes
         }

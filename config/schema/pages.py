@@ -28,7 +28,7 @@ PAGES = {
 }
 
 
-def read_catalogue() -> SchemaCatalog:
+def read_catalog() -> SchemaCatalog:
     """Return the catalog of the connected database."""
 
     def query(statement: str) -> list[tuple[object, ...]]:
@@ -39,15 +39,15 @@ def read_catalogue() -> SchemaCatalog:
     return SchemaCatalog(query)
 
 
-def build_pages(catalogue: SchemaCatalog | None = None) -> dict[str, str]:
+def build_pages(catalog: SchemaCatalog | None = None) -> dict[str, str]:
     """Path below `docs/schema/` -> text of every generated page."""
-    catalogue, meaning = catalogue or read_catalogue(), SchemaAnnotations()
-    dictionary, diagrams = Dictionary(catalogue, meaning), Diagrams(catalogue, meaning)
-    apps = sorted(meaning.our_apps)
+    catalog, annotations = catalog or read_catalog(), SchemaAnnotations()
+    dictionary, diagrams = Dictionary(catalog, annotations), Diagrams(catalog, annotations)
+    apps = sorted(annotations.our_apps)
     made = {f"tables/{app}.md": dictionary.page(app) for app in [*apps, LIBRARIES]}
     made |= {f"diagrams/{app}.md": _build_diagram_page(app, diagrams.of(app)) for app in apps}
-    made |= {name: render(catalogue, meaning) for name, render in PAGES.items()}
-    return made | {"README.md": _build_index_page(catalogue, dictionary, apps)}
+    made |= {name: render(catalog, annotations) for name, render in PAGES.items()}
+    return made | {"README.md": _build_index_page(catalog, dictionary, apps)}
 
 
 def _build_diagram_page(app: str, diagrams: list[tuple[str, str]]) -> str:
@@ -58,15 +58,15 @@ def _build_diagram_page(app: str, diagrams: list[tuple[str, str]]) -> str:
     )
 
 
-def _build_index_page(catalogue: SchemaCatalog, dictionary: Dictionary, apps: list[str]) -> str:
+def _build_index_page(catalog: SchemaCatalog, dictionary: Dictionary, apps: list[str]) -> str:
     lines = [
         f"| {app} | {len(dictionary.tables(app))} | [diagrams](diagrams/{app}.md) | [tables](tables/{app}.md) |"
         for app in apps
     ]
     lines.append(f"| {LIBRARIES} | {len(dictionary.tables(LIBRARIES))} | | [tables](tables/{LIBRARIES}.md) |")
-    indexes = sum(map(len, catalogue.indexes.values()))
-    keys = sum(map(len, catalogue.keys.values()))
-    partitioned = sum(1 for table in catalogue.tables.values() if table.partition_key)
+    indexes = sum(map(len, catalog.indexes.values()))
+    keys = sum(map(len, catalog.keys.values()))
+    partitioned = sum(1 for table in catalog.tables.values() if table.partition_key)
     return page(
         "The schema",
         "`manage.py schema_docs` generates all of these pages except the last two from the models and PostgreSQL's"
@@ -75,7 +75,7 @@ def _build_index_page(catalogue: SchemaCatalog, dictionary: Dictionary, apps: li
         f"- [Indexes](indexes.md): {indexes} indexes and their purposes.\n"
         f"- [Partitions](partitions.md): {partitioned} tables partitioned by time.\n"
         f"- [Foreign keys](foreign-keys.md): {keys} foreign keys and their rules for deletion.\n"
-        f"- [Row-level security](policies.md): policies of {len(catalogue.policies)} tables.\n"
+        f"- [Row-level security](policies.md): policies of {len(catalog.policies)} tables.\n"
         "- [Roles and grants](roles.md): the privileges of each role.\n"
         "- [Common query patterns](query-patterns.md): written by hand; a test runs each example.\n"
         "- [Troubleshooting](troubleshooting.md): written by hand; error messages and their solutions.",

@@ -29,15 +29,15 @@ POLICY_INTRO = (
 )
 
 
-def policies_page(catalogue: SchemaCatalog, meaning: SchemaAnnotations) -> str:
+def policies_page(catalog: SchemaCatalog, annotations: SchemaAnnotations) -> str:
     """Render the page of policy patterns and the tables that use them."""
     patterns: dict[tuple[RowPolicy, ...], list[str]] = {}
-    for table, found in catalogue.policies.items():
+    for table, found in catalog.policies.items():
         patterns.setdefault(tuple(_pattern(policy) for policy in found), []).append(table)
     ordered = sorted(patterns.items(), key=lambda item: (-len(item[1]), item[1][0]))
     blocks = [_pattern_block(n, found, tables) for n, (found, tables) in enumerate(ordered, start=1)]
     return page(
-        "Row-level security", POLICY_INTRO, *blocks, "## Tables without", _unsecured(catalogue, meaning)
+        "Row-level security", POLICY_INTRO, *blocks, "## Tables without", _unsecured(catalog, annotations)
     )
 
 
@@ -60,51 +60,55 @@ def _pattern_block(number: int, found: Iterable[RowPolicy], tables: list[str]) -
     return f"## Pattern {number}: {count}\n\n{codes(tables)}\n\n{table}"
 
 
-def _unsecured(catalogue: SchemaCatalog, meaning: SchemaAnnotations) -> str:
+def _unsecured(catalog: SchemaCatalog, annotations: SchemaAnnotations) -> str:
     loose = [
-        each for each in catalogue.tables.values() if each.kind in "rp" and not (each.secured and each.forced)
+        each for each in catalog.tables.values() if each.kind in "rp" and not (each.secured and each.forced)
     ]
     rows = [
-        [code(each.name), meaning.says(each.name), _grantees(catalogue, each.name) or "only the owner"]
+        [
+            code(each.name),
+            annotations.describe_table(each.name),
+            _grantees(catalog, each.name) or "only the owner",
+        ]
         for each in loose
     ]
     text = "No policy protects these tables; only the roles named here have privileges on them."
     return f"{text}\n\n{grid(['Table', 'What it is', 'Who can access it'], rows)}"
 
 
-def _grantees(catalogue: SchemaCatalog, table: str) -> str:
-    return codes(sorted(catalogue.grants.get(table, {})))
+def _grantees(catalog: SchemaCatalog, table: str) -> str:
+    return codes(sorted(catalog.grants.get(table, {})))
 
 
-def roles_page(catalogue: SchemaCatalog, meaning: SchemaAnnotations) -> str:
+def roles_page(catalog: SchemaCatalog, annotations: SchemaAnnotations) -> str:
     """Render the page of roles, memberships and privileges."""
     head = ["Table", "Owner", *(role.removeprefix("conclave_") for role in SHOWN_ROLES), "others"]
     blocks = [
-        f"### {app}\n\n{grid(head, [_grant_row(catalogue, table) for table in tables])}"
-        for app, tables in meaning.by_app(catalogue.tables)
+        f"### {app}\n\n{grid(head, [_grant_row(catalog, table) for table in tables])}"
+        for app, tables in annotations.by_app(catalog.tables)
     ]
     return page(
         "Roles and grants",
         "Read from the system catalogs; see also [database roles](../reference/database-roles.md).",
         "## Roles",
-        _roles(catalogue),
+        _roles(catalog),
         "## Roles that each login can use",
-        _memberships(catalogue),
+        _memberships(catalog),
         "## Schema and database",
         grid(
             ["Right", "Roles"],
-            [[right, codes(sorted(who))] for right, who in sorted(catalogue.open_to.items())],
+            [[right, codes(sorted(who))] for right, who in sorted(catalog.open_to.items())],
         ),
         "## Tables",
         'S is SELECT, I is INSERT, U is UPDATE, D is DELETE. "not" and "only" list the columns that a privilege'
         " excludes or is limited to. Owners have all privileges that policies and triggers allow.",
         *blocks,
         "## Functions",
-        _functions(catalogue),
+        _functions(catalog),
     )
 
 
-def _roles(catalogue: SchemaCatalog) -> str:
+def _roles(catalog: SchemaCatalog) -> str:
     rows = [
         [
             code(name),
@@ -114,42 +118,42 @@ def _roles(catalogue: SchemaCatalog) -> str:
             "yes" if bypasses else "no",
             settings,
         ]
-        for name, login, above, bypasses, settings in catalogue.roles
+        for name, login, above, bypasses, settings in catalog.roles
     ]
     return grid(["Role", "For", "Login", "Superuser", "Bypasses policies", "Settings"], rows)
 
 
-def _memberships(catalogue: SchemaCatalog) -> str:
+def _memberships(catalog: SchemaCatalog) -> str:
     rows = [
         [code(login), code(role), "always" if inherits else "by SET ROLE"]
-        for login, role, inherits in catalogue.memberships
+        for login, role, inherits in catalog.memberships
     ]
     return grid(["Login", "Role", "Privileges apply"], rows)
 
 
-def _grant_row(catalogue: SchemaCatalog, table: str) -> list[str]:
+def _grant_row(catalog: SchemaCatalog, table: str) -> list[str]:
     others = {
-        *catalogue.grants.get(table, {}),
-        *(role for role, _ in catalogue.column_grants.get(table, {})),
+        *catalog.grants.get(table, {}),
+        *(role for role, _ in catalog.column_grants.get(table, {})),
     } - set(SHOWN_ROLES)
     return [
         code(table),
-        catalogue.tables[table].owner.removeprefix("conclave_"),
-        *(_rights(catalogue, table, role) for role in SHOWN_ROLES),
-        " ".join(f"{role}: {_rights(catalogue, table, role)}" for role in sorted(others)),
+        catalog.tables[table].owner.removeprefix("conclave_"),
+        *(_rights(catalog, table, role) for role in SHOWN_ROLES),
+        " ".join(f"{role}: {_rights(catalog, table, role)}" for role in sorted(others)),
     ]
 
 
-def _rights(catalogue: SchemaCatalog, table: str, role: str) -> str:
-    whole = catalogue.grants.get(table, {}).get(role, set())
+def _rights(catalog: SchemaCatalog, table: str, role: str) -> str:
+    whole = catalog.grants.get(table, {}).get(role, set())
     letters = "".join(
         right[0] if right in PRIVILEGE_ORDER[:4] else f" {right}"
         for right in PRIVILEGE_ORDER
         if right in whole
     )
     parts = [letters] if letters else []
-    columns = {column.name for column in catalogue.columns.get(table, [])}
-    for (who, right), named in sorted(catalogue.column_grants.get(table, {}).items()):
+    columns = {column.name for column in catalog.columns.get(table, [])}
+    for (who, right), named in sorted(catalog.column_grants.get(table, {}).items()):
         if who == role and right not in whole:
             left_out = columns - named
             few = len(left_out) < len(named)
@@ -157,7 +161,7 @@ def _rights(catalogue: SchemaCatalog, table: str, role: str) -> str:
     return ", ".join(parts)
 
 
-def _functions(catalogue: SchemaCatalog) -> str:
+def _functions(catalog: SchemaCatalog) -> str:
     rows = [
         [
             code(f"{each.name}({each.arguments})"),
@@ -166,6 +170,6 @@ def _functions(catalogue: SchemaCatalog) -> str:
             each.volatility,
             codes(each.grantees) or "only the owner",
         ]
-        for each in catalogue.functions
+        for each in catalog.functions
     ]
     return grid(["Function", "Owner", "Runs as", "Volatility", "Who can call it"], rows)

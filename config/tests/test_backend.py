@@ -73,14 +73,14 @@ def test_more_rights_in_one_transaction_are_refused(committed):
             Engagement.unscoped.count()
 
 
-def test_stamp_comes_back_after_a_savepoint_is_rolled_back(scope):
+def test_scope_comes_back_after_a_savepoint_is_rolled_back(scope):
     before = tenant_setting()
     with pytest.raises(DataError), transaction.atomic():
         one("SELECT set_config('app.current_tenant_id', '', true)::int / 0")
     assert tenant_setting() == before != ""
 
 
-def test_stamp_made_inside_a_rolled_back_savepoint_is_made_again(committed):
+def test_scope_set_inside_a_rolled_back_savepoint_is_set_again(committed):
     first, _ = committed
     with tenant_scope(first):
         sid = transaction.savepoint()
@@ -89,7 +89,7 @@ def test_stamp_made_inside_a_rolled_back_savepoint_is_made_again(committed):
         assert Engagement.objects.count() == 2
 
 
-def test_stamp_is_gone_after_the_transaction(committed):
+def test_scope_is_gone_after_the_transaction(committed):
     first, _ = committed
     with tenant_scope(first):
         assert tenant_setting() == str(first.pk)
@@ -112,9 +112,9 @@ def test_empty_setting_of_a_reused_connection_means_no_tenant(second_connection,
 @pytest.mark.parametrize(("session_wide", "seen"), [(False, 0), (True, 2)])
 def test_session_level_settings_leak_and_ours_do_not(second_connection, committed, session_wide, seen):
     web = second_connection()
-    stamp = SESSION_SQL.replace("true", "false") if session_wide else SESSION_SQL
+    statement = SESSION_SQL.replace("true", "false") if session_wide else SESSION_SQL
     with web.transaction():
-        web.execute(stamp, Scope(APP, committed[0].pk).params())
+        web.execute(statement, Scope(APP, committed[0].pk).params())
     with web.transaction():
         web.execute("SET LOCAL ROLE conclave_app")
         assert web.execute("SELECT count(*) FROM tenants_engagement").fetchone() == (seen,)
@@ -128,7 +128,7 @@ def test_garbage_for_a_tenant_is_an_error_not_a_row(second_connection, committed
             web.execute("SELECT count(*) FROM tenants_engagement")
 
 
-def test_closed_connection_forgets_its_stamp(committed):
+def test_closed_connection_forgets_its_scope(committed):
     first, _ = committed
     with tenant_scope(first):
         assert Engagement.objects.count() == 2
@@ -137,7 +137,7 @@ def test_closed_connection_forgets_its_stamp(committed):
         assert Engagement.objects.count() == 2
 
 
-def test_psycopg_cursor_sees_the_scope_after_ensure_stamped(committed):
+def test_psycopg_cursor_sees_the_scope_after_ensure_scope(committed):
     first, _ = committed
     with tenant_scope(first):
         connection.ensure_scope()

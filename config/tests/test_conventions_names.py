@@ -13,6 +13,7 @@ REPLACED = (
     *("HouseModel", "HouseSerializer", "HouseAdmin", "HouseQuerySet", "HouseRouter", "HouseFilterSet"),
     *("HouseFactory", "HouseForm", "HouseInline", "HouseResource", "house_models", "HOUSE_APPS"),
     *("wearing", "Stamp", "ensure_stamped", "stamped", "current_stamp", "STAMP_SQL", "NO_STAMP"),
+    *("SessionContext", "apply_session", "current_session", "EMPTY_SESSION", "ScopeKind"),
     *(
         "Wish",
         "WishFailed",

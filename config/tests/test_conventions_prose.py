@@ -28,7 +28,6 @@ LEFT_OUT = re.compile(
 )
 ALLOWED = {
     "benchmarks": 4,
-    "config": 2,
     "conversations": 1,
 }
 

@@ -103,9 +103,9 @@ def test_another_tenant_sees_nothing(model, tenant, member, other_tenant):
         assert model.unscoped.filter(pk=own.pk).exists()
 
 
-def refusal(statement, stamp=None):
+def refusal(statement, scope_=None):
     """Return the SQLSTATE of the failed `statement`."""
-    context = as_role(stamp) if stamp else transaction.atomic()
+    context = as_role(scope_) if scope_ else transaction.atomic()
     with pytest.raises(DatabaseError) as caught, context, connection.cursor() as cursor:
         cursor.execute(statement)
     return caught.value.__cause__.sqlstate

@@ -28,7 +28,7 @@ def test_no_role_stands_above_the_policies(cluster, role):
 
 
 @pytest.mark.parametrize("login", roles.LOGINS)
-def test_a_login_wears_its_hats_and_no_other(cluster, login):
+def test_a_login_can_set_its_roles_and_no_other(cluster, login):
     refused = [*roles.ROLES, *roles.LOGINS, "postgres", "pg_read_all_data", "pg_execute_server_program"]
     worn = set()
     with connect(cluster, login) as connection:
@@ -67,8 +67,8 @@ def test_bootstrap_again_takes_back_what_drifted(cluster):
         cluster, f"GRANT {roles.OPERATOR} TO {PUBLIC}; GRANT {OWNER} TO {WEB}; ALTER ROLE {WEB} BYPASSRLS"
     )
     roles.bootstrap(lambda name, sql: run_sql(cluster, sql, name), {}, "trial")
-    test_a_login_wears_its_hats_and_no_other(cluster, PUBLIC)
-    test_a_login_wears_its_hats_and_no_other(cluster, WEB)
+    test_a_login_can_set_its_roles_and_no_other(cluster, PUBLIC)
+    test_a_login_can_set_its_roles_and_no_other(cluster, WEB)
     test_no_role_stands_above_the_policies(cluster, WEB)
 
 

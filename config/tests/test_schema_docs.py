@@ -12,7 +12,7 @@ from config.schema import pages
 from config.schema.access_paths import PERIODS_AHEAD
 from config.schema.catalog import simplify_expression
 from config.schema.markdown import GENERATED_MARK
-from config.schema.pages import build_pages, find_stale_pages, read_catalogue, write_pages
+from config.schema.pages import build_pages, find_stale_pages, read_catalog, write_pages
 from config.schema.sources import FOLDER
 
 HAND_WRITTEN = ["query-patterns.md", "troubleshooting.md"]
@@ -104,9 +104,9 @@ def test_partitions_change_nothing(made):
 def test_what_changes_in_the_database_alone_is_seen(second_connection, change, page):
     owner = second_connection("conclave_owner", autocommit=False)
     owner.execute(change)
-    catalogue = pages.SchemaCatalog(lambda statement: owner.execute(statement).fetchall())
+    catalog = pages.SchemaCatalog(lambda statement: owner.execute(statement).fetchall())
 
-    assert page in find_stale_pages(build_pages(catalogue))
+    assert page in find_stale_pages(build_pages(catalog))
     owner.rollback()
 
 
@@ -117,7 +117,7 @@ def test_every_table_is_on_one_page(made):
         if path.startswith("tables/")
         for name in re.findall(r"(?m)^## (\w+)$", text)
     ]
-    assert sorted(sections) == sorted(read_catalogue().tables)
+    assert sorted(sections) == sorted(read_catalog().tables)
 
 
 def test_every_table_of_ours_is_in_a_picture_with_its_columns(made):
@@ -125,7 +125,7 @@ def test_every_table_of_ours_is_in_a_picture_with_its_columns(made):
         text for path, text in made.items() if path.startswith("diagrams/") and path.endswith(".md")
     )
     drawn = set(re.findall(r"(?m)^    (\w+) \{$", text))
-    tables = [table.name for table in read_catalogue().tables.values() if table.kind in "rp"]
+    tables = [table.name for table in read_catalog().tables.values() if table.kind in "rp"]
     ours = {table for table in tables if pages.SchemaAnnotations().app_of(table) != "libraries"}
 
     assert drawn == ours
@@ -144,7 +144,9 @@ def test_every_column_of_the_documents_is_on_its_page(made):
 
 def test_every_table_says_what_it_is(db):
     """Tables are described by model docstrings or `config.schema.annotations.LIBRARY_TABLES`."""
-    assert [table for table in read_catalogue().tables if not pages.SchemaAnnotations().says(table)] == []
+    assert [
+        table for table in read_catalog().tables if not pages.SchemaAnnotations().describe_table(table)
+    ] == []
 
 
 def test_links_lead_somewhere():

@@ -43,7 +43,7 @@ def test_scope_without_a_role_is_not_a_scope_of_tenant_data(db):
         Agent.objects.all()
 
 
-def test_scope_stamps_role_tenant_person_and_actor(tenant, member):
+def test_scope_sets_role_tenant_user_and_actor(tenant, member):
     with tenant_scope(tenant, user=member.user) as scope:
         assert setting("role") == scope.role == "conclave_app"
         assert setting("app.current_tenant_id") == str(tenant.pk) == str(require_tenant_id())

@@ -107,13 +107,13 @@ def prove_by_unattributed_write(fixture: AttackFixture) -> list[str]:
     return ["an unattributed write succeeded"]
 
 
-def prove_by_shared_connection(stamp_sql: str) -> Proof:
+def prove_by_shared_connection(scope_sql: str) -> Proof:
     """Return a proof that a reused connection shows no rows without a scope."""
 
     def proof(fixture: AttackFixture) -> list[str]:
         with connect(WEB, database=fixture.database) as web:
             with web.transaction():
-                web.execute(stamp_sql, Scope(APP, UUID(fixture.tenants[0]), actor="system:test").params())
+                web.execute(scope_sql, Scope(APP, UUID(fixture.tenants[0]), actor="system:test").params())
             with web.transaction():
                 web.execute("SET LOCAL ROLE conclave_app")
                 seen = web.execute(f"SELECT count(*) FROM {TABLE}").fetchone()[0]  # type: ignore[index]
@@ -237,19 +237,19 @@ def prove_bypassing_role(fixture: AttackFixture) -> list[str]:
 @contextmanager
 def with_session_settings(fixture: AttackFixture) -> Iterator[None]:
     """Set the scope for the session instead of the transaction; see `prove_scope_settings`."""
-    _stamp["sql"] = SESSION_SQL.replace("true", "false")
+    _current["sql"] = SESSION_SQL.replace("true", "false")
     try:
         yield
     finally:
-        _stamp["sql"] = SESSION_SQL
+        _current["sql"] = SESSION_SQL
 
 
-_stamp = {"sql": SESSION_SQL}
+_current = {"sql": SESSION_SQL}
 
 
 def prove_scope_settings(fixture: AttackFixture) -> list[str]:
     """Run `prove_by_shared_connection` with the current SQL of the scope."""
-    return prove_by_shared_connection(_stamp["sql"])(fixture)
+    return prove_by_shared_connection(_current["sql"])(fixture)
 
 
 MUTATIONS = (

@@ -113,12 +113,12 @@ def cached_plan(a: AttackAttempt) -> None:
     """Run a statement that was planned for the victim on the same connection."""
     name = f"plan_{uuid4().hex[:8]}"
     a.run("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)")
-    a.stamp(a.victim, _current_role(a))
+    a.set_scope(a.victim, _current_role(a))
     state, _, _ = a.run(f"PREPARE {name} (uuid) AS SELECT count(*) FROM {{t}} WHERE id = $1")
     try:
         if not state:
             a.rows(f"EXECUTE {name} ('{a.theirs}')")
-        a.stamp(a.me, _current_role(a))
+        a.set_scope(a.me, _current_role(a))
         if not state:
             a.assert_zero(f"EXECUTE {name} ('{a.theirs}')")
     finally:
@@ -150,10 +150,10 @@ def other_role(a: AttackAttempt) -> None:
     for role in ("conclave_owner", "conclave_audit", "conclave_queue", "conclave_worker", "postgres"):
         a.assert_refused(f"SET LOCAL ROLE {role}")
     a.assert_refused("SET SESSION AUTHORIZATION postgres")
-    a.stamp(a.me, "conclave_reader")
+    a.set_scope(a.me, "conclave_reader")
     a.assert_no_rows("SELECT id FROM {t} WHERE {owner} = %s", a.victim_owner_value)
     if not a.target.is_identity:
-        a.stamp(a.me, "conclave_identity")
+        a.set_scope(a.me, "conclave_identity")
         a.assert_no_rows("SELECT id FROM {t} WHERE {owner} = %s", a.victim_owner_value)
         a.run("RESET ROLE")
         a.assert_no_rows("SELECT id FROM {t} WHERE {owner} = %s", a.victim_owner_value)

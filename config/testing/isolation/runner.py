@@ -135,7 +135,7 @@ class AttackAttempt:
         if state != INSUFFICIENT_PRIVILEGE:
             raise LeakDetected(f"{'failed with ' + state if state else 'was allowed'}: {statement}")
 
-    def stamp(self, tenant: str, role: str = APP) -> None:
+    def set_scope(self, tenant: str, role: str = APP) -> None:
         """SET ROLE and the tenant for the rest of the transaction, as the backend does."""
         user = self.fixture.users[tenant]
         self.connection.execute(
@@ -180,7 +180,7 @@ def _run_attack(
     attempt.notices.clear()
     try:
         with attempt.rolled_back():
-            attempt.stamp(attempt.me, role)
+            attempt.set_scope(attempt.me, role)
             attack(attempt)
     except LeakDetected as leak:
         what = re.sub(r"\s+", " ", str(leak))
