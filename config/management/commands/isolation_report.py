@@ -49,12 +49,28 @@ class Command(BaseCommand):
             raise CommandError("--pairs must be at least 1")
         chosen = self._chosen(options["attacks"])
         began = time.monotonic()
-        self._progress("creating a database and tenants …")
+        if sys.stderr.isatty():
+            self.stderr.write("creating a database and tenants …")
         with temporary_database():
             fixture = self._prepare(options["pairs"])
             report = self._attack(fixture, chosen, options["pairs"])
             outcomes = self._sabotage(fixture) if options["sabotage"] else []
-        self._print(fixture, chosen, report, outcomes, time.monotonic() - began, options)
+        facts = {
+            "tables": len(fixture.targets),
+            "attacks": len(chosen),
+            "pairs": options["pairs"],
+            "attempts": report.attempts,
+            "statements": report.statements,
+            "leaks": len(report.findings),
+            "findings": [asdict(each) for each in report.findings],
+            "sabotages": [asdict(each) for each in outcomes],
+            "sabotages_not_tried": len(MUTATIONS) - len(outcomes) if options["sabotage"] else 0,
+            "seconds": round(time.monotonic() - began, 1),
+        }
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(facts, indent=2))
+        else:
+            self._print_text(facts)
         if report.findings or any(not each.caught for each in outcomes):
             raise SystemExit(1)
 
@@ -83,37 +99,7 @@ class Command(BaseCommand):
         with tqdm(available_mutations(), desc="mutations", file=sys.stderr, disable=None) as bar:
             return [run_mutation(each, fixture) for each in bar]
 
-    def _progress(self, text: str) -> None:
-        if sys.stderr.isatty():
-            self.stderr.write(text)
-
-    def _print(
-        self,
-        fixture: AttackFixture,
-        chosen: dict[str, Any],
-        report: IsolationReport,
-        outcomes: list[MutationResult],
-        seconds: float,
-        options: dict[str, Any],
-    ) -> None:
-        facts = {
-            "tables": len(fixture.targets),
-            "attacks": len(chosen),
-            "pairs": options["pairs"],
-            "attempts": report.attempts,
-            "statements": report.statements,
-            "leaks": len(report.findings),
-            "findings": [asdict(each) for each in report.findings],
-            "sabotages": [asdict(each) for each in outcomes],
-            "sabotages_not_tried": len(MUTATIONS) - len(outcomes) if options["sabotage"] else 0,
-            "seconds": round(seconds, 1),
-        }
-        if options["format"] == "json":
-            self.stdout.write(json.dumps(facts, indent=2))
-        else:
-            self._text(facts)
-
-    def _text(self, facts: dict[str, Any]) -> None:
+    def _print_text(self, facts: dict[str, Any]) -> None:
         write, style = self.stdout.write, self.style
         write(f"{facts['tables']} tables x {facts['attacks']} attacks x {facts['pairs']} pairs of tenants")
         verdict = style.ERROR if facts["leaks"] else style.SUCCESS
