@@ -32,7 +32,6 @@ from config.api.serializers import (
     RelatedIdsField,
     TextListField,
     cached_serializer,
-    validate_data,
 )
 from config.api.sql_serialization import ColumnSQL, quote_identifier
 from config.api.views import json_response

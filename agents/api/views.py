@@ -10,7 +10,6 @@ from agents.models import AgentVersion, Integration
 from agents.runtime.connection_check import check_connection
 from agents.services.agents import publish_agent
 from agents.services.versions import diff_versions, diff_with_draft, latest_version, restore_version
-from config.api.serializers import validate_data
 from config.api.views import json_response
 from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
 

@@ -19,6 +19,7 @@ from . import idempotency
 from .credentials import Credential, Rate
 from .filters import refuse_unknown_parameters
 from .renderers import ORJSONRenderer, dumps
+from .serializers import validate_data
 from .throttling import count_anonymous
 
 JSON = "application/json"
@@ -58,9 +59,7 @@ class ApiView(APIView):
 
     def validate_body(self, serializer_class: type[Serializer]) -> Any:
         """Return the request body, validated by a serializer."""
-        serializer = serializer_class(data=self.request.data)
-        serializer.is_valid(raise_exception=True)
-        return serializer.validated_data
+        return validate_data(serializer_class, self.request.data)
 
     @contextmanager
     def scoped(self, *, read_only: bool = False) -> Iterator[Scope]:

@@ -15,7 +15,7 @@ from rest_framework.parsers import MultiPartParser
 
 from config.api.exceptions import Conflict, Invalid, TooLarge
 from config.api.renderers import dumps
-from config.api.serializers import cached_serializer, validate_data
+from config.api.serializers import cached_serializer
 from config.api.views import ApiView, json_response
 from config.api.viewsets import TenantViewSet
 from knowledge.models import Collection

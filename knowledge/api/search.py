@@ -11,7 +11,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 
 from config.api.exceptions import Problem
-from config.api.serializers import ObjectField, validate_data
+from config.api.serializers import ObjectField
 from config.api.views import ApiView, json_response
 from knowledge.choices import CollectionStatus, RetrievalStrategy
 from knowledge.embedders import EmbeddingError

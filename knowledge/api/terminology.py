@@ -12,7 +12,6 @@ from config.api.serializers import BaseSerializer, RelatedIdsField, TextListFiel
 from config.api.similarity import SimilarityMixin, SimilarRequestSerializer, build_similar_serializer
 from config.api.views import json_response
 from config.api.viewsets import TenantViewSet
-from knowledge.api.similarity import SimilarRequestSerializer, build_similar_serializer, similar_response
 from knowledge.choices import RelationKind
 from knowledge.models import Term
 from knowledge.services.terminology import (
@@ -121,9 +120,6 @@ class TermViewSet(SimilarityMixin, TenantViewSet):
         super().perform_update(serializer)
         embed_new_terms([serializer.instance])
 
-    def _text(self) -> str:
-        return str(self.validate_body(TextSerializer)["text"])
-
     def _found(self, terms: list[TermMatch]) -> HttpResponse:
         show = cached_serializer(TermSerializer).to_representation
         return json_response(
@@ -134,14 +130,14 @@ class TermViewSet(SimilarityMixin, TenantViewSet):
     @action(detail=False, methods=["post"], url_path="look-up")
     def look_up(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Return the terms that occur in a text, with their synonyms."""
-        return self._found(look_up(validate_data(TextSerializer, request.data)["text"]))
+        return self._found(look_up(self.validate_body(TextSerializer)["text"]))
 
     @extend_schema(request=TextSerializer, responses={200: FoundTermsSerializer})
     @action(detail=False, methods=["post"], url_path="note-use")
     def note_use(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Count the use of the caller's terms in a text."""
         return self._found(
-            [TermMatch(term, []) for term in note_use(validate_data(TextSerializer, request.data)["text"])]
+            [TermMatch(term, []) for term in note_use(self.validate_body(TextSerializer)["text"])]
         )
 
     @extend_schema(request=TermLikenessSerializer, responses=build_similar_serializer("term", TermSerializer))

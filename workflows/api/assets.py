@@ -10,7 +10,6 @@ from rest_framework.decorators import action
 from config.api.serializers import BaseSerializer, TextListField
 from config.api.similarity import SimilarRequestSerializer, build_similar_serializer
 from config.api.viewsets import TenantViewSet
-from knowledge.api.similarity import SimilarRequestSerializer, build_similar_serializer, similar_response
 from workflows.models import Asset, AssetDependency
 from workflows.services.similarity import similar_assets
 
@@ -119,7 +118,7 @@ class AssetViewSet(EmbeddingMixin, TenantViewSet):
         """Return assets similar to a text, most similar first."""
         given = self.validate_body(SimilarAssetsRequestSerializer)
         found = similar_assets(given["text"], engagement_id=given.get("engagement"), limit=given["limit"])
-        return similar_response("asset", AssetSerializer, found)
+        return self.similar_response("asset", found)
 
 
 class AssetDependencyViewSet(TenantViewSet):

@@ -9,7 +9,6 @@ from rest_framework.decorators import action
 from config.api.serializers import BaseSerializer
 from config.api.similarity import SimilarRequestSerializer, build_similar_serializer
 from config.api.viewsets import TenantViewSet
-from knowledge.api.similarity import SimilarRequestSerializer, build_similar_serializer, similar_response
 from workflows import schemas
 from workflows.models import Calendar, CalendarEvent, Project, Task
 from workflows.services.similarity import similar_events, similar_tasks
