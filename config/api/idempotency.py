@@ -5,8 +5,10 @@ request waits on the unique index until the first transaction ends, then replays
 """
 
 import hashlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.apps import apps
 from django.conf import settings
@@ -20,6 +22,7 @@ from .exceptions import Conflict, Invalid, Unprocessable
 
 KEPT_HEADERS = ("Content-Type", "Location", "ETag")
 MAX_KEY = 255
+BegunT = TypeVar("BegunT")
 # `{table}` is the table of the model that the setting IDEMPOTENCY_KEY_MODEL names.
 CLAIM = (
     "INSERT INTO {table} (tenant_id, credential, key, fingerprint, headers)"
@@ -33,25 +36,82 @@ def _key_model() -> Any:
     return apps.get_model(settings.IDEMPOTENCY_KEY_MODEL)
 
 
-def key_of(request: HttpRequest) -> str:
-    """Return the request's Idempotency-Key, or an empty string.
+class IdempotentRequest:
+    """A request whose effect happens once per Idempotency-Key, or every time without the header.
+
+    Args:
+        credential: the actor that sends the request; each has its own keys.
+        fingerprint: identifies the request; by default the hash of method, path and body.
 
     Raises:
         Invalid: The key is too long or not printable ASCII.
     """
-    key = request.META.get("HTTP_IDEMPOTENCY_KEY", "").strip()
-    if len(key) > MAX_KEY or not key.isascii() or not key.isprintable():
-        raise Invalid(f"Idempotency-Key: at most {MAX_KEY} printable ASCII characters.", code="invalid_key")
-    return key
+
+    def __init__(self, request: HttpRequest, credential: str, fingerprint: str = "") -> None:
+        self.key = request.META.get("HTTP_IDEMPOTENCY_KEY", "").strip() if request.method == "POST" else ""
+        if len(self.key) > MAX_KEY or not self.key.isascii() or not self.key.isprintable():
+            raise Invalid(
+                f"Idempotency-Key: at most {MAX_KEY} printable ASCII characters.", code="invalid_key"
+            )
+        self.credential = credential
+        self.fingerprint = fingerprint or (_fingerprint(request) if self.key else "")
+
+    def run(
+        self, respond: Callable[[], Any], *, keep: Callable[[Any], Any] = lambda response: response
+    ) -> Any:
+        """Return the stored response, or call `respond` and store what it returns, in the open scope.
+
+        Args:
+            keep: returns the response to store, which a repeated request receives.
+        """
+        if not self.key:
+            return respond()
+        stored = _claim(self.credential, self.key, self.fingerprint)
+        if stored is not None:
+            return stored
+        response = respond()
+        _store(self.credential, self.key, keep(response))
+        return response
+
+    def run_in_steps(
+        self,
+        scope: Callable[[], AbstractContextManager[Any]],
+        begin: Callable[[], BegunT],
+        finish: Callable[[BegunT], Any],
+    ) -> Any:
+        """Return the stored response, or run a request that commits before its response exists.
+
+        Args:
+            scope: opens a transaction in the tenant's scope.
+            begin: the first effect, in the transaction that claims the key.
+            finish: returns the response, outside any transaction. If it fails, the key is released, so that a
+                retry runs the request again.
+        """
+        with scope():
+            stored = _claim(self.credential, self.key, self.fingerprint) if self.key else None
+            if stored is not None:
+                return stored
+            begun = begin()
+        if not self.key:
+            return finish(begun)
+        try:
+            response = finish(begun)
+            with scope():
+                _store(self.credential, self.key, response)
+        except BaseException:
+            with scope():
+                _release(self.credential, self.key)
+            raise
+        return response
 
 
-def fingerprint(request: HttpRequest) -> str:
+def _fingerprint(request: HttpRequest) -> str:
     """SHA-256 of method, full path and body."""
     head = f"{request.method} {request.get_full_path()}\n".encode()
     return hashlib.sha256(head + request.body).hexdigest()
 
 
-def claim(credential: str, key: str, print_: str) -> HttpResponse | None:
+def _claim(credential: str, key: str, print_: str) -> HttpResponse | None:
     """Claim the key for this request, inside the scope; return the stored response if there is one.
 
     Raises:
@@ -90,7 +150,7 @@ def _replay(row: Any) -> HttpResponse:
     return response
 
 
-def store(credential: str, key: str, response: Any) -> None:
+def _store(credential: str, key: str, response: Any) -> None:
     """Store the response, inside the scope of its effect. Errors and streams are not stored."""
     rows = _key_model().objects.filter(credential=credential, key=key)
     if response.status_code >= 400 or response.streaming:
@@ -100,6 +160,6 @@ def store(credential: str, key: str, response: Any) -> None:
     rows.update(status_code=response.status_code, headers=kept, body=response.content)
 
 
-def release(credential: str, key: str) -> None:
+def _release(credential: str, key: str) -> None:
     """Release the key, inside a scope, after a failed request."""
     _key_model().objects.filter(credential=credential, key=key, status_code=None).delete()

@@ -18,6 +18,7 @@ from config.tenancy.scope import tenant_scope
 from . import idempotency
 from .credentials import Credential, Rate
 from .filters import refuse_unknown_parameters
+from .idempotency import IdempotentRequest
 from .renderers import ORJSONRenderer, dumps
 from .serializers import validate_data
 from .throttling import count_anonymous

@@ -2,7 +2,7 @@
 
 Each line of standard input is a kill point. For each line, the program forks a worker, which runs until no job is
 left or until the kill point, and prints its exit code: 0, or -9 if it was killed. A kill point is `before` or
-`after`, the function and the number of the call: `after conversations.runtime.turns:Turn.search 2`. An empty line
+`after`, the function and the number of the call: `after conversations.runtime.toolset:search_passages 2`. An empty line
 runs a worker without a kill point.
 """
 

@@ -14,15 +14,15 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
 
-from config.api import idempotency
 from config.api.exceptions import Conflict, Invalid, TooLarge
 from config.api.views import json_response
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet
+from conversations.api.callers import CallerMixin
 from conversations.api.serializers import AttachmentSerializer
 from conversations.api.views import ConversationScopedMixin
 from conversations.models import Attachment, Conversation
 from conversations.services.attachments import FOLDER, ReadFile, attach_file, drop_file, read_file
-from conversations.services.conversations import ConversationClosed
+from conversations.services.conversations import ConversationClosedError
 from knowledge.parsing import ParseError
 from knowledge.services.documents import check_name
 from knowledge.services.files import FileTooLargeError, StoredFile, delete_file, store_file
@@ -38,7 +38,7 @@ class FileSerializer(serializers.Serializer):
     file = serializers.FileField(help_text="The document. Its content must match its file name extension.")
 
 
-class AttachmentViewSet(ConversationScopedMixin, DestroyMixin, ReadOnlyTenantViewSet):
+class AttachmentViewSet(ConversationScopedMixin, CallerMixin, DestroyMixin, ReadOnlyTenantViewSet):
     """Attachments of a conversation, including those that no message uses yet."""
 
     serializer_class = AttachmentSerializer
@@ -77,28 +77,25 @@ class AttachmentViewSet(ConversationScopedMixin, DestroyMixin, ReadOnlyTenantVie
             raise
 
     def _attach(self, file: ReadFile) -> HttpResponse:
-        key = idempotency.key_of(self.request._request)
-        with self.scoped():
-            if key and (stored := idempotency.claim(self.credential.actor, key, self._print(file))):
-                delete_file(file.kept.path)
-                return stored
-            try:
-                row = attach_file(self.kwargs["conversation_id"], file, user_id=self.credential.user_id)
-            except Conversation.DoesNotExist:
-                raise Http404 from None
-            except ConversationClosed as error:
-                raise Conflict("; ".join(error.messages), code="conversation_closed") from error
-            body = AttachmentSerializer().to_representation(Attachment.objects.get(pk=row.pk))
-            where = f"/api/v1/conversations/{row.conversation_id}/attachments/{row.pk}/"
-            response = json_response(body, 201, {"Location": where})
-            if key:
-                idempotency.store(self.credential.actor, key, response)
-            return response
-
-    def _print(self, file: ReadFile) -> str:
-        """Return the fingerprint of the request; multipart boundaries differ on each retry."""
+        # Multipart boundaries differ on each retry, so the body identifies no request.
         parts = (self.request._request.path, file.name, file.kept.checksum)
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        once = self.once(hashlib.sha256("\n".join(parts).encode()).hexdigest())
+        with self.scoped():
+            response = once.run(lambda: self._store(file))
+        if "Idempotency-Replayed" in response:
+            delete_file(file.kept.path)
+        return response
+
+    def _store(self, file: ReadFile) -> HttpResponse:
+        try:
+            row = attach_file(self.kwargs["conversation_id"], file, user_id=self.credential.user_id)
+        except Conversation.DoesNotExist:
+            raise Http404 from None
+        except ConversationClosedError as error:
+            raise Conflict("; ".join(error.messages), code="conversation_closed") from error
+        body = AttachmentSerializer().to_representation(Attachment.objects.get(pk=row.pk))
+        where = f"/api/v1/conversations/{row.conversation_id}/attachments/{row.pk}/"
+        return json_response(body, 201, {"Location": where})
 
     @extend_schema(responses={(200, ANY_FILE): OpenApiResponse(OpenApiTypes.BINARY)})
     @action(detail=True, methods=["get"], pagination_class=None)

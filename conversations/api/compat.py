@@ -1,25 +1,26 @@
 """Shared base of the compatible endpoints: authentication, scopes, streams and error formats."""
 
 from collections.abc import Callable, Iterator
-from itertools import chain
 from typing import Any, TypeVar
 
 import orjson
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from pydantic import BaseModel, ValidationError
-from rest_framework import exceptions, status
+from rest_framework import status
 
 from accounts.api.authentication import ApiKeyAuthentication
 from config.api.exceptions import Problem, problem_handler
+from config.api.renderers import dumps
 from config.api.views import ApiView, json_response
-from conversations.api.streaming import EVENT_STREAM, BusyError
-from conversations.completions import turns
-from conversations.completions.types import Completion, CompletionError, CompletionEvent, CompletionRequest
+from conversations.api.callers import CallerMixin
+from conversations.api.streaming import EVENT_STREAM, BusyError, build_event_stream
+from conversations.completions.answers import CompletionStream, complete, stream_completion
+from conversations.completions.turns import UnknownModelError
+from conversations.completions.types import Completion, CompletionError, CompletionRequest
 from conversations.models import Message
-from conversations.runtime.turns import Caller
-from conversations.services.completions import ConversationClosedError
-from conversations.services.conversations import ConversationClosed
-from conversations.streaming.answers import TooManyStreamsError
+from conversations.services.conversations import AgentInactiveError, ConversationClosedError
+from conversations.streaming.threads import TooManyStreamsError
 
 NO_RETRY = {"x-should-retry": "false"}
 # HTTP status by error code; any other code is a fault of the model endpoint (502).
@@ -65,7 +66,7 @@ class CompatError(Problem):
         super().__init__(detail, parameter=parameter)
 
 
-class CompatView(ApiView):
+class CompatView(CallerMixin, ApiView):
     """Base view; subclasses set `dialect`: (status, code, message, parameter) -> error body."""
 
     authentication_classes = (CompatKeyAuthentication,)
@@ -75,79 +76,56 @@ class CompatView(ApiView):
     dialect: Callable[..., dict[str, Any]]
 
     def get_exception_handler(self) -> Callable[..., HttpResponse]:
-        return self._told
+        return self._render_error
 
-    def _told(self, error: Exception, context: Any) -> HttpResponse:
+    def _render_error(self, error: Exception, context: Any) -> HttpResponse:
         if isinstance(error, CompletionError):
             headers = {} if error.retryable else NO_RETRY
             body = type(self).dialect(STATUSES.get(error.code, 502), error.code, error.message, None)
             return json_response(body, STATUSES.get(error.code, 502), headers)
         problem = problem_handler(error, context)
-        said = orjson.loads(problem.content)
-        pointer = said["errors"][0].get("pointer") if said.get("errors") else None
-        parameter = said.get("parameter") or (pointer or "").strip("/").replace("/", ".") or None
-        body = type(self).dialect(problem.status_code, said["code"], said["detail"], parameter)
+        details = orjson.loads(problem.content)
+        pointer = details["errors"][0].get("pointer") if details.get("errors") else None
+        parameter = details.get("parameter") or (pointer or "").strip("/").replace("/", ".") or None
+        body = type(self).dialect(problem.status_code, details["code"], details["detail"], parameter)
         kept = {name: problem[name] for name in ("Retry-After", "WWW-Authenticate") if name in problem}
         return json_response(body, problem.status_code, kept)
 
-    # -- asking --------------------------------------------------------------------------------------------
+    def answer(
+        self,
+        request: CompletionRequest,
+        render: Callable[[Completion], dict[str, Any]],
+        encode: Callable[[CompletionStream], Iterator[bytes]],
+        *,
+        is_streamed: bool | None,
+        after: Message | None = None,
+    ) -> HttpResponseBase:
+        """Answer the request, as one body or as server-sent events.
 
-    def caller(self) -> Caller:
-        """Return the caller on whose behalf models are called."""
-        held = self.credential
-        return Caller(held.tenant_id, held.user_id, held.actor)
-
-    def require(self, resource: str, verb: str) -> None:
-        """Check that the role or key allows `verb` on `resource`.
-
-        Raises:
-            PermissionDenied: the role or key does not allow it.
-        """
-        if not self.credential.allows(resource, verb):
-            raise exceptions.PermissionDenied(f"Your role or key does not cover {resource}:{verb}.")
-
-    def begin(self, wish: CompletionRequest, *, after: Message | None = None) -> turns.CompletionRun:
-        """Store the question.
+        An error before the first event sets the HTTP status.
 
         Raises:
             ModelNotFoundError: the model does not exist.
             PermissionDenied: the caller may not use the model.
+            CompletionError: the completion failed.
         """
-        self.require("integrations" if "/" in wish.model else "agents", "execute")
+        self.require("integrations" if "/" in request.model else "agents", "execute")
         try:
-            with self.scoped():
-                return turns.begin_completion(wish, self.caller(), after=after)
-        except (turns.UnknownModelError, ConversationClosed):
-            raise ModelNotFoundError(wish.model) from None
+            if not is_streamed:
+                return json_response(render(complete(request, self.caller(), after=after)))
+            stream = stream_completion(request, self.caller(), after=after)
+        except (UnknownModelError, AgentInactiveError):
+            raise ModelNotFoundError(request.model) from None
         except ConversationClosedError as error:
             raise CompatError("previous_response_id", error.messages[0]) from None
-
-    def answered(self, wish: CompletionRequest, *, after: Message | None = None) -> Completion:
-        """Return the complete answer."""
-        return turns.run_completion(self.begin(wish, after=after))
-
-    def streamed(
-        self,
-        wish: CompletionRequest,
-        render: Callable[[turns.CompletionRun, Iterator[CompletionEvent]], Iterator[bytes]],
-        *,
-        after: Message | None = None,
-    ) -> StreamingHttpResponse:
-        """Stream the answer. An error before the first chunk sets the HTTP status."""
-        exchange = self.begin(wish, after=after)
-        try:
-            events = turns.stream_completion(exchange)
         except TooManyStreamsError as error:
-            exchange.turn.fail("too_many_streams", BusyError.default_detail, [])
             raise BusyError from error
-        first = next(events)
-        if isinstance(first, CompletionError):
-            raise first
-        lines = render(exchange, chain([first], events))
-        response = StreamingHttpResponse(lines, content_type=EVENT_STREAM)
-        response["Cache-Control"] = "no-cache"
-        response["X-Accel-Buffering"] = "no"
-        return response
+        return build_event_stream(encode(stream))
+
+
+def encode_event(kind: str, **members: Any) -> bytes:
+    """Encode one server-sent event, named by its type."""
+    return b"event: " + kind.encode() + b"\ndata: " + dumps({"type": kind, **members}) + b"\n\n"
 
 
 def validate_schema(shape: type[SchemaT], data: Any) -> SchemaT:

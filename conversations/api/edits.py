@@ -10,14 +10,13 @@ from rest_framework import exceptions, serializers
 from rest_framework.decorators import action
 
 from config.api.exceptions import Conflict
-from config.api.views import json_response
+from conversations.answers import BegunAnswers, answer_message
 from conversations.api import streaming as answers
 from conversations.api.serializers import MAX_CONTENT, AnsweredConversationSerializer, MessageSerializer
 from conversations.choices import MessageFeedback
-from conversations.models import Conversation, Message
-from conversations.services.conversations import ConversationClosed
+from conversations.services.conversations import ConversationClosedError
 from conversations.services.feedback import NoAnswer, give_feedback
-from conversations.services.forks import Edited, NotYours, TurnRunning, edit_message
+from conversations.services.forks import NotYours, TurnRunning, edit_message
 
 
 class EditSerializer(serializers.Serializer):
@@ -90,7 +89,7 @@ class MessageActions:
             raise Conflict("; ".join(error.messages), code="no_answer") from error
         return self.rendered_row(MessageSerializer, message)
 
-    def _edited(self, identifier: UUID, *, content: str, answer: bool) -> Edited:
+    def _edit(self, identifier: UUID, *, content: str, answer: bool) -> BegunAnswers:
         conversation = self.conversation().first()
         if conversation is None:
             raise Http404
@@ -98,30 +97,9 @@ class MessageActions:
             return edit_message(
                 conversation, identifier, content=content, user_id=self.credential.user_id, answer=answer
             )
-        except Message.DoesNotExist:
-            raise Http404 from None
         except NotYours as error:
             raise exceptions.PermissionDenied("; ".join(error.messages)) from error
         except TurnRunning as error:
             raise Conflict("; ".join(error.messages), code="turn_running") from error
-        except ConversationClosed as error:
+        except ConversationClosedError as error:
             raise Conflict("; ".join(error.messages), code="agent_not_active") from error
-
-    def _branch(self, identifier: UUID, answer: dict[str, Any] | None) -> HttpResponse:
-        with self.scoped():
-            return made_conversation(identifier, answer)
-
-
-def made_conversation(identifier: UUID, answer: dict[str, Any] | None) -> HttpResponse:
-    """Return the response for a new conversation, with its first answer if any.
-
-    Raises:
-        Http404: the conversation was deleted in the meantime.
-    """
-    conversation = Conversation.objects.filter(pk=identifier).first()
-    if conversation is None:
-        raise Http404
-    body = AnsweredConversationSerializer().to_representation(conversation)
-    if answer is not None:
-        body["answer"] = answer
-    return json_response(body, 201, {"Location": f"/api/v1/conversations/{identifier}/"})

@@ -17,7 +17,7 @@ from conversations.api import streaming as answers
 from conversations.choices import MeetingPhase, StreamType
 from conversations.meetings.runner import begin_meeting, follow_meeting
 from conversations.runtime.turns import Caller
-from conversations.services.conversations import ConversationClosed, agent_by_name
+from conversations.services.conversations import ConversationClosedError, agent_by_name
 from conversations.services.meetings import MOST_EXPERTS, MeetingUnderway, as_chunk, rebuild_meeting
 
 
@@ -114,7 +114,7 @@ class MeetingActions:
             )
         except MeetingUnderway as error:
             raise Conflict("; ".join(error.messages), code="meeting_underway") from error
-        except ConversationClosed as error:
+        except ConversationClosedError as error:
             raise Conflict("; ".join(error.messages), code="conversation_closed") from error
         return json_response({"question": str(question.pk), "stream": request._request.path}, 202)
 

@@ -12,7 +12,7 @@ from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet
 from conversations.api.serializers import NewParticipantSerializer, ParticipantSerializer
 from conversations.api.views import ConversationScopedMixin
 from conversations.models import Conversation, Participant
-from conversations.services.conversations import ConversationClosed, agent_by_name
+from conversations.services.conversations import ConversationClosedError, agent_by_name
 from conversations.services.participants import add_participant, remove_participant
 
 
@@ -46,7 +46,7 @@ class ParticipantViewSet(ConversationScopedMixin, DestroyMixin, ReadOnlyTenantVi
             raise Http404 from None
         except PermissionDenied as error:
             raise Forbidden(str(error)) from error
-        except ConversationClosed as error:
+        except ConversationClosedError as error:
             raise Conflict("; ".join(error.messages), code="conversation_closed") from error
 
     def perform_destroy(self, instance: Participant) -> None:

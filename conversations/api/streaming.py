@@ -7,31 +7,31 @@ of the answer is the concatenation of all deltas since the last reset. Each even
 the last id as `Last-Event-ID` receives the events after it. Source of the format: the HTML standard, section 9.2.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 
 from config.api.exceptions import Problem
 from config.api.renderers import dumps
 from config.api.serializers import cached_serializer
+from conversations.answers import AnswerEvents
 from conversations.api.serializers import MessageSerializer
 from conversations.choices import MessageStatus
 from conversations.models import Message
-from conversations.runtime.turns import Caller, Turn
-from conversations.services.conversations import BegunTurn
-from conversations.services.leases import give_up
+from conversations.runtime.turns import Caller
 from conversations.streaming.answers import (
     STREAM_START,
     AnswerDelta,
+    AnswerEvent,
     AnswerReset,
     KeepAlive,
     StreamPosition,
-    TooManyStreamsError,
     follow_answer,
-    stream_turn,
 )
-from conversations.streaming.multi_agent import stream_agents
+from conversations.streaming.threads import TooManyStreamsError
 
 EVENT_STREAM = "text/event-stream"
 # Id of the last event of a stream.
@@ -51,12 +51,12 @@ STATUSES = {
 class AnswerFailedError(Problem):
     """The answer failed; the problem names the stored question and the answer."""
 
-    def __init__(self, answer: Message, question_id: Any) -> None:
+    def __init__(self, answer: Message) -> None:
         super().__init__(
             answer.error_message,
             answer.error_code,
             conversation=str(answer.conversation_id),
-            question=str(question_id),
+            question=str(answer.reply_to_id),
             message=str(answer.pk),
         )
         self.status_code = STATUSES.get(answer.error_code, 502)
@@ -68,10 +68,8 @@ class BusyError(Problem):
     """The process streams its maximum number of answers."""
 
     status_code = 503
-    default_detail = (
-        "Too many answers are being streamed. Try again later, or send the request without streaming."
-    )
-    default_code = "too_many_streams"
+    default_detail = TooManyStreamsError.message
+    default_code = TooManyStreamsError.code
     wait = 5
 
 
@@ -83,20 +81,50 @@ class InvalidEventIdError(Problem):
     default_code = "bad_event_id"
 
 
+@contextmanager
+def answer_errors() -> Iterator[None]:
+    """Convert errors of running answers to API errors.
+
+    Raises:
+        BusyError: this process streams its maximum number of answers.
+        Http404: the conversation was deleted in the meantime.
+    """
+    try:
+        yield
+    except TooManyStreamsError as error:
+        raise BusyError from error
+    except Message.DoesNotExist:
+        raise Http404 from None
+
+
 def render_message(message: Message) -> dict[str, Any]:
     """Return the API representation of a message."""
     return cached_serializer(MessageSerializer).to_representation(message)
 
 
-def require_completed(answer: Message, question_id: Any) -> Message:
+def require_completed(answer: Message) -> Message:
     """Return `answer` if it is complete or waits for approval.
 
     Raises:
         AnswerFailedError: the answer failed.
     """
     if answer.status not in (MessageStatus.COMPLETED, MessageStatus.AWAITING_APPROVAL):
-        raise AnswerFailedError(answer, question_id)
+        raise AnswerFailedError(answer)
     return answer
+
+
+def render_answers(answers: list[Message]) -> dict[str, Any]:
+    """Return the answer; of several answers, the last completed one with all of them in `answers`.
+
+    Raises:
+        AnswerFailedError: no answer is complete.
+    """
+    if len(answers) == 1:
+        return render_message(require_completed(answers[0]))
+    complete = [answer for answer in answers if answer.status == MessageStatus.COMPLETED]
+    if not complete:
+        raise AnswerFailedError(answers[-1])
+    return render_message(complete[-1]) | {"answers": [render_message(answer) for answer in answers]}
 
 
 def wants_stream(request: Any) -> bool:
@@ -104,61 +132,9 @@ def wants_stream(request: Any) -> bool:
     return EVENT_STREAM in request.META.get("HTTP_ACCEPT", "")
 
 
-def stream_answer(turn: Turn, question_id: Any) -> StreamingHttpResponse:
-    """Stream the answer.
-
-    Raises:
-        BusyError: this process streams its maximum number of answers.
-    """
-    try:
-        events = stream_turn(turn)
-    except TooManyStreamsError as error:
-        turn.fail("too_many_streams", BusyError.default_detail, [])
-        raise BusyError from error
-    return _stream_events(events, _build_ids(turn.conversation_id, question_id, turn.answer_id), is_new=True)
-
-
-def stream_answers(begun: Sequence[BegunTurn], caller: Caller) -> StreamingHttpResponse:
-    """Stream the answers of several agents in turn, each with separate events.
-
-    Raises:
-        BusyError: this process streams its maximum number of answers.
-    """
-    try:
-        events = stream_agents(begun, caller)
-    except TooManyStreamsError as error:
-        with caller.scope():
-            for each in begun:
-                give_up(each.lease, code="too_many_streams", reason=BusyError.default_detail)
-        raise BusyError from error
-    return build_event_stream(_round_lines(events))
-
-
-def _round_lines(events: Iterator[Any]) -> Iterator[bytes]:
-    speaking = None
-    try:
-        for begun, event in events:
-            names = _build_ids(begun.conversation.pk, begun.question.pk, begun.answer.pk)
-            if begun is not speaking:
-                speaking = begun
-                yield event_line("message.started", names, STREAM_START)
-            yield _line(event, names)
-    except Message.DoesNotExist:
-        yield event_line(
-            "message.failed", {"code": "deleted", "detail": "The conversation was deleted."}, END
-        )
-
-
-def render_round(made: list[Message]) -> dict[str, Any]:
-    """Return the last completed answer, with all answers in `answers`.
-
-    Raises:
-        AnswerFailedError: no answer is complete.
-    """
-    complete = [answer for answer in made if answer.status == MessageStatus.COMPLETED]
-    if not complete:
-        raise AnswerFailedError(made[-1], made[-1].reply_to_id)
-    return render_message(complete[-1]) | {"answers": [render_message(answer) for answer in made]}
+def stream_answers(events: AnswerEvents) -> StreamingHttpResponse:
+    """Stream the events of running answers."""
+    return build_event_stream(_encode_events(events))
 
 
 def stream_existing_answer(caller: Caller, answer: Message, last_event_id: str) -> HttpResponse:
@@ -173,21 +149,18 @@ def stream_existing_answer(caller: Caller, answer: Message, last_event_id: str) 
         place = StreamPosition.parse(last_event_id) if last_event_id else STREAM_START
     except ValueError as error:
         raise InvalidEventIdError from error
-    events = follow_answer(caller, answer.conversation_id, answer.pk, place)
-    names = _build_ids(answer.conversation_id, answer.reply_to_id, answer.pk)
-    return _stream_events(events, names, is_new=not last_event_id)
+    events: Iterator[AnswerEvent | None] = follow_answer(caller, answer.conversation_id, answer.pk, place)
+    if not last_event_id:
+        events = chain([None], events)
+    return stream_answers((answer, event) for event in events)
 
 
-def _build_ids(conversation_id: Any, question_id: Any, answer_id: Any) -> dict[str, str]:
+def _build_ids(answer: Message) -> dict[str, str]:
     return {
-        "conversation": str(conversation_id),
-        "question": str(question_id or ""),
-        "message": str(answer_id),
+        "conversation": str(answer.conversation_id),
+        "question": str(answer.reply_to_id or ""),
+        "message": str(answer.pk),
     }
-
-
-def _stream_events(events: Iterator[Any], names: dict[str, str], *, is_new: bool) -> StreamingHttpResponse:
-    return build_event_stream(_lines(events, names, is_new=is_new))
 
 
 def build_event_stream(lines: Iterator[bytes]) -> StreamingHttpResponse:
@@ -198,32 +171,34 @@ def build_event_stream(lines: Iterator[bytes]) -> StreamingHttpResponse:
     return response
 
 
-def _lines(events: Iterator[Any], names: dict[str, str], *, is_new: bool) -> Iterator[bytes]:
-    if is_new:
-        yield event_line("message.started", names, STREAM_START)
+def _encode_events(events: AnswerEvents) -> Iterator[bytes]:
+    ids: dict[str, str] = {}
     try:
-        for event in events:
-            yield _line(event, names)
+        for answer, event in events:
+            ids = _build_ids(answer)
+            yield _encode_event(event, ids)
     except Message.DoesNotExist:
         yield event_line(
-            "message.failed", {"code": "deleted", "detail": "The conversation was deleted.", **names}, END
+            "message.failed", {"code": "deleted", "detail": "The conversation was deleted.", **ids}, END
         )
 
 
-def _line(event: Any, names: dict[str, str]) -> bytes:
+def _encode_event(event: AnswerEvent | None, ids: dict[str, str]) -> bytes:
+    if event is None:
+        return event_line("message.started", ids, STREAM_START)
     if isinstance(event, AnswerDelta):
         return event_line("message.delta", {"text": event.text}, event.place)
     if isinstance(event, AnswerReset):
         return event_line("message.reset", {}, event.place)
     if isinstance(event, KeepAlive):
         return KEEP_ALIVE
-    answer = event.answer
+    answer: Any = event.answer
     if answer.status == MessageStatus.COMPLETED:
         return event_line("message.completed", render_message(answer), END)
     if answer.status == MessageStatus.AWAITING_APPROVAL:
         return event_line("message.waiting", render_message(answer), STREAM_START)
     return event_line(
-        "message.failed", {"code": answer.error_code, "detail": answer.error_message, **names}, END
+        "message.failed", {"code": answer.error_code, "detail": answer.error_message, **ids}, END
     )
 
 

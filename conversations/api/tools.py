@@ -11,12 +11,15 @@ from rest_framework.decorators import action
 from config.api.exceptions import Conflict
 from config.api.views import json_response
 from config.api.viewsets import ReadOnlyTenantViewSet
+from conversations.answers import stream_answer
 from conversations.api import streaming as answers
+from conversations.api.callers import CallerMixin
 from conversations.api.serializers import DecisionSerializer, MessageSerializer, ToolExecutionSerializer
-from conversations.api.views import FAILURES, AnswerMixin, ConversationScopedMixin
+from conversations.api.views import FAILURES, ConversationScopedMixin
 from conversations.models import Message, ToolExecution
 from conversations.runtime.approvals import load_decided_turn
-from conversations.runtime.turns import Turn
+from conversations.runtime.loop import run_turn
+from conversations.runtime.turns import TurnContext
 from conversations.services.approvals import NotWaiting, decide_call
 from conversations.services.leases import LeaseLost
 
@@ -30,7 +33,7 @@ RESPONSES = {
 }
 
 
-class ToolExecutionViewSet(ConversationScopedMixin, AnswerMixin, ReadOnlyTenantViewSet):
+class ToolExecutionViewSet(ConversationScopedMixin, CallerMixin, ReadOnlyTenantViewSet):
     """Tool calls of agents in a conversation, including those that wait for approval."""
 
     serializer_class = ToolExecutionSerializer
@@ -56,16 +59,17 @@ class ToolExecutionViewSet(ConversationScopedMixin, AnswerMixin, ReadOnlyTenantV
         return self._decide(request, allow=False, reason=reason)
 
     def _decide(self, request: Any, *, allow: bool, reason: str) -> HttpResponse:
-        self.require_execute()
+        self.require("agents", "execute")
         with self.scoped():
             turn, answer = self._decided(allow, reason)
         if turn is None:
             return json_response(answers.render_message(answer))
-        if answers.wants_stream(request):
-            return answers.stream_answer(turn, answer.reply_to_id)
-        return json_response(self.run(turn, answer.reply_to_id))
+        with answers.answer_errors():
+            if answers.wants_stream(request):
+                return answers.stream_answers(stream_answer(answer, turn))
+            return json_response(answers.render_answers([run_turn(turn)]))
 
-    def _decided(self, allow: bool, reason: str) -> tuple[Turn | None, Message]:
+    def _decided(self, allow: bool, reason: str) -> tuple[TurnContext | None, Message]:
         execution = self._execution()
         try:
             last = decide_call(execution, allow=allow, actor=self.credential.user_id, reason=reason)

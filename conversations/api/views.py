@@ -1,9 +1,6 @@
 """Conversation endpoints. Users and API keys see only their own conversations (promise G3)."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
-from uuid import UUID
 
 from django.db.models import Exists
 from django.http import Http404, HttpResponse
@@ -12,14 +9,15 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework import exceptions
 from rest_framework.decorators import action
 
-from config.api import idempotency
 from config.api.exceptions import Conflict, Forbidden
 from config.api.views import json_response
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, UpdateMixin
 from config.db.ids import uuid7_time
+from conversations.answers import BegunAnswers, answer_message
 from conversations.api import streaming as answers
+from conversations.api.callers import CallerMixin
 from conversations.api.closing import CloseActionsMixin
-from conversations.api.edits import MessageActions, made_conversation
+from conversations.api.edits import MessageActions
 from conversations.api.meetings import MeetingActions
 from conversations.api.serializers import (
     AnsweredConversationSerializer,
@@ -32,12 +30,9 @@ from conversations.api.serializers import (
     NewMessageSerializer,
 )
 from conversations.models import Conversation, Message
-from conversations.runtime.loop import run_turn
-from conversations.runtime.turns import Caller, Turn, load_turn
 from conversations.services.attachments import ask_with_files
 from conversations.services.conversations import (
-    BegunTurn,
-    ConversationClosed,
+    ConversationClosedError,
     agent_by_name,
     begin_round,
     record_message,
@@ -45,7 +40,6 @@ from conversations.services.conversations import (
 )
 from conversations.services.forks import fork_conversation
 from conversations.services.participants import is_owner
-from conversations.streaming.multi_agent import run_agents
 
 FAILURES = {
     502: OpenApiResponse(description="The model endpoint failed. The question is stored."),
@@ -59,8 +53,8 @@ STREAMED = "Server-sent events: message.started, .delta, .reset, .completed, .fa
 _NEW_MESSAGE = NewMessageSerializer()
 
 
-class AnswerMixin:
-    """Shared behaviour of views that run agents: short scopes and idempotency keys."""
+class AnswerMixin(CallerMixin):
+    """Shared behaviour of views that run agents in several transactions."""
 
     @property
     def scope(self) -> str:
@@ -72,76 +66,21 @@ class AnswerMixin:
             # Cache the raw body before parsing; the fingerprint needs it.
             _ = request._request.body
 
-    def caller(self) -> Caller:
-        """Return the caller on whose behalf the turn runs."""
-        held = self.credential
-        return Caller(held.tenant_id, held.user_id, held.actor)
-
-    def require_execute(self) -> None:
-        """Check that the role or key may run agents.
+    def created(self, conversation: Conversation, answered: list[Message]) -> HttpResponse:
+        """Return the response for a new conversation, with its first answers if any.
 
         Raises:
-            PermissionDenied: the role or key does not include `agents:execute`.
+            Http404: the conversation was deleted in the meantime.
         """
-        if not self.credential.allows("agents", "execute"):
-            raise exceptions.PermissionDenied("Your role or key does not cover agents:execute.")
-
-    def claim(self, request: Any) -> tuple[str, HttpResponse | None]:
-        """Claim the request's Idempotency-Key; return it with its stored response, if any. Needs a scope."""
-        key = idempotency.key_of(request._request)
-        if not key:
-            return "", None
-        return key, idempotency.claim(self.credential.actor, key, idempotency.fingerprint(request._request))
-
-    def settle(self, key: str, response: HttpResponse | None) -> None:
-        """Store the response under the key, or release the key after a failure."""
-        if not key:
-            return
+        answer = answers.render_answers(answered) if answered else None
         with self.scoped():
-            if response is None:
-                idempotency.release(self.credential.actor, key)
-            else:
-                idempotency.store(self.credential.actor, key, response)
-
-    @contextmanager
-    def holding(self, key: str) -> Iterator[None]:
-        """Release the key on any failure, so that a retry runs the request again."""
-        try:
-            yield
-        except BaseException:
-            self.settle(key, None)
-            raise
-
-    def ready(self, begun: Sequence[BegunTurn]) -> Turn | None:
-        """Load the turn of a single agent in the current scope; return None for several agents."""
-        return load_turn(begun[0], self.caller()) if len(begun) == 1 else None
-
-    def answered(self, begun: Sequence[BegunTurn], turn: Turn | None) -> dict[str, Any]:
-        """Return the rendered answer of the agent or agents.
-
-        Raises:
-            AnswerFailedError: the answer failed.
-            Http404: the conversation was deleted in the meantime.
-        """
-        try:
-            if turn is None:
-                return answers.render_round(run_agents(begun, self.caller()))
-        except Message.DoesNotExist:
-            raise Http404 from None
-        return self.run(turn, begun[0].question.pk)
-
-    def run(self, turn: Turn, question_id: UUID) -> dict[str, Any]:
-        """Run one agent and return its rendered answer.
-
-        Raises:
-            AnswerFailedError: the answer failed.
-            Http404: the conversation was deleted in the meantime.
-        """
-        try:
-            answer = run_turn(turn)
-        except Message.DoesNotExist:
-            raise Http404 from None
-        return answers.render_message(answers.require_completed(answer, question_id))
+            row = Conversation.objects.filter(pk=conversation.pk).first()
+            if row is None:
+                raise Http404
+            body = AnsweredConversationSerializer().to_representation(row)
+        if answer is not None:
+            body["answer"] = answer
+        return json_response(body, 201, {"Location": f"/api/v1/conversations/{row.pk}/"})
 
 
 class ConversationViewSet(
@@ -165,21 +104,9 @@ class ConversationViewSet(
         """Start a conversation. With `message`, the response includes the first answer."""
         data = self.validate_body(NewConversationSerializer)
         if "message" in data:
-            self.require_execute()
-        begun, turn = [], None
-        with self.scoped():
-            key, stored = self.claim(request)
-            if stored is not None:
-                return stored
-            conversation = self._start(data)
-            if "message" in data:
-                begun = begin_round(conversation.pk, content=data["message"], user_id=self.credential.user_id)
-                turn = self.ready(begun)
-        with self.holding(key):
-            answer = self.answered(begun, turn) if begun else None
-            response = self._made(conversation.pk, answer)
-            self.settle(key, response)
-        return response
+            self.require("agents", "execute")
+        with answers.answer_errors():
+            return answer_message(self.caller(), self.once(), lambda: self._begin(data), self.created)
 
     @extend_schema(request=ForkSerializer, responses={201: ConversationSerializer})
     @action(detail=True, methods=["post"])
@@ -195,9 +122,12 @@ class ConversationViewSet(
             raise Forbidden("Only the owner can delete a conversation. Other participants can leave it.")
         super().perform_destroy(instance)
 
-    def _made(self, identifier: UUID, answer: dict[str, Any] | None) -> HttpResponse:
-        with self.scoped():
-            return made_conversation(identifier, answer)
+    def _begin(self, data: dict[str, Any]) -> BegunAnswers:
+        conversation = self._start(data)
+        if "message" not in data:
+            return conversation, []
+        user_id = self.credential.user_id
+        return conversation, begin_round(conversation.pk, content=data["message"], user_id=user_id)
 
     def _start(self, data: dict[str, Any]) -> Conversation:
         named = "agent" if "agent" in data else "agents"
@@ -213,7 +143,7 @@ class ConversationViewSet(
                 title=data["title"],
                 metadata=data.get("metadata"),
             )
-        except ConversationClosed as error:
+        except ConversationClosedError as error:
             raise Conflict("; ".join(error.messages), code="agent_not_active") from error
 
 
@@ -265,26 +195,21 @@ class MessageViewSet(MessageActions, ConversationScopedMixin, AnswerMixin, ReadO
         """Send a message. The answer is JSON, or server-sent events with `Accept: text/event-stream`."""
         asked = _NEW_MESSAGE.run_validation(request.data)
         if not asked["answer"]:
-            return self._record(request, asked)
-        self.require_execute()
-        with self.scoped():
-            key, stored = self.claim(request)
-            if stored is not None:
-                return stored
-            begun = self._begin(asked)
-            turn = self.ready(begun)
-        if answers.wants_stream(request):
-            self.settle(key, None)
-            return (
-                answers.stream_answer(turn, begun[0].question.pk)
-                if turn
-                else answers.stream_answers(begun, self.caller())
+            once = self.once()
+            with self.scoped():
+                return once.run(lambda: self._record(asked))
+        self.require("agents", "execute")
+        with answers.answer_errors():
+            return answer_message(
+                self.caller(),
+                self.once(),
+                lambda: self._begin(asked),
+                lambda _, answered: self._respond(answers.render_answers(answered)),
+                respond_streamed=answers.stream_answers if answers.wants_stream(request) else None,
             )
-        with self.holding(key):
-            answer = self.answered(begun, turn)
-            response = json_response(answer, 201, {"Location": self._location(answer["id"])})
-            self.settle(key, response)
-        return response
+
+    def _respond(self, message: dict[str, Any]) -> HttpResponse:
+        return json_response(message, 201, {"Location": f"{self.request._request.path}{message['id']}/"})
 
     @extend_schema(
         parameters=[
@@ -306,46 +231,33 @@ class MessageViewSet(MessageActions, ConversationScopedMixin, AnswerMixin, ReadO
             self.caller(), answer, request.META.get("HTTP_LAST_EVENT_ID", "")
         )
 
-    def _record(self, request: Any, data: dict[str, Any]) -> HttpResponse:
-        with self.scoped():
-            key, stored = self.claim(request)
-            if stored is not None:
-                return stored
-            message = record_message(
-                self.kwargs["conversation_id"],
-                role=data["role"],
-                content=data["content"],
-                user_id=self.credential.user_id,
-                metadata=data.get("metadata"),
-            )
-            if message is None:
-                self._refuse()
-            headers = {"Location": self._location(message.pk)}
-            response = json_response(answers.render_message(message), 201, headers)
-            if key:
-                idempotency.store(self.credential.actor, key, response)
-        return response
+    def _record(self, data: dict[str, Any]) -> HttpResponse:
+        message = record_message(
+            self.kwargs["conversation_id"],
+            role=data["role"],
+            content=data["content"],
+            user_id=self.credential.user_id,
+            metadata=data.get("metadata"),
+        )
+        if message is not None:
+            return self._respond(answers.render_message(message))
+        if not self.conversation().exists():
+            raise Http404
+        raise Conflict("This conversation is closed. Start a new conversation.", code="conversation_closed")
 
-    def _begin(self, data: dict[str, Any]) -> list[BegunTurn]:
+    def _begin(self, data: dict[str, Any]) -> BegunAnswers:
         if not self.conversation().exists():
             raise Http404
         try:
-            return ask_with_files(
+            begun = ask_with_files(
                 self.kwargs["conversation_id"],
                 content=data["content"],
                 user_id=self.credential.user_id,
                 files=data["attachments"],
             )
-        except ConversationClosed as error:
+        except ConversationClosedError as error:
             raise Conflict("; ".join(error.messages), code="conversation_closed") from error
-
-    def _refuse(self) -> None:
-        if not self.conversation().exists():
-            raise Http404
-        raise Conflict("This conversation is closed. Start a new conversation.", code="conversation_closed")
-
-    def _location(self, identifier: UUID) -> str:
-        return f"{self.request._request.path}{identifier}/"
+        return begun[0].conversation, begun
 
 
 class McpToolExecutionViewSet(ConversationScopedMixin, ReadOnlyTenantViewSet):

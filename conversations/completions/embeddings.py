@@ -8,7 +8,7 @@ from agents.runtime.providers import classify_error, is_openai_compatible, opena
 from conversations.completions.turns import UnknownModelError, resolve_model
 from conversations.completions.types import CompletionError
 from conversations.runtime.metering import get_budget_subjects
-from conversations.runtime.turns import Caller
+from conversations.runtime.turns import Caller, get_api_key
 from knowledge.chunking import count_tokens
 from knowledge.embedders import get_embedder
 
@@ -32,7 +32,7 @@ def embed_with_integration(name: str, texts: list[str], caller: Caller) -> Embed
         agent, account = resolve_model(name)
         if account is None or not is_openai_compatible(account.platform):
             raise UnknownModelError(name)
-        key = (account.credentials or {}).get("api_key")
+        key = get_api_key(account)
     route = ModelRoute(agent.model_provider, agent.model_name, account, TIMEOUT_SECONDS)
     meter = Meter(caller.scope, get_budget_subjects(caller, agent))
     try:

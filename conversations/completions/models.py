@@ -6,7 +6,6 @@ Import this module lazily: it imports Pydantic AI, which takes seconds.
 import asyncio
 import json
 import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
@@ -41,8 +40,8 @@ from config.observability.tracing import instrumentation
 from conversations.completions.types import (
     ChatMessage,
     CompletionError,
-    CompletionEvent,
     CompletionRequest,
+    EmitEvent,
     TextDelta,
     ToolCall,
     ToolCallDelta,
@@ -51,17 +50,17 @@ from conversations.runtime import loop
 from conversations.runtime.exceptions import check_answer_length
 
 if TYPE_CHECKING:
-    from conversations.completions.turns import CompletionRun
+    from conversations.completions.turns import CompletionTurn
 
-Emit = Callable[[CompletionEvent], None]
 ModelAnswer = tuple[str, tuple[ToolCall, ...], str]
 logger = logging.getLogger(__name__)
 
 
-async def request_completion(exchange: "CompletionRun", emit: Emit | None) -> ModelAnswer:
+async def request_completion(turn: "CompletionTurn", emit: EmitEvent | None) -> ModelAnswer:
     """Return text, client tool calls and finish reason; pass stream events to `emit`."""
-    async with asyncio.timeout(exchange.turn.agent.timeout):
-        text, calls, finish = await (_run_model if exchange.turn.is_bare else _run_agent)(exchange, emit)
+    run = _run_agent if turn.uses_agent else _run_model
+    async with asyncio.timeout(turn.context.agent.timeout):
+        text, calls, finish = await run(turn, emit)
     check_answer_length(len(text) + sum(len(call.arguments) for call in calls))
     return text, calls, finish
 
@@ -82,11 +81,8 @@ def to_completion_error(error: Exception) -> CompletionError:
 # --- model without an agent ----------------------------------------------------------------------------------------
 
 
-async def _run_model(exchange: "CompletionRun", emit: Emit | None) -> ModelAnswer:
-    request, model = (
-        exchange.request,
-        instrument_model(loop.build_turn_model(exchange.turn), instrumentation()),
-    )
+async def _run_model(turn: "CompletionTurn", emit: EmitEvent | None) -> ModelAnswer:
+    request, model = turn.request, instrument_model(loop.build_turn_model(turn.context), instrumentation())
     options: dict[str, Any] = {
         "model_settings": _build_model_settings(request),
         "model_request_parameters": _build_request_parameters(request),
@@ -138,7 +134,7 @@ def _build_tool_definitions(request: CompletionRequest) -> list[ToolDefinition]:
 class _DeltaEmitter:
     """Converts Pydantic AI stream events; numbers tool calls in order of their parts."""
 
-    def __init__(self, emit: Emit) -> None:
+    def __init__(self, emit: EmitEvent) -> None:
         self.emit, self.calls, self.length = emit, dict[int, int](), 0
 
     def take(self, event: Any) -> None:
@@ -195,16 +191,16 @@ def _to_arguments_json(arguments: str | dict[str, Any]) -> str:
 # --- agent --------------------------------------------------------------------------------------------
 
 
-async def _run_agent(exchange: "CompletionRun", emit: Emit | None) -> ModelAnswer:
-    request, turn = exchange.request, exchange.turn
+async def _run_agent(turn: "CompletionTurn", emit: EmitEvent | None) -> ModelAnswer:
+    request, context = turn.request, turn.context
     # On the turn's thread, because resolving its tools reads the database.
-    agent = await sync_to_async(loop.build_agent)(turn)
+    agent = await sync_to_async(loop.build_agent)(context)
     options: dict[str, Any] = {
         "message_history": to_model_messages(request),
-        "usage_limits": UsageLimits(request_limit=turn.agent.max_iterations),
+        "usage_limits": UsageLimits(request_limit=context.agent.max_iterations),
         "model_settings": {
-            "temperature": float(turn.agent.temperature),
-            "max_tokens": turn.agent.max_tokens,
+            "temperature": float(context.agent.temperature),
+            "max_tokens": context.agent.max_tokens,
             **request.settings,
         },
         **_build_agent_options(request),
@@ -216,9 +212,9 @@ async def _run_agent(exchange: "CompletionRun", emit: Emit | None) -> ModelAnswe
         async for event in events:
             if isinstance(event, AgentRunResultEvent):
                 result = event.result
-            elif turn.schema is None and not _is_tool_call_event(event):
+            elif context.schema is None and not _is_tool_call_event(event):
                 pieces.take(event)
-    return _emit_result(_parse_result(result), emit, whole=turn.schema is not None)
+    return _emit_result(_parse_result(result), emit, whole=context.schema is not None)
 
 
 def _is_tool_call_event(event: Any) -> bool:
@@ -231,7 +227,7 @@ def _is_tool_call_event(event: Any) -> bool:
     )
 
 
-def _emit_result(answer: ModelAnswer, emit: Emit, *, whole: bool) -> ModelAnswer:
+def _emit_result(answer: ModelAnswer, emit: EmitEvent, *, whole: bool) -> ModelAnswer:
     text, calls, _ = answer
     if whole and text:
         emit(TextDelta(text))

@@ -1,5 +1,6 @@
 """Format-neutral requests, results and stream events of completions."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -133,3 +134,4 @@ class KeepAlive:
 
 
 CompletionEvent = TextDelta | ToolCallDelta | KeepAlive | Completion | CompletionError
+EmitEvent = Callable[[CompletionEvent], None]

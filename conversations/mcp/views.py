@@ -90,7 +90,8 @@ class _ResponseCollector:
     """Collects the ASGI messages of a response."""
 
     def __init__(self) -> None:
-        self.status, self.headers, self.body = 500, [], bytearray()
+        self.status, self.body = 500, bytearray()
+        self.headers: list[tuple[bytes, bytes]] = []
 
     async def __call__(self, message: Any) -> None:
         if message["type"] == "http.response.start":

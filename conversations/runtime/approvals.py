@@ -10,7 +10,7 @@ from typing import Any
 from conversations.choices import ToolStatus
 from conversations.models import Conversation, Message
 from conversations.runtime.exceptions import TurnError
-from conversations.runtime.turns import Caller, Turn, load_turn
+from conversations.runtime.turns import Caller, TurnContext, load_turn
 from conversations.services.approvals import WaitingCall, decided_calls, park_answer
 from conversations.services.conversations import BegunTurn
 from conversations.services.leases import release
@@ -56,7 +56,7 @@ def extract_answer(result: Any) -> str:
     raise TurnParked(result.output, result.all_messages())
 
 
-def park_turn(turn: Turn, parked: TurnParked) -> Message:
+def park_turn(turn: TurnContext, parked: TurnParked) -> Message:
     """Store the pending calls and the run's messages; return the answer.
 
     Raises:
@@ -85,7 +85,7 @@ def _parse_arguments(call: Any) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def load_decisions(turn: Turn) -> Any:
+def load_decisions(turn: TurnContext) -> Any:
     """Return the decisions on the turn's pending calls as Pydantic AI's `DeferredToolResults`."""
     from pydantic_ai import DeferredToolResults, ToolApproved, ToolDenied
 
@@ -100,7 +100,7 @@ def load_decisions(turn: Turn) -> Any:
     return results
 
 
-def load_decided_turn(answer: Message, caller: Caller) -> Turn:
+def load_decided_turn(answer: Message, caller: Caller) -> TurnContext:
     """Load the turn of a decided answer, in the caller's scope.
 
     Raises:

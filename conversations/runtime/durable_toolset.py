@@ -12,7 +12,7 @@ from pydantic_ai.toolsets import ToolsetTool, WrapperToolset
 from pydantic_core import to_jsonable_python
 
 from conversations.runtime.journal import current_call_key
-from conversations.runtime.turns import Turn
+from conversations.runtime.turns import TurnContext
 from conversations.services.leases import INTERRUPTED
 
 # Keys of a tool's metadata. Idempotent: an interrupted call may be repeated. Atomic: the tool stores its result
@@ -24,7 +24,7 @@ IDEMPOTENT, ATOMIC = "idempotent", "atomic"
 class DurableToolset(WrapperToolset[Any]):
     """Runs each call once and replays finished calls from the journal."""
 
-    turn: Turn
+    turn: TurnContext
 
     async def call_tool(
         self, name: str, tool_args: dict[str, Any], ctx: RunContext[Any], tool: ToolsetTool[Any]
@@ -39,11 +39,11 @@ class DurableToolset(WrapperToolset[Any]):
         key = f"{journal.responses}:{ctx.tool_call_id}"
         metadata = tool.tool_def.metadata or {}
         if key not in journal.results and key in journal.begun and not metadata.get(IDEMPOTENT):
-            await self._keep(key, {"result": INTERRUPTED})
+            await sync_to_async(self._store_result)(key, {"result": INTERRUPTED})
         if key in journal.results:
             return _replay_result(journal.results[key])
         if not metadata.get(ATOMIC):
-            await sync_to_async(self.turn.record_call)(key, name, to_jsonable_python(tool_args))
+            await sync_to_async(self._store_call)(key, name, to_jsonable_python(tool_args))
         return await self._run(key, name, tool_args, ctx, tool)
 
     async def _run(self, key: str, name: str, arguments: dict[str, Any], ctx: Any, tool: Any) -> Any:
@@ -51,17 +51,24 @@ class DurableToolset(WrapperToolset[Any]):
         try:
             result = await super().call_tool(name, arguments, ctx, tool)
         except ModelRetry as error:
-            await self._keep(key, {"retry": str(error.message)})
+            await sync_to_async(self._store_result)(key, {"retry": str(error.message)})
             raise
         finally:
             current_call_key.reset(token)
         if key not in self.turn.journal.results:
             value = result.return_value if isinstance(result, ToolReturn) else result
-            await self._keep(key, {"result": to_jsonable_python(value, serialize_unknown=True)})
+            await sync_to_async(self._store_result)(
+                key, {"result": to_jsonable_python(value, serialize_unknown=True)}
+            )
         return result
 
-    async def _keep(self, key: str, result: dict[str, Any]) -> None:
-        await sync_to_async(self.turn.record_result)(key, result)
+    def _store_call(self, key: str, name: str, arguments: dict[str, Any]) -> None:
+        with self.turn.caller.scope():
+            self.turn.journal.add_call(key, name, arguments)
+
+    def _store_result(self, key: str, result: dict[str, Any]) -> None:
+        with self.turn.caller.scope():
+            self.turn.journal.add_result(key, result)
 
 
 def _replay_result(entry: dict[str, Any]) -> Any:

@@ -6,9 +6,10 @@ The thread has one connection for all turns, so a turn needs none during a reque
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -120,7 +121,7 @@ def _store_text(tenant_id: UUID, lives: list[StreamBuffer]) -> None:
             live.storing.release()
 
 
-def _group_by_tenant(things: Iterable, key: object) -> list:  # type: ignore[type-arg]
+def _group_by_tenant(things: Iterable[Any], key: Callable[[Any], UUID]) -> list[tuple[UUID, list[Any]]]:
     return [(tenant, list(group)) for tenant, group in groupby(sorted(things, key=key), key)]
 
 

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
 from asgiref.sync import async_to_sync, sync_to_async
@@ -29,11 +29,13 @@ from conversations.runtime.citations import CitationRenumberer
 from conversations.runtime.exceptions import TurnError, check_answer_length
 from conversations.runtime.journal import strip_unstorable
 from conversations.runtime.lease_renewal import lease_renewer
-from conversations.runtime.metering import get_meter
+from conversations.runtime.stream_buffer import StreamBuffer
 from conversations.runtime.structured_output import find_validation_error
 from conversations.runtime.toolset import build_toolset
-from conversations.runtime.turns import MAX_TOKEN_COUNT, ModelCall, Turn
+from conversations.runtime.turn_results import MAX_TOKEN_COUNT, ModelUsage, store_answer, store_failure
+from conversations.runtime.turns import TurnContext, with_stream_buffer
 from conversations.services.leases import LeaseLost
+from knowledge.services.search import FoundPassage
 
 SEARCH_INSTRUCTIONS = "Search with the tool search_knowledge before you answer."
 CITATION_INSTRUCTIONS = (
@@ -50,7 +52,7 @@ def warm_up() -> None:
     build_model("extractive", "extractive-1")
 
 
-def run_turn(turn: Turn, emit: Emit | None = None) -> Message:
+def run_turn(turn: TurnContext, emit: Emit | None = None) -> Message:
     """Run the agent and store its answer. Call it outside any scope and transaction.
 
     Args:
@@ -60,7 +62,7 @@ def run_turn(turn: Turn, emit: Emit | None = None) -> Message:
         The completed answer, or the failed one with its `error_code` and `error_message`.
     """
     if emit:
-        turn.show()
+        turn = with_stream_buffer(turn)
     with ExitStack() as stack:
         stack.enter_context(lease_renewer.renewing(turn.lease))
         if turn.live:
@@ -76,10 +78,10 @@ def run_turn(turn: Turn, emit: Emit | None = None) -> Message:
     return answer or _wait_for_answer(turn)
 
 
-def _run_agent(turn: Turn, emit: Emit | None) -> Message:
+def _run_agent(turn: TurnContext, emit: Emit | None) -> Message:
     from pydantic_ai import capture_run_messages
 
-    saying = TextStreamer(turn, emit) if turn.live else None
+    saying = TextStreamer(turn.live, turn.journal.passages, emit) if turn.live else None
     with capture_run_messages() as messages:
         try:
             with bind_turn_context(turn):
@@ -91,18 +93,29 @@ def _run_agent(turn: Turn, emit: Emit | None) -> Message:
         except Exception as error:  # noqa: BLE001 (the turn must not stay open)
             failure = _to_turn_error(error)
             said = turn.live.text if turn.live else ""
-            return turn.fail(failure.code, failure.message, _get_model_calls(messages), said)
-    return _store_answer(turn, text, _get_model_calls(messages))
+            return store_failure(turn, failure.code, failure.message, _get_model_calls(messages), said)
+    return _try_store_answer(turn, text, _get_model_calls(messages))
 
 
-def bind_turn_context(turn: Turn) -> AbstractContextManager[None]:
+def bind_turn_context(turn: TurnContext) -> AbstractContextManager[None]:
     """Attach the turn's ids to the spans and log lines of the block."""
     return span_attributes(
         tenant_id=turn.caller.tenant_id, conversation_id=turn.conversation_id, agent_id=turn.agent.pk
     )
 
 
-def _wait_for_answer(turn: Turn) -> Message:
+def record_messages(turn: TurnContext, messages: list[dict[str, Any]]) -> None:
+    """Store the exchanged messages, so that the request is not repeated on resume."""
+    live = turn.live
+    with live.storing if live else nullcontext():
+        with turn.caller.scope():
+            piece = live.piece() if live else None
+            turn.journal.add_messages(messages, piece)
+        if live and piece:
+            live.mark_stored(piece)
+
+
+def _wait_for_answer(turn: TurnContext) -> Message:
     """Wait until another process finishes the answer, up to the agent's timeout."""
     end = time.monotonic() + turn.agent.timeout
     while True:
@@ -113,13 +126,13 @@ def _wait_for_answer(turn: Turn) -> Message:
         time.sleep(POLL_SECONDS)
 
 
-def _store_answer(turn: Turn, text: str, calls: list[ModelCall]) -> Message:
+def _try_store_answer(turn: TurnContext, text: str, calls: list[ModelUsage]) -> Message:
     """Store the answer, or a failure when the database rejects its data."""
     try:
-        return turn.finish(text, calls)
+        return store_answer(turn, text, calls)
     except DataError as error:
         logger.warning("answer could not be stored: %s", type(error).__name__)
-        return turn.fail("bad_response", "The model's answer could not be stored.", [])
+        return store_failure(turn, "bad_response", "The model's answer could not be stored.", [])
 
 
 def _to_turn_error(error: Exception) -> TurnError:
@@ -133,7 +146,7 @@ def _to_turn_error(error: Exception) -> TurnError:
     return TurnError(failure.kind, failure.message)
 
 
-async def _generate_answer(turn: Turn, saying: "TextStreamer | None") -> str:
+async def _generate_answer(turn: TurnContext, saying: "TextStreamer | None") -> str:
     from pydantic_ai.messages import ModelMessagesTypeAdapter
     from pydantic_ai.usage import RunUsage
 
@@ -162,12 +175,11 @@ async def _generate_answer(turn: Turn, saying: "TextStreamer | None") -> str:
                 new = run.new_messages()[stored_count:]
                 stored_count += len(new)
                 if new:
-                    await sync_to_async(turn.record_messages)(
-                        ModelMessagesTypeAdapter.dump_python(new, mode="json")
-                    )
+                    rows = ModelMessagesTypeAdapter.dump_python(new, mode="json")
+                    await sync_to_async(record_messages)(turn, rows)
             elif agent.is_model_request_node(node):
-                if turn.before_request:
-                    await sync_to_async(turn.before_request)()
+                if turn.meter.rest:
+                    await sync_to_async(turn.meter.rest)()
                 if saying and turn.schema is None:
                     await saying.listen(node, run.ctx)
         text = extract_answer(run.result)
@@ -178,15 +190,15 @@ async def _generate_answer(turn: Turn, saying: "TextStreamer | None") -> str:
 class TextStreamer:
     """Streams a turn's text with its final citation numbers."""
 
-    def __init__(self, turn: Turn, emit: Emit | None) -> None:
-        self.turn, self.emit = turn, emit
+    def __init__(self, live: StreamBuffer, passages: list[FoundPassage], emit: Emit | None) -> None:
+        self.live, self.passages, self.emit = live, passages, emit
 
     async def listen(self, node: Any, context: Any) -> None:
         """Stream one model response."""
         from pydantic_ai import PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
 
-        self.turn.live.begin()
-        renumberer = CitationRenumberer(self.turn.passages)
+        self.live.begin()
+        renumberer = CitationRenumberer(self.passages)
         async with node.stream(context) as events:
             async for event in events:
                 if isinstance(event, PartStartEvent) and isinstance(event.part, TextPart):
@@ -198,13 +210,13 @@ class TextStreamer:
     def _say(self, piece: str) -> None:
         if not piece:
             return
-        check_answer_length(len(self.turn.live.text) + len(piece))
-        self.turn.live.append(piece)
+        check_answer_length(len(self.live.text) + len(piece))
+        self.live.append(piece)
         if self.emit:
             self.emit(piece)
 
 
-def build_agent(turn: Turn) -> Any:
+def build_agent(turn: TurnContext) -> Any:
     from pydantic_ai import FunctionToolset, Tool
     from pydantic_ai.exceptions import UserError
 
@@ -222,7 +234,7 @@ def build_agent(turn: Turn) -> Any:
     return agent
 
 
-def _create_agent(turn: Turn, toolsets: list[Any]) -> Any:
+def _create_agent(turn: TurnContext, toolsets: list[Any]) -> Any:
     from pydantic_ai import Agent
 
     from conversations.runtime.durable_toolset import DurableToolset
@@ -239,7 +251,7 @@ def _create_agent(turn: Turn, toolsets: list[Any]) -> Any:
     return agent
 
 
-def _build_instructions(turn: Turn) -> str:
+def _build_instructions(turn: TurnContext) -> str:
     instructions = (
         SEARCH_INSTRUCTIONS if turn.schema is not None else f"{SEARCH_INSTRUCTIONS} {CITATION_INSTRUCTIONS}"
     )
@@ -258,29 +270,28 @@ def _build_output_validator(schema: dict[str, Any]) -> Callable[[Any], Any]:
     return check
 
 
-def build_turn_model(turn: Turn) -> Any:
+def build_turn_model(turn: TurnContext) -> Any:
     from agents.runtime.routing import build_agent_model
 
     if turn.problem:
         raise TurnError("misconfigured", turn.problem)
-    if turn.integration and turn.integration.platform != turn.agent.model_provider:
+    if turn.agent.integration and turn.agent.integration.platform != turn.agent.model_provider:
         # Editing an agent must not send an integration's key to another provider.
         raise TurnError("misconfigured", "The agent's integration belongs to a different provider.")
     try:
-        turn.meter = get_meter(turn)
         turn.meter.prepare(turn.agent.model_provider, turn.agent.model_name)
         return build_agent_model(turn.agent, turn.api_key, turn.meter)
     except ValueError as error:
         raise TurnError("misconfigured", f"The agent's model is not configured: {error}.") from error
 
 
-def _build_usage_limits(turn: Turn) -> Any:
+def _build_usage_limits(turn: TurnContext) -> Any:
     from pydantic_ai import UsageLimits
 
     return UsageLimits(request_limit=turn.agent.max_iterations)
 
 
-def _to_model_messages(turn: Turn) -> list[Any]:
+def _to_model_messages(turn: TurnContext) -> list[Any]:
     from pydantic_ai.messages import ModelRequest, ModelResponse, TextPart, UserPromptPart
 
     return [
@@ -291,10 +302,10 @@ def _to_model_messages(turn: Turn) -> list[Any]:
     ]
 
 
-def _get_model_calls(messages: list[Any]) -> list[ModelCall]:
+def _get_model_calls(messages: list[Any]) -> list[ModelUsage]:
     """Return the usage of this turn's requests; messages from the history have none."""
     return [
-        ModelCall(
+        ModelUsage(
             strip_unstorable(message.model_name or ""),
             _clamp_tokens(message.usage.input_tokens),
             _clamp_tokens(message.usage.output_tokens),

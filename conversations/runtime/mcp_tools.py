@@ -30,7 +30,7 @@ from conversations.models import McpToolExecution
 from conversations.runtime.tools import ToolOutcome, run_recorded, to_storable_json
 
 if TYPE_CHECKING:
-    from conversations.runtime.turns import Turn
+    from conversations.runtime.turns import TurnContext
 
 MCP_PREFIX = "mcp:"
 MAX_NAME_LENGTH = 64
@@ -66,7 +66,7 @@ class McpTool:
         return self.full_name in names or f"{MCP_PREFIX}{self.config.mcp_server.slug}" in names
 
 
-def build_mcp_tools(turn: "Turn") -> list[Any]:
+def build_mcp_tools(turn: "TurnContext") -> list[Any]:
     """Return the turn's MCP tools as Pydantic AI tools. Opens a short scope."""
     if not any(name.startswith(MCP_PREFIX) for name in turn.agent.tools):
         return []
@@ -158,7 +158,7 @@ def _to_tool_content(each: Any) -> dict[str, Any]:
     return {"type": "text", "text": text} if isinstance(text, str) else {"type": "binary"}
 
 
-def _build_tool(turn: "Turn", offered: McpTool, reach: McpConnection) -> Any:
+def _build_tool(turn: "TurnContext", offered: McpTool, reach: McpConnection) -> Any:
     from pydantic_ai import Tool
 
     async def call(ctx: Any, **arguments: Any) -> Any:
@@ -180,7 +180,7 @@ def _build_tool(turn: "Turn", offered: McpTool, reach: McpConnection) -> Any:
 
 
 async def call_and_record(
-    turn: "Turn", offered: McpTool, reach: McpConnection, arguments: dict[str, Any]
+    turn: "TurnContext", offered: McpTool, reach: McpConnection, arguments: dict[str, Any]
 ) -> Any:
     """Call the server's tool and record the call as an `McpToolExecution`.
 
@@ -229,7 +229,7 @@ def _get_text(result: dict[str, Any]) -> str:
     return "\n".join(str(part.get("text") or f"[{part.get('type')}]") for part in parts)
 
 
-def _record_start(turn: "Turn", offered: McpTool, arguments: Any) -> UUID | None:
+def _record_start(turn: "TurnContext", offered: McpTool, arguments: Any) -> UUID | None:
     """Record the start of a call; return None over the rate limit."""
     with turn.caller.scope():
         row = McpToolExecution(
@@ -253,7 +253,7 @@ def _record_start(turn: "Turn", offered: McpTool, arguments: Any) -> UUID | None
         return row.pk
 
 
-def _record_end(turn: "Turn", row: UUID, outcome: ToolOutcome, code: str, started: float) -> None:
+def _record_end(turn: "TurnContext", row: UUID, outcome: ToolOutcome, code: str, started: float) -> None:
     with turn.caller.scope():
         McpToolExecution.objects.filter(pk=row).update(
             status=outcome.status,

@@ -1,29 +1,17 @@
-"""Meters and budget subjects of turns."""
+"""Budget subjects and cost limits of turns."""
 
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from agents.models import Agent
-from agents.runtime.meter import Meter
 from agents.services.budgets import BudgetLimit, CallSubjects
 
 if TYPE_CHECKING:
-    from conversations.runtime.turns import Caller, Turn
+    from conversations.runtime.turns import Caller
 
 # Key in `Agent.config`: the maximum cost of one answer in US dollars, set by templates.
 COST_LIMIT = "cost_limit_per_request"
-
-
-def get_meter(turn: "Turn") -> Meter:
-    """Return the turn's meter, creating it if needed."""
-    meter: Meter | None = getattr(turn, "meter", None)
-    if meter is None:
-        subjects = get_budget_subjects(turn.caller, turn.agent)
-        meter = Meter(
-            turn.caller.scope, subjects, further=get_cost_limits(turn.agent), rest=turn.before_request
-        )
-    return meter
 
 
 def get_budget_subjects(caller: "Caller", agent: Agent) -> CallSubjects:

@@ -8,7 +8,7 @@ from config.tenancy.scope import tenant_scope
 from conversations.choices import ConversationMode, MessageStatus
 from conversations.models import AnswerLease, Conversation, Message
 from conversations.runtime.loop import run_turn
-from conversations.runtime.turns import Caller, Turn, load_turn
+from conversations.runtime.turns import Caller, TurnContext, load_turn, with_stream_buffer
 from conversations.services.conversations import BegunTurn
 from conversations.services.leases import MOST_ATTEMPTS, give_up, lease_of, take_over
 
@@ -45,11 +45,10 @@ def resume_answer(tenant_id: UUID, message_id: UUID) -> Message | None:
     if turn is None:
         return None
     # Readers may follow the resumed answer, even if it was not streamed before.
-    turn.show()
-    return run_turn(turn)
+    return run_turn(with_stream_buffer(turn))
 
 
-def _load_resumed_turn(row: AnswerLease) -> Turn | None:
+def _load_resumed_turn(row: AnswerLease) -> TurnContext | None:
     caller = Caller(row.tenant_id, row.user_id, row.actor)
     with caller.scope():
         answer = Message.objects.created_after_id(row.conversation_id).get(pk=row.message_id)

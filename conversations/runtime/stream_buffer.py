@@ -151,12 +151,14 @@ class StreamBuffer:
         """Whether there is text that is not yet stored."""
         return len(self.text) > self._stored
 
-    def piece(self, *, last: bool = False) -> StreamEvent | None:
-        """Build the row for unstored text, or None without any unless `last`."""
+    def piece(self) -> StreamEvent | None:
+        """Build the row for unstored text; None if all text is stored."""
+        return self.build_last_piece() if self.is_unstored else None
+
+    def build_last_piece(self) -> StreamEvent:
+        """Build the row for unstored text, which may be empty."""
         with self._changed:
             generation, offset, text = self.generation, self._stored, self.text[self._stored :]
-        if not text and not last:
-            return None
         return text_piece(
             self.lease,
             self.conversation_id,

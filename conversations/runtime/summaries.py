@@ -18,7 +18,7 @@ from config.tenancy.scope import tenant_scope
 from conversations.choices import ComplexityLevel, MessageRole, ResolutionStatus
 from conversations.runtime.journal import strip_unstorable, strip_unstorable_json
 from conversations.runtime.metering import get_budget_subjects, get_cost_limits
-from conversations.runtime.turns import Caller
+from conversations.runtime.turns import Caller, get_api_key
 from conversations.services.extractive_summary import (
     LISTED_LENGTH,
     MOST_LISTED,
@@ -85,7 +85,7 @@ def _summarize_with_model(
     found, error = None, ""
     try:
         with caller.scope():
-            key = _get_api_key(agent)
+            key = get_api_key(agent.integration)
         text = async_to_sync(_request_summary)(agent, key, meter, build_transcript(session))
         found = replace(_parse_digest(text, by_words), model=agent.model_name)
     except ValueError:
@@ -100,10 +100,6 @@ def _summarize_with_model(
             exc_info=raised if failure.kind == "internal" else None,
         )
     return found, _build_usage_rows(session, agent, meter, error)
-
-
-def _get_api_key(agent: Agent) -> str | None:
-    return (agent.integration.credentials or {}).get("api_key") if agent.integration else None
 
 
 async def _request_summary(agent: Agent, key: str | None, meter: Meter, text: str) -> str:

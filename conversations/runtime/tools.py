@@ -24,7 +24,7 @@ from conversations.models import ToolExecution
 from conversations.runtime.journal import current_call_key, strip_unstorable_json
 
 if TYPE_CHECKING:
-    from conversations.runtime.turns import Turn
+    from conversations.runtime.turns import TurnContext
 
 MAX_OUTPUT_LENGTH = 100_000
 ToolBody = Callable[[], Awaitable[Any]]
@@ -45,13 +45,13 @@ class ToolOutcome:
         return self.output if self.status == ToolStatus.COMPLETED else {"error": self.error}
 
 
-def build_tools(turn: "Turn") -> list[Any]:
+def build_tools(turn: "TurnContext") -> list[Any]:
     """Return the built-in tools named in `Agent.tools`, as Pydantic AI tools."""
     factories = {name: make for name, make in _BUILTIN.items() if name in turn.agent.tools}
     return [_build_builtin_tool(turn, name, make(turn)) for name, make in factories.items()]
 
 
-def _build_builtin_tool(turn: "Turn", name: str, function: Callable[..., Any]) -> Any:
+def _build_builtin_tool(turn: "TurnContext", name: str, function: Callable[..., Any]) -> Any:
     from pydantic_ai import RunContext
 
     # Pydantic AI requires the annotation, which needs the lazy import.
@@ -76,7 +76,7 @@ def build_tool(function: Callable[..., Any], name: str, **options: Any) -> Any:
     return Tool(function, name=name, function_schema=replace(_schemas[name], function=function), **options)
 
 
-def _build_calculator(turn: "Turn") -> Callable[..., Any]:
+def _build_calculator(turn: "TurnContext") -> Callable[..., Any]:
     async def calculator(ctx: Any, expression: str) -> Any:
         """Compute an arithmetic expression exactly.
 
@@ -92,7 +92,7 @@ def _build_calculator(turn: "Turn") -> Callable[..., Any]:
     return calculator
 
 
-def _build_clock(turn: "Turn") -> Callable[..., Any]:
+def _build_clock(turn: "TurnContext") -> Callable[..., Any]:
     async def clock(ctx: Any, time_zone: str = "UTC") -> Any:
         """Return the current date and time.
 
@@ -108,7 +108,7 @@ def _build_clock(turn: "Turn") -> Callable[..., Any]:
     return clock
 
 
-def _build_http_fetch(turn: "Turn") -> Callable[..., Any]:
+def _build_http_fetch(turn: "TurnContext") -> Callable[..., Any]:
     async def http_fetch(ctx: Any, url: str) -> Any:
         """Read the text of a public page on the internet.
 
@@ -124,14 +124,14 @@ def _build_http_fetch(turn: "Turn") -> Callable[..., Any]:
     return http_fetch
 
 
-_BUILTIN: dict[str, Callable[["Turn"], Callable[..., Any]]] = {
+_BUILTIN: dict[str, Callable[["TurnContext"], Callable[..., Any]]] = {
     BuiltinTool.CALCULATOR: _build_calculator,
     BuiltinTool.CURRENT_TIME: _build_clock,
     BuiltinTool.HTTP_FETCH: _build_http_fetch,
 }
 
 
-async def run_recorded(turn: "Turn", ctx: Any, arguments: dict[str, Any], body: ToolBody) -> Any:
+async def run_recorded(turn: "TurnContext", ctx: Any, arguments: dict[str, Any], body: ToolBody) -> Any:
     """Run `body` as a recorded tool call within the agent's `tool_timeout`.
 
     Args:
@@ -191,7 +191,7 @@ def to_storable_json(value: Any) -> Any:
 
 
 def _record_start(
-    turn: "Turn", name: str, call_id: str, arguments: dict[str, Any], approved: bool
+    turn: "TurnContext", name: str, call_id: str, arguments: dict[str, Any], approved: bool
 ) -> UUID | None:
     """Record the start of a call; return None if it has already started."""
     with turn.caller.scope():
@@ -217,7 +217,11 @@ def _record_start(
 
 
 def _record_end(
-    turn: "Turn", execution_id: UUID, outcome: ToolOutcome, started: float, call: dict[str, Any] | None = None
+    turn: "TurnContext",
+    execution_id: UUID,
+    outcome: ToolOutcome,
+    started: float,
+    call: dict[str, Any] | None = None,
 ) -> None:
     """Store the outcome and the value for the model in one transaction."""
     seconds = time.perf_counter() - started
@@ -231,4 +235,6 @@ def _record_end(
             execution_time_ms=int(seconds * 1000),
         )
         if call:
-            turn.record_result(current_call_key.get(), {"result": outcome.model_value, "tool_calls": [call]})
+            turn.journal.add_result(
+                current_call_key.get(), {"result": outcome.model_value, "tool_calls": [call]}
+            )

@@ -1,21 +1,25 @@
 """The tools that an agent has in a turn."""
 
 import logging
-from typing import TYPE_CHECKING, Any
+import time
+from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.utils import timezone
 
+from conversations.choices import ToolStatus
+from conversations.models import ToolExecution
 from conversations.runtime.exceptions import TurnError
+from conversations.runtime.journal import current_call_key, serialize_passage, strip_unstorable
 from conversations.runtime.mcp_tools import build_mcp_tools
 from conversations.runtime.tools import build_tool, build_tools
-
-if TYPE_CHECKING:
-    from conversations.runtime.turns import Turn
+from conversations.runtime.turns import TurnContext
+from knowledge.services.search import FoundPassage, log_query, search
 
 logger = logging.getLogger(__name__)
 
 
-def build_toolset(turn: "Turn") -> list[Any]:
+def build_toolset(turn: TurnContext) -> list[Any]:
     """Return the agent's tools as asynchronous Pydantic AI tools and toolsets.
 
     Tools wrap database access in `sync_to_async` and open a short scope of `turn.caller`. Each call is journaled.
@@ -25,7 +29,7 @@ def build_toolset(turn: "Turn") -> list[Any]:
     return [_build_search_tool(turn), *build_tools(turn), *build_mcp_tools(turn)]
 
 
-def _build_search_tool(turn: "Turn") -> Any:
+def _build_search_tool(turn: TurnContext) -> Any:
     async def search_knowledge(query: str) -> list[dict[str, Any]]:
         """Search what you know. Returns numbered passages, best first.
 
@@ -33,9 +37,57 @@ def _build_search_tool(turn: "Turn") -> Any:
             query: what to look for, in natural language.
         """
         try:
-            return await sync_to_async(turn.search)(query)
+            return await sync_to_async(search_passages)(turn, query)
         except Exception as error:
             logger.exception("search failed")
             raise TurnError("search_failed", "The knowledge base could not be searched.") from error
 
     return build_tool(search_knowledge, "search_knowledge", metadata={"idempotent": True, "atomic": True})
+
+
+def search_passages(turn: TurnContext, query: str) -> list[dict[str, Any]]:
+    """Search, number the passages and record the call, in one transaction."""
+    started, moment, query = time.perf_counter(), timezone.now(), strip_unstorable(query)
+    with turn.caller.scope():
+        execution = ToolExecution.objects.create(
+            conversation_id=turn.conversation_id,
+            message_id=turn.answer_id,
+            agent_id=turn.agent.pk,
+            tool_name="search_knowledge",
+            tool_input={"query": query},
+            status=ToolStatus.RUNNING,
+            started_at=moment,
+        )
+        found = search(query, turn.collections)
+        log_query(
+            query,
+            found,
+            collections=turn.collections,
+            started=started,
+            agent_id=turn.agent.pk,
+            conversation_id=turn.conversation_id,
+        )
+        first = len(turn.journal.passages) + 1
+        rows = [_render_passage(number, passage) for number, passage in enumerate(found, first)]
+        execution.tool_output = [{"id": row["id"], "score": row["score"]} for row in rows]
+        execution.status, execution.completed_at = ToolStatus.COMPLETED, timezone.now()
+        execution.execution_time_ms = int((time.perf_counter() - started) * 1000)
+        execution.save()
+        call = {"id": str(execution.pk), "name": "search_knowledge", "input": {"query": query}}
+        passages = [serialize_passage(passage) for passage in found]
+        result = {"result": rows, "passages": passages, "tool_calls": [call]}
+        turn.journal.add_result(current_call_key.get(), result)
+    return rows
+
+
+def _render_passage(number: int, passage: FoundPassage) -> dict[str, Any]:
+    return {
+        "number": number,
+        "id": str(passage.id),
+        "document": passage.filename,
+        "title": passage.title,
+        "text": passage.text,
+        "context": passage.context,
+        "page": passage.page,
+        "score": round(passage.score, 4),
+    }

@@ -13,7 +13,7 @@ from django.db.models.functions import Left
 from config.db.ids import uuid7
 from conversations.choices import ConversationStatus
 from conversations.models import Attachment, Conversation, Message
-from conversations.services.conversations import BegunTurn, ConversationClosed, begin_round, files_of
+from conversations.services.conversations import BegunTurn, ConversationClosedError, begin_round, files_of
 from knowledge.services.files import StoredFile, delete_file
 
 FOLDER = "attachments"
@@ -56,12 +56,12 @@ def attach_file(conversation_id: UUID, file: ReadFile, *, user_id: UUID | None) 
 
     Raises:
         Conversation.DoesNotExist: the scope has no such conversation.
-        ConversationClosed: the conversation is closed.
+        ConversationClosedError: the conversation is closed.
         ValidationError: the conversation has too many unused files.
     """
     conversation = Conversation.objects.select_for_update(of=("self",)).get(pk=conversation_id)
     if conversation.status != ConversationStatus.ACTIVE:
-        raise ConversationClosed(f"This conversation is {conversation.get_status_display().lower()}.")
+        raise ConversationClosedError(f"This conversation is {conversation.get_status_display().lower()}.")
     if Attachment.objects.filter(conversation=conversation, message=None).count() >= MOST_WAITING:
         raise ValidationError(
             {"file": f"This conversation already has {MOST_WAITING} unused files. Delete some first."}

@@ -10,7 +10,6 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import CharField, F, TextField
 from django.utils import timezone
@@ -21,15 +20,11 @@ from config.db.ids import uuid7
 from config.tenancy.scope import require_tenant_id
 from conversations.choices import ConversationStatus, MessageRole, MessageStatus
 from conversations.models import Conversation, Message
-from conversations.services.conversations import BegunTurn, require_active, title_of
+from conversations.services.conversations import BegunTurn, ConversationClosedError, require_active, title_of
 from conversations.services.insert_templates import InsertTemplate, build_insert_template
 
 # Maximum of an integer column; model endpoints may report any number.
 MAX_TOKENS = 2**31 - 1
-
-
-class ConversationClosedError(ValidationError):
-    """The conversation to continue is completed or archived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +52,7 @@ def open_completion(
         model: the model's name, for the answer.
 
     Raises:
-        ConversationClosed: the agent is not active.
+        AgentInactiveError: the agent is not active.
     """
     if agent is not None:
         require_active(agent)
@@ -153,7 +148,7 @@ def continue_completion(
 
     Raises:
         ConversationClosedError: the conversation is closed.
-        ConversationClosed: the agent is not active.
+        AgentInactiveError: the agent is not active.
     """
     if agent is not None:
         require_active(agent)
@@ -221,10 +216,10 @@ def _close_sql(names: tuple[str, ...]) -> str:
 
 
 def close_completion(
-    conversation_id: UUID, answer_id: UUID, *, token_count: int, cost: Decimal, **changes: Any
+    conversation_id: UUID, answer_id: UUID, *, token_count: int, cost: Decimal, changes: dict[str, Any]
 ) -> bool:
     """Store the outcome of the answer; return False if it has already ended. Needs a tenant scope."""
-    changes |= {"token_count": min(token_count, MAX_TOKENS), "cost": cost}
+    changes = {**changes, "token_count": min(token_count, MAX_TOKENS), "cost": cost}
     values = {
         name: Message._meta.get_field(name).get_db_prep_save(value, connection)  # type: ignore[union-attr]
         for name, value in changes.items()

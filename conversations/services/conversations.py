@@ -30,8 +30,12 @@ TITLE_LENGTH = 80
 MOST_AGENTS = 8
 
 
-class ConversationClosed(ValidationError):
-    """The conversation is completed or archived, or its agent is not active."""
+class ConversationClosedError(ValidationError):
+    """The conversation takes no questions: it is completed or archived, or has no active agent."""
+
+
+class AgentInactiveError(ConversationClosedError):
+    """The agent is not active."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,13 @@ class BegunTurn:
     question: Message
     answer: Message
     lease: Lease | None = None
+
+    @property
+    def held_lease(self) -> Lease:
+        """The lease, of a turn that this process began."""
+        if self.lease is None:
+            raise RuntimeError("This answer has no lease.")
+        return self.lease
 
 
 @transaction.atomic
@@ -59,7 +70,7 @@ def start_conversation(
     Needs a tenant scope. Agents answer in the given order.
 
     Raises:
-        ConversationClosed: an agent is not active.
+        AgentInactiveError: an agent is not active.
         ValidationError: the agents do not match the mode, or one is listed twice.
     """
     agents = [agent, *others]
@@ -99,11 +110,11 @@ def begin_turn(conversation_id: UUID, *, content: str, user_id: UUID | None) -> 
 
     Raises:
         Conversation.DoesNotExist: the scope has no such conversation.
-        ConversationClosed: the conversation is closed, or has several agents.
+        ConversationClosedError: the conversation is closed, or has several agents.
     """
     conversation = locked(conversation_id)
     if conversation.agent is None:
-        raise ConversationClosed("This conversation has no agent to answer.")
+        raise ConversationClosedError("This conversation has no agent to answer.")
     return _begin(conversation, [conversation.agent], content, user_id)[0]
 
 
@@ -124,7 +135,7 @@ def begin_round(
 
     Raises:
         Conversation.DoesNotExist: the scope has no such conversation.
-        ConversationClosed: the conversation is closed.
+        ConversationClosedError: the conversation is closed.
     """
     conversation = locked(conversation_id)
     agents = [conversation.agent] if conversation.agent else []
@@ -132,7 +143,7 @@ def begin_round(
         taking_part = Participant.objects.filter(conversation=conversation, agent__isnull=False)
         agents = [each.agent for each in taking_part.select_related("agent").order_by("id")]
     if not agents:
-        raise ConversationClosed("This conversation has no agent to answer.")
+        raise ConversationClosedError("This conversation has no agent to answer.")
     return _begin(conversation, agents, content, user_id, replaces_id=replaces, metadata=with_files(files))
 
 
@@ -141,14 +152,14 @@ def locked(conversation_id: UUID) -> Conversation:
 
     Raises:
         Conversation.DoesNotExist: the scope has no such conversation.
-        ConversationClosed: the conversation is closed.
+        ConversationClosedError: the conversation is closed.
     """
     # The agent is nullable, and PostgreSQL cannot lock the nullable side of an outer join.
     conversation = (
         Conversation.objects.select_related("agent").select_for_update(of=("self",)).get(pk=conversation_id)
     )
     if conversation.status != ConversationStatus.ACTIVE:
-        raise ConversationClosed(f"This conversation is {conversation.get_status_display().lower()}.")
+        raise ConversationClosedError(f"This conversation is {conversation.get_status_display().lower()}.")
     return conversation
 
 
@@ -264,10 +275,10 @@ def require_active(agent: Agent) -> None:
     """Check that the agent is active.
 
     Raises:
-        ConversationClosed: the agent is not active.
+        AgentInactiveError: the agent is not active.
     """
     if agent.status != AgentStatus.ACTIVE or agent.deleted_at is not None:
-        raise ConversationClosed(f"The agent «{agent.name}» is not active.")
+        raise AgentInactiveError(f"The agent «{agent.name}» is not active.")
 
 
 def _advance(conversation: Conversation, content: str, messages: int) -> None:

@@ -1,7 +1,6 @@
 """Forks of conversations. An edit is a fork just before the edited question."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -53,18 +52,6 @@ class TurnRunning(ValidationError):
     """An answer to the edited message, or an earlier one, is still in progress."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edited:
-    """A branch with the messages before an edited message; `question` is the edited text.
-
-    `begun` holds the requested answers; empty if none were requested.
-    """
-
-    conversation: Conversation
-    question: Message
-    begun: list[BegunTurn]
-
-
 @transaction.atomic
 def fork_conversation(conversation: Conversation, *, at: UUID, user_id: UUID | None) -> Conversation:
     """Copy a conversation up to and including the message `at`.
@@ -78,13 +65,13 @@ def fork_conversation(conversation: Conversation, *, at: UUID, user_id: UUID | N
     last = _messages(conversation).filter(pk=at, status=MessageStatus.COMPLETED).first()
     if last is None:
         raise ValidationError({"at": "This object does not exist."})
-    return _branch(conversation, _said(conversation, last.sequence_number), user_id, field="at")
+    return _branch(conversation, _list_completed(conversation, last.sequence_number), user_id, field="at")
 
 
 @transaction.atomic
 def edit_message(
     conversation: Conversation, message_id: UUID, *, content: str, user_id: UUID | None, answer: bool = True
-) -> Edited:
+) -> tuple[Conversation, list[BegunTurn]]:
     """Create a branch in which `content` replaces the person's message; the original does not change.
 
     Two concurrent edits of one message create two branches.
@@ -92,22 +79,21 @@ def edit_message(
     Args:
         answer: request new answers; if False, only record the text.
 
+    Returns:
+        The branch and the requested answers.
+
     Raises:
         Message.DoesNotExist: the conversation has no such message.
         NotYours: the person did not write the message.
         TurnRunning: an answer to this message or an earlier one is still in progress.
-        ConversationClosed: an agent is not active.
+        ConversationClosedError: an agent is not active.
     """
     # Lock out new turns, so that a concurrent turn either waits or is visible.
     conversation = Conversation.objects.select_for_update(of=("self",)).get(pk=conversation.pk)
-    rows = _messages(conversation)
-    message = rows.get(pk=message_id)
-    if message.role != MessageRole.USER or user_id is None or message.user_id != user_id:
-        raise NotYours("You can only edit your own messages.")
-    earlier = Q(sequence_number__lt=message.sequence_number) | Q(reply_to_id=message.pk)
-    if rows.filter(earlier, status__in=UNDER_WAY).exists():
-        raise TurnRunning("An answer is still in progress. Wait for it, or decide its pending tool calls.")
-    branch = _branch(conversation, _said(conversation, message.sequence_number - 1), user_id, field="content")
+    message = _get_editable_message(conversation, message_id, user_id)
+    branch = _branch(
+        conversation, _list_completed(conversation, message.sequence_number - 1), user_id, field="content"
+    )
     if answer:
         begun = begin_round(
             branch.pk, content=content, user_id=user_id, replaces=message.pk, files=files_of(message)
@@ -121,14 +107,25 @@ def edit_message(
         resource=question,
         metadata={"replaces": str(message.pk), "conversation": str(conversation.pk)},
     )
-    return Edited(branch, question, begun)
+    return branch, begun
+
+
+def _get_editable_message(conversation: Conversation, message_id: UUID, user_id: UUID | None) -> Message:
+    rows = _messages(conversation)
+    message: Message = rows.get(pk=message_id)
+    if message.role != MessageRole.USER or user_id is None or message.user_id != user_id:
+        raise NotYours("You can only edit your own messages.")
+    earlier = Q(sequence_number__lt=message.sequence_number) | Q(reply_to_id=message.pk)
+    if rows.filter(earlier, status__in=UNDER_WAY).exists():
+        raise TurnRunning("An answer is still in progress. Wait for it, or decide its pending tool calls.")
+    return message
 
 
 def _messages(conversation: Conversation) -> Any:
     return Message.objects.created_after_id(conversation.pk).filter(conversation_id=conversation.pk)
 
 
-def _said(conversation: Conversation, up_to: int) -> list[Message]:
+def _list_completed(conversation: Conversation, up_to: int) -> list[Message]:
     complete = _messages(conversation).filter(sequence_number__lte=up_to, status=MessageStatus.COMPLETED)
     return list(complete.order_by("sequence_number")[: MOST_MESSAGES + 1])
 

@@ -28,7 +28,7 @@ from conversations.choices import (
 )
 from conversations.models import Conversation, Message, Participant, SessionState, StreamEvent
 from conversations.services import meeting_state as agenda
-from conversations.services.conversations import ConversationClosed, require_active
+from conversations.services.conversations import ConversationClosedError, require_active
 from conversations.services.leases import Lease, advance, open_lease, release
 
 MOST_EXPERTS = 8
@@ -60,7 +60,7 @@ def open_meeting(
 
     Raises:
         Conversation.DoesNotExist: the scope has no such conversation.
-        ConversationClosed: the conversation is closed, or an agent is not active.
+        ConversationClosedError: the conversation is closed, or an agent is not active.
         MeetingUnderway: the conversation already has a running meeting.
         ValidationError: there are no experts, too many, or duplicates.
     """
@@ -92,9 +92,9 @@ def open_meeting(
 
 def _require_ready(conversation: Conversation, experts: Sequence[Agent]) -> None:
     if conversation.status != ConversationStatus.ACTIVE:
-        raise ConversationClosed(f"This conversation is {conversation.get_status_display().lower()}.")
+        raise ConversationClosedError(f"This conversation is {conversation.get_status_display().lower()}.")
     if conversation.agent is None:
-        raise ConversationClosed("This conversation has no agent to lead the meeting.")
+        raise ConversationClosedError("This conversation has no agent to lead the meeting.")
     if not 1 <= len(experts) <= MOST_EXPERTS or len({each.pk for each in experts}) < len(experts):
         raise ValidationError({"experts": f"List 1 to {MOST_EXPERTS} different experts."})
     for agent in (conversation.agent, *experts):

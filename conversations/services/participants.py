@@ -28,7 +28,7 @@ def add_participant(
 
     Raises:
         Conversation.DoesNotExist: the scope has no such conversation.
-        ConversationClosed: the conversation is closed, or the agent is not active.
+        ConversationClosedError: the conversation is closed, or the agent is not active.
         PermissionDenied: `actor` is not the owner.
         ValidationError: not exactly one of person and agent is given, the person is not an active member, the
             conversation is in single mode, or it has too many participants.

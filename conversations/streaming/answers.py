@@ -4,16 +4,11 @@ Readers may disconnect and reconnect; the turn continues and stores its outcome.
 receive text immediately. Readers in other processes poll the stored text, which lags by a tenth of a second.
 """
 
-import contextvars
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-
-from config.observability import metrics
 from conversations.choices import MessageStatus
 from conversations.models import Message
 from conversations.runtime.connections import release_connections
@@ -31,9 +26,11 @@ from conversations.runtime.stream_buffer import (
     StreamPosition,
     events_since,
 )
-from conversations.runtime.turns import Caller, Turn
+from conversations.runtime.turn_results import store_failure
+from conversations.runtime.turns import Caller, TurnContext, with_stream_buffer
 from conversations.services.leases import is_due
 from conversations.services.steps import pieces_after
+from conversations.streaming.threads import TooManyStreamsError, run_in_stream_thread
 
 __all__ = [
     "STREAM_START",
@@ -43,16 +40,12 @@ __all__ = [
     "AnswerReset",
     "KeepAlive",
     "StreamPosition",
-    "TooManyStreamsError",
-    "acquire_stream_slot",
     "follow_answer",
-    "release_stream_slot",
     "stream_turn",
 ]
 KEEP_ALIVE_SECONDS = 15
 # Polling intervals of the database, in seconds: short after new text, with backoff while there is none.
 MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.1, 1.0
-_stream_slots = threading.BoundedSemaphore(settings.STREAMS_PER_PROCESS)
 
 
 class TooManyStreamsError(RuntimeError):
@@ -82,31 +75,20 @@ def stream_turn(turn: Turn) -> Iterator[AnswerEvent]:
     Raises:
         TooManyStreamsError: the process has reached its limit of streams; raised before the first event.
     """
-    acquire_stream_slot()
-    turn.show()
-    context = contextvars.copy_context()
-    thread = threading.Thread(target=context.run, args=(_run_in_thread, turn), daemon=True, name="turn")
+    shown = with_stream_buffer(turn)
+    turn.meter.rest = release_connections
+    live: Any = shown.live
     try:
-        thread.start()
-    except BaseException:
-        release_stream_slot()
+        run_in_stream_thread(lambda: run_turn(shown), name="turn", at_end=lambda: live.end(live.answer))
+    except TooManyStreamsError as error:
+        store_failure(turn, error.code, error.message, [])
         raise
     return _follow(
         turn.caller,
         StoredAnswerReader(turn.caller, turn.conversation_id, turn.answer_id),
         STREAM_START,
-        turn.live,
+        shown.live,
     )
-
-
-def _run_in_thread(turn: Turn) -> None:
-    turn.before_request = release_connections
-    try:
-        run_turn(turn)
-    finally:
-        release_connections()
-        release_stream_slot()
-        turn.live.end(turn.live.answer)
 
 
 def follow_answer(

@@ -3,8 +3,6 @@
 In multi mode the agents answer independently; in collaborative mode each builds on the answers before it.
 """
 
-import contextvars
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
@@ -12,14 +10,11 @@ from conversations.models import Message
 from conversations.runtime.connections import release_connections
 from conversations.runtime.lease_renewal import lease_renewer
 from conversations.runtime.loop import run_turn
-from conversations.runtime.turns import Caller, load_turn
+from conversations.runtime.turns import Caller, load_turn, with_stream_buffer
 from conversations.services.conversations import BegunTurn
-from conversations.streaming.answers import (
-    AnswerEvent,
-    acquire_stream_slot,
-    follow_answer,
-    release_stream_slot,
-)
+from conversations.services.leases import give_up
+from conversations.streaming.answers import AnswerEvent, follow_answer
+from conversations.streaming.threads import TooManyStreamsError, run_in_stream_thread
 
 
 def run_agents(begun: Sequence[BegunTurn], caller: Caller, *, is_streamed: bool = False) -> list[Message]:
@@ -30,43 +25,37 @@ def run_agents(begun: Sequence[BegunTurn], caller: Caller, *, is_streamed: bool 
     answers = []
     with ExitStack() as stack:
         for each in begun:
-            stack.enter_context(lease_renewer.renewing(each.lease))
+            stack.enter_context(lease_renewer.renewing(each.held_lease))
         for each in begun:
             with caller.scope():
                 turn = load_turn(each, caller)
             if is_streamed:
-                turn.before_request = release_connections
-                turn.show()
+                turn.meter.rest = release_connections
+                turn = with_stream_buffer(turn)
             answers.append(run_turn(turn))
     return answers
 
 
-def stream_agents(begun: Sequence[BegunTurn], caller: Caller) -> Iterator[tuple[BegunTurn, AnswerEvent]]:
-    """Run the agents in a thread and stream their events in order.
+def stream_agents(begun: Sequence[BegunTurn], caller: Caller) -> Iterator[tuple[Message, AnswerEvent | None]]:
+    """Run the agents in a thread and stream their events in order; the first of each agent is None.
 
     Raises:
         TooManyStreamsError: the process has reached its limit of streams; raised before the first event.
     """
-    acquire_stream_slot()
-
-    def run() -> None:
-        try:
-            run_agents(begun, caller, is_streamed=True)
-        finally:
-            release_connections()
-            release_stream_slot()
-
     try:
-        threading.Thread(
-            target=contextvars.copy_context().run, args=(run,), daemon=True, name="round"
-        ).start()
-    except BaseException:
-        release_stream_slot()
+        run_in_stream_thread(lambda: run_agents(begun, caller, is_streamed=True), name="round")
+    except TooManyStreamsError as error:
+        with caller.scope():
+            for each in begun:
+                give_up(each.held_lease, code=error.code, reason=error.message)
         raise
     return _follow_agents(begun, caller)
 
 
-def _follow_agents(begun: Sequence[BegunTurn], caller: Caller) -> Iterator[tuple[BegunTurn, AnswerEvent]]:
+def _follow_agents(
+    begun: Sequence[BegunTurn], caller: Caller
+) -> Iterator[tuple[Message, AnswerEvent | None]]:
     for each in begun:
+        yield each.answer, None
         for event in follow_answer(caller, each.conversation.pk, each.answer.pk):
-            yield each, event
+            yield each.answer, event

@@ -30,15 +30,15 @@ LONG = " ".join(f"word{number}" for number in range(60)) + " at noon [1]."
 # Where the worker is killed, and whether the model request must be repeated.
 POINTS = [
     ("after conversations.runtime.recovery:take_over 1", False),
-    ("before conversations.runtime.turns:Turn.record_messages 1", True),
-    ("after conversations.runtime.turns:Turn.record_messages 1", False),
-    ("before conversations.runtime.turns:Turn.search 1", False),
-    ("after conversations.runtime.turns:Turn.search 1", False),
-    ("after conversations.runtime.turns:Turn.record_messages 2", False),
-    ("after conversations.runtime.turns:Turn.search 2", False),
+    ("before conversations.runtime.loop:record_messages 1", True),
+    ("after conversations.runtime.loop:record_messages 1", False),
+    ("before conversations.runtime.toolset:search_passages 1", False),
+    ("after conversations.runtime.toolset:search_passages 1", False),
+    ("after conversations.runtime.loop:record_messages 2", False),
+    ("after conversations.runtime.toolset:search_passages 2", False),
     ("after conversations.runtime.stream_buffer:StreamBuffer.append 3", True),
-    ("before conversations.runtime.turns:Turn.finish 1", True),
-    ("after conversations.runtime.turns:Turn.finish 1", False),
+    ("before conversations.runtime.loop:store_answer 1", True),
+    ("after conversations.runtime.loop:store_answer 1", False),
 ]
 
 

@@ -8,7 +8,7 @@ from conversations.models import Conversation, Message, ToolExecution
 from conversations.runtime.citations import renumber_citations
 from conversations.runtime.loop import run_turn
 from conversations.runtime.turns import Caller, load_turn
-from conversations.services.conversations import ConversationClosed, begin_turn, start_conversation
+from conversations.services.conversations import ConversationClosedError, begin_turn, start_conversation
 from knowledge.models import RagQuery
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
@@ -179,11 +179,11 @@ def test_closed_conversation_and_inactive_agent_are_rejected(caller, make_agent)
         conversation = start_conversation(agent, user_id=caller.user_id)
         conversation.status = "completed"
         conversation.save()
-        with pytest.raises(ConversationClosed, match="completed"):
+        with pytest.raises(ConversationClosedError, match="completed"):
             begin_turn(conversation.pk, content="x", user_id=None)
         agent.status = "inactive"
         agent.save()
-        with pytest.raises(ConversationClosed, match="not active"):
+        with pytest.raises(ConversationClosedError, match="not active"):
             start_conversation(agent, user_id=None)
 
 

@@ -3,14 +3,14 @@
 import json
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
-from config.api.renderers import dumps
 from config.api.views import json_response
-from conversations.api.compat import CompatView, ModelNotFoundError, validate_schema
-from conversations.completions.turns import CompletionRun, UnknownModelError, resolve_model
+from conversations.api.compat import CompatView, ModelNotFoundError, encode_event, validate_schema
+from conversations.completions.turns import UnknownModelError, resolve_model
 from conversations.completions.types import (
     Completion,
     CompletionError,
@@ -53,10 +53,12 @@ class MessagesView(CompatView):
     def post(self, request: Any) -> HttpResponseBase:
         """Create a message, complete or as server-sent events."""
         asked = validate_schema(MessagesRequest, request.data)
-        wish = to_completion_request(asked)
-        if asked.stream:
-            return self.streamed(wish, lambda exchange, events: _Lines(exchange).all(events))
-        return json_response(_message(self.answered(wish), wish.model))
+        return self.answer(
+            to_completion_request(asked),
+            lambda completion: _render(completion, asked.model),
+            lambda stream: _StreamEncoder(stream.answer_id, asked.model).encode(stream.events),
+            is_streamed=asked.stream,
+        )
 
 
 class CountTokensView(CompatView):
@@ -85,20 +87,27 @@ def _estimate(wish: CompletionRequest) -> int:
     return max(1, sum(count_tokens(text) for text in texts))
 
 
-def _message(outcome: Completion, model: str) -> dict[str, Any]:
+def _render(outcome: Completion, model: str) -> dict[str, Any]:
     content: list[dict[str, Any]] = []
     if outcome.text or not outcome.calls:
         content.append({"type": "text", "text": outcome.text, "citations": None})
     content += [_use(call) for call in outcome.calls]
+    reason = REASONS.get(outcome.finish, "end_turn")
+    return _build_message(outcome.answer_id, model, content, reason, outcome.used)
+
+
+def _build_message(
+    answer_id: UUID, model: str, content: list[dict[str, Any]], reason: str | None, used: TokenUsage
+) -> dict[str, Any]:
     return {
-        "id": f"msg_{outcome.answer_id.hex}",
+        "id": f"msg_{answer_id.hex}",
         "type": "message",
         "role": "assistant",
         "model": model,
         "content": content,
-        "stop_reason": REASONS.get(outcome.finish, "end_turn"),
+        "stop_reason": reason,
         "stop_sequence": None,
-        "usage": _usage(outcome.used),
+        "usage": _usage(used),
     }
 
 
@@ -120,16 +129,18 @@ def _usage(used: TokenUsage) -> dict[str, int]:
     }
 
 
-class _Lines:
+class _StreamEncoder:
     """Events of a streamed message; at most one block is open."""
 
-    def __init__(self, exchange: CompletionRun) -> None:
-        self.exchange = exchange
+    def __init__(self, answer_id: UUID, model: str) -> None:
+        self.answer_id, self.model = answer_id, model
         self.block, self.open = -1, ""
 
-    def all(self, events: Iterator[CompletionEvent]) -> Iterator[bytes]:
-        """Yield every line of the stream."""
-        yield _event("message_start", message=self._start())
+    def encode(self, events: Iterator[CompletionEvent]) -> Iterator[bytes]:
+        """Yield the encoded events of the stream."""
+        yield encode_event(
+            "message_start", message=_build_message(self.answer_id, self.model, [], None, TokenUsage())
+        )
         for event in events:
             if isinstance(event, TextDelta):
                 yield from self._say(event)
@@ -138,36 +149,24 @@ class _Lines:
             elif isinstance(event, Completion):
                 yield from self._end(event)
             elif isinstance(event, CompletionError):
-                yield _event("error", error=error_body(500, event.code, event.message, None)["error"])
+                yield encode_event("error", error=error_body(500, event.code, event.message, None)["error"])
             else:
-                yield _event("ping")
-
-    def _start(self) -> dict[str, Any]:
-        return {
-            "id": f"msg_{self.exchange.turn.answer_id.hex}",
-            "type": "message",
-            "role": "assistant",
-            "model": self.exchange.request.model,
-            "content": [],
-            "stop_reason": None,
-            "stop_sequence": None,
-            "usage": _usage(TokenUsage()),
-        }
+                yield encode_event("ping")
 
     def _begin(self, key: str, block: dict[str, Any]) -> Iterator[bytes]:
         if self.open != key:
             yield from self._close()
             self.block, self.open = self.block + 1, key
-            yield _event("content_block_start", index=self.block, content_block=block)
+            yield encode_event("content_block_start", index=self.block, content_block=block)
 
     def _close(self) -> Iterator[bytes]:
         if self.open:
-            yield _event("content_block_stop", index=self.block)
+            yield encode_event("content_block_stop", index=self.block)
             self.open = ""
 
     def _say(self, piece: TextDelta) -> Iterator[bytes]:
         yield from self._begin("text", {"type": "text", "text": "", "citations": None})
-        yield _event(
+        yield encode_event(
             "content_block_delta", index=self.block, delta={"type": "text_delta", "text": piece.text}
         )
 
@@ -176,15 +175,11 @@ class _Lines:
         yield from self._begin(f"call {piece.index}", start)
         if piece.arguments:
             delta = {"type": "input_json_delta", "partial_json": piece.arguments}
-            yield _event("content_block_delta", index=self.block, delta=delta)
+            yield encode_event("content_block_delta", index=self.block, delta=delta)
 
     def _end(self, outcome: Completion) -> Iterator[bytes]:
         yield from self._close()
         reason = REASONS.get(outcome.finish, "end_turn")
         delta = {"stop_reason": reason, "stop_sequence": None}
-        yield _event("message_delta", delta=delta, usage=_usage(outcome.used))
-        yield _event("message_stop")
-
-
-def _event(kind: str, **members: Any) -> bytes:
-    return b"event: " + kind.encode() + b"\ndata: " + dumps({"type": kind, **members}) + b"\n\n"
+        yield encode_event("message_delta", delta=delta, usage=_usage(outcome.used))
+        yield encode_event("message_stop")

@@ -6,14 +6,13 @@ from typing import Any
 from django.http.response import HttpResponseBase
 
 from config.api.renderers import dumps
-from config.api.views import json_response
 from config.db.ids import uuid7_time
 from conversations.api.compat import CompatError, CompatView, validate_schema
-from conversations.completions.turns import CompletionRun
+from conversations.api.streaming import KEEP_ALIVE
+from conversations.completions.answers import CompletionStream
 from conversations.completions.types import (
     Completion,
     CompletionError,
-    CompletionEvent,
     CompletionRequest,
     KeepAlive,
     TextDelta,
@@ -28,7 +27,7 @@ from .schemas import JSON_ONLY, ChatRequest, NamedTool, parse_content, to_chat_m
 FINISHES = {"tool_call": "tool_calls"}
 
 
-def wish_of(asked: ChatRequest) -> CompletionRequest:
+def to_completion_request(asked: ChatRequest) -> CompletionRequest:
     """Convert the request to a completion request."""
     spoken = [message for message in asked.messages if message.role not in ("system", "developer")]
     if not spoken or spoken[-1].role == "assistant":
@@ -83,23 +82,25 @@ class ChatCompletionsView(CompatView):
     def post(self, request: Any) -> HttpResponseBase:
         """Create a chat completion, complete or as server-sent events."""
         asked = validate_schema(ChatRequest, request.data)
-        wish = wish_of(asked)
-        if asked.stream:
-            include = bool(asked.stream_options and asked.stream_options.include_usage)
-            return self.streamed(wish, lambda exchange, events: _lines(exchange, events, include))
-        return json_response(_completion(self.answered(wish), wish.model))
+        include_usage = bool(asked.stream_options and asked.stream_options.include_usage)
+        return self.answer(
+            to_completion_request(asked),
+            lambda completion: _render(completion, asked.model),
+            lambda stream: _encode_stream(stream, asked.model, include_usage),
+            is_streamed=asked.stream,
+        )
 
 
-def _completion(outcome: Completion, model: str) -> dict[str, Any]:
+def _render(outcome: Completion, model: str) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": outcome.text or None, "refusal": None}
     if outcome.calls:
-        message["tool_calls"] = [_called(call) for call in outcome.calls]
+        message["tool_calls"] = [_render_call(call) for call in outcome.calls]
     else:
         message["content"] = outcome.text
     reason = FINISHES.get(outcome.finish, outcome.finish)
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
     body = _envelope(outcome.answer_id, model, "chat.completion")
-    return body | {"choices": [choice], "usage": usage_of(outcome.used)}
+    return body | {"choices": [choice], "usage": _render_usage(outcome.used)}
 
 
 def _envelope(identifier: Any, model: str, kind: str) -> dict[str, Any]:
@@ -107,12 +108,11 @@ def _envelope(identifier: Any, model: str, kind: str) -> dict[str, Any]:
     return {"id": f"chatcmpl-{identifier.hex}", "object": kind, "created": created, "model": model}
 
 
-def _called(call: ToolCall) -> dict[str, Any]:
+def _render_call(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
-def usage_of(used: TokenUsage) -> dict[str, int]:
-    """Return token usage in the chat completions format."""
+def _render_usage(used: TokenUsage) -> dict[str, int]:
     return {
         "prompt_tokens": used.input_tokens,
         "completion_tokens": used.output_tokens,
@@ -120,25 +120,23 @@ def usage_of(used: TokenUsage) -> dict[str, int]:
     }
 
 
-def _lines(
-    exchange: CompletionRun, events: Iterator[CompletionEvent], include_usage: bool
-) -> Iterator[bytes]:
-    head = _envelope(exchange.turn.answer_id, exchange.request.model, "chat.completion.chunk")
+def _encode_stream(stream: CompletionStream, model: str, include_usage: bool) -> Iterator[bytes]:
+    head = _envelope(stream.answer_id, model, "chat.completion.chunk")
     rest: dict[str, Any] = {"usage": None} if include_usage else {}
     yield _chunk(head | rest, {"role": "assistant", "content": ""})
-    for event in events:
+    for event in stream.events:
         if isinstance(event, TextDelta):
             yield _chunk(head | rest, {"content": event.text})
         elif isinstance(event, ToolCallDelta):
             yield _chunk(head | rest, {"tool_calls": [_piece(event)]})
         elif isinstance(event, KeepAlive):
-            yield b": keep-alive\n\n"
+            yield KEEP_ALIVE
         elif isinstance(event, CompletionError):
             yield _data(error_body(500, event.code, event.message, None))
         elif isinstance(event, Completion):
             yield _chunk(head | rest, {}, FINISHES.get(event.finish, event.finish))
             if include_usage:
-                yield _data(head | {"choices": [], "usage": usage_of(event.used)})
+                yield _data(head | {"choices": [], "usage": _render_usage(event.used)})
             yield b"data: [DONE]\n\n"
 
 

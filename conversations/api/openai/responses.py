@@ -7,11 +7,11 @@ from uuid import UUID
 from django.http.response import HttpResponseBase
 from pydantic import BaseModel, Field
 
-from config.api.renderers import dumps
-from config.api.views import json_response
+from config.api.exceptions import Problem
 from config.db.ids import uuid7_time
-from conversations.api.compat import CompatError, CompatView, Problem, validate_schema
-from conversations.completions.turns import CompletionRun, load_chat_history
+from conversations.api.compat import CompatError, CompatView, encode_event, validate_schema
+from conversations.api.streaming import KEEP_ALIVE
+from conversations.completions.turns import load_chat_history
 from conversations.completions.types import (
     ChatMessage,
     Completion,
@@ -76,25 +76,27 @@ class ResponseRequest(Sampling):
     max_output_tokens: Annotated[int, Field(ge=1)] | None = None
 
 
-def wish_of(asked: ResponseRequest, before: tuple[ChatMessage, ...]) -> CompletionRequest:
+def to_completion_request(asked: ResponseRequest, before: tuple[ChatMessage, ...]) -> CompletionRequest:
     """Convert the request to a completion request, with the messages `before` it."""
     items = [Item(role="user", content=asked.input)] if isinstance(asked.input, str) else asked.input
     spoken = [
-        _said(item) for item in items if item.role not in ("system", "developer") and item.type != "reasoning"
+        _to_chat_message(item)
+        for item in items
+        if item.role not in ("system", "developer") and item.type != "reasoning"
     ]
-    told = [parse_content(item.content)[0] for item in items if item.role in ("system", "developer")]
-    messages = (*before, *_joined(spoken))
+    instructions = [parse_content(item.content)[0] for item in items if item.role in ("system", "developer")]
+    messages = (*before, *_merge_calls(spoken))
     if not spoken or messages[-1].role == "assistant":
         raise CompatError("input", "The input must end with a user message or a tool result.")
     shape = asked.text.format if asked.text else None
     if shape and shape.type == "json_object":
-        told.append(JSON_ONLY)
+        instructions.append(JSON_ONLY)
     structured = shape if shape and shape.type == "json_schema" else None
     chosen = asked.tool_choice or "auto"
     return CompletionRequest(
         model=asked.model,
         messages=messages,
-        instructions="\n\n".join([asked.instructions or "", *told]).strip(),
+        instructions="\n\n".join([asked.instructions or "", *instructions]).strip(),
         tools=tuple(to_tool(tool) for tool in asked.tools or ()),
         choice=chosen.name if isinstance(chosen, NamedFunction) else chosen,
         schema=structured.schema_ if structured else None,
@@ -104,7 +106,7 @@ def wish_of(asked: ResponseRequest, before: tuple[ChatMessage, ...]) -> Completi
     )
 
 
-def _said(item: Item) -> ChatMessage:
+def _to_chat_message(item: Item) -> ChatMessage:
     if item.type == "message" and item.role:
         return ChatMessage(item.role, *parse_content(item.content))
     if item.type == "function_call" and item.call_id and item.name:
@@ -114,16 +116,16 @@ def _said(item: Item) -> ChatMessage:
     raise CompatError("input", f"An input item of type {item.type} is unsupported or incomplete.")
 
 
-def _joined(spoken: list[ChatMessage]) -> list[ChatMessage]:
+def _merge_calls(spoken: list[ChatMessage]) -> list[ChatMessage]:
     """Merge consecutive tool calls into one message of the model."""
-    joined: list[ChatMessage] = []
+    merged: list[ChatMessage] = []
     for said in spoken:
-        last = joined[-1] if joined else None
+        last = merged[-1] if merged else None
         if last and last.role == said.role == "assistant":
-            joined[-1] = ChatMessage("assistant", last.text + said.text, calls=(*last.calls, *said.calls))
+            merged[-1] = ChatMessage("assistant", last.text + said.text, calls=(*last.calls, *said.calls))
         else:
-            joined.append(said)
-    return joined
+            merged.append(said)
+    return merged
 
 
 class ResponsesView(CompatView):
@@ -134,16 +136,16 @@ class ResponsesView(CompatView):
     def post(self, request: Any) -> HttpResponseBase:
         """Create a response, complete or as server-sent events."""
         asked = validate_schema(ResponseRequest, request.data)
-        after, before = self._previous(asked.previous_response_id)
-        wish = wish_of(asked, before)
-        if asked.stream:
-            return self.streamed(
-                wish, lambda exchange, events: _Lines(exchange, asked).all(events), after=after
-            )
-        outcome = self.answered(wish, after=after)
-        return json_response(_finished(asked, outcome))
+        after, before = self._load_previous(asked.previous_response_id)
+        return self.answer(
+            to_completion_request(asked, before),
+            lambda completion: _render(asked, completion),
+            lambda stream: _StreamEncoder(stream.answer_id, asked).encode(stream.events),
+            is_streamed=asked.stream,
+            after=after,
+        )
 
-    def _previous(self, name: str | None) -> tuple[Message | None, tuple[ChatMessage, ...]]:
+    def _load_previous(self, name: str | None) -> tuple[Message | None, tuple[ChatMessage, ...]]:
         if name is None:
             return None, ()
         self.require("conversations", "read")
@@ -155,10 +157,10 @@ class ResponsesView(CompatView):
             answer = find_answer(identifier, self.credential.user_id) if identifier else None
             if answer is not None:
                 return answer, load_chat_history(answer)
-        raise NoSuchResponse(name)
+        raise ResponseNotFoundError(name)
 
 
-class NoSuchResponse(Problem):
+class ResponseNotFoundError(Problem):
     status_code = 404
     default_code = "previous_response_not_found"
 
@@ -199,7 +201,7 @@ def _body(
     }
 
 
-def _finished(asked: ResponseRequest, outcome: Completion) -> dict[str, Any]:
+def _render(asked: ResponseRequest, outcome: Completion) -> dict[str, Any]:
     identifier = outcome.answer_id
     output = [_message(identifier, outcome.text)] if outcome.text or not outcome.calls else []
     output += [_function(call) for call in outcome.calls]
@@ -247,17 +249,17 @@ def _function(call: ToolCall, status: str = "completed") -> dict[str, Any]:
     }
 
 
-class _Lines:
+class _StreamEncoder:
     """Numbered events of a streamed response; items open and close in order."""
 
-    def __init__(self, exchange: CompletionRun, asked: ResponseRequest) -> None:
-        self.identifier, self.asked = exchange.turn.answer_id, asked
+    def __init__(self, identifier: UUID, asked: ResponseRequest) -> None:
+        self.identifier, self.asked = identifier, asked
         self.number, self.text, self.calls = -1, "", dict[int, tuple[int, ToolCall]]()
         self.message_place: int | None = None
         self.places = 0
 
-    def all(self, events: Iterator[CompletionEvent]) -> Iterator[bytes]:
-        """Yield every line of the stream."""
+    def encode(self, events: Iterator[CompletionEvent]) -> Iterator[bytes]:
+        """Yield the encoded events of the stream."""
         opened = _body(self.asked, self.identifier, "in_progress", [])
         yield self._event("response.created", response=opened)
         yield self._event("response.in_progress", response=opened)
@@ -271,12 +273,11 @@ class _Lines:
             elif isinstance(event, CompletionError):
                 yield from self._fail(event)
             else:
-                yield b": keep-alive\n\n"
+                yield KEEP_ALIVE
 
     def _event(self, kind: str, **members: Any) -> bytes:
         self.number += 1
-        body = {"type": kind, "sequence_number": self.number, **members}
-        return b"event: " + kind.encode() + b"\ndata: " + dumps(body) + b"\n\n"
+        return encode_event(kind, sequence_number=self.number, **members)
 
     def _place(self) -> int:
         self.places += 1
@@ -332,7 +333,7 @@ class _Lines:
                 arguments=call.arguments,
             )
             yield self._event("response.output_item.done", output_index=place, item=_function(call))
-        body = _finished(self.asked, outcome)
+        body = _render(self.asked, outcome)
         yield self._event(f"response.{body['status']}", response=body)
 
     def _fail(self, failure: CompletionError) -> Iterator[bytes]:

@@ -1,0 +1,27 @@
+"""The caller of a request that runs agents."""
+
+from rest_framework import exceptions
+
+from config.api.idempotency import IdempotentRequest
+from conversations.runtime.turns import Caller
+
+
+class CallerMixin:
+    """Shared behaviour of views that run agents: caller, scopes and idempotency key."""
+
+    def caller(self) -> Caller:
+        """Return the caller on whose behalf the turn runs."""
+        return Caller(self.credential.tenant_id, self.credential.user_id, self.credential.actor)
+
+    def once(self, fingerprint: str = "") -> IdempotentRequest:
+        """Return the request with its Idempotency-Key, if any."""
+        return IdempotentRequest(self.request._request, self.credential.actor, fingerprint)
+
+    def require(self, resource: str, verb: str) -> None:
+        """Check that the role or key allows `verb` on `resource`.
+
+        Raises:
+            PermissionDenied: the role or key does not allow it.
+        """
+        if not self.credential.allows(resource, verb):
+            raise exceptions.PermissionDenied(f"Your role or key does not cover {resource}:{verb}.")

@@ -1,0 +1,80 @@
+"""Stores the outcome of a completion: the answer or failure, its usage and cost."""
+
+from decimal import Decimal
+from typing import Any
+
+from agents.models import LlmUsage
+from agents.services.integrations import record_answer
+from conversations.choices import MessageStatus
+from conversations.completions.turns import CompletionTurn
+from conversations.completions.types import CompletionError
+from conversations.runtime.journal import strip_unstorable
+from conversations.runtime.turn_results import extract_citations, get_owner_columns
+from conversations.runtime.turns import TurnContext
+from conversations.services.completions import close_completion
+from conversations.services.feedback import spoken_by
+
+
+def store_completion(turn: CompletionTurn, text: str) -> str:
+    """Store the answer and return its text with renumbered citations."""
+    content, citations = strip_unstorable(text), list[dict[str, Any]]()
+    if turn.uses_agent:
+        content, citations = extract_citations(turn.context, text)
+    changes = {"status": MessageStatus.COMPLETED, "content": content, "citations": citations}
+    _close(turn.context, changes, error="")
+    return content
+
+
+def store_completion_error(turn: CompletionTurn, failure: CompletionError) -> None:
+    """Store the failure with its code and message."""
+    changes = {
+        "status": MessageStatus.FAILED,
+        "error_code": failure.code,
+        "error_message": failure.message,
+        "content": "",
+    }
+    _close(turn.context, changes, error=failure.message)
+
+
+def _close(turn: TurnContext, changes: dict[str, Any], error: str) -> None:
+    calls = [*turn.meter.failures, *turn.meter.calls]
+    changes |= {
+        "latency_ms": turn.elapsed_ms,
+        "tool_calls": turn.journal.tool_calls,
+        "tool_used": turn.journal.first_tool,
+    }
+    if spoken := spoken_by(turn.agent):
+        changes["metadata"] = spoken
+    with turn.caller.scope():
+        if close_completion(
+            turn.conversation_id,
+            turn.answer_id,
+            token_count=sum(call.input_tokens + call.output_tokens for call in calls),
+            cost=sum((call.cost for call in calls), Decimal(0)),
+            changes=changes,
+        ):
+            LlmUsage.objects.bulk_create(_build_usage_rows(turn, error))
+            if turn.meter.calls and not error:
+                record_answer(turn.meter.calls[-1].route.integration)
+
+
+def _build_usage_rows(turn: TurnContext, error: str) -> list[LlmUsage]:
+    owner, meter = get_owner_columns(turn), turn.meter
+    rows = [LlmUsage(**owner, **call.as_columns()) for call in [*meter.failures, *meter.calls]]
+    if error and not meter.failures:
+        # The requests succeeded; their result could not be used.
+        for row in rows:
+            row.error_message = error
+    if rows or not error:
+        return rows
+    agent = turn.agent
+    return [
+        LlmUsage(
+            **owner,
+            provider=agent.model_provider,
+            model=agent.model_name[:100],
+            integration_id=agent.integration_id,
+            latency_ms=turn.elapsed_ms,
+            error_message=error,
+        )
+    ]

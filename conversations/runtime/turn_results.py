@@ -1,0 +1,152 @@
+"""Stores the outcome of a turn: the answer or failure, its usage and cost."""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import F
+from django.utils import timezone
+
+from agents.choices import IntegrationStatus
+from agents.models import Integration, LlmUsage
+from agents.runtime.prices import price
+from agents.services.prices import get_tenant_price
+from conversations.choices import MessageStatus
+from conversations.models import Conversation, Message
+from conversations.runtime.citations import renumber_citations
+from conversations.runtime.journal import strip_unstorable
+from conversations.runtime.turns import TurnContext
+from conversations.services.feedback import spoken_by
+from conversations.services.leases import release
+
+# The sum of two such counts fits an integer column; endpoints may report any number.
+MAX_TOKEN_COUNT = 2**30 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUsage:
+    """Usage of one request to a model."""
+
+    model: str
+    prompt_tokens: int
+    completion_tokens: int
+    provider: str = ""
+    integration: str = ""
+    # The requested name; a provider may report a longer one.
+    asked: str = ""
+    cached: int = 0
+    latency_ms: int | None = None
+    status: int | None = None
+
+
+def store_answer(turn: TurnContext, text: str, calls: list[ModelUsage]) -> Message:
+    """Store the answer with its citations, usage and cost."""
+    content, citations = extract_citations(turn, text)
+    return _store(turn, calls, status=MessageStatus.COMPLETED, content=content, citations=citations)
+
+
+def extract_citations(turn: TurnContext, text: str) -> tuple[str, list[dict[str, Any]]]:
+    """Return the text to store and its citations; JSON answers have no citations."""
+    text = strip_unstorable(text)
+    return renumber_citations(text, turn.journal.passages) if turn.schema is None else (text, [])
+
+
+def store_failure(
+    turn: TurnContext, code: str, message: str, calls: list[ModelUsage], content: str = ""
+) -> Message:
+    """Store the failure with the text generated so far."""
+    return _store(
+        turn,
+        calls,
+        status=MessageStatus.FAILED,
+        error_code=code,
+        error_message=message,
+        content=strip_unstorable(content),
+    )
+
+
+def _store(turn: TurnContext, calls: list[ModelUsage], **changes: Any) -> Message:
+    live = turn.live
+    with live.storing if live else nullcontext():
+        with turn.caller.scope():
+            answer = _update_answer(turn, calls, changes)
+            if live:
+                live.replace_text(answer.content)
+                live.build_last_piece().save(force_insert=True)
+        return answer
+
+
+def _update_answer(turn: TurnContext, calls: list[ModelUsage], changes: dict[str, Any]) -> Message:
+    release(turn.lease)
+    messages = Message.objects.created_after_id(turn.conversation_id)
+    answer = messages.select_for_update().get(pk=turn.answer_id)
+    if answer.status != MessageStatus.PENDING:
+        return answer
+    error = changes.get("error_message", "")
+    rows = _store_usage(turn, calls, error)
+    cost = sum((row.prompt_cost + row.completion_cost for row in rows), Decimal(0))
+    for name, value in changes.items():
+        setattr(answer, name, value)
+    used = sum(row.prompt_tokens + row.completion_tokens for row in rows)
+    answer.token_count = min(used, 2 * MAX_TOKEN_COUNT)
+    answer.cost, answer.latency_ms = cost, turn.elapsed_ms
+    answer.metadata = {**answer.metadata, **spoken_by(turn.agent)}
+    answer.tool_calls = turn.journal.tool_calls
+    answer.tool_used = turn.journal.first_tool
+    answer.save()
+    Conversation.objects.filter(pk=turn.conversation_id).update(
+        total_tokens=F("total_tokens") + answer.token_count,
+        total_cost=F("total_cost") + cost,
+        last_message_at=timezone.now(),
+    )
+    if calls and calls[-1].integration and not error:
+        # The meter records failures.
+        Integration.objects.filter(pk=calls[-1].integration).update(
+            status=IntegrationStatus.CONNECTED, last_error="", last_sync_at=timezone.now()
+        )
+    return answer
+
+
+def _store_usage(turn: TurnContext, calls: list[ModelUsage], error: str) -> list[LlmUsage]:
+    """Store one usage row for each request to a model, including failed ones."""
+    model, account = turn.agent.model_name, turn.agent.integration_id
+    failures = turn.meter.failures
+    rows = [LlmUsage(**get_owner_columns(turn), **call.as_columns()) for call in failures]
+    for call in calls or ([ModelUsage(model, 0, 0)] if error and not failures else []):
+        provider = call.provider or turn.agent.model_provider
+        asked = call.asked or call.model
+        terms = turn.meter.terms.get((provider, asked))
+        own = terms.price if terms else get_tenant_price(provider, asked)
+        cached = min(call.cached, call.prompt_tokens)
+        cost = price(provider, asked, call.prompt_tokens, call.completion_tokens, cached, own=own)
+        rows.append(
+            LlmUsage(
+                **get_owner_columns(turn),
+                integration_id=call.integration or account,
+                provider=provider,
+                model=call.model[:100],
+                prompt_tokens=call.prompt_tokens,
+                completion_tokens=call.completion_tokens,
+                prompt_cost=cost.sent,
+                completion_cost=cost.received,
+                cost_known=cost.known,
+                latency_ms=turn.elapsed_ms if call.latency_ms is None else call.latency_ms,
+                status_code=call.status,
+                # Failed requests have their own rows and messages.
+                error_message="" if failures else error,
+            )
+        )
+    LlmUsage.objects.bulk_create(rows)
+    return rows
+
+
+def get_owner_columns(turn: TurnContext) -> dict[str, Any]:
+    """Return the owner columns of a usage row."""
+    return {
+        "tenant_id": turn.caller.tenant_id,
+        "user_id": turn.caller.user_id,
+        "agent_id": turn.agent.pk,
+        "conversation_id": turn.conversation_id,
+        "message_id": turn.answer_id,
+    }
