@@ -24,8 +24,7 @@ from conversations.models import Attachment, Conversation
 from conversations.services.attachments import FOLDER, ReadFile, attach_file, drop_file, read_file
 from conversations.services.conversations import ConversationClosedError
 from knowledge.parsing import ParseError
-from knowledge.services.documents import check_name
-from knowledge.services.files import FileTooLargeError, StoredFile, delete_file, store_file
+from knowledge.services.files import FileTooLargeError, StoredFile, check_name, delete_file, store_file
 
 # Allowance for the multipart headers and boundaries around the file.
 AROUND_BYTES = 64 * 1024

@@ -38,7 +38,7 @@ def read_file(kept: StoredFile, name: str) -> ReadFile:
     """Read a stored file. Slow; call it outside any scope.
 
     Args:
-        name: the result of `knowledge.services.documents.check_name`. The content must match its extension.
+        name: the result of `knowledge.services.files.check_name`. The content must match its extension.
 
     Raises:
         ParseError: the content does not match, or cannot be read within the limits.

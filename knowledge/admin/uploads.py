@@ -10,8 +10,8 @@ from django.http import HttpResponseRedirect
 
 from config.admin.forms import BaseModelForm
 from knowledge.choices import CollectionStatus
-from knowledge.services.documents import check_name, upload_document
-from knowledge.services.files import MULTIPART_OVERHEAD, FileTooLargeError, store_file
+from knowledge.services.documents import upload_document
+from knowledge.services.files import MULTIPART_OVERHEAD, FileTooLargeError, check_name, store_file
 
 
 class UploadForm(BaseModelForm):

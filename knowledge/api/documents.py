@@ -22,7 +22,6 @@ from knowledge.parsing.document import clean_text
 from knowledge.services.documents import (
     CREATED,
     UploadResult,
-    check_name,
     delete_document,
     reindex_document,
     submit_url,
@@ -32,6 +31,7 @@ from knowledge.services.files import (
     MULTIPART_OVERHEAD,
     FileTooLargeError,
     StoredFile,
+    check_name,
     delete_file,
     store_file,
 )

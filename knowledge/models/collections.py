@@ -147,6 +147,13 @@ class Document(TenantModel):
     def __str__(self) -> str:
         return self.title or self.filename
 
+    def is_current(self, collection: Collection) -> bool:
+        """Return whether the chunks match the latest file and the collection's model."""
+        if not self.indexed_checksum or self.indexed_checksum != self.checksum:
+            return False
+        chunks = Chunk.objects.filter(document_id=self.pk)
+        return not chunks.exclude(embedding_model=collection.embedding_model).exists()
+
 
 class Chunk(TenantModel):
     """A passage of a document, which search returns and answers cite."""

@@ -49,7 +49,7 @@ def replace_chunks(document: Document, reading: IndexingResult) -> None:
     """Replace the chunks of `document`, which the caller has locked.
 
     Raises:
-        Superseded: If the collection's embedding model has changed.
+        SupersededError: If the collection's embedding model has changed.
     """
     model, dimensions = lock_embedding_model(document.collection_id)
     if model != reading.model:
@@ -68,7 +68,7 @@ def lock_embedding_model(collection_id: UUID) -> tuple[str, int]:
     """Lock and return the collection's embedding model and its dimensions.
 
     Raises:
-        Superseded: If the collection has been deleted.
+        SupersededError: If the collection has been deleted.
     """
     with connection.cursor() as cursor:
         cursor.execute(LOCK_SQL, [require_tenant_id(), collection_id])

@@ -1,7 +1,6 @@
 """Upload of documents: the row and its indexing job, in one transaction."""
 
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +12,7 @@ from procrastinate.contrib.django import app
 from config.http.fetch import FetchError, check_url
 from config.tenancy.scope import require_scope, require_tenant_id
 from knowledge.choices import CollectionStatus, DocumentOrigin, DocumentStatus
-from knowledge.models import Chunk, Collection, Document
-from knowledge.parsing import SUPPORTED, ParseError
-from knowledge.parsing.document import clean_text
-from knowledge.parsing.formats import get_reader
+from knowledge.models import Collection, Document
 from knowledge.services.chunks import GIVEN_TITLE
 from knowledge.services.files import StoredFile, delete_file
 
@@ -31,35 +27,6 @@ class UploadResult:
 
     document: Document
     outcome: str
-
-
-def check_name(name: str) -> str:
-    """Return the cleaned file name.
-
-    Raises:
-        ValidationError: If the name is empty or the file type is not supported.
-    """
-    name = " ".join(clean_text(name).split())[-500:]
-    path = PurePath(name)
-    inner = path.with_suffix("") if path.suffix.lower() == ".gz" and path.stem else path
-    try:
-        if not path.name:
-            raise ParseError("The file has no name.")
-        get_reader(inner)
-    except ParseError as error:
-        supported = ", ".join(sorted(SUPPORTED))
-        raise ValidationError(
-            {"file": ValidationError(f"{error}. Supported types: {supported}", code="file_type")}
-        ) from None
-    return name
-
-
-def is_current(document: Document, collection: Collection) -> bool:
-    """Return whether the chunks match the latest file and the collection's model."""
-    if not document.indexed_checksum or document.indexed_checksum != document.checksum:
-        return False
-    chunks = Chunk.objects.filter(document_id=document.pk)
-    return not chunks.exclude(embedding_model=collection.embedding_model).exists()
 
 
 @transaction.atomic
@@ -88,7 +55,7 @@ def upload_document(
     document, made = _lock_or_create(collection, source, origin)
     same = not made and document.checksum == kept.checksum and document.status != DocumentStatus.FAILED
     # Without `defer`, the caller indexes a pending document itself: the process that uploaded it may have died.
-    if same and ((defer and document.status in ACTIVE_STATUSES) or is_current(document, collection)):
+    if same and ((defer and document.status in ACTIVE_STATUSES) or document.is_current(collection)):
         delete_file(kept.path)
         return UploadResult(document, UNCHANGED)
     delete_file(document.storage_path)

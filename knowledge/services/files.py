@@ -11,11 +11,14 @@ from typing import IO
 from uuid import UUID
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from knowledge.parsing import get_suffix
+from knowledge.parsing import SUPPORTED, ParseError, get_suffix
+from knowledge.parsing.document import clean_text
+from knowledge.parsing.formats import get_reader
 
 READ_SIZE = 64 * 1024
 MAX_SPOOLED = 1024 * 1024
@@ -38,6 +41,27 @@ class StoredFile:
     path: str
     size: int
     checksum: str
+
+
+def check_name(name: str) -> str:
+    """Return the cleaned file name.
+
+    Raises:
+        ValidationError: If the name is empty or the file type is not supported.
+    """
+    name = " ".join(clean_text(name).split())[-500:]
+    path = PurePath(name)
+    inner = path.with_suffix("") if path.suffix.lower() == ".gz" and path.stem else path
+    try:
+        if not path.name:
+            raise ParseError("The file has no name.")
+        get_reader(inner)
+    except ParseError as error:
+        supported = ", ".join(sorted(SUPPORTED))
+        raise ValidationError(
+            {"file": ValidationError(f"{error}. Supported types: {supported}", code="file_type")}
+        ) from None
+    return name
 
 
 def store_file(

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
@@ -21,13 +21,12 @@ from config.http.fetch import FetchedPage, FetchError, fetch_page
 from config.tenancy.scope import tenant_scope
 from knowledge.choices import DocumentOrigin, DocumentStatus
 from knowledge.embedders import EmbeddingError, get_embedder
-from knowledge.enrichment import ChunkInsight
 from knowledge.model_enrichment import enrich_chunks, is_model_enrichment_enabled
 from knowledge.models import Collection, Document
 from knowledge.parsing import ParsedDocument, ParseError, discover, get_media_suffix, get_suffix
 from knowledge.parsing.sandbox import ChunkedDocument, ParserPool
 from knowledge.services.chunks import IndexingResult, SupersededError, replace_chunks
-from knowledge.services.documents import UNCHANGED, is_current, upload_document
+from knowledge.services.documents import UNCHANGED, upload_document
 from knowledge.services.embedding import iter_vectors
 from knowledge.services.files import (
     MAX_SPOOLED,
@@ -40,6 +39,7 @@ from knowledge.services.files import (
     store_file,
 )
 
+T = TypeVar("T")
 INDEXED, FAILED, DELETED, QUEUED = "indexed", "failed", "gone", "queued"
 ACTOR = "system:ingest"
 PROGRESS_SECONDS = 2.0
@@ -112,7 +112,7 @@ def _start_indexing(tenant_id: UUID, document_id: UUID, actor: str) -> IndexingT
         if document is None:
             return IngestionResult("", DELETED)
         collection = document.collection
-        if document.status == DocumentStatus.INDEXED and is_current(document, collection):
+        if document.status == DocumentStatus.INDEXED and document.is_current(collection):
             return IngestionResult(document.source, UNCHANGED)
         document.status, document.progress, document.error_message = DocumentStatus.PROCESSING, 0, ""
         document.save(update_fields=["status", "progress", "error_message", "updated_at"])
@@ -144,7 +144,7 @@ def _fetch_page(task: IndexingTask) -> IndexingTask | IngestionResult:
             return IngestionResult(task.source, DELETED)
         delete_file(document.storage_path)
         document.storage_path, document.file_size, document.checksum = kept.path, kept.size, kept.checksum
-        unchanged = is_current(document, document.collection)
+        unchanged = document.is_current(document.collection)
         if unchanged:
             document.status, document.progress = DocumentStatus.INDEXED, 100
         document.save()
@@ -216,14 +216,20 @@ def _enrich_chunks(task: IndexingTask, read: ChunkedDocument) -> ChunkedDocument
     """Enrich the chunks with a model if the collection enables it, reporting progress."""
     if not is_model_enrichment_enabled(task.collection.settings):
         return read
-    found: list[ChunkInsight] = []
-    told = time.monotonic()
-    for insight in enrich_chunks([piece.text for piece in read.pieces], read.insights):
-        found.append(insight)
-        if time.monotonic() - told > PROGRESS_SECONDS:
-            told = time.monotonic()
-            _report_progress(task, PARSED_PERCENT * len(found) // len(read.pieces))
+    texts = [piece.text for piece in read.pieces]
+    enriched = enrich_chunks(texts, read.insights)
+    found = list(_with_progress(task, enriched, len(texts), 0, PARSED_PERCENT))
     return replace(read, insights=found)
+
+
+def _with_progress(task: IndexingTask, items: Iterator[T], total: int, start: int, end: int) -> Iterator[T]:
+    """Yield the items, reporting progress between the percentages `start` and `end`."""
+    reported = time.monotonic()
+    for number, item in enumerate(items, 1):
+        yield item
+        if time.monotonic() - reported > PROGRESS_SECONDS:
+            reported = time.monotonic()
+            _report_progress(task, start + (end - start) * number // total)
 
 
 def _report_progress(task: IndexingTask, progress: int) -> None:
@@ -247,16 +253,8 @@ def _embed_and_store(task: IndexingTask, read: ChunkedDocument) -> IngestionResu
 
 def _embed_texts(task: IndexingTask, model: str, texts: list[str]) -> "list[array[float]]":
     """Embed `texts`, reporting progress."""
-    made: list[array[float]] = []
-    told = time.monotonic()
-    for vector in iter_vectors(get_embedder(model), texts):
-        made.append(vector)
-        if time.monotonic() - told > PROGRESS_SECONDS:
-            told = time.monotonic()
-            _report_progress(
-                task, PARSED_PERCENT + (EMBEDDED_PERCENT - PARSED_PERCENT) * len(made) // len(texts)
-            )
-    return made
+    vectors = iter_vectors(get_embedder(model), texts)
+    return list(_with_progress(task, vectors, len(texts), PARSED_PERCENT, EMBEDDED_PERCENT))
 
 
 def _store_result(task: IndexingTask, reading: IndexingResult) -> IngestionResult:
@@ -267,7 +265,7 @@ def _store_result(task: IndexingTask, reading: IndexingResult) -> IngestionResul
         if document.checksum != reading.checksum:
             # Another file was uploaded in the meantime; its job indexes it.
             return IngestionResult(task.source, UNCHANGED)
-        if document.status == DocumentStatus.INDEXED and is_current(document, document.collection):
+        if document.status == DocumentStatus.INDEXED and document.is_current(document.collection):
             return IngestionResult(task.source, UNCHANGED)
         replace_chunks(document, reading)
     return IngestionResult(task.source, INDEXED, len(reading.read.pieces))
@@ -285,7 +283,7 @@ def fail_document(
         document = Document.objects.select_for_update().filter(pk=document_id).first()
         if document is None or checksum not in (None, document.checksum):
             return IngestionResult("", DELETED)
-        if document.status == DocumentStatus.INDEXED and is_current(document, document.collection):
+        if document.status == DocumentStatus.INDEXED and document.is_current(document.collection):
             # Another worker has indexed the same file.
             return IngestionResult(document.source, UNCHANGED)
         if document.chunk_count:
@@ -358,7 +356,7 @@ class Ingestion:
                 status=DocumentStatus.INDEXED,
             )
             document = found.first()
-            return document is not None and is_current(document, self.collection)
+            return document is not None and document.is_current(self.collection)
 
     def _bring(self, kept: StoredFile, source: str) -> tuple[UUID, bool]:
         with tenant_scope(self.tenant_id, user=self.user_id, actor=self.actor):

@@ -93,7 +93,7 @@ class VectorPartitioner:
         """Move the tenant's vectors to a separate partition.
 
         Raises:
-            Busy: If the tables could not be locked; nothing is moved.
+            TableBusyError: If the tables could not be locked; nothing is moved.
         """
         began = time.monotonic()
         self._again("discard", tenant_id)
@@ -116,7 +116,7 @@ class VectorPartitioner:
         """Move the tenant's vectors, at most `most`, back to the default partition.
 
         Raises:
-            Busy: If the tables could not be locked.
+            TableBusyError: If the tables could not be locked.
             OperationalError: If the tenant has more than `most` vectors.
         """
         began = time.monotonic()
