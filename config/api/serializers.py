@@ -296,14 +296,3 @@ def cached_serializer(serializer_class: type[BaseSerializer]) -> BaseSerializer:
 def field_names(serializer_class: type[BaseSerializer]) -> tuple[str, ...]:
     """Return the names that `?fields=` accepts, in order of output."""
     return tuple(name for name, field in serializer_class().fields.items() if not field.write_only)
-
-
-def validate_data(serializer_class: type[serializers.Serializer], data: Any) -> Any:
-    """Return `data` as the serializer validates it.
-
-    Raises:
-        rest_framework.exceptions.ValidationError: it is not valid.
-    """
-    serializer = serializer_class(data=data)
-    serializer.is_valid(raise_exception=True)
-    return serializer.validated_data

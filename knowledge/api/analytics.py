@@ -6,7 +6,6 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 
-from config.api.serializers import validate_data
 from config.api.views import ApiView, json_response
 from knowledge.services.analytics import MAX_DAYS, compute_search_analytics
 
@@ -77,5 +76,6 @@ class SearchAnalyticsView(ApiView):
     )
     def get(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Return questions without good answers, slow questions and the most used documents."""
-        given = validate_data(AskedSerializer, request.query_params.dict())
-        return json_response(compute_search_analytics(given["days"]).as_dict())
+        asked = AskedSerializer(data=request.query_params.dict())
+        asked.is_valid(raise_exception=True)
+        return json_response(compute_search_analytics(asked.validated_data["days"]).as_dict())
