@@ -37,13 +37,11 @@ class Line:
 
 
 def _compared(name: str, found: Compared, limit: float | None) -> Line:
-    def spelled(cost: Any) -> str:
+    def format_cost(cost: Any) -> str:
         parts = " + ".join(f"{kind} {micro:.0f}" for kind, micro in cost.parts.items())
         return f"{parts} µs"
 
-    detail = (
-        f"{spelled(found.first)} : {spelled(found.second)}; rounds {found.lowest:.2f}–{found.highest:.2f}"
-    )
+    detail = f"{format_cost(found.first)} : {format_cost(found.second)}; rounds {found.lowest:.2f}–{found.highest:.2f}"
     return Line(name, found.ratio, limit, "x", detail)
 
 

@@ -54,12 +54,12 @@ CREATE TEMP TABLE drawn AS
     LATERAL (SELECT '{since}'::timestamptz + random() * interval '{days} days' + n * interval '0' AS began) b;
 INSERT INTO conversations_conversation (id, tenant_id, title, status, mode, context, metadata, message_count,
     total_tokens, total_cost, started_at)
-  SELECT id, tenant_id, 'Made up', 'active', 'single', '{{}}', '{{}}', {length}, 0, 0, began FROM drawn;
+  SELECT id, tenant_id, 'Generated', 'active', 'single', '{{}}', '{{}}', {length}, 0, 0, began FROM drawn;
 INSERT INTO conversations_message (id, tenant_id, conversation_id, sequence_number, role, content, status,
     error_code, error_message, citations, model, token_count, cost, tool_calls, tool_results, tool_used,
     conversation_domain, embedding_model_used, feedback, metadata)
   SELECT {message_id}, tenant_id, id, s, CASE s % 2 WHEN 1 THEN 'user' ELSE 'assistant' END,
-    repeat('What was said. ', 12), 'completed', '', '', '[]', '', 40, 0, '[]', '[]', '', '', '', '', '{{}}'
+    repeat('Message text.  ', 12), 'completed', '', '', '[]', '', 40, 0, '[]', '[]', '', '', '', '', '{{}}'
   FROM drawn, generate_series(1, {length}) s ORDER BY 1;
 CREATE TABLE {bare} (LIKE conversations_message INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING INDEXES);
 INSERT INTO {bare} ({columns}) SELECT {columns} FROM conversations_message ORDER BY id;

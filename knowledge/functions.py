@@ -13,7 +13,7 @@ BEGIN
   IF NOT EXISTS (SELECT FROM pg_partitioned_table p JOIN pg_attribute a ON a.attrelid = p.partrelid
       WHERE p.partrelid = to_regclass(format('public.%I', parent)) AND p.partstrat = 'l'
         AND a.attname = 'embedding')
-  THEN RAISE EXCEPTION '% is no table of vectors', parent USING ERRCODE = 'invalid_parameter_value'; END IF;
+  THEN RAISE EXCEPTION '% is not a vector table', parent USING ERRCODE = 'invalid_parameter_value'; END IF;
   RETURN parent || '_t' || replace(tenant::text, '-', '');
 END $$;
 
@@ -114,9 +114,9 @@ BEGIN
   LOOP EXECUTE format('ALTER TABLE public.%I VALIDATE CONSTRAINT %I', part, key.conname); END LOOP;
 END $$;
 
--- Out of the default partition, into the tenant's own. The rows leave under row locks, while everybody
--- inserts and reads on; only then the tables are locked, for what came meanwhile and the attaching.
--- A writer who waits for one of the rows holds the table, so `lock_timeout` ends this one, never a write.
+-- Moves a tenant from the default partition to a separate one. The rows are moved under row locks, while other
+-- sessions continue to insert and read. The tables are locked only to apply later changes and to attach the partition.
+-- A writer that waits for one of the rows holds a lock on the table, so `lock_timeout` ends the move, never a write.
 -- Rows written meanwhile are moved in passes before the lock: indexing them under the lock made writers wait.
 CREATE FUNCTION conclave_vectors_swap(parent text, tenant uuid, since xid8,
   OUT moved bigint, OUT locked_ms double precision)
@@ -159,7 +159,7 @@ BEGIN
   locked_ms := extract(epoch FROM clock_timestamp() - began) * 1000;
 END $$;
 
--- Back into the default partition; for tenants that became small, since everybody waits meanwhile.
+-- Moves a tenant back to the default partition. Only for small tenants, because all other sessions wait meanwhile.
 CREATE FUNCTION conclave_vectors_demote(parent text, tenant uuid, most bigint,
   OUT moved bigint, OUT locked_ms double precision)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET lock_timeout = '40ms' AS $$

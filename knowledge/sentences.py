@@ -2,7 +2,7 @@
 
 A sentence ends at `. ! ? …` (also the full-width marks) before white space and a word that can begin a
 sentence, unless the mark belongs to an abbreviation, an initial or a number. A blank line, a list item, a
-heading, a table row and a code block each stand alone, so hard-wrapped prose is joined and lists are not.
+heading, a table row and a code block are separate units, so hard-wrapped prose is joined and lists are not.
 """
 
 import re

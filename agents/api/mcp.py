@@ -48,7 +48,7 @@ class McpServerConfigSerializer(BaseSerializer):
         near="config",
         far="user",
         required=False,
-        help_text="IDs of the users who may use it if `for_all_users` is false.",
+        help_text="IDs of the users who can use it if `for_all_users` is false.",
     )
 
     class Meta:

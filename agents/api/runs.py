@@ -29,7 +29,7 @@ class AgentRunSerializer(BaseSerializer):
 
 
 class AgentRunViewSet(ReadOnlyTenantViewSet):
-    """The caller's own agent runs; nobody else can read their prompts and responses."""
+    """The caller's own agent runs. No other user can read their prompts and responses."""
 
     serializer_class = AgentRunSerializer
     resource = "conversations"

@@ -54,7 +54,7 @@ class AgentSerializer(BaseSerializer):
     capabilities = TextListField(required=False, help_text="Labels that describe what the agent can do.")
     tools = ToolListField(required=False, help_text="Tools it may call besides knowledge search.")
     approvals = ToolListField(required=False, help_text="Tools whose calls require a person's approval.")
-    tags = TextListField(required=False, help_text="Labels to find it by.")
+    tags = TextListField(required=False, help_text="Tags for filtering.")
 
     class Meta:
         model = Agent

@@ -101,12 +101,12 @@ class AgentTemplateSerializer(BaseSerializer):
 
     system_prompt = BuyerOnlyTextField(help_text="Personality and instructions.")
     functions = BuyerOnlyListField(required=False, help_text="Tools that agents created from it may call.")
-    personality_config = BuyerOnlyObjectField(required=False, help_text="Tone, expertise and the like.")
-    knowledge_sources = BuyerOnlyListField(required=False, help_text="URLs of pages that its agents know.")
-    model_config = BuyerOnlyObjectField(required=False, help_text="Temperature, tokens and the like.")
-    allowed_integrations = TextListField(
-        required=False, help_text="Providers that may run it; empty for any."
+    personality_config = BuyerOnlyObjectField(
+        required=False, help_text="Tone, expertise and similar settings."
     )
+    knowledge_sources = BuyerOnlyListField(required=False, help_text="URLs of pages that its agents know.")
+    model_config = BuyerOnlyObjectField(required=False, help_text="Temperature, tokens and similar settings.")
+    allowed_integrations = TextListField(required=False, help_text="Allowed model providers. Empty: all.")
     documents = RelatedIdsField(
         through="agents.TemplateDocument",
         near="template",

@@ -46,7 +46,7 @@ class UnknownProviderError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ProviderFailure:
-    """Why a model call failed; `message` is user-facing, without keys, addresses or untrusted text."""
+    """The reason for a failed model call; `message` is user-facing, without keys, addresses or untrusted text."""
 
     kind: FailureKind
     message: str

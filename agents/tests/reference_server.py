@@ -60,13 +60,13 @@ def leave() -> str:
 
 @server.resource("notes://today")
 def today() -> str:
-    """What is on today."""
+    """Return today's event."""
     return "High water at noon."
 
 
 @server.prompt()
 def greet(name: str) -> str:
-    """Greet somebody."""
+    """Greet a person."""
     return f"Greet {name}."
 
 

@@ -192,7 +192,7 @@ def test_command_runs_and_returns_its_exit_code(sandbox):
 def test_a_plain_person_has_a_sandbox_too(sandbox, tmp_path):
     """Callers that are not root get a user namespace."""
     if os.geteuid() == 0 and not os.access("/usr/bin/python3", os.X_OK):
-        pytest.skip("needs a Python that everybody may run")
+        pytest.skip("needs a Python interpreter that all users can run")
     argv, env = sandbox_command("/bin/cat /etc/shadow /etc/passwd", {}, BOUNDS)
     if os.geteuid() == 0:
         launcher = tmp_path / "launcher.py"

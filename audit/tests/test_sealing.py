@@ -118,7 +118,7 @@ def test_seal_that_was_not_copied_is_copied_by_the_next_run(sealed, seal_file):
     "statement",
     [
         "UPDATE audit_auditlog SET new_values = '{}' WHERE new_values IS NOT NULL",
-        "UPDATE audit_auditlog SET actor = 'user:somebody else'",
+        "UPDATE audit_auditlog SET actor = 'user:other'",
         "DELETE FROM audit_auditlog WHERE resource_type = 'agents.agent'",
         (
             "INSERT INTO audit_auditlog (xid, actor, action, resource_type, resource_id, user_agent, request_id,"
@@ -159,7 +159,7 @@ def test_cut_off_tail_shows_by_the_copy_alone(sealed, tamper):
 
 def test_rewritten_ledger_differs_from_its_copy(sealed, tamper):
     tamper("DELETE FROM audit_auditseal")
-    tamper("UPDATE audit_auditlog SET actor = 'user:somebody else'")
+    tamper("UPDATE audit_auditlog SET actor = 'user:other'")
     wait_until_closed()
     seal()
 

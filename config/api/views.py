@@ -29,7 +29,7 @@ _RENDERER = ORJSONRenderer()
 
 
 def json_response(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
-    """Return `data` as a JSON response. Bytes are JSON already."""
+    """Return `data` as a JSON response; bytes are already encoded."""
     content = data if isinstance(data, bytes) else dumps(data)
     return HttpResponse(content, status=status, content_type=JSON, headers=headers)
 

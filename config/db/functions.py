@@ -274,7 +274,7 @@ CREATE FUNCTION conclave_refresh_report(report text, gently boolean) RETURNS voi
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_matviews WHERE schemaname = 'public' AND matviewname = report || '_kept') THEN
-    RAISE EXCEPTION '% is no report', report USING ERRCODE = 'invalid_parameter_value';
+    RAISE EXCEPTION '% is not a report', report USING ERRCODE = 'invalid_parameter_value';
   END IF;
   EXECUTE format('REFRESH MATERIALIZED VIEW %s public.%I',
     CASE WHEN gently THEN 'CONCURRENTLY' ELSE '' END, report || '_kept');

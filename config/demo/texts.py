@@ -32,7 +32,7 @@ ANSWERS = (
     ),
     (
         "Two things changed about {}: the approval moved to the regional lead, and the form lost four fields "
-        "that nobody had read. The older form is accepted until the end of the month."
+        "that were not used. The older form is accepted until the end of the month."
     ),
     (
         "There are exceptions to {} for amounts below 50 euros, for pilot sites, and where local "

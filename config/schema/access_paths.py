@@ -13,16 +13,16 @@ INDEX_PURPOSES = {
     "hnsw": "nearest vectors by cosine",
     "btree": "",
 }
-INDEX_INTRO = """What each index is for, as far as the database and the model say:
+INDEX_INTRO = """The purpose of each index, derived from the database and the models:
 
-- *primary key*: point reads. On partitioned tables it is the id alone, so a read by id goes to one partition.
-- *(tenant, id)*: every tenant's table has it. Composite foreign keys point at it, lists of a tenant are read along it.
-- *unique*: a rule of the model; inside a tenant it begins with the tenant, so that a taken name tells nothing.
-- *foreign key*: the column refers to another table; the index is for deletes there and for joins.
-- *GIN*: JSON that is searched, and full text. Their operators are not LEAKPROOF, so under row-level security
-  PostgreSQL uses these indexes only for an operator that was marked so (`@@`, see [search](../explanation/search.md)).
-- *HNSW*: nearest vectors. Ordering scans are not held back by row-level security.
-- *partial*: only the rows of its condition are in it, such as those that are not deleted.
+- *primary key*: point reads. On partitioned tables it is the ID alone, so a read by ID accesses one partition.
+- *(tenant, id)*: the target of composite foreign keys, and the order of a tenant's lists. Every tenant table has one.
+- *unique*: a constraint of the model. It starts with the tenant, so a conflict reveals nothing about other tenants.
+- *foreign key*: for joins, and for deletes in the referenced table.
+- *GIN*: searched JSON and full text. Their operators are not LEAKPROOF, so under row-level security PostgreSQL
+  uses these indexes only for an operator that is marked LEAKPROOF (`@@`, see [search](../explanation/search.md)).
+- *HNSW*: nearest vectors. Row-level security does not prevent ordering scans.
+- *partial*: contains only the rows that match its condition, such as rows that are not deleted.
 
 Indexes of partitioned tables are listed once; each partition has its own copy."""
 
@@ -35,7 +35,7 @@ def indexes_page(catalog: SchemaCatalog, annotations: SchemaAnnotations) -> str:
         "\n\n".join([f"## {app}", *(_index_section(catalog, table) for table in tables)])
         for app, tables in annotations.by_app(sorted(catalog.indexes))
     ]
-    return page("Indexes", INDEX_INTRO, f"In all: {total}.", *blocks)
+    return page("Indexes", INDEX_INTRO, f"Total: {total}.", *blocks)
 
 
 def _index_section(catalog: SchemaCatalog, table: str) -> str:
@@ -75,20 +75,20 @@ def describe_index(index: TableIndex, keys: list[ForeignKey], of_tenant: bool) -
     return reason + ("; partial" if index.condition else "")
 
 
-PARTITION_INTRO = """The tables that grow with time are partitioned by ranges of their UUIDv7 ids, whose first
-48 bits are the time: see [partitions and ids](../explanation/partitions-and-ids.md). Names of partitions are
-`<table>_pYYYYMMDD`, the first day of their period in UTC. There is no default partition for time, so a row whose period
-has none is refused: [what to do then](troubleshooting.md#no-partition-of-relation-found-for-row)."""
+PARTITION_INTRO = """Tables that grow with time are partitioned by ranges of their UUIDv7 IDs, whose first 48 bits are
+the time: see [partitions and IDs](../explanation/partitions-and-ids.md). Partitions are named `<table>_pYYYYMMDD` after
+the first day of their period in UTC. There is no default partition, so a row outside all partitions is rejected: see
+[troubleshooting](troubleshooting.md#no-partition-of-relation-found-for-row)."""
 
 
 PERIODS_AHEAD = 3
 PARTITION_MAINTENANCE = f"""- **Ahead**: {PERIODS_AHEAD} periods after the current one unless `PARTITIONS_AHEAD` is set.
-  `migrate`, the daily job `make_partitions` and `manage.py partitions` make them; `manage.py doctor` warns before they
-  run out.
+  `migrate`, the daily job `make_partitions` and `manage.py partitions` create them; `manage.py doctor` warns before
+  they run out.
 - **Retention**: nothing expires automatically. `manage.py partitions --expire DAY` detaches and drops the partitions
   that end before that day, children before their parents.
-- **What stops expiry**: while rows of the tables named above refer to rows of a partition, PostgreSQL refuses to
-  detach it; the command names the table and ends."""
+- **Blocked expiry**: while rows of the tables listed above refer to rows of a partition, PostgreSQL does not
+  detach it. The command stops and names the table."""
 
 
 def partitions_page(catalog: SchemaCatalog, annotations: SchemaAnnotations) -> str:
@@ -103,7 +103,7 @@ def partitions_page(catalog: SchemaCatalog, annotations: SchemaAnnotations) -> s
         for table in catalog.tables.values()
         if table.partition_key
     ]
-    head = ["Table", "Key", "One partition a", "Rows of these stop expiry"]
+    head = ["Table", "Key", "Period", "Referencing tables that block expiry"]
     return page("Partitions", PARTITION_INTRO, grid(head, rows), PARTITION_MAINTENANCE)
 
 
@@ -111,13 +111,12 @@ def _blockers(catalog: SchemaCatalog, table: str) -> str:
     return codes(sorted({key.table for key in catalog.referrers(table)}))
 
 
-KEY_INTRO = """References between tables of a tenant are composite: (tenant, reference) → (tenant, id), so a row of
-another tenant cannot be named. People are referred to through their membership, (tenant, user). SET NULL nulls the
-reference and leaves the tenant. Composite keys are checked at the end of the statement; Django's plain keys at commit.
+KEY_INTRO = """References between tenant tables are composite, (tenant, reference) → (tenant, id), so a row cannot refer
+to a row of another tenant. References to users refer to their membership, (tenant, user). SET NULL clears the reference
+and keeps the tenant. Composite keys are checked at the end of the statement, Django's plain keys at commit.
 
-What the rules mean: CASCADE deletes the rows that refer, SET NULL keeps them without the reference, NO ACTION and
-RESTRICT refuse the deletion. Django's own plain keys say NO ACTION: Django deletes or refuses before the database
-does."""
+CASCADE deletes the referencing rows, SET NULL keeps them without the reference, and NO ACTION and RESTRICT prevent the
+deletion. Django's plain keys have NO ACTION, because Django deletes or rejects before the database does."""
 
 
 def keys_page(catalog: SchemaCatalog, annotations: SchemaAnnotations) -> str:
@@ -127,14 +126,14 @@ def keys_page(catalog: SchemaCatalog, annotations: SchemaAnnotations) -> str:
     counts = Counter(f"{'composite' if key.is_composite else 'plain'} {key.rule}" for key in shown)
     total = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
     left_out = (
-        f"Left out: `tenant_id` → `tenants_tenant (id)`, NO ACTION, of {len(every) - len(shown)} tables."
+        f"Omitted: `tenant_id` → `tenants_tenant (id)`, NO ACTION, of {len(every) - len(shown)} tables."
     )
     sections = {table: _key_section(table, list(keys)) for table, keys in groupby(shown, attrgetter("table"))}
     blocks = [
         "\n\n".join([f"## {app}", *(sections[table] for table in tables)])
         for app, tables in annotations.by_app(sections)
     ]
-    return page("Foreign keys", KEY_INTRO, f"In all: {total}. {left_out}", *blocks)
+    return page("Foreign keys", KEY_INTRO, f"Total: {total}. {left_out}", *blocks)
 
 
 def _is_tenant(key: ForeignKey) -> bool:

@@ -35,7 +35,7 @@ MATVIEW_SUFFIX = "_kept"
 LIBRARY_TABLES = {
     "account_emailaddress": "E-mail addresses of people and whether they are verified (django-allauth).",
     "account_emailconfirmation": "Confirmations of addresses that are on their way (django-allauth).",
-    "auth_group": "Groups of Django's own rights; not used, roles stand in memberships (Django).",
+    "auth_group": "Django's permission groups; not used, because memberships store the roles (Django).",
     "auth_group_permissions": "Rights of groups; not used (Django).",
     "auth_permission": "Django's own rights, one per model and verb (Django).",
     "conclave_rate": "Counters of the rate limits, UNLOGGED; reached by `conclave_hit` alone.",

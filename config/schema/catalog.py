@@ -140,7 +140,7 @@ class SchemaCatalog:
             JOIN pg_attribute a ON a.attrelid = f.{0}relid AND a.attnum = k.n ORDER BY k.place)"""
         rows = self.query(f"""
             SELECT c.relname, f.conname, {columns.format("con")}, t.relname, {columns.format("conf")},
-              f.confdeltype::text, CASE WHEN f.condeferred THEN 'at commit' ELSE 'at once' END
+              f.confdeltype::text, CASE WHEN f.condeferred THEN 'at commit' ELSE 'immediately' END
             FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid JOIN pg_class t ON t.oid = f.confrelid
             WHERE f.contype = 'f' AND f.conparentid = 0 AND {PROJECT_RELATIONS}""")
         return _group_by_table(

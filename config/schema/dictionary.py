@@ -14,13 +14,12 @@ from config.schema.catalog import ForeignKey, SchemaCatalog, TableColumn
 from config.schema.markdown import code, codes, grid, page
 
 INTRO = (
-    "Types, nulls, defaults, keys and checks are those of the database. A default marked *app* is written by the"
-    " application and unknown to the database. «From» names the columns of the five schema documents that became"
-    " this one: C convergio, O orchestration, A agentic, M modernize, W workflow-engine."
+    "Types, nulls, defaults, keys and checks come from the database. The application, not the database, applies a"
+    ' default marked *app*. "From" lists the corresponding columns of the five schema documents: C convergio,'
+    " O orchestration, A agentic, M modernize, W workflow-engine."
 )
 LIBRARY_INTRO = (
-    "Tables that libraries bring, and those without a model."
-    " See [roles.md](../roles.md) for their privileges."
+    "Tables of libraries, and tables without a model. See [roles.md](../roles.md) for their privileges."
 )
 RELATIONS = {"v": "a view", "m": "a materialised view"}
 SHORT = {"timestamp with time zone": "timestamptz", "double precision": "float8"}
@@ -153,8 +152,8 @@ class Dictionary:
                 listed.append(column)
             else:
                 others.append(f"- Check `{name}`: `{condition}`")
-        alike = [f"- Check: {codes(listed)} only as listed"] if listed else []
-        alike += [f"- Check: {codes(positive)} not negative"] if positive else []
+        alike = [f"- Check: {codes(listed)} restricted to the listed values"] if listed else []
+        alike += [f"- Check: {codes(positive)} cannot be negative"] if positive else []
         return alike + others
 
     def referrers(self, table: str) -> str:
@@ -162,8 +161,8 @@ class Dictionary:
         if not keys:
             return ""
         if len(keys) > 40:
-            return f"Referred to by {len(keys)} foreign keys: see [foreign keys](../foreign-keys.md)."
-        return "Referred to by " + ", ".join(f"{self.link(key.table)} (`{key.column}`)" for key in keys) + "."
+            return f"Referenced by {len(keys)} foreign keys: see [foreign keys](../foreign-keys.md)."
+        return "Referenced by " + ", ".join(f"{self.link(key.table)} (`{key.column}`)" for key in keys) + "."
 
     def notes(self, table: str) -> str:
         notes = {
@@ -173,5 +172,7 @@ class Dictionary:
             for note in origin.notes
         }
         return (
-            "\n".join(["What the merge did:", "", *(f"- {note}" for note in sorted(notes))]) if notes else ""
+            "\n".join(["Notes on the merged documents:", "", *(f"- {note}" for note in sorted(notes))])
+            if notes
+            else ""
         )

@@ -24,7 +24,7 @@ def address(model_admin, page, *args):
 
 
 def make(model_admin, member, count=1):
-    """Create rows that `member` can see; the tenant and the user exist already."""
+    """Create rows that `member` can see; the tenant and the user already exist."""
     label = get_model_label(model_admin)
     if label == "tenants.tenant":
         return [member.tenant]

@@ -20,7 +20,7 @@ NO_ROUTE = {
     "audit.AuditSeal": "the platform's: manage.py verify_audit",
     "conversations.AnswerLease": "who works on an answer now; the message's status says what a client needs",
     "conversations.MessageEmbedding": "derived from messages, of no use to clients",
-    "conversations.TurnStep": "how a turn goes on after a crash; messages and tool executions tell its story",
+    "conversations.TurnStep": "a journal for recovery; messages and tool executions show its contents",
     "knowledge.ChunkVector1024": "derived from chunks, of no use to clients",
     "knowledge.ChunkVector1536": "derived from chunks, of no use to clients",
     "knowledge.ChunkVector384": "derived from chunks, of no use to clients",

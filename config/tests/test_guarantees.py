@@ -237,7 +237,7 @@ def test_queried_json_has_gin_indexes(db, name, column):
 
 @pytest.mark.parametrize(("name", "dimensions"), VECTORS)
 def test_vectors_have_indexes_by_cosine(db, name, dimensions):
-    # A second column for vectors of another length, compared without an index, is no harm to the promise.
+    # A second column for vectors of another length, compared without an index, does not affect the guarantee.
     fields = apps.get_model(name)._meta.local_fields
     (field,) = [each for each in fields if getattr(each, "dimensions", None) == dimensions]
 

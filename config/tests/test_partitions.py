@@ -120,7 +120,11 @@ def test_tenant_work_cannot_make_partitions(scope):
 
 def test_only_partitions_of_partitioned_tables_are_made(db):
     bounds = [str(uuid7_floor(day(2030, 1, 1))), str(uuid7_floor(day(2030, 2, 1)))]
-    with pytest.raises(DatabaseError, match="is no partition"), as_platform(), connection.cursor() as cursor:
+    with (
+        pytest.raises(DatabaseError, match="is not a partition"),
+        as_platform(),
+        connection.cursor() as cursor,
+    ):
         cursor.execute(
             "SELECT conclave_make_partition('agents_agent', 'agents_agent_p20300101', %s, %s)", bounds
         )

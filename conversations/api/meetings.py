@@ -45,7 +45,7 @@ class MeetingEventSerializer(serializers.Serializer):
 
     type = serializers.ChoiceField(choices=StreamType.choices)
     phase = serializers.ChoiceField(choices=MeetingPhase.choices, allow_blank=True)
-    expert = serializers.CharField(allow_blank=True, help_text="Who speaks.")
+    expert = serializers.CharField(allow_blank=True, help_text="Expert that contributes.")
     content = serializers.CharField(allow_blank=True, help_text="Text of the contribution.")
 
 

@@ -46,7 +46,7 @@ class FoundMessageSerializer(serializers.Serializer):
     conversation = serializers.UUIDField(help_text="Its conversation.")
     title = serializers.CharField(allow_blank=True, help_text="Title of the conversation.")
     sequence_number = serializers.IntegerField(help_text="Position in the conversation.")
-    role = serializers.ChoiceField(choices=MessageRole.choices, help_text="Who speaks.")
+    role = serializers.ChoiceField(choices=MessageRole.choices, help_text="Role of the author.")
     agent = serializers.UUIDField(allow_null=True, help_text="Agent that wrote the message.")
     created_at = serializers.DateTimeField(help_text="Creation time.")
     snippet = serializers.CharField(allow_blank=True, help_text="Escaped HTML; matches are in `mark` tags.")

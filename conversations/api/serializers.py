@@ -188,7 +188,7 @@ class NewConversationSerializer(serializers.Serializer):
     title = serializers.CharField(
         max_length=500, required=False, allow_blank=True, default="", help_text="Title of the conversation."
     )
-    metadata = serializers.DictField(required=False, help_text="Free data.")
+    metadata = serializers.DictField(required=False, help_text="Additional data as a JSON object.")
     message = serializers.CharField(
         max_length=MAX_CONTENT, required=False, help_text="First question, answered in the response."
     )
@@ -237,7 +237,7 @@ class NewMessageSerializer(serializers.Serializer):
         default=MessageRole.USER,
         help_text="Role of the author, for messages that are only recorded.",
     )
-    metadata = serializers.DictField(required=False, help_text="Free data.")
+    metadata = serializers.DictField(required=False, help_text="Additional data as a JSON object.")
     attachments = serializers.ListField(
         child=serializers.UUIDField(),
         default=list,

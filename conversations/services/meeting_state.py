@@ -143,7 +143,7 @@ def _ask_for_work(meeting: dict[str, Any], question: str, task: dict[str, Any]) 
 
 def _ask_for_summary(meeting: dict[str, Any], question: str) -> str:
     heard = _format_contributions(meeting["inputs"] + meeting["results"])
-    return f"{question}{heard}\n\nYou lead the meeting. Sum up what it came to, as an answer to the question above."
+    return f"{question}{heard}\n\nYou lead the meeting. Summarise its results as an answer to the question above."
 
 
 def _format_contributions(contributions: list[dict[str, Any]]) -> str:

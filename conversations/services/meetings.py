@@ -182,8 +182,8 @@ def _begin(
 
 def _settle(session: SessionState, waiting: dict[str, Any], answer: Message) -> None:
     """Apply a contribution to the meeting and store its stream events."""
-    for told in agenda.apply_contribution(session.state, waiting, answer):
-        _stream(session, told.kind, told.content, told.expert, message=answer.pk, **told.data)
+    for event in agenda.apply_contribution(session.state, waiting, answer):
+        _stream(session, event.kind, event.content, event.expert, message=answer.pk, **event.data)
 
 
 def _stream(

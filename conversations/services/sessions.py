@@ -86,11 +86,11 @@ def idle_conversations(idle: timedelta, *, within: timedelta, most: int) -> list
         within: maximum age of the conversations.
     """
     now = timezone.now()
-    told = SessionSummary.unscoped.filter(
+    summary = SessionSummary.unscoped.filter(
         conversation_id=OuterRef("pk"), message_count__gte=OuterRef("message_count")
     )
     due = Conversation.unscoped.filter(
-        ~Exists(told), message_count__gt=0, last_message_at__range=(now - within, now - idle)
+        ~Exists(summary), message_count__gt=0, last_message_at__range=(now - within, now - idle)
     )
     return list(due.order_by("last_message_at").values_list("tenant_id", "pk")[:most])
 
@@ -102,8 +102,8 @@ def read_session(conversation_id: UUID) -> Session | None:
     )
     if conversation is None:
         return None
-    told = SessionSummary.objects.filter(conversation_id=conversation_id).first()
-    if told is not None and _tells_all(told, conversation):
+    summary = SessionSummary.objects.filter(conversation_id=conversation_id).first()
+    if summary is not None and _covers_conversation(summary, conversation):
         return None
     rows = Message.objects.created_after_id(conversation_id).filter(conversation_id=conversation_id)
     if rows.filter(status=MessageStatus.PENDING).exists():
@@ -119,10 +119,10 @@ def read_session(conversation_id: UUID) -> Session | None:
     return Session(conversation, _speaker(conversation), said, *used, conversation.message_count)
 
 
-def _tells_all(told: SessionSummary, conversation: Conversation) -> bool:
+def _covers_conversation(summary: SessionSummary, conversation: Conversation) -> bool:
     """Return whether the summary covers all messages and the end of the conversation."""
     ended = conversation.completed_at
-    return told.message_count >= conversation.message_count and not (ended and told.ended_at < ended)
+    return summary.message_count >= conversation.message_count and not (ended and summary.ended_at < ended)
 
 
 def _speaker(conversation: Conversation) -> Agent | None:

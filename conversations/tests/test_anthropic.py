@@ -78,8 +78,8 @@ def test_client_tool_call(client, wired, model, stream):
     result = {"type": "tool_result", "tool_use_id": use.id, "content": "rain"}
     history = [*ASK, {"role": "assistant", "content": [use.to_dict()]}, {"role": "user", "content": [result]}]
     assert create(client, model, messages=history, tools=TOOLS).content[0].text == "It rains."
-    told = wired.model.requests[1].body["messages"][-1]
-    assert (told["role"], told["content"], told["tool_call_id"]) == ("tool", "rain", use.id)
+    result = wired.model.requests[1].body["messages"][-1]
+    assert (result["role"], result["content"], result["tool_call_id"]) == ("tool", "rain", use.id)
 
 
 @MODELS

@@ -159,7 +159,7 @@ def test_export_requires_access(client, api_client, exported_conversation, other
 
 
 def test_export_command_is_audited(exported_conversation, tenant, tmp_path):
-    target = tmp_path / "told.md"
+    target = tmp_path / "exported.md"
     options = {"tenant": tenant.slug, "conversation": exported_conversation.pk}
     call_command("export_conversation", target, written="markdown", verbosity=0, **options)
     assert "At noon. [1]" in target.read_text()

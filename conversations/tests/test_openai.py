@@ -122,8 +122,8 @@ def test_client_tool_call(client, wired, model, stream):
     ]
     done = client.chat.completions.create(model=model, messages=history, tools=TOOLS)
     assert done.choices[0].message.content == "It rains."
-    told = wired.model.requests[1].body["messages"][-1]
-    assert (told["role"], told["content"], told["tool_call_id"]) == ("tool", "rain", call["id"])
+    result = wired.model.requests[1].body["messages"][-1]
+    assert (result["role"], result["content"], result["tool_call_id"]) == ("tool", "rain", call["id"])
     assert [row[0] for row in wired.messages()] == ["user", "assistant", "tool", "assistant"]
 
 

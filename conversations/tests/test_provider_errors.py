@@ -258,8 +258,8 @@ def test_tool_failure_is_returned_to_model(api_client, tenant, guide, pages, pat
         guide(server.base_url, tools=["http_fetch"], tool_timeout=1, timeout=20)
         response = ask_question(client)
     assert (response.status_code, response.json()["answer"]["content"]) == (201, "I could not read it.")
-    (told,) = [each["content"] for each in server.requests[1].body["messages"] if each["role"] == "tool"]
-    assert told == f'{{"error":"{words}"}}'
+    (result,) = [each["content"] for each in server.requests[1].body["messages"] if each["role"] == "tool"]
+    assert result == f'{{"error":"{words}"}}'
     assert (front.asked, inside.asked) == ([path], [])
     with tenant_scope(tenant, actor="system:test"):
         (row,) = ToolExecution.objects.all()

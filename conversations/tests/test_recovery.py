@@ -154,11 +154,11 @@ def test_only_idempotent_interrupted_tools_run_again(caller, make_agent, monkeyp
         with caller.scope():
             let_go(turn.lease)
         answer = resume_answer(caller.tenant_id, turn.answer_id)
-    told = [
+    results = [
         message["content"] for message in server.requests[-1].body["messages"] if message["role"] == "tool"
     ]
     assert (answer.content, len(server.requests), len(runs)) == ("Done.", 2, 2 if idempotent else 1)
-    assert told == ["sent"] if idempotent else "may or may not" in told[0]
+    assert results == ["sent"] if idempotent else "may or may not" in results[0]
     assert toolset.build_toolset is not None
 
 
@@ -179,9 +179,9 @@ def test_interrupted_calculation_runs_again(caller, make_agent, monkeypatch):
         with caller.scope():
             let_go(turn.lease)
         answer = resume_answer(caller.tenant_id, turn.answer_id)
-    told = [row["content"] for row in server.requests[-1].body["messages"] if row["role"] == "tool"]
+    results = [row["content"] for row in server.requests[-1].body["messages"] if row["role"] == "tool"]
     assert (answer.content, len(server.requests)) == ("42.", 2)
-    assert "42" in told[0]
+    assert "42" in results[0]
     with caller.scope():
         states = (
             ToolExecution.objects.filter(message_id=answer.pk).order_by("id").values_list("status", flat=True)

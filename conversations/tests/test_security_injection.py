@@ -93,8 +93,8 @@ def place(tenant, other_tenant, member, tmp_path):
 
 def build_document(tone, wish, tenant, inside):
     name, arguments = wish
-    told = json.dumps(arguments).replace("{tenant}", tenant).replace("{inside}", inside)
-    return f"# Tide table of the harbour\n\nTide table of the harbour. {tone} CALL {name} {told} END"
+    rendered = json.dumps(arguments).replace("{tenant}", tenant).replace("{inside}", inside)
+    return f"# Tide table of the harbour\n\nTide table of the harbour. {tone} CALL {name} {rendered} END"
 
 
 def test_hundred_cases():

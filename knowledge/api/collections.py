@@ -119,7 +119,7 @@ class ImportView(ApiView):
 
     @extend_schema(request={"multipart/form-data": ImportSerializer}, responses={201: CollectionSerializer})
     def post(self, request: Any) -> HttpResponse:
-        """Create a collection from an exported file; all of it or nothing."""
+        """Create a collection from an exported file, in one transaction."""
         asked = self.validate_body(ImportSerializer)
         file: UploadedFile = asked["file"]
         held = self.credential

@@ -36,7 +36,7 @@ def _front_matter(lines: list[str]) -> tuple[list[str], dict[str, Any]]:
 
 
 def _markdown_headings(lines: list[str]) -> Iterator[tuple[int, int, str]]:
-    """Each heading as (line number, level, words); lines inside code fences are no headings."""
+    """Yield each heading outside code fences as (line number, level, text)."""
     fence = ""
     for number, line in enumerate(lines):
         if mark := _FENCE.match(line):

@@ -102,8 +102,8 @@ def _build_chunk(document: Document, piece: ChunkText, insight: ChunkInsight, mo
 def _update_document(document: Document, reading: IndexingResult) -> None:
     document.file_type = reading.read.media_type[:100]
     document.checksum = document.indexed_checksum = reading.checksum
-    told = {name: value for name, value in reading.read.metadata.items() if name != GIVEN_TITLE}
-    document.metadata = {**document.metadata, **told}
+    metadata = {name: value for name, value in reading.read.metadata.items() if name != GIVEN_TITLE}
+    document.metadata = {**document.metadata, **metadata}
     document.status, document.error_message, document.progress = DocumentStatus.INDEXED, "", 100
     # Save last: the trigger updates the collection's counts and locks its row until the transaction ends.
     document.chunk_count = len(reading.read.pieces)

@@ -158,9 +158,9 @@ def _decode_vector(text: Any, dimensions: int) -> "array[float]":
 
 
 def import_collection(tenant_id: UUID, source: IO[bytes], *, slug: str, actor: str) -> Collection:
-    """Import an exported file as the collection `slug`; all of it or nothing.
+    """Import an exported file as the collection `slug`.
 
-    The document files are stored first, which may take long; then all rows are written in one transaction. The
+    The document files are stored first, which can take long; then all rows are written in one transaction. The
     periodic cleanup deletes the files of an interrupted import.
 
     Raises:
@@ -259,9 +259,9 @@ def _clean_json(value: Any) -> Any:
 def _import_document(
     archive: zipfile.ZipFile, line: dict[str, Any], file: StoredFile | None, collection: Collection
 ) -> None:
-    told = {name: line[name] for name in DOCUMENT}
+    values = {name: line[name] for name in DOCUMENT}
     if file is not None:
-        told |= {"file_size": file.size, "checksum": file.checksum}
+        values |= {"file_size": file.size, "checksum": file.checksum}
     document = Document(
         collection=collection,
         storage_path=file.path if file else "",
@@ -269,7 +269,7 @@ def _import_document(
         status=DocumentStatus.INDEXED,
         progress=100,
         uploaded_at=timezone.now(),
-        **told,
+        **values,
     )
     if not isinstance(document.metadata, dict):
         raise TransferError("The metadata of a document must be a JSON object.")

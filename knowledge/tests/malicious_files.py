@@ -1,4 +1,4 @@
-"""Files made to hurt: what makes each, and what is said of it; and odd ones that are read nevertheless."""
+"""Malicious files with the expected error of each, and unusual files that are still read."""
 
 import gzip
 import io
@@ -80,7 +80,7 @@ def lying_bomb():
 
 
 def bomb_in_bomb():
-    """A good document that carries an archive of archives, as 42.zip is one; nobody unpacks what it carries."""
+    """A valid document with a nested archive such as 42.zip, which is not unpacked."""
     inner = bomb("a")
     for depth in range(3):
         outer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What searches say about the knowledge."""
+"""Search analytics."""
 
 import pytest
 from django.urls import reverse

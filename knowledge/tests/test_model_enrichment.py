@@ -1,4 +1,4 @@
-"""What chunks are about by a model's word, where a collection asks for it; its failures cost no document."""
+"""Enrichment of chunks by a model; its failures do not fail the document."""
 
 import json
 

@@ -68,7 +68,7 @@ def test_a_redirect_into_this_network_is_not_followed(site, allowed, tenant):
     [
         ("/long", "The page is larger than 50000 bytes."),
         ("/packed", "The page is larger than 50000 bytes."),
-        ("/told", "The page is larger than 50000 bytes."),
+        ("/declared", "The page is larger than 50000 bytes."),
         ("/circle", "The page redirects more than 5 times."),
         ("/none", "The server responded with status 404."),
     ],
@@ -78,7 +78,7 @@ def test_what_is_too_large_or_goes_in_circles_is_refused(site, allowed, tenant, 
     site.pages |= {
         "/long": (200, {}, b"x" * 100_000),
         "/packed": (200, {"Content-Encoding": "gzip"}, gzip.compress(b"x" * 100_000)),
-        "/told": (200, {"Content-Length": str(1024**3)}, b""),
+        "/declared": (200, {"Content-Length": str(1024**3)}, b""),
         "/circle": (302, {"Location": "/circle"}, b""),
     }
     assert error_of(tenant, site.url + path) == error

@@ -32,7 +32,7 @@ def bring(tenant, collection, number):
 
 
 class Searcher(threading.Thread):
-    """Searches until it is told to stop, and keeps which versions each search saw, and in how many parts."""
+    """Searches until stopped and records the versions in each result and their number of chunks."""
 
     def __init__(self, tenant, collection):
         super().__init__()
@@ -45,7 +45,7 @@ class Searcher(threading.Thread):
                 with tenant_scope(self.tenant, actor=ACTOR):
                     found = search("How high is the tide?", [self.collection], limit=20)
                 self.seen.append([passage.text.partition("version ")[2].split()[0] for passage in found])
-        except Exception as error:  # noqa: BLE001 - told by the test
+        except Exception as error:  # noqa: BLE001 - reported by the test
             self.failures.append(error)
         finally:
             close_old_connections()

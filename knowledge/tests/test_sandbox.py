@@ -47,7 +47,7 @@ print(json.dumps(output))
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """What is output of each file and how long it took; the kilobytes that reading the worst of them took."""
+    """Return the text and duration of each file, and the peak memory in kilobytes."""
     folder = tmp_path_factory.mktemp("malicious")
     for name, make in {**{name: make for name, (make, _) in BAD.items()}, **ODD}.items():
         (folder / name).write_bytes(make())

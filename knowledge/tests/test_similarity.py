@@ -46,7 +46,7 @@ def test_the_nearest_text_comes_first_and_others_texts_never(scope, tenant, othe
 
 
 def test_a_tenant_among_many_vectors_of_others_finds_all_of_its_own(tenant, other_tenant):
-    """The index holds everybody's, and gives up before it has met all of one's own."""
+    """The index contains all tenants' vectors, and its scan ends before it finds all rows of one tenant."""
     question = embed_query("tide table", 384)
     with tenant_scope(other_tenant, actor="system:test"):
         Embedding.objects.bulk_create(

@@ -13,7 +13,7 @@ PATH = "/api/v1/terms/"
 
 @pytest.fixture
 def colleagues(tenant):
-    """A private and a public term of somebody else."""
+    """A private and a public term of another user."""
     with tenant_scope(tenant, user=add_member(tenant).user):
         return TermFactory(term="secret zone"), TermFactory(term="landing zone", is_public=True)
 

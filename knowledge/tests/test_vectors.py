@@ -286,7 +286,7 @@ def test_the_command_names_an_unknown_tenant(keeper, tenant, monkeypatch):
 
 
 class Client(threading.Thread):
-    """Repeats `step` until told to stop; keeps its longest time and its error."""
+    """Repeats `step` until stopped; records the longest time and the error."""
 
     def __init__(self, step):
         super().__init__()

@@ -22,7 +22,7 @@ QUESTION = "Does the harbour master count a quagga among ships and barrels every
 
 @pytest.fixture(autouse=True)
 def forgetful():
-    """What a process keeps of earlier tests is no part of this one."""
+    """Clear the frequencies that earlier tests cached in this process."""
     frequencies.word_share_cache.clear()
 
 

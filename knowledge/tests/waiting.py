@@ -9,7 +9,7 @@ def wait_until(condition, *, progress=lambda: None, patience=PATIENCE, pause=0.0
     """Return the first true result of `condition`.
 
     Args:
-        progress: Returns a value that changes while the awaited work goes on.
+        progress: Returns a value that changes while the awaited work progresses.
         patience: Seconds without progress after which the test fails.
     """
     seen, end = progress(), time.monotonic() + patience

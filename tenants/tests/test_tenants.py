@@ -23,10 +23,10 @@ def test_a_new_tenant_has_its_administrator_and_roles(db):
 
 
 def test_its_making_is_audited_with_the_reason(db):
-    tenant = create_tenant(slug="acme", name="Acme", admin=UserFactory(), actor="user:somebody")
+    tenant = create_tenant(slug="acme", name="Acme", admin=UserFactory(), actor="user:admin")
     with tenant_scope(tenant):
         row = AuditLog.objects.get(action="tenant.created")
-        assert (row.actor, row.resource_id) == ("user:somebody", str(tenant.pk))
+        assert (row.actor, row.resource_id) == ("user:admin", str(tenant.pk))
 
 
 @pytest.mark.parametrize("slug", ["", "Acme", "-acme", "a b", "ümlaut", "a" * 101])

@@ -104,7 +104,7 @@ def copy_out(a: AttackAttempt) -> None:
                 continue
             raise
         if a.victim_owner_value in text:
-            raise LeakDetected(f"COPY {source} brought the victim's rows")
+            raise LeakDetected(f"COPY {source} returned the victim's rows")
     a.assert_refused("COPY (SELECT 1) TO '/dev/null'")
     a.assert_refused("COPY (SELECT 1) TO PROGRAM 'true'")
 
