@@ -15,12 +15,10 @@ from structlog.contextvars import bind_contextvars
 from config.db.session import Scope
 from config.tenancy.scope import tenant_scope
 
-from . import idempotency
 from .credentials import Credential, Rate
 from .filters import refuse_unknown_parameters
 from .idempotency import IdempotentRequest
 from .renderers import ORJSONRenderer, dumps
-from .serializers import validate_data
 from .throttling import count_anonymous
 
 JSON = "application/json"
@@ -60,7 +58,9 @@ class ApiView(APIView):
 
     def validate_body(self, serializer_class: type[Serializer]) -> Any:
         """Return the request body, validated by a serializer."""
-        return validate_data(serializer_class, self.request.data)
+        serializer = serializer_class(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        return serializer.validated_data
 
     @contextmanager
     def scoped(self, *, read_only: bool = False) -> Iterator[Scope]:
@@ -110,17 +110,11 @@ class ApiView(APIView):
     def _run(self, handler: Callable[..., Any], request: Request) -> Any:
         if self.scope != "request" or not isinstance(request.auth, Credential):
             return self.rendered(handler(request, *self.args, **self.kwargs))
-        actor = request.auth.actor
-        key = idempotency.key_of(request._request) if request.method == "POST" else ""
+        once = IdempotentRequest(request._request, request.auth.actor)
         with self.scoped():
-            if key:
-                stored = idempotency.claim(actor, key, idempotency.fingerprint(request._request))
-                if stored is not None:
-                    return stored
-            response = self.rendered(handler(request, *self.args, **self.kwargs))
-            if key:
-                idempotency.store(actor, key, self.kept_answer(response))
-            return response
+            return once.run(
+                lambda: self.rendered(handler(request, *self.args, **self.kwargs)), keep=self.kept_answer
+            )
 
     def kept_answer(self, response: Any) -> Any:
         """Return the response to store for repeated requests. Override it to remove a secret."""

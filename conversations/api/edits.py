@@ -59,23 +59,15 @@ class MessageActions:
         """Edit your own message on a new branch. The original conversation does not change."""
         asked = self.validate_body(EditSerializer)
         if asked["answer"]:
-            self.require_execute()
-        with self.scoped():
-            key, stored = self.claim(request)
-            if stored is not None:
-                return stored
-            edited = self._edited(kwargs["id"], **asked)
-            turn = self.ready(edited.begun)
-        if edited.begun and answers.wants_stream(request):
-            self.settle(key, None)
-            if turn:
-                return answers.stream_answer(turn, edited.question.pk)
-            return answers.stream_answers(edited.begun, self.caller())
-        with self.holding(key):
-            answer = self.answered(edited.begun, turn) if edited.begun else None
-            response = self._branch(edited.conversation.pk, answer)
-            self.settle(key, response)
-        return response
+            self.require("agents", "execute")
+        with answers.answer_errors():
+            return answer_message(
+                self.caller(),
+                self.once(),
+                lambda: self._edit(kwargs["id"], **asked),
+                self.created,
+                respond_streamed=answers.stream_answers if answers.wants_stream(request) else None,
+            )
 
     @extend_schema(request=FeedbackSerializer, responses={200: MessageSerializer})
     @action(detail=True, methods=["post"])

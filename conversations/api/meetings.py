@@ -102,7 +102,7 @@ class MeetingActions:
     @meeting.mapping.post
     def begin_meeting(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Start a meeting of experts about a question. A worker runs it."""
-        self.require_execute()
+        self.require("agents", "execute")
         asked = self.validate_body(NewMeetingSerializer)
         conversation = self.get_object()
         try:

@@ -113,9 +113,7 @@ class ConversationViewSet(
     def fork(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Copy a conversation up to and including a message. The original does not change."""
         at = self.validate_body(ForkSerializer)["at"]
-        return self._made(
-            fork_conversation(self.get_object(), at=at, user_id=self.credential.user_id).pk, None
-        )
+        return self.created(fork_conversation(self.get_object(), at=at, user_id=self.credential.user_id), [])
 
     def perform_destroy(self, instance: Conversation) -> None:
         if not is_owner(instance, self.credential.user_id):

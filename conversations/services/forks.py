@@ -130,7 +130,7 @@ def _list_completed(conversation: Conversation, up_to: int) -> list[Message]:
     return list(complete.order_by("sequence_number")[: MOST_MESSAGES + 1])
 
 
-def _recorded(branch: Conversation, content: str, user_id: UUID, message: Message) -> Message:
+def _recorded(branch: Conversation, content: str, user_id: UUID | None, message: Message) -> Message:
     question = Message(
         id=uuid7(),
         conversation_id=branch.pk,

@@ -48,28 +48,7 @@ KEEP_ALIVE_SECONDS = 15
 MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.1, 1.0
 
 
-class TooManyStreamsError(RuntimeError):
-    """The process has reached `STREAMS_PER_PROCESS`."""
-
-
-def acquire_stream_slot() -> None:
-    """Reserve a stream slot of this process.
-
-    Raises:
-        TooManyStreamsError: no slot is free.
-    """
-    if not _stream_slots.acquire(blocking=False):
-        raise TooManyStreamsError
-    metrics.change_open_streams(1)
-
-
-def release_stream_slot() -> None:
-    """Release a stream slot."""
-    _stream_slots.release()
-    metrics.change_open_streams(-1)
-
-
-def stream_turn(turn: Turn) -> Iterator[AnswerEvent]:
+def stream_turn(turn: TurnContext) -> Iterator[AnswerEvent]:
     """Run `turn` in a thread and stream its events, ending with `AnswerDone`.
 
     Raises:

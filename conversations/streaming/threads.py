@@ -32,7 +32,7 @@ def run_in_stream_thread(
     """
     if not _slots.acquire(blocking=False):
         raise TooManyStreamsError
-    metrics.streams_changed(1)
+    metrics.change_open_streams(1)
 
     def run_and_release() -> None:
         try:
@@ -53,4 +53,4 @@ def run_in_stream_thread(
 
 def _release_slot() -> None:
     _slots.release()
-    metrics.streams_changed(-1)
+    metrics.change_open_streams(-1)
