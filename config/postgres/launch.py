@@ -192,12 +192,12 @@ def _migrate(plan: LaunchPlan) -> None:
     marker = plan.cluster.home / "migrated" if plan.cluster else None
     # The state includes the date, since `migrate` also creates the coming partitions.
     if plan.cluster and marker and marker.exists() and marker.read_text() == _schema_state(plan.cluster):
-        return print_status("schema: up to date")
+        print_status("schema: up to date")
+        return
     print_status("schema: migrating")
     _manage(plan, "migrate", "--no-input", "--verbosity=1")
     if plan.cluster and marker:
         marker.write_text(_schema_state(plan.cluster))
-    return None
 
 
 def _schema_state(cluster: Cluster) -> str:
@@ -233,12 +233,12 @@ def _collect_static(plan: LaunchPlan) -> None:
 def _seed(plan: LaunchPlan) -> None:
     marker = plan.cluster.home / "seeded" if plan.cluster else None
     if marker and marker.exists() and read_demo_facts(plan).get("url") == plan.url:
-        return print_status("demo: in place")
+        print_status("demo: in place")
+        return
     print_status("demo: seeding")
     _manage(plan, "seed_demo", "--url", plan.url)
     if marker:
         marker.touch()
-    return None
 
 
 def read_demo_facts(plan: LaunchPlan) -> dict[str, Any]:
@@ -348,15 +348,6 @@ def main(*, host: str = "", port: int | None = None, seed: bool = True, stop_db:
     return 0
 
 
-def parse_arguments(arguments: list[str]) -> dict[str, Any]:
-    """Parse the command line of `bin/run` into arguments of `main`."""
-    import argparse
-
-    parser = argparse.ArgumentParser(prog="up", description=__doc__)
-    add_arguments(parser)
-    return vars(parser.parse_args(arguments))
-
-
 def add_arguments(parser: Any) -> None:
     """Add the options of `bin/run` and `manage.py up` to a parser."""
     parser.add_argument("--host", default="", help="Address to listen on. Default: HOST, or 127.0.0.1.")
@@ -368,4 +359,8 @@ def add_arguments(parser: Any) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(**parse_arguments(sys.argv[1:])))
+    import argparse
+
+    argument_parser = argparse.ArgumentParser(prog="up", description=__doc__)
+    add_arguments(argument_parser)
+    sys.exit(main(**vars(argument_parser.parse_args())))
