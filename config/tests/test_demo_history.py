@@ -13,29 +13,35 @@ from config.db.reports import report_models
 from config.demo.generator import SINCE, UNTIL, DemoState
 from config.demo.history import delete_history, get_history, get_tables, load_history, make_old_partitions
 from config.tenancy.scope import tenant_scope
+from config.testing.database import shared_rows
+from config.testing.fixtures import add_member
 from config.testing.roles import as_platform
 from conversations.models import Conversation, Message
+from conversations.tests.factories import MessageFactory
 from tenants.models import CostRecord, Tenant
+from tenants.tests.factories import TenantFactory
 from workflows.models import AgentPerformanceDaily, Asset, AssetDependency, Workflow, WorkflowExecution
 
 # A tenth of the command's minimum: a hundred conversations.
 SCALE = 0.1
 
 
-def world_of(tenant, user, seed=1):
-    return DemoState(tenant.pk, "demo", SCALE, seed, user.pk, (user.pk,))
+def world_of(tenant, user):
+    return DemoState(tenant.pk, "demo", SCALE, 1, user.pk, (user.pk,))
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup, django_db_blocker):
+    with shared_rows(django_db_blocker):
+        make_old_partitions()
+        member = add_member(TenantFactory())
+        made = world_of(member.tenant, member.user)
+        made.rows = load_history(made)
+        yield made
 
 
 @pytest.fixture
-def world(tenant, member):
-    make_old_partitions()
-    made = world_of(tenant, member.user)
-    made.rows = load_history(made)
-    return made
-
-
-@pytest.fixture
-def history(world):
+def history(db, world):
     with tenant_scope(world.tenant_id, user=world.admin_id):
         yield world
 
@@ -131,9 +137,7 @@ def fingerprint(world):
     return digest.hexdigest()
 
 
-def test_a_seed_gives_the_same_rows_in_another_tenant(world, other_tenant):
-    from config.testing.fixtures import add_member
-
+def test_a_seed_gives_the_same_rows_in_another_tenant(db, world, other_tenant):
     first = fingerprint(world)
     delete_history(world.tenant_id)
     again = world_of(other_tenant, add_member(other_tenant).user)
@@ -142,29 +146,27 @@ def test_a_seed_gives_the_same_rows_in_another_tenant(world, other_tenant):
     assert fingerprint(again) == first
 
 
-def test_another_seed_gives_other_rows(world, tenant, member):
+def test_another_seed_gives_other_rows(db, world):
     first = fingerprint(world)
-    delete_history(tenant.pk)
-    other = world_of(tenant, member.user, seed=2)
+    delete_history(world.tenant_id)
+    other = DemoState(world.tenant_id, "demo", SCALE, 2, world.admin_id, world.member_ids)
     load_history(other)
 
     assert fingerprint(other) != first
 
 
-def test_what_is_taken_back_is_gone_and_nothing_else(world, tenant, member):
-    from conversations.tests.factories import MessageFactory
-
-    with tenant_scope(tenant, user=member.user):
+def test_what_is_taken_back_is_gone_and_nothing_else(db, world):
+    with tenant_scope(world.tenant_id, user=world.admin_id):
         kept = MessageFactory()
-    assert delete_history(tenant.pk) == world.rows
-    with tenant_scope(tenant, user=member.user):
+    assert delete_history(world.tenant_id) == world.rows
+    with tenant_scope(world.tenant_id, user=world.admin_id):
         assert {name: count for name, count in rows_of(world).items() if count} == {
             "agents.Agent": 1,
             "conversations.Conversation": 1,
             "conversations.Message": 1,
         }
         assert Message.objects.get() == kept
-    assert get_history(tenant.pk) == {}
+    assert get_history(world.tenant_id) == {}
 
 
 def test_a_load_that_breaks_off_leaves_nothing(tenant, member):
