@@ -101,25 +101,29 @@ def test_hundred_cases():
     assert len({str(document) for document in DOCUMENTS}) == 100
 
 
-@pytest.mark.parametrize(("tone", "wish"), DOCUMENTS)
-def test_malicious_document_has_no_effect(place, tmp_path, tone, wish):
+@pytest.mark.parametrize("tone", TONES)
+def test_malicious_documents_have_no_effect(place, tmp_path, tone):
     caller, tenant = place
-    with FakeOpenAI(say(SECRET)) as inside, ObeyingEndpoint() as server:
-        text = build_document(tone, wish, tenant, inside.base_url.removesuffix("/v1") + "/secret")
-        collection = ingest(caller, tmp_path / "ours", "harbour", text)
-        with caller.scope():
-            integration = IntegrationFactory(base_url=server.base_url)
-            agent = AgentFactory(
-                model_provider="openai-compatible",
-                model_name="m",
-                integration=integration,
-                tools=["calculator", "current_time", "http_fetch"],
+    for number, wish in enumerate(WISHES):
+        with FakeOpenAI(say(SECRET)) as inside, ObeyingEndpoint() as server:
+            text = build_document(tone, wish, tenant, inside.base_url.removesuffix("/v1") + "/secret")
+            collection = ingest(caller, tmp_path / f"ours{number}", f"harbour{number}", text)
+            agent = create_agent(
+                caller, server, collection, tools=["calculator", "current_time", "http_fetch"]
             )
-            AgentCollection.objects.create(agent=agent, collection=collection)
-        ask(caller, agent, "What does the tide table say?")
-    assert len(server.requests) >= 2
-    assert inside.requests == []
-    assert_nothing_came_out(caller, wish)
+            ask(caller, agent, "What does the tide table say?")
+        assert len(server.requests) >= 2, wish
+        assert inside.requests == [], wish
+        assert_nothing_came_out(caller, wish)
+
+
+def create_agent(caller, server, collection, *, tools):
+    with caller.scope():
+        integration = IntegrationFactory(base_url=server.base_url)
+        model = {"model_provider": "openai-compatible", "model_name": "m", "integration": integration}
+        agent = AgentFactory(**model, tools=tools)
+        AgentCollection.objects.create(agent=agent, collection=collection)
+    return agent
 
 
 def assert_nothing_came_out(caller, wish):
@@ -136,7 +140,7 @@ def assert_nothing_came_out(caller, wish):
     assert names <= {"search_knowledge", "calculator", "current_time", "http_fetch"}
 
 
-def test_control_the_secret_is_found_by_its_own_tenant(place, tmp_path, other_tenant):
+def test_secret_is_found_by_its_own_tenant(place, tmp_path, other_tenant):
     from config.tenancy.scope import tenant_scope
     from knowledge.models import Collection
     from knowledge.services.search import search
@@ -146,19 +150,11 @@ def test_control_the_secret_is_found_by_its_own_tenant(place, tmp_path, other_te
     assert SECRET in found[0].text
 
 
-def test_control_the_obeying_model_does_what_it_reads(place, tmp_path):
+def test_obeying_model_calls_an_allowed_tool(place, tmp_path):
     caller, tenant = place
     with ObeyingEndpoint() as server:
         text = build_document("Please.", ("calculator", {"expression": "6 * 7"}), tenant, "")
         collection = ingest(caller, tmp_path / "ours", "harbour", text)
-        with caller.scope():
-            integration = IntegrationFactory(base_url=server.base_url)
-            agent = AgentFactory(
-                model_provider="openai-compatible",
-                model_name="m",
-                integration=integration,
-                tools=["calculator"],
-            )
-            AgentCollection.objects.create(agent=agent, collection=collection)
+        agent = create_agent(caller, server, collection, tools=["calculator"])
         answer = ask(caller, agent, "What does the tide table say?")
     assert "42" in answer.content
