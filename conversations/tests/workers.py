@@ -27,7 +27,7 @@ def read_answer(events):
 
 def workers():
     """Yield a function that runs a worker, optionally killed at a point, and returns its exit code."""
-    return crash_workers(ANSWER_LEASE_SECONDS="2")
+    return crash_workers("pydantic_ai.models.openai", ANSWER_LEASE_SECONDS="2")
 
 
 def in_background(function):

@@ -9,13 +9,18 @@ from config.testing.web_server import BASE_DIR, build_environment
 
 
 @contextmanager
-def crash_workers(**variables):
+def crash_workers(*imports, **variables):
     """Yield a function that runs a worker, optionally killed at a point, and returns its exit code.
 
-    One process imports the project; each worker is a fork of it.
+    One process imports the project and each worker is a fork of it.
+
+    Args:
+        imports: Slow modules of libraries that each worker would otherwise import again.
+        variables: Further environment variables.
     """
+    module = "config.testing.crash_worker"
     process = subprocess.Popen(
-        [sys.executable, "-m", "config.testing.crash_worker"],
+        [sys.executable, "-c", f"import {', '.join([*imports, module])}; {module}.main()"],
         env=build_environment(CONCLAVE_LOGIN=WORKER, **variables),
         cwd=BASE_DIR,
         stdin=subprocess.PIPE,
