@@ -18,7 +18,7 @@ from knowledge.tests.crashes import crash_workers
 from knowledge.tests.waiting import wait_until
 from tenants.tests.factories import TenantFactory
 
-FILES, PARTS = 300, 4
+FILES, PARTS = 500, 2
 ACTOR = "system:test"
 DICE = random.Random(20_260_101)
 STEPS = ("_start_indexing", "_chunk_file", "_embed_texts", "replace_chunks", "_store_result")

@@ -1,4 +1,4 @@
-"""A document that is replaced again and again under searches: each sees one version, whole."""
+"""Replacement of a document during searches: each search sees one complete version."""
 
 import contextlib
 import threading
@@ -15,24 +15,26 @@ from knowledge.services.ingestion import index_document
 from knowledge.services.search import search
 from tenants.tests.factories import TenantFactory
 
-CLIENTS, TIMES, PARTS = 4, 100, 6
+CLIENTS, TIMES, PARTS = 4, 100, 4
+# Seconds between the searches of a client.
+PAUSE = 0.02
 ACTOR = "system:test"
 
 
 def version(number):
-    """A text of six sections, each of which names its version."""
+    """Return a text of which each section names its version."""
     return "\n\n".join(f"# Part {part}\n\nThe tide of version v{number} is high." for part in range(PARTS))
 
 
-def bring(tenant, collection, number):
-    kept = store_file([version(number).encode()], tenant_id=tenant.pk, name="tide.md")
+def replace_document(tenant, collection, number):
+    stored = store_file([version(number).encode()], tenant_id=tenant.pk, name="tide.md")
     with tenant_scope(tenant, actor=ACTOR):
-        brought = upload_document(collection, kept, source="tide.md", defer=False)
-    return index_document(tenant.pk, brought.document.pk)
+        uploaded = upload_document(collection, stored, source="tide.md", defer=False)
+    return index_document(tenant.pk, uploaded.document.pk)
 
 
 class Searcher(threading.Thread):
-    """Searches until stopped and records the versions in each result and their number of chunks."""
+    """Searches until stopped; `seen` has the versions of the passages of each search."""
 
     def __init__(self, tenant, collection):
         super().__init__()
@@ -45,7 +47,8 @@ class Searcher(threading.Thread):
                 with tenant_scope(self.tenant, actor=ACTOR):
                     found = search("How high is the tide?", [self.collection], limit=20)
                 self.seen.append([passage.text.partition("version ")[2].split()[0] for passage in found])
-        except Exception as error:  # noqa: BLE001 - reported by the test
+                self.ended.wait(PAUSE)
+        except Exception as error:  # noqa: BLE001 - checked by the test
             self.failures.append(error)
         finally:
             close_old_connections()
@@ -53,7 +56,7 @@ class Searcher(threading.Thread):
 
 
 @contextlib.contextmanager
-def searching(tenant, collection):
+def run_searches(tenant, collection):
     clients = [Searcher(tenant, collection) for _ in range(CLIENTS)]
     for client in clients:
         client.start()
@@ -66,13 +69,13 @@ def searching(tenant, collection):
 
 
 @pytest.mark.slow
-def test_no_search_sees_half_a_document(transactional_db):
+def test_no_search_sees_a_partial_document(transactional_db):
     tenant = TenantFactory()
     with tenant_scope(tenant, actor=ACTOR):
         collection, _ = get_or_create_collection("sea")
-    bring(tenant, collection, 0)
-    with searching(tenant, collection) as clients:
-        outcomes = {bring(tenant, collection, number).outcome for number in range(1, TIMES + 1)}
+    replace_document(tenant, collection, 0)
+    with run_searches(tenant, collection) as clients:
+        outcomes = {replace_document(tenant, collection, number).outcome for number in range(1, TIMES + 1)}
     seen = [versions for client in clients for versions in client.seen]
     assert outcomes == {"indexed"}
     assert [client.failures for client in clients] == [[]] * CLIENTS

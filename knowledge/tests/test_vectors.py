@@ -1,5 +1,6 @@
 """Vectors partitioned by tenant: promotion and demotion while others search and write."""
 
+import contextlib
 import threading
 import time
 from io import StringIO
@@ -13,8 +14,9 @@ from config.postgres.checks import owner_connection
 from config.tenancy.scope import tenant_scope
 from config.testing.database import connect
 from knowledge.models import Chunk, ChunkVector384, ChunkVector1536, vector_model
-from knowledge.services.vectors import VectorPartitioner, balance_partitions
+from knowledge.services.vectors import TableBusyError, VectorPartitioner, balance_partitions
 from knowledge.tests.factories import ChunkFactory, ChunkVector384Factory, DocumentFactory
+from knowledge.tests.waiting import wait_until
 
 TABLE = ChunkVector384._meta.db_table
 FILL = """
@@ -81,17 +83,17 @@ def places(tenant):
         return dict(rows.fetchall())
 
 
-def test_a_length_has_its_table():
+def test_each_dimension_has_a_table():
     assert vector_model(1536) is ChunkVector1536
 
 
-def test_a_length_without_a_table_is_refused():
+def test_dimension_without_a_table_is_rejected():
     with pytest.raises(ValueError, match="no vector table has 3 dimensions, only 384"):
         vector_model(3)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_promoted_tenant_has_its_own_partition_and_others_stay(keeper, tenant, other_tenant):
+def test_promoted_tenant_has_a_separate_partition(keeper, tenant, other_tenant):
     _, mine = filled(tenant, 30)
     _, theirs = filled(other_tenant, 20)
 
@@ -142,7 +144,7 @@ def test_another_tenant_sees_nothing_of_a_promoted_one(keeper, tenant, other_ten
 
 
 @pytest.mark.django_db(transaction=True)
-def test_chunks_of_a_promoted_tenant_take_their_vectors_along(keeper, tenant):
+def test_deleted_chunks_of_a_promoted_tenant_delete_their_vectors(keeper, tenant):
     _, mine = filled(tenant, 5)
     keeper.promote(tenant.pk)
     with tenant_scope(tenant, actor="system:test"):
@@ -162,7 +164,7 @@ def test_a_vector_without_its_chunk_is_refused_after_the_promotion(keeper, tenan
 
 
 @pytest.mark.django_db(transaction=True)
-def test_demotion_takes_every_vector_back(keeper, tenant):
+def test_demotion_moves_all_vectors_back(keeper, tenant):
     _, mine = filled(tenant, 12)
     keeper.promote(tenant.pk)
 
@@ -182,7 +184,7 @@ def test_demotion_of_too_many_is_refused(keeper, tenant):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_promotion_that_was_cut_off_is_begun_anew(keeper, tenant):
+def test_interrupted_promotion_is_restarted(keeper, tenant):
     _, mine = filled(tenant, 6)
     keeper._call("stage", tenant.pk, 16, 64)
     assert [(held.own, held.staged) for held in keeper.census()] == [(False, True)]
@@ -193,7 +195,7 @@ def test_a_promotion_that_was_cut_off_is_begun_anew(keeper, tenant):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_changes_after_the_copy_are_brought_over(keeper, tenant):
+def test_changes_after_the_copy_are_applied(keeper, tenant):
     document, mine = filled(tenant, 10)
     _, since = keeper._call("stage", tenant.pk, 16, 64)
     with tenant_scope(tenant, actor="system:test"):
@@ -212,7 +214,7 @@ def test_changes_after_the_copy_are_brought_over(keeper, tenant):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_changes_after_the_catching_up_are_brought_over(keeper, tenant):
+def test_changes_after_the_catch_up_are_applied(keeper, tenant):
     document, mine = filled(tenant, 10)
     _, since = keeper._call("stage", tenant.pk, 16, 64)
     keeper._call("bind", tenant.pk)
@@ -255,7 +257,7 @@ def test_the_worker_may_promote_and_the_web_server_may_not(keeper, tenant, secon
 
 
 @pytest.mark.parametrize("parent", ["knowledge_chunk", "audit_auditlog", "nothing", "x; DROP TABLE y"])
-def test_only_tables_of_vectors_are_touched(db, tenant, parent):
+def test_only_vector_tables_are_accepted(db, tenant, parent):
     with connect("conclave_owner") as owner, pytest.raises(psycopg.errors.InvalidParameterValue):
         owner.execute("SELECT conclave_vectors_stage(%s, %s, 16, 64)", [parent, tenant.pk])
 
@@ -298,7 +300,7 @@ class Client(threading.Thread):
                 began = time.perf_counter()
                 self.step()
                 self.times.append(time.perf_counter() - began)
-                self.stop.wait(0.03)
+                self.stop.wait(0.05)
         except Exception as error:  # noqa: BLE001 - the test looks at it
             self.error = error
         finally:
@@ -320,24 +322,46 @@ class Writer:
         self.there = [*self.there[1:], *added]
 
 
-def searching(tenant, stable):
+def search_stable(tenant, stable):
+    """Return a step that checks that each stable row is visible exactly once; later rows have greater ids."""
+    sql = f"SELECT count(*), count(DISTINCT id), count(*) FILTER (WHERE id <= %s) FROM {TABLE}"
+
     def step():
-        found = ids_of(tenant)
-        assert len(found) == len(set(found))
-        assert stable <= set(found)
+        with tenant_scope(tenant, actor="system:test"), connection.cursor() as cursor:
+            cursor.execute(sql, [max(stable)])
+            rows, distinct, found = cursor.fetchone()
+        assert rows == distinct
+        assert found == len(stable)
 
     return step
 
 
+def move_while_busy(step, clients):
+    """Move the tenant; on a loaded machine try again as long as the clients make progress."""
+
+    def attempt():
+        with contextlib.suppress(TableBusyError):
+            return step()
+
+    return wait_until(attempt, progress=lambda: [len(client.times) for client in clients])
+
+
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
-def test_promotion_under_load_misses_no_row_and_shows_none_twice(keeper, tenant):
-    document, stable = filled(tenant, 3000)
+def test_promotion_under_load_shows_each_row_exactly_once(keeper, tenant):
+    document, stable = filled(tenant, 1000)
     writers = [Writer(tenant, document, 10**6 * number) for number in (1, 2)]
-    clients = [Client(each) for each in (*writers, *[searching(tenant, set(stable))] * 2)]
+    clients = [Client(each) for each in (*writers, *[search_stable(tenant, stable)] * 2)]
     for client in clients:
         client.start()
-    moves = [keeper.promote(tenant.pk), keeper.demote(tenant.pk, most=10**6), keeper.promote(tenant.pk)]
+    moves = [
+        move_while_busy(step, clients)
+        for step in (
+            lambda: keeper.promote(tenant.pk),
+            lambda: keeper.demote(tenant.pk, most=10**6),
+            lambda: keeper.promote(tenant.pk),
+        )
+    ]
     for client in clients:
         client.stop.set()
         client.join()
