@@ -40,7 +40,7 @@ def test_sign_in_reads_it(member):
     assert User.objects.get(pk=member.user_id).check_password(PASSWORD)
 
 
-def test_saving_such_a_person_takes_no_password_away(member, tenant):
+def test_saving_a_deferred_user_keeps_the_password(member, tenant):
     from config.tenancy.scope import tenant_scope
 
     with tenant_scope(tenant, user=member.user):

@@ -51,7 +51,7 @@ def test_covering(held, scope, covered):
     assert covers(held, scope) is covered
 
 
-def test_what_is_no_text_goes_beyond():
+def test_permissions_that_are_not_text_are_not_covered():
     assert beyond(["*"], [{"a": 1}, None, "agents:read"]) == ["None", "{'a': 1}"]
 
 
@@ -63,7 +63,7 @@ def test_the_console_lets_nobody_raise_themselves(console, clerk, tenant, wanted
     assert (held.role, held.permissions) == ("viewer", RIGHTS)
 
 
-def test_the_console_lets_nobody_put_down_who_may_more(console, member, tenant):
+def test_console_cannot_demote_more_privileged_members(console, member, tenant):
     add_member(tenant, "admin")
     response = console.post(
         f"/console/accounts/membership/{member.pk}/change/", membership("admin", "suspended")
@@ -75,7 +75,7 @@ def test_the_console_lets_nobody_put_down_who_may_more(console, member, tenant):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("role", "status"), [("admin", 200), ("viewer", 302)])
-def test_the_console_adds_nobody_who_may_more(console, clerk, tenant, role, status):
+def test_console_cannot_invite_more_privileged_members(console, clerk, tenant, role, status):
     with tenant_scope(tenant, actor="system:test"):
         Membership.objects.update(permissions=[*RIGHTS, *sorted(role_scopes("viewer"))])
     body = {"email": "second.self@example.org", "role": role}
@@ -122,7 +122,7 @@ def test_the_console_changes_no_key_of_another(console, api_key, tenant):
     assert fresh(tenant, key).scopes == ["agents:read"]
 
 
-def test_the_api_lets_nobody_put_down_who_may_more(api_client, clerk, member, tenant):
+def test_api_cannot_demote_more_privileged_members(api_client, clerk, member, tenant):
     add_member(tenant, "admin")
     client, url = api_client(user=clerk.user, scopes=["*"]), f"/api/v1/members/{member.pk}/"
     changed = client.patch(url, {"status": "suspended"}, content_type=JSON)
@@ -131,7 +131,7 @@ def test_the_api_lets_nobody_put_down_who_may_more(api_client, clerk, member, te
     assert fresh(tenant, member).status == "active"
 
 
-def test_the_api_lets_a_clerk_suspend_who_may_less(api_client, clerk, tenant):
+def test_api_can_suspend_less_privileged_members(api_client, clerk, tenant):
     other = add_member(tenant, "viewer")
     with tenant_scope(tenant, actor="system:test"):
         Membership.objects.filter(pk=clerk.pk).update(role="user")

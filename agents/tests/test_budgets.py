@@ -69,7 +69,7 @@ def test_nothing_is_reserved_without_limits(scope):
     assert not BudgetCounter.objects.exists()
 
 
-def test_a_limit_on_one_answer_adds_up_its_calls(scope, tenant):
+def test_limit_per_answer_adds_up_its_calls(scope, tenant):
     limit = limit_of(tenant.pk, 1, "cost", "request")
     assert hold([limit], cost="0.6", spent={"cost": Decimal("0.4")}) is None
     with pytest.raises(BudgetExceededError, match="an answer"):
@@ -94,7 +94,7 @@ def test_expired_reservation_is_released(scope, tenant):
     assert [row.pk for row in BudgetReservation.objects.all()] == [late.id]
 
 
-def test_a_late_settlement_counts_but_frees_nothing_twice(scope, tenant):
+def test_late_settlement_counts_and_releases_nothing_twice(scope, tenant):
     lost = hold([limit_of(tenant.pk)], 40)
     BudgetReservation.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     assert expire_reservations(tenant.pk) == 1
@@ -103,7 +103,7 @@ def test_a_late_settlement_counts_but_frees_nothing_twice(scope, tenant):
     assert counted() == [("tokens", 25, 0)]
 
 
-def test_the_job_frees_the_lost_ones_of_every_tenant(tenant, other_tenant):
+def test_job_releases_lost_reservations_of_every_tenant(tenant, other_tenant):
     for each in (tenant, other_tenant):
         with tenant_scope(each, actor="system:test"):
             hold([limit_of(each.pk)], 10, seconds=-1)
@@ -119,7 +119,7 @@ def test_periods_begin_in_utc():
     assert period_start("total", moment) == datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def test_quotas_go_before_the_row_and_the_row_before_the_plan(tenant):
+def test_quotas_override_the_budget_and_the_budget_the_plan(tenant):
     with as_platform():
         plan = SubscriptionPlanFactory(max_monthly_tokens=1000, max_daily_requests=50, api_quota_monthly=900)
         SubscriptionFactory(plan=plan, tenant=tenant, status="active", expires_at=None)
@@ -135,7 +135,7 @@ def test_quotas_go_before_the_row_and_the_row_before_the_plan(tenant):
 
 
 @pytest.mark.parametrize("lifted", [{"limit_value": None}, {"is_hard": False, "limit_value": 1}])
-def test_a_quota_without_limit_or_that_only_warns_lifts_the_plans(tenant, lifted):
+def test_unlimited_or_warning_quota_lifts_the_limit_of_the_plan(tenant, lifted):
     with as_platform():
         plan = SubscriptionPlanFactory(max_monthly_tokens=1)
         SubscriptionFactory(plan=plan, tenant=tenant, status="active", expires_at=None)
@@ -144,7 +144,7 @@ def test_a_quota_without_limit_or_that_only_warns_lifts_the_plans(tenant, lifted
         assert [quota for quota in quotas() if quota.resource == "tokens"] == []
 
 
-def test_terms_name_each_limit_once_and_the_exact_one_goes_first(scope, tenant, member):
+def test_terms_name_each_limit_once_and_prefer_the_exact_one(scope, tenant, member):
     agent, other = AgentFactory(), AgentFactory()
     BudgetFactory(subject="agent", subject_id=None, resource="cost", period="day", limit_value=5)
     BudgetFactory(subject="agent", subject_id=agent.pk, resource="cost", period="day", limit_value=9)

@@ -134,7 +134,7 @@ def test_the_api_checks_an_account(api_client, tenant, other_tenant):
     assert missing.status_code == 404
 
 
-def test_the_breaker_opens_lets_one_try_and_closes(scope):
+def test_circuit_breaker_opens_allows_one_try_and_closes(scope):
     account = IntegrationFactory()
     for _ in range(FAILURE_THRESHOLD - 1):
         record_failure(account.pk, "down", counts=True)
@@ -147,7 +147,7 @@ def test_the_breaker_opens_lets_one_try_and_closes(scope):
     assert may_call(account.pk)
 
 
-def test_a_refused_key_does_not_open_the_breaker(scope):
+def test_rejected_key_does_not_open_the_circuit_breaker(scope):
     account = IntegrationFactory()
     for _ in range(2 * FAILURE_THRESHOLD):
         record_failure(account.pk, "wrong key", counts=False)

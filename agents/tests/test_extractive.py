@@ -159,13 +159,13 @@ def test_streaming_gives_the_same_answer_in_pieces():
 
 
 @pytest.mark.parametrize("rows", [[], [{"id": "no text"}], "not json", {"passages": ROWS[2:]}])
-def test_odd_tool_returns_are_survived(rows):
+def test_unusual_tool_results_are_accepted(rows):
     agent, _ = agent_over(rows)
     output = asyncio.run(agent.run("How much does a berth cost for a night?")).output
     assert output == NOTHING_FOUND
 
 
-def test_a_failed_search_is_admitted():
+def test_failed_search_is_reported_in_the_answer():
     from pydantic_ai import ModelRetry
 
     def broken():
@@ -175,7 +175,7 @@ def test_a_failed_search_is_admitted():
     assert "could not search" in asyncio.run(agent.run("Where is diesel sold?")).output
 
 
-def test_without_a_search_tool_nothing_is_known():
+def test_nothing_is_found_without_a_search_tool():
     from pydantic_ai import Agent
 
     assert asyncio.run(Agent(ExtractiveModel()).run("Where is diesel sold?")).output == NOTHING_FOUND

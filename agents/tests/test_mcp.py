@@ -73,19 +73,19 @@ def test_configuration_is_validated_by_the_schema(config, wrong):
         ["A"],
     ],
 )
-def test_variables_that_change_what_is_loaded_are_the_platforms(env):
+def test_only_the_platform_sets_variables_that_change_what_is_loaded(env):
     assert env_errors(env)
     assert env_errors({"API_TOKEN": "x"}) == []
 
 
-def test_a_schema_is_a_schema():
+def test_invalid_schema_is_rejected():
     check_schema(SCHEMA)
     for schema in ([], {"type": "nonsense"}, {"properties": 3}):
         with pytest.raises(ValidationError):
             check_schema(schema)
 
 
-def test_the_api_names_what_is_wrong_and_takes_what_is_right(api_client, tenant):
+def test_api_reports_invalid_and_accepts_valid_configuration(api_client, tenant):
     with tenant_scope(tenant, actor="system:test"):
         server = McpServerFactory(config_schema=SCHEMA)
     client, body = api_client(), {"mcp_server": str(server.pk), "config": {"depth": 9}}
@@ -98,7 +98,7 @@ def test_the_api_names_what_is_wrong_and_takes_what_is_right(api_client, tenant)
         assert McpServerConfig.objects.get().config == {"token": "hunter2"}
 
 
-def test_limits_lie_within_the_platforms(scope, settings):
+def test_limits_cannot_exceed_those_of_the_platform(scope, settings):
     settings.MCP_MAX_SECONDS, settings.MCP_MAX_MEMORY_MB = 20, 256
     config = McpServerConfigFactory(resource_limits={"timeout": 5, "memory_mb": 4096})
     limits = effective_limits(config)
@@ -114,7 +114,7 @@ def test_calls_of_a_minute_are_counted(scope):
     count_call(McpServerConfigFactory(resource_limits={"max_calls_per_minute": 2}))
 
 
-def test_only_those_who_are_named_use_a_server(scope, tenant, member):
+def test_only_named_users_may_use_a_server(scope, tenant, member):
     with platform_scope_ended():
         colleague = add_member(tenant).user_id
     config = McpServerConfigFactory(for_all_users=False)
@@ -177,7 +177,7 @@ def test_local_server_receives_only_its_configuration(sandbox):
     assert os.geteuid() != 0 or '"uid": 0' not in report
 
 
-def test_a_server_that_takes_too_long_or_ends_is_a_failure(sandbox):
+def test_timeout_or_end_of_a_server_is_an_error(sandbox):
     with pytest.raises(McpClientError) as late:
         called("wait", {"seconds": 60}, timeout=12)
     with pytest.raises(McpClientError) as gone:
@@ -185,7 +185,7 @@ def test_a_server_that_takes_too_long_or_ends_is_a_failure(sandbox):
     assert (late.value.code, gone.value.code) == ("timeout", "refused")
 
 
-def test_a_server_of_a_tenant_is_bound_in_memory(sandbox):
+def test_memory_of_a_tenants_server_is_limited(sandbox):
     with pytest.raises(McpClientError):
         called("add", {"a": 1, "b": 2}, bounds=ResourceLimits(memory_mb=30))
 
@@ -210,7 +210,7 @@ def http_server():
         yield f"http://127.0.0.1:{port}/mcp"
 
 
-def test_a_server_elsewhere_is_reached_through_the_guard(http_server, settings):
+def test_remote_server_is_called_within_the_allowed_networks(http_server, settings):
     settings.MODEL_NETWORKS = ["127.0.0.0/8"]
     reach = McpConnection("http", http_server, {"token": "t"}, timeout=30)
     assert asyncio.run(call_tool(reach, "add", {"a": 1, "b": 2}))["structuredContent"] == {"result": 3}
@@ -220,7 +220,7 @@ def test_a_server_elsewhere_is_reached_through_the_guard(http_server, settings):
     assert caught.value.code in ("unreachable", "refused")
 
 
-def test_a_server_elsewhere_gets_its_token_and_nothing_more():
+def test_remote_server_receives_only_its_token_and_headers():
     reach = McpConnection("http", "http://127.0.0.1:9/", {"token": "t", "headers": {"X-Space": "a"}})
     assert mcp_client._headers(reach) == {"X-Space": "a", "Authorization": "Bearer t"}
     assert "t'" not in repr(reach)

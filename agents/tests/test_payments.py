@@ -109,7 +109,7 @@ def row_of(purchase):
         return TemplatePurchase.objects.get(pk=purchase["id"])
 
 
-def test_stripe_is_asked_for_the_price_once(bought, stripe):
+def test_stripe_session_is_created_once(bought, stripe):
     client, shown = bought
     again = client.post(
         f"/api/v1/agent-templates/{shown['purchase']['template_id']}/buy/",
@@ -167,7 +167,7 @@ def test_signed_webhook_settles_only_paid_purchases(bought, stripe, client):
     assert row_of(purchase).payment_status == "completed"
 
 
-def test_signatures_are_right_and_fresh(settings):
+def test_signature_must_be_valid_and_recent(settings):
     settings.STRIPE_WEBHOOK_SECRET = "whsec_secret"
     assert is_valid_stripe_signature(signed("{}"), b"{}")
     wrong = [
@@ -230,7 +230,7 @@ def test_expired_session_is_replaced(bought, stripe):
     assert len(stripe.sessions) == 2
 
 
-def test_a_provider_that_fails_leaves_the_purchase_open(stripe, offer, api_client):
+def test_provider_error_leaves_the_purchase_open(stripe, offer, api_client):
     stripe.broken = True
     response = api_client().post(
         f"/api/v1/agent-templates/{offer().pk}/buy/", {}, content_type="application/json"
@@ -241,7 +241,7 @@ def test_a_provider_that_fails_leaves_the_purchase_open(stripe, offer, api_clien
         assert TemplatePurchase.objects.get().payment_status == "pending"
 
 
-def test_a_purchase_paid_in_an_unknown_way_is_a_conflict(bought):
+def test_purchase_with_unknown_payment_method_is_a_conflict(bought):
     client, made = bought
     with platform_scope(reason="test"):
         TemplatePurchase.objects.filter(pk=made["purchase"]["id"]).update(payment_method="barter")

@@ -31,7 +31,7 @@ def test_fee_per_call_is_charged_once_and_only_for_calls_made():
     assert price("perplexity", "sonar", 0, 0) == CallPrice(Decimal(0), known=True)
 
 
-def test_what_a_long_call_brings_costs_more_too():
+def test_output_of_a_long_call_costs_more_too():
     short = price("google", "gemini-2.5-pro", 1000, 1000)
     long = price("google", "gemini-2.5-pro", 300_000, 1000)
     assert long.received > short.received
@@ -50,11 +50,11 @@ def test_the_extractive_model_is_known_to_be_free():
         ("openai-compatible", "gpt-4o"),
     ],
 )
-def test_an_unknown_price_says_so(provider, model):
+def test_unknown_price_is_reported(provider, model):
     assert price(provider, model, 1000, 1000) == CallPrice(Decimal(0), known=False)
 
 
 @pytest.mark.parametrize("counts", [(-1, 0, 0), (0, -1, 0), (1, 1, 2)])
-def test_impossible_counts_are_refused(counts):
+def test_invalid_token_counts_are_rejected(counts):
     with pytest.raises(ValueError, match="token counts"):
         price("openai", "gpt-4o", *counts)

@@ -85,13 +85,13 @@ def test_incomplete_answer_is_a_failure():
 
 
 @MODES
-def test_nobody_listening_is_unreachable(stream):
+def test_closed_port_is_unreachable(stream):
     failure = failure_of(unreachable_url(), stream)
     assert (failure.kind, failure.retryable) == ("unreachable", True)
     assert "127.0.0.1" not in failure.message
 
 
-def test_a_passing_failure_is_tried_again():
+def test_temporary_error_is_retried():
     with FakeOpenAI(fail(503, retry_after=0.05), say("Back again.")) as server:
         assert asyncio.run(ask(server.base_url, stream=False))[0] == ["Back again."]
 

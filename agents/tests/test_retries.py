@@ -29,7 +29,7 @@ def failure_of(provider, address):
 
 
 @PROVIDERS
-def test_what_an_endpoint_asks_for_is_waited(provider):
+def test_retry_waits_as_long_as_the_endpoint_asks(provider):
     with FakeProvider(
         provider, fail(503, retry_after=0.4), fail(429, retry_after=0.2), say("Noon.")
     ) as server:
@@ -41,7 +41,7 @@ def test_what_an_endpoint_asks_for_is_waited(provider):
 
 @PROVIDERS
 @pytest.mark.parametrize("status", [429, 503])
-def test_an_endpoint_that_asks_for_too_much_is_not_waited_for(provider, status):
+def test_too_long_retry_after_is_not_waited_for(provider, status):
     with FakeProvider(provider, fail(status, retry_after=86400)) as server:
         failure = failure_of(provider, server.address)
     assert len(server.requests) == 1
@@ -52,16 +52,16 @@ def test_an_endpoint_that_asks_for_too_much_is_not_waited_for(provider, status):
     ("value", "seconds"),
     [("3", 3), ("0.5", 0.5), ("-4", 0), ("", None), ("soon", None), ("nan", None), ("inf", float("inf"))],
 )
-def test_the_header_is_read(value, seconds):
+def test_retry_after_header_is_parsed(value, seconds):
     assert retry_after(value) == seconds
 
 
-def test_the_header_may_be_a_date():
+def test_retry_after_header_may_be_a_date():
     assert retry_after(format_datetime(datetime.now(UTC) + timedelta(seconds=60))) == pytest.approx(60, abs=5)
     assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
 
 
-def test_waits_grow_and_differ():
+def test_delays_grow_with_jitter():
     waits = [[backoff_delay(attempt) for _ in range(50)] for attempt in range(2)]
     assert all(INITIAL_WAIT / 2 <= wait <= INITIAL_WAIT for wait in waits[0])
     assert all(INITIAL_WAIT <= wait <= 2 * INITIAL_WAIT for wait in waits[1])

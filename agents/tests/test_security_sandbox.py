@@ -126,13 +126,13 @@ def targets(files):
     path.unlink()
 
 
-def test_there_are_enough_ways():
+def test_number_of_escape_attempts():
     assert len(WAYS) >= 45
     assert set(UNCONTROLLED) <= set(WAYS)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_no_way_leads_out(way, targets):
+def test_no_escape_from_the_sandbox_succeeds(way, targets):
     result = inside(way, targets, pass_fds=[targets["fd"]])
     assert "ESCAPED" not in result.stdout
     assert result.returncode != 0
@@ -143,7 +143,7 @@ def test_no_way_leads_out(way, targets):
     os.name != "posix" or os.geteuid() != 0, reason="as a plain person most ways are closed anyway"
 )
 @pytest.mark.parametrize("way", [way for way in WAYS if way not in UNCONTROLLED])
-def test_control_without_the_sandbox_the_way_is_open(way, targets):
+def test_escape_succeeds_without_the_sandbox(way, targets):
     result = outside(way, targets, pass_fds=[targets["fd"]])
     assert result.stdout == "ESCAPED\n", result.stderr
 
@@ -160,7 +160,7 @@ def left_behind(mark):
     return found
 
 
-def test_nothing_outlives_the_sandbox(targets):
+def test_no_process_outlives_the_sandbox(targets):
     outside("outlive", targets)
     (control,) = left_behind(targets["mark"])
     os.kill(control, 9)
@@ -168,7 +168,7 @@ def test_nothing_outlives_the_sandbox(targets):
     assert left_behind(targets["mark"]) == []
 
 
-def test_nothing_outlives_a_launcher_that_is_killed(sandbox):
+def test_no_process_outlives_a_killed_launcher(sandbox):
     mark = uuid4().hex
     words = [sys.executable, "-I", "-c", "import time; print(1, flush=True); time.sleep(30)", mark]
     argv, env = sandbox_command(shlex.join(words), {}, BOUNDS)
@@ -189,7 +189,7 @@ def test_command_runs_and_returns_its_exit_code(sandbox):
     assert os.geteuid() != 0 or int(uid) >= 2_000_000
 
 
-def test_a_plain_person_has_a_sandbox_too(sandbox, tmp_path):
+def test_unprivileged_user_has_a_sandbox(sandbox, tmp_path):
     """Callers that are not root get a user namespace."""
     if os.geteuid() == 0 and not os.access("/usr/bin/python3", os.X_OK):
         pytest.skip("needs a Python interpreter that all users can run")

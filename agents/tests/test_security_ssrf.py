@@ -22,7 +22,7 @@ def ask(base_url, provider="openai-compatible"):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 @pytest.mark.parametrize("provider", ["openai-compatible", "ollama", "anthropic", "google"])
-def test_nothing_is_sent_inside(outside_only, provider, host):
+def test_nothing_is_sent_to_private_addresses(outside_only, provider, host):
     # The exception class depends on the library.
     with FakeOpenAI(say("Inside.")) as server, pytest.raises(Exception) as caught:  # noqa: PT011
         ask(server.base_url.replace("127.0.0.1", host), provider)
@@ -30,7 +30,7 @@ def test_nothing_is_sent_inside(outside_only, provider, host):
     assert classify_error(caught.value).kind == "unreachable"
 
 
-def test_what_is_allowed_is_reached(settings):
+def test_allowed_address_is_reached(settings):
     settings.MODEL_NETWORKS = ["127.0.0.0/8", "::1/128"]
     with FakeOpenAI(say("Here.")) as server:
         assert ask(server.base_url) == "Here."

@@ -60,7 +60,7 @@ def test_public_templates_are_for_tenants_alone(seller):
         assert AgentTemplate.unscoped.count() == 0
 
 
-def test_what_has_a_price_is_shown_to_those_who_paid(seller, api_client):
+def test_paid_template_is_shown_to_its_buyers(seller, api_client):
     client, template = api_client(), for_sale(seller)
     address = f"/api/v1/agent-templates/{template.pk}/"
 
@@ -119,7 +119,7 @@ def test_nobody_buys_in_the_name_of_another(seller, tenant, member, buyer):
         assert TemplatePurchaseFactory(template=template).buyer_id == member.user_id
 
 
-def test_a_rating_of_what_is_hidden_again_can_be_taken_back_and_not_changed(seller, tenant, member):
+def test_rating_of_a_hidden_template_can_be_deleted_but_not_changed(seller, tenant, member):
     template = offered(seller, is_public=True)
     with tenant_scope(tenant, user=member.user):
         rated = TemplateRatingFactory(template=template)

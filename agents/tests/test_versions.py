@@ -23,7 +23,7 @@ from config.testing.roles import as_platform
 from knowledge.tests.factories import CollectionFactory
 
 
-def test_a_version_stays_what_it_was_while_the_draft_changes(scope):
+def test_version_does_not_change_with_the_draft(scope):
     agent = AgentFactory(system_prompt="First.", tools=["calculator"], temperature="0.30")
     first = AgentCollection.objects.create(agent=agent, collection=CollectionFactory()).collection_id
     version = publish_agent(agent)

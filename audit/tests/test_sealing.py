@@ -70,7 +70,7 @@ def test_seals_cover_what_was_committed_and_are_chained(sealed):
     assert verdicts() == ["ok", "ok"]
 
 
-def test_nothing_new_makes_no_seal(sealed):
+def test_no_seal_without_new_rows(sealed):
     assert seal() == []
 
 
@@ -127,7 +127,7 @@ def test_seal_that_was_not_copied_is_copied_by_the_next_run(sealed, seal_file):
         ),
     ],
 )
-def test_changed_rows_show(sealed, tamper, statement):
+def test_changed_rows_are_detected(sealed, tamper, statement):
     tamper(statement)
 
     assert any(word.startswith("rows tampered") for word in verdicts())
@@ -142,13 +142,13 @@ def test_changed_rows_show(sealed, tamper, statement):
         "UPDATE audit_auditseal SET xid_hi = xid_lo WHERE n = 1",
     ],
 )
-def test_changed_seals_show(sealed, tamper, statement):
+def test_changed_seals_are_detected(sealed, tamper, statement):
     tamper(statement)
 
     assert "chain broken" in verdicts()
 
 
-def test_cut_off_tail_shows_by_the_copy_alone(sealed, tamper):
+def test_missing_tail_is_detected_only_by_the_copy(sealed, tamper):
     tamper("DELETE FROM audit_auditlog WHERE xid >= (SELECT xid_lo FROM audit_auditseal WHERE n = 2)")
     tamper("DELETE FROM audit_auditseal WHERE n = 2")
 

@@ -44,7 +44,7 @@ def test_questions_without_good_answers_are_counted_and_named(tenant, searches):
     ]
 
 
-def test_slow_questions_come_slowest_first_and_what_one_other_person_asked_is_not_shown(tenant, searches):
+def test_slow_questions_are_sorted_and_hide_those_of_one_other_person(tenant, searches):
     with tenant_scope(tenant):
         found = compute_search_analytics(30)
 
@@ -62,7 +62,7 @@ def test_ones_own_questions_are_shown(tenant, searches):
         assert "my own?" in [row.question for row in compute_search_analytics(30).poor]
 
 
-def test_the_verdict_outweighs_what_was_found(tenant, searches):
+def test_feedback_overrides_the_search_result(tenant, searches):
     with tenant_scope(tenant, actor="system:test"):
         asked("Good?", user_id=None, user_feedback="helpful")
         asked("Bad?", [hit(searches[0], text_rank=1)], user_id=None, user_feedback="unhelpful")
@@ -89,7 +89,7 @@ def test_another_tenants_searches_are_not_counted(other_tenant, searches):
     assert (found.searches, found.median_ms, found.poor, found.documents) == (0, None, [], [])
 
 
-def test_the_api_answers_in_one_piece(searches, api_client):
+def test_api_returns_the_whole_report(searches, api_client):
     client = api_client()
     answer = client.get("/api/v1/search/analytics/", {"days": 7})
 

@@ -63,7 +63,7 @@ def test_twice_in_one_transaction_stores_both_once(document):
     assert Chunk.objects.count() == ChunkVector384.objects.count() == 3
 
 
-def test_nothing_is_nothing(document):
+def test_no_chunks_store_nothing(document):
     assert store_chunks([], [], dimensions=384) == 0
 
 
@@ -72,7 +72,7 @@ def test_a_vector_for_each_chunk(document):
         store_chunks(new_chunks(document, 2), [unit(384, 0)], dimensions=384)
 
 
-def test_rows_belong_to_the_scope_whatever_they_say(document, other_tenant):
+def test_rows_belong_to_the_tenant_of_the_scope(document, other_tenant):
     chunks = new_chunks(document, 1, tenant_id=other_tenant.pk)
     store_chunks(chunks, [unit(384, 0)], dimensions=384)
 

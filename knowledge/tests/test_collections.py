@@ -101,7 +101,7 @@ def test_the_old_vectors_serve_until_all_new_ones_are_made(collection, tenant, m
         assert (ChunkVector384.objects.count(), ChunkVectorDraft.objects.count()) == (2, 0)
 
 
-def test_documents_that_come_meanwhile_are_changed_too(collection, tenant, monkeypatch):
+def test_documents_added_during_the_change_are_re_embedded(collection, tenant, monkeypatch):
     change(tenant, collection)
     late, original = [], LexicalEmbedder.embed
 
@@ -117,9 +117,7 @@ def test_documents_that_come_meanwhile_are_changed_too(collection, tenant, monke
         assert ChunkVector384.objects.count() == Chunk.objects.count() == 3
 
 
-def test_a_document_read_by_the_old_model_is_embedded_again_before_it_is_stored(
-    collection, tenant, monkeypatch
-):
+def test_document_embedded_with_the_old_model_is_embedded_again(collection, tenant, monkeypatch):
     def embed(self, texts):
         monkeypatch.undo()
         embedders._EMBEDDERS[Mirrored.name] = Mirrored
@@ -133,7 +131,7 @@ def test_a_document_read_by_the_old_model_is_embedded_again_before_it_is_stored(
         assert Chunk.objects.get(document__source="lake.md").embedding_model == Mirrored.name
 
 
-def test_a_change_that_is_given_up_leaves_the_old_model(collection, tenant):
+def test_abandoned_change_keeps_the_old_model(collection, tenant):
     change(tenant, collection)
     abandon_change(tenant.pk, collection.pk, Mirrored.name, "the model did not answer")
     assert not reembed_collection(tenant.pk, collection.pk, Mirrored.name)
@@ -142,7 +140,7 @@ def test_a_change_that_is_given_up_leaves_the_old_model(collection, tenant):
         assert (collection.embedding_model, collection.next_embedding_model) == ("lexical-hash-384", "")
 
 
-def test_vectors_of_a_change_that_was_replaced_meanwhile_are_in_nobodys_way(collection, tenant, monkeypatch):
+def test_vectors_of_a_superseded_change_have_no_effect(collection, tenant, monkeypatch):
     """Two changes of the model; the second is requested while the first is in progress."""
 
     class Turned(Mirrored):
@@ -166,7 +164,7 @@ def test_vectors_of_a_change_that_was_replaced_meanwhile_are_in_nobodys_way(coll
         assert (ChunkVector384.objects.count(), ChunkVectorDraft.objects.count()) == (2, 0)
 
 
-def test_a_change_whose_job_was_lost_gets_another(collection, tenant):
+def test_change_with_a_lost_job_gets_a_new_job(collection, tenant):
     change(tenant, collection)
     with tenant_scope(tenant, actor=ACTOR), as_platform(), connection.cursor() as cursor:
         cursor.execute("DELETE FROM procrastinate_jobs")
@@ -174,7 +172,7 @@ def test_a_change_whose_job_was_lost_gets_another(collection, tenant):
     assert resume_changes(timedelta(0)) == 0
 
 
-def test_a_collection_that_is_archived_meanwhile_takes_no_more_of_a_folder(collection, tenant, tmp_path):
+def test_collection_archived_during_ingestion_accepts_no_more_files(collection, tenant, tmp_path):
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_text(f"Words of {name}.")
     ingestion = Ingestion(tenant.pk, collection, ACTOR)
@@ -186,7 +184,7 @@ def test_a_collection_that_is_archived_meanwhile_takes_no_more_of_a_folder(colle
         next(run)
 
 
-def test_a_collection_of_1536_numbers_uses_the_operators_endpoint(tenant, settings):
+def test_collection_with_1536_dimensions_uses_the_configured_endpoint(tenant, settings):
     with FakeOpenAI(say(""), dimensions=1536) as server:
         settings.EMBEDDINGS_URL, settings.EMBEDDINGS_MODELS = server.base_url, {"small": "1536"}
         with tenant_scope(tenant, actor=ACTOR):
@@ -203,7 +201,7 @@ def test_a_collection_of_1536_numbers_uses_the_operators_endpoint(tenant, settin
         assert (ChunkVector1536.objects.count(), ChunkVector384.objects.count()) == (0, 2)
 
 
-def test_counts_are_right_however_many_write_at_once(transactional_db):
+def test_counts_are_correct_after_concurrent_writes(transactional_db):
     tenant = TenantFactory()
     with tenant_scope(tenant, actor=ACTOR):
         made, _ = get_or_create_collection("sea")

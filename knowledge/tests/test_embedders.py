@@ -88,7 +88,7 @@ def test_openai_keeps_the_order_and_batches():
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_openai_tries_again_after_a_passing_failure(status):
+def test_openai_retries_a_temporary_error(status):
     with FakeOpenAI(fail(status, retry_after=0), say("")) as server:
         assert len(remote(server.base_url).embed(["words"])) == 1
     assert len(server.requests) == 2
@@ -107,20 +107,20 @@ def test_openai_tries_again_after_a_passing_failure(status):
         (invalid_reply(b'{"data": [{"index": 0, "embedding": [1]}]}'), "expected 384 dimensions", 1),
     ],
 )
-def test_openai_failures_are_named_and_bounded(reply, problem, requests):
+def test_openai_errors_are_named_and_retries_limited(reply, problem, requests):
     with FakeOpenAI(reply) as server, pytest.raises(EmbeddingError, match=problem) as caught:
         remote(server.base_url, timeout=0.2).embed(["words"])
     assert len(server.requests) == requests
     assert KEY not in str(caught.value)
 
 
-def test_openai_refuses_numbers_that_are_not_finite():
+def test_openai_rejects_vectors_that_are_not_finite():
     row = b'{"data": [{"index": 0, "embedding": [NaN, 1]}]}'
     with FakeOpenAI(invalid_reply(row)) as server, pytest.raises(EmbeddingError, match="not finite"):
         remote(server.base_url, dimensions=2).embed(["words"])
 
 
-def test_openai_down_names_no_address():
+def test_openai_connection_error_hides_the_address():
     address = unreachable_url()
     with pytest.raises(EmbeddingError, match="cannot be reached") as caught:
         remote(address).embed(["words"])
@@ -147,7 +147,7 @@ def test_minilm_says_how_to_install_it():
 
 
 @needs_minilm
-def test_minilm_knows_meaning(tmp_path):
+def test_minilm_ranks_by_meaning(tmp_path):
     embedder = MiniLMEmbedder(cache_dir=tmp_path)
     question, same, other = embedder.embed(["A man is eating.", "Someone has a meal.", "Markets fell."])
     assert cosine(question, same) > 0.5 > 0.2 > cosine(question, other)

@@ -68,7 +68,7 @@ def test_recall_and_reciprocal_rank():
     assert reciprocal_rank(["x"], grades) == 0.0
 
 
-def test_a_question_without_a_ranking_counts_as_nothing():
+def test_question_without_a_ranking_scores_zero():
     found = compute_metrics({"1": ["a"]}, {"1": {"a": 1}, "2": {"b": 1}})
     assert (found.ndcg, found.recall, found.mrr, found.questions) == (0.5, 0.5, 0.5, 2)
 
@@ -106,7 +106,7 @@ def test_a_broken_dataset_says_what_is_wrong(small, file, text, said):
         load_dataset(small)
 
 
-def test_a_dataset_is_measured_and_leaves_nothing(tenant, small):
+def test_evaluated_dataset_leaves_no_rows(tenant, small):
     scores = evaluate_dataset(
         tenant.pk, load_dataset(small), embedding_model="lexical-hash-384", strategies=["hybrid", "keyword"]
     )

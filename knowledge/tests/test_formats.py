@@ -113,7 +113,7 @@ def test_every_kind_of_file_gives_its_text_and_place(name):
         assert (section.title, section.page) == PLACES[name]
 
 
-def test_slides_keep_their_notes_and_letters_name_what_they_carry():
+def test_slides_keep_notes_and_emails_name_attachments():
     assert "Notes: Say it slowly." in parse_bytes(make_pptx(), "a.pptx").text
     assert "Attachment: x.bin (application/octet-stream)" in parse_bytes(make_eml(), "a.eml").text
 
@@ -125,7 +125,7 @@ def letter(subject, text="See below."):
     return made
 
 
-def test_what_a_letter_carries_is_read_too():
+def test_email_attachments_are_parsed():
     inner, outer = letter("Inner"), letter("Outer")
     inner.add_attachment(make_docx(), maintype="application", subtype="msword", filename="note.docx")
     outer.add_attachment(inner)
@@ -136,7 +136,7 @@ def test_what_a_letter_carries_is_read_too():
     assert "Attachment: broken.pdf (broken.pdf: damaged PDF" in parsed.text
 
 
-def test_letters_in_letters_are_read_to_a_depth():
+def test_nested_emails_are_parsed_to_a_limit():
     made = letter("Number 0", "Text 0.")
     for number in range(1, 9):
         outer = letter(f"Number {number}", f"Text {number}.")
@@ -146,7 +146,7 @@ def test_letters_in_letters_are_read_to_a_depth():
     assert [number for number in range(9) if f"Text {number}." in text] == list(range(3, 9))
 
 
-def test_a_letter_with_too_many_attachments_says_so():
+def test_email_with_too_many_attachments_is_an_error():
     made = letter("Many")
     for number in range(201):
         made.add_attachment(f"Text {number}.", filename=f"{number}.txt")
@@ -154,7 +154,7 @@ def test_a_letter_with_too_many_attachments_says_so():
         parse_bytes(made.as_bytes(), "a.eml")
 
 
-def test_what_a_file_says_of_itself_can_be_stored():
+def test_file_metadata_can_be_stored():
     said = parse_bytes(
         b"---\ntitle: T\nauthor: A\x00da\nnote: " + b"x" * 5000 + b"\n---\n# T\n\nWords.", "a.md"
     )
@@ -162,7 +162,7 @@ def test_what_a_file_says_of_itself_can_be_stored():
     assert len(said.metadata["note"]) == 1000
 
 
-def test_a_line_of_another_encoding_is_read_as_what_it_is():
+def test_line_in_another_encoding_is_decoded():
     data = "Grüße\n".encode() + "Grüße\n".encode("cp1252")
     assert parse_bytes(data, "a.txt").text == "Grüße\nGrüße"
 
@@ -184,6 +184,6 @@ def test_a_line_of_another_encoding_is_read_as_what_it_is():
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_files_that_are_not_what_they_should_be_say_why(name, data, reason):
+def test_files_with_a_wrong_suffix_are_errors(name, data, reason):
     with pytest.raises(ParseError, match=reason):
         parse_bytes(data(), name)

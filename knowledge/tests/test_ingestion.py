@@ -45,7 +45,7 @@ def test_a_file_that_cannot_be_parsed_is_recorded_with_its_error(ingestion, fold
         assert "broken.pdf" in failed.error_message
 
 
-def test_unchanged_files_are_passed_over_and_changed_ones_replaced(ingestion, folder, tenant):
+def test_unchanged_files_are_skipped_and_changed_files_replaced(ingestion, folder, tenant):
     outcomes(ingestion, folder)
     (folder / "b.txt").write_text("Rivers run to the lake.")
     again = outcomes(ingestion, folder)
@@ -55,7 +55,7 @@ def test_unchanged_files_are_passed_over_and_changed_ones_replaced(ingestion, fo
         assert list(contents) == ["Rivers run to the lake."]
 
 
-def test_a_run_that_is_stopped_half_way_goes_on_without_duplicates(ingestion, folder, tenant):
+def test_interrupted_run_resumes_without_duplicates(ingestion, folder, tenant):
     run = ingestion.run(ingestion.files(folder))
     assert next(run).outcome == "indexed"
     run.close()
@@ -65,7 +65,7 @@ def test_a_run_that_is_stopped_half_way_goes_on_without_duplicates(ingestion, fo
         assert Chunk.objects.count() == 2
 
 
-def test_a_repaired_file_is_read_at_the_next_run(ingestion, folder, tenant):
+def test_repaired_file_is_indexed_at_the_next_run(ingestion, folder, tenant):
     outcomes(ingestion, folder)
     (folder / "broken.pdf").unlink()
     (folder / "broken.txt").write_text("Mended.")
@@ -73,7 +73,7 @@ def test_a_repaired_file_is_read_at_the_next_run(ingestion, folder, tenant):
 
 
 @pytest.mark.parametrize("arguments", [["--tenant", "nobody"], ["--tenant", "{tenant}", "missing"]])
-def test_the_command_says_what_is_wrong(arguments, tenant, tmp_path):
+def test_command_reports_errors(arguments, tenant, tmp_path):
     path = tmp_path / "missing" if "missing" in arguments else tmp_path
     slug = tenant.slug if "{tenant}" in arguments else "nobody"
     with pytest.raises(CommandError, match=r"Tenant .* does not exist|no such file"):

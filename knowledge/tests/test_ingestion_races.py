@@ -48,7 +48,7 @@ def meanwhile(monkeypatch):
     return wait_for
 
 
-def test_four_readers_of_one_document_store_it_once(transactional_db):
+def test_four_concurrent_workers_store_a_document_once(transactional_db):
     tenant = TenantFactory()
     document = bring(tenant)
     outcomes = []
@@ -70,7 +70,7 @@ def test_four_readers_of_one_document_store_it_once(transactional_db):
         assert Collection.objects.get().chunk_count == 2
 
 
-def test_a_slower_reader_does_not_take_the_progress_back(tenant, meanwhile, monkeypatch):
+def test_slower_worker_does_not_reset_the_progress(tenant, meanwhile, monkeypatch):
     monkeypatch.setattr(ingestion, "PROGRESS_SECONDS", -1.0)
     document = bring(tenant)
     meanwhile(lambda: index_document(tenant.pk, document.pk))
@@ -93,21 +93,21 @@ def gone(tenant):
         return (Document.objects.count(), Chunk.objects.count(), ChunkVector384.objects.count()) == (0, 0, 0)
 
 
-def test_a_document_that_is_deleted_meanwhile_leaves_nothing(tenant, meanwhile):
+def test_document_deleted_during_indexing_leaves_nothing(tenant, meanwhile):
     document = bring(tenant)
     meanwhile(within(tenant, lambda: delete_document(document)))
     assert index_document(tenant.pk, document.pk).outcome == "gone"
     assert gone(tenant)
 
 
-def test_a_collection_that_is_deleted_meanwhile_leaves_nothing(tenant, meanwhile):
+def test_collection_deleted_during_indexing_leaves_nothing(tenant, meanwhile):
     document = bring(tenant)
     meanwhile(within(tenant, lambda: delete_collection(document.collection)))
     assert index_document(tenant.pk, document.pk).outcome == "gone"
     assert gone(tenant)
 
 
-def test_a_tenant_that_is_deleted_meanwhile_leaves_nothing(transactional_db, meanwhile):
+def test_tenant_deleted_during_indexing_leaves_nothing(transactional_db, meanwhile):
     tenant = TenantFactory()
     document = bring(tenant)
 
@@ -123,7 +123,7 @@ def test_a_tenant_that_is_deleted_meanwhile_leaves_nothing(transactional_db, mea
     assert not default_storage.exists(document.storage_path)
 
 
-def test_a_file_that_is_replaced_meanwhile_is_left_to_its_own_reader(tenant, meanwhile):
+def test_file_replaced_during_indexing_is_left_to_its_own_job(tenant, meanwhile):
     document = bring(tenant)
     meanwhile(lambda: bring(tenant, "Lakes are still."))
     assert index_document(tenant.pk, document.pk).outcome == "unchanged"

@@ -16,21 +16,21 @@ COOKING = {"tool": "oven", "temperature": "220 degrees"}
 PATH = "/api/v1/learning-patterns/"
 
 
-def test_a_pattern_that_is_seen_again_grows_surer(scope):
+def test_repeated_pattern_gains_confidence(scope):
     first = observe_pattern("ai_preference", DRAFTING)
     again = observe_pattern("ai_preference", DRAFTING)
     assert (first.pk, again.pk) == (again.pk, LearningPattern.objects.get().pk)
     assert (first.confidence, again.confidence, again.occurrences) == (Decimal("0.3333"), Decimal("0.5"), 2)
 
 
-def test_other_things_and_other_kinds_are_other_patterns(scope):
+def test_other_text_or_type_is_another_pattern(scope):
     observe_pattern("ai_preference", DRAFTING)
     observe_pattern("tool_usage", DRAFTING)
     observe_pattern("ai_preference", COOKING)
     assert LearningPattern.objects.count() == 3
 
 
-def test_what_helps_stays_sure_and_what_does_not_fades(scope):
+def test_confidence_follows_feedback(scope):
     pattern = observe_pattern("ai_preference", DRAFTING)
     observe_pattern("ai_preference", DRAFTING)
     helped = record_outcome(pattern, helped=True)
@@ -39,7 +39,7 @@ def test_what_helps_stays_sure_and_what_does_not_fades(scope):
     assert (failed.success_rate, failed.confidence) == (Decimal("0.6667"), Decimal("0.3334"))
 
 
-def test_the_nearest_of_ones_own_patterns_comes_first(tenant, scope):
+def test_nearest_own_pattern_comes_first(tenant, scope):
     with_colleague = add_member(tenant).user
     cooking, drafting = observe_pattern("tool_usage", COOKING), observe_pattern("ai_preference", DRAFTING)
     found = similar_patterns("drafting letters to customers")
@@ -57,7 +57,7 @@ def test_nobody_finds_a_colleagues_patterns(tenant, member):
 
 
 @pytest.mark.parametrize(("days", "kept"), [(0, 1), (60, 1), (240, 0)])
-def test_what_does_not_return_is_forgotten(tenant, member, days, kept):
+def test_unrepeated_patterns_expire(tenant, member, days, kept):
     with tenant_scope(tenant, user=member.user):
         observe_pattern("ai_preference", DRAFTING)
         LearningPattern.objects.update(last_seen_at=timezone.now() - timedelta(days=days))
@@ -66,7 +66,7 @@ def test_what_does_not_return_is_forgotten(tenant, member, days, kept):
         assert LearningPattern.objects.count() == kept
 
 
-def test_the_api_observes_judges_and_finds(api_client):
+def test_api_records_rates_and_finds_patterns(api_client):
     client = api_client()
     seen = {"pattern_type": "ai_preference", "data": DRAFTING}
     made = client.post(f"{PATH}observe/", seen, content_type="application/json").json()
@@ -77,7 +77,7 @@ def test_the_api_observes_judges_and_finds(api_client):
     assert [each["pattern"]["id"] for each in found.json()["results"]] == [made["id"]]
 
 
-def test_a_colleagues_pattern_is_not_judged(api_client, tenant):
+def test_pattern_of_a_colleague_cannot_be_rated(api_client, tenant):
     with tenant_scope(tenant, user=add_member(tenant).user):
         foreign = observe_pattern("ai_preference", DRAFTING)
     answer = api_client().post(

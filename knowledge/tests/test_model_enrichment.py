@@ -42,7 +42,7 @@ def read(tenant, wish):
         return list(Chunk.objects.order_by("chunk_index"))
 
 
-def test_the_model_says_what_chunks_are_about_where_it_is_asked(tenant, model):
+def test_model_enriches_chunks_of_collections_that_enable_it(tenant, model):
     with model(answer(SAID, {})) as server:
         first, second = read(tenant, "model")
     assert (first.semantic_keywords, first.semantic_category) == (["ebb", "flow"], "sea")
@@ -55,7 +55,7 @@ def test_the_model_says_what_chunks_are_about_where_it_is_asked(tenant, model):
     assert json.loads(request.body["messages"][1]["content"]) == [first.content, second.content]
 
 
-def test_nobody_is_asked_for_a_collection_that_does_not_wish_it(tenant, model):
+def test_no_model_request_for_collections_without_enrichment(tenant, model):
     with model(answer(SAID, SAID)) as server:
         assert read(tenant, "")[0].semantic_category == "prose"
     assert server.requests == []
@@ -66,13 +66,13 @@ def test_nobody_is_asked_for_a_collection_that_does_not_wish_it(tenant, model):
     [fail(500), invalid_reply(), say("no JSON"), answer(SAID), say('{"passages": 7}'), answer("a", ["b"])],
     ids=["down", "no chat", "no JSON", "too few", "no list", "no objects"],
 )
-def test_what_the_model_says_badly_stays_as_the_rules_found_it(reply, model):
+def test_invalid_model_output_keeps_the_rule_based_values(reply, model):
     texts = TEXT.strip().split("\n\n# ")
     with model(reply):
         assert list(enrich_chunks(texts, extract_insights(texts))) == extract_insights(texts)
 
 
-def test_a_model_that_is_down_is_not_asked_for_every_passage(model):
+def test_unavailable_model_is_not_called_for_every_chunk(model):
     texts = [f"Tide {number} rises." for number in range(100)]
     with model(fail(500)) as server:
         assert list(enrich_chunks(texts, extract_insights(texts))) == extract_insights(texts)

@@ -44,7 +44,7 @@ def test_a_page_becomes_a_document_by_its_media_type(site, allowed, tenant):
     assert index_document(tenant.pk, document.pk).outcome == "unchanged"
 
 
-def test_a_page_that_cannot_be_fetched_is_an_error_on_its_document(site, tenant, settings):
+def test_page_that_cannot_be_fetched_fails_its_document(site, tenant, settings):
     settings.FETCH_PORTS = [site.port]
     assert error_of(tenant, f"{site.url}/tides") == "The page cannot be reached."
     assert site.asked == []
@@ -57,7 +57,7 @@ def error_of(tenant, url):
         return Document.objects.get().error_message
 
 
-def test_a_redirect_into_this_network_is_not_followed(site, allowed, tenant):
+def test_redirect_to_a_private_address_is_not_followed(site, allowed, tenant):
     site.pages["/a"] = (302, {"Location": f"http://127.0.0.2:{site.port}/tides"}, b"")
     assert error_of(tenant, f"{site.url}/a") == "The page cannot be reached."
     assert site.asked == ["/a"]
@@ -73,7 +73,7 @@ def test_a_redirect_into_this_network_is_not_followed(site, allowed, tenant):
         ("/none", "The server responded with status 404."),
     ],
 )
-def test_what_is_too_large_or_goes_in_circles_is_refused(site, allowed, tenant, settings, path, error):
+def test_large_pages_and_redirect_loops_are_rejected(site, allowed, tenant, settings, path, error):
     settings.UPLOAD_MAX_BYTES = 50_000
     site.pages |= {
         "/long": (200, {}, b"x" * 100_000),
@@ -94,7 +94,7 @@ def test_a_compressed_page_is_read(site, allowed, tenant):
     assert index_document(tenant.pk, document.pk).outcome == "indexed"
 
 
-def test_the_api_takes_a_public_url_and_no_other(api_client, tenant):
+def test_api_accepts_only_public_urls(api_client, tenant):
     client = api_client()
     with tenant_scope(tenant, user=client.key.user):
         path = f"/api/v1/collections/{CollectionFactory().pk}/documents/"

@@ -127,7 +127,7 @@ def test_python_with_a_syntax_error_is_still_text():
     assert parse_bytes(b'print "old"\n', "old.py").text == 'print "old"'
 
 
-def test_html_keeps_words_and_tables_and_drops_furniture():
+def test_html_keeps_text_and_tables_and_drops_navigation():
     document = parse_bytes(HTML.encode(), "tides.html")
     assert document.title == "Tide & time"
     assert [s.title for s in document.sections] == ["Tides", "Tides > Tables"]
@@ -231,7 +231,7 @@ def zip_bomb() -> bytes:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_bad_files_say_why(name, data, reason):
+def test_invalid_files_report_the_reason(name, data, reason):
     with pytest.raises(ParseError, match=reason):
         parse_bytes(data, name)
 

@@ -58,7 +58,7 @@ def test_another_tenants_passages_are_not_found(tenant, other_tenant, tmp_path):
 @pytest.mark.parametrize(
     "query", ["", "   ", "???", "the of and", "'); DROP TABLE x; --", "a" * 10000, "\\", "' & |"]
 )
-def test_odd_queries_are_answered_without_an_error(tenant, tmp_path, query):
+def test_unusual_queries_are_no_error(tenant, tmp_path, query):
     fill(tenant, tmp_path)
     with tenant_scope(tenant):
         assert isinstance(search(query, list(Collection.objects.all())), list)
@@ -120,7 +120,7 @@ def test_filters_hold_for_collections_of_different_models(tenant, two_models, st
     assert none == []
 
 
-def test_a_hit_says_why_it_stands_where_it_does(tenant, tmp_path):
+def test_result_explains_its_rank(tenant, tmp_path):
     fill(tenant, tmp_path)
     with tenant_scope(tenant):
         first = search("kneading dough", list(Collection.objects.all()))[0]
@@ -132,7 +132,7 @@ def test_a_hit_says_why_it_stands_where_it_does(tenant, tmp_path):
 
 
 @pytest.mark.parametrize(("strategy", "missing"), [("keyword", "vector_rank"), ("semantic", "text_rank")])
-def test_a_leg_that_did_not_run_explains_nothing(tenant, tmp_path, strategy, missing):
+def test_strategy_that_did_not_run_explains_nothing(tenant, tmp_path, strategy, missing):
     fill(tenant, tmp_path)
     with tenant_scope(tenant):
         first = search("kneading dough", list(Collection.objects.all()), strategy=strategy)[0]
@@ -162,7 +162,7 @@ def test_an_unknown_filter_is_refused(tenant):
         search("x", [Collection(embedding_model="lexical-hash-384")], filters={"colour": "red"})
 
 
-def test_snippets_mark_what_was_hit(tenant, tmp_path):
+def test_snippets_highlight_matches(tenant, tmp_path):
     fill(tenant, tmp_path)
     with tenant_scope(tenant):
         first = search("kneading dough", list(Collection.objects.all()), snippets=True)[0]
@@ -186,7 +186,7 @@ def test_a_reranker_puts_passages_in_its_order(tenant, tmp_path):
     assert [passage.explanation.rerank_score for passage in found] == [1.0, 0.0, 0.0]
 
 
-def test_nobody_gets_fewer_than_there_are(tenant, tmp_path):
+def test_search_returns_as_many_results_as_exist(tenant, tmp_path):
     fill(tenant, tmp_path, {f"{number}.md": f"# N {number}\n\nThe tide comes in." for number in range(30)})
     with tenant_scope(tenant):
         everything = list(Collection.objects.all())
@@ -231,7 +231,7 @@ def test_the_api_answers_with_citations_and_records_the_query(tenant, tmp_path, 
     assert record.results[0]["text_rank"] == 1
 
 
-def test_the_verdict_on_a_query_is_kept(tenant, tmp_path, api_client):
+def test_feedback_on_a_query_is_stored(tenant, tmp_path, api_client):
     fill(tenant, tmp_path)
     client = api_client()
     record = ask(client, query="dough").json()["query"]
@@ -253,7 +253,7 @@ def test_the_api_does_not_find_another_tenants_collection(other_tenant, tmp_path
 @pytest.mark.parametrize(
     "body", [{}, {"query": ""}, {"query": "x", "k": 0}, {"query": "x", "strategy": "luck"}]
 )
-def test_the_api_refuses_what_is_no_search(tenant, tmp_path, api_client, body):
+def test_api_rejects_invalid_searches(tenant, tmp_path, api_client, body):
     fill(tenant, tmp_path)
     assert ask(api_client(), **body).status_code == 400
 

@@ -26,13 +26,13 @@ TEXTS = (
 JSON = "application/json"
 
 
-def test_the_same_text_is_kept_once_with_its_latest_metadata(scope):
+def test_same_text_is_stored_once_with_its_latest_metadata(scope):
     first = store_text(TEXTS[0], {"from": "a"})
     assert store_text(TEXTS[0], {"from": "b"}).pk == first.pk
     assert [(row.content, row.metadata) for row in Embedding.objects.all()] == [(TEXTS[0], {"from": "b"})]
 
 
-def test_the_nearest_text_comes_first_and_others_texts_never(scope, tenant, other_tenant):
+def test_nearest_text_comes_first_without_texts_of_others(scope, tenant, other_tenant):
     for text in TEXTS:
         store_text(text, {"kind": "note"} if "tide" in text else None)
     assert find_similar_texts("Who has the table of tides?")[0].content == TEXTS[1]
@@ -45,7 +45,7 @@ def test_the_nearest_text_comes_first_and_others_texts_never(scope, tenant, othe
     assert len(find_similar_texts(TEXTS[2])) == 3
 
 
-def test_a_tenant_among_many_vectors_of_others_finds_all_of_its_own(tenant, other_tenant):
+def test_tenant_finds_all_own_vectors_among_many_others(tenant, other_tenant):
     """The index contains all tenants' vectors, and its scan ends before it finds all rows of one tenant."""
     question = embed_query("tide table", 384)
     with tenant_scope(other_tenant, actor="system:test"):
@@ -70,7 +70,7 @@ def test_a_tenant_among_many_vectors_of_others_finds_all_of_its_own(tenant, othe
         assert [row.distance for row in found] == sorted(row.distance for row in found)
 
 
-def test_the_api_remembers_finds_and_forgets(api_client):
+def test_api_stores_finds_and_deletes_texts(api_client):
     client = api_client()
     made = client.post(
         "/api/v1/embeddings/remember/", {"content": TEXTS[1], "metadata": {"page": 3}}, content_type=JSON
@@ -85,7 +85,7 @@ def test_the_api_remembers_finds_and_forgets(api_client):
     ]
 
 
-def test_terms_are_found_by_what_they_mean_own_and_public_ones(tenant, scope):
+def test_own_and_public_terms_are_found_by_meaning(tenant, scope):
     with tenant_scope(tenant, user=add_member(tenant).user):
         public = TermFactory(term="RPO", definition="How much data a loss may cost, in time.", is_public=True)
         private = TermFactory(term="RTO", definition="How long it may take until data are back.")
@@ -98,7 +98,7 @@ def test_terms_are_found_by_what_they_mean_own_and_public_ones(tenant, scope):
     ]
 
 
-def test_a_term_gets_its_vector_when_it_is_made_and_when_it_changes(api_client):
+def test_new_and_changed_terms_are_embedded(api_client):
     client = api_client()
     made = client.post(
         "/api/v1/terms/", {"term": "Slip", "definition": "A boat's place."}, content_type=JSON
@@ -111,7 +111,7 @@ def test_a_term_gets_its_vector_when_it_is_made_and_when_it_changes(api_client):
     assert found["distance"] < 0.6
 
 
-def test_the_job_makes_the_vectors_that_are_missing_or_old(tenant, member):
+def test_job_embeds_terms_with_missing_or_old_vectors(tenant, member):
     with tenant_scope(tenant, user=member.user):
         old, new = TermFactory(), TermFactory()
         embed_terms([old])
@@ -123,7 +123,7 @@ def test_the_job_makes_the_vectors_that_are_missing_or_old(tenant, member):
 
 
 @pytest.mark.parametrize(("hours", "frequency"), [(0, 3), (1, 1)])
-def test_frequency_is_learnt_from_what_people_ask(tenant, member, hours, frequency):
+def test_term_frequency_is_counted_from_queries(tenant, member, hours, frequency):
     with tenant_scope(tenant, user=member.user):
         term = TermFactory(term="landing zone")
         for question in ("Where is the landing zone?", "Which Landing Zone?", "Who lands?"):

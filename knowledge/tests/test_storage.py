@@ -38,12 +38,12 @@ def bucket(settings):
     server.stop()
 
 
-def test_without_a_bucket_files_lie_on_disk_for_nobody_else():
+def test_files_on_disk_are_private_without_a_bucket():
     chosen = storages()["default"]
     assert (chosen["BACKEND"], chosen["OPTIONS"]["file_permissions_mode"]) == (DISK, 0o600)
 
 
-def test_a_document_is_kept_read_and_deleted_in_s3(bucket, tenant, django_capture_on_commit_callbacks):
+def test_document_is_stored_read_and_deleted_in_s3(bucket, tenant, django_capture_on_commit_callbacks):
     kept = store_file([make_docx()], tenant_id=tenant.pk, name="tides.docx")
     assert [each.key for each in bucket.objects.all()] == [f"kept/{kept.path}"]
     with tenant_scope(tenant, actor="system:test"):
@@ -57,14 +57,14 @@ def test_a_document_is_kept_read_and_deleted_in_s3(bucket, tenant, django_captur
     assert list(bucket.objects.all()) == []
 
 
-def test_a_stored_file_is_a_real_one_for_its_reader(bucket, tenant):
+def test_parser_gets_a_real_file(bucket, tenant):
     kept = store_file([b"abc", b"def"], tenant_id=tenant.pk, name="a.txt")
     with open_local_file(kept.path) as stream:
         assert stream.fileno() > 2
         assert stream.read() == b"abcdef"
 
 
-def test_nothing_is_kept_of_a_file_that_is_too_large(settings, tenant):
+def test_too_large_file_leaves_nothing(settings, tenant):
     settings.UPLOAD_MAX_BYTES = 5
     with pytest.raises(FileTooLargeError, match="maximum size of 5 bytes"):
         store_file([b"abc", b"def"], tenant_id=tenant.pk, name="a.txt")

@@ -93,9 +93,7 @@ HURTFUL = {
 
 
 @pytest.mark.parametrize("name", HURTFUL)
-def test_what_is_malicious_makes_nothing_and_keeps_nothing(
-    name, good, other_tenant, django_capture_on_commit_callbacks
-):
+def test_malicious_import_leaves_nothing(name, good, other_tenant, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True), pytest.raises(TransferError):
         import_collection(other_tenant.pk, packed({**good, **HURTFUL[name](good)}), slug="copy", actor=ACTOR)
     assert kept_files(other_tenant) == set()
@@ -111,7 +109,7 @@ def test_characters_that_the_database_refuses_are_left_out(good, other_tenant):
         assert (first.content, first.semantic_keywords) == ("High water .", ["ab"])
 
 
-def test_what_a_file_says_of_its_size_and_checksum_is_not_believed(good, other_tenant):
+def test_size_and_checksum_of_an_import_are_not_trusted(good, other_tenant):
     changed = packed({**good, **document(file_size=1, checksum="0" * 64)(good)})
     import_collection(other_tenant.pk, changed, slug="copy", actor=ACTOR)
     with tenant_scope(other_tenant):
@@ -136,7 +134,7 @@ def test_millions_of_chunks_in_a_small_file_take_no_memory(good, other_tenant, m
         import_collection(other_tenant.pk, file, slug="copy", actor=ACTOR)
 
 
-def test_an_import_that_is_killed_half_way_leaves_no_rows(good, other_tenant, monkeypatch):
+def test_interrupted_import_leaves_no_rows(good, other_tenant, monkeypatch):
     """The process is gone after the first document of two: there was one transaction, and it never ended."""
     second = json.dumps({**json.loads(good["documents.jsonl"]), "number": 1, "source": "b.md"}).encode()
     file = packed({**good, "documents.jsonl": good["documents.jsonl"] + second, "chunks/1.jsonl": b""})

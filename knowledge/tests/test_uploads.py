@@ -46,7 +46,7 @@ def read(tenant, answer):
         return Document.objects.get(pk=answer.json()["id"])
 
 
-def test_an_uploaded_file_is_kept_and_waits_for_its_job(client, collection, tenant):
+def test_uploaded_file_is_stored_and_queued(client, collection, tenant):
     answer = bring(client, collection, title="About tides")
     body = answer.json()
     assert (answer.status_code, body["status"], body["progress"], body["source"]) == (
@@ -63,7 +63,7 @@ def test_an_uploaded_file_is_kept_and_waits_for_its_job(client, collection, tena
         assert "tides" not in document.storage_path
 
 
-def test_the_job_makes_chunks_that_say_what_they_are_about(client, collection, tenant):
+def test_job_creates_chunks_with_context(client, collection, tenant):
     document = read(tenant, bring(client, collection, title="About tides"))
     assert (document.status, document.progress, document.title) == ("indexed", 100, "About tides")
     with tenant_scope(tenant):
@@ -74,7 +74,7 @@ def test_the_job_makes_chunks_that_say_what_they_are_about(client, collection, t
         assert (collection.document_count, collection.chunk_count) == (1, 1)
 
 
-def test_the_same_file_again_is_no_work(client, collection, tenant):
+def test_same_file_is_not_indexed_again(client, collection, tenant):
     document = read(tenant, bring(client, collection))
     again = bring(client, collection)
     assert (again.status_code, again.json()["status"]) == (200, "indexed")
@@ -96,7 +96,7 @@ def test_another_file_of_that_source_replaces_it(
         assert [chunk.content for chunk in Chunk.objects.all()] == ["Low water, too."]
 
 
-def test_a_file_that_fails_leaves_what_was_read_before(client, collection, tenant):
+def test_failed_file_keeps_the_previous_chunks(client, collection, tenant):
     read(tenant, bring(client, collection))
     failed = read(tenant, bring(client, collection, b"   ", "tides.md"))
     assert (failed.status, failed.chunk_count) == ("failed", 1)
@@ -107,7 +107,7 @@ def test_a_file_that_fails_leaves_what_was_read_before(client, collection, tenan
 
 
 @pytest.mark.parametrize(("name", "reason"), [("a.exe", "not supported"), ("a.zip", "not supported")])
-def test_a_kind_that_nobody_reads_is_refused_at_once(client, collection, tenant, name, reason):
+def test_unsupported_format_is_rejected(client, collection, tenant, name, reason):
     answer = bring(client, collection, name=name)
     assert answer.status_code == 400
     assert reason in answer.json()["errors"][0]["detail"]
@@ -134,7 +134,7 @@ def test_a_gigabyte_is_refused_before_it_is_read(client, collection):
     assert (answer.status_code, answer.json()["code"]) == (413, "file_too_large")
 
 
-def test_a_collection_of_others_takes_nothing(client, other_tenant, tenant):
+def test_collection_of_another_tenant_accepts_no_files(client, other_tenant, tenant):
     with tenant_scope(other_tenant, actor="system:test"):
         foreign = CollectionFactory()
     assert bring(client, foreign).status_code == 404
@@ -142,11 +142,11 @@ def test_a_collection_of_others_takes_nothing(client, other_tenant, tenant):
         assert not Document.objects.exists()
 
 
-def test_a_key_that_may_only_read_brings_nothing(api_client, collection, tenant):
+def test_read_only_key_cannot_upload(api_client, collection, tenant):
     assert bring(api_client(scopes=["collections:read"]), collection).status_code == 403
 
 
-def test_a_failed_document_is_read_again_when_asked(client, collection, tenant, settings):
+def test_failed_document_is_indexed_again_on_request(client, collection, tenant, settings):
     settings.PARSE_SECONDS = 60
     failed = read(tenant, bring(client, collection, b" "))
     answer = client.post(f"/api/v1/documents/{failed.pk}/reread/")
@@ -173,7 +173,7 @@ def test_deleting_a_collection_deletes_its_files(client, collection, django_capt
     assert default_storage.listdir(folder) == ([], [])
 
 
-def test_files_that_no_document_names_are_deleted(client, collection, tenant):
+def test_unreferenced_files_are_deleted(client, collection, tenant):
     stray = store_file([b"x"], tenant_id=tenant.pk, name="a.txt")
     kept = bring(client, collection).json()["id"]
     assert delete_stray_files() == 0
@@ -184,7 +184,7 @@ def test_files_that_no_document_names_are_deleted(client, collection, tenant):
         assert default_storage.exists(Document.objects.get(pk=kept).storage_path)
 
 
-def test_a_document_whose_job_was_lost_gets_another(client, collection, tenant):
+def test_document_with_a_lost_job_gets_a_new_job(client, collection, tenant):
     bring(client, collection)
     with tenant_scope(tenant, actor="system:test"), as_platform(), connection.cursor() as cursor:
         cursor.execute("DELETE FROM procrastinate_jobs")

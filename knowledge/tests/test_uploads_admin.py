@@ -24,7 +24,7 @@ def upload(client, collection, name="tides.md", text=b"High water follows the mo
     return client.post(reverse(ADD), fields)
 
 
-def test_a_file_is_uploaded_and_read(admin_client, collection, tenant, member):
+def test_console_uploads_and_indexes_a_file(admin_client, collection, tenant, member):
     assert admin_client.get(reverse(ADD)).status_code == 200
     assert upload(admin_client, collection).status_code == 302
     with tenant_scope(tenant, user=member.user):
@@ -39,7 +39,7 @@ def test_a_file_is_uploaded_and_read(admin_client, collection, tenant, member):
     assert page.status_code == 200
 
 
-def test_a_kind_that_nobody_reads_is_an_error_of_the_form(admin_client, collection, tenant):
+def test_unsupported_format_is_a_form_error(admin_client, collection, tenant):
     page = upload(admin_client, collection, "virus.exe")
     assert page.status_code == 200
     assert "not supported" in page.content.decode()
@@ -47,7 +47,7 @@ def test_a_kind_that_nobody_reads_is_an_error_of_the_form(admin_client, collecti
         assert not Document.objects.exists()
 
 
-def test_a_gigabyte_is_refused_by_its_length_with_the_limit(admin_client, collection, tenant):
+def test_large_upload_is_rejected_by_content_length(admin_client, collection, tenant):
     class Unread:
         def read(self, *args):
             raise AssertionError("the body is read")
@@ -62,7 +62,7 @@ def test_a_gigabyte_is_refused_by_its_length_with_the_limit(admin_client, collec
     assert "maximum size of 50 MB" in admin_client.get(reverse(ADD)).content.decode()
 
 
-def test_a_form_without_its_token_is_refused(admin_client, collection, tenant):
+def test_form_without_csrf_token_is_rejected(admin_client, collection, tenant):
     admin_client.handler.enforce_csrf_checks = True
     assert upload(admin_client, collection).status_code == 403
     with tenant_scope(tenant):

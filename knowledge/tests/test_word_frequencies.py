@@ -65,7 +65,7 @@ def test_few_chunks_are_not_counted(tenant):
         assert frequent_words([small]) == {}
 
 
-def test_under_another_tenants_scope_nothing_is_counted_or_kept_for_the_owner(tenant, other_tenant, harbour):
+def test_word_counts_of_another_tenant_are_neither_made_nor_cached(tenant, other_tenant, harbour):
     with tenant_scope(other_tenant):
         assert frequent_words([harbour]) == {}
     with tenant_scope(tenant):
@@ -74,9 +74,7 @@ def test_under_another_tenants_scope_nothing_is_counted_or_kept_for_the_owner(te
         assert frequent_words([harbour]) == {}
 
 
-def test_they_are_counted_once_and_again_when_the_collection_has_grown(
-    tenant, harbour, django_assert_num_queries
-):
+def test_words_are_counted_again_after_the_collection_has_grown(tenant, harbour, django_assert_num_queries):
     with tenant_scope(tenant):
         frequent_words([harbour])
         with django_assert_num_queries(0):
@@ -108,7 +106,7 @@ def test_chunks_with_frequent_words_alone_are_scored_only_when_the_question_has_
     assert scored(tenant, harbour, "harbour") == 401
 
 
-def test_scores_are_the_same_whether_frequent_words_are_sought_or_not(tenant, harbour, monkeypatch):
+def test_scores_do_not_depend_on_skipping_frequent_words(tenant, harbour, monkeypatch):
     def score():
         with tenant_scope(tenant):
             return search(QUESTION, [harbour], strategy="keyword")[0].explanation.text_score
@@ -121,7 +119,7 @@ def test_scores_are_the_same_whether_frequent_words_are_sought_or_not(tenant, ha
 
 
 @pytest.mark.parametrize("by_index", [True, False])
-def test_what_is_summed_up_over_the_hits_is_summed_up_once(tenant, harbour, by_index):
+def test_aggregates_over_the_hits_are_computed_once(tenant, harbour, by_index):
     with tenant_scope(tenant), connection.cursor() as cursor:
         prepared = prepare_search(QUESTION, [harbour], vectors={}, strategy="keyword", limit=8)
         sql = search_sql.build_search_sql(tables=[], text=True, filters={}, snippets=False, by_index=by_index)
@@ -135,7 +133,7 @@ def test_what_is_summed_up_over_the_hits_is_summed_up_once(tenant, harbour, by_i
     ("chunks", "wish", "effort"),
     [(100, None, 200), (10_000, None, 200), (50_000, None, 617), (50_000, "fast", 246), (10**6, None, 1000)],
 )
-def test_the_index_is_followed_further_the_more_chunks_there_are(chunks, wish, effort):
+def test_index_scan_limit_grows_with_the_number_of_chunks(chunks, wish, effort):
     collection = Collection(chunk_count=chunks, settings={"recall": wish} if wish else {})
     assert compute_ef_search([collection], chunks, 50) == effort
 

@@ -22,7 +22,7 @@ def test_a_new_tenant_has_its_administrator_and_roles(db):
         }
 
 
-def test_its_making_is_audited_with_the_reason(db):
+def test_creation_of_a_tenant_is_audited_with_the_reason(db):
     tenant = create_tenant(slug="acme", name="Acme", admin=UserFactory(), actor="user:admin")
     with tenant_scope(tenant):
         row = AuditLog.objects.get(action="tenant.created")
@@ -35,14 +35,14 @@ def test_a_malformed_slug_is_refused(db, slug):
         create_tenant(slug=slug, name="Acme", admin=UserFactory())
 
 
-def test_a_taken_slug_is_refused_and_nothing_is_left(db):
+def test_taken_slug_is_rejected_and_leaves_nothing(db):
     create_tenant(slug="acme", name="Acme", admin=UserFactory())
     with pytest.raises(ValidationError, match="already exists"):
         create_tenant(slug="acme", name="Other", admin=UserFactory())
     assert Tenant.objects.filter(slug="acme").count() == 1
 
 
-def test_an_unknown_and_a_suspended_tenant_say_so(tenant):
+def test_unknown_and_suspended_tenants_are_errors(tenant):
     from config.tenancy.scope import platform_scope
 
     with pytest.raises(TenantUnavailableError, match="does not exist"):

@@ -49,7 +49,7 @@ def test_workflow_is_made_with_its_agents(api_client):
     assert response.json()["created_by"] == str(client.key.user_id)
 
 
-def test_wrong_step_is_pointed_at(api_client):
+def test_invalid_step_is_named(api_client):
     steps = [{"id": "a", "kind": "wait", "seconds": 1}, {"id": "b", "kind": "agent"}]
 
     response = post(api_client(), "workflows", {"name": "n", "slug": "s", "definition": {"steps": steps}})
@@ -97,7 +97,7 @@ def test_rows_of_the_system_are_not_made_by_clients(prefix, api_client):
     assert post(api_client(), prefix, {}).status_code == 405
 
 
-def test_engagement_with_flows_is_not_deleted_by_accident(scope):
+def test_engagement_with_flows_cannot_be_deleted(scope):
     flow = DiscoveryFlowFactory()
 
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -136,7 +136,7 @@ def test_scope_of_an_engagement_shows_its_assets_alone(tenant, member):
         assert list(Asset.objects.all()) == [asset]
 
 
-def test_event_of_google_stands_once_in_a_calendar(scope):
+def test_google_event_is_unique_in_a_calendar(scope):
     row = CalendarEventFactory(google_event_id="g1")
     CalendarEventFactory(google_event_id="g1")
 

@@ -18,7 +18,7 @@ BACKUP = {"seen": "servers without a backup", "where": "data centre north"}
 LICENCE = {"seen": "licences that end before the move"}
 
 
-def test_an_insight_that_is_found_again_grows_surer(scope):
+def test_repeated_insight_gains_confidence(scope):
     first = observe_insight(KIND, BACKUP, discovered_by="scanner")
     again = observe_insight(KIND, BACKUP, discovered_by="scanner")
     other = observe_insight(KIND, LICENCE)
@@ -27,7 +27,7 @@ def test_an_insight_that_is_found_again_grows_surer(scope):
     assert AgentLearningPattern.objects.count() == 2
 
 
-def test_the_same_of_another_kind_or_project_is_another_insight(scope):
+def test_other_type_or_project_is_another_insight(scope):
     project = EngagementFactory()
     found = {
         observe_insight(KIND, BACKUP).pk,
@@ -39,7 +39,7 @@ def test_the_same_of_another_kind_or_project_is_another_insight(scope):
     assert [insight.engagement_id for insight in here] == [None]
 
 
-def test_confidence_follows_whether_it_helped(scope):
+def test_confidence_of_an_insight_follows_feedback(scope):
     insight = observe_insight(KIND, BACKUP)
     helped = record_application(insight, helped=True)
     assert (helped.applied_count, helped.success_rate, helped.confidence_score) == (1, 1.0, 0.75)
@@ -55,7 +55,7 @@ def test_the_nearest_insight_comes_first_and_expired_ones_never(scope):
     assert [found.pk for found in similar_insights("which servers have no backup")] == [licence.pk]
 
 
-def test_what_expired_or_never_helped_is_deleted(tenant):
+def test_expired_and_unhelpful_insights_are_deleted(tenant):
     with tenant_scope(tenant, actor=ACTOR):
         kept, late, useless = (observe_insight(KIND, {"seen": word}) for word in ("tides", "moons", "stars"))
         late.expires_at = timezone.now() - timedelta(hours=1)
@@ -67,7 +67,7 @@ def test_what_expired_or_never_helped_is_deleted(tenant):
         assert list(AgentLearningPattern.objects.values_list("pk", flat=True)) == [kept.pk]
 
 
-def test_two_agents_that_find_the_same_at_once_make_one_insight(transactional_db):
+def test_concurrent_observations_create_one_insight(transactional_db):
     tenant = TenantFactory()
 
     def find():
@@ -84,7 +84,7 @@ def test_two_agents_that_find_the_same_at_once_make_one_insight(transactional_db
         assert AgentLearningPattern.objects.get().confidence_score == pytest.approx(1 - 0.5 * 0.75**3)
 
 
-def test_the_api_observes_applies_and_finds(api_client, other_tenant):
+def test_api_records_applies_and_finds_insights(api_client, other_tenant):
     client = api_client()
 
     def post(path, body):

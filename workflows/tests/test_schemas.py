@@ -30,11 +30,11 @@ def paths(shape, value):
         ([agent("a", retry={"attempts": 99})], [("steps", 0, "retry", "attempts")]),
     ],
 )
-def test_definition_names_the_path_of_each_mistake(steps, wrong):
+def test_definition_errors_name_their_path(steps, wrong):
     assert paths(schemas.WorkflowDefinition, {"steps": steps}) == wrong
 
 
-def test_definition_refuses_steps_that_wait_for_each_other():
+def test_definition_rejects_circular_dependencies():
     steps = [agent("a", needs=["c"]), agent("b"), agent("c", needs=["b"])]
 
     ((path, text),) = validation_errors(schemas.WorkflowDefinition, {"steps": steps})
@@ -44,7 +44,7 @@ def test_definition_refuses_steps_that_wait_for_each_other():
     assert "depend on each other" in text
 
 
-def test_steps_follow_each_other_unless_they_say_what_they_need():
+def test_steps_run_in_sequence_without_dependencies():
     steps = [agent("a"), agent("b"), agent("c", needs=[]), agent("d", needs=["a", "c"])]
 
     made = schemas.WorkflowDefinition.model_validate({"steps": steps})
@@ -77,7 +77,7 @@ def test_history_attendees_and_tags_name_their_paths():
     assert paths(schemas.SemanticTags, {"subtasks": [{}], "free": 1}) == [("subtasks", 0, "task")]
 
 
-def test_models_say_the_path_at_the_field():
+def test_model_errors_name_the_path_within_the_field():
     workflow = Workflow(definition={"steps": [{"id": "a", "kind": "tool"}]})
     trigger = WorkflowTrigger(trigger_type="scheduled", config={"cron": "x"})
 

@@ -54,7 +54,7 @@ def test_changed_rows_are_embedded_again_and_deleted_rows_leave_no_embedding(row
         assert (AssetEmbedding.objects.count(), Embedding.objects.count()) == (1, 2)
 
 
-def test_nobody_finds_the_assets_of_others_or_of_another_project(rows, tenant, other_tenant, member):
+def test_assets_of_others_and_other_projects_are_not_found(rows, tenant, other_tenant, member):
     embed_rows(tenant.pk)
     with tenant_scope(other_tenant, actor=ACTOR):
         assert similar_assets("payroll database") == []
@@ -63,7 +63,7 @@ def test_nobody_finds_the_assets_of_others_or_of_another_project(rows, tenant, o
         assert {asset.engagement_id for asset in found} == {rows[0].engagement_id}
 
 
-def test_the_text_of_an_event_is_not_read_among_the_embeddings(rows, tenant, api_client):
+def test_event_texts_are_hidden_among_the_embeddings(rows, tenant, api_client):
     embed_rows(tenant.pk)
     client = api_client()
     assert client.get("/api/v1/embeddings/").json()["results"] == []
