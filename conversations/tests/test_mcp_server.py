@@ -15,7 +15,7 @@ from knowledge.models import RagQuery
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.usefixtures("keep_rows"), pytest.mark.django_db(transaction=True)]
 MODES = ["auto", "legacy", "2026-07-28"]
 
 
