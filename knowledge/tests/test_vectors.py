@@ -349,7 +349,7 @@ def move_while_busy(step, clients):
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_promotion_under_load_shows_each_row_exactly_once(keeper, tenant):
-    document, stable = filled(tenant, 1000)
+    document, stable = filled(tenant, 3000)
     writers = [Writer(tenant, document, 10**6 * number) for number in (1, 2)]
     clients = [Client(each) for each in (*writers, *[search_stable(tenant, stable)] * 2)]
     for client in clients:
@@ -367,5 +367,6 @@ def test_promotion_under_load_shows_each_row_exactly_once(keeper, tenant):
         client.join()
 
     assert [client.error for client in clients] == [None] * 4
+    assert min(len(client.times) for client in clients) > 10
     assert sorted(ids_of(tenant)) == sorted([*stable, *writers[0].there, *writers[1].there])
     assert all(move.locked_ms < 100 for move in moves if move.verb == "promoted"), moves
