@@ -6,6 +6,20 @@ partition's final name. Locks that others would wait for are asked for with a sh
 caller tries again (SQLSTATE 55P03).
 """
 
+# The functions that a worker calls.
+CALLED = ", ".join(
+    f"conclave_vectors_{function}"
+    for function in (
+        "census(text)",
+        "discard(text, uuid)",
+        "stage(text, uuid, int, int)",
+        "bind(text, uuid)",
+        "catch_up(text, uuid, xid8, int)",
+        "validate(text, uuid)",
+        "swap(text, uuid, xid8)",
+        "demote(text, uuid, bigint)",
+    )
+)
 VECTORS = """
 CREATE FUNCTION conclave_vectors_part(parent text, tenant uuid) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
@@ -181,31 +195,7 @@ BEGIN
   locked_ms := extract(epoch FROM clock_timestamp() - began) * 1000;
 END $$;
 
-REVOKE ALL ON FUNCTION conclave_vectors_census(text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION conclave_vectors_discard(text, uuid) FROM PUBLIC;
-REVOKE ALL ON FUNCTION conclave_vectors_stage(text, uuid, int, int) FROM PUBLIC;
-REVOKE ALL ON FUNCTION conclave_vectors_bind(text, uuid) FROM PUBLIC;
-REVOKE ALL ON FUNCTION conclave_vectors_catch_up(text, uuid, xid8, int) FROM PUBLIC;
-REVOKE ALL ON FUNCTION conclave_vectors_validate(text, uuid) FROM PUBLIC;
-REVOKE ALL ON FUNCTION conclave_vectors_swap(text, uuid, xid8) FROM PUBLIC;
-REVOKE ALL ON FUNCTION conclave_vectors_demote(text, uuid, bigint) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION conclave_vectors_census(text) TO conclave_queue;
-GRANT EXECUTE ON FUNCTION conclave_vectors_discard(text, uuid) TO conclave_queue;
-GRANT EXECUTE ON FUNCTION conclave_vectors_stage(text, uuid, int, int) TO conclave_queue;
-GRANT EXECUTE ON FUNCTION conclave_vectors_bind(text, uuid) TO conclave_queue;
-GRANT EXECUTE ON FUNCTION conclave_vectors_catch_up(text, uuid, xid8, int) TO conclave_queue;
-GRANT EXECUTE ON FUNCTION conclave_vectors_validate(text, uuid) TO conclave_queue;
-GRANT EXECUTE ON FUNCTION conclave_vectors_swap(text, uuid, xid8) TO conclave_queue;
-GRANT EXECUTE ON FUNCTION conclave_vectors_demote(text, uuid, bigint) TO conclave_queue;
-"""
-VECTORS_DROP = """
-DROP FUNCTION conclave_vectors_demote(text, uuid, bigint);
-DROP FUNCTION conclave_vectors_swap(text, uuid, xid8);
-DROP FUNCTION conclave_vectors_validate(text, uuid);
-DROP FUNCTION conclave_vectors_catch_up(text, uuid, xid8, int);
-DROP FUNCTION conclave_vectors_bind(text, uuid);
-DROP FUNCTION conclave_vectors_stage(text, uuid, int, int);
-DROP FUNCTION conclave_vectors_discard(text, uuid);
-DROP FUNCTION conclave_vectors_census(text);
-DROP FUNCTION conclave_vectors_part(text, uuid);
-"""
+REVOKE ALL ON FUNCTION {CALLED} FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION {CALLED} TO conclave_queue;
+""".replace("{CALLED}", CALLED)
+VECTORS_DROP = f"DROP FUNCTION {CALLED}, conclave_vectors_part(text, uuid);"
