@@ -1,15 +1,14 @@
-"""Prompt resolution, rendering, overrides and usage counts."""
+"""Prompt resolution, rendering and usage counts."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from agents.models import Agent, SystemPrompt
-from audit.services.events import record_event
 
 VARIABLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*\}\}")
 MAX_VALUE_LENGTH = 20_000
@@ -102,35 +101,3 @@ def _count_prompt(prompt_id: UUID, before: float | None, verdict: float | None) 
         )
         ((found,),) = cursor.fetchall()
     return bool(found)
-
-
-@transaction.atomic
-def override_prompt(key: str, *, text: str, actor: UUID, own: bool = False) -> SystemPrompt:
-    """Override a factory prompt for the organisation, or for the actor if `own`.
-
-    A changed text increments the version.
-
-    Raises:
-        PromptError: if neither an override nor a factory prompt with this key exists.
-    """
-    owner = actor if own else None
-    held = SystemPrompt.objects.select_for_update().filter(
-        prompt_key=key, tenant__isnull=False, user_id=owner
-    )
-    prompt = held.first()
-    if prompt is None:
-        factory = SystemPrompt.objects.filter(prompt_key=key, tenant=None).first()
-        if factory is None:
-            raise PromptError(f"There is no prompt with the key {key}.")
-        prompt = SystemPrompt(
-            user_id=owner,
-            prompt_key=key,
-            prompt_category=factory.prompt_category,
-            prompt_name=factory.prompt_name,
-            description=factory.description,
-            variables=factory.variables,
-        )
-    prompt.prompt_text = text
-    prompt.save()
-    record_event("prompt.overridden", resource=prompt, metadata={"key": key, "version": prompt.version})
-    return prompt

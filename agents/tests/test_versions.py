@@ -11,7 +11,6 @@ from agents.services.prompts import (
     PromptError,
     count_use,
     count_verdict,
-    override_prompt,
     render_prompt,
     resolve_instructions,
     resolve_prompt,
@@ -133,8 +132,8 @@ def factory_prompt(db):
 def test_the_organisations_prompt_stands_before_the_factorys(factory_prompt, tenant, member, other_tenant):
     with tenant_scope(tenant, user=member.user):
         assert resolve_prompt("greet") == factory_prompt
-        ours = override_prompt("greet", text="Ours.", actor=member.user_id)
-        own = override_prompt("greet", text="Mine.", actor=member.user_id, own=True)
+        ours = SystemPromptFactory(prompt_key="greet", prompt_text="Ours.", user=None)
+        own = SystemPromptFactory(prompt_key="greet", prompt_text="Mine.", user=member.user)
         assert (resolve_prompt("greet"), resolve_prompt("greet", user_id=member.user_id)) == (ours, own)
         SystemPrompt.objects.filter(pk=ours.pk).update(is_active=False)
         assert resolve_prompt("greet") == factory_prompt
@@ -143,13 +142,15 @@ def test_the_organisations_prompt_stands_before_the_factorys(factory_prompt, ten
         assert list(SystemPrompt.objects.filter(prompt_key="greet")) == [factory_prompt]
 
 
-def test_another_text_is_another_version(factory_prompt, scope, member):
-    first = override_prompt("greet", text="One.", actor=member.user_id)
-    second = override_prompt("greet", text="Two.", actor=member.user_id)
-    same = override_prompt("greet", text="Two.", actor=member.user_id)
-    assert [first.version, second.version, same.version] == [1, 2, 2]
-    with pytest.raises(PromptError):
-        override_prompt("unknown", text="x", actor=member.user_id)
+def test_another_text_is_another_version(factory_prompt, scope):
+    SystemPromptFactory(prompt_key="greet", prompt_text="One.", user=None)
+    versions = []
+    for text in ("One.", "Two.", "Two."):
+        prompt = SystemPrompt.objects.get(prompt_key="greet", tenant__isnull=False)
+        prompt.prompt_text = text
+        prompt.save()
+        versions.append(prompt.version)
+    assert versions == [1, 2, 2]
 
 
 def test_variables_are_filled_and_missing_ones_named():
