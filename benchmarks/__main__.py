@@ -7,6 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from . import size
@@ -81,7 +82,7 @@ def _rls(house: House, options: argparse.Namespace) -> Lines:
 
 
 def _tenant(house: House, options: argparse.Namespace) -> Lines:
-    from .provisioning import median, tenant_ms
+    from .provisioning import tenant_ms
 
     times = tenant_ms(house, repeats=30)
     return [
@@ -98,7 +99,7 @@ def _memory(house: House, options: argparse.Namespace) -> Lines:
 
 
 def _schema(house: House, options: argparse.Namespace) -> Lines:
-    from .schema import Sending, expiry_ms, fill, median, migrate_seconds, partitioned_and_bare
+    from .schema import Sending, expiry_ms, fill, migrate_seconds, partitioned_and_bare
 
     wall, spent = migrate_seconds(house)
     lines = [Line("migrate from empty", wall, 20, "s", f"{spent:.1f} s of CPU in Python")]

@@ -89,7 +89,8 @@ class Compared:
     parts: dict[str, float] = field(default_factory=dict)
 
 
-def _median(costs: Sequence[Cost]) -> Cost:
+def median_cost(costs: Sequence[Cost]) -> Cost:
+    """Return the median cost by kind of process."""
     return Cost({kind: statistics.median(cost.parts[kind] for cost in costs) for kind in costs[0].parts})
 
 
@@ -107,8 +108,8 @@ def compare(first: Side, second: Side, *, rounds: int, count: int, warm: int) ->
             pairs.append((one, measure(second, count)))
     ratios = [one.total / other.total for one, other in pairs]
     return Compared(
-        _median([one for one, _ in pairs]),
-        _median([other for _, other in pairs]),
+        median_cost([one for one, _ in pairs]),
+        median_cost([other for _, other in pairs]),
         statistics.median(ratios),
         min(ratios),
         max(ratios),

@@ -1,7 +1,6 @@
 """Time to create a tenant, and memory of a web process."""
 
 import json
-import statistics
 import time
 from typing import Any
 
@@ -83,8 +82,3 @@ def memory_mb(house: House) -> dict[str, float]:
             "after 500 requests": resident_mb(server.workers[0]),
             "its parent": resident_mb(server.process.pid),
         }
-
-
-def median(values: list[float]) -> float:
-    """Return the median of the values."""
-    return statistics.median(values)

@@ -20,7 +20,7 @@ from config.postgres.logins import OWNER
 
 from .baseline import INSERT
 from .installation import PLAIN, House, connection_to
-from .meter import Cost, Side, backends_of, cpu_of, measure
+from .meter import Cost, Side, backends_of, cpu_of, measure, median_cost
 from .servers import Server, product, repeated
 
 PATH = "/v1/chat/completions"
@@ -90,7 +90,7 @@ def chat_call(house: House, *, rounds: int, count: int) -> Cost:
         side = Side("chat", run, lambda: {"app": server.workers, "database": backends_of(watcher, "chat")})
         run(30)
         costs = [measure(side, count) for _ in range(rounds)]
-    return Cost({kind: statistics.median(cost.parts[kind] for cost in costs) for kind in costs[0].parts})
+    return median_cost(costs)
 
 
 def first_token_ms(house: House, *, count: int) -> list[float]:

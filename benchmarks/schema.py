@@ -6,7 +6,6 @@ rows in a table without partitions and policies, with the same indexes; the same
 
 import os
 import resource
-import statistics
 import time
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -236,8 +235,3 @@ def expiry_ms() -> tuple[list[float], float]:
             before = period_start(before + timedelta(days=32), "month")
         spent = cpu_of(backend) - spent
     return took, spent * 1000 / len(took)
-
-
-def median(values: list[float]) -> float:
-    """Return the median."""
-    return statistics.median(values)
