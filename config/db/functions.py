@@ -179,7 +179,7 @@ BEGIN
   SELECT pg_get_userbyid(c.relowner) INTO owner_name FROM pg_partitioned_table p JOIN pg_class c ON c.oid = p.partrelid
     WHERE p.partrelid = to_regclass(format('public.%I', parent)) AND part LIKE parent || '\\_p%';
   IF owner_name IS NULL THEN
-    RAISE EXCEPTION '% is no partition of %', part, parent USING ERRCODE = 'invalid_parameter_value';
+    RAISE EXCEPTION '% is not a partition of %', part, parent USING ERRCODE = 'invalid_parameter_value';
   END IF;
   EXECUTE format('CREATE TABLE public.%I PARTITION OF public.%I FOR VALUES FROM (%L) TO (%L)',
     part, parent, lower_id, upper_id);

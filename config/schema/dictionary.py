@@ -75,7 +75,7 @@ class Dictionary:
         ]
         if key := self.catalog.tables[table].partition_key:
             period = getattr(model, "partition_period", "")
-            facts.append(f"partitioned by {key}" + (f", one a {period}" if period else ""))
+            facts.append(f"partitioned by {key}" + (f", one per {period}" if period else ""))
         if annotations.field(table, "deleted_at"):
             facts.append("hidden by `deleted_at` instead of deleted")
         facts.append(self.audit(table))
