@@ -132,7 +132,8 @@ class BaseModelAdmin(ScopePermissionMixin, ScopedChoicesMixin, ModelAdmin):
         if any(name in flatten_fieldsets(sets) for name in RECORD_FIELDS):
             return sets
         tenant = [self._tenant_column()] if _spans_tenants(request, self.model) else []
-        return [*sets, ("Record", {"fields": [*tenant, *self._record()], "classes": ["collapse"]})]
+        record = [field.name for field in self.model._meta.fields if field.name in RECORD_FIELDS]
+        return [*sets, ("Record", {"fields": [*tenant, *record], "classes": ["collapse"]})]
 
     def _split_wide_rows(self, rows, fixed):
         """Move wide fields (date-times, foreign keys among three or more) to separate rows."""
@@ -168,17 +169,11 @@ class BaseModelAdmin(ScopePermissionMixin, ScopedChoicesMixin, ModelAdmin):
     def get_readonly_fields(self, request, obj=None):
         uneditable = {field.name for field in self.model._meta.fields if not field.editable}
         readonly = list(super().get_readonly_fields(request, obj))
-        return [*readonly, *(name for name in sorted(uneditable) if name not in readonly), *self._states()]
-
-    def _states(self):
-        return [f"{field.name}_state" for field in encrypted_fields(self.model)]
+        states = [f"{field.name}_state" for field in encrypted_fields(self.model)]
+        return [*readonly, *(name for name in sorted(uneditable) if name not in readonly), *states]
 
     def _writable(self, request, obj):
         return self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
-
-    def _record(self):
-        names = {field.name for field in self.model._meta.fields}
-        return [name for name in RECORD_FIELDS if name in names]
 
     def formfield_for_dbfield(self, db_field, request, **kwargs):
         if isinstance(db_field, models.URLField):

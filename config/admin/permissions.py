@@ -45,14 +45,10 @@ class ScopePermissionMixin:
 class ReadOnlyMixin:
     """Denies all writes. List it before the class that grants permissions."""
 
-    def has_add_permission(self, request, obj=None):
+    def _deny(self, request, obj=None):
         return False
 
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
+    has_add_permission = has_change_permission = has_delete_permission = _deny
 
 
 def _filter_by_tenant(rows, tenant_id):

@@ -6,12 +6,12 @@ from types import ModuleType
 
 import psycopg
 from django.conf import settings
-from django.contrib.admin.options import ModelAdmin
 from django.db import ProgrammingError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.http import urlencode
 from django.utils.module_loading import import_string
 from django.views.decorators.http import require_POST
@@ -119,17 +119,10 @@ class ConsoleSite(UnfoldAdminSite):
 
     def _switch(self, request):
         wanted = request.POST.get("tenant", "")
-        tenant_access = next(
-            (
-                tenant_access
-                for tenant_access in request.console.tenant_accesses
-                if str(tenant_access.tenant_id) == wanted
-            ),
-            None,
-        )
-        if tenant_access is None:
+        found = [each for each in request.console.tenant_accesses if str(each.tenant_id) == wanted]
+        if not found:
             raise Http404
-        _access().choose_tenant(request, tenant_access)
+        _access().choose_tenant(request, found[0])
         return redirect("admin:index")
 
     def platform(self, request):
@@ -153,11 +146,9 @@ class ConsoleSite(UnfoldAdminSite):
         context = {**self.each_context(request), "title": "Platform scope", "form": form}
         return TemplateResponse(request, "console/platform.html", context)
 
+    @method_decorator(require_POST)
     def leave(self, request):
         """Leave the platform scope."""
-        return require_POST(self._leave)(request)
-
-    def _leave(self, request):
         _access().leave_platform(request)
         return redirect("admin:index")
 
@@ -171,8 +162,3 @@ def _render_template(response: HttpResponseBase) -> HttpResponseBase:
     if isinstance(response, TemplateResponse) and not response.is_rendered:
         response.render()
     return response
-
-
-def list_admins(site: ConsoleSite) -> list[ModelAdmin]:
-    """Return all registered admins, ordered by app and model."""
-    return sorted(site._registry.values(), key=lambda admin: admin.model._meta.label_lower)
