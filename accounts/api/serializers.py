@@ -102,7 +102,7 @@ class NewApiKeySerializer(ApiKeySerializer):
 class TenantAccessSerializer(serializers.Serializer):
     """An organisation that the user belongs to."""
 
-    tenant = serializers.UUIDField()
+    tenant = serializers.UUIDField(source="tenant_id")
     slug = serializers.CharField()
     name = serializers.CharField()
     status = serializers.CharField()

@@ -14,7 +14,6 @@ from accounts.services.members import LastAdministratorError, get_member_scopes,
 from accounts.services.tenant_access import list_tenant_access
 from config.api.exceptions import Conflict, Forbidden
 from config.api.permissions import ANY_CREDENTIAL
-from config.api.renderers import dumps
 from config.api.scope_fields import require_grantable
 from config.api.scopes import beyond
 from config.api.views import ApiView, json_response
@@ -28,6 +27,7 @@ from .serializers import (
     PersonSerializer,
     RoleAssignmentSerializer,
     RoleSerializer,
+    TenantAccessSerializer,
 )
 
 
@@ -176,25 +176,14 @@ class MeView(ApiView):
         with self.scoped():
             person = PersonSerializer(User.objects.get(id=credential.user_id)).data
         return json_response(
-            dumps(
-                {
-                    "kind": credential.kind,
-                    "person": person,
-                    "tenant": credential.tenant_id,
-                    "tenant_slug": credential.tenant_slug,
-                    "role": credential.role,
-                    "scopes": sorted(credential.scopes),
-                    "key_scopes": None if credential.key_scopes is None else sorted(credential.key_scopes),
-                    "memberships": [
-                        {
-                            "tenant": membership.tenant_id,
-                            "slug": membership.slug,
-                            "name": membership.name,
-                            "status": membership.status,
-                            "role": membership.role,
-                        }
-                        for membership in seats
-                    ],
-                }
-            )
+            {
+                "kind": credential.kind,
+                "person": person,
+                "tenant": credential.tenant_id,
+                "tenant_slug": credential.tenant_slug,
+                "role": credential.role,
+                "scopes": sorted(credential.scopes),
+                "key_scopes": None if credential.key_scopes is None else sorted(credential.key_scopes),
+                "memberships": TenantAccessSerializer(seats, many=True).data,
+            }
         )

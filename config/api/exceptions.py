@@ -42,29 +42,17 @@ TITLES = {
     503: "Temporarily unavailable",
     504: "Gateway timeout",
 }
-# SQLSTATE to (status, code). Clients may retry after a 503.
-SQLSTATES = {
-    "23505": (409, "conflict"),
-    "23P01": (409, "conflict"),
-    "23503": (409, "in_use"),
-    "23001": (409, "in_use"),
-    "23502": (400, "invalid"),
-    "23514": (400, "invalid"),
-    "42501": (403, "permission_denied"),
-    "22001": (400, "invalid"),
-    "22003": (400, "invalid"),
-    "22007": (400, "invalid"),
-    "22008": (400, "invalid"),
-    "22021": (400, "invalid"),
-    "22P02": (400, "invalid"),
-    "22P05": (400, "invalid"),
-    "54000": (400, "too_large"),
-    "54001": (400, "too_large"),
-    "40001": (503, "retry"),
-    "40P01": (503, "retry"),
-    "55P03": (503, "retry"),
-    "57014": (503, "timeout"),
+# SQLSTATEs by (status, code). Clients may retry after a 503.
+OUTCOMES = {
+    (409, "conflict"): ("23505", "23P01"),
+    (409, "in_use"): ("23503", "23001"),
+    (400, "invalid"): ("23502", "23514", "22001", "22003", "22007", "22008", "22021", "22P02", "22P05"),
+    (403, "permission_denied"): ("42501",),
+    (400, "too_large"): ("54000", "54001"),
+    (503, "retry"): ("40001", "40P01", "55P03"),
+    (503, "timeout"): ("57014",),
 }
+SQLSTATES = {state: outcome for outcome, states in OUTCOMES.items() for state in states}
 UNREACHABLE = ("08", "53", "57", "25P")
 
 
@@ -117,6 +105,16 @@ class Unprocessable(Problem):
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
     default_detail = "The request cannot be processed."
     default_code = "unprocessable"
+
+
+# Django's exceptions by the API exception that replaces them; the first match counts.
+API_EXCEPTIONS: dict[type[Exception], type[APIException]] = {
+    Http404: exceptions.NotFound,
+    PermissionDenied: exceptions.PermissionDenied,
+    RequestDataTooBig: TooLarge,
+    # For example more query parameters than DATA_UPLOAD_MAX_NUMBER_FIELDS.
+    SuspiciousOperation: Invalid,
+}
 
 
 def problem_response(
@@ -217,15 +215,9 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse:
     """Return a problem details response for any exception (DRF's `EXCEPTION_HANDLER`)."""
     request = context.get("request")
     bare = getattr(request, "_request", request)
-    if isinstance(exc, (Http404,)):
-        exc = exceptions.NotFound()
-    elif isinstance(exc, PermissionDenied):
-        exc = exceptions.PermissionDenied()
-    elif isinstance(exc, RequestDataTooBig):
-        exc = TooLarge()
-    elif isinstance(exc, SuspiciousOperation):
-        # For example more query parameters than DATA_UPLOAD_MAX_NUMBER_FIELDS.
-        exc = Invalid()
+    made = next((made for kind, made in API_EXCEPTIONS.items() if isinstance(exc, kind)), None)
+    if made is not None:
+        exc = made()
     elif isinstance(exc, ValidationError):
         exc = exceptions.ValidationError(exc.message_dict if hasattr(exc, "error_dict") else exc.messages)
     if isinstance(exc, APIException):

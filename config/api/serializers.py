@@ -245,9 +245,6 @@ class BaseSerializer(serializers.ModelSerializer):
     def get_unique_together_constraints(self, model: Any) -> Any:
         return iter(())
 
-    def get_unique_for_date_validators(self) -> list[Any]:
-        return []
-
     def get_validators(self) -> list[Any]:
         return list(getattr(getattr(self, "Meta", None), "validators", []))
 
