@@ -85,16 +85,16 @@ def summarize_session(tenant_id: str, conversation_id: str) -> None:
 @job
 def summarize_idle_sessions(timestamp: int) -> None:
     """Defer the summaries of idle conversations to workers."""
-    from conversations.services.sessions import idle_conversations, summarize_later
+    from conversations.services.sessions import defer_summary, list_idle_conversations
 
     if not settings.SESSION_IDLE_MINUTES:
         return
     idle = timedelta(minutes=settings.SESSION_IDLE_MINUTES)
     with platform_scope(reason="summarize idle sessions", actor="system:upkeep"):
-        due = idle_conversations(idle, within=idle + MAX_IDLE, most=BATCH_SIZE)
+        due = list_idle_conversations(idle, within=idle + MAX_IDLE, most=BATCH_SIZE)
     for tenant_id, conversation_id in due:
         with tenant_scope(tenant_id, actor="system:upkeep"):
-            summarize_later(conversation_id)
+            defer_summary(conversation_id)
 
 
 @app.periodic(cron="17 * * * *")

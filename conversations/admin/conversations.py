@@ -45,19 +45,20 @@ class ConversationAdmin(BaseModelAdmin):
         return False
 
 
-@admin.register(Participant)
-class ParticipantAdmin(ReadOnlyAdmin):
+class OwnConversationsAdmin(ReadOnlyAdmin):
+    """Limits rows to conversations that are visible to the user."""
+
     resource = "conversations"
+
+    def get_queryset(self, request):
+        conversations = Conversation.objects.visible_to(request.user.pk).order_by().values("pk")
+        return super().get_queryset(request).filter(conversation__in=conversations)
+
+
+@admin.register(Participant)
+class ParticipantAdmin(OwnConversationsAdmin):
     icon = "group"
     position = 20
     list_display = ("conversation", "user", "agent", "role", "created_at")
     list_filter = ("role",)
     fields = ("conversation", ("user", "agent"), "role")
-
-    def get_queryset(self, request):
-        return super().get_queryset(request).filter(conversation__in=visible(request))
-
-
-def visible(request):
-    """Return the IDs of the conversations that are visible to the user."""
-    return Conversation.objects.visible_to(request.user.pk).order_by().values("pk")

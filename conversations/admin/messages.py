@@ -3,17 +3,15 @@
 from django.contrib import admin
 
 from audit.admin.exports import AuditedExportMixin
-from config.admin.bases import ReadOnlyAdmin
 from config.admin.filters import CreatedFilter
-from conversations.admin.conversations import visible
+from conversations.admin.conversations import OwnConversationsAdmin
 from conversations.models import Attachment, Message, MessageEmbedding
 
 
 @admin.register(Message)
-class MessageAdmin(AuditedExportMixin, ReadOnlyAdmin):
+class MessageAdmin(AuditedExportMixin, OwnConversationsAdmin):
     """Messages of the user's conversations."""
 
-    resource = "conversations"
     icon = "chat"
     position = 30
     list_display = (
@@ -44,15 +42,11 @@ class MessageAdmin(AuditedExportMixin, ReadOnlyAdmin):
         ),
     )
 
-    def get_queryset(self, request):
-        return super().get_queryset(request).filter(conversation__in=visible(request))
-
 
 @admin.register(Attachment)
-class AttachmentAdmin(ReadOnlyAdmin):
+class AttachmentAdmin(OwnConversationsAdmin):
     """Attachments of the user's conversations."""
 
-    resource = "conversations"
     icon = "attach_file"
     position = 35
     list_display = ("created_at", "filename", "media_type", "file_size", "conversation", "user")
@@ -63,15 +57,11 @@ class AttachmentAdmin(ReadOnlyAdmin):
         ("Data", {"fields": ("storage_path", "checksum", "metadata"), "classes": ["collapse"]}),
     )
 
-    def get_queryset(self, request):
-        return super().get_queryset(request).filter(conversation__in=visible(request))
-
 
 @admin.register(MessageEmbedding)
-class MessageEmbeddingAdmin(ReadOnlyAdmin):
+class MessageEmbeddingAdmin(OwnConversationsAdmin):
     """Embedded messages of the user's conversations."""
 
-    resource = "conversations"
     icon = "scatter_plot"
     in_sidebar = False
     list_display = ("created_at", "conversation", "embedding_model")
@@ -80,5 +70,4 @@ class MessageEmbeddingAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request):
         # Vectors and lexemes are large and not shown.
-        rows = super().get_queryset(request).filter(conversation__in=visible(request))
-        return rows.defer("embedding", "embedding_384", "words")
+        return super().get_queryset(request).defer("embedding", "embedding_384", "words")

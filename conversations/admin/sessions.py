@@ -2,19 +2,9 @@
 
 from django.contrib import admin
 
-from config.admin.bases import ReadOnlyAdmin
 from config.admin.filters import CreatedFilter
-from conversations.admin.conversations import visible
+from conversations.admin.conversations import OwnConversationsAdmin
 from conversations.models import SessionState, SessionSummary, StreamEvent
-
-
-class OwnConversationsAdmin(ReadOnlyAdmin):
-    """Limits rows to conversations that are visible to the user."""
-
-    resource = "conversations"
-
-    def get_queryset(self, request):
-        return super().get_queryset(request).filter(conversation__in=visible(request))
 
 
 @admin.register(SessionState)

@@ -3,17 +3,15 @@
 from django.contrib import admin
 
 from audit.admin.exports import AuditedExportMixin
-from config.admin.bases import ReadOnlyAdmin
 from config.admin.filters import CreatedFilter
-from conversations.admin.conversations import visible
+from conversations.admin.conversations import OwnConversationsAdmin
 from conversations.models import McpToolExecution, ToolExecution
 
 
 @admin.register(ToolExecution)
-class ToolExecutionAdmin(AuditedExportMixin, ReadOnlyAdmin):
+class ToolExecutionAdmin(AuditedExportMixin, OwnConversationsAdmin):
     """Tool calls in the user's conversations."""
 
-    resource = "conversations"
     icon = "build"
     title = "Tool calls"
     position = 40
@@ -31,15 +29,11 @@ class ToolExecutionAdmin(AuditedExportMixin, ReadOnlyAdmin):
         ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
     )
 
-    def get_queryset(self, request):
-        return super().get_queryset(request).filter(conversation__in=visible(request))
-
 
 @admin.register(McpToolExecution)
-class McpToolExecutionAdmin(AuditedExportMixin, ReadOnlyAdmin):
+class McpToolExecutionAdmin(AuditedExportMixin, OwnConversationsAdmin):
     """MCP tool calls in the user's conversations."""
 
-    resource = "conversations"
     icon = "dns"
     title = "MCP tool calls"
     position = 42
@@ -70,6 +64,3 @@ class McpToolExecutionAdmin(AuditedExportMixin, ReadOnlyAdmin):
         ("Times", {"fields": (("started_at", "completed_at"),)}),
         ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
     )
-
-    def get_queryset(self, request):
-        return super().get_queryset(request).filter(conversation__in=visible(request))

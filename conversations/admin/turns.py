@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from config.admin.filters import CreatedFilter
-from conversations.admin.sessions import OwnConversationsAdmin
+from conversations.admin.conversations import OwnConversationsAdmin
 from conversations.models import AnswerLease, TurnStep
 
 

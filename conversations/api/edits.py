@@ -15,8 +15,8 @@ from conversations.api import streaming as answers
 from conversations.api.serializers import MAX_CONTENT, AnsweredConversationSerializer, MessageSerializer
 from conversations.choices import MessageFeedback
 from conversations.services.conversations import ConversationClosedError
-from conversations.services.feedback import NoAnswer, give_feedback
-from conversations.services.forks import NotYours, TurnRunning, edit_message
+from conversations.services.feedback import NotAnAnswerError, give_feedback
+from conversations.services.forks import AnswerPendingError, NotAuthorError, edit_message
 
 
 class EditSerializer(serializers.Serializer):
@@ -77,7 +77,7 @@ class MessageActions:
         message = self.get_object()
         try:
             give_feedback(message, asked["feedback"])
-        except NoAnswer as error:
+        except NotAnAnswerError as error:
             raise Conflict("; ".join(error.messages), code="no_answer") from error
         return self.rendered_row(MessageSerializer, message)
 
@@ -89,9 +89,9 @@ class MessageActions:
             return edit_message(
                 conversation, identifier, content=content, user_id=self.credential.user_id, answer=answer
             )
-        except NotYours as error:
+        except NotAuthorError as error:
             raise exceptions.PermissionDenied("; ".join(error.messages)) from error
-        except TurnRunning as error:
+        except AnswerPendingError as error:
             raise Conflict("; ".join(error.messages), code="turn_running") from error
         except ConversationClosedError as error:
             raise Conflict("; ".join(error.messages), code="agent_not_active") from error

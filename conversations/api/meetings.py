@@ -17,8 +17,8 @@ from conversations.api import streaming as answers
 from conversations.choices import MeetingPhase, StreamType
 from conversations.meetings.runner import begin_meeting, follow_meeting
 from conversations.runtime.turns import Caller
-from conversations.services.conversations import ConversationClosedError, agent_by_name
-from conversations.services.meetings import MOST_EXPERTS, MeetingUnderway, as_chunk, rebuild_meeting
+from conversations.services.conversations import ConversationClosedError, find_agent
+from conversations.services.meetings import MAX_EXPERTS, MeetingRunningError, rebuild_meeting, render_event
 
 
 class NewMeetingSerializer(serializers.Serializer):
@@ -28,7 +28,7 @@ class NewMeetingSerializer(serializers.Serializer):
     experts = serializers.ListField(
         child=serializers.CharField(max_length=100),
         min_length=1,
-        max_length=MOST_EXPERTS,
+        max_length=MAX_EXPERTS,
         help_text="Slugs or ids of the agents that participate as experts.",
     )
 
@@ -109,18 +109,18 @@ class MeetingActions:
             question = begin_meeting(
                 conversation.pk,
                 question=asked["question"],
-                experts=_experts(asked["experts"]),
+                experts=_find_experts(asked["experts"]),
                 user_id=self.credential.user_id,
             )
-        except MeetingUnderway as error:
+        except MeetingRunningError as error:
             raise Conflict("; ".join(error.messages), code="meeting_underway") from error
         except ConversationClosedError as error:
             raise Conflict("; ".join(error.messages), code="conversation_closed") from error
         return json_response({"question": str(question.pk), "stream": request._request.path}, 202)
 
 
-def _experts(names: list[str]) -> list[Agent]:
-    found = [agent_by_name(name) for name in names]
+def _find_experts(names: list[str]) -> list[Agent]:
+    found = [find_agent(name) for name in names]
     if None in found:
         raise serializers.ValidationError({"experts": "This object does not exist."})
     if len({each.pk for each in found}) < len(found):
@@ -136,13 +136,13 @@ def _stream(caller: Caller, conversation_id: UUID, built: dict[str, Any], last: 
     after = max(int(last or 0), built["first"] - 1)
     if built["status"] != "running" and after >= built["last"]:
         return HttpResponse(status=204)
-    lines = _lines(caller, conversation_id, UUID(built["question"]), after)
+    lines = _encode_events(caller, conversation_id, UUID(built["question"]), after)
     return answers.build_event_stream(lines)
 
 
-def _lines(caller: Caller, conversation_id: UUID, question_id: UUID, after: int) -> Iterator[bytes]:
+def _encode_events(caller: Caller, conversation_id: UUID, question_id: UUID, after: int) -> Iterator[bytes]:
     for event in follow_meeting(caller, conversation_id, question_id, after):
         if event is None:
             yield answers.KEEP_ALIVE
         else:
-            yield answers.event_line(event.event_type, as_chunk(event), event.sequence_number)
+            yield answers.event_line(event.event_type, render_event(event), event.sequence_number)

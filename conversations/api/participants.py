@@ -12,7 +12,7 @@ from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet
 from conversations.api.serializers import NewParticipantSerializer, ParticipantSerializer
 from conversations.api.views import ConversationScopedMixin
 from conversations.models import Conversation, Participant
-from conversations.services.conversations import ConversationClosedError, agent_by_name
+from conversations.services.conversations import ConversationClosedError, find_agent
 from conversations.services.participants import add_participant, remove_participant
 
 
@@ -28,11 +28,11 @@ class ParticipantViewSet(ConversationScopedMixin, DestroyMixin, ReadOnlyTenantVi
         asked = self.validate_body(NewParticipantSerializer)
         if not self.conversation().exists():
             raise Http404
-        row = self._added(asked)
+        row = self._add(asked)
         return self.respond_with(row.pk, 201, Location=f"{request._request.path}{row.pk}/")
 
-    def _added(self, data: dict[str, Any]) -> Participant:
-        agent = agent_by_name(data["agent"]) if "agent" in data else None
+    def _add(self, data: dict[str, Any]) -> Participant:
+        agent = find_agent(data["agent"]) if "agent" in data else None
         if "agent" in data and agent is None:
             raise exceptions.ValidationError({"agent": "This object does not exist."})
         try:

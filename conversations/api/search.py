@@ -104,10 +104,10 @@ class MessageSearchView(ApiView):
             except (ValueError, OverflowError):
                 raise Invalid("The time is outside the supported range.", code="invalid_filter") from None
         following = offset + limit if len(found) > limit and offset + limit <= DEEPEST else None
-        return json_response({"results": [_shown(each) for each in found[:limit]], "next": following})
+        return json_response({"results": [_render(each) for each in found[:limit]], "next": following})
 
 
-def _shown(found: FoundMessage) -> dict[str, Any]:
+def _render(found: FoundMessage) -> dict[str, Any]:
     return {
         "message": found.id,
         "conversation": found.conversation_id,

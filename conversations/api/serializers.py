@@ -12,8 +12,8 @@ from conversations.models import (
     Participant,
     ToolExecution,
 )
-from conversations.services.attachments import MOST_FILES
-from conversations.services.conversations import MOST_AGENTS
+from conversations.services.attachments import MAX_FILES
+from conversations.services.conversations import MAX_AGENTS
 
 MAX_CONTENT = 100_000
 
@@ -177,7 +177,7 @@ class NewConversationSerializer(serializers.Serializer):
         child=serializers.CharField(max_length=100),
         required=False,
         min_length=2,
-        max_length=MOST_AGENTS,
+        max_length=MAX_AGENTS,
         help_text="Slugs or ids of the agents, in modes with several agents.",
     )
     mode = serializers.ChoiceField(
@@ -241,7 +241,7 @@ class NewMessageSerializer(serializers.Serializer):
     attachments = serializers.ListField(
         child=serializers.UUIDField(),
         default=list,
-        max_length=MOST_FILES,
+        max_length=MAX_FILES,
         help_text="Ids of uploaded files that no message uses yet. Agents read their text.",
     )
 

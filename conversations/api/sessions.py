@@ -79,7 +79,7 @@ class StreamEventSerializer(BaseSerializer):
         read_only_fields = fields
 
 
-class OfVisibleConversations:
+class VisibleConversationMixin:
     """Limit rows to conversations that are visible to the user; one row per conversation."""
 
     def get_queryset(self) -> Any:
@@ -87,7 +87,7 @@ class OfVisibleConversations:
         return super().get_queryset().filter(conversation__in=seen)
 
 
-class SessionStateViewSet(OfVisibleConversations, ReadOnlyTenantViewSet):
+class SessionStateViewSet(VisibleConversationMixin, ReadOnlyTenantViewSet):
     """Session states of your conversations."""
 
     serializer_class = SessionStateSerializer
@@ -95,7 +95,7 @@ class SessionStateViewSet(OfVisibleConversations, ReadOnlyTenantViewSet):
     ordering_fields = ("created_at", "updated_at")
 
 
-class SessionSummaryViewSet(OfVisibleConversations, UpdateMixin, ReadOnlyTenantViewSet):
+class SessionSummaryViewSet(VisibleConversationMixin, UpdateMixin, ReadOnlyTenantViewSet):
     """Summaries of your conversations. Only the rating can be changed."""
 
     serializer_class = SessionSummarySerializer

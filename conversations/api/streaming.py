@@ -21,16 +21,16 @@ from conversations.answers import AnswerEvents
 from conversations.api.serializers import MessageSerializer
 from conversations.choices import MessageStatus
 from conversations.models import Message
-from conversations.runtime.turns import Caller
-from conversations.streaming.answers import (
+from conversations.runtime.stream_buffer import (
     STREAM_START,
     AnswerDelta,
     AnswerEvent,
     AnswerReset,
     KeepAlive,
     StreamPosition,
-    follow_answer,
 )
+from conversations.runtime.turns import Caller
+from conversations.streaming.answers import follow_answer
 from conversations.streaming.threads import TooManyStreamsError
 
 EVENT_STREAM = "text/event-stream"

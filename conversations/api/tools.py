@@ -20,8 +20,8 @@ from conversations.models import Message, ToolExecution
 from conversations.runtime.approvals import load_decided_turn
 from conversations.runtime.loop import run_turn
 from conversations.runtime.turns import TurnContext
-from conversations.services.approvals import NotWaiting, decide_call
-from conversations.services.leases import LeaseLost
+from conversations.services.approvals import NotAwaitingApprovalError, decide_call
+from conversations.services.leases import LeaseLostError
 
 RESPONSES = {
     (200, "application/json"): MessageSerializer,
@@ -61,7 +61,7 @@ class ToolExecutionViewSet(ConversationScopedMixin, CallerMixin, ReadOnlyTenantV
     def _decide(self, request: Any, *, allow: bool, reason: str) -> HttpResponse:
         self.require("agents", "execute")
         with self.scoped():
-            turn, answer = self._decided(allow, reason)
+            turn, answer = self._decide_call(allow, reason)
         if turn is None:
             return json_response(answers.render_message(answer))
         with answers.answer_errors():
@@ -69,22 +69,22 @@ class ToolExecutionViewSet(ConversationScopedMixin, CallerMixin, ReadOnlyTenantV
                 return answers.stream_answers(stream_answer(answer, turn))
             return json_response(answers.render_answers([run_turn(turn)]))
 
-    def _decided(self, allow: bool, reason: str) -> tuple[TurnContext | None, Message]:
-        execution = self._execution()
+    def _decide_call(self, allow: bool, reason: str) -> tuple[TurnContext | None, Message]:
+        execution = self._get_execution()
         try:
             last = decide_call(execution, allow=allow, actor=self.credential.user_id, reason=reason)
             messages = Message.objects.created_after_id(execution.conversation_id)
             answer = messages.get(pk=execution.message_id)
             return (load_decided_turn(answer, self.caller()) if last else None), answer
-        except NotWaiting as error:
+        except NotAwaitingApprovalError as error:
             raise Conflict("; ".join(error.messages), code="not_waiting") from error
-        except LeaseLost as error:
+        except LeaseLostError as error:
             raise Conflict(
                 "Another process has already resumed this answer.",
                 code="not_waiting",
             ) from error
 
-    def _execution(self) -> ToolExecution:
+    def _get_execution(self) -> ToolExecution:
         identifier: UUID = self.kwargs[self.lookup_field]
         found = self.get_queryset().filter(pk=identifier, message__isnull=False).order_by().first()
         if found is None:

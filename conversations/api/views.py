@@ -16,7 +16,6 @@ from config.db.ids import uuid7_time
 from conversations.answers import BegunAnswers, answer_message
 from conversations.api import streaming as answers
 from conversations.api.callers import CallerMixin
-from conversations.api.closing import CloseActionsMixin
 from conversations.api.edits import MessageActions
 from conversations.api.meetings import MeetingActions
 from conversations.api.serializers import (
@@ -33,13 +32,14 @@ from conversations.models import Conversation, Message
 from conversations.services.attachments import ask_with_files
 from conversations.services.conversations import (
     ConversationClosedError,
-    agent_by_name,
     begin_round,
+    find_agent,
     record_message,
     start_conversation,
 )
 from conversations.services.forks import fork_conversation
 from conversations.services.participants import is_owner
+from conversations.services.sessions import CannotEndError, end_conversation
 
 FAILURES = {
     502: OpenApiResponse(description="The model endpoint failed. The question is stored."),
@@ -83,9 +83,7 @@ class AnswerMixin(CallerMixin):
         return json_response(body, 201, {"Location": f"/api/v1/conversations/{row.pk}/"})
 
 
-class ConversationViewSet(
-    CloseActionsMixin, MeetingActions, AnswerMixin, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet
-):
+class ConversationViewSet(MeetingActions, AnswerMixin, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
     """Your conversations."""
 
     serializer_class = ConversationSerializer
@@ -115,6 +113,16 @@ class ConversationViewSet(
         at = self.validate_body(ForkSerializer)["at"]
         return self.created(fork_conversation(self.get_object(), at=at, user_id=self.credential.user_id), [])
 
+    @extend_schema(request=None, responses={200: ConversationSerializer})
+    @action(detail=True, methods=["post"])
+    def end(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """End a conversation. A job then writes its title and its summary in `/session-summaries/`."""
+        try:
+            ended = end_conversation(self.get_object())
+        except CannotEndError as error:
+            raise Conflict("; ".join(error.messages), code="not_ending") from error
+        return self.rendered_row(ConversationSerializer, ended)
+
     def perform_destroy(self, instance: Conversation) -> None:
         if not is_owner(instance, self.credential.user_id):
             raise Forbidden("Only the owner can delete a conversation. Other participants can leave it.")
@@ -129,7 +137,7 @@ class ConversationViewSet(
 
     def _start(self, data: dict[str, Any]) -> Conversation:
         named = "agent" if "agent" in data else "agents"
-        agents = [agent_by_name(name) for name in data.get("agents") or [data["agent"]]]
+        agents = [find_agent(name) for name in data.get("agents") or [data["agent"]]]
         if None in agents:
             raise exceptions.ValidationError({named: "This object does not exist."})
         try:

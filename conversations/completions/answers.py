@@ -21,11 +21,11 @@ from conversations.completions.types import (
     CompletionEvent,
     CompletionRequest,
     EmitEvent,
-    KeepAlive,
     TokenUsage,
 )
 from conversations.models import Message
 from conversations.runtime.connections import release_connections
+from conversations.runtime.stream_buffer import KeepAlive
 from conversations.runtime.turns import Caller
 from conversations.streaming.answers import KEEP_ALIVE_SECONDS
 from conversations.streaming.threads import TooManyStreamsError, run_in_stream_thread

@@ -265,15 +265,15 @@ def _parse_result(result: Any) -> ModelAnswer:
 
 def to_model_messages(request: CompletionRequest) -> list[ModelMessage]:
     """Convert the client's messages; merge adjacent user and tool messages into one request."""
-    names = {call.id: call.name for said in request.messages for call in said.calls}
+    names = {call.id: call.name for message in request.messages for call in message.calls}
     messages: list[ModelMessage] = []
-    for said in request.messages:
-        if said.role == "assistant":
-            messages.append(_to_model_response(said))
+    for message in request.messages:
+        if message.role == "assistant":
+            messages.append(_to_model_response(message))
         elif messages and isinstance(messages[-1], ModelRequest):
-            messages[-1] = ModelRequest(parts=[*messages[-1].parts, _to_request_part(said, names)])
+            messages[-1] = ModelRequest(parts=[*messages[-1].parts, _to_request_part(message, names)])
         else:
-            messages.append(ModelRequest(parts=[_to_request_part(said, names)]))
+            messages.append(ModelRequest(parts=[_to_request_part(message, names)]))
     return messages
 
 
@@ -284,16 +284,18 @@ def _add_instructions(messages: list[ModelMessage], request: CompletionRequest) 
     return messages
 
 
-def _to_model_response(said: ChatMessage) -> ModelResponse:
-    parts: list[Any] = [TextPart(said.text)] if said.text else []
-    parts += [ToolCallPart(call.name, call.arguments, call.id) for call in said.calls]
+def _to_model_response(message: ChatMessage) -> ModelResponse:
+    parts: list[Any] = [TextPart(message.text)] if message.text else []
+    parts += [ToolCallPart(call.name, call.arguments, call.id) for call in message.calls]
     return ModelResponse(parts=parts)
 
 
-def _to_request_part(said: ChatMessage, names: dict[str, str]) -> Any:
-    if said.role == "tool":
-        return ToolReturnPart(said.name or names.get(said.call_id, "tool"), said.text, said.call_id)
-    if not said.images:
-        return UserPromptPart(said.text)
-    images = [BinaryContent(image.data, media_type=image.media_type) for image in said.images]
-    return UserPromptPart([said.text, *images] if said.text else images)
+def _to_request_part(message: ChatMessage, names: dict[str, str]) -> Any:
+    if message.role == "tool":
+        return ToolReturnPart(
+            message.name or names.get(message.call_id, "tool"), message.text, message.call_id
+        )
+    if not message.images:
+        return UserPromptPart(message.text)
+    images = [BinaryContent(image.data, media_type=image.media_type) for image in message.images]
+    return UserPromptPart([message.text, *images] if message.text else images)

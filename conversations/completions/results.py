@@ -12,7 +12,7 @@ from conversations.runtime.journal import strip_unstorable
 from conversations.runtime.turn_results import extract_citations, get_owner_columns
 from conversations.runtime.turns import TurnContext
 from conversations.services.completions import close_completion
-from conversations.services.feedback import spoken_by
+from conversations.services.feedback import get_prompt_metadata
 
 
 def store_completion(turn: CompletionTurn, text: str) -> str:
@@ -43,7 +43,7 @@ def _close(turn: TurnContext, changes: dict[str, Any], error: str) -> None:
         "tool_calls": turn.journal.tool_calls,
         "tool_used": turn.journal.first_tool,
     }
-    if spoken := spoken_by(turn.agent):
+    if spoken := get_prompt_metadata(turn.agent):
         changes["metadata"] = spoken
     with turn.caller.scope():
         if close_completion(

@@ -21,7 +21,7 @@ from conversations.services.completions import (
     list_messages_until,
     open_completion,
 )
-from conversations.services.conversations import BegunTurn, agent_by_name
+from conversations.services.conversations import BegunTurn, find_agent
 from knowledge.models import Collection
 
 ANSWER_SECONDS = 300
@@ -75,8 +75,10 @@ def _build_question(request: CompletionRequest) -> CompletionQuestion:
     """Return the last message, or all trailing tool results, for storing."""
     if request.messages[-1].role != "tool":
         return CompletionQuestion(strip_unstorable(request.question))
-    results = list(takewhile(lambda said: said.role == "tool", reversed(request.messages)))[::-1]
-    stored_results = [{"call_id": said.call_id, "text": strip_unstorable(said.text)} for said in results]
+    results = list(takewhile(lambda message: message.role == "tool", reversed(request.messages)))[::-1]
+    stored_results = [
+        {"call_id": message.call_id, "text": strip_unstorable(message.text)} for message in results
+    ]
     return CompletionQuestion(
         "\n".join(row["text"] for row in stored_results), MessageRole.TOOL, {TOOL_RESULTS: stored_results}
     )
@@ -84,16 +86,16 @@ def _build_question(request: CompletionRequest) -> CompletionQuestion:
 
 def load_chat_history(answer: Message) -> tuple[ChatMessage, ...]:
     """Return the chat messages up to `answer`, in the open scope."""
-    spoken: list[ChatMessage] = []
+    messages: list[ChatMessage] = []
     for row in list_messages_until(answer):
         results = row.metadata.get(TOOL_RESULTS) if row.role == MessageRole.TOOL else None
         if results:
-            spoken += [ChatMessage("tool", result["text"], call_id=result["call_id"]) for result in results]
+            messages += [ChatMessage("tool", result["text"], call_id=result["call_id"]) for result in results]
         elif row.role in (MessageRole.USER, MessageRole.ASSISTANT):
             own = [call for call in row.tool_calls if call.get("client")]
             calls = tuple(ToolCall(call["id"], call["name"], call["input"]) for call in own)
-            spoken.append(ChatMessage(row.role, row.content, calls=calls))
-    return tuple(spoken)
+            messages.append(ChatMessage(row.role, row.content, calls=calls))
+    return tuple(messages)
 
 
 def _load_context(begun: BegunTurn, caller: Caller, agent: Agent, request: CompletionRequest) -> TurnContext:
@@ -132,7 +134,7 @@ def resolve_model(name: str) -> tuple[Agent, Integration | None]:
     """
     account, slash, model = name.partition("/")
     if not slash:
-        agent = agent_by_name(name, related=["integration"])
+        agent = find_agent(name, related=["integration"])
         if agent is None:
             raise UnknownModelError(name)
         return agent, None

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from conversations.runtime.stream_buffer import KeepAlive
+
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
@@ -126,11 +128,6 @@ class ToolCallDelta:
     arguments: str
     id: str = ""
     name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class KeepAlive:
-    """A keep-alive, sent while no other event arrives."""
 
 
 CompletionEvent = TextDelta | ToolCallDelta | KeepAlive | Completion | CompletionError

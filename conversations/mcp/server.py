@@ -22,7 +22,7 @@ from conversations.models import Conversation, Message
 from conversations.runtime.journal import strip_unstorable
 from conversations.runtime.loop import run_turn
 from conversations.runtime.turns import Caller, load_turn
-from conversations.services.conversations import agent_by_name, begin_turn, start_conversation
+from conversations.services.conversations import begin_turn, find_agent, start_conversation
 from knowledge.models import Collection
 from knowledge.services.search import log_query, search
 
@@ -108,7 +108,7 @@ def ask_agent(agent: str, question: str, conversation: str = "") -> dict[str, An
     if not question.strip():
         raise McpRequestError("The question must not be empty.")
     with caller.scope():
-        found = agent_by_name(strip_unstorable(agent))
+        found = find_agent(strip_unstorable(agent))
         if found is None:
             raise McpRequestError(f'Agent "{agent[:100]}" not found.')
         try:

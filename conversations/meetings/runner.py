@@ -14,13 +14,11 @@ from conversations.runtime.lease_renewal import lease_renewer
 from conversations.runtime.loop import run_turn
 from conversations.runtime.recovery import ACTOR, defer_resume, resume_answer
 from conversations.runtime.turns import Caller, load_turn
-from conversations.services.conversations import BegunTurn
-from conversations.services.leases import MOST_ATTEMPTS, Lease, LeaseLost, is_due, lease_of, take_over
+from conversations.services.leases import MAX_ATTEMPTS, Lease, LeaseLostError, get_lease, is_due, take_over
 from conversations.services.meetings import (
-    Contribution,
     advance_meeting,
-    events_after,
     fail_meeting,
+    list_events_after,
     open_meeting,
 )
 
@@ -62,14 +60,14 @@ def run_meeting(tenant_id: UUID, question_id: UUID) -> bool:
         row = take_over(question_id)
         if row is None:
             return False
-        if row.attempts > MOST_ATTEMPTS:
-            fail_meeting(row.conversation_id, lease_of(row))
+        if row.attempts > MAX_ATTEMPTS:
+            fail_meeting(row.conversation_id, get_lease(row))
             return True
     caller = Caller(row.tenant_id, row.user_id, row.actor)
     try:
-        with lease_renewer.renewing(lease_of(row)):
-            _run_contributions(caller, row.conversation_id, lease_of(row))
-    except LeaseLost:
+        with lease_renewer.renewing(get_lease(row)):
+            _run_contributions(caller, row.conversation_id, get_lease(row))
+    except LeaseLostError:
         return False
     return True
 
@@ -80,7 +78,7 @@ def _run_contributions(caller: Caller, conversation_id: UUID, lease: Lease) -> N
             contribution = advance_meeting(conversation_id, lease)
             turn = None
             if contribution and contribution.lease:
-                turn = load_turn(_to_begun_turn(contribution), caller)
+                turn = load_turn(contribution, caller)
         if contribution is None:
             return
         if turn:
@@ -88,12 +86,6 @@ def _run_contributions(caller: Caller, conversation_id: UUID, lease: Lease) -> N
         elif resume_answer(caller.tenant_id, contribution.answer.pk) is None:
             # Another process still holds the lease, or has just released it.
             time.sleep(MIN_POLL_SECONDS)
-
-
-def _to_begun_turn(contribution: Contribution) -> BegunTurn:
-    return BegunTurn(
-        contribution.conversation, contribution.question, contribution.answer, contribution.lease
-    )
 
 
 def follow_meeting(
@@ -121,7 +113,7 @@ def follow_meeting(
 def _read_events(caller: Caller, conversation_id: UUID, question_id: UUID, after: int) -> list[Any]:
     try:
         with caller.scope():
-            events = events_after(conversation_id, after)
+            events = list_events_after(conversation_id, after)
             if not events and is_due(question_id):
                 defer_resume(caller.tenant_id, question_id)
             return events

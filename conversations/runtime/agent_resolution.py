@@ -30,7 +30,7 @@ def _apply_prompt(agent: Agent) -> str:
     if prompt is not None:
         count_use(prompt.pk)
         # Stored with the answer, so that feedback counts for the prompt.
-        agent.spoken_prompt = prompt.pk  # type: ignore[attr-defined]
+        agent.used_prompt_id = prompt.pk  # type: ignore[attr-defined]
     return get_schema_error(get_output_schema(agent), agent)
 
 

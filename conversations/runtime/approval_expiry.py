@@ -9,7 +9,7 @@ from config.tenancy.scope import platform_scope, tenant_scope
 from conversations.choices import ToolStatus
 from conversations.models import Conversation, ToolExecution
 from conversations.runtime.recovery import ACTOR, defer_resume
-from conversations.services.approvals import NotWaiting, decide_call
+from conversations.services.approvals import NotAwaitingApprovalError, decide_call
 
 BATCH_SIZE = 1000
 # Older partitions are not scanned.
@@ -45,6 +45,6 @@ def _deny_call(tenant_id: UUID, call_id: UUID, after: timedelta) -> bool:
             reason = f"The call was not approved within {after.days} days."
             if decide_call(call, allow=False, actor=None, reason=reason):
                 defer_resume(tenant_id, call.message_id)
-        except NotWaiting:
+        except NotAwaitingApprovalError:
             return False
     return True

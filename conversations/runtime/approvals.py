@@ -11,7 +11,7 @@ from conversations.choices import ToolStatus
 from conversations.models import Conversation, Message
 from conversations.runtime.exceptions import TurnError
 from conversations.runtime.turns import Caller, TurnContext, load_turn
-from conversations.services.approvals import WaitingCall, decided_calls, park_answer
+from conversations.services.approvals import WaitingCall, list_decided_calls, park_answer
 from conversations.services.conversations import BegunTurn
 from conversations.services.leases import release
 
@@ -60,7 +60,7 @@ def park_turn(turn: TurnContext, parked: TurnParked) -> Message:
     """Store the pending calls and the run's messages; return the answer.
 
     Raises:
-        LeaseLost: another process has taken over.
+        LeaseLostError: another process has taken over.
     """
     from pydantic_ai.messages import ModelMessagesTypeAdapter
 
@@ -93,7 +93,7 @@ def load_decisions(turn: TurnContext) -> Any:
     last = next(each for each in reversed(turn.journal.parked) if each["kind"] == "response")
     call_ids = [part["tool_call_id"] for part in last["parts"] if part["part_kind"] == "tool-call"]
     with turn.caller.scope():
-        decided = decided_calls(turn.conversation_id, turn.answer_id, call_ids)
+        decided = list_decided_calls(turn.conversation_id, turn.answer_id, call_ids)
     for call in decided:
         refused = call.status == ToolStatus.DENIED
         results.approvals[call.call_id] = ToolDenied(call.error_message) if refused else ToolApproved()
@@ -104,7 +104,7 @@ def load_decided_turn(answer: Message, caller: Caller) -> TurnContext:
     """Load the turn of a decided answer, in the caller's scope.
 
     Raises:
-        LeaseLost: another process has already resumed it.
+        LeaseLostError: another process has already resumed it.
     """
     conversation = Conversation.objects.get(pk=answer.conversation_id)
     question = Message.objects.created_after_id(conversation.pk).get(pk=answer.reply_to_id)

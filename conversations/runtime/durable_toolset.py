@@ -33,7 +33,7 @@ class DurableToolset(WrapperToolset[Any]):
 
         Raises:
             ModelRetry: the tool asks the model to retry.
-            LeaseLost: another process has taken over.
+            LeaseLostError: another process has taken over.
         """
         journal = self.turn.journal
         key = f"{journal.responses}:{ctx.tool_call_id}"

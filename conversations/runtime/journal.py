@@ -54,7 +54,7 @@ class Journal:
         """Add a request, its response and the last text fragment that it streamed.
 
         Raises:
-            LeaseLost: another process has taken over.
+            LeaseLostError: another process has taken over.
         """
         self._add(StepKind.MESSAGES, {"messages": messages})
         if piece is not None:

@@ -34,7 +34,7 @@ from conversations.runtime.structured_output import find_validation_error
 from conversations.runtime.toolset import build_toolset
 from conversations.runtime.turn_results import MAX_TOKEN_COUNT, ModelUsage, store_answer, store_failure
 from conversations.runtime.turns import TurnContext, with_stream_buffer
-from conversations.services.leases import LeaseLost
+from conversations.services.leases import LeaseLostError
 from knowledge.services.search import FoundPassage
 
 SEARCH_INSTRUCTIONS = "Search with the tool search_knowledge before you answer."
@@ -70,7 +70,7 @@ def run_turn(turn: TurnContext, emit: Emit | None = None) -> Message:
         answer = None
         try:
             answer = _run_agent(turn, emit)
-        except LeaseLost:
+        except LeaseLostError:
             logger.warning("another process took over the answer")
         finally:
             if turn.live:
@@ -86,7 +86,7 @@ def _run_agent(turn: TurnContext, emit: Emit | None) -> Message:
         try:
             with bind_turn_context(turn):
                 text = async_to_sync(_generate_answer)(turn, saying)
-        except LeaseLost:
+        except LeaseLostError:
             raise
         except TurnParked as parked:
             return park_turn(turn, parked)

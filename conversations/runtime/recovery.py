@@ -10,12 +10,12 @@ from conversations.models import AnswerLease, Conversation, Message
 from conversations.runtime.loop import run_turn
 from conversations.runtime.turns import Caller, TurnContext, load_turn, with_stream_buffer
 from conversations.services.conversations import BegunTurn
-from conversations.services.leases import MOST_ATTEMPTS, give_up, lease_of, take_over
+from conversations.services.leases import MAX_ATTEMPTS, fail_answer, get_lease, take_over
 
 RESUME_JOB = "conversations.tasks.resume_work"
 ACTOR = "system:upkeep"
 ATTEMPTS_EXHAUSTED = (
-    f"The process that generated the answer stopped {MOST_ATTEMPTS + 1} times at the same step."
+    f"The process that generated the answer stopped {MAX_ATTEMPTS + 1} times at the same step."
 )
 logger = logging.getLogger(__name__)
 
@@ -38,8 +38,8 @@ def resume_answer(tenant_id: UUID, message_id: UUID) -> Message | None:
         row = take_over(message_id)
         if row is None:
             return None
-        if row.attempts > MOST_ATTEMPTS:
-            give_up(lease_of(row), reason=ATTEMPTS_EXHAUSTED)
+        if row.attempts > MAX_ATTEMPTS:
+            fail_answer(get_lease(row), reason=ATTEMPTS_EXHAUSTED)
             return None
     turn = _load_resumed_turn(row)
     if turn is None:
@@ -54,10 +54,10 @@ def _load_resumed_turn(row: AnswerLease) -> TurnContext | None:
         answer = Message.objects.created_after_id(row.conversation_id).get(pk=row.message_id)
         question = Message.objects.created_after_id(row.conversation_id).filter(pk=answer.reply_to_id).first()
         if question is None or answer.agent_id is None:
-            give_up(lease_of(row), reason="The question or the agent of this answer was deleted.")
+            fail_answer(get_lease(row), reason="The question or the agent of this answer was deleted.")
             return None
         conversation = Conversation.objects.get(pk=row.conversation_id)
-        return load_turn(BegunTurn(conversation, question, answer, lease_of(row)), caller)
+        return load_turn(BegunTurn(conversation, question, answer, get_lease(row)), caller)
 
 
 def _must_wait(message_id: UUID) -> bool:

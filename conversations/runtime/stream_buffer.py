@@ -12,7 +12,7 @@ from uuid import UUID
 
 from conversations.models import Message, StreamEvent
 from conversations.services.leases import Lease
-from conversations.services.steps import text_piece
+from conversations.services.steps import build_text_chunk
 
 # Above `MAX_ITERATIONS`, so that generations never repeat after another process takes over.
 GENERATIONS_PER_TAKEOVER = 1000
@@ -159,7 +159,7 @@ class StreamBuffer:
         """Build the row for unstored text, which may be empty."""
         with self._changed:
             generation, offset, text = self.generation, self._stored, self.text[self._stored :]
-        return text_piece(
+        return build_text_chunk(
             self.lease,
             self.conversation_id,
             sequence=self._sequence + 1,

@@ -17,11 +17,10 @@ from agents.runtime.providers import classify_error
 from config.tenancy.scope import tenant_scope
 from conversations.choices import ComplexityLevel, MessageRole, ResolutionStatus
 from conversations.runtime.journal import strip_unstorable, strip_unstorable_json
-from conversations.runtime.metering import get_budget_subjects, get_cost_limits
-from conversations.runtime.turns import Caller, get_api_key
+from conversations.runtime.turns import Caller, build_meter, get_api_key
 from conversations.services.extractive_summary import (
     LISTED_LENGTH,
-    MOST_LISTED,
+    MAX_LISTED,
     SUMMARY_LENGTH,
     TOPICS,
     ConversationSummary,
@@ -56,7 +55,7 @@ def summarize(tenant_id: UUID, conversation_id: UUID) -> bool:
     if session is None:
         return False
     caller = Caller(tenant_id, session.conversation.user_id, ACTOR)
-    by_words = summarize_messages(session.said, messages=session.seen, tools=session.calls)
+    by_words = summarize_messages(session.messages, message_count=session.seen, tools=session.calls)
     agent = _select_agent(session)
     found, spent = _summarize_with_model(agent, session, caller, by_words) if agent else (None, [])
     tokens = sum(row.prompt_tokens + row.completion_tokens for row in spent)
@@ -81,7 +80,7 @@ def _summarize_with_model(
     agent: Agent, session: Session, caller: Caller, by_words: ConversationSummary
 ) -> tuple[ConversationSummary | None, list[LlmUsage]]:
     """Return the model's digest, or None on failure, and the usage."""
-    meter = Meter(caller.scope, get_budget_subjects(caller, agent), further=get_cost_limits(agent))
+    meter = build_meter(caller, agent)
     found, error = None, ""
     try:
         with caller.scope():
@@ -122,7 +121,7 @@ def build_transcript(session: Session) -> str:
     """Return the messages as JSON lines, which no text can imitate."""
     lines = [
         json.dumps({"from": "person" if each.role == MessageRole.USER else each.role, "text": each.content})
-        for each in session.said
+        for each in session.messages
         if each.content
     ]
     while len(lines) > 2 and sum(map(len, lines)) > TRANSCRIPT_LENGTH:
@@ -148,9 +147,7 @@ def _parse_digest(text: str, by_words: ConversationSummary) -> ConversationSumma
         decisions=_clip_texts(found.get("decisions")),
         preferences={
             name[:LISTED_LENGTH]: _clip_text(value, LISTED_LENGTH)
-            for name, value in list(preferences.items() if isinstance(preferences, dict) else ())[
-                :MOST_LISTED
-            ]
+            for name, value in list(preferences.items() if isinstance(preferences, dict) else ())[:MAX_LISTED]
         },
         keywords=_clip_texts(found.get("keywords")) or by_words.keywords,
         complexity=_get_choice(found.get("complexity"), ComplexityLevel.values, by_words.complexity),
@@ -165,7 +162,7 @@ def _clip_text(value: Any, most: int) -> str:
 
 def _clip_texts(value: Any) -> list[str]:
     found = [_clip_text(each, LISTED_LENGTH) for each in value] if isinstance(value, list) else []
-    return [each for each in found if each][:MOST_LISTED]
+    return [each for each in found if each][:MAX_LISTED]
 
 
 def _get_choice(value: Any, known: Sequence[str], otherwise: str) -> str:

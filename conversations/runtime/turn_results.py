@@ -17,7 +17,7 @@ from conversations.models import Conversation, Message
 from conversations.runtime.citations import renumber_citations
 from conversations.runtime.journal import strip_unstorable
 from conversations.runtime.turns import TurnContext
-from conversations.services.feedback import spoken_by
+from conversations.services.feedback import get_prompt_metadata
 from conversations.services.leases import release
 
 # The sum of two such counts fits an integer column; endpoints may report any number.
@@ -91,7 +91,7 @@ def _update_answer(turn: TurnContext, calls: list[ModelUsage], changes: dict[str
     used = sum(row.prompt_tokens + row.completion_tokens for row in rows)
     answer.token_count = min(used, 2 * MAX_TOKEN_COUNT)
     answer.cost, answer.latency_ms = cost, turn.elapsed_ms
-    answer.metadata = {**answer.metadata, **spoken_by(turn.agent)}
+    answer.metadata = {**answer.metadata, **get_prompt_metadata(turn.agent)}
     answer.tool_calls = turn.journal.tool_calls
     answer.tool_used = turn.journal.first_tool
     answer.save()

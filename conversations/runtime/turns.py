@@ -19,10 +19,10 @@ from conversations.runtime.context import build_context
 from conversations.runtime.journal import Journal
 from conversations.runtime.metering import get_budget_subjects, get_cost_limits
 from conversations.runtime.stream_buffer import StreamBuffer
-from conversations.services.attachments import said_with_files
+from conversations.services.attachments import render_with_files
 from conversations.services.conversations import BegunTurn
-from conversations.services.leases import Lease, lease_for
-from conversations.services.steps import last_place, steps_of
+from conversations.services.leases import Lease, acquire_lease
+from conversations.services.steps import get_last_sequence, list_steps
 from knowledge.models import Collection
 
 HISTORY_LENGTH = 20
@@ -96,9 +96,9 @@ def load_turn(begun: BegunTurn, caller: Caller) -> TurnContext:
     """Load the turn for `begun` in the open scope."""
     live = Agent.objects.select_related("integration").get(pk=begun.answer.agent_id)
     agent, collections, problem = resolve_agent(live, begun.conversation)
-    lease = begun.lease or lease_for(begun.answer)
+    lease = begun.lease or acquire_lease(begun.answer)
     # A new turn has no steps yet.
-    steps = steps_of(begun.answer.pk) if lease.takeovers else []
+    steps = list_steps(begun.answer.pk) if lease.takeovers else []
     return TurnContext(
         caller=caller,
         conversation_id=begun.conversation.pk,
@@ -114,7 +114,7 @@ def load_turn(begun: BegunTurn, caller: Caller) -> TurnContext:
         problem=problem,
         extra_context=build_context(agent, begun.conversation, begun.question.content, caller.user_id),
         schema=get_output_schema(agent),
-        stored_pieces=last_place(begun.answer.pk) if lease.takeovers else 0,
+        stored_pieces=get_last_sequence(begun.answer.pk) if lease.takeovers else 0,
     )
 
 
@@ -134,7 +134,7 @@ def _build_question(begun: BegunTurn) -> str:
 
     In collaborative conversations, append the earlier agents' answers to the same question.
     """
-    asked = said_with_files([begun.question])[0]
+    asked = render_with_files([begun.question])[0]
     if begun.conversation.mode != ConversationMode.COLLABORATIVE:
         return asked
     before = Message.objects.created_after_id(begun.conversation.pk).filter(
@@ -168,4 +168,4 @@ def _load_history(begun: BegunTurn) -> list[tuple[str, str]]:
         .order_by("-sequence_number")[:HISTORY_LENGTH]
     )
     lines = list(reversed(rows))
-    return list(zip([row.role for row in lines], said_with_files(lines), strict=True))
+    return list(zip([row.role for row in lines], render_with_files(lines), strict=True))

@@ -16,7 +16,7 @@ from conversations.services.leases import open_lease
 UNDECIDED = "This tool call is not waiting for approval."
 
 
-class NotWaiting(ValidationError):
+class NotAwaitingApprovalError(ValidationError):
     """The tool call is already decided or never required approval."""
 
 
@@ -65,7 +65,7 @@ def decide_call(execution: ToolExecution, *, allow: bool, actor: UUID | None, re
         process dies, a worker resumes the turn.
 
     Raises:
-        NotWaiting: the call is already decided.
+        NotAwaitingApprovalError: the call is already decided.
     """
     # Lock the answer so that exactly one of two concurrent deciders is the last.
     messages = Message.objects.created_after_id(execution.conversation_id)
@@ -78,7 +78,7 @@ def decide_call(execution: ToolExecution, *, allow: bool, actor: UUID | None, re
         error_message="" if allow else reason or "A person denied this tool call.",
     )
     if not decided:
-        raise NotWaiting(UNDECIDED)
+        raise NotAwaitingApprovalError(UNDECIDED)
     record_event(
         "tool.approved" if allow else "tool.denied",
         resource=execution,
@@ -97,7 +97,7 @@ def _calls(answer: Message) -> Any:
     return rows.filter(message_id=answer.pk)
 
 
-def decided_calls(conversation_id: UUID, answer_id: UUID, call_ids: list[str]) -> list[ToolExecution]:
+def list_decided_calls(conversation_id: UUID, answer_id: UUID, call_ids: list[str]) -> list[ToolExecution]:
     """Return the answer's decided tool calls in any later status, oldest first."""
     rows = ToolExecution.objects.created_after_id(conversation_id).filter(message_id=answer_id)
     return list(rows.filter(call_id__in=call_ids, decided_at__isnull=False).order_by("pk"))

@@ -20,7 +20,12 @@ from config.db.ids import uuid7
 from config.tenancy.scope import require_tenant_id
 from conversations.choices import ConversationStatus, MessageRole, MessageStatus
 from conversations.models import Conversation, Message
-from conversations.services.conversations import BegunTurn, ConversationClosedError, require_active, title_of
+from conversations.services.conversations import (
+    BegunTurn,
+    ConversationClosedError,
+    build_title,
+    require_active,
+)
 from conversations.services.insert_templates import InsertTemplate, build_insert_template
 
 # Maximum of an integer column; model endpoints may report any number.
@@ -63,7 +68,7 @@ def open_completion(
         user_id=user_id,
         agent=agent,
         agent_version=latest_version(agent) if agent else None,
-        title=title_of(asked.content),
+        title=build_title(asked.content),
         metadata=metadata,
         message_count=2,
         started_at=timezone.now(),

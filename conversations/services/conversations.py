@@ -27,7 +27,7 @@ from conversations.services.insert_templates import InsertTemplate, build_insert
 from conversations.services.leases import Lease, open_lease
 
 TITLE_LENGTH = 80
-MOST_AGENTS = 8
+MAX_AGENTS = 8
 
 
 class ConversationClosedError(ValidationError):
@@ -98,8 +98,8 @@ def _require_agents(agents: list[Agent], *, is_single: bool) -> None:
         raise ValidationError(
             {"agents": "List one agent in single mode, or several different agents in the other modes."}
         )
-    if len(agents) > MOST_AGENTS:
-        raise ValidationError({"agents": f"A conversation can have at most {MOST_AGENTS} agents."})
+    if len(agents) > MAX_AGENTS:
+        raise ValidationError({"agents": f"A conversation can have at most {MAX_AGENTS} agents."})
     for each in agents:
         require_active(each)
 
@@ -112,7 +112,7 @@ def begin_turn(conversation_id: UUID, *, content: str, user_id: UUID | None) -> 
         Conversation.DoesNotExist: the scope has no such conversation.
         ConversationClosedError: the conversation is closed, or has several agents.
     """
-    conversation = locked(conversation_id)
+    conversation = lock_conversation(conversation_id)
     if conversation.agent is None:
         raise ConversationClosedError("This conversation has no agent to answer.")
     return _begin(conversation, [conversation.agent], content, user_id)[0]
@@ -137,18 +137,20 @@ def begin_round(
         Conversation.DoesNotExist: the scope has no such conversation.
         ConversationClosedError: the conversation is closed.
     """
-    conversation = locked(conversation_id)
+    conversation = lock_conversation(conversation_id)
     agents = [conversation.agent] if conversation.agent else []
     if conversation.mode != ConversationMode.SINGLE:
         taking_part = Participant.objects.filter(conversation=conversation, agent__isnull=False)
         agents = [each.agent for each in taking_part.select_related("agent").order_by("id")]
     if not agents:
         raise ConversationClosedError("This conversation has no agent to answer.")
-    return _begin(conversation, agents, content, user_id, replaces_id=replaces, metadata=with_files(files))
+    return _begin(
+        conversation, agents, content, user_id, replaces_id=replaces, metadata=build_file_metadata(files)
+    )
 
 
-def locked(conversation_id: UUID) -> Conversation:
-    """Return the conversation, locked until the transaction ends.
+def lock_conversation(conversation_id: UUID) -> Conversation:
+    """Return the conversation, lock_conversation until the transaction ends.
 
     Raises:
         Conversation.DoesNotExist: the scope has no such conversation.
@@ -168,9 +170,9 @@ def _begin(
     agents: Sequence[Agent],
     content: str,
     user_id: UUID | None,
-    **said: Any,
+    **columns: Any,
 ) -> list[BegunTurn]:
-    """Store the question and the pending answers; `said` holds further columns of the question."""
+    """Store the question and the pending answers; `columns` holds further columns of the question."""
     for agent in agents:
         require_active(agent)
     common = {"tenant_id": conversation.tenant_id, "conversation_id": conversation.pk}
@@ -181,7 +183,7 @@ def _begin(
         role=MessageRole.USER,
         content=content,
         user_id=user_id,
-        **said,
+        **columns,
         **common,
     )
     answers = [
@@ -205,12 +207,12 @@ def _begin(
 FILES = "attachments"
 
 
-def with_files(files: int) -> dict[str, Any]:
+def build_file_metadata(files: int) -> dict[str, Any]:
     """Return message metadata with the number of files, so that turns without files skip the query."""
     return {FILES: files} if files else {}
 
 
-def files_of(message: Message) -> int:
+def count_files(message: Message) -> int:
     """Return the number of files of the message."""
     files = message.metadata.get(FILES)
     return files if isinstance(files, int) else 0
@@ -286,18 +288,18 @@ def _advance(conversation: Conversation, content: str, messages: int) -> None:
     conversation.last_message_at = timezone.now()
     fields = ["message_count", "last_message_at", "updated_at"]
     if not conversation.title:
-        conversation.title = title_of(content)
+        conversation.title = build_title(content)
         fields.append("title")
     conversation.save(update_fields=fields)
 
 
-def title_of(content: str) -> str:
+def build_title(content: str) -> str:
     """Return the first line of a question, truncated to the length of a title."""
     first = content.strip().splitlines()[0] if content.strip() else ""
     return first if len(first) <= TITLE_LENGTH else f"{first[: TITLE_LENGTH - 1]}…"
 
 
-def agent_by_name(name: str, *, related: Sequence[str] = ()) -> Agent | None:
+def find_agent(name: str, *, related: Sequence[str] = ()) -> Agent | None:
     """Return the scope's agent with this slug or id and its `related` rows in one query, or None."""
     rows = Agent.objects.select_related(*related) if related else Agent.objects.all()
     try:

@@ -14,7 +14,7 @@ from knowledge.sentences import split_sentences
 from knowledge.stemming import STOP_WORDS, WEAK_WORDS, split_words, stem_word
 
 SENTENCES, SUMMARY_LENGTH = 3, 1200
-TOPICS, KEYWORDS, MOST_LISTED, LISTED_LENGTH = 5, 12, 10, 300
+TOPICS, KEYWORDS, MAX_LISTED, LISTED_LENGTH = 5, 12, 10, 300
 _EMPTY = STOP_WORDS | WEAK_WORDS
 _DECISION = re.compile(
     r"\b(decided?|agreed?|we(?:'ll| will)|let'?s (?:go|use|take)|settled on)\b", re.IGNORECASE
@@ -51,15 +51,17 @@ class ConversationSummary:
     model: str = ""
 
 
-def summarize_messages(said: Sequence[SummaryMessage], *, messages: int, tools: int) -> ConversationSummary:
+def summarize_messages(
+    messages: Sequence[SummaryMessage], *, message_count: int, tools: int
+) -> ConversationSummary:
     """Summarize a session without a model.
 
     Args:
-        said: the messages in order, or only the first and last ones.
-        messages: total number of messages.
+        messages: the messages in order, or only the first and last ones.
+        message_count: total number of messages.
         tools: number of tool calls.
     """
-    sentences = [(each, span.text) for each in said for span in split_sentences(each.content)]
+    sentences = [(each, span.text) for each in messages for span in split_sentences(each.content)]
     counts: Counter[str] = Counter()
     shown: dict[str, str] = {}
     for _, text in sentences:
@@ -75,8 +77,8 @@ def summarize_messages(said: Sequence[SummaryMessage], *, messages: int, tools: 
         keywords=ranked,
         decisions=_matching(sentences, _DECISION),
         follow_ups=follow_ups,
-        complexity=_complexity(messages, tools),
-        resolution=_resolution(said, has_loose_ends=bool(follow_ups)),
+        complexity=_complexity(message_count, tools),
+        resolution=_resolution(messages, has_loose_ends=bool(follow_ups)),
     )
 
 
@@ -95,17 +97,17 @@ def _summary(sentences: Sequence[tuple[SummaryMessage, str]], counts: Counter[st
 
 def _matching(sentences: Sequence[tuple[SummaryMessage, str]], pattern: re.Pattern[str]) -> list[str]:
     found = dict.fromkeys(" ".join(text.split()) for _, text in sentences if pattern.search(text))
-    return [text[:LISTED_LENGTH] for text in list(found)[:MOST_LISTED]]
+    return [text[:LISTED_LENGTH] for text in list(found)[:MAX_LISTED]]
 
 
-def _complexity(messages: int, tools: int) -> str:
-    if messages >= HARD_MESSAGES or tools >= HARD_TOOLS:
+def _complexity(message_count: int, tools: int) -> str:
+    if message_count >= HARD_MESSAGES or tools >= HARD_TOOLS:
         return ComplexityLevel.HIGH
-    return ComplexityLevel.LOW if messages <= EASY_MESSAGES and tools <= 1 else ComplexityLevel.MEDIUM
+    return ComplexityLevel.LOW if message_count <= EASY_MESSAGES and tools <= 1 else ComplexityLevel.MEDIUM
 
 
-def _resolution(said: Sequence[SummaryMessage], *, has_loose_ends: bool) -> str:
-    last = said[-1]
+def _resolution(messages: Sequence[SummaryMessage], *, has_loose_ends: bool) -> str:
+    last = messages[-1]
     if last.status == MessageStatus.FAILED:
         return ResolutionStatus.UNRESOLVED
     if last.role == MessageRole.USER:

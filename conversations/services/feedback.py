@@ -13,18 +13,18 @@ from conversations.choices import MessageFeedback, MessageRole, MessageStatus
 from conversations.models import Message
 
 # Key of the agent's prompt in the metadata of an answer.
-SPOKEN_PROMPT = "prompt_id"
+PROMPT_KEY = "prompt_id"
 # Rating of the prompt, from 0 to 5, for feedback on an answer.
 VERDICTS: dict[str | None, float] = {MessageFeedback.HELPFUL: 5.0, MessageFeedback.UNHELPFUL: 0.0}
 
 
-def spoken_by(agent: Agent) -> dict[str, str]:
+def get_prompt_metadata(agent: Agent) -> dict[str, str]:
     """Return the answer metadata that names the agent's prompt."""
-    prompt = getattr(agent, "spoken_prompt", None)
-    return {SPOKEN_PROMPT: str(prompt)} if prompt else {}
+    prompt = getattr(agent, "used_prompt_id", None)
+    return {PROMPT_KEY: str(prompt)} if prompt else {}
 
 
-class NoAnswer(ValidationError):
+class NotAnAnswerError(ValidationError):
     """The message is not a completed answer of an agent."""
 
 
@@ -33,10 +33,12 @@ def give_feedback(message: Message, feedback: str) -> None:
     """Store feedback on an answer, replacing earlier feedback; an empty value removes it.
 
     Raises:
-        NoAnswer: the message is not a completed answer.
+        NotAnAnswerError: the message is not a completed answer.
     """
     if message.role != MessageRole.ASSISTANT or message.status != MessageStatus.COMPLETED:
-        raise NoAnswer("Feedback requires a completed answer. Choose a completed message of an agent.")
+        raise NotAnAnswerError(
+            "Feedback requires a completed answer. Choose a completed message of an agent."
+        )
     # Lock the row so that concurrent feedback replaces itself and is counted once.
     held = Message.objects.select_for_update(of=("self",)).only("feedback", "metadata").get(pk=message.pk)
     message.feedback = feedback
@@ -51,4 +53,4 @@ def _count(held: Message, feedback: str) -> None:
     if before == verdict:
         return
     with suppress(KeyError, ValueError, TypeError, AttributeError):
-        count_verdict(UUID(held.metadata[SPOKEN_PROMPT]), verdict, before=before)
+        count_verdict(UUID(held.metadata[PROMPT_KEY]), verdict, before=before)

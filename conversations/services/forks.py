@@ -13,7 +13,7 @@ from audit.services.events import record_event
 from config.db.ids import uuid7
 from conversations.choices import ConversationStatus, MessageRole, MessageStatus
 from conversations.models import Attachment, Conversation, Message, Participant
-from conversations.services.conversations import BegunTurn, begin_round, files_of, with_files
+from conversations.services.conversations import BegunTurn, begin_round, build_file_metadata, count_files
 
 # Copied message columns; costs stay with the original.
 COPIED = (
@@ -40,15 +40,15 @@ COPIED_FILES = (
     "user_id",
     "metadata",
 )
-MOST_MESSAGES = 2000
+MAX_COPIED_MESSAGES = 2000
 UNDER_WAY = (MessageStatus.PENDING, MessageStatus.AWAITING_APPROVAL)
 
 
-class NotYours(ValidationError):
+class NotAuthorError(ValidationError):
     """Another person or an agent wrote the message."""
 
 
-class TurnRunning(ValidationError):
+class AnswerPendingError(ValidationError):
     """An answer to the edited message, or an earlier one, is still in progress."""
 
 
@@ -65,7 +65,9 @@ def fork_conversation(conversation: Conversation, *, at: UUID, user_id: UUID | N
     last = _messages(conversation).filter(pk=at, status=MessageStatus.COMPLETED).first()
     if last is None:
         raise ValidationError({"at": "This object does not exist."})
-    return _branch(conversation, _list_completed(conversation, last.sequence_number), user_id, field="at")
+    return _build_branch(
+        conversation, _list_completed(conversation, last.sequence_number), user_id, field="at"
+    )
 
 
 @transaction.atomic
@@ -84,23 +86,23 @@ def edit_message(
 
     Raises:
         Message.DoesNotExist: the conversation has no such message.
-        NotYours: the person did not write the message.
-        TurnRunning: an answer to this message or an earlier one is still in progress.
+        NotAuthorError: the person did not write the message.
+        AnswerPendingError: an answer to this message or an earlier one is still in progress.
         ConversationClosedError: an agent is not active.
     """
     # Lock out new turns, so that a concurrent turn either waits or is visible.
     conversation = Conversation.objects.select_for_update(of=("self",)).get(pk=conversation.pk)
     message = _get_editable_message(conversation, message_id, user_id)
-    branch = _branch(
+    branch = _build_branch(
         conversation, _list_completed(conversation, message.sequence_number - 1), user_id, field="content"
     )
     if answer:
         begun = begin_round(
-            branch.pk, content=content, user_id=user_id, replaces=message.pk, files=files_of(message)
+            branch.pk, content=content, user_id=user_id, replaces=message.pk, files=count_files(message)
         )
         question = begun[0].question
     else:
-        begun, question = [], _recorded(branch, content, user_id, message)
+        begun, question = [], _store_question(branch, content, user_id, message)
     _copy_files({message.pk: question})
     record_event(
         "message.edited",
@@ -114,10 +116,12 @@ def _get_editable_message(conversation: Conversation, message_id: UUID, user_id:
     rows = _messages(conversation)
     message: Message = rows.get(pk=message_id)
     if message.role != MessageRole.USER or user_id is None or message.user_id != user_id:
-        raise NotYours("You can only edit your own messages.")
+        raise NotAuthorError("You can only edit your own messages.")
     earlier = Q(sequence_number__lt=message.sequence_number) | Q(reply_to_id=message.pk)
     if rows.filter(earlier, status__in=UNDER_WAY).exists():
-        raise TurnRunning("An answer is still in progress. Wait for it, or decide its pending tool calls.")
+        raise AnswerPendingError(
+            "An answer is still in progress. Wait for it, or decide its pending tool calls."
+        )
     return message
 
 
@@ -127,10 +131,10 @@ def _messages(conversation: Conversation) -> Any:
 
 def _list_completed(conversation: Conversation, up_to: int) -> list[Message]:
     complete = _messages(conversation).filter(sequence_number__lte=up_to, status=MessageStatus.COMPLETED)
-    return list(complete.order_by("sequence_number")[: MOST_MESSAGES + 1])
+    return list(complete.order_by("sequence_number")[: MAX_COPIED_MESSAGES + 1])
 
 
-def _recorded(branch: Conversation, content: str, user_id: UUID | None, message: Message) -> Message:
+def _store_question(branch: Conversation, content: str, user_id: UUID | None, message: Message) -> Message:
     question = Message(
         id=uuid7(),
         conversation_id=branch.pk,
@@ -139,7 +143,7 @@ def _recorded(branch: Conversation, content: str, user_id: UUID | None, message:
         content=content,
         user_id=user_id,
         replaces_id=message.pk,
-        metadata=with_files(files_of(message)),
+        metadata=build_file_metadata(count_files(message)),
     )
     question.save(force_insert=True)
     branch.message_count, branch.last_message_at = question.sequence_number, timezone.now()
@@ -147,21 +151,23 @@ def _recorded(branch: Conversation, content: str, user_id: UUID | None, message:
     return question
 
 
-def _branch(
-    conversation: Conversation, said: Sequence[Message], user_id: UUID | None, *, field: str
+def _build_branch(
+    conversation: Conversation, messages: Sequence[Message], user_id: UUID | None, *, field: str
 ) -> Conversation:
-    if len(said) > MOST_MESSAGES:
-        raise ValidationError({field: f"A branch can copy at most {MOST_MESSAGES} messages."})
-    fork = _copied(conversation, said, user_id)
+    if len(messages) > MAX_COPIED_MESSAGES:
+        raise ValidationError({field: f"A branch can copy at most {MAX_COPIED_MESSAGES} messages."})
+    fork = _create_fork(conversation, messages, user_id)
     _copy_people(conversation, fork, user_id)
-    copies = _copies(fork, said)
+    copies = _build_copies(fork, messages)
     Message.objects.bulk_create(copies.values())
     _copy_files(copies)
     return fork
 
 
-def _copied(conversation: Conversation, said: Sequence[Message], user_id: UUID | None) -> Conversation:
-    last = said[-1] if said else None
+def _create_fork(
+    conversation: Conversation, messages: Sequence[Message], user_id: UUID | None
+) -> Conversation:
+    last = messages[-1] if messages else None
     origin = {"conversation": str(conversation.pk), "message": str(last.pk) if last else None}
     fork = Conversation(
         user_id=user_id,
@@ -174,7 +180,7 @@ def _copied(conversation: Conversation, said: Sequence[Message], user_id: UUID |
         mode=conversation.mode,
         context=conversation.context,
         metadata={**conversation.metadata, "forked_from": origin},
-        message_count=len(said),
+        message_count=len(messages),
         last_message_at=last.created_at if last else None,
     )
     fork.save()
@@ -190,10 +196,10 @@ def _copy_people(conversation: Conversation, fork: Conversation, user_id: UUID |
             )
 
 
-def _copies(fork: Conversation, said: Sequence[Message]) -> dict[UUID, Message]:
+def _build_copies(fork: Conversation, messages: Sequence[Message]) -> dict[UUID, Message]:
     """Return a copy of each message by the id of the original."""
     copies: dict[UUID, Message] = {}
-    for number, message in enumerate(said, 1):
+    for number, message in enumerate(messages, 1):
         answered = copies.get(message.reply_to_id) if message.reply_to_id else None
         copies[message.pk] = copy = Message(
             id=uuid7(),

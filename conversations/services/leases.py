@@ -18,11 +18,11 @@ from conversations.choices import LeaseKind, MessageStatus, ToolStatus
 from conversations.models import AnswerLease, Message, ToolExecution
 
 # Maximum number of takeovers of a turn without a completed step.
-MOST_ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 INTERRUPTED = "The process that ran this tool call stopped. The call may or may not have taken effect."
 
 
-class LeaseLost(RuntimeError):
+class LeaseLostError(RuntimeError):
     """Another process has taken over or finished the work."""
 
 
@@ -62,21 +62,21 @@ def open_lease(message: Message, *, kind: str = LeaseKind.ANSWER, held: bool = T
     return Lease(row.tenant_id, row.message_id, row.token)
 
 
-def lease_for(message: Message) -> Lease:
+def acquire_lease(message: Message) -> Lease:
     """Return a lease of `message` for this process, new or taken over.
 
     Raises:
-        LeaseLost: another process holds the lease.
+        LeaseLostError: another process holds the lease.
     """
     if not AnswerLease.objects.filter(message_id=message.pk).exists():
         return open_lease(message)
     row = take_over(message.pk)
     if row is None:
-        raise LeaseLost(str(message.pk))
-    return lease_of(row)
+        raise LeaseLostError(str(message.pk))
+    return get_lease(row)
 
 
-def lease_of(row: AnswerLease) -> Lease:
+def get_lease(row: AnswerLease) -> Lease:
     """Return the lease of `row` for its holder."""
     return Lease(row.tenant_id, row.message_id, row.token, row.takeovers)
 
@@ -105,10 +105,10 @@ def advance(lease: Lease) -> None:
     """Renew the lease in the transaction of a completed step, and reset the attempts.
 
     Raises:
-        LeaseLost: this process no longer holds the lease.
+        LeaseLostError: this process no longer holds the lease.
     """
     if not _held([lease]).update(lease_until=Now() + lease_time(), attempts=0):
-        raise LeaseLost(str(lease.message_id))
+        raise LeaseLostError(str(lease.message_id))
 
 
 def renew(leases: list[Lease]) -> None:
@@ -120,13 +120,13 @@ def release(lease: Lease) -> None:
     """End the lease in the transaction that ends the work.
 
     Raises:
-        LeaseLost: this process no longer holds the lease.
+        LeaseLostError: this process no longer holds the lease.
     """
     if not _held([lease])._raw_delete(using="default"):
-        raise LeaseLost(str(lease.message_id))
+        raise LeaseLostError(str(lease.message_id))
 
 
-def let_go(lease: Lease) -> None:
+def expire_lease(lease: Lease) -> None:
     """Let any process take over immediately."""
     _held([lease]).update(lease_until=Now())
 
@@ -145,7 +145,7 @@ def is_due(message_id: UUID) -> bool:
     return AnswerLease.objects.filter(message_id=message_id, lease_until__lt=Now()).exists()
 
 
-def give_up(lease: Lease, *, code: str = "interrupted", reason: str) -> None:
+def fail_answer(lease: Lease, *, code: str = "interrupted", reason: str) -> None:
     """Fail the answer of `lease`."""
     with transaction.atomic():
         release(lease)

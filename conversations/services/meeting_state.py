@@ -12,7 +12,7 @@ from uuid import UUID
 
 from conversations.choices import MeetingPhase, MessageStatus, StreamType
 
-MOST_QUESTIONS, MOST_TASKS = 10, 10
+MAX_QUESTIONS, MAX_TASKS = 10, 10
 BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,2}[.)])\s+")
 # Events whose content is a complete message.
 WHOLE_MESSAGES = frozenset({StreamType.MEETING_START, StreamType.EXPERT_RESPONSE, StreamType.MEETING_SUMMARY})
@@ -228,14 +228,14 @@ def _copy(todo: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def parse_questions(text: str, experts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the questions in `text` with their addressees; by default one question to all experts."""
     found = [_split_addressee(line, experts) for line in _lines(text) if line.endswith("?")]
-    asked = [{"question": words, "expert": expert} for expert, words in found[:MOST_QUESTIONS]]
+    asked = [{"question": words, "expert": expert} for expert, words in found[:MAX_QUESTIONS]]
     return asked or [{"question": "What do you know about this?", "expert": None}]
 
 
 def parse_tasks(text: str, experts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the list items in `text` with their experts; by default one task per expert."""
     items = [BULLET.sub("", line) for line in text.splitlines() if BULLET.match(line)]
-    found = [_split_addressee(line, experts) for line in items if line.strip()][:MOST_TASKS]
+    found = [_split_addressee(line, experts) for line in items if line.strip()][:MAX_TASKS]
     found = found or [(place, "Answer from your field.") for place in range(len(experts))]
     return [
         {

@@ -6,7 +6,6 @@ the call is idempotent.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +17,6 @@ from agents.models import Agent
 from config.db.ids import uuid7
 from conversations.choices import (
     ChatMode,
-    ConversationStatus,
     LeaseKind,
     MeetingPhase,
     MessageRole,
@@ -27,26 +25,21 @@ from conversations.choices import (
     StreamType,
 )
 from conversations.models import Conversation, Message, Participant, SessionState, StreamEvent
-from conversations.services import meeting_state as agenda
-from conversations.services.conversations import ConversationClosedError, require_active
+from conversations.services import meeting_state
+from conversations.services.conversations import (
+    BegunTurn,
+    ConversationClosedError,
+    lock_conversation,
+    require_active,
+)
 from conversations.services.leases import Lease, advance, open_lease, release
 
-MOST_EXPERTS = 8
+MAX_EXPERTS = 8
 RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
 
 
-class MeetingUnderway(ValidationError):
+class MeetingRunningError(ValidationError):
     """The conversation has a running meeting."""
-
-
-@dataclass(frozen=True, slots=True)
-class Contribution:
-    """An answer that the meeting waits for; `lease` is set if this process generates it."""
-
-    conversation: Conversation
-    question: Message
-    answer: Message
-    lease: Lease | None
 
 
 @transaction.atomic
@@ -61,21 +54,19 @@ def open_meeting(
     Raises:
         Conversation.DoesNotExist: the scope has no such conversation.
         ConversationClosedError: the conversation is closed, or an agent is not active.
-        MeetingUnderway: the conversation already has a running meeting.
+        MeetingRunningError: the conversation already has a running meeting.
         ValidationError: there are no experts, too many, or duplicates.
     """
-    conversation = (
-        Conversation.objects.select_related("agent").select_for_update(of=("self",)).get(pk=conversation_id)
-    )
-    _require_ready(conversation, experts)
+    conversation = lock_conversation(conversation_id)
+    _require_experts(conversation, experts)
     session, _ = SessionState.objects.get_or_create(conversation_id=conversation_id)
     before = session.state.get("meeting_state") or {}
     if before.get("status") == RUNNING:
-        raise MeetingUnderway("This conversation already has a running meeting. Wait until it ends.")
+        raise MeetingRunningError("This conversation already has a running meeting. Wait until it ends.")
     _join(conversation, experts)
     asked = _add_message(conversation, role=MessageRole.USER, content=question, user_id=user_id)
     session.mode, session.phase = ChatMode.EXPERT_GROUP, MeetingPhase.QUESTIONING
-    session.state = agenda.initial_state(
+    session.state = meeting_state.initial_state(
         session.state, asked.pk, conversation.agent, experts, after=before.get("sequence", 0)
     )
     _stream(
@@ -83,20 +74,18 @@ def open_meeting(
         StreamType.MEETING_START,
         question,
         message=asked.pk,
-        **agenda.get_participants(session.state),
+        **meeting_state.get_participants(session.state),
     )
     session.save()
     open_lease(asked, kind=LeaseKind.MEETING, held=False)
     return asked
 
 
-def _require_ready(conversation: Conversation, experts: Sequence[Agent]) -> None:
-    if conversation.status != ConversationStatus.ACTIVE:
-        raise ConversationClosedError(f"This conversation is {conversation.get_status_display().lower()}.")
+def _require_experts(conversation: Conversation, experts: Sequence[Agent]) -> None:
     if conversation.agent is None:
         raise ConversationClosedError("This conversation has no agent to lead the meeting.")
-    if not 1 <= len(experts) <= MOST_EXPERTS or len({each.pk for each in experts}) < len(experts):
-        raise ValidationError({"experts": f"List 1 to {MOST_EXPERTS} different experts."})
+    if not 1 <= len(experts) <= MAX_EXPERTS or len({each.pk for each in experts}) < len(experts):
+        raise ValidationError({"experts": f"List 1 to {MAX_EXPERTS} different experts."})
     for agent in (conversation.agent, *experts):
         require_active(agent)
 
@@ -120,26 +109,27 @@ def _join(conversation: Conversation, experts: Sequence[Agent]) -> None:
 
 
 @transaction.atomic
-def advance_meeting(conversation_id: UUID, lease: Lease) -> Contribution | None:
+def advance_meeting(conversation_id: UUID, lease: Lease) -> BegunTurn | None:
     """Store the completed contribution and start the next one.
 
     Returns:
-        The contribution that the meeting waits for, or None if the meeting has ended.
+        The contribution that the meeting waits for, with a lease if this process generates it; None if the meeting
+        has ended.
 
     Raises:
-        LeaseLost: another process runs the meeting.
+        LeaseLostError: another process runs the meeting.
     """
     advance(lease)
     conversation = Conversation.objects.select_for_update().get(pk=conversation_id)
     session = SessionState.objects.select_for_update().get(conversation_id=conversation_id)
     messages = Message.objects.created_after_id(conversation_id)
     question = messages.get(pk=lease.message_id)
-    if waiting := agenda.get_current_step(session.state):
+    if waiting := meeting_state.get_current_step(session.state):
         answer = messages.get(pk=waiting["answer"])
         if answer.status == MessageStatus.PENDING:
-            return Contribution(conversation, question, answer, None)
+            return BegunTurn(conversation, question, answer)
         _settle(session, waiting, answer)
-    step = agenda.next_step(session.state, question.content)
+    step = meeting_state.next_step(session.state, question.content)
     if step is None:
         _close(session, lease, COMPLETED)
         return None
@@ -155,14 +145,14 @@ def fail_meeting(conversation_id: UUID, lease: Lease) -> None:
 
 def _close(session: SessionState, lease: Lease, status: str) -> None:
     release(lease)
-    agenda.get_meeting(session.state)["status"] = status
+    meeting_state.get_meeting(session.state)["status"] = status
     _stream(session, StreamType.STREAM_COMPLETE, "", status=status)
     session.save()
 
 
 def _begin(
-    conversation: Conversation, session: SessionState, question: Message, step: agenda.NextStep
-) -> Contribution:
+    conversation: Conversation, session: SessionState, question: Message, step: meeting_state.NextStep
+) -> BegunTurn:
     agent = Agent.objects.get(pk=step.agent_id)
     answer = _add_message(
         conversation,
@@ -175,14 +165,14 @@ def _begin(
         metadata={"phase": step.phase, "prompt": step.prompt},
     )
     session.phase = step.phase
-    agenda.wait_for(session.state, step, answer.pk)
+    meeting_state.wait_for(session.state, step, answer.pk)
     session.save()
-    return Contribution(conversation, question, answer, open_lease(answer))
+    return BegunTurn(conversation, question, answer, open_lease(answer))
 
 
 def _settle(session: SessionState, waiting: dict[str, Any], answer: Message) -> None:
     """Apply a contribution to the meeting and store its stream events."""
-    for event in agenda.apply_contribution(session.state, waiting, answer):
+    for event in meeting_state.apply_contribution(session.state, waiting, answer):
         _stream(session, event.kind, event.content, event.expert, message=answer.pk, **event.data)
 
 
@@ -198,7 +188,7 @@ def _stream(
     metadata = data | ({"message": str(message)} if message else {})
     StreamEvent(
         conversation_id=session.conversation_id,
-        sequence_number=agenda.get_next_position(session.state),
+        sequence_number=meeting_state.get_next_position(session.state),
         event_type=kind,
         phase=session.phase,
         expert_name=expert,
@@ -221,7 +211,7 @@ def _add_message(conversation: Conversation, **fields: Any) -> Message:
     return message
 
 
-def events_after(conversation_id: UUID, place: int, limit: int = 1000) -> list[StreamEvent]:
+def list_events_after(conversation_id: UUID, place: int, limit: int = 1000) -> list[StreamEvent]:
     """Return the meeting events of a conversation after `place`, in order."""
     rows = StreamEvent.objects.created_after_id(conversation_id).filter(
         conversation_id=conversation_id, answer_id=None, sequence_number__gt=place
@@ -229,7 +219,7 @@ def events_after(conversation_id: UUID, place: int, limit: int = 1000) -> list[S
     return list(rows.order_by("sequence_number")[:limit])
 
 
-def as_chunk(event: StreamEvent) -> dict[str, Any]:
+def render_event(event: StreamEvent) -> dict[str, Any]:
     """Return the streamed form of an event."""
     return {
         "type": event.event_type,
@@ -247,14 +237,16 @@ def rebuild_meeting(conversation_id: UUID) -> dict[str, Any] | None:
     of the stream only provide the order.
     """
     session = SessionState.objects.filter(conversation_id=conversation_id).first()
-    meeting = agenda.get_meeting(session.state) if session else None
+    meeting = meeting_state.get_meeting(session.state) if session else None
     if not session or not meeting:
         return None
     rows = Message.objects.created_after_id(conversation_id).filter(conversation_id=conversation_id)
     said = {str(pk): content for pk, content in rows.values_list("pk", "content")}
-    chunks = [as_chunk(event) for event in events_after(conversation_id, meeting["first"] - 1, 10_000)]
+    chunks = [
+        render_event(event) for event in list_events_after(conversation_id, meeting["first"] - 1, 10_000)
+    ]
     for chunk in chunks:
-        if chunk["type"] in agenda.WHOLE_MESSAGES:
+        if chunk["type"] in meeting_state.WHOLE_MESSAGES:
             chunk["content"] = said[chunk["message"]]
     return {
         "status": meeting["status"],

@@ -15,7 +15,7 @@ from agents.models import Agent
 from audit.services.events import record_event
 from conversations.choices import ConversationMode, ParticipantRole
 from conversations.models import Conversation, Participant
-from conversations.services.conversations import MOST_AGENTS, locked, require_active
+from conversations.services.conversations import MAX_AGENTS, lock_conversation, require_active
 
 MOST_PEOPLE = 100
 
@@ -33,7 +33,7 @@ def add_participant(
         ValidationError: not exactly one of person and agent is given, the person is not an active member, the
             conversation is in single mode, or it has too many participants.
     """
-    conversation = locked(conversation_id)
+    conversation = lock_conversation(conversation_id)
     _require_owner(conversation, actor)
     if (user_id is None) == (agent is None):
         raise ValidationError("Provide either a person or an agent.")
@@ -94,8 +94,8 @@ def _agents(conversation: Conversation) -> Any:
 def _require_place_for(agent: Agent, conversation: Conversation) -> None:
     if conversation.mode == ConversationMode.SINGLE:
         raise ValidationError({"agent": "A conversation in single mode has only one agent."})
-    if _agents(conversation).count() >= MOST_AGENTS:
-        raise ValidationError({"agent": f"A conversation can have at most {MOST_AGENTS} agents."})
+    if _agents(conversation).count() >= MAX_AGENTS:
+        raise ValidationError({"agent": f"A conversation can have at most {MAX_AGENTS} agents."})
     require_active(agent)
 
 

@@ -26,16 +26,16 @@ from conversations.models import (
     StreamEvent,
     ToolExecution,
 )
-from conversations.services.conversations import TITLE_LENGTH, title_of
+from conversations.services.conversations import TITLE_LENGTH, build_title
 from conversations.services.extractive_summary import ConversationSummary, SummaryMessage
 
 JOB = "conversations.tasks.summarize_session"
 # Long sessions are read at the start and the end; long messages only at the start.
 FIRST, LAST, MESSAGE_LENGTH = 4, 60, 4000
-MOST_TOOLS = 50
+MAX_TOOLS = 50
 
 
-class NotEnding(ValidationError):
+class CannotEndError(ValidationError):
     """The conversation has already ended, or an answer is still in progress."""
 
 
@@ -45,7 +45,7 @@ class Session:
 
     conversation: Conversation
     agent: Agent | None
-    said: list[SummaryMessage]
+    messages: list[SummaryMessage]
     tools: list[str]
     calls: int
     seen: int
@@ -56,30 +56,30 @@ def end_conversation(conversation: Conversation) -> Conversation:
     """End a conversation; a job writes its summary.
 
     Raises:
-        NotEnding: the conversation is closed, or an answer is still in progress.
+        CannotEndError: the conversation is closed, or an answer is still in progress.
     """
     conversation = Conversation.objects.select_for_update(of=("self",)).get(pk=conversation.pk)
     if conversation.status != ConversationStatus.ACTIVE:
-        raise NotEnding(f"This conversation is already {conversation.get_status_display().lower()}.")
+        raise CannotEndError(f"This conversation is already {conversation.get_status_display().lower()}.")
     rows = Message.objects.created_after_id(conversation.pk).filter(conversation_id=conversation.pk)
     if rows.filter(status__in=[MessageStatus.PENDING, MessageStatus.AWAITING_APPROVAL]).exists():
-        raise NotEnding(
+        raise CannotEndError(
             "An answer is still in progress. Wait for it, or decide the tool calls that it waits for."
         )
     conversation.status, conversation.completed_at = ConversationStatus.COMPLETED, timezone.now()
     conversation.save(update_fields=["status", "completed_at", "updated_at"])
     record_event("conversation.ended", resource=conversation)
-    summarize_later(conversation.pk)
+    defer_summary(conversation.pk)
     return conversation
 
 
-def summarize_later(conversation_id: UUID) -> None:
+def defer_summary(conversation_id: UUID) -> None:
     """Defer the summary of the conversation to a worker, once. Needs a tenant scope."""
     arguments = {"tenant_id": str(require_tenant_id()), "conversation_id": str(conversation_id)}
     defer_once(JOB, f"summary:{conversation_id}", **arguments)
 
 
-def idle_conversations(idle: timedelta, *, within: timedelta, most: int) -> list[tuple[UUID, UUID]]:
+def list_idle_conversations(idle: timedelta, *, within: timedelta, most: int) -> list[tuple[UUID, UUID]]:
     """Return (tenant, conversation) ids of conversations idle for `idle` without a current summary.
 
     Args:
@@ -103,29 +103,29 @@ def read_session(conversation_id: UUID) -> Session | None:
     if conversation is None:
         return None
     summary = SessionSummary.objects.filter(conversation_id=conversation_id).first()
-    if summary is not None and _covers_conversation(summary, conversation):
+    if summary is not None and _covers_all(summary, conversation):
         return None
     rows = Message.objects.created_after_id(conversation_id).filter(conversation_id=conversation_id)
     if rows.filter(status=MessageStatus.PENDING).exists():
         return None
     edge = Q(sequence_number__lte=FIRST) | Q(sequence_number__gt=conversation.message_count - LAST)
     read = rows.filter(edge).order_by("sequence_number")
-    said = [
+    messages = [
         SummaryMessage(*row) for row in read.values_list("role", Left("content", MESSAGE_LENGTH), "status")
     ]
-    if not said:
+    if not messages:
         return None
-    used = _used(conversation_id)
-    return Session(conversation, _speaker(conversation), said, *used, conversation.message_count)
+    used = _list_tool_calls(conversation_id)
+    return Session(conversation, _get_agent(conversation), messages, *used, conversation.message_count)
 
 
-def _covers_conversation(summary: SessionSummary, conversation: Conversation) -> bool:
+def _covers_all(summary: SessionSummary, conversation: Conversation) -> bool:
     """Return whether the summary covers all messages and the end of the conversation."""
     ended = conversation.completed_at
     return summary.message_count >= conversation.message_count and not (ended and summary.ended_at < ended)
 
 
-def _speaker(conversation: Conversation) -> Agent | None:
+def _get_agent(conversation: Conversation) -> Agent | None:
     if conversation.agent is not None:
         return conversation.agent
     taking_part = Participant.objects.filter(conversation=conversation, agent__isnull=False)
@@ -133,13 +133,13 @@ def _speaker(conversation: Conversation) -> Agent | None:
     return first.agent if first else None
 
 
-def _used(conversation_id: UUID) -> tuple[list[str], int]:
+def _list_tool_calls(conversation_id: UUID) -> tuple[list[str], int]:
     """Return the names of the called tools and the number of calls."""
     names: list[str] = []
     for calls in (ToolExecution, McpToolExecution):
         rows = calls.objects.created_after_id(conversation_id).filter(conversation_id=conversation_id)
         names += rows.order_by("id").values_list("tool_name", flat=True)
-    return list(dict.fromkeys(names))[:MOST_TOOLS], len(names)
+    return list(dict.fromkeys(names))[:MAX_TOOLS], len(names)
 
 
 @transaction.atomic
@@ -165,7 +165,7 @@ def store_summary(
         conversation.save(update_fields=["total_tokens", "total_cost", "updated_at"])
     if conversation.message_count != session.seen:
         return False
-    _title(conversation, session, digest)
+    _update_title(conversation, session, digest)
     ended = conversation.completed_at or conversation.last_message_at or conversation.started_at
     SessionSummary.objects.update_or_create(
         conversation_id=conversation.pk,
@@ -177,14 +177,14 @@ def store_summary(
             "message_count": session.seen,
             "total_tokens_used": conversation.total_tokens,
             "tools_used": session.tools,
-            **_streamed(conversation.pk),
-            **_columns(digest),
+            **_count_meeting_events(conversation.pk),
+            **_build_columns(digest),
         },
     )
     return True
 
 
-def _columns(digest: ConversationSummary) -> dict[str, Any]:
+def _build_columns(digest: ConversationSummary) -> dict[str, Any]:
     return {
         "summary": digest.summary,
         "model": digest.model[:100],
@@ -200,7 +200,7 @@ def _columns(digest: ConversationSummary) -> dict[str, Any]:
     }
 
 
-def _streamed(conversation_id: UUID) -> dict[str, int]:
+def _count_meeting_events(conversation_id: UUID) -> dict[str, int]:
     """Return the numbers of plans and expert questions in its meetings."""
     events = StreamEvent.objects.created_after_id(conversation_id).filter(conversation_id=conversation_id)
     plans = events.filter(event_type=StreamType.TODO_UPDATE, phase=MeetingPhase.PLANNING)
@@ -208,9 +208,9 @@ def _streamed(conversation_id: UUID) -> dict[str, int]:
     return {"plans_created": plans.count(), "expert_questions_asked": asked.count()}
 
 
-def _title(conversation: Conversation, session: Session, digest: ConversationSummary) -> None:
+def _update_title(conversation: Conversation, session: Session, digest: ConversationSummary) -> None:
     """Set the title, unless a person set it; the default first-question title is replaced."""
-    given = title_of(session.said[0].content)
+    given = build_title(session.messages[0].content)
     if conversation.title not in ("", given):
         return
     title = digest.title[:TITLE_LENGTH] or given

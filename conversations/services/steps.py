@@ -11,7 +11,7 @@ from conversations.models import StreamEvent, TurnStep
 from conversations.services.leases import Lease, advance
 
 
-def steps_of(message_id: UUID) -> list[TurnStep]:
+def list_steps(message_id: UUID) -> list[TurnStep]:
     """Return the completed steps of the answer, in order."""
     return list(
         TurnStep.objects.created_after_id(message_id).filter(message_id=message_id).order_by("number")
@@ -31,7 +31,7 @@ def add_step(
     """Store one step.
 
     Raises:
-        LeaseLost: this process no longer holds the lease.
+        LeaseLostError: this process no longer holds the lease.
     """
     advance(lease)
     step = TurnStep(
@@ -47,13 +47,13 @@ def add_step(
     return step
 
 
-def last_place(answer_id: UUID) -> int:
+def get_last_sequence(answer_id: UUID) -> int:
     """Return the number of the answer's last stored text chunk, or 0."""
     pieces = StreamEvent.objects.created_after_id(answer_id).filter(answer_id=answer_id)
     return pieces.order_by().aggregate(last=Max("sequence_number"))["last"] or 0
 
 
-def text_piece(
+def build_text_chunk(
     lease: Lease, conversation_id: UUID, *, sequence: int, generation: int, offset: int, text: str
 ) -> StreamEvent:
     """Build an unsaved text chunk; `offset` is its position in the text of its generation."""
@@ -71,7 +71,7 @@ def text_piece(
     )
 
 
-def pieces_after(answer_id: UUID, sequence: int) -> list[tuple[int, dict[str, Any]]]:
+def list_text_chunks(answer_id: UUID, sequence: int) -> list[tuple[int, dict[str, Any]]]:
     """Return number and content of the stored text chunks after `sequence`, in order."""
     rows = StreamEvent.objects.created_after_id(answer_id).filter(
         answer_id=answer_id, sequence_number__gt=sequence

@@ -17,10 +17,8 @@ from conversations.runtime.loop import run_turn
 from conversations.runtime.recovery import defer_resume
 from conversations.runtime.stream_buffer import (
     STREAM_START,
-    AnswerDelta,
     AnswerDone,
     AnswerEvent,
-    AnswerReset,
     KeepAlive,
     StreamBuffer,
     StreamPosition,
@@ -29,20 +27,9 @@ from conversations.runtime.stream_buffer import (
 from conversations.runtime.turn_results import store_failure
 from conversations.runtime.turns import Caller, TurnContext, with_stream_buffer
 from conversations.services.leases import is_due
-from conversations.services.steps import pieces_after
+from conversations.services.steps import list_text_chunks
 from conversations.streaming.threads import TooManyStreamsError, run_in_stream_thread
 
-__all__ = [
-    "STREAM_START",
-    "AnswerDelta",
-    "AnswerDone",
-    "AnswerEvent",
-    "AnswerReset",
-    "KeepAlive",
-    "StreamPosition",
-    "follow_answer",
-    "stream_turn",
-]
 KEEP_ALIVE_SECONDS = 15
 # Polling intervals of the database, in seconds: short after new text, with backoff while there is none.
 MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.1, 1.0
@@ -147,7 +134,7 @@ class StoredAnswerReader:
         ), None
 
     def _extend(self) -> None:
-        for sequence, message in pieces_after(self.answer_id, self._sequence):
+        for sequence, message in list_text_chunks(self.answer_id, self._sequence):
             self._sequence = sequence
             generation = message["metadata"]["generation"]
             if generation > self._generation:

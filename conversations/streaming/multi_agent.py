@@ -12,7 +12,7 @@ from conversations.runtime.lease_renewal import lease_renewer
 from conversations.runtime.loop import run_turn
 from conversations.runtime.turns import Caller, load_turn, with_stream_buffer
 from conversations.services.conversations import BegunTurn
-from conversations.services.leases import give_up
+from conversations.services.leases import fail_answer
 from conversations.streaming.answers import AnswerEvent, follow_answer
 from conversations.streaming.threads import TooManyStreamsError, run_in_stream_thread
 
@@ -47,7 +47,7 @@ def stream_agents(begun: Sequence[BegunTurn], caller: Caller) -> Iterator[tuple[
     except TooManyStreamsError as error:
         with caller.scope():
             for each in begun:
-                give_up(each.held_lease, code=error.code, reason=error.message)
+                fail_answer(each.held_lease, code=error.code, reason=error.message)
         raise
     return _follow_agents(begun, caller)
 

@@ -167,7 +167,7 @@ def test_concurrent_message_discards_summary(session, tenant):
     with tenant_scope(tenant, actor="system:test"):
         read = read_session(row.pk)
         Conversation.objects.filter(pk=row.pk).update(message_count=6)
-        assert store_summary(read, summarize_messages(read.said, messages=4, tools=0)) is False
+        assert store_summary(read, summarize_messages(read.messages, message_count=4, tools=0)) is False
     assert get_summary(tenant, row)[1] is None
 
 
@@ -229,4 +229,4 @@ def test_resolution_follows_last_message(role, status, resolution):
         SummaryMessage("user", "When is high water?", "completed"),
         SummaryMessage(role, "At noon.", status),
     ]
-    assert summarize_messages(said, messages=2, tools=0).resolution == resolution
+    assert summarize_messages(said, message_count=2, tools=0).resolution == resolution

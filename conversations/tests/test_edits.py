@@ -158,7 +158,7 @@ def test_concurrent_edits_create_two_branches(client, tenant):
             with tenant_scope(tenant, user=client.key.user, actor="system:test"):
                 row = Conversation.objects.get(pk=messages[0].conversation_id)
                 options = {"user_id": client.key.user_id, "answer": False}
-                return edit_message(row, messages[2].pk, content=content, **options).conversation.pk
+                return edit_message(row, messages[2].pk, content=content, **options)[0].pk
         finally:
             connections.close_all()
 

@@ -15,7 +15,7 @@ from conversations.models import AnswerLease, Message, SessionState
 from conversations.runtime.turns import Caller
 from conversations.services.conversations import start_conversation
 from conversations.services.meeting_state import parse_questions, parse_tasks
-from conversations.services.meetings import MeetingUnderway, as_chunk, rebuild_meeting
+from conversations.services.meetings import MeetingRunningError, rebuild_meeting, render_event
 from conversations.tests.workers import in_background, resume_due, workers
 
 QUESTION = "How do we keep the harbour open in winter?"
@@ -99,7 +99,7 @@ def make_meeting(caller):
 
 def streamed(caller, question):
     events = follow_meeting(caller, question.conversation_id, question.pk, 0)
-    return [(event.sequence_number, as_chunk(event)) for event in events if event]
+    return [(event.sequence_number, render_event(event)) for event in events if event]
 
 
 def test_a_meeting_goes_through_its_phases(caller, make_meeting):
@@ -150,7 +150,7 @@ def test_one_meeting_at_a_time(caller, make_meeting):
         question = make_meeting(server)
     with caller.scope():
         agents = [AgentFactory()]
-        with pytest.raises(MeetingUnderway):
+        with pytest.raises(MeetingRunningError):
             begin_meeting(question.conversation_id, question="x", experts=agents, user_id=None)
         conversation = start_conversation(AgentFactory(), user_id=None)
         with pytest.raises(ValidationError, match="different experts"):

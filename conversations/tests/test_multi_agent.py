@@ -12,7 +12,7 @@ from conversations.models import AnswerLease, Message
 from conversations.runtime.recovery import resume_answer
 from conversations.runtime.turns import Caller
 from conversations.services.conversations import begin_round, start_conversation
-from conversations.services.leases import let_go
+from conversations.services.leases import expire_lease
 from conversations.tests.test_streams import events_of
 
 URL = "/api/v1/conversations/"
@@ -145,7 +145,7 @@ def test_collaborative_answer_waits_for_earlier_answer_after_crash(tenant, membe
             conversation = start_conversation(ann, others=[ben], mode="collaborative", user_id=caller.user_id)
             begun = begin_round(conversation.pk, content="When?", user_id=caller.user_id)
             for each in begun:
-                let_go(each.lease)
+                expire_lease(each.lease)
         assert resume_answer(tenant.pk, begun[1].answer.pk) is None
         assert resume_answer(tenant.pk, begun[0].answer.pk).content == "Noon."
         assert resume_answer(tenant.pk, begun[1].answer.pk).content == "Noon, in Emden."

@@ -19,7 +19,7 @@ from conversations.runtime.loop import run_turn
 from conversations.runtime.recovery import defer_resume, resume_answer
 from conversations.runtime.turns import Caller, load_turn
 from conversations.services.conversations import begin_turn, start_conversation
-from conversations.services.leases import INTERRUPTED, LeaseLost, advance, let_go, take_over
+from conversations.services.leases import INTERRUPTED, LeaseLostError, advance, expire_lease, take_over
 from conversations.streaming.answers import follow_answer
 from conversations.tests.factories import MessageFactory
 from conversations.tests.workers import in_background, read_answer, resume_due, workers
@@ -80,7 +80,7 @@ def begin(caller, agent, *, held=True):
         conversation = start_conversation(agent, user_id=caller.user_id)
         begun = begin_turn(conversation.pk, content="When is high water?", user_id=caller.user_id)
         if not held:
-            let_go(begun.lease)
+            expire_lease(begun.lease)
         return load_turn(begun, caller)
 
 
@@ -89,7 +89,7 @@ def test_expired_lease_is_taken_over(caller, make_agent):
         turn = begin(caller, make_agent(server))
     with caller.scope():
         assert take_over(turn.answer_id) is None
-        let_go(turn.lease)
+        expire_lease(turn.lease)
         row = take_over(turn.answer_id)
         assert (row.takeovers, row.token != turn.lease.token) == (1, True)
         assert take_over(turn.answer_id) is None
@@ -103,7 +103,7 @@ def test_process_without_lease_cannot_write(caller, make_agent):
         assert run_turn(zombie).content == "Mine."
     assert answer.content == "Mine."
     with caller.scope():
-        with pytest.raises(LeaseLost):
+        with pytest.raises(LeaseLostError):
             advance(zombie.lease)
         assert not AnswerLease.objects.exists()
         assert Message.objects.filter(role="assistant").count() == 1
@@ -142,7 +142,7 @@ def test_only_idempotent_interrupted_tools_run_again(caller, make_agent, monkeyp
     async def send_letter(text: str) -> str:
         runs.append(text)
         if len(runs) == 1:
-            raise LeaseLost  # the process stops here
+            raise LeaseLostError  # the process stops here
         return "sent"
 
     tool = Tool(send_letter, metadata={"idempotent": idempotent})
@@ -152,7 +152,7 @@ def test_only_idempotent_interrupted_tools_run_again(caller, make_agent, monkeyp
         turn = begin(caller, make_agent(server))
         run_turn(turn)
         with caller.scope():
-            let_go(turn.lease)
+            expire_lease(turn.lease)
         answer = resume_answer(caller.tenant_id, turn.answer_id)
     results = [
         message["content"] for message in server.requests[-1].body["messages"] if message["role"] == "tool"
@@ -168,7 +168,7 @@ def test_interrupted_calculation_runs_again(caller, make_agent, monkeypatch):
     def end(*arguments):
         ends.append(arguments)
         if len(ends) == 1:
-            raise LeaseLost  # the process stops here
+            raise LeaseLostError  # the process stops here
         return ended(*arguments)
 
     monkeypatch.setattr("conversations.runtime.tools._record_end", end)
@@ -177,7 +177,7 @@ def test_interrupted_calculation_runs_again(caller, make_agent, monkeypatch):
         turn = begin(caller, make_agent(server, tools=["calculator"]))
         run_turn(turn)
         with caller.scope():
-            let_go(turn.lease)
+            expire_lease(turn.lease)
         answer = resume_answer(caller.tenant_id, turn.answer_id)
     results = [row["content"] for row in server.requests[-1].body["messages"] if row["role"] == "tool"]
     assert (answer.content, len(server.requests)) == ("42.", 2)

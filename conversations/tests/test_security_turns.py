@@ -10,8 +10,8 @@ from agents.testing import FakeOpenAI, ScriptedReply, call_tool, say
 from agents.tests.factories import AgentFactory, IntegrationFactory
 from config.tenancy.scope import tenant_scope
 from conversations.models import Conversation, Message
-from conversations.runtime import turns
 from conversations.runtime.journal import strip_unstorable
+from conversations.runtime.turn_results import MAX_TOKEN_COUNT
 from tenants.models import IdempotencyKey
 
 URL = "/api/v1/conversations/"
@@ -78,7 +78,7 @@ def test_token_counts_are_clamped(api_client, endpoint, tenant):
         response = ask(api_client())
     assert response.status_code == 201, response.content
     with tenant_scope(tenant, actor="system:test"):
-        assert LlmUsage.objects.get().total_tokens == 2 * turns.MAX_TOKEN_COUNT
+        assert LlmUsage.objects.get().total_tokens == 2 * MAX_TOKEN_COUNT
 
 
 def test_an_answer_that_cannot_be_stored_fails_the_turn(api_client, endpoint, tenant):

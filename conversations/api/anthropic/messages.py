@@ -69,21 +69,21 @@ class CountTokensView(CompatView):
 
     def post(self, request: Any) -> HttpResponse:
         """Estimate the input tokens; nothing is stored."""
-        wish = to_completion_request(validate_schema(CountRequest, request.data))
-        self.require("integrations" if "/" in wish.model else "agents", "execute")
+        completion = to_completion_request(validate_schema(CountRequest, request.data))
+        self.require("integrations" if "/" in completion.model else "agents", "execute")
         # Readers may not see credentials, and the agent is loaded with its account.
         with self.scoped():
             try:
-                resolve_model(wish.model)
+                resolve_model(completion.model)
             except UnknownModelError:
-                raise ModelNotFoundError(wish.model) from None
-        return json_response({"input_tokens": _estimate(wish)})
+                raise ModelNotFoundError(completion.model) from None
+        return json_response({"input_tokens": _estimate(completion)})
 
 
-def _estimate(wish: CompletionRequest) -> int:
-    texts = [wish.instructions, *(said.text for said in wish.messages)]
-    texts += [call.arguments for said in wish.messages for call in said.calls]
-    texts += [f"{tool.name} {tool.description} {json.dumps(tool.schema)}" for tool in wish.tools]
+def _estimate(completion: CompletionRequest) -> int:
+    texts = [completion.instructions, *(message.text for message in completion.messages)]
+    texts += [call.arguments for message in completion.messages for call in message.calls]
+    texts += [f"{tool.name} {tool.description} {json.dumps(tool.schema)}" for tool in completion.tools]
     return max(1, sum(count_tokens(text) for text in texts))
 
 
@@ -91,7 +91,7 @@ def _render(outcome: Completion, model: str) -> dict[str, Any]:
     content: list[dict[str, Any]] = []
     if outcome.text or not outcome.calls:
         content.append({"type": "text", "text": outcome.text, "citations": None})
-    content += [_use(call) for call in outcome.calls]
+    content += [_render_call(call) for call in outcome.calls]
     reason = REASONS.get(outcome.finish, "end_turn")
     return _build_message(outcome.answer_id, model, content, reason, outcome.used)
 
@@ -107,11 +107,11 @@ def _build_message(
         "content": content,
         "stop_reason": reason,
         "stop_sequence": None,
-        "usage": _usage(used),
+        "usage": _render_usage(used),
     }
 
 
-def _use(call: ToolCall) -> dict[str, Any]:
+def _render_call(call: ToolCall) -> dict[str, Any]:
     try:
         arguments = json.loads(call.arguments or "{}")
     except ValueError:
@@ -120,7 +120,7 @@ def _use(call: ToolCall) -> dict[str, Any]:
     return {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments}
 
 
-def _usage(used: TokenUsage) -> dict[str, int]:
+def _render_usage(used: TokenUsage) -> dict[str, int]:
     return {
         "input_tokens": used.input_tokens,
         "output_tokens": used.output_tokens,
@@ -181,5 +181,5 @@ class _StreamEncoder:
         yield from self._close()
         reason = REASONS.get(outcome.finish, "end_turn")
         delta = {"stop_reason": reason, "stop_sequence": None}
-        yield encode_event("message_delta", delta=delta, usage=_usage(outcome.used))
+        yield encode_event("message_delta", delta=delta, usage=_render_usage(outcome.used))
         yield encode_event("message_stop")

@@ -67,7 +67,7 @@ class MessagesRequest(CountRequest):
 
 def to_completion_request(asked: CountRequest) -> CompletionRequest:
     """Convert the request to a completion request."""
-    messages = tuple(said for message in asked.messages for said in to_chat_messages(message))
+    messages = tuple(part for message in asked.messages for part in to_chat_messages(message))
     if messages[-1].role == "assistant":
         raise CompatError("messages", "The last message must come from the user.")
     chosen = asked.tool_choice
@@ -104,7 +104,7 @@ def to_chat_messages(message: MessageParam) -> list[ChatMessage]:
     """Convert a message to one or more; tool results are blocks of user messages."""
     if isinstance(message.content, str):
         return [ChatMessage(message.role, message.content)]
-    said, texts, images, calls = list[ChatMessage](), list[str](), list[ImageContent](), list[ToolCall]()
+    messages, texts, images, calls = list[ChatMessage](), list[str](), list[ImageContent](), list[ToolCall]()
     for block in message.content:
         if block.type == "text":
             texts.append(block.text or "")
@@ -113,14 +113,14 @@ def to_chat_messages(message: MessageParam) -> list[ChatMessage]:
         elif block.type == "tool_use" and block.id and block.name:
             calls.append(ToolCall(block.id, block.name, json.dumps(block.input or {})))
         elif block.type == "tool_result" and block.tool_use_id:
-            said.append(ChatMessage("tool", parse_text(block.content), call_id=block.tool_use_id))
+            messages.append(ChatMessage("tool", parse_text(block.content), call_id=block.tool_use_id))
         elif block.type not in ("thinking", "redacted_thinking"):
             raise CompatError(
                 "messages", f"A content block of type {block.type} is unsupported or incomplete."
             )
-    if texts or images or calls or not said:
-        said.append(ChatMessage(message.role, "\n".join(texts), tuple(images), tuple(calls)))
-    return said
+    if texts or images or calls or not messages:
+        messages.append(ChatMessage(message.role, "\n".join(texts), tuple(images), tuple(calls)))
+    return messages
 
 
 def parse_text(content: str | list[ContentBlockParam] | None) -> str:

@@ -14,12 +14,12 @@ from conversations.completions.types import (
     Completion,
     CompletionError,
     CompletionRequest,
-    KeepAlive,
     TextDelta,
     TokenUsage,
     ToolCall,
     ToolCallDelta,
 )
+from conversations.runtime.stream_buffer import KeepAlive
 
 from .errors import error_body
 from .schemas import JSON_ONLY, ChatRequest, NamedTool, parse_content, to_chat_message, to_tool
@@ -29,8 +29,8 @@ FINISHES = {"tool_call": "tool_calls"}
 
 def to_completion_request(asked: ChatRequest) -> CompletionRequest:
     """Convert the request to a completion request."""
-    spoken = [message for message in asked.messages if message.role not in ("system", "developer")]
-    if not spoken or spoken[-1].role == "assistant":
+    messages = [message for message in asked.messages if message.role not in ("system", "developer")]
+    if not messages or messages[-1].role == "assistant":
         raise CompatError("messages", "The last message must come from the user or from a tool.")
     instructions = [
         parse_content(message.content)[0]
@@ -47,7 +47,7 @@ def to_completion_request(asked: ChatRequest) -> CompletionRequest:
     structured = shape.json_schema if shape and shape.type == "json_schema" else None
     return CompletionRequest(
         model=asked.model,
-        messages=tuple(to_chat_message(message) for message in spoken),
+        messages=tuple(to_chat_message(message) for message in messages),
         instructions="\n\n".join(instructions),
         tools=tuple(to_tool(tool.function) for tool in asked.tools or ()),
         choice=_choice(asked),
@@ -128,7 +128,7 @@ def _encode_stream(stream: CompletionStream, model: str, include_usage: bool) ->
         if isinstance(event, TextDelta):
             yield _chunk(head | rest, {"content": event.text})
         elif isinstance(event, ToolCallDelta):
-            yield _chunk(head | rest, {"tool_calls": [_piece(event)]})
+            yield _chunk(head | rest, {"tool_calls": [_render_delta(event)]})
         elif isinstance(event, KeepAlive):
             yield KEEP_ALIVE
         elif isinstance(event, CompletionError):
@@ -140,7 +140,7 @@ def _encode_stream(stream: CompletionStream, model: str, include_usage: bool) ->
             yield b"data: [DONE]\n\n"
 
 
-def _piece(piece: ToolCallDelta) -> dict[str, Any]:
+def _render_delta(piece: ToolCallDelta) -> dict[str, Any]:
     function: dict[str, Any] = {"arguments": piece.arguments}
     if not piece.id:
         return {"index": piece.index, "function": function}

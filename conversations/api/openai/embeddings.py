@@ -36,7 +36,7 @@ class EmbeddingsView(CompatView):
         """Return one vector per text, as numbers or as base64 of little-endian 4-byte floats."""
         asked = validate_schema(EmbeddingRequest, request.data)
         texts = [asked.input] if isinstance(asked.input, str) else asked.input
-        vectors, tokens = self._vectors(asked.model, texts)
+        vectors, tokens = self._embed(asked.model, texts)
         if asked.dimensions not in (None, len(vectors[0])):
             raise CompatError("dimensions", f"This model only supports {len(vectors[0])} dimensions.")
         shown = _as_base64 if asked.encoding_format == "base64" else list
@@ -47,7 +47,7 @@ class EmbeddingsView(CompatView):
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
         return json_response({"object": "list", "data": data, "model": asked.model, "usage": usage})
 
-    def _vectors(self, model: str, texts: list[str]) -> tuple[list[list[float]], int]:
+    def _embed(self, model: str, texts: list[str]) -> tuple[list[list[float]], int]:
         if model in offline_embedders():
             self.require("collections", "read")
             return embeddings.embed_locally(model, texts)

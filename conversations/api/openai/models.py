@@ -14,7 +14,7 @@ from knowledge.embedders import LexicalEmbedder, MiniLMEmbedder
 from .errors import error_body
 
 
-def _model(identifier: str, created: int, owner: str) -> dict[str, Any]:
+def _render_model(identifier: str, created: int, owner: str) -> dict[str, Any]:
     return {"id": identifier, "object": "model", "created": created, "owned_by": owner}
 
 
@@ -35,21 +35,21 @@ class ModelsView(CompatView):
     def models(self) -> list[dict[str, Any]]:
         """Return the models that the caller may use."""
         with self.scoped(read_only=True):
-            found = self._agents() if self.credential.allows("agents", "read") else []
+            found = self._list_agents() if self.credential.allows("agents", "read") else []
             if self.credential.allows("integrations", "execute"):
-                found += self._accounts()
+                found += self._list_integration_models()
         if self.credential.allows("collections", "read"):
-            found += [_model(name, 0, "conclave") for name in offline_embedders()]
+            found += [_render_model(name, 0, "conclave") for name in offline_embedders()]
         return found
 
-    def _agents(self) -> list[dict[str, Any]]:
+    def _list_agents(self) -> list[dict[str, Any]]:
         rows = Agent.objects.filter(status=AgentStatus.ACTIVE).order_by("slug")
         return [
-            _model(slug, int(made.timestamp()), "agent")
+            _render_model(slug, int(made.timestamp()), "agent")
             for slug, made in rows.values_list("slug", "created_at")
         ]
 
-    def _accounts(self) -> list[dict[str, Any]]:
+    def _list_integration_models(self) -> list[dict[str, Any]]:
         named: dict[Any, set[str]] = {}
         for account, model in Agent.objects.exclude(integration=None).values_list(
             "integration_id", "model_name"
@@ -57,7 +57,7 @@ class ModelsView(CompatView):
             named.setdefault(account, set()).add(model)
         rows = Integration.objects.filter(platform__in=Provider.values).order_by("name")
         return [
-            _model(f"{slugify(name)}/{model}", int(made.timestamp()), platform)
+            _render_model(f"{slugify(name)}/{model}", int(made.timestamp()), platform)
             for pk, name, platform, offered, made in rows.values_list(
                 "pk", "name", "platform", "offered_models", "created_at"
             )

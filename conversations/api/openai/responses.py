@@ -119,12 +119,14 @@ def _to_chat_message(item: Item) -> ChatMessage:
 def _merge_calls(spoken: list[ChatMessage]) -> list[ChatMessage]:
     """Merge consecutive tool calls into one message of the model."""
     merged: list[ChatMessage] = []
-    for said in spoken:
+    for message in spoken:
         last = merged[-1] if merged else None
-        if last and last.role == said.role == "assistant":
-            merged[-1] = ChatMessage("assistant", last.text + said.text, calls=(*last.calls, *said.calls))
+        if last and last.role == message.role == "assistant":
+            merged[-1] = ChatMessage(
+                "assistant", last.text + message.text, calls=(*last.calls, *message.calls)
+            )
         else:
-            merged.append(said)
+            merged.append(message)
     return merged
 
 
@@ -171,7 +173,7 @@ class ResponseNotFoundError(Problem):
 # --- objects -----------------------------------------------------------------------------------------------
 
 
-def _body(
+def _build_body(
     asked: ResponseRequest, identifier: UUID, status: str, output: list[Any], **further: Any
 ) -> dict[str, Any]:
     created = int(uuid7_time(identifier).timestamp())
@@ -203,13 +205,13 @@ def _body(
 
 def _render(asked: ResponseRequest, outcome: Completion) -> dict[str, Any]:
     identifier = outcome.answer_id
-    output = [_message(identifier, outcome.text)] if outcome.text or not outcome.calls else []
-    output += [_function(call) for call in outcome.calls]
+    output = [_build_message(identifier, outcome.text)] if outcome.text or not outcome.calls else []
+    output += [_build_call(call) for call in outcome.calls]
     cut = outcome.finish in ("length", "content_filter")
     reasons = {"length": "max_output_tokens", "content_filter": "content_filter"}
     details = {"incomplete_details": {"reason": reasons[outcome.finish]}} if cut else {}
     status = "incomplete" if cut else "completed"
-    return _body(asked, identifier, status, output, usage=_usage(outcome.used), **details)
+    return _build_body(asked, identifier, status, output, usage=_usage(outcome.used), **details)
 
 
 def _usage(used: TokenUsage) -> dict[str, Any]:
@@ -222,9 +224,9 @@ def _usage(used: TokenUsage) -> dict[str, Any]:
     }
 
 
-def _message(identifier: UUID, text: str | None) -> dict[str, Any]:
+def _build_message(identifier: UUID, text: str | None) -> dict[str, Any]:
     """Return the message of a response, without text while it is streamed."""
-    content = [] if text is None else [_text(text)]
+    content = [] if text is None else [_build_text(text)]
     return {
         "id": f"msg_{identifier.hex}",
         "type": "message",
@@ -234,11 +236,11 @@ def _message(identifier: UUID, text: str | None) -> dict[str, Any]:
     }
 
 
-def _text(text: str) -> dict[str, Any]:
+def _build_text(text: str) -> dict[str, Any]:
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
 
 
-def _function(call: ToolCall, status: str = "completed") -> dict[str, Any]:
+def _build_call(call: ToolCall, status: str = "completed") -> dict[str, Any]:
     return {
         "id": f"fc_{call.id}",
         "type": "function_call",
@@ -260,7 +262,7 @@ class _StreamEncoder:
 
     def encode(self, events: Iterator[CompletionEvent]) -> Iterator[bytes]:
         """Yield the encoded events of the stream."""
-        opened = _body(self.asked, self.identifier, "in_progress", [])
+        opened = _build_body(self.asked, self.identifier, "in_progress", [])
         yield self._event("response.created", response=opened)
         yield self._event("response.in_progress", response=opened)
         for event in events:
@@ -294,9 +296,9 @@ class _StreamEncoder:
     def _say(self, piece: str) -> Iterator[bytes]:
         if self.message_place is None:
             self.message_place = self._place()
-            item = _message(self.identifier, None)
+            item = _build_message(self.identifier, None)
             yield self._event("response.output_item.added", output_index=self.message_place, item=item)
-            yield self._event("response.content_part.added", **self._part, part=_text(""))
+            yield self._event("response.content_part.added", **self._part, part=_build_text(""))
         self.text += piece
         yield self._event("response.output_text.delta", **self._part, delta=piece, logprobs=[])
 
@@ -304,7 +306,7 @@ class _StreamEncoder:
         if piece.index not in self.calls:
             place, call = self._place(), ToolCall(piece.id, piece.name, "")
             yield self._event(
-                "response.output_item.added", output_index=place, item=_function(call, "in_progress")
+                "response.output_item.added", output_index=place, item=_build_call(call, "in_progress")
             )
         else:
             place, call = self.calls[piece.index]
@@ -321,8 +323,8 @@ class _StreamEncoder:
     def _end(self, outcome: Completion) -> Iterator[bytes]:
         if self.message_place is not None:
             yield self._event("response.output_text.done", **self._part, text=self.text, logprobs=[])
-            yield self._event("response.content_part.done", **self._part, part=_text(self.text))
-            item = _message(self.identifier, self.text)
+            yield self._event("response.content_part.done", **self._part, part=_build_text(self.text))
+            item = _build_message(self.identifier, self.text)
             yield self._event("response.output_item.done", output_index=self.message_place, item=item)
         for place, call in self.calls.values():
             yield self._event(
@@ -332,7 +334,7 @@ class _StreamEncoder:
                 name=call.name,
                 arguments=call.arguments,
             )
-            yield self._event("response.output_item.done", output_index=place, item=_function(call))
+            yield self._event("response.output_item.done", output_index=place, item=_build_call(call))
         body = _render(self.asked, outcome)
         yield self._event(f"response.{body['status']}", response=body)
 
@@ -340,5 +342,5 @@ class _StreamEncoder:
         codes = {"rate_limited": "rate_limit_exceeded", "budget_exceeded": "insufficient_quota"}
         error = {"code": codes.get(failure.code, "server_error"), "message": failure.message}
         yield self._event(
-            "response.failed", response=_body(self.asked, self.identifier, "failed", [], error=error)
+            "response.failed", response=_build_body(self.asked, self.identifier, "failed", [], error=error)
         )

@@ -22,7 +22,7 @@ STORE = "vs_"
 FILE = "file-"
 
 
-class NoStore(Problem):
+class VectorStoreNotFoundError(Problem):
     status_code = 404
     default_code = "not_found"
 
@@ -45,12 +45,12 @@ class VectorStoresView(CompatView):
         rows = Collection.objects.order_by("id" if request.GET.get("order") == "asc" else "-id")
         if after := request.GET.get("after"):
             side = "id__gt" if request.GET.get("order") == "asc" else "id__lt"
-            rows = rows.filter(**{side: collection_named(after).pk})
+            rows = rows.filter(**{side: get_collection(after).pk})
         limit = (
             max(1, min(int(request.GET.get("limit") or 20), 100)) if _digits(request.GET.get("limit")) else 20
         )
         page = list(rows[: limit + 1])
-        data = [_store(row) for row in page[:limit]]
+        data = [_render_store(row) for row in page[:limit]]
         ends = {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
         return json_response({"object": "list", "data": data, **ends, "has_more": len(page) > limit})
 
@@ -68,7 +68,7 @@ class VectorStoreView(CompatView):
 
     def get(self, request: Any, name: str) -> HttpResponse:
         """Return the collection by id or slug."""
-        return json_response(_store(collection_named(name)))
+        return json_response(_render_store(get_collection(name)))
 
 
 class VectorStoreSearchView(CompatView):
@@ -82,32 +82,32 @@ class VectorStoreSearchView(CompatView):
     def post(self, request: Any, name: str) -> HttpResponse:
         """Return the best passages; the search is logged for the user."""
         asked = validate_schema(SearchRequest, request.data)
-        collection, started = collection_named(name), time.perf_counter()
+        collection, started = get_collection(name), time.perf_counter()
         query = asked.query if isinstance(asked.query, str) else " ".join(asked.query)
         found = search(query, [collection], limit=asked.max_num_results)
         log_query(query, found, collections=[collection], started=started)
         page = {"object": "vector_store.search_results.page", "search_query": [query]}
         return json_response(
-            page | {"data": [_hit(each) for each in found], "has_more": False, "next_page": None}
+            page | {"data": [_render_passage(each) for each in found], "has_more": False, "next_page": None}
         )
 
 
-def collection_named(name: str) -> Collection:
+def get_collection(name: str) -> Collection:
     """Return the collection with this slug or id, with or without the prefix.
 
     Raises:
-        NoStore: the collection does not exist.
+        VectorStoreNotFoundError: the collection does not exist.
     """
     wanted = Q(slug=name)
     with contextlib.suppress(ValueError):
         wanted |= Q(pk=UUID(name.removeprefix(STORE)))
     found = Collection.objects.filter(wanted).first()
     if found is None:
-        raise NoStore(f"No vector store found with id '{name}'.")
+        raise VectorStoreNotFoundError(f"No vector store found with id '{name}'.")
     return found
 
 
-def _store(row: Collection) -> dict[str, Any]:
+def _render_store(row: Collection) -> dict[str, Any]:
     counts = {"in_progress": 0, "completed": row.document_count, "failed": 0, "cancelled": 0}
     return {
         "id": f"{STORE}{row.pk.hex}",
@@ -122,7 +122,7 @@ def _store(row: Collection) -> dict[str, Any]:
     }
 
 
-def _hit(passage: FoundPassage) -> dict[str, Any]:
+def _render_passage(passage: FoundPassage) -> dict[str, Any]:
     attributes = {"title": passage.title[:512], "source": passage.source[:512], "chunk": str(passage.id)}
     if passage.page is not None:
         attributes["page"] = str(passage.page)

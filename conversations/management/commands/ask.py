@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from conversations.choices import MessageStatus
 from conversations.models import Message
 from conversations.runtime.loop import run_turn
-from conversations.runtime.turns import Caller, Turn, load_turn
-from conversations.services.conversations import agent_by_name, begin_turn, start_conversation
+from conversations.runtime.turns import Caller, TurnContext, load_turn
+from conversations.services.conversations import begin_turn, find_agent, start_conversation
 from tenants.services.lookup import get_tenant_by_slug
 
 ACTOR = "system:ask"
@@ -38,11 +38,11 @@ class Command(BaseCommand):
         if answer.status == MessageStatus.FAILED:
             raise CommandError(f"{answer.error_code}: {answer.error_message}")
 
-    def _begin(self, options: dict[str, Any]) -> Turn:
+    def _begin(self, options: dict[str, Any]) -> TurnContext:
         tenant = get_tenant_by_slug(options["tenant"])
         caller = Caller(tenant.pk, None, ACTOR)
         with caller.scope():
-            agent = agent_by_name(options["agent"])
+            agent = find_agent(options["agent"])
             if agent is None:
                 raise CommandError(f"Agent '{options['agent']}' not found.")
             conversation = start_conversation(agent, user_id=None)
