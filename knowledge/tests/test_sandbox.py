@@ -68,6 +68,7 @@ def results(malicious_files):
     return json.loads(output), kilobytes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAD)
 def test_malicious_file_fails_within_limits(name, results):
     text, seconds = results[0][name]
@@ -76,6 +77,7 @@ def test_malicious_file_fails_within_limits(name, results):
     assert seconds < SECONDS * 2 + 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ODD)
 def test_only_text_of_unusual_file_is_read(name, results):
     text, _ = results[0][name]
@@ -83,6 +85,7 @@ def test_only_text_of_unusual_file_is_read(name, results):
     assert not re.search("root:|alert|lol", text)
 
 
+@pytest.mark.slow
 def test_peak_memory_stays_below_500_megabytes(results):
     assert 20 * 1024 < results[1] < MAX_MEMORY_KB
 
