@@ -60,7 +60,7 @@ class Experts(FakeOpenAI):
             return say("Ice: How thick is it?\nTide: How high is it?")
         if "Which tasks" in prompt:
             return say("The plan:\n- Ice: Break it.\n- Tide: Watch it.")
-        if "Sum up" in prompt:
+        if "Summarise its results" in prompt:
             return say("Break the ice and watch the tide.")
         if "Your task" in prompt:
             return say("Broken." if "Break it" in prompt else "Watched.")
