@@ -169,8 +169,8 @@ def test_what_is_taken_back_is_gone_and_nothing_else(db, world):
     assert get_history(world.tenant_id) == {}
 
 
-def test_a_load_that_breaks_off_leaves_nothing(tenant, member):
-    make_old_partitions()
+def test_a_load_that_breaks_off_leaves_nothing(world, tenant, member):
+    delete_history(world.tenant_id)  # ids depend on the seed only
 
     def break_off(count):
         if count == 1_000:
@@ -212,7 +212,8 @@ def count_report_rows(slug):
 
 
 @pytest.mark.slow
-def test_the_command_refuses_a_second_history_and_makes_a_fresh_one(seed):
+def test_the_command_refuses_a_second_history_and_makes_a_fresh_one(seed, world):
+    delete_history(world.tenant_id)
     first = seed("--scale", "1")
     assert count_report_rows("demo") == REPORTED
     with pytest.raises(CommandError, match=r"demo already has a history .*--fresh"):
