@@ -9,7 +9,7 @@ from rest_framework import serializers
 from config.api.exceptions import Invalid, Problem
 from config.api.views import ApiView, json_response
 from conversations.choices import MessageRole
-from conversations.services.search import FoundMessage, Within, ask, search_messages
+from conversations.services.search import FoundMessage, SearchFilter, embed_question, search_messages
 from knowledge.api.search import highlight_snippet
 from knowledge.embedders import EmbeddingError
 from knowledge.services.search import MAX_QUERY
@@ -88,7 +88,7 @@ class MessageSearchView(ApiView):
         asked.is_valid(raise_exception=True)
         wanted = asked.validated_data
         try:
-            question = ask(wanted["q"])
+            question = embed_question(wanted["q"])
         except EmbeddingError as error:
             raise SearchUnavailable(str(error)) from error
         limit, offset = wanted["limit"], wanted["offset"]
@@ -97,7 +97,7 @@ class MessageSearchView(ApiView):
                 found = search_messages(
                     question,
                     user_id=self.credential.user_id,
-                    within=Within(wanted.get("agent"), wanted.get("after"), wanted.get("before")),
+                    within=SearchFilter(wanted.get("agent"), wanted.get("after"), wanted.get("before")),
                     limit=limit + 1,
                     offset=offset,
                 )

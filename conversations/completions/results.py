@@ -9,6 +9,7 @@ from conversations.choices import MessageStatus
 from conversations.completions.turns import CompletionTurn
 from conversations.completions.types import CompletionError
 from conversations.runtime.journal import strip_unstorable
+from conversations.runtime.metering import build_usage_rows
 from conversations.runtime.turn_results import extract_citations, get_owner_columns
 from conversations.runtime.turns import TurnContext
 from conversations.services.completions import close_completion
@@ -53,28 +54,8 @@ def _close(turn: TurnContext, changes: dict[str, Any], error: str) -> None:
             cost=sum((call.cost for call in calls), Decimal(0)),
             changes=changes,
         ):
-            LlmUsage.objects.bulk_create(_build_usage_rows(turn, error))
+            owner = get_owner_columns(turn)
+            rows = build_usage_rows(turn.meter, turn.agent, error, latency_ms=turn.elapsed_ms, **owner)
+            LlmUsage.objects.bulk_create(rows)
             if turn.meter.calls and not error:
                 record_answer(turn.meter.calls[-1].route.integration)
-
-
-def _build_usage_rows(turn: TurnContext, error: str) -> list[LlmUsage]:
-    owner, meter = get_owner_columns(turn), turn.meter
-    rows = [LlmUsage(**owner, **call.as_columns()) for call in [*meter.failures, *meter.calls]]
-    if error and not meter.failures:
-        # The requests succeeded; their result could not be used.
-        for row in rows:
-            row.error_message = error
-    if rows or not error:
-        return rows
-    agent = turn.agent
-    return [
-        LlmUsage(
-            **owner,
-            provider=agent.model_provider,
-            model=agent.model_name[:100],
-            integration_id=agent.integration_id,
-            latency_ms=turn.elapsed_ms,
-            error_message=error,
-        )
-    ]

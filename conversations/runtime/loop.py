@@ -148,7 +148,7 @@ def _to_turn_error(error: Exception) -> TurnError:
 
 async def _generate_answer(turn: TurnContext, saying: "TextStreamer | None") -> str:
     from pydantic_ai.messages import ModelMessagesTypeAdapter
-    from pydantic_ai.usage import RunUsage
+    from pydantic_ai.usage import RunUsage, UsageLimits
 
     # On the turn's thread, because resolving its tools reads the database.
     agent, journal = await sync_to_async(build_agent)(turn), turn.journal
@@ -156,7 +156,7 @@ async def _generate_answer(turn: TurnContext, saying: "TextStreamer | None") -> 
     options: dict[str, Any] = {
         # A parked turn's messages include its history.
         "message_history": earlier if journal.parked else [*_to_model_messages(turn), *earlier],
-        "usage_limits": _build_usage_limits(turn),
+        "usage_limits": UsageLimits(request_limit=turn.agent.max_iterations),
         "usage": RunUsage(requests=journal.responses),
         "model_settings": {
             "temperature": float(turn.agent.temperature),
@@ -283,12 +283,6 @@ def build_turn_model(turn: TurnContext) -> Any:
         return build_agent_model(turn.agent, turn.api_key, turn.meter)
     except ValueError as error:
         raise TurnError("misconfigured", f"The agent's model is not configured: {error}.") from error
-
-
-def _build_usage_limits(turn: TurnContext) -> Any:
-    from pydantic_ai import UsageLimits
-
-    return UsageLimits(request_limit=turn.agent.max_iterations)
 
 
 def _to_model_messages(turn: TurnContext) -> list[Any]:

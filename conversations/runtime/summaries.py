@@ -17,6 +17,7 @@ from agents.runtime.providers import classify_error
 from config.tenancy.scope import tenant_scope
 from conversations.choices import ComplexityLevel, MessageRole, ResolutionStatus
 from conversations.runtime.journal import strip_unstorable, strip_unstorable_json
+from conversations.runtime.metering import build_usage_rows
 from conversations.runtime.turns import Caller, build_meter, get_api_key
 from conversations.services.extractive_summary import (
     LISTED_LENGTH,
@@ -98,7 +99,10 @@ def _summarize_with_model(
             failure.kind,
             exc_info=raised if failure.kind == "internal" else None,
         )
-    return found, _build_usage_rows(session, agent, meter, error)
+    of = session.conversation
+    return found, build_usage_rows(
+        meter, agent, error, tenant_id=of.tenant_id, user_id=of.user_id, conversation_id=of.pk
+    )
 
 
 async def _request_summary(agent: Agent, key: str | None, meter: Meter, text: str) -> str:
@@ -167,15 +171,3 @@ def _clip_texts(value: Any) -> list[str]:
 
 def _get_choice(value: Any, known: Sequence[str], otherwise: str) -> str:
     return value if isinstance(value, str) and value in known else otherwise
-
-
-def _build_usage_rows(session: Session, agent: Agent, meter: Meter, error: str) -> list[LlmUsage]:
-    rows = [call.as_columns() for call in [*meter.failures, *meter.calls]]
-    if not rows and error:
-        named = {"provider": agent.model_provider, "model": agent.model_name[:100]}
-        rows = [{**named, "integration_id": agent.integration_id, "error_message": error}]
-    of = session.conversation
-    common = {"tenant_id": of.tenant_id, "user_id": of.user_id, "conversation_id": of.pk}
-    for row in rows:
-        row["error_message"] = row["error_message"] or error
-    return [LlmUsage(**common, agent_id=agent.pk, **row) for row in rows]

@@ -112,7 +112,8 @@ def _store_usage(turn: TurnContext, calls: list[ModelUsage], error: str) -> list
     """Store one usage row for each request to a model, including failed ones."""
     model, account = turn.agent.model_name, turn.agent.integration_id
     failures = turn.meter.failures
-    rows = [LlmUsage(**get_owner_columns(turn), **call.as_columns()) for call in failures]
+    owner = get_owner_columns(turn) | {"agent_id": turn.agent.pk}
+    rows = [LlmUsage(**owner, **call.as_columns()) for call in failures]
     for call in calls or ([ModelUsage(model, 0, 0)] if error and not failures else []):
         provider = call.provider or turn.agent.model_provider
         asked = call.asked or call.model
@@ -122,7 +123,7 @@ def _store_usage(turn: TurnContext, calls: list[ModelUsage], error: str) -> list
         cost = price(provider, asked, call.prompt_tokens, call.completion_tokens, cached, own=own)
         rows.append(
             LlmUsage(
-                **get_owner_columns(turn),
+                **owner,
                 integration_id=call.integration or account,
                 provider=provider,
                 model=call.model[:100],
@@ -146,7 +147,6 @@ def get_owner_columns(turn: TurnContext) -> dict[str, Any]:
     return {
         "tenant_id": turn.caller.tenant_id,
         "user_id": turn.caller.user_id,
-        "agent_id": turn.agent.pk,
         "conversation_id": turn.conversation_id,
         "message_id": turn.answer_id,
     }

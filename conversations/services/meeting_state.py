@@ -71,11 +71,6 @@ def get_participants(state: dict[str, Any]) -> dict[str, Any]:
     return {"manager": meeting["manager"]["name"], "experts": [each["name"] for each in meeting["experts"]]}
 
 
-def get_current_step(state: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the pending step."""
-    return get_meeting(state)["step"]
-
-
 def wait_for(state: dict[str, Any], step: NextStep, answer_id: UUID) -> None:
     """Mark `step` as pending until `answer_id` is complete."""
     waiting = {"phase": step.phase, "answer": str(answer_id), "expert": step.expert, "task": step.task}
@@ -227,7 +222,8 @@ def _copy(todo: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def parse_questions(text: str, experts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the questions in `text` with their addressees; by default one question to all experts."""
-    found = [_split_addressee(line, experts) for line in _lines(text) if line.endswith("?")]
+    lines = (BULLET.sub("", line).strip() for line in text.splitlines())
+    found = [_split_addressee(line, experts) for line in lines if line.endswith("?")]
     asked = [{"question": words, "expert": expert} for expert, words in found[:MAX_QUESTIONS]]
     return asked or [{"question": "What do you know about this?", "expert": None}]
 
@@ -246,10 +242,6 @@ def parse_tasks(text: str, experts: list[dict[str, Any]]) -> list[dict[str, Any]
         }
         for number, (expert, words) in enumerate(found, 1)
     ]
-
-
-def _lines(text: str) -> list[str]:
-    return [line for line in (BULLET.sub("", each).strip() for each in text.splitlines()) if line]
 
 
 def _split_addressee(line: str, experts: list[dict[str, Any]]) -> tuple[int | None, str]:

@@ -124,7 +124,7 @@ def advance_meeting(conversation_id: UUID, lease: Lease) -> BegunTurn | None:
     session = SessionState.objects.select_for_update().get(conversation_id=conversation_id)
     messages = Message.objects.created_after_id(conversation_id)
     question = messages.get(pk=lease.message_id)
-    if waiting := meeting_state.get_current_step(session.state):
+    if waiting := meeting_state.get_meeting(session.state)["step"]:
         answer = messages.get(pk=waiting["answer"])
         if answer.status == MessageStatus.PENDING:
             return BegunTurn(conversation, question, answer)

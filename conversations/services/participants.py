@@ -17,7 +17,7 @@ from conversations.choices import ConversationMode, ParticipantRole
 from conversations.models import Conversation, Participant
 from conversations.services.conversations import MAX_AGENTS, lock_conversation, require_active
 
-MOST_PEOPLE = 100
+MAX_PEOPLE = 100
 
 
 @transaction.atomic
@@ -104,5 +104,5 @@ def _require_place_for_person(user_id: UUID | None, conversation: Conversation) 
     if not members.exists():
         raise ValidationError({"user": "This object does not exist."})
     people = Participant.objects.filter(conversation=conversation, user__isnull=False)
-    if people.count() >= MOST_PEOPLE:
-        raise ValidationError({"user": f"A conversation can have at most {MOST_PEOPLE} people."})
+    if people.count() >= MAX_PEOPLE:
+        raise ValidationError({"user": f"A conversation can have at most {MAX_PEOPLE} people."})

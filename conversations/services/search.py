@@ -4,7 +4,6 @@ Only messages of conversations that the person participates in are searched. The
 vectors, so recall does not suffer from an approximate index.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -90,7 +89,7 @@ class FoundMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SearchQuestion:
     """A search with its vector, created by `ask`; embedding may be slow."""
 
     text: str
@@ -99,7 +98,7 @@ class Question:
     vector: str
 
 
-def ask(text: str) -> Question:
+def embed_question(text: str) -> SearchQuestion:
     """Embed the search text. Call it outside transactions.
 
     Raises:
@@ -107,11 +106,11 @@ def ask(text: str) -> Question:
     """
     embedder, text = message_embedder(), text[:MAX_QUERY]
     vector = format_vector(embedder.embed_query(text))
-    return Question(text, embedder.name, COLUMNS[embedder.dimensions], vector)
+    return SearchQuestion(text, embedder.name, COLUMNS[embedder.dimensions], vector)
 
 
 @dataclass(frozen=True, slots=True)
-class Within:
+class SearchFilter:
     """Search filter: conversations of the agent, from `after` (inclusive) to `before` (exclusive)."""
 
     agent_id: UUID | None = None
@@ -120,21 +119,29 @@ class Within:
 
 
 def search_messages(
-    question: Question, *, user_id: UUID, within: Within = Within(), limit: int = 20, offset: int = 0
+    question: SearchQuestion,
+    *,
+    user_id: UUID,
+    within: SearchFilter = SearchFilter(),
+    limit: int = 20,
+    offset: int = 0,
 ) -> list[FoundMessage]:
     """Return matching messages of the person, best first. Needs a tenant scope.
 
     Raises:
         ValueError: a time is outside the range of UUIDv7 ids.
     """
-    values = parameters(question, user_id, within) | {"limit": limit, "offset": offset}
+    values = build_parameters(question, user_id, within) | {"limit": limit, "offset": offset}
     with connection.cursor() as cursor:
         cursor.execute(SQL.format(column=question.column), values)
         best = (1 + values["weight"]) / (RANK_OFFSET + 1)
-        return [_found(row, best) for row in cursor.fetchall()]
+        return [
+            FoundMessage(*row, score=min(1.0, float(score) / best))  # type: ignore[misc]
+            for *row, score in cursor.fetchall()
+        ]
 
 
-def parameters(question: Question, user_id: UUID, within: Within) -> dict[str, Any]:
+def build_parameters(question: SearchQuestion, user_id: UUID, within: SearchFilter) -> dict[str, Any]:
     """Return the parameters of the statement, except those of the page.
 
     Raises:
@@ -154,7 +161,3 @@ def parameters(question: Question, user_id: UUID, within: Within) -> dict[str, A
         "until": uuid7_floor(within.before) if within.before else LATEST,
         "headline": HEADLINE,
     }
-
-
-def _found(row: Sequence[Any], best: float) -> FoundMessage:
-    return FoundMessage(*row[:-1], score=min(1.0, float(row[-1]) / best))  # type: ignore[misc]

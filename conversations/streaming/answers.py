@@ -82,7 +82,8 @@ def _follow(
     last_event_at, pause = time.monotonic(), MIN_POLL_SECONDS
     while True:
         if live:
-            events, answer = _read_buffer(live, after)
+            events, ended = live.read(after, KEEP_ALIVE_SECONDS)
+            answer = live.answer if ended else None
         else:
             events, answer = stored.read(after)
         for event in events:
@@ -99,11 +100,6 @@ def _follow(
             pause = min(MAX_POLL_SECONDS, pause * 1.5)
         if live is None or live.is_abandoned:
             live = lease_renewer.get_buffer(stored.answer_id)
-
-
-def _read_buffer(live: StreamBuffer, after: StreamPosition) -> tuple[list[Any], Message | None]:
-    events, ended = live.read(after, KEEP_ALIVE_SECONDS)
-    return events, live.answer if ended else None
 
 
 class StoredAnswerReader:

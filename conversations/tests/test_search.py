@@ -158,10 +158,10 @@ def test_search_uses_conversation_index_under_rls(client, said, tenant):
     """The vector index is not used, since filtering its results would lose matches."""
     from conversations.services import search as searching
 
-    question = searching.ask("rye bread")
+    question = searching.embed_question("rye bread")
     with tenant_scope(tenant, user=client.key.user), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        values = searching.parameters(question, client.key.user_id, searching.Within())
+        values = searching.build_parameters(question, client.key.user_id, searching.SearchFilter())
         values |= {"limit": 20, "offset": 0}
         cursor.execute(f"EXPLAIN {searching.SQL.format(column=question.column)}", values)
         plan = "\n".join(line for (line,) in cursor.fetchall())

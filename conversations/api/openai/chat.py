@@ -45,22 +45,18 @@ def to_completion_request(asked: ChatRequest) -> CompletionRequest:
             "response_format.json_schema", "The response format json_schema requires `json_schema`."
         )
     structured = shape.json_schema if shape and shape.type == "json_schema" else None
+    chosen = asked.tool_choice or "auto"
     return CompletionRequest(
         model=asked.model,
         messages=tuple(to_chat_message(message) for message in messages),
         instructions="\n\n".join(instructions),
         tools=tuple(to_tool(tool.function) for tool in asked.tools or ()),
-        choice=_choice(asked),
+        choice=chosen.function.name if isinstance(chosen, NamedTool) else chosen,
         schema=structured.schema_ if structured else None,
         schema_name=structured.name if structured else "answer",
         settings=_settings(asked),
         origin={"source": "openai.chat", "model": asked.model, "client_metadata": asked.metadata or {}},
     )
-
-
-def _choice(asked: ChatRequest) -> str:
-    chosen = asked.tool_choice or "auto"
-    return chosen.function.name if isinstance(chosen, NamedTool) else chosen
 
 
 def _settings(asked: ChatRequest) -> dict[str, Any]:

@@ -46,17 +46,12 @@ class VectorStoresView(CompatView):
         if after := request.GET.get("after"):
             side = "id__gt" if request.GET.get("order") == "asc" else "id__lt"
             rows = rows.filter(**{side: get_collection(after).pk})
-        limit = (
-            max(1, min(int(request.GET.get("limit") or 20), 100)) if _digits(request.GET.get("limit")) else 20
-        )
+        size = request.GET.get("limit", "")
+        limit = max(1, min(int(size), 100)) if len(size) < 6 and size.isascii() and size.isdigit() else 20
         page = list(rows[: limit + 1])
         data = [_render_store(row) for row in page[:limit]]
         ends = {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
         return json_response({"object": "list", "data": data, **ends, "has_more": len(page) > limit})
-
-
-def _digits(text: str | None) -> bool:
-    return bool(text) and len(text) < 6 and text.isascii() and text.isdigit()
 
 
 class VectorStoreView(CompatView):
