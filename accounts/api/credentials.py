@@ -9,7 +9,8 @@ from accounts import keys
 from accounts.choices import MemberStatus
 from accounts.roles import role_scopes
 from accounts.services.tenant_access import TenantAccess, parse_text_list
-from config.api.credentials import Credential, Rate, Refused, fetch_rows
+from config.api.credentials import Credential, Rate, Refused
+from config.db.prepared import run_prepared
 from tenants.choices import TenantStatus
 
 KEY_SQL = (
@@ -50,12 +51,12 @@ def _first(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
     """
     connection.health_check_done = True
     try:
-        return fetch_rows(sql, params)
+        return run_prepared(sql, params)
     except (OperationalError, InterfaceError):
         if connection.in_atomic_block:
             raise
         connection.close()
-        return fetch_rows(sql, params)
+        return run_prepared(sql, params)
 
 
 def resolve_key(secret: str) -> Credential | None:

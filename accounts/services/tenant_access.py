@@ -5,9 +5,9 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import connection
 
 from accounts.roles import role_scopes
+from config.db.prepared import run_prepared
 from tenants.choices import TenantStatus
 
 TENANT_ACCESS_SQL = (
@@ -38,12 +38,9 @@ def list_tenant_access(user_id: UUID) -> list[TenantAccess]:
 
     Call it outside any scope.
     """
-    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
-        cursor.execute(TENANT_ACCESS_SQL, [user_id])
-        rows = cursor.fetchall()
     return [
         TenantAccess(tenant_id, slug, name, status, role, role_scopes(role, parse_text_list(extra)))
-        for tenant_id, slug, name, status, role, extra in rows
+        for tenant_id, slug, name, status, role, extra in run_prepared(TENANT_ACCESS_SQL, [user_id])
     ]
 
 

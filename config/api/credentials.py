@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
-from django.db import connection
+from config.db.prepared import run_prepared
 
 from .scopes import allows, beyond
 
@@ -99,14 +98,7 @@ class Credential:
         return not self.beyond([scope])
 
 
-def fetch_rows(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
-    """Run a prepared statement outside every scope and return its rows."""
-    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
-        cursor.execute(sql, params)
-        return cursor.fetchall()
-
-
 def count_hit(bucket: str, limit: int, seconds: int = 60) -> Rate:
     """Count one request in `bucket`, in the database, so that the limit holds across processes."""
-    ((hits, reset),) = fetch_rows("SELECT hits, resets_in FROM conclave_hit(%s, %s)", [bucket, seconds])
+    ((hits, reset),) = run_prepared("SELECT hits, resets_in FROM conclave_hit(%s, %s)", [bucket, seconds])
     return Rate(hits, limit, reset)

@@ -24,11 +24,12 @@ from django.utils import timezone
 from psycopg.sql import Literal
 
 from config.db.ids import uuid7
+from config.db.prepared import run_prepared
 from config.db.session import ScopeError
 from config.tenancy.managers import MaxIdBound, max_id_bound, min_id_bound
 from config.tenancy.scope import tenant_scope
 
-from .credentials import Credential, Principal, fetch_rows
+from .credentials import Credential, Principal
 
 # Query parameters whose values are part of the key (`shape`).
 CACHEABLE_PARAMETERS = frozenset({"fields", "expand", "limit", "ordering"})
@@ -80,7 +81,7 @@ class PreparedStatement:
         Raises:
             ValueError: the statement needs the time of an id that is not a UUIDv7.
         """
-        return fetch_rows(self.sql, [_slot_value(slot, ids) for slot in self.slots])
+        return run_prepared(self.sql, [_slot_value(slot, ids) for slot in self.slots])
 
 
 def _slot_value(slot: str, ids: Ids) -> UUID:

@@ -17,6 +17,7 @@ from django.utils import timezone
 from agents.models import Agent
 from agents.services.versions import latest_version
 from config.db.ids import uuid7
+from config.db.prepared import run_prepared
 from config.tenancy.scope import require_tenant_id
 from conversations.choices import ConversationStatus, MessageRole, MessageStatus
 from conversations.models import Conversation, Message
@@ -230,9 +231,7 @@ def close_completion(
         for name, value in changes.items()
     }
     ids = {"tenant": require_tenant_id(), "conversation": conversation_id, "answer": answer_id}
-    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
-        cursor.execute(_close_sql(tuple(changes)), values | ids)
-        return cursor.fetchone() is not None
+    return bool(run_prepared(_close_sql(tuple(changes)), values | ids))
 
 
 def list_messages_until(answer: Message) -> list[Message]:

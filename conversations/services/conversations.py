@@ -14,6 +14,7 @@ from agents.choices import AgentStatus
 from agents.models import Agent
 from agents.services.versions import latest_version
 from config.db.ids import uuid7
+from config.db.prepared import run_prepared
 from config.tenancy.scope import require_tenant_id
 from conversations.choices import (
     ConversationMode,
@@ -263,12 +264,10 @@ def record_message(
     )
     connection.ensure_connection()
     sql, text = _record_sql()
-    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
-        cursor.execute(sql, text.given(message) | {"asking": user_id})
-        row = cursor.fetchone()
-    if row is None:
+    rows = run_prepared(sql, text.given(message) | {"asking": user_id})
+    if not rows:
         return None
-    message.pk, message.sequence_number, message.created_at = row
+    ((message.pk, message.sequence_number, message.created_at),) = rows
     message._state.adding = False
     return message
 

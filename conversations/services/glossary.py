@@ -4,8 +4,7 @@ import re
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connection
-
+from config.db.prepared import run_prepared
 from config.tenancy.scope import require_tenant_id
 
 MAX_TEXT_LENGTH = 20_000
@@ -34,10 +33,9 @@ class GlossaryTerm:
 def find_terms(text: str) -> list[GlossaryTerm]:
     """Return the personal and public terms in `text`, longest first. Needs a user scope."""
     tenant_id: UUID = require_tenant_id()
-    with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
-        cursor.execute(SQL, {"tenant": tenant_id, "text": text[:MAX_TEXT_LENGTH].lower()})
-        found = [GlossaryTerm(*row) for row in cursor.fetchall()]
-    return [word for word in found if _contains_term(text, word.term)]
+    rows = run_prepared(SQL, {"tenant": tenant_id, "text": text[:MAX_TEXT_LENGTH].lower()})
+    terms = [GlossaryTerm(*row) for row in rows]
+    return [term for term in terms if _contains_term(text, term.term)]
 
 
 def _contains_term(text: str, term: str) -> bool:
