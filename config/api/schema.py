@@ -1,6 +1,5 @@
 """OpenAPI extensions: error responses, custom fields and authentication schemes."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from drf_spectacular.contrib.django_filters import DjangoFilterExtension
@@ -62,12 +61,6 @@ RATE_HEADERS = {
 
 def _parameter(name: str, where: str, description: str, **schema: Any) -> dict[str, Any]:
     return {"name": name, "in": where, "description": description, "schema": {"type": "string"} | schema}
-
-
-def _choice(name: str, names: Iterable[str], description: str) -> dict[str, Any]:
-    """Return a query parameter for a comma-separated selection of `names`."""
-    one = "|".join(names)
-    return _parameter(name, "query", description, pattern=f"^({one})(,({one}))*$")
 
 
 class ApiSchema(AutoSchema):
