@@ -213,7 +213,7 @@ def test_the_administrator_changes_the_profile_and_not_the_plan(member, admin_cl
     assert (member.tenant.name, member.tenant.plan_type) == ("New name", "free")
 
 
-def test_the_overview_counts_the_scope_alone(member, admin_client, other_tenant):
+def test_overview_counts_only_the_scope(member, admin_client, other_tenant):
     with tenant_scope(other_tenant, actor="system:test"):
         AgentFactory.create_batch(3)
     with inside(member):
@@ -224,7 +224,7 @@ def test_the_overview_counts_the_scope_alone(member, admin_client, other_tenant)
     assert response.context["recent"][0]["entry"].action == "agent.created"
 
 
-def test_a_conversation_is_deleted_with_what_it_owns(member, admin_client):
+def test_deleting_a_conversation_deletes_its_rows(member, admin_client):
     from conversations.models import Conversation, Message
     from conversations.tests.factories import MessageFactory, ParticipantFactory
 
@@ -238,7 +238,7 @@ def test_a_conversation_is_deleted_with_what_it_owns(member, admin_client):
         assert not Message.objects.exists()
 
 
-def test_choices_offer_rows_of_the_scope_alone(member, admin_client, other_tenant):
+def test_choices_offer_only_rows_of_the_scope(member, admin_client, other_tenant):
     with tenant_scope(other_tenant, actor="system:test"):
         IntegrationFactory(name="Foreign")
     with inside(member):
@@ -269,7 +269,7 @@ def test_the_overview_takes_few_queries(member, admin_client, django_assert_max_
         admin_client.get("/console/")
 
 
-def test_people_are_added_by_address_known_or_not(member, admin_client, other_tenant):
+def test_members_are_added_by_email_address(member, admin_client, other_tenant):
     from accounts.models import Membership
     from config.testing.fixtures import add_member
 
@@ -285,7 +285,7 @@ def test_people_are_added_by_address_known_or_not(member, admin_client, other_te
     assert people == {known.email, "new@example.org"}
 
 
-def test_an_analyst_adds_nobody(tenant):
+def test_analyst_cannot_add_members(tenant):
     from django.test import Client
 
     from config.testing.fixtures import add_member

@@ -104,7 +104,7 @@ def test_pages_open_with_at_most_fifteen_queries(console):
 
 
 @each_of(VISIBLE)
-def test_a_viewer_writes_nothing(console):
+def test_viewer_cannot_write(console):
     model_admin, (row, *_), client = console.model_admin, console.rows, console.viewer
     assert client.post(address(model_admin, "add"), {}).status_code == 403
     for page in ("change", "delete"):
@@ -118,7 +118,7 @@ def test_a_viewer_sees_no_people_and_no_keys(tenant):
         assert client.get(reverse(f"admin:accounts_{model}_changelist")).status_code == 403
 
 
-def test_nobody_enters_without_a_membership(db):
+def test_sign_in_requires_a_membership(db):
     from accounts.tests.factories import UserFactory
 
     response = signed_in(UserFactory()).get("/console/")

@@ -18,7 +18,7 @@ def rows_of(model_admin, request, obj):
 
 
 @pytest.mark.parametrize("model_admin", WRITABLE, ids=get_model_label)
-def test_a_moment_that_can_be_changed_stands_alone_in_its_row(model_admin, member, admin_client):
+def test_editable_time_has_its_own_form_row(model_admin, member, admin_client):
     (row,) = make(model_admin, member)
     request = admin_client.get(address(model_admin, "changelist")).wsgi_request
     with tenant_scope(member.tenant_id, user=member.user):

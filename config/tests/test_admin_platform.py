@@ -27,7 +27,7 @@ def agents_of_two(tenant, other_tenant):
             AgentFactory(name=f"Agent of {each.slug}")
 
 
-def test_staff_without_a_reason_see_the_platform_page_alone(staff_client, agents_of_two):
+def test_staff_without_a_reason_see_only_the_platform_page(staff_client, agents_of_two):
     response = staff_client.get(reverse("admin:agents_agent_changelist"))
     assert (response.status_code, response["Location"]) == (302, "/console/platform/")
 

@@ -134,7 +134,7 @@ def test_subdomain_chooses_the_tenant(admin_client, member, other_tenant, settin
     assert chosen.json()["tenant_slug"] == other_tenant.slug
 
 
-def test_foreign_and_unknown_tenants_answer_alike(admin_client, other_tenant):
+def test_foreign_and_unknown_tenants_get_equal_responses(admin_client, other_tenant):
     answers = [
         admin_client.get(ME, headers={"X-Tenant": slug}) for slug in (other_tenant.slug, "no-such-one")
     ]

@@ -116,7 +116,7 @@ def test_violated_checks_name_their_field(prefix, client):
 
 
 @pytest.mark.parametrize("prefix", WRITABLE)
-def test_unknown_choices_are_answered_with_those_that_there_are(prefix, client):
+def test_unknown_choice_error_lists_valid_choices(prefix, client):
     (row,) = rows_of(prefix, client)
     for name, field in writable_fields(prefix).items():
         for value in getattr(field, "choices", {}):
@@ -158,7 +158,7 @@ def same_value(client, prefix, row, name):
 
 
 @pytest.mark.parametrize("prefix", WRITABLE)
-def test_references_to_nothing_name_their_field(prefix, client):
+def test_missing_reference_error_names_its_field(prefix, client):
     (row,) = rows_of(prefix, client)
     for name, field in writable_fields(prefix).items():
         if isinstance(field, ReferenceField) and (prefix, name) not in FIXED:
@@ -181,7 +181,7 @@ def test_an_asset_that_depends_on_itself_is_refused_at_its_fields(client):
     ],
     ids=["missing", "taken"],
 )
-def test_what_the_database_names_by_column_alone_is_named(model, values, answer):
+def test_column_only_database_errors_name_their_field(model, values, answer):
     with as_platform(), pytest.raises(IntegrityError) as caught, transaction.atomic():
         model.objects.bulk_create([model(**values), model(**values)])
     cause = caught.value.__cause__
@@ -191,7 +191,7 @@ def test_what_the_database_names_by_column_alone_is_named(model, values, answer)
 
 
 @pytest.mark.parametrize("model", project_models(), ids=lambda model: model._meta.label)
-def test_every_rule_can_be_said_in_words(model):
+def test_every_constraint_has_a_message(model):
     rules = [
         rule
         for rule in model._meta.constraints

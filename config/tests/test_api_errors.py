@@ -29,12 +29,12 @@ def assert_problem(response, status, code=None):
     return body
 
 
-def test_unknown_addresses(api_client):
+def test_unknown_urls(api_client):
     for address in ("/api/", "/api/v1/nope/", "/api/v1/agents/not-a-uuid/", "/api/v2/a%0Ab/"):
         assert_problem(api_client().get(address), 404, "not_found")
 
 
-def test_unsupported_method_names_the_others(api_client):
+def test_unsupported_method_lists_the_allowed_methods(api_client):
     response = api_client().put(AGENTS)
 
     assert_problem(response, 405, "method_not_allowed")
@@ -218,7 +218,7 @@ def test_sqlstates(sqlstate, status, api_client, monkeypatch):
     assert ("Retry-After" in response) == (status == 503)
 
 
-def test_unexpected_error_says_nothing(api_client, monkeypatch):
+def test_unexpected_error_reveals_nothing(api_client, monkeypatch):
     def fail(self, request, *args, **kwargs):
         raise RuntimeError("secret words")
 

@@ -98,7 +98,7 @@ def test_stored_answer_of_a_new_api_key_holds_no_secret(api_client):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_at_once_have_one_effect(api_key):
+def test_concurrent_requests_have_one_effect(api_key):
     key = api_key()
     start = threading.Barrier(4)
     answers = []

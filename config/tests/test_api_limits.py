@@ -34,7 +34,7 @@ def away_from_the_turn_of_the_minute():
 
 
 @pytest.mark.django_db
-def test_headers_count_down_and_429_says_when(api_client):
+def test_rate_limit_headers_and_retry_after(api_client):
     client = api_client(rate_limit=2)
     answers = [client.get(AGENTS) for _ in range(3)]
 
@@ -54,7 +54,7 @@ def test_refused_requests_count_too(api_client):
 
 
 @pytest.mark.django_db
-def test_keys_have_limits_of_their_own(api_client):
+def test_each_key_has_a_separate_limit(api_client):
     one, two = api_client(rate_limit=1), api_client(rate_limit=1)
 
     assert [client.get(AGENTS).status_code for client in (one, two, one, two)] == [200, 200, 429, 429]

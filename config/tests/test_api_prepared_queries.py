@@ -25,7 +25,7 @@ def agent_of(client, **fields):
         return AgentFactory(**fields)
 
 
-def test_kept_statement_serves_each_tenant_its_own_rows(kept, api_client, other_tenant):
+def test_cached_statement_serves_each_tenant_its_rows(kept, api_client, other_tenant):
     one, two = api_client(), api_client(tenant=other_tenant)
     agents = {client: agent_of(client) for client in (one, two)}
 
@@ -50,7 +50,7 @@ def test_no_id_of_a_request_stays_in_a_kept_statement(kept, api_client):
     assert {"tenant", "row"} <= set(statement.slots)
 
 
-def test_other_rights_get_statements_of_their_own(kept, api_client):
+def test_other_permissions_get_separate_statements(kept, api_client):
     for role in ("admin", "viewer"):
         api_client(role).get(AGENTS)
 
@@ -68,7 +68,7 @@ def test_other_rights_get_statements_of_their_own(kept, api_client):
     ],
     ids=["derived", "derived in a list", "asks the database", "name of the tenant", "header"],
 )
-def test_computed_values_are_never_kept(narrow, kept, api_client, monkeypatch):
+def test_computed_values_are_not_cached(narrow, kept, api_client, monkeypatch):
     usual = ReadOnlyTenantViewSet.get_queryset
     monkeypatch.setattr(AgentViewSet, "get_queryset", lambda view: narrow(view, usual(view)))
     client = api_client()
@@ -81,7 +81,7 @@ def test_computed_values_are_never_kept(narrow, kept, api_client, monkeypatch):
     assert first.status_code == 200
 
 
-def test_compiling_leaves_the_view_and_its_request_alone(kept, api_client, monkeypatch):
+def test_compiling_does_not_change_the_view_or_request(kept, api_client, monkeypatch):
     views, bind = [], statements.bind_placeholders
     monkeypatch.setattr(
         statements, "bind_placeholders", lambda view, ids: views.append(view) or bind(view, ids)

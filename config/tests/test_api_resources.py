@@ -142,7 +142,7 @@ def enrich(row, key):
 
 
 @each
-def test_filters_take_the_row_itself_and_nothing_else(resource):
+def test_reference_filters_match_only_the_row(resource):
     row, view = resource.rows[0], resource.view()
     for name, made in FilterSetBackend().get_filterset_class(view).base_filters.items():
         if name.startswith("created_") or made.lookup_expr != "exact":
@@ -166,7 +166,7 @@ def test_time_range_and_orders(resource):
 
 
 @each
-def test_every_time_that_is_shown_filters_by_range(resource):
+def test_every_serialized_time_filters_by_range(resource):
     row = resource.rows[0]
     made = FilterSetBackend().get_filterset_class(resource.view()).base_filters
     for name, bound in made.items():

@@ -45,7 +45,7 @@ def test_both_ways_to_sign_in_are_documented():
 
 
 @pytest.mark.parametrize("address", ["docs", "redoc"])
-def test_readers_load_nothing_from_elsewhere(address):
+def test_documentation_pages_load_no_external_resources(address):
     response = Client().get(f"/api/v1/{address}/")
     text = response.content.decode()
 
@@ -74,7 +74,7 @@ def test_ready_when_everything_stands():
     assert (response.status_code, response.json()) == (200, {"status": "ready"})
 
 
-def test_not_ready_says_why(monkeypatch):
+def test_readiness_reports_reasons(monkeypatch):
     monkeypatch.setitem(health.CHECKS, "partitions", lambda: "no partition ahead for agents.llmusage")
 
     response = Client().get("/readyz")

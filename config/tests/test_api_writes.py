@@ -36,7 +36,7 @@ def make_agent(client, **fields):
     return post(client, AGENTS, {"name": "n", "slug": "s"} | fields)
 
 
-def test_made_agent_is_complete_and_owned(api_client):
+def test_created_agent_is_complete_and_owned(api_client):
     client = api_client()
     collection = in_tenant(client, CollectionFactory)
 
@@ -114,7 +114,7 @@ def test_if_match_refuses_stale_changes(api_client):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_changes_at_once_one_is_stale(api_key):
+def test_second_of_two_concurrent_changes_is_stale(api_key):
     key = api_key()
     client = Client(headers={"authorization": f"Bearer {key.secret}"})
     address = make_agent(client)["Location"]
@@ -165,7 +165,7 @@ def test_publishing_keeps_the_settings(api_client):
     assert client.get(address).json()["version"] == 2
 
 
-def test_credentials_go_in_and_never_out(api_client):
+def test_credentials_are_write_only(api_client):
     client = api_client()
     body = {"name": "i", "platform": "openai-compatible", "credentials": {"api_key": "sk-very-secret"}}
 
@@ -202,7 +202,7 @@ def test_new_key_works_and_ends_with_its_revocation(api_client):
     ],
     ids=str,
 )
-def test_nobody_grants_more_than_they_hold(address, body, api_client):
+def test_users_cannot_grant_scopes_they_lack(address, body, api_client):
     client = api_client(scopes=["api-keys:write", "roles:write", "agents:read"])
 
     response = post(client, f"/api/v1/{address}/", body)
@@ -211,7 +211,7 @@ def test_nobody_grants_more_than_they_hold(address, body, api_client):
     assert response.json()["code"] == "beyond_own_rights"
 
 
-def test_analyst_cannot_raise_the_own_role(api_client, tenant):
+def test_analyst_cannot_raise_their_own_role(api_client, tenant):
     with tenant_scope(tenant, actor="system:test"):
         person = UserFactory()
         seat = MembershipFactory(user=person, role="analyst", permissions=["members:write"])
@@ -253,7 +253,7 @@ def test_role_assignment_of_a_foreign_person_is_refused(api_client):
     }
 
 
-def test_own_tenant_shows_and_takes_its_profile_alone(api_client, tenant):
+def test_own_tenant_exposes_only_its_profile(api_client, tenant):
     client = api_client()
 
     body = patch(client, "/api/v1/tenant/", {"name": "New", "max_agents": 9, "status": "deleted"}).json()
@@ -267,7 +267,7 @@ def test_own_tenant_shows_and_takes_its_profile_alone(api_client, tenant):
     assert client.get("/api/v1/tenant/").json()["name"] == "New"
 
 
-def test_review_of_a_security_event_is_noted_once(api_client):
+def test_review_of_a_security_event_is_recorded_once(api_client):
     client = api_client()
     event = in_tenant(client, SecurityAuditLogFactory, tenant_id=client.key.tenant_id, requires_review=True)
 
@@ -278,7 +278,7 @@ def test_review_of_a_security_event_is_noted_once(api_client):
     assert first == second
 
 
-def test_feedback_is_the_askers_and_nothing_else_changes(api_client):
+def test_feedback_changes_only_the_authors_feedback(api_client):
     client = api_client("user")
     own = in_tenant(client, RagQueryFactory, user_id=client.key.user_id)
     other = in_tenant(client, RagQueryFactory, user_id=UserFactory().pk)
@@ -305,7 +305,7 @@ def test_expand_shows_the_object_beside_the_id(api_client):
     assert row == {"name": "n", "integration": integration["id"], "expanded": {"integration": integration}}
 
 
-def test_embedding_model_is_fixed_once_there_are_chunks(api_client):
+def test_embedding_model_is_fixed_when_chunks_exist(api_client):
     client = api_client()
     collection = in_tenant(client, CollectionFactory, chunk_count=3)
 
@@ -314,7 +314,7 @@ def test_embedding_model_is_fixed_once_there_are_chunks(api_client):
     assert response.json()["errors"][0]["code"] == "has_chunks"
 
 
-def test_agents_of_others_cannot_be_changed(api_client, other_tenant):
+def test_agents_of_other_users_cannot_be_changed(api_client, other_tenant):
     with tenant_scope(other_tenant, actor="system:test"):
         agent = AgentFactory()
     client = api_client()
@@ -327,7 +327,7 @@ def test_agents_of_others_cannot_be_changed(api_client, other_tenant):
         assert response.status_code == 404
 
 
-def test_keys_of_colleagues_are_for_administrators_alone(api_client):
+def test_only_administrators_see_keys_of_colleagues(api_client):
     client = api_client(scopes=["api-keys:*", "agents:read"])
     colleague = in_tenant(client, MembershipFactory, user=UserFactory())
 

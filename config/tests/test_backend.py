@@ -150,7 +150,7 @@ def test_no_scope_has_no_role():
     assert len(NO_SCOPE.params()) == SESSION_SQL.count("%s")
 
 
-def test_test_database_is_made_by_the_owner_and_used_by_the_login(db):
+def test_owner_creates_the_test_database_and_the_login_uses_it(db):
     assert one("SELECT session_user::text") == "conclave_web"
     assert one(
         "SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = current_database()"

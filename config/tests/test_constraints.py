@@ -79,7 +79,7 @@ def test_people_are_members_of_the_rows_tenant(scope, other_tenant):
     assert AgentFactory(created_by_id=outsider.pk).created_by_id == outsider.pk
 
 
-def test_validation_says_it_before_the_database_does(foreign_agent, scope):
+def test_validation_fails_before_the_database_constraint(foreign_agent, scope):
     conversation = ConversationFactory()
     conversation.agent_id = foreign_agent.pk
 
@@ -88,7 +88,7 @@ def test_validation_says_it_before_the_database_does(foreign_agent, scope):
     assert "agent" in caught.value.message_dict
 
 
-def test_set_null_leaves_the_tenant_alone(scope):
+def test_set_null_keeps_the_tenant(scope):
     integration = IntegrationFactory()
     agent = AgentFactory(integration=integration)
     with connection.cursor() as cursor:
@@ -165,12 +165,12 @@ def test_owner_migrates_data_of_every_tenant(transactional_db):
         assert owner.execute("UPDATE agents_agent SET description = 'migrated'").rowcount == 2
 
 
-def test_unknown_option_is_refused():
+def test_unknown_option_is_rejected():
     with pytest.raises(TypeError, match="no option reed"):
         RowLevelSecurity(name="x", reed="true")
 
 
-def test_user_owned_rows_ask_for_the_person_too():
+def test_user_owned_rows_require_the_user():
     lines = sql_of(RowLevelSecurity(name="x", read=f"{TENANT_CLAUSE} AND {USER_CLAUSE}"))
 
     assert f"TO conclave_app USING ({TENANT_CLAUSE} AND {USER_CLAUSE})" in lines
@@ -241,6 +241,6 @@ def test_every_child_of_the_bases_gets_its_constraints():
     assert {RowLevelSecurity, SameTenant, AuditTrigger, models.UniqueConstraint} <= kinds
 
 
-def test_database_says_no_to_the_login_as_well(second_connection):
+def test_database_rejects_the_login_as_well(second_connection):
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         second_connection().execute("SELECT FROM agents_agent")

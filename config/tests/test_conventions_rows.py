@@ -136,7 +136,7 @@ def test_outside_a_scope_no_row_is_visible(model, tenant, member):
             model.objects.count()
 
 
-def test_tenant_sees_itself_alone(scope, tenant, other_tenant):
+def test_tenant_sees_only_itself(scope, tenant, other_tenant):
     assert list(Tenant.objects.values_list("pk", flat=True)) == [tenant.pk]
     assert changes_at_most(0, lambda: Tenant.objects.filter(pk=other_tenant.pk).update(name="x"))
 
@@ -206,7 +206,7 @@ def test_audit_hides_secrets_and_leaves_out_what_is_omitted(scope, model):
     assert not [column for column in new if "secret" in column and column not in secret]
 
 
-def test_models_that_are_not_audited_leave_nothing(scope):
+def test_unaudited_models_write_no_audit_rows(scope):
     for model in MODELS:
         if model.audit_exempt and model is not AuditSeal:
             row = factory_for(model)()

@@ -134,7 +134,7 @@ def test_row_level_security_is_on_forced_and_has_policies_everywhere(db):
     assert catalog_checks.unprotected_tables(query, tables) == []
 
 
-def test_nobody_may_touch_a_partition(db):
+def test_no_role_accesses_a_partition_directly(db):
     assert catalog_checks.open_partitions(query) == []
     assert query("SELECT count(*) > 5 FROM pg_class WHERE relispartition AND relkind = 'r'") == [(True,)]
 
@@ -224,7 +224,7 @@ def test_views_of_reports_show_one_tenants_rows(db):
     ] == []
 
 
-def test_what_a_report_keeps_is_the_owners_alone(db):
+def test_materialized_report_data_belongs_to_the_owner(db):
     kept = query(
         "SELECT c.relname, a.grantee::regrole::text FROM pg_class c, aclexplode(c.relacl) a"
         " WHERE c.relkind = 'm' AND a.grantee <> c.relowner"
@@ -233,7 +233,7 @@ def test_what_a_report_keeps_is_the_owners_alone(db):
     assert kept == []
 
 
-def test_our_tables_belong_to_the_owner_or_to_the_audit(db):
+def test_tables_belong_to_the_owner_or_audit_role(db):
     owners = query(
         "SELECT DISTINCT pg_get_userbyid(relowner)::text FROM pg_class"
         " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') ORDER BY 1"

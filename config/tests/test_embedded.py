@@ -79,7 +79,7 @@ def test_a_second_start_finds_it_running(cluster):
     assert ensure_running(cluster) is False
 
 
-def test_first_start_of_many_processes_at_once_makes_one_server(mortal):
+def test_concurrent_first_starts_create_one_server(mortal):
     spawn = multiprocessing.get_context("spawn")
     queue = spawn.Queue()
     starters = [spawn.Process(target=ensure_in_process, args=(mortal.home, queue)) for _ in range(4)]
@@ -261,7 +261,7 @@ def test_each_login_needs_its_own_password(cluster, login):
             connect(cluster, login, password=wrong)
 
 
-def test_nobody_logs_in_by_trust(cluster):
+def test_trust_authentication_is_disabled(cluster):
     methods = superuser_value(cluster, "SELECT DISTINCT auth_method FROM pg_hba_file_rules ORDER BY 1")
     assert methods.split() == ["peer", "reject", "scram-sha-256"]
     assert superuser_value(cluster, "SHOW listen_addresses") == ""

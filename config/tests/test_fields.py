@@ -139,7 +139,7 @@ def test_json_that_cannot_be_written_is_refused_without_showing_it():
         assert "sk-live" not in str(caught.value)
 
 
-def test_text_field_holds_text_alone():
+def test_text_field_accepts_only_text():
     field = EncryptedTextField()
     field.model, field.name = Integration, "credentials"
 
@@ -336,7 +336,7 @@ def test_bulk_create_encrypts_for_each_row(tenant):
     assert found == {"n0": {"n": 0}, "n1": {"n": 1}, "n2": {"n": 2}}
 
 
-def test_bulk_create_without_a_tenant_says_so(tenant):
+def test_bulk_create_without_a_tenant_raises(tenant):
     with within(tenant), pytest.raises(FieldError, match="set tenant_id"):
         Integration.objects.bulk_create([Integration(name="x", platform="openai", credentials=PLAIN)])
 

@@ -186,7 +186,7 @@ def test_enumerated_values_are_checked(db):
     assert open_ == set(UNCHECKED)
 
 
-def test_live_rows_have_an_index_of_their_own(db):
+def test_live_rows_have_a_partial_index(db):
     hiding = [each for each in MODELS if issubclass(each, SoftDeleteMixin)]
 
     assert hiding

@@ -99,7 +99,7 @@ def test_operator_hat_would_be_seen_through(attack_fixture):
     }
 
 
-def test_unknown_attack_is_refused():
+def test_unknown_attack_is_rejected():
     with pytest.raises(CommandError, match="unknown attack"):
         call_command("isolation_report", "--attacks", "nope")
 

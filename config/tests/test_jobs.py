@@ -25,7 +25,7 @@ def job_ids():
         return {row[0] for row in cursor.fetchall()}
 
 
-def test_a_tenants_job_is_seen_by_that_tenant_alone(tenant, other_tenant, member):
+def test_tenant_sees_only_its_jobs(tenant, other_tenant, member):
     with tenant_scope(tenant, user=member.user):
         job = defer(tenant.pk)
         assert job in job_ids()

@@ -140,7 +140,7 @@ def test_no_kek_at_all_is_an_error():
         keyring.keks()
 
 
-def test_kek_file_is_made_once_for_its_owner_alone(tmp_path):
+def test_kek_file_is_created_once_and_readable_by_its_owner_only(tmp_path):
     path = tmp_path / "var" / "keks"
     with override_settings(CONCLAVE_KEKS="", KEK_FILE=path):
         first, second = keyring.keks(), keyring.keks()
@@ -151,7 +151,7 @@ def test_kek_file_is_made_once_for_its_owner_alone(tmp_path):
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_kek_file_that_others_read_is_refused(tmp_path):
+def test_kek_file_readable_by_others_is_rejected(tmp_path):
     path = tmp_path / "keks"
     path.write_text(ONE)
     path.chmod(0o644)
@@ -237,7 +237,7 @@ def test_first_use_makes_one_key_that_stays(tenant):
     assert (key.version, key.kek_id, key.status) == (1, "t2", "current")
 
 
-def test_each_tenant_has_a_key_of_its_own(tenant):
+def test_each_tenant_has_a_separate_key(tenant):
     other = make_tenant("evil")
     sealed = seal(tenant)
     seal(other)
@@ -246,7 +246,7 @@ def test_each_tenant_has_a_key_of_its_own(tenant):
         unseal(other, sealed)
 
 
-def test_platform_has_a_key_of_its_own_outside_scopes(db):
+def test_platform_has_a_separate_key_outside_scopes(db):
     sealed = keyring.seal(None, HERE, b"seed")
 
     assert keyring.open_sealed(None, HERE, sealed) == b"seed"
@@ -254,7 +254,7 @@ def test_platform_has_a_key_of_its_own_outside_scopes(db):
         assert TenantKey._base_manager.get().tenant_id is None
 
 
-def test_unknown_version_is_refused(tenant):
+def test_unknown_version_is_rejected(tenant):
     sealed = bytearray(seal(tenant))
     sealed[2] = 9
 
@@ -361,7 +361,7 @@ def test_concurrent_first_uses_agree_on_one_key():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_key_is_cached_once_its_transaction_has_committed():
+def test_key_is_cached_after_commit():
     tenant = make_tenant("acme")
     seal(tenant)
     assert keyring._uncommitted == {}

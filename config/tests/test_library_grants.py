@@ -25,7 +25,7 @@ def connect_as(second_connection):
 
 
 @pytest.mark.parametrize("table", SIGN_IN)
-def test_sign_in_tables_are_the_identity_hats_alone(connect_as, table):
+def test_only_the_identity_role_reads_sign_in_tables(connect_as, table):
     assert connect_as(IDENTITY).execute(f"SELECT count(*) FROM {table}").fetchone()
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         connect_as(APP).execute(f"SELECT FROM {table}")

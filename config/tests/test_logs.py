@@ -63,7 +63,7 @@ def test_values_behind_telling_names_are_hidden(text):
 
 
 @pytest.mark.parametrize("secret", HIDDEN)
-def test_nothing_comes_through_a_real_log_call(written, secret):
+def test_real_log_call_leaks_nothing(written, secret):
     structlog.get_logger("house").info(
         "said", what=secret, deep={"list": [f"x {secret}"]}, password="hunter2"
     )

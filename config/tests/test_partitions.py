@@ -78,7 +78,7 @@ def test_periods_meet_without_gap_or_overlap(period, moment):
     assert period_start(end - timedelta(microseconds=1), period) == start
 
 
-def test_unknown_period_is_refused():
+def test_unknown_period_is_rejected():
     with pytest.raises(ValueError, match="unknown partition period"):
         period_start(day(2026, 1, 1), "year")
 
@@ -210,7 +210,7 @@ def old_month(transactional_db, monkeypatch):
             expire_partitions(model, before=day(2020, 7, 1))
 
 
-def test_expired_partition_is_dropped_and_the_others_stay(old_month):
+def test_only_expired_partition_is_dropped(old_month):
     before = existing_partitions(TABLE)
 
     assert expire_partitions(Message, before=day(2020, 7, 1)) == [f"{TABLE}_p20200501"]

@@ -253,7 +253,7 @@ def test_the_same_load_on_a_session_level_setting_leaks(customers, tmp_path):
     assert tally["foreign"] > 0, tally
 
 
-def test_behind_a_pooler_connections_keep_nothing_in_a_session(monkeypatch):
+def test_pooled_connections_keep_no_session_state(monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgres://conclave_web:secret@pooler.example:6432/conclave")
     fields = database_for(WEB)
     assert fields["DISABLE_SERVER_SIDE_CURSORS"]

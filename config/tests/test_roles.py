@@ -84,7 +84,7 @@ def test_the_printed_script_is_what_psql_takes(cluster):
 # --- defaults of a new database ------------------------------------------------------------------------
 
 
-def test_a_database_made_by_the_owner_has_vectors_and_leakproof_search(cluster):
+def test_owner_database_has_vectors_and_leakproof_search(cluster):
     with connect(cluster, OWNER, dbname="postgres") as connection:
         connection.execute("CREATE DATABASE test_born")
     try:
@@ -97,7 +97,7 @@ def test_a_database_made_by_the_owner_has_vectors_and_leakproof_search(cluster):
             connection.execute("DROP DATABASE test_born")
 
 
-def test_the_owner_hands_tables_and_functions_to_the_audit_role(cluster):
+def test_owner_transfers_tables_and_functions_to_the_audit_role(cluster):
     with connect(cluster, OWNER) as connection:
         connection.execute(
             "GRANT USAGE, CREATE ON SCHEMA public TO conclave_audit; CREATE TABLE handed (id int);"
@@ -109,7 +109,7 @@ def test_the_owner_hands_tables_and_functions_to_the_audit_role(cluster):
     assert owner == ("conclave_audit",)
 
 
-def test_serving_logins_create_nothing(cluster):
+def test_serving_logins_cannot_create_objects(cluster):
     for login in (WEB, WORKER, PUBLIC):
         with connect(cluster, login) as connection:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):

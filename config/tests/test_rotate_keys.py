@@ -136,7 +136,7 @@ def test_resume_finishes_without_another_key(tenant):
     assert [version for version, _, _ in keys(tenant)] == [1, 2]
 
 
-def test_one_tenant_alone(tenant):
+def test_rotates_a_single_tenant(tenant):
     other = make_tenant("evil", secrets=1)
 
     assert rotate("--data", "--tenant", "evil") == "1 values re-encrypted"
@@ -171,7 +171,7 @@ def test_concurrent_write_is_not_lost(tenant):
     assert versions(tenant) == [2, 2, 2]
 
 
-def test_unreadable_value_is_reported_and_the_others_go_on(tenant):
+def test_unreadable_value_is_reported_and_the_rest_rotated(tenant):
     with platform_scope(reason="test"), connection.cursor() as cursor:
         cursor.execute("UPDATE agents_integration SET credentials = 'planted' WHERE name = 'n1'")
     with pytest.raises(CommandError, match="1 values were not re-encrypted"):

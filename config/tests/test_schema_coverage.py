@@ -35,7 +35,7 @@ def test_every_table_and_column_is_mapped():
     assert COVERAGE.mapped_columns == COVERAGE.columns
 
 
-def test_nothing_is_wrong():
+def test_coverage_has_no_faults():
     assert COVERAGE.faults() == []
 
 
@@ -72,7 +72,7 @@ def test_a_column_without_entry_is_missing():
     assert not less.is_complete
 
 
-def test_a_column_that_is_called_otherwise_says_so():
+def test_renamed_column_states_its_name():
     quiet, short = (
         source("tenants.Tenant.name", column="slug"),
         source("tenants.Tenant.name", column="name_id"),
@@ -85,7 +85,7 @@ def test_a_column_that_is_called_otherwise_says_so():
     assert "agentic.tenants.slug -> tenants.Tenant.name" in said[0]
 
 
-def test_an_entry_of_no_document_and_one_said_twice_are_faults():
+def test_unknown_and_duplicate_entries_are_faults():
     odd = source("tenants.Tenant.name", column="nme", note="odd")
     more = SchemaCoverage(COVERAGE.wanted, [*COVERAGE.sources, odd, COVERAGE.sources[0]], COVERAGE.guarantees)
 

@@ -101,7 +101,7 @@ def test_partitions_change_nothing(made):
         ("CREATE TABLE odd (id int) PARTITION BY RANGE (id)", "partitions.md"),
     ],
 )
-def test_what_changes_in_the_database_alone_is_seen(second_connection, change, page):
+def test_database_only_changes_are_detected(second_connection, change, page):
     owner = second_connection("conclave_owner", autocommit=False)
     owner.execute(change)
     catalog = pages.SchemaCatalog(lambda statement: owner.execute(statement).fetchall())
@@ -142,7 +142,7 @@ def test_every_column_of_the_documents_is_on_its_page(made):
     assert missing == set()
 
 
-def test_every_table_says_what_it_is(db):
+def test_every_table_has_a_description(db):
     """Tables are described by model docstrings or `config.schema.annotations.LIBRARY_TABLES`."""
     assert [
         table for table in read_catalog().tables if not pages.SchemaAnnotations().describe_table(table)
@@ -175,7 +175,7 @@ def test_the_index_links_every_page():
     assert set(HAND_WRITTEN) <= linked
 
 
-def test_the_partitions_page_says_how_many_are_made_ahead():
+def test_partitions_page_states_how_many_are_created_ahead():
     assert "PARTITIONS_AHEAD" in os.environ or settings.PARTITIONS_AHEAD == PERIODS_AHEAD
 
 

@@ -108,7 +108,7 @@ def run_python(text, names):
 
 
 @chosen("sql")
-def test_sql_finds_rows_of_its_tenant_alone(ours, theirs, text):
+def test_sql_finds_only_rows_of_its_tenant(ours, theirs, text):
     with tenant_scope(ours.tenant, user=ours.user):
         assert run_sql(text, ours) != []
     with tenant_scope(theirs.tenant, user=theirs.user):
@@ -116,7 +116,7 @@ def test_sql_finds_rows_of_its_tenant_alone(ours, theirs, text):
 
 
 @chosen("python")
-def test_python_finds_rows_of_its_tenant_alone(ours, theirs, text):
+def test_python_finds_only_rows_of_its_tenant(ours, theirs, text):
     with tenant_scope(ours.tenant, user=ours.user):
         found = run_python(text, ours)
     assert found != []
@@ -131,7 +131,7 @@ def tenant_of(row, ours):
 
 
 @chosen("python")
-def test_python_finds_and_makes_nothing_of_ours_elsewhere(ours, theirs, text):
+def test_python_accesses_no_other_tenants_rows(ours, theirs, text):
     found = []
     with tenant_scope(theirs.tenant, user=theirs.user), contextlib.suppress(DatabaseError):
         found = run_python(text, ours)

@@ -52,7 +52,7 @@ def test_new_value_goes_in(value):
     assert form.validated_data == {"credentials": value}
 
 
-def test_mask_that_comes_back_changes_nothing():
+def test_returned_mask_changes_nothing():
     form = Form(integration({"old": 1}), data={"credentials": MASK})
 
     assert form.is_valid(), form.errors
@@ -77,7 +77,7 @@ def test_mask_inside_a_nested_update_changes_nothing():
 
 
 @pytest.mark.parametrize("value", [1, {"a": 1}, ["x"], True])
-def test_text_secret_takes_text_alone(value):
+def test_text_secret_accepts_only_text(value):
     form = TextForm(data={"token": value})
 
     assert not form.is_valid()

@@ -250,7 +250,7 @@ def test_a_slow_step_ends_before_the_time_limit(site, wire):
 
 
 @pytest.mark.parametrize("url", ["http://example.org:22/", "http://a:b@example.org/", "ftp://example.org/a"])
-def test_urls_are_rejected_by_syntax_alone(url):
+def test_urls_are_rejected_by_syntax(url):
     with pytest.raises(FetchError):
         check_url(url)
 

@@ -22,7 +22,7 @@ def app(second_connection):
     return connection
 
 
-def test_nobody_hangs_the_audit_trigger_on_a_table_of_their_own(app):
+def test_audit_trigger_cannot_be_attached_to_other_tables(app):
     # It would write arbitrary rows of any tenant to the audit log.
     app.execute(FORGED)
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -63,7 +63,7 @@ def test_the_operator_reviews_security_events_and_changes_nothing_else(second_co
         operator.execute("UPDATE audit_securityauditlog SET severity = 'info' WHERE false")
 
 
-def test_a_column_that_is_added_later_is_shown_to_the_reader_unless_hidden():
+def test_reader_sees_later_columns_unless_hidden():
     rule = RowLevelSecurity(name="x_rls", hidden=("secret",))
     assert rule.column_added('"x"', "name") == 'GRANT SELECT ("name") ON "x" TO conclave_reader'
     assert rule.column_added('"x"', "secret") == ""
