@@ -42,17 +42,17 @@ def answer_message(
     """
 
     def load() -> tuple[Conversation, Sequence[BegunTurn], TurnContext | None]:
-        conversation, begun = begin()
+        conversation, messages = begin()
         # With several agents, each turn is loaded after the previous one has ended.
-        return conversation, begun, load_turn(begun[0], caller) if len(begun) == 1 else None
+        return conversation, messages, load_turn(messages[0], caller) if len(messages) == 1 else None
 
     def run(loaded: tuple[Conversation, Sequence[BegunTurn], TurnContext | None]) -> Any:
-        conversation, begun, turn = loaded
-        if begun and respond_streamed:
+        conversation, messages, turn = loaded
+        if messages and respond_streamed:
             return respond_streamed(
-                stream_answer(begun[0].answer, turn) if turn else stream_agents(begun, caller)
+                stream_answer(messages[0].answer, turn) if turn else stream_agents(messages, caller)
             )
-        return respond(conversation, [run_turn(turn)] if turn else run_agents(begun, caller))
+        return respond(conversation, [run_turn(turn)] if turn else run_agents(messages, caller))
 
     return once.run_in_steps(caller.scope, load, run)
 

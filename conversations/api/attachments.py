@@ -66,21 +66,21 @@ class AttachmentViewSet(ConversationScopedMixin, CallerMixin, DestroyMixin, Read
             if not self.conversation().exists():
                 raise Http404
         try:
-            kept = store_file(file.chunks(), tenant_id=scope.tenant_id, name=name, folder=FOLDER)
+            stored = store_file(file.chunks(), tenant_id=scope.tenant_id, name=name, folder=FOLDER)
         except FileTooLargeError as error:
             raise TooLarge(str(error), code="file_too_large") from error
         try:
-            return self._attach(_read(kept, name))
+            return self._attach(_read(stored, name))
         except BaseException:
-            delete_file(kept.path)
+            delete_file(stored.path)
             raise
 
     def _attach(self, file: ReadFile) -> HttpResponse:
         # Multipart boundaries differ on each retry, so the body identifies no request.
         parts = (self.request._request.path, file.name, file.kept.checksum)
-        once = self.once(hashlib.sha256("\n".join(parts).encode()).hexdigest())
+        idempotent = self.idempotent_request(hashlib.sha256("\n".join(parts).encode()).hexdigest())
         with self.scoped():
-            response = once.run(lambda: self._store(file))
+            response = idempotent.run(lambda: self._store(file))
         if "Idempotency-Replayed" in response:
             delete_file(file.kept.path)
         return response

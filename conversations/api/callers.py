@@ -13,7 +13,7 @@ class CallerMixin:
         """Return the caller on whose behalf the turn runs."""
         return Caller(self.credential.tenant_id, self.credential.user_id, self.credential.actor)
 
-    def once(self, fingerprint: str = "") -> IdempotentRequest:
+    def idempotent_request(self, fingerprint: str = "") -> IdempotentRequest:
         """Return the request with its Idempotency-Key, if any."""
         return IdempotentRequest(self.request._request, self.credential.actor, fingerprint)
 

@@ -57,14 +57,14 @@ class MessageActions:
     @action(detail=True, methods=["post"])
     def edit(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Edit your own message on a new branch. The original conversation does not change."""
-        asked = self.validate_body(EditSerializer)
-        if asked["answer"]:
+        data = self.validate_body(EditSerializer)
+        if data["answer"]:
             self.require("agents", "execute")
         with answers.answer_errors():
             return answer_message(
                 self.caller(),
-                self.once(),
-                lambda: self._edit(kwargs["id"], **asked),
+                self.idempotent_request(),
+                lambda: self._edit(kwargs["id"], **data),
                 self.created,
                 respond_streamed=answers.stream_answers if answers.wants_stream(request) else None,
             )
@@ -73,10 +73,10 @@ class MessageActions:
     @action(detail=True, methods=["post"])
     def feedback(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Rate an answer as helpful or unhelpful. New feedback replaces earlier feedback."""
-        asked = self.validate_body(FeedbackSerializer)
+        data = self.validate_body(FeedbackSerializer)
         message = self.get_object()
         try:
-            give_feedback(message, asked["feedback"])
+            give_feedback(message, data["feedback"])
         except NotAnAnswerError as error:
             raise Conflict("; ".join(error.messages), code="no_answer") from error
         return self.rendered_row(MessageSerializer, message)

@@ -44,16 +44,16 @@ class ExportView(ApiView):
     )
     def get(self, request: Any, conversation_id: UUID) -> StreamingHttpResponse:
         """Export a conversation: messages, branches, citations, tool calls, files, feedback, participants and costs."""
-        wanted = request.GET.get("as", "json")
-        if wanted not in WRITERS:
+        export_format = request.GET.get("as", "json")
+        if export_format not in WRITERS:
             raise Invalid(
                 f"`as` is not a valid format. Use one of: {', '.join(sorted(WRITERS))}.",
                 code="invalid_parameter",
             )
-        write, media_type, suffix = WRITERS[wanted]
+        write, media_type, suffix = WRITERS[export_format]
         with self.scoped():
-            seen = Conversation.objects.visible_to(self.credential.user_id)
-            conversation = seen.filter(pk=conversation_id).first()
+            conversations = Conversation.objects.visible_to(self.credential.user_id)
+            conversation = conversations.filter(pk=conversation_id).first()
             if conversation is None:
                 raise Http404
             export = open_export(

@@ -103,13 +103,13 @@ class MeetingActions:
     def begin_meeting(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Start a meeting of experts about a question. A worker runs it."""
         self.require("agents", "execute")
-        asked = self.validate_body(NewMeetingSerializer)
+        data = self.validate_body(NewMeetingSerializer)
         conversation = self.get_object()
         try:
             question = begin_meeting(
                 conversation.pk,
-                question=asked["question"],
-                experts=_find_experts(asked["experts"]),
+                question=data["question"],
+                experts=_find_experts(data["experts"]),
                 user_id=self.credential.user_id,
             )
         except MeetingRunningError as error:
@@ -120,12 +120,12 @@ class MeetingActions:
 
 
 def _find_experts(names: list[str]) -> list[Agent]:
-    found = [find_agent(name) for name in names]
-    if None in found:
+    experts = [find_agent(name) for name in names]
+    if None in experts:
         raise serializers.ValidationError({"experts": "This object does not exist."})
-    if len({each.pk for each in found}) < len(found):
+    if len({each.pk for each in experts}) < len(experts):
         raise serializers.ValidationError({"experts": "List each expert only once."})
-    return found
+    return experts
 
 
 def _stream(caller: Caller, conversation_id: UUID, built: dict[str, Any], last: str) -> HttpResponse:

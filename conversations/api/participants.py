@@ -25,10 +25,10 @@ class ParticipantViewSet(ConversationScopedMixin, DestroyMixin, ReadOnlyTenantVi
     @extend_schema(request=NewParticipantSerializer, responses={201: ParticipantSerializer})
     def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Add a person, who can read and write messages, or an agent, which answers."""
-        asked = self.validate_body(NewParticipantSerializer)
+        data = self.validate_body(NewParticipantSerializer)
         if not self.conversation().exists():
             raise Http404
-        row = self._add(asked)
+        row = self._add(data)
         return self.respond_with(row.pk, 201, Location=f"{request._request.path}{row.pk}/")
 
     def _add(self, data: dict[str, Any]) -> Participant:

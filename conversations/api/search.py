@@ -84,27 +84,29 @@ class MessageSearchView(ApiView):
     )
     def get(self, request: Any) -> HttpResponse:
         """Search messages by keywords and meaning in the conversations that you participate in."""
-        asked = AskedSerializer(data=request.GET.dict())
-        asked.is_valid(raise_exception=True)
-        wanted = asked.validated_data
+        serializer = AskedSerializer(data=request.GET.dict())
+        serializer.is_valid(raise_exception=True)
+        parameters = serializer.validated_data
         try:
-            question = embed_question(wanted["q"])
+            question = embed_question(parameters["q"])
         except EmbeddingError as error:
             raise SearchUnavailable(str(error)) from error
-        limit, offset = wanted["limit"], wanted["offset"]
+        limit, offset = parameters["limit"], parameters["offset"]
         with self.scoped():
             try:
-                found = search_messages(
+                messages = search_messages(
                     question,
                     user_id=self.credential.user_id,
-                    within=SearchFilter(wanted.get("agent"), wanted.get("after"), wanted.get("before")),
+                    within=SearchFilter(
+                        parameters.get("agent"), parameters.get("after"), parameters.get("before")
+                    ),
                     limit=limit + 1,
                     offset=offset,
                 )
             except (ValueError, OverflowError):
                 raise Invalid("The time is outside the supported range.", code="invalid_filter") from None
-        following = offset + limit if len(found) > limit and offset + limit <= DEEPEST else None
-        return json_response({"results": [_render(each) for each in found[:limit]], "next": following})
+        following = offset + limit if len(messages) > limit and offset + limit <= DEEPEST else None
+        return json_response({"results": [_render(each) for each in messages[:limit]], "next": following})
 
 
 def _render(found: FoundMessage) -> dict[str, Any]:

@@ -83,8 +83,8 @@ class VisibleConversationMixin:
     """Limit rows to conversations that are visible to the user; one row per conversation."""
 
     def get_queryset(self) -> Any:
-        seen = Conversation.objects.visible_to(self.credential.user_id).order_by().values("pk")
-        return super().get_queryset().filter(conversation__in=seen)
+        conversations = Conversation.objects.visible_to(self.credential.user_id).order_by().values("pk")
+        return super().get_queryset().filter(conversation__in=conversations)
 
 
 class SessionStateViewSet(VisibleConversationMixin, ReadOnlyTenantViewSet):

@@ -86,7 +86,7 @@ class ToolExecutionViewSet(ConversationScopedMixin, CallerMixin, ReadOnlyTenantV
 
     def _get_execution(self) -> ToolExecution:
         identifier: UUID = self.kwargs[self.lookup_field]
-        found = self.get_queryset().filter(pk=identifier, message__isnull=False).order_by().first()
-        if found is None:
+        execution = self.get_queryset().filter(pk=identifier, message__isnull=False).order_by().first()
+        if execution is None:
             raise Http404
-        return found  # type: ignore[no-any-return]
+        return execution  # type: ignore[no-any-return]

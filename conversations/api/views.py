@@ -104,7 +104,9 @@ class ConversationViewSet(MeetingActions, AnswerMixin, UpdateMixin, DestroyMixin
         if "message" in data:
             self.require("agents", "execute")
         with answers.answer_errors():
-            return answer_message(self.caller(), self.once(), lambda: self._begin(data), self.created)
+            return answer_message(
+                self.caller(), self.idempotent_request(), lambda: self._begin(data), self.created
+            )
 
     @extend_schema(request=ForkSerializer, responses={201: ConversationSerializer})
     @action(detail=True, methods=["post"])
@@ -199,17 +201,17 @@ class MessageViewSet(MessageActions, ConversationScopedMixin, AnswerMixin, ReadO
     )
     def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Send a message. The answer is JSON, or server-sent events with `Accept: text/event-stream`."""
-        asked = _NEW_MESSAGE.run_validation(request.data)
-        if not asked["answer"]:
-            once = self.once()
+        data = _NEW_MESSAGE.run_validation(request.data)
+        if not data["answer"]:
+            idempotent = self.idempotent_request()
             with self.scoped():
-                return once.run(lambda: self._record(asked))
+                return idempotent.run(lambda: self._record(data))
         self.require("agents", "execute")
         with answers.answer_errors():
             return answer_message(
                 self.caller(),
-                self.once(),
-                lambda: self._begin(asked),
+                self.idempotent_request(),
+                lambda: self._begin(data),
                 lambda _, answered: self._respond(answers.render_answers(answered)),
                 respond_streamed=answers.stream_answers if answers.wants_stream(request) else None,
             )
@@ -255,7 +257,7 @@ class MessageViewSet(MessageActions, ConversationScopedMixin, AnswerMixin, ReadO
         if not self.conversation().exists():
             raise Http404
         try:
-            begun = ask_with_files(
+            turns = ask_with_files(
                 self.kwargs["conversation_id"],
                 content=data["content"],
                 user_id=self.credential.user_id,
@@ -263,7 +265,7 @@ class MessageViewSet(MessageActions, ConversationScopedMixin, AnswerMixin, ReadO
             )
         except ConversationClosedError as error:
             raise Conflict("; ".join(error.messages), code="conversation_closed") from error
-        return begun[0].conversation, begun
+        return turns[0].conversation, turns
 
 
 class McpToolExecutionViewSet(ConversationScopedMixin, ReadOnlyTenantViewSet):

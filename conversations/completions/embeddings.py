@@ -62,11 +62,11 @@ def embed_with_integration(name: str, texts: list[str], caller: Caller) -> Embed
 async def _request_embeddings(route: ModelRoute, key: str | None, texts: list[str]) -> EmbeddingResult:
     address = route.integration.base_url if route.integration else ""
     async with openai_client(route.provider, address or None, key, route.timeout) as client:
-        found = await client.embeddings.create(model=route.model, input=texts, encoding_format="float")
-    rows = sorted(found.data, key=lambda row: row.index)
+        response = await client.embeddings.create(model=route.model, input=texts, encoding_format="float")
+    rows = sorted(response.data, key=lambda row: row.index)
     if len(rows) != len(texts):
         raise ValueError("the endpoint returned a different number of vectors than texts")
-    return [row.embedding for row in rows], found.usage.prompt_tokens
+    return [row.embedding for row in rows], response.usage.prompt_tokens
 
 
 def _store_usage(caller: Caller, agent: Agent, meter: Meter, error: str) -> None:

@@ -60,15 +60,15 @@ def begin_completion(
         ConversationClosedError: the conversation of `after` cannot be continued.
     """
     agent, named = resolve_model(request.model)
-    asked, model = _build_question(request), agent.model_name
+    question, model = _build_question(request), agent.model_name
     speaker = agent if named is None else None
     if after is None:
-        begun = open_completion(
-            speaker, asked=asked, model=model, user_id=caller.user_id, metadata=request.origin
+        turn = open_completion(
+            speaker, asked=question, model=model, user_id=caller.user_id, metadata=request.origin
         )
     else:
-        begun = continue_completion(after, speaker, asked=asked, model=model, user_id=caller.user_id)
-    return CompletionTurn(request, _load_context(begun, caller, agent, request))
+        turn = continue_completion(after, speaker, asked=question, model=model, user_id=caller.user_id)
+    return CompletionTurn(request, _load_context(turn, caller, agent, request))
 
 
 def _build_question(request: CompletionRequest) -> CompletionQuestion:

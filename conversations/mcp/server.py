@@ -77,12 +77,12 @@ def search_collection(collection: str, query: str, limit: int = 8) -> list[dict[
         limit: maximum number of passages, from 1 to 20.
     """
     with _get_caller("collections", "read").scope():
-        found = Collection.objects.filter(slug=collection).first()
-        if found is None:
+        match = Collection.objects.filter(slug=collection).first()
+        if match is None:
             raise McpRequestError(f'Collection "{collection[:100]}" not found.')
         query, started = strip_unstorable(query), time.perf_counter()
-        passages = search(query, [found], limit=max(1, min(limit, MAX_PASSAGES)))
-        log_query(query, passages, collections=[found], started=started)
+        passages = search(query, [match], limit=max(1, min(limit, MAX_PASSAGES)))
+        log_query(query, passages, collections=[match], started=started)
     return [
         {
             "text": passage.text,
@@ -108,16 +108,16 @@ def ask_agent(agent: str, question: str, conversation: str = "") -> dict[str, An
     if not question.strip():
         raise McpRequestError("The question must not be empty.")
     with caller.scope():
-        found = find_agent(strip_unstorable(agent))
-        if found is None:
+        match = find_agent(strip_unstorable(agent))
+        if match is None:
             raise McpRequestError(f'Agent "{agent[:100]}" not found.')
         try:
             row = (
                 _get_conversation(conversation)
                 if conversation
-                else start_conversation(found, user_id=caller.user_id)
+                else start_conversation(match, user_id=caller.user_id)
             )
-            if row.agent_id != found.pk:
+            if row.agent_id != match.pk:
                 raise McpRequestError("The conversation belongs to a different agent.")
             turn = load_turn(
                 begin_turn(row.pk, content=strip_unstorable(question), user_id=caller.user_id), caller
@@ -157,10 +157,10 @@ def read_conversation(conversation: str, limit: int = 50) -> dict[str, Any]:
 def _get_conversation(identifier: str) -> Conversation:
     """Return the conversation if it is visible to the caller."""
     try:
-        wanted = UUID(identifier)
+        pk = UUID(identifier)
     except ValueError:
-        wanted = UUID(int=0)
-    row = Conversation.objects.visible_to(current_credential.get().user_id).filter(pk=wanted).first()
+        pk = UUID(int=0)
+    row = Conversation.objects.visible_to(current_credential.get().user_id).filter(pk=pk).first()
     if row is None:
         raise McpRequestError("Conversation not found.")
     return row

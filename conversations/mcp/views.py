@@ -45,10 +45,10 @@ async def _handle_message(request: Any) -> HttpResponse:
     manager = StreamableHTTPSessionManager(
         get_server()._lowlevel_server, json_response=True, stateless=True, security_settings=checks
     )
-    sent = _ResponseCollector()
+    collector = _ResponseCollector()
     async with manager.run():
-        await manager.handle_request(_build_asgi_scope(request), _build_receive(request.body), sent)
-    return sent.response()
+        await manager.handle_request(_build_asgi_scope(request), _build_receive(request.body), collector)
+    return collector.response()
 
 
 def _build_asgi_scope(request: Any) -> dict[str, Any]:

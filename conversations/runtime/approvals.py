@@ -79,10 +79,10 @@ def _parse_arguments(call: Any) -> dict[str, Any]:
     from conversations.runtime.tools import to_storable_json
 
     try:
-        found = to_storable_json(call.args_as_dict())
+        arguments = to_storable_json(call.args_as_dict())
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return arguments if isinstance(arguments, dict) else {}
 
 
 def load_decisions(turn: TurnContext) -> Any:

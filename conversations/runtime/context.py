@@ -33,11 +33,11 @@ def build_context(agent: Agent, conversation: Conversation, question: str, user_
 
 def build_term_context(conversation: Conversation, question: str, user_id: UUID | None) -> str:
     """Return the glossary terms in `question`, personal and public ones."""
-    found = find_terms(question)
-    if any(not each.is_public for each in found) and _is_shared(conversation, user_id):
+    terms = find_terms(question)
+    if any(not each.is_public for each in terms) and _is_shared(conversation, user_id):
         # Synonyms may be personal too.
-        found = [replace(each, synonyms=[]) for each in found if each.is_public]
-    return _render_lines(TERMS_HEADING, [_render_term(each) for each in found[:MAX_TERMS]])
+        terms = [replace(each, synonyms=[]) for each in terms if each.is_public]
+    return _render_lines(TERMS_HEADING, [_render_term(each) for each in terms[:MAX_TERMS]])
 
 
 def _render_term(word: GlossaryTerm) -> dict[str, Any]:

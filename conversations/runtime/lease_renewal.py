@@ -110,8 +110,8 @@ def _store_text(tenant_id: UUID, lives: list[StreamBuffer]) -> None:
     free = [live for live in lives if live.storing.acquire(blocking=False)]
     try:
         with tenant_scope(tenant_id, actor=ACTOR):
-            held = held_tokens([live.lease for live in free])
-            pieces = [(live, live.piece()) for live in free if live.lease.token in held]
+            tokens = held_tokens([live.lease for live in free])
+            pieces = [(live, live.piece()) for live in free if live.lease.token in tokens]
             StreamEvent.objects.bulk_create([piece for _, piece in pieces if piece])
         for live, piece in pieces:
             if piece:

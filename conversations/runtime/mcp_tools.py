@@ -72,14 +72,14 @@ def build_mcp_tools(turn: "TurnContext") -> list[Any]:
         return []
     with turn.caller.scope():
         offered = [each for config in usable_configs(turn.caller.user_id) for each in list_mcp_tools(config)]
-        wanted = [
+        configs = [
             (each, connection_for(each.config.mcp_server, each.config))
             for each in offered
             if each.is_listed_in(turn.agent.tools)
         ]
     # Shortened names may collide; the first tool wins.
     first: dict[str, Any] = {}
-    for each, reach in wanted:
+    for each, reach in configs:
         first.setdefault(each.name, _build_tool(turn, each, reach))
     return list(first.values())
 
@@ -139,8 +139,12 @@ async def _read_resource(reach: McpConnection, name: str, arguments: dict[str, A
 
 
 async def _get_prompt(reach: McpConnection, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    given = arguments.get("arguments")
-    values = {str(key): str(value) for key, value in given.items()} if isinstance(given, dict) else {}
+    prompt_arguments = arguments.get("arguments")
+    values = (
+        {str(key): str(value) for key, value in prompt_arguments.items()}
+        if isinstance(prompt_arguments, dict)
+        else {}
+    )
     result = await get_prompt(reach, str(arguments.get("name")), values)
     return {
         "content": [{"type": "text", **_get_message_content(each)} for each in result.get("messages", [])]

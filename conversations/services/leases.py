@@ -107,13 +107,13 @@ def advance(lease: Lease) -> None:
     Raises:
         LeaseLostError: this process no longer holds the lease.
     """
-    if not _held([lease]).update(lease_until=Now() + lease_time(), attempts=0):
+    if not _leased_rows([lease]).update(lease_until=Now() + lease_time(), attempts=0):
         raise LeaseLostError(str(lease.message_id))
 
 
 def renew(leases: list[Lease]) -> None:
     """Renew leases of the scope's tenant; lost leases stay lost."""
-    _held(leases).update(lease_until=Now() + lease_time())
+    _leased_rows(leases).update(lease_until=Now() + lease_time())
 
 
 def release(lease: Lease) -> None:
@@ -122,21 +122,21 @@ def release(lease: Lease) -> None:
     Raises:
         LeaseLostError: this process no longer holds the lease.
     """
-    if not _held([lease])._raw_delete(using="default"):
+    if not _leased_rows([lease])._raw_delete(using="default"):
         raise LeaseLostError(str(lease.message_id))
 
 
 def expire_lease(lease: Lease) -> None:
     """Let any process take over immediately."""
-    _held([lease]).update(lease_until=Now())
+    _leased_rows([lease]).update(lease_until=Now())
 
 
 def held_tokens(leases: list[Lease]) -> set[UUID]:
     """Return the tokens of the leases that are still held."""
-    return set(_held(leases).values_list("token", flat=True))
+    return set(_leased_rows(leases).values_list("token", flat=True))
 
 
-def _held(leases: list[Lease]) -> Any:
+def _leased_rows(leases: list[Lease]) -> Any:
     return AnswerLease.objects.order_by().filter(token__in=[lease.token for lease in leases])
 
 

@@ -52,12 +52,12 @@ class MessagesView(CompatView):
 
     def post(self, request: Any) -> HttpResponseBase:
         """Create a message, complete or as server-sent events."""
-        asked = validate_schema(MessagesRequest, request.data)
+        body = validate_schema(MessagesRequest, request.data)
         return self.answer(
-            to_completion_request(asked),
-            lambda completion: _render(completion, asked.model),
-            lambda stream: _StreamEncoder(stream.answer_id, asked.model).encode(stream.events),
-            is_streamed=asked.stream,
+            to_completion_request(body),
+            lambda completion: _render(completion, body.model),
+            lambda stream: _StreamEncoder(stream.answer_id, body.model).encode(stream.events),
+            is_streamed=body.stream,
         )
 
 

@@ -90,14 +90,14 @@ def to_completion_request(asked: CountRequest) -> CompletionRequest:
 
 def _settings(asked: MessagesRequest) -> dict[str, Any]:
     one = asked.tool_choice and asked.tool_choice.disable_parallel_tool_use
-    found = {
+    settings = {
         "max_tokens": asked.max_tokens,
         "temperature": asked.temperature,
         "top_p": asked.top_p,
         "stop_sequences": asked.stop_sequences,
         "parallel_tool_calls": False if one else None,
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def to_chat_messages(message: MessageParam) -> list[ChatMessage]:

@@ -77,13 +77,13 @@ class ChatCompletionsView(CompatView):
 
     def post(self, request: Any) -> HttpResponseBase:
         """Create a chat completion, complete or as server-sent events."""
-        asked = validate_schema(ChatRequest, request.data)
-        include_usage = bool(asked.stream_options and asked.stream_options.include_usage)
+        body = validate_schema(ChatRequest, request.data)
+        include_usage = bool(body.stream_options and body.stream_options.include_usage)
         return self.answer(
-            to_completion_request(asked),
-            lambda completion: _render(completion, asked.model),
-            lambda stream: _encode_stream(stream, asked.model, include_usage),
-            is_streamed=asked.stream,
+            to_completion_request(body),
+            lambda completion: _render(completion, body.model),
+            lambda stream: _encode_stream(stream, body.model, include_usage),
+            is_streamed=body.stream,
         )
 
 

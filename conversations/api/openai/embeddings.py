@@ -34,18 +34,18 @@ class EmbeddingsView(CompatView):
 
     def post(self, request: Any) -> HttpResponse:
         """Return one vector per text, as numbers or as base64 of little-endian 4-byte floats."""
-        asked = validate_schema(EmbeddingRequest, request.data)
-        texts = [asked.input] if isinstance(asked.input, str) else asked.input
-        vectors, tokens = self._embed(asked.model, texts)
-        if asked.dimensions not in (None, len(vectors[0])):
+        body = validate_schema(EmbeddingRequest, request.data)
+        texts = [body.input] if isinstance(body.input, str) else body.input
+        vectors, tokens = self._embed(body.model, texts)
+        if body.dimensions not in (None, len(vectors[0])):
             raise CompatError("dimensions", f"This model only supports {len(vectors[0])} dimensions.")
-        shown = _as_base64 if asked.encoding_format == "base64" else list
+        shown = _as_base64 if body.encoding_format == "base64" else list
         data = [
             {"object": "embedding", "index": place, "embedding": shown(vector)}
             for place, vector in enumerate(vectors)
         ]
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-        return json_response({"object": "list", "data": data, "model": asked.model, "usage": usage})
+        return json_response({"object": "list", "data": data, "model": body.model, "usage": usage})
 
     def _embed(self, model: str, texts: list[str]) -> tuple[list[list[float]], int]:
         if model in offline_embedders():

@@ -35,18 +35,18 @@ class ModelsView(CompatView):
     def models(self) -> list[dict[str, Any]]:
         """Return the models that the caller may use."""
         with self.scoped(read_only=True):
-            found = self._list_agents() if self.credential.allows("agents", "read") else []
+            models = self._list_agents() if self.credential.allows("agents", "read") else []
             if self.credential.allows("integrations", "execute"):
-                found += self._list_integration_models()
+                models += self._list_integration_models()
         if self.credential.allows("collections", "read"):
-            found += [_render_model(name, 0, "conclave") for name in offline_embedders()]
-        return found
+            models += [_render_model(name, 0, "conclave") for name in offline_embedders()]
+        return models
 
     def _list_agents(self) -> list[dict[str, Any]]:
         rows = Agent.objects.filter(status=AgentStatus.ACTIVE).order_by("slug")
         return [
-            _render_model(slug, int(made.timestamp()), "agent")
-            for slug, made in rows.values_list("slug", "created_at")
+            _render_model(slug, int(created_at.timestamp()), "agent")
+            for slug, created_at in rows.values_list("slug", "created_at")
         ]
 
     def _list_integration_models(self) -> list[dict[str, Any]]:
@@ -57,8 +57,8 @@ class ModelsView(CompatView):
             named.setdefault(account, set()).add(model)
         rows = Integration.objects.filter(platform__in=Provider.values).order_by("name")
         return [
-            _render_model(f"{slugify(name)}/{model}", int(made.timestamp()), platform)
-            for pk, name, platform, offered, made in rows.values_list(
+            _render_model(f"{slugify(name)}/{model}", int(created_at.timestamp()), platform)
+            for pk, name, platform, offered, created_at in rows.values_list(
                 "pk", "name", "platform", "offered_models", "created_at"
             )
             for model in sorted({*offered, *named.get(pk, ())})

@@ -137,13 +137,13 @@ class ResponsesView(CompatView):
 
     def post(self, request: Any) -> HttpResponseBase:
         """Create a response, complete or as server-sent events."""
-        asked = validate_schema(ResponseRequest, request.data)
-        after, before = self._load_previous(asked.previous_response_id)
+        body = validate_schema(ResponseRequest, request.data)
+        after, before = self._load_previous(body.previous_response_id)
         return self.answer(
-            to_completion_request(asked, before),
-            lambda completion: _render(asked, completion),
-            lambda stream: _StreamEncoder(stream.answer_id, asked).encode(stream.events),
-            is_streamed=asked.stream,
+            to_completion_request(body, before),
+            lambda completion: _render(body, completion),
+            lambda stream: _StreamEncoder(stream.answer_id, body).encode(stream.events),
+            is_streamed=body.stream,
             after=after,
         )
 

@@ -93,13 +93,13 @@ class Sampling(BaseModel):
 
     def sampling(self, **further: Any) -> dict[str, Any]:
         """Return the given settings under their pydantic-ai names."""
-        found = {
+        settings = {
             "temperature": self.temperature,
             "top_p": self.top_p,
             "parallel_tool_calls": self.parallel_tool_calls,
             **further,
         }
-        return {name: value for name, value in found.items() if value is not None}
+        return {name: value for name, value in settings.items() if value is not None}
 
 
 class ChatRequest(Sampling):

@@ -76,14 +76,15 @@ class VectorStoreSearchView(CompatView):
 
     def post(self, request: Any, name: str) -> HttpResponse:
         """Return the best passages; the search is logged for the user."""
-        asked = validate_schema(SearchRequest, request.data)
+        body = validate_schema(SearchRequest, request.data)
         collection, started = get_collection(name), time.perf_counter()
-        query = asked.query if isinstance(asked.query, str) else " ".join(asked.query)
-        found = search(query, [collection], limit=asked.max_num_results)
-        log_query(query, found, collections=[collection], started=started)
+        query = body.query if isinstance(body.query, str) else " ".join(body.query)
+        passages = search(query, [collection], limit=body.max_num_results)
+        log_query(query, passages, collections=[collection], started=started)
         page = {"object": "vector_store.search_results.page", "search_query": [query]}
         return json_response(
-            page | {"data": [_render_passage(each) for each in found], "has_more": False, "next_page": None}
+            page
+            | {"data": [_render_passage(each) for each in passages], "has_more": False, "next_page": None}
         )
 
 
@@ -93,13 +94,13 @@ def get_collection(name: str) -> Collection:
     Raises:
         VectorStoreNotFoundError: the collection does not exist.
     """
-    wanted = Q(slug=name)
+    condition = Q(slug=name)
     with contextlib.suppress(ValueError):
-        wanted |= Q(pk=UUID(name.removeprefix(STORE)))
-    found = Collection.objects.filter(wanted).first()
-    if found is None:
+        condition |= Q(pk=UUID(name.removeprefix(STORE)))
+    collection = Collection.objects.filter(condition).first()
+    if collection is None:
         raise VectorStoreNotFoundError(f"No vector store found with id '{name}'.")
-    return found
+    return collection
 
 
 def _render_store(row: Collection) -> dict[str, Any]:
