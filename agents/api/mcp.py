@@ -69,11 +69,16 @@ class McpServerConfigSerializer(BaseSerializer):
 
     def validate(self, attrs: dict) -> dict:
         server = attrs.get("mcp_server_id") or (self.instance and self.instance.mcp_server_id)
-        known = McpServer.objects.filter(pk=server).first()
+        server_row = McpServer.objects.filter(pk=server).first()
         config = attrs.get("config", self.instance.config if self.instance else None)
-        wrong = {"config": config_errors(known, config) if known else [], "env": env_errors(attrs.get("env"))}
+        wrong = {
+            "config": config_errors(server_row, config) if server_row else [],
+            "env": env_errors(attrs.get("env")),
+        }
         if any(wrong.values()):
-            raise serializers.ValidationError({name: found for name, found in wrong.items() if found})
+            raise serializers.ValidationError(
+                {name: messages for name, messages in wrong.items() if messages}
+            )
         return attrs
 
     def validate_mcp_server(self, value: Any) -> Any:

@@ -279,9 +279,9 @@ class AgentTemplateViewSet(TenantViewSet):
     @action(detail=True, methods=["post"])
     def publish(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Publish the template to all organisations, free or at a price."""
-        asked = self.validate_body(OfferSerializer)
+        offer = self.validate_body(OfferSerializer)
         self._require_publishing()
-        template = publish_template(self.get_object(), price=asked["price"])
+        template = publish_template(self.get_object(), price=offer["price"])
         return self.respond_with(template.pk)
 
     @extend_schema(request=None, responses={200: AgentTemplateSerializer})
@@ -332,8 +332,8 @@ class AgentTemplateViewSet(TenantViewSet):
         super().perform_update(serializer)
 
     def _require_publisher(self, serializer: Any) -> None:
-        wanted, current = serializer.validated_data, serializer.instance
-        if any(wanted.get(name) and not getattr(current, name, False) for name in PUBLISHING_FIELDS):
+        changes, current = serializer.validated_data, serializer.instance
+        if any(changes.get(name) and not getattr(current, name, False) for name in PUBLISHING_FIELDS):
             self._require_publishing()
 
     def _require_publishing(self) -> None:

@@ -38,8 +38,8 @@ class AgentViewSet(TenantViewSet):
     def publish(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Publish the agent's current settings as a new version."""
         agent = self.get_object(lock=True)
-        asked = self.validate_body(PublishSerializer)
-        version = publish_agent(agent, note=asked["note"], actor=self.credential.user_id)
+        parameters = self.validate_body(PublishSerializer)
+        version = publish_agent(agent, note=parameters["note"], actor=self.credential.user_id)
         return self.rendered_row(AgentVersionSerializer, version, 201)
 
     @extend_schema(request=RestoreSerializer, responses={200: AgentSerializer})
@@ -47,8 +47,8 @@ class AgentViewSet(TenantViewSet):
     def restore(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Restore the settings of an earlier version as the draft. Publish the agent to apply them."""
         agent = self.get_object(lock=True)
-        asked = self.validate_body(RestoreSerializer)
-        version = AgentVersion.objects.filter(agent=agent, version=asked["version"]).first()
+        parameters = self.validate_body(RestoreSerializer)
+        version = AgentVersion.objects.filter(agent=agent, version=parameters["version"]).first()
         if version is None:
             raise Http404
         restore_version(agent, version, actor=self.credential.user_id)

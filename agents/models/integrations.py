@@ -83,10 +83,10 @@ class Integration(TenantModel):
 
     @classmethod
     def from_db(cls, db: Any, field_names: Any, values: Any) -> Self:  # type: ignore[override]
-        made = super().from_db(db, field_names, values)
+        instance = super().from_db(db, field_names, values)
         if {"platform", "base_url"} <= set(field_names):
-            made._stored_endpoint = (made.platform, made.base_url)
-        return made
+            instance._stored_endpoint = (instance.platform, instance.base_url)
+        return instance
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save the row; clear stored credentials if the endpoint changed without new ones."""
@@ -100,5 +100,5 @@ class Integration(TenantModel):
 
     def _keeps_credentials(self) -> bool:
         """Return whether the credentials are unchanged since the row was loaded."""
-        held = self.__dict__.get("credentials")
-        return isinstance(held, Ciphertext) or getattr(held, "ciphertext", None) is not None
+        credentials = self.__dict__.get("credentials")
+        return isinstance(credentials, Ciphertext) or getattr(credentials, "ciphertext", None) is not None

@@ -115,8 +115,8 @@ class PlatformCredential(TenantModel):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save the row; update `last_rotated_at` if the secrets changed."""
-        held = self.__dict__.get("credentials")
-        if isinstance(held, Secret) and held.ciphertext is None:
+        credentials = self.__dict__.get("credentials")
+        if isinstance(credentials, Secret) and credentials.ciphertext is None:
             self.last_rotated_at = timezone.now()
             if kwargs.get("update_fields") is not None:
                 kwargs["update_fields"] = {*kwargs["update_fields"], "last_rotated_at"}

@@ -125,10 +125,10 @@ class SystemPrompt(TenantModel):
 
     @classmethod
     def from_db(cls, db: Any, field_names: Any, values: Any) -> Self:  # type: ignore[override]
-        made = super().from_db(db, field_names, values)
+        instance = super().from_db(db, field_names, values)
         if "prompt_text" in field_names:
-            made._stored_text = made.prompt_text
-        return made
+            instance._stored_text = instance.prompt_text
+        return instance
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save the row; increment the version if the text changed."""

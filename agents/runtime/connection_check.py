@@ -83,8 +83,8 @@ async def offered_models(provider: str, base_url: str | None, key: str | None) -
 async def _list_models_at(provider: str, base_url: str | None, key: str | None) -> list[str]:
     """Return the models of a provider in `LISTS`."""
     path, rows, name = MODEL_LISTS[provider]
-    found = await _get_json(urljoin(base_url or BASE_URLS[provider], path), key)
-    return [str(row[name]) for row in found[rows]]
+    body = await _get_json(urljoin(base_url or BASE_URLS[provider], path), key)
+    return [str(row[name]) for row in body[rows]]
 
 
 async def _check_search_account(provider: str, base_url: str | None, key: str | None) -> list[str]:

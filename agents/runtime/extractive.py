@@ -158,12 +158,12 @@ def _candidates(
 ) -> list[_Candidate]:
     raw = [span.text for span in split_sentences(passage.text)]
     sentences = [_WRAPPING.sub("", text) or text for text in raw]
-    found = [_terms_of_passage(sentence) & shares.keys() for sentence in sentences]
+    sentence_terms = [_terms_of_passage(sentence) & shares.keys() for sentence in sentences]
     heading = _terms_of_passage(f"{passage.document_title} {passage.context}") & shares.keys()
-    whole = _sum(heading.union(*found), shares)
+    whole = _sum(heading.union(*sentence_terms), shares)
     candidates = []
-    for at, (sentence, own) in enumerate(zip(sentences, found, strict=True)):
-        near = frozenset().union(*found[max(0, at - 1) : at + 2]) - own
+    for at, (sentence, own) in enumerate(zip(sentences, sentence_terms, strict=True)):
+        near = frozenset().union(*sentence_terms[max(0, at - 1) : at + 2]) - own
         coverage = _sum(own, shares)
         around = NEAR * _sum(near, shares) + HEADING * _sum(heading - own - near, shares)
         bonus = PAIR * len(pairs & _pairs(sentence)) + 0.1 / (number + 1)
@@ -194,8 +194,8 @@ def _choose_quotes(ranked: list[_Candidate]) -> list[_Candidate]:
     for candidate in ranked:
         if len(chosen) == MAX_QUOTES or candidate.score < FURTHER_QUOTE * ranked[0].score:
             break
-        said = {" ".join(split_words(other.text)) for other in chosen}
-        if " ".join(split_words(candidate.text)) not in said:
+        quoted = {" ".join(split_words(other.text)) for other in chosen}
+        if " ".join(split_words(candidate.text)) not in quoted:
             chosen.append(candidate)
     return chosen
 

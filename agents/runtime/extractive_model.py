@@ -137,14 +137,14 @@ def _respond(messages: Sequence[ModelMessage], parameters: ModelRequestParameter
     passages = [
         passage for result in results if result.outcome == "success" for passage in _passages(result.content)
     ]
-    found = answer_question(question, passages)
+    answer = answer_question(question, passages)
     citations = [
         {"passage": cited.passage + 1, "id": passages[cited.passage].id, "document": cited.document}
         | {"quote": cited.quote, "page": passages[cited.passage].page}
-        for cited in found.citations
+        for cited in answer.citations
     ]
-    details = {"found": found.found, "citations": citations}
-    return _response(messages, TextPart(found.text), "stop", details)
+    details = {"found": answer.found, "citations": citations}
+    return _response(messages, TextPart(answer.text), "stop", details)
 
 
 def _response(

@@ -84,8 +84,8 @@ def call_libc(name: str, *arguments: Any) -> None:
     Raises:
         OSError: if it returns anything else.
     """
-    made = [each.encode() if isinstance(each, str) else each for each in arguments]
-    if getattr(libc, name)(*made) != 0:
+    encoded = [each.encode() if isinstance(each, str) else each for each in arguments]
+    if getattr(libc, name)(*encoded) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{name}: {os.strerror(number)}")
 
@@ -167,9 +167,9 @@ def bind_mount(path: str, source: int, stage: str) -> None:
         open(target, "x").close()
     mount(f"/proc/self/fd/{source}", target, None, BIND | REC)
     # A remount must keep the restrictions of the existing mount, or the kernel refuses it.
-    held = os.statvfs(target).f_flag & (NOSUID | NODEV | NOEXEC)
+    mount_flags = os.statvfs(target).f_flag & (NOSUID | NODEV | NOEXEC)
     device = 0 if path.startswith("/dev/") else NODEV
-    mount("none", target, None, BIND | REMOUNT | RDONLY | NOSUID | held | device)
+    mount("none", target, None, BIND | REMOUNT | RDONLY | NOSUID | mount_flags | device)
     return None
 
 

@@ -118,20 +118,20 @@ async def list_offers(reach: McpConnection) -> McpOffers:
 
 
 async def _list_all(method: Any, name: str) -> list[dict[str, Any]]:
-    found: list[Any] = []
+    items: list[Any] = []
     cursor: str | None = None
     for _ in range(MAX_PAGES):
         page = await method(cursor=cursor)
-        found += getattr(page, name)
+        items += getattr(page, name)
         cursor = page.next_cursor
-        if cursor is None or len(found) >= MAX_LISTED:
+        if cursor is None or len(items) >= MAX_LISTED:
             break
-    return [_to_json(each) for each in found[:MAX_LISTED]]
+    return [_to_json(each) for each in items[:MAX_LISTED]]
 
 
 def _to_json(model: Any) -> dict[str, Any]:
-    made: dict[str, Any] = model.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return made
+    data: dict[str, Any] = model.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return data
 
 
 @asynccontextmanager
@@ -179,8 +179,8 @@ def _parts(error: BaseException) -> list[BaseException]:
 @asynccontextmanager
 async def _transport(reach: McpConnection) -> AsyncIterator[Any]:
     if reach.kind == McpServerType.STDIO:
-        async with _start_process(reach) as made:
-            yield made
+        async with _start_process(reach) as streams:
+            yield streams
         return
     import httpx2
     from mcp.client.sse import sse_client

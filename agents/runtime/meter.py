@@ -151,7 +151,7 @@ class Meter:
         if terms is not None and not limits and not (weak and weak >= FAILURE_THRESHOLD):
             return PendingCall(terms, None)
         try:
-            return self._held(route, input_tokens, output_tokens)
+            return self._pending_call(route, input_tokens, output_tokens)
         except BudgetExceededError:
             metrics.record_budget_denial()
             raise
@@ -159,7 +159,7 @@ class Meter:
             if self.rest:
                 self.rest()
 
-    def _held(self, route: ModelRoute, input_tokens: int, output_tokens: int) -> PendingCall:
+    def _pending_call(self, route: ModelRoute, input_tokens: int, output_tokens: int) -> PendingCall:
         terms, weak = self.terms.get(route.key), route.integration and route.integration.failure_count
         with self.scope():
             if (

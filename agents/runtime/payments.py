@@ -96,9 +96,9 @@ class StripeAdapter:
     def begin(self, purchase: TemplatePurchase) -> Payment:
         idempotency_key = f"buy-{purchase.pk}"
         if purchase.transaction_id:
-            known = self._session(purchase)
-            if known.get("status") != "expired":
-                return self._payment(known)
+            session = self._session(purchase)
+            if session.get("status") != "expired":
+                return self._payment(session)
             # An expired session cannot be paid; the new one needs a new idempotency key.
             idempotency_key += f"-after-{purchase.transaction_id}"
         return self._payment(self._new_session(purchase, idempotency_key))
@@ -161,17 +161,17 @@ class StripeAdapter:
         try:
             with httpx2.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
                 response = client.request(method, settings.STRIPE_URL + path, headers=headers, data=fields)
-            found = response.json()
+            body = response.json()
         except (httpx2.HTTPError, ValueError) as error:
             raise PaymentError("The payment provider is unreachable.") from error
-        if response.status_code >= 400 or not isinstance(found, dict):
+        if response.status_code >= 400 or not isinstance(body, dict):
             failed = PaymentError(
                 f"The payment provider refused the request with status {response.status_code}."
             )
-            reason = found.get("error") if isinstance(found, dict) else None
+            reason = body.get("error") if isinstance(body, dict) else None
             failed.code = str(reason.get("code") or "") if isinstance(reason, dict) else ""
             raise failed
-        return found
+        return body
 
 
 def _to_cents(price: Decimal) -> int:
@@ -249,5 +249,5 @@ def is_valid_stripe_signature(header: str, body: bytes, now: float | None = None
     if abs((now or time.time()) - int(stamp)) > SIGNATURE_TOLERANCE:
         return False
     signed = hmac.new(settings.STRIPE_WEBHOOK_SECRET.encode(), f"{stamp}.".encode() + body, hashlib.sha256)
-    wanted = signed.hexdigest().encode()
-    return any(hmac.compare_digest(wanted, value.encode()) for name, value in parts if name == "v1")
+    expected = signed.hexdigest().encode()
+    return any(hmac.compare_digest(expected, value.encode()) for name, value in parts if name == "v1")

@@ -63,10 +63,10 @@ def _listed_price(provider: str, model: str, input_tokens: int, output_tokens: i
 
     usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens, cache_read_tokens=cached)
     try:
-        found = calc_price(usage, model, provider_id=provider)
+        price = calc_price(usage, model, provider_id=provider)
     except LookupError:
         return _UNKNOWN
     if not input_tokens and not output_tokens:
         # A call that was not made has no fee.
         return CallPrice(Decimal(0), known=True)
-    return CallPrice(found.total_price, known=True, received=found.output_price)
+    return CallPrice(price.total_price, known=True, received=price.output_price)

@@ -60,11 +60,11 @@ def is_transient(response: httpx2.Response) -> bool:
 
 def retry_delay(response: httpx2.Response, attempt: int) -> float | None:
     """Return the seconds to wait, or None if the endpoint asks for more than `MAX_WAIT`."""
-    asked = retry_after(response.headers.get("retry-after", ""))
-    if asked is None:
+    requested_delay = retry_after(response.headers.get("retry-after", ""))
+    if requested_delay is None:
         return backoff_delay(attempt)
     # Jitter, so that clients limited at the same time do not retry at the same time.
-    return asked * random.uniform(1, 1.25) if asked <= MAX_WAIT else None  # noqa: S311 (no secret)
+    return requested_delay * random.uniform(1, 1.25) if requested_delay <= MAX_WAIT else None  # noqa: S311 (no secret)
 
 
 def backoff_delay(attempt: int) -> float:

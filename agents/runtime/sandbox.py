@@ -47,16 +47,16 @@ def sandbox_command(
     words = shlex.split(command)
     if not words or not Path(words[0]).is_absolute():
         raise SandboxError("The command must start with the absolute path of a program.")
-    given = {"PATH": PATH, "HOME": "/tmp", "LANG": "C.UTF-8", **env}  # noqa: S108 (the sandbox's own)
+    environment = {"PATH": PATH, "HOME": "/tmp", "LANG": "C.UTF-8", **env}  # noqa: S108 (the sandbox's own)
     if not sys.platform.startswith("linux"):
         if settings.MCP_UNSANDBOXED:
-            return words, given
+            return words, environment
         raise SandboxError("Local MCP servers run in a sandbox, which requires Linux.")
     if settings.MCP_UNSANDBOXED:
-        return words, given
+        return words, environment
     spec = {
         "command": words,
-        "env": given,
+        "env": environment,
         "read": [str(Path(path).resolve()) for path in settings.MCP_SANDBOX_READ],
         "parent": os.getpid(),
         **asdict(bounds),

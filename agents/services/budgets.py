@@ -216,15 +216,15 @@ def reserve_budget(
     Raises:
         BudgetExceededError: if a limit would be exceeded; nothing is reserved in that case.
     """
-    wanted: dict[LimitKey, tuple[BudgetLimit, Decimal]] = {}
+    requested: dict[LimitKey, tuple[BudgetLimit, Decimal]] = {}
     for limit in limits:
         amount = amounts.get(limit.resource, ZERO)
         if limit.period == BudgetPeriod.REQUEST:
             if spent.get(limit.resource, ZERO) + amount > limit.value:
                 raise BudgetExceededError(_refusal_message(limit))
-        elif amount and (limit.key not in wanted or limit.value < wanted[limit.key][0].value):
-            wanted[limit.key] = (limit, amount)
-    return _reserve_or_raise(list(wanted.values()), seconds) if wanted else None
+        elif amount and (limit.key not in requested or limit.value < requested[limit.key][0].value):
+            requested[limit.key] = (limit, amount)
+    return _reserve_or_raise(list(requested.values()), seconds) if requested else None
 
 
 def _reserve_or_raise(wanted: list[tuple[BudgetLimit, Decimal]], seconds: float) -> Reservation:

@@ -23,8 +23,8 @@ def may_call(integration_id: UUID) -> bool:
     After a pause, returns true for one trial caller only.
     """
     rows = Integration.objects.filter(pk=integration_id)
-    found = rows.values_list("failure_count", "paused_until").first()
-    if found is None or found[0] < FAILURE_THRESHOLD or found[1] is None:
+    state = rows.values_list("failure_count", "paused_until").first()
+    if state is None or state[0] < FAILURE_THRESHOLD or state[1] is None:
         return True
     now = timezone.now()
     # The condition lets one of many callers through.

@@ -36,11 +36,11 @@ def config_errors(server: McpServer, config: Any) -> list[str]:
 
 def env_errors(env: Any) -> list[str]:
     """Return validation errors of environment variables, without secret values."""
-    found = list(_errors(ENV_SCHEMA, env or {}))
-    if not found:
+    messages = list(_errors(ENV_SCHEMA, env or {}))
+    if not messages:
         loading = [name for name in env or {} if name in RESERVED_NAMES or name.startswith(RESERVED_PREFIXES)]
-        found = [f"{name}: this variable is reserved for the platform." for name in sorted(loading)]
-    return found
+        messages = [f"{name}: this variable is reserved for the platform." for name in sorted(loading)]
+    return messages
 
 
 def _errors(schema: dict[str, Any], value: Any) -> Iterator[str]:
@@ -74,8 +74,8 @@ def effective_limits(config: McpServerConfig) -> dict[str, float]:
         "max_calls_per_minute": settings.MCP_MAX_CALLS_PER_MINUTE,
     }
     usual = {"timeout": 30, "memory_mb": 512, "cpu_seconds": 30, "max_calls_per_minute": 60}
-    wanted = usual | (config.resource_limits or {})
-    return {name: min(float(wanted[name]), float(bound)) for name, bound in most.items()}
+    limits = usual | (config.resource_limits or {})
+    return {name: min(float(limits[name]), float(bound)) for name, bound in most.items()}
 
 
 def usable_configs(user_id: UUID | None) -> Any:

@@ -23,5 +23,5 @@ class TenantPrice:
 def get_tenant_price(provider: str, model: str) -> TenantPrice | None:
     """Return the tenant's price of the model, else of the provider, else None."""
     rows = ModelPrice.objects.filter(provider=provider, model__in=(model, "*"))
-    found = {row.model: TenantPrice(row.input_price, row.output_price) for row in rows}
-    return found.get(model) or found.get("*")
+    prices = {row.model: TenantPrice(row.input_price, row.output_price) for row in rows}
+    return prices.get(model) or prices.get("*")

@@ -43,11 +43,11 @@ def render_prompt(prompt: SystemPrompt, values: Mapping[str, Any]) -> str:
         PromptError: if variables have no value; the message names them.
     """
     defaults = {each["name"]: each["default"] for each in prompt.variables if "default" in each}
-    known = {**defaults, **values}
-    missing = sorted({name for name in VARIABLE.findall(prompt.prompt_text) if name not in known})
+    variables = {**defaults, **values}
+    missing = sorted({name for name in VARIABLE.findall(prompt.prompt_text) if name not in variables})
     if missing:
         raise PromptError(f"The prompt {prompt.prompt_key} needs a value for {', '.join(missing)}.")
-    return VARIABLE.sub(lambda found: str(known[found[1]])[:MAX_VALUE_LENGTH], prompt.prompt_text)
+    return VARIABLE.sub(lambda found: str(variables[found[1]])[:MAX_VALUE_LENGTH], prompt.prompt_text)
 
 
 def resolve_instructions(agent: Agent) -> tuple[str, SystemPrompt | None]:
@@ -63,9 +63,9 @@ def resolve_instructions(agent: Agent) -> tuple[str, SystemPrompt | None]:
     prompt = resolve_prompt(agent.prompt_key)
     if prompt is None:
         raise PromptError(f"The key {agent.prompt_key} has no active prompt.")
-    given = agent.config.get("prompt_variables") if isinstance(agent.config, dict) else None
+    variables = agent.config.get("prompt_variables") if isinstance(agent.config, dict) else None
     values = {"agent": agent.name, "today": timezone.localdate().isoformat()}
-    return render_prompt(prompt, values | (given if isinstance(given, dict) else {})), prompt
+    return render_prompt(prompt, values | (variables if isinstance(variables, dict) else {})), prompt
 
 
 def count_use(prompt_id: UUID) -> bool:

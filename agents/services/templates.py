@@ -42,10 +42,12 @@ def create_agent(
     """
     if not can_use_template(template):
         raise NotForSaleError("Your organisation has not bought this template.")
-    wanted = {field: template.model_config[field] for field in MODEL_FIELDS if field in template.model_config}
-    if "temperature" in wanted:
+    model_settings = {
+        field: template.model_config[field] for field in MODEL_FIELDS if field in template.model_config
+    }
+    if "temperature" in model_settings:
         # As a float, 0.2 has more decimal places than the column allows.
-        wanted["temperature"] = str(wanted["temperature"])
+        model_settings["temperature"] = str(model_settings["temperature"])
     agent = Agent(
         tenant_id=require_tenant_id(),
         name=name or template.name,
@@ -57,7 +59,7 @@ def create_agent(
         metadata={"knowledge_sources": template.knowledge_sources} if template.knowledge_sources else {},
         template_id=template.pk,
         created_by_id=actor,
-        **{**wanted, **changes},
+        **{**model_settings, **changes},
     )
     _check_agent(agent, template)
     agent.save(force_insert=True)
@@ -122,10 +124,10 @@ def withdraw_template(template: AgentTemplate) -> AgentTemplate:
 
 def _lock_own_template(template: AgentTemplate) -> AgentTemplate:
     rows = AgentTemplate.objects.select_for_update(of=("self",)).filter(tenant_id=require_tenant_id())
-    found = rows.filter(pk=template.pk).first()
-    if found is None:
+    locked = rows.filter(pk=template.pk).first()
+    if locked is None:
         raise ValidationError("This template belongs to another organisation.")
-    return found  # type: ignore[no-any-return]
+    return locked  # type: ignore[no-any-return]
 
 
 @transaction.atomic
@@ -142,12 +144,12 @@ def buy_template(template: AgentTemplate, *, actor: UUID, method: str) -> Templa
         raise NotForSaleError("This template belongs to your organisation.")
     if not template.is_marketplace or not template.price:
         raise NotForSaleError("This template is not for sale.")
-    held = TemplatePurchase.objects.filter(tenant_id=tenant_id, template_id=template.pk)
-    known = held.exclude(payment_status=PaymentStatus.REFUNDED).first()
-    if known is not None:
-        if known.payment_status == PaymentStatus.COMPLETED:
+    purchases = TemplatePurchase.objects.filter(tenant_id=tenant_id, template_id=template.pk)
+    existing = purchases.exclude(payment_status=PaymentStatus.REFUNDED).first()
+    if existing is not None:
+        if existing.payment_status == PaymentStatus.COMPLETED:
             raise NotForSaleError("Your organisation has already bought this template.")
-        return known  # type: ignore[no-any-return]
+        return existing  # type: ignore[no-any-return]
     purchase = TemplatePurchase(
         buyer_id=actor,
         template_id=template.pk,
@@ -161,7 +163,7 @@ def buy_template(template: AgentTemplate, *, actor: UUID, method: str) -> Templa
             purchase.save(force_insert=True)
     except IntegrityError:
         # Another member bought it concurrently: return that purchase.
-        open_one = held.filter(payment_status=PaymentStatus.PENDING).first()
+        open_one = purchases.filter(payment_status=PaymentStatus.PENDING).first()
         if open_one is None:
             raise
         return open_one  # type: ignore[no-any-return]
@@ -213,8 +215,8 @@ def record_payment(purchase_id: UUID, transaction_id: str) -> None:
 
 
 def _lock_purchase(purchase_id: UUID) -> TemplatePurchase:
-    found: TemplatePurchase = TemplatePurchase.objects.select_for_update(of=("self",)).get(pk=purchase_id)
-    return found
+    purchase: TemplatePurchase = TemplatePurchase.objects.select_for_update(of=("self",)).get(pk=purchase_id)
+    return purchase
 
 
 def get_seller_balance() -> dict[str, Decimal]:

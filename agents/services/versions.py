@@ -46,8 +46,8 @@ def apply_version(agent: Agent, version: AgentVersion | None) -> tuple[Agent, li
 
 def _restorable_settings(snapshot: dict[str, Any]) -> list[tuple[str, Any]]:
     """Return the settings that the model still has, with references checked."""
-    known = {field.name for field in Agent._meta.concrete_fields} - DRAFT_ONLY_FIELDS
-    found = [(name, value) for name, value in snapshot.items() if name in known]
+    field_names = {field.name for field in Agent._meta.concrete_fields} - DRAFT_ONLY_FIELDS
+    found = [(name, value) for name, value in snapshot.items() if name in field_names]
     return [(name, _existing_reference(name, value)) for name, value in found]
 
 
@@ -83,9 +83,9 @@ def _restore_collections(agent: Agent, wanted: list[UUID]) -> None:
     """Set the agent's collections, skipping deleted ones."""
     there = set(Collection.objects.filter(pk__in=wanted).values_list("pk", flat=True))
     rows = AgentCollection.objects.filter(agent=agent)
-    held = set(rows.values_list("collection_id", flat=True))
-    rows.filter(collection_id__in=held - there).delete()
-    for collection in sorted(there - held):
+    current = set(rows.values_list("collection_id", flat=True))
+    rows.filter(collection_id__in=current - there).delete()
+    for collection in sorted(there - current):
         AgentCollection(agent=agent, collection_id=collection).save(force_insert=True)
 
 
