@@ -20,12 +20,12 @@ class UploadForm(BaseModelForm):
     file = forms.FileField(help_text="A job indexes the file. The document page shows the progress.")
 
     def clean_file(self):
-        given = self.cleaned_data["file"]
+        file = self.cleaned_data["file"]
         try:
-            given.name = check_name(given.name)
+            file.name = check_name(file.name)
         except ValidationError as error:
             raise ValidationError(error.message_dict["file"]) from None
-        return given
+        return file
 
     def clean_collection(self):
         collection = self.cleaned_data["collection"]
@@ -35,10 +35,10 @@ class UploadForm(BaseModelForm):
 
     def clean(self):
         cleaned = super().clean()
-        given = self.cleaned_data.get("file")
-        if given is not None and not self.errors:
+        file = self.cleaned_data.get("file")
+        if file is not None and not self.errors:
             try:
-                self.kept = store_file(given.chunks(), tenant_id=self.instance.tenant_id, name=given.name)
+                self.kept = store_file(file.chunks(), tenant_id=self.instance.tenant_id, name=file.name)
             except FileTooLargeError as error:
                 self.add_error("file", str(error))
             cleaned["kept"] = getattr(self, "kept", None)
@@ -62,5 +62,5 @@ def limit_body_size(view):
 def upload_from_form(obj, cleaned):
     """Upload the form's file; `obj` becomes the new or replaced document."""
     source = cleaned["file"].name
-    brought = upload_document(cleaned["collection"], cleaned["kept"], source=source, title=cleaned["title"])
-    obj.__dict__.update(brought.document.__dict__)
+    upload = upload_document(cleaned["collection"], cleaned["kept"], source=source, title=cleaned["title"])
+    obj.__dict__.update(upload.document.__dict__)

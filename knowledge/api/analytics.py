@@ -76,6 +76,6 @@ class SearchAnalyticsView(ApiView):
     )
     def get(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Return questions without good answers, slow questions and the most used documents."""
-        asked = AskedSerializer(data=request.query_params.dict())
-        asked.is_valid(raise_exception=True)
-        return json_response(compute_search_analytics(asked.validated_data["days"]).as_dict())
+        parameters = AskedSerializer(data=request.query_params.dict())
+        parameters.is_valid(raise_exception=True)
+        return json_response(compute_search_analytics(parameters.validated_data["days"]).as_dict())

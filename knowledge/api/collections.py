@@ -63,8 +63,8 @@ class CollectionViewSet(TenantViewSet):
 
         Searches use the old vectors until the job has computed all new ones.
         """
-        asked = self.validate_body(ModelSerializer)
-        changed = change_model(self.get_object(lock=True), asked["embedding_model"])
+        parameters = self.validate_body(ModelSerializer)
+        changed = change_model(self.get_object(lock=True), parameters["embedding_model"])
         return self.respond_with(changed.pk)
 
     @extend_schema(request=None, responses={200: CollectionSerializer})
@@ -120,13 +120,15 @@ class ImportView(ApiView):
     @extend_schema(request={"multipart/form-data": ImportSerializer}, responses={201: CollectionSerializer})
     def post(self, request: Any) -> HttpResponse:
         """Create a collection from an exported file, in one transaction."""
-        asked = self.validate_body(ImportSerializer)
-        file: UploadedFile = asked["file"]
-        held = self.credential
+        parameters = self.validate_body(ImportSerializer)
+        file: UploadedFile = parameters["file"]
+        credential = self.credential
         try:
-            made = import_collection(held.tenant_id, file.file, slug=asked["slug"], actor=held.actor)
+            collection = import_collection(
+                credential.tenant_id, file.file, slug=parameters["slug"], actor=credential.actor
+            )
         except TransferError as error:
             raise Invalid(str(error), code="not_a_collection") from error
         with self.scoped(read_only=True):
-            body = dumps(cached_serializer(CollectionSerializer).to_representation(made))
-        return json_response(body, 201, {"Location": f"/api/v1/collections/{made.pk}/"})
+            body = dumps(cached_serializer(CollectionSerializer).to_representation(collection))
+        return json_response(body, 201, {"Location": f"/api/v1/collections/{collection.pk}/"})

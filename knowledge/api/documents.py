@@ -109,15 +109,15 @@ class UploadView(ApiView):
         """
         if request.content_type.startswith("application/json"):
             return self._page(request, collection_id)
-        given = self.validate_body(UploadSerializer)
-        name = check_name(given["file"].name)
+        data = self.validate_body(UploadSerializer)
+        name = check_name(data["file"].name)
         with self.scoped(read_only=True) as scope:
             self._collection(collection_id)
         try:
-            kept = store_file(given["file"].chunks(), tenant_id=scope.tenant_id, name=name)
+            stored = store_file(data["file"].chunks(), tenant_id=scope.tenant_id, name=name)
         except FileTooLargeError as error:
             raise TooLarge(str(error), code="file_too_large") from error
-        return self._bring(collection_id, kept, name, given)
+        return self._bring(collection_id, stored, name, data)
 
     def _bring(self, collection_id: UUID, kept: StoredFile, name: str, given: Any) -> HttpResponse:
         source = clean_text(given.get("source") or name)
@@ -125,24 +125,22 @@ class UploadView(ApiView):
             if not kept.size:
                 raise Invalid("The file is empty.", code="empty_file")
             with self.scoped():
-                brought = upload_document(
+                upload = upload_document(
                     self._collection(collection_id),
                     kept,
                     source=source,
                     title=clean_text(given.get("title", "")),
                 )
-                return self._answer(brought)
+                return self._answer(upload)
         except BaseException:
             delete_file(kept.path)
             raise
 
     def _page(self, request: Any, collection_id: UUID) -> HttpResponse:
-        given = self.validate_body(PageSerializer)
+        data = self.validate_body(PageSerializer)
         with self.scoped():
             collection = self._collection(collection_id)
-            return self._answer(
-                submit_url(collection, given["url"], title=clean_text(given.get("title", "")))
-            )
+            return self._answer(submit_url(collection, data["url"], title=clean_text(data.get("title", ""))))
 
     def _collection(self, collection_id: UUID) -> Collection:
         collection = Collection.objects.filter(pk=collection_id).first()

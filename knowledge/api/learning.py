@@ -95,8 +95,8 @@ class EmbeddingViewSet(SimilarityMixin, DestroyMixin):
     @action(detail=False, methods=["post"])
     def remember(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Store a text; storing the same text again updates its metadata."""
-        given = self.validate_body(KeptTextSerializer)
-        row = store_text(given["content"], given.get("metadata"))
+        data = self.validate_body(KeptTextSerializer)
+        row = store_text(data["content"], data.get("metadata"))
         return self.rendered_row(EmbeddingSerializer, row)
 
     @extend_schema(
@@ -106,9 +106,9 @@ class EmbeddingViewSet(SimilarityMixin, DestroyMixin):
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Return similar texts, nearest first."""
-        given = self.validate_body(TextLikenessSerializer)
-        found = find_similar_texts(given["text"], metadata=given.get("metadata"), limit=given["limit"])
-        return self.similar_response("text", found)
+        data = self.validate_body(TextLikenessSerializer)
+        results = find_similar_texts(data["text"], metadata=data.get("metadata"), limit=data["limit"])
+        return self.similar_response("text", results)
 
 
 class LearningPatternViewSet(SimilarityMixin, DestroyMixin):
@@ -123,8 +123,8 @@ class LearningPatternViewSet(SimilarityMixin, DestroyMixin):
     @action(detail=False, methods=["post"])
     def observe(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Record an action; it updates a similar pattern or creates a new one."""
-        given = self.validate_body(ObservationSerializer)
-        pattern = observe_pattern(given["pattern_type"], given["data"])
+        data = self.validate_body(ObservationSerializer)
+        pattern = observe_pattern(data["pattern_type"], data["data"])
         return self.rendered_row(LearningPatternSerializer, pattern)
 
     @extend_schema(request=OutcomeSerializer, responses={200: LearningPatternSerializer})
@@ -143,8 +143,8 @@ class LearningPatternViewSet(SimilarityMixin, DestroyMixin):
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Return the caller's patterns similar to a text, nearest first."""
-        given = self.validate_body(PatternLikenessSerializer)
-        found = similar_patterns(
-            given["text"], pattern_type=given.get("pattern_type", ""), limit=given["limit"]
+        data = self.validate_body(PatternLikenessSerializer)
+        results = similar_patterns(
+            data["text"], pattern_type=data.get("pattern_type", ""), limit=data["limit"]
         )
-        return self.similar_response("pattern", found)
+        return self.similar_response("pattern", results)

@@ -117,26 +117,26 @@ class SearchView(ApiView):
     def post(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Search collections for relevant passages and record the query."""
         started = time.perf_counter()
-        wanted = self.validate_body(SearchSerializer)
+        parameters = self.validate_body(SearchSerializer)
         with self.scoped():
-            collections = _load_collections(wanted["collections"])
+            collections = _load_collections(parameters["collections"])
         # Outside the transaction, since the embedding model may be a remote service.
-        vectors = _embed_query(wanted, collections)
+        vectors = _embed_query(parameters, collections)
         with self.scoped():
-            return json_response(_build_response(wanted, collections, vectors, started))
+            return json_response(_build_response(parameters, collections, vectors, started))
 
 
 def _load_collections(names: list[str]) -> list[Collection]:
     active = Collection.objects.exclude(status=CollectionStatus.ARCHIVED)
-    found = [active.filter(**_build_lookup(name)).first() for name in dict.fromkeys(names)]
+    collections = [active.filter(**_build_lookup(name)).first() for name in dict.fromkeys(names)]
     if missing := [
-        name for name, collection in zip(dict.fromkeys(names), found, strict=True) if not collection
+        name for name, collection in zip(dict.fromkeys(names), collections, strict=True) if not collection
     ]:
         raise serializers.ValidationError(
             {"collections": [f"Collection not found: {name}" for name in missing]},
             code="does_not_exist",
         )
-    return list({collection.pk: collection for collection in found if collection}.values())
+    return list({collection.pk: collection for collection in collections if collection}.values())
 
 
 def _build_lookup(name: str) -> dict[str, Any]:
@@ -157,7 +157,7 @@ def _build_response(
     wanted: dict[str, Any], collections: list[Collection], vectors: dict[str, str], started: float
 ) -> dict[str, Any]:
     filters = dict(wanted.get("filters") or {})
-    found = search(
+    result = search(
         wanted["query"],
         collections,
         limit=wanted["k"],
@@ -166,14 +166,14 @@ def _build_response(
         snippets=True,
         vectors=vectors,
     )
-    around = load_passage_contexts(found, reach=wanted["expand"]) if wanted["expand"] else {}
+    around = load_passage_contexts(result, reach=wanted["expand"]) if wanted["expand"] else {}
     written = {
         name: [str(each) for each in value] if name == "documents" else value
         for name, value in filters.items()
     }
     record = log_query(
         wanted["query"],
-        found,
+        result,
         collections=collections,
         started=started,
         strategy=wanted["strategy"],
@@ -183,7 +183,7 @@ def _build_response(
         "query": str(record.pk),
         "strategy": wanted["strategy"],
         "milliseconds": record.response_time_ms,
-        "results": [_build_hit(number, passage, around) for number, passage in enumerate(found, 1)],
+        "results": [_build_hit(number, passage, around) for number, passage in enumerate(result, 1)],
     }
 
 
@@ -204,9 +204,9 @@ def _build_hit(number: int, passage: FoundPassage, around: dict[UUID, PassageCon
         "explanation": asdict(passage.explanation),
     }
     if passage.id in around:
-        held = around[passage.id]
-        neighbours = [asdict(neighbour) | {"id": str(neighbour.id)} for neighbour in held.neighbours]
-        hit |= {"neighbours": neighbours, "section": held.section}
+        context = around[passage.id]
+        neighbours = [asdict(neighbour) | {"id": str(neighbour.id)} for neighbour in context.neighbours]
+        hit |= {"neighbours": neighbours, "section": context.section}
     return hit
 
 

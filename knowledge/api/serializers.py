@@ -43,10 +43,10 @@ class CollectionSerializer(BaseSerializer):
         return attrs
 
     def _dimensions(self, attrs: dict[str, Any]) -> int:
-        held: Any = self.instance
-        wanted = attrs.get("embedding_model") or (held or Collection()).embedding_model
+        collection: Any = self.instance
+        model = attrs.get("embedding_model") or (collection or Collection()).embedding_model
         try:
-            return check_model(held, wanted)
+            return check_model(collection, model)
         except ValidationError as error:
             (found,) = error.error_dict["embedding_model"]
             text = " ".join(found.messages)

@@ -120,7 +120,7 @@ class TermViewSet(SimilarityMixin, TenantViewSet):
         super().perform_update(serializer)
         embed_new_terms([serializer.instance])
 
-    def _found(self, terms: list[TermMatch]) -> HttpResponse:
+    def _terms_response(self, terms: list[TermMatch]) -> HttpResponse:
         show = cached_serializer(TermSerializer).to_representation
         return json_response(
             {"results": [{"term": show(each.term), "synonyms": each.synonyms} for each in terms]}
@@ -130,13 +130,13 @@ class TermViewSet(SimilarityMixin, TenantViewSet):
     @action(detail=False, methods=["post"], url_path="look-up")
     def look_up(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Return the terms that occur in a text, with their synonyms."""
-        return self._found(look_up(self.validate_body(TextSerializer)["text"]))
+        return self._terms_response(look_up(self.validate_body(TextSerializer)["text"]))
 
     @extend_schema(request=TextSerializer, responses={200: FoundTermsSerializer})
     @action(detail=False, methods=["post"], url_path="note-use")
     def note_use(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Count the use of the caller's terms in a text."""
-        return self._found(
+        return self._terms_response(
             [TermMatch(term, []) for term in note_use(self.validate_body(TextSerializer)["text"])]
         )
 
@@ -144,18 +144,18 @@ class TermViewSet(SimilarityMixin, TenantViewSet):
     @action(detail=False, methods=["post"])
     def similar(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Return terms similar to a text, nearest first."""
-        given = self.validate_body(TermLikenessSerializer)
-        return self.similar_response("term", find_similar_terms(given["text"], limit=given["limit"]))
+        data = self.validate_body(TermLikenessSerializer)
+        return self.similar_response("term", find_similar_terms(data["text"], limit=data["limit"]))
 
     @extend_schema(request=RelationSerializer, responses={200: TermSerializer})
     @action(detail=True, methods=["post"])
     def relate(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Relate the term to another term."""
         term = self.get_object(lock=True)
-        given = self.validate_body(RelationSerializer)
-        related = Term.objects.filter(pk=given["related"]).first()
+        data = self.validate_body(RelationSerializer)
+        related = Term.objects.filter(pk=data["related"]).first()
         if related is None or related.pk == term.pk:
             reason = DOES_NOT_EXIST if related is None else "A term cannot be related to itself."
             raise serializers.ValidationError({"related": reason})
-        relate_terms(term, related, given["kind"])
+        relate_terms(term, related, data["kind"])
         return self.rendered_row(TermSerializer, term)

@@ -81,15 +81,15 @@ class MiniLMEmbedder:
         from tokenizers import Tokenizer
 
         source = self.source or _package_folder()
-        tokenizer = Tokenizer.from_str(_verified(source / "tokenizer.json").decode())
+        tokenizer = Tokenizer.from_str(_read_verified(source / "tokenizer.json").decode())
         tokenizer.no_padding()
         tokenizer.enable_truncation(MAX_TOKENS)
         with tempfile.TemporaryDirectory() as scratch:
-            folder = self._converted(source, Path(scratch))
+            folder = self._convert_model(source, Path(scratch))
             encoder = ctranslate2.Encoder(str(folder), device="cpu", intra_threads=self.threads)
         return tokenizer, encoder
 
-    def _converted(self, source: Path, scratch: Path) -> Path:
+    def _convert_model(self, source: Path, scratch: Path) -> Path:
         """Return the folder of converted weights, from the cache if configured."""
         kept = self.cache_dir and self.cache_dir / f"{self.name}-{CHECKSUMS['model.safetensors'][:12]}"
         if kept and kept.is_dir():
@@ -116,7 +116,7 @@ def _package_folder() -> Path:
     return Path(spec.submodule_search_locations[0]) / "model"
 
 
-def _verified(path: Path) -> bytes:
+def _read_verified(path: Path) -> bytes:
     """Read a model file; raise EmbeddingError if its checksum is wrong."""
     try:
         data = path.read_bytes()
@@ -131,7 +131,7 @@ def _convert(source: Path, target: Path) -> None:
     """Write the weights in CTranslate2's format, like its BERT converter."""
     from safetensors.numpy import load
 
-    weights = load(_verified(source / "model.safetensors"))
+    weights = load(_read_verified(source / "model.safetensors"))
     spec = _empty_spec()
     encoder = spec.encoder
     encoder.embeddings[0].weight = weights["embeddings.word_embeddings.weight"]

@@ -76,12 +76,13 @@ class ParserPool:
         Raises:
             ParseError: If it cannot be parsed within the limits.
         """
-        found = self._found(stream, name, megabytes, seconds, None)
-        text = found["text"]
+        response = self._run_parser(stream, name, megabytes, seconds, None)
+        text = response["text"]
         sections = [
-            Section(title, text[start:end], page, start, end) for title, page, start, end in found["sections"]
+            Section(title, text[start:end], page, start, end)
+            for title, page, start, end in response["sections"]
         ]
-        return ParsedDocument(text, found["title"], found["media_type"], sections, found["metadata"])
+        return ParsedDocument(text, response["title"], response["media_type"], sections, response["metadata"])
 
     def cut(
         self,
@@ -99,28 +100,30 @@ class ParserPool:
         Raises:
             ParseError: If it cannot be parsed within the limits or has more than `most` chunks.
         """
-        asked = {"size": size, "overlap": overlap, "most": most}
-        found = self._found(stream, name, megabytes, seconds, asked)
-        rows = found["chunks"]
+        options = {"size": size, "overlap": overlap, "most": most}
+        response = self._run_parser(stream, name, megabytes, seconds, options)
+        rows = response["chunks"]
         pieces = [ChunkText(number, *row[:6]) for number, row in enumerate(rows)]
         insights = [ChunkInsight(*row[6:]) for row in rows]
-        return ChunkedDocument(found["title"], found["media_type"], found["metadata"], pieces, insights)
+        return ChunkedDocument(
+            response["title"], response["media_type"], response["metadata"], pieces, insights
+        )
 
-    def _found(
+    def _run_parser(
         self, stream: IO[bytes], name: str, megabytes: int, seconds: int, cut: dict[str, int] | None
     ) -> dict[str, Any]:
-        asked = {"name": name, "megabytes": megabytes, "seconds": seconds, "patience": seconds * 2 + 30}
+        request = {"name": name, "megabytes": megabytes, "seconds": seconds, "patience": seconds * 2 + 30}
         with self._one() as reader:
-            said, code = reader.ask(stream.fileno(), asked | {"cut": cut})
+            output, code = reader.ask(stream.fileno(), request | {"cut": cut})
         short = PurePath(name).name
         if code in TIMEOUT_EXIT_CODES:
             raise ParseError(f"{short}: reading it takes more than {seconds} s of processor time")
         if code:
             raise ParseError(f"{short}: reading it failed, or takes more than {megabytes} MB of memory")
-        found: dict[str, Any] = json.loads(said)
-        if error := found.get("error"):
+        response: dict[str, Any] = json.loads(output)
+        if error := response.get("error"):
             raise ParseError(error)
-        return found
+        return response
 
 
 class _ParserProcess:
@@ -136,7 +139,7 @@ class _ParserProcess:
         message, end = json.dumps(asked).encode(), time.monotonic() + asked["patience"] + GRACE
         for last in (False, True):
             try:
-                return self._asked(source, message, end)
+                return self._send_request(source, message, end)
             except TimeoutError:
                 self.end()
                 return b"", -signal.SIGALRM
@@ -147,26 +150,26 @@ class _ParserProcess:
                     break
         return b"", 1
 
-    def _asked(self, source: int, message: bytes, end: float) -> tuple[bytes, int]:
-        link = self._started()
+    def _send_request(self, source: int, message: bytes, end: float) -> tuple[bytes, int]:
+        link = self._connect()
         out, target = os.pipe()
         try:
             try:
                 socket.send_fds(link, [message], [source, target])
             finally:
                 os.close(target)
-            said = b"".join(_read_pipe(out, link, end))
-            if len(said) > MAX_RESPONSE:
+            output = b"".join(_read_pipe(out, link, end))
+            if len(output) > MAX_RESPONSE:
                 self.end()
                 return b"", 1
             link.settimeout(max(0.1, end - time.monotonic()))
             code = int(link.recv(64))
             link.settimeout(None)
-            return said, code
+            return output, code
         finally:
             os.close(out)
 
-    def _started(self) -> socket.socket:
+    def _connect(self) -> socket.socket:
         alive = self._process is not None and self._process.poll() is None
         if self._link is not None and alive and self._owner == os.getpid():
             return self._link

@@ -70,10 +70,10 @@ def _serialize_chunks(parsed: Any, name: str, *, size: int, overlap: int, most: 
     pieces = chunk_document(parsed, size=size, overlap=overlap)
     if len(pieces) > most:
         raise ParseError(f"{name}: more than {most:,} chunks")
-    found = extract_insights([piece.text for piece in pieces])
+    insights = extract_insights([piece.text for piece in pieces])
     rows = [
         (p.text, p.tokens, p.start, p.end, p.page, p.context, i.keywords, i.entities, i.summary, i.category)
-        for p, i in zip(pieces, found, strict=True)
+        for p, i in zip(pieces, insights, strict=True)
     ]
     return _serialize_metadata(parsed) | {"chunks": rows}
 
@@ -115,12 +115,12 @@ def run_in_fork(asked: dict[str, Any], source: int, target: int) -> int:
 def serve_requests(link: socket.socket) -> None:
     """Handle requests until the other end closes the socket."""
     while True:
-        said, files, _, _ = socket.recv_fds(link, MAX_MESSAGE, 2)
-        if not said:
+        message, files, _, _ = socket.recv_fds(link, MAX_MESSAGE, 2)
+        if not message:
             return
-        asked = json.loads(said)
-        preload_libraries(asked)
-        link.sendall(b"%d\n" % run_in_fork(asked, *files))
+        request = json.loads(message)
+        preload_libraries(request)
+        link.sendall(b"%d\n" % run_in_fork(request, *files))
 
 
 if __name__ == "__main__":

@@ -124,8 +124,8 @@ def reembed_collection(tenant_id: UUID, collection_id: UUID, model: str) -> bool
     embedder = get_embedder(model)
     while True:
         with tenant_scope(tenant_id, actor=ACTOR):
-            wanted = Collection.objects.filter(pk=collection_id, next_embedding_model=model)
-            if not wanted.exists():
+            rows = Collection.objects.filter(pk=collection_id, next_embedding_model=model)
+            if not rows.exists():
                 return False
             batch = list(
                 _chunks_without_draft(collection_id, model).select_related("document").order_by("id")[:BATCH]

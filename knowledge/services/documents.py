@@ -52,8 +52,8 @@ def upload_document(
         ValidationError: If the collection is archived.
     """
     _check_not_archived(collection)
-    document, made = _lock_or_create(collection, source, origin)
-    same = not made and document.checksum == kept.checksum and document.status != DocumentStatus.FAILED
+    document, created = _lock_or_create(collection, source, origin)
+    same = not created and document.checksum == kept.checksum and document.status != DocumentStatus.FAILED
     # Without `defer`, the caller indexes a pending document itself: the process that uploaded it may have died.
     if same and ((defer and document.status in ACTIVE_STATUSES) or document.is_current(collection)):
         delete_file(kept.path)
@@ -63,7 +63,7 @@ def upload_document(
     _mark_pending(document, origin, title)
     if defer:
         defer_indexing(document)
-    return UploadResult(document, CREATED if made else REPLACED)
+    return UploadResult(document, CREATED if created else REPLACED)
 
 
 @transaction.atomic
@@ -78,12 +78,12 @@ def submit_url(collection: Collection, url: str, *, title: str = "") -> UploadRe
         check_url(url)
     except FetchError as error:
         raise ValidationError({"url": ValidationError(str(error), code="url")}) from None
-    document, made = _lock_or_create(collection, url, DocumentOrigin.URL)
-    if not made and document.status in ACTIVE_STATUSES:
+    document, created = _lock_or_create(collection, url, DocumentOrigin.URL)
+    if not created and document.status in ACTIVE_STATUSES:
         return UploadResult(document, UNCHANGED)
     _mark_pending(document, DocumentOrigin.URL, title)
     defer_indexing(document)
-    return UploadResult(document, CREATED if made else REPLACED)
+    return UploadResult(document, CREATED if created else REPLACED)
 
 
 @transaction.atomic

@@ -84,9 +84,9 @@ def evaluate_collection(
         EmbeddingError: If the collection's embedder is unavailable.
     """
     queries = {question: question for question in judged}
-    asked = _embed_queries(queries, [collection])
+    vectors = _embed_queries(queries, [collection])
     with tenant_scope(tenant_id, actor=ACTOR):
-        return list(_iter_scores([collection], queries, judged, asked, strategies))
+        return list(_iter_scores([collection], queries, judged, vectors, strategies))
 
 
 def _embed_queries(queries: Mapping[str, str], collections: list[Collection]) -> dict[str, dict[str, str]]:

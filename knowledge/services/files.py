@@ -85,9 +85,9 @@ def store_file(
             spool.write(piece)
         spool.seek(0)
         suffix = get_suffix(PurePath(name))[:16]
-        wanted = f"tenants/{tenant_id}/{folder}/{secrets.token_hex(16)}{suffix if suffix.isascii() else ''}"
+        path = f"tenants/{tenant_id}/{folder}/{secrets.token_hex(16)}{suffix if suffix.isascii() else ''}"
         # File() reopens a closed file by its name, and a spooled file has no path.
-        return StoredFile(default_storage.save(wanted, File(spool, name="spool")), size, digest.hexdigest())
+        return StoredFile(default_storage.save(path, File(spool, name="spool")), size, digest.hexdigest())
 
 
 def compute_checksum(stream: IO[bytes]) -> str:

@@ -136,21 +136,25 @@ def _fetch_page(task: IndexingTask) -> IndexingTask | IngestionResult:
             or (get_suffix(Path(path)) if path.count("/") > 2 else "")
             or ".html"
         )
-        kept = store_file(iter_bytes(spool), tenant_id=task.tenant_id, name=f"page{suffix}")
+        stored = store_file(iter_bytes(spool), tenant_id=task.tenant_id, name=f"page{suffix}")
     with task.scope():
         document = Document.objects.select_for_update(of=("self",)).filter(pk=task.document_id).first()
         if document is None:
-            delete_file(kept.path)
+            delete_file(stored.path)
             return IngestionResult(task.source, DELETED)
         delete_file(document.storage_path)
-        document.storage_path, document.file_size, document.checksum = kept.path, kept.size, kept.checksum
+        document.storage_path, document.file_size, document.checksum = (
+            stored.path,
+            stored.size,
+            stored.checksum,
+        )
         unchanged = document.is_current(document.collection)
         if unchanged:
             document.status, document.progress = DocumentStatus.INDEXED, 100
         document.save()
     if unchanged:
         return IngestionResult(task.source, UNCHANGED)
-    return replace(task, path=kept.path, size=kept.size, checksum=kept.checksum)
+    return replace(task, path=stored.path, size=stored.size, checksum=stored.checksum)
 
 
 async def _download_page(url: str, target: IO[bytes]) -> FetchedPage:
@@ -218,8 +222,8 @@ def _enrich_chunks(task: IndexingTask, read: ChunkedDocument) -> ChunkedDocument
         return read
     texts = [piece.text for piece in read.pieces]
     enriched = enrich_chunks(texts, read.insights)
-    found = list(_with_progress(task, enriched, len(texts), 0, PARSED_PERCENT))
-    return replace(read, insights=found)
+    insights = list(_with_progress(task, enriched, len(texts), 0, PARSED_PERCENT))
+    return replace(read, insights=insights)
 
 
 def _with_progress(task: IndexingTask, items: Iterator[T], total: int, start: int, end: int) -> Iterator[T]:
@@ -338,39 +342,39 @@ class Ingestion:
                 if self._is_there(source, compute_checksum(stream)):
                     return IngestionResult(source, UNCHANGED)
                 stream.seek(0)
-                kept = store_file(iter_bytes(stream), tenant_id=self.tenant_id, name=file.name)
+                stored = store_file(iter_bytes(stream), tenant_id=self.tenant_id, name=file.name)
         except (OSError, FileTooLargeError) as error:
             reason = f"cannot be read ({error.strerror})" if isinstance(error, OSError) else str(error)
             return self._unreadable(source, f"{file.name}: {reason}")
-        document_id, done = self._bring(kept, source)
+        document_id, done = self._bring(stored, source)
         if done or self.queue:
             return IngestionResult(source, UNCHANGED if done else QUEUED)
         return index_document(self.tenant_id, document_id, actor=self.actor)
 
     def _is_there(self, source: str, checksum: str) -> bool:
         with tenant_scope(self.tenant_id, user=self.user_id, actor=self.actor):
-            found = Document.objects.filter(
+            documents = Document.objects.filter(
                 collection_id=self.collection.pk,
                 source=source,
                 checksum=checksum,
                 status=DocumentStatus.INDEXED,
             )
-            document = found.first()
+            document = documents.first()
             return document is not None and document.is_current(self.collection)
 
     def _bring(self, kept: StoredFile, source: str) -> tuple[UUID, bool]:
         with tenant_scope(self.tenant_id, user=self.user_id, actor=self.actor):
-            brought = upload_document(
+            upload = upload_document(
                 self.collection, kept, source=source, origin=DocumentOrigin.FOLDER, defer=self.queue
             )
             # Index a pending document here: the run that uploaded it may have been killed.
-            done = brought.outcome == UNCHANGED and brought.document.status == DocumentStatus.INDEXED
-            return brought.document.pk, done or (self.queue and brought.outcome == UNCHANGED)
+            done = upload.outcome == UNCHANGED and upload.document.status == DocumentStatus.INDEXED
+            return upload.document.pk, done or (self.queue and upload.outcome == UNCHANGED)
 
     def _unreadable(self, source: str, message: str) -> IngestionResult:
         with tenant_scope(self.tenant_id, user=self.user_id, actor=self.actor):
-            kept = StoredFile("", 0, "")
-            brought = upload_document(
-                self.collection, kept, source=source, origin=DocumentOrigin.FOLDER, defer=False
+            stored = StoredFile("", 0, "")
+            upload = upload_document(
+                self.collection, stored, source=source, origin=DocumentOrigin.FOLDER, defer=False
             )
-        return fail_document(self.tenant_id, brought.document.pk, message, actor=self.actor)
+        return fail_document(self.tenant_id, upload.document.pk, message, actor=self.actor)

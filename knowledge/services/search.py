@@ -130,8 +130,8 @@ def search(
         filters=_check_filters({name: value for name, value in (filters or {}).items() if value}),
         snippets=snippets,
     )
-    found = [_build_passage(row, prepared.best) for row in execute_search(prepared)]
-    return rerank_passages(query, found, reranker)[:limit] if reranker else found
+    passages = [_build_passage(row, prepared.best) for row in execute_search(prepared)]
+    return rerank_passages(query, passages, reranker)[:limit] if reranker else passages
 
 
 def get_reranker() -> Reranker | None:

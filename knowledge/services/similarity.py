@@ -56,18 +56,20 @@ def find_nearest(rows: Any, vector: Sequence[float], limit: int, *, field: str =
     rows = rows.exclude(**{field: None})
     with connection.cursor() as cursor:
         cursor.execute(INDEX_SCAN)
-    found = list(rows.annotate(distance=distance).order_by("distance")[:limit])
-    if len(found) < limit:
+    nearest = list(rows.annotate(distance=distance).order_by("distance")[:limit])
+    if len(nearest) < limit:
         # No index matches this expression, which forces an exact scan.
         compared = Cast(distance, FloatField()) + Value(0.0)
-        found = list(rows.annotate(distance=compared).order_by("distance", "id")[:limit])
-    return found
+        nearest = list(rows.annotate(distance=compared).order_by("distance", "id")[:limit])
+    return nearest
 
 
 def store_text(content: str, metadata: dict[str, Any] | None = None) -> Embedding:
     """Store a text for similarity search; an existing one gets the new metadata."""
-    held = Embedding.objects.select_for_update().filter(content=content).exclude(metadata__has_key=PART_OF)
-    row = held.order_by("id").first() or Embedding(content=content)
+    existing = (
+        Embedding.objects.select_for_update().filter(content=content).exclude(metadata__has_key=PART_OF)
+    )
+    row = existing.order_by("id").first() or Embedding(content=content)
     row.metadata = {name: value for name, value in (metadata or {}).items() if name != PART_OF}
     row.embedding_model = get_embedder_name()
     (row.embedding,) = embed_texts([content], row.DIMENSIONS)

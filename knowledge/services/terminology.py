@@ -131,11 +131,11 @@ def embed_terms(terms: Sequence[Term]) -> None:
 def find_similar_terms(text: str, *, limit: int = 10) -> list[Term]:
     """Return visible terms similar to `text`, nearest first, with their `distance`."""
     rows = TermEmbedding.objects.filter(embedding_model=get_embedder_name()).select_related("term")
-    found = []
+    terms = []
     for row in find_nearest(rows, embed_query(text, DIMENSIONS), limit):
         row.term.distance = row.distance
-        found.append(row.term)
-    return found
+        terms.append(row.term)
+    return terms
 
 
 def embed_missing_terms() -> int:
@@ -154,9 +154,9 @@ def count_term_use(start: datetime, end: datetime) -> int:
     """Count term use in the queries of a period; return the number of queries."""
     with platform_scope(reason="learn the use of terms", actor=ACTOR), connection.cursor() as cursor:
         cursor.execute(QUERIES_SQL, [uuid7_floor(start), uuid7_floor(end), MAX_QUERIES])
-        asked = cursor.fetchall()
-    for (tenant_id, user_id), rows in groupby(asked, key=lambda row: row[:2]):
+        counts = cursor.fetchall()
+    for (tenant_id, user_id), rows in groupby(counts, key=lambda row: row[:2]):
         with tenant_scope(tenant_id, user=user_id, actor=ACTOR):
             for row in rows:
                 note_use(row[2])
-    return len(asked)
+    return len(counts)

@@ -94,9 +94,9 @@ def export_collection(tenant_id: UUID, collection_id: UUID, target: IO[bytes], *
             if line := _export_document(archive, number, collection, document_id, actor):
                 lines.append(line)
         archive.writestr("documents.jsonl", "".join(lines))
-        held = {name: getattr(collection, name) for name in COLLECTION}
+        settings = {name: getattr(collection, name) for name in COLLECTION}
         archive.writestr(
-            "manifest.json", _dump_line({"format": FORMAT, "version": VERSION, "collection": held})
+            "manifest.json", _dump_line({"format": FORMAT, "version": VERSION, "collection": settings})
         )
     return len(lines)
 
@@ -167,7 +167,7 @@ def import_collection(tenant_id: UUID, source: IO[bytes], *, slug: str, actor: s
         TransferError: If the file is malformed, damaged or too large.
         ValidationError: If the slug is taken or invalid, or the embedding model is unavailable.
     """
-    kept: dict[int, StoredFile] = {}
+    files: dict[int, StoredFile] = {}
     try:
         with zipfile.ZipFile(source) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED:
@@ -175,15 +175,15 @@ def import_collection(tenant_id: UUID, source: IO[bytes], *, slug: str, actor: s
             fields = _read_manifest(archive)
             with tenant_scope(tenant_id, actor=actor):
                 _check_slug_available(slug)
-            kept.update(_store_files(archive, tenant_id))
+            files.update(_store_files(archive, tenant_id))
             with tenant_scope(tenant_id, actor=actor):
                 collection = _create_collection(fields, slug)
                 for line in _iter_lines(archive, "documents.jsonl"):
-                    _import_document(archive, line, kept.get(_get_number(line)), collection)
+                    _import_document(archive, line, files.get(_get_number(line)), collection)
                 collection.refresh_from_db()
                 return collection
     except BaseException as error:
-        for file in kept.values():
+        for file in files.values():
             delete_file(file.path)
         if isinstance(error, DAMAGED_FILE_ERRORS):
             raise TransferError(
@@ -223,8 +223,8 @@ def _read_manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     manifest = next(_iter_lines(archive, "manifest.json"), None) or {}
     if manifest.get("format") != FORMAT or manifest.get("version") != VERSION:
         raise TransferError(f"The file is not a {FORMAT} file of version {VERSION}.")
-    held = manifest["collection"]
-    return {name: held[name] for name in COLLECTION}
+    collection = manifest["collection"]
+    return {name: collection[name] for name in COLLECTION}
 
 
 def _create_collection(fields: dict[str, Any], slug: str) -> Collection:
@@ -248,9 +248,9 @@ def _iter_lines(archive: zipfile.ZipFile, name: str) -> Iterator[dict[str, Any]]
 def _clean_json(value: Any) -> Any:
     """Remove characters that PostgreSQL rejects, such as `\\u0000`, from JSON."""
     if isinstance(value, dict):
-        return {clean_text(key): _clean_json(held) for key, held in value.items()}
+        return {clean_text(key): _clean_json(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_clean_json(held) for held in value]
+        return [_clean_json(item) for item in value]
     if isinstance(value, float) and not isfinite(value):
         raise TransferError("The file contains a number that is not finite.")
     return clean_text(value) if isinstance(value, str) else value

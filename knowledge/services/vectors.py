@@ -176,9 +176,9 @@ def balance_partitions(connection: Any = None) -> Iterator[PartitionMove]:
     """
     for model in VECTOR_MODELS.values():
         keeper = VectorPartitioner(model, connection or default_connection)
-        for held in keeper.census():
+        for tenant_vectors in keeper.census():
             try:
-                move = _balance_tenant(keeper, held, settings.VECTOR_PARTITION_ROWS)
+                move = _balance_tenant(keeper, tenant_vectors, settings.VECTOR_PARTITION_ROWS)
             except TableBusyError as error:
                 logger.warning("vectors not moved: %s", error)
                 continue
