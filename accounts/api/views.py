@@ -134,7 +134,7 @@ class ApiKeyViewSet(TenantViewSet):
         headers = {"Location": f"{request._request.path}{key.pk}/", "Cache-Control": "no-store"}
         return json_response(shown, 201, headers)
 
-    def kept_answer(self, response: HttpResponse) -> HttpResponse:
+    def response_to_store(self, response: HttpResponse) -> HttpResponse:
         if response.status_code >= 400:
             return response
         shown = orjson.loads(response.content) | {"key": None}

@@ -26,11 +26,11 @@ def missing_declarations(view: type, actions: dict[str, str] | None) -> list[str
         return ["resource"]
     if resource == ANY_CREDENTIAL or actions is None:
         return []
-    made = view()
+    instance = view()
     missing = []
     for method, action in actions.items():
-        made.action = action
-        if required_verb(made, method.upper()) is None:
+        instance.action = action
+        if required_verb(instance, method.upper()) is None:
             missing.append(f"verb of {action}")
     return missing
 

@@ -215,9 +215,11 @@ def problem_handler(exc: Exception, context: dict[str, Any]) -> HttpResponse:
     """Return a problem details response for any exception (DRF's `EXCEPTION_HANDLER`)."""
     request = context.get("request")
     bare = getattr(request, "_request", request)
-    made = next((made for kind, made in API_EXCEPTIONS.items() if isinstance(exc, kind)), None)
-    if made is not None:
-        exc = made()
+    replacement = next(
+        (replacement for kind, replacement in API_EXCEPTIONS.items() if isinstance(exc, kind)), None
+    )
+    if replacement is not None:
+        exc = replacement()
     elif isinstance(exc, ValidationError):
         exc = exceptions.ValidationError(exc.message_dict if hasattr(exc, "error_dict") else exc.messages)
     if isinstance(exc, APIException):

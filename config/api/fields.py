@@ -45,8 +45,8 @@ class SecretField(serializers.JSONField):
             instance = getattr(instance, step, None)
         if isinstance(instance, dict):
             return instance.get(name)
-        held = getattr(instance, "__dict__", {})
-        return held[name] if name in held else getattr(instance, name, None)
+        values = getattr(instance, "__dict__", {})
+        return values[name] if name in values else getattr(instance, name, None)
 
     def to_representation(self, value: Any) -> str:
         return MASK

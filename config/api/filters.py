@@ -134,24 +134,24 @@ class OrderingFilter(BaseFilterBackend):
     """
 
     def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
-        return queryset.order_by(self.wanted(request, view))
+        return queryset.order_by(self.requested_ordering(request, view))
 
-    def wanted(self, request: Any, view: Any) -> str:
+    def requested_ordering(self, request: Any, view: Any) -> str:
         """Return the requested ordering.
 
         Raises:
             Invalid: the view does not support it.
         """
-        wanted = request.query_params.get("ordering") or view.ordering
-        name = wanted.removeprefix("-")
+        ordering = request.query_params.get("ordering") or view.ordering
+        name = ordering.removeprefix("-")
         if name not in self.names(view):
             listed = ", ".join(self.names(view))
             raise Invalid(
                 f"ordering must be one of {listed}, with an optional leading hyphen.", code="invalid_ordering"
             )
         if name == "created_at" and getattr(view.model, "partition_period", None):
-            return wanted.replace("created_at", "id")
-        return wanted
+            return ordering.replace("created_at", "id")
+        return ordering
 
     def names(self, view: Any) -> tuple[str, ...]:
         return ("id", *getattr(view, "ordering_fields", ("created_at",)))

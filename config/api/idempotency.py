@@ -91,11 +91,11 @@ class IdempotentRequest:
             stored = _claim(self.credential, self.key, self.fingerprint) if self.key else None
             if stored is not None:
                 return stored
-            begun = begin()
+            state = begin()
         if not self.key:
-            return finish(begun)
+            return finish(state)
         try:
-            response = finish(begun)
+            response = finish(state)
             with scope():
                 _store(self.credential, self.key, response)
         except BaseException:
@@ -156,8 +156,8 @@ def _store(credential: str, key: str, response: Any) -> None:
     if response.status_code >= 400 or response.streaming:
         rows.delete()
         return
-    kept = {name: response[name] for name in KEPT_HEADERS if name in response}
-    rows.update(status_code=response.status_code, headers=kept, body=response.content)
+    headers = {name: response[name] for name in KEPT_HEADERS if name in response}
+    rows.update(status_code=response.status_code, headers=headers, body=response.content)
 
 
 def _release(credential: str, key: str) -> None:

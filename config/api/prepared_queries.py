@@ -134,14 +134,14 @@ def fetch_prepared(view: Any, shape: tuple[Any, ...], build: Build, **more: UUID
         shape: Everything besides ids that determines the statement.
         build: Builds the queryset (of tuples) from the view and `more`, which are ids too.
     """
-    held = view.credential
-    ids = {"tenant": held.tenant_id, "user": held.user_id, "credential": held.id, **more}
+    credential = view.credential
+    ids = {"tenant": credential.tenant_id, "user": credential.user_id, "credential": credential.id, **more}
     ids |= {f"url:{name}": value for name, value in view.kwargs.items()}
     statement = None
     if view.request.GET.keys() <= CACHEABLE_PARAMETERS and all(
         isinstance(each, UUID) for each in ids.values()
     ):
-        rights = (held.kind, held.role, held.scopes, held.key_scopes)
+        rights = (credential.kind, credential.role, credential.scopes, credential.key_scopes)
         key = (type(view), view.action, *rights, tuple(ids), shape)
         if key not in _cache:
             if len(_cache) >= MAX_CACHED:

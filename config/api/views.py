@@ -65,8 +65,10 @@ class ApiView(APIView):
     @contextmanager
     def scoped(self, *, read_only: bool = False) -> Iterator[Scope]:
         """Open a scope of the credential's tenant, user and actor: one transaction."""
-        held = self.credential
-        with tenant_scope(held.tenant_id, user=held.user_id, actor=held.actor, read_only=read_only) as scope:
+        credential = self.credential
+        with tenant_scope(
+            credential.tenant_id, user=credential.user_id, actor=credential.actor, read_only=read_only
+        ) as scope:
             yield scope
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
@@ -78,10 +80,10 @@ class ApiView(APIView):
             if handler is None:
                 self.http_method_not_allowed(self.request)
             self.initial(self.request)
-            held: Any = self.request.auth
-            if held:
+            credential: Any = self.request.auth
+            if credential:
                 # The middleware takes both off again.
-                bind_contextvars(tenant_id=str(held.tenant_id), user_id=str(held.user_id or ""))
+                bind_contextvars(tenant_id=str(credential.tenant_id), user_id=str(credential.user_id or ""))
             response = self._run(handler, self.request)
         except Exception as exc:  # noqa: BLE001 - the handler logs what it does not know
             response = self.handle_exception(exc)
@@ -102,25 +104,26 @@ class ApiView(APIView):
 
     def perform_content_negotiation(self, request: Any, force: bool = False) -> tuple[Any, str]:
         header = request.META.get("HTTP_ACCEPT", "")
-        wanted = {part.partition(";")[0].strip().lower() for part in header.split(",")}
-        if header.strip() and wanted.isdisjoint(ACCEPTED | set(self.extra_media_types)):
+        media_types = {part.partition(";")[0].strip().lower() for part in header.split(",")}
+        if header.strip() and media_types.isdisjoint(ACCEPTED | set(self.extra_media_types)):
             raise exceptions.NotAcceptable
         return _RENDERER, JSON
 
     def _run(self, handler: Callable[..., Any], request: Request) -> Any:
         if self.scope != "request" or not isinstance(request.auth, Credential):
-            return self.rendered(handler(request, *self.args, **self.kwargs))
-        once = IdempotentRequest(request._request, request.auth.actor)
+            return self.render_response(handler(request, *self.args, **self.kwargs))
+        idempotent = IdempotentRequest(request._request, request.auth.actor)
         with self.scoped():
-            return once.run(
-                lambda: self.rendered(handler(request, *self.args, **self.kwargs)), keep=self.kept_answer
+            return idempotent.run(
+                lambda: self.render_response(handler(request, *self.args, **self.kwargs)),
+                keep=self.response_to_store,
             )
 
-    def kept_answer(self, response: Any) -> Any:
+    def response_to_store(self, response: Any) -> Any:
         """Return the response to store for repeated requests. Override it to remove a secret."""
         return response
 
-    def rendered(self, response: Any) -> Any:
+    def render_response(self, response: Any) -> Any:
         """Render a DRF `Response` while the scope is still open."""
         if not isinstance(response, Response):
             return response

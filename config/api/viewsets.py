@@ -96,19 +96,19 @@ class ReadOnlyTenantViewSet(ApiView, GenericViewSet):
         """List a page of rows."""
         only, expand = self.selection
         pager = cast(KeysetPagination, self.paginator)
-        pager.begin(request, OrderingFilter().wanted(request, self))
+        pager.begin(request, OrderingFilter().requested_ordering(request, self))
         if plan := compiled_plan(self.serializer_class, only, expand):
 
             def build(view: ReadOnlyTenantViewSet, ids: Ids) -> Any:
                 rows = pager.slice(view.filter_queryset(view.get_queryset()))
                 return rows.values_list(plan.json, plan.needs_reencode, pager.field, "id")
 
-            found = pager.arrange(fetch_prepared(self, (only, expand, pager.limit, pager.ordering), build))
-            return self.get_paginated_response([reencode(row[0], row[1]) for row in found])
+            results = pager.arrange(fetch_prepared(self, (only, expand, pager.limit, pager.ordering), build))
+            return self.get_paginated_response([reencode(row[0], row[1]) for row in results])
         rows = self.filter_queryset(self.get_queryset())
-        found = pager.arrange(list(pager.slice(rows.select_related(*expand) if expand else rows)))
+        results = pager.arrange(list(pager.slice(rows.select_related(*expand) if expand else rows)))
         serializer = self.get_serializer(only=only, expand=expand)
-        return self.get_paginated_response([dumps(serializer.to_representation(row)) for row in found])
+        return self.get_paginated_response([dumps(serializer.to_representation(row)) for row in results])
 
     def retrieve(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Retrieve one row."""

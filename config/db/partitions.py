@@ -109,7 +109,7 @@ def ensure_partitions(
 
     Allowed to the owner and, through a SECURITY DEFINER function, to the worker and the operator role.
     """
-    made = []
+    created = []
     with connection.cursor() as cursor:
         for model in models_ or partitioned_models():
             table, period = model._meta.db_table, model.partition_period  # type: ignore[attr-defined]
@@ -124,8 +124,8 @@ def ensure_partitions(
                 bounds = [str(uuid7_floor(part.start)), str(uuid7_floor(part.end))]
                 cursor.execute("SELECT conclave_make_partition(%s, %s, %s, %s)", [table, part.name, *bounds])
                 if cursor.fetchone()[0]:
-                    made.append(part.name)
-    return made
+                    created.append(part.name)
+    return created
 
 
 def existing_partitions(table: str) -> list[str]:

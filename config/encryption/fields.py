@@ -60,10 +60,10 @@ class SecretAttribute(DeferredAttribute):
         name = self.field.attname
         if name not in data:
             data[name] = self._load(instance)
-        held = data[name]
-        if isinstance(held, Ciphertext):
-            held = data[name] = self.field.open(instance, held)
-        return None if held is None else held.value
+        value = data[name]
+        if isinstance(value, Ciphertext):
+            value = data[name] = self.field.open(instance, value)
+        return None if value is None else value.value
 
     def __set__(self, instance: models.Model, value: Any) -> None:
         data = instance.__dict__

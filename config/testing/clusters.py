@@ -14,7 +14,7 @@ def temporary_cluster() -> Iterator[Cluster]:
     home = Path(tempfile.mkdtemp(prefix="conclave-test-"))
     # The server may run as another user.
     home.chmod(0o711)
-    made = Cluster(home / "postgres", "trial")
-    yield made
-    destroy_cluster(made)
+    cluster = Cluster(home / "postgres", "trial")
+    yield cluster
+    destroy_cluster(cluster)
     home.rmdir()

@@ -21,15 +21,15 @@ def free_port() -> int:
 
 def list_children(parent: int) -> list[int]:
     """Return the ids of a process's children."""
-    found = []
+    children = []
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             if (
                 entry.name.isdigit()
                 and int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1]) == parent
             ):
-                found.append(int(entry.name))
-    return found
+                children.append(int(entry.name))
+    return children
 
 
 def list_descendants(ancestor: int) -> list[int]:

@@ -88,10 +88,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _bind(self, scope: Scope | None) -> None:
         block = next((block for block in self.atomic_blocks if not block._from_testcase), None)  # type: ignore[attr-defined]
-        wanted = (scope or NO_SCOPE).binding
-        if self._binding and self._binding[0] is block and block is not None and self._binding[1] != wanted:
-            raise ScopeError(f"this transaction belongs to {self._binding[1]}, the statement to {wanted}")
-        self._binding = (block, wanted)
+        binding = (scope or NO_SCOPE).binding
+        if self._binding and self._binding[0] is block and block is not None and self._binding[1] != binding:
+            raise ScopeError(f"this transaction belongs to {self._binding[1]}, the statement to {binding}")
+        self._binding = (block, binding)
 
     def _reset_scope(self) -> None:
         self._applied = None
