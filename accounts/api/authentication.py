@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from accounts.choices import UserStatus
 from accounts.services.tenant_access import TenantAccess, list_tenant_access
-from config.api.credentials import Credential, Principal, Refused, count_hit
+from config.api.credentials import Credential, CredentialRefusedError, Principal, count_hit
 from config.api.exceptions import Forbidden, Invalid, TenantNotFound
 
 from .credentials import credential_of, resolve_key
@@ -31,7 +31,7 @@ class ApiKeyAuthentication(BaseAuthentication):
             raise AuthenticationFailed("Use the Bearer authentication scheme.", code="invalid_credential")
         try:
             credential = resolve_key(secret.strip())
-        except Refused as refusal:
+        except CredentialRefusedError as refusal:
             raise Forbidden(str(refusal), code=refusal.code) from None
         if credential is None:
             raise AuthenticationFailed(
@@ -55,7 +55,7 @@ class ScopedSessionAuthentication(SessionAuthentication):
         seat = choose_seat(list_tenant_access(user.pk), wanted_tenant(request))
         try:
             return user, credential_of(user.pk, seat, rate)
-        except Refused as refusal:
+        except CredentialRefusedError as refusal:
             raise Forbidden(str(refusal), code=refusal.code) from None
 
     def authenticate_header(self, request: Request) -> str:

@@ -9,7 +9,7 @@ from accounts import keys
 from accounts.choices import MemberStatus
 from accounts.roles import role_scopes
 from accounts.services.tenant_access import TenantAccess, parse_text_list
-from config.api.credentials import Credential, Rate, Refused
+from config.api.credentials import Credential, CredentialRefusedError, Rate
 from config.db.prepared import run_prepared
 from tenants.choices import TenantStatus
 
@@ -41,7 +41,7 @@ class KeyRow(NamedTuple):
 def _require_tenant(status: str) -> None:
     if status != TenantStatus.ACTIVE:
         code = f"tenant_{status}" if status in TenantStatus.values else "tenant_inactive"
-        raise Refused(code, "The organisation's account is not active.")
+        raise CredentialRefusedError(code, "The organisation's account is not active.")
 
 
 def _first(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
@@ -65,7 +65,7 @@ def resolve_key(secret: str) -> Credential | None:
     Returns None when the key is unknown, revoked or expired.
 
     Raises:
-        Refused: The key's tenant or the membership of its user is not active.
+        CredentialRefusedError: The key's tenant or the membership of its user is not active.
     """
     if not keys.is_well_formed(secret):
         return None
@@ -77,7 +77,9 @@ def resolve_key(secret: str) -> Credential | None:
         return None
     _require_tenant(row.tenant_status)
     if row.member_status != MemberStatus.ACTIVE:
-        raise Refused("membership_inactive", "The user of this API key is not an active member.")
+        raise CredentialRefusedError(
+            "membership_inactive", "The user of this API key is not an active member."
+        )
     return Credential(
         kind="key",
         id=row.key_id,
@@ -95,7 +97,7 @@ def credential_of(user_id: UUID, seat: TenantAccess, rate: Rate | None = None) -
     """Return the session credential of a user in the tenant of `seat`.
 
     Raises:
-        Refused: The tenant is not active.
+        CredentialRefusedError: The tenant is not active.
     """
     _require_tenant(seat.status)
     return Credential(

@@ -56,7 +56,7 @@ BOUGHT_SQL = (
 
 
 class BuyerOnlyMixin:
-    """Mix-in for fields of paid templates, null for organisations without a completed purchase."""
+    """Mixin for fields of paid templates, null for organisations without a completed purchase."""
 
     needs_reencode = ""
 
@@ -223,7 +223,7 @@ class OfferSerializer(serializers.Serializer):
 
 
 class PaymentSerializer(serializers.Serializer):
-    """A purchase and how to pay for it."""
+    """A purchase with payment instructions."""
 
     purchase = TemplatePurchaseSerializer(help_text="The purchase.")
     payment_url = serializers.CharField(help_text="URL to pay at; empty if the instructions say how to pay.")

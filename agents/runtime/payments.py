@@ -1,6 +1,6 @@
 """Payment adapters for purchases: manual confirmation or Stripe.
 
-An adapter talks to its provider and stores nothing; no transaction is open meanwhile. The payment state always comes
+An adapter calls its provider outside any transaction and stores nothing. The payment state always comes
 from querying the provider; a webhook only triggers a query.
 """
 

@@ -9,11 +9,11 @@ from config.db.prepared import run_prepared
 from .scopes import allows, beyond
 
 
-class Refused(Exception):
-    """A valid credential that may not be used at present.
+class CredentialRefusedError(Exception):
+    """A valid credential whose tenant or membership is not active.
 
     Args:
-        code: the reason, for programs, such as `tenant_suspended`.
+        code: The machine-readable reason, such as `tenant_suspended`.
     """
 
     def __init__(self, code: str, detail: str) -> None:
@@ -34,7 +34,7 @@ class Rate:
         return self.hits > self.limit
 
     def headers(self) -> dict[str, str]:
-        """The header fields of `draft-ietf-httpapi-ratelimit-headers`, in their widely read form."""
+        """The header fields of `draft-ietf-httpapi-ratelimit-headers`, in the form that most clients support."""
         return {
             "RateLimit-Limit": str(self.limit),
             "RateLimit-Remaining": str(max(self.limit - self.hits, 0)),

@@ -25,7 +25,7 @@ def _partitions() -> str:
     from config.db.partitions import partitioned_models, periods_ahead
 
     late = [model._meta.label_lower for model in partitioned_models() if periods_ahead(model) < 1]
-    return f"no partition ahead for {', '.join(late)}" if late else ""
+    return f"no future partition for {', '.join(late)}" if late else ""
 
 
 CHECKS: dict[str, Callable[[], str]] = {"migrations": _migrations, "partitions": _partitions}
@@ -45,6 +45,6 @@ def readyz(request: HttpRequest) -> JsonResponse:
             if reason := check():
                 reasons[name] = reason
     except (DatabaseError, InterfaceError):
-        reasons["database"] = "does not answer"
+        reasons["database"] = "does not respond"
     status = {"status": "unready", "reasons": reasons} if reasons else {"status": "ready"}
     return JsonResponse(status, status=503 if reasons else 200)

@@ -85,7 +85,7 @@ class ApiSchema(AutoSchema):
         return {"description": TITLES[status], "content": {MEDIA_TYPE: {"schema": PROBLEM_REF}}}
 
     def register_problem(self) -> None:
-        """Put the component `Problem` into the document."""
+        """Add the component `Problem` to the document."""
         from drf_spectacular.plumbing import ResolvedComponent
 
         component = ResolvedComponent(

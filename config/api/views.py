@@ -82,10 +82,10 @@ class ApiView(APIView):
             self.initial(self.request)
             credential: Any = self.request.auth
             if credential:
-                # The middleware takes both off again.
+                # The request middleware clears both.
                 bind_contextvars(tenant_id=str(credential.tenant_id), user_id=str(credential.user_id or ""))
             response = self._run(handler, self.request)
-        except Exception as exc:  # noqa: BLE001 - the handler logs what it does not know
+        except Exception as exc:  # noqa: BLE001 - the handler logs unexpected errors
             response = self.handle_exception(exc)
         return self.finalize_response(self.request, response)
 

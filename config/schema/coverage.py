@@ -4,14 +4,20 @@ from collections import Counter
 from dataclasses import dataclass
 
 from config.schema.guarantees import NUMBERS, Guarantee, load_guarantees
-from config.schema.sources import ColumnSource, DocumentColumns, find_target_error, load_sources, wanted
+from config.schema.sources import (
+    ColumnSource,
+    DocumentColumns,
+    find_target_error,
+    load_document_columns,
+    load_sources,
+)
 
 
 @dataclass(frozen=True)
 class SchemaCoverage:
     """Required tables and columns, their mapping entries and the guarantees."""
 
-    wanted: DocumentColumns
+    document_columns: DocumentColumns
     sources: list[ColumnSource]
     guarantees: list[Guarantee]
 
@@ -19,14 +25,14 @@ class SchemaCoverage:
     def columns(self) -> set[tuple[str, str, str]]:
         return {
             (document, table, column)
-            for document, tables in self.wanted.items()
+            for document, tables in self.document_columns.items()
             for table, columns in tables.items()
             for column in columns
         }
 
     @property
     def tables(self) -> set[tuple[str, str]]:
-        return {(document, table) for document, tables in self.wanted.items() for table in tables}
+        return {(document, table) for document, tables in self.document_columns.items() for table in tables}
 
     @property
     def mapped_columns(self) -> set[tuple[str, str, str]]:
@@ -66,4 +72,4 @@ class SchemaCoverage:
 
 def load_coverage() -> SchemaCoverage:
     """Load the coverage from the files of `docs/schema/`."""
-    return SchemaCoverage(wanted(), load_sources(), load_guarantees())
+    return SchemaCoverage(load_document_columns(), load_sources(), load_guarantees())

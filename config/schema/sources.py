@@ -48,7 +48,7 @@ class ColumnSource:
         return bool(self.note) or not self.column or now in (self.column, self.column.removesuffix("_id"))
 
 
-def wanted(folder: Path = FOLDER) -> DocumentColumns:
+def load_document_columns(folder: Path = FOLDER) -> DocumentColumns:
     """Load the tables and columns of the documents."""
     return yaml.safe_load((folder / "columns.yaml").read_text())
 

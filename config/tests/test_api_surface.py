@@ -75,12 +75,12 @@ def test_ready_when_everything_stands():
 
 
 def test_readiness_reports_reasons(monkeypatch):
-    monkeypatch.setitem(health.CHECKS, "partitions", lambda: "no partition ahead for agents.llmusage")
+    monkeypatch.setitem(health.CHECKS, "partitions", lambda: "no future partition for agents.llmusage")
 
     response = Client().get("/readyz")
 
     assert response.status_code == 503
-    assert response.json()["reasons"] == {"partitions": "no partition ahead for agents.llmusage"}
+    assert response.json()["reasons"] == {"partitions": "no future partition for agents.llmusage"}
 
 
 def test_partition_check_sees_missing_ones(monkeypatch):
@@ -99,7 +99,7 @@ def test_not_ready_without_a_database(monkeypatch):
     response = Client().get("/readyz")
 
     assert response.status_code == 503
-    assert response.json()["reasons"] == {"database": "does not answer"}
+    assert response.json()["reasons"] == {"database": "does not respond"}
 
 
 def test_root_leads_to_the_console():

@@ -65,7 +65,7 @@ def test_paths_cross_relations_both_ways():
 
 def test_a_column_without_entry_is_missing():
     sources = [each for each in COVERAGE.sources if each.key != ("agentic", "tenants", "slug")]
-    less = SchemaCoverage(COVERAGE.wanted, sources, COVERAGE.guarantees)
+    less = SchemaCoverage(COVERAGE.document_columns, sources, COVERAGE.guarantees)
 
     assert less.missing() == ["agentic.tenants.slug"]
     assert COVERAGE.tables - less.mapped_tables == {("agentic", "tenants")}
@@ -78,7 +78,9 @@ def test_renamed_column_states_its_name():
         source("tenants.Tenant.name", column="name_id"),
     )
     said = [
-        fault for fault in SchemaCoverage(COVERAGE.wanted, [quiet, short], []).faults() if "renamed" in fault
+        fault
+        for fault in SchemaCoverage(COVERAGE.document_columns, [quiet, short], []).faults()
+        if "renamed" in fault
     ]
 
     assert len(said) == 1
@@ -87,7 +89,9 @@ def test_renamed_column_states_its_name():
 
 def test_unknown_and_duplicate_entries_are_faults():
     odd = source("tenants.Tenant.name", column="nme", note="odd")
-    more = SchemaCoverage(COVERAGE.wanted, [*COVERAGE.sources, odd, COVERAGE.sources[0]], COVERAGE.guarantees)
+    more = SchemaCoverage(
+        COVERAGE.document_columns, [*COVERAGE.sources, odd, COVERAGE.sources[0]], COVERAGE.guarantees
+    )
 
     assert [fault.rsplit(": ", 1)[1] for fault in more.faults()] == ["no document has it", "said twice"]
 
@@ -127,7 +131,7 @@ def test_the_command_prints_the_count_and_every_promise():
 
 
 def test_strict_fails_when_something_is_missing(monkeypatch):
-    less = SchemaCoverage(COVERAGE.wanted, COVERAGE.sources[1:], COVERAGE.guarantees)
+    less = SchemaCoverage(COVERAGE.document_columns, COVERAGE.sources[1:], COVERAGE.guarantees)
     monkeypatch.setattr("config.management.commands.schema_coverage.load_coverage", lambda: less)
 
     with pytest.raises(CommandError, match="1 missing"):

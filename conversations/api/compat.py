@@ -100,7 +100,7 @@ class CompatView(CallerMixin, ApiView):
         is_streamed: bool | None,
         after: Message | None = None,
     ) -> HttpResponseBase:
-        """Answer the request, as one body or as server-sent events.
+        """Return the response as one body or as server-sent events.
 
         An error before the first event sets the HTTP status.
 

@@ -43,7 +43,7 @@ def _get_caller(resource: str, verb: str) -> Caller:
     """Return the caller of a tool after checking its permission.
 
     Raises:
-        Refused: the role or the key does not allow it.
+        McpRequestError: the role or the key does not allow it.
     """
     credential = current_credential.get()
     if not credential.allows(resource, verb):

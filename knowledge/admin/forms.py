@@ -13,11 +13,11 @@ class CollectionForm(BaseModelForm):
         name = self.cleaned_data["embedding_model"]
         try:
             self.instance.dimensions = check_model(
-                None if self.instance._state.adding else self._held(), name
+                None if self.instance._state.adding else self._load_stored(), name
             )
         except ValidationError as error:
             raise ValidationError(error.error_dict["embedding_model"]) from None
         return name
 
-    def _held(self):
+    def _load_stored(self):
         return type(self.instance).objects.get(pk=self.instance.pk)

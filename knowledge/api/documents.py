@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.core.exceptions import ValidationError as Refused
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -79,7 +79,7 @@ class DocumentViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
         """Reindex the document, for example after a failure or a change of the chunk size."""
         try:
             document = reindex_document(self.get_object(lock=True))
-        except Refused as error:
+        except DjangoValidationError as error:
             raise Conflict(" ".join(error.messages), code="no_file") from error
         return self.rendered_row(DocumentSerializer, document)
 

@@ -42,12 +42,12 @@ class LexicalEmbedder:
 
 def _vector(text: str) -> Vector:
     values = [0.0] * DIMENSIONS
-    words = split_words(text)
-    for word, count in Counter(words).items():
+    tokens = split_words(text)
+    for word, count in Counter(tokens).items():
         scale = (1 + math.log(count)) * _word_weight(word)
         for index, weight in _word_features(word):
             values[index] += scale * weight
-    strong = [stem_word(word) for word in words if word not in STOP_WORDS]
+    strong = [stem_word(word) for word in tokens if word not in STOP_WORDS]
     for pair in set(pairwise(strong)):
         index, sign = _slot("pair", " ".join(pair))
         values[index] += PAIR_WEIGHT * sign

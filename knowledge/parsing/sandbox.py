@@ -127,7 +127,7 @@ class ParserPool:
 
 
 class _ParserProcess:
-    """One parser process and the socket to it."""
+    """A parser process and its socket."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None

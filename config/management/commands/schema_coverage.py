@@ -36,7 +36,7 @@ class Command(BaseCommand):
             raise CommandError(f"{len(coverage.missing())} missing, {len(faults)} invalid", returncode=1)
 
     def _tables(self, coverage: SchemaCoverage) -> None:
-        for document, tables in coverage.wanted.items():
+        for document, tables in coverage.document_columns.items():
             mapped = [table for table in tables if (document, table) in coverage.mapped_tables]
             columns = [key for key in coverage.mapped_columns if key[0] == document]
             total = sum(map(len, tables.values()))
