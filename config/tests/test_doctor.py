@@ -188,7 +188,7 @@ def test_db_roles_applies_to_a_bare_server(cluster, monkeypatch):
     )
     out = io.StringIO()
     call_command("db_roles", "--apply", "--database", "elsewhere", stdout=out)
-    assert "elsewhere are in place" in out.getvalue()
+    assert "elsewhere are ready" in out.getvalue()
     owner = run_sql(
         cluster, "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'elsewhere'", "trial"
     )
