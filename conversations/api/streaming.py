@@ -132,9 +132,13 @@ def wants_stream(request: Any) -> bool:
     return EVENT_STREAM in request.META.get("HTTP_ACCEPT", "")
 
 
-def stream_answers(events: AnswerEvents) -> StreamingHttpResponse:
-    """Stream the events of running answers."""
-    return build_event_stream(_encode_events(events))
+def stream_answers(events: AnswerEvents, ids: dict[str, str] | None = None) -> StreamingHttpResponse:
+    """Stream the events of running answers.
+
+    Args:
+        ids: names the answer if it is deleted before its first event.
+    """
+    return build_event_stream(_encode_events(events, ids or {}))
 
 
 def stream_existing_answer(caller: Caller, answer: Message, last_event_id: str) -> HttpResponse:
@@ -152,7 +156,7 @@ def stream_existing_answer(caller: Caller, answer: Message, last_event_id: str) 
     events: Iterator[AnswerEvent | None] = follow_answer(caller, answer.conversation_id, answer.pk, place)
     if not last_event_id:
         events = chain([None], events)
-    return stream_answers((answer, event) for event in events)
+    return stream_answers(((answer, event) for event in events), _build_ids(answer))
 
 
 def _build_ids(answer: Message) -> dict[str, str]:
@@ -171,8 +175,7 @@ def build_event_stream(lines: Iterator[bytes]) -> StreamingHttpResponse:
     return response
 
 
-def _encode_events(events: AnswerEvents) -> Iterator[bytes]:
-    ids: dict[str, str] = {}
+def _encode_events(events: AnswerEvents, ids: dict[str, str]) -> Iterator[bytes]:
     try:
         for answer, event in events:
             ids = _build_ids(answer)

@@ -102,6 +102,20 @@ def test_finished_answer_is_streamed_from_any_position(client, completed_answer)
     assert follow(client, completed_answer, whole[-1]["id"]).status_code == 204
 
 
+def test_resumed_stream_of_a_deleted_answer_names_it(client, completed_answer, tenant):
+    response = follow(client, completed_answer, "0.5")
+    with tenant_scope(tenant, user=client.key.user):
+        type(completed_answer).objects.filter(pk=completed_answer.pk).delete()
+    (event,) = events_of(b"".join(response.streaming_content).decode())
+    data = json.loads(event["data"])
+    assert (event["event"], data["code"], data["message"]) == (
+        "message.failed",
+        "deleted",
+        str(completed_answer.pk),
+    )
+    assert data["conversation"] == str(completed_answer.conversation_id)
+
+
 def test_stream_requires_access(api_client, client, completed_answer):
     assert follow(api_client(), completed_answer).status_code == 404
     assert follow(client, completed_answer).status_code == 200
