@@ -126,11 +126,6 @@ def release(lease: Lease) -> None:
         raise LeaseLostError(str(lease.message_id))
 
 
-def expire_lease(lease: Lease) -> None:
-    """Let any process take over immediately."""
-    _leased_rows([lease]).update(lease_until=Now())
-
-
 def held_tokens(leases: list[Lease]) -> set[UUID]:
     """Return the tokens of the leases that are still held."""
     return set(_leased_rows(leases).values_list("token", flat=True))

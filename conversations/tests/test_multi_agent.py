@@ -12,8 +12,8 @@ from conversations.models import AnswerLease, Message
 from conversations.runtime.recovery import resume_answer
 from conversations.runtime.turns import Caller
 from conversations.services.conversations import begin_round, start_conversation
-from conversations.services.leases import expire_lease
 from conversations.tests.test_streams import events_of
+from conversations.tests.workers import expire_lease
 
 URL = "/api/v1/conversations/"
 

@@ -19,10 +19,10 @@ from conversations.runtime.loop import run_turn
 from conversations.runtime.recovery import defer_resume, resume_answer
 from conversations.runtime.turns import Caller, load_turn
 from conversations.services.conversations import begin_turn, start_conversation
-from conversations.services.leases import INTERRUPTED, LeaseLostError, advance, expire_lease, take_over
+from conversations.services.leases import INTERRUPTED, LeaseLostError, advance, take_over
 from conversations.streaming.answers import follow_answer
 from conversations.tests.factories import MessageFactory
-from conversations.tests.workers import in_background, read_answer, resume_due, workers
+from conversations.tests.workers import expire_lease, in_background, read_answer, resume_due, workers
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
 
