@@ -91,7 +91,3 @@ class LiveManager(ScopedManager):
 
     def get_queryset(self) -> Any:
         return super().get_queryset().filter(deleted_at=None)
-
-    def including_deleted(self) -> Any:
-        """Return the scope's rows, including soft-deleted ones."""
-        return super().get_queryset()

@@ -144,7 +144,7 @@ def test_deleted_agent_is_hidden_and_kept(api_client):
     assert client.get(address).status_code == 404
     assert client.get(AGENTS).json()["results"] == []
     with tenant_scope(client.key.tenant_id):
-        assert Agent.objects.including_deleted().count() == 1
+        assert Agent.unscoped.filter(deleted_at__isnull=False).count() == 1
     assert make_agent(client).status_code == 201
 
 
