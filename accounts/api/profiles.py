@@ -20,7 +20,6 @@ class UserProfileSerializer(BaseSerializer):
         model = UserProfile
         extra_kwargs = OWNER
         fields = (
-            "id",
             "user",
             "display_name",
             "date_of_birth",
@@ -40,8 +39,6 @@ class UserProfileSerializer(BaseSerializer):
             "linkedin",
             "twitter",
             "github",
-            "created_at",
-            "updated_at",
         )
 
 
@@ -52,7 +49,6 @@ class UserSettingsSerializer(BaseSerializer):
         model = UserSettings
         extra_kwargs = OWNER
         fields = (
-            "id",
             "user",
             "theme",
             "language",
@@ -60,8 +56,6 @@ class UserSettingsSerializer(BaseSerializer):
             "notifications_enabled",
             "notification_preferences",
             "preferences",
-            "created_at",
-            "updated_at",
         )
 
 
@@ -71,7 +65,7 @@ class UserModelChoiceSerializer(BaseSerializer):
     class Meta:
         model = UserModelChoice
         extra_kwargs = OWNER
-        fields = ("id", "user", "purpose", "model", "created_at", "updated_at")
+        fields = ("user", "purpose", "model")
 
 
 class WorkProfileSerializer(BaseSerializer):
@@ -81,7 +75,6 @@ class WorkProfileSerializer(BaseSerializer):
         model = WorkProfile
         extra_kwargs = OWNER
         fields = (
-            "id",
             "user",
             "calendar_event_weights",
             "agent_settings",
@@ -92,8 +85,6 @@ class WorkProfileSerializer(BaseSerializer):
             "project_preferences",
             "default_code_style",
             "git_integrations",
-            "created_at",
-            "updated_at",
         )
 
 

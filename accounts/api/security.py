@@ -1,7 +1,7 @@
 """Endpoints for the caller's devices, credentials and connected services."""
 
 from accounts.models import ExternalIdentity, OAuthToken, PasskeyCredential, RegisteredDevice, TwoFactorAuth
-from config.api.serializers import BaseSerializer
+from config.api.serializers import BaseSerializer, ReadOnlySerializer
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, UpdateMixin
 
 from .profiles import OWNER, OwnRowViewSet
@@ -13,7 +13,6 @@ class RegisteredDeviceSerializer(BaseSerializer):
     class Meta:
         model = RegisteredDevice
         fields = (
-            "id",
             "user",
             "device_name",
             "device_type",
@@ -21,20 +20,17 @@ class RegisteredDeviceSerializer(BaseSerializer):
             "ip_address",
             "last_used_at",
             "is_trusted",
-            "created_at",
-            "updated_at",
         )
         read_only_fields = ("device_type", "user_agent", "ip_address", "is_trusted")
         extra_kwargs = OWNER
 
 
-class TwoFactorAuthSerializer(BaseSerializer):
+class TwoFactorAuthSerializer(ReadOnlySerializer):
     """Status of two-factor authentication. Secrets are never returned."""
 
     class Meta:
         model = TwoFactorAuth
-        fields = ("id", "user", "is_enabled", "last_used_at", "created_at", "updated_at")
-        read_only_fields = fields
+        fields = ("user", "is_enabled", "last_used_at")
 
 
 class PasskeyCredentialSerializer(BaseSerializer):
@@ -43,43 +39,23 @@ class PasskeyCredentialSerializer(BaseSerializer):
     class Meta:
         model = PasskeyCredential
         extra_kwargs = OWNER
-        fields = (
-            "id",
-            "user",
-            "credential_id",
-            "credential_name",
-            "last_used_at",
-            "created_at",
-            "updated_at",
-        )
+        fields = ("user", "credential_id", "credential_name", "last_used_at")
 
 
-class ExternalIdentitySerializer(BaseSerializer):
+class ExternalIdentitySerializer(ReadOnlySerializer):
     """An identity at an external identity provider."""
 
     class Meta:
         model = ExternalIdentity
-        fields = (
-            "id",
-            "user",
-            "provider",
-            "subject",
-            "email",
-            "linked_at",
-            "last_used_at",
-            "created_at",
-            "updated_at",
-        )
-        read_only_fields = fields
+        fields = ("user", "provider", "subject", "email", "linked_at", "last_used_at")
 
 
-class OAuthTokenSerializer(BaseSerializer):
+class OAuthTokenSerializer(ReadOnlySerializer):
     """A connected service. Tokens are masked."""
 
     class Meta:
         model = OAuthToken
         fields = (
-            "id",
             "user",
             "service",
             "access_token",
@@ -88,10 +64,7 @@ class OAuthTokenSerializer(BaseSerializer):
             "scope",
             "service_user_id",
             "service_email",
-            "created_at",
-            "updated_at",
         )
-        read_only_fields = fields
 
 
 class RegisteredDeviceViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):

@@ -6,16 +6,15 @@ from rest_framework import serializers
 
 from accounts.models import ApiKey, Membership, Role, RoleAssignment, User
 from config.api.scope_fields import ScopeListField
-from config.api.serializers import BaseSerializer
+from config.api.serializers import BaseSerializer, ReadOnlySerializer
 
 
-class PersonSerializer(BaseSerializer):
+class PersonSerializer(ReadOnlySerializer):
     """A user, as shown to other members."""
 
     class Meta:
         model = User
         fields = ("id", "email", "username", "first_name", "last_name", "avatar_url", "status", "is_verified")
-        read_only_fields = fields
 
 
 class MembershipSerializer(BaseSerializer):
@@ -25,7 +24,7 @@ class MembershipSerializer(BaseSerializer):
 
     class Meta:
         model = Membership
-        fields = ("id", "user", "role", "status", "permissions", "joined_at", "created_at", "updated_at")
+        fields = ("user", "role", "status", "permissions", "joined_at")
         read_only_fields = ("joined_at",)
         extra_kwargs = {"user": {"read_only": True}}
 
@@ -37,7 +36,7 @@ class RoleSerializer(BaseSerializer):
 
     class Meta:
         model = Role
-        fields = ("id", "name", "slug", "description", "permissions", "is_system", "created_at", "updated_at")
+        fields = ("name", "slug", "description", "permissions", "is_system")
 
 
 class RoleAssignmentSerializer(BaseSerializer):
@@ -46,7 +45,6 @@ class RoleAssignmentSerializer(BaseSerializer):
     class Meta:
         model = RoleAssignment
         fields = (
-            "id",
             "user",
             "role",
             "scope",
@@ -55,8 +53,6 @@ class RoleAssignmentSerializer(BaseSerializer):
             "granted_at",
             "granted_by",
             "expires_at",
-            "created_at",
-            "updated_at",
         )
         read_only_fields = ("granted_at",)
 
@@ -71,7 +67,6 @@ class ApiKeySerializer(BaseSerializer):
     class Meta:
         model = ApiKey
         fields = (
-            "id",
             "user",
             "name",
             "key_prefix",
@@ -81,8 +76,6 @@ class ApiKeySerializer(BaseSerializer):
             "expires_at",
             "last_used_at",
             "metadata",
-            "created_at",
-            "updated_at",
         )
         read_only_fields = ("status",)
         extra_kwargs = {"user": {"required": False}}

@@ -12,16 +12,7 @@ class TalentSerializer(BaseSerializer):
 
     class Meta:
         model = Talent
-        fields = (
-            "id",
-            "user",
-            "skills",
-            "experience_years",
-            "availability",
-            "rate",
-            "created_at",
-            "updated_at",
-        )
+        fields = ("user", "skills", "experience_years", "availability", "rate")
 
 
 class TalentViewSet(TenantViewSet):

@@ -1,7 +1,7 @@
 """Budgets, their counters and prices in the API."""
 
 from agents.models import AgentFallback, Budget, BudgetCounter, ModelPrice
-from config.api.serializers import BaseSerializer
+from config.api.serializers import BaseSerializer, ReadOnlySerializer
 from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
 
 
@@ -10,27 +10,15 @@ class BudgetSerializer(BaseSerializer):
 
     class Meta:
         model = Budget
-        fields = (
-            "id",
-            "subject",
-            "subject_id",
-            "resource",
-            "period",
-            "limit_value",
-            "is_active",
-            "note",
-            "created_at",
-            "updated_at",
-        )
+        fields = ("subject", "subject_id", "resource", "period", "limit_value", "is_active", "note")
 
 
-class BudgetCounterSerializer(BaseSerializer):
+class BudgetCounterSerializer(ReadOnlySerializer):
     """Usage and open reservations within one period."""
 
     class Meta:
         model = BudgetCounter
         fields = (
-            "id",
             "subject",
             "subject_id",
             "resource",
@@ -39,10 +27,7 @@ class BudgetCounterSerializer(BaseSerializer):
             "used",
             "reserved",
             "limit_value",
-            "created_at",
-            "updated_at",
         )
-        read_only_fields = fields
 
 
 class ModelPriceSerializer(BaseSerializer):
@@ -50,16 +35,7 @@ class ModelPriceSerializer(BaseSerializer):
 
     class Meta:
         model = ModelPrice
-        fields = (
-            "id",
-            "provider",
-            "model",
-            "input_price",
-            "output_price",
-            "note",
-            "created_at",
-            "updated_at",
-        )
+        fields = ("provider", "model", "input_price", "output_price", "note")
 
 
 class AgentFallbackSerializer(BaseSerializer):
@@ -67,16 +43,7 @@ class AgentFallbackSerializer(BaseSerializer):
 
     class Meta:
         model = AgentFallback
-        fields = (
-            "id",
-            "agent",
-            "position",
-            "model_provider",
-            "model_name",
-            "integration",
-            "created_at",
-            "updated_at",
-        )
+        fields = ("agent", "position", "model_provider", "model_name", "integration")
 
 
 class BudgetViewSet(TenantViewSet):

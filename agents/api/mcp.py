@@ -7,17 +7,16 @@ from rest_framework import serializers
 from agents.models import McpServer, McpServerConfig
 from agents.services.mcp import config_errors, env_errors
 from config.api.constraint_errors import DOES_NOT_EXIST
-from config.api.serializers import BaseSerializer, RelatedIdsField
+from config.api.serializers import BaseSerializer, ReadOnlySerializer, RelatedIdsField
 from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
 
 
-class McpServerSerializer(BaseSerializer):
+class McpServerSerializer(ReadOnlySerializer):
     """A registered MCP server, without the command that starts it."""
 
     class Meta:
         model = McpServer
         fields = (
-            "id",
             "name",
             "slug",
             "description",
@@ -34,10 +33,7 @@ class McpServerSerializer(BaseSerializer):
             "documentation_url",
             "repository_url",
             "metadata",
-            "created_at",
-            "updated_at",
         )
-        read_only_fields = fields
 
 
 class McpServerConfigSerializer(BaseSerializer):
@@ -54,7 +50,6 @@ class McpServerConfigSerializer(BaseSerializer):
     class Meta:
         model = McpServerConfig
         fields = (
-            "id",
             "mcp_server",
             "enabled",
             "config",
@@ -63,8 +58,6 @@ class McpServerConfigSerializer(BaseSerializer):
             "for_all_users",
             "allowed_users",
             "created_by",
-            "created_at",
-            "updated_at",
         )
 
     def validate(self, attrs: dict) -> dict:

@@ -6,17 +6,16 @@ from rest_framework import serializers
 
 from agents.models import PlatformAdapter, PlatformCredential
 from config.api.constraint_errors import DOES_NOT_EXIST
-from config.api.serializers import BaseSerializer
+from config.api.serializers import BaseSerializer, ReadOnlySerializer
 from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
 
 
-class PlatformAdapterSerializer(BaseSerializer):
+class PlatformAdapterSerializer(ReadOnlySerializer):
     """One version of an adapter."""
 
     class Meta:
         model = PlatformAdapter
         fields = (
-            "id",
             "adapter_name",
             "adapter_type",
             "version",
@@ -26,10 +25,7 @@ class PlatformAdapterSerializer(BaseSerializer):
             "status",
             "health_check_url",
             "last_health_check_at",
-            "created_at",
-            "updated_at",
         )
-        read_only_fields = fields
 
 
 class PlatformCredentialSerializer(BaseSerializer):
@@ -38,7 +34,6 @@ class PlatformCredentialSerializer(BaseSerializer):
     class Meta:
         model = PlatformCredential
         fields = (
-            "id",
             "platform_adapter",
             "credential_name",
             "credential_type",
@@ -48,8 +43,6 @@ class PlatformCredentialSerializer(BaseSerializer):
             "expires_at",
             "last_rotated_at",
             "created_by",
-            "created_at",
-            "updated_at",
         )
         extra_kwargs = {"credentials": {"required": True}}
 

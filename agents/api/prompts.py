@@ -21,7 +21,6 @@ class SystemPromptSerializer(BaseSerializer):
     class Meta:
         model = SystemPrompt
         fields = (
-            "id",
             "user",
             "for_everybody",
             "prompt_key",
@@ -38,8 +37,6 @@ class SystemPromptSerializer(BaseSerializer):
             "average_satisfaction",
             "success_rate",
             "verdict_count",
-            "created_at",
-            "updated_at",
         )
 
 

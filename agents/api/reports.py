@@ -1,11 +1,11 @@
 """Read-only API resources for daily model and agent reports."""
 
 from agents.models import AgentActivityDaily, UsageDaily
-from config.api.serializers import BaseSerializer
+from config.api.serializers import ReadOnlySerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
 
 
-class UsageDailySerializer(BaseSerializer):
+class UsageDailySerializer(ReadOnlySerializer):
     """Usage of one model on one day."""
 
     class Meta:
@@ -22,10 +22,9 @@ class UsageDailySerializer(BaseSerializer):
             "total_cost",
             "avg_latency_ms",
         )
-        read_only_fields = fields
 
 
-class AgentActivityDailySerializer(BaseSerializer):
+class AgentActivityDailySerializer(ReadOnlySerializer):
     """Activity of one agent on one day."""
 
     class Meta:
@@ -41,7 +40,6 @@ class AgentActivityDailySerializer(BaseSerializer):
             "p95_ms",
             "p99_ms",
         )
-        read_only_fields = fields
 
 
 class UsageDailyViewSet(ReadOnlyTenantViewSet):

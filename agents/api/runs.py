@@ -3,17 +3,16 @@
 from typing import Any
 
 from agents.models import AgentRun
-from config.api.serializers import BaseSerializer
+from config.api.serializers import ReadOnlySerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
 
 
-class AgentRunSerializer(BaseSerializer):
+class AgentRunSerializer(ReadOnlySerializer):
     """One execution of an agent."""
 
     class Meta:
         model = AgentRun
         fields = (
-            "id",
             "agent_id",
             "user_id",
             "conversation_id",
@@ -23,9 +22,7 @@ class AgentRunSerializer(BaseSerializer):
             "error_message",
             "execution_time_ms",
             "tokens_used",
-            "created_at",
         )
-        read_only_fields = fields
 
 
 class AgentRunViewSet(ReadOnlyTenantViewSet):

@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from agents.choices import validate_tools
 from agents.models import Agent, AgentVersion, Integration, LlmUsage
-from config.api.serializers import BaseSerializer, RelatedIdsField, TextListField
+from config.api.serializers import BaseSerializer, ReadOnlySerializer, RelatedIdsField, TextListField
 
 
 class ToolListField(TextListField):
@@ -22,7 +22,6 @@ class IntegrationSerializer(BaseSerializer):
     class Meta:
         model = Integration
         fields = (
-            "id",
             "name",
             "platform",
             "base_url",
@@ -36,8 +35,6 @@ class IntegrationSerializer(BaseSerializer):
             "usage_stats",
             "config",
             "user",
-            "created_at",
-            "updated_at",
         )
 
 
@@ -59,7 +56,6 @@ class AgentSerializer(BaseSerializer):
     class Meta:
         model = Agent
         fields = (
-            "id",
             "name",
             "slug",
             "description",
@@ -85,18 +81,15 @@ class AgentSerializer(BaseSerializer):
             "config",
             "metadata",
             "created_by",
-            "created_at",
-            "updated_at",
         )
 
 
-class AgentVersionSerializer(BaseSerializer):
+class AgentVersionSerializer(ReadOnlySerializer):
     """A published version of an agent, with a snapshot of its settings."""
 
     class Meta:
         model = AgentVersion
-        fields = ("id", "agent", "version", "snapshot", "note", "created_by", "created_at")
-        read_only_fields = fields
+        fields = ("agent", "version", "snapshot", "note", "created_by")
 
 
 class PublishSerializer(serializers.Serializer):
@@ -123,13 +116,12 @@ class ChangeSerializer(serializers.Serializer):
     after = serializers.JSONField(allow_null=True, help_text="Value after the change.")
 
 
-class LlmUsageSerializer(BaseSerializer):
+class LlmUsageSerializer(ReadOnlySerializer):
     """One call to a model."""
 
     class Meta:
         model = LlmUsage
         fields = (
-            "id",
             "user_id",
             "agent_id",
             "integration_id",
@@ -147,6 +139,4 @@ class LlmUsageSerializer(BaseSerializer):
             "latency_ms",
             "status_code",
             "error_message",
-            "created_at",
         )
-        read_only_fields = fields

@@ -28,6 +28,7 @@ from config.api.exceptions import Conflict, Forbidden, Problem
 from config.api.serializers import (
     BaseSerializer,
     ObjectField,
+    ReadOnlySerializer,
     ReferenceField,
     RelatedIdsField,
     TextListField,
@@ -118,7 +119,6 @@ class AgentTemplateSerializer(BaseSerializer):
     class Meta:
         model = AgentTemplate
         fields = (
-            "id",
             "user",
             "name",
             "description",
@@ -137,8 +137,6 @@ class AgentTemplateSerializer(BaseSerializer):
             "price",
             "usage_count",
             "rating",
-            "created_at",
-            "updated_at",
         )
 
     def validate_allowed_integrations(self, value: list[str]) -> list[str]:
@@ -150,7 +148,7 @@ class AgentTemplateSerializer(BaseSerializer):
         return value
 
 
-class TemplatePurchaseSerializer(BaseSerializer):
+class TemplatePurchaseSerializer(ReadOnlySerializer):
     """A purchase of a template."""
 
     class Meta:
@@ -173,7 +171,6 @@ class TemplatePurchaseSerializer(BaseSerializer):
             "refunded_at",
             "created_at",
         )
-        read_only_fields = fields
 
 
 class TemplateRatingSerializer(BaseSerializer):
@@ -181,7 +178,7 @@ class TemplateRatingSerializer(BaseSerializer):
 
     class Meta:
         model = TemplateRating
-        fields = ("id", "user", "template_id", "rating", "review", "created_at", "updated_at")
+        fields = ("user", "template_id", "rating", "review")
 
     def validate_template_id(self, value: Any) -> Any:
         if not AgentTemplate.objects.filter(pk=value).exists():

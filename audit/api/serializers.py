@@ -1,10 +1,10 @@
 """Serializers of the audit logs."""
 
 from audit.models import AuditLog, SecurityAuditLog
-from config.api.serializers import BaseSerializer
+from config.api.serializers import ReadOnlySerializer
 
 
-class AuditLogSerializer(BaseSerializer):
+class AuditLogSerializer(ReadOnlySerializer):
     """One change or event."""
 
     class Meta:
@@ -27,10 +27,9 @@ class AuditLogSerializer(BaseSerializer):
             "error_message",
             "metadata",
         )
-        read_only_fields = fields
 
 
-class SecurityAuditLogSerializer(BaseSerializer):
+class SecurityAuditLogSerializer(ReadOnlySerializer):
     """One security event."""
 
     class Meta:
@@ -58,4 +57,3 @@ class SecurityAuditLogSerializer(BaseSerializer):
             "reviewed_at",
             "reviewed_by",
         )
-        read_only_fields = fields

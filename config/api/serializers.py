@@ -25,6 +25,8 @@ from .sql_serialization import (
     row_json,
 )
 
+TIMESTAMPS = ("created_at", "updated_at")
+
 
 class ReferenceField(serializers.UUIDField):
     """The id of another row, checked by the composite foreign key.
@@ -168,6 +170,8 @@ class ExpandedField(serializers.Field):
 class BaseSerializer(serializers.ModelSerializer):
     """Serializer for a model's columns.
 
+    Subclasses get the ID and the timestamps of the model, unless their `Meta.fields` lists the ID.
+
     Args:
         only: Names of the fields to include, all by default.
         expand: References to include as objects too.
@@ -179,6 +183,13 @@ class BaseSerializer(serializers.ModelSerializer):
     }
     serializer_choice_field = ListedChoiceField
     _built: dict[type, dict[str, serializers.Field]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        meta: Any = cls.__dict__.get("Meta")
+        if meta is not None and "id" not in meta.fields:
+            names = {field.name for field in meta.model._meta.concrete_fields}
+            meta.fields = ("id", *meta.fields, *(name for name in TIMESTAMPS if name in names))
 
     def __init__(self, instance: Any = None, data: Any = empty, **kwargs: Any) -> None:
         self.only: tuple[str, ...] = kwargs.pop("only", ())
@@ -273,6 +284,14 @@ class BaseSerializer(serializers.ModelSerializer):
         return [
             (field, validated_data.pop(field.source)) for field in fields if field.source in validated_data
         ]
+
+
+class ReadOnlySerializer(BaseSerializer):
+    """Serializer for rows that clients cannot write."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.Meta.read_only_fields = cls.Meta.fields  # type: ignore[attr-defined]
 
 
 @lru_cache(maxsize=1024)

@@ -1,11 +1,11 @@
 """Read-only conversation report in the API."""
 
-from config.api.serializers import BaseSerializer
+from config.api.serializers import ReadOnlySerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
 from conversations.models import ConversationActivityDaily
 
 
-class ConversationActivityDailySerializer(BaseSerializer):
+class ConversationActivityDailySerializer(ReadOnlySerializer):
     """Conversation activity of one day."""
 
     class Meta:
@@ -22,7 +22,6 @@ class ConversationActivityDailySerializer(BaseSerializer):
             "cost",
             "p95_latency_ms",
         )
-        read_only_fields = fields
 
 
 class ConversationActivityDailyViewSet(ReadOnlyTenantViewSet):

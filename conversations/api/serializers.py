@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from config.api.serializers import BaseSerializer
+from config.api.serializers import BaseSerializer, ReadOnlySerializer
 from conversations.choices import ConversationMode, MessageRole
 from conversations.models import (
     Attachment,
@@ -24,7 +24,6 @@ class ConversationSerializer(BaseSerializer):
     class Meta:
         model = Conversation
         fields = (
-            "id",
             "user",
             "agent",
             "agent_version",
@@ -41,19 +40,16 @@ class ConversationSerializer(BaseSerializer):
             "started_at",
             "completed_at",
             "last_message_at",
-            "created_at",
-            "updated_at",
         )
         read_only_fields = ("agent", "mode", "forked_from", "forked_at_id", "completed_at")
 
 
-class MessageSerializer(BaseSerializer):
+class MessageSerializer(ReadOnlySerializer):
     """A message of a conversation."""
 
     class Meta:
         model = Message
         fields = (
-            "id",
             "conversation",
             "sequence_number",
             "role",
@@ -73,22 +69,18 @@ class MessageSerializer(BaseSerializer):
             "latency_ms",
             "tool_calls",
             "metadata",
-            "created_at",
-            "updated_at",
         )
-        read_only_fields = fields
 
 
-class ParticipantSerializer(BaseSerializer):
+class ParticipantSerializer(ReadOnlySerializer):
     """A person or an agent in a conversation."""
 
     class Meta:
         model = Participant
         fields = ("id", "conversation", "user", "agent", "role", "created_at")
-        read_only_fields = fields
 
 
-class ToolExecutionSerializer(BaseSerializer):
+class ToolExecutionSerializer(ReadOnlySerializer):
     """A tool call."""
 
     class Meta:
@@ -110,7 +102,6 @@ class ToolExecutionSerializer(BaseSerializer):
             "completed_at",
             "created_at",
         )
-        read_only_fields = fields
 
 
 class DecisionSerializer(serializers.Serializer):
@@ -121,7 +112,7 @@ class DecisionSerializer(serializers.Serializer):
     )
 
 
-class McpToolExecutionSerializer(BaseSerializer):
+class McpToolExecutionSerializer(ReadOnlySerializer):
     """A tool call on an MCP server."""
 
     class Meta:
@@ -145,16 +136,14 @@ class McpToolExecutionSerializer(BaseSerializer):
             "completed_at",
             "created_at",
         )
-        read_only_fields = fields
 
 
-class AttachmentSerializer(BaseSerializer):
+class AttachmentSerializer(ReadOnlySerializer):
     """An attachment of a message."""
 
     class Meta:
         model = Attachment
         fields = (
-            "id",
             "conversation",
             "message",
             "filename",
@@ -163,10 +152,7 @@ class AttachmentSerializer(BaseSerializer):
             "checksum",
             "user",
             "metadata",
-            "created_at",
-            "updated_at",
         )
-        read_only_fields = fields
 
 
 class NewConversationSerializer(serializers.Serializer):

@@ -2,28 +2,18 @@
 
 from typing import Any
 
-from config.api.serializers import BaseSerializer
+from config.api.serializers import BaseSerializer, ReadOnlySerializer
 from config.api.viewsets import ReadOnlyTenantViewSet, UpdateMixin
 from conversations.api.views import ConversationScopedMixin
 from conversations.models import Conversation, SessionState, SessionSummary, StreamEvent
 
 
-class SessionStateSerializer(BaseSerializer):
+class SessionStateSerializer(ReadOnlySerializer):
     """State of a conversation between requests."""
 
     class Meta:
         model = SessionState
-        fields = (
-            "id",
-            "conversation",
-            "mode",
-            "phase",
-            "interview_type",
-            "state",
-            "created_at",
-            "updated_at",
-        )
-        read_only_fields = fields
+        fields = ("conversation", "mode", "phase", "interview_type", "state")
 
 
 class SessionSummarySerializer(BaseSerializer):
@@ -32,7 +22,6 @@ class SessionSummarySerializer(BaseSerializer):
     class Meta:
         model = SessionSummary
         fields = (
-            "id",
             "conversation",
             "user",
             "started_at",
@@ -54,19 +43,16 @@ class SessionSummarySerializer(BaseSerializer):
             "search_keywords",
             "follow_up_suggested",
             "follow_up_tasks",
-            "created_at",
-            "updated_at",
         )
         read_only_fields = tuple(name for name in fields if name != "session_rating")
 
 
-class StreamEventSerializer(BaseSerializer):
+class StreamEventSerializer(ReadOnlySerializer):
     """A stream event of a conversation."""
 
     class Meta:
         model = StreamEvent
         fields = (
-            "id",
             "conversation",
             "answer_id",
             "sequence_number",
@@ -74,9 +60,7 @@ class StreamEventSerializer(BaseSerializer):
             "phase",
             "expert_name",
             "message",
-            "created_at",
         )
-        read_only_fields = fields
 
 
 class VisibleConversationMixin:

@@ -48,18 +48,7 @@ class RagEvaluationSerializer(BaseSerializer):
 
     class Meta:
         model = RagEvaluation
-        fields = (
-            "id",
-            "name",
-            "collection",
-            "judgements",
-            "status",
-            "results",
-            "error_message",
-            "completed_at",
-            "created_at",
-            "updated_at",
-        )
+        fields = ("name", "collection", "judgements", "status", "results", "error_message", "completed_at")
         read_only_fields = ("status", "results", "error_message", "completed_at")
 
     def validate_judgements(self, value: Any) -> Any:

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 
-from config.api.serializers import BaseSerializer, ObjectField
+from config.api.serializers import ObjectField, ReadOnlySerializer
 from config.api.similarity import SimilarityMixin, SimilarRequestSerializer, build_similar_serializer
 from config.api.viewsets import DestroyMixin
 from knowledge.choices import PatternType
@@ -16,33 +16,20 @@ from knowledge.services.learning import observe_pattern, record_outcome, similar
 from knowledge.services.similarity import PART_OF, find_similar_texts, store_text
 
 
-class EmbeddingSerializer(BaseSerializer):
+class EmbeddingSerializer(ReadOnlySerializer):
     """An embedded text, without its vector."""
 
     class Meta:
         model = Embedding
-        fields = ("id", "content", "embedding_model", "metadata", "created_at", "updated_at")
-        read_only_fields = fields
+        fields = ("content", "embedding_model", "metadata")
 
 
-class LearningPatternSerializer(BaseSerializer):
+class LearningPatternSerializer(ReadOnlySerializer):
     """A recurring behaviour of the user."""
 
     class Meta:
         model = LearningPattern
-        fields = (
-            "id",
-            "user",
-            "pattern_type",
-            "data",
-            "confidence",
-            "occurrences",
-            "success_rate",
-            "last_seen_at",
-            "created_at",
-            "updated_at",
-        )
-        read_only_fields = fields
+        fields = ("user", "pattern_type", "data", "confidence", "occurrences", "success_rate", "last_seen_at")
 
 
 class ObservationSerializer(serializers.Serializer):

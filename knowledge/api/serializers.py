@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
-from config.api.serializers import BaseSerializer
+from config.api.serializers import BaseSerializer, ReadOnlySerializer
 from knowledge.models import Chunk, Collection, Document, RagQuery
 from knowledge.services.collections import check_model
 
@@ -17,7 +17,6 @@ class CollectionSerializer(BaseSerializer):
     class Meta:
         model = Collection
         fields = (
-            "id",
             "name",
             "slug",
             "description",
@@ -31,8 +30,6 @@ class CollectionSerializer(BaseSerializer):
             "status",
             "settings",
             "metadata",
-            "created_at",
-            "updated_at",
         )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -60,7 +57,6 @@ class DocumentSerializer(BaseSerializer):
     class Meta:
         model = Document
         fields = (
-            "id",
             "collection",
             "title",
             "filename",
@@ -77,8 +73,6 @@ class DocumentSerializer(BaseSerializer):
             "metadata",
             "uploaded_by",
             "uploaded_at",
-            "created_at",
-            "updated_at",
         )
         read_only_fields = (
             "collection",
@@ -92,13 +86,12 @@ class DocumentSerializer(BaseSerializer):
         )
 
 
-class ChunkSerializer(BaseSerializer):
+class ChunkSerializer(ReadOnlySerializer):
     """A passage of a document."""
 
     class Meta:
         model = Chunk
         fields = (
-            "id",
             "collection",
             "document",
             "chunk_index",
@@ -114,9 +107,7 @@ class ChunkSerializer(BaseSerializer):
             "semantic_summary",
             "extracted_entities",
             "metadata",
-            "created_at",
         )
-        read_only_fields = fields
 
 
 class RagQuerySerializer(BaseSerializer):
@@ -125,7 +116,6 @@ class RagQuerySerializer(BaseSerializer):
     class Meta:
         model = RagQuery
         fields = (
-            "id",
             "collection",
             "agent_id",
             "conversation_id",
@@ -137,6 +127,5 @@ class RagQuerySerializer(BaseSerializer):
             "filters",
             "response_time_ms",
             "user_feedback",
-            "created_at",
         )
         read_only_fields = tuple(name for name in fields if name != "user_feedback")

@@ -47,7 +47,6 @@ class TermSerializer(BaseSerializer):
         model = Term
         extra_kwargs = {"user": {"read_only": True}}
         fields = (
-            "id",
             "user",
             "term",
             "definition",
@@ -58,8 +57,6 @@ class TermSerializer(BaseSerializer):
             "last_used_at",
             "tags",
             "is_public",
-            "created_at",
-            "updated_at",
         )
 
     def validate_related_terms(self, value: list[Any]) -> list[Any]:

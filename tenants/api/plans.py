@@ -1,17 +1,16 @@
 """Read-only endpoints for plans, subscriptions, quotas and bills."""
 
-from config.api.serializers import BaseSerializer
+from config.api.serializers import ReadOnlySerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
 from tenants.models import BillingRecord, Subscription, SubscriptionPlan, TenantQuota
 
 
-class SubscriptionPlanSerializer(BaseSerializer):
+class SubscriptionPlanSerializer(ReadOnlySerializer):
     """A subscription plan."""
 
     class Meta:
         model = SubscriptionPlan
         fields = (
-            "id",
             "slug",
             "name",
             "description",
@@ -29,19 +28,15 @@ class SubscriptionPlanSerializer(BaseSerializer):
             "storage_quota_gb",
             "features",
             "is_active",
-            "created_at",
-            "updated_at",
         )
-        read_only_fields = fields
 
 
-class SubscriptionSerializer(BaseSerializer):
+class SubscriptionSerializer(ReadOnlySerializer):
     """A subscription of the organisation to a plan."""
 
     class Meta:
         model = Subscription
         fields = (
-            "id",
             "plan",
             "status",
             "billing_interval",
@@ -52,39 +47,23 @@ class SubscriptionSerializer(BaseSerializer):
             "cancelled_at",
             "external_id",
             "metadata",
-            "created_at",
-            "updated_at",
         )
-        read_only_fields = fields
 
 
-class TenantQuotaSerializer(BaseSerializer):
+class TenantQuotaSerializer(ReadOnlySerializer):
     """A limit that overrides the plan's limit."""
 
     class Meta:
         model = TenantQuota
-        fields = (
-            "id",
-            "resource",
-            "period",
-            "limit_value",
-            "warn_at_percent",
-            "is_hard",
-            "valid_until",
-            "note",
-            "created_at",
-            "updated_at",
-        )
-        read_only_fields = fields
+        fields = ("resource", "period", "limit_value", "warn_at_percent", "is_hard", "valid_until", "note")
 
 
-class BillingRecordSerializer(BaseSerializer):
+class BillingRecordSerializer(ReadOnlySerializer):
     """A bill."""
 
     class Meta:
         model = BillingRecord
         fields = (
-            "id",
             "subscription",
             "number",
             "status",
@@ -101,10 +80,7 @@ class BillingRecordSerializer(BaseSerializer):
             "payment_method",
             "transaction_id",
             "metadata",
-            "created_at",
-            "updated_at",
         )
-        read_only_fields = fields
 
 
 class SubscriptionPlanViewSet(ReadOnlyTenantViewSet):

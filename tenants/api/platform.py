@@ -1,17 +1,16 @@
 """Endpoints for public platform settings and Omni-Bridge links."""
 
-from config.api.serializers import BaseSerializer
+from config.api.serializers import BaseSerializer, ReadOnlySerializer
 from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
 from tenants.models import BridgeSync, SystemSetting
 
 
-class SystemSettingSerializer(BaseSerializer):
+class SystemSettingSerializer(ReadOnlySerializer):
     """A public platform setting."""
 
     class Meta:
         model = SystemSetting
-        fields = ("id", "key", "value", "description", "created_at", "updated_at")
-        read_only_fields = fields
+        fields = ("key", "value", "description")
 
 
 class BridgeSyncSerializer(BaseSerializer):
@@ -19,18 +18,7 @@ class BridgeSyncSerializer(BaseSerializer):
 
     class Meta:
         model = BridgeSync
-        fields = (
-            "id",
-            "user",
-            "url",
-            "api_key",
-            "sync_enabled",
-            "last_sync_at",
-            "sync_status",
-            "sync_data",
-            "created_at",
-            "updated_at",
-        )
+        fields = ("user", "url", "api_key", "sync_enabled", "last_sync_at", "sync_status", "sync_data")
 
 
 class SystemSettingViewSet(ReadOnlyTenantViewSet):

@@ -1,56 +1,32 @@
 """Read-only endpoints for regions and replication."""
 
-from config.api.serializers import BaseSerializer
+from config.api.serializers import ReadOnlySerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
 from tenants.models import CrossRegionSyncLog, Region, ReplicationStatus, TenantRegion
 
 
-class RegionSerializer(BaseSerializer):
+class RegionSerializer(ReadOnlySerializer):
     """A region of the platform."""
 
     class Meta:
         model = Region
-        fields = (
-            "id",
-            "code",
-            "name",
-            "provider",
-            "country_code",
-            "endpoint_url",
-            "status",
-            "is_default",
-            "created_at",
-            "updated_at",
-        )
-        read_only_fields = fields
+        fields = ("code", "name", "provider", "country_code", "endpoint_url", "status", "is_default")
 
 
-class TenantRegionSerializer(BaseSerializer):
+class TenantRegionSerializer(ReadOnlySerializer):
     """A region that stores data of the organisation."""
 
     class Meta:
         model = TenantRegion
-        fields = (
-            "id",
-            "region",
-            "role",
-            "status",
-            "is_residency_required",
-            "activated_at",
-            "metadata",
-            "created_at",
-            "updated_at",
-        )
-        read_only_fields = fields
+        fields = ("region", "role", "status", "is_residency_required", "activated_at", "metadata")
 
 
-class ReplicationStatusSerializer(BaseSerializer):
+class ReplicationStatusSerializer(ReadOnlySerializer):
     """Replication status between two regions, without slots and errors."""
 
     class Meta:
         model = ReplicationStatus
         fields = (
-            "id",
             "source_region",
             "target_region",
             "state",
@@ -58,19 +34,15 @@ class ReplicationStatusSerializer(BaseSerializer):
             "lag_ms",
             "last_synced_at",
             "checked_at",
-            "created_at",
-            "updated_at",
         )
-        read_only_fields = fields
 
 
-class CrossRegionSyncLogSerializer(BaseSerializer):
+class CrossRegionSyncLogSerializer(ReadOnlySerializer):
     """A sync run between two regions."""
 
     class Meta:
         model = CrossRegionSyncLog
         fields = (
-            "id",
             "source_region",
             "target_region",
             "resource_type",
@@ -81,10 +53,7 @@ class CrossRegionSyncLogSerializer(BaseSerializer):
             "completed_at",
             "error_message",
             "metadata",
-            "created_at",
-            "updated_at",
         )
-        read_only_fields = fields
 
 
 class RegionViewSet(ReadOnlyTenantViewSet):

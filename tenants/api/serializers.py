@@ -20,7 +20,7 @@ class TenantSerializer(BaseSerializer):
 
     class Meta:
         model = Tenant
-        fields = ("id", "slug", "status", "plan_type", *PROFILE, *LIMITS, "created_at", "updated_at")
+        fields = ("slug", "status", "plan_type", *PROFILE, *LIMITS)
         read_only_fields = ("slug", "status", "plan_type", *LIMITS)
 
 
@@ -30,7 +30,6 @@ class EngagementSerializer(BaseSerializer):
     class Meta:
         model = Engagement
         fields = (
-            "id",
             "name",
             "description",
             "engagement_type",
@@ -41,6 +40,4 @@ class EngagementSerializer(BaseSerializer):
             "target_infrastructure_units",
             "estimated_complexity",
             "created_by",
-            "created_at",
-            "updated_at",
         )

@@ -1,17 +1,16 @@
 """Read-only endpoints for usage and costs."""
 
-from config.api.serializers import BaseSerializer
+from config.api.serializers import ReadOnlySerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
 from tenants.models import CostRecord, UsageMetric
 
 
-class UsageMetricSerializer(BaseSerializer):
+class UsageMetricSerializer(ReadOnlySerializer):
     """Usage of a metric in a period."""
 
     class Meta:
         model = UsageMetric
         fields = (
-            "id",
             "metric_type",
             "metric_value",
             "agent_id",
@@ -19,18 +18,15 @@ class UsageMetricSerializer(BaseSerializer):
             "metadata",
             "period_start",
             "period_end",
-            "created_at",
         )
-        read_only_fields = fields
 
 
-class CostRecordSerializer(BaseSerializer):
+class CostRecordSerializer(ReadOnlySerializer):
     """Cost of a service on a day."""
 
     class Meta:
         model = CostRecord
-        fields = ("id", "user_id", "service", "amount", "currency", "usage_data", "date", "created_at")
-        read_only_fields = fields
+        fields = ("user_id", "service", "amount", "currency", "usage_data", "date")
 
 
 class UsageMetricViewSet(ReadOnlyTenantViewSet):

@@ -10,7 +10,7 @@ class ActivityTypeSerializer(BaseSerializer):
 
     class Meta:
         model = ActivityType
-        fields = ("id", "name", "created_at", "updated_at")
+        fields = ("name",)
 
 
 class ActivityStatusSerializer(BaseSerializer):
@@ -18,7 +18,7 @@ class ActivityStatusSerializer(BaseSerializer):
 
     class Meta:
         model = ActivityStatus
-        fields = ("id", "name", "created_at", "updated_at")
+        fields = ("name",)
 
 
 class ActivitySerializer(BaseSerializer):
@@ -26,17 +26,7 @@ class ActivitySerializer(BaseSerializer):
 
     class Meta:
         model = Activity
-        fields = (
-            "id",
-            "name",
-            "description",
-            "activity_type",
-            "status",
-            "start_date",
-            "end_date",
-            "created_at",
-            "updated_at",
-        )
+        fields = ("name", "description", "activity_type", "status", "start_date", "end_date")
 
 
 class ActivityAssignmentSerializer(BaseSerializer):
@@ -44,7 +34,7 @@ class ActivityAssignmentSerializer(BaseSerializer):
 
     class Meta:
         model = ActivityAssignment
-        fields = ("id", "activity", "user", "role", "assigned_at", "created_at", "updated_at")
+        fields = ("activity", "user", "role", "assigned_at")
 
 
 class ActivityTypeViewSet(TenantViewSet):

@@ -24,7 +24,6 @@ class AssetSerializer(BaseSerializer):
     class Meta:
         model = Asset
         fields = (
-            "id",
             "engagement",
             "master_flow",
             "discovery_flow",
@@ -68,8 +67,6 @@ class AssetSerializer(BaseSerializer):
             "import_session_id",
             "raw_data",
             "created_by",
-            "created_at",
-            "updated_at",
         )
 
 
@@ -79,7 +76,6 @@ class AssetDependencySerializer(BaseSerializer):
     class Meta:
         model = AssetDependency
         fields = (
-            "id",
             "source",
             "target",
             "dependency_type",
@@ -89,8 +85,6 @@ class AssetDependencySerializer(BaseSerializer):
             "confidence_score",
             "evidence",
             "validated_at",
-            "created_at",
-            "updated_at",
         )
 
 

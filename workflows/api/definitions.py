@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from config.api.serializers import BaseSerializer, RelatedIdsField, TextListField
+from config.api.serializers import BaseSerializer, ReadOnlySerializer, RelatedIdsField, TextListField
 from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
 from config.db.json_schema import validation_errors
 from workflows import schemas
@@ -37,7 +37,6 @@ class WorkflowSerializer(BaseSerializer):
     class Meta:
         model = Workflow
         fields = (
-            "id",
             "name",
             "slug",
             "description",
@@ -56,18 +55,15 @@ class WorkflowSerializer(BaseSerializer):
             "run_count",
             "success_count",
             "error_count",
-            "created_at",
-            "updated_at",
         )
 
 
-class WorkflowVersionSerializer(BaseSerializer):
+class WorkflowVersionSerializer(ReadOnlySerializer):
     """A published version of a workflow."""
 
     class Meta:
         model = WorkflowVersion
-        fields = ("id", "workflow", "version", "snapshot", "note", "created_by", "created_at")
-        read_only_fields = fields
+        fields = ("workflow", "version", "snapshot", "note", "created_by")
 
 
 class WorkflowTriggerSerializer(BaseSerializer):
@@ -76,7 +72,6 @@ class WorkflowTriggerSerializer(BaseSerializer):
     class Meta:
         model = WorkflowTrigger
         fields = (
-            "id",
             "workflow",
             "name",
             "trigger_type",
@@ -85,8 +80,6 @@ class WorkflowTriggerSerializer(BaseSerializer):
             "is_enabled",
             "next_fire_at",
             "last_fired_at",
-            "created_at",
-            "updated_at",
         )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

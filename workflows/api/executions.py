@@ -1,17 +1,16 @@
 """Read-only endpoints for workflow runs, steps and approvals."""
 
-from config.api.serializers import BaseSerializer
+from config.api.serializers import ReadOnlySerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
 from workflows.models import Approval, StepExecution, WorkflowExecution
 
 
-class WorkflowExecutionSerializer(BaseSerializer):
+class WorkflowExecutionSerializer(ReadOnlySerializer):
     """A run of a workflow."""
 
     class Meta:
         model = WorkflowExecution
         fields = (
-            "id",
             "workflow",
             "workflow_version",
             "trigger",
@@ -28,19 +27,15 @@ class WorkflowExecutionSerializer(BaseSerializer):
             "metadata",
             "started_at",
             "completed_at",
-            "created_at",
-            "updated_at",
         )
-        read_only_fields = fields
 
 
-class StepExecutionSerializer(BaseSerializer):
+class StepExecutionSerializer(ReadOnlySerializer):
     """An attempt of a run step."""
 
     class Meta:
         model = StepExecution
         fields = (
-            "id",
             "execution",
             "step_id",
             "kind",
@@ -53,19 +48,15 @@ class StepExecutionSerializer(BaseSerializer):
             "metadata",
             "started_at",
             "completed_at",
-            "created_at",
-            "updated_at",
         )
-        read_only_fields = fields
 
 
-class ApprovalSerializer(BaseSerializer):
+class ApprovalSerializer(ReadOnlySerializer):
     """An approval request of a run and its decision."""
 
     class Meta:
         model = Approval
         fields = (
-            "id",
             "step",
             "prompt",
             "assigned_to",
@@ -74,10 +65,7 @@ class ApprovalSerializer(BaseSerializer):
             "decided_by",
             "decided_at",
             "expires_at",
-            "created_at",
-            "updated_at",
         )
-        read_only_fields = fields
 
 
 class WorkflowExecutionViewSet(ReadOnlyTenantViewSet):

@@ -14,9 +14,8 @@ from workflows.models import (
 
 from .fields import SchemaField
 
-HEAD = ("id", "engagement", "user", "status", "current_phase")
+HEAD = ("engagement", "user", "status", "current_phase")
 PHASE = (*HEAD, "flow_id", "master_flow", "recommendations")
-TAIL = ("completed_at", "created_at", "updated_at")
 
 
 class MasterFlowSerializer(BaseSerializer):
@@ -35,7 +34,7 @@ class MasterFlowSerializer(BaseSerializer):
             "state",
             "phase_history",
             "execution_metrics",
-            *TAIL,
+            "completed_at",
         )
 
 
@@ -54,7 +53,7 @@ class DiscoveryFlowSerializer(BaseSerializer):
             "phases",
             "discovered_assets_count",
             "discovered_patterns",
-            *TAIL,
+            "completed_at",
         )
 
 
@@ -76,7 +75,7 @@ class CollectionFlowSerializer(BaseSerializer):
             "total_items_collected",
             "items_processed",
             "items_failed",
-            *TAIL,
+            "completed_at",
         )
 
 
@@ -95,7 +94,7 @@ class AssessmentFlowSerializer(BaseSerializer):
             "complexity_score",
             "risk_score",
             "readiness_score",
-            *TAIL,
+            "completed_at",
         )
 
 
@@ -113,7 +112,7 @@ class PlanningFlowSerializer(BaseSerializer):
             "planned_start",
             "planned_end",
             "progress_percentage",
-            *TAIL,
+            "completed_at",
         )
 
 
@@ -131,7 +130,7 @@ class ExecutionFlowSerializer(BaseSerializer):
             "assets_failed",
             "progress_percentage",
             "issues",
-            *TAIL,
+            "completed_at",
         )
 
 

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 
 from config.api.constraint_errors import DOES_NOT_EXIST
-from config.api.serializers import BaseSerializer, ObjectField
+from config.api.serializers import ObjectField, ReadOnlySerializer
 from config.api.similarity import SimilarityMixin, SimilarRequestSerializer, build_similar_serializer
 from tenants.models import Engagement
 from workflows.choices import InsightType
@@ -16,13 +16,12 @@ from workflows.models import AgentLearningPattern, MasterFlow
 from workflows.services.learning import observe_insight, record_application, similar_insights
 
 
-class AgentLearningPatternSerializer(BaseSerializer):
+class AgentLearningPatternSerializer(ReadOnlySerializer):
     """An insight of an agent."""
 
     class Meta:
         model = AgentLearningPattern
         fields = (
-            "id",
             "engagement",
             "master_flow",
             "insight_type",
@@ -34,10 +33,7 @@ class AgentLearningPatternSerializer(BaseSerializer):
             "success_rate",
             "last_applied_at",
             "expires_at",
-            "created_at",
-            "updated_at",
         )
-        read_only_fields = fields
 
 
 class InsightSerializer(serializers.Serializer):

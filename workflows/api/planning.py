@@ -25,7 +25,6 @@ class ProjectSerializer(BaseSerializer):
     class Meta:
         model = Project
         fields = (
-            "id",
             "user",
             "name",
             "description",
@@ -36,8 +35,6 @@ class ProjectSerializer(BaseSerializer):
             "local_path",
             "status",
             "metadata",
-            "created_at",
-            "updated_at",
         )
 
 
@@ -49,7 +46,6 @@ class TaskSerializer(BaseSerializer):
     class Meta:
         model = Task
         fields = (
-            "id",
             "user",
             "project",
             "title",
@@ -73,8 +69,6 @@ class TaskSerializer(BaseSerializer):
             "difficulty_level",
             "code_context",
             "repository_branch",
-            "created_at",
-            "updated_at",
         )
 
 
@@ -83,7 +77,7 @@ class CalendarSerializer(BaseSerializer):
 
     class Meta:
         model = Calendar
-        fields = ("id", "user", "name", "description", "created_at", "updated_at")
+        fields = ("user", "name", "description")
 
 
 class CalendarEventSerializer(BaseSerializer):
@@ -95,7 +89,6 @@ class CalendarEventSerializer(BaseSerializer):
     class Meta:
         model = CalendarEvent
         fields = (
-            "id",
             "calendar",
             "google_event_id",
             "summary",
@@ -112,8 +105,6 @@ class CalendarEventSerializer(BaseSerializer):
             "recurrence_rule",
             "reminder_minutes",
             "importance_weight",
-            "created_at",
-            "updated_at",
         )
 
 

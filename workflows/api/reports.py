@@ -1,11 +1,11 @@
 """Read-only workflow report."""
 
-from config.api.serializers import BaseSerializer
+from config.api.serializers import ReadOnlySerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
 from workflows.models import WorkflowRunsDaily
 
 
-class WorkflowRunsDailySerializer(BaseSerializer):
+class WorkflowRunsDailySerializer(ReadOnlySerializer):
     """Runs of one workflow on one day, by outcome."""
 
     class Meta:
@@ -20,7 +20,6 @@ class WorkflowRunsDailySerializer(BaseSerializer):
             "avg_seconds",
             "p95_seconds",
         )
-        read_only_fields = fields
 
 
 class WorkflowRunsDailyViewSet(ReadOnlyTenantViewSet):

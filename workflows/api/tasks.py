@@ -1,17 +1,16 @@
 """Read-only endpoints for agent tasks and agent performance."""
 
-from config.api.serializers import BaseSerializer
+from config.api.serializers import ReadOnlySerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
 from workflows.models import AgentPerformanceDaily, AgentTask
 
 
-class AgentTaskSerializer(BaseSerializer):
+class AgentTaskSerializer(ReadOnlySerializer):
     """A task of an agent."""
 
     class Meta:
         model = AgentTask
         fields = (
-            "id",
             "task_id",
             "parent_task_id",
             "flow_id",
@@ -36,19 +35,15 @@ class AgentTaskSerializer(BaseSerializer):
             "api_calls_made",
             "memory_used_mb",
             "cost",
-            "created_at",
-            "updated_at",
         )
-        read_only_fields = fields
 
 
-class AgentPerformanceDailySerializer(BaseSerializer):
+class AgentPerformanceDailySerializer(ReadOnlySerializer):
     """Performance of an agent on one day."""
 
     class Meta:
         model = AgentPerformanceDaily
         fields = (
-            "id",
             "date",
             "agent_name",
             "flow_type",
@@ -64,10 +59,7 @@ class AgentPerformanceDailySerializer(BaseSerializer):
             "total_cost",
             "error_rate",
             "retry_rate",
-            "created_at",
-            "updated_at",
         )
-        read_only_fields = fields
 
 
 class AgentTaskViewSet(ReadOnlyTenantViewSet):
