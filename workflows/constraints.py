@@ -1,9 +1,7 @@
-"""Validators and check constraints shared by the models of this app.
+"""Validators and check constraints with messages, shared by the models of this app.
 
 Scores, rates and confidence values range from 0 to 1; percentages from 0 to 100.
 """
-
-from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -51,11 +49,4 @@ def order_check(first: str, second: str) -> models.CheckConstraint:
         condition=both | models.Q(**{first: None}) | models.Q(**{second: None}),
         name=f"{NAME}{second}_order",
         violation_error_message=f"{second} must not be before {first}.",
-    )
-
-
-def unique_per_tenant(*fields: str, name: str, message: str, **options: Any) -> models.UniqueConstraint:
-    """Require that `fields` are unique within the tenant."""
-    return models.UniqueConstraint(
-        fields=["tenant", *fields], name=f"{NAME}{name}", violation_error_message=message, **options
     )

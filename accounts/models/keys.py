@@ -4,6 +4,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 
 from accounts.choices import ApiKeyStatus
+from config.db.constraints import choices_constraint
 from config.tenancy.models import MemberForeignKey, TenantModel
 
 
@@ -42,9 +43,7 @@ class ApiKey(TenantModel):
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "status"], name="accounts_apikey_status")]
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(status__in=ApiKeyStatus.values), name="accounts_apikey_status_known"
-            ),
+            choices_constraint("status", ApiKeyStatus.values),
             models.CheckConstraint(
                 condition=models.Q(rate_limit__gt=0), name="accounts_apikey_rate_positive"
             ),

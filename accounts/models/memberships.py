@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.choices import MemberRole, MemberStatus, RoleScope
+from config.db.constraints import choices_constraint, unique_per_tenant
 from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 
 
@@ -30,17 +31,9 @@ class Membership(TenantModel):
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "status"], name="accounts_membership_status")]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "user"],
-                name="accounts_membership_once",
-                violation_error_message="This user is already a member.",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(role__in=MemberRole.values), name="accounts_membership_role_known"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(status__in=MemberStatus.values), name="accounts_membership_status_known"
-            ),
+            unique_per_tenant("user", message="This user is already a member."),
+            choices_constraint("role", MemberRole.values),
+            choices_constraint("status", MemberStatus.values),
         ]
 
     def __str__(self) -> str:
@@ -60,10 +53,8 @@ class Role(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "slug"],
-                name="accounts_role_slug",
-                violation_error_message="A role with this slug already exists.",
+            unique_per_tenant(
+                "slug", name="accounts_role_slug", message="A role with this slug already exists."
             )
         ]
 
@@ -94,11 +85,8 @@ class RoleAssignment(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "user", "role", "engagement"],
-                nulls_distinct=False,
-                name="accounts_roleassignment_once",
-                violation_error_message="This user already has this role.",
+            unique_per_tenant(
+                "user", "role", "engagement", message="This user already has this role.", nulls_distinct=False
             ),
             models.CheckConstraint(
                 condition=models.Q(scope=RoleScope.TENANT, engagement=None)

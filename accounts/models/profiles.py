@@ -5,6 +5,7 @@ from django.db import models
 
 from accounts.choices import ContactMethod, ModelPurpose, Theme
 from accounts.schemas import SchemaValidator, validate_timezone
+from config.db.constraints import choices_constraint, unique_per_tenant
 from config.tenancy.models import UserOwnedModel
 
 
@@ -13,13 +14,7 @@ def notification_defaults() -> dict[str, bool]:
     return {"email": True, "in_app": True, "discovery_complete": True, "assessment_ready": True}
 
 
-def unique_per_user(name: str) -> models.UniqueConstraint:
-    """Return the constraint that allows one row per user and tenant."""
-    return models.UniqueConstraint(
-        fields=["tenant", "user"],
-        name=name,
-        violation_error_message="This entry already exists for the user.",
-    )
+ONCE_PER_USER = unique_per_tenant("user", message="This entry already exists for the user.")
 
 
 class UserProfile(UserOwnedModel):
@@ -71,9 +66,10 @@ class UserProfile(UserOwnedModel):
 
     class Meta(UserOwnedModel.Meta):
         constraints = [
-            unique_per_user("accounts_userprofile_once"),
-            models.CheckConstraint(
-                condition=models.Q(preferred_contact_method__in=[*ContactMethod.values, ""]),
+            ONCE_PER_USER,
+            choices_constraint(
+                "preferred_contact_method",
+                [*ContactMethod.values, ""],
                 name="accounts_userprofile_contact_known",
             ),
         ]
@@ -108,12 +104,7 @@ class UserSettings(UserOwnedModel):
 
     class Meta(UserOwnedModel.Meta):
         verbose_name_plural = "user settings"
-        constraints = [
-            unique_per_user("accounts_usersettings_once"),
-            models.CheckConstraint(
-                condition=models.Q(theme__in=Theme.values), name="accounts_usersettings_theme_known"
-            ),
-        ]
+        constraints = [ONCE_PER_USER, choices_constraint("theme", Theme.values)]
 
     def __str__(self) -> str:
         return f"{self.get_theme_display()}, {self.timezone}"
@@ -129,15 +120,8 @@ class UserModelChoice(UserOwnedModel):
 
     class Meta(UserOwnedModel.Meta):
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "user", "purpose"],
-                name="accounts_usermodelchoice_once",
-                violation_error_message="You have already chosen a model for this purpose.",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(purpose__in=ModelPurpose.values),
-                name="accounts_usermodelchoice_purpose_known",
-            ),
+            unique_per_tenant("user", "purpose", message="You have already chosen a model for this purpose."),
+            choices_constraint("purpose", ModelPurpose.values),
             models.CheckConstraint(
                 condition=~models.Q(model=""),
                 name="accounts_usermodelchoice_model_named",
@@ -211,7 +195,7 @@ class WorkProfile(UserOwnedModel):
     )
 
     class Meta(UserOwnedModel.Meta):
-        constraints = [unique_per_user("accounts_workprofile_once")]
+        constraints = [ONCE_PER_USER]
 
     def __str__(self) -> str:
         return "Work profile"

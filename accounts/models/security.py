@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from accounts.choices import DeviceType, IdentityProvider, OAuthService
+from config.db.constraints import choices_constraint, unique_per_tenant
 from config.encryption.fields import EncryptedJSONField, EncryptedTextField
 from config.tenancy.models import UserOwnedModel
 
@@ -25,9 +26,7 @@ class RegisteredDevice(UserOwnedModel):
     class Meta(UserOwnedModel.Meta):
         indexes = [models.Index(fields=["tenant", "user", "-last_used_at"], name="accounts_device_user")]
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(device_type__in=DeviceType.values), name="accounts_device_type_known"
-            )
+            choices_constraint("device_type", DeviceType.values, name="accounts_device_type_known")
         ]
 
     def __str__(self) -> str:
@@ -51,11 +50,7 @@ class TwoFactorAuth(UserOwnedModel):
         verbose_name = "two-factor authentication"
         verbose_name_plural = "two-factor authentication"
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "user"],
-                name="accounts_twofactorauth_once",
-                violation_error_message="You have already set up two-factor authentication.",
-            ),
+            unique_per_tenant("user", message="You have already set up two-factor authentication."),
             models.CheckConstraint(
                 condition=models.Q(is_enabled=False) | models.Q(secret_key__isnull=False),
                 name="accounts_twofactorauth_secret",
@@ -102,15 +97,13 @@ class ExternalIdentity(UserOwnedModel):
         verbose_name_plural = "external identities"
         indexes = [models.Index(fields=["tenant", "user"], name="accounts_extidentity_user")]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "provider", "subject"],
+            unique_per_tenant(
+                "provider",
+                "subject",
                 name="accounts_externalidentity_subject",
-                violation_error_message="This identity is already linked.",
+                message="This identity is already linked.",
             ),
-            models.CheckConstraint(
-                condition=models.Q(provider__in=IdentityProvider.values),
-                name="accounts_externalidentity_provider_known",
-            ),
+            choices_constraint("provider", IdentityProvider.values),
         ]
 
     def __str__(self) -> str:
@@ -134,15 +127,8 @@ class OAuthToken(UserOwnedModel):
         verbose_name = "OAuth token"
         indexes = [models.Index(fields=["tenant", "token_expiry"], name="accounts_oauthtoken_expiry")]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "user", "service"],
-                name="accounts_oauthtoken_once",
-                violation_error_message="This service is already connected.",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(service__in=OAuthService.values),
-                name="accounts_oauthtoken_service_known",
-            ),
+            unique_per_tenant("user", "service", message="This service is already connected."),
+            choices_constraint("service", OAuthService.values),
         ]
 
     def __str__(self) -> str:

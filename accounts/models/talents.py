@@ -5,6 +5,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from accounts.choices import Availability
+from config.db.constraints import choices_constraint
 from config.tenancy.models import MemberForeignKey, TenantModel
 
 
@@ -38,10 +39,7 @@ class Talent(TenantModel):
             GinIndex(fields=["skills"], name="accounts_talent_skills"),
         ]
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(availability__in=Availability.values),
-                name="accounts_talent_availability_known",
-            ),
+            choices_constraint("availability", Availability.values),
             models.CheckConstraint(
                 condition=models.Q(experience_years=None) | models.Q(experience_years__lte=80),
                 name="accounts_talent_experience",

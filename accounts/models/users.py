@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.choices import UserStatus
 from accounts.fields import PasswordHashField
 from accounts.managers import UserManager
+from config.db.constraints import choices_constraint
 from config.db.session import apply_scope, current_scope, request_scope
 from config.tenancy.models import GlobalModel
 
@@ -61,9 +62,7 @@ class User(AbstractBaseUser, GlobalModel):
             models.CheckConstraint(
                 condition=models.Q(email__regex=r"^[^@\s]+@[^@\s]+$"), name="accounts_user_email_form"
             ),
-            models.CheckConstraint(
-                condition=models.Q(status__in=UserStatus.values), name="accounts_user_status_known"
-            ),
+            choices_constraint("status", UserStatus.values),
         ]
 
     def __str__(self) -> str:

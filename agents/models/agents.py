@@ -7,6 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from agents.choices import AgentStatus, Provider, validate_tools
+from config.db.constraints import choices_constraint, unique_per_tenant
 from config.tenancy.models import MemberForeignKey, SoftDeleteMixin, TenantForeignKey, TenantModel
 
 # Upper bounds on how long one turn can occupy a thread.
@@ -112,11 +113,11 @@ class Agent(SoftDeleteMixin, TenantModel):
             GinIndex(fields=["metadata"], name="agents_agent_metadata"),
         ]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "slug"],
-                condition=models.Q(deleted_at=None),
+            unique_per_tenant(
+                "slug",
                 name="agents_agent_slug",
-                violation_error_message="An agent with this slug already exists.",
+                message="An agent with this slug already exists.",
+                condition=models.Q(deleted_at=None),
             ),
             models.CheckConstraint(
                 condition=models.Q(temperature__range=(0, 2)),
@@ -134,12 +135,8 @@ class Agent(SoftDeleteMixin, TenantModel):
                 condition=models.Q(max_iterations__range=(1, MAX_ITERATIONS)),
                 name="agents_agent_max_iterations",
             ),
-            models.CheckConstraint(
-                condition=models.Q(status__in=AgentStatus.values), name="agents_agent_status_known"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(model_provider__in=Provider.values), name="agents_agent_provider_known"
-            ),
+            choices_constraint("status", AgentStatus.values),
+            choices_constraint("model_provider", Provider.values, name="agents_agent_provider_known"),
         ]
 
     def __str__(self) -> str:
@@ -156,11 +153,7 @@ class AgentCollection(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "agent", "collection"],
-                name="agents_agentcollection_once",
-                violation_error_message="The agent already has this collection.",
-            )
+            unique_per_tenant("agent", "collection", message="The agent already has this collection.")
         ]
 
     def __str__(self) -> str:
@@ -184,13 +177,7 @@ class AgentVersion(TenantModel):
     )
 
     class Meta(TenantModel.Meta):
-        constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "agent", "version"],
-                name="agents_agentversion_once",
-                violation_error_message="This version already exists.",
-            )
-        ]
+        constraints = [unique_per_tenant("agent", "version", message="This version already exists.")]
 
     def __str__(self) -> str:
         return f"{self.agent} v{self.version}"

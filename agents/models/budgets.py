@@ -3,6 +3,7 @@
 from django.db import models
 
 from agents.choices import BudgetPeriod, BudgetResource, BudgetSubject
+from config.db.constraints import choices_constraint, unique_per_tenant
 from config.tenancy.models import TenantModel
 
 
@@ -27,21 +28,17 @@ class Budget(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "subject", "subject_id", "resource", "period"],
+            unique_per_tenant(
+                "subject",
+                "subject_id",
+                "resource",
+                "period",
+                message="This budget already exists.",
                 nulls_distinct=False,
-                name="agents_budget_once",
-                violation_error_message="This budget already exists.",
             ),
-            models.CheckConstraint(
-                condition=models.Q(subject__in=BudgetSubject.values), name="agents_budget_subject_known"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(resource__in=BudgetResource.values), name="agents_budget_resource_known"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(period__in=BudgetPeriod.values), name="agents_budget_period_known"
-            ),
+            choices_constraint("subject", BudgetSubject.values),
+            choices_constraint("resource", BudgetResource.values),
+            choices_constraint("period", BudgetPeriod.values),
             models.CheckConstraint(
                 condition=models.Q(limit_value__gte=0),
                 name="agents_budget_limit",
@@ -82,15 +79,9 @@ class BudgetCounter(TenantModel):
                 fields=["tenant", "subject", "subject_id", "resource", "period", "period_start"],
                 name="agents_budgetcounter_once",
             ),
-            models.CheckConstraint(
-                condition=models.Q(subject__in=BudgetSubject.values), name="agents_counter_subject_known"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(resource__in=BudgetResource.values), name="agents_counter_resource_known"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(period__in=BudgetPeriod.values), name="agents_counter_period_known"
-            ),
+            choices_constraint("subject", BudgetSubject.values, name="agents_counter_subject_known"),
+            choices_constraint("resource", BudgetResource.values, name="agents_counter_resource_known"),
+            choices_constraint("period", BudgetPeriod.values, name="agents_counter_period_known"),
             models.CheckConstraint(condition=models.Q(reserved__gte=0), name="agents_counter_reserved"),
         ]
 

@@ -4,6 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from agents.choices import Provider
+from config.db.constraints import choices_constraint, unique_per_tenant
 from config.tenancy.models import TenantForeignKey, TenantModel
 
 from .agents import Agent
@@ -28,15 +29,13 @@ class AgentFallback(TenantModel):
     class Meta(TenantModel.Meta):
         ordering = ["position", "id"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "agent", "position"],
+            unique_per_tenant(
+                "agent",
+                "position",
                 name="agents_agentfallback_place",
-                violation_error_message="Another fallback model has this position.",
+                message="Another fallback model has this position.",
             ),
-            models.CheckConstraint(
-                condition=models.Q(model_provider__in=Provider.values),
-                name="agents_agentfallback_provider_known",
-            ),
+            choices_constraint("model_provider", Provider.values, name="agents_agentfallback_provider_known"),
         ]
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ from django.core.validators import URLValidator
 from django.db import models
 
 from agents.choices import INTEGRATION_PLATFORMS, IntegrationStatus
+from config.db.constraints import choices_constraint, unique_per_tenant
 from config.encryption.fields import Ciphertext, EncryptedJSONField
 from config.tenancy.models import MemberForeignKey, TenantModel
 
@@ -61,19 +62,13 @@ class Integration(TenantModel):
             models.Index(fields=["tenant", "platform"], name="agents_integration_platform"),
         ]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "name"],
+            unique_per_tenant(
+                "name",
                 name="agents_integration_name",
-                violation_error_message="An integration with this name already exists.",
+                message="An integration with this name already exists.",
             ),
-            models.CheckConstraint(
-                condition=models.Q(platform__in=[value for value, _ in INTEGRATION_PLATFORMS]),
-                name="agents_integration_platform_known",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(status__in=IntegrationStatus.values),
-                name="agents_integration_status_known",
-            ),
+            choices_constraint("platform", [value for value, _ in INTEGRATION_PLATFORMS]),
+            choices_constraint("status", IntegrationStatus.values),
         ]
 
     def __str__(self) -> str:

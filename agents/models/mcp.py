@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from agents.choices import McpCategory, McpServerStatus, McpServerType
-from config.db.constraints import TENANT_CLAUSE
+from config.db.constraints import TENANT_CLAUSE, choices_constraint, unique_per_tenant
 from config.encryption.fields import EncryptedJSONField
 from config.tenancy.models import GlobalModel, MemberForeignKey, TenantForeignKey, TenantModel
 
@@ -117,15 +117,9 @@ class McpServer(GlobalModel):
             GinIndex(fields=["metadata"], name="agents_mcpserver_metadata"),
         ]
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(category__in=McpCategory.values), name="agents_mcpserver_category_known"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(server_type__in=McpServerType.values), name="agents_mcpserver_type_known"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(status__in=McpServerStatus.values), name="agents_mcpserver_status_known"
-            ),
+            choices_constraint("category", McpCategory.values),
+            choices_constraint("server_type", McpServerType.values, name="agents_mcpserver_type_known"),
+            choices_constraint("status", McpServerStatus.values),
         ]
 
     def __str__(self) -> str:
@@ -171,10 +165,8 @@ class McpServerConfig(TenantModel):
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "enabled"], name="agents_mcpconfig_enabled")]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "mcp_server"],
-                name="agents_mcpconfig_once",
-                violation_error_message="This server is already configured.",
+            unique_per_tenant(
+                "mcp_server", name="agents_mcpconfig_once", message="This server is already configured."
             )
         ]
 
@@ -191,13 +183,7 @@ class McpServerUser(TenantModel):
     user = MemberForeignKey(models.CASCADE, help_text="User who can use it.")
 
     class Meta(TenantModel.Meta):
-        constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "config", "user"],
-                name="agents_mcpserveruser_once",
-                violation_error_message="This user already has permission.",
-            )
-        ]
+        constraints = [unique_per_tenant("config", "user", message="This user already has permission.")]
 
     def __str__(self) -> str:
         return f"{self.user} may use {self.config}"

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from agents.choices import AdapterStatus, AdapterType, CredentialStatus, CredentialType
+from config.db.constraints import choices_constraint, unique_per_tenant
 from config.encryption.fields import EncryptedJSONField, Secret
 from config.tenancy.models import GlobalModel, MemberForeignKey, TenantModel
 
@@ -47,12 +48,8 @@ class PlatformAdapter(GlobalModel):
                 name="agents_adapter_once",
                 violation_error_message="This version of the adapter already exists.",
             ),
-            models.CheckConstraint(
-                condition=models.Q(adapter_type__in=AdapterType.values), name="agents_adapter_type_known"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(status__in=AdapterStatus.values), name="agents_adapter_status_known"
-            ),
+            choices_constraint("adapter_type", AdapterType.values, name="agents_adapter_type_known"),
+            choices_constraint("status", AdapterStatus.values, name="agents_adapter_status_known"),
         ]
 
     def __str__(self) -> str:
@@ -96,18 +93,14 @@ class PlatformCredential(TenantModel):
             models.Index(fields=["tenant", "expires_at"], name="agents_credential_expiry"),
         ]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "platform_adapter", "credential_name"],
+            unique_per_tenant(
+                "platform_adapter",
+                "credential_name",
                 name="agents_credential_name",
-                violation_error_message="A credential with this name already exists.",
+                message="A credential with this name already exists.",
             ),
-            models.CheckConstraint(
-                condition=models.Q(credential_type__in=CredentialType.values),
-                name="agents_credential_type_known",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(status__in=CredentialStatus.values), name="agents_credential_status_known"
-            ),
+            choices_constraint("credential_type", CredentialType.values, name="agents_credential_type_known"),
+            choices_constraint("status", CredentialStatus.values, name="agents_credential_status_known"),
         ]
 
     def __str__(self) -> str:

@@ -3,6 +3,7 @@
 from django.db import models
 
 from agents.choices import Provider
+from config.db.constraints import choices_constraint, unique_per_tenant
 from config.tenancy.models import TenantModel
 
 
@@ -23,14 +24,8 @@ class ModelPrice(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "provider", "model"],
-                name="agents_modelprice_once",
-                violation_error_message="This model already has a price.",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(provider__in=Provider.values), name="agents_modelprice_provider_known"
-            ),
+            unique_per_tenant("provider", "model", message="This model already has a price."),
+            choices_constraint("provider", Provider.values),
             models.CheckConstraint(
                 condition=models.Q(input_price__gte=0, output_price__gte=0),
                 name="agents_modelprice_amounts",

@@ -7,7 +7,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 
 from agents.managers import PromptManager
-from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE
+from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE, unique_per_tenant
 from config.tenancy.managers import ScopedQuerySet
 from config.tenancy.models import MemberForeignKey, TenantModel
 
@@ -96,11 +96,12 @@ class SystemPrompt(TenantModel):
             models.Index(fields=["prompt_category"], name="agents_prompt_category"),
         ]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "user", "prompt_key"],
-                nulls_distinct=False,
+            unique_per_tenant(
+                "user",
+                "prompt_key",
                 name="agents_prompt_once",
-                violation_error_message="You already have a prompt for this key.",
+                message="You already have a prompt for this key.",
+                nulls_distinct=False,
             ),
             models.CheckConstraint(
                 condition=models.Q(tenant__isnull=False) | models.Q(user=None),

@@ -3,6 +3,7 @@
 from django.db import models
 
 from agents.choices import RunStatus
+from config.db.constraints import choices_constraint
 from config.db.partitions import PartitionedMixin
 from config.tenancy.models import PartitionedTimestampMixin, TenantModel
 
@@ -32,11 +33,7 @@ class AgentRun(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
             models.Index(fields=["tenant", "user_id", "-id"], name="agents_agentrun_user"),
             models.Index(fields=["tenant", "status"], name="agents_agentrun_status"),
         ]
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(status__in=RunStatus.values), name="agents_agentrun_status_known"
-            )
-        ]
+        constraints = [choices_constraint("status", RunStatus.values)]
 
     def __str__(self) -> str:
         return f"run of {self.agent_id}: {self.status}"

@@ -9,7 +9,7 @@ from django.db.models.functions import Now, Round
 
 from agents.choices import PaymentStatus
 from agents.managers import PurchaseManager, SharedManager
-from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE
+from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE, choices_constraint, unique_per_tenant
 from config.tenancy.managers import ScopedQuerySet
 from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 
@@ -148,11 +148,7 @@ class TemplateDocument(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "template", "document"],
-                name="agents_templatedocument_once",
-                violation_error_message="The template already has this document.",
-            )
+            unique_per_tenant("template", "document", message="The template already has this document.")
         ]
 
     def __str__(self) -> str:
@@ -215,20 +211,17 @@ class TemplatePurchase(TenantModel):
             models.Index(fields=["tenant", "payment_status"], name="agents_purchase_status"),
         ]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "template_id"],
-                condition=models.Q(payment_status__in=[PaymentStatus.PENDING, PaymentStatus.COMPLETED]),
+            unique_per_tenant(
+                "template_id",
                 name="agents_purchase_once",
-                violation_error_message="Your organisation already bought this template.",
+                message="Your organisation already bought this template.",
+                condition=models.Q(payment_status__in=[PaymentStatus.PENDING, PaymentStatus.COMPLETED]),
             ),
             models.CheckConstraint(condition=models.Q(price__gte=0), name="agents_purchase_price"),
             models.CheckConstraint(
                 condition=models.Q(commission_rate__range=(0, 1)), name="agents_purchase_commission"
             ),
-            models.CheckConstraint(
-                condition=models.Q(payment_status__in=PaymentStatus.values),
-                name="agents_purchase_status_known",
-            ),
+            choices_constraint("payment_status", PaymentStatus.values, name="agents_purchase_status_known"),
         ]
 
     def __str__(self) -> str:
@@ -255,10 +248,11 @@ class TemplateRating(TenantModel):
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "template_id"], name="agents_rating_template")]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "user", "template_id"],
+            unique_per_tenant(
+                "user",
+                "template_id",
                 name="agents_rating_once",
-                violation_error_message="You have already rated this template.",
+                message="You have already rated this template.",
             ),
             models.CheckConstraint(
                 condition=models.Q(rating__range=(1, 5)),

@@ -3,7 +3,7 @@
 from django.db import models
 
 from audit.choices import AuditStatus, EventCategory, Severity
-from config.db.constraints import TENANT_CLAUSE
+from config.db.constraints import TENANT_CLAUSE, choices_constraint
 from config.db.partitions import PartitionedMixin
 from config.tenancy.managers import ScopedManager, ScopedQuerySet
 from config.tenancy.models import BaseModel, PartitionedTimestampMixin
@@ -71,16 +71,9 @@ class SecurityAuditLog(PartitionedTimestampMixin, PartitionedMixin, BaseModel):
             ),
         ]
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(event_category__in=EventCategory.values),
-                name="audit_security_category_known",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(severity__in=Severity.values), name="audit_security_severity_known"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(result__in=AuditStatus.values), name="audit_security_result_known"
-            ),
+            choices_constraint("event_category", EventCategory.values, name="audit_security_category_known"),
+            choices_constraint("severity", Severity.values, name="audit_security_severity_known"),
+            choices_constraint("result", AuditStatus.values, name="audit_security_result_known"),
         ]
 
     def __str__(self) -> str:

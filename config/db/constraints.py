@@ -1,4 +1,4 @@
-"""Row-level security, same-tenant foreign keys and audit triggers as constraints.
+"""Row-level security, same-tenant foreign keys and audit triggers as constraints, and two common constraints.
 
 As members of `Meta.constraints` they are detected, ordered and reversed by `makemigrations` like any other constraint.
 The base models (`config.tenancy.models`) add them to every concrete model.
@@ -292,3 +292,20 @@ class AuditTrigger(BaseDatabaseConstraint):
     def remove_sql(self, model: Any, schema_editor: Any) -> str:
         table = schema_editor.quote_name(model._meta.db_table)
         return ";\n".join(f"DROP TRIGGER {name} ON {table}" for name in self._names().values())
+
+
+def choices_constraint(field: str, values: Iterable[str], *, name: str = "") -> models.CheckConstraint:
+    """Return the constraint that allows only `values` in a column."""
+    return models.CheckConstraint(
+        condition=models.Q(**{f"{field}__in": [*values]}),
+        name=name or f"%(app_label)s_%(class)s_{field}_known",
+    )
+
+
+def unique_per_tenant(
+    *fields: str, name: str = "%(app_label)s_%(class)s_once", message: str, **options: Any
+) -> models.UniqueConstraint:
+    """Return the constraint that allows each combination of values once per tenant."""
+    return models.UniqueConstraint(
+        fields=["tenant", *fields], name=name, violation_error_message=message, **options
+    )

@@ -4,6 +4,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now
 
+from config.db.constraints import choices_constraint, unique_per_tenant
 from config.tenancy.managers import ScopedQuerySet
 from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 from conversations.choices import ConversationMode, ConversationStatus, ParticipantRole
@@ -93,13 +94,8 @@ class Conversation(TenantModel):
             GinIndex(fields=["metadata"], name="conversations_conv_metadata"),
         ]
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(status__in=ConversationStatus.values),
-                name="conversations_conv_status_known",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(mode__in=ConversationMode.values), name="conversations_conv_mode_known"
-            ),
+            choices_constraint("status", ConversationStatus.values, name="conversations_conv_status_known"),
+            choices_constraint("mode", ConversationMode.values, name="conversations_conv_mode_known"),
         ]
 
     def __str__(self) -> str:
@@ -133,21 +129,19 @@ class Participant(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "conversation", "user", "agent"],
+            unique_per_tenant(
+                "conversation",
+                "user",
+                "agent",
+                message="This participant is already in the conversation.",
                 nulls_distinct=False,
-                name="conversations_participant_once",
-                violation_error_message="This participant is already in the conversation.",
             ),
             models.CheckConstraint(
                 condition=models.Q(user=None, agent__isnull=False) | models.Q(user__isnull=False, agent=None),
                 name="conversations_participant_one_of",
                 violation_error_message="Set either a user or an agent.",
             ),
-            models.CheckConstraint(
-                condition=models.Q(role__in=ParticipantRole.values),
-                name="conversations_participant_role_known",
-            ),
+            choices_constraint("role", ParticipantRole.values),
         ]
 
     def __str__(self) -> str:

@@ -5,7 +5,7 @@ from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from pgvector.django import HalfVectorField, HnswIndex
 
-from config.db.constraints import SameTenant
+from config.db.constraints import SameTenant, choices_constraint
 from config.db.partitions import PartitionedMixin
 from config.tenancy.models import MemberForeignKey, PartitionedTimestampMixin, TenantForeignKey, TenantModel
 from conversations.choices import MessageFeedback, MessageRole, MessageStatus
@@ -82,16 +82,9 @@ class Message(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
                 condition=models.Q(confidence_score=None) | models.Q(confidence_score__range=(0, 1)),
                 name="conversations_message_confidence",
             ),
-            models.CheckConstraint(
-                condition=models.Q(role__in=MessageRole.values), name="conversations_message_role_known"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(status__in=MessageStatus.values), name="conversations_message_status_known"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(feedback__in=["", *MessageFeedback.values]),
-                name="conversations_message_feedback_known",
-            ),
+            choices_constraint("role", MessageRole.values),
+            choices_constraint("status", MessageStatus.values),
+            choices_constraint("feedback", ["", *MessageFeedback.values]),
         ]
 
     def __str__(self) -> str:

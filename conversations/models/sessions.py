@@ -3,6 +3,7 @@
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
+from config.db.constraints import choices_constraint, unique_per_tenant
 from config.db.partitions import PartitionedMixin
 from config.tenancy.models import MemberForeignKey, PartitionedTimestampMixin, TenantForeignKey, TenantModel
 from conversations.choices import (
@@ -50,18 +51,13 @@ class SessionState(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "conversation"],
+            unique_per_tenant(
+                "conversation",
                 name="conversations_state_once",
-                violation_error_message="The conversation already has a state.",
+                message="The conversation already has a state.",
             ),
-            models.CheckConstraint(
-                condition=models.Q(mode__in=ChatMode.values), name="conversations_state_mode_known"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(phase__in=["", *MeetingPhase.values]),
-                name="conversations_state_phase_known",
-            ),
+            choices_constraint("mode", ChatMode.values, name="conversations_state_mode_known"),
+            choices_constraint("phase", ["", *MeetingPhase.values], name="conversations_state_phase_known"),
         ]
 
     def __str__(self) -> str:
@@ -132,10 +128,10 @@ class SessionSummary(TenantModel):
             GinIndex(fields=["search_keywords"], name="conversations_summary_keywords"),
         ]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "conversation"],
+            unique_per_tenant(
+                "conversation",
                 name="conversations_summary_once",
-                violation_error_message="The conversation already has a summary.",
+                message="The conversation already has a summary.",
             ),
             models.CheckConstraint(
                 condition=models.Q(ended_at__gte=models.F("started_at")),
@@ -147,13 +143,11 @@ class SessionSummary(TenantModel):
                 name="conversations_summary_rating",
                 violation_error_message="The rating must be between 0 and 5.",
             ),
-            models.CheckConstraint(
-                condition=models.Q(complexity_level__in=ComplexityLevel.values),
-                name="conversations_summary_complexity_known",
+            choices_constraint(
+                "complexity_level", ComplexityLevel.values, name="conversations_summary_complexity_known"
             ),
-            models.CheckConstraint(
-                condition=models.Q(resolution_status__in=ResolutionStatus.values),
-                name="conversations_summary_resolution_known",
+            choices_constraint(
+                "resolution_status", ResolutionStatus.values, name="conversations_summary_resolution_known"
             ),
         ]
 
@@ -207,13 +201,8 @@ class StreamEvent(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
             models.Index(fields=["tenant", "event_type"], name="conversations_stream_type"),
         ]
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(event_type__in=StreamType.values), name="conversations_stream_type_known"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(phase__in=["", *MeetingPhase.values]),
-                name="conversations_stream_phase_known",
-            ),
+            choices_constraint("event_type", StreamType.values, name="conversations_stream_type_known"),
+            choices_constraint("phase", ["", *MeetingPhase.values], name="conversations_stream_phase_known"),
         ]
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from config.db.constraints import choices_constraint
 from config.db.partitions import PartitionedMixin
 from config.tenancy.models import MemberForeignKey, PartitionedTimestampMixin, TenantForeignKey, TenantModel
 from conversations.choices import ToolStatus
@@ -69,9 +70,7 @@ class ToolExecution(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
             models.Index(fields=["tenant", "status"], name="conversations_tool_status"),
         ]
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(status__in=ToolStatus.values), name="conversations_tool_status_known"
-            )
+            choices_constraint("status", ToolStatus.values, name="conversations_tool_status_known")
         ]
 
     def __str__(self) -> str:
@@ -138,9 +137,7 @@ class McpToolExecution(PartitionedTimestampMixin, PartitionedMixin, TenantModel)
             models.Index(fields=["tenant", "-started_at"], name="conversations_mcptool_started"),
         ]
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(status__in=ToolStatus.values), name="conversations_mcptool_status_known"
-            ),
+            choices_constraint("status", ToolStatus.values, name="conversations_mcptool_status_known"),
             models.CheckConstraint(
                 condition=models.Q(message=None) | models.Q(conversation__isnull=False),
                 name="conversations_mcptool_message_of",

@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from config.db.constraints import choices_constraint, unique_per_tenant
 from config.db.partitions import PartitionedMixin
 from config.tenancy.models import MemberForeignKey, PartitionedTimestampMixin, TenantForeignKey, TenantModel
 from conversations.choices import LeaseKind, StepKind
@@ -44,14 +45,12 @@ class AnswerLease(TenantModel):
             models.Index(fields=["tenant", "conversation"], name="conversations_lease_conv"),
         ]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "message"],
+            unique_per_tenant(
+                "message",
                 name="conversations_lease_once",
-                violation_error_message="Another process is already working on it.",
+                message="Another process is already working on it.",
             ),
-            models.CheckConstraint(
-                condition=models.Q(kind__in=LeaseKind.values), name="conversations_lease_kind_known"
-            ),
+            choices_constraint("kind", LeaseKind.values, name="conversations_lease_kind_known"),
         ]
 
     def __str__(self) -> str:
@@ -95,11 +94,7 @@ class TurnStep(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
             models.Index(fields=["tenant", "message", "number"], name="conversations_step_order"),
             models.Index(fields=["tenant", "conversation"], name="conversations_step_conv"),
         ]
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(kind__in=StepKind.values), name="conversations_step_kind_known"
-            )
-        ]
+        constraints = [choices_constraint("kind", StepKind.values, name="conversations_step_kind_known")]
 
     def __str__(self) -> str:
         return f"{self.kind} #{self.number}"

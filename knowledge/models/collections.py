@@ -5,7 +5,7 @@ from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
 from pgvector.django import HalfVectorField
 
-from config.db.constraints import SameTenant
+from config.db.constraints import SameTenant, choices_constraint, unique_per_tenant
 from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 from knowledge.choices import CollectionStatus, DocumentOrigin, DocumentStatus
 
@@ -50,10 +50,10 @@ class Collection(TenantModel):
             GinIndex(fields=["metadata"], name="knowledge_collection_metadata"),
         ]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "slug"],
+            unique_per_tenant(
+                "slug",
                 name="knowledge_collection_slug",
-                violation_error_message="A collection with this slug already exists.",
+                message="A collection with this slug already exists.",
             ),
             models.CheckConstraint(
                 condition=models.Q(chunk_size__gt=0), name="knowledge_collection_chunk_size"
@@ -63,10 +63,7 @@ class Collection(TenantModel):
                 name="knowledge_collection_overlap_below_size",
                 violation_error_message="The overlap must be smaller than the chunk size.",
             ),
-            models.CheckConstraint(
-                condition=models.Q(status__in=CollectionStatus.values),
-                name="knowledge_collection_status_known",
-            ),
+            choices_constraint("status", CollectionStatus.values),
         ]
 
     def __str__(self) -> str:
@@ -128,17 +125,14 @@ class Document(TenantModel):
             GinIndex(fields=["metadata"], name="knowledge_document_metadata"),
         ]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "collection", "source"],
+            unique_per_tenant(
+                "collection",
+                "source",
                 name="knowledge_document_source",
-                violation_error_message="The collection already has a document with this source.",
+                message="The collection already has a document with this source.",
             ),
-            models.CheckConstraint(
-                condition=models.Q(status__in=DocumentStatus.values), name="knowledge_document_status_known"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(origin__in=DocumentOrigin.values), name="knowledge_document_origin_known"
-            ),
+            choices_constraint("status", DocumentStatus.values),
+            choices_constraint("origin", DocumentOrigin.values),
             models.CheckConstraint(
                 condition=models.Q(progress__lte=100), name="knowledge_document_progress_percent"
             ),

@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from config.db.constraints import choices_constraint
 from config.tenancy.models import TenantForeignKey, TenantModel
 from knowledge.choices import EvaluationStatus
 
@@ -35,12 +36,7 @@ class RagEvaluation(TenantModel):
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "collection", "status"], name="knowledge_evaluation_coll")]
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(status__in=EvaluationStatus.values),
-                name="knowledge_ragevaluation_status_known",
-            )
-        ]
+        constraints = [choices_constraint("status", EvaluationStatus.values)]
 
     def __str__(self) -> str:
         return self.name

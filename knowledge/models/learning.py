@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 from pgvector.django import HalfVectorField, HnswIndex
 
+from config.db.constraints import choices_constraint
 from config.tenancy.models import UserOwnedModel
 from knowledge.choices import PatternType
 
@@ -56,9 +57,7 @@ class LearningPattern(UserOwnedModel):
             ),
         ]
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(pattern_type__in=PatternType.values), name="knowledge_pattern_type_known"
-            ),
+            choices_constraint("pattern_type", PatternType.values, name="knowledge_pattern_type_known"),
             models.CheckConstraint(
                 condition=models.Q(confidence__range=(0, 1)),
                 name="knowledge_pattern_confidence_range",

@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from config.db.constraints import choices_constraint
 from config.db.partitions import PartitionedMixin
 from config.tenancy.models import PartitionedTimestampMixin, TenantForeignKey, TenantModel
 from knowledge.choices import Feedback, RetrievalStrategy
@@ -50,13 +51,11 @@ class RagQuery(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
                 condition=models.Q(top_score=None) | models.Q(top_score__range=(0, 1)),
                 name="knowledge_ragquery_top_score",
             ),
-            models.CheckConstraint(
-                condition=models.Q(retrieval_strategy__in=RetrievalStrategy.values),
-                name="knowledge_ragquery_strategy_known",
+            choices_constraint(
+                "retrieval_strategy", RetrievalStrategy.values, name="knowledge_ragquery_strategy_known"
             ),
-            models.CheckConstraint(
-                condition=models.Q(user_feedback__in=["", *Feedback.values]),
-                name="knowledge_ragquery_feedback_known",
+            choices_constraint(
+                "user_feedback", ["", *Feedback.values], name="knowledge_ragquery_feedback_known"
             ),
         ]
 

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 from pgvector.django import HalfVectorField, HnswIndex
 
-from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE
+from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE, choices_constraint, unique_per_tenant
 from config.tenancy.models import TenantForeignKey, TenantModel, UserOwnedModel
 from knowledge.choices import RelationKind, TermContext
 
@@ -55,9 +55,7 @@ class Term(UserOwnedModel):
             GinIndex(fields=["tags"], name="knowledge_term_tags"),
         ]
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(context__in=[*TermContext.values, ""]), name="knowledge_term_context_known"
-            ),
+            choices_constraint("context", [*TermContext.values, ""]),
             models.CheckConstraint(
                 condition=~models.Q(term=""),
                 name="knowledge_term_named",
@@ -91,19 +89,13 @@ class TermRelation(TenantModel):
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "related"], name="knowledge_termrelation_related")]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "term", "related"],
-                name="knowledge_termrelation_once",
-                violation_error_message="These terms are already related.",
-            ),
+            unique_per_tenant("term", "related", message="These terms are already related."),
             models.CheckConstraint(
                 condition=~models.Q(term=models.F("related")),
                 name="knowledge_termrelation_other",
                 violation_error_message="A term cannot be related to itself.",
             ),
-            models.CheckConstraint(
-                condition=models.Q(kind__in=RelationKind.values), name="knowledge_termrelation_kind_known"
-            ),
+            choices_constraint("kind", RelationKind.values),
         ]
 
     def __str__(self) -> str:
@@ -133,10 +125,8 @@ class TermEmbedding(TenantModel):
             )
         ]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "term", "embedding_model"],
-                name="knowledge_termembedding_once",
-                violation_error_message="The term already has a vector of this model.",
+            unique_per_tenant(
+                "term", "embedding_model", message="The term already has a vector of this model."
             )
         ]
 

@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from config.db.constraints import choices_constraint
 from config.tenancy.models import MemberForeignKey, TenantModel
 from tenants.choices import Complexity, EngagementStatus, EngagementType
 
@@ -43,16 +44,12 @@ class Engagement(TenantModel):
                 name="tenants_engagement_dates_in_order",
                 violation_error_message="The end date must not be before the start date.",
             ),
-            models.CheckConstraint(
-                condition=models.Q(status__in=EngagementStatus.values), name="tenants_engagement_status_known"
+            choices_constraint("status", EngagementStatus.values),
+            choices_constraint(
+                "engagement_type", ["", *EngagementType.values], name="tenants_engagement_type_known"
             ),
-            models.CheckConstraint(
-                condition=models.Q(engagement_type__in=["", *EngagementType.values]),
-                name="tenants_engagement_type_known",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(estimated_complexity__in=["", *Complexity.values]),
-                name="tenants_engagement_complexity_known",
+            choices_constraint(
+                "estimated_complexity", ["", *Complexity.values], name="tenants_engagement_complexity_known"
             ),
         ]
 

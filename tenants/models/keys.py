@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from config.db.constraints import TENANT_CLAUSE
+from config.db.constraints import TENANT_CLAUSE, choices_constraint
 from config.tenancy.models import BaseModel
 from tenants.choices import KeyStatus
 
@@ -44,9 +44,7 @@ class TenantKey(BaseModel):
             models.UniqueConstraint(
                 fields=["tenant", "version"], nulls_distinct=False, name="tenants_tenantkey_version"
             ),
-            models.CheckConstraint(
-                condition=models.Q(status__in=KeyStatus.values), name="tenants_tenantkey_status_known"
-            ),
+            choices_constraint("status", KeyStatus.values),
         ]
 
     def __str__(self) -> str:

@@ -3,6 +3,7 @@
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 
+from config.db.constraints import choices_constraint, unique_per_tenant
 from config.tenancy.models import GlobalModel, TenantForeignKey, TenantModel
 from tenants.choices import (
     BillingInterval,
@@ -68,9 +69,7 @@ class SubscriptionPlan(GlobalModel):
         ordering = ["price_monthly", "slug"]
         indexes = [models.Index(fields=["plan_type", "is_active"], name="tenants_plan_type_active")]
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(plan_type__in=PlanType.values), name="tenants_plan_type_known"
-            ),
+            choices_constraint("plan_type", PlanType.values, name="tenants_plan_type_known"),
             models.CheckConstraint(
                 condition=models.Q(price_monthly__gte=0, price_yearly__gte=0),
                 name="tenants_plan_prices",
@@ -127,19 +126,14 @@ class Subscription(TenantModel):
             models.Index(fields=["expires_at"], name="tenants_subscription_expires"),
         ]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant"],
-                condition=models.Q(status__in=LIVE),
+            unique_per_tenant(
                 name="tenants_subscription_one_live",
-                violation_error_message="The organisation already has an active subscription.",
+                message="The organisation already has an active subscription.",
+                condition=models.Q(status__in=LIVE),
             ),
-            models.CheckConstraint(
-                condition=models.Q(status__in=SubscriptionStatus.values),
-                name="tenants_subscription_status_known",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(billing_interval__in=BillingInterval.values),
-                name="tenants_subscription_interval_known",
+            choices_constraint("status", SubscriptionStatus.values),
+            choices_constraint(
+                "billing_interval", BillingInterval.values, name="tenants_subscription_interval_known"
             ),
             models.CheckConstraint(
                 condition=models.Q(expires_at=None) | models.Q(expires_at__gte=models.F("started_at")),
@@ -186,18 +180,11 @@ class TenantQuota(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "resource", "period"],
-                name="tenants_tenantquota_once",
-                violation_error_message="A limit for this resource and period already exists.",
+            unique_per_tenant(
+                "resource", "period", message="A limit for this resource and period already exists."
             ),
-            models.CheckConstraint(
-                condition=models.Q(resource__in=QuotaResource.values),
-                name="tenants_tenantquota_resource_known",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(period__in=QuotaPeriod.values), name="tenants_tenantquota_period_known"
-            ),
+            choices_constraint("resource", QuotaResource.values),
+            choices_constraint("period", QuotaPeriod.values),
             models.CheckConstraint(
                 condition=models.Q(warn_at_percent__range=(1, 100)), name="tenants_tenantquota_warn_at"
             ),
@@ -255,14 +242,12 @@ class BillingRecord(TenantModel):
             models.Index(fields=["tenant", "-period_start"], name="tenants_billing_latest"),
         ]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "number"],
+            unique_per_tenant(
+                "number",
                 name="tenants_billingrecord_number",
-                violation_error_message="A bill with this number already exists.",
+                message="A bill with this number already exists.",
             ),
-            models.CheckConstraint(
-                condition=models.Q(status__in=BillingStatus.values), name="tenants_billing_status_known"
-            ),
+            choices_constraint("status", BillingStatus.values, name="tenants_billing_status_known"),
             models.CheckConstraint(
                 condition=models.Q(period_end__gte=models.F("period_start")),
                 name="tenants_billing_period",

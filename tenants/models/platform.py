@@ -5,6 +5,7 @@ from typing import Any, Self
 from django.core.validators import URLValidator
 from django.db import models
 
+from config.db.constraints import choices_constraint, unique_per_tenant
 from config.encryption.fields import Ciphertext, EncryptedTextField
 from config.tenancy.models import GlobalModel, MemberForeignKey, TenantModel
 from tenants.choices import BridgeSyncStatus
@@ -61,14 +62,9 @@ class BridgeSync(TenantModel):
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "sync_status"], name="tenants_bridgesync_status")]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "user", "url"],
-                name="tenants_bridgesync_once",
-                violation_error_message="You already have a link to this server.",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(sync_status__in=BridgeSyncStatus.values),
-                name="tenants_bridgesync_status_known",
+            unique_per_tenant("user", "url", message="You already have a link to this server."),
+            choices_constraint(
+                "sync_status", BridgeSyncStatus.values, name="tenants_bridgesync_status_known"
             ),
             models.CheckConstraint(
                 condition=models.Q(sync_enabled=False) | models.Q(api_key__isnull=False),

@@ -3,6 +3,7 @@
 from django.core.validators import RegexValidator, URLValidator
 from django.db import models
 
+from config.db.constraints import choices_constraint, unique_per_tenant
 from config.tenancy.models import GlobalModel, TenantModel
 from tenants.choices import (
     RegionStatus,
@@ -53,9 +54,7 @@ class Region(GlobalModel):
                 name="tenants_region_one_default",
                 violation_error_message="Another region is already the default.",
             ),
-            models.CheckConstraint(
-                condition=models.Q(status__in=RegionStatus.values), name="tenants_region_status_known"
-            ),
+            choices_constraint("status", RegionStatus.values),
             models.CheckConstraint(
                 condition=models.Q(country_code__regex=r"^[A-Z]{2}$"), name="tenants_region_country"
             ),
@@ -92,24 +91,14 @@ class TenantRegion(TenantModel):
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "status"], name="tenants_tenantregion_status")]
         constraints = [
-            models.UniqueConstraint(
-                fields=["tenant", "region"],
-                name="tenants_tenantregion_once",
-                violation_error_message="The organisation already uses this region.",
-            ),
-            models.UniqueConstraint(
-                fields=["tenant"],
-                condition=models.Q(role=TenantRegionRole.PRIMARY),
+            unique_per_tenant("region", message="The organisation already uses this region."),
+            unique_per_tenant(
                 name="tenants_tenantregion_one_primary",
-                violation_error_message="The organisation already has a primary region.",
+                message="The organisation already has a primary region.",
+                condition=models.Q(role=TenantRegionRole.PRIMARY),
             ),
-            models.CheckConstraint(
-                condition=models.Q(role__in=TenantRegionRole.values), name="tenants_tenantregion_role_known"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(status__in=TenantRegionStatus.values),
-                name="tenants_tenantregion_status_known",
-            ),
+            choices_constraint("role", TenantRegionRole.values),
+            choices_constraint("status", TenantRegionStatus.values),
         ]
 
     def __str__(self) -> str:
@@ -145,9 +134,7 @@ class ReplicationStatus(GlobalModel):
                 name="tenants_replication_once",
                 violation_error_message="The status of this replication already exists.",
             ),
-            models.CheckConstraint(
-                condition=models.Q(state__in=ReplicationState.values), name="tenants_replication_state_known"
-            ),
+            choices_constraint("state", ReplicationState.values, name="tenants_replication_state_known"),
             models.CheckConstraint(name="tenants_replication_other_region", **OTHER_REGION),
         ]
 
@@ -182,9 +169,7 @@ class CrossRegionSyncLog(TenantModel):
             models.Index(fields=["tenant", "-started_at"], name="tenants_regionsync_latest"),
         ]
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(status__in=RegionSyncStatus.values), name="tenants_regionsync_status_known"
-            ),
+            choices_constraint("status", RegionSyncStatus.values, name="tenants_regionsync_status_known"),
             models.CheckConstraint(
                 condition=models.Q(completed_at=None) | models.Q(completed_at__gte=models.F("started_at")),
                 name="tenants_regionsync_times_in_order",

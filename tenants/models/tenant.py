@@ -3,6 +3,7 @@
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 
+from config.db.constraints import choices_constraint
 from config.tenancy.models import GlobalModel
 from tenants.choices import PlanType, TenantStatus
 
@@ -88,12 +89,8 @@ class Tenant(GlobalModel):
             models.Index(fields=["deleted_at"], name="tenants_tenant_deleted"),
         ]
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(status__in=TenantStatus.values), name="tenants_tenant_status_known"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(plan_type__in=PlanType.values), name="tenants_tenant_plan_type_known"
-            ),
+            choices_constraint("status", TenantStatus.values),
+            choices_constraint("plan_type", PlanType.values),
         ]
 
     def __str__(self) -> str:

@@ -3,6 +3,7 @@
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
+from config.db.constraints import choices_constraint
 from config.db.partitions import PartitionedByQuarterMixin, PartitionedMixin
 from config.tenancy.models import PartitionedTimestampMixin, TenantModel
 from tenants.choices import MetricType
@@ -37,9 +38,7 @@ class UsageMetric(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
             GinIndex(fields=["metadata"], name="tenants_usagemetric_metadata"),
         ]
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(metric_type__in=MetricType.values), name="tenants_usagemetric_type_known"
-            ),
+            choices_constraint("metric_type", MetricType.values, name="tenants_usagemetric_type_known"),
             models.CheckConstraint(
                 condition=models.Q(period_end__gte=models.F("period_start")),
                 name="tenants_usagemetric_period_order",

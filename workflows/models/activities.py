@@ -3,8 +3,9 @@
 from django.db import models
 from django.db.models.functions import Now
 
+from config.db.constraints import unique_per_tenant
 from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
-from workflows.constraints import order_check, unique_per_tenant
+from workflows.constraints import order_check
 
 
 class ActivityType(TenantModel):
@@ -13,7 +14,11 @@ class ActivityType(TenantModel):
     name = models.CharField(max_length=255, help_text="Name of the type.")
 
     class Meta(TenantModel.Meta):
-        constraints = [unique_per_tenant("name", name="name_once", message="This type already exists.")]
+        constraints = [
+            unique_per_tenant(
+                "name", name="workflows_activitytype_name_once", message="This type already exists."
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -26,7 +31,11 @@ class ActivityStatus(TenantModel):
 
     class Meta(TenantModel.Meta):
         verbose_name_plural = "activity statuses"
-        constraints = [unique_per_tenant("name", name="name_once", message="This status already exists.")]
+        constraints = [
+            unique_per_tenant(
+                "name", name="workflows_activitystatus_name_once", message="This status already exists."
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -82,9 +91,7 @@ class ActivityAssignment(TenantModel):
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "user"], name="wf_assignment_user")]
         constraints = [
-            unique_per_tenant(
-                "activity", "user", "role", name="once", message="The user already has this role."
-            )
+            unique_per_tenant("activity", "user", "role", message="The user already has this role.")
         ]
 
     def __str__(self) -> str:

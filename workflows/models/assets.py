@@ -5,7 +5,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from pgvector.django import HalfVectorField, HnswIndex
 
-from config.db.constraints import SameTenant
+from config.db.constraints import SameTenant, unique_per_tenant
 from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 from tenants.choices import Complexity
 from workflows.choices import (
@@ -25,7 +25,6 @@ from workflows.constraints import (
     choices_check,
     min_check,
     range_check,
-    unique_per_tenant,
 )
 
 DIMENSIONS = 1536
@@ -220,7 +219,7 @@ class Asset(Hosting, Sizing, MigrationAnalysis, Provenance, TenantModel):
                 "engagement",
                 "source_system",
                 "source_id",
-                name="source_once",
+                name="workflows_asset_source_once",
                 message="The engagement already has this asset from the source system.",
                 condition=~models.Q(source_id=""),
             ),
@@ -312,11 +311,7 @@ class AssetDependency(TenantModel):
         indexes = [models.Index(fields=["tenant", "target"], name="wf_dependency_target")]
         constraints = [
             unique_per_tenant(
-                "source",
-                "target",
-                "dependency_type",
-                name="once",
-                message="This dependency already exists.",
+                "source", "target", "dependency_type", message="This dependency already exists."
             ),
             models.CheckConstraint(
                 condition=~models.Q(source=models.F("target")),

@@ -4,12 +4,13 @@ from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from config.db.constraints import unique_per_tenant
 from config.db.json_schema import validate_row_schemas, validate_schemas
 from config.encryption.fields import EncryptedTextField
 from config.tenancy.models import MemberForeignKey, SoftDeleteMixin, TenantForeignKey, TenantModel
 from workflows import schemas
 from workflows.choices import RunOutcome, TriggerType, WorkflowStatus
-from workflows.constraints import choices_check, range_check, unique_per_tenant
+from workflows.constraints import choices_check, range_check
 
 MAX_SECONDS = 366 * schemas.DAY
 
@@ -85,7 +86,7 @@ class Workflow(SoftDeleteMixin, TenantModel):
         constraints = [
             unique_per_tenant(
                 "slug",
-                name="slug_once",
+                name="workflows_workflow_slug_once",
                 message="A workflow with this slug already exists.",
                 condition=models.Q(deleted_at=None),
             ),
@@ -118,9 +119,7 @@ class WorkflowAgent(TenantModel):
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "agent"], name="wf_workflowagent_agent")]
         constraints = [
-            unique_per_tenant(
-                "workflow", "agent", name="once", message="The agent already participates in it."
-            )
+            unique_per_tenant("workflow", "agent", message="The agent already participates in it.")
         ]
 
     def __str__(self) -> str:
@@ -145,9 +144,7 @@ class WorkflowVersion(TenantModel):
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "created_by"], name="wf_version_created_by")]
-        constraints = [
-            unique_per_tenant("workflow", "version", name="once", message="This version already exists.")
-        ]
+        constraints = [unique_per_tenant("workflow", "version", message="This version already exists.")]
 
     def __str__(self) -> str:
         return f"{self.workflow} v{self.version}"
@@ -195,7 +192,7 @@ class WorkflowTrigger(TenantModel):
             unique_per_tenant(
                 "workflow",
                 "name",
-                name="name_once",
+                name="workflows_workflowtrigger_name_once",
                 message="The workflow already has a trigger with this name.",
             ),
             choices_check("trigger_type", TriggerType),

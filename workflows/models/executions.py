@@ -4,9 +4,10 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now
 
+from config.db.constraints import unique_per_tenant
 from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 from workflows.choices import ApprovalStatus, ExecutionStatus, StepKind, StepStatus, TriggerType
-from workflows.constraints import choices_check, order_check, unique_per_tenant
+from workflows.constraints import choices_check, order_check
 
 
 class WorkflowExecution(TenantModel):
@@ -122,9 +123,7 @@ class StepExecution(TenantModel):
             models.Index(fields=["tenant", "-started_at"], name="wf_step_started"),
         ]
         constraints = [
-            unique_per_tenant(
-                "execution", "step_id", "attempt", name="once", message="This attempt already exists."
-            ),
+            unique_per_tenant("execution", "step_id", "attempt", message="This attempt already exists."),
             choices_check("kind", StepKind),
             choices_check("status", StepStatus),
             order_check("started_at", "completed_at"),

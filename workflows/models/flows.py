@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
+from config.db.constraints import unique_per_tenant
 from config.db.ids import uuid7
 from config.db.json_schema import validate_row_schemas
 from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
@@ -17,7 +18,7 @@ from workflows.choices import (
     FlowStatus,
     FlowType,
 )
-from workflows.constraints import PERCENT, SHARE, choices_check, order_check, range_check, unique_per_tenant
+from workflows.constraints import PERCENT, SHARE, choices_check, order_check, range_check
 
 DISCOVERY_PHASES = (
     "initialization",
@@ -118,7 +119,11 @@ class PhaseFlow(EngagementFlow):
         ]
         constraints = [
             *EngagementFlow.Meta.constraints,
-            unique_per_tenant("flow_id", name="flow_id_once", message="A flow with this ID already exists."),
+            unique_per_tenant(
+                "flow_id",
+                name="%(app_label)s_%(class)s_flow_id_once",
+                message="A flow with this ID already exists.",
+            ),
         ]
 
     def __str__(self) -> str:

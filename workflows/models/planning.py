@@ -3,6 +3,7 @@
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
+from config.db.constraints import unique_per_tenant
 from config.db.json_schema import validate_row_schemas
 from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 from workflows import schemas
@@ -15,7 +16,6 @@ from workflows.constraints import (
     min_check,
     order_check,
     range_check,
-    unique_per_tenant,
 )
 
 WEIGHTS = ("importance_weight", "urgency_weight", "complexity_weight", "user_priority_weight")
@@ -227,7 +227,7 @@ class CalendarEvent(EmbeddedTextMixin, TenantModel):
             unique_per_tenant(
                 "calendar",
                 "google_event_id",
-                name="google_once",
+                name="workflows_calendarevent_google_once",
                 message="The calendar already has this Google event.",
                 condition=~models.Q(google_event_id=""),
             ),

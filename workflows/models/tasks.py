@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from config.db.constraints import unique_per_tenant
 from config.db.partitions import PartitionedByWeekMixin
 from config.tenancy.models import PartitionedTimestampMixin, TenantForeignKey, TenantModel
 from workflows.choices import AgentTaskStatus, FlowType
@@ -13,7 +14,6 @@ from workflows.constraints import (
     min_check,
     order_check,
     range_check,
-    unique_per_tenant,
 )
 
 
@@ -128,9 +128,7 @@ class AgentPerformanceDaily(TenantModel):
     class Meta(TenantModel.Meta):
         verbose_name_plural = "daily agent performance"
         constraints = [
-            unique_per_tenant(
-                "date", "agent_name", "flow_type", name="once", message="This day is already computed."
-            ),
+            unique_per_tenant("date", "agent_name", "flow_type", message="This day is already computed."),
             choices_check("flow_type", FlowType, blank=True),
             range_check("error_rate", 0, 1),
             range_check("retry_rate", 0, 1),
