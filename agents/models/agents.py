@@ -34,8 +34,6 @@ class Agent(SoftDeleteMixin, TenantModel):
     integration = TenantForeignKey(
         "agents.Integration",
         models.SET_NULL,
-        null=True,
-        blank=True,
         related_name="agents",
         help_text="Account and endpoint at the provider. Not needed for the offline model.",
     )

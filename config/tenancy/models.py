@@ -95,7 +95,7 @@ class TenantForeignKey(models.ForeignKey):
     """A reference to a row of the same tenant, enforced by `SameTenant`.
 
     Args:
-        on_delete: Django's rule, which the database also enforces.
+        on_delete: Django's rule, which the database also enforces. `SET_NULL` makes the reference optional.
         db_rule: The database's rule when Django does nothing (`on_delete=DO_NOTHING`), as for relations with
             too many rows to load.
     """
@@ -105,6 +105,8 @@ class TenantForeignKey(models.ForeignKey):
     def __init__(self, to: Any, on_delete: Any, db_rule: str = "", **kwargs: Any) -> None:
         self.db_rule = db_rule
         kwargs["db_constraint"] = False
+        if on_delete is models.SET_NULL:
+            kwargs |= {"null": True, "blank": True}
         super().__init__(to, on_delete, **kwargs)
 
     def deconstruct(self) -> Any:
@@ -121,8 +123,6 @@ class MemberForeignKey(TenantForeignKey):
     """A reference to a user who is a member of the row's tenant, enforced by `SameTenant`."""
 
     def __init__(self, on_delete: Any = models.SET_NULL, **kwargs: Any) -> None:
-        if on_delete is models.SET_NULL:
-            kwargs |= {"null": True, "blank": True}
         kwargs.setdefault("related_name", "+")
         kwargs.pop("to", None)
         super().__init__("accounts.User", on_delete, **kwargs)

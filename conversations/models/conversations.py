@@ -30,8 +30,6 @@ class Conversation(TenantModel):
     agent_version = TenantForeignKey(
         "agents.AgentVersion",
         models.SET_NULL,
-        null=True,
-        blank=True,
         editable=False,
         related_name="+",
         help_text="Published version used by the conversation. Empty: the draft of the agent.",

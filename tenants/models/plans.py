@@ -200,12 +200,7 @@ class BillingRecord(TenantModel):
     row_security = {"verbs": "SELECT"}
 
     subscription = TenantForeignKey(
-        Subscription,
-        models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="bills",
-        help_text="Billed subscription.",
+        Subscription, models.SET_NULL, related_name="bills", help_text="Billed subscription."
     )
     number = models.CharField(max_length=50, help_text="Bill number.")
     status = models.CharField(

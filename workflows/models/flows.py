@@ -104,8 +104,6 @@ class PhaseFlow(EngagementFlow):
     master_flow = TenantForeignKey(
         MasterFlow,
         models.SET_NULL,
-        null=True,
-        blank=True,
         related_name="%(class)ss",
         help_text="Master flow of this phase.",
     )
@@ -162,12 +160,7 @@ class CollectionFlow(PhaseFlow):
     """A collection flow, which gathers data for the assessment."""
 
     discovery_flow = TenantForeignKey(
-        DiscoveryFlow,
-        models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="collection_flows",
-        help_text="Preceding discovery flow.",
+        DiscoveryFlow, models.SET_NULL, related_name="collection_flows", help_text="Preceding discovery flow."
     )
     automation_tier = models.CharField(
         max_length=20, choices=AutomationTier, blank=True, default="", help_text="Degree of automation."
@@ -206,12 +199,7 @@ class AssessmentFlow(PhaseFlow):
     """An assessment flow: technical debt, complexity, risk and readiness."""
 
     discovery_flow = TenantForeignKey(
-        DiscoveryFlow,
-        models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="assessment_flows",
-        help_text="Preceding discovery flow.",
+        DiscoveryFlow, models.SET_NULL, related_name="assessment_flows", help_text="Preceding discovery flow."
     )
     status = models.CharField(
         max_length=50, choices=FlowStatus, default=FlowStatus.PENDING, help_text="Flow status."
@@ -256,12 +244,7 @@ class PlanningFlow(PhaseFlow):
     """A planning flow: waves, dates and effort."""
 
     assessment_flow = TenantForeignKey(
-        AssessmentFlow,
-        models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="planning_flows",
-        help_text="Preceding assessment flow.",
+        AssessmentFlow, models.SET_NULL, related_name="planning_flows", help_text="Preceding assessment flow."
     )
     waves = models.JSONField(
         default=list, blank=True, help_text='Waves in order: [{"wave": 1, "name": "Pilot", "assets": 12}].'
@@ -290,12 +273,7 @@ class ExecutionFlow(PhaseFlow):
     """An execution flow, which carries out the plan wave by wave."""
 
     planning_flow = TenantForeignKey(
-        PlanningFlow,
-        models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="execution_flows",
-        help_text="Preceding planning flow.",
+        PlanningFlow, models.SET_NULL, related_name="execution_flows", help_text="Preceding planning flow."
     )
     current_wave = models.PositiveIntegerField(null=True, blank=True, help_text="Current wave.")
     assets_total = models.PositiveIntegerField(default=0, help_text="Number of assets.")

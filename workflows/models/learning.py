@@ -17,16 +17,12 @@ class AgentLearningPattern(TenantModel):
     engagement = TenantForeignKey(
         "tenants.Engagement",
         models.SET_NULL,
-        null=True,
-        blank=True,
         related_name="learning_patterns",
         help_text="Engagement of the insight. Empty: applies to all engagements.",
     )
     master_flow = TenantForeignKey(
         "workflows.MasterFlow",
         models.SET_NULL,
-        null=True,
-        blank=True,
         related_name="learning_patterns",
         help_text="Flow of the insight.",
     )

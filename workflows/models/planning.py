@@ -30,8 +30,6 @@ class EmbeddedTextMixin(models.Model):
     semantic_embedding = TenantForeignKey(
         "knowledge.Embedding",
         models.SET_NULL,
-        null=True,
-        blank=True,
         editable=False,
         related_name="+",
         help_text="Embedding of the text.",
