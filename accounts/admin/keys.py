@@ -6,7 +6,7 @@ from django.template.response import TemplateResponse
 from accounts.choices import ApiKeyStatus
 from accounts.models import ApiKey
 from accounts.services.keys import create_api_key, revoke_api_key
-from config.admin.bases import BaseModelAdmin
+from config.admin.bases import BaseModelAdmin, fieldset
 from config.api.scopes import beyond
 
 
@@ -21,12 +21,12 @@ class ApiKeyAdmin(BaseModelAdmin):
     list_display = ("name", "key_prefix", "user", "status", "rate_limit", "expires_at", "last_used_at")
     list_filter = ("status",)
     search_fields = ("name", "key_prefix", "user__email")
-    add_fieldsets = ((None, {"fields": ("name", "scopes", ("rate_limit", "expires_at"))}),)
+    add_fieldsets = (fieldset(None, "name", "scopes", ("rate_limit", "expires_at")),)
     fieldsets = (
-        (None, {"fields": ("name", ("key_prefix", "user"), "scopes")}),
-        ("Limits", {"fields": (("rate_limit", "expires_at"),)}),
-        ("State", {"fields": (("status", "last_used_at"),)}),
-        ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
+        fieldset(None, "name", ("key_prefix", "user"), "scopes"),
+        fieldset("Limits", ("rate_limit", "expires_at")),
+        fieldset("State", ("status", "last_used_at")),
+        fieldset("Data", "metadata", collapse=True),
     )
     readonly_fields = ("user", "status")
     actions = ("revoke",)

@@ -21,7 +21,7 @@ from accounts.choices import MemberRole
 from accounts.models import Membership, Role, RoleAssignment
 from accounts.roles import role_scopes
 from accounts.services.members import add_member, get_or_create_user, require_other_administrator
-from config.admin.bases import BaseModelAdmin
+from config.admin.bases import BaseModelAdmin, fieldset
 from tenants.models import Tenant
 
 
@@ -72,8 +72,8 @@ class MembershipAdmin(AccessFormMixin, BaseModelAdmin):
     list_filter = ("role", "status")
     search_fields = ("user__email", "user__first_name", "user__last_name")
     fieldsets = (
-        (None, {"fields": ("user", ("role", "status"), "permissions")}),
-        ("Times", {"fields": ("joined_at",)}),
+        fieldset(None, "user", ("role", "status"), "permissions"),
+        fieldset("Times", "joined_at"),
     )
     actions_list = ("invite",)
 
@@ -143,7 +143,7 @@ class RoleAdmin(AccessFormMixin, BaseModelAdmin):
     list_filter = ("is_system",)
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}
-    fieldsets = ((None, {"fields": (("name", "slug"), "description", "permissions", "is_system")}),)
+    fieldsets = (fieldset(None, ("name", "slug"), "description", "permissions", "is_system"),)
 
     def get_prepopulated_fields(self, request, obj=None):
         return self.prepopulated_fields if self._writable(request, obj) and obj is None else {}
@@ -160,7 +160,7 @@ class RoleAssignmentAdmin(AccessFormMixin, BaseModelAdmin):
     list_filter = ("scope", "is_active")
     search_fields = ("user__email", "role__name")
     fieldsets = (
-        (None, {"fields": (("user", "role"), ("scope", "engagement"), "is_active")}),
-        ("Times", {"fields": ("expires_at", ("granted_at", "granted_by"))}),
+        fieldset(None, ("user", "role"), ("scope", "engagement"), "is_active"),
+        fieldset("Times", "expires_at", ("granted_at", "granted_by")),
     )
     readonly_fields = ("granted_at",)

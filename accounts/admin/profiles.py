@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from accounts.models import UserModelChoice, UserProfile, UserSettings, WorkProfile
-from config.admin.bases import BaseModelAdmin
+from config.admin.bases import BaseModelAdmin, fieldset
 
 
 class OwnRowsAdmin(BaseModelAdmin):
@@ -22,14 +22,11 @@ class UserProfileAdmin(OwnRowsAdmin):
     position = 60
     list_display = ("__str__", "user", "job_title", "department", "company", "updated_at")
     fieldsets = (
-        (None, {"fields": ("user", ("display_name", "date_of_birth"), "bio")}),
-        ("Work", {"fields": (("job_title", "department"), "company", ("work_phone", "work_email"))}),
-        ("Contact", {"fields": (("phone_number", "alternate_phone"), "preferred_contact_method")}),
-        (
-            "Addresses",
-            {"fields": ("personal_address", "work_address", "emergency_contact"), "classes": ["collapse"]},
-        ),
-        ("Links", {"fields": ("website", ("linkedin", "twitter", "github")), "classes": ["collapse"]}),
+        fieldset(None, "user", ("display_name", "date_of_birth"), "bio"),
+        fieldset("Work", ("job_title", "department"), "company", ("work_phone", "work_email")),
+        fieldset("Contact", ("phone_number", "alternate_phone"), "preferred_contact_method"),
+        fieldset("Addresses", "personal_address", "work_address", "emergency_contact", collapse=True),
+        fieldset("Links", "website", ("linkedin", "twitter", "github"), collapse=True),
     )
 
 
@@ -41,9 +38,9 @@ class UserSettingsAdmin(OwnRowsAdmin):
     list_display = ("__str__", "user", "theme", "timezone", "language", "notifications_enabled")
     list_filter = ("theme", "notifications_enabled")
     fieldsets = (
-        (None, {"fields": ("user", ("theme", "language"), "timezone")}),
-        ("Notifications", {"fields": ("notifications_enabled", "notification_preferences")}),
-        ("Data", {"fields": ("preferences",), "classes": ["collapse"]}),
+        fieldset(None, "user", ("theme", "language"), "timezone"),
+        fieldset("Notifications", "notifications_enabled", "notification_preferences"),
+        fieldset("Data", "preferences", collapse=True),
     )
 
 
@@ -55,7 +52,7 @@ class UserModelChoiceAdmin(OwnRowsAdmin):
     list_display = ("purpose", "model", "user", "updated_at")
     list_filter = ("purpose",)
     search_fields = ("model", "user__email")
-    fieldsets = ((None, {"fields": ("user", ("purpose", "model"))}),)
+    fieldsets = (fieldset(None, "user", ("purpose", "model")),)
 
 
 @admin.register(WorkProfile)
@@ -65,7 +62,7 @@ class WorkProfileAdmin(OwnRowsAdmin):
     position = 63
     list_display = ("__str__", "user", "updated_at")
     fieldsets = (
-        (None, {"fields": ("user", "personal_goals", "work_style_preferences", "calendar_event_weights")}),
-        ("Projects", {"fields": ("project_preferences", "default_code_style", "git_integrations")}),
-        ("Assistants", {"fields": ("agent_settings", "productivity_patterns", "interview_insights")}),
+        fieldset(None, "user", "personal_goals", "work_style_preferences", "calendar_event_weights"),
+        fieldset("Projects", "project_preferences", "default_code_style", "git_integrations"),
+        fieldset("Assistants", "agent_settings", "productivity_patterns", "interview_insights"),
     )

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from accounts.models import ExternalIdentity, OAuthToken, PasskeyCredential, RegisteredDevice, TwoFactorAuth
-from config.admin.bases import ReadOnlyAdmin
+from config.admin.bases import ReadOnlyAdmin, fieldset
 
 from .profiles import OwnRowsAdmin
 
@@ -36,8 +36,8 @@ class RegisteredDeviceAdmin(RenameOnlyAdmin):
     list_filter = ("device_type", "is_trusted")
     search_fields = ("device_name", "user__email")
     fieldsets = (
-        (None, {"fields": (("device_name", "device_type"), "user", "is_trusted")}),
-        ("Origin", {"fields": ("user_agent", ("ip_address", "last_used_at"))}),
+        fieldset(None, ("device_name", "device_type"), "user", "is_trusted"),
+        fieldset("Origin", "user_agent", ("ip_address", "last_used_at")),
     )
     readonly_fields = ("user", "device_type", "user_agent", "ip_address", "is_trusted")
 
@@ -54,8 +54,8 @@ class TwoFactorAuthAdmin(ReadOnlyAdmin):
     list_filter = ("is_enabled",)
     search_fields = ("user__email",)
     fieldsets = (
-        (None, {"fields": ("user", ("is_enabled", "last_used_at"))}),
-        ("Secrets", {"fields": ("secret_key", "backup_codes", "security_questions")}),
+        fieldset(None, "user", ("is_enabled", "last_used_at")),
+        fieldset("Secrets", "secret_key", "backup_codes", "security_questions"),
     )
 
 
@@ -67,8 +67,8 @@ class PasskeyCredentialAdmin(RenameOnlyAdmin):
     list_display = ("__str__", "user", "last_used_at", "created_at")
     search_fields = ("credential_name", "user__email")
     fieldsets = (
-        (None, {"fields": ("credential_name", "user", ("sign_count", "last_used_at"))}),
-        ("Credential", {"fields": ("credential_id", "public_key"), "classes": ["collapse"]}),
+        fieldset(None, "credential_name", "user", ("sign_count", "last_used_at")),
+        fieldset("Credential", "credential_id", "public_key", collapse=True),
     )
 
 
@@ -81,8 +81,8 @@ class ExternalIdentityAdmin(DeleteOnlyAdmin):
     list_filter = ("provider",)
     search_fields = ("email", "subject", "user__email")
     fieldsets = (
-        (None, {"fields": ("user", ("provider", "email"), "subject")}),
-        ("Times", {"fields": (("linked_at", "last_used_at"),)}),
+        fieldset(None, "user", ("provider", "email"), "subject"),
+        fieldset("Times", ("linked_at", "last_used_at")),
     )
 
 
@@ -95,6 +95,6 @@ class OAuthTokenAdmin(DeleteOnlyAdmin):
     list_filter = ("service",)
     search_fields = ("service_email", "user__email")
     fieldsets = (
-        (None, {"fields": ("user", ("service", "service_email"), "service_user_id", "scope")}),
-        ("Tokens", {"fields": ("access_token", "refresh_token", "token_expiry")}),
+        fieldset(None, "user", ("service", "service_email"), "service_user_id", "scope"),
+        fieldset("Tokens", "access_token", "refresh_token", "token_expiry"),
     )

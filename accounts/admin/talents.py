@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from accounts.models import Talent
-from config.admin.bases import BaseModelAdmin
+from config.admin.bases import BaseModelAdmin, fieldset
 
 
 @admin.register(Talent)
@@ -15,8 +15,8 @@ class TalentAdmin(BaseModelAdmin):
     list_filter = ("availability",)
     search_fields = ("user__email", "user__first_name", "user__last_name")
     fieldsets = (
-        (None, {"fields": ("user", "skills")}),
-        ("Terms", {"fields": (("availability", "experience_years"), "rate")}),
+        fieldset(None, "user", "skills"),
+        fieldset("Terms", ("availability", "experience_years"), "rate"),
     )
 
     @admin.display(description="Skills")

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from accounts.models import User
-from config.admin.bases import BaseModelAdmin
+from config.admin.bases import BaseModelAdmin, fieldset
 
 RIGHTS = ("is_staff", "is_superuser")
 
@@ -20,9 +20,9 @@ class UserAdmin(BaseModelAdmin):
     list_filter = ("status", "is_active", "is_staff")
     search_fields = ("email", "first_name", "last_name")
     fieldsets = (
-        (None, {"fields": ("email", ("first_name", "last_name"), "username", "avatar_url")}),
-        ("State", {"fields": ("status", ("is_active", "is_verified"), "last_login")}),
-        ("Platform", {"fields": (RIGHTS,)}),
+        fieldset(None, "email", ("first_name", "last_name"), "username", "avatar_url"),
+        fieldset("State", "status", ("is_active", "is_verified"), "last_login"),
+        fieldset("Platform", RIGHTS),
     )
     readonly_fields = ("last_login",)
 

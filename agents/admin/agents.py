@@ -7,7 +7,7 @@ from agents.models import Agent, AgentCollection, AgentVersion
 from agents.services.agents import archive_agent, publish_agent
 from agents.services.versions import restore_version
 from audit.admin.exports import AuditedExportMixin
-from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin
+from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin, fieldset
 from config.admin.inlines import BaseInline
 
 
@@ -34,32 +34,21 @@ class AgentAdmin(AuditedExportMixin, BaseModelAdmin):
     inlines = (KnowledgeInline,)
     actions = ("publish", "archive")
     fieldsets = (
-        (None, {"fields": (("name", "slug"), "description", ("status", "version"))}),
-        (
+        fieldset(None, ("name", "slug"), "description", ("status", "version")),
+        fieldset(
             "Model",
-            {
-                "fields": (
-                    ("model_provider", "model_name"),
-                    "integration",
-                    ("temperature", "max_tokens"),
-                    "system_prompt",
-                )
-            },
+            ("model_provider", "model_name"),
+            "integration",
+            ("temperature", "max_tokens"),
+            "system_prompt",
         ),
-        (
+        fieldset(
             "Behaviour",
-            {
-                "fields": (
-                    ("tools", "approvals"),
-                    ("timeout", "tool_timeout", "max_iterations"),
-                    ("memory_enabled", "prompt_key"),
-                )
-            },
+            ("tools", "approvals"),
+            ("timeout", "tool_timeout", "max_iterations"),
+            ("memory_enabled", "prompt_key"),
         ),
-        (
-            "Data",
-            {"fields": ("capabilities", "tags", "config", "metadata", "created_by"), "classes": ["collapse"]},
-        ),
+        fieldset("Data", "capabilities", "tags", "config", "metadata", "created_by", collapse=True),
     )
 
     def get_prepopulated_fields(self, request, obj=None):
@@ -99,7 +88,7 @@ class AgentVersionAdmin(ReadOnlyAdmin):
     position = 20
     list_display = ("agent", "version", "note", "created_by", "created_at")
     search_fields = ("agent__name", "agent__slug")
-    fieldsets = ((None, {"fields": (("agent", "version"), "note", "created_by", "snapshot")}),)
+    fieldsets = (fieldset(None, ("agent", "version"), "note", "created_by", "snapshot"),)
     actions = ("restore",)
 
     def has_restore_permission(self, request):

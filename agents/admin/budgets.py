@@ -4,7 +4,7 @@ from django.contrib import admin
 
 from agents.choices import BudgetSubject
 from agents.models import Budget, BudgetCounter, BudgetReservation, ModelPrice
-from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin
+from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin, fieldset
 from config.admin.name_resolution import ResolveGenericMixin
 
 SUBJECT_MODELS = {
@@ -32,8 +32,8 @@ class BudgetAdmin(SubjectNameMixin, BaseModelAdmin):
     search_fields = ("subject_id__exact", "note")
     search_help_text = "Exact ID of a user, key or agent, or part of the note."
     fieldsets = (
-        (None, {"fields": (("subject", "subject_id"), ("resource", "period"), ("limit_value", "is_active"))}),
-        ("Data", {"fields": ("note",)}),
+        fieldset(None, ("subject", "subject_id"), ("resource", "period"), ("limit_value", "is_active")),
+        fieldset("Data", "note"),
     )
 
 
@@ -47,8 +47,8 @@ class BudgetCounterAdmin(SubjectNameMixin, ReadOnlyAdmin):
     search_fields = ("subject_id__exact",)
     search_help_text = "Exact ID of an organisation, user, key or agent."
     fieldsets = (
-        (None, {"fields": ("thing", ("resource", "period", "period_start"))}),
-        ("Count", {"fields": (("used", "reserved", "limit_value"),)}),
+        fieldset(None, "thing", ("resource", "period", "period_start")),
+        fieldset("Count", ("used", "reserved", "limit_value")),
     )
 
 
@@ -58,7 +58,7 @@ class BudgetReservationAdmin(ReadOnlyAdmin):
     icon = "hourglass"
     in_sidebar = False
     list_display = ("id", "expires_at", "created_at")
-    fieldsets = ((None, {"fields": ("expires_at", "held")}),)
+    fieldsets = (fieldset(None, "expires_at", "held"),)
 
 
 @admin.register(ModelPrice)
@@ -70,6 +70,6 @@ class ModelPriceAdmin(BaseModelAdmin):
     list_filter = ("provider",)
     search_fields = ("model",)
     fieldsets = (
-        (None, {"fields": (("provider", "model"), ("input_price", "output_price"))}),
-        ("Data", {"fields": ("note",)}),
+        fieldset(None, ("provider", "model"), ("input_price", "output_price")),
+        fieldset("Data", "note"),
     )

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from agents.models import AgentFallback
-from config.admin.bases import BaseModelAdmin
+from config.admin.bases import BaseModelAdmin, fieldset
 
 
 @admin.register(AgentFallback)
@@ -15,6 +15,4 @@ class AgentFallbackAdmin(BaseModelAdmin):
     list_filter = ("model_provider",)
     search_fields = ("agent__name", "model_name")
     autocomplete_fields = ("agent", "integration")
-    fieldsets = (
-        (None, {"fields": (("agent", "position"), ("model_provider", "model_name"), "integration")}),
-    )
+    fieldsets = (fieldset(None, ("agent", "position"), ("model_provider", "model_name"), "integration"),)

@@ -3,7 +3,7 @@
 from django.contrib import admin, messages
 
 from agents.models import Integration
-from config.admin.bases import BaseModelAdmin
+from config.admin.bases import BaseModelAdmin, fieldset
 from config.tenancy.scope import require_scope
 
 
@@ -18,21 +18,17 @@ class IntegrationAdmin(BaseModelAdmin):
     search_fields = ("name", "base_url")
     actions = ("check_connection",)
     fieldsets = (
-        (None, {"fields": (("name", "platform"), "base_url", "credentials")}),
-        (
+        fieldset(None, ("name", "platform"), "base_url", "credentials"),
+        fieldset(
             "State",
-            {
-                "fields": (
-                    ("status", "last_sync_at"),
-                    "last_error",
-                    ("failure_count", "paused_until"),
-                    "offered_models",
-                    "usage_stats",
-                    "user",
-                )
-            },
+            ("status", "last_sync_at"),
+            "last_error",
+            ("failure_count", "paused_until"),
+            "offered_models",
+            "usage_stats",
+            "user",
         ),
-        ("Data", {"fields": ("config",), "classes": ["collapse"]}),
+        fieldset("Data", "config", collapse=True),
     )
 
     @admin.action(description="Check the connection", permissions=["change"])

@@ -5,7 +5,7 @@ from django.contrib import admin, messages
 from agents.models import McpServer, McpServerConfig, McpServerUser
 from agents.services.mcp import config_errors, env_errors
 from agents.tasks import refresh_mcp_server
-from config.admin.bases import BaseModelAdmin
+from config.admin.bases import BaseModelAdmin, fieldset
 from config.admin.forms import BaseModelForm
 from config.admin.inlines import BaseInline
 
@@ -23,33 +23,18 @@ class McpServerAdmin(BaseModelAdmin):
     actions = ("refresh",)
     readonly_fields = ("refreshed_at", "last_error")
     fieldsets = (
-        (
-            None,
-            {
-                "fields": (
-                    ("name", "slug", "version"),
-                    "description",
-                    ("category", "status"),
-                    ("is_public", "owner"),
-                )
-            },
+        fieldset(
+            None, ("name", "slug", "version"), "description", ("category", "status"), ("is_public", "owner")
         ),
-        ("Connection", {"fields": ("server_type", "command")}),
-        (
+        fieldset("Connection", "server_type", "command"),
+        fieldset(
             "Offers",
-            {
-                "fields": (
-                    "tool_definitions",
-                    ("resource_definitions", "prompt_definitions"),
-                    "config_schema",
-                    ("refreshed_at", "last_error"),
-                )
-            },
+            "tool_definitions",
+            ("resource_definitions", "prompt_definitions"),
+            "config_schema",
+            ("refreshed_at", "last_error"),
         ),
-        (
-            "Advanced",
-            {"fields": (("documentation_url", "repository_url"), "metadata"), "classes": ["collapse"]},
-        ),
+        fieldset("Advanced", ("documentation_url", "repository_url"), "metadata", collapse=True),
     )
 
     def get_fieldsets(self, request, obj=None):
@@ -112,9 +97,9 @@ class McpServerConfigAdmin(BaseModelAdmin):
     search_fields = ("mcp_server__name", "mcp_server__slug")
     inlines = (McpServerUserInline,)
     fieldsets = (
-        (None, {"fields": ("mcp_server", ("enabled", "for_all_users"))}),
-        ("Settings", {"fields": ("config", "env", "resource_limits")}),
-        ("Owner", {"fields": ("created_by",), "classes": ["collapse"]}),
+        fieldset(None, "mcp_server", ("enabled", "for_all_users")),
+        fieldset("Settings", "config", "env", "resource_limits"),
+        fieldset("Owner", "created_by", collapse=True),
     )
 
 

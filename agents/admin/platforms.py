@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from agents.models import PlatformAdapter, PlatformCredential
-from config.admin.bases import BaseModelAdmin
+from config.admin.bases import BaseModelAdmin, fieldset
 
 
 @admin.register(PlatformAdapter)
@@ -15,9 +15,9 @@ class PlatformAdapterAdmin(BaseModelAdmin):
     list_filter = ("adapter_type", "status")
     search_fields = ("adapter_name",)
     fieldsets = (
-        (None, {"fields": (("adapter_name", "version"), ("adapter_type", "status"))}),
-        ("Capabilities", {"fields": ("supported_platforms", "capabilities", "configuration_schema")}),
-        ("Health", {"fields": (("health_check_url", "last_health_check_at"),)}),
+        fieldset(None, ("adapter_name", "version"), ("adapter_type", "status")),
+        fieldset("Capabilities", "supported_platforms", "capabilities", "configuration_schema"),
+        fieldset("Health", ("health_check_url", "last_health_check_at")),
     )
 
 
@@ -38,6 +38,6 @@ class PlatformCredentialAdmin(BaseModelAdmin):
     list_filter = ("status", "credential_type")
     search_fields = ("credential_name", "platform_adapter__adapter_name")
     fieldsets = (
-        (None, {"fields": (("credential_name", "credential_type"), "platform_adapter", "credentials")}),
-        ("State", {"fields": (("status", "expires_at", "last_rotated_at"), "vault_path", "created_by")}),
+        fieldset(None, ("credential_name", "credential_type"), "platform_adapter", "credentials"),
+        fieldset("State", ("status", "expires_at", "last_rotated_at"), "vault_path", "created_by"),
     )

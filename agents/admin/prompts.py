@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from agents.models import SystemPrompt
-from config.admin.bases import BaseModelAdmin
+from config.admin.bases import BaseModelAdmin, fieldset
 
 
 @admin.register(SystemPrompt)
@@ -27,20 +27,16 @@ class SystemPromptAdmin(BaseModelAdmin):
     list_filter = ("is_factory_default", "is_active", "prompt_category")
     search_fields = ("prompt_name", "prompt_key", "description")
     fieldsets = (
-        (
+        fieldset(
             None,
-            {
-                "fields": (
-                    ("prompt_name", "prompt_key", "prompt_category"),
-                    "description",
-                    "prompt_text",
-                    "variables",
-                    ("is_active", "version"),
-                )
-            },
+            ("prompt_name", "prompt_key", "prompt_category"),
+            "description",
+            "prompt_text",
+            "variables",
+            ("is_active", "version"),
         ),
-        ("Use", {"fields": (("usage_count", "last_used_at"), ("average_satisfaction", "success_rate"))}),
-        ("Owner", {"fields": (("user", "is_factory_default"),), "classes": ["collapse"]}),
+        fieldset("Use", ("usage_count", "last_used_at"), ("average_satisfaction", "success_rate")),
+        fieldset("Owner", ("user", "is_factory_default"), collapse=True),
     )
 
     def has_change_permission(self, request, obj=None):

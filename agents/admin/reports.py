@@ -4,7 +4,7 @@ from django.contrib import admin
 
 from agents.models import AgentActivityDaily, UsageDaily
 from audit.admin.exports import AuditedExportMixin
-from config.admin.bases import ReadOnlyAdmin
+from config.admin.bases import ReadOnlyAdmin, fieldset
 from config.admin.name_resolution import ResolveIdsMixin
 
 
@@ -21,15 +21,8 @@ class AgentActivityDailyAdmin(AuditedExportMixin, ResolveIdsMixin, ReadOnlyAdmin
     search_help_text = "Exact ID of an agent."
     date_hierarchy = "date"
     fieldsets = (
-        (
-            None,
-            {
-                "fields": (
-                    ("date", "agent_id"),
-                    ("runs", "failed_runs", "tokens_used"),
-                    ("p50_ms", "p95_ms", "p99_ms"),
-                )
-            },
+        fieldset(
+            None, ("date", "agent_id"), ("runs", "failed_runs", "tokens_used"), ("p50_ms", "p95_ms", "p99_ms")
         ),
     )
 
@@ -54,14 +47,10 @@ class UsageDailyAdmin(AuditedExportMixin, ReadOnlyAdmin):
     search_fields = ("model",)
     date_hierarchy = "date"
     fieldsets = (
-        (
+        fieldset(
             None,
-            {
-                "fields": (
-                    ("date", "provider", "model"),
-                    ("calls", "failed_calls", "avg_latency_ms"),
-                    ("prompt_tokens", "completion_tokens", "total_cost"),
-                )
-            },
+            ("date", "provider", "model"),
+            ("calls", "failed_calls", "avg_latency_ms"),
+            ("prompt_tokens", "completion_tokens", "total_cost"),
         ),
     )

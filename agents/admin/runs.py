@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from agents.models import AgentRun
-from config.admin.bases import ReadOnlyAdmin
+from config.admin.bases import ReadOnlyAdmin, fieldset
 from config.admin.filters import CreatedFilter
 from config.admin.name_resolution import ResolveIdsMixin
 
@@ -22,18 +22,8 @@ class AgentRunAdmin(ResolveIdsMixin, ReadOnlyAdmin):
     search_fields = ("agent_id__exact", "conversation_id__exact")
     search_help_text = "Exact agent ID or conversation ID."
     fieldsets = (
-        (
-            None,
-            {
-                "fields": (
-                    ("status", "execution_time_ms", "tokens_used"),
-                    "prompt",
-                    "response",
-                    "error_message",
-                )
-            },
-        ),
-        ("Origin", {"fields": (("agent_id", "conversation_id"), "user_id")}),
+        fieldset(None, ("status", "execution_time_ms", "tokens_used"), "prompt", "response", "error_message"),
+        fieldset("Origin", ("agent_id", "conversation_id"), "user_id"),
     )
 
     def get_queryset(self, request):

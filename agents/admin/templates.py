@@ -7,7 +7,7 @@ from agents.models import AgentTemplate, TemplateDocument, TemplatePurchase, Tem
 from agents.models.templates import PUBLISHING_FIELDS, PUBLISHING_SCOPE
 from agents.services.templates import complete_purchase
 from agents.tasks import refund_template_purchase
-from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin
+from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin, fieldset
 from config.admin.inlines import BaseInline
 from config.admin.name_resolution import ResolveIdsMixin
 from config.tenancy.scope import require_scope
@@ -37,22 +37,18 @@ class AgentTemplateAdmin(BaseModelAdmin):
     search_fields = ("name", "description")
     inlines = (TemplateDocumentInline,)
     fieldsets = (
-        (None, {"fields": (("name", "version"), "description", "avatar_url", "system_prompt")}),
-        ("Market", {"fields": (("is_public", "is_marketplace", "price"), ("rating", "usage_count"))}),
-        (
+        fieldset(None, ("name", "version"), "description", "avatar_url", "system_prompt"),
+        fieldset("Market", ("is_public", "is_marketplace", "price"), ("rating", "usage_count")),
+        fieldset(
             "Agent settings",
-            {
-                "fields": (
-                    "functions",
-                    "personality_config",
-                    "model_config",
-                    "knowledge_sources",
-                    "allowed_integrations",
-                    "cost_limit_per_request",
-                )
-            },
+            "functions",
+            "personality_config",
+            "model_config",
+            "knowledge_sources",
+            "allowed_integrations",
+            "cost_limit_per_request",
         ),
-        ("Owner", {"fields": ("user",), "classes": ["collapse"]}),
+        fieldset("Owner", "user", collapse=True),
     )
 
     def get_readonly_fields(self, request, obj=None):
@@ -98,17 +94,10 @@ class TemplatePurchaseAdmin(ResolveIdsMixin, ReadOnlyAdmin):
     search_fields = ("template_id__exact", "transaction_id__exact")
     search_help_text = "Exact template ID or transaction ID."
     fieldsets = (
-        (None, {"fields": (("template_id", "purchased_at"), "buyer", ("seller_tenant_id", "seller_id"))}),
-        ("US dollars", {"fields": (("price", "commission_rate"), ("platform_fee", "seller_payout"))}),
-        (
-            "Payment",
-            {
-                "fields": (
-                    ("payment_status", "payment_method"),
-                    "transaction_id",
-                    ("paid_at", "refunded_at"),
-                )
-            },
+        fieldset(None, ("template_id", "purchased_at"), "buyer", ("seller_tenant_id", "seller_id")),
+        fieldset("US dollars", ("price", "commission_rate"), ("platform_fee", "seller_payout")),
+        fieldset(
+            "Payment", ("payment_status", "payment_method"), "transaction_id", ("paid_at", "refunded_at")
         ),
     )
     actions = ("confirm", "refund")
@@ -141,4 +130,4 @@ class TemplateRatingAdmin(ResolveIdsMixin, ReadOnlyAdmin):
     list_filter = ("rating",)
     search_fields = ("template_id__exact", "review")
     search_help_text = "Exact template ID, or part of the review."
-    fieldsets = ((None, {"fields": (("template_id", "user"), "rating", "review")}),)
+    fieldsets = (fieldset(None, ("template_id", "user"), "rating", "review"),)

@@ -4,7 +4,7 @@ from django.contrib import admin
 
 from agents.models import LlmUsage
 from audit.admin.exports import AuditedExportMixin
-from config.admin.bases import ReadOnlyAdmin
+from config.admin.bases import ReadOnlyAdmin, fieldset
 from config.admin.filters import CreatedFilter
 from config.admin.name_resolution import ResolveIdsMixin
 
@@ -35,18 +35,14 @@ class LlmUsageAdmin(ResolveIdsMixin, AuditedExportMixin, ReadOnlyAdmin):
     # Payloads contain private conversations.
     export_exclude = ("request_payload", "response_payload")
     fieldsets = (
-        (None, {"fields": (("provider", "model"), ("latency_ms", "status_code"), "error_message")}),
-        ("Tokens", {"fields": (("prompt_tokens", "completion_tokens", "total_tokens"),)}),
-        ("Cost in US dollars", {"fields": (("prompt_cost", "completion_cost", "total_cost"), "cost_known")}),
-        (
+        fieldset(None, ("provider", "model"), ("latency_ms", "status_code"), "error_message"),
+        fieldset("Tokens", ("prompt_tokens", "completion_tokens", "total_tokens")),
+        fieldset("Cost in US dollars", ("prompt_cost", "completion_cost", "total_cost"), "cost_known"),
+        fieldset(
             "Origin",
-            {
-                "fields": (
-                    ("user_id", "agent_id"),
-                    ("conversation_id", "message_id"),
-                    "integration_id",
-                    ("flow_id", "task_id"),
-                )
-            },
+            ("user_id", "agent_id"),
+            ("conversation_id", "message_id"),
+            "integration_id",
+            ("flow_id", "task_id"),
         ),
     )

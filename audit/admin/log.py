@@ -4,7 +4,7 @@ from django.contrib import admin
 
 from audit.admin.exports import AuditedExportMixin
 from audit.models import AuditLog, AuditSeal
-from config.admin.bases import ReadOnlyAdmin
+from config.admin.bases import ReadOnlyAdmin, fieldset
 from config.admin.filters import CreatedFilter
 from config.admin.name_resolution import ResolveGenericMixin, ResolveIdsMixin, is_uuid
 
@@ -21,20 +21,16 @@ class AuditLogAdmin(AuditedExportMixin, ResolveGenericMixin, ResolveIdsMixin, Re
     search_fields = ("action__exact", "resource_id__exact", "actor__exact", "request_id__exact")
     search_help_text = "Exact action, resource ID, actor or request ID."
     fieldsets = (
-        (
+        fieldset(
             None,
-            {
-                "fields": (
-                    ("created_at", "status"),
-                    "action",
-                    "thing",
-                    ("resource_type", "resource_id"),
-                    "error_message",
-                )
-            },
+            ("created_at", "status"),
+            "action",
+            "thing",
+            ("resource_type", "resource_id"),
+            "error_message",
         ),
-        ("Who", {"fields": (("actor", "user_id"), ("ip_address", "db_user"), "request_id", "user_agent")}),
-        ("Changes", {"fields": ("old_values", "new_values", "metadata")}),
+        fieldset("Who", ("actor", "user_id"), ("ip_address", "db_user"), "request_id", "user_agent"),
+        fieldset("Changes", "old_values", "new_values", "metadata"),
     )
 
     def get_object_key(self, obj):

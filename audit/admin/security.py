@@ -5,7 +5,7 @@ from django.contrib import admin, messages
 from audit.admin.exports import AuditedExportMixin
 from audit.models import SecurityAuditLog
 from audit.services.security import mark_reviewed
-from config.admin.bases import ReadOnlyAdmin
+from config.admin.bases import ReadOnlyAdmin, fieldset
 from config.admin.filters import CreatedFilter
 from config.admin.name_resolution import ResolveIdsMixin
 
@@ -45,23 +45,12 @@ class SecurityAuditLogAdmin(AuditedExportMixin, ResolveIdsMixin, ReadOnlyAdmin):
     search_fields = ("event_type__exact", "actor_email__exact", "request_id__exact")
     search_help_text = "Exact event type, e-mail address or request ID."
     fieldsets = (
-        (
-            None,
-            {"fields": (("created_at", "event_type"), ("event_category", "severity"), ("action", "result"))},
+        fieldset(None, ("created_at", "event_type"), ("event_category", "severity"), ("action", "result")),
+        fieldset(
+            "Who", ("actor_email", "actor_role"), "actor_user_id", ("ip_address", "request_id"), "user_agent"
         ),
-        (
-            "Who",
-            {
-                "fields": (
-                    ("actor_email", "actor_role"),
-                    "actor_user_id",
-                    ("ip_address", "request_id"),
-                    "user_agent",
-                )
-            },
-        ),
-        ("What", {"fields": (("target_type", "target_id"), "target_details", "error_code", "details")}),
-        ("Review", {"fields": ("requires_review", ("reviewed_at", "reviewed_by"))}),
+        fieldset("What", ("target_type", "target_id"), "target_details", "error_code", "details"),
+        fieldset("Review", "requires_review", ("reviewed_at", "reviewed_by")),
     )
     actions = ("review",)
 

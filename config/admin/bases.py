@@ -26,6 +26,11 @@ from config.tenancy.models import SoftDeleteMixin, TenantModel
 RECORD_FIELDS = ("id", "created_at", "updated_at")
 
 
+def fieldset(title, *fields, collapse=False):
+    """Return a fieldset in Django's format. Fields in a tuple share a line of the form."""
+    return title, {"fields": fields, **({"classes": ["collapse"]} if collapse else {})}
+
+
 class BaseModelAdmin(ScopePermissionMixin, ScopedChoicesMixin, ModelAdmin):
     """Admin of the rows in the current scope.
 

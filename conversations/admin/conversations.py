@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin
+from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin, fieldset
 from config.admin.filters import CreatedFilter
 from config.admin.inlines import ReadOnlyInline
 from conversations.models import Conversation, Message, Participant
@@ -30,10 +30,10 @@ class ConversationAdmin(BaseModelAdmin):
     search_fields = ("title",)
     inlines = (MessageInline,)
     fieldsets = (
-        (None, {"fields": ("title", ("status", "mode"), ("user", "agent"), ("forked_from", "forked_at_id"))}),
-        ("Numbers", {"fields": (("message_count", "total_tokens", "total_cost"),)}),
-        ("Times", {"fields": (("started_at", "last_message_at", "completed_at"),)}),
-        ("Data", {"fields": ("context", "metadata"), "classes": ["collapse"]}),
+        fieldset(None, "title", ("status", "mode"), ("user", "agent"), ("forked_from", "forked_at_id")),
+        fieldset("Numbers", ("message_count", "total_tokens", "total_cost")),
+        fieldset("Times", ("started_at", "last_message_at", "completed_at")),
+        fieldset("Data", "context", "metadata", collapse=True),
     )
     readonly_fields = ("agent", "mode")
 

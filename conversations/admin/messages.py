@@ -3,6 +3,7 @@
 from django.contrib import admin
 
 from audit.admin.exports import AuditedExportMixin
+from config.admin.bases import fieldset
 from config.admin.filters import CreatedFilter
 from conversations.admin.conversations import OwnConversationsAdmin
 from conversations.models import Attachment, Message, MessageEmbedding
@@ -28,17 +29,13 @@ class MessageAdmin(AuditedExportMixin, OwnConversationsAdmin):
     search_fields = ("conversation__id__exact", "model__exact")
     search_help_text = "Full conversation ID or model name."
     fieldsets = (
-        (None, {"fields": (("conversation", "sequence_number"), ("role", "status"), "content", "citations")}),
-        ("Failure", {"fields": (("error_code", "error_message"),)}),
-        ("Origin", {"fields": (("user", "agent", "model"), ("reply_to_id", "replaces_id"), "feedback")}),
-        ("Numbers", {"fields": (("token_count", "cost", "latency_ms"), "confidence_score")}),
-        ("Tools", {"fields": ("tool_used", "tool_calls", "tool_results"), "classes": ["collapse"]}),
-        (
-            "Data",
-            {
-                "fields": ("plan_step", "conversation_domain", "embedding_model_used", "metadata"),
-                "classes": ["collapse"],
-            },
+        fieldset(None, ("conversation", "sequence_number"), ("role", "status"), "content", "citations"),
+        fieldset("Failure", ("error_code", "error_message")),
+        fieldset("Origin", ("user", "agent", "model"), ("reply_to_id", "replaces_id"), "feedback"),
+        fieldset("Numbers", ("token_count", "cost", "latency_ms"), "confidence_score"),
+        fieldset("Tools", "tool_used", "tool_calls", "tool_results", collapse=True),
+        fieldset(
+            "Data", "plan_step", "conversation_domain", "embedding_model_used", "metadata", collapse=True
         ),
     )
 
@@ -53,8 +50,8 @@ class AttachmentAdmin(OwnConversationsAdmin):
     list_filter = (CreatedFilter, "media_type")
     search_fields = ("filename", "conversation__id__exact")
     fieldsets = (
-        (None, {"fields": ("filename", ("media_type", "file_size"), ("conversation", "message", "user"))}),
-        ("Data", {"fields": ("storage_path", "checksum", "metadata"), "classes": ["collapse"]}),
+        fieldset(None, "filename", ("media_type", "file_size"), ("conversation", "message", "user")),
+        fieldset("Data", "storage_path", "checksum", "metadata", collapse=True),
     )
 
 
@@ -66,7 +63,7 @@ class MessageEmbeddingAdmin(OwnConversationsAdmin):
     in_sidebar = False
     list_display = ("created_at", "conversation", "embedding_model")
     search_fields = ("conversation__id__exact",)
-    fieldsets = ((None, {"fields": (("conversation", "embedding_model"),)}),)
+    fieldsets = (fieldset(None, ("conversation", "embedding_model")),)
 
     def get_queryset(self, request):
         # Vectors and lexemes are large and not shown.

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from audit.admin.exports import AuditedExportMixin
-from config.admin.bases import ReadOnlyAdmin
+from config.admin.bases import ReadOnlyAdmin, fieldset
 from conversations.models import ConversationActivityDaily
 
 
@@ -27,15 +27,11 @@ class ConversationActivityDailyAdmin(AuditedExportMixin, ReadOnlyAdmin):
     search_fields = ()
     date_hierarchy = "date"
     fieldsets = (
-        (
+        fieldset(
             None,
-            {
-                "fields": (
-                    "date",
-                    ("conversations", "people"),
-                    ("questions", "answers", "failed_answers"),
-                    ("token_count", "cost", "p95_latency_ms"),
-                )
-            },
+            "date",
+            ("conversations", "people"),
+            ("questions", "answers", "failed_answers"),
+            ("token_count", "cost", "p95_latency_ms"),
         ),
     )

@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 
+from config.admin.bases import fieldset
 from config.admin.filters import CreatedFilter
 from conversations.admin.conversations import OwnConversationsAdmin
 from conversations.models import SessionState, SessionSummary, StreamEvent
@@ -15,7 +16,7 @@ class SessionStateAdmin(OwnConversationsAdmin):
     list_display = ("updated_at", "conversation", "mode", "phase", "interview_type")
     list_filter = ("mode", "phase")
     search_fields = ("conversation__id__exact",)
-    fieldsets = ((None, {"fields": ("conversation", ("mode", "phase", "interview_type"), "state")}),)
+    fieldsets = (fieldset(None, "conversation", ("mode", "phase", "interview_type"), "state"),)
 
 
 @admin.register(SessionSummary)
@@ -35,31 +36,20 @@ class SessionSummaryAdmin(OwnConversationsAdmin):
     list_filter = (CreatedFilter, "resolution_status", "complexity_level", "follow_up_suggested")
     search_fields = ("summary", "conversation_domain")
     fieldsets = (
-        (None, {"fields": (("conversation", "user"), "summary", ("started_at", "ended_at"))}),
-        (
+        fieldset(None, ("conversation", "user"), "summary", ("started_at", "ended_at")),
+        fieldset(
             "Outcome",
-            {
-                "fields": (
-                    ("resolution_status", "complexity_level", "session_rating"),
-                    "decisions_made",
-                    ("follow_up_suggested", "follow_up_tasks"),
-                )
-            },
+            ("resolution_status", "complexity_level", "session_rating"),
+            "decisions_made",
+            ("follow_up_suggested", "follow_up_tasks"),
         ),
-        (
-            "Subject",
-            {"fields": ("conversation_domain", "key_topics", "search_keywords", "user_preferences")},
-        ),
-        (
+        fieldset("Subject", "conversation_domain", "key_topics", "search_keywords", "user_preferences"),
+        fieldset(
             "Numbers",
-            {
-                "fields": (
-                    ("message_count", "total_tokens_used"),
-                    ("plans_created", "expert_questions_asked"),
-                    "model",
-                    "tools_used",
-                )
-            },
+            ("message_count", "total_tokens_used"),
+            ("plans_created", "expert_questions_asked"),
+            "model",
+            "tools_used",
         ),
     )
 
@@ -74,14 +64,10 @@ class StreamEventAdmin(OwnConversationsAdmin):
     search_fields = ("conversation__id__exact", "expert_name__exact")
     search_help_text = "Full conversation ID or expert name."
     fieldsets = (
-        (
+        fieldset(
             None,
-            {
-                "fields": (
-                    ("conversation", "answer_id", "sequence_number"),
-                    ("event_type", "phase", "expert_name"),
-                    "message",
-                )
-            },
+            ("conversation", "answer_id", "sequence_number"),
+            ("event_type", "phase", "expert_name"),
+            "message",
         ),
     )

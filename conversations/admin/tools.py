@@ -3,6 +3,7 @@
 from django.contrib import admin
 
 from audit.admin.exports import AuditedExportMixin
+from config.admin.bases import fieldset
 from config.admin.filters import CreatedFilter
 from conversations.admin.conversations import OwnConversationsAdmin
 from conversations.models import McpToolExecution, ToolExecution
@@ -20,13 +21,10 @@ class ToolExecutionAdmin(AuditedExportMixin, OwnConversationsAdmin):
     search_fields = ("tool_name__exact", "conversation__id__exact")
     search_help_text = "Full tool name or conversation ID."
     fieldsets = (
-        (
-            None,
-            {"fields": ("tool_name", ("conversation", "message", "agent"), ("status", "execution_time_ms"))},
-        ),
-        ("Call", {"fields": ("tool_input", "tool_output", "error_message")}),
-        ("Times", {"fields": (("started_at", "completed_at"),)}),
-        ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
+        fieldset(None, "tool_name", ("conversation", "message", "agent"), ("status", "execution_time_ms")),
+        fieldset("Call", "tool_input", "tool_output", "error_message"),
+        fieldset("Times", ("started_at", "completed_at")),
+        fieldset("Data", "metadata", collapse=True),
     )
 
 
@@ -50,17 +48,13 @@ class McpToolExecutionAdmin(AuditedExportMixin, OwnConversationsAdmin):
     search_fields = ("tool_name__exact", "conversation__id__exact")
     search_help_text = "Full tool name or conversation ID."
     fieldsets = (
-        (
+        fieldset(
             None,
-            {
-                "fields": (
-                    ("tool_name", "mcp_server"),
-                    ("conversation", "message", "agent"),
-                    ("status", "execution_time_ms", "server_instance_id"),
-                )
-            },
+            ("tool_name", "mcp_server"),
+            ("conversation", "message", "agent"),
+            ("status", "execution_time_ms", "server_instance_id"),
         ),
-        ("Call", {"fields": ("parameters", "result", ("error_code", "error_message"))}),
-        ("Times", {"fields": (("started_at", "completed_at"),)}),
-        ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
+        fieldset("Call", "parameters", "result", ("error_code", "error_message")),
+        fieldset("Times", ("started_at", "completed_at")),
+        fieldset("Data", "metadata", collapse=True),
     )

@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 
+from config.admin.bases import fieldset
 from config.admin.filters import CreatedFilter
 from conversations.admin.conversations import OwnConversationsAdmin
 from conversations.models import AnswerLease, TurnStep
@@ -16,16 +17,12 @@ class AnswerLeaseAdmin(OwnConversationsAdmin):
     list_filter = ("kind",)
     search_fields = ("conversation__id__exact",)
     fieldsets = (
-        (
+        fieldset(
             None,
-            {
-                "fields": (
-                    ("conversation", "message"),
-                    ("kind", "lease_until"),
-                    ("attempts", "takeovers"),
-                    ("user", "actor"),
-                )
-            },
+            ("conversation", "message"),
+            ("kind", "lease_until"),
+            ("attempts", "takeovers"),
+            ("user", "actor"),
         ),
     )
 
@@ -38,4 +35,4 @@ class TurnStepAdmin(OwnConversationsAdmin):
     list_display = ("created_at", "conversation", "message", "number", "kind", "call_id")
     list_filter = (CreatedFilter, "kind")
     search_fields = ("conversation__id__exact", "message__id__exact")
-    fieldsets = ((None, {"fields": (("conversation", "message"), ("number", "kind", "call_id"), "payload")}),)
+    fieldsets = (fieldset(None, ("conversation", "message"), ("number", "kind", "call_id"), "payload"),)

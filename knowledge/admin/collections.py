@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
-from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin
+from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin, fieldset
 from config.admin.paginator import BoundedPaginator
 from knowledge.models import Chunk, ChunkVectorDraft, Collection, Document
 from knowledge.services.collections import archive_collection, delete_collection, restore_collection
@@ -33,18 +33,14 @@ class CollectionAdmin(BaseModelAdmin):
     prepopulated_fields = {"slug": ("name",)}
     actions = ("archive", "restore")
     fieldsets = (
-        (None, {"fields": (("name", "slug"), "description", "status")}),
-        (
+        fieldset(None, ("name", "slug"), "description", "status"),
+        fieldset(
             "Indexing",
-            {
-                "fields": (
-                    ("embedding_model", "dimensions", "next_embedding_model"),
-                    ("chunk_size", "chunk_overlap"),
-                )
-            },
+            ("embedding_model", "dimensions", "next_embedding_model"),
+            ("chunk_size", "chunk_overlap"),
         ),
-        ("Contents", {"fields": (("document_count", "chunk_count"),)}),
-        ("Data", {"fields": ("settings", "metadata"), "classes": ["collapse"]}),
+        fieldset("Contents", ("document_count", "chunk_count")),
+        fieldset("Data", "settings", "metadata", collapse=True),
     )
 
     def get_prepopulated_fields(self, request, obj=None):
@@ -84,10 +80,10 @@ class DocumentAdmin(BaseModelAdmin):
     list_filter = ("status", "file_type")
     search_fields = ("title", "filename", "source")
     fieldsets = (
-        (None, {"fields": ("title", ("collection", "status", "progress"), "error_message")}),
-        ("File", {"fields": ("source", ("filename", "file_type", "file_size"), "checksum")}),
-        ("Origin", {"fields": (("origin", "uploaded_by", "uploaded_at"), "chunk_count")}),
-        ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
+        fieldset(None, "title", ("collection", "status", "progress"), "error_message"),
+        fieldset("File", "source", ("filename", "file_type", "file_size"), "checksum"),
+        fieldset("Origin", ("origin", "uploaded_by", "uploaded_at"), "chunk_count"),
+        fieldset("Data", "metadata", collapse=True),
     )
     readonly_fields = (
         "collection", "status", "error_message", "source", "filename", "file_type", "file_size", "checksum",
@@ -107,7 +103,7 @@ class DocumentAdmin(BaseModelAdmin):
 
     def get_fieldsets(self, request, obj=None):
         if obj is None:
-            return [(None, {"fields": ("collection", "file", "title")})]
+            return [fieldset(None, "collection", "file", "title")]
         return super().get_fieldsets(request, obj)
 
     def get_readonly_fields(self, request, obj=None):
@@ -138,20 +134,16 @@ class ChunkAdmin(ReadOnlyAdmin):
     search_fields = ("document__title__istartswith", "document__source__exact")
     search_help_text = "Start of a document title, or the exact source."
     fieldsets = (
-        (None, {"fields": (("collection", "document"), ("chunk_index", "page"), "context", "content")}),
-        ("Indexing", {"fields": (("token_count", "embedding_model"), ("start", "end"))}),
-        (
+        fieldset(None, ("collection", "document"), ("chunk_index", "page"), "context", "content"),
+        fieldset("Indexing", ("token_count", "embedding_model"), ("start", "end")),
+        fieldset(
             "Meaning",
-            {
-                "fields": (
-                    "semantic_category",
-                    "semantic_summary",
-                    "semantic_keywords",
-                    "extracted_entities",
-                    "metadata",
-                ),
-                "classes": ["collapse"],
-            },
+            "semantic_category",
+            "semantic_summary",
+            "semantic_keywords",
+            "extracted_entities",
+            "metadata",
+            collapse=True,
         ),
     )
 

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from config.admin.bases import ReadOnlyAdmin
+from config.admin.bases import ReadOnlyAdmin, fieldset
 from config.admin.filters import CreatedFilter
 from knowledge.models import RagEvaluation
 
@@ -18,6 +18,6 @@ class RagEvaluationAdmin(ReadOnlyAdmin):
     list_display = ("name", "collection", "status", "completed_at")
     list_filter = (CreatedFilter, "status")
     fieldsets = (
-        (None, {"fields": ("name", ("collection", "status"), "completed_at", "error_message")}),
-        ("Metrics", {"fields": ("results", "judgements")}),
+        fieldset(None, "name", ("collection", "status"), "completed_at", "error_message"),
+        fieldset("Metrics", "results", "judgements"),
     )

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from config.admin.bases import ReadOnlyAdmin
+from config.admin.bases import ReadOnlyAdmin, fieldset
 from knowledge.models import Embedding, LearningPattern
 from knowledge.services.similarity import PART_OF
 
@@ -15,7 +15,7 @@ class EmbeddingAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "embedding_model", "created_at")
     list_filter = ("embedding_model",)
     search_fields = ("content",)
-    fieldsets = ((None, {"fields": ("content", "embedding_model", "metadata")}),)
+    fieldsets = (fieldset(None, "content", "embedding_model", "metadata"),)
 
     def get_queryset(self, request):
         # Texts that belong to another object are read there, with the permissions of that object.
@@ -33,8 +33,8 @@ class LearningPatternAdmin(ReadOnlyAdmin):
     list_filter = ("pattern_type",)
     search_fields = ("user__email",)
     fieldsets = (
-        (None, {"fields": (("pattern_type", "user"), "data")}),
-        ("Evidence", {"fields": (("confidence", "success_rate"), ("occurrences", "last_seen_at"))}),
+        fieldset(None, ("pattern_type", "user"), "data"),
+        fieldset("Evidence", ("confidence", "success_rate"), ("occurrences", "last_seen_at")),
     )
 
     def has_delete_permission(self, request, obj=None):

@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.template.response import TemplateResponse
 from django.urls import path
 
-from config.admin.bases import ReadOnlyAdmin
+from config.admin.bases import ReadOnlyAdmin, fieldset
 from config.admin.filters import CreatedFilter
 from config.admin.name_resolution import ResolveIdsMixin
 from knowledge.models import RagQuery
@@ -28,18 +28,9 @@ class RagQueryAdmin(ResolveIdsMixin, ReadOnlyAdmin):
     change_list_template = "console/queries.html"
     list_filter = (CreatedFilter, "retrieval_strategy", "user_feedback")
     fieldsets = (
-        (
-            None,
-            {
-                "fields": (
-                    "query_text",
-                    ("collection", "retrieval_strategy"),
-                    ("top_score", "response_time_ms"),
-                )
-            },
-        ),
-        ("Results", {"fields": ("results", "filters", "user_feedback")}),
-        ("Origin", {"fields": (("agent_id", "conversation_id"), "user_id")}),
+        fieldset(None, "query_text", ("collection", "retrieval_strategy"), ("top_score", "response_time_ms")),
+        fieldset("Results", "results", "filters", "user_feedback"),
+        fieldset("Origin", ("agent_id", "conversation_id"), "user_id"),
     )
 
     def get_queryset(self, request):

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin
+from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin, fieldset
 from config.admin.inlines import BaseInline
 from knowledge.models import Term, TermEmbedding, TermRelation
 from knowledge.services.terminology import embed_new_terms
@@ -44,8 +44,8 @@ class TermAdmin(OwnerOnlyChangesMixin, BaseModelAdmin):
     search_fields = ("term", "definition")
     inlines = (RelationInline,)
     fieldsets = (
-        (None, {"fields": ("term", "definition", ("context", "is_public"), "user")}),
-        ("Use", {"fields": ("usage_examples", ("frequency", "last_used_at"), "tags")}),
+        fieldset(None, "term", "definition", ("context", "is_public"), "user"),
+        fieldset("Use", "usage_examples", ("frequency", "last_used_at"), "tags"),
     )
     readonly_fields = ("user",)
 
@@ -66,7 +66,7 @@ class TermRelationAdmin(BaseModelAdmin):
     list_display = ("term", "related", "kind", "created_at")
     list_filter = ("kind",)
     search_fields = ("term__term", "related__term")
-    fieldsets = ((None, {"fields": (("term", "related"), "kind")}),)
+    fieldsets = (fieldset(None, ("term", "related"), "kind"),)
 
 
 @admin.register(TermEmbedding)

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from config.admin.bases import BaseModelAdmin
+from config.admin.bases import BaseModelAdmin, fieldset
 from tenants.models import Engagement
 
 
@@ -16,11 +16,8 @@ class EngagementAdmin(BaseModelAdmin):
     list_filter = ("status", "engagement_type")
     search_fields = ("name",)
     fieldsets = (
-        (None, {"fields": ("name", "description", ("engagement_type", "status"))}),
-        ("Time", {"fields": (("start_date", "end_date"),)}),
-        (
-            "Extent",
-            {"fields": (("target_applications", "target_infrastructure_units"), "estimated_complexity")},
-        ),
-        ("Origin", {"fields": ("created_by",)}),
+        fieldset(None, "name", "description", ("engagement_type", "status")),
+        fieldset("Time", ("start_date", "end_date")),
+        fieldset("Extent", ("target_applications", "target_infrastructure_units"), "estimated_complexity"),
+        fieldset("Origin", "created_by"),
     )

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from config.admin.bases import BaseModelAdmin
+from config.admin.bases import BaseModelAdmin, fieldset
 from tenants.models import BillingRecord, Subscription, SubscriptionPlan, TenantQuota
 
 from .platform_grants import PlatformGrantAdmin
@@ -19,19 +19,15 @@ class SubscriptionPlanAdmin(BaseModelAdmin):
     search_fields = ("name", "slug")
     ordering = ("price_monthly", "slug")
     fieldsets = (
-        (None, {"fields": (("name", "slug"), ("plan_type", "is_active"), "description")}),
-        ("Price", {"fields": (("price_monthly", "price_yearly"), ("currency", "trial_days"))}),
-        (
+        fieldset(None, ("name", "slug"), ("plan_type", "is_active"), "description"),
+        fieldset("Price", ("price_monthly", "price_yearly"), ("currency", "trial_days")),
+        fieldset(
             "Limits",
-            {
-                "fields": (
-                    ("max_users", "max_agents", "max_engagements"),
-                    ("max_daily_requests", "api_quota_monthly"),
-                    ("max_monthly_tokens", "storage_quota_gb"),
-                )
-            },
+            ("max_users", "max_agents", "max_engagements"),
+            ("max_daily_requests", "api_quota_monthly"),
+            ("max_monthly_tokens", "storage_quota_gb"),
         ),
-        ("Features", {"fields": ("features",)}),
+        fieldset("Features", "features"),
     )
 
 
@@ -44,17 +40,13 @@ class SubscriptionAdmin(PlatformGrantAdmin):
     list_filter = ("status", "billing_interval", "plan")
     search_fields = ("plan__name", "external_id__exact")
     fieldsets = (
-        (None, {"fields": ("plan", ("status", "billing_interval"))}),
-        (
+        fieldset(None, "plan", ("status", "billing_interval")),
+        fieldset(
             "Time",
-            {
-                "fields": (
-                    ("started_at", "expires_at", "cancelled_at"),
-                    ("current_period_start", "current_period_end"),
-                )
-            },
+            ("started_at", "expires_at", "cancelled_at"),
+            ("current_period_start", "current_period_end"),
         ),
-        ("Data", {"fields": ("external_id", "metadata"), "classes": ["collapse"]}),
+        fieldset("Data", "external_id", "metadata", collapse=True),
     )
 
 
@@ -68,8 +60,8 @@ class TenantQuotaAdmin(PlatformGrantAdmin):
     list_filter = ("resource", "period", "is_hard")
     search_fields = ("resource__exact", "note")
     fieldsets = (
-        (None, {"fields": (("resource", "period"), ("limit_value", "warn_at_percent"), "is_hard")}),
-        ("Why", {"fields": ("valid_until", "note")}),
+        fieldset(None, ("resource", "period"), ("limit_value", "warn_at_percent"), "is_hard"),
+        fieldset("Why", "valid_until", "note"),
     )
 
 
@@ -84,12 +76,9 @@ class BillingRecordAdmin(PlatformGrantAdmin):
     search_fields = ("number", "transaction_id__exact")
     date_hierarchy = "period_start"
     fieldsets = (
-        (None, {"fields": (("number", "status"), "subscription", ("period_start", "period_end"))}),
-        ("Amounts", {"fields": (("net_amount", "tax_amount"), ("total_amount", "currency"), "lines")}),
-        (
-            "Payment",
-            {"fields": (("issued_at", "due_at", "paid_at"), ("payment_method", "transaction_id"))},
-        ),
-        ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
+        fieldset(None, ("number", "status"), "subscription", ("period_start", "period_end")),
+        fieldset("Amounts", ("net_amount", "tax_amount"), ("total_amount", "currency"), "lines"),
+        fieldset("Payment", ("issued_at", "due_at", "paid_at"), ("payment_method", "transaction_id")),
+        fieldset("Data", "metadata", collapse=True),
     )
     readonly_fields = ("total_amount",)

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from config.admin.bases import BaseModelAdmin
+from config.admin.bases import BaseModelAdmin, fieldset
 from tenants.models import BridgeSync, SystemSetting
 
 
@@ -16,7 +16,7 @@ class SystemSettingAdmin(BaseModelAdmin):
     list_filter = ("is_public",)
     search_fields = ("key", "description")
     ordering = ("key",)
-    fieldsets = ((None, {"fields": ("key", "value", "description", "is_public")}),)
+    fieldsets = (fieldset(None, "key", "value", "description", "is_public"),)
 
     @admin.display(description="Value")
     def value_start(self, obj):
@@ -34,6 +34,6 @@ class BridgeSyncAdmin(BaseModelAdmin):
     list_filter = ("sync_status", "sync_enabled")
     search_fields = ("url", "user__email")
     fieldsets = (
-        (None, {"fields": ("url", "api_key", "sync_enabled", "sync_data")}),
-        ("State", {"fields": (("sync_status", "last_sync_at"), "user")}),
+        fieldset(None, "url", "api_key", "sync_enabled", "sync_data"),
+        fieldset("State", ("sync_status", "last_sync_at"), "user"),
     )

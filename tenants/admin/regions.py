@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin
+from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin, fieldset
 from tenants.models import CrossRegionSyncLog, Region, ReplicationStatus, TenantRegion
 
 from .platform_grants import PlatformGrantAdmin
@@ -18,9 +18,9 @@ class RegionAdmin(BaseModelAdmin):
     search_fields = ("code", "name")
     ordering = ("code",)
     fieldsets = (
-        (None, {"fields": (("code", "name"), ("status", "is_default"))}),
-        ("Place", {"fields": (("provider", "country_code"), "endpoint_url")}),
-        ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
+        fieldset(None, ("code", "name"), ("status", "is_default")),
+        fieldset("Place", ("provider", "country_code"), "endpoint_url"),
+        fieldset("Data", "metadata", collapse=True),
     )
 
 
@@ -34,8 +34,8 @@ class TenantRegionAdmin(PlatformGrantAdmin):
     list_filter = ("role", "status", "region", "is_residency_required")
     search_fields = ("region__code", "region__name")
     fieldsets = (
-        (None, {"fields": ("region", ("role", "status"), "is_residency_required", "activated_at")}),
-        ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
+        fieldset(None, "region", ("role", "status"), "is_residency_required", "activated_at"),
+        fieldset("Data", "metadata", collapse=True),
     )
 
 
@@ -49,8 +49,8 @@ class ReplicationStatusAdmin(ReadOnlyAdmin):
     list_filter = ("state", "source_region", "target_region")
     search_fields = ("slot_name__exact",)
     fieldsets = (
-        (None, {"fields": (("source_region", "target_region"), ("state", "slot_name"))}),
-        ("Lag", {"fields": (("lag_ms", "lag_bytes"), ("last_synced_at", "checked_at"), "last_error")}),
+        fieldset(None, ("source_region", "target_region"), ("state", "slot_name")),
+        fieldset("Lag", ("lag_ms", "lag_bytes"), ("last_synced_at", "checked_at"), "last_error"),
     )
 
 
@@ -64,7 +64,7 @@ class CrossRegionSyncLogAdmin(ReadOnlyAdmin):
     list_filter = ("status", "source_region", "target_region")
     search_fields = ("resource_type__exact",)
     fieldsets = (
-        (None, {"fields": (("source_region", "target_region"), ("resource_type", "status"))}),
-        ("Extent", {"fields": (("rows_synced", "bytes_synced"), ("started_at", "completed_at"))}),
-        ("More", {"fields": ("error_message", "metadata")}),
+        fieldset(None, ("source_region", "target_region"), ("resource_type", "status")),
+        fieldset("Extent", ("rows_synced", "bytes_synced"), ("started_at", "completed_at")),
+        fieldset("More", "error_message", "metadata"),
     )

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from config.admin.bases import BaseModelAdmin
+from config.admin.bases import BaseModelAdmin, fieldset
 from tenants.models import Tenant
 from tenants.models.tenant import PROFILE
 
@@ -18,23 +18,16 @@ class TenantAdmin(BaseModelAdmin):
     search_fields = ("name", "slug", "contact_email")
     ordering = ("slug",)
     fieldsets = (
-        (None, {"fields": (("name", "slug"), ("status", "plan_type"), "description")}),
-        ("Company", {"fields": (("industry", "company_size"), "headquarters_location")}),
-        ("Contact", {"fields": (("contact_name", "contact_email", "contact_phone"),)}),
-        (
+        fieldset(None, ("name", "slug"), ("status", "plan_type"), "description"),
+        fieldset("Company", ("industry", "company_size"), "headquarters_location"),
+        fieldset("Contact", ("contact_name", "contact_email", "contact_phone")),
+        fieldset(
             "Limits",
-            {
-                "fields": (
-                    ("max_users", "max_agents", "max_engagements"),
-                    ("max_daily_requests", "api_quota_monthly"),
-                    ("max_monthly_tokens", "storage_quota_gb"),
-                )
-            },
+            ("max_users", "max_agents", "max_engagements"),
+            ("max_daily_requests", "api_quota_monthly"),
+            ("max_monthly_tokens", "storage_quota_gb"),
         ),
-        (
-            "Settings",
-            {"fields": ("settings", "branding", "agent_preferences", "metadata"), "classes": ["collapse"]},
-        ),
+        fieldset("Settings", "settings", "branding", "agent_preferences", "metadata", collapse=True),
     )
 
     def get_readonly_fields(self, request, obj=None):

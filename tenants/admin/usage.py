@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from config.admin.bases import ReadOnlyAdmin
+from config.admin.bases import ReadOnlyAdmin, fieldset
 from config.admin.filters import CreatedFilter
 from config.admin.name_resolution import ResolveIdsMixin
 from tenants.models import CostRecord, UsageMetric
@@ -19,8 +19,8 @@ class UsageMetricAdmin(ResolveIdsMixin, ReadOnlyAdmin):
     search_fields = ("agent_id__exact", "user_id__exact")
     search_help_text = "Exact agent ID or user ID."
     fieldsets = (
-        (None, {"fields": (("metric_type", "metric_value"), ("period_start", "period_end"))}),
-        ("Origin", {"fields": (("agent_id", "user_id"), "metadata")}),
+        fieldset(None, ("metric_type", "metric_value"), ("period_start", "period_end")),
+        fieldset("Origin", ("agent_id", "user_id"), "metadata"),
     )
 
 
@@ -36,6 +36,6 @@ class CostRecordAdmin(ResolveIdsMixin, ReadOnlyAdmin):
     search_fields = ("service__exact", "user_id__exact")
     search_help_text = "Exact service name or user ID."
     fieldsets = (
-        (None, {"fields": (("date", "service"), ("amount", "currency"))}),
-        ("Origin", {"fields": ("user_id", "usage_data")}),
+        fieldset(None, ("date", "service"), ("amount", "currency")),
+        fieldset("Origin", "user_id", "usage_data"),
     )

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from config.admin.bases import BaseModelAdmin
+from config.admin.bases import BaseModelAdmin, fieldset
 from config.admin.inlines import BaseInline
 from workflows.models import Activity, ActivityAssignment, ActivityStatus, ActivityType
 
@@ -27,8 +27,8 @@ class ActivityAdmin(BaseModelAdmin):
     date_hierarchy = "start_date"
     inlines = (AssignmentInline,)
     fieldsets = (
-        (None, {"fields": ("name", "description", ("activity_type", "status"))}),
-        ("Time", {"fields": (("start_date", "end_date"),)}),
+        fieldset(None, "name", "description", ("activity_type", "status")),
+        fieldset("Time", ("start_date", "end_date")),
     )
 
 
@@ -39,7 +39,7 @@ class ActivityAssignmentAdmin(BaseModelAdmin):
     in_sidebar = False
     list_display = ("activity", "user", "role", "assigned_at")
     search_fields = ("activity__name", "role")
-    fieldsets = ((None, {"fields": ("activity", ("user", "role"))}),)
+    fieldsets = (fieldset(None, "activity", ("user", "role")),)
 
 
 @admin.register(ActivityType)

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from audit.admin.exports import AuditedExportMixin
-from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin
+from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin, fieldset
 from config.admin.inlines import ReadOnlyInline
 from workflows.models import Asset, AssetDependency, AssetEmbedding
 
@@ -53,54 +53,38 @@ class AssetAdmin(AuditedExportMixin, BaseModelAdmin):
     export_exclude = ("raw_data",)
     inlines = (DependencyInline,)
     fieldsets = (
-        (None, {"fields": ("asset_name", ("asset_type", "asset_subtype"), "engagement")}),
-        (
+        fieldset(None, "asset_name", ("asset_type", "asset_subtype"), "engagement"),
+        fieldset(
             "Hosting",
-            {
-                "fields": (
-                    ("hostname", "fqdn"),
-                    ("ip_address", "mac_address"),
-                    ("os_type", "os_version"),
-                    ("environment", "datacenter"),
-                    ("region", "availability_zone", "rack_location"),
-                )
-            },
+            ("hostname", "fqdn"),
+            ("ip_address", "mac_address"),
+            ("os_type", "os_version"),
+            ("environment", "datacenter"),
+            ("region", "availability_zone", "rack_location"),
         ),
-        ("Application", {"fields": (("application_name", "application_version"), "technology_stack")}),
-        (
-            "Business",
-            {"fields": (("business_unit", "business_criticality"), ("business_owner", "technical_owner"))},
+        fieldset("Application", ("application_name", "application_version"), "technology_stack"),
+        fieldset(
+            "Business", ("business_unit", "business_criticality"), ("business_owner", "technical_owner")
         ),
-        (
+        fieldset(
             "Size",
-            {
-                "fields": (
-                    ("cpu_cores", "memory_gb", "storage_gb"),
-                    ("cpu_utilization_percent", "memory_utilization_percent"),
-                )
-            },
+            ("cpu_cores", "memory_gb", "storage_gb"),
+            ("cpu_utilization_percent", "memory_utilization_percent"),
         ),
-        (
+        fieldset(
             "Migration",
-            {
-                "fields": (
-                    ("six_r_strategy", "migration_complexity"),
-                    ("migration_priority", "migration_wave"),
-                    "blockers",
-                    ("master_flow", "discovery_flow", "assessment_flow"),
-                )
-            },
+            ("six_r_strategy", "migration_complexity"),
+            ("migration_priority", "migration_wave"),
+            "blockers",
+            ("master_flow", "discovery_flow", "assessment_flow"),
         ),
-        (
-            "Data quality",
-            {"fields": (("completeness_score", "confidence_score", "last_validated_at"),)},
-        ),
-        (
+        fieldset("Data quality", ("completeness_score", "confidence_score", "last_validated_at")),
+        fieldset(
             "Origin",
-            {
-                "fields": (("source_system", "source_id"), ("import_session_id", "created_by"), "raw_data"),
-                "classes": ["collapse"],
-            },
+            ("source_system", "source_id"),
+            ("import_session_id", "created_by"),
+            "raw_data",
+            collapse=True,
         ),
     )
 
@@ -122,8 +106,8 @@ class AssetDependencyAdmin(BaseModelAdmin):
     list_filter = ("dependency_type", "direction", "strength", "discovered_by")
     search_fields = ("source__asset_name", "target__asset_name")
     fieldsets = (
-        (None, {"fields": (("source", "target"), ("dependency_type", "direction", "strength"))}),
-        ("Evidence", {"fields": (("discovered_by", "confidence_score", "validated_at"), "evidence")}),
+        fieldset(None, ("source", "target"), ("dependency_type", "direction", "strength")),
+        fieldset("Evidence", ("discovered_by", "confidence_score", "validated_at"), "evidence"),
     )
 
 

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from audit.admin.exports import AuditedExportMixin
-from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin
+from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin, fieldset
 from config.admin.inlines import BaseInline
 from workflows.models import Workflow, WorkflowAgent, WorkflowTrigger, WorkflowVersion
 
@@ -40,18 +40,10 @@ class WorkflowAdmin(AuditedExportMixin, BaseModelAdmin):
     prepopulated_fields = {"slug": ("name",)}
     inlines = (AgentInline,)
     fieldsets = (
-        (None, {"fields": (("name", "slug"), "description", ("status", "version"))}),
-        ("Steps", {"fields": ("definition", ("timeout", "retry_config"))}),
-        (
-            "Runs",
-            {
-                "fields": (
-                    ("run_count", "success_count", "error_count"),
-                    ("last_run_at", "last_run_status"),
-                )
-            },
-        ),
-        ("Data", {"fields": ("config", "tags", "metadata", "created_by"), "classes": ["collapse"]}),
+        fieldset(None, ("name", "slug"), "description", ("status", "version")),
+        fieldset("Steps", "definition", ("timeout", "retry_config")),
+        fieldset("Runs", ("run_count", "success_count", "error_count"), ("last_run_at", "last_run_status")),
+        fieldset("Data", "config", "tags", "metadata", "created_by", collapse=True),
     )
 
     def get_prepopulated_fields(self, request, obj=None):
@@ -76,7 +68,7 @@ class WorkflowVersionAdmin(ReadOnlyAdmin):
     list_display = ("workflow", "version", "note", "created_by", "created_at")
     search_fields = ("workflow__name", "workflow__slug")
     date_hierarchy = "created_at"
-    fieldsets = ((None, {"fields": (("workflow", "version"), "note", "created_by", "snapshot")}),)
+    fieldsets = (fieldset(None, ("workflow", "version"), "note", "created_by", "snapshot"),)
 
 
 @admin.register(WorkflowTrigger)
@@ -89,6 +81,6 @@ class WorkflowTriggerAdmin(BaseModelAdmin):
     list_filter = ("trigger_type", "is_enabled")
     search_fields = ("name", "workflow__name")
     fieldsets = (
-        (None, {"fields": (("workflow", "name"), ("trigger_type", "is_enabled"), "config", "secret")}),
-        ("Times", {"fields": (("next_fire_at", "last_fired_at"),)}),
+        fieldset(None, ("workflow", "name"), ("trigger_type", "is_enabled"), "config", "secret"),
+        fieldset("Times", ("next_fire_at", "last_fired_at")),
     )

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from config.admin.bases import ReadOnlyAdmin
+from config.admin.bases import ReadOnlyAdmin, fieldset
 from config.admin.filters import CreatedFilter
 from config.admin.inlines import ReadOnlyInline
 from workflows.models import Approval, StepExecution, WorkflowExecution
@@ -42,11 +42,11 @@ class WorkflowExecutionAdmin(ReadOnlyAdmin):
     date_hierarchy = "started_at"
     inlines = (StepInline,)
     fieldsets = (
-        (None, {"fields": (("workflow", "workflow_version"), ("status", "current_step"), "user")}),
-        ("Progress", {"fields": (("steps_completed", "steps_total"), ("started_at", "completed_at"))}),
-        ("Start", {"fields": (("trigger_type", "trigger"), "trigger_data")}),
-        ("Result", {"fields": ("error_message", "input_data", "output_data")}),
-        ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
+        fieldset(None, ("workflow", "workflow_version"), ("status", "current_step"), "user"),
+        fieldset("Progress", ("steps_completed", "steps_total"), ("started_at", "completed_at")),
+        fieldset("Start", ("trigger_type", "trigger"), "trigger_data"),
+        fieldset("Result", "error_message", "input_data", "output_data"),
+        fieldset("Data", "metadata", collapse=True),
     )
 
 
@@ -70,10 +70,10 @@ class StepExecutionAdmin(ReadOnlyAdmin):
     list_filter = (CreatedFilter, "status", "kind")
     search_fields = ("step_id", "error_message")
     fieldsets = (
-        (None, {"fields": ("execution", ("step_id", "kind", "attempt"), ("agent", "status"))}),
-        ("Times", {"fields": (("started_at", "completed_at"),)}),
-        ("Result", {"fields": ("error_message", "input_data", "output_data")}),
-        ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
+        fieldset(None, "execution", ("step_id", "kind", "attempt"), ("agent", "status")),
+        fieldset("Times", ("started_at", "completed_at")),
+        fieldset("Result", "error_message", "input_data", "output_data"),
+        fieldset("Data", "metadata", collapse=True),
     )
 
 
@@ -86,6 +86,6 @@ class ApprovalAdmin(ReadOnlyAdmin):
     list_filter = (CreatedFilter, "status")
     search_fields = ("prompt", "comment")
     fieldsets = (
-        (None, {"fields": ("step", "prompt", ("status", "assigned_to"))}),
-        ("Answer", {"fields": (("decided_by", "decided_at"), "comment", "expires_at")}),
+        fieldset(None, "step", "prompt", ("status", "assigned_to")),
+        fieldset("Answer", ("decided_by", "decided_at"), "comment", "expires_at"),
     )

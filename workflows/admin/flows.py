@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from config.admin.bases import BaseModelAdmin
+from config.admin.bases import BaseModelAdmin, fieldset
 from workflows.models import (
     AssessmentFlow,
     CollectionFlow,
@@ -36,9 +36,9 @@ class PhaseFlowAdmin(BaseModelAdmin):
     def __init__(self, model, admin_site):
         super().__init__(model, admin_site)
         self.fieldsets = (
-            (None, {"fields": (("engagement", "master_flow"), ("status", "current_phase"))}),
+            fieldset(None, ("engagement", "master_flow"), ("status", "current_phase")),
             *self.own_fieldsets,
-            ("Origin", {"fields": (("flow_id", "user"), "completed_at"), "classes": ["collapse"]}),
+            fieldset("Origin", ("flow_id", "user"), "completed_at", collapse=True),
         )
 
 
@@ -62,9 +62,9 @@ class MasterFlowAdmin(BaseModelAdmin):
     search_fields = ("display_name", "engagement__name")
     date_hierarchy = "created_at"
     fieldsets = (
-        (None, {"fields": ("display_name", "description", ("engagement", "flow_type"))}),
-        ("State", {"fields": (("status", "current_phase"), ("user", "completed_at"), "phase_history")}),
-        ("Data", {"fields": ("config", "state", "execution_metrics"), "classes": ["collapse"]}),
+        fieldset(None, "display_name", "description", ("engagement", "flow_type")),
+        fieldset("State", ("status", "current_phase"), ("user", "completed_at"), "phase_history"),
+        fieldset("Data", "config", "state", "execution_metrics", collapse=True),
     )
 
 
@@ -75,8 +75,8 @@ class DiscoveryFlowAdmin(PhaseFlowAdmin):
     position = 110
     list_filter = ("status", "discovery_type")
     own_fieldsets = (
-        ("Discovery", {"fields": ("discovery_type", "target_platforms", "discovery_scope", "phases")}),
-        ("Results", {"fields": ("discovered_assets_count", "discovered_patterns", "recommendations")}),
+        fieldset("Discovery", "discovery_type", "target_platforms", "discovery_scope", "phases"),
+        fieldset("Results", "discovered_assets_count", "discovered_patterns", "recommendations"),
     )
 
 
@@ -87,20 +87,13 @@ class CollectionFlowAdmin(PhaseFlowAdmin):
     position = 120
     list_filter = ("status", "automation_tier")
     own_fieldsets = (
-        (
-            "Collection",
-            {"fields": (("discovery_flow", "automation_tier"), "collection_methods", "target_systems")},
-        ),
-        ("Progress", {"fields": (("progress_percentage", "completeness_percentage", "data_quality_score"),)}),
-        (
+        fieldset("Collection", ("discovery_flow", "automation_tier"), "collection_methods", "target_systems"),
+        fieldset("Progress", ("progress_percentage", "completeness_percentage", "data_quality_score")),
+        fieldset(
             "Results",
-            {
-                "fields": (
-                    ("total_items_collected", "items_processed", "items_failed"),
-                    "validation_errors_count",
-                    "recommendations",
-                )
-            },
+            ("total_items_collected", "items_processed", "items_failed"),
+            "validation_errors_count",
+            "recommendations",
         ),
     )
 
@@ -112,19 +105,14 @@ class AssessmentFlowAdmin(PhaseFlowAdmin):
     position = 130
     list_filter = ("status", "assessment_type", "assessment_framework")
     own_fieldsets = (
-        (
-            "Assessment",
-            {"fields": ("discovery_flow", ("assessment_type", "assessment_framework"), "stages_completed")},
+        fieldset(
+            "Assessment", "discovery_flow", ("assessment_type", "assessment_framework"), "stages_completed"
         ),
-        (
+        fieldset(
             "Results",
-            {
-                "fields": (
-                    ("technical_debt_score", "complexity_score"),
-                    ("risk_score", "readiness_score"),
-                    "recommendations",
-                )
-            },
+            ("technical_debt_score", "complexity_score"),
+            ("risk_score", "readiness_score"),
+            "recommendations",
         ),
     )
 
@@ -135,11 +123,8 @@ class PlanningFlowAdmin(PhaseFlowAdmin):
     title = "Planning"
     position = 140
     own_fieldsets = (
-        ("Plan", {"fields": ("assessment_flow", ("planned_start", "planned_end"), "waves")}),
-        (
-            "Results",
-            {"fields": (("wave_count", "planned_assets_count", "progress_percentage"), "recommendations")},
-        ),
+        fieldset("Plan", "assessment_flow", ("planned_start", "planned_end"), "waves"),
+        fieldset("Results", ("wave_count", "planned_assets_count", "progress_percentage"), "recommendations"),
     )
 
 
@@ -149,10 +134,7 @@ class ExecutionFlowAdmin(PhaseFlowAdmin):
     title = "Execution"
     position = 150
     own_fieldsets = (
-        ("Move", {"fields": (("planning_flow", "current_wave"),)}),
-        (
-            "Progress",
-            {"fields": (("assets_total", "assets_migrated", "assets_failed"), "progress_percentage")},
-        ),
-        ("Results", {"fields": ("issues", "recommendations")}),
+        fieldset("Move", ("planning_flow", "current_wave")),
+        fieldset("Progress", ("assets_total", "assets_migrated", "assets_failed"), "progress_percentage"),
+        fieldset("Results", "issues", "recommendations"),
     )

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from config.admin.bases import ReadOnlyAdmin
+from config.admin.bases import ReadOnlyAdmin, fieldset
 from config.admin.filters import CreatedFilter
 from workflows.models import AgentLearningPattern
 
@@ -26,7 +26,7 @@ class AgentLearningPatternAdmin(ReadOnlyAdmin):
     list_filter = (CreatedFilter, "insight_type", "validated")
     search_fields = ("discovered_by",)
     fieldsets = (
-        (None, {"fields": (("insight_type", "confidence_score"), ("discovered_by", "validated"))}),
-        ("Origin", {"fields": (("engagement", "master_flow"), "raw_evidence")}),
-        ("Use", {"fields": (("applied_count", "success_rate"), ("last_applied_at", "expires_at"))}),
+        fieldset(None, ("insight_type", "confidence_score"), ("discovered_by", "validated")),
+        fieldset("Origin", ("engagement", "master_flow"), "raw_evidence"),
+        fieldset("Use", ("applied_count", "success_rate"), ("last_applied_at", "expires_at")),
     )

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from config.admin.bases import BaseModelAdmin
+from config.admin.bases import BaseModelAdmin, fieldset
 from config.admin.inlines import ReadOnlyInline
 from workflows.models import Calendar, CalendarEvent, Project, Task
 
@@ -34,9 +34,9 @@ class ProjectAdmin(BaseModelAdmin):
     date_hierarchy = "created_at"
     inlines = (TaskInline,)
     fieldsets = (
-        (None, {"fields": ("name", "description", ("project_type", "status"), "user")}),
-        ("Code", {"fields": (("programming_language", "framework"), "repository_url", "local_path")}),
-        ("Data", {"fields": ("metadata",), "classes": ["collapse"]}),
+        fieldset(None, "name", "description", ("project_type", "status"), "user"),
+        fieldset("Code", ("programming_language", "framework"), "repository_url", "local_path"),
+        fieldset("Data", "metadata", collapse=True),
     )
 
 
@@ -60,27 +60,17 @@ class TaskAdmin(BaseModelAdmin):
     search_fields = ("title", "description", "category")
     date_hierarchy = "due_date"
     fieldsets = (
-        (None, {"fields": ("title", "description", ("project", "user"), ("status", "priority"))}),
-        ("Kind", {"fields": (("task_type", "category"), ("difficulty_level", "programming_language"))}),
-        (
-            "Time",
-            {"fields": (("due_date", "completion_percentage"), ("estimated_hours", "actual_hours"))},
-        ),
-        (
+        fieldset(None, "title", "description", ("project", "user"), ("status", "priority")),
+        fieldset("Kind", ("task_type", "category"), ("difficulty_level", "programming_language")),
+        fieldset("Time", ("due_date", "completion_percentage"), ("estimated_hours", "actual_hours")),
+        fieldset(
             "Score",
-            {
-                "fields": (
-                    ("importance_weight", "urgency_weight"),
-                    ("complexity_weight", "user_priority_weight"),
-                    "calculated_score",
-                )
-            },
+            ("importance_weight", "urgency_weight"),
+            ("complexity_weight", "user_priority_weight"),
+            "calculated_score",
         ),
-        ("Code", {"fields": ("repository_branch", "code_context"), "classes": ["collapse"]}),
-        (
-            "Embedding and summary",
-            {"fields": (*EMBEDDED_TEXT_FIELDS, "semantic_summary"), "classes": ["collapse"]},
-        ),
+        fieldset("Code", "repository_branch", "code_context", collapse=True),
+        fieldset("Embedding and summary", *EMBEDDED_TEXT_FIELDS, "semantic_summary", collapse=True),
     )
 
 
@@ -92,7 +82,7 @@ class CalendarAdmin(BaseModelAdmin):
     owner = "user"
     list_display = ("name", "user", "description", "updated_at")
     search_fields = ("name",)
-    fieldsets = ((None, {"fields": ("name", "description", "user")}),)
+    fieldsets = (fieldset(None, "name", "description", "user"),)
 
 
 @admin.register(CalendarEvent)
@@ -114,15 +104,11 @@ class CalendarEventAdmin(BaseModelAdmin):
     search_fields = ("summary", "location")
     date_hierarchy = "start_time"
     fieldsets = (
-        (None, {"fields": ("summary", "description", ("calendar", "category", "event_type"))}),
-        (
-            "Time and place",
-            {"fields": (("start_time", "end_time"), ("recurrence_rule", "reminder_minutes"), "location")},
+        fieldset(None, "summary", "description", ("calendar", "category", "event_type")),
+        fieldset(
+            "Time and place", ("start_time", "end_time"), ("recurrence_rule", "reminder_minutes"), "location"
         ),
-        ("Weight", {"fields": (("is_movable", "movability_score", "importance_weight"),)}),
-        ("People", {"fields": ("attendees",)}),
-        (
-            "Embedding and summary",
-            {"fields": (*EMBEDDED_TEXT_FIELDS, "google_event_id"), "classes": ["collapse"]},
-        ),
+        fieldset("Weight", ("is_movable", "movability_score", "importance_weight")),
+        fieldset("People", "attendees"),
+        fieldset("Embedding and summary", *EMBEDDED_TEXT_FIELDS, "google_event_id", collapse=True),
     )

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from audit.admin.exports import AuditedExportMixin
-from config.admin.bases import ReadOnlyAdmin
+from config.admin.bases import ReadOnlyAdmin, fieldset
 from config.admin.name_resolution import ResolveIdsMixin
 from workflows.models import WorkflowRunsDaily
 
@@ -29,14 +29,10 @@ class WorkflowRunsDailyAdmin(AuditedExportMixin, ResolveIdsMixin, ReadOnlyAdmin)
     search_help_text = "Exact workflow ID."
     date_hierarchy = "date"
     fieldsets = (
-        (
+        fieldset(
             None,
-            {
-                "fields": (
-                    ("date", "workflow_id"),
-                    ("runs", "completed_runs", "failed_runs"),
-                    ("avg_seconds", "p95_seconds"),
-                )
-            },
+            ("date", "workflow_id"),
+            ("runs", "completed_runs", "failed_runs"),
+            ("avg_seconds", "p95_seconds"),
         ),
     )

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from audit.admin.exports import AuditedExportMixin
-from config.admin.bases import ReadOnlyAdmin
+from config.admin.bases import ReadOnlyAdmin, fieldset
 from config.admin.filters import CreatedFilter
 from workflows.models import AgentPerformanceDaily, AgentTask
 
@@ -27,15 +27,12 @@ class AgentTaskAdmin(ReadOnlyAdmin):
     search_fields = ("task_id__exact", "flow_id__exact", "agent_name__exact")
     search_help_text = "Exact task ID, flow ID or agent name."
     fieldsets = (
-        (None, {"fields": (("task_id", "parent_task_id"), ("status", "task_type"), "task_description")}),
-        ("Agent", {"fields": (("agent_name", "agent"), ("agent_type", "agent_version"))}),
-        ("Flow", {"fields": (("flow_type", "flow_id"), "master_flow")}),
-        ("Times", {"fields": (("started_at", "completed_at", "duration_seconds"),)}),
-        (
-            "Use",
-            {"fields": (("tokens_used", "api_calls_made", "cost"), ("memory_used_mb", "retry_count"))},
-        ),
-        ("Result", {"fields": ("error_message", "error_details", "input_data", "output_data")}),
+        fieldset(None, ("task_id", "parent_task_id"), ("status", "task_type"), "task_description"),
+        fieldset("Agent", ("agent_name", "agent"), ("agent_type", "agent_version")),
+        fieldset("Flow", ("flow_type", "flow_id"), "master_flow"),
+        fieldset("Times", ("started_at", "completed_at", "duration_seconds")),
+        fieldset("Use", ("tokens_used", "api_calls_made", "cost"), ("memory_used_mb", "retry_count")),
+        fieldset("Result", "error_message", "error_details", "input_data", "output_data"),
     )
 
 
@@ -59,19 +56,12 @@ class AgentPerformanceDailyAdmin(AuditedExportMixin, ReadOnlyAdmin):
     search_fields = ("agent_name",)
     date_hierarchy = "date"
     fieldsets = (
-        (None, {"fields": (("date", "agent_name", "flow_type"),)}),
-        (
-            "Tasks",
-            {"fields": (("total_tasks", "successful_tasks", "failed_tasks"), ("error_rate", "retry_rate"))},
-        ),
-        (
+        fieldset(None, ("date", "agent_name", "flow_type")),
+        fieldset("Tasks", ("total_tasks", "successful_tasks", "failed_tasks"), ("error_rate", "retry_rate")),
+        fieldset(
             "Seconds",
-            {
-                "fields": (
-                    ("avg_duration_seconds", "p50_duration_seconds"),
-                    ("p95_duration_seconds", "p99_duration_seconds"),
-                )
-            },
+            ("avg_duration_seconds", "p50_duration_seconds"),
+            ("p95_duration_seconds", "p99_duration_seconds"),
         ),
-        ("Use", {"fields": (("total_tokens_used", "total_api_calls", "total_cost"),)}),
+        fieldset("Use", ("total_tokens_used", "total_api_calls", "total_cost")),
     )
