@@ -145,9 +145,6 @@ class RoleAdmin(AccessFormMixin, BaseModelAdmin):
     prepopulated_fields = {"slug": ("name",)}
     fieldsets = (fieldset(None, ("name", "slug"), "description", "permissions", "is_system"),)
 
-    def get_prepopulated_fields(self, request, obj=None):
-        return self.prepopulated_fields if self._writable(request, obj) and obj is None else {}
-
 
 @admin.register(RoleAssignment)
 class RoleAssignmentAdmin(AccessFormMixin, BaseModelAdmin):

@@ -15,8 +15,6 @@ class KnowledgeInline(BaseInline):
     model = AgentCollection
     resource = "agents"
     fields = ("collection",)
-    autocomplete_fields = ("collection",)
-    hide_title = True
     verbose_name = "collection"
     verbose_name_plural = "Searchable collections"
 
@@ -50,9 +48,6 @@ class AgentAdmin(AuditedExportMixin, BaseModelAdmin):
         ),
         fieldset("Data", "capabilities", "tags", "config", "metadata", "created_by", collapse=True),
     )
-
-    def get_prepopulated_fields(self, request, obj=None):
-        return self.prepopulated_fields if obj is None else {}
 
     def has_publish_permission(self, request):
         # Publishing needs the tenant scope of the agent, which the platform console does not have.

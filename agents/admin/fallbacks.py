@@ -14,5 +14,4 @@ class AgentFallbackAdmin(BaseModelAdmin):
     list_display = ("agent", "position", "model_provider", "model_name", "integration")
     list_filter = ("model_provider",)
     search_fields = ("agent__name", "model_name")
-    autocomplete_fields = ("agent", "integration")
     fieldsets = (fieldset(None, ("agent", "position"), ("model_provider", "model_name"), "integration"),)

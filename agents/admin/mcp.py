@@ -53,9 +53,6 @@ class McpServerAdmin(BaseModelAdmin):
             refresh_mcp_server.defer(slug=server.slug)
         self.message_user(request, "Refresh started. Reload the page to see the result.", messages.SUCCESS)
 
-    def get_prepopulated_fields(self, request, obj=None):
-        return self.prepopulated_fields if obj is None and self.has_add_permission(request) else {}
-
 
 class McpServerConfigForm(BaseModelForm):
     """Validates `config` against the server's schema, as the API does."""
@@ -78,8 +75,6 @@ class McpServerUserInline(BaseInline):
     model = McpServerUser
     resource = "mcp-servers"
     fields = ("user",)
-    autocomplete_fields = ("user",)
-    hide_title = True
     verbose_name = "person"
     verbose_name_plural = "Allowed users (unless available to all users)"
 

@@ -17,8 +17,6 @@ class TemplateDocumentInline(BaseInline):
     model = TemplateDocument
     resource = "templates"
     fields = ("document",)
-    autocomplete_fields = ("document",)
-    hide_title = True
     verbose_name = "document"
     verbose_name_plural = "Documents available to agents of this template"
 

@@ -177,6 +177,11 @@ class BaseModelAdmin(ScopePermissionMixin, ScopedChoicesMixin, ModelAdmin):
         states = [f"{field.name}_state" for field in encrypted_fields(self.model)]
         return [*readonly, *(name for name in sorted(uneditable) if name not in readonly), *states]
 
+    def get_prepopulated_fields(self, request, obj=None):
+        # A prepopulated field must be in the form, and an existing row keeps its slug.
+        editable = obj is None and self._writable(request, obj)
+        return super().get_prepopulated_fields(request, obj) if editable else {}
+
     def _writable(self, request, obj):
         return self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
 

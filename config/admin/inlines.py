@@ -12,6 +12,7 @@ class BaseInline(ScopePermissionMixin, ScopedChoicesMixin, TabularInline):
 
     form = BaseModelForm
     extra = 0
+    hide_title = True
 
     def get_queryset(self, request):
         shown = flatten_fieldsets(self.get_fieldsets(request))
@@ -26,3 +27,8 @@ class ReadOnlyInline(ReadOnlyMixin, BaseInline):
     """Inline of rows that only the system writes."""
 
     can_delete = False
+    per_page = 20
+    show_change_link = True
+
+    def get_readonly_fields(self, request, obj=None):
+        return self.fields

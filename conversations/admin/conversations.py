@@ -14,10 +14,8 @@ class MessageInline(ReadOnlyInline):
     model = Message
     resource = "conversations"
     fields = ("sequence_number", "role", "content", "status", "token_count", "created_at")
-    readonly_fields = fields
     ordering = ("sequence_number",)
-    per_page = 20
-    show_change_link = True
+    hide_title = False
 
 
 @admin.register(Conversation)

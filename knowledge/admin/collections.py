@@ -43,9 +43,6 @@ class CollectionAdmin(BaseModelAdmin):
         fieldset("Data", "settings", "metadata", collapse=True),
     )
 
-    def get_prepopulated_fields(self, request, obj=None):
-        return self.prepopulated_fields if obj is None else {}
-
     def get_readonly_fields(self, request, obj=None):
         readonly = super().get_readonly_fields(request, obj)
         # The existing chunks were embedded with this model.

@@ -13,8 +13,6 @@ class RelationInline(BaseInline):
     resource = "terms"
     fk_name = "term"
     fields = ("related", "kind")
-    autocomplete_fields = ("related",)
-    hide_title = True
     verbose_name = "related term"
     verbose_name_plural = "Related terms"
 

@@ -11,7 +11,6 @@ class AssignmentInline(BaseInline):
     model = ActivityAssignment
     resource = "activities"
     fields = ("user", "role")
-    hide_title = True
     verbose_name = "person"
     verbose_name_plural = "assignments"
 

@@ -15,11 +15,7 @@ class DependencyInline(ReadOnlyInline):
     resource = "assets"
     fk_name = "source"
     fields = ("target", "dependency_type", "direction", "strength", "discovered_by", "confidence_score")
-    readonly_fields = fields
     ordering = ("-id",)
-    per_page = 20
-    hide_title = True
-    show_change_link = True
     verbose_name = "dependency"
     verbose_name_plural = "dependencies"
 

@@ -12,8 +12,6 @@ class AgentInline(BaseInline):
     model = WorkflowAgent
     resource = "workflows"
     fields = ("agent",)
-    autocomplete_fields = ("agent",)
-    hide_title = True
     verbose_name = "agent"
     verbose_name_plural = "agents"
 
@@ -45,9 +43,6 @@ class WorkflowAdmin(AuditedExportMixin, BaseModelAdmin):
         fieldset("Runs", ("run_count", "success_count", "error_count"), ("last_run_at", "last_run_status")),
         fieldset("Data", "config", "tags", "metadata", "created_by", collapse=True),
     )
-
-    def get_prepopulated_fields(self, request, obj=None):
-        return self.prepopulated_fields if obj is None else {}
 
 
 @admin.register(WorkflowAgent)

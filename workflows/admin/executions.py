@@ -14,11 +14,7 @@ class StepInline(ReadOnlyInline):
     model = StepExecution
     resource = "workflows"
     fields = ("step_id", "kind", "attempt", "agent", "status", "started_at", "completed_at")
-    readonly_fields = fields
     ordering = ("id",)
-    per_page = 20
-    hide_title = True
-    show_change_link = True
 
 
 @admin.register(WorkflowExecution)

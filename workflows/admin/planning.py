@@ -15,11 +15,7 @@ class TaskInline(ReadOnlyInline):
     model = Task
     resource = "projects"
     fields = ("title", "status", "priority", "user", "due_date", "completion_percentage")
-    readonly_fields = fields
     ordering = ("-id",)
-    per_page = 20
-    hide_title = True
-    show_change_link = True
 
 
 @admin.register(Project)
