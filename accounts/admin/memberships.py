@@ -22,21 +22,14 @@ from accounts.models import Membership, Role, RoleAssignment
 from accounts.roles import role_scopes
 from accounts.services.members import add_member, get_or_create_user, require_other_administrator
 from config.admin.bases import BaseModelAdmin, fieldset
+from tenants.admin.platform_grants import PlatformGrantAdmin, PlatformGrantForm
 from tenants.models import Tenant
 
 
-class PlatformMembershipForm(MembershipForm):
+class PlatformMembershipForm(PlatformGrantForm, MembershipForm):
     """Membership form for platform staff, who also choose the organisation."""
 
     organisation = forms.ModelChoiceField(Tenant.objects.none(), widget=UnfoldAdminSelectWidget)
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.fields["organisation"].queryset = Tenant.objects.order_by("name")
-
-    def _post_clean(self):
-        self.instance.tenant = self.cleaned_data.get("organisation")
-        super()._post_clean()
 
 
 class InviteForm(forms.Form):
@@ -56,18 +49,18 @@ class InviteForm(forms.Form):
 
 
 @admin.register(Membership)
-class MembershipAdmin(AccessFormMixin, BaseModelAdmin):
+class MembershipAdmin(AccessFormMixin, PlatformGrantAdmin):
     """Members and their roles.
 
     Tenant administrators add users by e-mail address; platform staff can add them to any tenant.
     """
 
     form = MembershipForm
+    add_form = PlatformMembershipForm
     resource = "members"
     icon = "badge"
     title = "Members"
     position = 10
-    platform_adds = True
     list_display = ("user", "role", "status", "joined_at", "created_at")
     list_filter = ("role", "status")
     search_fields = ("user__email", "user__first_name", "user__last_name")
@@ -118,15 +111,6 @@ class MembershipAdmin(AccessFormMixin, BaseModelAdmin):
         if not request.console.is_platform:
             require_other_administrator(obj)
         super().delete_model(request, obj)
-
-    def get_fieldsets(self, request, obj=None):
-        sets = super().get_fieldsets(request, obj)
-        return sets if obj else [("Where", {"fields": ["organisation"]}), *sets]
-
-    def get_form(self, request, obj=None, change=False, **kwargs):
-        if obj is None:
-            kwargs["form"] = PlatformMembershipForm
-        return super().get_form(request, obj, change=change, **kwargs)
 
     def get_readonly_fields(self, request, obj=None):
         readonly = super().get_readonly_fields(request, obj)

@@ -4,10 +4,11 @@ from django.contrib import admin
 
 from agents.models import SystemPrompt
 from config.admin.bases import BaseModelAdmin, fieldset
+from config.admin.permissions import OwnerOnlyChangesMixin
 
 
 @admin.register(SystemPrompt)
-class SystemPromptAdmin(BaseModelAdmin):
+class SystemPromptAdmin(OwnerOnlyChangesMixin, BaseModelAdmin):
     """The user's own prompts and the factory prompts, which only the platform can change."""
 
     resource = "prompts"
@@ -38,13 +39,3 @@ class SystemPromptAdmin(BaseModelAdmin):
         fieldset("Use", ("usage_count", "last_used_at"), ("average_satisfaction", "success_rate")),
         fieldset("Owner", ("user", "is_factory_default"), collapse=True),
     )
-
-    def has_change_permission(self, request, obj=None):
-        return super().has_change_permission(request, obj) and _is_editable(request, obj)
-
-    def has_delete_permission(self, request, obj=None):
-        return super().has_delete_permission(request, obj) and _is_editable(request, obj)
-
-
-def _is_editable(request, obj):
-    return obj is None or request.console.is_platform or obj.user_id == request.user.pk

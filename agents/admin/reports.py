@@ -16,7 +16,6 @@ class AgentActivityDailyAdmin(AuditedExportMixin, ResolveIdsMixin, ReadOnlyAdmin
     position = 47
     named_ids = {"agent_id": "agents.Agent.name"}
     list_display = ("date", "agent_id", "runs", "failed_runs", "tokens_used", "p50_ms", "p95_ms")
-    list_filter = ()
     search_fields = ("agent_id__exact",)
     search_help_text = "Exact ID of an agent."
     date_hierarchy = "date"

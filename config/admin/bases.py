@@ -53,9 +53,7 @@ class BaseModelAdmin(ScopePermissionMixin, ScopedChoicesMixin, ModelAdmin):
     platform_adds = False
     list_per_page = 50
     show_full_result_count = False
-    compressed_fields = True
     warn_unsaved_form = True
-    list_filter_sheet = True
     object_history_template = "console/history.html"
 
     def __init__(self, model, admin_site):

@@ -51,6 +51,19 @@ class ReadOnlyMixin:
     has_add_permission = has_change_permission = has_delete_permission = _deny
 
 
+class OwnerOnlyChangesMixin:
+    """Makes other users' rows read-only, except in the platform scope."""
+
+    def _own(self, request, obj):
+        return obj is None or request.console.is_platform or obj.user_id == request.user.pk
+
+    def has_change_permission(self, request, obj=None):
+        return super().has_change_permission(request, obj) and self._own(request, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return super().has_delete_permission(request, obj) and self._own(request, obj)
+
+
 def _filter_by_tenant(rows, tenant_id):
     """Filter `rows` to those that rows of the tenant can refer to."""
     if issubclass(rows.model, TenantModel):

@@ -41,7 +41,6 @@ class ConsoleSite(UnfoldAdminSite):
     site_header = "Conclave"
     index_title = "Overview"
     index_template = "console/index.html"
-    enable_nav_sidebar = True
 
     def register(self, model_or_iterable, admin_class=None, **options):
         """Register only admins of this project; those of libraries ignore scopes and permissions."""

@@ -23,8 +23,6 @@ class ConversationActivityDailyAdmin(AuditedExportMixin, ReadOnlyAdmin):
         "cost",
         "p95_latency_ms",
     )
-    list_filter = ()
-    search_fields = ()
     date_hierarchy = "date"
     fieldsets = (
         fieldset(

@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin, fieldset
 from config.admin.inlines import BaseInline
+from config.admin.permissions import OwnerOnlyChangesMixin
 from knowledge.models import Term, TermEmbedding, TermRelation
 from knowledge.services.terminology import embed_new_terms
 
@@ -15,19 +16,6 @@ class RelationInline(BaseInline):
     fields = ("related", "kind")
     verbose_name = "related term"
     verbose_name_plural = "Related terms"
-
-
-class OwnerOnlyChangesMixin:
-    """Makes other users' public rows read-only."""
-
-    def _own(self, request, obj):
-        return obj is None or request.console.is_platform or obj.user_id == request.user.pk
-
-    def has_change_permission(self, request, obj=None):
-        return super().has_change_permission(request, obj) and self._own(request, obj)
-
-    def has_delete_permission(self, request, obj=None):
-        return super().has_delete_permission(request, obj) and self._own(request, obj)
 
 
 @admin.register(Term)

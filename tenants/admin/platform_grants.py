@@ -30,6 +30,7 @@ class PlatformGrantAdmin(BaseModelAdmin):
     """Admin of rows that platform staff manage and their organisation can read."""
 
     platform_adds = True
+    add_form = PlatformGrantForm
 
     def get_fieldsets(self, request, obj=None):
         sets = super().get_fieldsets(request, obj)
@@ -37,5 +38,5 @@ class PlatformGrantAdmin(BaseModelAdmin):
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         if obj is None:
-            kwargs["form"] = PlatformGrantForm
+            kwargs["form"] = self.add_form
         return super().get_form(request, obj, change=change, **kwargs)

@@ -24,7 +24,6 @@ class WorkflowRunsDailyAdmin(AuditedExportMixin, ResolveIdsMixin, ReadOnlyAdmin)
         "avg_seconds",
         "p95_seconds",
     )
-    list_filter = ()
     search_fields = ("workflow_id__exact",)
     search_help_text = "Exact workflow ID."
     date_hierarchy = "date"
