@@ -28,21 +28,16 @@ class CreatedFilter(admin.SimpleListFilter):
     title = "created"
     parameter_name = "made"
     SPANS = {
-        "hour": timedelta(hours=1),
-        "day": timedelta(days=1),
-        "week": timedelta(days=7),
-        "month": timedelta(days=30),
+        "hour": ("Last hour", timedelta(hours=1)),
+        "day": ("Last 24 hours", timedelta(days=1)),
+        "week": ("Last 7 days", timedelta(days=7)),
+        "month": ("Last 30 days", timedelta(days=30)),
     }
 
     def lookups(self, request, model_admin):
-        return [
-            ("hour", "Last hour"),
-            ("day", "Last 24 hours"),
-            ("week", "Last 7 days"),
-            ("month", "Last 30 days"),
-        ]
+        return [(value, title) for value, (title, _) in self.SPANS.items()]
 
     def queryset(self, request, queryset):
-        span = self.SPANS.get(self.value() or "")
+        _, span = self.SPANS.get(self.value() or "", ("", None))
         now = timezone.now()
         return queryset.between(now - span, now + timedelta(minutes=1)) if span else queryset

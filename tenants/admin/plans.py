@@ -6,6 +6,7 @@ from config.admin.bases import BaseModelAdmin, fieldset
 from tenants.models import BillingRecord, Subscription, SubscriptionPlan, TenantQuota
 
 from .platform_grants import PlatformGrantAdmin
+from .tenant import LIMITS
 
 
 @admin.register(SubscriptionPlan)
@@ -21,12 +22,7 @@ class SubscriptionPlanAdmin(BaseModelAdmin):
     fieldsets = (
         fieldset(None, ("name", "slug"), ("plan_type", "is_active"), "description"),
         fieldset("Price", ("price_monthly", "price_yearly"), ("currency", "trial_days")),
-        fieldset(
-            "Limits",
-            ("max_users", "max_agents", "max_engagements"),
-            ("max_daily_requests", "api_quota_monthly"),
-            ("max_monthly_tokens", "storage_quota_gb"),
-        ),
+        LIMITS,
         fieldset("Features", "features"),
     )
 

@@ -6,6 +6,14 @@ from config.admin.bases import BaseModelAdmin, fieldset
 from tenants.models import Tenant
 from tenants.models.tenant import PROFILE
 
+# Also of plans.
+LIMITS = fieldset(
+    "Limits",
+    ("max_users", "max_agents", "max_engagements"),
+    ("max_daily_requests", "api_quota_monthly"),
+    ("max_monthly_tokens", "storage_quota_gb"),
+)
+
 
 @admin.register(Tenant)
 class TenantAdmin(BaseModelAdmin):
@@ -21,12 +29,7 @@ class TenantAdmin(BaseModelAdmin):
         fieldset(None, ("name", "slug"), ("status", "plan_type"), "description"),
         fieldset("Company", ("industry", "company_size"), "headquarters_location"),
         fieldset("Contact", ("contact_name", "contact_email", "contact_phone")),
-        fieldset(
-            "Limits",
-            ("max_users", "max_agents", "max_engagements"),
-            ("max_daily_requests", "api_quota_monthly"),
-            ("max_monthly_tokens", "storage_quota_gb"),
-        ),
+        LIMITS,
         fieldset("Settings", "settings", "branding", "agent_preferences", "metadata", collapse=True),
     )
 
