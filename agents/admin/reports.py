@@ -5,11 +5,10 @@ from django.contrib import admin
 from agents.models import AgentActivityDaily, UsageDaily
 from audit.admin.exports import AuditedExportMixin
 from config.admin.bases import ReadOnlyAdmin, fieldset
-from config.admin.name_resolution import ResolveIdsMixin
 
 
 @admin.register(AgentActivityDaily)
-class AgentActivityDailyAdmin(AuditedExportMixin, ResolveIdsMixin, ReadOnlyAdmin):
+class AgentActivityDailyAdmin(AuditedExportMixin, ReadOnlyAdmin):
     resource = "usage"
     icon = "bar_chart"
     title = "Daily activity"

@@ -5,11 +5,10 @@ from django.contrib import admin
 from agents.models import AgentRun
 from config.admin.bases import ReadOnlyAdmin, fieldset
 from config.admin.filters import CreatedFilter
-from config.admin.name_resolution import ResolveIdsMixin
 
 
 @admin.register(AgentRun)
-class AgentRunAdmin(ResolveIdsMixin, ReadOnlyAdmin):
+class AgentRunAdmin(ReadOnlyAdmin):
     """The user's own runs. No other user can read their prompts and responses."""
 
     named_ids = {"agent_id": "agents.Agent.name", "user_id": "accounts.User.email"}

@@ -9,7 +9,6 @@ from agents.services.templates import complete_purchase
 from agents.tasks import refund_template_purchase
 from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin, fieldset
 from config.admin.inlines import BaseInline
-from config.admin.name_resolution import ResolveIdsMixin
 from config.tenancy.scope import require_scope
 
 
@@ -69,7 +68,7 @@ class TemplateDocumentAdmin(BaseModelAdmin):
 
 
 @admin.register(TemplatePurchase)
-class TemplatePurchaseAdmin(ResolveIdsMixin, ReadOnlyAdmin):
+class TemplatePurchaseAdmin(ReadOnlyAdmin):
     resource = "purchases"
     named_ids = {
         "template_id": "agents.AgentTemplate.name",
@@ -118,7 +117,7 @@ class TemplatePurchaseAdmin(ResolveIdsMixin, ReadOnlyAdmin):
 
 
 @admin.register(TemplateRating)
-class TemplateRatingAdmin(ResolveIdsMixin, ReadOnlyAdmin):
+class TemplateRatingAdmin(ReadOnlyAdmin):
     resource = "templates"
     named_ids = {"template_id": "agents.AgentTemplate.name"}
     icon = "star"

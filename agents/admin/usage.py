@@ -6,11 +6,10 @@ from agents.models import LlmUsage
 from audit.admin.exports import AuditedExportMixin
 from config.admin.bases import ReadOnlyAdmin, fieldset
 from config.admin.filters import CreatedFilter
-from config.admin.name_resolution import ResolveIdsMixin
 
 
 @admin.register(LlmUsage)
-class LlmUsageAdmin(ResolveIdsMixin, AuditedExportMixin, ReadOnlyAdmin):
+class LlmUsageAdmin(AuditedExportMixin, ReadOnlyAdmin):
     resource = "usage"
     named_ids = {
         "agent_id": "agents.Agent.name",

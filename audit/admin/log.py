@@ -6,11 +6,11 @@ from audit.admin.exports import AuditedExportMixin
 from audit.models import AuditLog, AuditSeal
 from config.admin.bases import ReadOnlyAdmin, fieldset
 from config.admin.filters import CreatedFilter
-from config.admin.name_resolution import ResolveGenericMixin, ResolveIdsMixin, is_uuid
+from config.admin.name_resolution import ResolveGenericMixin, is_uuid
 
 
 @admin.register(AuditLog)
-class AuditLogAdmin(AuditedExportMixin, ResolveGenericMixin, ResolveIdsMixin, ReadOnlyAdmin):
+class AuditLogAdmin(AuditedExportMixin, ResolveGenericMixin, ReadOnlyAdmin):
     resource = "audit"
     icon = "history"
     title = "Audit log"

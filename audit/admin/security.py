@@ -7,7 +7,6 @@ from audit.models import SecurityAuditLog
 from audit.services.security import mark_reviewed
 from config.admin.bases import ReadOnlyAdmin, fieldset
 from config.admin.filters import CreatedFilter
-from config.admin.name_resolution import ResolveIdsMixin
 
 
 class ReviewFilter(admin.SimpleListFilter):
@@ -26,7 +25,7 @@ class ReviewFilter(admin.SimpleListFilter):
 
 
 @admin.register(SecurityAuditLog)
-class SecurityAuditLogAdmin(AuditedExportMixin, ResolveIdsMixin, ReadOnlyAdmin):
+class SecurityAuditLogAdmin(AuditedExportMixin, ReadOnlyAdmin):
     resource = "security"
     icon = "shield"
     title = "Security events"

@@ -15,6 +15,7 @@ from config.admin.filters import TenantFilter
 from config.admin.forms import BaseModelForm
 from config.admin.history import render_history
 from config.admin.json_fields import json_field_kwargs
+from config.admin.name_resolution import ResolveIdsMixin
 from config.admin.paginator import BoundedPaginator
 from config.admin.permissions import ReadOnlyMixin, ScopedChoicesMixin, ScopePermissionMixin
 from config.admin.secrets import add_secret_fields, apply_secrets, build_state_column, secret_names
@@ -283,8 +284,8 @@ class BaseModelAdmin(ScopePermissionMixin, ScopedChoicesMixin, ModelAdmin):
         return render_history(self, request, object_id, extra_context)
 
 
-class ReadOnlyAdmin(ReadOnlyMixin, BaseModelAdmin):
-    """Admin of rows that only the system writes."""
+class ReadOnlyAdmin(ResolveIdsMixin, ReadOnlyMixin, BaseModelAdmin):
+    """Admin of rows that only the system writes, with the names of the IDs in `named_ids`."""
 
     sortable_by = ()
     warn_unsaved_form = False

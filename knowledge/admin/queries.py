@@ -8,13 +8,12 @@ from django.urls import path
 
 from config.admin.bases import ReadOnlyAdmin, fieldset
 from config.admin.filters import CreatedFilter
-from config.admin.name_resolution import ResolveIdsMixin
 from knowledge.models import RagQuery
 from knowledge.services.analytics import MAX_DAYS, compute_search_analytics
 
 
 @admin.register(RagQuery)
-class RagQueryAdmin(ResolveIdsMixin, ReadOnlyAdmin):
+class RagQueryAdmin(ReadOnlyAdmin):
     """Recorded searches of the user and of jobs."""
 
     named_ids = {"agent_id": "agents.Agent.name", "user_id": "accounts.User.email"}

@@ -4,12 +4,11 @@ from django.contrib import admin
 
 from config.admin.bases import ReadOnlyAdmin, fieldset
 from config.admin.filters import CreatedFilter
-from config.admin.name_resolution import ResolveIdsMixin
 from tenants.models import CostRecord, UsageMetric
 
 
 @admin.register(UsageMetric)
-class UsageMetricAdmin(ResolveIdsMixin, ReadOnlyAdmin):
+class UsageMetricAdmin(ReadOnlyAdmin):
     resource = "usage"
     named_ids = {"agent_id": "agents.Agent.name", "user_id": "accounts.User.email"}
     icon = "bar_chart"
@@ -25,7 +24,7 @@ class UsageMetricAdmin(ResolveIdsMixin, ReadOnlyAdmin):
 
 
 @admin.register(CostRecord)
-class CostRecordAdmin(ResolveIdsMixin, ReadOnlyAdmin):
+class CostRecordAdmin(ReadOnlyAdmin):
     resource = "usage"
     named_ids = {"user_id": "accounts.User.email"}
     icon = "payments"

@@ -4,12 +4,11 @@ from django.contrib import admin
 
 from audit.admin.exports import AuditedExportMixin
 from config.admin.bases import ReadOnlyAdmin, fieldset
-from config.admin.name_resolution import ResolveIdsMixin
 from workflows.models import WorkflowRunsDaily
 
 
 @admin.register(WorkflowRunsDaily)
-class WorkflowRunsDailyAdmin(AuditedExportMixin, ResolveIdsMixin, ReadOnlyAdmin):
+class WorkflowRunsDailyAdmin(AuditedExportMixin, ReadOnlyAdmin):
     resource = "usage"
     icon = "query_stats"
     title = "Daily runs"
