@@ -53,9 +53,7 @@ class Role(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [
-            unique_per_tenant(
-                "slug", name="accounts_role_slug", message="A role with this slug already exists."
-            )
+            unique_per_tenant("slug", suffix="slug", message="A role with this slug already exists.")
         ]
 
     def __str__(self) -> str:

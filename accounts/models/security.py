@@ -98,10 +98,7 @@ class ExternalIdentity(UserOwnedModel):
         indexes = [models.Index(fields=["tenant", "user"], name="accounts_extidentity_user")]
         constraints = [
             unique_per_tenant(
-                "provider",
-                "subject",
-                name="accounts_externalidentity_subject",
-                message="This identity is already linked.",
+                "provider", "subject", suffix="subject", message="This identity is already linked."
             ),
             choices_constraint("provider", IdentityProvider.values),
         ]

@@ -113,7 +113,7 @@ class Agent(SoftDeleteMixin, TenantModel):
         constraints = [
             unique_per_tenant(
                 "slug",
-                name="agents_agent_slug",
+                suffix="slug",
                 message="An agent with this slug already exists.",
                 condition=models.Q(deleted_at=None),
             ),

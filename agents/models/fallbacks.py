@@ -30,10 +30,7 @@ class AgentFallback(TenantModel):
         ordering = ["position", "id"]
         constraints = [
             unique_per_tenant(
-                "agent",
-                "position",
-                name="agents_agentfallback_place",
-                message="Another fallback model has this position.",
+                "agent", "position", suffix="place", message="Another fallback model has this position."
             ),
             choices_constraint("model_provider", Provider.values, name="agents_agentfallback_provider_known"),
         ]

@@ -62,11 +62,7 @@ class Integration(TenantModel):
             models.Index(fields=["tenant", "platform"], name="agents_integration_platform"),
         ]
         constraints = [
-            unique_per_tenant(
-                "name",
-                name="agents_integration_name",
-                message="An integration with this name already exists.",
-            ),
+            unique_per_tenant("name", suffix="name", message="An integration with this name already exists."),
             choices_constraint("platform", [value for value, _ in INTEGRATION_PLATFORMS]),
             choices_constraint("status", IntegrationStatus.values),
         ]

@@ -165,8 +165,10 @@ class McpServerConfig(TenantModel):
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "enabled"], name="agents_mcpconfig_enabled")]
         constraints = [
-            unique_per_tenant(
-                "mcp_server", name="agents_mcpconfig_once", message="This server is already configured."
+            models.UniqueConstraint(
+                fields=["tenant", "mcp_server"],
+                name="agents_mcpconfig_once",
+                violation_error_message="This server is already configured.",
             )
         ]
 

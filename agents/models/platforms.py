@@ -7,7 +7,7 @@ from django.db import models
 from django.utils import timezone
 
 from agents.choices import AdapterStatus, AdapterType, CredentialStatus, CredentialType
-from config.db.constraints import choices_constraint, unique_per_tenant
+from config.db.constraints import choices_constraint
 from config.encryption.fields import EncryptedJSONField, Secret
 from config.tenancy.models import GlobalModel, MemberForeignKey, TenantModel
 
@@ -93,11 +93,10 @@ class PlatformCredential(TenantModel):
             models.Index(fields=["tenant", "expires_at"], name="agents_credential_expiry"),
         ]
         constraints = [
-            unique_per_tenant(
-                "platform_adapter",
-                "credential_name",
+            models.UniqueConstraint(
+                fields=["tenant", "platform_adapter", "credential_name"],
                 name="agents_credential_name",
-                message="A credential with this name already exists.",
+                violation_error_message="A credential with this name already exists.",
             ),
             choices_constraint("credential_type", CredentialType.values, name="agents_credential_type_known"),
             choices_constraint("status", CredentialStatus.values, name="agents_credential_status_known"),

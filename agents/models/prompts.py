@@ -7,7 +7,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 
 from agents.managers import PromptManager
-from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE, unique_per_tenant
+from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE
 from config.tenancy.managers import ScopedQuerySet
 from config.tenancy.models import MemberForeignKey, TenantModel
 
@@ -96,12 +96,11 @@ class SystemPrompt(TenantModel):
             models.Index(fields=["prompt_category"], name="agents_prompt_category"),
         ]
         constraints = [
-            unique_per_tenant(
-                "user",
-                "prompt_key",
-                name="agents_prompt_once",
-                message="You already have a prompt for this key.",
+            models.UniqueConstraint(
+                fields=["tenant", "user", "prompt_key"],
                 nulls_distinct=False,
+                name="agents_prompt_once",
+                violation_error_message="You already have a prompt for this key.",
             ),
             models.CheckConstraint(
                 condition=models.Q(tenant__isnull=False) | models.Q(user=None),

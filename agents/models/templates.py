@@ -211,11 +211,11 @@ class TemplatePurchase(TenantModel):
             models.Index(fields=["tenant", "payment_status"], name="agents_purchase_status"),
         ]
         constraints = [
-            unique_per_tenant(
-                "template_id",
-                name="agents_purchase_once",
-                message="Your organisation already bought this template.",
+            models.UniqueConstraint(
+                fields=["tenant", "template_id"],
                 condition=models.Q(payment_status__in=[PaymentStatus.PENDING, PaymentStatus.COMPLETED]),
+                name="agents_purchase_once",
+                violation_error_message="Your organisation already bought this template.",
             ),
             models.CheckConstraint(condition=models.Q(price__gte=0), name="agents_purchase_price"),
             models.CheckConstraint(
@@ -248,11 +248,10 @@ class TemplateRating(TenantModel):
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "template_id"], name="agents_rating_template")]
         constraints = [
-            unique_per_tenant(
-                "user",
-                "template_id",
+            models.UniqueConstraint(
+                fields=["tenant", "user", "template_id"],
                 name="agents_rating_once",
-                message="You have already rated this template.",
+                violation_error_message="You have already rated this template.",
             ),
             models.CheckConstraint(
                 condition=models.Q(rating__range=(1, 5)),

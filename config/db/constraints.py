@@ -303,9 +303,12 @@ def choices_constraint(field: str, values: Iterable[str], *, name: str = "") -> 
 
 
 def unique_per_tenant(
-    *fields: str, name: str = "%(app_label)s_%(class)s_once", message: str, **options: Any
+    *fields: str, suffix: str = "once", message: str, **options: Any
 ) -> models.UniqueConstraint:
-    """Return the constraint that allows each combination of values once per tenant."""
+    """Return the constraint `<app>_<model>_<suffix>`: each combination of values exists once per tenant."""
     return models.UniqueConstraint(
-        fields=["tenant", *fields], name=name, violation_error_message=message, **options
+        fields=["tenant", *fields],
+        name=f"%(app_label)s_%(class)s_{suffix}",
+        violation_error_message=message,
+        **options,
     )

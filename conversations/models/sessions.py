@@ -3,7 +3,7 @@
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
-from config.db.constraints import choices_constraint, unique_per_tenant
+from config.db.constraints import choices_constraint
 from config.db.partitions import PartitionedMixin
 from config.tenancy.models import MemberForeignKey, PartitionedTimestampMixin, TenantForeignKey, TenantModel
 from conversations.choices import (
@@ -51,10 +51,10 @@ class SessionState(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints = [
-            unique_per_tenant(
-                "conversation",
+            models.UniqueConstraint(
+                fields=["tenant", "conversation"],
                 name="conversations_state_once",
-                message="The conversation already has a state.",
+                violation_error_message="The conversation already has a state.",
             ),
             choices_constraint("mode", ChatMode.values, name="conversations_state_mode_known"),
             choices_constraint("phase", ["", *MeetingPhase.values], name="conversations_state_phase_known"),
@@ -128,10 +128,10 @@ class SessionSummary(TenantModel):
             GinIndex(fields=["search_keywords"], name="conversations_summary_keywords"),
         ]
         constraints = [
-            unique_per_tenant(
-                "conversation",
+            models.UniqueConstraint(
+                fields=["tenant", "conversation"],
                 name="conversations_summary_once",
-                message="The conversation already has a summary.",
+                violation_error_message="The conversation already has a summary.",
             ),
             models.CheckConstraint(
                 condition=models.Q(ended_at__gte=models.F("started_at")),

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from config.db.constraints import choices_constraint, unique_per_tenant
+from config.db.constraints import choices_constraint
 from config.db.partitions import PartitionedMixin
 from config.tenancy.models import MemberForeignKey, PartitionedTimestampMixin, TenantForeignKey, TenantModel
 from conversations.choices import LeaseKind, StepKind
@@ -45,10 +45,10 @@ class AnswerLease(TenantModel):
             models.Index(fields=["tenant", "conversation"], name="conversations_lease_conv"),
         ]
         constraints = [
-            unique_per_tenant(
-                "message",
+            models.UniqueConstraint(
+                fields=["tenant", "message"],
                 name="conversations_lease_once",
-                message="Another process is already working on it.",
+                violation_error_message="Another process is already working on it.",
             ),
             choices_constraint("kind", LeaseKind.values, name="conversations_lease_kind_known"),
         ]

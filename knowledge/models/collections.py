@@ -50,11 +50,7 @@ class Collection(TenantModel):
             GinIndex(fields=["metadata"], name="knowledge_collection_metadata"),
         ]
         constraints = [
-            unique_per_tenant(
-                "slug",
-                name="knowledge_collection_slug",
-                message="A collection with this slug already exists.",
-            ),
+            unique_per_tenant("slug", suffix="slug", message="A collection with this slug already exists."),
             models.CheckConstraint(
                 condition=models.Q(chunk_size__gt=0), name="knowledge_collection_chunk_size"
             ),
@@ -128,7 +124,7 @@ class Document(TenantModel):
             unique_per_tenant(
                 "collection",
                 "source",
-                name="knowledge_document_source",
+                suffix="source",
                 message="The collection already has a document with this source.",
             ),
             choices_constraint("status", DocumentStatus.values),

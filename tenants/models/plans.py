@@ -127,7 +127,7 @@ class Subscription(TenantModel):
         ]
         constraints = [
             unique_per_tenant(
-                name="tenants_subscription_one_live",
+                suffix="one_live",
                 message="The organisation already has an active subscription.",
                 condition=models.Q(status__in=LIVE),
             ),
@@ -237,11 +237,7 @@ class BillingRecord(TenantModel):
             models.Index(fields=["tenant", "-period_start"], name="tenants_billing_latest"),
         ]
         constraints = [
-            unique_per_tenant(
-                "number",
-                name="tenants_billingrecord_number",
-                message="A bill with this number already exists.",
-            ),
+            unique_per_tenant("number", suffix="number", message="A bill with this number already exists."),
             choices_constraint("status", BillingStatus.values, name="tenants_billing_status_known"),
             models.CheckConstraint(
                 condition=models.Q(period_end__gte=models.F("period_start")),

@@ -93,7 +93,7 @@ class TenantRegion(TenantModel):
         constraints = [
             unique_per_tenant("region", message="The organisation already uses this region."),
             unique_per_tenant(
-                name="tenants_tenantregion_one_primary",
+                suffix="one_primary",
                 message="The organisation already has a primary region.",
                 condition=models.Q(role=TenantRegionRole.PRIMARY),
             ),

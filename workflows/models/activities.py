@@ -14,11 +14,7 @@ class ActivityType(TenantModel):
     name = models.CharField(max_length=255, help_text="Name of the type.")
 
     class Meta(TenantModel.Meta):
-        constraints = [
-            unique_per_tenant(
-                "name", name="workflows_activitytype_name_once", message="This type already exists."
-            )
-        ]
+        constraints = [unique_per_tenant("name", suffix="name_once", message="This type already exists.")]
 
     def __str__(self) -> str:
         return self.name
@@ -31,11 +27,7 @@ class ActivityStatus(TenantModel):
 
     class Meta(TenantModel.Meta):
         verbose_name_plural = "activity statuses"
-        constraints = [
-            unique_per_tenant(
-                "name", name="workflows_activitystatus_name_once", message="This status already exists."
-            )
-        ]
+        constraints = [unique_per_tenant("name", suffix="name_once", message="This status already exists.")]
 
     def __str__(self) -> str:
         return self.name

@@ -219,7 +219,7 @@ class Asset(Hosting, Sizing, MigrationAnalysis, Provenance, TenantModel):
                 "engagement",
                 "source_system",
                 "source_id",
-                name="workflows_asset_source_once",
+                suffix="source_once",
                 message="The engagement already has this asset from the source system.",
                 condition=~models.Q(source_id=""),
             ),

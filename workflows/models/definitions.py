@@ -86,7 +86,7 @@ class Workflow(SoftDeleteMixin, TenantModel):
         constraints = [
             unique_per_tenant(
                 "slug",
-                name="workflows_workflow_slug_once",
+                suffix="slug_once",
                 message="A workflow with this slug already exists.",
                 condition=models.Q(deleted_at=None),
             ),
@@ -192,7 +192,7 @@ class WorkflowTrigger(TenantModel):
             unique_per_tenant(
                 "workflow",
                 "name",
-                name="workflows_workflowtrigger_name_once",
+                suffix="name_once",
                 message="The workflow already has a trigger with this name.",
             ),
             choices_check("trigger_type", TriggerType),

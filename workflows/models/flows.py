@@ -118,9 +118,7 @@ class PhaseFlow(EngagementFlow):
         constraints = [
             *EngagementFlow.Meta.constraints,
             unique_per_tenant(
-                "flow_id",
-                name="%(app_label)s_%(class)s_flow_id_once",
-                message="A flow with this ID already exists.",
+                "flow_id", suffix="flow_id_once", message="A flow with this ID already exists."
             ),
         ]
 

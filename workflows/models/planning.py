@@ -225,7 +225,7 @@ class CalendarEvent(EmbeddedTextMixin, TenantModel):
             unique_per_tenant(
                 "calendar",
                 "google_event_id",
-                name="workflows_calendarevent_google_once",
+                suffix="google_once",
                 message="The calendar already has this Google event.",
                 condition=~models.Q(google_event_id=""),
             ),
