@@ -1,4 +1,4 @@
-"""The project's pytest plugin: PostgreSQL, the application login and shared fixtures.
+"""The project's pytest plugin: PostgreSQL, the application login, shared fixtures and counts of attacks.
 
 Loaded by `addopts` in `pyproject.toml`. Registers `config.testing.fixtures` once Django is set up and after
 pytest-django, so that its fixtures override those of pytest-django.
@@ -24,4 +24,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    from config.testing import security
+
+    config.pluginmanager.register(security, "conclave-security")
+
     config.addinivalue_line("markers", "superuser: needs the embedded server's superuser")
