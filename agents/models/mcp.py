@@ -133,7 +133,7 @@ class McpServerConfig(TenantModel):
         "read": TENANT_CLAUSE,
         # Only servers visible to the tenant can be configured.
         "write": f"({TENANT_CLAUSE} AND EXISTS (SELECT FROM agents_mcpserver s WHERE s.id = mcp_server_id))",
-        # The configuration of a server that is no longer visible can still be deleted, together with its secrets.
+        # The configuration of a hidden server can still be deleted, together with its secrets.
         "owned": TENANT_CLAUSE,
     }
 

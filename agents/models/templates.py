@@ -234,7 +234,7 @@ class TemplateRating(TenantModel):
     row_security = {
         "read": TENANT_CLAUSE,
         "write": f"({TENANT_CLAUSE} AND {USER_CLAUSE} AND {TEMPLATE_VISIBLE_SQL.format(more='')})",
-        # Users can change their ratings even if the template is no longer visible.
+        # Users can also change their ratings of hidden templates.
         "owned": f"({TENANT_CLAUSE} AND {USER_CLAUSE})",
     }
 

@@ -149,7 +149,7 @@ async def read_page(url: str) -> PageText:
     """Fetch the text of the page at `url`.
 
     Raises:
-        ToolError: if the URL is not allowed or there is no readable page.
+        ToolError: if the URL is not allowed or the page has no readable text.
     """
     limits = {"max_bytes": settings.FETCH_MAX_BYTES, "seconds": settings.FETCH_SECONDS}
     try:

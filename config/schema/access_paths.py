@@ -77,8 +77,8 @@ def describe_index(index: TableIndex, keys: list[ForeignKey], of_tenant: bool) -
 
 PARTITION_INTRO = """Tables that grow with time are partitioned by ranges of their UUIDv7 IDs, whose first 48 bits are
 the time: see [partitions and IDs](../explanation/partitions-and-ids.md). Partitions are named `<table>_pYYYYMMDD` after
-the first day of their period in UTC. There is no default partition, so a row outside all partitions is rejected: see
-[troubleshooting](troubleshooting.md#no-partition-of-relation-found-for-row)."""
+the first day of their period in UTC. The tables have no default partition, so a row outside all partitions is rejected:
+see [troubleshooting](troubleshooting.md#no-partition-of-relation-found-for-row)."""
 
 
 PERIODS_AHEAD = 3

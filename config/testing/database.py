@@ -86,7 +86,7 @@ def empty_tables() -> None:
             " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"
         ).fetchall()
         tables = [name for name, _ in rows if name not in PRESERVED_TABLES]
-        guarded = [name for name, owner in rows if owner != OWNER]
+        guarded = [name for name, owned_by in rows if owned_by != OWNER]
         _switch_triggers(owner, guarded, "DISABLE")
         names = sql.SQL(", ").join(map(sql.Identifier, tables))
         owner.execute(sql.SQL("TRUNCATE {}").format(names))

@@ -151,7 +151,7 @@ def begin_round(
 
 
 def lock_conversation(conversation_id: UUID) -> Conversation:
-    """Return the conversation, lock_conversation until the transaction ends.
+    """Return the conversation, locked until the transaction ends.
 
     Raises:
         Conversation.DoesNotExist: the scope has no such conversation.
