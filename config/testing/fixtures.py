@@ -35,7 +35,10 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
         login, unbound = cursor.fetchone()
         if login != "conclave_web" or unbound:
             pytest.exit(f"tests must run as conclave_web under row-level security, not as {login}", 3)
-        restrict_database(connection.settings_dict["NAME"])
+        name = connection.settings_dict["NAME"]
+        # pytest-django creates no test database if no collected test has the marker `django_db`.
+        if name == connection.settings_dict["TEST"]["NAME"]:
+            restrict_database(name)
 
 
 @pytest.fixture
