@@ -131,10 +131,11 @@ def test_number_of_escape_attempts():
     assert set(UNCONTROLLED) <= set(WAYS)
 
 
+@pytest.mark.security("sandbox escape")
 @pytest.mark.parametrize("way", WAYS)
-def test_no_escape_from_the_sandbox_succeeds(way, targets):
+def test_no_escape_from_the_sandbox_succeeds(way, targets, attacks):
     result = inside(way, targets, pass_fds=[targets["fd"]])
-    assert "ESCAPED" not in result.stdout
+    attacks.attempt(succeeded="ESCAPED" in result.stdout)
     assert result.returncode != 0
     assert "sandbox:" not in result.stderr
 
@@ -142,9 +143,11 @@ def test_no_escape_from_the_sandbox_succeeds(way, targets):
 @pytest.mark.skipif(
     os.name != "posix" or os.geteuid() != 0, reason="as a plain person most ways are closed anyway"
 )
+@pytest.mark.security("sandbox escape", mutation=True)
 @pytest.mark.parametrize("way", [way for way in WAYS if way not in UNCONTROLLED])
-def test_escape_succeeds_without_the_sandbox(way, targets):
+def test_escape_succeeds_without_the_sandbox(way, targets, attacks):
     result = outside(way, targets, pass_fds=[targets["fd"]])
+    attacks.attempt(succeeded=result.stdout == "ESCAPED\n")
     assert result.stdout == "ESCAPED\n", result.stderr
 
 

@@ -27,6 +27,11 @@ class Attacks:
         if succeeded:
             self.successes.append(name or f"attempt {self.attempts}")
 
+    def record(self, attempts: int, successes: list[str]) -> None:
+        """Record the attempts of a report, with descriptions of those that succeeded."""
+        self.attempts += attempts
+        self.successes += successes
+
     def check(self) -> None:
         """Fail the test unless every attack failed, or any succeeded in a mutation test."""
         if not self.attempts:

@@ -24,10 +24,12 @@ def empty_attack_fixture():
     return AttackFixture(connection.settings_dict["NAME"], (), {}, (), {})
 
 
-def test_every_sabotage_is_caught(attack_fixture):
+@pytest.mark.security("other tenant", mutation=True)
+def test_every_sabotage_is_caught(attack_fixture, attacks):
     # All mutations share the fixture: each one repairs what it breaks.
     outcomes = [run_mutation(each, attack_fixture) for each in available_mutations()]
 
+    attacks.record(len(outcomes), [each.name for each in outcomes if each.caught])
     assert [(each.name, each.what) for each in outcomes if not each.caught] == []
     assert len(outcomes) >= len(MUTATIONS) - 1
 

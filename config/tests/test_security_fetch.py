@@ -118,10 +118,11 @@ def test_there_are_enough_url_variants():
     assert len({*LOOPBACK, *INSIDE}) >= 70
 
 
+@pytest.mark.security("private address")
 @pytest.mark.parametrize("host", [*LOOPBACK, *INSIDE])
-def test_no_variant_of_a_private_address_is_connected_to(host, site, wire):
+def test_no_variant_of_a_private_address_is_connected_to(host, site, wire, attacks):
     assert refused(url_of(site, host)) == "The page cannot be reached."
-    assert (wire.dialled, site.asked) == ([], [])
+    attacks.attempt(succeeded=bool(wire.dialled or site.asked))
 
 
 @pytest.mark.parametrize("url", ODD)
@@ -130,7 +131,8 @@ def test_invalid_page_urls_are_rejected(url, site, wire):
     assert (wire.dialled, site.asked) == ([], [])
 
 
-def test_control_most_variants_lead_to_this_machine(site, settings):
+@pytest.mark.security("private address", mutation=True)
+def test_control_most_variants_lead_to_this_machine(site, settings, attacks):
     settings.FETCH_NETWORKS = ["0.0.0.0/0", "::/0"]
     reached = []
     for host in LOOPBACK:
@@ -139,6 +141,7 @@ def test_control_most_variants_lead_to_this_machine(site, settings):
         except FetchError:
             continue
         reached.append(host)
+    attacks.record(len(LOOPBACK), reached)
     assert len(reached) >= 15
     assert len(site.asked) == len(reached)
 
