@@ -16,7 +16,7 @@ from config.testing.upgrade import FOLDER, count_rows, restored_snapshot
 VERSIONS = sorted(path.name.removesuffix(".json") for path in FOLDER.glob("*.json"))
 # Tables to which migrations or the test itself add rows.
 GROWING = {"django_migrations", "django_session", "django_content_type", "auth_permission", "audit_auditlog"}
-# A dump spells expressions differently: casts, parentheses and white space.
+# A dump writes expressions differently: casts, parentheses and white space.
 SPELLING = re.compile(
     r"::(character varying|text|numeric|double precision|integer|jsonb|bpchar)(\[\])?|[()\s]"
 )
