@@ -32,3 +32,12 @@ class ConfigConfig(AppConfig):
 
 class ConsoleConfig(AdminConfig):
     default_site = "config.admin.site.ConsoleSite"
+
+    def ready(self) -> None:
+        import unfold.fields
+
+        from config.admin.json_fields import render_json
+
+        super().ready()
+        # unfold colours JSON with inline styles, which the Content-Security-Policy forbids.
+        unfold.fields.prettify_json = render_json

@@ -62,6 +62,12 @@ def get_json_schemas(field: models.JSONField) -> tuple[type[BaseModel], ...]:
     )
 
 
+def render_json(value: Any, encoder: Any) -> SafeString:
+    """Render the value of a read-only JSON field, indented."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True, cls=encoder)
+    return format_html('<pre class="font-mono text-xs whitespace-pre-wrap wrap-anywhere">{}</pre>', text)
+
+
 def _render_schema(shape: type[BaseModel]) -> SafeString:
     """Render the JSON Schema in a collapsed element."""
     text = json.dumps(shape.model_json_schema(), indent=2, ensure_ascii=False)

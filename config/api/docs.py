@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 import yaml
+from csp.decorators import csp_update
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
@@ -41,5 +42,12 @@ def openapi_yaml(request: HttpRequest) -> HttpResponse:
 
 OPEN: dict[str, list[Any]] = {"authentication_classes": [], "permission_classes": [], "throttle_classes": []}
 swagger = SpectacularSwaggerView.as_view(url_name="api-openapi", **OPEN)
+# Redoc adds an empty style element, which it fills through the CSSOM, and a fixed one.
+REDOC_STYLES = [
+    "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='",
+    "'sha256-QMIg+bpjm3JdElJ388KYke01izlUW0UoNOeKjpMxdgc='",
+]
 # The library's template loads fonts from a third-party server.
-redoc = SpectacularRedocView.as_view(url_name="api-openapi", template_name="config/redoc.html", **OPEN)
+redoc = csp_update({"style-src": REDOC_STYLES})(
+    SpectacularRedocView.as_view(url_name="api-openapi", template_name="config/redoc.html", **OPEN)
+)
