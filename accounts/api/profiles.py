@@ -112,8 +112,7 @@ class WritableOwnRowViewSet(OwnRowViewSet, WritableSingletonViewSet):
             return super().update(request, *args, **kwargs)
         if "HTTP_IF_MATCH" in request.META:
             raise PreconditionFailed
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        serializer = self.validate(self.get_serializer(data=request.data))
         made = serializer.save(user_id=self.credential.user_id)
         return self.respond_with(made.pk)
 

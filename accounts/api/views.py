@@ -118,9 +118,7 @@ class ApiKeyViewSet(TenantViewSet):
     @extend_schema(request=ApiKeySerializer, responses={201: NewApiKeySerializer})
     def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Create an API key. The secret is returned only once."""
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        wanted = serializer.validated_data
+        wanted = self.validate(self.get_serializer(data=request.data)).validated_data
         scopes = wanted.get("scopes", ["*"])
         # A key never exceeds its user's permissions, so `*` on the caller's own key grants nothing more.
         if scopes != ["*"] or self.credential.key_scopes is not None:

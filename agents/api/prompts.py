@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rest_framework import exceptions, serializers
+from rest_framework import serializers
 
 from agents.models import SystemPrompt
 from config.api.serializers import BaseSerializer
@@ -49,7 +49,7 @@ class SystemPromptViewSet(TenantViewSet):
 
     def perform_create(self, serializer: BaseSerializer) -> Any:
         if serializer.validated_data.pop("for_everybody"):
-            self.require_agents()
+            self.require("agents", "write")
             return serializer.save()
         return serializer.save(user_id=self.credential.user_id)
 
@@ -63,15 +63,6 @@ class SystemPromptViewSet(TenantViewSet):
         instance.delete()
 
     def require_right_to(self, prompt: SystemPrompt) -> None:
-        """Require `agents:write` for a prompt that belongs to the organisation."""
+        """Require `agents:write` for a prompt of the organisation, which changes what every agent says."""
         if prompt.tenant_id is not None and prompt.user_id is None:
-            self.require_agents()
-
-    def require_agents(self) -> None:
-        """Require `agents:write`, since organisation prompts change what every agent says.
-
-        Raises:
-            PermissionDenied: if the credential lacks the scope.
-        """
-        if not self.credential.allows("agents", "write"):
-            raise exceptions.PermissionDenied("Your role or key does not cover agents:write.")
+            self.require("agents", "write")

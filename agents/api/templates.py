@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework import exceptions, serializers
+from rest_framework import serializers
 from rest_framework.decorators import action
 
 from agents.api.serializers import AgentSerializer
@@ -35,7 +35,7 @@ from config.api.serializers import (
     cached_serializer,
 )
 from config.api.sql_serialization import ColumnSQL, quote_identifier
-from config.api.views import json_response
+from config.api.views import bodyless, json_response
 from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
 from config.tenancy.scope import require_scope
 
@@ -281,13 +281,13 @@ class AgentTemplateViewSet(TenantViewSet):
         template = publish_template(self.get_object(), price=offer["price"])
         return self.respond_with(template.pk)
 
-    @extend_schema(request=None, responses={200: AgentTemplateSerializer})
+    @bodyless(responses={200: AgentTemplateSerializer})
     @action(detail=True, methods=["post"])
     def withdraw(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Withdraw the template from other organisations."""
         return self.respond_with(withdraw_template(self.get_object()).pk)
 
-    @extend_schema(request=None, responses={201: PaymentSerializer})
+    @bodyless(responses={201: PaymentSerializer})
     @action(detail=True, methods=["post"])
     def buy(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Buy the template for the organisation and return how to pay.
@@ -310,15 +310,6 @@ class AgentTemplateViewSet(TenantViewSet):
                 "instructions": payment.instructions,
             }
         return json_response(body, 201)
-
-    def require(self, resource: str, verb: str) -> None:
-        """Require a scope of the credential.
-
-        Raises:
-            PermissionDenied: if the role or key does not cover it.
-        """
-        if not self.credential.allows(resource, verb):
-            raise exceptions.PermissionDenied(f"Your role or key does not cover {resource}:{verb}.")
 
     def perform_create(self, serializer: Any) -> Any:
         self._require_publisher(serializer)
@@ -351,8 +342,7 @@ class TemplatePurchaseViewSet(ReadOnlyTenantViewSet):
     def scope(self) -> str:
         return "manual" if self.action == "settle" else "request"
 
-    @extend_schema(
-        request=None,
+    @bodyless(
         responses={
             200: TemplatePurchaseSerializer,
             502: OpenApiResponse(description="The payment provider is unavailable."),

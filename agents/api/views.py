@@ -10,7 +10,7 @@ from agents.models import AgentVersion, Integration
 from agents.runtime.connection_check import check_connection
 from agents.services.agents import publish_agent
 from agents.services.versions import diff_versions, diff_with_draft, latest_version, restore_version
-from config.api.views import json_response
+from config.api.views import bodyless, json_response
 from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
 
 from .serializers import (
@@ -37,8 +37,8 @@ class AgentViewSet(TenantViewSet):
     @action(detail=True, methods=["post"])
     def publish(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Publish the agent's current settings as a new version."""
-        agent = self.get_object(lock=True)
         parameters = self.validate_body(PublishSerializer)
+        agent = self.get_object(lock=True)
         version = publish_agent(agent, note=parameters["note"], actor=self.credential.user_id)
         return self.rendered_row(AgentVersionSerializer, version, 201)
 
@@ -46,8 +46,8 @@ class AgentViewSet(TenantViewSet):
     @action(detail=True, methods=["post"])
     def restore(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Restore the settings of an earlier version as the draft. Publish the agent to apply them."""
-        agent = self.get_object(lock=True)
         parameters = self.validate_body(RestoreSerializer)
+        agent = self.get_object(lock=True)
         version = AgentVersion.objects.filter(agent=agent, version=parameters["version"]).first()
         if version is None:
             raise Http404
@@ -93,7 +93,7 @@ class IntegrationViewSet(TenantViewSet):
     def scope(self) -> str:
         return "manual" if self.action == "check" else "request"
 
-    @extend_schema(request=None, responses={200: IntegrationSerializer})
+    @bodyless(responses={200: IntegrationSerializer})
     @action(detail=True, methods=["post"])
     def check(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Check the connection by listing the endpoint's models.

@@ -128,8 +128,8 @@ def test_the_api_checks_an_account(api_client, tenant, other_tenant):
     with FakeOpenAI() as server:
         with tenant_scope(tenant, actor="system:test"):
             account = IntegrationFactory(base_url=server.base_url)
-        answer = client.post(f"/api/v1/integrations/{account.pk}/check/")
-        missing = client.post(f"/api/v1/integrations/{foreign.pk}/check/")
+        answer = client.post(f"/api/v1/integrations/{account.pk}/check/", content_type="application/json")
+        missing = client.post(f"/api/v1/integrations/{foreign.pk}/check/", content_type="application/json")
     assert (answer.status_code, answer.json()["status"]) == (200, "connected")
     assert missing.status_code == 404
 

@@ -140,7 +140,9 @@ def test_stripe_session_is_created_once(bought, stripe):
 def test_only_the_whole_price_completes_a_purchase(bought, stripe, changes, status):
     client, shown = bought
     stripe.sessions["cs_test_0"] |= changes
-    response = client.post(f"/api/v1/template-purchases/{shown['purchase']['id']}/settle/")
+    response = client.post(
+        f"/api/v1/template-purchases/{shown['purchase']['id']}/settle/", content_type="application/json"
+    )
     assert response.json()["payment_status"] == status
 
 
@@ -207,7 +209,9 @@ def test_webhook_after_a_refund_changes_nothing(bought, stripe, client):
     settle_purchase(row_of(purchase))
     refund_payment(purchase["id"])
     assert notify(client, purchase).status_code == 204
-    response = bought[0].post(f"/api/v1/template-purchases/{purchase['id']}/settle/")
+    response = bought[0].post(
+        f"/api/v1/template-purchases/{purchase['id']}/settle/", content_type="application/json"
+    )
     assert (response.status_code, response.json()["payment_status"]) == (200, "refunded")
 
 

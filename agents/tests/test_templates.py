@@ -223,7 +223,7 @@ def test_api_creates_publishes_buys_and_settles(api_client, other_tenant, tenant
     bought = buyer.post(f"{where}buy/", {}, content_type="application/json").json()
     assert (bought["purchase"]["payment_status"], bought["purchase"]["seller_payout"]) == ("pending", "7.00")
     row = f"/api/v1/template-purchases/{bought['purchase']['id']}/"
-    assert buyer.post(f"{row}settle/").json()["payment_status"] == "pending"
+    assert buyer.post(f"{row}settle/", content_type="application/json").json()["payment_status"] == "pending"
     paid(TemplatePurchase(pk=bought["purchase"]["id"]))
     made = buyer.post(f"{where}create-agent/", {"slug": "lawyer"}, content_type="application/json")
     assert (made.status_code, made.json()["tools"]) == (201, ["calculator"])

@@ -3,10 +3,10 @@
 from typing import Any
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 
 from audit.services.security import mark_reviewed
+from config.api.views import bodyless
 from config.api.viewsets import ReadOnlyTenantViewSet
 
 from .serializers import AuditLogSerializer, SecurityAuditLogSerializer
@@ -26,7 +26,7 @@ class SecurityLogViewSet(ReadOnlyTenantViewSet):
     resource = "security"
     verbs = {"review": "write"}
 
-    @extend_schema(request=None, responses={200: SecurityAuditLogSerializer})
+    @bodyless(responses={200: SecurityAuditLogSerializer})
     @action(detail=True, methods=["post"])
     def review(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Mark the event as reviewed by the authenticated user."""

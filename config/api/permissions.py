@@ -6,6 +6,8 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from .credentials import Credential
+from .exceptions import Forbidden
+from .scopes import allows
 
 # For views that return only data about the caller.
 ANY_CREDENTIAL = "*self*"
@@ -33,6 +35,22 @@ def required_verb(view: Any, method: str) -> str | None:
     return verbs.get(action) or ACTION_VERBS.get(action)
 
 
+def explain_missing(credential: Credential, resource: str, verb: str) -> str:
+    """Return the text that names the missing scope, and whether the role or the key lacks it."""
+    lacking = "API key" if allows(credential.scopes, resource, verb) else "role"
+    return f"Your {lacking} does not grant {resource}:{verb}."
+
+
+def require_permission(credential: Credential, resource: str, verb: str) -> None:
+    """Require that both the role and the key grant `<resource>:<verb>`.
+
+    Raises:
+        Forbidden: one of them does not; the member `scope` names the missing scope.
+    """
+    if not credential.allows(resource, verb):
+        raise Forbidden(explain_missing(credential, resource, verb), scope=f"{resource}:{verb}")
+
+
 class ResourcePermission(BasePermission):
     """Require `<resource>:<verb>` from both the caller's role and the key's scopes."""
 
@@ -47,4 +65,7 @@ class ResourcePermission(BasePermission):
         if resource == ANY_CREDENTIAL:
             return True
         verb = required_verb(view, request.method or "")
-        return verb is not None and credential.allows(resource, verb)
+        if verb is None:
+            return False
+        require_permission(credential, resource, verb)
+        return True

@@ -33,6 +33,7 @@ PROBLEM = {
                 },
             },
         },
+        "scope": {"type": "string", "description": "The missing scope, such as `agents:write`."},
         "tenants": {
             "type": "array",
             "items": {"type": "string"},
@@ -138,16 +139,19 @@ def keep_api_endpoints(endpoints: list[Any]) -> list[Any]:
 ANY_OR_NULL = {"oneOf": [{}, {"type": "null"}]}
 
 
-def relax_response_schemas(result: Any, generator: Any, request: Any, public: Any) -> Any:
-    """Relax the response schemas: no required properties, no formats for strings that may be empty.
+def adjust_schemas(result: Any, generator: Any, request: Any, public: Any) -> Any:
+    """Close the request schemas, and relax the response schemas.
 
-    Sparse fieldsets (`?fields=`) can omit any property. Request schemas are unchanged.
+    Requests have no members besides the documented ones. In responses, sparse fieldsets (`?fields=`) can omit any
+    property, and strings with a format may be empty.
     """
     for name, schema in result.get("components", {}).get("schemas", {}).items():
         for prop in schema.get("properties", {}).values():
             if prop.get("oneOf") == ANY_OR_NULL["oneOf"]:
                 # With `oneOf`, null would match both branches and fail.
                 del prop["oneOf"]
+        if name.endswith("Request") and schema.get("type") == "object":
+            schema.setdefault("additionalProperties", False)
         if name.endswith("Request") or name == "Problem" or name.startswith("Paginated"):
             continue
         schema.pop("required", None)

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, cast
 
 from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,12 +20,30 @@ from config.tenancy.scope import tenant_scope
 from .credentials import Credential, Rate
 from .filters import refuse_unknown_parameters
 from .idempotency import IdempotentRequest
+from .permissions import require_permission
 from .renderers import ORJSONRenderer, dumps
 from .throttling import count_anonymous
+from .unknown_members import refuse_unknown_members
 
 JSON = "application/json"
 ACCEPTED = frozenset({"*/*", "application/*", JSON, "application/problem+json"})
 _RENDERER = ORJSONRenderer()
+
+
+@cache
+def _body_serializer(serializer_class: type[Serializer]) -> Serializer:
+    """Return a shared serializer. Creating one costs more than validation, which does not change it."""
+    return serializer_class()
+
+
+def bodyless(**documented: Any) -> Callable[[Any], Any]:
+    """Document an operation without a request body, which then refuses any member."""
+
+    def decorate(handler: Any) -> Any:
+        handler.takes_body = False
+        return extend_schema(request=None, **documented)(handler)
+
+    return decorate
 
 
 def json_response(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
@@ -58,9 +78,23 @@ class ApiView(APIView):
 
     def validate_body(self, serializer_class: type[Serializer]) -> Any:
         """Return the request body, validated by a serializer."""
-        serializer = serializer_class(data=self.request.data)
+        serializer, data = _body_serializer(serializer_class), self.request.data
+        refuse_unknown_members(serializer, data)
+        return serializer.run_validation(data)
+
+    def validate(self, serializer: Any) -> Any:
+        """Validate a serializer of the request body and return it. Unknown members are errors."""
+        refuse_unknown_members(serializer, serializer.initial_data)
         serializer.is_valid(raise_exception=True)
-        return serializer.validated_data
+        return serializer
+
+    def require(self, resource: str, verb: str) -> None:
+        """Require a permission besides the one that the view declares.
+
+        Raises:
+            Forbidden: the role or the key does not grant it.
+        """
+        require_permission(self.credential, resource, verb)
 
     @contextmanager
     def scoped(self, *, read_only: bool = False) -> Iterator[Scope]:
@@ -80,6 +114,8 @@ class ApiView(APIView):
             if handler is None:
                 self.http_method_not_allowed(self.request)
             self.initial(self.request)
+            if not getattr(handler, "takes_body", True):
+                refuse_unknown_members(Serializer(), self.request.data)
             credential: Any = self.request.auth
             if credential:
                 # The request middleware clears both.

@@ -23,6 +23,7 @@ from .exceptions import Forbidden, Invalid
 from .expand import expandable
 from .filters import FilterSetBackend, OrderingFilter
 from .pagination import KeysetPagination
+from .permissions import explain_missing
 from .prepared_queries import Ids, fetch_prepared
 from .renderers import dumps
 from .serializers import BaseSerializer, cached_serializer, compiled_plan, field_names
@@ -79,7 +80,8 @@ class ReadOnlyTenantViewSet(ApiView, GenericViewSet):
             resource = targets[name].resource
             if not self.credential.allows(resource, "read"):
                 raise Forbidden(
-                    f"Your role or API key does not grant {resource}:read, required to expand {name}."
+                    f"{explain_missing(self.credential, resource, 'read')} It is required to expand {name}.",
+                    scope=f"{resource}:read",
                 )
         return self._select("fields", field_names(self.serializer_class)), expand
 
@@ -190,8 +192,7 @@ class CreateMixin(ReadOnlyTenantViewSet):
 
     def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Create a row."""
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        serializer = self.validate(self.get_serializer(data=request.data))
         instance = self.perform_create(serializer)
         return self.respond_with(instance.pk, 201, Location=f"{request._request.path}{instance.pk}/")
 
@@ -207,8 +208,8 @@ class UpdateMixin(UpdateModelMixin, ReadOnlyTenantViewSet):
     def update(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """Replace a row's values."""
         instance = self.get_object(lock=True)
-        serializer = self.get_serializer(instance, data=request.data, partial=kwargs.get("partial", False))
-        serializer.is_valid(raise_exception=True)
+        partial = kwargs.get("partial", False)
+        serializer = self.validate(self.get_serializer(instance, data=request.data, partial=partial))
         self.perform_update(serializer)
         return self.respond_with(instance.pk)
 

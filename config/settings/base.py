@@ -268,7 +268,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     # Enums are inlined: many fields are named `status`, each with different values.
     "PREPROCESSING_HOOKS": ["config.api.schema.keep_api_endpoints"],
-    "POSTPROCESSING_HOOKS": ["config.api.schema.relax_response_schemas"],
+    "POSTPROCESSING_HOOKS": ["config.api.schema.adjust_schemas"],
 }
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 CONTENT_SECURITY_POLICY = {

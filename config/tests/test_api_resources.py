@@ -203,8 +203,11 @@ def test_no_right_no_answer(resource):
     key = resource.client.key
     response = create_client(key.tenant_id, key.user, scopes=["nothing:read"]).get(resource.list_url)
 
+    scope = f"{resource.view.resource}:read"
     assert response.status_code == 403
     assert response.json()["code"] == "permission_denied"
+    assert response.json()["detail"] == f"Your API key does not grant {scope}."
+    assert response.json()["scope"] == scope
 
 
 @each
@@ -230,3 +233,53 @@ def test_pages_in_both_directions_show_each_row_once(resource):
 
 def test_ids_are_uuids():
     assert uuid.UUID(NIL).version == 7
+
+
+def put(resource, body):
+    return resource.client.put(resource.url(resource.rows[0]), body, content_type="application/json")
+
+
+def pointers(response):
+    return [error.get("pointer") for error in response.json().get("errors", [])]
+
+
+WRITABLE = [prefix for prefix in PLAIN if issubclass(PLAIN[prefix], viewsets.UpdateMixin)]
+CREATED = [prefix for prefix in PLAIN if issubclass(PLAIN[prefix], viewsets.CreateMixin)]
+
+
+@each_of(WRITABLE)
+def test_a_row_can_be_sent_back_as_read(resource):
+    url = resource.url(resource.rows[0])
+    read = resource.client.get(url)
+
+    response = resource.client.put(
+        url, read.json(), content_type="application/json", headers={"If-Match": read["ETag"]}
+    )
+
+    assert response.status_code == 200, response.content
+    assert response.json() | {"updated_at": ""} == read.json() | {"updated_at": ""}
+
+
+@each_of(WRITABLE)
+def test_unknown_and_changed_read_only_members_are_refused(resource):
+    url = resource.url(resource.rows[0])
+    read = resource.client.get(url).json()
+    changes = {"nonsense": 1, "a/b~c": None, "tenant_id": read["id"], "id": NIL, "created_at": "2001-01-01"}
+
+    for call in (resource.client.put, resource.client.patch):
+        for name in changes.keys() - ({"created_at"} - read.keys()):
+            response = call(url, read | {name: changes[name]}, content_type="application/json")
+            pointer = "/" + name.replace("~", "~0").replace("/", "~1")
+            assert (response.status_code, pointers(response)) == (400, [pointer]), name
+    assert resource.client.get(url).json() == read
+
+
+@each_of(CREATED)
+def test_creating_refuses_unknown_and_read_only_members(resource):
+    body = {"nonsense": 1, "id": NIL}
+
+    response = resource.client.post(resource.list_url, body, content_type="application/json")
+
+    assert response.status_code == 400
+    errors = [(error["pointer"], error["code"]) for error in response.json()["errors"]]
+    assert errors == [("/nonsense", "unknown_member"), ("/id", "read_only")]

@@ -1,7 +1,5 @@
 """The caller of a request that runs agents."""
 
-from rest_framework import exceptions
-
 from config.api.idempotency import IdempotentRequest
 from conversations.runtime.turns import Caller
 
@@ -16,12 +14,3 @@ class CallerMixin:
     def idempotent_request(self, fingerprint: str = "") -> IdempotentRequest:
         """Return the request with its Idempotency-Key, if any."""
         return IdempotentRequest(self.request._request, self.credential.actor, fingerprint)
-
-    def require(self, resource: str, verb: str) -> None:
-        """Check that the role or key allows `verb` on `resource`.
-
-        Raises:
-            PermissionDenied: the role or key does not allow it.
-        """
-        if not self.credential.allows(resource, verb):
-            raise exceptions.PermissionDenied(f"Your role or key does not cover {resource}:{verb}.")

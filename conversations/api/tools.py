@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 
 from config.api.exceptions import Conflict
-from config.api.views import json_response
+from config.api.views import bodyless, json_response
 from config.api.viewsets import ReadOnlyTenantViewSet
 from conversations.answers import stream_answer
 from conversations.api import streaming as answers
@@ -45,7 +45,7 @@ class ToolExecutionViewSet(ConversationScopedMixin, CallerMixin, ReadOnlyTenantV
     def scope(self) -> str:
         return "manual" if self.action in ("approve", "deny") else "request"
 
-    @extend_schema(request=None, responses=RESPONSES)
+    @bodyless(responses=RESPONSES)
     @action(detail=True, methods=["post"])
     def approve(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Approve a waiting tool call. After the last decision, the response is the agent's answer."""

@@ -10,7 +10,7 @@ from rest_framework import exceptions
 from rest_framework.decorators import action
 
 from config.api.exceptions import Conflict, Forbidden
-from config.api.views import json_response
+from config.api.views import bodyless, json_response
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, UpdateMixin
 from config.db.ids import uuid7_time
 from conversations.answers import BegunAnswers, answer_message
@@ -47,10 +47,6 @@ FAILURES = {
 }
 
 STREAMED = "Server-sent events: message.started, .delta, .reset, .completed, .failed."
-
-
-# Creating a serializer costs more than validation, which does not change it.
-_NEW_MESSAGE = NewMessageSerializer()
 
 
 class AnswerMixin(CallerMixin):
@@ -115,7 +111,7 @@ class ConversationViewSet(MeetingActions, AnswerMixin, UpdateMixin, DestroyMixin
         at = self.validate_body(ForkSerializer)["at"]
         return self.created(fork_conversation(self.get_object(), at=at, user_id=self.credential.user_id), [])
 
-    @extend_schema(request=None, responses={200: ConversationSerializer})
+    @bodyless(responses={200: ConversationSerializer})
     @action(detail=True, methods=["post"])
     def end(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """End a conversation. A job then writes its title and its summary in `/session-summaries/`."""
@@ -201,7 +197,7 @@ class MessageViewSet(MessageActions, ConversationScopedMixin, AnswerMixin, ReadO
     )
     def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Send a message. The answer is JSON, or server-sent events with `Accept: text/event-stream`."""
-        data = _NEW_MESSAGE.run_validation(request.data)
+        data = self.validate_body(NewMessageSerializer)
         if not data["answer"]:
             idempotent = self.idempotent_request()
             with self.scoped():

@@ -17,6 +17,7 @@ from django.core.exceptions import ValidationError
 from agents.choices import AgentStatus
 from agents.models import Agent
 from config.api.credentials import Credential
+from config.api.permissions import explain_missing
 from conversations.choices import MessageStatus
 from conversations.models import Conversation, Message
 from conversations.runtime.journal import strip_unstorable
@@ -47,7 +48,7 @@ def _get_caller(resource: str, verb: str) -> Caller:
     """
     credential = current_credential.get()
     if not credential.allows(resource, verb):
-        raise McpRequestError(f"Your role or key does not cover {resource}:{verb}.")
+        raise McpRequestError(explain_missing(credential, resource, verb))
     return Caller(credential.tenant_id, credential.user_id, credential.actor)
 
 

@@ -74,7 +74,7 @@ def session(tenant, client):
 
 
 def end(client, row):
-    return client.post(f"{URL}{row.pk}/end/")
+    return client.post(f"{URL}{row.pk}/end/", content_type="application/json")
 
 
 def get_summary(tenant, row):

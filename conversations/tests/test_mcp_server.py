@@ -111,8 +111,8 @@ def test_key_without_scope_is_rejected(live_server, agent_with_collection, api_k
         assert [(row.query_text, row.user_id) for row in RagQuery.objects.all()] == [
             ("water", member.user_id)
         ]
-    assert "does not cover agents:read" in get_text(agents)
-    assert "does not cover conversations:write" in get_text(asked)
+    assert "does not grant agents:read" in get_text(agents)
+    assert "does not grant conversations:write" in get_text(asked)
     with tenant_scope(agent_with_collection.tenant_id, actor="system:test"):
         assert not Conversation.objects.exists()
 

@@ -53,7 +53,9 @@ def test_only_session_rating_can_be_changed(api_client, tenant):
         row = SessionSummaryFactory()
     address = f"/api/v1/session-summaries/{row.pk}/"
 
-    changed = client.patch(address, {"session_rating": 4, "summary": "x"}, content_type="application/json")
+    refused = client.patch(address, {"session_rating": 4, "summary": "x"}, content_type="application/json")
+    changed = client.patch(address, {"session_rating": 4}, content_type="application/json")
 
+    assert refused.json()["errors"][0]["pointer"] == "/summary"
     assert (changed.json()["session_rating"], changed.json()["summary"]) == (4, row.summary)
     assert client.patch(address, {"session_rating": 6}, content_type="application/json").status_code == 400

@@ -16,7 +16,7 @@ from rest_framework.parsers import MultiPartParser
 from config.api.exceptions import Conflict, Invalid, TooLarge
 from config.api.renderers import dumps
 from config.api.serializers import cached_serializer
-from config.api.views import ApiView, json_response
+from config.api.views import ApiView, bodyless, json_response
 from config.api.viewsets import TenantViewSet
 from knowledge.models import Collection
 from knowledge.services.collections import (
@@ -67,13 +67,13 @@ class CollectionViewSet(TenantViewSet):
         changed = change_model(self.get_object(lock=True), parameters["embedding_model"])
         return self.respond_with(changed.pk)
 
-    @extend_schema(request=None, responses={200: CollectionSerializer})
+    @bodyless(responses={200: CollectionSerializer})
     @action(detail=True, methods=["post"])
     def archive(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Archive the collection; it keeps its documents and accepts no new ones."""
         return self.respond_with(archive_collection(self.get_object(lock=True)).pk)
 
-    @extend_schema(request=None, responses={200: CollectionSerializer})
+    @bodyless(responses={200: CollectionSerializer})
     @action(detail=True, methods=["post"])
     def restore(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Restore an archived collection."""

@@ -15,7 +15,7 @@ from config.api.exceptions import Conflict, Invalid, TooLarge
 from config.api.parsers import BoundedJSONParser
 from config.api.renderers import dumps
 from config.api.serializers import cached_serializer
-from config.api.views import ApiView, json_response
+from config.api.views import ApiView, bodyless, json_response
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, UpdateMixin
 from knowledge.models import Collection
 from knowledge.parsing.document import clean_text
@@ -73,7 +73,7 @@ class DocumentViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
     def perform_destroy(self, instance: Any) -> None:
         delete_document(instance)
 
-    @extend_schema(request=None, responses={200: DocumentSerializer})
+    @bodyless(responses={200: DocumentSerializer})
     @action(detail=True, methods=["post"])
     def reread(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Reindex the document, for example after a failure or a change of the chunk size."""

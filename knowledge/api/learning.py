@@ -118,9 +118,8 @@ class LearningPatternViewSet(SimilarityMixin, DestroyMixin):
     @action(detail=True, methods=["post"])
     def outcome(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Record whether acting on the pattern helped."""
-        pattern = record_outcome(
-            self.get_object(lock=True), helped=self.validate_body(OutcomeSerializer)["helped"]
-        )
+        helped = self.validate_body(OutcomeSerializer)["helped"]
+        pattern = record_outcome(self.get_object(lock=True), helped=helped)
         return self.rendered_row(LearningPatternSerializer, pattern)
 
     @extend_schema(

@@ -148,8 +148,8 @@ class TermViewSet(SimilarityMixin, TenantViewSet):
     @action(detail=True, methods=["post"])
     def relate(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Relate the term to another term."""
-        term = self.get_object(lock=True)
         data = self.validate_body(RelationSerializer)
+        term = self.get_object(lock=True)
         related = Term.objects.filter(pk=data["related"]).first()
         if related is None or related.pk == term.pk:
             reason = DOES_NOT_EXIST if related is None else "A term cannot be related to itself."

@@ -149,7 +149,7 @@ def test_read_only_key_cannot_upload(api_client, collection, tenant):
 def test_failed_document_is_indexed_again_on_request(client, collection, tenant, settings):
     settings.PARSE_SECONDS = 60
     failed = read(tenant, bring(client, collection, b" "))
-    answer = client.post(f"/api/v1/documents/{failed.pk}/reread/")
+    answer = client.post(f"/api/v1/documents/{failed.pk}/reread/", content_type="application/json")
     assert (answer.status_code, answer.json()["status"]) == (200, "pending")
     with tenant_scope(tenant):
         assert len(jobs()) == 2
