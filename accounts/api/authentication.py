@@ -37,6 +37,11 @@ class ApiKeyAuthentication(BaseAuthentication):
             raise AuthenticationFailed(
                 "The API key is unknown, revoked or expired.", code="invalid_credential"
             )
+        if named_tenant(request) not in ("", credential.tenant_slug):
+            raise Invalid(
+                f"The API key belongs to another organisation than the one in {TENANT_HEADER}.",
+                code="tenant_mismatch",
+            )
         return Principal(credential.user_id), credential
 
     def authenticate_header(self, request: Request) -> str:
@@ -62,9 +67,14 @@ class ScopedSessionAuthentication(SessionAuthentication):
         return REALM
 
 
+def named_tenant(request: Request) -> str:
+    """Return the tenant slug in the X-Tenant header, or an empty string."""
+    return str(request.META.get("HTTP_X_TENANT", "")).strip()
+
+
 def wanted_tenant(request: Request) -> str:
     """Return the tenant slug from the X-Tenant header, or from the subdomain if `TENANT_DOMAIN` is set."""
-    named = request.META.get("HTTP_X_TENANT", "").strip()
+    named = named_tenant(request)
     domain = settings.TENANT_DOMAIN
     if named or not domain:
         return named

@@ -1,7 +1,9 @@
 """Serializers of users, memberships, roles and API keys."""
 
+from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
 from rest_framework import serializers
 
 from accounts.models import ApiKey, Membership, Role, RoleAssignment, User
@@ -79,6 +81,12 @@ class ApiKeySerializer(BaseSerializer):
         )
         read_only_fields = ("status",)
         extra_kwargs = {"user": {"required": False}}
+
+    def validate_expires_at(self, value: datetime | None) -> datetime | None:
+        unchanged = self.instance is not None and value == self.instance.expires_at
+        if value is not None and value <= timezone.now() and not unchanged:
+            raise serializers.ValidationError("The expiry time must be in the future.", code="past")
+        return value
 
 
 class NewApiKeySerializer(ApiKeySerializer):

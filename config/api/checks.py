@@ -3,6 +3,7 @@
 Such a view denies every request. The check reports it before deployment.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.core import checks
@@ -11,12 +12,22 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from .permissions import ANY_CREDENTIAL, required_verb
 
 
-def _views(patterns: list[Any]) -> Any:
+def _callbacks(patterns: list[Any]) -> Iterator[Any]:
     for pattern in patterns:
         if isinstance(pattern, URLResolver):
-            yield from _views(pattern.url_patterns)
+            yield from _callbacks(pattern.url_patterns)
         elif isinstance(pattern, URLPattern):
             yield pattern.callback
+
+
+def iter_views() -> Iterator[tuple[type, dict[str, str] | None]]:
+    """Yield each API view class of the URL configuration with its actions by method."""
+    from .views import ApiView
+
+    for callback in _callbacks(get_resolver().url_patterns):
+        view = getattr(callback, "cls", None) or getattr(callback, "view_class", None)
+        if isinstance(view, type) and issubclass(view, ApiView):
+            yield view, getattr(callback, "actions", None)
 
 
 def missing_declarations(view: type, actions: dict[str, str] | None) -> list[str]:
@@ -38,14 +49,9 @@ def missing_declarations(view: type, actions: dict[str, str] | None) -> list[str
 @checks.register(checks.Tags.security)
 def check_declarations(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """Report API views without a resource and actions without a verb (conclave.E020)."""
-    from .views import ApiView
-
     found: list[checks.CheckMessage] = []
-    for callback in _views(get_resolver().url_patterns):
-        view = getattr(callback, "cls", None) or getattr(callback, "view_class", None)
-        if not (isinstance(view, type) and issubclass(view, ApiView)):
-            continue
-        for what in missing_declarations(view, getattr(callback, "actions", None)):
+    for view, actions in iter_views():
+        for what in missing_declarations(view, actions):
             message = (
                 f"{view.__module__}.{view.__qualname__} does not declare: {what}. Every request is denied."
             )

@@ -12,6 +12,7 @@ from .scopes import allows
 # For views that return only data about the caller.
 ANY_CREDENTIAL = "*self*"
 READ, WRITE, EXECUTE = "read", "write", "execute"
+VERBS = (READ, WRITE, EXECUTE)
 ACTION_VERBS = {
     "list": READ,
     "retrieve": READ,

@@ -207,6 +207,16 @@ class ObjectFieldScheme(OpenApiSerializerFieldExtension):
         return {"type": "object", "additionalProperties": {}}
 
 
+class ScopeFieldScheme(OpenApiSerializerFieldExtension):
+    target_class = "config.api.scope_fields.ScopeField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        from .scope_fields import scope_pattern
+
+        pattern = {"pattern": scope_pattern()} if direction == "request" else {}
+        return {"type": "string", "maxLength": self.target.max_length, **pattern}
+
+
 class SecretFieldScheme(OpenApiSerializerFieldExtension):
     target_class = "config.api.fields.SecretField"
 

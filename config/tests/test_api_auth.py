@@ -143,10 +143,16 @@ def test_foreign_and_unknown_tenants_get_equal_responses(admin_client, other_ten
     assert bodies[0]["detail"] == bodies[1]["detail"]
 
 
-def test_key_ignores_a_tenant_that_the_client_names(api_client, other_tenant, tenant):
-    body = api_client().get(ME, headers={"X-Tenant": other_tenant.slug}).json()
+@pytest.mark.security("unknown input")
+def test_key_refuses_another_tenant_than_its_own(api_client, other_tenant, tenant, attacks):
+    client = api_client()
 
-    assert body["tenant"] == str(tenant.pk)
+    for slug in (other_tenant.slug, "no-such-one", tenant.slug.upper()):
+        response = client.get(ME, headers={"X-Tenant": slug})
+        attacks.attempt(
+            slug, succeeded=(response.status_code, response.json()["code"]) != (400, "tenant_mismatch")
+        )
+    assert client.get(ME, headers={"X-Tenant": tenant.slug}).json()["tenant"] == str(tenant.pk)
 
 
 def test_person_without_membership_is_403(db):

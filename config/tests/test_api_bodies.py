@@ -1,12 +1,17 @@
 """Request bodies: every operation refuses members that it does not document."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
+from accounts.roles import ROLE_SCOPES
 from config.api import unknown_members
 from config.api.docs import document
+from config.api.scope_fields import scope_pattern
 
 pytestmark = pytest.mark.django_db
 NIL = "00000000-0000-7000-8000-000000000000"
@@ -69,3 +74,49 @@ def test_nested_objects_refuse_unknown_members(api_client, attacks):
 
     pointers = [error["pointer"] for error in response.json().get("errors", [])]
     attacks.attempt(succeeded=(response.status_code, pointers) != (400, ["/filters/a~1b~0"]))
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("api-keys", "scopes"), ("roles", "permissions")], ids=["keys", "roles"]
+)
+@pytest.mark.security("unknown input")
+def test_unknown_scopes_are_refused(path, name, api_client, attacks):
+    client = api_client()
+    for scope in ("agents:fly", "nothing:read", "agents", "*:all", "*self*:read", ""):
+        body = {"name": "n", "slug": "s", name: ["agents:read", scope]}
+        if path == "api-keys":
+            del body["slug"]
+        response = client.post(f"/api/v1/{path}/", body, content_type=JSON)
+        pointers = [error["pointer"] for error in response.json().get("errors", [])]
+        attacks.attempt(scope, succeeded=(response.status_code, pointers) != (400, [f"/{name}/1"]))
+
+
+def test_every_documented_scope_exists():
+    text = (settings.BASE_DIR / "docs/reference/roles-and-scopes.md").read_text()
+    table = text.partition("## Resources")[2].partition("\n\n`credentials`")[0]
+    documented = set(re.findall(r"`([a-z-]+)`", table))
+    known = set(re.fullmatch(r"\^\(\\\*\|\(\\\*\|(.*)\):.*", scope_pattern())[1].split("|"))
+
+    assert documented == known
+    assert all(re.fullmatch(scope_pattern(), scope) for role in ROLE_SCOPES.values() for scope in role)
+
+
+@pytest.mark.security("unknown input")
+def test_past_expiry_of_a_key_is_refused_unless_it_is_stored(api_client, api_key, attacks):
+    client, past = api_client(), timezone.now() - timedelta(seconds=1)
+    expired = api_key(user=client.key.user, expires_at=past)
+    own = f"/api/v1/api-keys/{client.key.pk}/"
+    body = {"expires_at": past.isoformat()}
+
+    created = client.post("/api/v1/api-keys/", body | {"name": "k"}, content_type=JSON)
+    changed = client.patch(own, body, content_type=JSON)
+    same = client.patch(f"/api/v1/api-keys/{expired.pk}/", body, content_type=JSON)
+
+    for response in (created, changed):
+        attacks.attempt(succeeded=response.status_code != 400)
+        assert response.json()["errors"][0] | {"detail": ""} == {
+            "pointer": "/expires_at",
+            "code": "past",
+            "detail": "",
+        }
+    assert same.status_code == 200
