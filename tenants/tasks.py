@@ -22,7 +22,7 @@ def forget_idempotency_keys(timestamp: int) -> None:
 
     now = timezone.now()
     old = Q(created_at__lt=now - timedelta(hours=settings.IDEMPOTENCY_KEEP_HOURS))
-    # Claimed by a process that died before it responded.
-    dead = Q(status_code=None, created_at__lt=now - CLAIM_TIMEOUT)
+    # Claimed by a process that died, without a reference to what it began.
+    dead = Q(status_code=None, reference__isnull=True, created_at__lt=now - CLAIM_TIMEOUT)
     with platform_scope(reason="delete expired idempotency keys", actor="system:upkeep"):
         IdempotencyKey.unscoped.filter(old | dead).delete()

@@ -2,13 +2,20 @@
 
 The key's row is written in the same transaction as the effect, so both are committed or neither is. A second
 request waits on the unique index until the first transaction ends, then replays its response or runs.
+
+A request that commits before its response exists stores a reference to what it began. If its process dies, a
+repeated request builds the response from the referenced rows, once they are complete.
 """
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from django.apps import apps
 from django.conf import settings
@@ -27,13 +34,63 @@ BegunT = TypeVar("BegunT")
 CLAIM = (
     "INSERT INTO {table} (tenant_id, credential, key, fingerprint, headers)"
     " VALUES (%s, %s, %s, %s, '{{}}') ON CONFLICT (tenant_id, credential, key) DO UPDATE SET"
-    " fingerprint = excluded.fingerprint, status_code = NULL, body = NULL, headers = '{{}}', created_at = now()"
-    " WHERE {table}.created_at < %s RETURNING id"
+    " fingerprint = excluded.fingerprint, status_code = NULL, body = NULL, headers = '{{}}', reference = NULL,"
+    " created_at = now() WHERE {table}.created_at < %s RETURNING id"
 )
 
 
 def _key_model() -> Any:
     return apps.get_model(settings.IDEMPOTENCY_KEY_MODEL)
+
+
+class RequestInProgress(Conflict):
+    """The first request with the key has no response yet."""
+
+    default_detail = "A request with this Idempotency-Key is still in progress. Send the request again later."
+    default_code = "idempotency_in_progress"
+    # Seconds of the header `Retry-After`.
+    wait = 2
+
+
+class ResumableResponse(ABC, Generic[BegunT]):
+    """A response to a request that commits before the response exists.
+
+    `begin` and `describe` run in the transaction that claims the key, the others outside of any scope, except
+    `can_resume`.
+    """
+
+    @abstractmethod
+    def begin(self) -> BegunT:
+        """Store the first effect."""
+
+    @abstractmethod
+    def describe(self, begun: BegunT) -> dict[str, Any]:
+        """Return the reference to the stored rows, as JSON."""
+
+    @abstractmethod
+    def finish(self, begun: BegunT) -> Any:
+        """Return the response."""
+
+    @abstractmethod
+    def resume(self, reference: dict[str, Any]) -> Any:
+        """Return the response of an earlier request, from the rows that it stored.
+
+        Raises:
+            RequestInProgress: the rows are not complete yet.
+        """
+
+    @abstractmethod
+    def can_resume(self, reference: dict[str, Any]) -> bool:
+        """Return, in the open scope, whether a response exists or can still be completed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """The row of a key, with what an earlier request stored in it."""
+
+    row_id: UUID
+    response: HttpResponse | None = None
+    reference: dict[str, Any] | None = None
 
 
 class IdempotentRequest:
@@ -66,42 +123,51 @@ class IdempotentRequest:
         """
         if not self.key:
             return respond()
-        stored = _claim(self.credential, self.key, self.fingerprint)
-        if stored is not None:
-            return stored
+        claim = _claim(self.credential, self.key, self.fingerprint)
+        if claim.response is not None:
+            return claim.response
         response = respond()
-        _store(self.credential, self.key, keep(response))
+        _store(claim.row_id, keep(response))
         return response
 
     def run_in_steps(
-        self,
-        scope: Callable[[], AbstractContextManager[Any]],
-        begin: Callable[[], BegunT],
-        finish: Callable[[BegunT], Any],
+        self, scope: Callable[[], AbstractContextManager[Any]], resumable: ResumableResponse[Any]
     ) -> Any:
-        """Return the stored response, or run a request that commits before its response exists.
+        """Return the stored response, or run or resume a request that commits before its response exists.
+
+        Streamed responses are not stored: a repeated request resumes them. If the request fails and cannot be
+        resumed, the key is released, so that a retry runs the request again.
 
         Args:
             scope: opens a transaction in the tenant's scope.
-            begin: the first effect, in the transaction that claims the key.
-            finish: returns the response, outside any transaction. If it fails, the key is released, so that a
-                retry runs the request again.
         """
-        with scope():
-            stored = _claim(self.credential, self.key, self.fingerprint) if self.key else None
-            if stored is not None:
-                return stored
-            state = begin()
         if not self.key:
-            return finish(state)
-        try:
-            response = finish(state)
             with scope():
-                _store(self.credential, self.key, response)
+                begun = resumable.begin()
+            return resumable.finish(begun)
+        with scope():
+            claim = _claim(self.credential, self.key, self.fingerprint)
+            if claim.response is not None:
+                return claim.response
+            if claim.reference is None:
+                begun = resumable.begin()
+                reference = resumable.describe(begun)
+                respond = partial(resumable.finish, begun)
+                _rows(claim.row_id).update(reference=reference)
+            else:
+                reference, respond = claim.reference, partial(resumable.resume, claim.reference)
+        try:
+            response = respond()
+        except RequestInProgress:
+            raise
         except BaseException:
             with scope():
-                _release(self.credential, self.key)
+                if not resumable.can_resume(reference):
+                    _rows(claim.row_id).filter(status_code=None).delete()
             raise
+        if not response.streaming:
+            with scope():
+                _store(claim.row_id, response)
         return response
 
 
@@ -111,12 +177,15 @@ def _fingerprint(request: HttpRequest) -> str:
     return hashlib.sha256(head + request.body).hexdigest()
 
 
-def _claim(credential: str, key: str, print_: str) -> HttpResponse | None:
-    """Claim the key for this request, inside the scope; return the stored response if there is one.
+def _claim(credential: str, key: str, print_: str) -> _Claim:
+    """Claim the key for this request, inside the scope.
+
+    Returns:
+        The new claim, or the claim of an earlier request with its response or its reference.
 
     Raises:
         Unprocessable: The key was used for a different request.
-        Conflict: The first request is still in progress (in a view that commits more than once).
+        RequestInProgress: The first request is still in progress (in a view that commits more than once).
     """
     model = _key_model()
     cutoff = timezone.now() - timedelta(hours=settings.IDEMPOTENCY_KEEP_HOURS)
@@ -124,24 +193,20 @@ def _claim(credential: str, key: str, print_: str) -> HttpResponse | None:
         cursor.execute(
             CLAIM.format(table=model._meta.db_table), [require_tenant_id(), credential, key, print_, cutoff]
         )
-        if cursor.fetchone() is not None:
-            return None
+        claimed = cursor.fetchone()
+    if claimed is not None:
+        return _Claim(claimed[0])
     row = model.objects.filter(credential=credential, key=key).first()
     if row is None:
         # Released between the two statements, because the first request failed.
-        raise Conflict(
-            "The first request with this Idempotency-Key failed. Send the request again.",
-            code="idempotency_in_progress",
-        )
+        raise RequestInProgress("The first request with this Idempotency-Key failed. Send the request again.")
     if row.fingerprint != print_:
         raise Unprocessable(
             "This Idempotency-Key was already used for a different request.", code="idempotency_key_reused"
         )
-    if row.status_code is None:
-        raise Conflict(
-            "A request with this Idempotency-Key is still in progress.", code="idempotency_in_progress"
-        )
-    return _replay(row)
+    if row.status_code is None and row.reference is None:
+        raise RequestInProgress
+    return _Claim(row.pk, _replay(row) if row.status_code else None, row.reference)
 
 
 def _replay(row: Any) -> HttpResponse:
@@ -150,16 +215,15 @@ def _replay(row: Any) -> HttpResponse:
     return response
 
 
-def _store(credential: str, key: str, response: Any) -> None:
+def _rows(row_id: UUID) -> Any:
+    return _key_model().objects.filter(pk=row_id)
+
+
+def _store(row_id: UUID, response: Any) -> None:
     """Store the response, inside the scope of its effect. Errors and streams are not stored."""
-    rows = _key_model().objects.filter(credential=credential, key=key)
+    rows = _rows(row_id)
     if response.status_code >= 400 or response.streaming:
         rows.delete()
         return
     headers = {name: response[name] for name in KEPT_HEADERS if name in response}
     rows.update(status_code=response.status_code, headers=headers, body=response.content)
-
-
-def _release(credential: str, key: str) -> None:
-    """Release the key, inside a scope, after a failed request."""
-    _key_model().objects.filter(credential=credential, key=key, status_code=None).delete()

@@ -4,9 +4,13 @@ Each line of standard input is a kill point. For each line, the program forks a 
 left or until the kill point, and prints its exit code: 0, or -9 if it was killed. A kill point is `before` or
 `after`, the function and the number of the call: `after conversations.runtime.toolset:search_passages 2`. An empty line
 runs a worker without a kill point.
+
+A tab and a JSON object after the kill point send a POST request through Django's test client instead of running a
+worker: `{"path": …, "data": …, "headers": {…}}`.
 """
 
 import importlib
+import json
 import os
 import signal
 import sys
@@ -23,6 +27,7 @@ def main() -> None:
     django.setup()
     from django.core.management import call_command
     from django.db import connections
+    from django.test import Client
 
     from config.warmup import warm_up
 
@@ -32,9 +37,13 @@ def main() -> None:
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
-            if line.strip():
-                install_kill_point(line.strip())
-            call_command("worker", once=True)
+            point, _, request = line.strip("\n").partition("\t")
+            if point:
+                install_kill_point(point)
+            if request:
+                Client(SERVER_NAME="localhost").post(content_type="application/json", **json.loads(request))
+            else:
+                call_command("worker", once=True)
             os._exit(0)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         print(status, flush=True)

@@ -49,13 +49,14 @@ def stream_agents(begun: Sequence[BegunTurn], caller: Caller) -> Iterator[tuple[
             for each in begun:
                 fail_answer(each.held_lease, code=error.code, reason=error.message)
         raise
-    return _follow_agents(begun, caller)
+    return follow_answers([each.answer for each in begun], caller)
 
 
-def _follow_agents(
-    begun: Sequence[BegunTurn], caller: Caller
+def follow_answers(
+    answers: Sequence[Message], caller: Caller
 ) -> Iterator[tuple[Message, AnswerEvent | None]]:
-    for each in begun:
-        yield each.answer, None
-        for event in follow_answer(caller, each.conversation.pk, each.answer.pk):
-            yield each.answer, event
+    """Stream the events of answers of any process in order; the first of each answer is None."""
+    for answer in answers:
+        yield answer, None
+        for event in follow_answer(caller, answer.conversation_id, answer.pk):
+            yield answer, event

@@ -18,6 +18,9 @@ class IdempotencyKey(TenantModel):
     credential = models.CharField(max_length=100, help_text="Credential: `user:…` or `key:…`.")
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, path and body.")
     status_code = models.PositiveSmallIntegerField(null=True, help_text="Status of the response.")
+    reference = models.JSONField(
+        null=True, help_text="Rows that the request began, from which a retry can build the response."
+    )
     headers = models.JSONField(default=dict, help_text="Headers of the response.")
     body = models.BinaryField(null=True, help_text="Body of the response.")
 
