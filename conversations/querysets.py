@@ -5,6 +5,7 @@ from typing import Any, Self
 from django.db.models import Q
 
 from config.tenancy.managers import ScopedManager, ScopedQuerySet
+from conversations.choices import ParticipantRole
 
 
 class ConversationQuerySet(ScopedQuerySet):
@@ -15,8 +16,10 @@ class ConversationQuerySet(ScopedQuerySet):
         if user_id is None:
             # Agent participants have a null user ID, so None would match them.
             return self.none()
-        taking_part = self.model._meta.get_field("participants").related_model.objects.filter(user_id=user_id)
-        return self.filter(Q(user_id=user_id) | Q(id__in=taking_part.values("conversation_id")))
+        participants = self.model._meta.get_field("participants").related_model.objects
+        # The owner's own rows are left out, because there are as many as conversations.
+        joined = participants.filter(user_id=user_id).exclude(role=ParticipantRole.OWNER)
+        return self.filter(Q(user_id=user_id) | Q(id__in=joined.order_by().values("conversation_id")))
 
 
 class ConversationManager(ScopedManager.from_queryset(ConversationQuerySet)):  # type: ignore[misc]

@@ -18,6 +18,8 @@ from config.db.session import APP, IDENTITY, OPERATOR, READER
 OWNER = "conclave_owner"
 TENANT_CLAUSE = "tenant_id = (SELECT conclave_current_tenant())"
 USER_CLAUSE = "user_id = (SELECT conclave_current_user())"
+# Work of the tenant for no user: jobs and commands that open `tenant_scope` without one.
+SYSTEM_CLAUSE = "(SELECT conclave_current_user()) IS NULL"
 
 ModelType = type[models.Model]
 
@@ -80,6 +82,7 @@ class RowLevelSecurity(BaseDatabaseConstraint):
         read: SQL condition of the rows that `conclave_app` may see, the tenant's rows by default.
         write: SQL condition of the rows that `conclave_app` may insert or write, `read` by default.
         owned: SQL condition of the rows that `conclave_app` may update and delete, `write` by default.
+        deletable: SQL condition of the rows that `conclave_app` may delete, `owned` by default.
         verbs: Privileges of `conclave_app`, out of SELECT, INSERT, UPDATE, DELETE.
         columns: If given, the only columns that `conclave_app` may update.
         operator: Privileges of `conclave_operator`, all four by default.
@@ -96,6 +99,7 @@ class RowLevelSecurity(BaseDatabaseConstraint):
         "read": TENANT_CLAUSE,
         "write": "",
         "owned": "",
+        "deletable": "",
         "verbs": "SELECT, INSERT, UPDATE, DELETE",
         "columns": (),
         "identity": "",
@@ -157,11 +161,13 @@ class RowLevelSecurity(BaseDatabaseConstraint):
         read, write = options["read"], options["write"] or options["read"]
         lines = [self._policy(table, READER, "SELECT", read, read)]
         owned = options["owned"] or write
-        if read == write == owned:
+        deletable = options["deletable"] or owned
+        if read == write == owned == deletable:
             lines.append(self._policy(table, APP, "ALL", read, write))
         else:
             lines.append(self._policy(table, APP, "SELECT", read, read))
-            lines += [self._policy(table, APP, verb, owned, write) for verb in ("INSERT", "UPDATE", "DELETE")]
+            lines += [self._policy(table, APP, verb, owned, write) for verb in ("INSERT", "UPDATE")]
+            lines.append(self._policy(table, APP, "DELETE", deletable, deletable))
         lines.append(self._policy(table, OPERATOR, "ALL", "true", "true"))
         for verb in options["owner_verbs"].split(","):
             lines.append(self._policy(table, options["owner"], verb.strip(), "true", "true"))

@@ -25,7 +25,7 @@ SECRET = re.compile(
     r"(^|_)(password|passphrase|secret|secrets|token|api_key|private_key|credentials)(_key)?$"
 )
 ID_LIST = re.compile(r"_ids$")
-SCOPE_KINDS = ("tenant", "user", "global")
+SCOPE_KINDS = ("tenant", "user", "conversation", "global")
 # Fields named like a secret that do not hold one that can be recovered.
 NOT_SECRET = {"accounts.User.password": "a password hash"}
 
@@ -40,7 +40,7 @@ def check_model(model: type[models.Model]) -> Iterator[checks.CheckMessage]:
     if getattr(model, "scope_kind", None) not in SCOPE_KINDS:
         hint = "Derive the model from TenantModel, UserOwnedModel or GlobalModel of config.tenancy.models."
         yield checks.Error(
-            "The model does not declare a scope (tenant, user or global).",
+            "The model does not declare a scope (tenant, user, conversation or global).",
             hint,
             obj=model,
             id="conclave.E010",

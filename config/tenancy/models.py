@@ -27,6 +27,9 @@ from config.encryption.fields import encrypted_columns
 
 from .managers import LiveManager, ScopedManager, ScopedQuerySet
 
+# Values of `scope_kind` of rows that belong to a person.
+PERSON_KINDS = ("user", "conversation")
+
 
 class BaseModel(models.Model):
     """Base of all models: a UUIDv7 ID, timestamps and audit options."""

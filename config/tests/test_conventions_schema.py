@@ -13,6 +13,7 @@ from django.db import connection
 
 from config.db.constraints import SameTenant
 from config.db.reports import report_models
+from config.tenancy.checks import SCOPE_KINDS
 from config.tenancy.models import BaseModel, TenantForeignKey
 from config.testing.factories import factories, project_models
 from config.testing.isolation import catalog_checks
@@ -79,7 +80,7 @@ def tracked_files():
 @pytest.mark.parametrize("model", MODELS, ids=label)
 def test_model_is_of_the_house_and_declares_whose_rows_it_has(model):
     assert issubclass(model, BaseModel)
-    assert model.scope_kind in ("tenant", "user", "global")
+    assert model.scope_kind in SCOPE_KINDS
 
 
 @pytest.mark.parametrize("model", MODELS, ids=label)

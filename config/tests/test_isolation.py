@@ -9,6 +9,7 @@ from django.db import connection
 
 from config.testing.factories import project_models
 from config.testing.isolation.attacks import ATTACKS
+from config.testing.isolation.colleagues import COLLEAGUE_ATTACKS
 from config.testing.isolation.fixtures import create_attack_fixture, list_attacked_models, tenants_for_pairs
 from config.testing.isolation.runner import LeakDetected, run_matrix
 
@@ -109,7 +110,7 @@ def test_attacks_can_be_listed():
     out = StringIO()
     call_command("isolation_report", "--list", stdout=out)
 
-    assert len(out.getvalue().splitlines()) == 25
+    assert len(out.getvalue().splitlines()) == 25 + len(COLLEAGUE_ATTACKS)
 
 
 @pytest.mark.slow
@@ -119,6 +120,7 @@ def test_whole_report(django_db_setup, django_db_blocker):
         call_command("isolation_report", "--sabotage", "--format", "json", stdout=out)
     facts = json.loads(out.getvalue())
 
-    assert facts["attempts"] == facts["tables"] * 25 * 10
+    across = facts["tables"] * 25 * 10
+    assert facts["attempts"] == across + facts["person_tables"] * len(COLLEAGUE_ATTACKS)
     assert facts["leaks"] == 0
     assert all(each["caught"] for each in facts["sabotages"])

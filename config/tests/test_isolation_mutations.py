@@ -21,7 +21,7 @@ def attack_fixture(transactional_db):
 
 def empty_attack_fixture():
     """Return an empty attack fixture in the test database."""
-    return AttackFixture(connection.settings_dict["NAME"], (), {}, (), {})
+    return AttackFixture(connection.settings_dict["NAME"], (), {}, {}, (), {})
 
 
 @pytest.mark.security("other tenant", mutation=True)

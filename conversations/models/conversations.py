@@ -4,9 +4,16 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now
 
-from config.db.constraints import choices_constraint, unique_per_tenant
+from config.db.constraints import (
+    SYSTEM_CLAUSE,
+    TENANT_CLAUSE,
+    USER_CLAUSE,
+    choices_constraint,
+    unique_per_tenant,
+)
 from config.tenancy.managers import ScopedQuerySet
 from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
+from conversations.bases import CONVERSATION_CLAUSE, ROW_CLAUSE, VISIBLE, ConversationRowModel
 from conversations.choices import ConversationMode, ConversationStatus, ParticipantRole
 from conversations.querysets import ConversationManager
 
@@ -14,6 +21,8 @@ from conversations.querysets import ConversationManager
 class Conversation(TenantModel):
     """A conversation between a user and one or more agents, visible only to its participants."""
 
+    scope_kind = "conversation"
+    row_security = {"read": CONVERSATION_CLAUSE}
     # The title is the first question, and the audit log has more readers than the conversation.
     audit_redact = ("title", "context", "metadata")
     audit_omit = ("message_count", "total_tokens", "total_cost", "last_message_at")
@@ -100,8 +109,14 @@ class Conversation(TenantModel):
         return self.title or f"Conversation of {self.started_at:%Y-%m-%d %H:%M}"
 
 
-class Participant(TenantModel):
+class Participant(ConversationRowModel):
     """A user or agent in a conversation."""
+
+    # Users find the conversations that they joined by their own row, without a look-up of each conversation.
+    row_security = {
+        "read": f"{TENANT_CLAUSE} AND ({USER_CLAUSE} OR {SYSTEM_CLAUSE} OR {VISIBLE})",
+        "write": ROW_CLAUSE,
+    }
 
     conversation = TenantForeignKey(
         Conversation, models.CASCADE, related_name="participants", help_text="The conversation."
@@ -125,7 +140,15 @@ class Participant(TenantModel):
         max_length=20, choices=ParticipantRole, default=ParticipantRole.MEMBER, help_text="Role."
     )
 
-    class Meta(TenantModel.Meta):
+    class Meta(ConversationRowModel.Meta):
+        indexes = [
+            # The rows that `conclave_joined_conversations()` reads.
+            models.Index(
+                fields=["tenant", "user"],
+                condition=~models.Q(role=ParticipantRole.OWNER),
+                name="conversations_joined",
+            )
+        ]
         constraints = [
             unique_per_tenant(
                 "conversation",

@@ -7,11 +7,12 @@ from pgvector.django import HalfVectorField, HnswIndex
 
 from config.db.constraints import SameTenant, choices_constraint
 from config.db.partitions import PartitionedMixin
-from config.tenancy.models import MemberForeignKey, PartitionedTimestampMixin, TenantForeignKey, TenantModel
+from config.tenancy.models import MemberForeignKey, PartitionedTimestampMixin, TenantForeignKey
+from conversations.bases import ConversationRowModel
 from conversations.choices import MessageFeedback, MessageRole, MessageStatus
 
 
-class Message(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
+class Message(PartitionedTimestampMixin, PartitionedMixin, ConversationRowModel):
     """A message of a conversation. The audit log omits its text, because it has more readers."""
 
     audit_omit = ("content", "citations", "tool_calls", "tool_results", "metadata")
@@ -69,7 +70,7 @@ class Message(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
     )
     metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
 
-    class Meta(TenantModel.Meta):
+    class Meta(ConversationRowModel.Meta):
         indexes = [
             models.Index(
                 fields=["tenant", "conversation", "sequence_number"], name="conversations_message_order"
@@ -91,7 +92,7 @@ class Message(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
         return f"{self.role} #{self.sequence_number}"
 
 
-class Attachment(TenantModel):
+class Attachment(ConversationRowModel):
     """A file attached to a message. The audit log omits its name, because it has more readers."""
 
     audit_redact = ("filename", "storage_path", "metadata")
@@ -122,7 +123,7 @@ class Attachment(TenantModel):
     user = MemberForeignKey(help_text="User who uploaded the file.", editable=False)
     metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
 
-    class Meta(TenantModel.Meta):
+    class Meta(ConversationRowModel.Meta):
         indexes = [
             models.Index(fields=["tenant", "conversation", "-id"], name="conversations_attach_conv"),
             models.Index(fields=["tenant", "message"], name="conversations_attach_message"),
@@ -132,7 +133,7 @@ class Attachment(TenantModel):
         return self.filename
 
 
-class MessageEmbedding(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
+class MessageEmbedding(PartitionedTimestampMixin, PartitionedMixin, ConversationRowModel):
     """Search data of a message in a separate table; `id` is the message's, so that they expire together.
 
     Each vector dimension has its own column. Short vectors are stored in the row, which makes comparing all vectors of
@@ -159,7 +160,7 @@ class MessageEmbedding(PartitionedTimestampMixin, PartitionedMixin, TenantModel)
     )
     words = SearchVectorField(null=True, blank=True, editable=False, help_text="Full-text vector.")
 
-    class Meta(TenantModel.Meta):
+    class Meta(ConversationRowModel.Meta):
         indexes = [
             models.Index(fields=["tenant", "conversation"], name="conversations_vector_conv"),
             HnswIndex(

@@ -5,7 +5,8 @@ from django.db import models
 
 from config.db.constraints import choices_constraint
 from config.db.partitions import PartitionedMixin
-from config.tenancy.models import MemberForeignKey, PartitionedTimestampMixin, TenantForeignKey, TenantModel
+from config.tenancy.models import MemberForeignKey, PartitionedTimestampMixin, TenantForeignKey
+from conversations.bases import ConversationRowModel
 from conversations.choices import (
     ChatMode,
     ComplexityLevel,
@@ -15,7 +16,7 @@ from conversations.choices import (
 )
 
 
-class SessionState(TenantModel):
+class SessionState(ConversationRowModel):
     """State of a conversation between two requests, one row per conversation.
 
     `state` holds `context`, `expert_selections`, `workflow_state`, `todo_list` and `meeting_state`.
@@ -49,7 +50,7 @@ class SessionState(TenantModel):
         help_text="Context, selected experts, tasks, workflow state and meeting state.",
     )
 
-    class Meta(TenantModel.Meta):
+    class Meta(ConversationRowModel.Meta):
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "conversation"],
@@ -64,7 +65,7 @@ class SessionState(TenantModel):
         return f"state of {self.conversation}"
 
 
-class SessionSummary(TenantModel):
+class SessionSummary(ConversationRowModel):
     """Summary of a conversation for search, one row per conversation."""
 
     audit_omit = (
@@ -120,7 +121,7 @@ class SessionSummary(TenantModel):
     follow_up_suggested = models.BooleanField(default=False, help_text="Whether tasks remain.")
     follow_up_tasks = models.JSONField(default=list, blank=True, help_text="Remaining tasks.")
 
-    class Meta(TenantModel.Meta):
+    class Meta(ConversationRowModel.Meta):
         indexes = [
             models.Index(fields=["tenant", "user", "-ended_at"], name="conversations_summary_user"),
             models.Index(fields=["tenant", "resolution_status"], name="conversations_summary_status"),
@@ -155,11 +156,11 @@ class SessionSummary(TenantModel):
         return self.summary[:80]
 
 
-class StreamEvent(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
+class StreamEvent(PartitionedTimestampMixin, PartitionedMixin, ConversationRowModel):
     """A chunk of a conversation's stream, stored so that the stream can be replayed in order."""
 
     audit_exempt = "a log of streamed chunks, append-only for tenants"
-    row_security = {"verbs": "SELECT, INSERT"}
+    row_security = ConversationRowModel.row_security | {"verbs": "SELECT, INSERT"}
 
     updated_at = None
     conversation = TenantForeignKey(
@@ -190,7 +191,7 @@ class StreamEvent(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
         default=dict, help_text='Streamed event: {"role": …, "content": …, "metadata": {…}}.'
     )
 
-    class Meta(TenantModel.Meta):
+    class Meta(ConversationRowModel.Meta):
         indexes = [
             models.Index(
                 fields=["tenant", "conversation", "sequence_number"], name="conversations_stream_order"

@@ -4,11 +4,12 @@ from django.db import models
 
 from config.db.constraints import choices_constraint
 from config.db.partitions import PartitionedMixin
-from config.tenancy.models import MemberForeignKey, PartitionedTimestampMixin, TenantForeignKey, TenantModel
+from config.tenancy.models import MemberForeignKey, PartitionedTimestampMixin, TenantForeignKey
+from conversations.bases import ConversationRowModel
 from conversations.choices import ToolStatus
 
 
-class ToolExecution(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
+class ToolExecution(PartitionedTimestampMixin, PartitionedMixin, ConversationRowModel):
     """A tool call by an agent: input, output, status and duration."""
 
     audit_omit = ("tool_input", "tool_output", "metadata")
@@ -61,7 +62,7 @@ class ToolExecution(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
     started_at = models.DateTimeField(null=True, blank=True, help_text="Start time.")
     completed_at = models.DateTimeField(null=True, blank=True, help_text="End time.")
 
-    class Meta(TenantModel.Meta):
+    class Meta(ConversationRowModel.Meta):
         indexes = [
             models.Index(fields=["tenant", "conversation", "-id"], name="conversations_tool_conv"),
             models.Index(fields=["tenant", "message"], name="conversations_tool_message"),
@@ -77,7 +78,7 @@ class ToolExecution(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
         return f"{self.tool_name}: {self.status}"
 
 
-class McpToolExecution(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
+class McpToolExecution(PartitionedTimestampMixin, PartitionedMixin, ConversationRowModel):
     """A call of an MCP server's tool: parameters, result, status and duration."""
 
     audit_omit = ("parameters", "result", "metadata")
@@ -128,7 +129,7 @@ class McpToolExecution(PartitionedTimestampMixin, PartitionedMixin, TenantModel)
     started_at = models.DateTimeField(null=True, blank=True, help_text="Start time.")
     completed_at = models.DateTimeField(null=True, blank=True, help_text="End time.")
 
-    class Meta(TenantModel.Meta):
+    class Meta(ConversationRowModel.Meta):
         indexes = [
             models.Index(fields=["tenant", "conversation", "-id"], name="conversations_mcptool_conv"),
             models.Index(fields=["tenant", "message"], name="conversations_mcptool_message"),

@@ -4,11 +4,12 @@ from django.db import models
 
 from config.db.constraints import choices_constraint
 from config.db.partitions import PartitionedMixin
-from config.tenancy.models import MemberForeignKey, PartitionedTimestampMixin, TenantForeignKey, TenantModel
+from config.tenancy.models import MemberForeignKey, PartitionedTimestampMixin, TenantForeignKey
+from conversations.bases import ConversationRowModel
 from conversations.choices import LeaseKind, StepKind
 
 
-class AnswerLease(TenantModel):
+class AnswerLease(ConversationRowModel):
     """The lease of a process on an answer or meeting; deleted when the work is finished."""
 
     audit_exempt = "changes with every heartbeat; the message is audited"
@@ -39,7 +40,7 @@ class AnswerLease(TenantModel):
     user = MemberForeignKey(help_text="User of the request.", editable=False)
     actor = models.CharField(max_length=200, blank=True, default="", help_text="Actor for the audit log.")
 
-    class Meta(TenantModel.Meta):
+    class Meta(ConversationRowModel.Meta):
         indexes = [
             models.Index(fields=["lease_until"], name="conversations_lease_due"),
             models.Index(fields=["tenant", "conversation"], name="conversations_lease_conv"),
@@ -57,7 +58,7 @@ class AnswerLease(TenantModel):
         return f"{self.kind} until {self.lease_until:%H:%M:%S}"
 
 
-class TurnStep(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
+class TurnStep(PartitionedTimestampMixin, PartitionedMixin, ConversationRowModel):
     """A finished step of an answer: messages to and from the model, a tool call or its result.
 
     `payload` of messages is `{"messages": […]}` in the agent library's JSON; of a call `{"name", "input"}`;
@@ -65,7 +66,7 @@ class TurnStep(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
     """
 
     audit_exempt = "a journal of turns, append-only for tenants"
-    row_security = {"verbs": "SELECT, INSERT"}
+    row_security = ConversationRowModel.row_security | {"verbs": "SELECT, INSERT"}
 
     updated_at = None
     conversation = TenantForeignKey(
@@ -89,7 +90,7 @@ class TurnStep(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
     )
     payload = models.JSONField(default=dict, help_text="Data needed to resume the answer.")
 
-    class Meta(TenantModel.Meta):
+    class Meta(ConversationRowModel.Meta):
         indexes = [
             models.Index(fields=["tenant", "message", "number"], name="conversations_step_order"),
             models.Index(fields=["tenant", "conversation"], name="conversations_step_conv"),

@@ -81,12 +81,13 @@ def open_completion(
     return BegunTurn(conversation, question, answer)
 
 
+# A statement does not see the rows that it inserts, and the policies of messages look up the conversation.
+OPEN = "INSERT INTO conversations_conversation ({columns}) VALUES ({values})"
 # Foreign keys are checked at the end of the statement, after all rows are inserted.
-OPEN = (
-    "WITH opened AS (INSERT INTO conversations_conversation ({conversation.columns}) VALUES ({conversation.values})),"
-    " joined AS (INSERT INTO conversations_participant (tenant_id, conversation_id, user_id, agent_id, role)"
-    " SELECT %(c_tenant_id)s::uuid, %(c_id)s::uuid, p.user_id, p.agent_id, p.role FROM"
-    " (VALUES (NULL::uuid, %(c_agent_id)s::uuid, 'agent'), (%(c_user_id)s::uuid, NULL::uuid, 'owner'))"
+BEGIN = (
+    "WITH joined AS (INSERT INTO conversations_participant (tenant_id, conversation_id, user_id, agent_id, role)"
+    " SELECT %(a_tenant_id)s::uuid, %(a_conversation_id)s::uuid, p.user_id, p.agent_id, p.role FROM"
+    " (VALUES (NULL::uuid, %(a_agent_id)s::uuid, 'agent'), (%(q_user_id)s::uuid, NULL::uuid, 'owner'))"
     " AS p (user_id, agent_id, role) WHERE num_nonnulls(p.user_id, p.agent_id) = 1)"
     " INSERT INTO conversations_message ({question.columns}) VALUES ({question.values}), ({answer.values})"
 )
@@ -125,25 +126,27 @@ SAID = frozenset(
 
 
 @cache
-def _open_sql() -> tuple[str, tuple[InsertTemplate, ...]]:
-    rows = (
-        build_insert_template(Conversation, OPENED, prefix="c_"),
-        build_insert_template(Message, SAID, prefix="q_"),
-        build_insert_template(Message, SAID, prefix="a_"),
-    )
-    return OPEN.format(**dict(zip(("conversation", "question", "answer"), rows, strict=True))), rows
+def _open_sql() -> tuple[str, InsertTemplate]:
+    row = build_insert_template(Conversation, OPENED)
+    return OPEN.format(columns=row.columns, values=row.values), row
 
 
-def _store(*rows: Conversation | Message) -> None:
+@cache
+def _begin_sql() -> tuple[str, InsertTemplate, InsertTemplate]:
+    question, answer = (build_insert_template(Message, SAID, prefix=prefix) for prefix in ("q_", "a_"))
+    return BEGIN.format(question=question, answer=answer), question, answer
+
+
+def _store(conversation: Conversation, question: Message, answer: Message) -> None:
     """Store a new conversation, its participants, and its first question and answer."""
     connection.ensure_connection()
-    sql, texts = _open_sql()
-    values: dict[str, Any] = {}
-    for text, row in zip(texts, rows, strict=True):
-        values |= text.given(row)
-        row._state.adding = False
+    opening, opened = _open_sql()
+    beginning, asked, answered = _begin_sql()
     with connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
-        cursor.execute(sql, values)
+        cursor.execute(opening, opened.given(conversation))
+        cursor.execute(beginning, asked.given(question) | answered.given(answer))
+    for row in (conversation, question, answer):
+        row._state.adding = False
 
 
 @transaction.atomic

@@ -86,8 +86,9 @@ def test_oversized_agent_answer_fails(tenant, member, monkeypatch, streamed):
     assert len(answer.content) <= 100
 
 
-def test_no_user_sees_no_conversations(scope):
-    ConversationFactory(user=None)
+def test_no_user_sees_no_conversations(tenant, scope):
     ConversationFactory()
-    assert Conversation.objects.count() == 2
+    with tenant_scope(tenant, actor="system:test"):
+        ConversationFactory(user=None)
+        assert Conversation.objects.count() == 2
     assert not Conversation.objects.visible_to(None).exists()

@@ -161,7 +161,7 @@ def test_attachments_are_private(client, api_client, make_conversation, tenant):
     assert upload(other, row).status_code == 404
     assert [other.get(each).status_code for each in (where, f"{where}content/")] == [404, 404]
     assert other.delete(where).status_code == 404
-    with tenant_scope(tenant, user=other.key.user):
+    with tenant_scope(tenant, actor="system:test"):
         ParticipantFactory(conversation=row, user=other.key.user)
     refused = ask(other, row, file)
     assert (refused.status_code, "attachments" in refused.content.decode()) == (400, True)

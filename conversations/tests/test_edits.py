@@ -118,7 +118,7 @@ def test_the_branch_is_answered_from_its_own_history(client, tenant):
 
 def test_only_own_messages_can_be_edited(client, api_client, messages, tenant):
     other = api_client()
-    with tenant_scope(tenant, user=other.key.user):
+    with tenant_scope(tenant, actor="system:test"):
         ParticipantFactory(
             conversation_id=messages[0].conversation_id, conversation=None, user=other.key.user
         )

@@ -150,7 +150,7 @@ def test_export_requires_access(client, api_client, exported_conversation, other
     assert [
         export_conversation(each, exported_conversation).status_code for each in (colleague, outsider)
     ] == [404, 404]
-    with tenant_scope(tenant, user=colleague.key.user):
+    with tenant_scope(tenant, actor="system:test"):
         ParticipantFactory(conversation=exported_conversation, user=colleague.key.user)
     # The branch belongs to its creator.
     assert json.loads(text_of(export_conversation(colleague, exported_conversation)))["branches"] == []

@@ -152,7 +152,7 @@ def test_one_meeting_at_a_time(caller, make_meeting):
         agents = [AgentFactory()]
         with pytest.raises(MeetingRunningError):
             begin_meeting(question.conversation_id, question="x", experts=agents, user_id=None)
-        conversation = start_conversation(AgentFactory(), user_id=None)
+        conversation = start_conversation(AgentFactory(), user_id=caller.user_id)
         with pytest.raises(ValidationError, match="different experts"):
             begin_meeting(conversation.pk, question="x", experts=agents * 2, user_id=None)
 

@@ -76,7 +76,7 @@ def test_search_finds_own_messages_only(client, api_client, said, tenant, other_
     colleague, outsider = api_client(), api_client(tenant=other_tenant)
     assert search(colleague, "rye bread")["results"] == []
     assert search(outsider, "rye bread")["results"] == []
-    with tenant_scope(tenant, user=colleague.key.user):
+    with tenant_scope(tenant, actor="system:test"):
         ParticipantFactory(conversation=said[0], user=colleague.key.user)
     assert len(search(colleague, "rye bread")["results"]) == 2
 

@@ -10,6 +10,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
 from config.testing.isolation.attacks import ATTACKS
+from config.testing.isolation.colleagues import (
+    COLLEAGUE_ATTACKS,
+    colleague_mutations,
+    person_targets,
+    run_colleague_matrix,
+)
 from config.testing.isolation.fixtures import (
     AttackFixture,
     create_attack_fixture,
@@ -42,7 +48,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["list"]:
-            for name, attack in ATTACKS.items():
+            for name, attack in (ATTACKS | COLLEAGUE_ATTACKS).items():
                 self.stdout.write(f"{name}: {attack.__doc__}")
             return
         if options["pairs"] < 1:
@@ -57,14 +63,16 @@ class Command(BaseCommand):
             outcomes = self._sabotage(fixture) if options["sabotage"] else []
         facts = {
             "tables": len(fixture.targets),
-            "attacks": len(chosen),
+            "person_tables": len(person_targets(fixture)),
+            "attacks": len(chosen.keys() & ATTACKS.keys()),
+            "colleague_attacks": len(chosen.keys() & COLLEAGUE_ATTACKS.keys()),
             "pairs": options["pairs"],
             "attempts": report.attempts,
             "statements": report.statements,
             "leaks": len(report.findings),
             "findings": [asdict(each) for each in report.findings],
             "sabotages": [asdict(each) for each in outcomes],
-            "sabotages_not_tried": len(MUTATIONS) - len(outcomes) if options["sabotage"] else 0,
+            "sabotages_not_tried": len(MUTATIONS) - len(available_mutations()) if options["sabotage"] else 0,
             "seconds": round(time.monotonic() - began, 1),
         }
         if options["format"] == "json":
@@ -75,11 +83,12 @@ class Command(BaseCommand):
             raise SystemExit(1)
 
     def _chosen(self, names: list[str] | None) -> dict[str, Any]:
-        if unknown := set(names or ()) - set(ATTACKS):
+        known = ATTACKS | COLLEAGUE_ATTACKS
+        if unknown := set(names or ()) - set(known):
             raise CommandError(
                 f"unknown attack: {', '.join(sorted(unknown))}; use --list to show all attacks"
             )
-        return {name: ATTACKS[name] for name in names or ATTACKS}
+        return {name: known[name] for name in names or known}
 
     def _prepare(self, pairs: int) -> AttackFixture:
         try:
@@ -91,17 +100,25 @@ class Command(BaseCommand):
 
     def _attack(self, fixture: AttackFixture, chosen: dict[str, Any], pairs: int) -> IsolationReport:
         chosen_pairs = fixture.pairs(pairs)
-        total = len(fixture.targets) * len(chosen) * len(chosen_pairs)
+        across = {name: attack for name, attack in chosen.items() if name in ATTACKS}
+        inside = {name: attack for name, attack in chosen.items() if name in COLLEAGUE_ATTACKS}
+        total = len(fixture.targets) * len(across) * len(chosen_pairs)
         with tqdm(total=total, desc="attacks", unit="attempt", file=sys.stderr, disable=None) as bar:
-            return run_matrix(fixture, chosen, chosen_pairs, on_attempt=bar.update)
+            report = run_matrix(fixture, across, chosen_pairs, on_attempt=bar.update)
+        report.add(run_colleague_matrix(fixture, attacks=inside))
+        return report
 
     def _sabotage(self, fixture: AttackFixture) -> list[MutationResult]:
-        with tqdm(available_mutations(), desc="mutations", file=sys.stderr, disable=None) as bar:
+        mutations = [*available_mutations(), *colleague_mutations()]
+        with tqdm(mutations, desc="mutations", file=sys.stderr, disable=None) as bar:
             return [run_mutation(each, fixture) for each in bar]
 
     def _print_text(self, facts: dict[str, Any]) -> None:
         write, style = self.stdout.write, self.style
         write(f"{facts['tables']} tables x {facts['attacks']} attacks x {facts['pairs']} pairs of tenants")
+        write(
+            f"{facts['person_tables']} tables of people x {facts['colleague_attacks']} attacks of a colleague"
+        )
         verdict = style.ERROR if facts["leaks"] else style.SUCCESS
         write(verdict(f"{facts['attempts']} attempts, {facts['leaks']} leaks"))
         for found in facts["findings"][:50]:

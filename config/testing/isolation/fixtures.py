@@ -79,12 +79,14 @@ class AttackTarget:
 class AttackFixture:
     """Database, tenants and tables of an attack.
 
-    `rows` has one row per table and tenant, as JSON.
+    `rows` has one row per table and tenant, as JSON. `users` owns the rows; `colleagues` are administrators who
+    own none.
     """
 
     database: str
     tenants: tuple[str, ...]
     users: dict[str, str]
+    colleagues: dict[str, str]
     targets: tuple[AttackTarget, ...]
     rows: dict[tuple[str, str], dict[str, Any]]
 
@@ -116,7 +118,9 @@ def list_attacked_models() -> list[type[models.Model]]:
 
 def create_attack_fixture(tenants: int) -> AttackFixture:
     """Create and commit `tenants` tenants, each with a row of every model."""
-    people = dict(_create_tenant() for _ in range(tenants))
+    created = [_create_tenant() for _ in range(tenants)]
+    people = {tenant: user for tenant, user, _ in created}
+    colleagues = {tenant: colleague for tenant, _, colleague in created}
     database = connection.settings_dict["NAME"]
     connection.close()
     with connect(OWNER, database=database) as owner:
@@ -127,7 +131,7 @@ def create_attack_fixture(tenants: int) -> AttackFixture:
             for target in targets
             for tenant in people
         }
-    return AttackFixture(database, tuple(people), people, targets, rows)
+    return AttackFixture(database, tuple(people), people, colleagues, targets, rows)
 
 
 def tenants_for_pairs(pairs: int) -> int:
@@ -138,19 +142,22 @@ def tenants_for_pairs(pairs: int) -> int:
     return tenants
 
 
-def _create_tenant() -> tuple[str, str]:
+def _create_tenant() -> tuple[str, str, str]:
+    """Create a tenant and return its id, and the ids of its user and of a colleague."""
     from config.tenancy.scope import platform_scope, tenant_scope
     from config.testing.factories import factory_for
 
     with platform_scope(reason="a test tenant of the isolation report"):
         tenant: Any = factory_for("tenants.Tenant")()
+    colleague: Any = factory_for("accounts.User")()
     user: Any = factory_for("accounts.User")()
     with tenant_scope(tenant, user=user):
+        factory_for("accounts.Membership")(user=colleague, role="admin")
         factory_for("accounts.Membership")(user=user, role="admin")
         for model in list_attacked_models():
             if model._meta.label not in ("tenants.Tenant", "accounts.User", "accounts.Membership"):
                 factory_for(model)()
-    return str(tenant.pk), str(user.pk)
+    return str(tenant.pk), str(user.pk), str(colleague.pk)
 
 
 def _describe_table(owner: Any, model: type[models.Model]) -> AttackTarget:

@@ -8,8 +8,16 @@ import psycopg
 from config.db.ids import uuid7
 from config.testing.isolation.runner import INSUFFICIENT_PRIVILEGE, AttackAttempt, LeakDetected
 
-# The last function counts uses and ratings of prompts and returns no rows.
-CALLABLE_DEFINERS = frozenset({"conclave_record_event", "conclave_hit", "conclave_prompt_counted"})
+# `conclave_prompt_counted` counts uses and ratings of prompts and returns no rows. The functions of policies return
+# ids that the current user may see.
+CALLABLE_DEFINERS = frozenset(
+    {
+        "conclave_record_event",
+        "conclave_hit",
+        "conclave_prompt_counted",
+        "conclave_joined_conversations",
+    }
+)
 
 
 def read_by_id(a: AttackAttempt) -> None:

@@ -42,6 +42,12 @@ class IsolationReport:
     statements: int = 0
     findings: list[IsolationFinding] = field(default_factory=list)
 
+    def add(self, other: "IsolationReport") -> None:
+        """Add the attempts and findings of another run."""
+        self.attempts += other.attempts
+        self.statements += other.statements
+        self.findings += other.findings
+
 
 @dataclass
 class AttackAttempt:
@@ -135,9 +141,9 @@ class AttackAttempt:
         if state != INSUFFICIENT_PRIVILEGE:
             raise LeakDetected(f"{'failed with ' + state if state else 'was allowed'}: {statement}")
 
-    def set_scope(self, tenant: str, role: str = APP) -> None:
-        """SET ROLE and the tenant for the rest of the transaction, as the backend does."""
-        user = self.fixture.users[tenant]
+    def set_scope(self, tenant: str, role: str = APP, *, user: str = "") -> None:
+        """SET ROLE, the tenant and the user for the rest of the transaction, as the backend does."""
+        user = user or self.fixture.users[tenant]
         self.connection.execute(
             SESSION_SQL, Scope(role, UUID(tenant), UUID(user), actor=f"user:{user}").params()
         )

@@ -42,18 +42,18 @@ def delete_foreign(a: AttackAttempt) -> None:
 
 def insert_foreign(a: AttackAttempt) -> None:
     """Insert a row into the victim's tenant, with and without RETURNING."""
-    row = _copy_row(a, a.victim) | {a.target.owner: a.victim_owner_value}
-    a.assert_refused(*_insert_row(a, row))
-    statement, *params = _insert_row(a, row)
+    row = copy_row(a, a.victim) | {a.target.owner: a.victim_owner_value}
+    a.assert_refused(*insert_row(a, row))
+    statement, *params = insert_row(a, row)
     a.assert_refused(statement + " RETURNING id", *params)
 
 
 def upsert_and_merge(a: AttackAttempt) -> None:
     """Change the victim's row through ON CONFLICT and MERGE."""
-    row = _copy_row(a, a.me) | {"id": a.theirs}
+    row = copy_row(a, a.me) | {"id": a.theirs}
     if a.target.owner != "id":
         row[a.target.owner] = a.own_owner_value
-    statement, *params = _insert_row(a, row)
+    statement, *params = insert_row(a, row)
     if a.target.shares_ids:
         # Tenants may use the same id, but not refer to each other's rows.
         state, _, _ = a.run(statement, *params)
@@ -94,11 +94,11 @@ def reference_foreign(a: AttackAttempt) -> None:
 def _reference_sqlstates(a: AttackAttempt, reference: TenantReference, value: str) -> list[str]:
     """Return the SQLSTATEs of an insert and an update that refer to `value`."""
     extra = REQUIRED_COLUMNS.get((a.target.table, reference.column), {})
-    row = _copy_row(a, a.me) | {each.column: None for each in a.target.references if each.nullable}
+    row = copy_row(a, a.me) | {each.column: None for each in a.target.references if each.nullable}
     row |= extra | {reference.column: value}
     states = []
     with a.rolled_back():
-        states.append(a.run(*_insert_row(a, row))[0])
+        states.append(a.run(*insert_row(a, row))[0])
     changes = ", ".join(f"{column} = %s" for column in (reference.column, *extra))
     with a.rolled_back():
         states.append(a.run(f"UPDATE {{t}} SET {changes} WHERE id = %s", value, *extra.values(), a.mine)[0])
@@ -113,7 +113,7 @@ def unique_oracle(a: AttackAttempt) -> None:
         row |= {a.target.owner: a.own_owner_value}
     row |= {name: _other_value(a, name, row[name]) for name in a.target.unique if _is_random(a, name)}
     a.run("DELETE FROM {t} WHERE id = %s", a.mine)
-    state, _, _ = a.run(*_insert_row(a, row))
+    state, _, _ = a.run(*insert_row(a, row))
     mine = a.fixture.rows[a.target.table, a.me]
     if state == DUPLICATE and a.target.unique and all(row[name] == mine[name] for name in a.target.unique):
         return  # an undeletable row of the attacker has the same values
@@ -125,13 +125,13 @@ def _is_random(a: AttackAttempt, column: str) -> bool:
     return (a.target.table, column) in RANDOM_COLUMNS
 
 
-def _insert_row(a: AttackAttempt, row: dict[str, Any]) -> tuple[Any, ...]:
+def insert_row(a: AttackAttempt, row: dict[str, Any]) -> tuple[Any, ...]:
     names = ", ".join(f'"{column}"' for column in a.target.columns)
     statement = f"INSERT INTO {{t}} ({names}) SELECT {names} FROM jsonb_populate_record(NULL::{{t}}, %s)"
     return statement, json.dumps(row)
 
 
-def _copy_row(a: AttackAttempt, tenant: str) -> dict[str, Any]:
+def copy_row(a: AttackAttempt, tenant: str) -> dict[str, Any]:
     """Return a copy of the tenant's row with a new id and new unique values."""
     row = dict(a.fixture.rows[a.target.table, tenant])
     row["id"] = str(uuid7())

@@ -1,0 +1,129 @@
+"""Attacks of a colleague, a member of the same tenant, on the rows of another person."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from django.db import models
+
+from config.db.constraints import TENANT_CLAUSE
+from config.postgres.logins import OWNER
+from config.tenancy.models import PERSON_KINDS
+from config.testing.database import connect
+from config.testing.isolation.fixtures import AttackFixture, AttackTarget
+from config.testing.isolation.mutations import Mutation, Proof
+from config.testing.isolation.runner import Attack, AttackAttempt, IsolationReport, LeakDetected, run_matrix
+from config.testing.isolation.writes import copy_row, insert_row
+
+POLICIES_SQL = """
+SELECT policyname, qual, with_check FROM pg_policies
+WHERE tablename = %s AND roles = '{conclave_app}' ORDER BY policyname"""
+
+
+def list_person_models() -> list[type[models.Model]]:
+    """Return the models with rows that belong to a person."""
+    from config.testing.factories import project_models
+
+    return [model for model in project_models() if getattr(model, "scope_kind", "") in PERSON_KINDS]
+
+
+def person_targets(fixture: AttackFixture) -> list[AttackTarget]:
+    """Return the tables with rows that belong to a person."""
+    return [fixture.target(model._meta.db_table) for model in list_person_models()]
+
+
+def colleague_reads(a: AttackAttempt) -> None:
+    """Read a colleague's row by id, in a list and in a count; its owner reads it as the control."""
+    a.set_scope(a.victim)
+    if len(a.rows("SELECT id FROM {t} WHERE id = %s", a.theirs)) != 1:
+        raise LeakDetected("the owner cannot read the row: this proves nothing")
+    _become_colleague(a)
+    a.assert_no_rows("SELECT id FROM {t} WHERE id = %s", a.theirs)
+    a.assert_zero(
+        "SELECT count(*) FROM {t} WHERE id = %s OR (id IS NOT NULL AND id = %s)", a.theirs, a.theirs
+    )
+    a.assert_no_rows("SELECT id FROM (SELECT id FROM {t} OFFSET 0) x WHERE id = %s", a.theirs)
+
+
+def colleague_updates(a: AttackAttempt) -> None:
+    """Update a colleague's row, or take it over."""
+    _become_colleague(a)
+    column = "updated_at" if "updated_at" in a.target.columns else a.target.owner
+    a.assert_unchanged(f"UPDATE {{t}} SET {column} = {column} WHERE id = %s", a.theirs)
+    if "user_id" in a.target.columns:
+        a.assert_unchanged(
+            "UPDATE {t} SET user_id = %s WHERE id = %s", a.fixture.colleagues[a.victim], a.theirs
+        )
+    a.assert_no_rows("SELECT id FROM {t} WHERE id = %s FOR UPDATE", a.theirs)
+
+
+def colleague_deletes(a: AttackAttempt) -> None:
+    """Delete a colleague's row."""
+    _become_colleague(a)
+    a.assert_unchanged("DELETE FROM {t} WHERE id = %s", a.theirs)
+
+
+def colleague_inserts(a: AttackAttempt) -> None:
+    """Insert a row in a colleague's name, or into what a colleague owns."""
+    _become_colleague(a)
+    a.assert_refused(*insert_row(a, copy_row(a, a.victim)))
+
+
+COLLEAGUE_ATTACKS: dict[str, Attack] = {
+    attack.__name__: attack
+    for attack in (colleague_reads, colleague_updates, colleague_deletes, colleague_inserts)
+}
+
+
+def run_colleague_matrix(
+    fixture: AttackFixture, *targets: AttackTarget, attacks: dict[str, Attack] = COLLEAGUE_ATTACKS
+) -> IsolationReport:
+    """Run the attacks of a colleague on `targets`, by default on all tables of people, in one tenant."""
+    tenant = fixture.tenants[0]
+    return run_matrix(fixture, attacks, [(tenant, tenant)], targets=targets or person_targets(fixture))
+
+
+def prove_by_colleague(table: str) -> Proof:
+    """Return a proof that runs the attacks of a colleague on `table`."""
+
+    def proof(fixture: AttackFixture) -> list[str]:
+        report = run_colleague_matrix(fixture, fixture.target(table))
+        return [f"{found.attack}: {found.what}" for found in report.findings]
+
+    return proof
+
+
+@contextmanager
+def without_person_clause(fixture: AttackFixture, *, table: str) -> Iterator[None]:
+    """Reduce the policies of `table` for the application role to the tenant."""
+    with connect(OWNER, database=fixture.database) as owner:
+        policies = owner.execute(POLICIES_SQL, [table]).fetchall()
+        try:
+            for name, using, check in policies:
+                owner.execute(_alter_policy(table, name, using and TENANT_CLAUSE, check and TENANT_CLAUSE))
+            yield
+        finally:
+            for name, using, check in policies:
+                owner.execute(_alter_policy(table, name, using, check))
+
+
+def _alter_policy(table: str, name: str, using: str | None, check: str | None) -> str:
+    clauses = f" USING ({using})" if using else ""
+    clauses += f" WITH CHECK ({check})" if check else ""
+    return f'ALTER POLICY "{name}" ON {table}{clauses}'
+
+
+def colleague_mutations() -> list[Mutation]:
+    """Return a mutation for each table of people: its policies without the person clause."""
+    return [
+        Mutation(
+            f"person clause of {table} removed",
+            partial(without_person_clause, table=table),
+            prove_by_colleague(table),
+        )
+        for table in sorted(model._meta.db_table for model in list_person_models())
+    ]
+
+
+def _become_colleague(a: AttackAttempt) -> None:
+    a.set_scope(a.victim, user=a.fixture.colleagues[a.victim])
