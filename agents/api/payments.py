@@ -12,10 +12,15 @@ from django.views.decorators.http import require_POST
 
 from agents.models import TemplatePurchase
 from agents.runtime.payments import ACTOR, PaymentError, is_valid_stripe_signature, settle_purchase
+from config.api.body_limits import BodyLimit, accept_body
 from config.api.exceptions import problem_response
 from config.tenancy.scope import platform_scope
 
+# Anyone can send a webhook, so little is received before the signature is checked.
+WEBHOOK_BODY = BodyLimit(seconds=10, required_headers=("Stripe-Signature",), requires_length=True)
 
+
+@accept_body(WEBHOOK_BODY)
 @csrf_exempt
 @require_POST
 def stripe_webhook(request: HttpRequest) -> HttpResponse:

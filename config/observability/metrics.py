@@ -37,6 +37,9 @@ def _metrics() -> Any:
             buckets=SECONDS,
         ),
         denials=Counter("conclave_budget_denials", "Calls of models that a budget did not allow."),
+        refusals=Counter(
+            "conclave_refused_requests", "Requests refused before they occupied a thread.", ["status"]
+        ),
         streams=Gauge("conclave_open_streams", "Answers that are streamed now.", multiprocess_mode="livesum"),
     )
 
@@ -60,6 +63,12 @@ def record_budget_denial() -> None:
     """Record a model call that a budget rejected."""
     if is_on():
         _metrics().denials.inc()
+
+
+def record_refused_request(status: int) -> None:
+    """Record a request that the web server refused; 499 is a client that disconnected."""
+    if is_on():
+        _metrics().refusals.labels(str(status)).inc()
 
 
 def change_open_streams(by: int) -> None:

@@ -211,6 +211,9 @@ PARSE_PROCESSES = env.int("PARSE_PROCESSES", default=1)
 PARSE_MEMORY_MB = env.int("PARSE_MEMORY_MB", default=384)
 PARSE_SECONDS = env.int("PARSE_SECONDS", default=60)
 STREAMS_PER_PROCESS = env.int("STREAMS_PER_PROCESS", default=32)
+# Request bodies that a web process receives at a time: in total, and from one client.
+UNFINISHED_BODIES = env.int("UNFINISHED_BODIES", default=512)
+UNFINISHED_BODIES_PER_CLIENT = env.int("UNFINISHED_BODIES_PER_CLIENT", default=32)
 # Minutes without a message after which a session is summarised. 0: only when a user ends it.
 SESSION_IDLE_MINUTES = env.int("SESSION_IDLE_MINUTES", default=30)
 # Embedder for searching one's conversations. Empty: MiniLM if installed, else full-text search only.

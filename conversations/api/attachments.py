@@ -14,6 +14,7 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
 
+from config.api.body_limits import UPLOAD_BODY, accept_body
 from config.api.exceptions import Conflict, Invalid, TooLarge
 from config.api.views import json_response
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet
@@ -57,6 +58,7 @@ class AttachmentViewSet(ConversationScopedMixin, CallerMixin, DestroyMixin, Read
             raise TooLarge(str(FileTooLargeError(settings.UPLOAD_MAX_BYTES)), code="file_too_large")
         super().initial(request, *args, **kwargs)
 
+    @accept_body(UPLOAD_BODY)
     @extend_schema(request={"multipart/form-data": FileSerializer}, responses={201: AttachmentSerializer})
     def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Upload a document. Agents read its text once a message lists it in `attachments`."""

@@ -13,6 +13,7 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
 
+from config.api.body_limits import IMPORT_BODY, accept_body
 from config.api.exceptions import Conflict, Invalid, TooLarge
 from config.api.renderers import dumps
 from config.api.serializers import cached_serializer
@@ -117,6 +118,7 @@ class ImportView(ApiView):
             raise TooLarge(f"The file is larger than {settings.IMPORT_MAX_BYTES // 1024**2} MB.")
         super().initial(request, *args, **kwargs)
 
+    @accept_body(IMPORT_BODY)
     @extend_schema(request={"multipart/form-data": ImportSerializer}, responses={201: CollectionSerializer})
     def post(self, request: Any) -> HttpResponse:
         """Create a collection from an exported file, in one transaction."""

@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
 
+from config.api.body_limits import UPLOAD_BODY, accept_body
 from config.api.exceptions import Conflict, Invalid, TooLarge
 from config.api.parsers import BoundedJSONParser
 from config.api.renderers import dumps
@@ -98,6 +99,7 @@ class UploadView(ApiView):
             raise TooLarge(str(FileTooLargeError(settings.UPLOAD_MAX_BYTES)), code="file_too_large")
         super().initial(request, *args, **kwargs)
 
+    @accept_body(UPLOAD_BODY)
     @extend_schema(
         request={"multipart/form-data": UploadSerializer, "application/json": PageSerializer},
         responses={200: DocumentSerializer, 201: DocumentSerializer},

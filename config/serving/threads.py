@@ -1,0 +1,160 @@
+"""A pool of threads that serves clients in turn."""
+
+import threading
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from contextvars import Context, ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from config.serving.errors import ServerBusy, TooManyWaiting
+
+IDLE_SECONDS = 30
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """A call that waits for a thread or runs in one."""
+
+    client: str
+    call: Callable[[], Any]
+    pool: "FairThreadPool"
+    future: Future[Any] = field(default_factory=Future)
+
+    def run(self) -> None:
+        if not self.future.set_running_or_notify_cancel():
+            return
+        _current_job.set(self)
+        try:
+            result = self.call()
+        except BaseException as error:  # noqa: BLE001 - the event loop handles it
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(result)
+
+
+_current_job: ContextVar[Job | None] = ContextVar("conclave_current_job", default=None)
+
+
+@contextmanager
+def outside_pool() -> Iterator[None]:
+    """Free the place of the current job during the block, which waits for another service.
+
+    The thread is added to those of the pool, so the caller limits how many are in such a block.
+    """
+    job = _current_job.get()
+    if job is None:
+        yield
+        return
+    _current_job.set(None)
+    job.pool.leave(job)
+    try:
+        yield
+    finally:
+        job.pool.enter(job)
+        _current_job.set(job)
+
+
+class FairThreadPool:
+    """Runs jobs in daemon threads, which start on demand. Clients take turns.
+
+    Args:
+        threads: jobs that run at a time. One client runs at most half of them.
+        waiting: jobs that wait, in total; one client may have a quarter of them.
+    """
+
+    def __init__(self, threads: int, *, waiting: int, name: str) -> None:
+        self.threads, self.waiting, self.name = threads, waiting, name
+        self.per_client, self.waiting_per_client = max(1, threads // 2), max(1, waiting // 4)
+        self._changed = threading.Condition()
+        self._queues: OrderedDict[str, deque[Job]] = OrderedDict()
+        self._running: Counter[str] = Counter()
+        self._active = self._idle = self._queued = 0
+
+    def submit(self, client: str, call: Callable[[], Any]) -> Future[Any]:
+        """Return the future of a call, which runs in an empty context.
+
+        Raises:
+            TooManyWaiting: too many jobs of the client wait.
+            ServerBusy: too many jobs wait.
+        """
+        with self._changed:
+            queue = self._queues.setdefault(client, deque())
+            if len(queue) >= self.waiting_per_client:
+                raise TooManyWaiting
+            if self._queued >= self.waiting:
+                if not queue:
+                    del self._queues[client]
+                raise ServerBusy
+            job = Job(client, call, self)
+            queue.append(job)
+            self._queued += 1
+            self._wake()
+        return job.future
+
+    def leave(self, job: Job) -> None:
+        """Stop counting a running job."""
+        with self._changed:
+            self._uncount(job)
+            self._wake()
+
+    def enter(self, job: Job) -> None:
+        """Count a running job again. It does not wait, so the limit may be exceeded for a moment."""
+        with self._changed:
+            self._count(job)
+
+    def _count(self, job: Job) -> None:
+        self._active += 1
+        self._running[job.client] += 1
+
+    def _uncount(self, job: Job) -> None:
+        self._active -= 1
+        self._running[job.client] -= 1
+        if not self._running[job.client]:
+            del self._running[job.client]
+
+    def _wake(self) -> None:
+        """Let a thread take the next job."""
+        if not self._queued or self._active >= self.threads:
+            return
+        if self._idle:
+            self._changed.notify()
+        else:
+            self._idle += 1
+            threading.Thread(target=self._run, daemon=True, name=self.name).start()
+
+    def _take(self) -> Job | None:
+        """Return the next job in turn, or None if there is none that may run."""
+        if self._active >= self.threads:
+            return None
+        for client, queue in self._queues.items():
+            if self._running[client] < self.per_client:
+                job = queue.popleft()
+                self._queued -= 1
+                if queue:
+                    self._queues.move_to_end(client)
+                else:
+                    del self._queues[client]
+                self._count(job)
+                return job
+        return None
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while (job := self._take()) is None:
+                    if not self._changed.wait(IDLE_SECONDS) and not self._queued:
+                        self._idle -= 1
+                        return
+                self._idle -= 1
+                # Another job may be able to run, too.
+                self._wake()
+            try:
+                Context().run(job.run)
+            finally:
+                with self._changed:
+                    self._uncount(job)
+                    self._idle += 1
+            del job
