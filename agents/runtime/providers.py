@@ -152,8 +152,9 @@ def _openai_chat(provider: str) -> Builder:
     def build(
         model: str, base_url: str | None, api_key: str | None, timeout: float, options: "ModelSettings"
     ) -> "Model":
-        from pydantic_ai.models.openai import OpenAIChatModel
         from pydantic_ai.profiles.openai import OpenAIModelProfile
+
+        from agents.runtime.client_schemas import ClientSchemaOpenAIModel
 
         client = openai_client(provider, base_url, api_key, timeout)
         profile = OpenAIModelProfile(
@@ -162,7 +163,7 @@ def _openai_chat(provider: str) -> Builder:
             openai_chat_supports_max_completion_tokens=provider in COMPLETION_TOKENS_PROVIDERS,
         )
         library = _openai_library(provider, client)
-        return OpenAIChatModel(model, provider=library, profile=profile, settings=options)
+        return ClientSchemaOpenAIModel(model, provider=library, profile=profile, settings=options)
 
     return build
 
@@ -199,9 +200,12 @@ def _anthropic(
     from pydantic_ai.models.anthropic import AnthropicModel
     from pydantic_ai.providers.anthropic import AnthropicProvider
 
+    from agents.runtime.client_schemas import with_client_schemas
+
     client = anthropic_client(base_url or ANTHROPIC_BASE_URL, api_key, timeout)
     provider = AnthropicProvider(anthropic_client=client)
-    return AnthropicModel(model, provider=provider, settings=options)
+    built: Model = with_client_schemas(AnthropicModel)(model, provider=provider, settings=options)
+    return built
 
 
 def google_provider(base_url: str | None, api_key: str | None, timeout: float) -> "GoogleProvider":
@@ -222,7 +226,12 @@ def _google(
 ) -> "Model":
     from pydantic_ai.models.google import GoogleModel
 
-    return GoogleModel(model, provider=google_provider(base_url, api_key, timeout), settings=options)
+    from agents.runtime.client_schemas import with_client_schemas
+
+    built: Model = with_client_schemas(GoogleModel)(
+        model, provider=google_provider(base_url, api_key, timeout), settings=options
+    )
+    return built
 
 
 _BUILDERS: dict[str, Builder] = {

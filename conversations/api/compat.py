@@ -1,12 +1,11 @@
 """Shared base of the compatible endpoints: authentication, scopes, streams and error formats."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from pydantic import BaseModel, ValidationError
 from rest_framework import status
 
 from accounts.api.authentication import ApiKeyAuthentication
@@ -15,7 +14,10 @@ from config.api.renderers import dumps
 from config.api.views import ApiView, json_response
 from conversations.api.callers import CallerMixin
 from conversations.api.streaming import EVENT_STREAM, BusyError, build_event_stream
+from conversations.api.wire_models import UNSUPPORTED, CompatError
 from conversations.completions.answers import CompletionStream, complete, stream_completion
+from conversations.completions.provider_settings import UnsupportedSettingError
+from conversations.completions.tool_results import find_unexpected_result
 from conversations.completions.turns import UnknownModelError
 from conversations.completions.types import Completion, CompletionError, CompletionRequest
 from conversations.models import Message
@@ -34,7 +36,6 @@ STATUSES = {
     "internal": 500,
     "search_failed": 503,
 }
-SchemaT = TypeVar("SchemaT", bound=BaseModel)
 
 
 class CompatKeyAuthentication(ApiKeyAuthentication):
@@ -57,15 +58,6 @@ class ModelNotFoundError(Problem):
         )
 
 
-class CompatError(Problem):
-    """The request body has an invalid value; `parameter` names the member."""
-
-    default_code = "invalid_value"
-
-    def __init__(self, parameter: str, detail: str) -> None:
-        super().__init__(detail, parameter=parameter)
-
-
 class CompatView(CallerMixin, ApiView):
     """Base view; subclasses set `dialect`: (status, code, message, parameter) -> error body."""
 
@@ -74,6 +66,8 @@ class CompatView(CallerMixin, ApiView):
     scope = "manual"
     extra_media_types = (EVENT_STREAM,)
     dialect: Callable[..., dict[str, Any]]
+    # Member of the body that has the messages.
+    messages_parameter = "messages"
 
     def get_exception_handler(self) -> Callable[..., HttpResponse]:
         return self._render_error
@@ -90,6 +84,17 @@ class CompatView(CallerMixin, ApiView):
         body = type(self).dialect(problem.status_code, details["code"], details["detail"], parameter)
         kept = {name: problem[name] for name in ("Retry-After", "WWW-Authenticate") if name in problem}
         return json_response(body, problem.status_code, kept)
+
+    def check_tool_results(self, request: CompletionRequest) -> None:
+        """Check that each tool result answers a call of the request.
+
+        Raises:
+            CompatError: a result has no call, or its call has a result already.
+        """
+        if call_id := find_unexpected_result(request.messages):
+            raise CompatError(
+                self.messages_parameter, f"No tool call found for the tool result with id '{call_id}'."
+            )
 
     def answer(
         self,
@@ -110,12 +115,16 @@ class CompatView(CallerMixin, ApiView):
             CompletionError: the completion failed.
         """
         self.require("integrations" if "/" in request.model else "agents", "execute")
+        self.check_tool_results(request)
         try:
             if not is_streamed:
                 return json_response(render(complete(request, self.caller(), after=after)))
             stream = stream_completion(request, self.caller(), after=after)
         except (UnknownModelError, AgentInactiveError):
             raise ModelNotFoundError(request.model) from None
+        except UnsupportedSettingError as error:
+            name = request.names.get(error.name, error.name)
+            raise CompatError(name, f"Unsupported parameter: '{name}'. {error}", UNSUPPORTED) from None
         except ConversationClosedError as error:
             raise CompatError("previous_response_id", error.messages[0]) from None
         except TooManyStreamsError as error:
@@ -126,19 +135,3 @@ class CompatView(CallerMixin, ApiView):
 def encode_event(kind: str, **members: Any) -> bytes:
     """Encode one server-sent event, named by its type."""
     return b"event: " + kind.encode() + b"\ndata: " + dumps({"type": kind, **members}) + b"\n\n"
-
-
-def validate_schema(shape: type[SchemaT], data: Any) -> SchemaT:
-    """Validate `data` against `shape`.
-
-    Raises:
-        CompatError: names the first invalid member.
-    """
-    try:
-        return shape.model_validate(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        path = ".".join(
-            str(step) for step in first["loc"] if not str(step).startswith(("function-", "tagged-"))
-        )
-        raise CompatError(path, f"{path}: {first['msg']}") from None

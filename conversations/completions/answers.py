@@ -85,16 +85,16 @@ def _run(turn: CompletionTurn, emit: EmitEvent | None) -> Completion:
 
     try:
         with loop.bind_turn_context(turn.context):
-            text, calls, finish = async_to_sync(models.request_completion)(turn, emit)
+            answer = async_to_sync(models.request_completion)(turn, emit)
     except Exception as error:
         failure = models.to_completion_error(error)
         store_completion_error(turn, failure)
         raise failure from error
     turn.context.journal.tool_calls += [
-        {"id": call.id, "name": call.name, "input": call.arguments, "client": True} for call in calls
+        {"id": call.id, "name": call.name, "input": call.arguments, "client": True} for call in answer.calls
     ]
     try:
-        content = store_completion(turn, text)
+        content = store_completion(turn, answer.text)
     except DataError as error:
         failure = CompletionError("bad_response", "The model's answer could not be stored.")
         store_completion_error(turn, failure)
@@ -103,7 +103,7 @@ def _run(turn: CompletionTurn, emit: EmitEvent | None) -> Completion:
     used = TokenUsage(
         sum(call.input_tokens for call in requests), sum(call.output_tokens for call in requests)
     )
-    return Completion(turn.context.answer_id, content, calls, finish, used)
+    return Completion(turn.context.answer_id, content, answer.calls, answer.finish, used, answer.logprobs)
 
 
 def _start_thread(turn: CompletionTurn, queue: "SimpleQueue[CompletionEvent]") -> None:

@@ -6,6 +6,8 @@ Import this module lazily: it imports Pydantic AI, which takes seconds.
 import asyncio
 import json
 import logging
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from asgiref.sync import sync_to_async
@@ -13,6 +15,7 @@ from pydantic_ai import (
     AgentRunResultEvent,
     DeferredToolRequests,
     ExternalToolset,
+    ModelRetry,
     PartDeltaEvent,
     PartStartEvent,
     TextPart,
@@ -23,22 +26,17 @@ from pydantic_ai import (
     UsageLimits,
 )
 from pydantic_ai.direct import model_request, model_request_stream
-from pydantic_ai.messages import (
-    BinaryContent,
-    ModelMessage,
-    ModelRequest,
-    ModelResponse,
-    ToolReturnPart,
-    UserPromptPart,
-)
+from pydantic_ai.messages import ModelResponse
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.models.instrumented import instrument_model
 from pydantic_ai.output import OutputObjectDefinition
 
+from agents.runtime.client_schemas import CLIENT_SCHEMA, CLIENT_TOOL_CHOICE, JSON_OBJECT
 from agents.runtime.providers import classify_error
 from config.observability.tracing import instrumentation
+from conversations.completions.answer_format import find_format_error
+from conversations.completions.model_messages import add_instructions, to_model_messages
 from conversations.completions.types import (
-    ChatMessage,
     CompletionError,
     CompletionRequest,
     EmitEvent,
@@ -52,17 +50,32 @@ from conversations.runtime.exceptions import check_answer_length
 if TYPE_CHECKING:
     from conversations.completions.turns import CompletionTurn
 
-ModelAnswer = tuple[str, tuple[ToolCall, ...], str]
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class ModelAnswer:
+    """The answer of a model or an agent, with the calls of client tools."""
+
+    text: str
+    calls: tuple[ToolCall, ...] = ()
+    finish: str = "stop"
+    logprobs: list[dict[str, Any]] | None = None
+
+
 async def request_completion(turn: "CompletionTurn", emit: EmitEvent | None) -> ModelAnswer:
-    """Return text, client tool calls and finish reason; pass stream events to `emit`."""
+    """Return the answer; pass stream events to `emit`.
+
+    Raises:
+        TurnError: the answer does not have the requested format.
+    """
     run = _run_agent if turn.uses_agent else _run_model
     async with asyncio.timeout(turn.context.agent.timeout):
-        text, calls, finish = await run(turn, emit)
-    check_answer_length(len(text) + sum(len(call.arguments) for call in calls))
-    return text, calls, finish
+        answer = await run(turn, emit)
+    check_answer_length(len(answer.text) + sum(len(call.arguments) for call in answer.calls))
+    if answer.finish == "stop" and (problem := find_format_error(turn.request, answer.text)):
+        raise loop.TurnError("bad_response", problem)
+    return answer
 
 
 def to_completion_error(error: Exception) -> CompletionError:
@@ -84,10 +97,10 @@ def to_completion_error(error: Exception) -> CompletionError:
 async def _run_model(turn: "CompletionTurn", emit: EmitEvent | None) -> ModelAnswer:
     request, model = turn.request, instrument_model(loop.build_turn_model(turn.context), instrumentation())
     options: dict[str, Any] = {
-        "model_settings": _build_model_settings(request),
+        "model_settings": _build_model_settings(turn),
         "model_request_parameters": _build_request_parameters(request),
     }
-    messages = _add_instructions(to_model_messages(request), request)
+    messages = add_instructions(to_model_messages(request), request)
     if emit is None:
         return _parse_response(await model_request(model, messages, **options))
     pieces = _DeltaEmitter(emit)
@@ -97,13 +110,13 @@ async def _run_model(turn: "CompletionTurn", emit: EmitEvent | None) -> ModelAns
     return _parse_response(stream.get())
 
 
-def _build_model_settings(request: CompletionRequest) -> Any:
-    choice = (
-        {"tool_choice": request.choice if request.choice in TOOL_CHOICES else [request.choice]}
-        if request.tools
-        else {}
-    )
-    return {**request.settings, **choice}
+def _build_model_settings(turn: "CompletionTurn") -> Any:
+    request, settings = turn.request, dict(turn.settings)
+    if request.tools:
+        settings["tool_choice"] = request.choice if request.choice in TOOL_CHOICES else [request.choice]
+    if request.json_object:
+        settings[JSON_OBJECT] = True
+    return settings
 
 
 TOOL_CHOICES = ("auto", "none", "required")
@@ -112,7 +125,12 @@ TOOL_CHOICES = ("auto", "none", "required")
 def _build_request_parameters(request: CompletionRequest) -> ModelRequestParameters:
     output: dict[str, Any] = {}
     if request.schema is not None:
-        shape = OutputObjectDefinition(json_schema=request.schema, name=request.schema_name, strict=True)
+        shape = OutputObjectDefinition(
+            json_schema=request.schema,
+            name=request.schema_name,
+            description=request.schema_description or None,
+            strict=request.schema_strict,
+        )
         output = {"output_mode": "native", "output_object": shape}
     return ModelRequestParameters(
         function_tools=_build_tool_definitions(request), allow_text_output=True, **output
@@ -126,6 +144,7 @@ def _build_tool_definitions(request: CompletionRequest) -> list[ToolDefinition]:
             description=tool.description or None,
             parameters_json_schema=tool.schema,
             strict=tool.strict,
+            metadata=CLIENT_SCHEMA,
         )
         for tool in request.tools
     ]
@@ -172,7 +191,12 @@ class _DeltaEmitter:
 def _parse_response(response: ModelResponse) -> ModelAnswer:
     text = "".join(part.content for part in response.parts if isinstance(part, TextPart))
     calls = tuple(_to_tool_call(part) for part in response.parts if isinstance(part, ToolCallPart))
-    return text, calls, "tool_call" if calls else _get_finish_reason(response)
+    finish = "tool_call" if calls else _get_finish_reason(response)
+    return ModelAnswer(text, calls, finish, _get_logprobs(response))
+
+
+def _get_logprobs(response: ModelResponse | None) -> list[dict[str, Any]] | None:
+    return (response.provider_details or {}).get("logprobs") if response else None
 
 
 def _get_finish_reason(response: ModelResponse | None) -> str:
@@ -195,13 +219,17 @@ async def _run_agent(turn: "CompletionTurn", emit: EmitEvent | None) -> ModelAns
     request, context = turn.request, turn.context
     # On the turn's thread, because resolving its tools reads the database.
     agent = await sync_to_async(loop.build_agent)(context)
+    if request.json_object:
+        agent.output_validator(partial(_check_json_object, request))
+    # Text that may still be corrected is not streamed.
+    whole = context.schema is not None or request.json_object
     options: dict[str, Any] = {
         "message_history": to_model_messages(request),
         "usage_limits": UsageLimits(request_limit=context.agent.max_iterations),
         "model_settings": {
             "temperature": float(context.agent.temperature),
             "max_tokens": context.agent.max_tokens,
-            **request.settings,
+            **_build_agent_settings(turn),
         },
         **_build_agent_options(request),
     }
@@ -212,9 +240,9 @@ async def _run_agent(turn: "CompletionTurn", emit: EmitEvent | None) -> ModelAns
         async for event in events:
             if isinstance(event, AgentRunResultEvent):
                 result = event.result
-            elif context.schema is None and not _is_tool_call_event(event):
+            elif not whole and not _is_tool_call_event(event):
                 pieces.take(event)
-    return _emit_result(_parse_result(result), emit, whole=context.schema is not None)
+    return _emit_result(_parse_result(result), emit, whole=whole)
 
 
 def _is_tool_call_event(event: Any) -> bool:
@@ -228,12 +256,29 @@ def _is_tool_call_event(event: Any) -> bool:
 
 
 def _emit_result(answer: ModelAnswer, emit: EmitEvent, *, whole: bool) -> ModelAnswer:
-    text, calls, _ = answer
-    if whole and text:
-        emit(TextDelta(text))
-    for place, call in enumerate(calls):
+    if whole and answer.text:
+        emit(TextDelta(answer.text))
+    for place, call in enumerate(answer.calls):
         emit(ToolCallDelta(place, call.arguments, call.id, call.name))
     return answer
+
+
+async def _check_json_object(request: CompletionRequest, output: Any) -> Any:
+    """Ask the model to correct an answer that is not a JSON object."""
+    if isinstance(output, str) and (problem := find_format_error(request, output)):
+        raise ModelRetry(problem)
+    return output
+
+
+def _build_agent_settings(turn: "CompletionTurn") -> dict[str, Any]:
+    """Return the client's settings; `required` refers to the client's tools."""
+    settings = _build_model_settings(turn)
+    choice = settings.pop("tool_choice", None)
+    if choice == "required":
+        settings[CLIENT_TOOL_CHOICE] = [tool.name for tool in turn.request.tools]
+    elif isinstance(choice, list):
+        settings[CLIENT_TOOL_CHOICE] = choice
+    return settings
 
 
 def _build_agent_options(request: CompletionRequest) -> dict[str, Any]:
@@ -254,48 +299,7 @@ def _parse_result(result: Any) -> ModelAnswer:
                 "approval_needed",
                 "The agent called a tool that requires approval, which this API does not support.",
             )
-        text, _, _ = _parse_response(last) if last else ("", (), "")
-        return text, tuple(_to_tool_call(part) for part in result.output.calls), "tool_call"
+        calls = tuple(_to_tool_call(part) for part in result.output.calls)
+        return ModelAnswer(_parse_response(last).text if last else "", calls, "tool_call")
     text = result.output if isinstance(result.output, str) else json.dumps(result.output, ensure_ascii=False)
-    return text, (), _get_finish_reason(last)
-
-
-# --- message history --------------------------------------------------------------------------------
-
-
-def to_model_messages(request: CompletionRequest) -> list[ModelMessage]:
-    """Convert the client's messages; merge adjacent user and tool messages into one request."""
-    names = {call.id: call.name for message in request.messages for call in message.calls}
-    messages: list[ModelMessage] = []
-    for message in request.messages:
-        if message.role == "assistant":
-            messages.append(_to_model_response(message))
-        elif messages and isinstance(messages[-1], ModelRequest):
-            messages[-1] = ModelRequest(parts=[*messages[-1].parts, _to_request_part(message, names)])
-        else:
-            messages.append(ModelRequest(parts=[_to_request_part(message, names)]))
-    return messages
-
-
-def _add_instructions(messages: list[ModelMessage], request: CompletionRequest) -> list[ModelMessage]:
-    """Put the client's instructions on the last request, where the model reads them."""
-    if request.instructions and messages and isinstance(messages[-1], ModelRequest):
-        messages[-1] = ModelRequest(parts=messages[-1].parts, instructions=request.instructions)
-    return messages
-
-
-def _to_model_response(message: ChatMessage) -> ModelResponse:
-    parts: list[Any] = [TextPart(message.text)] if message.text else []
-    parts += [ToolCallPart(call.name, call.arguments, call.id) for call in message.calls]
-    return ModelResponse(parts=parts)
-
-
-def _to_request_part(message: ChatMessage, names: dict[str, str]) -> Any:
-    if message.role == "tool":
-        return ToolReturnPart(
-            message.name or names.get(message.call_id, "tool"), message.text, message.call_id
-        )
-    if not message.images:
-        return UserPromptPart(message.text)
-    images = [BinaryContent(image.data, media_type=image.media_type) for image in message.images]
-    return UserPromptPart([message.text, *images] if message.text else images)
+    return ModelAnswer(text, (), _get_finish_reason(last), _get_logprobs(last))

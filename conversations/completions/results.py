@@ -22,6 +22,9 @@ def store_completion(turn: CompletionTurn, text: str) -> str:
     if turn.uses_agent:
         content, citations = extract_citations(turn.context, text)
     changes = {"status": MessageStatus.COMPLETED, "content": content, "citations": citations}
+    if not turn.request.is_stored:
+        turn.context.journal.tool_calls.clear()
+        changes |= {"content": "", "citations": []}
     _close(turn.context, changes, error="")
     return content
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import Any
 
 from django.utils.text import slugify
 
@@ -9,24 +10,24 @@ from agents.models import Agent, Integration
 from agents.runtime.meter import ModelRoute
 from agents.services.budgets import load_call_terms
 from conversations.choices import MessageRole
-from conversations.completions.types import ChatMessage, CompletionRequest, ToolCall
+from conversations.completions.history import TOOL_RESULTS
+from conversations.completions.provider_settings import to_model_settings
+from conversations.completions.records import AFTER, STORE, dump_turn
+from conversations.completions.types import CompletionRequest
 from conversations.models import Message
 from conversations.runtime.agent_resolution import get_output_schema, get_schema_error, resolve_agent
 from conversations.runtime.context import build_term_context
-from conversations.runtime.journal import Journal, strip_unstorable
+from conversations.runtime.journal import Journal, strip_unstorable, strip_unstorable_json
 from conversations.runtime.turns import Caller, TurnContext, build_meter, get_api_key
 from conversations.services.completions import (
     CompletionQuestion,
     continue_completion,
-    list_messages_until,
     open_completion,
 )
 from conversations.services.conversations import BegunTurn, find_agent
 from knowledge.models import Collection
 
 ANSWER_SECONDS = 300
-# Metadata key of a tool message: the result of each call.
-TOOL_RESULTS = "results"
 
 
 class UnknownModelError(LookupError):
@@ -39,6 +40,8 @@ class CompletionTurn:
 
     request: CompletionRequest
     context: TurnContext
+    # The client's settings by their Pydantic AI names.
+    settings: dict[str, Any]
 
     @property
     def uses_agent(self) -> bool:
@@ -58,44 +61,53 @@ def begin_completion(
         UnknownModelError: no agent or model has the requested name.
         AgentInactiveError: the agent is not active.
         ConversationClosedError: the conversation of `after` cannot be continued.
+        UnsupportedSettingError: the model's provider does not have a setting of the request.
     """
     agent, named = resolve_model(request.model)
-    question, model = _build_question(request), agent.model_name
+    question, model = _build_question(request, after), agent.model_name
     speaker = agent if named is None else None
     if after is None:
+        origin = request.origin if request.is_stored else {"source": request.origin["source"], STORE: False}
         turn = open_completion(
-            speaker, asked=question, model=model, user_id=caller.user_id, metadata=request.origin
+            speaker,
+            asked=question,
+            model=model,
+            user_id=caller.user_id,
+            metadata=origin,
+            is_open=request.is_stored,
         )
     else:
         turn = continue_completion(after, speaker, asked=question, model=model, user_id=caller.user_id)
-    return CompletionTurn(request, _load_context(turn, caller, agent, request))
+    context = _load_context(turn, caller, agent, request)
+    settings = to_model_settings(request.settings, context.agent.model_provider)
+    return CompletionTurn(request, context, settings)
 
 
-def _build_question(request: CompletionRequest) -> CompletionQuestion:
-    """Return the last message, or all trailing tool results, for storing."""
-    if request.messages[-1].role != "tool":
-        return CompletionQuestion(strip_unstorable(request.question))
+def _build_question(request: CompletionRequest, after: Message | None) -> CompletionQuestion:
+    """Return the last message, or all trailing tool results, for storing.
+
+    A question that is not stored has no text. If later requests can continue from the answer, the metadata contains
+    what they need.
+    """
+    is_tool = request.messages[-1].role == "tool"
+    if not request.is_stored:
+        return CompletionQuestion("", MessageRole.TOOL if is_tool else MessageRole.USER, {STORE: False})
+    metadata = strip_unstorable_json(request.record)
+    if after is not None:
+        metadata[AFTER] = str(after.pk)
+    if request.record:
+        metadata |= strip_unstorable_json(dump_turn(request.messages[request.history_length :]))
+    if not is_tool:
+        return CompletionQuestion(strip_unstorable(request.question), MessageRole.USER, metadata)
     results = list(takewhile(lambda message: message.role == "tool", reversed(request.messages)))[::-1]
     stored_results = [
         {"call_id": message.call_id, "text": strip_unstorable(message.text)} for message in results
     ]
     return CompletionQuestion(
-        "\n".join(row["text"] for row in stored_results), MessageRole.TOOL, {TOOL_RESULTS: stored_results}
+        "\n".join(row["text"] for row in stored_results),
+        MessageRole.TOOL,
+        {TOOL_RESULTS: stored_results, **metadata},
     )
-
-
-def load_chat_history(answer: Message) -> tuple[ChatMessage, ...]:
-    """Return the chat messages up to `answer`, in the open scope."""
-    messages: list[ChatMessage] = []
-    for row in list_messages_until(answer):
-        results = row.metadata.get(TOOL_RESULTS) if row.role == MessageRole.TOOL else None
-        if results:
-            messages += [ChatMessage("tool", result["text"], call_id=result["call_id"]) for result in results]
-        elif row.role in (MessageRole.USER, MessageRole.ASSISTANT):
-            own = [call for call in row.tool_calls if call.get("client")]
-            calls = tuple(ToolCall(call["id"], call["name"], call["input"]) for call in own)
-            messages.append(ChatMessage(row.role, row.content, calls=calls))
-    return tuple(messages)
 
 
 def _load_context(begun: BegunTurn, caller: Caller, agent: Agent, request: CompletionRequest) -> TurnContext:
@@ -107,6 +119,8 @@ def _load_context(begun: BegunTurn, caller: Caller, agent: Agent, request: Compl
         if request.schema is not None:
             schema = {"title": request.schema_name, **request.schema}
             problem = problem or get_schema_error(schema, agent)
+        elif request.json_object:
+            problem = problem or get_schema_error({"type": "object"}, agent)
     meter = build_meter(caller, agent)
     route = ModelRoute(agent.model_provider, agent.model_name)
     meter.terms[route.key] = load_call_terms(meter.subjects, *route.key)

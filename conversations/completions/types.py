@@ -23,13 +23,15 @@ class ImageContent:
 
     data: bytes
     media_type: str
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
     """One chat message.
 
-    `role` is user, assistant or tool. For a tool message, `call_id` and `name` identify the call it answers.
+    `role` is user, assistant or tool. For a tool message, `call_id` and `name` identify the call it answers, and
+    `is_error` says that the tool failed.
     """
 
     role: str
@@ -38,6 +40,7 @@ class ChatMessage:
     calls: tuple[ToolCall, ...] = ()
     call_id: str = ""
     name: str = ""
+    is_error: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,12 @@ class CompletionRequest:
         model: an agent's slug or id, or `<integration>/<model>`.
         choice: `auto`, `none`, `required`, or the name of one tool.
         schema: JSON Schema of the answer; `None` for plain text.
-        settings: model settings such as `temperature` and `max_tokens`, by their Pydantic AI names.
+        json_object: whether the answer must be a JSON object.
+        is_stored: whether the question and the answer are stored, so that the conversation can be continued.
+        settings: model settings such as `temperature` and `max_tokens`.
+        names: the client's name of a setting where it differs, for error messages.
+        record: members stored with the question, if later requests can continue from the answer.
+        history_length: number of leading messages that earlier turns stored.
         origin: where the request came from; stored as the conversation's metadata.
     """
 
@@ -69,7 +77,14 @@ class CompletionRequest:
     choice: str = "auto"
     schema: dict[str, Any] | None = None
     schema_name: str = "answer"
+    schema_description: str = ""
+    schema_strict: bool | None = None
+    json_object: bool = False
+    is_stored: bool = True
     settings: dict[str, Any] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    record: dict[str, Any] = field(default_factory=dict)
+    history_length: int = 0
     origin: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -100,6 +115,7 @@ class Completion:
     calls: tuple[ToolCall, ...]
     finish: str
     used: TokenUsage
+    logprobs: list[dict[str, Any]] | None = None
 
 
 class CompletionError(Exception):

@@ -49,6 +49,7 @@ def open_completion(
     model: str,
     user_id: UUID | None,
     metadata: dict[str, Any],
+    is_open: bool = True,
 ) -> BegunTurn:
     """Store a conversation with a question and a pending answer. Needs a tenant scope.
 
@@ -56,6 +57,7 @@ def open_completion(
         agent: the agent that answers; None for a model without an agent.
         asked: the question.
         model: the model's name, for the answer.
+        is_open: whether the conversation can be continued.
 
     Raises:
         AgentInactiveError: the agent is not active.
@@ -71,6 +73,7 @@ def open_completion(
         agent_version=latest_version(agent) if agent else None,
         title=build_title(asked.content),
         metadata=metadata,
+        status=ConversationStatus.ACTIVE if is_open else ConversationStatus.COMPLETED,
         message_count=2,
         started_at=timezone.now(),
         last_message_at=timezone.now(),
@@ -100,6 +103,7 @@ OPENED = frozenset(
         "agent_version_id",
         "title",
         "metadata",
+        "status",
         "message_count",
         "started_at",
         "last_message_at",

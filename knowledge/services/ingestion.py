@@ -191,6 +191,20 @@ def parse_stored(path: str, name: str, size: int, *, seconds: int) -> ParsedDocu
         )
 
 
+def parse_bytes(data: bytes, name: str, *, seconds: int) -> ParsedDocument:
+    """Parse a file that is not stored. Slow; call it outside any scope.
+
+    Raises:
+        ParseError: If the content does not match the name, or cannot be read within the limits.
+    """
+    with tempfile.TemporaryFile() as stream:
+        stream.write(data)
+        stream.seek(0)
+        return _parser_pool.parse(
+            stream, name, megabytes=settings.PARSE_MEMORY_MB, seconds=_compute_time_limit(len(data), seconds)
+        )
+
+
 def _compute_time_limit(size: int, most: int) -> int:
     return min(most, SECONDS + SECONDS_PER_MB * size // 1024**2)
 

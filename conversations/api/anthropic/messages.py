@@ -9,7 +9,8 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
 from config.api.views import json_response
-from conversations.api.compat import CompatView, ModelNotFoundError, encode_event, validate_schema
+from conversations.api.compat import CompatView, ModelNotFoundError, encode_event
+from conversations.api.wire_models import validate_schema
 from conversations.completions.turns import UnknownModelError, resolve_model
 from conversations.completions.types import (
     Completion,
@@ -23,25 +24,11 @@ from conversations.completions.types import (
 )
 from knowledge.chunking import count_tokens
 
+from .errors import error_body
 from .schemas import CountRequest, MessagesRequest, to_completion_request
+from .threads import ThreadTurn, load_thread_turn
 
 REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_call": "tool_use", "content_filter": "refusal"}
-TYPES = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    405: "invalid_request_error",
-    413: "request_too_large",
-    429: "rate_limit_error",
-    503: "overloaded_error",
-    504: "timeout_error",
-}
-
-
-def error_body(status: int, code: str, message: str, parameter: str | None) -> dict[str, Any]:
-    """Return an error body in Anthropic's format."""
-    return {"type": "error", "error": {"type": TYPES.get(status, "api_error"), "message": message}}
 
 
 class MessagesView(CompatView):
@@ -53,12 +40,22 @@ class MessagesView(CompatView):
     def post(self, request: Any) -> HttpResponseBase:
         """Create a message, complete or as server-sent events."""
         body = validate_schema(MessagesRequest, request.data)
+        turn = self._load_thread_turn(body)
         return self.answer(
-            to_completion_request(body),
+            to_completion_request(turn.request, turn.history, turn.record),
             lambda completion: _render(completion, body.model),
             lambda stream: _StreamEncoder(stream.answer_id, body.model).encode(stream.events),
             is_streamed=body.stream,
+            after=turn.previous,
         )
+
+    def _load_thread_turn(self, body: MessagesRequest) -> ThreadTurn:
+        if body.thread is None:
+            return ThreadTurn(body, {})
+        if body.thread.type == "continue":
+            self.require("conversations", "read")
+        with self.scoped():
+            return load_thread_turn(body, self.credential.user_id)
 
 
 class CountTokensView(CompatView):
@@ -71,6 +68,7 @@ class CountTokensView(CompatView):
         """Estimate the input tokens; nothing is stored."""
         completion = to_completion_request(validate_schema(CountRequest, request.data))
         self.require("integrations" if "/" in completion.model else "agents", "execute")
+        self.check_tool_results(completion)
         # Readers may not see credentials, and the agent is loaded with its account.
         with self.scoped():
             try:

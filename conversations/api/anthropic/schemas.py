@@ -1,139 +1,139 @@
 """Request bodies in Anthropic's format and their conversion to completion requests."""
 
-import base64
-import binascii
-import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from conversations.api.compat import CompatError
-from conversations.completions.types import ChatMessage, ClientTool, CompletionRequest, ImageContent, ToolCall
+from conversations.api.parameters import MESSAGES, OUTPUT_CONFIG, TOOL
+from conversations.api.wire_models import CompatError, WireModel
+from conversations.completions.types import ChatMessage, ClientTool, CompletionRequest
+
+from .blocks import ContentBlockParam, parse_text, to_chat_messages
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
-class ImageSourceParam(BaseModel):
-    type: str
-    media_type: str = ""
-    data: str = ""
-
-
-class ContentBlockParam(BaseModel):
-    type: str
-    text: str | None = None
-    source: ImageSourceParam | None = None
-    id: str | None = None
-    name: str | None = None
-    input: dict[str, Any] | None = None
-    tool_use_id: str | None = None
-    content: "str | list[ContentBlockParam] | None" = None
-
-
-class MessageParam(BaseModel):
+class MessageParam(WireModel):
     role: Literal["user", "assistant"]
     content: str | list[ContentBlockParam]
 
 
-class ToolParam(BaseModel):
+class ToolParam(WireModel):
+    table = TOOL
+
     type: Literal["custom"] | None = None
     name: Name
     description: str | None = None
     input_schema: dict[str, Any]
+    strict: bool | None = None
 
 
-class ToolChoiceParam(BaseModel):
+class ToolChoiceParam(WireModel):
     type: Literal["auto", "any", "tool", "none"]
     name: str | None = None
     disable_parallel_tool_use: bool | None = None
 
 
-class CountRequest(BaseModel):
+class OutputFormatParam(WireModel):
+    type: Literal["json_schema"]
+    schema_: dict[str, Any] = Field(alias="schema")
+
+
+class OutputConfigParam(WireModel):
+    table = OUTPUT_CONFIG
+
+    format: OutputFormatParam | None = None
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+
+
+class ThinkingParam(WireModel):
+    type: Literal["enabled", "disabled", "adaptive", "between_tools"]
+    budget_tokens: Annotated[int, Field(ge=1024)] | None = None
+    display: str | None = None
+
+
+class CreateThreadParam(WireModel):
+    type: Literal["create"]
+
+
+class ContinueThreadParam(WireModel):
+    type: Literal["continue"]
+    previous_message_id: str
+
+
+class CountRequest(WireModel):
+    table = MESSAGES
+
     model: Name
-    messages: Annotated[list[MessageParam], Field(min_length=1)]
+    messages: list[MessageParam]
     system: str | list[ContentBlockParam] | None = None
     tools: list[ToolParam] | None = None
     tool_choice: ToolChoiceParam | None = None
+    output_config: OutputConfigParam | None = None
+    # The beta's earlier name of `output_config.format`.
+    output_format: OutputFormatParam | None = None
+    thinking: ThinkingParam | None = None
 
 
 class MessagesRequest(CountRequest):
     max_tokens: Annotated[int, Field(ge=1)]
     stream: bool | None = False
     temperature: Annotated[float, Field(ge=0, le=1)] | None = None
+    top_k: Annotated[int, Field(ge=0)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     stop_sequences: list[str] | None = None
     metadata: dict[str, Any] | None = None
+    thread: Annotated[CreateThreadParam | ContinueThreadParam, Field(discriminator="type")] | None = None
 
 
-def to_completion_request(asked: CountRequest) -> CompletionRequest:
-    """Convert the request to a completion request."""
-    messages = tuple(part for message in asked.messages for part in to_chat_messages(message))
-    if messages[-1].role == "assistant":
+def to_completion_request(
+    asked: CountRequest, before: tuple[ChatMessage, ...] = (), record: dict[str, Any] | None = None
+) -> CompletionRequest:
+    """Convert the request to a completion request, with the messages `before` it.
+
+    Args:
+        record: members to store with the question, if the request belongs to a thread.
+    """
+    messages = tuple(
+        part for message in asked.messages for part in to_chat_messages(message.role, message.content)
+    )
+    if not messages or messages[-1].role == "assistant":
         raise CompatError("messages", "The last message must come from the user.")
     chosen = asked.tool_choice
     choice = {"any": "required", "tool": (chosen.name if chosen else "") or ""}.get(
         chosen.type if chosen else ""
     )
+    shape = (asked.output_config and asked.output_config.format) or asked.output_format
     origin = {"source": "anthropic.messages", "model": asked.model}
     return CompletionRequest(
         model=asked.model,
-        messages=messages,
-        instructions=parse_text(asked.system),
+        messages=(*before, *messages),
+        instructions=parse_text(asked.system, "system"),
         tools=tuple(
-            ClientTool(tool.name, tool.description or "", tool.input_schema) for tool in asked.tools or ()
+            ClientTool(tool.name, tool.description or "", tool.input_schema, tool.strict)
+            for tool in asked.tools or ()
         ),
         choice=choice or (chosen.type if chosen else "auto"),
+        schema=shape.schema_ if shape else None,
         settings=_settings(asked) if isinstance(asked, MessagesRequest) else {},
+        names={"effort": "output_config.effort", "parallel_tool_calls": "disable_parallel_tool_use"},
+        record=record or {},
+        history_length=len(before),
         origin={**origin, "client_metadata": getattr(asked, "metadata", None) or {}},
     )
 
 
 def _settings(asked: MessagesRequest) -> dict[str, Any]:
     one = asked.tool_choice and asked.tool_choice.disable_parallel_tool_use
+    thinks = asked.thinking and asked.thinking.type != "disabled"
     settings = {
         "max_tokens": asked.max_tokens,
         "temperature": asked.temperature,
+        "top_k": asked.top_k,
         "top_p": asked.top_p,
         "stop_sequences": asked.stop_sequences,
         "parallel_tool_calls": False if one else None,
+        "effort": asked.output_config.effort if asked.output_config else None,
+        "thinking": asked.thinking.model_dump(exclude_none=True) if asked.thinking and thinks else None,
     }
     return {name: value for name, value in settings.items() if value is not None}
-
-
-def to_chat_messages(message: MessageParam) -> list[ChatMessage]:
-    """Convert a message to one or more; tool results are blocks of user messages."""
-    if isinstance(message.content, str):
-        return [ChatMessage(message.role, message.content)]
-    messages, texts, images, calls = list[ChatMessage](), list[str](), list[ImageContent](), list[ToolCall]()
-    for block in message.content:
-        if block.type == "text":
-            texts.append(block.text or "")
-        elif block.type == "image" and block.source:
-            images.append(_parse_image(block.source))
-        elif block.type == "tool_use" and block.id and block.name:
-            calls.append(ToolCall(block.id, block.name, json.dumps(block.input or {})))
-        elif block.type == "tool_result" and block.tool_use_id:
-            messages.append(ChatMessage("tool", parse_text(block.content), call_id=block.tool_use_id))
-        elif block.type not in ("thinking", "redacted_thinking"):
-            raise CompatError(
-                "messages", f"A content block of type {block.type} is unsupported or incomplete."
-            )
-    if texts or images or calls or not messages:
-        messages.append(ChatMessage(message.role, "\n".join(texts), tuple(images), tuple(calls)))
-    return messages
-
-
-def parse_text(content: str | list[ContentBlockParam] | None) -> str:
-    """Return the text of the blocks."""
-    if content is None or isinstance(content, str):
-        return content or ""
-    return "\n".join(block.text or "" for block in content)
-
-
-def _parse_image(source: ImageSourceParam) -> ImageContent:
-    if source.type != "base64" or not source.media_type.startswith("image/"):
-        raise CompatError("messages", "Image URLs are not supported. Send images as base64.")
-    try:
-        return ImageContent(base64.b64decode(source.data, validate=True), source.media_type)
-    except binascii.Error:
-        raise CompatError("messages", "The image is not valid base64.") from None

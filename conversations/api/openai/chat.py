@@ -7,8 +7,9 @@ from django.http.response import HttpResponseBase
 
 from config.api.renderers import dumps
 from config.db.ids import uuid7_time
-from conversations.api.compat import CompatError, CompatView, validate_schema
+from conversations.api.compat import CompatView
 from conversations.api.streaming import KEEP_ALIVE
+from conversations.api.wire_models import CompatError, validate_schema
 from conversations.completions.answers import CompletionStream
 from conversations.completions.types import (
     Completion,
@@ -38,7 +39,8 @@ def to_completion_request(asked: ChatRequest) -> CompletionRequest:
         if message.role in ("system", "developer")
     ]
     shape = asked.response_format
-    if shape and shape.type == "json_object":
+    json_object = bool(shape and shape.type == "json_object")
+    if json_object:
         instructions.append(JSON_ONLY)
     if shape and shape.type == "json_schema" and shape.json_schema is None:
         raise CompatError(
@@ -52,9 +54,11 @@ def to_completion_request(asked: ChatRequest) -> CompletionRequest:
         instructions="\n\n".join(instructions),
         tools=tuple(to_tool(tool.function) for tool in asked.tools or ()),
         choice=chosen.function.name if isinstance(chosen, NamedTool) else chosen,
-        schema=structured.schema_ if structured else None,
-        schema_name=structured.name if structured else "answer",
+        **(structured.members() if structured else {}),
+        json_object=json_object,
+        is_stored=asked.store is not False,
         settings=_settings(asked),
+        names={"effort": "reasoning_effort"},
         origin={"source": "openai.chat", "model": asked.model, "client_metadata": asked.metadata or {}},
     )
 
@@ -67,6 +71,10 @@ def _settings(asked: ChatRequest) -> dict[str, Any]:
         seed=asked.seed,
         presence_penalty=asked.presence_penalty,
         frequency_penalty=asked.frequency_penalty,
+        logit_bias=asked.logit_bias,
+        logprobs=asked.logprobs,
+        effort=asked.reasoning_effort,
+        verbosity=asked.verbosity,
     )
 
 
@@ -94,7 +102,7 @@ def _render(outcome: Completion, model: str) -> dict[str, Any]:
     else:
         message["content"] = outcome.text
     reason = FINISHES.get(outcome.finish, outcome.finish)
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
+    choice = {"index": 0, "message": message, "logprobs": _render_logprobs(outcome), "finish_reason": reason}
     body = _envelope(outcome.answer_id, model, "chat.completion")
     return body | {"choices": [choice], "usage": _render_usage(outcome.used)}
 
@@ -106,6 +114,10 @@ def _envelope(identifier: Any, model: str, kind: str) -> dict[str, Any]:
 
 def _render_call(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def _render_logprobs(outcome: Completion) -> dict[str, Any] | None:
+    return None if outcome.logprobs is None else {"content": outcome.logprobs, "refusal": None}
 
 
 def _render_usage(used: TokenUsage) -> dict[str, int]:
@@ -130,7 +142,8 @@ def _encode_stream(stream: CompletionStream, model: str, include_usage: bool) ->
         elif isinstance(event, CompletionError):
             yield _data(error_body(500, event.code, event.message, None))
         elif isinstance(event, Completion):
-            yield _chunk(head | rest, {}, FINISHES.get(event.finish, event.finish))
+            reason = FINISHES.get(event.finish, event.finish)
+            yield _chunk(head | rest, {}, reason, _render_logprobs(event))
             if include_usage:
                 yield _data(head | {"choices": [], "usage": _render_usage(event.used)})
             yield b"data: [DONE]\n\n"
@@ -148,8 +161,13 @@ def _render_delta(piece: ToolCallDelta) -> dict[str, Any]:
     }
 
 
-def _chunk(head: dict[str, Any], delta: dict[str, Any], reason: str | None = None) -> bytes:
-    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+def _chunk(
+    head: dict[str, Any],
+    delta: dict[str, Any],
+    reason: str | None = None,
+    logprobs: dict[str, Any] | None = None,
+) -> bytes:
+    choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
     return _data(head | {"choices": [choice]})
 
 

@@ -5,10 +5,12 @@ import struct
 from typing import Annotated, Any, Literal
 
 from django.http import HttpResponse
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from config.api.views import json_response
-from conversations.api.compat import CompatError, CompatView, ModelNotFoundError, validate_schema
+from conversations.api.compat import CompatView, ModelNotFoundError
+from conversations.api.parameters import EMBEDDINGS
+from conversations.api.wire_models import CompatError, WireModel, validate_schema
 from conversations.completions import embeddings
 from conversations.completions.turns import UnknownModelError
 
@@ -19,12 +21,13 @@ from .schemas import Name
 Input = Annotated[str, StringConstraints(min_length=1, max_length=200_000)]
 
 
-class EmbeddingRequest(BaseModel):
+class EmbeddingRequest(WireModel):
+    table = EMBEDDINGS
+
     model: Name
     input: Input | Annotated[list[Input], Field(min_length=1, max_length=2048)]
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: Annotated[int, Field(ge=1)] | None = None
-    user: str | None = None
 
 
 class EmbeddingsView(CompatView):

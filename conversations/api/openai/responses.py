@@ -5,13 +5,15 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.http.response import HttpResponseBase
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from config.api.exceptions import Problem
 from config.db.ids import uuid7_time
-from conversations.api.compat import CompatError, CompatView, encode_event, validate_schema
+from conversations.api.compat import CompatView, encode_event
+from conversations.api.parameters import ITEM, REASONING, RESPONSES
 from conversations.api.streaming import KEEP_ALIVE
-from conversations.completions.turns import load_chat_history
+from conversations.api.wire_models import CompatError, WireModel, validate_schema
+from conversations.completions.history import find_stored_answer, load_chat_history
 from conversations.completions.types import (
     ChatMessage,
     Completion,
@@ -24,22 +26,29 @@ from conversations.completions.types import (
     ToolCallDelta,
 )
 from conversations.models import Message
-from conversations.services.completions import find_answer
 
 from .errors import error_body
 from .schemas import (
     JSON_ONLY,
     ContentPartParam,
+    Effort,
     FunctionParam,
     JsonSchema,
     Name,
     Sampling,
+    Verbosity,
     parse_content,
     to_tool,
 )
 
+# Value of `include` that requests log probabilities.
+LOGPROBS = "message.output_text.logprobs"
 
-class Item(BaseModel):
+
+class Item(WireModel):
+    table = ITEM
+
+    id: str | None = None
     type: str = "message"
     role: Literal["user", "assistant", "system", "developer"] | None = None
     content: str | list[ContentPartParam] | None = None
@@ -53,7 +62,7 @@ class FunctionTool(FunctionParam):
     type: Literal["function"]
 
 
-class NamedFunction(BaseModel):
+class NamedFunction(WireModel):
     type: Literal["function"]
     name: Name
 
@@ -62,11 +71,20 @@ class Format(JsonSchema):
     type: Literal["text", "json_object", "json_schema"] = "text"
 
 
-class Text(BaseModel):
+class Text(WireModel):
     format: Format | None = None
+    verbosity: Verbosity | None = None
+
+
+class Reasoning(WireModel):
+    table = REASONING
+
+    effort: Effort | None = None
 
 
 class ResponseRequest(Sampling):
+    table = RESPONSES
+
     input: str | list[Item] = Field(default_factory=list)
     instructions: str | None = None
     previous_response_id: str | None = None
@@ -74,6 +92,8 @@ class ResponseRequest(Sampling):
     tool_choice: Literal["auto", "none", "required"] | NamedFunction | None = None
     text: Text | None = None
     max_output_tokens: Annotated[int, Field(ge=1)] | None = None
+    include: list[str] | None = None
+    reasoning: Reasoning | None = None
 
 
 def to_completion_request(asked: ResponseRequest, before: tuple[ChatMessage, ...]) -> CompletionRequest:
@@ -89,7 +109,8 @@ def to_completion_request(asked: ResponseRequest, before: tuple[ChatMessage, ...
     if not spoken or messages[-1].role == "assistant":
         raise CompatError("input", "The input must end with a user message or a tool result.")
     shape = asked.text.format if asked.text else None
-    if shape and shape.type == "json_object":
+    json_object = bool(shape and shape.type == "json_object")
+    if json_object:
         instructions.append(JSON_ONLY)
     structured = shape if shape and shape.type == "json_schema" else None
     chosen = asked.tool_choice or "auto"
@@ -99,20 +120,37 @@ def to_completion_request(asked: ResponseRequest, before: tuple[ChatMessage, ...
         instructions="\n\n".join([asked.instructions or "", *instructions]).strip(),
         tools=tuple(to_tool(tool) for tool in asked.tools or ()),
         choice=chosen.name if isinstance(chosen, NamedFunction) else chosen,
-        schema=structured.schema_ if structured else None,
-        schema_name=structured.name if structured else "answer",
-        settings=asked.sampling(max_tokens=asked.max_output_tokens),
+        **(structured.members() if structured else {}),
+        json_object=json_object,
+        is_stored=asked.store is not False,
+        settings=_settings(asked),
+        names={"effort": "reasoning.effort", "verbosity": "text.verbosity", "logprobs": "include"},
         origin={"source": "openai.responses", "model": asked.model, "client_metadata": asked.metadata or {}},
+    )
+
+
+def _settings(asked: ResponseRequest) -> dict[str, Any]:
+    return asked.sampling(
+        max_tokens=asked.max_output_tokens,
+        logprobs=LOGPROBS in (asked.include or ()) or None,
+        effort=asked.reasoning.effort if asked.reasoning else None,
+        verbosity=asked.text.verbosity if asked.text else None,
     )
 
 
 def _to_chat_message(item: Item) -> ChatMessage:
     if item.type == "message" and item.role:
-        return ChatMessage(item.role, *parse_content(item.content))
+        text, images = parse_content(item.content)
+        if images and item.role != "user":
+            raise CompatError("input", "Only messages with the role user can contain images.")
+        return ChatMessage(item.role, text, images)
     if item.type == "function_call" and item.call_id and item.name:
         return ChatMessage("assistant", calls=(ToolCall(item.call_id, item.name, item.arguments or "{}"),))
     if item.type == "function_call_output" and item.call_id:
-        return ChatMessage("tool", parse_content(item.output)[0], call_id=item.call_id)
+        text, images = parse_content(item.output)
+        if images:
+            raise CompatError("input", "Images in tool results are not supported.")
+        return ChatMessage("tool", text, call_id=item.call_id)
     raise CompatError("input", f"An input item of type {item.type} is unsupported or incomplete.")
 
 
@@ -134,6 +172,7 @@ class ResponsesView(CompatView):
     """A response from an agent or from a model of a tenant integration."""
 
     dialect = staticmethod(error_body)
+    messages_parameter = "input"
 
     def post(self, request: Any) -> HttpResponseBase:
         """Create a response, complete or as server-sent events."""
@@ -156,9 +195,9 @@ class ResponsesView(CompatView):
         except ValueError:
             identifier = None
         with self.scoped():
-            answer = find_answer(identifier, self.credential.user_id) if identifier else None
-            if answer is not None:
-                return answer, load_chat_history(answer)
+            found = find_stored_answer(identifier, self.credential.user_id) if identifier else None
+            if found is not None:
+                return found[1], load_chat_history(found[1])
         raise ResponseNotFoundError(name)
 
 
@@ -205,7 +244,11 @@ def _build_body(
 
 def _render(asked: ResponseRequest, outcome: Completion) -> dict[str, Any]:
     identifier = outcome.answer_id
-    output = [_build_message(identifier, outcome.text)] if outcome.text or not outcome.calls else []
+    output = (
+        [_build_message(identifier, outcome.text, outcome.logprobs)]
+        if outcome.text or not outcome.calls
+        else []
+    )
     output += [_build_call(call) for call in outcome.calls]
     cut = outcome.finish in ("length", "content_filter")
     reasons = {"length": "max_output_tokens", "content_filter": "content_filter"}
@@ -224,9 +267,11 @@ def _usage(used: TokenUsage) -> dict[str, Any]:
     }
 
 
-def _build_message(identifier: UUID, text: str | None) -> dict[str, Any]:
+def _build_message(
+    identifier: UUID, text: str | None, logprobs: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
     """Return the message of a response, without text while it is streamed."""
-    content = [] if text is None else [_build_text(text)]
+    content = [] if text is None else [_build_text(text, logprobs)]
     return {
         "id": f"msg_{identifier.hex}",
         "type": "message",
@@ -236,8 +281,8 @@ def _build_message(identifier: UUID, text: str | None) -> dict[str, Any]:
     }
 
 
-def _build_text(text: str) -> dict[str, Any]:
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+def _build_text(text: str, logprobs: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    return {"type": "output_text", "text": text, "annotations": [], "logprobs": logprobs or []}
 
 
 def _build_call(call: ToolCall, status: str = "completed") -> dict[str, Any]:

@@ -1,54 +1,66 @@
-"""Request bodies in OpenAI's format and their conversion. Members without effect are ignored."""
+"""Request bodies in OpenAI's format and their conversion."""
 
 import base64
 import binascii
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
-from conversations.api.compat import CompatError
+from conversations.api.parameters import CHAT, CHAT_MESSAGE, CONTENT_PART, FUNCTION, STREAM_OPTIONS
+from conversations.api.wire_models import UNSUPPORTED, CompatError, WireModel
 from conversations.completions.types import ChatMessage, ClientTool, ImageContent, ToolCall
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
+Verbosity = Literal["low", "medium", "high"]
 JSON_ONLY = "Answer with a single JSON object and nothing else."
 
 
-class FunctionParam(BaseModel):
+class FunctionParam(WireModel):
+    table = FUNCTION
+
     name: Name
     description: str | None = None
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
 
 
-class ToolParam(BaseModel):
+class ToolParam(WireModel):
     type: Literal["function"]
     function: FunctionParam
 
 
-class FunctionCallParam(BaseModel):
+class FunctionCallParam(WireModel):
     name: Name
     arguments: str = "{}"
 
 
-class ToolCallParam(BaseModel):
+class ToolCallParam(WireModel):
     id: str
     type: Literal["function"] = "function"
     function: FunctionCallParam
 
 
-class ImageUrl(BaseModel):
+class ImageUrl(WireModel):
     url: str
+    detail: str | None = None
 
 
-class ContentPartParam(BaseModel):
+class ContentPartParam(WireModel):
+    table = CONTENT_PART
+
     type: str
     text: str | None = None
     refusal: str | None = None
     image_url: ImageUrl | str | None = None
+    detail: str | None = None
 
 
-class ChatMessageParam(BaseModel):
+class ChatMessageParam(WireModel):
+    table = CHAT_MESSAGE
+
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | list[ContentPartParam] | None = None
     name: str | None = None
@@ -56,31 +68,43 @@ class ChatMessageParam(BaseModel):
     tool_call_id: str | None = None
 
 
-class JsonSchema(BaseModel):
+class JsonSchema(WireModel):
     name: Name = "answer"
+    description: str | None = None
     schema_: dict[str, Any] = Field(alias="schema", default_factory=dict)
     strict: bool | None = None
 
+    def members(self) -> dict[str, Any]:
+        """Return the schema as members of a completion request."""
+        return {
+            "schema": self.schema_,
+            "schema_name": self.name,
+            "schema_description": self.description or "",
+            "schema_strict": self.strict,
+        }
 
-class ResponseFormat(BaseModel):
+
+class ResponseFormat(WireModel):
     type: Literal["text", "json_object", "json_schema"]
     json_schema: JsonSchema | None = None
 
 
-class StreamOptions(BaseModel):
+class StreamOptions(WireModel):
+    table = STREAM_OPTIONS
+
     include_usage: bool = False
 
 
-class NamedFunction(BaseModel):
+class NamedFunction(WireModel):
     name: Name
 
 
-class NamedTool(BaseModel):
+class NamedTool(WireModel):
     type: Literal["function"]
     function: NamedFunction
 
 
-class Sampling(BaseModel):
+class Sampling(WireModel):
     """Sampling settings of chat completions and responses."""
 
     model: Name
@@ -89,20 +113,24 @@ class Sampling(BaseModel):
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     parallel_tool_calls: bool | None = None
     metadata: dict[str, Any] | None = None
-    user: str | None = None
+    store: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
 
     def sampling(self, **further: Any) -> dict[str, Any]:
-        """Return the given settings under their pydantic-ai names."""
+        """Return the settings of the request that are not null."""
         settings = {
             "temperature": self.temperature,
             "top_p": self.top_p,
             "parallel_tool_calls": self.parallel_tool_calls,
+            "top_logprobs": self.top_logprobs,
             **further,
         }
         return {name: value for name, value in settings.items() if value is not None}
 
 
 class ChatRequest(Sampling):
+    table = CHAT
+
     messages: Annotated[list[ChatMessageParam], Field(min_length=1)]
     tools: list[ToolParam] | None = None
     tool_choice: Literal["auto", "none", "required"] | NamedTool | None = None
@@ -115,6 +143,10 @@ class ChatRequest(Sampling):
     seed: int | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    logit_bias: dict[str, int] | None = None
+    logprobs: bool | None = None
+    reasoning_effort: Effort | None = None
+    verbosity: Verbosity | None = None
 
 
 def to_tool(function: FunctionParam) -> ClientTool:
@@ -127,9 +159,15 @@ def to_chat_message(message: ChatMessageParam) -> ChatMessage:
     """Convert a message of any role."""
     text, images = parse_content(message.content)
     calls = tuple(ToolCall(c.id, c.function.name, c.function.arguments) for c in message.tool_calls or ())
+    if message.name and message.role != "tool":
+        raise CompatError(
+            "messages", "Unsupported parameter: 'messages.name'. Name the speaker in the text.", UNSUPPORTED
+        )
     if message.role == "tool" and not message.tool_call_id:
         raise CompatError("messages", "A message with the role tool requires `tool_call_id`.")
-    return ChatMessage(message.role, text, images, calls, message.tool_call_id or "")
+    if images and message.role != "user":
+        raise CompatError("messages", "Only messages with the role user can contain images.")
+    return ChatMessage(message.role, text, images, calls, message.tool_call_id or "", message.name or "")
 
 
 def parse_content(content: str | list[ContentPartParam] | None) -> tuple[str, tuple[ImageContent, ...]]:
@@ -139,9 +177,10 @@ def parse_content(content: str | list[ContentPartParam] | None) -> tuple[str, tu
     texts, images = [], []
     for part in content:
         if part.image_url is not None:
-            images.append(
-                parse_image(part.image_url if isinstance(part.image_url, str) else part.image_url.url)
-            )
+            source = part.image_url
+            address = source if isinstance(source, str) else source.url
+            detail = part.detail if isinstance(source, str) else source.detail
+            images.append(replace(parse_image(address), detail=detail or ""))
         elif (part.text if part.text is not None else part.refusal) is not None:
             texts.append(part.text or part.refusal or "")
         else:

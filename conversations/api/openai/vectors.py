@@ -7,11 +7,13 @@ from uuid import UUID
 
 from django.db.models import Q
 from django.http import HttpResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from config.api.exceptions import Problem
 from config.api.views import json_response
-from conversations.api.compat import CompatView, validate_schema
+from conversations.api.compat import CompatView
+from conversations.api.parameters import SEARCH
+from conversations.api.wire_models import WireModel, validate_schema
 from knowledge.models import Collection
 from knowledge.services.search import FoundPassage, log_query, search
 
@@ -27,7 +29,9 @@ class VectorStoreNotFoundError(Problem):
     default_code = "not_found"
 
 
-class SearchRequest(BaseModel):
+class SearchRequest(WireModel):
+    table = SEARCH
+
     query: Name | Annotated[list[Name], Field(min_length=1, max_length=10)]
     max_num_results: Annotated[int, Field(ge=1, le=50)] = 10
 

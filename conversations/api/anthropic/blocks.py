@@ -1,0 +1,116 @@
+"""Content blocks in Anthropic's format and their conversion to chat messages."""
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from conversations.api.documents import extract_text, render_document
+from conversations.api.parameters import BLOCK
+from conversations.api.wire_models import CompatError, WireModel
+from conversations.completions.types import ChatMessage, ImageContent, ToolCall
+
+PDF = "application/pdf"
+# Blocks of earlier answers that contain the model's reasoning, which is not sent again.
+REASONING_BLOCKS = ("thinking", "redacted_thinking")
+
+
+class SourceParam(WireModel):
+    type: str
+    media_type: str = ""
+    data: str = ""
+    url: str | None = None
+    file_id: str | None = None
+    content: "str | list[ContentBlockParam] | None" = None
+
+
+class ContentBlockParam(WireModel):
+    table = BLOCK
+
+    type: str
+    text: str | None = None
+    source: SourceParam | None = None
+    title: str | None = None
+    context: str | None = None
+    id: str | None = None
+    name: str | None = None
+    input: dict[str, Any] | None = None
+    tool_use_id: str | None = None
+    is_error: bool = False
+    content: "str | list[ContentBlockParam] | None" = None
+
+
+def to_chat_messages(role: str, content: str | list[ContentBlockParam]) -> list[ChatMessage]:
+    """Convert a message to one or more; tool results are blocks of user messages."""
+    if isinstance(content, str):
+        return [ChatMessage(role, content)]
+    messages, texts, images, calls = list[ChatMessage](), list[str](), list[ImageContent](), list[ToolCall]()
+    for block in content:
+        if block.type == "text":
+            texts.append(block.text or "")
+        elif block.type == "image" and block.source and role == "user":
+            images.append(_parse_image(block.source))
+        elif block.type == "document" and block.source and role == "user":
+            texts.append(_read_document(block, block.source))
+        elif block.type == "tool_use" and block.id and block.name and role == "assistant":
+            calls.append(ToolCall(block.id, block.name, json.dumps(block.input or {})))
+        elif block.type == "tool_result" and block.tool_use_id and role == "user":
+            text = parse_text(block.content, "messages")
+            messages.append(ChatMessage("tool", text, call_id=block.tool_use_id, is_error=block.is_error))
+        elif block.type not in REASONING_BLOCKS:
+            raise _unsupported(block, "messages")
+    if texts or images or calls or not messages:
+        messages.append(ChatMessage(role, "\n".join(texts), tuple(images), tuple(calls)))
+    return messages
+
+
+def parse_text(content: str | list[ContentBlockParam] | None, parameter: str) -> str:
+    """Return the text of the blocks.
+
+    Raises:
+        CompatError: a block has no text; `parameter` names the member.
+    """
+    if content is None or isinstance(content, str):
+        return content or ""
+    texts = []
+    for block in content:
+        if block.type == "document" and block.source:
+            texts.append(_read_document(block, block.source))
+        elif block.type == "text" and block.text is not None:
+            texts.append(block.text)
+        else:
+            raise _unsupported(block, parameter)
+    return "\n".join(texts)
+
+
+def _unsupported(block: ContentBlockParam, parameter: str) -> CompatError:
+    return CompatError(
+        parameter, f"{parameter}: A content block of type {block.type} is unsupported here or incomplete."
+    )
+
+
+def _read_document(block: ContentBlockParam, source: SourceParam) -> str:
+    if source.type == "text":
+        text = source.data
+    elif source.type == "content":
+        text = parse_text(source.content, "messages")
+    elif source.type == "base64" and source.media_type == PDF:
+        text = extract_text(source.data, "document.pdf", "messages")
+    else:
+        raise CompatError(
+            "messages",
+            "messages: Send documents as text, or as PDF in base64. URLs and files are not supported.",
+        )
+    return render_document(text, title=block.title or "", context=block.context or "")
+
+
+def _parse_image(source: SourceParam) -> ImageContent:
+    if source.type != "base64" or not source.media_type.startswith("image/"):
+        raise CompatError("messages", "Image URLs are not supported. Send images as base64.")
+    try:
+        return ImageContent(base64.b64decode(source.data, validate=True), source.media_type)
+    except binascii.Error:
+        raise CompatError("messages", "The image is not valid base64.") from None
+
+
+ContentBlockParam.model_rebuild()

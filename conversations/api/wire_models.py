@@ -1,0 +1,87 @@
+"""Base of the request schemas of `/v1`, and their validation."""
+
+from typing import Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from config.api.exceptions import Problem
+
+from .parameters import PARAMETERS, Handling
+
+SchemaT = TypeVar("SchemaT", bound=BaseModel)
+UNKNOWN, REFUSED = "extra_forbidden", "refused_parameter"
+# Error code of a member that is known and not supported.
+UNSUPPORTED = "unsupported_parameter"
+
+
+class CompatError(Problem):
+    """The request body has an invalid value; `parameter` names the member."""
+
+    default_code = "invalid_value"
+
+    def __init__(self, parameter: str, detail: str, code: str = "") -> None:
+        super().__init__(detail, code, parameter=parameter)
+
+
+class WireModel(BaseModel):
+    """A request object that refuses members it does not know.
+
+    `table` names its members in `PARAMETERS` that are ignored or refused.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    table: ClassVar[str] = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def check_parameters(cls, data: Any) -> Any:
+        """Remove ignored members and members that are null.
+
+        Raises:
+            PydanticCustomError: a member is refused.
+        """
+        if not isinstance(data, dict):
+            return data
+        known = {parameter.name: parameter for parameter in PARAMETERS.get(cls.table, ())}
+        kept = {}
+        for name, value in data.items():
+            parameter = known.get(name)
+            if value is None:
+                continue
+            if parameter is None or parameter.handling == Handling.PASSED_ON:
+                kept[name] = value
+            elif not parameter.is_accepted(value):
+                raise PydanticCustomError(REFUSED, "{reason}", {"reason": parameter.reason, "name": name})
+        return kept
+
+
+def validate_schema(shape: type[SchemaT], data: Any) -> SchemaT:
+    """Validate `data` against `shape`.
+
+    Raises:
+        CompatError: names the first invalid member.
+    """
+    try:
+        return shape.model_validate(data)
+    except ValidationError as error:
+        rows = error.errors(include_url=False)
+    # A union reports each of its types; an unknown or refused member is more specific than those.
+    first: Any = min(rows, key=lambda row: row["type"] not in (UNKNOWN, REFUSED))
+    steps = [str(step) for step in first["loc"]]
+    steps += [first["ctx"]["name"]] if first["type"] == REFUSED else []
+    path = ".".join([*(step for step in steps[:-1] if not _is_type_name(step)), *steps[-1:]])
+    if first["type"] == UNKNOWN:
+        raise CompatError(path, f"Unknown parameter: '{path}'.", "unknown_parameter")
+    if first["type"] == REFUSED:
+        raise CompatError(path, f"Unsupported parameter: '{path}'. {first['msg']}", UNSUPPORTED)
+    raise CompatError(path, f"{path}: {first['msg']}")
+
+
+def _is_type_name(step: str) -> bool:
+    """Whether a step of an error's location is a member of a union rather than of the body."""
+    return (
+        step.startswith(("function-", "tagged-", "list[", "constrained-"))
+        or step == "str"
+        or step[:1].isupper()
+    )
