@@ -94,7 +94,7 @@ def _run(turn: CompletionTurn, emit: EmitEvent | None) -> Completion:
         {"id": call.id, "name": call.name, "input": call.arguments, "client": True} for call in answer.calls
     ]
     try:
-        content = store_completion(turn, answer.text)
+        content = store_completion(turn, answer.text, answer.finish)
     except DataError as error:
         failure = CompletionError("bad_response", "The model's answer could not be stored.")
         store_completion_error(turn, failure)

@@ -45,7 +45,8 @@ def _follow_turns(answer: Message, rows: dict[UUID, Message]) -> list[Message]:
     current: Message | None = rows.get(answer.pk)
     while current is not None:
         question = rows.get(current.reply_to_id) if current.reply_to_id else None
-        turns[:0] = [question, current] if question else [current]
+        if question is None or question.metadata.get(STORE) is not False:
+            turns[:0] = [question, current] if question else [current]
         after = question.metadata.get(AFTER) if question else None
         if question and after is None:
             # The first turn, or a conversation whose turns do not record what they continue.

@@ -8,6 +8,8 @@ from conversations.completions.types import ChatMessage, ImageContent, ToolCall
 # Keys of the question's metadata: the messages of the turn if its text does not represent them, the previous answer,
 # the members of a response or a thread that later requests need, and `False` for a question that is not stored.
 INPUT, AFTER, RESPONSE, THREAD, STORE = "input", "after", "response", "thread", "store"
+# Key of the answer's metadata: the finish reason of an incomplete answer.
+FINISH = "finish_reason"
 
 
 def dump_message(message: ChatMessage) -> dict[str, Any]:

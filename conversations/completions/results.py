@@ -6,6 +6,7 @@ from typing import Any
 from agents.models import LlmUsage
 from agents.services.integrations import record_answer
 from conversations.choices import MessageStatus
+from conversations.completions.records import FINISH
 from conversations.completions.turns import CompletionTurn
 from conversations.completions.types import CompletionError
 from conversations.runtime.journal import strip_unstorable
@@ -15,13 +16,18 @@ from conversations.runtime.turns import TurnContext
 from conversations.services.completions import close_completion
 from conversations.services.feedback import get_prompt_metadata
 
+# Finish reasons of an incomplete answer, which are stored.
+CUT = ("length", "content_filter")
 
-def store_completion(turn: CompletionTurn, text: str) -> str:
+
+def store_completion(turn: CompletionTurn, text: str, finish: str) -> str:
     """Store the answer and return its text with renumbered citations."""
     content, citations = strip_unstorable(text), list[dict[str, Any]]()
     if turn.uses_agent:
         content, citations = extract_citations(turn.context, text)
-    changes = {"status": MessageStatus.COMPLETED, "content": content, "citations": citations}
+    changes: dict[str, Any] = {"status": MessageStatus.COMPLETED, "content": content, "citations": citations}
+    if finish in CUT:
+        changes["metadata"] = {FINISH: finish}
     if not turn.request.is_stored:
         turn.context.journal.tool_calls.clear()
         changes |= {"content": "", "citations": []}
@@ -48,7 +54,7 @@ def _close(turn: TurnContext, changes: dict[str, Any], error: str) -> None:
         "tool_used": turn.journal.first_tool,
     }
     if spoken := get_prompt_metadata(turn.agent):
-        changes["metadata"] = spoken
+        changes["metadata"] = changes.get("metadata", {}) | spoken
     with turn.caller.scope():
         if close_completion(
             turn.conversation_id,

@@ -96,7 +96,7 @@ def _build_question(request: CompletionRequest, after: Message | None) -> Comple
     if after is not None:
         metadata[AFTER] = str(after.pk)
     if request.record:
-        metadata |= strip_unstorable_json(dump_turn(request.messages[request.history_length :]))
+        metadata |= strip_unstorable_json(dump_turn(request.stored_messages))
     if not is_tool:
         return CompletionQuestion(strip_unstorable(request.question), MessageRole.USER, metadata)
     results = list(takewhile(lambda message: message.role == "tool", reversed(request.messages)))[::-1]

@@ -1,5 +1,6 @@
 """Format-neutral requests, results and stream events of completions."""
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,10 @@ class ImageContent:
     data: bytes
     media_type: str
     detail: str = ""
+
+    def to_data_url(self) -> str:
+        """Return the image as a data URL."""
+        return f"data:{self.media_type};base64,{base64.b64encode(self.data).decode()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,7 @@ class CompletionRequest:
         settings: model settings such as `temperature` and `max_tokens`.
         names: the client's name of a setting where it differs, for error messages.
         record: members stored with the question, if later requests can continue from the answer.
-        history_length: number of leading messages that earlier turns stored.
+        stored_messages: the messages of this turn, which `record` needs; `system` is a role here.
         origin: where the request came from; stored as the conversation's metadata.
     """
 
@@ -84,7 +89,7 @@ class CompletionRequest:
     settings: dict[str, Any] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     record: dict[str, Any] = field(default_factory=dict)
-    history_length: int = 0
+    stored_messages: tuple[ChatMessage, ...] = ()
     origin: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -118,7 +118,7 @@ def to_completion_request(
         settings=_settings(asked) if isinstance(asked, MessagesRequest) else {},
         names={"effort": "output_config.effort", "parallel_tool_calls": "disable_parallel_tool_use"},
         record=record or {},
-        history_length=len(before),
+        stored_messages=messages,
         origin={**origin, "client_metadata": getattr(asked, "metadata", None) or {}},
     )
 

@@ -12,6 +12,7 @@ from .embeddings import EmbeddingsView
 from .errors import error_body
 from .models import ModelsView, ModelView
 from .responses import ResponsesView
+from .stored_responses import CancelResponseView, ResponseInputItemsView, StoredResponseView
 from .vectors import VectorStoreSearchView, VectorStoresView, VectorStoreView
 
 
@@ -28,6 +29,9 @@ urlpatterns = [
     path("models/<path:name>", ModelView.as_view(), name="openai-model"),
     path("chat/completions", ChatCompletionsView.as_view(), name="openai-chat"),
     path("responses", ResponsesView.as_view(), name="openai-responses"),
+    path("responses/<str:name>", StoredResponseView.as_view(), name="openai-response"),
+    path("responses/<str:name>/cancel", CancelResponseView.as_view(), name="openai-response-cancel"),
+    path("responses/<str:name>/input_items", ResponseInputItemsView.as_view(), name="openai-response-input"),
     path("embeddings", EmbeddingsView.as_view(), name="openai-embeddings"),
     path("vector_stores", VectorStoresView.as_view(), name="openai-vector-stores"),
     path("vector_stores/<str:name>", VectorStoreView.as_view(), name="openai-vector-store"),

@@ -18,6 +18,7 @@ from knowledge.models import Collection
 from knowledge.services.search import FoundPassage, log_query, search
 
 from .errors import error_body
+from .pages import parse_limit, render_page
 from .schemas import Name
 
 STORE = "vs_"
@@ -50,12 +51,10 @@ class VectorStoresView(CompatView):
         if after := request.GET.get("after"):
             side = "id__gt" if request.GET.get("order") == "asc" else "id__lt"
             rows = rows.filter(**{side: get_collection(after).pk})
-        size = request.GET.get("limit", "")
-        limit = max(1, min(int(size), 100)) if len(size) < 6 and size.isascii() and size.isdigit() else 20
+        limit = parse_limit(request.GET)
         page = list(rows[: limit + 1])
         data = [_render_store(row) for row in page[:limit]]
-        ends = {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
-        return json_response({"object": "list", "data": data, **ends, "has_more": len(page) > limit})
+        return json_response(render_page(data, has_more=len(page) > limit))
 
 
 class VectorStoreView(CompatView):
