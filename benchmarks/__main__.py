@@ -81,6 +81,16 @@ def _rls(house: House, options: argparse.Namespace) -> Lines:
     return [_compared(f"RLS on : off, {title}", compared, 1.15) for title, compared in found.items()]
 
 
+def _scope(house: House, options: argparse.Namespace) -> Lines:
+    from .scopes import proved_scopes
+
+    found = proved_scopes(house, rounds=options.rounds, count=options.count)
+    return [
+        _compared(title, compared, 1.05 if title.startswith("proof") else None)
+        for title, compared in found.items()
+    ]
+
+
 def _tenant(house: House, options: argparse.Namespace) -> Lines:
     from .provisioning import tenant_ms
 
@@ -147,6 +157,7 @@ BENCHMARKS: dict[str, Callable[[House, argparse.Namespace], Lines]] = {
     "list": _list,
     "create": _create,
     "audit": _audit,
+    "scope": _scope,
     "tenant": _tenant,
     "memory": _memory,
     "schema": _schema,

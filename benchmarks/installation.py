@@ -60,6 +60,7 @@ def _environment_of(var: Path) -> None:
     # An empty text wins over a line of `.env`: benchmarks never touch an installation that is in use.
     os.environ |= {"CONCLAVE_VAR": str(var), "CONCLAVE_DB": DATABASE, "DATABASE_URL": "", "CONCLAVE_KEKS": ""}
     os.environ |= {"DJANGO_SETTINGS_MODULE": "config.settings.local", "API_KEY_PEPPER": "", "SECRET_KEY": ""}
+    os.environ["CONCLAVE_SCOPE_KEYS"] = ""
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Cost of row-level security: the same statements and role on databases with and without it."""
 
+from uuid import UUID
+
 import psycopg
 from psycopg import Connection
 
@@ -9,7 +11,6 @@ from config.tenancy.managers import min_id_bound
 from .installation import DATABASE, PLAIN, House, connection_to
 from .meter import Compared, Side, backends_of, compare
 
-STAMP = "SELECT set_config('role', 'conclave_app', false), set_config('app.current_tenant_id', %s, false)"
 # Repetitions per unit of `--count`: enough to fill many ticks of the CPU clock.
 REPEATS = {"point get": 30, "latest 50": 8, "count": 20}
 # As in the product: the bound on the id excludes the partitions before the conversation.
@@ -22,7 +23,8 @@ STATEMENTS = {
 }
 
 
-def _messages(house: House) -> list[dict[str, object]]:
+def messages_of(house: House) -> list[dict[str, object]]:
+    """Return the parameters of `STATEMENTS` for messages of the tenant."""
     with psycopg.connect(**connection_to(OWNER)) as owner:
         rows = owner.execute(
             "SELECT id, conversation_id FROM conversations_message WHERE tenant_id = %s ORDER BY id LIMIT 500",
@@ -45,13 +47,22 @@ def _side(connection: Connection, watcher: Connection, name: str, sql: str, para
 
 def _opened(house: House, database: str, name: str) -> Connection:
     connection = psycopg.connect(**connection_to(WEB, database), application_name=name, autocommit=True)
-    connection.execute(STAMP, [str(house.tenant_id)])
+    open_session(connection, house.tenant_id)
     return connection
+
+
+def open_session(connection: Connection, tenant: UUID) -> None:
+    """Set the tenant's scope for the session instead of a transaction, with a proof for a day."""
+    from config.db.scope_proofs import prove_scope
+    from config.db.session import APP, SESSION_SQL, Scope
+
+    values = Scope(APP, tenant).values()
+    connection.execute(SESSION_SQL.replace("true", "false"), [*values, prove_scope(values, 24 * 3600)])
 
 
 def row_level_security(house: House, *, rounds: int, count: int) -> dict[str, Compared]:
     """Compare the backend CPU of each statement with and without policies."""
-    params = _messages(house)
+    params = messages_of(house)
     for database in (DATABASE, PLAIN):
         # Equal statistics, hence equal plans, regardless of earlier benchmarks.
         with psycopg.connect(**connection_to(OWNER, database), autocommit=True) as owner:

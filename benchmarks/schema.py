@@ -18,7 +18,7 @@ from config.postgres.logins import OWNER, WEB
 
 from .installation import DATABASE, House, connection_to, manage
 from .meter import Compared, Side, backends_of, compare, cpu_of
-from .queries import STAMP
+from .queries import open_session
 
 TENANTS, MONTHS, LENGTH = 1_000, 6, 100
 MEASURED = 10
@@ -203,7 +203,7 @@ def _side(
     connection = psycopg.connect(**connection_to(WEB), application_name=name, autocommit=True)
     if sending == Sending.TEXT:
         connection.cursor_factory = psycopg.ClientCursor
-    connection.execute(STAMP, [str(asked[0]["tenant"])])
+    open_session(connection, asked[0]["tenant"])
     if sending == Sending.PREPARED:
         connection.execute("SET plan_cache_mode = auto")
 

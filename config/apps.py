@@ -16,6 +16,17 @@ def _make_partitions(using: str, **_: object) -> None:
         ensure_partitions(models_=present)
 
 
+def _install_scope_keys(using: str, **_: object) -> None:
+    from django.db import connections, transaction
+
+    from config.db.scope_proofs import install_keys
+
+    connection = connections[using]
+    if "conclave_scope_key" in connection.introspection.table_names():
+        with transaction.atomic(using=using), connection.cursor() as cursor:
+            install_keys(cursor)
+
+
 class ConfigConfig(AppConfig):
     name = "config"
 
@@ -28,6 +39,7 @@ class ConfigConfig(AppConfig):
 
         last = [app for app in apps.get_app_configs() if app.models_module is not None][-1]
         post_migrate.connect(_make_partitions, sender=last, dispatch_uid="conclave.partitions")
+        post_migrate.connect(_install_scope_keys, sender=last, dispatch_uid="conclave.scope_keys")
 
 
 class ConsoleConfig(AdminConfig):

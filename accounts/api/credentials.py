@@ -51,12 +51,12 @@ def _first(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
     """
     connection.health_check_done = True
     try:
-        return run_prepared(sql, params)
+        return run_prepared(sql, params, proved=False)
     except (OperationalError, InterfaceError):
         if connection.in_atomic_block:
             raise
         connection.close()
-        return run_prepared(sql, params)
+        return run_prepared(sql, params, proved=False)
 
 
 def resolve_key(secret: str) -> Credential | None:

@@ -4,6 +4,7 @@ import factory
 from django.db import connection
 
 from audit.models import AuditLog, AuditSeal, SecurityAuditLog
+from config.db.session import OPERATOR, SESSION_SQL, Scope
 from config.tenancy.scope import require_tenant_id
 from config.testing.database import connect, wait_until_closed
 from config.testing.factories import BaseFactory
@@ -48,14 +49,13 @@ class AuditSealFactory(BaseFactory):
     @classmethod
     def _create(cls, model_class, *args, **kwargs):
         with connect() as other, other.transaction():
-            other.execute("SELECT set_config('role', 'conclave_operator', true)")
-            other.execute("SELECT set_config('app.actor', 'system:test', true)")
+            other.execute(SESSION_SQL, Scope(OPERATOR, actor="system:test").params())
             other.execute(
                 "SELECT conclave_record_event('test.sealed', 'tests.thing', '1', 'success', '', '{}')"
             )
         wait_until_closed()
         with connect() as other, other.transaction():
-            other.execute("SELECT set_config('role', 'conclave_operator', true)")
+            other.execute(SESSION_SQL, Scope(OPERATOR, actor="system:test").params())
             (number,) = other.execute("SELECT max(n) FROM conclave_audit_seal()").fetchone()
         with as_platform():
             return model_class.objects.get(n=number)

@@ -100,5 +100,6 @@ class Credential:
 
 def count_hit(bucket: str, limit: int, seconds: int = 60) -> Rate:
     """Count one request in `bucket`, in the database, so that the limit holds across processes."""
-    ((hits, reset),) = run_prepared("SELECT hits, resets_in FROM conclave_hit(%s, %s)", [bucket, seconds])
+    sql = "SELECT hits, resets_in FROM conclave_hit(%s, %s)"
+    ((hits, reset),) = run_prepared(sql, [bucket, seconds], proved=False)
     return Rate(hits, limit, reset)

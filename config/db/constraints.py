@@ -20,6 +20,9 @@ TENANT_CLAUSE = "tenant_id = (SELECT conclave_current_tenant())"
 USER_CLAUSE = "user_id = (SELECT conclave_current_user())"
 # Work of the tenant for no user: jobs and commands that open `tenant_scope` without one.
 SYSTEM_CLAUSE = "(SELECT conclave_current_user()) IS NULL"
+# The role alone proves nothing: any statement may change it to another one of its login.
+PLATFORM_CLAUSE = "(SELECT conclave_platform_scope())"
+IDENTITY_CLAUSE = "(SELECT conclave_identity_scope())"
 
 ModelType = type[models.Model]
 
@@ -103,7 +106,7 @@ class RowLevelSecurity(BaseDatabaseConstraint):
         "verbs": "SELECT, INSERT, UPDATE, DELETE",
         "columns": (),
         "identity": "",
-        "identity_rows": "true",
+        "identity_rows": "",
         "operator": "SELECT, INSERT, UPDATE, DELETE",
         "operator_columns": (),
         "hidden": (),
@@ -168,11 +171,11 @@ class RowLevelSecurity(BaseDatabaseConstraint):
             lines.append(self._policy(table, APP, "SELECT", read, read))
             lines += [self._policy(table, APP, verb, owned, write) for verb in ("INSERT", "UPDATE")]
             lines.append(self._policy(table, APP, "DELETE", deletable, deletable))
-        lines.append(self._policy(table, OPERATOR, "ALL", "true", "true"))
+        lines.append(self._policy(table, OPERATOR, "ALL", PLATFORM_CLAUSE, PLATFORM_CLAUSE))
         for verb in options["owner_verbs"].split(","):
             lines.append(self._policy(table, options["owner"], verb.strip(), "true", "true"))
         if options["identity"]:
-            rows = options["identity_rows"]
+            rows = " AND ".join(filter(None, (options["identity_rows"], IDENTITY_CLAUSE)))
             lines.append(self._policy(table, IDENTITY, "ALL", rows, rows))
         return lines
 

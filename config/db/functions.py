@@ -1,6 +1,9 @@
 """SQL functions of the database, created by migrations (see `config/migrations`)."""
 
-CONTEXT = """
+from config.db.scope_functions import SCOPE_PROOFS
+
+CONTEXT = (
+    """
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE ON SCHEMA public TO conclave_app, conclave_identity, conclave_operator, conclave_reader, conclave_queue;
 GRANT USAGE, CREATE ON SCHEMA public TO conclave_audit;
@@ -21,23 +24,25 @@ DO $$ BEGIN
       $f$ SELECT to_timestamp(('x0000' || substr(replace(id::text, '-', ''), 1, 12))::bit(64)::bigint / 1000.0) $f$;
   END IF;
 END $$;
-CREATE FUNCTION conclave_current_tenant() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE AS
-  $$ SELECT nullif(current_setting('app.current_tenant_id', true), '')::uuid $$;
-CREATE FUNCTION conclave_current_user() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE AS
-  $$ SELECT nullif(current_setting('app.current_user_id', true), '')::uuid $$;
 """
+    + SCOPE_PROOFS
+)
 CONTEXT_DROP = """
-DROP FUNCTION conclave_current_user();
-DROP FUNCTION conclave_current_tenant();
+SET LOCAL ROLE conclave_scope;
+DROP FUNCTION conclave_audit_scope(), conclave_identity_scope(), conclave_platform_scope(), conclave_current_user(),
+  conclave_current_tenant();
+DROP TABLE conclave_scope_key;
+SET LOCAL ROLE NONE;
 DROP FUNCTION conclave_uuid_time(uuid);
 DROP FUNCTION IF EXISTS public.uuidv7();
 """
 
-# These run as the owner of the audit tables, so no other role needs INSERT on them.
+# These run as the owner of the audit tables, so no other role needs INSERT on them. They log only proved values of the
+# scope: `app.actor` could be changed by the statement that is logged.
 # The log table does not exist yet, so the function bodies cannot be checked.
 AUDIT = r"""
 SET LOCAL check_function_bodies = off;
-CREATE FUNCTION conclave_require_actor() RETURNS void LANGUAGE plpgsql STABLE
+CREATE OR REPLACE FUNCTION conclave_require_actor() RETURNS void LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF current_setting('role') IN ('conclave_app', 'conclave_operator')
@@ -46,24 +51,22 @@ BEGIN
   END IF;
 END $$;
 
-CREATE FUNCTION conclave_audit_write(
+CREATE OR REPLACE FUNCTION conclave_audit_write(
   label text, verb text, tenant uuid, resource text, before jsonb, after jsonb, hidden text[]
 ) RETURNS void LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   INSERT INTO public.audit_auditlog (tenant_id, user_id, actor, action, resource_type, resource_id,
     old_values, new_values, ip_address, user_agent, request_id, db_user, status, error_message, metadata)
-  SELECT coalesce(tenant, nullif(current_setting('app.current_tenant_id', true), '')::uuid),
-    nullif(current_setting('app.current_user_id', true), '')::uuid,
-    coalesce(nullif(current_setting('app.actor', true), ''), 'database:' || session_user),
+  SELECT coalesce(tenant, s.tenant), s.person, coalesce(s.actor, 'database:' || session_user),
     split_part(label, '.', 2) || '.' || verb, label, resource,
     CASE WHEN before ?| hidden THEN (SELECT jsonb_object_agg(key, CASE WHEN key = ANY(hidden)
       AND value <> 'null' THEN '"[redacted]"' ELSE value END) FROM jsonb_each(before)) ELSE before END,
     CASE WHEN after ?| hidden THEN (SELECT jsonb_object_agg(key, CASE WHEN key = ANY(hidden)
       AND value <> 'null' THEN '"[redacted]"' ELSE value END) FROM jsonb_each(after)) ELSE after END,
-    nullif(current_setting('app.ip', true), '')::inet, coalesce(current_setting('app.user_agent', true), ''),
-    coalesce(current_setting('app.request_id', true), ''), session_user, 'success', '', '{}'
+    s.ip, coalesce(s.user_agent, ''), coalesce(s.request_id, ''), session_user, 'success', '', '{}'
+  FROM public.conclave_audit_scope() s
 $$;
 
-CREATE FUNCTION conclave_audit_change(label text, before jsonb, after jsonb, hidden text[], omitted text[])
+CREATE OR REPLACE FUNCTION conclave_audit_change(label text, before jsonb, after jsonb, hidden text[], omitted text[])
 RETURNS void LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   whole jsonb := coalesce(after, before);
@@ -81,7 +84,7 @@ BEGIN
     whole ->> 'id', before, after, hidden);
 END $$;
 
-CREATE FUNCTION conclave_audit_row() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+CREATE OR REPLACE FUNCTION conclave_audit_row() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM public.conclave_require_actor();
@@ -92,7 +95,7 @@ BEGIN
 END $$;
 -- Bulk inserts and deletes are logged by one INSERT that reads only the logged columns. Converting each chunk with its
 -- text and lexemes to JSON, with one statement per row, took twice as long as storing it.
-CREATE FUNCTION conclave_audit_statement() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+CREATE OR REPLACE FUNCTION conclave_audit_statement() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 DECLARE columns text;
 BEGIN
@@ -108,22 +111,20 @@ BEGIN
     INSERT INTO public.audit_auditlog (tenant_id, user_id, actor, action, resource_type, resource_id, %3$I,
       ip_address, user_agent, request_id, db_user, status, error_message, metadata)
     SELECT coalesce((whole ->> CASE WHEN $1 = 'tenants.tenant' THEN 'id' ELSE 'tenant_id' END)::uuid,
-        (SELECT nullif(current_setting('app.current_tenant_id', true), '')::uuid)),
-      (SELECT nullif(current_setting('app.current_user_id', true), '')::uuid),
-      (SELECT coalesce(nullif(current_setting('app.actor', true), ''), 'database:' || session_user)),
+        s.tenant),
+      s.person, coalesce(s.actor, 'database:' || session_user),
       (SELECT split_part($1, '.', 2) || '.' || $2), $1, whole ->> 'id',
       CASE WHEN whole ?| $3 THEN (SELECT jsonb_object_agg(key, CASE WHEN key = ANY($3)
         AND value <> 'null' THEN '"[redacted]"' ELSE value END) FROM jsonb_each(whole)) ELSE whole END,
-      (SELECT nullif(current_setting('app.ip', true), '')::inet),
-      (SELECT coalesce(current_setting('app.user_agent', true), '')),
-      (SELECT coalesce(current_setting('app.request_id', true), '')), session_user, 'success', '', '{}'
-    FROM (SELECT to_jsonb(r) AS whole FROM (SELECT %1$s FROM %2$I) r) w$q$, columns,
+      s.ip, coalesce(s.user_agent, ''), coalesce(s.request_id, ''), session_user, 'success', '', '{}'
+    FROM (SELECT to_jsonb(r) AS whole FROM (SELECT %1$s FROM %2$I) r) w,
+      (SELECT * FROM public.conclave_audit_scope() OFFSET 0) s$q$, columns,
     CASE TG_OP WHEN 'INSERT' THEN 'new_rows' ELSE 'old_rows' END,
     CASE TG_OP WHEN 'INSERT' THEN 'new_values' ELSE 'old_values' END)
   USING TG_ARGV[0], CASE TG_OP WHEN 'INSERT' THEN 'created' ELSE 'deleted' END, TG_ARGV[1]::text[];
   RETURN NULL;
 END $$;
-CREATE FUNCTION conclave_record_event(
+CREATE OR REPLACE FUNCTION conclave_record_event(
   action text, resource_type text, resource_id text, status text, error_message text, metadata jsonb
 ) RETURNS uuid LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE made uuid;
@@ -131,16 +132,13 @@ BEGIN
   PERFORM public.conclave_require_actor();
   INSERT INTO public.audit_auditlog (tenant_id, user_id, actor, action, resource_type, resource_id,
     ip_address, user_agent, request_id, db_user, status, error_message, metadata)
-  VALUES (nullif(current_setting('app.current_tenant_id', true), '')::uuid,
-    nullif(current_setting('app.current_user_id', true), '')::uuid,
-    coalesce(nullif(current_setting('app.actor', true), ''), 'database:' || session_user),
-    action, resource_type, resource_id, nullif(current_setting('app.ip', true), '')::inet,
-    coalesce(current_setting('app.user_agent', true), ''), coalesce(current_setting('app.request_id', true), ''),
-    session_user, status, error_message, metadata) RETURNING id INTO made;
+  SELECT s.tenant, s.person, coalesce(s.actor, 'database:' || session_user), action, resource_type, resource_id,
+    s.ip, coalesce(s.user_agent, ''), coalesce(s.request_id, ''), session_user, status, error_message, metadata
+  FROM public.conclave_audit_scope() s RETURNING id INTO made;
   RETURN made;
 END $$;
 
-CREATE FUNCTION conclave_audit_forbid() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION conclave_audit_forbid() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'the audit log is append-only' USING ERRCODE = 'insufficient_privilege'; END $$;
 
 ALTER FUNCTION conclave_audit_write(text, text, uuid, text, jsonb, jsonb, text[]) OWNER TO conclave_audit;
@@ -246,22 +244,29 @@ BEGIN
   UPDATE public.accounts_apikey k SET last_used_at = now() WHERE k.key_hash = digest
     AND (k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute');
 END $$;
-CREATE FUNCTION conclave_memberships_of(person uuid) RETURNS TABLE (
+REVOKE ALL ON FUNCTION conclave_permissions_of(uuid, uuid, jsonb) FROM PUBLIC;
+REVOKE ALL ON FUNCTION conclave_authenticate_key(bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION conclave_authenticate_key(bytea) TO conclave_identity;
+"""
+# The user is an argument, so the caller must prove that it works for sign-in. The digest of a key is a secret already.
+MEMBERSHIPS = """
+CREATE OR REPLACE FUNCTION conclave_memberships_of(person uuid) RETURNS TABLE (
   tenant_id uuid, tenant_slug text, tenant_name text, tenant_status text, role text, permissions jsonb
 ) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
+  IF public.conclave_identity_scope() IS NOT TRUE THEN
+    RAISE EXCEPTION 'memberships are read outside tenants' USING ERRCODE = 'insufficient_privilege';
+  END IF;
   RETURN QUERY SELECT t.id, t.slug::text, t.name::text, t.status::text, m.role::text,
     public.conclave_permissions_of(t.id, person, m.permissions)
   FROM public.accounts_membership m JOIN public.tenants_tenant t ON t.id = m.tenant_id
   WHERE m.user_id = person AND m.status = 'active' AND t.deleted_at IS NULL ORDER BY t.slug;
 END $$;
-REVOKE ALL ON FUNCTION conclave_permissions_of(uuid, uuid, jsonb) FROM PUBLIC;
-REVOKE ALL ON FUNCTION conclave_authenticate_key(bytea) FROM PUBLIC;
 REVOKE ALL ON FUNCTION conclave_memberships_of(uuid) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION conclave_authenticate_key(bytea) TO conclave_identity;
 GRANT EXECUTE ON FUNCTION conclave_memberships_of(uuid) TO conclave_identity;
 """
+CREDENTIALS += MEMBERSHIPS
 CREDENTIALS_DROP = """
 DROP FUNCTION conclave_memberships_of(uuid);
 DROP FUNCTION conclave_authenticate_key(bytea);

@@ -4,6 +4,8 @@ Their migrations create tables without policies. Only the database roles named h
 tenant whose `tenant_id` is in its arguments.
 """
 
+from config.db.constraints import IDENTITY_CLAUSE, PLATFORM_CLAUSE
+
 GRANTS = """
 GRANT SELECT, INSERT, UPDATE, DELETE ON django_session, account_emailaddress, account_emailconfirmation,
   mfa_authenticator TO conclave_identity;
@@ -31,7 +33,8 @@ ALTER TABLE procrastinate_jobs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE procrastinate_jobs FORCE ROW LEVEL SECURITY;
 CREATE POLICY jobs_app ON procrastinate_jobs TO conclave_app USING ({OWN_JOBS}) WITH CHECK ({OWN_JOBS});
 CREATE POLICY jobs_queue ON procrastinate_jobs TO conclave_queue USING (true) WITH CHECK (true);
-CREATE POLICY jobs_operator ON procrastinate_jobs TO conclave_operator USING (true) WITH CHECK (true);
+CREATE POLICY jobs_operator ON procrastinate_jobs TO conclave_operator
+  USING ({PLATFORM_CLAUSE}) WITH CHECK ({PLATFORM_CLAUSE});
 CREATE POLICY jobs_owner ON procrastinate_jobs TO conclave_owner USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT ON procrastinate_jobs TO conclave_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON procrastinate_jobs, procrastinate_events, procrastinate_periodic_defers,
@@ -59,4 +62,31 @@ ALTER TABLE procrastinate_jobs DISABLE ROW LEVEL SECURITY;
 """ + "".join(
     f"ALTER FUNCTION {name}() SECURITY INVOKER RESET ALL;\nGRANT EXECUTE ON FUNCTION {name}() TO PUBLIC;\n"
     for name in EVENT_FUNCTIONS
+)
+
+# The identity role is reached by `SET ROLE` from the logins that serve tenants, so its rows need a proof too.
+IDENTITY_TABLES = (
+    "django_session",
+    "account_emailaddress",
+    "account_emailconfirmation",
+    "mfa_authenticator",
+)
+IDENTITY_POLICIES = "".join(
+    f"""
+ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+CREATE POLICY {table}_identity ON {table} TO conclave_identity
+  USING ({IDENTITY_CLAUSE}) WITH CHECK ({IDENTITY_CLAUSE});
+CREATE POLICY {table}_owner ON {table} TO conclave_owner USING (true) WITH CHECK (true);
+"""
+    for table in IDENTITY_TABLES
+)
+IDENTITY_POLICIES_DROP = "".join(
+    f"""
+DROP POLICY {table}_owner ON {table};
+DROP POLICY {table}_identity ON {table};
+ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE {table} DISABLE ROW LEVEL SECURITY;
+"""
+    for table in IDENTITY_TABLES
 )

@@ -13,15 +13,18 @@ from django.db import connection, models
 
 from config.db.session import APP, OPERATOR, READER
 
+VIEW_SQL = """
+CREATE OR REPLACE VIEW {table} WITH (security_barrier) AS SELECT u.* FROM (
+  SELECT k.*, k.xmin AS xmin FROM {table}_kept k WHERE k.tenant_id = (SELECT conclave_current_tenant())
+    AND (SELECT current_user) <> '{operator}'
+  UNION ALL SELECT k.*, k.xmin FROM {table}_kept k
+    WHERE (SELECT CASE current_user WHEN 'conclave_owner' THEN true ELSE conclave_platform_scope() END)
+) u;"""
 CREATE_SQL = """
 CREATE MATERIALIZED VIEW {table}_kept AS {query};
 CREATE UNIQUE INDEX {table}_kept_id ON {table}_kept (id);
 CREATE INDEX {table}_kept_tenant ON {table}_kept (tenant_id, date, id);
-CREATE VIEW {table} WITH (security_barrier) AS SELECT u.* FROM (
-  SELECT k.*, k.xmin AS xmin FROM {table}_kept k WHERE k.tenant_id = (SELECT conclave_current_tenant())
-    AND (SELECT current_user) <> '{operator}'
-  UNION ALL SELECT k.*, k.xmin FROM {table}_kept k WHERE (SELECT current_user) IN ('{operator}', 'conclave_owner')
-) u;
+{view}
 CREATE TRIGGER {table}_forbid INSTEAD OF INSERT OR UPDATE OR DELETE ON {table}
   FOR EACH ROW EXECUTE FUNCTION conclave_report_forbid();
 REVOKE ALL ON {table}_kept FROM PUBLIC;
@@ -35,7 +38,14 @@ def create_report(table: str, query: str) -> str:
     Args:
         query: SELECT with the columns `id` (stable across refreshes), `tenant_id`, `date` and those of the model.
     """
-    return CREATE_SQL.format(table=table, query=query.strip(), app=APP, operator=OPERATOR, reader=READER)
+    return CREATE_SQL.format(
+        table=table, view=report_view(table), query=query.strip(), app=APP, operator=OPERATOR, reader=READER
+    )
+
+
+def report_view(table: str) -> str:
+    """Return SQL that creates or replaces the view of the report `table`."""
+    return VIEW_SQL.format(table=table, operator=OPERATOR)
 
 
 def drop_report(table: str) -> str:

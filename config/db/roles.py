@@ -18,13 +18,22 @@ OPERATOR = "conclave_operator"
 READER = "conclave_reader"
 QUEUE = "conclave_queue"
 AUDIT = "conclave_audit"
+SCOPE = "conclave_scope"
 
-ROLES = (APP, IDENTITY, OPERATOR, READER, QUEUE, AUDIT)
+ROLES = (APP, IDENTITY, OPERATOR, READER, QUEUE, AUDIT, SCOPE)
 LOGINS = (OWNER, WEB, WORKER, PUBLIC)
 
 # login -> role -> whether the login inherits its privileges without SET ROLE. Other roles are not granted.
 MEMBERSHIPS: dict[str, dict[str, bool]] = {
-    OWNER: {AUDIT: True, APP: False, IDENTITY: False, OPERATOR: False, READER: False, QUEUE: False},
+    OWNER: {
+        AUDIT: True,
+        APP: False,
+        IDENTITY: False,
+        OPERATOR: False,
+        READER: False,
+        QUEUE: False,
+        SCOPE: False,
+    },
     WEB: {IDENTITY: True, APP: False, OPERATOR: False, READER: False},
     WORKER: {IDENTITY: True, QUEUE: True, APP: False, OPERATOR: False, READER: False},
     PUBLIC: {IDENTITY: True, APP: False, READER: False},

@@ -10,18 +10,29 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from uuid import UUID
 
+from config.db.scope_proofs import prove_scope
+
 NO_ROLE = "none"
 APP = "conclave_app"
 IDENTITY = "conclave_identity"
 OPERATOR = "conclave_operator"
 READER = "conclave_reader"
 
-SESSION_SQL = (
-    "SELECT set_config('role', %s, true), set_config('app.current_tenant_id', %s, true),"
-    " set_config('app.current_user_id', %s, true), set_config('app.current_engagement_id', %s, true),"
-    " set_config('app.actor', %s, true), set_config('app.ip', %s, true),"
-    " set_config('app.request_id', %s, true), set_config('app.user_agent', %s, true)"
+# In the order of `Scope.values`, after the role. The proof covers all of them.
+SETTINGS = (
+    "app.current_tenant_id",
+    "app.current_user_id",
+    "app.current_engagement_id",
+    "app.actor",
+    "app.ip",
+    "app.request_id",
+    "app.user_agent",
 )
+SESSION_SQL = "SELECT " + ", ".join(
+    f"set_config('{name}', %s, true)" for name in ("role", *SETTINGS, "app.scope_proof")
+)
+# For one statement without a scope, when all other settings are empty.
+PROOF_SQL = "SELECT set_config('app.scope_proof', %s, true)"
 
 
 class ScopeError(RuntimeError):
@@ -57,8 +68,8 @@ class Scope:
         """The role and tenant, which must not change inside a transaction."""
         return self.role, str(self.tenant_id or "")
 
-    def params(self) -> tuple[str, ...]:
-        """Return the parameters of `SESSION_SQL` in order. Policies treat an empty string as not set."""
+    def values(self) -> tuple[str, ...]:
+        """Return the role and the settings, in the order of `SETTINGS`. Policies treat an empty string as not set."""
         return (
             self.role,
             str(self.tenant_id or ""),
@@ -69,6 +80,15 @@ class Scope:
             self.request.request_id,
             self.request.user_agent,
         )
+
+    def proof(self) -> str:
+        """Return a new proof of the scope."""
+        return prove_scope(self.values())
+
+    def params(self) -> tuple[str, ...]:
+        """Return the parameters of `SESSION_SQL` in order."""
+        values = self.values()
+        return (*values, prove_scope(values))
 
 
 NO_SCOPE = Scope()

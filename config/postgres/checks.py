@@ -1,5 +1,6 @@
 """Checks of the database and its server, run by `manage.py doctor`."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,12 +9,14 @@ from itertools import compress
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import ConnectionHandler, Error
 
 from config.db import partitions, roles
+from config.db.scope_proofs import LIFETIME_SECONDS, accepted_keys
 from config.encryption import keyring
 
 OLDEST_SERVER = 170000
@@ -174,6 +177,31 @@ def check_keys(_: BaseDatabaseWrapper) -> Iterator[CheckResult]:
         yield passed("keys", f"{len(known)} key-encryption keys readable, {next(iter(known))} is current")
 
 
+def check_scope_proofs(_: BaseDatabaseWrapper) -> Iterator[CheckResult]:
+    """Check that the database accepts this process's proofs of scopes, and that the clocks agree."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT conclave_identity_scope(), extract(epoch FROM clock_timestamp())::float")
+            proved, moment = cursor.fetchone()
+    except (Error, ImproperlyConfigured) as error:
+        text, proved, moment = str(error).strip().splitlines()[0], False, time.time()
+    else:
+        text = "the database knows no scope"
+    skew = abs(moment - time.time())
+    if not proved:
+        yield failed(
+            "scope proofs", text, "run `manage.py migrate` with the CONCLAVE_SCOPE_KEYS of all processes"
+        )
+    elif skew > LIFETIME_SECONDS / 2:
+        yield failed(
+            "scope proofs", f"the database's clock differs by {skew:.0f} s", "synchronise the clocks"
+        )
+    else:
+        yield passed(
+            "scope proofs", f"accepted; {len(accepted_keys())} keys, the clocks differ by {skew:.1f} s"
+        )
+
+
 def check_migrations(database: BaseDatabaseWrapper) -> Iterator[CheckResult]:
     """Check that all migrations are applied."""
     executor = MigrationExecutor(database)
@@ -215,6 +243,7 @@ CHECKS: tuple[CheckFunction, ...] = (
     check_migrations,
     check_partitions,
     check_keys,
+    check_scope_proofs,
     check_worker,
 )
 

@@ -201,12 +201,16 @@ def _migrate(plan: LaunchPlan) -> None:
 
 
 def _schema_state(cluster: Cluster) -> str:
-    """Return a digest of the migrations on disk, the applied ones and the date."""
+    """Return a digest of the migrations on disk, the applied ones, the scope keys and the date."""
     import psycopg
 
     digest = hashlib.sha256(time.strftime("%Y-%m-%d", time.gmtime()).encode())
     for path in [*sorted(BASE_DIR.glob("*/migrations/*.py")), BASE_DIR / "requirements.txt"]:
         digest.update(path.read_bytes())
+    keys = cluster.home.parent / "scope_keys"
+    digest.update(
+        (os.environ.get("CONCLAVE_SCOPE_KEYS") or (keys.read_text() if keys.exists() else "")).encode()
+    )
     login = connection_settings(cluster, OWNER)
     names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
     with psycopg.connect(**{names[key]: value for key, value in login.items()}) as connection:

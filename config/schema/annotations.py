@@ -38,6 +38,7 @@ LIBRARY_TABLES = {
     "auth_group": "Django's permission groups; not used, because memberships store the roles (Django).",
     "auth_group_permissions": "Rights of groups; not used (Django).",
     "auth_permission": "Django's own rights, one per model and verb (Django).",
+    "conclave_scope_key": "Keys of the proofs of scopes; read by the functions of `conclave_scope` alone.",
     "conclave_rate": "Counters of the rate limits, UNLOGGED; reached by `conclave_hit` alone.",
     "django_admin_log": "The console's own log; the audit log is separate (Django).",
     "django_content_type": "Names of models (Django).",

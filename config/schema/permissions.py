@@ -14,6 +14,7 @@ ROLE_DESCRIPTIONS = {
     "conclave_operator": "platform access across tenants, for `platform_scope`",
     "conclave_queue": "the job queue",
     "conclave_audit": "owns the tables of the audit log; only the schema owner can use it",
+    "conclave_scope": "owns the keys and functions that verify scopes; only the schema owner can use it",
     "conclave_owner": "owns the schema, runs migrations, never serves",
     "conclave_web": "login of the web server and of most commands",
     "conclave_worker": "login of the worker",

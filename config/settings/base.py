@@ -171,6 +171,8 @@ SESSION_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 
 CONCLAVE_KEKS = env("CONCLAVE_KEKS", default="")
+# Keys that prove scopes to the database, separated by commas; the first one signs.
+SCOPE_KEYS = env("CONCLAVE_SCOPE_KEYS", default="")
 IDEMPOTENCY_KEY_MODEL = "tenants.IdempotencyKey"
 IDEMPOTENCY_KEEP_HOURS = env.int("IDEMPOTENCY_KEEP_HOURS", default=24)
 # Subdomains of this domain select a tenant: acme.example.org.

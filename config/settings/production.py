@@ -7,6 +7,7 @@ from .logs import logging_settings
 SECRET_KEY = env("SECRET_KEY")
 API_KEY_PEPPER = env("API_KEY_PEPPER").encode()
 CONCLAVE_KEKS = env("CONCLAVE_KEKS")
+SCOPE_KEYS = env("CONCLAVE_SCOPE_KEYS")
 KEK_FILE = None
 MODEL_NETWORKS = env.list("MODEL_NETWORKS", default=[])
 SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)

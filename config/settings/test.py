@@ -8,6 +8,7 @@ API_KEY_PEPPER = b"test-only-pepper"
 CONCLAVE_KEKS = (
     "t2:dGVzdC1vbmx5LWtlay10d28tMDEyMzQ1Njc4OWFiY2Q=,t1:dGVzdC1vbmx5LWtlay1vbmUtMDEyMzQ1Njc4OWFiY2Q="
 )
+SCOPE_KEYS = "test-only-scope-key-that-proves-nothing-at-all"
 KEK_FILE = None
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

@@ -14,7 +14,9 @@ from psycopg import sql
 from config.postgres.cluster import default_cluster, run_sql
 from config.postgres.logins import OWNER, PUBLIC, WEB, WORKER
 
-PRESERVED_TABLES = frozenset({"django_migrations", "django_content_type", "auth_permission"})
+PRESERVED_TABLES = frozenset(
+    {"django_migrations", "django_content_type", "auth_permission", "conclave_scope_key"}
+)
 LOGINS = (WEB, WORKER, PUBLIC)
 
 
@@ -86,7 +88,7 @@ def empty_tables() -> None:
             " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"
         ).fetchall()
         tables = [name for name, _ in rows if name not in PRESERVED_TABLES]
-        guarded = [name for name, owned_by in rows if owned_by != OWNER]
+        guarded = [name for name, owned_by in rows if owned_by != OWNER and name in tables]
         _switch_triggers(owner, guarded, "DISABLE")
         names = sql.SQL(", ").join(map(sql.Identifier, tables))
         owner.execute(sql.SQL("TRUNCATE {}").format(names))

@@ -29,6 +29,7 @@ LIBRARY_TABLES = {
     "auth_group": "django.contrib.auth",
     "auth_group_permissions": "django.contrib.auth",
     "auth_permission": "django.contrib.auth",
+    "conclave_scope_key": "config.db.scope_functions.SCOPE_PROOFS, read by its owner's functions alone",
     "conclave_rate": "config.db.functions.RATE_LIMITS, reached by conclave_hit() alone",
     "django_admin_log": "django.contrib.admin",
     "django_content_type": "django.contrib.contenttypes",
@@ -234,13 +235,13 @@ def test_materialized_report_data_belongs_to_the_owner(db):
     assert kept == []
 
 
-def test_tables_belong_to_the_owner_or_audit_role(db):
+def test_tables_belong_to_the_owner_audit_or_scope_role(db):
     owners = query(
         "SELECT DISTINCT pg_get_userbyid(relowner)::text FROM pg_class"
         " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') ORDER BY 1"
     )
 
-    assert owners == [("conclave_audit",), ("conclave_owner",)]
+    assert owners == [("conclave_audit",), ("conclave_owner",), ("conclave_scope",)]
 
 
 # --- the source ----------------------------------------------------------------------------------

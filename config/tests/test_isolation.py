@@ -19,8 +19,8 @@ def attack_fixture(transactional_db):
     return create_attack_fixture(2)
 
 
-def test_there_are_twenty_five_attacks_each_described():
-    assert len(ATTACKS) == 25
+def test_there_are_twenty_nine_attacks_each_described():
+    assert len(ATTACKS) == 29
     assert all(attack.__doc__ for attack in ATTACKS.values())
 
 
@@ -40,7 +40,7 @@ def test_no_attack_gets_through(attack_fixture, attacks):
     report = run_matrix(attack_fixture, ATTACKS, attack_fixture.pairs(1))
 
     attacks.record(report.attempts, [finding.what for finding in report.findings])
-    assert report.attempts == len(attack_fixture.targets) * 25
+    assert report.attempts == len(attack_fixture.targets) * 29
     assert report.statements > report.attempts
 
 
@@ -110,7 +110,7 @@ def test_attacks_can_be_listed():
     out = StringIO()
     call_command("isolation_report", "--list", stdout=out)
 
-    assert len(out.getvalue().splitlines()) == 25 + len(COLLEAGUE_ATTACKS)
+    assert len(out.getvalue().splitlines()) == 29 + len(COLLEAGUE_ATTACKS)
 
 
 @pytest.mark.slow
@@ -120,7 +120,7 @@ def test_whole_report(django_db_setup, django_db_blocker):
         call_command("isolation_report", "--sabotage", "--format", "json", stdout=out)
     facts = json.loads(out.getvalue())
 
-    across = facts["tables"] * 25 * 10
+    across = facts["tables"] * 29 * 10
     assert facts["attempts"] == across + facts["person_tables"] * len(COLLEAGUE_ATTACKS)
     assert facts["leaks"] == 0
     assert all(each["caught"] for each in facts["sabotages"])

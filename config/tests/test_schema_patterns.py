@@ -4,10 +4,12 @@ import ast
 import contextlib
 import re
 from datetime import timedelta
+from io import StringIO
 from types import SimpleNamespace
 
 import psycopg
 import pytest
+from django.core.management import call_command
 from django.db import DatabaseError, connection
 from django.db.models import Count, Sum
 from django.utils import timezone
@@ -143,12 +145,16 @@ def test_python_accesses_no_other_tenants_rows(ours, theirs, text):
 @chosen("sql", "session")
 def test_the_session_in_psql(second_connection, transactional_db, tenant, other_tenant, text):
     names, _ = rows_of(tenant), rows_of(other_tenant)
+    proof = StringIO()
+    call_command("scope_proof", "--tenant", tenant.slug, stdout=proof)
     session = second_connection()
     shown = []
-    for statement in filter(str.strip, text.replace("%(tenant)s", str(tenant.id)).split(";\n")):
+    for statement in filter(
+        str.strip, text.replace("%(scope_proof)s", proof.getvalue().strip()).split(";\n")
+    ):
         cursor = session.execute(statement)
         shown.append(cursor.fetchall() if cursor.description else None)
-    assert shown[3] == [(names.agent.slug, "active")]
+    assert shown[2] == [(names.agent.slug, "active")]
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         session.execute("SELECT slug FROM agents_agent")
 

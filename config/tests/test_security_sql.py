@@ -34,7 +34,15 @@ def test_no_trigger_function_is_everybodys(app):
         "SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace"
         " AND has_function_privilege('conclave_app', oid, 'EXECUTE') ORDER BY 1"
     ).fetchall()
-    known = ["conclave_hit", "conclave_prompt_counted", "conclave_record_event"]
+    known = [
+        "conclave_current_tenant",
+        "conclave_current_user",
+        "conclave_hit",
+        "conclave_identity_scope",
+        "conclave_platform_scope",
+        "conclave_prompt_counted",
+        "conclave_record_event",
+    ]
     assert [name for (name,) in rows] == known
 
 

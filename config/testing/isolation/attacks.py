@@ -1,13 +1,13 @@
-"""Twenty-five SQL attacks of one tenant on another, run as the application role.
+"""Twenty-nine SQL attacks of one tenant on another, run as the application role.
 
-The attacks represent the SQL that a bug in the application could send. SQL injection is not among them: injected
-SQL could also set the tenant, so the application never runs SQL from user input.
+The attacks represent the SQL that a bug in the application could send, and the SQL that could be injected into its
+statements to change the scope.
 
 Each function listed here is an attack: the report shows its name, and its docstring describes it. Where an attack
 does not apply to a table, the closest one that applies is used.
 """
 
-from config.testing.isolation import reads, writes
+from config.testing.isolation import forgeries, reads, writes
 from config.testing.isolation.runner import Attack
 
 ATTACKS: dict[str, Attack] = {
@@ -38,5 +38,9 @@ ATTACKS: dict[str, Attack] = {
         writes.upsert_and_merge,
         writes.reference_foreign,
         writes.unique_oracle,
+        forgeries.forge_tenant,
+        forgeries.forge_role,
+        forgeries.forge_proof,
+        forgeries.read_keys,
     )
 }

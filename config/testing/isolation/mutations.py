@@ -1,6 +1,6 @@
 """Mutation tests: break each protection and expect its test to fail."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from secrets import token_hex
@@ -11,29 +11,15 @@ from config.db.session import APP, SESSION_SQL, Scope
 from config.postgres.logins import OWNER, WEB
 from config.testing.database import as_superuser, connect, has_superuser
 from config.testing.isolation import catalog_checks
-from config.testing.isolation.attacks import ATTACKS
 from config.testing.isolation.fixtures import AttackFixture
-from config.testing.isolation.runner import run_matrix
+from config.testing.isolation.forgery_mutations import FORGERY_MUTATIONS
+from config.testing.isolation.mutation_base import TABLE, Mutation, Proof, prove_by_attacks, run_as_owner
 
-TABLE, POLICY, TRIGGER = "agents_agent", "agents_agent_rls_app_all", "agents_agent_audit"
+POLICY, TRIGGER = "agents_agent_rls_app_all", "agents_agent_audit"
 CHILD, KEY = "conversations_conversation", "conversations_conversation_agent_same"
 PARTITIONED_TABLE = "conversations_message"
 REPORT_TABLE = "agents_usagedaily"
 TENANT_CONDITION = "tenant_id = (SELECT conclave_current_tenant())"
-TENANT_BODY = "nullif(current_setting('app.current_tenant_id', true), '')::uuid"
-
-Proof = Callable[[AttackFixture], list[str]]
-Breakage = Callable[[AttackFixture], Any]
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """A broken protection: `proof` must report failures while `break_it` is active."""
-
-    name: str
-    break_it: Breakage
-    proof: Proof
-    needs_superuser: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,17 +32,6 @@ class MutationResult:
     name: str
     caught: bool
     what: str
-
-
-def prove_by_attacks(*tables: str, role: str = APP) -> Proof:
-    """Return a proof that runs every attack on `tables`, for one pair of tenants."""
-
-    def proof(fixture: AttackFixture) -> list[str]:
-        targets = [fixture.target(table) for table in tables]
-        report = run_matrix(fixture, ATTACKS, fixture.pairs(1), targets=targets, role=role)
-        return [f"{found.attack}: {found.what}" for found in report.findings]
-
-    return proof
 
 
 def prove_by_catalog(fixture: AttackFixture) -> list[str]:
@@ -126,21 +101,6 @@ def _query_function(connection: Any) -> catalog_checks.Query:
     return lambda statement: connection.execute(statement).fetchall()
 
 
-def run_as_owner(broken: str, mended: str) -> Breakage:
-    """Run `broken` as the schema owner, and `mended` after the block."""
-
-    @contextmanager
-    def breakage(fixture: AttackFixture) -> Iterator[None]:
-        with connect(OWNER, database=fixture.database) as owner:
-            owner.execute(broken)
-            try:
-                yield
-            finally:
-                owner.execute(mended)
-
-    return breakage
-
-
 def _policy_sql(using: str, check: str) -> str:
     return (
         f"DROP POLICY IF EXISTS {POLICY} ON {TABLE};"
@@ -148,11 +108,9 @@ def _policy_sql(using: str, check: str) -> str:
     )
 
 
-def _tenant_function_sql(volatility: str, body: str = TENANT_BODY) -> str:
-    return (
-        "CREATE OR REPLACE FUNCTION conclave_current_tenant() RETURNS uuid LANGUAGE sql"
-        f" {volatility} PARALLEL SAFE AS $$ SELECT {body} $$"
-    )
+def _tenant_function_sql(volatility: str) -> str:
+    # In one message, hence in one transaction.
+    return f"SET LOCAL ROLE conclave_scope; ALTER FUNCTION conclave_current_tenant() {volatility}"
 
 
 def _audit_trigger_sql(fixture: AttackFixture) -> str:
@@ -351,6 +309,7 @@ MUTATIONS = (
     Mutation("actor no longer required", with_lax_actor, prove_by_unattributed_write),
     Mutation("session-level SET on a shared connection", with_session_settings, prove_scope_settings),
     Mutation("role with BYPASSRLS", with_bypassing_role, prove_bypassing_role, needs_superuser=True),
+    *FORGERY_MUTATIONS,
 )
 
 

@@ -16,6 +16,11 @@ CALLABLE_DEFINERS = frozenset(
         "conclave_hit",
         "conclave_prompt_counted",
         "conclave_joined_conversations",
+        # These return the attacker's own scope.
+        "conclave_current_tenant",
+        "conclave_current_user",
+        "conclave_platform_scope",
+        "conclave_identity_scope",
     }
 )
 
@@ -121,21 +126,17 @@ def cached_plan(a: AttackAttempt) -> None:
     """Run a statement that was planned for the victim on the same connection."""
     name = f"plan_{uuid4().hex[:8]}"
     a.run("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)")
-    a.set_scope(a.victim, _current_role(a))
+    a.set_scope(a.victim, a.setting("role"))
     state, _, _ = a.run(f"PREPARE {name} (uuid) AS SELECT count(*) FROM {{t}} WHERE id = $1")
     try:
         if not state:
             a.rows(f"EXECUTE {name} ('{a.theirs}')")
-        a.set_scope(a.me, _current_role(a))
+        a.set_scope(a.me, a.setting("role"))
         if not state:
             a.assert_zero(f"EXECUTE {name} ('{a.theirs}')")
     finally:
         if not state:
             a.run(f"DEALLOCATE {name}")
-
-
-def _current_role(a: AttackAttempt) -> str:
-    return a.run("SELECT current_setting('role')")[1][0][0]
 
 
 def unset_tenant(a: AttackAttempt) -> None:
@@ -150,6 +151,8 @@ def unset_tenant(a: AttackAttempt) -> None:
         if rows:
             raise LeakDetected(f"rows for the tenant {value!r}")
     a.run("RESET app.current_tenant_id")
+    a.assert_zero("SELECT count(*) FROM {t}")
+    a.run("RESET app.scope_proof")
     a.assert_zero("SELECT count(*) FROM {t}")
 
 

@@ -143,10 +143,16 @@ class AttackAttempt:
 
     def set_scope(self, tenant: str, role: str = APP, *, user: str = "") -> None:
         """SET ROLE, the tenant and the user for the rest of the transaction, as the backend does."""
+        self.connection.execute(SESSION_SQL, self.scope_of(tenant, role, user=user).params())
+
+    def scope_of(self, tenant: str, role: str = APP, *, user: str = "") -> Scope:
+        """Return the scope of a user, by default the tenant's administrator."""
         user = user or self.fixture.users[tenant]
-        self.connection.execute(
-            SESSION_SQL, Scope(role, UUID(tenant), UUID(user), actor=f"user:{user}").params()
-        )
+        return Scope(role, UUID(tenant), UUID(user), actor=f"user:{user}")
+
+    def setting(self, name: str) -> str:
+        """Return a setting of the session."""
+        return str(self.run("SELECT current_setting(%s, true)", name)[1][0][0])
 
 
 def run_matrix(
