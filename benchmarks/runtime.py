@@ -121,7 +121,7 @@ class Streams:
 def many_streams(house: House, *, count: int) -> Streams:
     """Run `count` streams in one process; the model sends a chunk every half second."""
     reply = ScriptedReply(text=LONG_ANSWER, pace=0.5)
-    places = {"STREAMS_PER_PROCESS": str(count), "WEB_THREADS": str(count + 8)}
+    places = {"STREAMS_PER_PROCESS": str(count), "STREAMS_PER_TENANT": str(count)}
     with FakeOpenAI(reply) as model, _watched() as watcher, product(house, "streams", **places) as server:
         _model(house, model.base_url, "many-streams")
         body = _body("many-streams", stream=True)

@@ -1,12 +1,14 @@
 """The use case of the native API: store a question, run its agents and store their answers."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 from uuid import UUID
 
+from agents.runtime.concurrency import model_requests
 from config.api.idempotency import IdempotentRequest, RequestInProgress, ResumableResponse
+from config.tenancy.concurrency import Place
 from conversations.choices import MessageStatus
 from conversations.models import Conversation, Message
 from conversations.runtime.loop import run_turn
@@ -16,6 +18,7 @@ from conversations.services.conversations import BegunTurn
 from conversations.services.leases import is_due
 from conversations.streaming.answers import AnswerEvent, stream_turn
 from conversations.streaming.multi_agent import follow_answers, run_agents, stream_agents
+from conversations.streaming.threads import FollowedStream, open_stream
 
 # The conversation and its pending answers; none if only the question is stored.
 BegunAnswers = tuple[Conversation, Sequence[BegunTurn]]
@@ -32,6 +35,7 @@ def answer_message(
     respond: Callable[[Conversation, list[Message]], Any],
     *,
     respond_streamed: Callable[[AnswerEvents], Any] | None = None,
+    runs_agents: bool = True,
 ) -> Any:
     """Store a question, run its agents and store the response under the request's Idempotency-Key.
 
@@ -42,14 +46,18 @@ def answer_message(
         respond: returns the response with the ended answers.
         respond_streamed: returns the response with the events of the running answers, which is not stored: a
             repeated request follows the same answers. Without it the answers are awaited.
+        runs_agents: False if `begin` returns no pending answers.
 
     Raises:
         RequestInProgress: an earlier request with the key has no answer yet.
-        TooManyStreamsError: the process has reached its limit of streams; the answers are stored as failed.
+        ConcurrencyLimitError: too many answers are in progress; nothing is stored.
         Message.DoesNotExist: the conversation was deleted in the meantime.
     """
-
-    return once.run_in_steps(caller.scope, AnswerResponse(caller, begin, respond, respond_streamed))
+    response = AnswerResponse(caller, begin, respond, respond_streamed)
+    if not runs_agents:
+        return once.run_in_steps(caller.scope, response)
+    with (open_stream if respond_streamed else model_requests.acquire)(caller.tenant_id) as place:
+        return once.run_in_steps(caller.scope, replace(response, place=place))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +68,8 @@ class AnswerResponse(ResumableResponse[LoadedAnswers]):
     store_question: Callable[[], BegunAnswers]
     respond: Callable[[Conversation, list[Message]], Any]
     respond_streamed: Callable[[AnswerEvents], Any] | None = None
+    # The place of the stream, if the answers are streamed.
+    place: Place | None = None
 
     def begin(self) -> LoadedAnswers:
         """Store the question and load the turn of a single agent."""
@@ -75,10 +85,10 @@ class AnswerResponse(ResumableResponse[LoadedAnswers]):
     def finish(self, begun: LoadedAnswers) -> Any:
         """Run the agents."""
         conversation, messages, turn = begun
-        if messages and self.respond_streamed:
-            return self.respond_streamed(
-                stream_answer(messages[0].answer, turn) if turn else stream_agents(messages, self.caller)
-            )
+        if messages and self.respond_streamed and self.place:
+            place = self.place.transfer()
+            single = turn and stream_answer(messages[0].answer, turn, place)
+            return self.respond_streamed(single or stream_agents(messages, self.caller, place))
         return self.respond(conversation, [run_turn(turn)] if turn else run_agents(messages, self.caller))
 
     def resume(self, reference: dict[str, Any]) -> Any:
@@ -101,8 +111,10 @@ class AnswerResponse(ResumableResponse[LoadedAnswers]):
             for answer in pending:
                 if is_due(answer.pk):
                     defer_resume(self.caller.tenant_id, answer.pk)
-        if answers and self.respond_streamed:
-            return self.respond_streamed(follow_answers(answers, self.caller))
+        if answers and self.respond_streamed and self.place:
+            response = self.respond_streamed(follow_answers(answers, self.caller))
+            response.streaming_content = FollowedStream(response.streaming_content, self.place.transfer())
+            return response
         if pending:
             raise RequestInProgress
         return self.respond(conversation, answers)
@@ -119,11 +131,7 @@ def _list_answers(reference: dict[str, Any]) -> list[Message]:
     return list(messages.filter(pk__in=reference["answers"]).order_by("sequence_number"))
 
 
-def stream_answer(answer: Message, turn: TurnContext) -> AnswerEvents:
-    """Run a single agent and stream its events.
-
-    Raises:
-        TooManyStreamsError: the process has reached its limit of streams; the answer is stored as failed.
-    """
-    events = stream_turn(turn)
+def stream_answer(answer: Message, turn: TurnContext, place: Place) -> AnswerEvents:
+    """Run a single agent and stream its events. The place is released when the turn ends."""
+    events = stream_turn(turn, place)
     return ((answer, event) for event in chain([None], events))

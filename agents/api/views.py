@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 
 from agents.models import AgentVersion, Integration
+from agents.runtime.concurrency import waiting_for_model
 from agents.runtime.connection_check import check_connection
 from agents.services.agents import publish_agent
 from agents.services.versions import diff_versions, diff_with_draft, latest_version, restore_version
@@ -101,7 +102,8 @@ class IntegrationViewSet(TenantViewSet):
         The result is in `status` and `last_error`.
         """
         try:
-            account = check_connection(kwargs["id"], self.scoped)
+            with waiting_for_model(self.credential.tenant_id):
+                account = check_connection(kwargs["id"], self.scoped)
         except Integration.DoesNotExist:
             raise Http404 from None
         with self.scoped():

@@ -21,6 +21,7 @@ from agents.runtime.providers import (
 )
 from agents.runtime.providers import anthropic_client as anthropic_client_of
 from agents.services.integrations import record_failure, record_models
+from config.db.connections import release_connections
 
 TIMEOUT_SECONDS = 10
 # Providers whose model list is not part of their OpenAI-compatible API: path from the host's root, member that
@@ -45,6 +46,7 @@ def check_connection(integration_id: UUID, scope: Callable[[], AbstractContextMa
     with scope():
         account = Integration.objects.get(pk=integration_id)
         key = (account.credentials or {}).get("api_key")
+    release_connections()
     try:
         names = async_to_sync(offered_models)(account.platform, account.base_url or None, key)
     except Exception as error:  # noqa: BLE001 (the check reports any failure)

@@ -6,9 +6,9 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from django.db import close_old_connections
 from django.http import HttpResponse
 
+from config.db.connections import release_connections
 from config.serving.threads import FairThreadPool
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -56,7 +56,7 @@ class WsgiResponse:
 def call_wsgi(application: Callable[..., Any], environ: dict[str, Any]) -> WsgiResponse:
     """Call a WSGI application and return its response, with small files in memory.
 
-    The connections of the thread are released, since chunks are produced in other threads.
+    Other threads produce chunks, so the connections of this thread are released first.
     """
     response = WsgiResponse()
     body = application(environ, response.start)
@@ -73,7 +73,8 @@ def call_wsgi(application: Callable[..., Any], environ: dict[str, Any]) -> WsgiR
             response.content = b"".join(body)
         finally:
             body.close()
-    close_old_connections()
+    if response.file or response.chunks:
+        release_connections()
     return response
 
 

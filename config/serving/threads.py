@@ -22,10 +22,12 @@ class Job:
     call: Callable[[], Any]
     pool: "FairThreadPool"
     future: Future[Any] = field(default_factory=Future)
+    thread: int = 0
 
     def run(self) -> None:
         if not self.future.set_running_or_notify_cancel():
             return
+        self.thread = threading.get_ident()
         _current_job.set(self)
         try:
             result = self.call()
@@ -45,7 +47,8 @@ def outside_pool() -> Iterator[None]:
     The thread is added to those of the pool, so the caller limits how many are in such a block.
     """
     job = _current_job.get()
-    if job is None:
+    # Threads that a job starts inherit its context, but do not occupy its place.
+    if job is None or job.thread != threading.get_ident():
         yield
         return
     _current_job.set(None)

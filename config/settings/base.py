@@ -212,7 +212,13 @@ IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=1024 * 1024 * 1024)
 PARSE_PROCESSES = env.int("PARSE_PROCESSES", default=1)
 PARSE_MEMORY_MB = env.int("PARSE_MEMORY_MB", default=384)
 PARSE_SECONDS = env.int("PARSE_SECONDS", default=60)
+# Requests that wait for a model in a web process, and streams of answers: in total, of each tenant, and of each
+# person that follows the same answer.
+MODEL_REQUESTS_PER_PROCESS = env.int("MODEL_REQUESTS_PER_PROCESS", default=24)
+MODEL_REQUESTS_PER_TENANT = env.int("MODEL_REQUESTS_PER_TENANT", default=MODEL_REQUESTS_PER_PROCESS // 2)
 STREAMS_PER_PROCESS = env.int("STREAMS_PER_PROCESS", default=32)
+STREAMS_PER_TENANT = env.int("STREAMS_PER_TENANT", default=STREAMS_PER_PROCESS // 2)
+STREAMS_PER_READER = env.int("STREAMS_PER_READER", default=4)
 # Request bodies that a web process receives at a time: in total, and from one client.
 UNFINISHED_BODIES = env.int("UNFINISHED_BODIES", default=512)
 UNFINISHED_BODIES_PER_CLIENT = env.int("UNFINISHED_BODIES_PER_CLIENT", default=32)

@@ -1,10 +1,16 @@
 """Attacks that occupy the web server: unfinished bodies and heads, and many requests of one client."""
 
 import contextlib
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import requests
 
+from agents.testing import FakeOpenAI, say
+from agents.tests.factories import AgentFactory, IntegrationFactory
+from config.tenancy.scope import tenant_scope
 from config.testing.raw_http import RawConnection, open_unfinished_bodies
 from config.testing.web_server import is_responding, run_web_server
 
@@ -15,11 +21,30 @@ SECONDS = 3
 WEBHOOK = ("POST /webhooks/stripe HTTP/1.1", "Stripe-Signature: t=1,v1=0")
 CHAT = "POST /api/v1/conversations/ HTTP/1.1"
 PER_CLIENT = 32
+MODEL_REQUESTS, FOLLOWERS = 3, 2
+# The agent library is not loaded in the background, so that response times do not depend on it.
+VARIABLES = {"WEB_THREADS": str(THREADS), "CONCLAVE_WARM_UP": "0"}
+LIMITS = {"MODEL_REQUESTS_PER_TENANT": str(MODEL_REQUESTS), "STREAMS_PER_READER": str(FOLLOWERS)}
+LIFTED = dict.fromkeys(
+    (
+        "MODEL_REQUESTS_PER_PROCESS",
+        "MODEL_REQUESTS_PER_TENANT",
+        "STREAMS_PER_READER",
+        "UNFINISHED_BODIES_PER_CLIENT",
+    ),
+    "1000",
+)
 
 
 @pytest.fixture(scope="module")
 def server(django_db_setup, django_db_blocker):
-    with django_db_blocker.unblock(), run_web_server(WEB_THREADS=str(THREADS)) as running:
+    with django_db_blocker.unblock(), run_web_server(**VARIABLES, **LIMITS) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def unlimited_server(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock(), run_web_server(**VARIABLES, **LIFTED) as running:
         yield running
 
 
@@ -90,7 +115,7 @@ def test_unfinished_heads_leave_the_server_available(server, attacks):
 @pytest.mark.security("exhaustion", mutation=True)
 def test_bodies_read_in_threads_make_the_server_unavailable(attacks, transactional_db):
     with (
-        run_web_server(module="config.testing.wsgi_server", WEB_THREADS=str(THREADS)) as server,
+        run_web_server(module="config.testing.wsgi_server", **VARIABLES) as server,
         closing_all(open_unfinished_bodies(server.port, 45, *WEBHOOK)),
     ):
         time.sleep(0.5)
@@ -98,10 +123,118 @@ def test_bodies_read_in_threads_make_the_server_unavailable(attacks, transaction
 
 
 @pytest.mark.security("exhaustion", mutation=True)
-def test_bodies_are_accepted_without_the_limit(attacks, bearer):
-    with (
-        run_web_server(WEB_THREADS=str(THREADS), UNFINISHED_BODIES_PER_CLIENT="1000") as server,
-        closing_all(open_unfinished_bodies(server.port, 60, CHAT, bearer)) as opened,
-    ):
+def test_bodies_are_accepted_without_the_limit(unlimited_server, attacks, bearer):
+    with closing_all(open_unfinished_bodies(unlimited_server.port, 60, CHAT, bearer)) as opened:
         time.sleep(0.5)
         attacks.attempt(succeeded=len(opened) - count_refused(opened) > PER_CLIENT)
+
+
+class HeldModel(FakeOpenAI):
+    """A model that answers when `released` is set."""
+
+    def __init__(self):
+        super().__init__(say("At noon."))
+        self.released = threading.Event()
+
+    def take(self, request):
+        reply = super().take(request)
+        self.released.wait(30)
+        return reply
+
+
+@pytest.fixture
+def held_model(tenant):
+    """A held model and its agent `guide` in `tenant`."""
+    with HeldModel() as model:
+        with tenant_scope(tenant, actor="system:test"):
+            account = IntegrationFactory(base_url=model.base_url)
+            common = {"model_provider": "openai-compatible", "model_name": "m"}
+            AgentFactory(slug="guide", integration=account, **common)
+        yield model
+        model.released.set()
+
+
+def chat_at_once(server, model, secret, count, *, meanwhile=lambda: 0):
+    """Send chats until all wait for the model or are refused; then release the model and return the responses."""
+    body = {"agent": "guide", "message": "When is high water?"}
+    headers = {"Authorization": f"Bearer {secret}"}
+    url = f"{server.url}/api/v1/conversations/"
+    refused = []
+
+    def send(_):
+        response = requests.post(url, json=body, headers=headers, timeout=60)
+        if response.status_code == 429:
+            refused.append(response)
+        return response
+
+    with ThreadPoolExecutor(count) as pool:
+        sent = [pool.submit(send, number) for number in range(count)]
+        end = time.monotonic() + 20
+        while len(model.requests) + len(refused) < count and time.monotonic() < end:
+            time.sleep(0.05)
+        waiting, slow = len(model.requests), meanwhile()
+        model.released.set()
+        return waiting, slow, [each.result() for each in sent]
+
+
+def time_list(server, secret):
+    """Return the seconds that a list takes."""
+    began = time.monotonic()
+    headers = {"Authorization": f"Bearer {secret}"}
+    assert requests.get(f"{server.url}/api/v1/agents/", headers=headers, timeout=30).status_code == 200
+    return time.monotonic() - began
+
+
+@pytest.mark.security("exhaustion")
+def test_chats_of_a_tenant_are_limited(server, attacks, held_model, api_key, other_tenant):
+    neighbour = api_key(tenant=other_tenant).secret
+    waiting, seconds, responses = chat_at_once(
+        server, held_model, api_key().secret, 60, meanwhile=lambda: time_list(server, neighbour)
+    )
+    attacks.attempt("more requests than the limit reach the model", succeeded=waiting > MODEL_REQUESTS)
+    attacks.attempt("a neighbour's list is delayed", succeeded=seconds > SECONDS)
+    refused = [each for each in responses if each.status_code == 429]
+    assert len(refused) == 60 - MODEL_REQUESTS
+    assert {each.json()["code"] for each in refused} <= {"too_many_model_requests", "too_many_requests"}
+    assert all(int(each.headers["Retry-After"]) for each in refused)
+    assert {each.status_code for each in responses} == {201, 429}
+
+
+@pytest.mark.security("exhaustion", mutation=True)
+def test_chats_reach_the_model_without_the_limit(unlimited_server, attacks, held_model, api_key):
+    waiting, _, _ = chat_at_once(unlimited_server, held_model, api_key().secret, 20)
+    attacks.attempt(succeeded=waiting > MODEL_REQUESTS)
+
+
+def count_followers(server, model, secret, count):
+    """Start a streamed answer, follow it `count` times and return the number of followers and all statuses."""
+    headers = {"Authorization": f"Bearer {secret}", "Accept": "text/event-stream"}
+    with requests.Session() as session:
+        session.headers.update(headers)
+        url = f"{server.url}/api/v1/conversations/"
+        conversation = session.post(
+            url, json={"agent": "guide"}, timeout=20, headers={"Accept": "*/*"}
+        ).json()
+        path = f"{url}{conversation['id']}/messages/"
+        first = session.post(path, json={"content": "When is high water?"}, stream=True, timeout=30)
+        lines = first.iter_lines()
+        answer = (
+            next(line for line in lines if line.startswith(b"data:")).split(b'"message":"')[1][:36].decode()
+        )
+        opened = [session.get(f"{path}{answer}/stream/", stream=True, timeout=30) for _ in range(count)]
+        model.released.set()
+        assert any(b"message.completed" in line for line in lines)
+        return [each.status_code for each in opened]
+
+
+@pytest.mark.security("exhaustion")
+def test_followers_of_an_answer_are_limited(server, attacks, held_model, api_key):
+    statuses = count_followers(server, held_model, api_key().secret, 8)
+    attacks.attempt(succeeded=statuses.count(200) > FOLLOWERS)
+    assert set(statuses) == {200, 429}
+
+
+@pytest.mark.security("exhaustion", mutation=True)
+def test_followers_are_accepted_without_the_limit(unlimited_server, attacks, held_model, api_key):
+    statuses = count_followers(unlimited_server, held_model, api_key().secret, 8)
+    attacks.attempt(succeeded=statuses.count(200) > FOLLOWERS)

@@ -13,7 +13,7 @@ from config.api.exceptions import Problem, problem_handler
 from config.api.renderers import dumps
 from config.api.views import ApiView, json_response
 from conversations.api.callers import CallerMixin
-from conversations.api.streaming import EVENT_STREAM, BusyError, build_event_stream
+from conversations.api.streaming import EVENT_STREAM, build_event_stream
 from conversations.api.wire_models import UNSUPPORTED, CompatError
 from conversations.completions.answers import CompletionStream, complete, stream_completion
 from conversations.completions.provider_settings import UnsupportedSettingError
@@ -22,7 +22,6 @@ from conversations.completions.turns import UnknownModelError
 from conversations.completions.types import Completion, CompletionError, CompletionRequest
 from conversations.models import Message
 from conversations.services.conversations import AgentInactiveError, ConversationClosedError
-from conversations.streaming.threads import TooManyStreamsError
 
 NO_RETRY = {"x-should-retry": "false"}
 # HTTP status by error code; any other code is a fault of the model endpoint (502).
@@ -127,8 +126,6 @@ class CompatView(CallerMixin, ApiView):
             raise CompatError(name, f"Unsupported parameter: '{name}'. {error}", UNSUPPORTED) from None
         except ConversationClosedError as error:
             raise CompatError("previous_response_id", error.messages[0]) from None
-        except TooManyStreamsError as error:
-            raise BusyError from error
         return build_event_stream(encode(stream))
 
 

@@ -67,6 +67,7 @@ class MessageActions:
                 lambda: self._edit(kwargs["id"], **data),
                 self.created,
                 respond_streamed=answers.stream_answers if answers.wants_stream(request) else None,
+                runs_agents=data["answer"],
             )
 
     @extend_schema(request=FeedbackSerializer, responses={200: MessageSerializer})

@@ -19,6 +19,7 @@ from conversations.meetings.runner import begin_meeting, follow_meeting
 from conversations.runtime.turns import Caller
 from conversations.services.conversations import ConversationClosedError, find_agent
 from conversations.services.meetings import MAX_EXPERTS, MeetingRunningError, rebuild_meeting, render_event
+from conversations.streaming.threads import follow_stream
 
 
 class NewMeetingSerializer(serializers.Serializer):
@@ -136,8 +137,10 @@ def _stream(caller: Caller, conversation_id: UUID, built: dict[str, Any], last: 
     after = max(int(last or 0), built["first"] - 1)
     if built["status"] != "running" and after >= built["last"]:
         return HttpResponse(status=204)
-    lines = _encode_events(caller, conversation_id, UUID(built["question"]), after)
-    return answers.build_event_stream(lines)
+    question = UUID(built["question"])
+    lines = _encode_events(caller, conversation_id, question, after)
+    reader = (caller.user_id or caller.actor, question)
+    return answers.build_event_stream(follow_stream(caller.tenant_id, reader, lines))
 
 
 def _encode_events(caller: Caller, conversation_id: UUID, question_id: UUID, after: int) -> Iterator[bytes]:

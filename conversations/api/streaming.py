@@ -7,7 +7,7 @@ of the answer is the concatenation of all deltas since the last reset. Each even
 the last id as `Last-Event-ID` receives the events after it. Source of the format: the HTML standard, section 9.2.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from typing import Any
@@ -31,7 +31,7 @@ from conversations.runtime.stream_buffer import (
 )
 from conversations.runtime.turns import Caller
 from conversations.streaming.answers import follow_answer
-from conversations.streaming.threads import TooManyStreamsError
+from conversations.streaming.threads import follow_stream
 
 EVENT_STREAM = "text/event-stream"
 # Id of the last event of a stream.
@@ -64,15 +64,6 @@ class AnswerFailedError(Problem):
             self.wait = 10
 
 
-class BusyError(Problem):
-    """The process streams its maximum number of answers."""
-
-    status_code = 503
-    default_detail = TooManyStreamsError.message
-    default_code = TooManyStreamsError.code
-    wait = 5
-
-
 class InvalidEventIdError(Problem):
     """`Last-Event-ID` names an unknown event."""
 
@@ -86,13 +77,10 @@ def answer_errors() -> Iterator[None]:
     """Convert errors of running answers to API errors.
 
     Raises:
-        BusyError: this process streams its maximum number of answers.
         Http404: the conversation was deleted in the meantime.
     """
     try:
         yield
-    except TooManyStreamsError as error:
-        raise BusyError from error
     except Message.DoesNotExist:
         raise Http404 from None
 
@@ -146,6 +134,7 @@ def stream_existing_answer(caller: Caller, answer: Message, last_event_id: str) 
 
     Raises:
         InvalidEventIdError: the id does not belong to the stream.
+        ConcurrencyLimitError: the reader, the tenant or the process has its maximum number of streams.
     """
     if last_event_id == END:
         return HttpResponse(status=204)
@@ -156,7 +145,10 @@ def stream_existing_answer(caller: Caller, answer: Message, last_event_id: str) 
     events: Iterator[AnswerEvent | None] = follow_answer(caller, answer.conversation_id, answer.pk, place)
     if not last_event_id:
         events = chain([None], events)
-    return stream_answers(((answer, event) for event in events), _build_ids(answer))
+    lines = _encode_events(((answer, event) for event in events), _build_ids(answer))
+    return build_event_stream(
+        follow_stream(caller.tenant_id, (caller.user_id or caller.actor, answer.pk), lines)
+    )
 
 
 def _build_ids(answer: Message) -> dict[str, str]:
@@ -167,7 +159,7 @@ def _build_ids(answer: Message) -> dict[str, str]:
     }
 
 
-def build_event_stream(lines: Iterator[bytes]) -> StreamingHttpResponse:
+def build_event_stream(lines: Iterable[bytes]) -> StreamingHttpResponse:
     """Return a streaming response that proxies do not buffer."""
     response = StreamingHttpResponse(lines, content_type=EVENT_STREAM)
     response["Cache-Control"] = "no-cache"

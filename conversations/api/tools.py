@@ -8,6 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 
+from agents.runtime.concurrency import model_requests
 from config.api.exceptions import Conflict
 from config.api.views import bodyless, json_response
 from config.api.viewsets import ReadOnlyTenantViewSet
@@ -22,6 +23,7 @@ from conversations.runtime.loop import run_turn
 from conversations.runtime.turns import TurnContext
 from conversations.services.approvals import NotAwaitingApprovalError, decide_call
 from conversations.services.leases import LeaseLostError
+from conversations.streaming.threads import open_stream
 
 RESPONSES = {
     (200, "application/json"): MessageSerializer,
@@ -60,13 +62,17 @@ class ToolExecutionViewSet(ConversationScopedMixin, CallerMixin, ReadOnlyTenantV
 
     def _decide(self, request: Any, *, allow: bool, reason: str) -> HttpResponse:
         self.require("agents", "execute")
-        with self.scoped():
-            turn, answer = self._decide_call(allow, reason)
-        if turn is None:
-            return json_response(answers.render_message(answer))
-        with answers.answer_errors():
-            if answers.wants_stream(request):
-                return answers.stream_answers(stream_answer(answer, turn))
+        is_streamed = answers.wants_stream(request)
+        with (
+            answers.answer_errors(),
+            (open_stream if is_streamed else model_requests.acquire)(self.credential.tenant_id) as place,
+        ):
+            with self.scoped():
+                turn, answer = self._decide_call(allow, reason)
+            if turn is None:
+                return json_response(answers.render_message(answer))
+            if is_streamed:
+                return answers.stream_answers(stream_answer(answer, turn, place.transfer()))
             return json_response(answers.render_answers([run_turn(turn)]))
 
     def _decide_call(self, allow: bool, reason: str) -> tuple[TurnContext | None, Message]:

@@ -101,7 +101,11 @@ class ConversationViewSet(MeetingActions, AnswerMixin, UpdateMixin, DestroyMixin
             self.require("agents", "execute")
         with answers.answer_errors():
             return answer_message(
-                self.caller(), self.idempotent_request(), lambda: self._begin(data), self.created
+                self.caller(),
+                self.idempotent_request(),
+                lambda: self._begin(data),
+                self.created,
+                runs_agents="message" in data,
             )
 
     @extend_schema(request=ForkSerializer, responses={201: ConversationSerializer})

@@ -13,6 +13,10 @@ from uuid import UUID
 from asgiref.sync import async_to_sync
 from django.db import DataError
 
+from agents.runtime.concurrency import model_requests
+from config.db.connections import release_connections
+from config.serving.threads import outside_pool
+from config.tenancy.concurrency import Place
 from conversations.completions.results import store_completion, store_completion_error
 from conversations.completions.turns import CompletionTurn, begin_completion
 from conversations.completions.types import (
@@ -24,11 +28,10 @@ from conversations.completions.types import (
     TokenUsage,
 )
 from conversations.models import Message
-from conversations.runtime.connections import release_connections
 from conversations.runtime.stream_buffer import KeepAlive
 from conversations.runtime.turns import Caller
 from conversations.streaming.answers import KEEP_ALIVE_SECONDS
-from conversations.streaming.threads import TooManyStreamsError, run_in_stream_thread
+from conversations.streaming.threads import open_stream, run_in_stream_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +47,14 @@ def complete(request: CompletionRequest, caller: Caller, *, after: Message | Non
 
     Raises:
         CompletionError: the completion failed; the failure is stored too.
+        ConcurrencyLimitError: the tenant or the process waits for its maximum number of model responses.
 
     Also raises the exceptions of `begin_completion`.
     """
-    with caller.scope():
-        turn = begin_completion(request, caller, after=after)
-    return _run(turn, None)
+    with model_requests.acquire(caller.tenant_id):
+        with caller.scope():
+            turn = begin_completion(request, caller, after=after)
+        return _run(turn, None)
 
 
 def stream_completion(
@@ -58,22 +63,20 @@ def stream_completion(
     """Answer the request in a thread and return its events, the first of which has already arrived.
 
     Raises:
-        TooManyStreamsError: the process has reached its limit of streams.
+        ConcurrencyLimitError: the tenant or the process has its maximum number of streams.
         CompletionError: the completion failed before its first event.
 
     Also raises the exceptions of `begin_completion`.
     """
-    with caller.scope():
-        turn = begin_completion(request, caller, after=after)
     queue: SimpleQueue[CompletionEvent] = SimpleQueue()
-    try:
-        _start_thread(turn, queue)
-    except TooManyStreamsError as error:
-        store_completion_error(turn, CompletionError(error.code, error.message))
-        raise
+    with open_stream(caller.tenant_id) as place:
+        with caller.scope():
+            turn = begin_completion(request, caller, after=after)
+        _start_thread(turn, queue, place.transfer())
     release_connections()
     events = _read_queue(queue)
-    first = next(events)
+    with outside_pool():
+        first = next(events)
     if isinstance(first, CompletionError):
         raise first
     return CompletionStream(turn.context.answer_id, chain([first], events))
@@ -84,7 +87,7 @@ def _run(turn: CompletionTurn, emit: EmitEvent | None) -> Completion:
     from conversations.runtime import loop
 
     try:
-        with loop.bind_turn_context(turn.context):
+        with loop.bind_turn_context(turn.context), outside_pool():
             answer = async_to_sync(models.request_completion)(turn, emit)
     except Exception as error:
         failure = models.to_completion_error(error)
@@ -106,9 +109,8 @@ def _run(turn: CompletionTurn, emit: EmitEvent | None) -> Completion:
     return Completion(turn.context.answer_id, content, answer.calls, answer.finish, used, answer.logprobs)
 
 
-def _start_thread(turn: CompletionTurn, queue: "SimpleQueue[CompletionEvent]") -> None:
+def _start_thread(turn: CompletionTurn, queue: "SimpleQueue[CompletionEvent]", place: Place) -> None:
     """Run the completion in a thread that puts its events into `queue`."""
-    turn.context.meter.rest = release_connections
     last: CompletionEvent = CompletionError(
         "internal", "An internal error occurred. The server log has the details."
     )
@@ -120,7 +122,7 @@ def _start_thread(turn: CompletionTurn, queue: "SimpleQueue[CompletionEvent]") -
         except CompletionError as failure:
             last = failure
 
-    run_in_stream_thread(run, name="completion", at_end=lambda: queue.put(last))
+    run_in_stream_thread(run, place=place, name="completion", at_end=lambda: queue.put(last))
 
 
 def _read_queue(queue: "SimpleQueue[CompletionEvent]") -> Iterator[CompletionEvent]:

@@ -5,6 +5,7 @@ from asgiref.sync import async_to_sync
 from agents.models import Agent, LlmUsage
 from agents.runtime.meter import BYTES_PER_TOKEN, Meter, ModelRoute, TokenCounts
 from agents.runtime.providers import classify_error, is_openai_compatible, openai_client, status_of
+from config.db.connections import release_connections
 from conversations.completions.turns import UnknownModelError, resolve_model
 from conversations.completions.types import CompletionError
 from conversations.runtime.metering import get_budget_subjects
@@ -37,6 +38,7 @@ def embed_with_integration(name: str, texts: list[str], caller: Caller) -> Embed
     meter = Meter(caller.scope, get_budget_subjects(caller, agent))
     try:
         reservation = meter.begin(route, sum(len(text.encode()) for text in texts) // BYTES_PER_TOKEN, 0)
+        release_connections()
         try:
             vectors, tokens = async_to_sync(_request_embeddings)(route, key, texts)
         except Exception as error:

@@ -16,8 +16,10 @@ from django.core.exceptions import ValidationError
 
 from agents.choices import AgentStatus
 from agents.models import Agent
+from agents.runtime.concurrency import model_requests
 from config.api.credentials import Credential
 from config.api.permissions import explain_missing
+from config.tenancy.concurrency import ConcurrencyLimitError
 from conversations.choices import MessageStatus
 from conversations.models import Conversation, Message
 from conversations.runtime.journal import strip_unstorable
@@ -108,6 +110,14 @@ def ask_agent(agent: str, question: str, conversation: str = "") -> dict[str, An
     caller = _get_caller("agents", "execute")
     if not question.strip():
         raise McpRequestError("The question must not be empty.")
+    try:
+        with model_requests.acquire(caller.tenant_id):
+            return _ask_agent(caller, agent, question, conversation)
+    except ConcurrencyLimitError as error:
+        raise McpRequestError(str(error.detail)) from error
+
+
+def _ask_agent(caller: Caller, agent: str, question: str, conversation: str) -> dict[str, Any]:
     with caller.scope():
         match = find_agent(strip_unstorable(agent))
         if match is None:

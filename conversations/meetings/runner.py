@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from agents.models import Agent
+from config.db.connections import release_connections
 from config.tenancy.scope import require_tenant_id, tenant_scope
 from conversations.choices import StreamType
 from conversations.models import AnswerLease, Message, StreamEvent
-from conversations.runtime.connections import release_connections
 from conversations.runtime.lease_renewal import lease_renewer
 from conversations.runtime.loop import run_turn
 from conversations.runtime.recovery import ACTOR, defer_resume, resume_answer
@@ -22,7 +22,7 @@ from conversations.services.meetings import (
     open_meeting,
 )
 
-KEEP_ALIVE_SECONDS = 15
+KEEP_ALIVE_SECONDS = 5
 MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.1, 1.0
 
 

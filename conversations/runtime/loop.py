@@ -16,6 +16,7 @@ from django.db import DataError
 
 from agents.runtime.providers import build_model, classify_error
 from config.observability.tracing import instrumentation, span_attributes
+from config.serving.threads import outside_pool
 from conversations.choices import MessageRole, MessageStatus
 from conversations.models import Message
 from conversations.runtime.approvals import (
@@ -64,6 +65,7 @@ def run_turn(turn: TurnContext, emit: Emit | None = None) -> Message:
     if emit:
         turn = with_stream_buffer(turn)
     with ExitStack() as stack:
+        stack.enter_context(outside_pool())
         stack.enter_context(lease_renewer.renewing(turn.lease))
         if turn.live:
             stack.enter_context(lease_renewer.publishing(turn.live))

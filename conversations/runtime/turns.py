@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from agents.models import Agent, Integration
 from agents.runtime.meter import Meter
+from config.db.connections import release_connections
 from config.db.session import Scope
 from config.tenancy.scope import tenant_scope
 from conversations.choices import ConversationMode, MessageRole, MessageStatus
@@ -120,7 +121,12 @@ def load_turn(begun: BegunTurn, caller: Caller) -> TurnContext:
 
 def build_meter(caller: Caller, agent: Agent) -> Meter:
     """Return a meter of the calls that `agent` makes for `caller`."""
-    return Meter(caller.scope, get_budget_subjects(caller, agent), further=get_cost_limits(agent))
+    return Meter(
+        caller.scope,
+        get_budget_subjects(caller, agent),
+        further=get_cost_limits(agent),
+        rest=release_connections,
+    )
 
 
 def get_api_key(integration: Integration | None) -> str | None:

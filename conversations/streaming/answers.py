@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
+from config.db.connections import release_connections
+from config.tenancy.concurrency import Place
 from conversations.choices import MessageStatus
 from conversations.models import Message
-from conversations.runtime.connections import release_connections
 from conversations.runtime.lease_renewal import lease_renewer
 from conversations.runtime.loop import run_turn
 from conversations.runtime.recovery import defer_resume
@@ -24,31 +25,28 @@ from conversations.runtime.stream_buffer import (
     StreamPosition,
     events_since,
 )
-from conversations.runtime.turn_results import store_failure
 from conversations.runtime.turns import Caller, TurnContext, with_stream_buffer
 from conversations.services.leases import is_due
 from conversations.services.steps import list_text_chunks
-from conversations.streaming.threads import TooManyStreamsError, run_in_stream_thread
+from conversations.streaming.threads import run_in_stream_thread
 
-KEEP_ALIVE_SECONDS = 15
+# Also the maximum time until a disconnected reader is noticed.
+KEEP_ALIVE_SECONDS = 5
 # Polling intervals of the database, in seconds: short after new text, with backoff while there is none.
 MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.1, 1.0
 
 
-def stream_turn(turn: TurnContext) -> Iterator[AnswerEvent]:
+def stream_turn(turn: TurnContext, place: Place) -> Iterator[AnswerEvent]:
     """Run `turn` in a thread and stream its events, ending with `AnswerDone`.
 
-    Raises:
-        TooManyStreamsError: the process has reached its limit of streams; raised before the first event.
+    Args:
+        place: the place of the stream, released when the turn ends.
     """
     shown = with_stream_buffer(turn)
-    turn.meter.rest = release_connections
     live: Any = shown.live
-    try:
-        run_in_stream_thread(lambda: run_turn(shown), name="turn", at_end=lambda: live.end(live.answer))
-    except TooManyStreamsError as error:
-        store_failure(turn, error.code, error.message, [])
-        raise
+    run_in_stream_thread(
+        lambda: run_turn(shown), place=place, name="turn", at_end=lambda: live.end(live.answer)
+    )
     return _follow(
         turn.caller,
         StoredAnswerReader(turn.caller, turn.conversation_id, turn.answer_id),

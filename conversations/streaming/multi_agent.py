@@ -6,15 +6,14 @@ In multi mode the agents answer independently; in collaborative mode each builds
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
+from config.tenancy.concurrency import Place
 from conversations.models import Message
-from conversations.runtime.connections import release_connections
 from conversations.runtime.lease_renewal import lease_renewer
 from conversations.runtime.loop import run_turn
 from conversations.runtime.turns import Caller, load_turn, with_stream_buffer
 from conversations.services.conversations import BegunTurn
-from conversations.services.leases import fail_answer
 from conversations.streaming.answers import AnswerEvent, follow_answer
-from conversations.streaming.threads import TooManyStreamsError, run_in_stream_thread
+from conversations.streaming.threads import run_in_stream_thread
 
 
 def run_agents(begun: Sequence[BegunTurn], caller: Caller, *, is_streamed: bool = False) -> list[Message]:
@@ -30,25 +29,20 @@ def run_agents(begun: Sequence[BegunTurn], caller: Caller, *, is_streamed: bool 
             with caller.scope():
                 turn = load_turn(each, caller)
             if is_streamed:
-                turn.meter.rest = release_connections
                 turn = with_stream_buffer(turn)
             answers.append(run_turn(turn))
     return answers
 
 
-def stream_agents(begun: Sequence[BegunTurn], caller: Caller) -> Iterator[tuple[Message, AnswerEvent | None]]:
+def stream_agents(
+    begun: Sequence[BegunTurn], caller: Caller, place: Place
+) -> Iterator[tuple[Message, AnswerEvent | None]]:
     """Run the agents in a thread and stream their events in order; the first of each agent is None.
 
-    Raises:
-        TooManyStreamsError: the process has reached its limit of streams; raised before the first event.
+    Args:
+        place: the place of the stream, released when the last agent ends.
     """
-    try:
-        run_in_stream_thread(lambda: run_agents(begun, caller, is_streamed=True), name="round")
-    except TooManyStreamsError as error:
-        with caller.scope():
-            for each in begun:
-                fail_answer(each.held_lease, code=error.code, reason=error.message)
-        raise
+    run_in_stream_thread(lambda: run_agents(begun, caller, is_streamed=True), place=place, name="round")
     return follow_answers([each.answer for each in begun], caller)
 
 

@@ -1,45 +1,74 @@
-"""Threads that generate streamed answers, limited per process."""
+"""Streams of answers: their places, and the threads that generate them."""
 
 import contextvars
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from uuid import UUID
 
-from django.conf import settings
-
+from config.db.connections import release_connections
 from config.observability import metrics
-from conversations.runtime.connections import release_connections
+from config.tenancy.concurrency import ConcurrencyLimit, Place
 
-_slots = threading.BoundedSemaphore(settings.STREAMS_PER_PROCESS)
+_streams = ConcurrencyLimit(
+    "too_many_streams",
+    "Too many answers are being streamed. Try again later, or send the request without streaming.",
+    per_process="STREAMS_PER_PROCESS",
+    per_tenant="STREAMS_PER_TENANT",
+    per_reader="STREAMS_PER_READER",
+    on_change=metrics.change_open_streams,
+)
 
 
-class TooManyStreamsError(RuntimeError):
-    """The process has reached `STREAMS_PER_PROCESS`; `code` and `message` are stored with the answer."""
+def open_stream(tenant_id: UUID) -> Place:
+    """Return the place of an answer that will be generated in a thread.
 
-    code = "too_many_streams"
-    message = "Too many answers are being streamed. Try again later, or send the request without streaming."
+    Raises:
+        ConcurrencyLimitError: the tenant or the process has its maximum number of streams.
+    """
+    return _streams.acquire(tenant_id)
+
+
+class FollowedStream:
+    """The events of a stream that this process does not generate for the reader; it holds a place until closed."""
+
+    def __init__(self, events: Iterator[bytes], place: Place) -> None:
+        self.events, self.place = events, place
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self.events
+
+    def close(self) -> None:
+        """Free the place."""
+        self.place.release()
+
+
+def follow_stream(tenant_id: UUID, reader: tuple[object, UUID], events: Iterator[bytes]) -> FollowedStream:
+    """Return `events` as a stream that counts towards the limits.
+
+    Args:
+        reader: who reads which answer.
+
+    Raises:
+        ConcurrencyLimitError: the reader, the tenant or the process has its maximum number of streams.
+    """
+    return FollowedStream(events, _streams.acquire(tenant_id, reader=reader))
 
 
 def run_in_stream_thread(
-    run: Callable[[], object], *, name: str, at_end: Callable[[], object] | None = None
+    run: Callable[[], object], *, place: Place, name: str, at_end: Callable[[], object] | None = None
 ) -> None:
-    """Call `run` in a new thread with this context; release its connections at the end.
+    """Call `run` in a new thread with this context; release its connections and its place at the end.
 
     Args:
-        at_end: called after `run`, even if it raises, once the slot is free.
-
-    Raises:
-        TooManyStreamsError: the process has reached its limit of streams.
+        at_end: called after `run`, even if it raises, once the place is free.
     """
-    if not _slots.acquire(blocking=False):
-        raise TooManyStreamsError
-    metrics.change_open_streams(1)
 
     def run_and_release() -> None:
         try:
             run()
         finally:
             release_connections()
-            _release_slot()
+            place.release()
             if at_end:
                 at_end()
 
@@ -47,10 +76,5 @@ def run_in_stream_thread(
     try:
         threading.Thread(target=context.run, args=(run_and_release,), daemon=True, name=name).start()
     except BaseException:
-        _release_slot()
+        place.release()
         raise
-
-
-def _release_slot() -> None:
-    _slots.release()
-    metrics.change_open_streams(-1)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from django.http import HttpResponse
 from pydantic import Field, StringConstraints
 
+from agents.runtime.concurrency import waiting_for_model
 from config.api.views import json_response
 from conversations.api.compat import CompatView, ModelNotFoundError
 from conversations.api.parameters import EMBEDDINGS
@@ -56,7 +57,8 @@ class EmbeddingsView(CompatView):
             return embeddings.embed_locally(model, texts)
         self.require("integrations", "execute")
         try:
-            return embeddings.embed_with_integration(model, texts, self.caller())
+            with waiting_for_model(self.credential.tenant_id):
+                return embeddings.embed_with_integration(model, texts, self.caller())
         except UnknownModelError:
             raise ModelNotFoundError(model) from None
 
