@@ -55,6 +55,7 @@ RESPONSES = "POST /v1/responses"
 MESSAGES = "POST /v1/messages"
 EMBEDDINGS = "POST /v1/embeddings"
 SEARCH = "POST /v1/vector_stores/{id}/search"
+VECTOR_STORE, VECTOR_FILE = "POST /v1/vector_stores", "POST /v1/vector_stores/{id}/files"
 STREAM_OPTIONS, CHAT_MESSAGE = "OpenAI: `stream_options`", "OpenAI: chat message"
 CONTENT_PART, FUNCTION, ITEM = "OpenAI: content part", "OpenAI: function", "OpenAI: input item"
 REASONING = "OpenAI: `reasoning`"
@@ -128,6 +129,14 @@ PARAMETERS: dict[str, tuple[Parameter, ...]] = {
         _refuse("filters", "Filters are not supported."),
         _refuse("ranking_options", "Ranking options are not supported.", {}, {"ranker": "auto"}),
         _refuse("rewrite_query", "Query rewriting is not supported.", False),
+    ),
+    VECTOR_STORE: (
+        _refuse("chunking_strategy", "Set the chunk size of the collection instead.", {"type": "auto"}),
+        _refuse("expires_after", "Expiry is not supported."),
+        _refuse("metadata", "Metadata is not supported.", {}),
+    ),
+    VECTOR_FILE: (
+        _refuse("chunking_strategy", "Set the chunk size of the collection instead.", {"type": "auto"}),
     ),
     STREAM_OPTIONS: _ignore("It affects only the padding of stream events.", "include_obfuscation"),
     CHAT_MESSAGE: (

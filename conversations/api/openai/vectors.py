@@ -5,16 +5,20 @@ import time
 from typing import Annotated, Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.http import HttpResponse
+from django.utils.text import slugify
 from pydantic import Field
 
-from config.api.exceptions import Problem
+from config.api.exceptions import Conflict, Problem
 from config.api.views import json_response
 from conversations.api.compat import CompatView
-from conversations.api.parameters import SEARCH
-from conversations.api.wire_models import WireModel, validate_schema
-from knowledge.models import Collection
+from conversations.api.parameters import SEARCH, VECTOR_STORE
+from conversations.api.wire_models import UNSUPPORTED, CompatError, WireModel, validate_schema
+from knowledge.choices import DocumentStatus
+from knowledge.models import Collection, Document
+from knowledge.services.collections import get_or_create_collection
+from knowledge.services.library import LIBRARY_SLUG
 from knowledge.services.search import FoundPassage, log_query, search
 
 from .errors import error_body
@@ -23,6 +27,7 @@ from .schemas import Name
 
 STORE = "vs_"
 FILE = "file-"
+STATUSES = {DocumentStatus.INDEXED: "completed", DocumentStatus.FAILED: "failed"}
 
 
 class VectorStoreNotFoundError(Problem):
@@ -37,6 +42,14 @@ class SearchRequest(WireModel):
     max_num_results: Annotated[int, Field(ge=1, le=50)] = 10
 
 
+class StoreRequest(WireModel):
+    table = VECTOR_STORE
+
+    name: Name
+    description: str | None = None
+    file_ids: list[str] | None = None
+
+
 class VectorStoresView(CompatView):
     """Collections that the caller may read."""
 
@@ -47,14 +60,31 @@ class VectorStoresView(CompatView):
 
     def get(self, request: Any) -> HttpResponse:
         """List the collections, newest first."""
-        rows = Collection.objects.order_by("id" if request.GET.get("order") == "asc" else "-id")
+        rows = Collection.objects.exclude(slug=LIBRARY_SLUG).order_by(
+            "id" if request.GET.get("order") == "asc" else "-id"
+        )
         if after := request.GET.get("after"):
             side = "id__gt" if request.GET.get("order") == "asc" else "id__lt"
             rows = rows.filter(**{side: get_collection(after).pk})
         limit = parse_limit(request.GET)
         page = list(rows[: limit + 1])
-        data = [_render_store(row) for row in page[:limit]]
+        data = _render_stores(page[:limit])
         return json_response(render_page(data, has_more=len(page) > limit))
+
+    def post(self, request: Any) -> HttpResponse:
+        """Create a collection with the default embedder."""
+        body = validate_schema(StoreRequest, request.data)
+        if body.file_ids:
+            raise CompatError("file_ids", "Attach files to the vector store after its creation.", UNSUPPORTED)
+        slug = slugify(body.name)[:100]
+        if not slug:
+            raise CompatError("name", "name: must contain letters or digits.")
+        collection, created = get_or_create_collection(
+            slug, name=body.name, description=body.description or ""
+        )
+        if not created:
+            raise Conflict(f"A vector store with the name '{slug}' already exists.")
+        return json_response(_render_stores([collection])[0])
 
 
 class VectorStoreView(CompatView):
@@ -66,7 +96,7 @@ class VectorStoreView(CompatView):
 
     def get(self, request: Any, name: str) -> HttpResponse:
         """Return the collection by id or slug."""
-        return json_response(_render_store(get_collection(name)))
+        return json_response(_render_stores([get_collection(name)])[0])
 
 
 class VectorStoreSearchView(CompatView):
@@ -106,17 +136,26 @@ def get_collection(name: str) -> Collection:
     return collection
 
 
-def _render_store(row: Collection) -> dict[str, Any]:
-    counts = {"in_progress": 0, "completed": row.document_count, "failed": 0, "cancelled": 0}
+def _render_stores(rows: list[Collection]) -> list[dict[str, Any]]:
+    counts = {row.pk: {"in_progress": 0, "completed": 0, "failed": 0, "cancelled": 0} for row in rows}
+    documents = Document.objects.filter(collection_id__in=list(counts)).order_by()
+    for collection_id, status, count in documents.values_list("collection_id", "status").annotate(
+        Count("pk")
+    ):
+        counts[collection_id][STATUSES.get(status, "in_progress")] += count
+    return [_render_store(row, counts[row.pk]) for row in rows]
+
+
+def _render_store(row: Collection, counts: dict[str, int]) -> dict[str, Any]:
     return {
         "id": f"{STORE}{row.pk.hex}",
         "object": "vector_store",
         "name": row.slug,
-        "status": "completed",
+        "status": "in_progress" if counts["in_progress"] else "completed",
         "created_at": int(row.created_at.timestamp()),
         "last_active_at": int(row.updated_at.timestamp()),
         "usage_bytes": 0,
-        "file_counts": {**counts, "total": row.document_count},
+        "file_counts": {**counts, "total": sum(counts.values())},
         "metadata": {"title": row.name[:512]},
     }
 

@@ -1,0 +1,142 @@
+"""Files and vector store files with the official OpenAI client."""
+
+import openai
+import pytest
+
+from config.tenancy.scope import tenant_scope
+from config.testing.fixtures import add_member
+from knowledge.models import Document
+from knowledge.services.ingestion import index_document
+from knowledge.services.library import LIBRARY_SLUG
+
+TEXT = b"# Tides\n\nHigh water comes at noon in Emden.\n"
+
+
+@pytest.fixture(autouse=True)
+def media(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+
+
+@pytest.fixture
+def client(wired):
+    with openai.OpenAI(base_url=f"{wired.url}/v1", api_key=wired.key.secret, max_retries=0) as made:
+        yield made
+
+
+def upload(client, name="tides.md", content=TEXT, purpose="assistants"):
+    return client.files.create(file=(name, content), purpose=purpose)
+
+
+def index_all(wired):
+    """Index the pending documents as the worker does."""
+    for document in wired.rows(Document):
+        index_document(wired.tenant.pk, document.pk)
+
+
+def test_file_is_uploaded_listed_read_and_deleted(client, wired):
+    first, second = upload(client), upload(client, purpose="user_data")
+    assert (first.filename, first.bytes, first.purpose, first.status) == (
+        "tides.md",
+        len(TEXT),
+        "assistants",
+        "uploaded",
+    )
+    assert [file.id for file in client.files.list(limit=1)] == [second.id, first.id]
+    assert [file.id for file in client.files.list(purpose="user_data")] == [second.id]
+    assert client.files.retrieve(first.id).to_dict() == first.to_dict()
+    assert client.files.content(first.id).read() == TEXT
+    assert client.files.delete(first.id).deleted
+    for call in (client.files.retrieve, client.files.content, client.files.delete):
+        with pytest.raises(openai.NotFoundError):
+            call(first.id)
+
+
+def test_file_is_attached_to_a_vector_store(client, wired):
+    store, file = client.vector_stores.create(name="Sea"), upload(client)
+    made = client.vector_stores.files.create(store.id, file_id=file.id, attributes={"kind": "tides"})
+    assert (made.id, made.vector_store_id, made.status) == (file.id, store.id, "in_progress")
+    assert client.vector_stores.retrieve(store.id).file_counts.in_progress == 1
+    index_all(wired)
+    found = client.vector_stores.files.poll(file.id, vector_store_id=store.id)
+    assert (found.status, found.attributes) == ("completed", {"kind": "tides"})
+    assert [row.id for row in client.vector_stores.files.list(store.id, filter="completed")] == [file.id]
+    assert client.files.retrieve(file.id).status == "processed"
+    assert "noon" in next(iter(client.vector_stores.search(store.id, query="high water"))).content[0].text
+    assert [row.name for row in client.vector_stores.list()] == ["sea"]
+
+
+def test_file_is_uploaded_to_a_vector_store(client, wired):
+    store = client.vector_stores.create(name="Sea")
+    made = client.vector_stores.files.upload(vector_store_id=store.id, file=("tides.md", TEXT))
+    assert client.vector_stores.files.retrieve(made.id, vector_store_id=store.id).status == "in_progress"
+    assert client.vector_stores.files.create(store.id, file_id=made.id).id == made.id
+    assert client.vector_stores.files.delete(made.id, vector_store_id=store.id).deleted
+    with pytest.raises(openai.NotFoundError):
+        client.vector_stores.files.retrieve(made.id, vector_store_id=store.id)
+    assert client.files.retrieve(made.id).id == made.id
+
+
+def test_deleting_a_file_removes_it_from_vector_stores(client, wired, tmp_path):
+    store, file = client.vector_stores.create(name="Sea"), upload(client)
+    client.vector_stores.files.create(store.id, file_id=file.id)
+    client.files.delete(file.id)
+    assert list(client.vector_stores.files.list(store.id)) == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_unreadable_file_fails(client, wired):
+    store, file = client.vector_stores.create(name="Sea"), upload(client, "tides.pdf", b"not a PDF")
+    client.vector_stores.files.create(store.id, file_id=file.id)
+    index_all(wired)
+    found = client.vector_stores.files.retrieve(file.id, vector_store_id=store.id)
+    assert (found.status, found.last_error.code) == ("failed", "invalid_file")
+    assert client.files.retrieve(file.id).status == "error"
+
+
+@pytest.mark.parametrize(
+    ("fields", "parameter"),
+    [
+        ({"purpose": "fine-tune"}, "purpose"),
+        ({"name": "tides.exe"}, "file"),
+        ({"content": b""}, "file"),
+    ],
+)
+def test_invalid_uploads_are_refused(client, wired, tmp_path, fields, parameter):
+    with pytest.raises(openai.BadRequestError) as caught:
+        upload(client, **fields)
+    assert caught.value.param == parameter
+    assert wired.rows(Document) == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_upload_with_the_same_idempotency_key_happens_once(client, wired):
+    headers = {"Idempotency-Key": "upload-1"}
+    made = [
+        client.files.create(file=("tides.md", TEXT), purpose="assistants", extra_headers=headers).id
+        for _ in range(2)
+    ]
+    assert made[0] == made[1]
+    assert len(wired.rows(Document)) == 1
+
+
+def test_files_of_other_tenants_are_hidden(client, wired, other_tenant, api_key):
+    file = upload(client)
+    key = api_key(tenant=other_tenant, user=add_member(other_tenant).user)
+    outsider = openai.OpenAI(base_url=f"{wired.url}/v1", api_key=key.secret, max_retries=0)
+    assert list(outsider.files.list()) == []
+    store = outsider.vector_stores.create(name="Sea")
+    for call in (outsider.files.retrieve, outsider.files.content, outsider.files.delete):
+        with pytest.raises(openai.NotFoundError):
+            call(file.id)
+    with pytest.raises(openai.NotFoundError):
+        outsider.vector_stores.files.create(store.id, file_id=file.id)
+    with tenant_scope(wired.tenant, actor="system:test"):
+        assert Document.objects.get().collection.slug == LIBRARY_SLUG
+
+
+def test_files_need_the_scope_of_collections(wired, api_key):
+    key = api_key(scopes=["agents:execute"])
+    weak = openai.OpenAI(base_url=f"{wired.url}/v1", api_key=key.secret, max_retries=0)
+    for call in (weak.files.list, lambda: upload(weak), lambda: weak.vector_stores.files.list("sea")):
+        with pytest.raises(openai.PermissionDeniedError):
+            call()
