@@ -48,7 +48,7 @@ class Server:
 def product(house: House, name: str = "product", **changes: str) -> Iterator[Server]:
     """Run the product's web server."""
     variables = house.environment(
-        **{"PGAPPNAME": name, "WEB_THREADS": THREADS, "CONCLAVE_WARM_UP": "0"} | changes
+        **{"PGAPPNAME": name, "WEB_WORKERS": "1", "WEB_THREADS": THREADS, "CONCLAVE_WARM_UP": "0"} | changes
     )
     with _running(name, ["config.serving"], variables) as server:
         yield server

@@ -1,13 +1,15 @@
 """Start granian with the ASGI application, by `python -m config.serving`.
 
 Environment variables: HOST, PORT, WEB_WORKERS, WEB_THREADS, DATABASE_POOL. The parent process only supervises its
-workers and does not load Django.
+workers and does not load Django. On SIGHUP it replaces them one after the other.
 """
 
 import multiprocessing
 import os
 import resource
 import shutil
+from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +24,14 @@ OPEN_FILES = 8192
 MAX_BUFFER_BYTES = 64 * 1024
 
 
-def load_application(target: str) -> Any:
-    """Load the ASGI application in a worker and tie the worker's life to its parent."""
+def load_application(target: str, *, ready: Connection) -> Any:
+    """Load the ASGI application in a worker, and send its process id to `ready`. It ends with its parent."""
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
         die_with_parent(parent.pid)
     from config.asgi import application
 
+    ready.send(os.getpid())
     return application
 
 
@@ -55,26 +58,29 @@ def main() -> None:
     from granian.constants import Interfaces
     from granian.http import HTTP1Settings, HTTP2Settings
     from granian.log import LogLevels
-    from granian.server import Server
+
+    from config.serving.workers import ReloadingServer
 
     os.environ.setdefault("DATABASE_POOL", str(MAX_CONNECTIONS))
     if os.environ.get("METRICS_TOKEN"):
         os.environ.update(PROMETHEUS_MULTIPROC_DIR=_metrics_folder())
-    Server(
+    server = ReloadingServer(
         "config.asgi:application",
         address=os.environ.get("HOST") or "127.0.0.1",
         port=int(os.environ.get("PORT") or 8000),
         interface=Interfaces.ASGINL,
-        workers=int(os.environ.get("WEB_WORKERS") or 1),
+        workers=int(os.environ.get("WEB_WORKERS") or 2),
         websockets=False,
         backlog=BACKLOG,
         backpressure=_raise_file_limit(),
         http1_settings=HTTP1Settings(max_buffer_size=MAX_BUFFER_BYTES),
         http2_settings=HTTP2Settings(max_headers_size=MAX_BUFFER_BYTES, max_concurrent_streams=100),
         respawn_failed_workers=True,
+        respawn_interval=0.5,
         workers_kill_timeout=5,
         log_level=LogLevels.error,
-    ).serve(target_loader=load_application)
+    )
+    server.serve(target_loader=partial(load_application, ready=server.ready))
 
 
 if __name__ == "__main__":
