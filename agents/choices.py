@@ -29,7 +29,10 @@ class Provider(TextChoices):
 class BuiltinTool(TextChoices):
     """Built-in tools."""
 
-    SEARCH_KNOWLEDGE = "search_knowledge", "Search the agent's collections (always available)"
+    SEARCH_KNOWLEDGE = (
+        "search_knowledge",
+        "Search the agent's collections (always available with collections)",
+    )
     CALCULATOR = "calculator", "Calculator"
     CURRENT_TIME = "current_time", "Current time"
     HTTP_FETCH = "http_fetch", "Fetch a public web page"

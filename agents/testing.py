@@ -270,7 +270,7 @@ def _deltas(reply: ScriptedReply) -> Iterator[dict[str, Any]]:
 def _embeddings(body: dict[str, Any], dimensions: int) -> dict[str, Any]:
     """Return deterministic vectors in reverse order, which the `index` member allows."""
     texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
-    rows = [{"index": at, "embedding": _vector(text, dimensions)} for at, text in enumerate(texts)]
+    rows = [{"index": at, "embedding": _vector(str(text), dimensions)} for at, text in enumerate(texts)]
     tokens = sum(len(text) // 4 + 1 for text in texts)
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     return {"object": "list", "data": rows[::-1], "model": body.get("model"), "usage": usage}

@@ -1,5 +1,12 @@
 """Embeddings by a local embedder or by a model of a tenant's integration."""
 
+import hashlib
+import os
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
 from asgiref.sync import async_to_sync
 
 from agents.models import Agent, LlmUsage
@@ -17,13 +24,56 @@ TIMEOUT_SECONDS = 60
 EmbeddingResult = tuple[list[list[float]], int]
 
 
+# Encoding of token arrays: that of OpenAI's embedding models, which clients also use for unknown models.
+ENCODING = "cl100k_base"
+ENCODING_URL = f"https://openaipublic.blob.core.windows.net/encodings/{ENCODING}.tiktoken"
+CACHE_VARIABLE = "TIKTOKEN_CACHE_DIR"
+
+
+class TokensError(ValueError):
+    """Token arrays cannot be decoded; the message is shown to users."""
+
+
+def decode_tokens(inputs: Sequence[str | list[int]]) -> list[str]:
+    """Return the texts, with token arrays decoded.
+
+    Raises:
+        TokensError: the tokenizer's data is not installed, or a token does not exist.
+    """
+    if all(isinstance(each, str) for each in inputs):
+        return [each for each in inputs if isinstance(each, str)]
+    encoding = _load_encoding()
+    try:
+        return [each if isinstance(each, str) else encoding.decode(each) for each in inputs]
+    except (KeyError, OverflowError):
+        raise TokensError(f"A token does not exist in the encoding {ENCODING}. Send texts.") from None
+
+
+@cache
+def _load_encoding() -> Any:
+    """Load the encoding from `TIKTOKEN_CACHE_DIR`; a missing file is not downloaded."""
+    import tiktoken
+
+    # The library names cached files by the hash of their URL and downloads missing ones.
+    name = hashlib.sha1(ENCODING_URL.encode(), usedforsecurity=False).hexdigest()
+    folder = os.environ.get(CACHE_VARIABLE, "")
+    if not folder or not Path(folder, name).is_file():
+        raise TokensError(
+            "This model has no tokenizer for token arrays. Send texts, or install the tokenizer in "
+            f"{CACHE_VARIABLE}."
+        )
+    return tiktoken.get_encoding(ENCODING)
+
+
 def embed_locally(name: str, texts: list[str]) -> EmbeddingResult:
     """Return vectors from a local embedder and the estimated number of tokens."""
     return get_embedder(name).embed(texts), sum(count_tokens(text) for text in texts)
 
 
-def embed_with_integration(name: str, texts: list[str], caller: Caller) -> EmbeddingResult:
+def embed_with_integration(name: str, texts: Sequence[str | list[int]], caller: Caller) -> EmbeddingResult:
     """Return vectors from `<integration>/<model>` and the tokens used. Call it outside any scope.
+
+    Token arrays are passed on, since their meaning depends on the model.
 
     Raises:
         UnknownModelError: no such model exists, or its provider has no embeddings endpoint.
@@ -37,7 +87,7 @@ def embed_with_integration(name: str, texts: list[str], caller: Caller) -> Embed
     route = ModelRoute(agent.model_provider, agent.model_name, account, TIMEOUT_SECONDS)
     meter = Meter(caller.scope, get_budget_subjects(caller, agent))
     try:
-        reservation = meter.begin(route, sum(len(text.encode()) for text in texts) // BYTES_PER_TOKEN, 0)
+        reservation = meter.begin(route, sum(_estimate_tokens(text) for text in texts), 0)
         release_connections()
         try:
             vectors, tokens = async_to_sync(_request_embeddings)(route, key, texts)
@@ -61,10 +111,17 @@ def embed_with_integration(name: str, texts: list[str], caller: Caller) -> Embed
     return vectors, tokens
 
 
-async def _request_embeddings(route: ModelRoute, key: str | None, texts: list[str]) -> EmbeddingResult:
+def _estimate_tokens(text: str | list[int]) -> int:
+    return len(text.encode()) // BYTES_PER_TOKEN if isinstance(text, str) else len(text)
+
+
+async def _request_embeddings(
+    route: ModelRoute, key: str | None, texts: Sequence[str | list[int]]
+) -> EmbeddingResult:
+    given: Any = list(texts)
     address = route.integration.base_url if route.integration else ""
     async with openai_client(route.provider, address or None, key, route.timeout) as client:
-        response = await client.embeddings.create(model=route.model, input=texts, encoding_format="float")
+        response = await client.embeddings.create(model=route.model, input=given, encoding_format="float")
     rows = sorted(response.data, key=lambda row: row.index)
     if len(rows) != len(texts):
         raise ValueError("the endpoint returned a different number of vectors than texts")

@@ -14,6 +14,7 @@ from typing import Any
 from asgiref.sync import async_to_sync, sync_to_async
 from django.db import DataError
 
+from agents.models.agents import DEFAULT_PROMPT
 from agents.runtime.providers import build_model, classify_error
 from config.observability.tracing import instrumentation, span_attributes
 from config.serving.threads import outside_pool
@@ -254,10 +255,13 @@ def _create_agent(turn: TurnContext, toolsets: list[Any]) -> Any:
 
 
 def _build_instructions(turn: TurnContext) -> str:
-    instructions = (
-        SEARCH_INSTRUCTIONS if turn.schema is not None else f"{SEARCH_INSTRUCTIONS} {CITATION_INSTRUCTIONS}"
-    )
-    return "\n\n".join(part for part in (turn.agent.system_prompt, instructions, turn.extra_context) if part)
+    prompt, instructions = turn.agent.system_prompt, SEARCH_INSTRUCTIONS
+    if not turn.collections:
+        # The default prompt is about knowledge, which this agent does not have.
+        prompt, instructions = "" if prompt == DEFAULT_PROMPT else prompt, ""
+    elif turn.schema is None:
+        instructions = f"{SEARCH_INSTRUCTIONS} {CITATION_INSTRUCTIONS}"
+    return "\n\n".join(part for part in (prompt, instructions, turn.extra_context) if part)
 
 
 def _build_output_validator(schema: dict[str, Any]) -> Callable[[Any], Any]:

@@ -24,9 +24,10 @@ def build_toolset(turn: TurnContext) -> list[Any]:
 
     Tools wrap database access in `sync_to_async` and open a short scope of `turn.caller`. Each call is journaled.
     A call that was running when its process died is repeated if the tool's metadata has `{"idempotent": True}`;
-    otherwise the model receives an error that the call was interrupted.
+    otherwise the model receives an error that the call was interrupted. An agent without collections has no search.
     """
-    return [_build_search_tool(turn), *build_tools(turn), *build_mcp_tools(turn)]
+    search_tools = [_build_search_tool(turn)] if turn.collections else []
+    return [*search_tools, *build_tools(turn), *build_mcp_tools(turn)]
 
 
 def _build_search_tool(turn: TurnContext) -> Any:

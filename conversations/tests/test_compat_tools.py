@@ -45,7 +45,7 @@ def test_tools_of_mcp_servers_are_offered(ask_agent):
     answer, endpoint = ask_agent(say("Done."), prepare=configured, tools=["mcp:files"])
     assert answer.status_code == 200, answer.content
     offered = [tool["function"]["name"] for tool in endpoint.requests[0].body["tools"]]
-    assert offered == ["search_knowledge", "files__read"]
+    assert offered == ["files__read"]
 
 
 def test_the_published_version_answers(ask_agent):

@@ -60,7 +60,7 @@ def test_tools_that_the_agent_lacks_are_not_offered(caller, agent_of):
     with FakeOpenAI(CALCULATION) as server:
         answer = ask(caller, agent_of(server, tools=["current_time"]))
     offered = [tool["function"]["name"] for tool in server.requests[0].body["tools"]]
-    assert (answer.content, offered) == ("no tools", ["search_knowledge", "current_time"])
+    assert (answer.content, offered) == ("no tools", ["current_time"])
     assert executions(caller) == []
 
 

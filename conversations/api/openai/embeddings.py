@@ -22,11 +22,20 @@ from .schemas import Name
 Input = Annotated[str, StringConstraints(min_length=1, max_length=200_000)]
 
 
+Token = Annotated[int, Field(ge=0, lt=2**31, strict=True)]
+Tokens = Annotated[list[Token], Field(min_length=1, max_length=100_000)]
+
+
 class EmbeddingRequest(WireModel):
     table = EMBEDDINGS
 
     model: Name
-    input: Input | Annotated[list[Input], Field(min_length=1, max_length=2048)]
+    input: (
+        Input
+        | Annotated[list[Input], Field(min_length=1, max_length=2048)]
+        | Tokens
+        | Annotated[list[Tokens], Field(min_length=1, max_length=2048)]
+    )
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: Annotated[int, Field(ge=1)] | None = None
 
@@ -39,7 +48,7 @@ class EmbeddingsView(CompatView):
     def post(self, request: Any) -> HttpResponse:
         """Return one vector per text, as numbers or as base64 of little-endian 4-byte floats."""
         body = validate_schema(EmbeddingRequest, request.data)
-        texts = [body.input] if isinstance(body.input, str) else body.input
+        texts = _to_list(body.input)
         vectors, tokens = self._embed(body.model, texts)
         if body.dimensions not in (None, len(vectors[0])):
             raise CompatError("dimensions", f"This model only supports {len(vectors[0])} dimensions.")
@@ -51,16 +60,26 @@ class EmbeddingsView(CompatView):
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
         return json_response({"object": "list", "data": data, "model": body.model, "usage": usage})
 
-    def _embed(self, model: str, texts: list[str]) -> tuple[list[list[float]], int]:
+    def _embed(self, model: str, texts: list[str | list[int]]) -> tuple[list[list[float]], int]:
         if model in offline_embedders():
             self.require("collections", "read")
-            return embeddings.embed_locally(model, texts)
+            try:
+                return embeddings.embed_locally(model, embeddings.decode_tokens(texts))
+            except embeddings.TokensError as error:
+                raise CompatError("input", str(error)) from None
         self.require("integrations", "execute")
         try:
             with waiting_for_model(self.credential.tenant_id):
                 return embeddings.embed_with_integration(model, texts, self.caller())
         except UnknownModelError:
             raise ModelNotFoundError(model) from None
+
+
+def _to_list(given: str | list[str] | list[int] | list[list[int]]) -> list[str | list[int]]:
+    """Return the texts or token arrays; a list of numbers is one token array."""
+    if isinstance(given, str) or isinstance(given[0], int):
+        return [given]  # type: ignore[list-item]
+    return list(given)  # type: ignore[arg-type]
 
 
 def _as_base64(vector: list[float]) -> str:
