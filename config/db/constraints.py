@@ -303,6 +303,29 @@ class AuditTrigger(BaseDatabaseConstraint):
         return ";\n".join(f"DROP TRIGGER {name} ON {table}" for name in self._names().values())
 
 
+class UpdatedAtTrigger(BaseDatabaseConstraint):
+    """BEFORE triggers that set `updated_at` by the database's clock, never before the creation time."""
+
+    def __init__(self, *, name: str) -> None:
+        super().__init__(name=name)
+
+    def _create(self, model: ModelType, editor: BaseDatabaseSchemaEditor) -> str:
+        table = editor.quote_name(model._meta.db_table)
+        # Generated columns have no value yet in a BEFORE trigger.
+        generated = isinstance(model._meta.get_field("created_at"), models.GeneratedField)
+        created = "conclave_uuid_time(NEW.id)" if generated else "NEW.created_at"
+        execute = "EXECUTE FUNCTION conclave_set_updated_at()"
+        return (
+            f'CREATE TRIGGER "{self.name}_update" BEFORE UPDATE ON {table} FOR EACH ROW {execute};\n'
+            f'CREATE TRIGGER "{self.name}_insert" BEFORE INSERT ON {table} FOR EACH ROW'
+            f" WHEN (NEW.updated_at < {created}) {execute}"
+        )
+
+    def remove_sql(self, model: Any, schema_editor: Any) -> str:
+        table = schema_editor.quote_name(model._meta.db_table)
+        return ";\n".join(f'DROP TRIGGER "{self.name}_{verb}" ON {table}' for verb in ("update", "insert"))
+
+
 def choices_constraint(field: str, values: Iterable[str], *, name: str = "") -> models.CheckConstraint:
     """Return the constraint that allows only `values` in a column."""
     return models.CheckConstraint(

@@ -293,3 +293,18 @@ REPORTS_DROP = """
 DROP FUNCTION conclave_report_forbid();
 DROP FUNCTION conclave_refresh_report(text, boolean);
 """
+
+# `greatest` ignores NULL: generated columns have no value in a BEFORE trigger.
+UPDATED_AT = """
+CREATE FUNCTION conclave_set_updated_at() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    NEW.updated_at := coalesce(NEW.created_at, public.conclave_uuid_time(NEW.id));
+  ELSE
+    NEW.updated_at := greatest(clock_timestamp(), OLD.created_at, NEW.created_at);
+  END IF;
+  RETURN NEW;
+END $$;
+REVOKE ALL ON FUNCTION conclave_set_updated_at() FROM PUBLIC;
+"""
+UPDATED_AT_DROP = "DROP FUNCTION conclave_set_updated_at()"

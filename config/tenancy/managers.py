@@ -40,11 +40,12 @@ def max_id_bound() -> MaxIdBound:
 class ScopedQuerySet(models.QuerySet[M]):
     """Base queryset of all models."""
 
-    def update(self, **kwargs: Any) -> int:
-        """Update the rows and their `updated_at`."""
-        if any(field.name == "updated_at" for field in self.model._meta.concrete_fields):
-            kwargs.setdefault("updated_at", timezone.now())
-        return super().update(**kwargs)
+    def named(self, name: str | UUID) -> Self:
+        """Filter the row with this ID or slug. A slug that looks like a UUID is an ID."""
+        try:
+            return self.filter(pk=UUID(str(name)))
+        except ValueError:
+            return self.filter(slug=name)
 
     def bulk_create(self, objs: Iterable[M], *args: Any, **kwargs: Any) -> list[M]:
         """Insert the objects, with ids generated here so that the caller knows them."""

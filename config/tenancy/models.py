@@ -15,9 +15,11 @@ SameTenant constraint for each reference between tenant tables, and an audit tri
 
 from typing import Any, ClassVar
 
-from django.db import models
+from django.db import connections, models
 from django.db.models.functions import Now
+from django.db.models.query_utils import DeferredAttribute
 from django.db.models.signals import class_prepared
+from django.db.models.sql import UpdateQuery
 from django.utils import timezone
 
 from config.db import constraints as db_constraints
@@ -29,6 +31,17 @@ from .managers import LiveManager, ScopedManager, ScopedQuerySet
 
 # Values of `scope_kind` of rows that belong to a person.
 PERSON_KINDS = ("user", "conversation")
+
+
+class UpdatedAtField(models.DateTimeField):
+    """The time of the latest change, which a trigger sets by the database's clock (`UpdatedAtTrigger`)."""
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.DateTimeField", args, kwargs
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        return getattr(model_instance, self.attname) if add else Now()
 
 
 class BaseModel(models.Model):
@@ -44,13 +57,28 @@ class BaseModel(models.Model):
 
     id = models.UUIDField(primary_key=True, db_default=UUIDv7(), editable=False, help_text="UUIDv7.")
     created_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Creation time.")
-    updated_at = models.DateTimeField(
+    updated_at = UpdatedAtField(
         db_default=Now(), auto_now=True, editable=False, help_text="Time of the latest change."
     )
 
     class Meta:
         abstract = True
         ordering: ClassVar[list[str]] = ["-id"]
+
+    def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *options: Any) -> Any:
+        """Update the row, and read `updated_at` back in the same statement."""
+        if not values or not isinstance(getattr(type(self), "updated_at", None), DeferredAttribute):
+            return super()._do_update(base_qs, using, pk_val, values, *options)  # type: ignore[misc]
+        query = base_qs.filter(pk=pk_val).query.chain(UpdateQuery)
+        query.add_update_fields(values)
+        statement, params = query.get_compiler(using).as_sql()
+        with connections[using].cursor() as cursor:
+            cursor.execute(f"{statement} RETURNING updated_at", params)
+            row = cursor.fetchone()
+        if row is None:
+            return False
+        (self.updated_at,) = row
+        return True
 
 
 class TenantModel(BaseModel):
@@ -272,6 +300,8 @@ def _build_constraints(model: type[BaseModel]) -> list[models.BaseConstraint]:
         for field in model._meta.local_fields
         if isinstance(field, TenantForeignKey)
     ]
+    if any(field.name == "updated_at" for field in model._meta.local_concrete_fields):
+        constraints.append(db_constraints.UpdatedAtTrigger(name=f"{prefix}_updated_at"))
     if not model.audit_exempt:
         constraints.append(
             db_constraints.AuditTrigger(

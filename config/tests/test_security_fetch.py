@@ -215,7 +215,11 @@ def test_large_and_encoded_pages_are_rejected(headers, body, reason, site, wire)
     ("encoding", "body", "reason"),
     [
         ("gzip", gzip.compress(bytes(50_000_000), mtime=0), "The page is larger than 1 MB."),
-        ("gzip, gzip", gzip.compress(gzip.compress(b"x", mtime=0), mtime=0), "The page uses an unsupported content encoding."),
+        (
+            "gzip, gzip",
+            gzip.compress(gzip.compress(b"x", mtime=0), mtime=0),
+            "The page uses an unsupported content encoding.",
+        ),
         ("deflate", zlib.compress(b"x"), "The page uses an unsupported content encoding."),
         ("gzip", b"not compressed at all", "The page cannot be reached."),
     ],

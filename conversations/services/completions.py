@@ -107,7 +107,6 @@ OPENED = frozenset(
         "message_count",
         "started_at",
         "last_message_at",
-        "updated_at",
     }
 )
 SAID = frozenset(
@@ -124,7 +123,6 @@ SAID = frozenset(
         "agent_id",
         "reply_to_id",
         "model",
-        "updated_at",
     }
 )
 

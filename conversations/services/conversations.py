@@ -226,12 +226,12 @@ RECORD = (
     " AND status = 'active' AND (user_id = %(asking)s OR EXISTS (SELECT FROM conversations_participant p"
     " WHERE p.tenant_id = c.tenant_id AND p.conversation_id = c.id AND p.user_id = %(asking)s))"
     " RETURNING message_count) INSERT INTO conversations_message ({columns}) SELECT {values} FROM place"
-    " RETURNING id, sequence_number, created_at"
+    " RETURNING id, sequence_number, created_at, updated_at"
 )
 
 
 # Columns that differ between recorded messages; all others have their default.
-RECORDED = frozenset({"tenant_id", "conversation_id", "role", "content", "user_id", "metadata", "updated_at"})
+RECORDED = frozenset({"tenant_id", "conversation_id", "role", "content", "user_id", "metadata"})
 
 
 @cache
@@ -267,7 +267,7 @@ def record_message(
     rows = run_prepared(sql, text.given(message) | {"asking": user_id})
     if not rows:
         return None
-    ((message.pk, message.sequence_number, message.created_at),) = rows
+    ((message.pk, message.sequence_number, message.created_at, message.updated_at),) = rows
     message._state.adding = False
     return message
 
@@ -301,7 +301,4 @@ def build_title(content: str) -> str:
 def find_agent(name: str, *, related: Sequence[str] = ()) -> Agent | None:
     """Return the scope's agent with this slug or id and its `related` rows in one query, or None."""
     rows = Agent.objects.select_related(*related) if related else Agent.objects.all()
-    try:
-        return rows.filter(pk=UUID(name)).first()
-    except ValueError:
-        return rows.filter(slug=name).first()
+    return rows.named(name).first()

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
-from django.utils import timezone
 
 from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
@@ -115,7 +114,7 @@ def test_job_embeds_terms_with_missing_or_old_vectors(tenant, member):
     with tenant_scope(tenant, user=member.user):
         old, new = TermFactory(), TermFactory()
         embed_terms([old])
-        TermEmbedding.objects.update(updated_at=timezone.now() - timedelta(hours=1))
+        Term.objects.filter(pk=old.pk).update(definition="Another definition.")
     assert embed_missing_terms() == 2
     assert embed_missing_terms() == 0
     with tenant_scope(tenant, user=member.user):
