@@ -36,6 +36,7 @@ class MemberViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
 
     serializer_class = MembershipSerializer
     resource = "members"
+    search_fields = ("user__email", "user__first_name", "user__last_name")
 
     def perform_update(self, serializer: Any) -> None:
         changes = serializer.validated_data

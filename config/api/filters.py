@@ -3,9 +3,12 @@
 A viewset accepts only the parameters that it declares. An unknown parameter is an error.
 """
 
+import re
 from typing import Any
 
 import django_filters
+from django.db import models
+from django.db.models import Q
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
 from rest_framework.filters import BaseFilterBackend
@@ -15,7 +18,11 @@ from config.db.ids import uuid7_floor
 from .exceptions import Invalid
 from .filter_factory import DateTimeFilter, build_filter, build_filters
 
-PAGE_PARAMETERS = frozenset({"cursor", "limit", "ordering"})
+PAGE_PARAMETERS = frozenset({"count", "cursor", "limit", "ordering"})
+MAX_ORDERING = 4
+MAX_WORDS = 8
+# Columns that `q=` searches by default.
+NAMING = re.compile(r"(\w+_)?name|slug|title|description|filename|term|definition")
 SHAPE_PARAMETERS = frozenset({"fields", "expand"})
 TEXT = django_filters.CharFilter()
 
@@ -52,7 +59,8 @@ def allowed_parameters(view: Any) -> frozenset[str]:
     extra = frozenset(getattr(view, "extra_parameters", ()))
     if getattr(view, "action", None) != "list":
         return SHAPE_PARAMETERS | extra
-    return SHAPE_PARAMETERS | PAGE_PARAMETERS | extra | frozenset(_view_filters(view))
+    search = {"q"} if search_fields(view) else frozenset[str]()
+    return SHAPE_PARAMETERS | PAGE_PARAMETERS | search | extra | frozenset(_view_filters(view))
 
 
 def refuse_unknown_parameters(request: Any, view: Any) -> None:
@@ -104,7 +112,7 @@ class FilterSetBackend(DjangoFilterBackend):
         return self._classes[kind]
 
     def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
-        if request.GET.keys() <= PAGE_PARAMETERS | SHAPE_PARAMETERS:
+        if request.GET.keys() <= PAGE_PARAMETERS | SHAPE_PARAMETERS | {"q"}:
             return queryset
         try:
             return super().filter_queryset(request, queryset, view)
@@ -127,36 +135,88 @@ def _filter_error(detail: Any) -> Invalid:
     return Invalid(summary, code="invalid_filter", errors=errors)
 
 
+def search_fields(view: Any) -> tuple[str, ...]:
+    """Return the columns that `q=` searches: those that the view declares, or its short texts that name a row."""
+    if view.search_fields is not None:
+        return tuple(view.search_fields)
+    model = view.model
+    if getattr(model, "partition_period", None):
+        return ()
+    shown = view.serializer_class.Meta.fields
+    return tuple(
+        field.name
+        for field in model._meta.concrete_fields
+        if field.name in shown
+        and isinstance(field, models.CharField | models.TextField)
+        and not field.choices
+        and NAMING.fullmatch(field.name)
+    )
+
+
 class OrderingFilter(BaseFilterBackend):
-    """Ordering by one of the view's `ordering_fields`: `ordering=name` or `ordering=-name`.
+    """Ordering by some of the view's `ordering_fields`: `ordering=name` or `ordering=status,-created_at`.
 
     The default is newest first.
     """
 
     def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
-        return queryset.order_by(self.requested_ordering(request, view))
+        return queryset.order_by(*self.requested_ordering(request, view).split(","))
 
     def requested_ordering(self, request: Any, view: Any) -> str:
-        """Return the requested ordering.
+        """Return the requested ordering: names of columns, separated by commas, without repetitions.
 
         Raises:
             Invalid: the view does not support it.
         """
-        ordering = request.query_params.get("ordering") or view.ordering
-        name = ordering.removeprefix("-")
-        if name not in self.names(view):
-            listed = ", ".join(self.names(view))
-            raise Invalid(
-                f"ordering must be one of {listed}, with an optional leading hyphen.", code="invalid_ordering"
-            )
-        if name == "created_at" and getattr(view.model, "partition_period", None):
-            return ordering.replace("created_at", "id")
-        return ordering
+        wanted = (request.query_params.get("ordering") or view.ordering).split(",")
+        known, names = self.names(view), dict[str, str]()
+        for each in wanted:
+            name = each.removeprefix("-")
+            if name not in known or len(wanted) > MAX_ORDERING:
+                raise Invalid(
+                    f"ordering must be up to {MAX_ORDERING} of {', '.join(known)}, separated by commas, each with"
+                    " an optional leading hyphen.",
+                    code="invalid_ordering",
+                )
+            if name == "created_at" and getattr(view.model, "partition_period", None):
+                name, each = "id", each.replace("created_at", "id")
+            if "id" not in names:
+                # The id is unique: columns after it change nothing.
+                names.setdefault(name, each)
+        return ",".join(names.values())
 
     def names(self, view: Any) -> tuple[str, ...]:
         return ("id", *getattr(view, "ordering_fields", ("created_at",)))
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         names = [sign + name for name in self.names(view) for sign in ("", "-")]
-        schema = {"type": "string", "enum": names, "default": getattr(view, "ordering", "-id")}
-        return [{"name": "ordering", "in": "query", "schema": schema, "description": "Sort order."}]
+        schema = {
+            "type": "array",
+            "items": {"type": "string", "enum": names},
+            "minItems": 1,
+            "maxItems": MAX_ORDERING,
+            "default": [getattr(view, "ordering", "-id")],
+        }
+        parameter = {"name": "ordering", "in": "query", "style": "form", "explode": False}
+        return [parameter | {"schema": schema, "description": "Columns to sort by."}]
+
+
+class SearchFilter(BaseFilterBackend):
+    """Search by `q=`: each word must occur in one of the view's search fields, in any case."""
+
+    def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
+        words = request.query_params.get("q", "").split()
+        if len(words) > MAX_WORDS:
+            raise _filter_error({"q": [f"At most {MAX_WORDS} words are allowed."]})
+        for word in words:
+            matches = Q()
+            for name in search_fields(view):
+                matches |= Q(**{f"{name}__icontains": word})
+            queryset = queryset.filter(matches)
+        return queryset
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        if not (names := search_fields(view)):
+            return []
+        text = f"Words to search for in: {', '.join(name.replace('__', '.') for name in names)}."
+        return [{"name": "q", "in": "query", "schema": {"type": "string"}, "description": text}]

@@ -1,12 +1,12 @@
-"""Keyset pagination: a page starts after the previous page's last (ordering value, id).
+"""Keyset pagination: a page starts after the previous page's last key: the values of its ordering's columns.
 
-Rows are never counted. A cursor is opaque and signed by `django.core.signing`: the ordering, the direction and the
-row's key. It gives no access beyond the rows that the credential can see.
+Rows are never counted exactly. A cursor is opaque and signed by `django.core.signing`: the ordering, the direction
+and the row's key. It gives no access beyond the rows that the credential can see.
 """
 
 from typing import Any, NamedTuple
-from uuid import UUID
 
+import orjson
 from django.core.exceptions import ValidationError
 from django.core.signing import BadSignature, Signer
 from django.db.models import Q
@@ -20,16 +20,16 @@ from .views import json_response
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
+ESTIMATE = "estimate"
 SIGNER: Any = SimpleLazyObject(lambda: Signer(salt="conclave.cursor"))
 
 
 class CursorPosition(NamedTuple):
-    """A row's key in an ordering. `backward` reads towards the first page."""
+    """A row's key in an ordering: the values of its columns. `backward` reads towards the first page."""
 
     ordering: str
     backward: bool
-    value: str
-    id: str
+    values: list[str]
 
 
 def decode_cursor(text: str, ordering: str) -> CursorPosition:
@@ -40,7 +40,7 @@ def decode_cursor(text: str, ordering: str) -> CursorPosition:
     """
     try:
         position = CursorPosition(*SIGNER.unsign_object(text))
-    except BadSignature:
+    except (BadSignature, TypeError):
         raise Invalid("The cursor is invalid.", code="invalid_cursor") from None
     if position.ordering != ordering:
         raise Invalid(
@@ -63,6 +63,17 @@ def read_limit(text: str | None) -> int:
     return int(text)
 
 
+def read_count(text: str | None) -> bool:
+    """Return whether the request asks for an estimated count.
+
+    Raises:
+        Invalid: `text` is another kind of count.
+    """
+    if text not in (None, ESTIMATE):
+        raise Invalid(f"count must be {ESTIMATE}. Rows are not counted exactly.", code="invalid_count")
+    return text is not None
+
+
 class KeysetPagination(BasePagination):
     """Keyset pagination by `cursor` and `limit`.
 
@@ -78,37 +89,49 @@ class KeysetPagination(BasePagination):
         self.request = request
         self.limit = read_limit(request.query_params.get("limit"))
         self.ordering = ordering
-        self.field = ordering.lstrip("-")
+        self.names = ordering.split(",")
+        if self.names[-1].lstrip("-") != "id":
+            # The id makes the ordering unique, in the direction of the last column.
+            self.names.append("-id" if self.names[-1].startswith("-") else "id")
+        self.fields = [name.lstrip("-") for name in self.names]
         cursor = request.query_params.get("cursor")
         self.position = decode_cursor(cursor, ordering) if cursor else None
+        self.wants_count = read_count(request.query_params.get("count"))
+        self.count: int | None = None
 
     def slice(self, queryset: Any) -> Any:
         """Return the rows of this page plus one, in reverse order when paging backward."""
-        descending = self.ordering.startswith("-")
+        backward = bool(self.position and self.position.backward)
+        descending = [name.startswith("-") ^ backward for name in self.names]
         if self.position:
-            descending ^= self.position.backward
             queryset = queryset.filter(self._beyond(self.position, queryset.model, descending))
-        sign = "-" if descending else ""
-        names = [f"{sign}id"] if self.field == "id" else [f"{sign}{self.field}", f"{sign}id"]
+        names = [f"-{field}" if down else field for field, down in zip(self.fields, descending, strict=True)]
         return queryset.order_by(*names)[: self.limit + 1]
 
-    def _beyond(self, position: CursorPosition, model: Any, descending: bool) -> Q:
-        operator = "lt" if descending else "gt"
+    def _beyond(self, position: CursorPosition, model: Any, descending: list[bool]) -> Q:
+        """Return the condition of the rows that follow a position in the ordering."""
         try:
-            identifier = UUID(position.id)
-            value = model._meta.get_field(self.field).to_python(position.value)
+            columns = [model._meta.get_field(field) for field in self.fields]
+            values = [column.to_python(text) for column, text in zip(columns, position.values, strict=True)]
         except (ValueError, ValidationError):
             raise Invalid("The cursor is invalid.", code="invalid_cursor") from None
-        if self.field == "id":
-            return Q(**{f"id__{operator}": identifier})
-        same = Q(**{self.field: value, f"id__{operator}": identifier})
-        return Q(**{f"{self.field}__{operator}e": value}) & (Q(**{f"{self.field}__{operator}": value}) | same)
+        beyond, same = Q(), Q()
+        for field, value, down in zip(self.fields, values, descending, strict=True):
+            beyond |= same & Q(**{f"{field}__{'lt' if down else 'gt'}": value})
+            same &= Q(**{field: value})
+        # The first column alone bounds an index scan.
+        return Q(**{f"{self.fields[0]}__{'lte' if descending[0] else 'gte'}": values[0]}) & beyond
+
+    def estimate(self, queryset: Any) -> None:
+        """Store the planner's estimate of the number of rows."""
+        (plan,) = orjson.loads(queryset.order_by().values("pk").explain(format="json"))
+        self.count = int(plan["Plan"]["Plan Rows"])
 
     def arrange(self, rows: list[Any]) -> list[Any]:
         """Return the rows of this page in the requested order and keep what the links need.
 
         Args:
-            rows: Model instances, or tuples that end with the ordering value and the id.
+            rows: Model instances, or tuples that end with the values of the ordering's columns.
         """
         self.more = len(rows) > self.limit
         rows = rows[: self.limit]
@@ -117,8 +140,10 @@ class KeysetPagination(BasePagination):
         self.ends = [self._key(row) for row in (rows[0], rows[-1])] if rows else []
         return rows
 
-    def _key(self, row: Any) -> tuple[Any, Any]:
-        return row[-2:] if isinstance(row, tuple) else (getattr(row, self.field), row.pk)
+    def _key(self, row: Any) -> list[Any]:
+        if isinstance(row, tuple):
+            return list(row[-len(self.fields) :])
+        return [getattr(row, field) for field in self.fields]
 
     def get_paginated_response(self, data: list[bytes]) -> Any:
         """Return the page with its links. `data` is the JSON of each row."""
@@ -128,7 +153,12 @@ class KeysetPagination(BasePagination):
             links.append((remove_query_param(self.request.build_absolute_uri(), "cursor"), "first"))
         links += [(url, rel) for url, rel in ((preceding, "prev"), (following, "next")) if url]
         headers = {"Link": ", ".join(f'<{url}>; rel="{rel}"' for url, rel in links)} if links else None
-        head = b'{"next":' + dumps(following) + b',"previous":' + dumps(preceding) + b',"results":['
+        head = b'{"next":' + dumps(following) + b',"previous":' + dumps(preceding)
+        if self.count is not None:
+            # A page without neighbours has all rows.
+            exact = not (following or preceding)
+            head += b',"count_estimate":' + dumps(len(data) if exact else max(self.count, len(data) + 1))
+        head += b',"results":['
         return json_response(head + b",".join(data) + b"]}", headers=headers)
 
     def _links(self) -> tuple[str | None, str | None]:
@@ -141,14 +171,15 @@ class KeysetPagination(BasePagination):
         preceding = self._url(first, True) if (self.more if backward else self.position) else None
         return following, preceding
 
-    def _url(self, key: tuple[Any, Any], backward: bool) -> str:
-        value = key[0].isoformat() if hasattr(key[0], "isoformat") else str(key[0])
-        cursor = SIGNER.sign_object([self.ordering, backward, value, str(key[1])])
+    def _url(self, key: list[Any], backward: bool) -> str:
+        values = [value.isoformat() if hasattr(value, "isoformat") else str(value) for value in key]
+        cursor = SIGNER.sign_object([self.ordering, backward, values])
         return replace_query_param(self.request.build_absolute_uri(), "cursor", cursor)
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         link = {"type": ["string", "null"], "format": "uri"}
-        properties = {"next": link, "previous": link, "results": schema}
+        count = {"type": "integer", "minimum": 0, "description": "Only with `count=estimate`."}
+        properties = {"next": link, "previous": link, "count_estimate": count, "results": schema}
         return {"type": "object", "required": ["next", "previous", "results"], "properties": properties}
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
@@ -165,5 +196,11 @@ class KeysetPagination(BasePagination):
                 "in": "query",
                 "schema": limit,
                 "description": "Maximum number of results per page.",
+            },
+            {
+                "name": "count",
+                "in": "query",
+                "schema": {"type": "string", "enum": [ESTIMATE]},
+                "description": "Return the estimated number of results in `count_estimate`.",
             },
         ]

@@ -217,6 +217,15 @@ class ScopeFieldScheme(OpenApiSerializerFieldExtension):
         return {"type": "string", "maxLength": self.target.max_length, **pattern}
 
 
+class ReferenceFieldScheme(OpenApiSerializerFieldExtension):
+    target_class = "config.api.serializers.ReferenceField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        if direction == "request" and self.target.accepts_slug:
+            return {"type": "string", "anyOf": [{"format": "uuid"}, {"pattern": "^[-a-zA-Z0-9_]{1,100}$"}]}
+        return {"type": "string", "format": "uuid"}
+
+
 class SecretFieldScheme(OpenApiSerializerFieldExtension):
     target_class = "config.api.fields.SecretField"
 

@@ -16,6 +16,7 @@ from config.encryption.fields import EncryptedField, EncryptedTextField
 from .constraint_errors import DOES_NOT_EXIST
 from .expand import expandable
 from .fields import ListedChoiceField, SecretField
+from .slugs import has_slug
 from .sql_serialization import (
     ColumnSQL,
     NotSqlSerializable,
@@ -29,12 +30,17 @@ TIMESTAMPS = ("created_at", "updated_at")
 
 
 class ReferenceField(serializers.UUIDField):
-    """The id of another row, checked by the composite foreign key.
+    """The id of another row, or its slug if it has one; checked by the composite foreign key.
 
-    The error is the same for another tenant's id, a missing id and a soft-deleted row.
+    The error is the same for another tenant's row, a missing row and a soft-deleted row.
     """
 
     default_error_messages = {"invalid": "Must be a valid UUID.", "does_not_exist": DOES_NOT_EXIST}
+
+    @property
+    def accepts_slug(self) -> bool:
+        """Whether the referenced rows have a slug."""
+        return self.target is not None and has_slug(self.target)
 
     def __init__(self, *, target: Any = None, **kwargs: Any) -> None:
         self.target = target
@@ -43,10 +49,18 @@ class ReferenceField(serializers.UUIDField):
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str):
             self.fail("invalid", value=data)
+        if self.accepts_slug:
+            return self._find(data)
         value = super().to_internal_value(data)
         if hasattr(self.target, "soft_delete") and not self.target.objects.filter(id=value).exists():
             self.fail("does_not_exist")
         return value
+
+    def _find(self, name: str) -> Any:
+        found = self.target.objects.named(name).values_list("pk", flat=True).first()
+        if found is None:
+            self.fail("does_not_exist")
+        return found
 
 
 class ObjectField(serializers.JSONField):
@@ -102,6 +116,10 @@ class RelatedIdsField(serializers.ListField):
     @property
     def model(self) -> Any:
         return apps.get_model(self.through)
+
+    def run_child_validation(self, data: Any) -> Any:
+        self.child.target = self.model._meta.get_field(self.far).related_model
+        return super().run_child_validation(data)
 
     def get_attribute(self, instance: Any) -> Any:
         return list(self._rows(instance).order_by(f"{self.far}_id").values_list(f"{self.far}_id", flat=True))

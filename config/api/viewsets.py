@@ -21,12 +21,13 @@ from rest_framework.viewsets import GenericViewSet
 from .etags import make_etag, not_modified, require_match, version_of
 from .exceptions import Forbidden, Invalid
 from .expand import expandable
-from .filters import FilterSetBackend, OrderingFilter
+from .filters import FilterSetBackend, OrderingFilter, SearchFilter
 from .pagination import KeysetPagination
 from .permissions import explain_missing
 from .prepared_queries import Ids, fetch_prepared
 from .renderers import dumps
 from .serializers import BaseSerializer, cached_serializer, compiled_plan, field_names
+from .slugs import has_slug
 from .sql_serialization import reencode
 from .views import ApiView, json_response
 
@@ -42,10 +43,27 @@ class ReadOnlyTenantViewSet(ApiView, GenericViewSet):
     # Columns to order by besides `id`. None may be nullable.
     ordering_fields: ClassVar[Names] = ("created_at",)
     ordering = "-id"
-    filter_backends: Sequence[type[BaseFilterBackend]] = (FilterSetBackend, OrderingFilter)
+    # Columns that `q=` searches; by default those that name a row, such as `name` and `title`.
+    search_fields: ClassVar[Names | None] = None
+    filter_backends: Sequence[type[BaseFilterBackend]] = (FilterSetBackend, SearchFilter, OrderingFilter)
     pagination_class: type[BasePagination] | None = KeysetPagination
     lookup_field = "id"
     lookup_value_converter = "uuid"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "serializer_class" in cls.__dict__ and has_slug(cls.serializer_class.Meta.model):
+            cls.lookup_value_converter = "name"
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        slug = self.kwargs.get(self.lookup_field)
+        if isinstance(slug, str):
+            with self.scoped(read_only=True):
+                row = self.get_queryset().filter(slug=slug).order_by().values_list("pk").first()
+            if row is None:
+                raise Http404
+            (self.kwargs[self.lookup_field],) = row
 
     @property
     def model(self) -> Any:
@@ -99,11 +117,13 @@ class ReadOnlyTenantViewSet(ApiView, GenericViewSet):
         only, expand = self.selection
         pager = cast(KeysetPagination, self.paginator)
         pager.begin(request, OrderingFilter().requested_ordering(request, self))
+        if pager.wants_count:
+            pager.estimate(self.filter_queryset(self.get_queryset()))
         if plan := compiled_plan(self.serializer_class, only, expand):
 
             def build(view: ReadOnlyTenantViewSet, ids: Ids) -> Any:
                 rows = pager.slice(view.filter_queryset(view.get_queryset()))
-                return rows.values_list(plan.json, plan.needs_reencode, pager.field, "id")
+                return rows.values_list(plan.json, plan.needs_reencode, *pager.fields)
 
             results = pager.arrange(fetch_prepared(self, (only, expand, pager.limit, pager.ordering), build))
             return self.get_paginated_response([reencode(row[0], row[1]) for row in results])

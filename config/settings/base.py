@@ -277,6 +277,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "PATH_CONVERTER_OVERRIDES": {"name": {"type": "string", "pattern": "^[-a-zA-Z0-9_]{1,100}$"}},
     # Enums are inlined: many fields are named `status`, each with different values.
     "PREPROCESSING_HOOKS": ["config.api.schema.keep_api_endpoints"],
     "POSTPROCESSING_HOOKS": ["config.api.schema.adjust_schemas"],

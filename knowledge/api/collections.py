@@ -89,10 +89,10 @@ class ExportView(ApiView):
     extra_media_types = (ZIP,)
 
     @extend_schema(responses={(200, ZIP): OpenApiResponse(OpenApiTypes.BINARY)})
-    def get(self, request: Any, collection_id: UUID) -> Any:
+    def get(self, request: Any, collection_id: UUID | str) -> Any:
         """Return a zip file of the collection's documents, chunks and vectors."""
         with self.scoped(read_only=True):
-            collection = Collection.objects.filter(pk=collection_id).first()
+            collection = Collection.objects.named(collection_id).first()
             if collection is None:
                 raise Http404
         target = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it

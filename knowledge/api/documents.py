@@ -104,7 +104,7 @@ class UploadView(ApiView):
         request={"multipart/form-data": UploadSerializer, "application/json": PageSerializer},
         responses={200: DocumentSerializer, 201: DocumentSerializer},
     )
-    def post(self, request: Any, collection_id: UUID) -> HttpResponse:
+    def post(self, request: Any, collection_id: UUID | str) -> HttpResponse:
         """Upload a file (multipart) or submit a URL (JSON).
 
         Returns 200 instead of 201 when a document with this source already exists.
@@ -121,7 +121,7 @@ class UploadView(ApiView):
             raise TooLarge(str(error), code="file_too_large") from error
         return self._bring(collection_id, stored, name, data)
 
-    def _bring(self, collection_id: UUID, kept: StoredFile, name: str, given: Any) -> HttpResponse:
+    def _bring(self, collection_id: UUID | str, kept: StoredFile, name: str, given: Any) -> HttpResponse:
         source = clean_text(given.get("source") or name)
         try:
             if not kept.size:
@@ -138,14 +138,14 @@ class UploadView(ApiView):
             delete_file(kept.path)
             raise
 
-    def _page(self, request: Any, collection_id: UUID) -> HttpResponse:
+    def _page(self, request: Any, collection_id: UUID | str) -> HttpResponse:
         data = self.validate_body(PageSerializer)
         with self.scoped():
             collection = self._collection(collection_id)
             return self._answer(submit_url(collection, data["url"], title=clean_text(data.get("title", ""))))
 
-    def _collection(self, collection_id: UUID) -> Collection:
-        collection = Collection.objects.filter(pk=collection_id).first()
+    def _collection(self, collection_id: UUID | str) -> Collection:
+        collection = Collection.objects.named(collection_id).first()
         if collection is None:
             raise Http404
         return collection
