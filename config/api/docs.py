@@ -1,7 +1,10 @@
 """OpenAPI document, Swagger UI and Redoc."""
 
+import gzip
+import hashlib
 from functools import cache
-from typing import Any
+from threading import Lock
+from typing import Any, NamedTuple
 
 import orjson
 import yaml
@@ -11,33 +14,75 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.views import SpectacularRedocView, SpectacularSwaggerView
 
+from config.middleware import accepts_gzip
+
+from .etags import not_modified
+
+MEDIA_TYPE = "application/vnd.oai.openapi"
+_lock = Lock()
+
+
+class Page(NamedTuple):
+    """A document in one format: plain, compressed, and its entity tag."""
+
+    plain: bytes
+    compressed: bytes
+    tag: str
+
 
 @cache
-def document() -> dict[str, Any]:
-    """Return the OpenAPI document, generated once per process."""
+def _document() -> dict[str, Any]:
     return SchemaGenerator().get_schema(request=None, public=True)
 
 
-@cache
-def _as_json() -> bytes:
-    return orjson.dumps(document(), option=orjson.OPT_NON_STR_KEYS, default=str)
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document, generated once per process."""
+    with _lock:
+        return _document()
+
+
+def _page(content: bytes) -> Page:
+    return Page(content, gzip.compress(content, mtime=0), hashlib.sha256(content).hexdigest()[:32])
 
 
 @cache
-def _as_yaml() -> bytes:
-    return yaml.safe_dump(orjson.loads(_as_json()), sort_keys=False, allow_unicode=True).encode()
+def _as_json() -> Page:
+    return _page(orjson.dumps(document(), option=orjson.OPT_NON_STR_KEYS, default=str))
+
+
+@cache
+def _as_yaml() -> Page:
+    return _page(yaml.safe_dump(orjson.loads(_as_json().plain), sort_keys=False, allow_unicode=True).encode())
+
+
+def warm_up() -> None:
+    """Generate the document before the first request."""
+    _as_json()
+
+
+def _respond(request: HttpRequest, page: Page, media_type: str) -> HttpResponse:
+    """Return the page or 304, compressed if the client accepts it. It is public and the same for everybody."""
+    zipped = accepts_gzip(request)
+    etag = f'"{page.tag}{"-gzip" if zipped else ""}"'
+    headers = {"ETag": etag, "Cache-Control": "public, no-cache", "Vary": "Accept-Encoding"}
+    if not_modified(request, etag):
+        return HttpResponse(status=304, headers=headers)
+    if zipped:
+        headers["Content-Encoding"] = "gzip"
+    content = page.compressed if zipped else page.plain
+    return HttpResponse(content, content_type=media_type, headers=headers)
 
 
 @require_safe
 def openapi_json(request: HttpRequest) -> HttpResponse:
     """Return the document as JSON."""
-    return HttpResponse(_as_json(), content_type="application/vnd.oai.openapi+json")
+    return _respond(request, _as_json(), f"{MEDIA_TYPE}+json")
 
 
 @require_safe
 def openapi_yaml(request: HttpRequest) -> HttpResponse:
     """Return the document as YAML."""
-    return HttpResponse(_as_yaml(), content_type="application/vnd.oai.openapi")
+    return _respond(request, _as_yaml(), MEDIA_TYPE)
 
 
 OPEN: dict[str, list[Any]] = {"authentication_classes": [], "permission_classes": [], "throttle_classes": []}

@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "config.observability.middleware.TraceMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.middleware.CompressionMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "config.middleware.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -246,7 +247,7 @@ AUDIT_SEAL_FILE = env("AUDIT_SEAL_FILE", default=str(VAR_DIR / "audit-seals.json
 API_APPS = ["tenants", "accounts", "audit", "knowledge", "agents", "conversations", "workflows"]
 CONSOLE_ACCESS = "accounts.admin.access"
 CONSOLE_DASHBOARD = "conversations.admin.dashboard.dashboard"
-WARM_UP = ["conversations.runtime.loop.warm_up"]
+WARM_UP = ["config.api.docs.warm_up", "conversations.runtime.loop.warm_up"]
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
