@@ -18,6 +18,7 @@ JOINED_DROP = "DROP FUNCTION conclave_joined_conversations();"
 
 # The owner of a conversation is its `user`; another participant with the role `owner` would lose access.
 OWNERS = """
+SELECT set_config('app.actor', 'system:migration', true);
 UPDATE conversations_participant p SET role = 'member' FROM conversations_conversation c
 WHERE c.tenant_id = p.tenant_id AND c.id = p.conversation_id AND p.role = 'owner'
   AND p.user_id IS DISTINCT FROM c.user_id;

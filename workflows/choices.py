@@ -189,6 +189,11 @@ class TaskStatus(TextChoices):
     CANCELLED = "cancelled"
 
 
+class MemberAccess(TextChoices):
+    READ = "read"
+    WRITE = "write"
+
+
 class TaskPriority(TextChoices):
     LOW = "low"
     MEDIUM = "medium"

@@ -10,6 +10,7 @@ from conversations import functions
 class Migration(migrations.Migration):
 
     dependencies = [
+        ('config', '0003_scope_proofs'),
         ('agents', '0001_initial'),
         ('conversations', '0001_initial'),
         ('tenants', '0002_initial'),

@@ -13,7 +13,14 @@ from .flows import (
     PlanningFlowAdmin,
 )
 from .learning import AgentLearningPatternAdmin
-from .planning import CalendarAdmin, CalendarEventAdmin, ProjectAdmin, TaskAdmin
+from .planning import (
+    CalendarAdmin,
+    CalendarEventAdmin,
+    CalendarMemberAdmin,
+    ProjectAdmin,
+    ProjectMemberAdmin,
+    TaskAdmin,
+)
 from .reports import WorkflowRunsDailyAdmin
 from .tasks import AgentPerformanceDailyAdmin, AgentTaskAdmin
 
@@ -32,12 +39,14 @@ __all__ = [
     "AssetEmbeddingAdmin",
     "CalendarAdmin",
     "CalendarEventAdmin",
+    "CalendarMemberAdmin",
     "CollectionFlowAdmin",
     "DiscoveryFlowAdmin",
     "ExecutionFlowAdmin",
     "MasterFlowAdmin",
     "PlanningFlowAdmin",
     "ProjectAdmin",
+    "ProjectMemberAdmin",
     "StepExecutionAdmin",
     "TaskAdmin",
     "WorkflowAdmin",

@@ -2,11 +2,65 @@
 
 from django.contrib import admin
 
-from config.admin.bases import BaseModelAdmin, fieldset
-from config.admin.inlines import ReadOnlyInline
-from workflows.models import Calendar, CalendarEvent, Project, Task
+from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin, fieldset
+from config.admin.inlines import BaseInline, ReadOnlyInline
+from workflows.choices import MemberAccess
+from workflows.models import Calendar, CalendarEvent, CalendarMember, Project, ProjectMember, Task
 
 EMBEDDED_TEXT_FIELDS = ("semantic_category", "semantic_keywords", "semantic_tags", "semantic_embedding")
+
+
+class SharedAdmin(BaseModelAdmin):
+    """Rows that members may share: a member with read access cannot change them."""
+
+    # The project or calendar of a row, with its members; empty for the row itself.
+    shared = ""
+
+    def has_change_permission(self, request, obj=None):
+        """Return whether the user owns the row or has write access."""
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or request.console.is_platform or self._is_writer(request, obj))
+
+    def has_delete_permission(self, request, obj=None):
+        """Return whether the user can change the row, or owns it if it is shared itself."""
+        if obj is None or self.shared or request.console.is_platform:
+            return super().has_delete_permission(request, obj) and self.has_change_permission(request, obj)
+        return super().has_delete_permission(request, obj) and obj.user_id == request.user.pk
+
+    def _is_writer(self, request, obj):
+        row = getattr(obj, self.shared) if self.shared else obj
+        if row is None or row.user_id == request.user.pk:
+            return True
+        return row.members.filter(user_id=request.user.pk, access=MemberAccess.WRITE).exists()
+
+
+class MemberInline(BaseInline):
+    """Members, whom only the owner changes."""
+
+    fields = ("user", "access")
+    hide_title = False
+
+    def has_add_permission(self, request, obj=None):
+        return super().has_add_permission(request, obj) and self._is_owner(request, obj)
+
+    def has_change_permission(self, request, obj=None):
+        return super().has_change_permission(request, obj) and self._is_owner(request, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        return super().has_delete_permission(request, obj) and self._is_owner(request, obj)
+
+    def _is_owner(self, request, obj):
+        return obj is None or request.console.is_platform or obj.user_id == request.user.pk
+
+
+class ProjectMemberInline(MemberInline):
+    model = ProjectMember
+    resource = "projects"
+
+
+class CalendarMemberInline(MemberInline):
+    model = CalendarMember
+    resource = "calendars"
 
 
 class TaskInline(ReadOnlyInline):
@@ -19,7 +73,7 @@ class TaskInline(ReadOnlyInline):
 
 
 @admin.register(Project)
-class ProjectAdmin(BaseModelAdmin):
+class ProjectAdmin(SharedAdmin):
     resource = "projects"
     icon = "folder_special"
     position = 500
@@ -28,7 +82,7 @@ class ProjectAdmin(BaseModelAdmin):
     list_filter = ("status",)
     search_fields = ("name", "description")
     date_hierarchy = "created_at"
-    inlines = (TaskInline,)
+    inlines = (ProjectMemberInline, TaskInline)
     fieldsets = (
         fieldset(None, "name", "description", ("project_type", "status"), "user"),
         fieldset("Code", ("programming_language", "framework"), "repository_url", "local_path"),
@@ -37,8 +91,10 @@ class ProjectAdmin(BaseModelAdmin):
 
 
 @admin.register(Task)
-class TaskAdmin(BaseModelAdmin):
+class TaskAdmin(SharedAdmin):
+    shared = "project"
     resource = "projects"
+    owner = "user"
     icon = "checklist"
     position = 510
     list_display = (
@@ -71,18 +127,20 @@ class TaskAdmin(BaseModelAdmin):
 
 
 @admin.register(Calendar)
-class CalendarAdmin(BaseModelAdmin):
+class CalendarAdmin(SharedAdmin):
     resource = "calendars"
     icon = "calendar_month"
     position = 520
     owner = "user"
     list_display = ("name", "user", "description", "updated_at")
     search_fields = ("name",)
+    inlines = (CalendarMemberInline,)
     fieldsets = (fieldset(None, "name", "description", "user"),)
 
 
 @admin.register(CalendarEvent)
-class CalendarEventAdmin(BaseModelAdmin):
+class CalendarEventAdmin(SharedAdmin):
+    shared = "calendar"
     resource = "calendars"
     icon = "event"
     title = "Events"
@@ -108,3 +166,25 @@ class CalendarEventAdmin(BaseModelAdmin):
         fieldset("People", "attendees"),
         fieldset("Embedding and summary", *EMBEDDED_TEXT_FIELDS, "google_event_id", collapse=True),
     )
+
+
+class MemberAdmin(ReadOnlyAdmin):
+    """Members, edited on the page of their project or calendar."""
+
+    in_sidebar = False
+    list_filter = ("access",)
+    search_fields = ("user__email",)
+
+
+@admin.register(ProjectMember)
+class ProjectMemberAdmin(MemberAdmin):
+    resource = "projects"
+    icon = "group"
+    list_display = ("project", "user", "access", "created_at")
+
+
+@admin.register(CalendarMember)
+class CalendarMemberAdmin(MemberAdmin):
+    resource = "calendars"
+    icon = "group"
+    list_display = ("calendar", "user", "access", "created_at")

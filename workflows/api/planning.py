@@ -2,15 +2,18 @@
 
 from typing import Any
 
-from django.http import HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 
+from config.api.exceptions import Forbidden
 from config.api.serializers import BaseSerializer
 from config.api.similarity import SimilarRequestSerializer, build_similar_serializer
 from config.api.viewsets import TenantViewSet
 from workflows import schemas
-from workflows.models import Calendar, CalendarEvent, Project, Task
+from workflows.models import Calendar, CalendarEvent, CalendarMember, Project, ProjectMember, Task
+from workflows.services.members import remove_member, save_member
 from workflows.services.similarity import similar_events, similar_tasks
 
 from .fields import SchemaField
@@ -36,6 +39,22 @@ class ProjectSerializer(BaseSerializer):
             "status",
             "metadata",
         )
+
+
+class ProjectMemberSerializer(BaseSerializer):
+    """A user with access to a project."""
+
+    class Meta:
+        model = ProjectMember
+        fields = ("project", "user", "access")
+
+
+class CalendarMemberSerializer(BaseSerializer):
+    """A user with access to a calendar."""
+
+    class Meta:
+        model = CalendarMember
+        fields = ("calendar", "user", "access")
 
 
 class TaskSerializer(BaseSerializer):
@@ -108,21 +127,98 @@ class CalendarEventSerializer(BaseSerializer):
         )
 
 
-class ProjectViewSet(TenantViewSet):
+class SharedViewSet(TenantViewSet):
+    """Rows that the caller owns or that were shared with the caller."""
+
+    def get_object(self, *, lock: bool = False) -> Any:
+        """Return the row that the URL names.
+
+        Raises:
+            Forbidden: the caller may read the row, but not change it.
+        """
+        try:
+            return super().get_object(lock=lock)
+        except Http404:
+            super().get_object()  # Raises Http404 if the caller cannot read the row.
+            raise Forbidden("You have read access only.") from None
+
+
+class OwnedViewSet(SharedViewSet):
+    """Rows that only their owner can delete."""
+
+    owner_field = "user_id"
+
+    def perform_destroy(self, instance: Any) -> None:
+        if instance.user_id != self.credential.user_id:
+            raise Forbidden("Only the owner can delete this.")
+        super().perform_destroy(instance)
+
+
+class MemberViewSet(TenantViewSet):
+    """Members. The owner changes them, and members can remove themselves."""
+
+    def get_object(self, *, lock: bool = False) -> Any:
+        """Return the row that the URL names. Only the owner can lock it, for a change.
+
+        Raises:
+            Forbidden: the caller changes a row without owning the project or calendar.
+        """
+        try:
+            return super().get_object(lock=lock)
+        except Http404:
+            row = super().get_object()  # Raises Http404 if the caller cannot read the row.
+            if self.request.method == "DELETE":
+                return row
+            raise Forbidden("Only the owner can change members.") from None
+
+    def perform_create(self, serializer: Any) -> Any:
+        return self._save(self.model(**serializer.validated_data))
+
+    def perform_update(self, serializer: Any) -> None:
+        for name, value in serializer.validated_data.items():
+            setattr(serializer.instance, name, value)
+        self._save(serializer.instance)
+
+    def _save(self, member: Any) -> Any:
+        try:
+            return save_member(member, actor=self.credential.user_id)
+        except PermissionDenied as error:
+            raise Forbidden(str(error)) from error
+
+    def perform_destroy(self, instance: Any) -> None:
+        try:
+            remove_member(instance, actor=self.credential.user_id)
+        except PermissionDenied as error:
+            raise Forbidden(str(error)) from error
+
+
+class ProjectViewSet(OwnedViewSet):
     """Projects."""
 
     serializer_class = ProjectSerializer
     resource = "projects"
     ordering_fields = ("created_at", "updated_at", "name")
-    owner_field = "user_id"
 
 
-class TaskViewSet(EmbeddingMixin, TenantViewSet):
+class ProjectMemberViewSet(MemberViewSet):
+    """Members of projects."""
+
+    serializer_class = ProjectMemberSerializer
+    resource = "projects"
+
+
+class TaskViewSet(EmbeddingMixin, SharedViewSet):
     """Tasks."""
 
     serializer_class = TaskSerializer
     resource = "projects"
     ordering_fields = ("created_at", "updated_at", "title", "priority", "completion_percentage")
+
+    def perform_create(self, serializer: Any) -> Any:
+        """Create a task, of the caller unless the body names another user."""
+        if serializer.validated_data.get("user") is None:
+            serializer.validated_data["user_id"] = self.credential.user_id
+        return super().perform_create(serializer)
 
     @extend_schema(
         request=SimilarRequestSerializer, responses=build_similar_serializer("task", TaskSerializer)
@@ -134,16 +230,22 @@ class TaskViewSet(EmbeddingMixin, TenantViewSet):
         return self.similar_response("task", similar_tasks(given["text"], limit=given["limit"]))
 
 
-class CalendarViewSet(TenantViewSet):
+class CalendarViewSet(OwnedViewSet):
     """Calendars."""
 
     serializer_class = CalendarSerializer
     resource = "calendars"
     ordering_fields = ("created_at", "updated_at", "name")
-    owner_field = "user_id"
 
 
-class CalendarEventViewSet(EmbeddingMixin, TenantViewSet):
+class CalendarMemberViewSet(MemberViewSet):
+    """Members of calendars."""
+
+    serializer_class = CalendarMemberSerializer
+    resource = "calendars"
+
+
+class CalendarEventViewSet(EmbeddingMixin, SharedViewSet):
     """Calendar events."""
 
     serializer_class = CalendarEventSerializer

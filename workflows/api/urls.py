@@ -28,8 +28,10 @@ RESOURCES = {
     "activities": activities.ActivityViewSet,
     "activity-assignments": activities.ActivityAssignmentViewSet,
     "projects": planning.ProjectViewSet,
+    "project-members": planning.ProjectMemberViewSet,
     "tasks": planning.TaskViewSet,
     "calendars": planning.CalendarViewSet,
+    "calendar-members": planning.CalendarMemberViewSet,
     "calendar-events": planning.CalendarEventViewSet,
 }
 

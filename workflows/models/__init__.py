@@ -6,7 +6,7 @@ from .definitions import Workflow, WorkflowAgent, WorkflowTrigger, WorkflowVersi
 from .executions import Approval, StepExecution, WorkflowExecution
 from .flows import AssessmentFlow, CollectionFlow, DiscoveryFlow, ExecutionFlow, MasterFlow, PlanningFlow
 from .learning import AgentLearningPattern
-from .planning import Calendar, CalendarEvent, Project, Task
+from .planning import Calendar, CalendarEvent, CalendarMember, Project, ProjectMember, Task
 from .reports import WorkflowRunsDaily
 from .tasks import AgentPerformanceDaily, AgentTask
 
@@ -25,12 +25,14 @@ __all__ = [
     "AssetEmbedding",
     "Calendar",
     "CalendarEvent",
+    "CalendarMember",
     "CollectionFlow",
     "DiscoveryFlow",
     "ExecutionFlow",
     "MasterFlow",
     "PlanningFlow",
     "Project",
+    "ProjectMember",
     "StepExecution",
     "Task",
     "Workflow",

@@ -3,11 +3,20 @@
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
-from config.db.constraints import unique_per_tenant
+from config.db.constraints import USER_CLAUSE, unique_per_tenant
 from config.db.json_schema import validate_row_schemas
 from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 from workflows import schemas
-from workflows.choices import Difficulty, EventCategory, ProjectStatus, TaskPriority, TaskStatus, TaskType
+from workflows.bases import SharedWithModel, dependent_rows, member_rows, shared_rows
+from workflows.choices import (
+    Difficulty,
+    EventCategory,
+    MemberAccess,
+    ProjectStatus,
+    TaskPriority,
+    TaskStatus,
+    TaskType,
+)
 from workflows.constraints import (
     NOT_NEGATIVE,
     PERCENT,
@@ -51,7 +60,10 @@ class EmbeddedTextMixin(models.Model):
 
 
 class Project(TenantModel):
-    """A project with tasks."""
+    """A project with tasks, visible to its owner and its members."""
+
+    scope_kind = "user"
+    row_security = shared_rows("conclave_projects")
 
     user = MemberForeignKey(related_name="projects", help_text="Project owner.", editable=False)
     name = models.CharField(max_length=255, help_text="Name of the project.")
@@ -80,8 +92,36 @@ class Project(TenantModel):
         return self.name
 
 
+class ProjectMember(SharedWithModel):
+    """Access of a user to a project of another user."""
+
+    row_security = member_rows("conclave_projects", "workflows_project", "project_id")
+
+    project = TenantForeignKey(
+        Project, models.CASCADE, related_name="members", help_text="Project that is shared."
+    )
+
+    class Meta(SharedWithModel.Meta):
+        indexes = [models.Index(fields=["tenant", "user"], name="wf_project_member")]
+        constraints = [
+            unique_per_tenant("project", "user", message="This user is already a member of the project."),
+            choices_check("access", MemberAccess),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.project}"
+
+
 class Task(EmbeddedTextMixin, TenantModel):
-    """A task with its importance, urgency and complexity."""
+    """A task with its importance, urgency and complexity, visible to those who see its project.
+
+    A task without a project is visible to its user.
+    """
+
+    scope_kind = "user"
+    row_security = dependent_rows(
+        "conclave_projects", "project_id", alone=f"(project_id IS NULL AND {USER_CLAUSE})"
+    )
 
     user = MemberForeignKey(related_name="tasks", help_text="User who owns the task.")
     project = TenantForeignKey(
@@ -163,7 +203,10 @@ class Task(EmbeddedTextMixin, TenantModel):
 
 
 class Calendar(TenantModel):
-    """A user's calendar."""
+    """A user's calendar, visible to its members too."""
+
+    scope_kind = "user"
+    row_security = shared_rows("conclave_calendars")
 
     user = MemberForeignKey(
         models.CASCADE, related_name="calendars", help_text="Owner of the calendar.", editable=False
@@ -178,8 +221,31 @@ class Calendar(TenantModel):
         return self.name
 
 
+class CalendarMember(SharedWithModel):
+    """Access of a user to a calendar of another user."""
+
+    row_security = member_rows("conclave_calendars", "workflows_calendar", "calendar_id")
+
+    calendar = TenantForeignKey(
+        Calendar, models.CASCADE, related_name="members", help_text="Calendar that is shared."
+    )
+
+    class Meta(SharedWithModel.Meta):
+        indexes = [models.Index(fields=["tenant", "user"], name="wf_calendar_member")]
+        constraints = [
+            unique_per_tenant("calendar", "user", message="This user is already a member of the calendar."),
+            choices_check("access", MemberAccess),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.calendar}"
+
+
 class CalendarEvent(EmbeddedTextMixin, TenantModel):
-    """A calendar event with its flexibility."""
+    """A calendar event with its flexibility, visible to those who see its calendar."""
+
+    scope_kind = "user"
+    row_security = dependent_rows("conclave_calendars", "calendar_id")
 
     json_schemas = {"semantic_tags": schemas.SemanticTags, "attendees": schemas.Attendees}
 

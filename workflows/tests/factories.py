@@ -4,6 +4,7 @@ import datetime as dt
 
 import factory
 
+from accounts.tests.factories import MembershipFactory
 from agents.tests.factories import AgentFactory
 from config.db.ids import uuid7
 from config.testing.factories import BaseFactory, ReportFactory, member_user
@@ -288,6 +289,14 @@ class ProjectFactory(BaseFactory):
         model = models.Project
 
 
+class ProjectMemberFactory(BaseFactory):
+    project = factory.SubFactory(ProjectFactory)
+    user = factory.LazyFunction(lambda: MembershipFactory().user)
+
+    class Meta:
+        model = models.ProjectMember
+
+
 class TaskFactory(BaseFactory):
     project = factory.SubFactory(ProjectFactory)
     user = factory.SelfAttribute("project.user")
@@ -305,6 +314,14 @@ class CalendarFactory(BaseFactory):
 
     class Meta:
         model = models.Calendar
+
+
+class CalendarMemberFactory(BaseFactory):
+    calendar = factory.SubFactory(CalendarFactory)
+    user = factory.LazyFunction(lambda: MembershipFactory().user)
+
+    class Meta:
+        model = models.CalendarMember
 
 
 class CalendarEventFactory(BaseFactory):

@@ -72,13 +72,13 @@ def test_event_texts_are_hidden_among_the_embeddings(rows, tenant, api_client):
     ]
 
 
-def test_the_api_defers_one_job_and_finds(rows, tenant, api_client, monkeypatch):
+def test_the_api_defers_one_job_and_finds(rows, tenant, member, api_client, monkeypatch):
     deferred = []
     monkeypatch.setattr(
         "workflows.services.similarity.defer_once",
         lambda task, lock, **given: deferred.append(lock) or defer_once(task, lock, **given),
     )
-    client = api_client()
+    client = api_client(user=member.user)
     body = {"summary": "Harbour tour", "description": "By boat."}
     answer = client.patch(f"/api/v1/calendar-events/{rows[1].pk}/", body, content_type=JSON)
     assert answer.status_code == 200

@@ -16,6 +16,8 @@ CALLABLE_DEFINERS = frozenset(
         "conclave_hit",
         "conclave_prompt_counted",
         "conclave_joined_conversations",
+        "conclave_projects",
+        "conclave_calendars",
         # These return the attacker's own scope.
         "conclave_current_tenant",
         "conclave_current_user",
