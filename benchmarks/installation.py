@@ -21,6 +21,7 @@ DATABASE = "conclave"
 PLAIN = "bench_plain"
 UNAUDITED = "bench_unaudited"
 TENANTS, CONVERSATIONS, MESSAGES = 3, 20, 120
+RATE_LIMIT = 2_000_000_000
 WITHOUT_RLS = """
 DO $$ DECLARE t regclass; BEGIN
   FOR t IN SELECT c.oid::regclass FROM pg_class c WHERE c.relrowsecurity AND c.relnamespace = 'public'::regnamespace
@@ -135,10 +136,14 @@ def _furnished(var: Path) -> House:
     for number in range(TENANTS):
         admin = get_or_create_user(f"admin{number}@bench.example", is_verified=True)
         tenant = create_tenant(
-            slug=f"bench-{number}", name=f"Bench {number}", admin=admin, actor="system:bench"
+            slug=f"bench-{number}",
+            name=f"Bench {number}",
+            admin=admin,
+            actor="system:bench",
+            max_key_rate_limit=RATE_LIMIT,
         )
         with tenant_scope(tenant, user=admin, actor="system:bench"):
-            secret = create_api_key(name="Bench", user_id=admin.pk, rate_limit=2_000_000_000)[1]
+            secret = create_api_key(name="Bench", user_id=admin.pk, rate_limit=RATE_LIMIT)[1]
             agent, conversations = _conversations(admin.pk)
         made.append(House(var, secret, digest(secret), tenant.pk, admin.pk, tuple(conversations), agent))
     from django.db import connection

@@ -1,16 +1,17 @@
 """Console access of a request: user, tenant or platform scope, and permissions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.services.tenant_access import TenantAccess, list_tenant_access
-from config.api.scopes import allows
+from config.api.scopes import allows, beyond
 from config.tenancy.scope import platform_scope, tenant_scope
 
 TENANT_KEY = "console_tenant"
@@ -49,6 +50,22 @@ class Access:
     def allows(self, resource: str, verb: str) -> bool:
         """Return whether `<resource>:<verb>` is granted; False if `resource` is empty."""
         return bool(resource) and allows(self.scopes, resource, verb)
+
+    @property
+    def kind(self) -> str:
+        return "session"
+
+    @property
+    def id(self) -> UUID:
+        return self.user_id
+
+    @property
+    def user_id(self) -> UUID:
+        return self.user.pk
+
+    def beyond(self, scopes: Iterable[object]) -> list[str]:
+        """Return the scopes that the user does not cover, sorted, as text."""
+        return beyond(self.scopes, scopes)
 
     @contextmanager
     def opened(self) -> Iterator[None]:

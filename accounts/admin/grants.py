@@ -1,81 +1,92 @@
-"""Forms that grant permissions, limited to the permissions of the signed-in user."""
+"""Forms and pages that change permissions, limited to the permissions of the signed-in user."""
 
 from typing import Any
 
-from django.core.exceptions import ValidationError
-
 from accounts.admin.access import Access
 from accounts.choices import MemberRole, MemberStatus
-from accounts.roles import role_scopes
-from accounts.services.members import get_member_scopes, require_other_administrator
+from accounts.services.grants import check_assignment, check_member, check_role, is_covered, require_covered
+from accounts.services.keys import check_api_key
+from accounts.services.members import require_other_administrator
 from config.admin.forms import BaseModelForm
-from config.api.scopes import beyond
-
-
-def require_grantable(access: Access, scopes: Any) -> None:
-    """Reject scopes that exceed those of the signed-in user.
-
-    Raises:
-        ValidationError: Lists the scopes that exceed the user's own.
-    """
-    if not isinstance(scopes, list):
-        raise ValidationError("Enter a list of permissions.")
-    if exceeding := beyond(access.scopes, scopes):
-        raise ValidationError(f"You cannot grant permissions that you do not have: {', '.join(exceeding)}.")
-
-
-def outranks(access: Access, member: Any) -> bool:
-    """Return whether the signed-in user has every permission of `member`."""
-    return not beyond(access.scopes, get_member_scopes(member))
 
 
 class GrantForm(BaseModelForm):
-    """Base form with the signed-in user's access; `AccessFormMixin` sets `access`."""
+    """Base form with the signed-in user's access; `GrantAdminMixin` sets `access`."""
 
     access: Access
 
+    def clean(self) -> Any:
+        cleaned = super().clean()
+        if not self.errors:
+            # The instance still has the values before the change.
+            row = None if self.instance._state.adding else self.instance
+            changes = {
+                name: value for name, value in cleaned.items() if row is None or name in self.changed_data
+            }
+            self.check(changes, row)
+        return cleaned
 
-class AccessFormMixin:
-    """Passes the user's access to the form. List this mixin before the base admin class."""
+    def check(self, changes: dict[str, Any], row: Any) -> None:
+        """Check that the user may make these changes; `row` is None when a row is added.
+
+        Raises:
+            django.core.exceptions.ValidationError: The user may not.
+        """
+        raise NotImplementedError
+
+
+class RoleForm(GrantForm):
+    """Form of a role."""
+
+    def check(self, changes: dict[str, Any], row: Any) -> None:
+        check_role(changes, caller=self.access, role=row)
+
+
+class MembershipForm(GrantForm):
+    """Form of a member, which keeps one active administrator."""
+
+    def check(self, changes: dict[str, Any], row: Any) -> None:
+        check_member(changes, caller=self.access, member=row)
+        values = self.cleaned_data
+        stays = values.get("role") == MemberRole.ADMIN and values.get("status") == MemberStatus.ACTIVE
+        if row is not None and not stays:
+            require_other_administrator(row)
+
+
+class AssignmentForm(GrantForm):
+    """Form of a role assignment."""
+
+    def check(self, changes: dict[str, Any], row: Any) -> None:
+        check_assignment(changes.get("role"), caller=self.access, assignment=row)
+
+
+class ApiKeyForm(GrantForm):
+    """Form of an API key. A new key acts as the signed-in user."""
+
+    def check(self, changes: dict[str, Any], row: Any) -> None:
+        if row is None:
+            changes |= {"user_id": self.access.user_id}
+        check_api_key(changes, caller=self.access, key=row)
+
+
+class GrantAdminMixin:
+    """Limits changes to rows whose permissions the user has. List this mixin before the base admin class."""
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         form = super().get_form(request, obj, change=change, **kwargs)
         form.access = request.console
         return form
 
+    def has_change_permission(self, request, obj=None):
+        return super().has_change_permission(request, obj) and self._covers(request, obj)
 
-class PermissionsForm(GrantForm):
-    """Form for a row with a `permissions` field."""
+    def has_delete_permission(self, request, obj=None):
+        return super().has_delete_permission(request, obj) and self._covers(request, obj)
 
-    def clean_permissions(self) -> Any:
-        permissions = self.cleaned_data["permissions"]
-        if "permissions" in self.changed_data:
-            require_grantable(self.access, permissions)
-        return permissions
+    def delete_model(self, request, obj):
+        # Deleting selected rows checks no permission for each row.
+        require_covered(request.console, obj)
+        super().delete_model(request, obj)
 
-
-class MembershipForm(PermissionsForm):
-    """Membership form that checks the role and keeps one active administrator."""
-
-    def clean_role(self) -> Any:
-        role = self.cleaned_data["role"]
-        if "role" in self.changed_data:
-            require_grantable(self.access, sorted(role_scopes(role)))
-        return role
-
-    def clean(self) -> Any:
-        cleaned = super().clean()
-        stays = cleaned.get("role") == MemberRole.ADMIN and cleaned.get("status") == MemberStatus.ACTIVE
-        if not self.instance._state.adding and not stays and not self.errors:
-            require_other_administrator(self.instance)
-        return cleaned
-
-
-class AssignmentForm(GrantForm):
-    """Role assignment form."""
-
-    def clean_role(self) -> Any:
-        role = self.cleaned_data["role"]
-        if role is not None:
-            require_grantable(self.access, role.permissions)
-        return role
+    def _covers(self, request, obj):
+        return obj is None or obj._state.adding or is_covered(request.console, obj)

@@ -3,17 +3,18 @@
 from django.contrib import admin, messages
 from django.template.response import TemplateResponse
 
+from accounts.admin.grants import ApiKeyForm, GrantAdminMixin
 from accounts.choices import ApiKeyStatus
 from accounts.models import ApiKey
-from accounts.services.keys import create_api_key, revoke_api_key
+from accounts.services.keys import ALL_SCOPES, create_api_key, revoke_api_key
 from config.admin.bases import BaseModelAdmin, fieldset
-from config.api.scopes import beyond
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(BaseModelAdmin):
+class ApiKeyAdmin(GrantAdminMixin, BaseModelAdmin):
     """API keys. A key acts as the user who creates it; the secret is shown once."""
 
+    form = ApiKeyForm
     resource = "api-keys"
     icon = "key"
     title = "API keys"
@@ -35,14 +36,14 @@ class ApiKeyAdmin(BaseModelAdmin):
         # A key acts as its user, so only an administrator may change the key of another user.
         others = obj is not None and obj.user_id != request.user.pk
         return super().has_change_permission(request, obj) and not (
-            others and beyond(request.console.scopes, ["*"])
+            others and request.console.beyond(ALL_SCOPES)
         )
 
     @admin.action(description="Revoke permanently", permissions=["change"])
     def revoke(self, request, queryset):
         revoked = 0
         for key in queryset.exclude(status=ApiKeyStatus.REVOKED):
-            revoke_api_key(key)
+            revoke_api_key(key, caller=request.console)
             revoked += 1
         self.message_user(request, f"{revoked} keys revoked.", messages.SUCCESS)
 
@@ -53,6 +54,7 @@ class ApiKeyAdmin(BaseModelAdmin):
         made, request.new_key = create_api_key(
             name=obj.name,
             user_id=request.user.pk,
+            caller=request.console,
             scopes=obj.scopes,
             rate_limit=obj.rate_limit,
             expires_at=obj.expires_at,

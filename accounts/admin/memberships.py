@@ -9,17 +9,11 @@ from django.template.response import TemplateResponse
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget
 
-from accounts.admin.grants import (
-    AccessFormMixin,
-    AssignmentForm,
-    MembershipForm,
-    PermissionsForm,
-    outranks,
-    require_grantable,
-)
+from accounts.admin.grants import AssignmentForm, GrantAdminMixin, MembershipForm, RoleForm
 from accounts.choices import MemberRole
 from accounts.models import Membership, Role, RoleAssignment
 from accounts.roles import role_scopes
+from accounts.services.grants import FIXED_IN_SYSTEM_ROLES, check_role_deletion, require_grantable
 from accounts.services.members import add_member, get_or_create_user, require_other_administrator
 from config.admin.bases import BaseModelAdmin, fieldset
 from tenants.admin.platform_grants import PlatformGrantAdmin, PlatformGrantForm
@@ -44,12 +38,12 @@ class InviteForm(forms.Form):
 
     def clean_role(self):
         role = self.cleaned_data["role"]
-        require_grantable(self.access, sorted(role_scopes(role)))
+        require_grantable(self.access, role_scopes(role))
         return role
 
 
 @admin.register(Membership)
-class MembershipAdmin(AccessFormMixin, PlatformGrantAdmin):
+class MembershipAdmin(GrantAdminMixin, PlatformGrantAdmin):
     """Members and their roles.
 
     Tenant administrators add users by e-mail address; platform staff can add them to any tenant.
@@ -96,18 +90,7 @@ class MembershipAdmin(AccessFormMixin, PlatformGrantAdmin):
         # Users who are not members are hidden inside a tenant, so the form has no choices to offer.
         return super().has_add_permission(request, obj) and request.console.is_platform
 
-    def has_change_permission(self, request, obj=None):
-        return super().has_change_permission(request, obj) and self._reaches(request, obj)
-
-    def has_delete_permission(self, request, obj=None):
-        return super().has_delete_permission(request, obj) and self._reaches(request, obj)
-
-    def _reaches(self, request, obj):
-        return obj is None or obj._state.adding or outranks(request.console, obj)
-
     def delete_model(self, request, obj):
-        if not self._reaches(request, obj):
-            raise ValidationError("This person has permissions that you do not have.")
         if not request.console.is_platform:
             require_other_administrator(obj)
         super().delete_model(request, obj)
@@ -118,8 +101,8 @@ class MembershipAdmin(AccessFormMixin, PlatformGrantAdmin):
 
 
 @admin.register(Role)
-class RoleAdmin(AccessFormMixin, BaseModelAdmin):
-    form = PermissionsForm
+class RoleAdmin(GrantAdminMixin, BaseModelAdmin):
+    form = RoleForm
     resource = "roles"
     icon = "admin_panel_settings"
     position = 30
@@ -129,9 +112,20 @@ class RoleAdmin(AccessFormMixin, BaseModelAdmin):
     prepopulated_fields = {"slug": ("name",)}
     fieldsets = (fieldset(None, ("name", "slug"), "description", "permissions", "is_system"),)
 
+    def get_readonly_fields(self, request, obj=None):
+        readonly = super().get_readonly_fields(request, obj)
+        return [*readonly, *FIXED_IN_SYSTEM_ROLES] if obj and obj.is_system else readonly
+
+    def has_delete_permission(self, request, obj=None):
+        return super().has_delete_permission(request, obj) and not (obj and obj.is_system)
+
+    def delete_model(self, request, obj):
+        check_role_deletion(obj, caller=request.console)
+        super().delete_model(request, obj)
+
 
 @admin.register(RoleAssignment)
-class RoleAssignmentAdmin(AccessFormMixin, BaseModelAdmin):
+class RoleAssignmentAdmin(GrantAdminMixin, BaseModelAdmin):
     form = AssignmentForm
     resource = "roles"
     icon = "assignment_ind"

@@ -1,5 +1,6 @@
 """Endpoints for members, roles, role assignments and API keys."""
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -8,14 +9,20 @@ from drf_spectacular.utils import extend_schema
 
 from accounts.choices import ApiKeyStatus, MemberRole, MemberStatus
 from accounts.models import Role, User
-from accounts.roles import role_scopes
-from accounts.services.keys import create_api_key, revoke_api_key
-from accounts.services.members import LastAdministratorError, get_member_scopes, require_other_administrator
+from accounts.services.grants import (
+    GrantRefusedError,
+    check_assignment,
+    check_member,
+    check_role,
+    check_role_deletion,
+    require_covered,
+)
+from accounts.services.keys import check_api_key, create_api_key, revoke_api_key
+from accounts.services.members import LastAdministratorError, require_other_administrator
 from accounts.services.tenant_access import list_tenant_access
+from config.api.credentials import Credential
 from config.api.exceptions import Conflict, Forbidden
 from config.api.permissions import ANY_CREDENTIAL
-from config.api.scope_fields import require_grantable
-from config.api.scopes import beyond
 from config.api.views import ApiView, json_response
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, TenantViewSet, UpdateMixin
 
@@ -31,7 +38,16 @@ from .serializers import (
 )
 
 
-class MemberViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
+class GrantMixin(ApiView):
+    """Answers 403 when the caller lacks permissions that a change requires."""
+
+    def handle_exception(self, exc: Exception) -> Any:
+        if isinstance(exc, GrantRefusedError):
+            exc = Forbidden(exc.message, code=exc.code)
+        return super().handle_exception(exc)
+
+
+class MemberViewSet(GrantMixin, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
     """Members of the organisation."""
 
     serializer_class = MembershipSerializer
@@ -40,24 +56,22 @@ class MemberViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
 
     def perform_update(self, serializer: Any) -> None:
         changes = serializer.validated_data
-        self._require_reach(serializer.instance)
-        require_grantable(self.credential, changes.get("permissions", ()))
-        if "role" in changes:
-            require_grantable(self.credential, role_scopes(changes["role"]))
+        require_covered(self._person, serializer.instance)
+        check_member(changes, caller=self.credential)
         stays = changes.get("role", MemberRole.ADMIN) == MemberRole.ADMIN
         if not stays or changes.get("status", MemberStatus.ACTIVE) != MemberStatus.ACTIVE:
             self._keep_an_admin(serializer.instance)
         serializer.save()
 
     def perform_destroy(self, instance: Any) -> None:
-        self._require_reach(instance)
+        require_covered(self._person, instance)
         self._keep_an_admin(instance)
         instance.delete()
 
-    def _require_reach(self, member: Any) -> None:
-        """Require every permission of `member`; the user's scopes count, not the key's."""
-        if beyond(self.credential.scopes, get_member_scopes(member)):
-            raise Forbidden("This person has permissions that you do not have.", code="beyond_own_rights")
+    @property
+    def _person(self) -> Credential:
+        """The caller without the restrictions of the key, so that a narrow key can suspend members."""
+        return replace(self.credential, key_scopes=None)
 
     def _keep_an_admin(self, leaving: Any) -> None:
         try:
@@ -66,7 +80,7 @@ class MemberViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
             raise Conflict("; ".join(error.messages), code="last_administrator") from error
 
 
-class RoleViewSet(TenantViewSet):
+class RoleViewSet(GrantMixin, TenantViewSet):
     """Sets of permissions defined by the organisation."""
 
     serializer_class = RoleSerializer
@@ -74,20 +88,19 @@ class RoleViewSet(TenantViewSet):
     ordering_fields = ("created_at", "updated_at", "name")
 
     def perform_create(self, serializer: Any) -> Any:
-        require_grantable(self.credential, serializer.validated_data.get("permissions", ()))
+        check_role(serializer.validated_data, caller=self.credential)
         return super().perform_create(serializer)
 
     def perform_update(self, serializer: Any) -> None:
-        require_grantable(self.credential, serializer.validated_data.get("permissions", ()))
+        check_role(serializer.validated_data, caller=self.credential, role=serializer.instance)
         super().perform_update(serializer)
 
     def perform_destroy(self, instance: Any) -> None:
-        if instance.is_system:
-            raise Conflict("System roles cannot be deleted.", code="system_role")
+        check_role_deletion(instance, caller=self.credential)
         instance.delete()
 
 
-class RoleAssignmentViewSet(TenantViewSet):
+class RoleAssignmentViewSet(GrantMixin, TenantViewSet):
     """Roles assigned to users."""
 
     serializer_class = RoleAssignmentSerializer
@@ -95,21 +108,23 @@ class RoleAssignmentViewSet(TenantViewSet):
     owner_field = "granted_by_id"
 
     def perform_create(self, serializer: Any) -> Any:
-        self._require_grantable(serializer)
+        self._check(serializer)
         return super().perform_create(serializer)
 
     def perform_update(self, serializer: Any) -> None:
-        self._require_grantable(serializer)
+        self._check(serializer)
         super().perform_update(serializer)
 
-    def _require_grantable(self, serializer: Any) -> None:
-        role_id = serializer.validated_data.get("role_id") or getattr(serializer.instance, "role_id", None)
-        role = Role.objects.filter(id=role_id).first()
-        if role is not None:
-            require_grantable(self.credential, role.permissions)
+    def perform_destroy(self, instance: Any) -> None:
+        require_covered(self.credential, instance)
+        instance.delete()
+
+    def _check(self, serializer: Any) -> None:
+        role = Role.objects.filter(id=serializer.validated_data.get("role_id")).first()
+        check_assignment(role, caller=self.credential, assignment=serializer.instance)
 
 
-class ApiKeyViewSet(TenantViewSet):
+class ApiKeyViewSet(GrantMixin, TenantViewSet):
     """API keys. Deleting a key revokes it permanently."""
 
     serializer_class = ApiKeySerializer
@@ -120,14 +135,8 @@ class ApiKeyViewSet(TenantViewSet):
     def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Create an API key. The secret is returned only once."""
         wanted = self.validate(self.get_serializer(data=request.data)).validated_data
-        scopes = wanted.get("scopes", ["*"])
-        # A key never exceeds its user's permissions, so `*` on the caller's own key grants nothing more.
-        if scopes != ["*"] or self.credential.key_scopes is not None:
-            require_grantable(self.credential, scopes)
         person = wanted.pop("user_id", None) or self.credential.user_id
-        if person != self.credential.user_id and not self.credential.covers("*"):
-            raise Forbidden("Only an administrator can create API keys for another user.", code="not_own_key")
-        key, secret = create_api_key(user_id=person, **wanted)
+        key, secret = create_api_key(user_id=person, caller=self.credential, **wanted)
         body, _ = self.represent(key.pk)
         shown = orjson.loads(body) | {"key": secret}
         headers = {"Location": f"{request._request.path}{key.pk}/", "Cache-Control": "no-store"}
@@ -140,12 +149,9 @@ class ApiKeyViewSet(TenantViewSet):
         return json_response(shown, response.status_code, {"Location": response["Location"]})
 
     def perform_update(self, serializer: Any) -> None:
-        wanted = serializer.validated_data
-        if serializer.instance.user_id != self.credential.user_id and not self.credential.covers("*"):
-            raise Forbidden("Only an administrator can change API keys of another user.", code="not_own_key")
-        require_grantable(self.credential, wanted.get("scopes", ()))
-        person = wanted.get("user_id", serializer.instance.user_id)
-        if person != serializer.instance.user_id:
+        key, wanted = serializer.instance, serializer.validated_data
+        check_api_key(wanted, caller=self.credential, key=key)
+        if wanted.get("user_id", key.user_id) != key.user_id:
             raise Conflict(
                 "The user of an API key cannot be changed. Create a new API key instead.",
                 code="key_person_fixed",
@@ -153,6 +159,7 @@ class ApiKeyViewSet(TenantViewSet):
         serializer.save()
 
     def perform_destroy(self, instance: Any) -> None:
+        require_covered(self.credential, instance)
         if instance.status != ApiKeyStatus.REVOKED:
             revoke_api_key(instance)
 

@@ -7,8 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.choices import MemberRole, MemberStatus
-from accounts.models import Membership, Role, RoleAssignment, User
-from accounts.roles import role_scopes
+from accounts.models import Membership, Role, User
 
 DEFAULT_ROLES = (
     (
@@ -51,14 +50,6 @@ def add_member(user: User, *, tenant_id: Any = None, role: str = MemberRole.USER
         member.full_clean(exclude=["tenant", "user"])
     member.save()
     return member
-
-
-def get_member_scopes(member: Membership) -> frozenset[str]:
-    """Return the scopes of a member: role, permissions and assigned roles, including expired ones."""
-    assigned = RoleAssignment.objects.filter(tenant_id=member.tenant_id, user_id=member.user_id)
-    lists = [member.permissions, *assigned.values_list("role__permissions", flat=True)]
-    texts = [text for each in lists if isinstance(each, list) for text in each if isinstance(text, str)]
-    return role_scopes(member.role, texts)
 
 
 def require_other_administrator(leaving: Membership) -> None:

@@ -1,18 +1,12 @@
-"""Scopes in requests, checked against the credential of the caller.
-
-A caller cannot grant scopes beyond its own.
-"""
+"""Scopes in requests."""
 
 import re
-from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
 from rest_framework import serializers
 
 from .checks import iter_views
-from .credentials import Credential
-from .exceptions import Forbidden
 from .permissions import ANY_CREDENTIAL, VERBS
 from .serializers import TextListField
 
@@ -42,14 +36,3 @@ class ScopeListField(TextListField):
     """A list of scopes."""
 
     child = ScopeField(max_length=80)
-
-
-def require_grantable(credential: Credential, scopes: Iterable[Any]) -> None:
-    """Check that the credential covers every scope it grants.
-
-    Raises:
-        Forbidden: a scope exceeds the credential's own.
-    """
-    if exceeding := credential.beyond(scopes):
-        detail = f"You cannot grant permissions that you do not have: {', '.join(exceeding)}."
-        raise Forbidden(detail, code="beyond_own_rights")

@@ -180,6 +180,8 @@ IDEMPOTENCY_KEEP_HOURS = env.int("IDEMPOTENCY_KEEP_HOURS", default=24)
 TENANT_DOMAIN = env("TENANT_DOMAIN", default="")
 API_MAX_BODY_BYTES = env.int("API_MAX_BODY_BYTES", default=1024 * 1024)
 API_DEFAULT_RATE = env.int("API_DEFAULT_RATE", default=600)
+# Highest rate limit of an API key, in requests per minute, unless the plan or the tenant sets another.
+API_KEY_MAX_RATE = env.int("API_KEY_MAX_RATE", default=6000)
 # Networks, besides public addresses, that model endpoints may be in. Default: this machine, for Ollama and similar.
 MODEL_NETWORKS = env.list("MODEL_NETWORKS", default=["127.0.0.0/8", "::1/128"])
 # Proxy for all calls to models. Proxies from the environment are ignored.

@@ -11,7 +11,7 @@ LIMITS = fieldset(
     "Limits",
     ("max_users", "max_agents", "max_engagements"),
     ("max_daily_requests", "api_quota_monthly"),
-    ("max_monthly_tokens", "storage_quota_gb"),
+    ("max_monthly_tokens", "storage_quota_gb", "max_key_rate_limit"),
 )
 
 

@@ -25,6 +25,7 @@ class SubscriptionPlanSerializer(ReadOnlySerializer):
             "max_daily_requests",
             "api_quota_monthly",
             "max_monthly_tokens",
+            "max_key_rate_limit",
             "storage_quota_gb",
             "features",
             "is_active",

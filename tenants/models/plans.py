@@ -56,6 +56,12 @@ class SubscriptionPlan(GlobalModel):
     max_monthly_tokens = models.PositiveBigIntegerField(
         null=True, blank=True, help_text="Model tokens per month. Empty: no limit."
     )
+    max_key_rate_limit = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Highest rate limit of an API key, in requests per minute. Empty: the default of the installation.",
+    )
     storage_quota_gb = models.PositiveIntegerField(
         null=True,
         blank=True,

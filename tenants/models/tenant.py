@@ -63,6 +63,12 @@ class Tenant(GlobalModel):
     max_monthly_tokens = models.PositiveBigIntegerField(
         null=True, blank=True, help_text="Model tokens per month. Empty: no limit."
     )
+    max_key_rate_limit = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Highest rate limit of an API key, in requests per minute. Empty: that of the plan.",
+    )
     max_users = models.PositiveIntegerField(null=True, blank=True, help_text="Maximum number of members.")
     max_engagements = models.PositiveIntegerField(
         null=True, blank=True, help_text="Maximum number of engagements. Empty: no limit."

@@ -5,16 +5,16 @@
 """
 
 from dataclasses import dataclass
+from uuid import UUID
 
+from django.conf import settings
 from django.db import connection
 
 from config.tenancy.scope import require_tenant_id
-from tenants.choices import SubscriptionStatus
+from tenants.models import Subscription, Tenant
+from tenants.models.plans import LIVE
 
-_LIVE = ", ".join(
-    f"'{status}'"
-    for status in (SubscriptionStatus.TRIAL, SubscriptionStatus.ACTIVE, SubscriptionStatus.PAST_DUE)
-)
+_LIVE = ", ".join(f"'{status}'" for status in LIVE)
 QUOTA_SQL = f"""
 SELECT DISTINCT ON (resource, period) resource, period, CASE WHEN is_hard THEN limit_value END AS limit_value
 FROM (
@@ -51,3 +51,14 @@ def quotas() -> list[Quota]:
             f"SELECT * FROM ({QUOTA_SQL}) AS q WHERE limit_value IS NOT NULL", {"tenant": require_tenant_id()}
         )
         return [Quota(resource, period, int(limit)) for resource, period, limit in cursor.fetchall()]
+
+
+def get_key_rate_ceiling(tenant_id: UUID | None = None) -> int:
+    """Return the highest rate limit of an API key, in requests per minute, by default of the scope's tenant."""
+    tenant_id = tenant_id or require_tenant_id()
+    own = Tenant.objects.filter(pk=tenant_id).values_list("max_key_rate_limit", flat=True).get()
+    if own is not None:
+        return own
+    live = Subscription.objects.filter(tenant_id=tenant_id, status__in=LIVE)
+    planned = live.values_list("plan__max_key_rate_limit", flat=True).first()
+    return settings.API_KEY_MAX_RATE if planned is None else planned
