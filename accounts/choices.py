@@ -24,6 +24,14 @@ class MemberStatus(TextChoices):
     SUSPENDED = "suspended"
 
 
+class InvitationStatus(TextChoices):
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+
+
 class RoleScope(TextChoices):
     TENANT = "tenant"
     ENGAGEMENT = "engagement"

@@ -1,5 +1,6 @@
 """Console pages of accounts."""
 
+from .invitations import InvitationAdmin
 from .keys import ApiKeyAdmin
 from .memberships import MembershipAdmin, RoleAdmin, RoleAssignmentAdmin
 from .profiles import UserModelChoiceAdmin, UserProfileAdmin, UserSettingsAdmin, WorkProfileAdmin
@@ -16,6 +17,7 @@ from .users import UserAdmin
 __all__ = [
     "ApiKeyAdmin",
     "ExternalIdentityAdmin",
+    "InvitationAdmin",
     "MembershipAdmin",
     "OAuthTokenAdmin",
     "PasskeyCredentialAdmin",

@@ -48,23 +48,34 @@ class ApiKeyAuthentication(BaseAuthentication):
         return REALM
 
 
-class ScopedSessionAuthentication(SessionAuthentication):
-    """Authenticates a user's session, with CSRF protection, in one of the user's tenants."""
+class PersonAuthentication(SessionAuthentication):
+    """Authenticates a user's session, with CSRF protection, without a tenant."""
 
-    def authenticate(self, request: Request) -> tuple[Any, Credential] | None:
+    def authenticate(self, request: Request) -> tuple[Any, Credential | None] | None:
         user = getattr(request._request, "user", None)
         if user is None or not user.is_active or getattr(user, "status", None) != UserStatus.ACTIVE:
             return None
         self.enforce_csrf(request)
+        return user, None
+
+    def authenticate_header(self, request: Request) -> str:
+        return REALM
+
+
+class ScopedSessionAuthentication(PersonAuthentication):
+    """Authenticates a user's session, with CSRF protection, in one of the user's tenants."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Credential | None] | None:
+        found = super().authenticate(request)
+        if found is None:
+            return None
+        user, _ = found
         rate = count_hit(f"user:{user.pk}", settings.API_DEFAULT_RATE)
         seat = choose_seat(list_tenant_access(user.pk), wanted_tenant(request))
         try:
             return user, credential_of(user.pk, seat, rate)
         except CredentialRefusedError as refusal:
             raise Forbidden(str(refusal), code=refusal.code) from None
-
-    def authenticate_header(self, request: Request) -> str:
-        return REALM
 
 
 def named_tenant(request: Request) -> str:

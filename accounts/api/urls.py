@@ -2,13 +2,17 @@
 
 from config.api.routers import ApiRouter
 
-from . import profiles, security, talents, views
+from . import invitations, profiles, security, talents, views
 
 
 def register(router: ApiRouter) -> None:
     """Register the viewsets of this app."""
     router.single("me", views.MeView, "me")
     router.register("members", views.MemberViewSet, basename="member")
+    router.register("invitations", invitations.InvitationViewSet, basename="invitation")
+    router.single("invitations/accept", invitations.AcceptInvitationView, "invitation-accept")
+    router.single("invitations/decline", invitations.DeclineInvitationView, "invitation-decline")
+    router.single("me/invitations", invitations.MyInvitationsView, "my-invitations")
     router.register("roles", views.RoleViewSet, basename="role")
     router.register("role-assignments", views.RoleAssignmentViewSet, basename="role-assignment")
     router.register("api-keys", views.ApiKeyViewSet, basename="api-key")

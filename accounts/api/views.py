@@ -10,7 +10,6 @@ from drf_spectacular.utils import extend_schema
 from accounts.choices import ApiKeyStatus, MemberRole, MemberStatus
 from accounts.models import Role, User
 from accounts.services.grants import (
-    GrantRefusedError,
     check_assignment,
     check_member,
     check_role,
@@ -21,11 +20,12 @@ from accounts.services.keys import check_api_key, create_api_key, revoke_api_key
 from accounts.services.members import LastAdministratorError, require_other_administrator
 from accounts.services.tenant_access import list_tenant_access
 from config.api.credentials import Credential
-from config.api.exceptions import Conflict, Forbidden
+from config.api.exceptions import Conflict
 from config.api.permissions import ANY_CREDENTIAL
 from config.api.views import ApiView, json_response
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, TenantViewSet, UpdateMixin
 
+from .grants import GrantMixin
 from .serializers import (
     ApiKeySerializer,
     MembershipSerializer,
@@ -36,15 +36,6 @@ from .serializers import (
     RoleSerializer,
     TenantAccessSerializer,
 )
-
-
-class GrantMixin(ApiView):
-    """Answers 403 when the caller lacks permissions that a change requires."""
-
-    def handle_exception(self, exc: Exception) -> Any:
-        if isinstance(exc, GrantRefusedError):
-            exc = Forbidden(exc.message, code=exc.code)
-        return super().handle_exception(exc)
 
 
 class MemberViewSet(GrantMixin, UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):

@@ -1,5 +1,6 @@
 """Models of accounts."""
 
+from .invitations import Invitation
 from .keys import ApiKey
 from .memberships import Membership, Role, RoleAssignment
 from .profiles import UserModelChoice, UserProfile, UserSettings, WorkProfile
@@ -10,6 +11,7 @@ from .users import User
 __all__ = [
     "ApiKey",
     "ExternalIdentity",
+    "Invitation",
     "Membership",
     "OAuthToken",
     "PasskeyCredential",

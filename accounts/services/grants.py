@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 
-from accounts.models import ApiKey, Membership, Role, RoleAssignment
+from accounts.models import ApiKey, Invitation, Membership, Role, RoleAssignment
 from accounts.roles import role_scopes
 from config.api.scopes import common
 
@@ -90,6 +90,11 @@ def _(row: Membership) -> frozenset[str]:
     assigned = RoleAssignment.objects.filter(tenant_id=row.tenant_id, user_id=row.user_id)
     lists = [row.permissions, *assigned.values_list("role__permissions", flat=True)]
     return role_scopes(row.role, [text for each in lists for text in _texts(each)])
+
+
+@held_scopes.register
+def _(row: Invitation) -> frozenset[str]:
+    return role_scopes(row.role)
 
 
 @held_scopes.register

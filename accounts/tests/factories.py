@@ -4,12 +4,14 @@ import secrets
 from decimal import Decimal
 
 import factory
+from django.utils import timezone
 
 from accounts.choices import DEFAULT_MODELS, ModelPurpose, OAuthService
 from accounts.keys import generate_key
 from accounts.models import (
     ApiKey,
     ExternalIdentity,
+    Invitation,
     Membership,
     OAuthToken,
     PasskeyCredential,
@@ -24,6 +26,7 @@ from accounts.models import (
     UserSettings,
     WorkProfile,
 )
+from accounts.services.invitations import LIFETIME, make_token, token_digest
 from config.testing.factories import BaseFactory, member_user
 from config.testing.roles import as_identity
 
@@ -54,6 +57,25 @@ class MembershipFactory(BaseFactory):
 
     class Meta:
         model = Membership
+
+
+class InvitationFactory(BaseFactory):
+    """A pending invitation; `token` holds the token of its link."""
+
+    email = factory.Sequence(lambda n: f"invited{n}@example.org")
+    role = "viewer"
+    expires_at = factory.LazyFunction(lambda: timezone.now() + LIFETIME)
+    sent_at = factory.LazyFunction(timezone.now)
+
+    class Meta:
+        model = Invitation
+
+    @classmethod
+    def _create(cls, model_class, *args, **kwargs):
+        token = make_token()
+        row = super()._create(model_class, *args, **{"token_digest": token_digest(token)} | kwargs)
+        row.token = token
+        return row
 
 
 class RoleFactory(BaseFactory):

@@ -30,8 +30,6 @@ PLATFORM_UNAVAILABLE = (
 UNSCOPED = frozenset(
     {"login", "logout", "jsi18n", "password_change", "password_change_done", "switch", "platform", "leave"}
 )
-# These views open the scope themselves because they also access identities. Permissions are checked first.
-SELF_SCOPED = frozenset({"accounts_membership_invite"})
 
 
 class ConsoleSite(UnfoldAdminSite):
@@ -79,8 +77,6 @@ class ConsoleSite(UnfoldAdminSite):
         with ExitStack() as scope:
             try:
                 scope.enter_context(access.opened())
-                if request.resolver_match.url_name in SELF_SCOPED:
-                    return None
             except PRIVILEGE_ERRORS as error:
                 if get_sqlstate(error) != INSUFFICIENT_PRIVILEGE:
                     raise

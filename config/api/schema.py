@@ -187,6 +187,11 @@ class SessionScheme(OpenApiAuthenticationExtension):
         }
 
 
+class PersonScheme(SessionScheme):
+    target_class = "accounts.api.authentication.PersonAuthentication"
+    name = "personSession"
+
+
 class FilterSetScheme(DjangoFilterExtension):
     target_class = "config.api.filters.FilterSetBackend"
     priority = 1

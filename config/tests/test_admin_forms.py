@@ -267,30 +267,3 @@ def test_the_overview_takes_few_queries(member, admin_client, django_assert_max_
     admin_client.get("/console/")
     with django_assert_max_num_queries(20):
         admin_client.get("/console/")
-
-
-def test_members_are_added_by_email_address(member, admin_client, other_tenant):
-    from accounts.models import Membership
-    from config.testing.fixtures import add_member
-
-    known = add_member(other_tenant).user
-    page = reverse("admin:accounts_membership_invite")
-    assert admin_client.get(page).status_code == 200
-    for email in (known.email, "new@example.org"):
-        assert admin_client.post(page, {"email": email, "role": "analyst"}).status_code == 302
-    again = admin_client.post(page, {"email": known.email, "role": "analyst"})
-    assert "This person is already a member." in again.content.decode()
-    with inside(member):
-        people = set(Membership.objects.filter(role="analyst").values_list("user__email", flat=True))
-    assert people == {known.email, "new@example.org"}
-
-
-def test_analyst_cannot_add_members(tenant):
-    from django.test import Client
-
-    from config.testing.fixtures import add_member
-
-    client = Client()
-    client.force_login(add_member(tenant, "analyst").user)
-    page = reverse("admin:accounts_membership_invite")
-    assert client.post(page, {"email": "new@example.org", "role": "admin"}).status_code == 403
