@@ -17,5 +17,6 @@ urlpatterns = [
     path("", include("conversations.mcp.urls")),
     path("v1/", include("conversations.api.openai.urls")),
     path("accounts/", include("allauth.urls")),
+    path("invitations/", include("accounts.urls")),
     path("console/", admin.site.urls),
 ]

@@ -25,6 +25,7 @@ from accounts.roles import role_scopes
 from accounts.services.grants import Caller, check_member, held_scopes, require_covered
 from accounts.services.invitation_emails import InvitationEmail, send_invitation_email
 from accounts.services.members import add_member
+from accounts.services.signin import confirm_email_address
 from config.api.credentials import count_hit
 from config.api.scopes import beyond
 from config.db.prepared import run_prepared
@@ -34,6 +35,8 @@ from tenants.models import Tenant
 LIFETIME = timedelta(days=7)
 MAX_LIFETIME = timedelta(days=30)
 SALT = "accounts.invitation"
+# Log masking recognises this prefix, because the token is part of a URL.
+PREFIX = "cvk_invite_"
 HOUR = 3600
 PER_TENANT, PER_ADDRESS = 100, 5
 OPEN_SQL = (
@@ -169,7 +172,7 @@ def revoke_invitation(invitation: Invitation, *, caller: Caller) -> None:
 
 def make_token() -> str:
     """Return a random token with a signature, which rejects guesses before any query."""
-    return signing.Signer(salt=SALT, sep=".").sign(secrets.token_urlsafe(32))
+    return signing.Signer(salt=SALT, sep=".").sign(PREFIX + secrets.token_urlsafe(32))
 
 
 def token_digest(token: str) -> bytes:
@@ -190,6 +193,29 @@ def find_invitation(token: str) -> OpenInvitation | None:
 def list_open_invitations(user: User) -> list[OpenInvitation]:
     """Return the open invitations to the verified address of a user. Call it outside any scope."""
     return list(_query(None, user.pk))
+
+
+def is_registered(email: str) -> bool:
+    """Return whether a user has this address. Only the holder of a token may learn it.
+
+    Call it outside any scope.
+    """
+    return User.objects.filter(email=email).exists()
+
+
+def sign_up_invited(
+    offer: OpenInvitation, *, password: str, first_name: str = "", last_name: str = ""
+) -> User:
+    """Create a verified user for the invited address, which the token proves. Call it outside any scope.
+
+    Raises:
+        django.db.IntegrityError: A user with this address exists.
+    """
+    user = User.objects.create_user(
+        offer.email, password, first_name=first_name, last_name=last_name, is_verified=True
+    )
+    confirm_email_address(user)
+    return user
 
 
 def accept_invitation(offer: OpenInvitation, *, user: User) -> Membership:

@@ -82,6 +82,7 @@ def console_theme(request: HttpRequest) -> dict[str, Any]:
 def account_links(request: HttpRequest) -> list[dict[str, str]]:
     """Return the links of the account menu."""
     links = [
+        {"title": "Your invitations", "link": reverse("my-invitations")},
         {"title": "Change password", "link": reverse("admin:password_change")},
         {"title": "Two-factor authentication", "link": reverse("mfa_index")},
     ]
