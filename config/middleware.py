@@ -13,12 +13,15 @@ from django.utils.cache import patch_vary_headers
 from django_structlog.middlewares import RequestMiddleware
 from structlog.contextvars import bound_contextvars
 
+from config.api.exceptions import problem_response
 from config.db.ids import uuid7
 from config.db.session import RequestInfo, request_info
 
 REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._-]{8,128}")
 # API responses must not load resources, run scripts or be framed.
 DENY_ALL_POLICY = "default-src 'none'; frame-ancestors 'none'"
+# Bytes of a query string; the longest that the API builds, a cursor, has a few hundred.
+MAX_QUERY_LENGTH = 8_192
 DATA_MEDIA_TYPES = ("application/json", "application/problem+json")
 
 
@@ -102,6 +105,19 @@ class RequestIdMiddleware:
             request_info.reset(token)
         response["X-Request-ID"] = request.id  # type: ignore[attr-defined]
         return response
+
+
+class QueryLimitMiddleware:
+    """Refuse long query strings before anything parses them."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if len(request.META.get("QUERY_STRING", "")) > MAX_QUERY_LENGTH:
+            detail = f"The query string is longer than {MAX_QUERY_LENGTH} bytes."
+            return problem_response(request, 414, "query_too_long", detail)
+        return self.get_response(request)
 
 
 class LogMiddleware(RequestMiddleware):

@@ -15,14 +15,14 @@ from knowledge.stemming import STOP_WORDS, split_words, stem_word
 
 MAX_KEYWORDS, MAX_ENTITIES, MAX_SUMMARY = 8, 20, 300
 _NAME = re.compile(
-    r"(?<![.!?:]\s)(?<!^)\b[A-ZÄÖÜÉ][\w'’-]+(?:\s+(?:of|de|von|van|der|the)?\s*[A-ZÄÖÜÉ][\w'’-]+)+",
+    r"(?<![.!?:]\s)(?<!^)\b[A-ZÄÖÜÉ][\w'’-]+(?:\s+(?:(?:of|de|von|van|der|the)\s*)?+[A-ZÄÖÜÉ][\w'’-]+)+",
     re.MULTILINE,
 )
 _ENTITIES = (
     ("email", re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+\b")),
     ("url", re.compile(r"\bhttps?://[^\s<>()\"'\]]{3,200}")),
     ("date", re.compile(r"\b\d{4}-\d{2}-\d{2}\b|\b\d{1,2}\.\d{1,2}\.\d{4}\b|\b\d{1,2}/\d{1,2}/\d{4}\b")),
-    ("money", re.compile(r"(?:[$€£]\s?\d[\d.,]*|\b\d[\d.,]*\s?(?:EUR|USD|GBP|CHF)\b)")),
+    ("money", re.compile(r"(?:[$€£]\s?\d[\d.,]{0,30}|\b\d[\d.,]{0,30}\s?(?:EUR|USD|GBP|CHF)\b)")),
     ("acronym", re.compile(r"\b[A-Z][A-Z0-9]{1,9}\b")),
     ("name", _NAME),
 )

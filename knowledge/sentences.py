@@ -41,11 +41,14 @@ _NEVER_LAST = _ABBREVIATIONS - {
     "u.s",
     "u.k",
 }
-_END = re.compile(r"([.!?…]+[)\]\"'»”’*_`]*)(\s+)|([。！？]+[」』”’)]*)(\s*)")
+# A run of marks is matched from its start only; otherwise a long run takes quadratic time.
+_END = re.compile(r"((?<![.!?…])[.!?…]++[)\]\"'»”’*_`]*)(\s+)|([。！？]+[」』”’)]*)(\s*)")
 _LAST_WORD = re.compile(r"[(\[\"'“]*([^\W\d_](?:[\w.]*\w)?)$")
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})")
 _ALONE = re.compile(r"\s*(#{1,6}\s|\|.*\||>>>\s|([=\-~^*_+#\"])\2{2,}\s*$)")
 _ITEM = re.compile(r"\s*([-*+•–·]\s+|\(?\w{1,3}[.)]\s+|\[[ x]\]\s)")
+# The longest abbreviation is much shorter; a limit keeps the search for the last word linear.
+_MAX_WORD = 40
 _QUOTES = ('"""', "'''")
 _DOCSTRING = re.compile(r"\s*[rRuUbB]{0,2}(\"{3}|'{3})")
 _TABLE_ROW = re.compile(r".*\S\s\|\s\S")
@@ -106,7 +109,7 @@ def _ends_sentence(text: str, begin: int, mark: re.Match[str]) -> bool:
         return not (following.islower() and mark[1].startswith((".", "…")))
     if following.islower():
         return False
-    word = _LAST_WORD.search(text, begin, mark.start())
+    word = _LAST_WORD.search(text, max(begin, mark.start() - _MAX_WORD), mark.start())
     if not word:
         return mark.start() > begin and not _ITEM.fullmatch(text, begin, mark.start() + 2)
     name = word[1].lower()

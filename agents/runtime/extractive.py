@@ -33,7 +33,7 @@ _OUTLINE = re.compile(r"\s*(?:#{1,6}\s|\||```|~~~)")
 _ENDINGS = (".", "!", ".)", '."', ".`", ":", "。")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WEAK_STEMS = frozenset(map(stem_word, WEAK_WORDS))
-_WRAPPING = re.compile(r"^(?:[rRuUbB]{0,2}(?:\"{3}|'{3})|[-*•#>|]+\s|\s)+|(?:\"{3}|'{3}|\s)+$")
+_WRAPPING = re.compile(r"^(?:[rRuUbB]{0,2}(?:\"{3}|'{3})|[-*•#>|]+\s|\s)+|(?:\"{3}|'{3}|\s){1,40}+$")
 _LETTER = re.compile(r"[^\W\d_]")
 
 

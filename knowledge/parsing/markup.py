@@ -10,7 +10,7 @@ from typing import Any
 from knowledge.parsing.document import ReaderResult, TextBlock, decode
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_ATX = re.compile(r" {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
+_ATX = re.compile(r" {0,3}(#{1,6})\s+(.*)")
 _UNDERLINE = re.compile(r"([=\-~^\"'`:.*+#_])\1{2,}\s*$")
 
 
@@ -44,8 +44,8 @@ def _markdown_headings(lines: list[str]) -> Iterator[tuple[int, int, str]]:
                 fence = mark[1]
             elif line.strip().startswith(fence) and not line.strip().strip(fence[0]):
                 fence = ""
-        elif not fence and (heading := _ATX.match(line)) and heading[2]:
-            yield number, len(heading[1]), heading[2]
+        elif not fence and (heading := _ATX.match(line)) and (words := _strip_closing(heading[2])):
+            yield number, len(heading[1]), words
         elif (
             not fence
             and re.match(r"(=+|-{3,})\s*$", line)
@@ -53,6 +53,11 @@ def _markdown_headings(lines: list[str]) -> Iterator[tuple[int, int, str]]:
             and re.match(r" {0,3}[^\s>#|*-]", lines[number - 1])
         ):
             yield number - 1, 1 if line.startswith("=") else 2, lines[number - 1].strip()
+
+
+def _strip_closing(heading: str) -> str:
+    """Return the text of a heading without its closing `#` characters."""
+    return heading.rstrip().rstrip("#").rstrip()
 
 
 def read_rst(data: bytes, name: str) -> ReaderResult:

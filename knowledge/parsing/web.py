@@ -94,7 +94,7 @@ class _PageParser(HTMLParser):
 
     def finish_piece(self) -> None:
         """Close the text collected so far as a piece under the headings now open."""
-        text = re.sub(r"[ \t]+\n", "\n", "".join(self._parts + (self._heading or [])))
+        text = re.sub(r"(?<![ \t])[ \t]+\n", "\n", "".join(self._parts + (self._heading or [])))
         self._heading = None
         text = re.sub(r"\n{3,}", "\n\n", re.sub(r"(?<=\n) (?! )", "", text)).strip()
         if text:

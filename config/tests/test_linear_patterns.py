@@ -1,0 +1,225 @@
+"""Regular expressions and recursive functions take linear time or have bounded input.
+
+Each one in the source is listed here with its bound, so a new one fails the test until it is listed.
+"""
+
+import contextlib
+import re
+import time
+
+import pytest
+from rest_framework.exceptions import ParseError
+
+from agents.runtime.builtin_tools import ToolError, calculate
+from config.api.parsers import parse_json
+from config.middleware import MAX_QUERY_LENGTH
+from config.observability.masking import MAX_TEXT, mask_value
+from config.testing.source_patterns import (
+    build_pumped_texts,
+    find_uses,
+    list_pattern_places,
+    list_recursive_functions,
+)
+from knowledge.parsing import ParseError as DocumentError
+from knowledge.parsing import parse_bytes
+
+LENGTH = 100_000
+# Seconds for one text of `LENGTH` characters; a quadratic pattern takes from 10 seconds to minutes.
+LIMIT = 0.5
+LINEAR = [
+    "agents.choices:MCP_TOOL",
+    "agents.runtime.extractive:_CAMEL",
+    "agents.runtime.extractive:_LETTER",
+    "agents.runtime.extractive:_OUTLINE",
+    "agents.runtime.extractive:_WRAPPING",
+    "agents.services.prompts:VARIABLE",
+    "config.api.prepared_queries:inline_constants",
+    "config.encryption.keyring:KEK_ID",
+    "config.encryption.keyring:keks",
+    "config.middleware:REQUEST_ID_PATTERN",
+    "config.observability.masking:_replace_match",
+    "config.tenancy.checks:ID_LIST",
+    "config.tenancy.checks:SECRET",
+    "conversations.runtime.citations:CITATION_MARKER",
+    "conversations.runtime.citations:PARTIAL_MARKER",
+    "conversations.runtime.citations:REMOVED_MARKER",
+    "conversations.runtime.mcp_tools:INVALID_NAME_CHARACTERS",
+    "conversations.services.export:_MARKUP",
+    "conversations.services.export:_RUN",
+    "conversations.services.extractive_summary:_DECISION",
+    "conversations.services.extractive_summary:_OPEN_POINT",
+    "conversations.services.glossary:_contains_term",
+    "conversations.services.meeting_state:BULLET",
+    "knowledge.chunking:_TABLE_ROW",
+    "knowledge.chunking:_WORD",
+    "knowledge.enrichment:_CODE",
+    "knowledge.enrichment:_ENTITIES",
+    "knowledge.enrichment:_ITEM",
+    "knowledge.enrichment:_NAME",
+    "knowledge.enrichment:_TABLE",
+    "knowledge.parsing.document:_CONTROL",
+    "knowledge.parsing.markup:_ATX",
+    "knowledge.parsing.markup:_FENCE",
+    "knowledge.parsing.markup:_UNDERLINE",
+    "knowledge.parsing.markup:_front_matter",
+    "knowledge.parsing.markup:_markdown_headings",
+    "knowledge.parsing.web:_PageParser",
+    "knowledge.sentences:_ALONE",
+    "knowledge.sentences:_DOCSTRING",
+    "knowledge.sentences:_END",
+    "knowledge.sentences:_FENCE",
+    "knowledge.sentences:_ITEM",
+    "knowledge.sentences:_TABLE_ROW",
+    "knowledge.services.terminology:_contains_term",
+    "knowledge.stemming:_WORD",
+    "tenants.models.plans:CURRENCY",
+    "tenants.models.regions:COUNTRY",
+    "tenants.models.tenant:SLUG",
+    "workflows.models.assets:MAC_ADDRESS",
+    "workflows.schemas:CRON",
+]
+# Characters of the input, where the caller bounds it.
+BOUNDED = {
+    "config.observability.masking:ANY": MAX_TEXT,
+    "config.observability.masking:SECRET_NAMES": MAX_QUERY_LENGTH,
+    "knowledge.parsing.code:_ARROW": 500,
+    "knowledge.parsing.code:_DEFINITION": 500,
+    "knowledge.parsing.code:_SQL": 500,
+    "knowledge.parsing.web:_CHARSET": 4_096,
+    "knowledge.sentences:_LAST_WORD": 40,
+}
+# Patterns that the source calls through a loop variable.
+METHODS = dict.fromkeys(
+    (f"knowledge.enrichment:{name}" for name in ("_TABLE", "_CODE", "_ITEM")), "match"
+) | (dict.fromkeys((f"knowledge.parsing.code:{name}" for name in ("_ARROW", "_DEFINITION", "_SQL")), "match"))
+RECURSIVE = {
+    "agents.runtime.builtin_tools:_evaluate": "expressions have a maximum length",
+    "agents.runtime.mcp_client:_parts": "exception groups of our own tasks",
+    "agents.runtime.prices:_listed_price": "calls the library's function of the same name",
+    "agents.runtime.prices:price": "calls the library's function of the same name",
+    "config.admin.bases:_rename_fields": "declarations in the source",
+    "config.admin.name_resolution:ResolveIdsMixin._shown_as": "declarations in the source",
+    "config.api.checks:_views": "declarations in the source",
+    "config.api.exceptions:_pointers": "follows the nesting of parsed bodies, which MAX_DEPTH bounds",
+    "config.api.parsers:_check_value": "stops at MAX_DEPTH",
+    "config.db.constraint_messages:iter_lookups": "declarations in the source",
+    "config.http.ssrf:is_public": "one level: the address embedded in an address",
+    "config.observability.masking:_mask_field": "stops at DEEPEST",
+    "config.observability.masking:mask_value": "stops at DEEPEST",
+    "config.postgres.cluster:_main": "arguments of the command line",
+    "conversations.runtime.journal:strip_unstorable_json": "follows parsed JSON, whose parsers bound the depth",
+    "knowledge.parsing.data:_iter_lines": "RecursionError becomes a ParseError",
+    "knowledge.parsing.document:clean_data": "metadata of parsed files, in the parser's process",
+    "knowledge.parsing.mail:_read_message": "stops at a depth",
+    "knowledge.parsing.markup:_definitions": "RecursionError becomes plain text; Python's parser bounds nesting",
+    "knowledge.parsing.office:_collect": "stops at MAX_DEPTH",
+    "knowledge.parsing.office:_text_of": "in the parser's process, which reports a RecursionError",
+    "knowledge.parsing.sandbox:_ParserProcess.end": "registers itself for the exit of the process",
+    "knowledge.parsing.slides:_texts": "in the parser's process, which reports a RecursionError",
+    "knowledge.services.learning:flatten_text": "follows stored JSON, whose depth the API bounds",
+    "knowledge.services.transfer:_clean_json": "RecursionError becomes a TransferError",
+}
+
+
+def seconds_for(pattern, method, text):
+    """Return the processor time of one call that consumes all matches."""
+    began = time.process_time()
+    if method == "sub":
+        pattern.sub(lambda match: match[0], text)
+    elif method == "finditer":
+        for _ in pattern.finditer(text):
+            pass
+    else:
+        getattr(pattern, method)(text)
+    return time.process_time() - began
+
+
+def find_slow_text(pattern, method, length):
+    """Return the start of a text that takes longer than `LIMIT`, or None."""
+    for size in sorted({min(length, 10_000), length}):
+        # Short texts first, so that a quadratic pattern fails without taking minutes.
+        for text in build_pumped_texts(pattern, size, pairs=size < LENGTH):
+            if seconds_for(pattern, method, text) > LIMIT * max(size / LENGTH, 0.2):
+                return size, text[:8]
+    return None
+
+
+def test_every_pattern_is_listed():
+    assert set(list_pattern_places()) == {*LINEAR, *BOUNDED}
+
+
+def test_every_recursive_function_is_listed():
+    assert list_recursive_functions() == set(RECURSIVE)
+
+
+@pytest.mark.security("slow input")
+@pytest.mark.parametrize("place", [*LINEAR, *BOUNDED])
+def test_patterns_take_linear_time(place, attacks):
+    for pattern, method in find_uses(place) or [(re.compile(r"(?<!\w)a+(?!\w)"), "search")]:
+        slow = find_slow_text(pattern, METHODS.get(place, method), BOUNDED.get(place, LENGTH))
+        attacks.attempt(f"{pattern.pattern} takes too long: {slow}", succeeded=slow is not None)
+
+
+@pytest.mark.security("slow input", mutation=True)
+@pytest.mark.parametrize("text", [r"[.!?]+\s", r"\d[\d.,]*\s?EUR", r"[ \t]+\n"])
+def test_a_quadratic_pattern_is_found(text, attacks):
+    slow = find_slow_text(re.compile(text), "finditer", LENGTH)
+    attacks.attempt(text, succeeded=slow is not None)
+
+
+def test_only_bounded_expressions_are_evaluated():
+    with pytest.raises(ToolError):
+        calculate("(" * LENGTH + "1" + ")" * LENGTH)
+
+
+@pytest.mark.parametrize("unit", [b"[", b'{"a":'])
+def test_deep_json_is_refused(unit):
+    with pytest.raises(ParseError, match=r"nested|JSON"):
+        parse_json(unit * LENGTH)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("a.json", b"["),
+        ("a.jsonl", b"["),
+        ("a.html", b"<div>"),
+        ("a.md", b"> "),
+        ("a.py", b"("),
+        ("a.rst", b"* "),
+    ],
+)
+def test_deep_documents_are_parsed_or_refused(name, unit):
+    began = time.process_time()
+    with contextlib.suppress(DocumentError, RecursionError):
+        parse_bytes(unit * LENGTH, name, max_bytes=10 * LENGTH)
+    assert time.process_time() - began < 5
+
+
+def test_masking_stops_at_a_depth():
+    value = []
+    for _ in range(LENGTH):
+        value = [value]
+    assert "…" in str(mask_value(value))
+
+
+@pytest.mark.django_db
+@pytest.mark.security("slow input")
+@pytest.mark.parametrize(
+    "path", ["/api/v1/agents/", "/v1/models", "/console/", "/healthz", "/accounts/login/"]
+)
+def test_long_query_strings_are_refused(api_client, path, attacks):
+    client = api_client()
+    assert client.get(path, {"q": "x" * 100}).status_code != 414
+    response = client.get(f"{path}?" + "a&" * MAX_QUERY_LENGTH)
+    attacks.attempt(path, succeeded=response.status_code != 414)
+    assert response["Content-Type"] == "application/problem+json"
+    assert response.json()["code"] == "query_too_long"
+
+
+@pytest.mark.django_db
+@pytest.mark.security("slow input", mutation=True)
+def test_without_the_limit_long_query_strings_are_parsed(api_client, monkeypatch, attacks):
+    monkeypatch.setattr("config.middleware.MAX_QUERY_LENGTH", 10**9)
+    response = api_client().get("/api/v1/agents/?" + "a&" * MAX_QUERY_LENGTH)
+    attacks.attempt("long query string", succeeded=response.status_code != 414)
