@@ -37,6 +37,5 @@ UNFOLD = {
     },
     "ACCOUNT": {"navigation": "config.admin.navigation.account_links"},
 }
-IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
 ACCOUNT_FORMS = {"login": "accounts.admin.signin.SignInForm"}
 FORMAT_MODULE_PATH = ["config.formats"]

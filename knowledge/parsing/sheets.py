@@ -7,6 +7,7 @@ from io import BytesIO
 from itertools import chain, islice
 from typing import Any
 
+from config.spreadsheet_cells import restore_cell
 from knowledge.parsing.document import ParseError, ReaderResult, TextBlock, decode
 from knowledge.parsing.office_package import check_package
 
@@ -32,7 +33,8 @@ def read_tsv(data: bytes, name: str) -> ReaderResult:
 def _csv_rows(text: str, dialect: Any, name: str) -> Iterator[list[str]]:
     csv.field_size_limit(1_000_000)
     try:
-        yield from csv.reader(io.StringIO(text), dialect)
+        for row in csv.reader(io.StringIO(text), dialect):
+            yield [restore_cell(cell) for cell in row]
     except csv.Error as error:
         raise ParseError(f"{name}: not a readable table ({error})") from error
 
@@ -57,7 +59,7 @@ def read_xlsx(data: bytes, name: str) -> ReaderResult:
 
 def _cells(sheet: Any) -> Iterator[list[str]]:
     for row in sheet.iter_rows(values_only=True):
-        yield ["" if value is None else str(value) for value in row]
+        yield ["" if value is None else restore_cell(str(value)) for value in row]
 
 
 def _table(rows: Iterable[list[str]], title: str, name: str) -> list[TextBlock]:
