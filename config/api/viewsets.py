@@ -147,7 +147,7 @@ class ReadOnlyTenantViewSet(ApiView, GenericViewSet):
         if expand:
             # No ETag: it would not change with the expanded rows.
             return json_response(body, status, headers)
-        etag = make_etag(version, ",".join(only))
+        etag = make_etag(identifier, version, ",".join(only))
         if self.request.method in ("GET", "HEAD") and not_modified(self.request, etag):
             return HttpResponse(status=304, headers={"ETag": etag})
         return json_response(body, status, {"ETag": etag, **headers})
@@ -200,7 +200,7 @@ class ReadOnlyTenantViewSet(ApiView, GenericViewSet):
         if instance is None:
             raise Http404
         if lock and "HTTP_IF_MATCH" in self.request.META:
-            require_match(self.request, instance.row_version)
+            require_match(self.request, instance.pk, instance.row_version)
         return instance
 
 

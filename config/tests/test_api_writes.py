@@ -330,3 +330,24 @@ def test_only_administrators_see_keys_of_colleagues(api_client):
     assert post(client, "/api/v1/api-keys/", body).json()["code"] == "not_own_key"
     with tenant_scope(client.key.tenant_id):
         assert not ApiKey.objects.filter(user_id=colleague.user_id).exists()
+
+
+@pytest.mark.security("local exposure")
+def test_etags_do_not_reveal_transaction_ids(api_client, attacks):
+    client = api_client()
+    rows = [
+        client.post(AGENTS, {"name": name, "slug": name}, content_type="application/json") for name in "ab"
+    ]
+    with tenant_scope(client.key.tenant_id), connection.cursor() as cursor:
+        cursor.execute("SELECT xmin::text FROM agents_agent UNION SELECT pg_current_xact_id()::text")
+        numbers = {row[0] for row in cursor.fetchall()}
+    for row in rows:
+        attacks.attempt(row["ETag"], succeeded=any(number in row["ETag"] for number in numbers))
+    assert rows[0]["ETag"] != rows[1]["ETag"]
+
+
+@pytest.mark.security("local exposure", mutation=True)
+def test_without_the_hash_etags_reveal_transaction_ids(api_client, monkeypatch, attacks):
+    monkeypatch.setattr("config.api.etags._hash_version", lambda identifier, version: version)
+    response = api_client().post(AGENTS, {"name": "a", "slug": "a"}, content_type="application/json")
+    attacks.attempt(response["ETag"], succeeded=response["ETag"].strip('"').isdecimal())
