@@ -315,9 +315,16 @@ def _probe_readiness(plan: LaunchPlan) -> str:
 
 
 def format_greeting(plan: LaunchPlan) -> str:
-    """Return the console's URL, the demo's sign-in and an example request."""
+    """Return the console's URL, the demo's sign-in and an example request.
+
+    The credentials are shown in a terminal only.
+    """
     lines = ["", f"  Console   {plan.url}/console/"]
-    if facts := read_demo_facts(plan):
+    facts = read_demo_facts(plan)
+    if facts and not sys.stdout.isatty():
+        # Output that is not a terminal is often stored, for example by systemd or a container runtime.
+        lines.append(f"  Sign in   see {plan.var / 'demo.json'}")
+    elif facts:
         lines += [
             f"  Sign in   {facts['email']}  {facts['password']}",
             f"  API key   {facts['api_key']}",

@@ -130,16 +130,36 @@ def test_a_port_in_use_is_refused_before_anything_starts(tmp_path):
     assert not (tmp_path / "postgres" / "data").exists()
 
 
-def test_the_greeting_names_everything_one_needs(tmp_path):
+@pytest.fixture
+def greeted(tmp_path):
     (tmp_path / "demo.json").write_text(
-        '{"email": "a@b.example", "password": "pw", "api_key": "KEY", "agent": "guide", "url": "x"}'
+        '{"email": "a@b.example", "password": "pw-1", "api_key": "KEY", "agent": "guide", "url": "x"}'
     )
-    plan = launch.LaunchPlan("0.0.0.0", 8001, True, tmp_path, None)
-    text = launch.format_greeting(plan)
+    return launch.LaunchPlan("0.0.0.0", 8001, True, tmp_path, None)
+
+
+def test_the_greeting_names_everything_one_needs(greeted, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    text = launch.format_greeting(greeted)
     assert "http://127.0.0.1:8001/console/" in text
-    assert "a@b.example  pw" in text
+    assert "a@b.example  pw-1" in text
     assert "curl -s http://127.0.0.1:8001/api/v1/conversations/ -H 'Authorization: Bearer KEY'" in text
     assert '{"agent": "guide", "message": "How does Conclave isolate tenants?"}' in text
+
+
+@pytest.mark.security("local exposure")
+def test_credentials_are_printed_to_a_terminal_only(greeted, attacks, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: False)
+    text = launch.format_greeting(greeted)
+    for secret in ("pw-1", "KEY"):
+        attacks.attempt(secret, succeeded=secret in text)
+    assert str(greeted.var / "demo.json") in text
+
+
+@pytest.mark.security("local exposure", mutation=True)
+def test_a_log_taken_for_a_terminal_shows_credentials(greeted, attacks, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    attacks.attempt("KEY", succeeded="KEY" in launch.format_greeting(greeted))
 
 
 def test_children_choose_their_login_themselves(monkeypatch, tmp_path):
