@@ -68,7 +68,8 @@ def get_body_limit(view: Any, method: str, *, has_session: bool) -> BodyLimit:
     """
     view_class, name = getattr(view, "cls", None), method.lower()
     if view_class is None:
-        default = UPLOAD_BODY if has_session and hasattr(view, "admin_site") else JSON_BODY
+        # Django sets the attribute on the views of model admins.
+        default = UPLOAD_BODY if has_session and hasattr(view, "model_admin") else JSON_BODY
         return getattr(view, "body_limit", default)
     actions = getattr(view, "actions", None)
     handler = getattr(view_class, (actions or {}).get(name, name), None)

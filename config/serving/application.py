@@ -90,7 +90,7 @@ class Application:
             UriTooLong: path or query string are longer than `MAX_URI_BYTES`.
             HeadersTooLarge: the headers are larger than `MAX_HEADER_BYTES`.
         """
-        if max(len(head.scope["query_string"]), len(head.scope.get("raw_path") or head.path)) > MAX_URI_BYTES:
+        if max(len(head.scope["query_string"]), len(head.scope["raw_path"])) > MAX_URI_BYTES:
             raise UriTooLong
         if head.size > MAX_HEADER_BYTES:
             raise HeadersTooLarge

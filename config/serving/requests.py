@@ -5,6 +5,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from http.cookies import CookieError, SimpleCookie
 from typing import IO, Any
+from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
 
@@ -69,7 +70,8 @@ def build_environ(head: RequestHead, body: IO[bytes], length: int, file_wrapper:
     environ = {
         "REQUEST_METHOD": head.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": head.path.encode().decode("latin-1"),
+        # The server's decoded path has lost bytes that are not UTF-8.
+        "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
         "QUERY_STRING": scope["query_string"].decode("latin-1"),
         "SERVER_NAME": str(server[0]),
         "SERVER_PORT": str(server[1] or ""),

@@ -80,6 +80,11 @@ def test_head_has_no_body(connection):
     assert connection.send("GET /healthz HTTP/1.1").read_response().status == 200
 
 
+def test_path_keeps_all_bytes(connection):
+    response = connection.send("GET /v1/%C3%A9%20a%ff HTTP/1.1").read_response()
+    assert (response.status, "/v1/é a%FF" in json.loads(response.read())["error"]["message"]) == (404, True)
+
+
 def test_request_id_is_returned(connection):
     response = connection.send("GET /nothing HTTP/1.1", "X-Request-ID: tidal-00001").read_response()
     assert response.headers["X-Request-ID"] == "tidal-00001"

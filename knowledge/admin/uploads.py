@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponseRedirect
 
 from config.admin.forms import BaseModelForm
+from config.api.body_limits import UPLOAD_BODY, accept_body
 from knowledge.choices import CollectionStatus
 from knowledge.services.documents import upload_document
 from knowledge.services.files import MULTIPART_OVERHEAD, FileTooLargeError, check_name, store_file
@@ -48,6 +49,7 @@ class UploadForm(BaseModelForm):
 def limit_body_size(view):
     """Wrap `view` to reject bodies above the upload limit before reading them."""
 
+    @accept_body(UPLOAD_BODY)
     @wraps(view)
     def bounded(request, *args, **kwargs):
         length = request.META.get("CONTENT_LENGTH") or ""

@@ -11,6 +11,7 @@ from django.core.files.storage import default_storage
 from django.http import FileResponse, HttpResponse
 from rest_framework.parsers import MultiPartParser
 
+from config.api.body_limits import UPLOAD_BODY, accept_body
 from config.api.exceptions import Problem, TooLarge
 from config.api.views import json_response
 from conversations.api.compat import CompatView
@@ -96,6 +97,7 @@ class FilesView(CompatView):
             render_page([render_file(row) for row in page[:limit]], has_more=len(page) > limit)
         )
 
+    @accept_body(UPLOAD_BODY)
     def post(self, request: Any) -> HttpResponse:
         """Upload a file; a job indexes it in the collection of uploaded files."""
         data, purpose = request.data, request.data.get("purpose")
