@@ -62,6 +62,8 @@ def _environment_of(var: Path) -> None:
     os.environ |= {"CONCLAVE_VAR": str(var), "CONCLAVE_DB": DATABASE, "DATABASE_URL": "", "CONCLAVE_KEKS": ""}
     os.environ |= {"DJANGO_SETTINGS_MODULE": "config.settings.local", "API_KEY_PEPPER": "", "SECRET_KEY": ""}
     os.environ["CONCLAVE_SCOPE_KEYS"] = ""
+    # The model of the benchmarks listens on any port.
+    os.environ["MODEL_NETWORKS"] = "127.0.0.0/8"
 
 
 @contextmanager

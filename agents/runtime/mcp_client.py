@@ -199,8 +199,9 @@ async def _transport(reach: McpConnection) -> AsyncIterator[Any]:
 
 
 def _guarded_client(headers: Any = None, timeout: Any = None, auth: Any = None) -> Any:
-    """Return a client limited to public addresses and `settings.MODEL_NETWORKS`; the signature is the MCP library's."""
-    return guarded_client(settings.MODEL_NETWORKS, headers=headers, timeout=timeout, auth=auth)
+    """Return a client limited like those of models; the signature is the MCP library's."""
+    hosts = settings.MODEL_HOSTS
+    return guarded_client(settings.MODEL_NETWORKS, hosts=hosts, headers=headers, timeout=timeout, auth=auth)
 
 
 def _headers(reach: McpConnection) -> dict[str, str]:

@@ -88,6 +88,7 @@ def http_client(timeout: float) -> "AsyncClient":
 
     client = guarded_client(
         settings.MODEL_NETWORKS,
+        hosts=settings.MODEL_HOSTS,
         trust_env_certificates=True,
         timeout=timeout,
         proxy=settings.MODEL_PROXY or None,

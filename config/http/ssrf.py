@@ -70,17 +70,27 @@ async def resolve_host(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+def join_port(host: str, port: int) -> str:
+    """Return `host:port`, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class GuardedBackend(httpcore2.AsyncNetworkBackend):
     """Network backend that connects only to addresses that `may_reach` allows, through `inner`.
 
     Args:
+        hosts: further allowed destinations, each a name or address with its port, as in `127.0.0.1:11434`.
         resolver: called once per connection; the connection goes to one of the returned addresses.
     """
 
     def __init__(
-        self, inner: httpcore2.AsyncNetworkBackend, networks: Collection[str], resolver: Resolver
+        self,
+        inner: httpcore2.AsyncNetworkBackend,
+        networks: Collection[str],
+        resolver: Resolver,
+        hosts: Collection[str] = (),
     ) -> None:
-        self.inner, self.networks, self.resolver = inner, networks, resolver
+        self.inner, self.networks, self.resolver, self.hosts = inner, networks, resolver, hosts
 
     async def connect_tcp(
         self,
@@ -98,12 +108,16 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         """
         failure: Exception = httpcore2.ConnectError("All connection attempts failed")
         found = await self.resolver(host, port)
-        for address in found if all(may_reach(each, self.networks) for each in found) else []:
+        for address in found if all(self._allows(host, port, each) for each in found) else []:
             try:
                 return await self.inner.connect_tcp(address, port, timeout, local_address, socket_options)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
         raise failure
+
+    def _allows(self, host: str, port: int, address: str) -> bool:
+        named = {join_port(host, port), join_port(address, port)}
+        return not named.isdisjoint(self.hosts) or may_reach(address, self.networks)
 
     async def connect_unix_socket(self, *args: Any, **kwargs: Any) -> httpcore2.AsyncNetworkStream:
         """Refuse Unix sockets."""
@@ -116,11 +130,12 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
 def guarded_client(
     networks: Collection[str],
     *,
+    hosts: Collection[str] = (),
     resolver: Resolver = resolve_host,
     trust_env_certificates: bool = False,
     **options: Any,
 ) -> "AsyncClient":
-    """Return a client that connects only to public addresses and `networks`.
+    """Return a client that connects only to public addresses, `networks` and `hosts` (each with its port).
 
     It uses no proxies, certificates or credentials of the environment, and keeps no connection alive, since every
     run has a separate event loop.
@@ -134,5 +149,5 @@ def guarded_client(
     limits, verify = httpx2.Limits(max_keepalive_connections=0), ssl_context(trust_env=trust_env_certificates)
     client = httpx2.AsyncClient(limits=limits, verify=verify, trust_env=False, **options)
     pool: Any = client._transport._pool  # type: ignore[attr-defined]
-    pool._network_backend = GuardedBackend(pool._network_backend, networks, resolver)
+    pool._network_backend = GuardedBackend(pool._network_backend, networks, resolver, hosts)
     return client

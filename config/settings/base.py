@@ -192,8 +192,10 @@ API_MAX_BODY_BYTES = env.int("API_MAX_BODY_BYTES", default=1024 * 1024)
 API_DEFAULT_RATE = env.int("API_DEFAULT_RATE", default=600)
 # Highest rate limit of an API key, in requests per minute, unless the plan or the tenant sets another.
 API_KEY_MAX_RATE = env.int("API_KEY_MAX_RATE", default=6000)
-# Networks, besides public addresses, that model endpoints may be in. Default: this machine, for Ollama and similar.
-MODEL_NETWORKS = env.list("MODEL_NETWORKS", default=["127.0.0.0/8", "::1/128"])
+# Hosts with ports, besides public addresses, that model endpoints may use. Default: Ollama on this machine.
+MODEL_HOSTS = env.list("MODEL_HOSTS", default=["127.0.0.1:11434", "[::1]:11434"])
+# Networks, besides public addresses, that model endpoints may be in, with any port.
+MODEL_NETWORKS = env.list("MODEL_NETWORKS", default=[])
 # Proxy for all calls to models. Proxies from the environment are ignored.
 MODEL_PROXY = env("MODEL_PROXY", default="")
 # Networks, besides public addresses, and ports, besides 80 and 443, from which pages may be fetched by agents and as

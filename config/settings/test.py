@@ -10,6 +10,8 @@ CONCLAVE_KEKS = (
 )
 SCOPE_KEYS = "test-only-scope-key-that-proves-nothing-at-all"
 KEK_FILE = None
+# Fake model servers listen on any port.
+MODEL_NETWORKS = ["127.0.0.0/8", "::1/128"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 if not env("MEDIA_ROOT", default=""):  # tests that start other processes share a directory with them
