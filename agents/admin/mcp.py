@@ -63,7 +63,7 @@ class McpServerConfigForm(BaseModelForm):
         config = cleaned.get("config_new") or (self.instance.config if self.instance.pk else None)
         wrong = {
             "config_new": config_errors(server, config) if server else [],
-            "env_new": env_errors(cleaned.get("env_new")),
+            "env_new": env_errors(server, cleaned.get("env_new")) if server else [],
         }
         for box, errors in wrong.items():
             if errors and box in self.fields and box not in self.errors:

@@ -66,7 +66,7 @@ class McpServerConfigSerializer(BaseSerializer):
         config = attrs.get("config", self.instance.config if self.instance else None)
         wrong = {
             "config": config_errors(server_row, config) if server_row else [],
-            "env": env_errors(attrs.get("env")),
+            "env": env_errors(server_row, attrs.get("env")) if server_row else [],
         }
         if any(wrong.values()):
             raise serializers.ValidationError(

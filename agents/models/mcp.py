@@ -34,13 +34,16 @@ def validate_limits(value: Any) -> None:
 
 
 def check_schema(schema: Any) -> None:
-    """Validate that `schema` is empty or a JSON Schema (2020-12).
+    """Validate that `schema` is empty or a JSON Schema (2020-12), with an optional list `environment`.
 
     Raises:
         ValidationError: Includes the path of the error.
     """
     if not isinstance(schema, dict):
         raise ValidationError("Must be an object.")
+    names = schema.get("environment", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValidationError("environment: must be a list of names of environment variables.")
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:

@@ -19,7 +19,7 @@ from django.conf import settings
 from agents.choices import McpServerType
 from agents.models import McpServer, McpServerConfig
 from agents.runtime.sandbox import ResourceLimits, SandboxError, sandbox_command
-from agents.services.mcp import effective_limits, record_refresh_failure, store_offers
+from agents.services.mcp import allowed_variables, effective_limits, record_refresh_failure, store_offers
 from config.http.ssrf import guarded_client
 from config.tenancy.scope import platform_scope
 
@@ -73,10 +73,15 @@ def connection_for(server: McpServer, config: McpServerConfig | None = None) -> 
         server.server_type,
         server.command,
         dict(config.config or {}),  # type: ignore[arg-type]
-        dict(config.env or {}),  # type: ignore[arg-type]
+        _select_variables(server, dict(config.env or {})),  # type: ignore[arg-type]
         limits["timeout"],
         bounds,
     )
+
+
+def _select_variables(server: McpServer, env: dict[str, str]) -> dict[str, str]:
+    """Return the variables that the server's schema lists; it may have changed since they were stored."""
+    return {name: value for name, value in env.items() if name in allowed_variables(server)}
 
 
 async def call_tool(reach: McpConnection, name: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from agents.models import McpServer, McpServerConfig, McpServerUser
 # Environment variables that change what a program loads or how a shell behaves; only the operator may set them.
 RESERVED_PREFIXES = ("LD_", "DYLD_", "PYTHON", "NODE_", "PERL", "RUBY", "GIT_", "BASH_", "CONCLAVE_")
 RESERVED_NAMES = frozenset({"PATH", "HOME", "IFS", "ENV", "SHELL", "PS4", "MCP_CONFIG"})
+# Key of a server's schema that lists the variables.
+ENVIRONMENT = "environment"
 VARIABLE_NAME = r"^[A-Z][A-Z0-9_]{0,99}$"
 ENV_SCHEMA = {
     "type": "object",
@@ -34,13 +36,22 @@ def config_errors(server: McpServer, config: Any) -> list[str]:
     return list(_errors({"type": "object", **(server.config_schema or {})}, config or {}))
 
 
-def env_errors(env: Any) -> list[str]:
+def env_errors(server: McpServer, env: Any) -> list[str]:
     """Return validation errors of environment variables, without secret values."""
     messages = list(_errors(ENV_SCHEMA, env or {}))
     if not messages:
-        loading = [name for name in env or {} if name in RESERVED_NAMES or name.startswith(RESERVED_PREFIXES)]
-        messages = [f"{name}: this variable is reserved for the platform." for name in sorted(loading)]
+        unlisted = sorted(set(env or {}) - allowed_variables(server))
+        messages = [f"{name}: the server's schema does not allow this variable." for name in unlisted]
     return messages
+
+
+def allowed_variables(server: McpServer) -> set[str]:
+    """Return the environment variables that tenants may set: `environment` in the server's schema.
+
+    Variables that change what a program loads are never allowed.
+    """
+    named = (server.config_schema or {}).get(ENVIRONMENT, [])
+    return {name for name in named if name not in RESERVED_NAMES and not name.startswith(RESERVED_PREFIXES)}
 
 
 def _errors(schema: dict[str, Any], value: Any) -> Iterator[str]:

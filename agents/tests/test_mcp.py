@@ -38,6 +38,7 @@ SCHEMA = {
     "properties": {"token": {"type": "string"}, "depth": {"type": "integer", "maximum": 3}},
     "required": ["token"],
     "additionalProperties": False,
+    "environment": ["API_KEY"],
 }
 
 
@@ -74,13 +75,36 @@ def test_configuration_is_validated_by_the_schema(config, wrong):
     ],
 )
 def test_only_the_platform_sets_variables_that_change_what_is_loaded(env):
-    assert env_errors(env)
-    assert env_errors({"API_TOKEN": "x"}) == []
+    server = McpServer(config_schema={"environment": ["API_TOKEN", *map(str, env)]})
+    assert env_errors(server, env)
+    assert env_errors(server, {"API_TOKEN": "x"}) == []
+
+
+SECRETS = ["GOOGLE_APPLICATION_CREDENTIALS", "HTTPS_PROXY", "JAVA_TOOL_OPTIONS", "API_KEYS", "LD_PRELOAD"]
+
+
+@pytest.mark.security("local exposure")
+def test_a_server_receives_only_variables_of_its_schema(scope, attacks):
+    server = McpServerFactory(config_schema={"environment": ["API_KEY", "LD_PRELOAD"]})
+    config = McpServerConfigFactory(mcp_server=server, env=dict.fromkeys([*SECRETS, "API_KEY"], "x"))
+    reach = mcp_client.connection_for(server, config)
+    assert reach.env == {"API_KEY": "x"}
+    for name in SECRETS:
+        attacks.attempt(name, succeeded=name in reach.env or not env_errors(server, {name: "x"}))
+
+
+@pytest.mark.security("local exposure", mutation=True)
+def test_without_the_list_a_server_receives_any_variable(scope, attacks, monkeypatch):
+    monkeypatch.setattr(mcp_client, "allowed_variables", lambda server: {*SECRETS})
+    config = McpServerConfigFactory(env=dict.fromkeys(SECRETS, "x"))
+    reach = mcp_client.connection_for(config.mcp_server, config)
+    for name in SECRETS:
+        attacks.attempt(name, succeeded=name in reach.env)
 
 
 def test_invalid_schema_is_rejected():
     check_schema(SCHEMA)
-    for schema in ([], {"type": "nonsense"}, {"properties": 3}):
+    for schema in ([], {"type": "nonsense"}, {"properties": 3}, {"environment": "A"}, {"environment": [1]}):
         with pytest.raises(ValidationError):
             check_schema(schema)
 
@@ -231,7 +255,7 @@ def test_remote_server_receives_only_its_token_and_headers():
     [
         ('{"depth": 9}', "", "token is required"),
         ('{"token": {"secret": "hunter2"}}', "", "token: must satisfy type: string."),
-        ('{"token": "t"}', '{"LD_PRELOAD": "/x.so"}', "this variable is reserved for the platform"),
+        ('{"token": "t"}', '{"LD_PRELOAD": "/x.so"}', "schema does not allow this variable"),
         ('{"token": "t"}', '{"API_KEY": "k"}', ""),
     ],
 )
