@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_initial'),
-        ('workflows', '0002_members'),
+        ('workflows', '0003_members'),
     ]
 
     operations = [

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
         ('config', '0003_scope_proofs'),
         ('knowledge', '0001_initial'),
         ('tenants', '0002_initial'),
-        ('workflows', '0001_initial'),
+        ('workflows', '0002_updated_at'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -185,6 +185,10 @@ class Migration(migrations.Migration):
             model_name='calendarmember',
             constraint=config.db.constraints.AuditTrigger(label='workflows.calendarmember', name='workflows_calendarmember_audit', redact=('access',)),
         ),
+        migrations.AddConstraint(
+            model_name='calendarmember',
+            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_calendarmember_updated_at'),
+        ),
         migrations.AddIndex(
             model_name='projectmember',
             index=models.Index(fields=['tenant', 'user'], name='wf_project_member'),
@@ -216,5 +220,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='projectmember',
             constraint=config.db.constraints.AuditTrigger(label='workflows.projectmember', name='workflows_projectmember_audit', redact=('access',)),
+        ),
+        migrations.AddConstraint(
+            model_name='projectmember',
+            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_projectmember_updated_at'),
         ),
     ]
