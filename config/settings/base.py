@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.session_timeouts.SessionTimeoutMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "config.middleware.LogMiddleware",
     "tenants.middleware.TenantScopeMiddleware",
@@ -184,6 +185,9 @@ X_FRAME_OPTIONS = "DENY"
 CONCLAVE_KEKS = env("CONCLAVE_KEKS", default="")
 # Keys that prove scopes to the database, separated by commas; the first one signs.
 SCOPE_KEYS = env("CONCLAVE_SCOPE_KEYS", default="")
+# Sign-out of users: minutes without a request, and hours after the sign-in. 0: no limit.
+SIGN_IN_IDLE_MINUTES = env.int("SIGN_IN_IDLE_MINUTES", default=120)
+SIGN_IN_MAX_HOURS = env.int("SIGN_IN_MAX_HOURS", default=12)
 IDEMPOTENCY_KEY_MODEL = "tenants.IdempotencyKey"
 IDEMPOTENCY_KEEP_HOURS = env.int("IDEMPOTENCY_KEEP_HOURS", default=24)
 # Subdomains of this domain select a tenant: acme.example.org.
