@@ -15,8 +15,9 @@ from config.api.views import ApiView, json_response
 from conversations.api.callers import CallerMixin
 from conversations.api.streaming import EVENT_STREAM, build_event_stream
 from conversations.api.wire_models import UNSUPPORTED, CompatError
-from conversations.completions.answers import CompletionStream, complete, stream_completion
+from conversations.completions.answers import CompletionStream
 from conversations.completions.provider_settings import UnsupportedSettingError
+from conversations.completions.resumable import CompletionResponse, answer_completion
 from conversations.completions.tool_results import find_unexpected_result
 from conversations.completions.turns import UnknownModelError
 from conversations.completions.types import Completion, CompletionError, CompletionRequest
@@ -68,19 +69,29 @@ class CompatView(CallerMixin, ApiView):
     # Member of the body that has the messages.
     messages_parameter = "messages"
 
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        # The key's fingerprint needs the body, which parsing would consume. Uploads have their own fingerprint.
+        if "HTTP_IDEMPOTENCY_KEY" in request.META and not request.content_type.startswith("multipart/"):
+            _ = request._request.body
+
+    def get_dialect(self) -> Callable[..., dict[str, Any]]:
+        """Return the function that renders errors."""
+        return type(self).dialect
+
     def get_exception_handler(self) -> Callable[..., HttpResponse]:
         return self._render_error
 
     def _render_error(self, error: Exception, context: Any) -> HttpResponse:
         if isinstance(error, CompletionError):
             headers = {} if error.retryable else NO_RETRY
-            body = type(self).dialect(STATUSES.get(error.code, 502), error.code, error.message, None)
+            body = self.get_dialect()(STATUSES.get(error.code, 502), error.code, error.message, None)
             return json_response(body, STATUSES.get(error.code, 502), headers)
         problem = problem_handler(error, context)
         details = orjson.loads(problem.content)
         pointer = details["errors"][0].get("pointer") if details.get("errors") else None
         parameter = details.get("parameter") or (pointer or "").strip("/").replace("/", ".") or None
-        body = type(self).dialect(problem.status_code, details["code"], details["detail"], parameter)
+        body = self.get_dialect()(problem.status_code, details["code"], details["detail"], parameter)
         kept = {name: problem[name] for name in ("Retry-After", "WWW-Authenticate") if name in problem}
         return json_response(body, problem.status_code, kept)
 
@@ -115,10 +126,15 @@ class CompatView(CallerMixin, ApiView):
         """
         self.require("integrations" if "/" in request.model else "agents", "execute")
         self.check_tool_results(request)
+        response = CompletionResponse(
+            self.caller(),
+            request,
+            lambda completion: json_response(render(completion)),
+            (lambda stream: build_event_stream(encode(stream))) if is_streamed else None,
+            after,
+        )
         try:
-            if not is_streamed:
-                return json_response(render(complete(request, self.caller(), after=after)))
-            stream = stream_completion(request, self.caller(), after=after)
+            return answer_completion(self.idempotent_request(), response)
         except (UnknownModelError, AgentInactiveError):
             raise ModelNotFoundError(request.model) from None
         except UnsupportedSettingError as error:
@@ -126,7 +142,6 @@ class CompatView(CallerMixin, ApiView):
             raise CompatError(name, f"Unsupported parameter: '{name}'. {error}", UNSUPPORTED) from None
         except ConversationClosedError as error:
             raise CompatError("previous_response_id", error.messages[0]) from None
-        return build_event_stream(encode(stream))
 
 
 def encode_event(kind: str, **members: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""Use cases of the compatible endpoints: store a question, run the model and store the answer.
+"""Answers of the compatible endpoints: run the model and store the answer.
 
 No transaction is open during a request to a model. The client waits on its connection, so a completion is not
 resumed when its process dies.
@@ -13,25 +13,21 @@ from uuid import UUID
 from asgiref.sync import async_to_sync
 from django.db import DataError
 
-from agents.runtime.concurrency import model_requests
 from config.db.connections import release_connections
 from config.serving.threads import outside_pool
 from config.tenancy.concurrency import Place
 from conversations.completions.results import store_completion, store_completion_error
-from conversations.completions.turns import CompletionTurn, begin_completion
+from conversations.completions.turns import CompletionTurn
 from conversations.completions.types import (
     Completion,
     CompletionError,
     CompletionEvent,
-    CompletionRequest,
     EmitEvent,
     TokenUsage,
 )
-from conversations.models import Message
 from conversations.runtime.stream_buffer import KeepAlive
-from conversations.runtime.turns import Caller
 from conversations.streaming.answers import KEEP_ALIVE_SECONDS
-from conversations.streaming.threads import open_stream, run_in_stream_thread
+from conversations.streaming.threads import run_in_stream_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,37 +38,17 @@ class CompletionStream:
     events: Iterator[CompletionEvent]
 
 
-def complete(request: CompletionRequest, caller: Caller, *, after: Message | None = None) -> Completion:
-    """Answer the request and return the stored answer. Call it outside any scope.
-
-    Raises:
-        CompletionError: the completion failed; the failure is stored too.
-        ConcurrencyLimitError: the tenant or the process waits for its maximum number of model responses.
-
-    Also raises the exceptions of `begin_completion`.
-    """
-    with model_requests.acquire(caller.tenant_id):
-        with caller.scope():
-            turn = begin_completion(request, caller, after=after)
-        return _run(turn, None)
-
-
-def stream_completion(
-    request: CompletionRequest, caller: Caller, *, after: Message | None = None
-) -> CompletionStream:
+def start_stream(turn: CompletionTurn, place: Place) -> CompletionStream:
     """Answer the request in a thread and return its events, the first of which has already arrived.
 
-    Raises:
-        ConcurrencyLimitError: the tenant or the process has its maximum number of streams.
-        CompletionError: the completion failed before its first event.
+    Args:
+        place: the place of the stream, which is released when the thread ends.
 
-    Also raises the exceptions of `begin_completion`.
+    Raises:
+        CompletionError: the completion failed before its first event.
     """
     queue: SimpleQueue[CompletionEvent] = SimpleQueue()
-    with open_stream(caller.tenant_id) as place:
-        with caller.scope():
-            turn = begin_completion(request, caller, after=after)
-        _start_thread(turn, queue, place.transfer())
+    _start_thread(turn, queue, place)
     release_connections()
     events = _read_queue(queue)
     with outside_pool():
@@ -82,7 +58,12 @@ def stream_completion(
     return CompletionStream(turn.context.answer_id, chain([first], events))
 
 
-def _run(turn: CompletionTurn, emit: EmitEvent | None) -> Completion:
+def run_completion(turn: CompletionTurn, emit: EmitEvent | None = None) -> Completion:
+    """Run the model or the agent, and store and return the answer. Call it outside any scope.
+
+    Raises:
+        CompletionError: the completion failed; the failure is stored too.
+    """
     from conversations.completions import models
     from conversations.runtime import loop
 
@@ -118,7 +99,7 @@ def _start_thread(turn: CompletionTurn, queue: "SimpleQueue[CompletionEvent]", p
     def run() -> None:
         nonlocal last
         try:
-            last = _run(turn, queue.put)
+            last = run_completion(turn, queue.put)
         except CompletionError as failure:
             last = failure
 

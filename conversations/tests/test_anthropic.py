@@ -143,6 +143,27 @@ def test_exhausted_budget_is_not_retried(wired):
     assert [row.error_code for row in wired.rows(Message)] == ["", "budget_exceeded"]
 
 
+def test_models_in_pages(client):
+    names = [model.id for model in client.models.list(limit=2)]
+    assert names[:3] == ["guide", "house/m", "lexical-hash-384"]
+    page = client.models.list(limit=2)
+    assert (page.first_id, page.last_id, page.has_more) == ("guide", "house/m", True)
+    assert [model.id for model in client.models.list(limit=1, before_id="house/m").data] == ["guide"]
+    assert client.models.retrieve("guide").type == "model"
+    with pytest.raises(anthropic.NotFoundError) as caught:
+        client.models.retrieve("nobody")
+    assert caught.value.body["error"]["type"] == "not_found_error"
+
+
+def test_unknown_url_error_uses_dialect(client):
+    with pytest.raises(anthropic.NotFoundError) as caught:
+        client.post("/v1/assistants", cast_to=object)
+    assert caught.value.body["error"] == {
+        "type": "not_found_error",
+        "message": "Unknown request URL: POST /v1/assistants.",
+    }
+
+
 def test_invalid_key_error_uses_dialect(wired):
     headers = {"x-api-key": "cvk_nonsense", "anthropic-version": "2023-06-01"}
     answer = httpx.post(f"{wired.url}/v1/messages", headers=headers, json={})

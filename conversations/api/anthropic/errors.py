@@ -26,3 +26,8 @@ def error_body(status: int, code: str, message: str, parameter: str | None) -> d
     if code in DETAILED_CODES:
         error["details"] = {"error_code": code}
     return {"type": "error", "error": error}
+
+
+def is_anthropic(request: Any) -> bool:
+    """Return whether Anthropic's client sent the request."""
+    return bool(request.META.get("HTTP_ANTHROPIC_VERSION"))

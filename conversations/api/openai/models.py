@@ -1,5 +1,6 @@
 """GET /v1/models: agents by slug, integration models as `<integration>/<model>`, and embedders."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpResponse
@@ -8,6 +9,9 @@ from django.utils.text import slugify
 from agents.choices import AgentStatus, Provider
 from agents.models import Agent, Integration
 from config.api.views import json_response
+from conversations.api.anthropic.errors import error_body as anthropic_error_body
+from conversations.api.anthropic.errors import is_anthropic
+from conversations.api.anthropic.models import build_model_page, render_model
 from conversations.api.compat import CompatView, ModelNotFoundError
 from knowledge.embedders import LexicalEmbedder, MiniLMEmbedder
 
@@ -24,12 +28,22 @@ def offline_embedders() -> list[str]:
 
 
 class ModelsView(CompatView):
-    """Values that a client may send as `model`."""
+    """Values that a client may send as `model`, in the format of the client."""
 
     dialect = staticmethod(error_body)
 
+    def get_dialect(self) -> Callable[..., dict[str, Any]]:
+        return anthropic_error_body if is_anthropic(self.request) else error_body
+
+    @property
+    def extra_parameters(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Parameters of Anthropic's client; OpenAI's has none."""
+        return ("limit", "after_id", "before_id", "beta") if is_anthropic(self.request) else ()
+
     def get(self, request: Any) -> HttpResponse:
         """List the models, agents first."""
+        if is_anthropic(request):
+            return json_response(build_model_page(self.models(), request.GET))
         return json_response({"object": "list", "data": self.models()})
 
     def models(self) -> list[dict[str, Any]]:
@@ -72,5 +86,5 @@ class ModelView(ModelsView):
         """Return the model called `name`."""
         for model in self.models():
             if model["id"] == name:
-                return json_response(model)
+                return json_response(render_model(model) if is_anthropic(request) else model)
         raise ModelNotFoundError(name)

@@ -5,6 +5,8 @@ from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
 from config.api.views import json_response
+from conversations.api.anthropic.errors import error_body as anthropic_error_body
+from conversations.api.anthropic.errors import is_anthropic
 from conversations.api.anthropic.messages import CountTokensView, MessagesView
 
 from .chat import ChatCompletionsView
@@ -20,10 +22,10 @@ from .vectors import VectorStoreSearchView, VectorStoresView, VectorStoreView
 
 @csrf_exempt
 def unknown_address(request: HttpRequest) -> HttpResponse:
-    """Return 404 for an unknown URL."""
-    return json_response(
-        error_body(404, "unknown_url", f"Unknown request URL: {request.method} {request.path}.", None), 404
-    )
+    """Return 404 for an unknown URL, in the format of the client."""
+    render = anthropic_error_body if is_anthropic(request) else error_body
+    message = f"Unknown request URL: {request.method} {request.path}."
+    return json_response(render(404, "unknown_url", message, None), 404)
 
 
 urlpatterns = [
