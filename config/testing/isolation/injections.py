@@ -118,10 +118,14 @@ def forge_tenant_for_cached_plan(i: Injection) -> list[Any]:
 
 
 def read_with_forged_user(i: Injection) -> list[Any]:
-    """Set a colleague as the user and read private rows."""
+    """Set a colleague as the user, or none, as jobs of the tenant do, and read private rows."""
     i.open(user=str(uuid4()))
-    i.set(current_user_id=i.own_user)
-    return i.rows("SELECT id FROM accounts_usersettings WHERE user_id = %s", i.own_user)
+    found = []
+    for user in (i.own_user, ""):
+        i.set(current_user_id=user)
+        for table in ("accounts_usersettings", "conversations_conversation"):
+            found += i.rows(f"SELECT id FROM {table} WHERE user_id = %s", i.own_user)
+    return found
 
 
 def log_forged_actor(i: Injection) -> list[Any]:
