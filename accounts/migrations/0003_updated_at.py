@@ -3,6 +3,8 @@
 import config.db.constraints
 from django.db import migrations
 
+from config.db.operations import AlterConstraints
+
 
 class Migration(migrations.Migration):
 
@@ -13,64 +15,23 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddConstraint(
-            model_name='apikey',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='accounts_apikey_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='externalidentity',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='accounts_externalidentity_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='membership',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='accounts_membership_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='oauthtoken',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='accounts_oauthtoken_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='passkeycredential',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='accounts_passkeycredential_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='registereddevice',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='accounts_registereddevice_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='role',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='accounts_role_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='roleassignment',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='accounts_roleassignment_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='talent',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='accounts_talent_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='twofactorauth',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='accounts_twofactorauth_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='user',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='accounts_user_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='usermodelchoice',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='accounts_usermodelchoice_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='userprofile',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='accounts_userprofile_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='usersettings',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='accounts_usersettings_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='workprofile',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='accounts_workprofile_updated_at'),
+        AlterConstraints(
+            add=[
+                ('apikey', config.db.constraints.UpdatedAtTrigger(name='accounts_apikey_updated_at')),
+                ('externalidentity', config.db.constraints.UpdatedAtTrigger(name='accounts_externalidentity_updated_at')),
+                ('membership', config.db.constraints.UpdatedAtTrigger(name='accounts_membership_updated_at')),
+                ('oauthtoken', config.db.constraints.UpdatedAtTrigger(name='accounts_oauthtoken_updated_at')),
+                ('passkeycredential', config.db.constraints.UpdatedAtTrigger(name='accounts_passkeycredential_updated_at')),
+                ('registereddevice', config.db.constraints.UpdatedAtTrigger(name='accounts_registereddevice_updated_at')),
+                ('role', config.db.constraints.UpdatedAtTrigger(name='accounts_role_updated_at')),
+                ('roleassignment', config.db.constraints.UpdatedAtTrigger(name='accounts_roleassignment_updated_at')),
+                ('talent', config.db.constraints.UpdatedAtTrigger(name='accounts_talent_updated_at')),
+                ('twofactorauth', config.db.constraints.UpdatedAtTrigger(name='accounts_twofactorauth_updated_at')),
+                ('user', config.db.constraints.UpdatedAtTrigger(name='accounts_user_updated_at')),
+                ('usermodelchoice', config.db.constraints.UpdatedAtTrigger(name='accounts_usermodelchoice_updated_at')),
+                ('userprofile', config.db.constraints.UpdatedAtTrigger(name='accounts_userprofile_updated_at')),
+                ('usersettings', config.db.constraints.UpdatedAtTrigger(name='accounts_usersettings_updated_at')),
+                ('workprofile', config.db.constraints.UpdatedAtTrigger(name='accounts_workprofile_updated_at')),
+            ],
         ),
     ]

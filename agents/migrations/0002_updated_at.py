@@ -4,6 +4,8 @@ import config.db.constraints
 from django.conf import settings
 from django.db import migrations
 
+from config.db.operations import AlterConstraints
+
 
 class Migration(migrations.Migration):
 
@@ -16,76 +18,26 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddConstraint(
-            model_name='agent',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='agents_agent_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentcollection',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='agents_agentcollection_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentfallback',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='agents_agentfallback_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='agenttemplate',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='agents_agenttemplate_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='budget',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='agents_budget_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='budgetcounter',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='agents_budgetcounter_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='budgetreservation',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='agents_budgetreservation_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='integration',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='agents_integration_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='mcpserver',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='agents_mcpserver_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='mcpserverconfig',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='agents_mcpserverconfig_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='mcpserveruser',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='agents_mcpserveruser_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='modelprice',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='agents_modelprice_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='platformadapter',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='agents_platformadapter_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='platformcredential',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='agents_platformcredential_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='systemprompt',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='agents_systemprompt_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='templatedocument',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='agents_templatedocument_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='templatepurchase',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='agents_templatepurchase_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='templaterating',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='agents_templaterating_updated_at'),
+        AlterConstraints(
+            add=[
+                ('agent', config.db.constraints.UpdatedAtTrigger(name='agents_agent_updated_at')),
+                ('agentcollection', config.db.constraints.UpdatedAtTrigger(name='agents_agentcollection_updated_at')),
+                ('agentfallback', config.db.constraints.UpdatedAtTrigger(name='agents_agentfallback_updated_at')),
+                ('agenttemplate', config.db.constraints.UpdatedAtTrigger(name='agents_agenttemplate_updated_at')),
+                ('budget', config.db.constraints.UpdatedAtTrigger(name='agents_budget_updated_at')),
+                ('budgetcounter', config.db.constraints.UpdatedAtTrigger(name='agents_budgetcounter_updated_at')),
+                ('budgetreservation', config.db.constraints.UpdatedAtTrigger(name='agents_budgetreservation_updated_at')),
+                ('integration', config.db.constraints.UpdatedAtTrigger(name='agents_integration_updated_at')),
+                ('mcpserver', config.db.constraints.UpdatedAtTrigger(name='agents_mcpserver_updated_at')),
+                ('mcpserverconfig', config.db.constraints.UpdatedAtTrigger(name='agents_mcpserverconfig_updated_at')),
+                ('mcpserveruser', config.db.constraints.UpdatedAtTrigger(name='agents_mcpserveruser_updated_at')),
+                ('modelprice', config.db.constraints.UpdatedAtTrigger(name='agents_modelprice_updated_at')),
+                ('platformadapter', config.db.constraints.UpdatedAtTrigger(name='agents_platformadapter_updated_at')),
+                ('platformcredential', config.db.constraints.UpdatedAtTrigger(name='agents_platformcredential_updated_at')),
+                ('systemprompt', config.db.constraints.UpdatedAtTrigger(name='agents_systemprompt_updated_at')),
+                ('templatedocument', config.db.constraints.UpdatedAtTrigger(name='agents_templatedocument_updated_at')),
+                ('templatepurchase', config.db.constraints.UpdatedAtTrigger(name='agents_templatepurchase_updated_at')),
+                ('templaterating', config.db.constraints.UpdatedAtTrigger(name='agents_templaterating_updated_at')),
+            ],
         ),
     ]

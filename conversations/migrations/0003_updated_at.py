@@ -4,6 +4,8 @@ import config.db.constraints
 from django.conf import settings
 from django.db import migrations
 
+from config.db.operations import AlterConstraints
+
 
 class Migration(migrations.Migration):
 
@@ -16,40 +18,17 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddConstraint(
-            model_name='answerlease',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='conversations_answerlease_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='attachment',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='conversations_attachment_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='conversation',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='conversations_conversation_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='mcptoolexecution',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='conversations_mcptoolexecution_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='conversations_message_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='participant',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='conversations_participant_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='sessionstate',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='conversations_sessionstate_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='sessionsummary',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='conversations_sessionsummary_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='toolexecution',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='conversations_toolexecution_updated_at'),
+        AlterConstraints(
+            add=[
+                ('answerlease', config.db.constraints.UpdatedAtTrigger(name='conversations_answerlease_updated_at')),
+                ('attachment', config.db.constraints.UpdatedAtTrigger(name='conversations_attachment_updated_at')),
+                ('conversation', config.db.constraints.UpdatedAtTrigger(name='conversations_conversation_updated_at')),
+                ('mcptoolexecution', config.db.constraints.UpdatedAtTrigger(name='conversations_mcptoolexecution_updated_at')),
+                ('message', config.db.constraints.UpdatedAtTrigger(name='conversations_message_updated_at')),
+                ('participant', config.db.constraints.UpdatedAtTrigger(name='conversations_participant_updated_at')),
+                ('sessionstate', config.db.constraints.UpdatedAtTrigger(name='conversations_sessionstate_updated_at')),
+                ('sessionsummary', config.db.constraints.UpdatedAtTrigger(name='conversations_sessionsummary_updated_at')),
+                ('toolexecution', config.db.constraints.UpdatedAtTrigger(name='conversations_toolexecution_updated_at')),
+            ],
         ),
     ]

@@ -4,6 +4,8 @@ import config.db.constraints
 from django.conf import settings
 from django.db import migrations
 
+from config.db.operations import AlterConstraints
+
 
 class Migration(migrations.Migration):
 
@@ -15,32 +17,15 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddConstraint(
-            model_name='collection',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='knowledge_collection_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='document',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='knowledge_document_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='embedding',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='knowledge_embedding_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='learningpattern',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='knowledge_learningpattern_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='ragevaluation',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='knowledge_ragevaluation_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='term',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='knowledge_term_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='termembedding',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='knowledge_termembedding_updated_at'),
+        AlterConstraints(
+            add=[
+                ('collection', config.db.constraints.UpdatedAtTrigger(name='knowledge_collection_updated_at')),
+                ('document', config.db.constraints.UpdatedAtTrigger(name='knowledge_document_updated_at')),
+                ('embedding', config.db.constraints.UpdatedAtTrigger(name='knowledge_embedding_updated_at')),
+                ('learningpattern', config.db.constraints.UpdatedAtTrigger(name='knowledge_learningpattern_updated_at')),
+                ('ragevaluation', config.db.constraints.UpdatedAtTrigger(name='knowledge_ragevaluation_updated_at')),
+                ('term', config.db.constraints.UpdatedAtTrigger(name='knowledge_term_updated_at')),
+                ('termembedding', config.db.constraints.UpdatedAtTrigger(name='knowledge_termembedding_updated_at')),
+            ],
         ),
     ]

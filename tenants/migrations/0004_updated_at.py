@@ -4,6 +4,8 @@ import config.db.constraints
 from django.conf import settings
 from django.db import migrations
 
+from config.db.operations import AlterConstraints
+
 
 class Migration(migrations.Migration):
 
@@ -14,60 +16,22 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddConstraint(
-            model_name='billingrecord',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='tenants_billingrecord_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='bridgesync',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='tenants_bridgesync_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='crossregionsynclog',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='tenants_crossregionsynclog_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='engagement',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='tenants_engagement_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='idempotencykey',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='tenants_idempotencykey_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='region',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='tenants_region_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='replicationstatus',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='tenants_replicationstatus_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscription',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='tenants_subscription_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='subscriptionplan',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='tenants_subscriptionplan_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='systemsetting',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='tenants_systemsetting_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenant',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='tenants_tenant_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenantkey',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='tenants_tenantkey_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenantquota',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='tenants_tenantquota_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='tenantregion',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='tenants_tenantregion_updated_at'),
+        AlterConstraints(
+            add=[
+                ('billingrecord', config.db.constraints.UpdatedAtTrigger(name='tenants_billingrecord_updated_at')),
+                ('bridgesync', config.db.constraints.UpdatedAtTrigger(name='tenants_bridgesync_updated_at')),
+                ('crossregionsynclog', config.db.constraints.UpdatedAtTrigger(name='tenants_crossregionsynclog_updated_at')),
+                ('engagement', config.db.constraints.UpdatedAtTrigger(name='tenants_engagement_updated_at')),
+                ('idempotencykey', config.db.constraints.UpdatedAtTrigger(name='tenants_idempotencykey_updated_at')),
+                ('region', config.db.constraints.UpdatedAtTrigger(name='tenants_region_updated_at')),
+                ('replicationstatus', config.db.constraints.UpdatedAtTrigger(name='tenants_replicationstatus_updated_at')),
+                ('subscription', config.db.constraints.UpdatedAtTrigger(name='tenants_subscription_updated_at')),
+                ('subscriptionplan', config.db.constraints.UpdatedAtTrigger(name='tenants_subscriptionplan_updated_at')),
+                ('systemsetting', config.db.constraints.UpdatedAtTrigger(name='tenants_systemsetting_updated_at')),
+                ('tenant', config.db.constraints.UpdatedAtTrigger(name='tenants_tenant_updated_at')),
+                ('tenantkey', config.db.constraints.UpdatedAtTrigger(name='tenants_tenantkey_updated_at')),
+                ('tenantquota', config.db.constraints.UpdatedAtTrigger(name='tenants_tenantquota_updated_at')),
+                ('tenantregion', config.db.constraints.UpdatedAtTrigger(name='tenants_tenantregion_updated_at')),
+            ],
         ),
     ]

@@ -4,6 +4,8 @@ import config.db.constraints
 from django.conf import settings
 from django.db import migrations
 
+from config.db.operations import AlterConstraints
+
 
 class Migration(migrations.Migration):
 
@@ -17,108 +19,34 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddConstraint(
-            model_name='activity',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_activity_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='activityassignment',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_activityassignment_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='activitystatus',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_activitystatus_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='activitytype',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_activitytype_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentlearningpattern',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_agentlearningpattern_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='agentperformancedaily',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_agentperformancedaily_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='agenttask',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_agenttask_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='approval',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_approval_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='assessmentflow',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_assessmentflow_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='asset',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_asset_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='assetdependency',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_assetdependency_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='assetembedding',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_assetembedding_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendar',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_calendar_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarevent',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_calendarevent_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='collectionflow',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_collectionflow_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='discoveryflow',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_discoveryflow_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='executionflow',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_executionflow_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='masterflow',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_masterflow_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='planningflow',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_planningflow_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='project',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_project_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='stepexecution',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_stepexecution_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_task_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflow',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_workflow_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowagent',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_workflowagent_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowexecution',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_workflowexecution_updated_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='workflowtrigger',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_workflowtrigger_updated_at'),
+        AlterConstraints(
+            add=[
+                ('activity', config.db.constraints.UpdatedAtTrigger(name='workflows_activity_updated_at')),
+                ('activityassignment', config.db.constraints.UpdatedAtTrigger(name='workflows_activityassignment_updated_at')),
+                ('activitystatus', config.db.constraints.UpdatedAtTrigger(name='workflows_activitystatus_updated_at')),
+                ('activitytype', config.db.constraints.UpdatedAtTrigger(name='workflows_activitytype_updated_at')),
+                ('agentlearningpattern', config.db.constraints.UpdatedAtTrigger(name='workflows_agentlearningpattern_updated_at')),
+                ('agentperformancedaily', config.db.constraints.UpdatedAtTrigger(name='workflows_agentperformancedaily_updated_at')),
+                ('agenttask', config.db.constraints.UpdatedAtTrigger(name='workflows_agenttask_updated_at')),
+                ('approval', config.db.constraints.UpdatedAtTrigger(name='workflows_approval_updated_at')),
+                ('assessmentflow', config.db.constraints.UpdatedAtTrigger(name='workflows_assessmentflow_updated_at')),
+                ('asset', config.db.constraints.UpdatedAtTrigger(name='workflows_asset_updated_at')),
+                ('assetdependency', config.db.constraints.UpdatedAtTrigger(name='workflows_assetdependency_updated_at')),
+                ('assetembedding', config.db.constraints.UpdatedAtTrigger(name='workflows_assetembedding_updated_at')),
+                ('calendar', config.db.constraints.UpdatedAtTrigger(name='workflows_calendar_updated_at')),
+                ('calendarevent', config.db.constraints.UpdatedAtTrigger(name='workflows_calendarevent_updated_at')),
+                ('collectionflow', config.db.constraints.UpdatedAtTrigger(name='workflows_collectionflow_updated_at')),
+                ('discoveryflow', config.db.constraints.UpdatedAtTrigger(name='workflows_discoveryflow_updated_at')),
+                ('executionflow', config.db.constraints.UpdatedAtTrigger(name='workflows_executionflow_updated_at')),
+                ('masterflow', config.db.constraints.UpdatedAtTrigger(name='workflows_masterflow_updated_at')),
+                ('planningflow', config.db.constraints.UpdatedAtTrigger(name='workflows_planningflow_updated_at')),
+                ('project', config.db.constraints.UpdatedAtTrigger(name='workflows_project_updated_at')),
+                ('stepexecution', config.db.constraints.UpdatedAtTrigger(name='workflows_stepexecution_updated_at')),
+                ('task', config.db.constraints.UpdatedAtTrigger(name='workflows_task_updated_at')),
+                ('workflow', config.db.constraints.UpdatedAtTrigger(name='workflows_workflow_updated_at')),
+                ('workflowagent', config.db.constraints.UpdatedAtTrigger(name='workflows_workflowagent_updated_at')),
+                ('workflowexecution', config.db.constraints.UpdatedAtTrigger(name='workflows_workflowexecution_updated_at')),
+                ('workflowtrigger', config.db.constraints.UpdatedAtTrigger(name='workflows_workflowtrigger_updated_at')),
+            ],
         ),
     ]

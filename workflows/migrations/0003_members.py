@@ -10,6 +10,8 @@ from django.db import migrations, models
 
 from workflows import functions
 
+from config.db.operations import AlterConstraints
+
 
 class Migration(migrations.Migration):
 
@@ -59,69 +61,27 @@ class Migration(migrations.Migration):
                 ('unscoped', django.db.models.manager.Manager()),
             ],
         ),
-        migrations.RemoveConstraint(
-            model_name='calendar',
-            name='workflows_calendar_rls',
-        ),
-        migrations.RemoveConstraint(
-            model_name='calendar',
-            name='workflows_calendar_audit',
-        ),
-        migrations.RemoveConstraint(
-            model_name='calendarevent',
-            name='workflows_calendarevent_rls',
-        ),
-        migrations.RemoveConstraint(
-            model_name='calendarevent',
-            name='workflows_calendarevent_audit',
-        ),
-        migrations.RemoveConstraint(
-            model_name='project',
-            name='workflows_project_rls',
-        ),
-        migrations.RemoveConstraint(
-            model_name='project',
-            name='workflows_project_audit',
-        ),
-        migrations.RemoveConstraint(
-            model_name='task',
-            name='workflows_task_rls',
-        ),
-        migrations.RemoveConstraint(
-            model_name='task',
-            name='workflows_task_audit',
-        ),
-        migrations.AddConstraint(
-            model_name='calendar',
-            constraint=config.db.constraints.RowLevelSecurity(deletable='tenant_id = (SELECT conclave_current_tenant()) AND (user_id = (SELECT conclave_current_user()) OR (SELECT conclave_current_user()) IS NULL)', name='workflows_calendar_rls', read='tenant_id = (SELECT conclave_current_tenant()) AND (user_id = (SELECT conclave_current_user()) OR (SELECT conclave_current_user()) IS NULL OR id IN (SELECT conclave_calendars(false)))', write='tenant_id = (SELECT conclave_current_tenant()) AND (user_id = (SELECT conclave_current_user()) OR (SELECT conclave_current_user()) IS NULL OR id IN (SELECT conclave_calendars(true)))'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendar',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.calendar', name='workflows_calendar_audit', redact=('name', 'description')),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarevent',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_calendarevent_rls', read='tenant_id = (SELECT conclave_current_tenant()) AND ((SELECT conclave_current_user()) IS NULL OR false OR calendar_id IN (SELECT conclave_calendars(false)))', write='tenant_id = (SELECT conclave_current_tenant()) AND ((SELECT conclave_current_user()) IS NULL OR false OR calendar_id IN (SELECT conclave_calendars(true)))'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarevent',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.calendarevent', name='workflows_calendarevent_audit', redact=('semantic_keywords', 'semantic_category', 'semantic_tags', 'google_event_id', 'summary', 'description', 'category', 'movability_score', 'event_type', 'attendees', 'location', 'recurrence_rule', 'reminder_minutes', 'importance_weight')),
-        ),
-        migrations.AddConstraint(
-            model_name='project',
-            constraint=config.db.constraints.RowLevelSecurity(deletable='tenant_id = (SELECT conclave_current_tenant()) AND (user_id = (SELECT conclave_current_user()) OR (SELECT conclave_current_user()) IS NULL)', name='workflows_project_rls', read='tenant_id = (SELECT conclave_current_tenant()) AND (user_id = (SELECT conclave_current_user()) OR (SELECT conclave_current_user()) IS NULL OR id IN (SELECT conclave_projects(false)))', write='tenant_id = (SELECT conclave_current_tenant()) AND (user_id = (SELECT conclave_current_user()) OR (SELECT conclave_current_user()) IS NULL OR id IN (SELECT conclave_projects(true)))'),
-        ),
-        migrations.AddConstraint(
-            model_name='project',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.project', name='workflows_project_audit', redact=('name', 'description', 'project_type', 'programming_language', 'framework', 'repository_url', 'local_path', 'status', 'metadata')),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=config.db.constraints.RowLevelSecurity(name='workflows_task_rls', read='tenant_id = (SELECT conclave_current_tenant()) AND ((SELECT conclave_current_user()) IS NULL OR (project_id IS NULL AND user_id = (SELECT conclave_current_user())) OR project_id IN (SELECT conclave_projects(false)))', write='tenant_id = (SELECT conclave_current_tenant()) AND ((SELECT conclave_current_user()) IS NULL OR (project_id IS NULL AND user_id = (SELECT conclave_current_user())) OR project_id IN (SELECT conclave_projects(true)))'),
-        ),
-        migrations.AddConstraint(
-            model_name='task',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.task', name='workflows_task_audit', redact=('semantic_keywords', 'semantic_category', 'semantic_tags', 'title', 'description', 'status', 'priority', 'category', 'estimated_hours', 'actual_hours', 'completion_percentage', 'semantic_summary', 'importance_weight', 'urgency_weight', 'complexity_weight', 'user_priority_weight', 'calculated_score', 'task_type', 'programming_language', 'difficulty_level', 'code_context', 'repository_branch')),
+        AlterConstraints(
+            remove=[
+                ('calendar', 'workflows_calendar_rls'),
+                ('calendar', 'workflows_calendar_audit'),
+                ('calendarevent', 'workflows_calendarevent_rls'),
+                ('calendarevent', 'workflows_calendarevent_audit'),
+                ('project', 'workflows_project_rls'),
+                ('project', 'workflows_project_audit'),
+                ('task', 'workflows_task_rls'),
+                ('task', 'workflows_task_audit'),
+            ],
+            add=[
+                ('calendar', config.db.constraints.RowLevelSecurity(deletable='tenant_id = (SELECT conclave_current_tenant()) AND (user_id = (SELECT conclave_current_user()) OR (SELECT conclave_current_user()) IS NULL)', name='workflows_calendar_rls', read='tenant_id = (SELECT conclave_current_tenant()) AND (user_id = (SELECT conclave_current_user()) OR (SELECT conclave_current_user()) IS NULL OR id IN (SELECT conclave_calendars(false)))', write='tenant_id = (SELECT conclave_current_tenant()) AND (user_id = (SELECT conclave_current_user()) OR (SELECT conclave_current_user()) IS NULL OR id IN (SELECT conclave_calendars(true)))')),
+                ('calendar', config.db.constraints.AuditTrigger(label='workflows.calendar', name='workflows_calendar_audit', redact=('name', 'description'))),
+                ('calendarevent', config.db.constraints.RowLevelSecurity(name='workflows_calendarevent_rls', read='tenant_id = (SELECT conclave_current_tenant()) AND ((SELECT conclave_current_user()) IS NULL OR false OR calendar_id IN (SELECT conclave_calendars(false)))', write='tenant_id = (SELECT conclave_current_tenant()) AND ((SELECT conclave_current_user()) IS NULL OR false OR calendar_id IN (SELECT conclave_calendars(true)))')),
+                ('calendarevent', config.db.constraints.AuditTrigger(label='workflows.calendarevent', name='workflows_calendarevent_audit', redact=('semantic_keywords', 'semantic_category', 'semantic_tags', 'google_event_id', 'summary', 'description', 'category', 'movability_score', 'event_type', 'attendees', 'location', 'recurrence_rule', 'reminder_minutes', 'importance_weight'))),
+                ('project', config.db.constraints.RowLevelSecurity(deletable='tenant_id = (SELECT conclave_current_tenant()) AND (user_id = (SELECT conclave_current_user()) OR (SELECT conclave_current_user()) IS NULL)', name='workflows_project_rls', read='tenant_id = (SELECT conclave_current_tenant()) AND (user_id = (SELECT conclave_current_user()) OR (SELECT conclave_current_user()) IS NULL OR id IN (SELECT conclave_projects(false)))', write='tenant_id = (SELECT conclave_current_tenant()) AND (user_id = (SELECT conclave_current_user()) OR (SELECT conclave_current_user()) IS NULL OR id IN (SELECT conclave_projects(true)))')),
+                ('project', config.db.constraints.AuditTrigger(label='workflows.project', name='workflows_project_audit', redact=('name', 'description', 'project_type', 'programming_language', 'framework', 'repository_url', 'local_path', 'status', 'metadata'))),
+                ('task', config.db.constraints.RowLevelSecurity(name='workflows_task_rls', read='tenant_id = (SELECT conclave_current_tenant()) AND ((SELECT conclave_current_user()) IS NULL OR (project_id IS NULL AND user_id = (SELECT conclave_current_user())) OR project_id IN (SELECT conclave_projects(false)))', write='tenant_id = (SELECT conclave_current_tenant()) AND ((SELECT conclave_current_user()) IS NULL OR (project_id IS NULL AND user_id = (SELECT conclave_current_user())) OR project_id IN (SELECT conclave_projects(true)))')),
+                ('task', config.db.constraints.AuditTrigger(label='workflows.task', name='workflows_task_audit', redact=('semantic_keywords', 'semantic_category', 'semantic_tags', 'title', 'description', 'status', 'priority', 'category', 'estimated_hours', 'actual_hours', 'completion_percentage', 'semantic_summary', 'importance_weight', 'urgency_weight', 'complexity_weight', 'user_priority_weight', 'calculated_score', 'task_type', 'programming_language', 'difficulty_level', 'code_context', 'repository_branch'))),
+            ],
         ),
         migrations.AddField(
             model_name='calendarmember',
@@ -157,72 +117,32 @@ class Migration(migrations.Migration):
             model_name='calendarmember',
             index=models.Index(fields=['tenant', 'user'], name='wf_calendar_member'),
         ),
-        migrations.AddConstraint(
-            model_name='calendarmember',
-            constraint=models.UniqueConstraint(fields=('tenant', 'calendar', 'user'), name='workflows_calendarmember_once', violation_error_message='This user is already a member of the calendar.'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarmember',
-            constraint=models.CheckConstraint(condition=models.Q(('access__in', ['read', 'write'])), name='workflows_calendarmember_access_known', violation_error_message='access: must be one of read, write.'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarmember',
-            constraint=config.db.constraints.RowLevelSecurity(deletable='tenant_id = (SELECT conclave_current_tenant()) AND ((SELECT conclave_current_user()) IS NULL OR user_id = (SELECT conclave_current_user()) OR calendar_id IN (SELECT id FROM workflows_calendar WHERE user_id = (SELECT conclave_current_user())))', name='workflows_calendarmember_rls', read='tenant_id = (SELECT conclave_current_tenant()) AND ((SELECT conclave_current_user()) IS NULL OR calendar_id IN (SELECT conclave_calendars(false)))', write='tenant_id = (SELECT conclave_current_tenant()) AND ((SELECT conclave_current_user()) IS NULL OR calendar_id IN (SELECT id FROM workflows_calendar WHERE user_id = (SELECT conclave_current_user())))'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarmember',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_calendarmember_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarmember',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_calendarmember_user_same', on_delete='CASCADE', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarmember',
-            constraint=config.db.constraints.SameTenant(field='calendar', name='workflows_calendarmember_calendar_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarmember',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.calendarmember', name='workflows_calendarmember_audit', redact=('access',)),
-        ),
-        migrations.AddConstraint(
-            model_name='calendarmember',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_calendarmember_updated_at'),
+        AlterConstraints(
+            add=[
+                ('calendarmember', models.UniqueConstraint(fields=('tenant', 'calendar', 'user'), name='workflows_calendarmember_once', violation_error_message='This user is already a member of the calendar.')),
+                ('calendarmember', models.CheckConstraint(condition=models.Q(('access__in', ['read', 'write'])), name='workflows_calendarmember_access_known', violation_error_message='access: must be one of read, write.')),
+                ('calendarmember', config.db.constraints.RowLevelSecurity(deletable='tenant_id = (SELECT conclave_current_tenant()) AND ((SELECT conclave_current_user()) IS NULL OR user_id = (SELECT conclave_current_user()) OR calendar_id IN (SELECT id FROM workflows_calendar WHERE user_id = (SELECT conclave_current_user())))', name='workflows_calendarmember_rls', read='tenant_id = (SELECT conclave_current_tenant()) AND ((SELECT conclave_current_user()) IS NULL OR calendar_id IN (SELECT conclave_calendars(false)))', write='tenant_id = (SELECT conclave_current_tenant()) AND ((SELECT conclave_current_user()) IS NULL OR calendar_id IN (SELECT id FROM workflows_calendar WHERE user_id = (SELECT conclave_current_user())))')),
+                ('calendarmember', models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_calendarmember_tenant_id')),
+                ('calendarmember', config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_calendarmember_user_same', on_delete='CASCADE', target='accounts.Membership')),
+                ('calendarmember', config.db.constraints.SameTenant(field='calendar', name='workflows_calendarmember_calendar_same', on_delete='CASCADE')),
+                ('calendarmember', config.db.constraints.AuditTrigger(label='workflows.calendarmember', name='workflows_calendarmember_audit', redact=('access',))),
+                ('calendarmember', config.db.constraints.UpdatedAtTrigger(name='workflows_calendarmember_updated_at')),
+            ],
         ),
         migrations.AddIndex(
             model_name='projectmember',
             index=models.Index(fields=['tenant', 'user'], name='wf_project_member'),
         ),
-        migrations.AddConstraint(
-            model_name='projectmember',
-            constraint=models.UniqueConstraint(fields=('tenant', 'project', 'user'), name='workflows_projectmember_once', violation_error_message='This user is already a member of the project.'),
-        ),
-        migrations.AddConstraint(
-            model_name='projectmember',
-            constraint=models.CheckConstraint(condition=models.Q(('access__in', ['read', 'write'])), name='workflows_projectmember_access_known', violation_error_message='access: must be one of read, write.'),
-        ),
-        migrations.AddConstraint(
-            model_name='projectmember',
-            constraint=config.db.constraints.RowLevelSecurity(deletable='tenant_id = (SELECT conclave_current_tenant()) AND ((SELECT conclave_current_user()) IS NULL OR user_id = (SELECT conclave_current_user()) OR project_id IN (SELECT id FROM workflows_project WHERE user_id = (SELECT conclave_current_user())))', name='workflows_projectmember_rls', read='tenant_id = (SELECT conclave_current_tenant()) AND ((SELECT conclave_current_user()) IS NULL OR project_id IN (SELECT conclave_projects(false)))', write='tenant_id = (SELECT conclave_current_tenant()) AND ((SELECT conclave_current_user()) IS NULL OR project_id IN (SELECT id FROM workflows_project WHERE user_id = (SELECT conclave_current_user())))'),
-        ),
-        migrations.AddConstraint(
-            model_name='projectmember',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_projectmember_tenant_id'),
-        ),
-        migrations.AddConstraint(
-            model_name='projectmember',
-            constraint=config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_projectmember_user_same', on_delete='CASCADE', target='accounts.Membership'),
-        ),
-        migrations.AddConstraint(
-            model_name='projectmember',
-            constraint=config.db.constraints.SameTenant(field='project', name='workflows_projectmember_project_same', on_delete='CASCADE'),
-        ),
-        migrations.AddConstraint(
-            model_name='projectmember',
-            constraint=config.db.constraints.AuditTrigger(label='workflows.projectmember', name='workflows_projectmember_audit', redact=('access',)),
-        ),
-        migrations.AddConstraint(
-            model_name='projectmember',
-            constraint=config.db.constraints.UpdatedAtTrigger(name='workflows_projectmember_updated_at'),
+        AlterConstraints(
+            add=[
+                ('projectmember', models.UniqueConstraint(fields=('tenant', 'project', 'user'), name='workflows_projectmember_once', violation_error_message='This user is already a member of the project.')),
+                ('projectmember', models.CheckConstraint(condition=models.Q(('access__in', ['read', 'write'])), name='workflows_projectmember_access_known', violation_error_message='access: must be one of read, write.')),
+                ('projectmember', config.db.constraints.RowLevelSecurity(deletable='tenant_id = (SELECT conclave_current_tenant()) AND ((SELECT conclave_current_user()) IS NULL OR user_id = (SELECT conclave_current_user()) OR project_id IN (SELECT id FROM workflows_project WHERE user_id = (SELECT conclave_current_user())))', name='workflows_projectmember_rls', read='tenant_id = (SELECT conclave_current_tenant()) AND ((SELECT conclave_current_user()) IS NULL OR project_id IN (SELECT conclave_projects(false)))', write='tenant_id = (SELECT conclave_current_tenant()) AND ((SELECT conclave_current_user()) IS NULL OR project_id IN (SELECT id FROM workflows_project WHERE user_id = (SELECT conclave_current_user())))')),
+                ('projectmember', models.UniqueConstraint(fields=('tenant', 'id'), name='workflows_projectmember_tenant_id')),
+                ('projectmember', config.db.constraints.SameTenant(column='user_id', field='user', name='workflows_projectmember_user_same', on_delete='CASCADE', target='accounts.Membership')),
+                ('projectmember', config.db.constraints.SameTenant(field='project', name='workflows_projectmember_project_same', on_delete='CASCADE')),
+                ('projectmember', config.db.constraints.AuditTrigger(label='workflows.projectmember', name='workflows_projectmember_audit', redact=('access',))),
+                ('projectmember', config.db.constraints.UpdatedAtTrigger(name='workflows_projectmember_updated_at')),
+            ],
         ),
     ]
