@@ -1,4 +1,4 @@
-"""Sandboxed commands of local MCP servers, started by `agents.runtime.launcher`.
+"""Sandboxed commands of local MCP servers, started by `config.sandbox.launcher`.
 
 Requires Linux. On other systems and where processes cannot be isolated, the command is refused unless
 `settings.MCP_UNSANDBOXED` is set.
@@ -14,7 +14,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-LAUNCHER = Path(__file__).with_name("launcher.py")
+from config.sandbox import launcher
+
+LAUNCHER = Path(launcher.__file__)
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
 

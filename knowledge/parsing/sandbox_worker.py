@@ -1,8 +1,9 @@
 """Worker that parses untrusted files: `python -I sandbox_worker.py DESCRIPTOR`.
 
-It runs without settings, secrets or Django and serves one request at a time on a socket. Each request carries two file
-descriptors, for the document and the response. A fork with memory and time limits handles it and exits, which contains
-the effects of a malicious file. Libraries are imported before the fork, based on the file name only.
+It runs without settings, secrets or Django, on Linux also without network and other files, and serves one request at
+a time on a socket. Each request carries two file descriptors, for the document and the response. A fork with memory
+and time limits handles it and exits, which contains the effects of a malicious file. Libraries are imported before the
+fork, based on the file name only.
 """
 
 import gc
@@ -123,6 +124,18 @@ def serve_requests(link: socket.socket) -> None:
         link.sendall(b"%d\n" % run_in_fork(request, *files))
 
 
+def isolate(project: Path) -> None:
+    """Isolate this process from network and files, where the machine allows it."""
+    from config.sandbox.launcher import isolate_process
+
+    code = [project / "config", project / "knowledge", Path(sys.prefix), Path(sys.base_prefix)]
+    with suppress(OSError, KeyError):
+        isolate_process(list(dict.fromkeys(str(each) for path in code for each in (path, path.resolve()))))
+
+
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    root = Path(__file__).resolve().parents[2]
+    sys.path.insert(0, str(root))
+    if sys.platform == "linux":
+        isolate(root)
     serve_requests(socket.socket(fileno=int(sys.argv[1])))

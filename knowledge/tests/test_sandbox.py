@@ -4,9 +4,11 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +16,7 @@ from config.tenancy.scope import tenant_scope
 from config.testing.processes import get_command_line, list_children, run_measured
 from config.testing.web_server import BASE_DIR, build_environment
 from knowledge.models import Document
-from knowledge.parsing import ParseError
+from knowledge.parsing import ParseError, sandbox
 from knowledge.parsing.sandbox import WORKER_PATH, ParserPool
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.documents import upload_document
@@ -178,3 +180,66 @@ def test_file_of_a_gigabyte_is_rejected_unread(tenant, tmp_path):
     assert found == {"good.txt": "indexed", "huge.pdf": "failed"}
     with tenant_scope(tenant):
         assert "maximum size of 50 MB" in Document.objects.get(source="huge.pdf").error_message
+
+
+# What a hostile file could do in the parser's process if it ran code there.
+PROBES = """
+import os, socket, sys
+sys.path.insert(0, sys.argv[1])
+if sys.argv[2] == "isolated":
+    from pathlib import Path
+    from knowledge.parsing.sandbox_worker import isolate
+    isolate(Path(sys.argv[1]))
+def probe(name, act):
+    try:
+        act()
+    except OSError:
+        return
+    print(name)
+probe("read the project", lambda: os.listdir(sys.argv[1] + "/accounts"))
+probe("read a file", lambda: open(sys.argv[3]).read())
+probe("read passwords", lambda: open("/etc/passwd").read())
+probe("connect", lambda: socket.create_connection(("127.0.0.1", int(sys.argv[4])), 2))
+probe("see processes", lambda: os.listdir("/proc/1"))
+probe("write", lambda: open(sys.argv[3] + ".new", "x").close())
+"""
+
+
+def probe_process(tmp_path, kind):
+    """Return the probes that succeed in a process of this kind, out of six."""
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        command = [sys.executable, "-I", "-c", PROBES, str(BASE_DIR), kind, str(secret), port]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout.splitlines()
+
+
+def can_isolate():
+    done = subprocess.run(["unshare", "--user", "--net", "--mount", "true"], check=False)
+    return done.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not can_isolate(), reason="needs user namespaces")
+@pytest.mark.security("local exposure")
+def test_a_parser_has_no_network_and_no_other_files(tmp_path, attacks):
+    attacks.record(6, probe_process(tmp_path, "isolated"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.security("local exposure", mutation=True)
+def test_without_the_sandbox_a_parser_has_both(tmp_path, attacks):
+    attacks.record(6, probe_process(tmp_path, "open"))
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not can_isolate(), reason="needs user namespaces")
+def test_the_parser_process_is_isolated():
+    process = sandbox._ParserProcess()
+    try:
+        process._connect()
+        own = Path("/proc/self/ns/net").readlink()
+        theirs = Path(f"/proc/{process._process.pid}/ns/net")
+        wait_until(lambda: theirs.readlink() != own)
+    finally:
+        process.end()

@@ -1,5 +1,7 @@
 """Sandbox launcher based on Linux namespaces: `python -I -S launcher.py`, configured by CONCLAVE_SANDBOX.
 
+Parsers call `isolate_process` instead, because they keep their process.
+
 Uses only the standard library and runs as a separate process, so that no threads of the caller are forked. The command
 has no network, sees only its own processes, the listed files, a private bounded `/tmp` and the given environment. It
 runs as an unprivileged `uid` if the caller is root, and without capabilities or a way to gain them. It ends with the
@@ -115,13 +117,32 @@ def enter_namespaces(uid: int) -> bool:
             change_user(uid)
         else:
             return True
+    enter_user_namespace(NAMESPACE_FLAGS)
+    return False
+
+
+def enter_user_namespace(flags: int) -> None:
+    """Enter a new user namespace with the same user, and the namespaces of `flags`."""
     uid, gid = os.geteuid(), os.getegid()
     prctl(SET_DUMPABLE, 1)
-    call_libc("unshare", NAMESPACE_FLAGS | NEWUSER)
+    call_libc("unshare", flags | NEWUSER)
     for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(text)
-    return False
+
+
+def isolate_process(shown: list[str]) -> None:
+    """Isolate this process and its forks: no network, no files but the system's and `shown`, no privileges.
+
+    Raises:
+        OSError: if the machine does not allow it.
+    """
+    # Without a process namespace, whose first fork would end all others.
+    enter_user_namespace(NAMESPACE_FLAGS & ~NEWPID)
+    make_root([*SYSTEM_PATHS, *shown], disk_mb=1)
+    drop_capabilities()
+    prctl(SET_NO_NEW_PRIVS, 1)
+    install_seccomp_filter()
 
 
 def change_user(uid: int) -> None:

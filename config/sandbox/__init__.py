@@ -1,0 +1,1 @@
+"""Sandbox for untrusted commands and parsers, based on Linux namespaces."""
