@@ -1,4 +1,4 @@
-"""SQL function that finds invitations before their tenant is known."""
+"""SQL functions that find invitations and the default tenant of a user before a tenant is known."""
 
 # An invitation is found by its token, or by the verified address of a signed-in user.
 INVITATIONS = """
@@ -23,3 +23,17 @@ REVOKE ALL ON FUNCTION conclave_open_invitations(bytea, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION conclave_open_invitations(bytea, uuid) TO conclave_identity;
 """
 INVITATIONS_DROP = "DROP FUNCTION conclave_open_invitations(bytea, uuid);"
+
+# The tenant that the user chose last, else the oldest membership, so that a new membership changes nothing.
+DEFAULT_TENANT = """
+CREATE FUNCTION conclave_default_tenant(person uuid) RETURNS uuid
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT m.tenant_id FROM public.accounts_membership m JOIN public.tenants_tenant t ON t.id = m.tenant_id
+    WHERE m.user_id = person AND m.status = 'active' AND t.deleted_at IS NULL
+    ORDER BY t.status <> 'active', m.last_chosen_at DESC NULLS LAST, m.id LIMIT 1);
+END $$;
+REVOKE ALL ON FUNCTION conclave_default_tenant(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION conclave_default_tenant(uuid) TO conclave_identity;
+"""
+DEFAULT_TENANT_DROP = "DROP FUNCTION conclave_default_tenant(uuid);"

@@ -10,11 +10,16 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts.services.tenant_access import TenantAccess, list_tenant_access
+from accounts.services.tenant_access import (
+    TENANT_KEY,
+    TenantAccess,
+    choose_tenant_access,
+    list_tenant_access,
+    remember_tenant,
+)
 from config.api.scopes import allows, beyond
 from config.tenancy.scope import platform_scope, tenant_scope
 
-TENANT_KEY = "console_tenant"
 PLATFORM_KEY = "console_platform"
 PLATFORM_STAY = timedelta(minutes=30)
 
@@ -95,12 +100,7 @@ def access_of(request: HttpRequest) -> Access:
         access.reason, access.until = entry["reason"], entry["until"]
         access.scopes = frozenset({"*:*"})
         return access
-    chosen = request.session.get(TENANT_KEY)
-    tenant_accesses = sorted(
-        access.tenant_accesses,
-        key=lambda tenant_access: (str(tenant_access.tenant_id) != chosen, not tenant_access.is_open),
-    )
-    access.tenant_access = tenant_accesses[0] if tenant_accesses else None
+    access.tenant_access = choose_tenant_access(access.tenant_accesses, access.user_id, request.session)
     if access.tenant_access is not None:
         access.scopes = access.tenant_access.scopes
     return access
@@ -117,7 +117,8 @@ def leave_platform(request: HttpRequest) -> None:
     request.session.pop(PLATFORM_KEY, None)
 
 
-def choose_tenant(request: HttpRequest, tenant_access: TenantAccess) -> None:
-    """Store the selected tenant in the session and leave the platform scope."""
+def choose_tenant(request: Any, tenant_access: TenantAccess) -> None:
+    """Select a tenant in the session and for later sessions, and leave the platform scope."""
     leave_platform(request)
+    remember_tenant(request.user, tenant_access.tenant_id)
     request.session[TENANT_KEY] = str(tenant_access.tenant_id)

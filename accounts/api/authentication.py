@@ -9,7 +9,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from accounts.choices import UserStatus
-from accounts.services.tenant_access import TenantAccess, list_tenant_access
+from accounts.services.tenant_access import TenantAccess, choose_tenant_access, list_tenant_access
 from config.api.credentials import Credential, CredentialRefusedError, Principal, count_hit
 from config.api.exceptions import Forbidden, Invalid, TenantNotFound
 
@@ -71,7 +71,9 @@ class ScopedSessionAuthentication(PersonAuthentication):
             return None
         user, _ = found
         rate = count_hit(f"user:{user.pk}", settings.API_DEFAULT_RATE)
-        seat = choose_seat(list_tenant_access(user.pk), wanted_tenant(request))
+        seat = choose_seat(
+            list_tenant_access(user.pk), wanted_tenant(request), user, request._request.session
+        )
         try:
             return user, credential_of(user.pk, seat, rate)
         except CredentialRefusedError as refusal:
@@ -96,26 +98,19 @@ def wanted_tenant(request: Request) -> str:
     return host.removesuffix(f".{domain}") if host.endswith(f".{domain}") else ""
 
 
-def choose_seat(seats: list[TenantAccess], wanted: str) -> TenantAccess:
-    """Return the membership for the request: the one it names, or the only one.
+def choose_seat(seats: list[TenantAccess], wanted: str, user: Any, session: Any) -> TenantAccess:
+    """Return the membership for the request: the one it names, or the one of the session.
 
     Raises:
         TenantNotFound: The user is not a member of the named tenant, whether or not it exists.
         Forbidden: The user has no active membership.
-        Invalid: The user has several memberships and the request names none.
     """
     if wanted:
         for seat in seats:
             if seat.slug == wanted:
                 return seat
         raise TenantNotFound
-    if not seats:
+    chosen = choose_tenant_access(seats, user.pk, session)
+    if chosen is None:
         raise Forbidden("You are not an active member of any organisation.", code="membership_inactive")
-    if len(seats) > 1:
-        slugs = [seat.slug for seat in seats]
-        raise Invalid(
-            f"You belong to several organisations. Name one in the {TENANT_HEADER} header.",
-            code="tenant_required",
-            tenants=slugs,
-        )
-    return seats[0]
+    return chosen

@@ -11,6 +11,8 @@ from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantMode
 class Membership(TenantModel):
     """A user's membership in a tenant: role, status and additional permissions."""
 
+    audit_omit = ("last_chosen_at",)
+
     user = models.ForeignKey(
         "accounts.User", on_delete=models.CASCADE, related_name="memberships", help_text="Member."
     )
@@ -27,6 +29,12 @@ class Membership(TenantModel):
         default=list, blank=True, help_text='Additional permissions, such as ["agents:execute"].'
     )
     joined_at = models.DateTimeField(null=True, blank=True, help_text="When the member joined.")
+    last_chosen_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When the member last chose this tenant in the console.",
+    )
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "status"], name="accounts_membership_status")]

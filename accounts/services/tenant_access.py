@@ -1,19 +1,27 @@
 """Active memberships of a user, read before a scope is opened."""
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import orjson
+from django.utils import timezone
 
+from accounts.models import Membership, User
 from accounts.roles import role_scopes
 from config.db.prepared import run_prepared
+from config.tenancy.scope import tenant_scope
 from tenants.choices import TenantStatus
 
 TENANT_ACCESS_SQL = (
     "SELECT tenant_id, tenant_slug, tenant_name, tenant_status, role, permissions"
     " FROM conclave_memberships_of(%s)"
 )
+
+
+# Key of the session's tenant.
+TENANT_KEY = "console_tenant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,32 @@ def list_tenant_access(user_id: UUID) -> list[TenantAccess]:
         TenantAccess(tenant_id, slug, name, status, role, role_scopes(role, parse_text_list(extra)))
         for tenant_id, slug, name, status, role, extra in run_prepared(TENANT_ACCESS_SQL, [user_id])
     ]
+
+
+def choose_tenant_access(
+    accesses: list[TenantAccess], user_id: UUID, session: MutableMapping[str, Any]
+) -> TenantAccess | None:
+    """Return the session's membership, else the one chosen last, else the oldest, and store it in the session.
+
+    A new membership therefore changes nothing in a session. Call it outside any scope.
+    """
+    if not accesses:
+        return None
+    by_id = {str(access.tenant_id): access for access in accesses}
+    if (found := by_id.get(session.get(TENANT_KEY, ""))) is not None:
+        return found
+    if len(accesses) > 1:
+        ((wanted,),) = run_prepared("SELECT conclave_default_tenant(%s)", [user_id])
+        found = by_id.get(str(wanted))
+    found = found or accesses[0]
+    session[TENANT_KEY] = str(found.tenant_id)
+    return found
+
+
+def remember_tenant(user: User, tenant_id: UUID) -> None:
+    """Store that the user chose a tenant, for later sessions. Call it outside any scope."""
+    with tenant_scope(tenant_id, user=user):
+        Membership.objects.filter(user_id=user.pk).update(last_chosen_at=timezone.now())
 
 
 def parse_text_list(value: Any) -> list[str]:

@@ -112,15 +112,36 @@ def test_session_of_one_membership_needs_no_header(admin_client, member):
     assert body["person"]["email"] == member.user.email
 
 
-def test_session_of_two_memberships_must_choose(admin_client, member, tenant, other_tenant):
+def test_session_keeps_its_tenant_when_a_membership_is_added(admin_client, member, tenant, other_tenant):
+    before = admin_client.get(ME).json()["tenant_slug"]
     with tenant_scope(other_tenant, actor="system:test"):
         MembershipFactory(user=member.user, role="viewer")
 
-    body = problem(admin_client.get(ME), 400, "tenant_required")
+    after = admin_client.get(ME)
     chosen = admin_client.get(ME, headers={"X-Tenant": other_tenant.slug}).json()
 
-    assert sorted(body["tenants"]) == sorted([tenant.slug, other_tenant.slug])
+    assert (after.status_code, before, after.json()["tenant_slug"]) == (200, tenant.slug, tenant.slug)
+    assert admin_client.get("/console/").context["console"].tenant_access.slug == tenant.slug
     assert (chosen["tenant_slug"], chosen["role"]) == (other_tenant.slug, "viewer")
+
+
+def test_session_without_a_request_keeps_the_oldest_membership(admin_client, member, tenant, other_tenant):
+    with tenant_scope(other_tenant, actor="system:test"):
+        MembershipFactory(user=member.user, role="viewer")
+
+    assert admin_client.get(ME).json()["tenant_slug"] == tenant.slug
+
+
+def test_chosen_tenant_opens_after_signing_in(admin_client, member, other_tenant):
+    with tenant_scope(other_tenant, actor="system:test"):
+        MembershipFactory(user=member.user, role="viewer")
+    admin_client.post("/console/switch/", {"tenant": other_tenant.pk})
+
+    later = Client()
+    later.force_login(member.user)
+
+    assert later.get("/console/").context["console"].tenant_access.slug == other_tenant.slug
+    assert later.get(ME).json()["tenant_slug"] == other_tenant.slug
 
 
 def test_subdomain_chooses_the_tenant(admin_client, member, other_tenant, settings):
