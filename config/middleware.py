@@ -76,7 +76,7 @@ class CompressionMiddleware:
     def _is_compressible(self, request: HttpRequest, response: HttpResponse) -> bool:
         return (
             "HTTP_AUTHORIZATION" in request.META
-            and "HTTP_COOKIE" not in request.META
+            and not request.META.get("HTTP_COOKIE")
             and not response.cookies
             and not response.streaming
             and not response.has_header("Content-Encoding")

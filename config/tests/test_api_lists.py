@@ -5,7 +5,6 @@ import uuid
 
 import pytest
 
-from agents.models import Agent
 from agents.tests.factories import AgentFactory
 from config.api.filters import search_fields
 from config.tenancy.scope import tenant_scope
@@ -24,9 +23,14 @@ def client(api_client):
 
 
 @pytest.fixture
-def inside(client):
-    with tenant_scope(client.key.tenant_id, user=client.key.user):
-        yield
+def make(client):
+    """Return a function that creates a row in the client's tenant."""
+
+    def create(factory, **fields):
+        with tenant_scope(client.key.tenant_id, user=client.key.user):
+            return factory(**fields)
+
+    return create
 
 
 def walk(client, address, link="next"):
@@ -40,10 +44,10 @@ def walk(client, address, link="next"):
 
 
 @pytest.mark.parametrize("signs", itertools.product(("", "-"), repeat=2))
-def test_pages_follow_several_columns_in_both_directions(signs, client, inside):
+def test_pages_follow_several_columns_in_both_directions(signs, client, make):
     for number in range(9):
-        AgentFactory(name=f"n{number % 3}", slug=f"s{number}", version=1 + number // 5)
-    ordering = f"{signs[0]}name,{signs[1]}slug"
+        make(AgentFactory, name=f"n{number % 3}", slug=f"s{number}", version=1 + number // 5)
+    ordering = f"{signs[0]}name,{signs[1]}created_at"
 
     forward, last = walk(client, f"{AGENTS}?ordering={ordering}&limit=2")
     backward, _ = walk(client, last["previous"], "previous")
@@ -61,8 +65,8 @@ def test_invalid_orderings_are_refused(ordering, client):
     assert (response.status_code, response.json()["code"]) == (400, "invalid_ordering")
 
 
-def test_repeated_columns_count_once(client, inside):
-    AgentFactory.create_batch(2)
+def test_repeated_columns_count_once(client, make):
+    make(AgentFactory.create_batch, size=2)
 
     response = client.get(f"{AGENTS}?ordering=name,-name,id,-created_at&limit=1")
 
@@ -70,9 +74,9 @@ def test_repeated_columns_count_once(client, inside):
     assert client.get(response.json()["next"]).status_code == 200
 
 
-def test_search_finds_rows_with_each_word(client, inside):
-    TaskFactory(title="Order paper", description="For the 100% printer")
-    TaskFactory(title="Order ink", description="")
+def test_search_finds_rows_with_each_word(client, make):
+    make(TaskFactory, title="Order paper", description="For the 100% printer")
+    make(TaskFactory, title="Order ink", description="")
 
     found = {
         query: {row["title"] for row in client.get(f"{TASKS}?q={query}").json()["results"]}
@@ -100,8 +104,8 @@ def test_members_are_searched_and_expanded_by_their_names(client):
     assert client.get("/api/v1/members/?q=nobody@nowhere").json()["results"] == []
 
 
-def test_participants_show_their_names(client, inside):
-    seat = ParticipantFactory(user=client.key.user, agent=None)
+def test_participants_show_their_names(client, make):
+    seat = make(ParticipantFactory, user=client.key.user, agent=None)
     address = f"/api/v1/conversations/{seat.conversation_id}/participants/?expand=user"
 
     rows = client.get(address).json()["results"]
@@ -117,8 +121,8 @@ def test_search_fields_are_visible_columns(prefix):
     assert {name.partition("__")[0] for name in search_fields(view)} <= shown
 
 
-def test_count_is_estimated_and_exact_on_a_single_page(client, inside):
-    AgentFactory.create_batch(3)
+def test_count_is_estimated_and_exact_on_a_single_page(client, make):
+    make(AgentFactory.create_batch, size=3)
 
     assert "count_estimate" not in client.get(AGENTS).json()
     assert client.get(f"{AGENTS}?count=estimate").json()["count_estimate"] == 3
@@ -126,8 +130,8 @@ def test_count_is_estimated_and_exact_on_a_single_page(client, inside):
     assert client.get(f"{AGENTS}?count=exact").json()["code"] == "invalid_count"
 
 
-def test_slugs_name_rows_in_urls(client, inside, other_tenant):
-    agent = AgentFactory(slug="ada")
+def test_slugs_name_rows_in_urls(client, make, other_tenant):
+    agent = make(AgentFactory, slug="ada")
     with tenant_scope(other_tenant, actor="system:test"):
         AgentFactory(slug="foreign")
 
@@ -140,32 +144,31 @@ def test_slugs_name_rows_in_urls(client, inside, other_tenant):
     assert client.get(f"{AGENTS}ada/").status_code == 404
 
 
-def test_slug_that_looks_like_an_id_is_an_id(client, inside):
-    other = AgentFactory()
-    AgentFactory(slug=str(other.pk))
+def test_slug_that_looks_like_an_id_is_an_id(client, make):
+    other = make(AgentFactory)
+    make(AgentFactory, slug=str(other.pk))
 
     assert client.get(f"{AGENTS}{other.pk}/").json()["slug"] == other.slug
     assert client.get(f"{AGENTS}{uuid.uuid4()}/").status_code == 404
 
 
-def test_slugs_name_rows_in_bodies(client, inside, other_tenant):
-    collection = CollectionFactory(slug="manuals")
+def test_slugs_name_rows_in_bodies(client, make, other_tenant):
+    collection = make(CollectionFactory, slug="manuals")
     with tenant_scope(other_tenant, actor="system:test"):
         CollectionFactory(slug="foreign")
 
     made = client.post(AGENTS, {"name": "n", "slug": "s", "collections": ["manuals"]}, content_type=JSON)
-    agent = Agent.objects.get()
     fallback = {"agent": "s", "position": 1, "model_provider": "openai", "model_name": "m"}
     stored = client.post("/api/v1/agent-fallbacks/", fallback, content_type=JSON)
     refused = client.patch(f"{AGENTS}s/", {"collections": ["manuals", "foreign"]}, content_type=JSON)
 
     assert made.json()["collections"] == [str(collection.pk)]
-    assert stored.json()["agent"] == str(agent.pk), stored.content
+    assert stored.json()["agent"] == made.json()["id"], stored.content
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/collections/1")
 
 
-def test_slugs_name_collections_in_paths(client, inside):
-    CollectionFactory(slug="manuals")
+def test_slugs_name_collections_in_paths(client, make):
+    make(CollectionFactory, slug="manuals")
 
     page = {"url": "https://example.com/"}
     added = client.post("/api/v1/collections/manuals/documents/", page, content_type=JSON)
