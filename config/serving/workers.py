@@ -1,5 +1,6 @@
 """The supervisor of the worker processes."""
 
+import os
 import time
 from collections.abc import Callable
 from multiprocessing import Pipe
@@ -42,6 +43,11 @@ class ReloadingServer(MPServer):
             if old.is_alive():
                 old.kill()
                 old.join()
+            if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+                from prometheus_client.multiprocess import mark_process_dead
+
+                # Gauges of a process that has ended must not be counted.
+                mark_process_dead(old.inner.pid)
 
     def _wait_until_ready(self, worker: Any) -> bool:
         """Wait until the worker has loaded the application; return False if it ends or is too slow."""
