@@ -47,7 +47,8 @@ class Application:
             per_client=settings.UNFINISHED_BODIES_PER_CLIENT, in_total=settings.UNFINISHED_BODIES
         )
         self.threads = FairThreadPool(threads, waiting=threads * WAITING_PER_THREAD, name="request")
-        streams = settings.STREAMS_PER_PROCESS * 2
+        # One client may have all streams of a process.
+        streams = settings.STREAMS_PER_PROCESS * 4
         self.streams = FairThreadPool(streams, waiting=streams, name="response")
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:

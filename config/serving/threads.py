@@ -64,13 +64,13 @@ class FairThreadPool:
     """Runs jobs in daemon threads, which start on demand. Clients take turns.
 
     Args:
-        threads: jobs that run at a time. One client runs at most half of them.
+        threads: jobs that run at a time. One client runs at most a quarter of them.
         waiting: jobs that wait, in total; one client may have a quarter of them.
     """
 
     def __init__(self, threads: int, *, waiting: int, name: str) -> None:
         self.threads, self.waiting, self.name = threads, waiting, name
-        self.per_client, self.waiting_per_client = max(1, threads // 2), max(1, waiting // 4)
+        self.per_client, self.waiting_per_client = max(1, threads // 4), max(1, waiting // 4)
         self._changed = threading.Condition()
         self._queues: OrderedDict[str, deque[Job]] = OrderedDict()
         self._running: Counter[str] = Counter()
