@@ -5,7 +5,7 @@ from uuid import UUID
 import psycopg
 from psycopg import Connection
 
-from config.postgres.logins import OWNER, WEB
+from config.postgres.logins import OWNER, TENANT
 from config.tenancy.managers import min_id_bound
 
 from .installation import DATABASE, PLAIN, House, connection_to
@@ -46,7 +46,7 @@ def _side(connection: Connection, watcher: Connection, name: str, sql: str, para
 
 
 def _opened(house: House, database: str, name: str) -> Connection:
-    connection = psycopg.connect(**connection_to(WEB, database), application_name=name, autocommit=True)
+    connection = psycopg.connect(**connection_to(TENANT, database), application_name=name, autocommit=True)
     open_session(connection, house.tenant_id)
     return connection
 

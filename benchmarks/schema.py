@@ -14,7 +14,7 @@ from uuid import UUID
 
 import psycopg
 
-from config.postgres.logins import OWNER, WEB
+from config.postgres.logins import OWNER, TENANT
 
 from .installation import DATABASE, House, connection_to, manage
 from .meter import Compared, Side, backends_of, compare, cpu_of
@@ -200,7 +200,7 @@ def _side(
     watcher: psycopg.Connection[Any], name: str, sql: str, asked: list[dict[str, Any]], sending: Sending
 ) -> Side:
     name = name[:63]  # as PostgreSQL cuts it
-    connection = psycopg.connect(**connection_to(WEB), application_name=name, autocommit=True)
+    connection = psycopg.connect(**connection_to(TENANT), application_name=name, autocommit=True)
     if sending == Sending.TEXT:
         connection.cursor_factory = psycopg.ClientCursor
     open_session(connection, asked[0]["tenant"])

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from config.postgres.logins import OWNER, WEB
+from config.postgres.logins import OWNER, TENANT
 
 from .installation import DATABASE, House, connection_to
 from .meter import Compared, Side, backends_of, compare
@@ -68,7 +68,7 @@ def proved_scopes(house: House, *, rounds: int, count: int) -> dict[str, Compare
     with ExitStack() as stack:
         watcher = stack.enter_context(psycopg.connect(**connection_to(OWNER), autocommit=True))
         opened = {
-            name: stack.enter_context(psycopg.connect(**connection_to(WEB, name), application_name=name))
+            name: stack.enter_context(psycopg.connect(**connection_to(TENANT, name), application_name=name))
             for name in (DATABASE, TRUSTING, ROWS)
         }
         for reads in READS:

@@ -49,8 +49,9 @@ def _first(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
 
     Replaces Django's health check, which costs one more round trip per request.
     """
-    connection.health_check_done = True
     try:
+        connection.ensure_connection()
+        connection.health_check_done = True
         return run_prepared(sql, params, proved=False)
     except (OperationalError, InterfaceError):
         if connection.in_atomic_block:

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 
 from audit.models import AuditSeal
-from config.db.session import OPERATOR, Scope, apply_scope
+from config.db.session import OPERATOR, Scope
+from config.tenancy.scope import ScopedTransaction
 
 SEALER_SCOPE = Scope(role=OPERATOR, actor="system:sealing")
 NO_COPY = "no copy outside the database"
@@ -41,7 +42,7 @@ class SealVerdict:
 @contextmanager
 def _as_sealer() -> Iterator[Any]:
     # Not platform_scope(): it writes an audit row, so every run would find something new to seal.
-    with transaction.atomic(), apply_scope(SEALER_SCOPE), connection.cursor() as cursor:
+    with ScopedTransaction(SEALER_SCOPE), connection.cursor() as cursor:
         yield cursor
 
 

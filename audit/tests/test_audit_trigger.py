@@ -71,7 +71,7 @@ def test_every_entry_says_who_from_where_and_through_which_login(tenant, member)
     finally:
         request_info.reset(token)
 
-    assert (entry.actor, entry.user_id, entry.db_user) == ("key:1", member.user.pk, "conclave_web")
+    assert (entry.actor, entry.user_id, entry.db_user) == ("key:1", member.user.pk, "conclave_test")
     assert (entry.ip_address, entry.request_id, entry.user_agent) == ("192.0.2.7", "r-1", "curl")
 
 

@@ -10,7 +10,7 @@ import hmac
 import os
 from collections.abc import Callable, Mapping
 
-from config.postgres.logins import OWNER, PUBLIC, WEB, WORKER
+from config.postgres.logins import OWNER, PLATFORM, PUBLIC, TENANT, TEST, WEB, WORKER
 
 APP = "conclave_app"
 IDENTITY = "conclave_identity"
@@ -21,7 +21,7 @@ AUDIT = "conclave_audit"
 SCOPE = "conclave_scope"
 
 ROLES = (APP, IDENTITY, OPERATOR, READER, QUEUE, AUDIT, SCOPE)
-LOGINS = (OWNER, WEB, WORKER, PUBLIC)
+LOGINS = (OWNER, WEB, WORKER, PUBLIC, TENANT, PLATFORM)
 
 # login -> role -> whether the login inherits its privileges without SET ROLE. Other roles are not granted.
 MEMBERSHIPS: dict[str, dict[str, bool]] = {
@@ -34,19 +34,22 @@ MEMBERSHIPS: dict[str, dict[str, bool]] = {
         QUEUE: False,
         SCOPE: False,
     },
-    WEB: {IDENTITY: True, APP: False, OPERATOR: False, READER: False},
-    WORKER: {IDENTITY: True, QUEUE: True, APP: False, OPERATOR: False, READER: False},
-    PUBLIC: {IDENTITY: True, APP: False, READER: False},
+    WEB: {IDENTITY: True},
+    WORKER: {IDENTITY: True, QUEUE: True},
+    PUBLIC: {IDENTITY: True},
+    TENANT: {APP: False, READER: False},
+    PLATFORM: {OPERATOR: False},
 }
+TEST_MEMBERSHIPS = {IDENTITY: True, APP: False, OPERATOR: False, READER: False}
 
 # Limits for serving processes: lost clients, lock queues and runaway queries.
+REQUEST_TIMEOUTS = {
+    "statement_timeout": "60s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "300s",
+}
 TIMEOUTS: dict[str, dict[str, str]] = {
-    WEB: {"statement_timeout": "60s", "lock_timeout": "10s", "idle_in_transaction_session_timeout": "300s"},
-    PUBLIC: {
-        "statement_timeout": "60s",
-        "lock_timeout": "10s",
-        "idle_in_transaction_session_timeout": "300s",
-    },
+    **dict.fromkeys((WEB, PUBLIC, TENANT, PLATFORM, TEST), REQUEST_TIMEOUTS),
     WORKER: {"lock_timeout": "60s", "idle_in_transaction_session_timeout": "900s"},
 }
 
@@ -57,6 +60,8 @@ PLANNING = {"constraint_exclusion": "off", "enable_partitionwise_aggregate": "on
 # Serving processes prepare statements that repeat with different ids (`prepared_cursor`). PostgreSQL would replan those
 # on partitioned tables each time: the cost of a generic plan includes partitions that are pruned only at run time.
 PREPARED_PLANS = {"plan_cache_mode": "force_generic_plan"}
+# Jobs share the scopes' logins with requests. Each of the worker's transactions replaces their limits.
+WORKER_TRANSACTION = {**TIMEOUTS[WORKER], "statement_timeout": "0", "plan_cache_mode": "auto"}
 
 BASE_ATTRIBUTES = "NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION NOINHERIT"
 
@@ -95,7 +100,7 @@ def _login_sql(name: str, password: str | None) -> str:
     create = "CREATEDB" if name == OWNER else "NOCREATEDB"
     secret = f" PASSWORD '{scram_verifier(password)}'" if password else ""
     lines = [_role_sql(name, f"LOGIN {create}{secret}")]
-    kept = PREPARED_PLANS if name in (WEB, PUBLIC) else {}
+    kept = {} if name in (OWNER, WORKER) else PREPARED_PLANS
     wanted = TIMEOUTS.get(name, {}) | PLANNING | kept
     lines += [f"ALTER ROLE {name} SET {key} = '{value}';" for key, value in wanted.items()]
     return "\n".join(lines)
@@ -124,10 +129,21 @@ END $$;"""
     return "\n".join([strip.strip(), *grants])
 
 
+def test_login_sql(password: str) -> str:
+    """Return SQL that creates the login of the tests, which uses the roles of all serving logins."""
+    grants = [
+        f"GRANT {role} TO {TEST} WITH INHERIT {str(inherit).upper()}, SET TRUE, ADMIN FALSE;"
+        for role, inherit in TEST_MEMBERSHIPS.items()
+    ]
+    return "\n".join([_login_sql(TEST, password), *grants]) + "\n"
+
+
 def cluster_sql(passwords: Mapping[str, str]) -> str:
     """Return SQL that creates roles and memberships. Logins missing from `passwords` keep their password."""
     parts = [_role_sql(role, "NOLOGIN NOCREATEDB PASSWORD NULL") for role in ROLES]
     parts += [_login_sql(login, passwords.get(login)) for login in LOGINS]
+    if TEST in passwords:
+        parts.append(test_login_sql(passwords[TEST]))
     return "\n".join([*parts, _membership_sql()]) + "\n"
 
 

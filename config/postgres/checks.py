@@ -141,6 +141,29 @@ def _check_memberships(database: BaseDatabaseWrapper) -> Iterator[CheckResult]:
         yield passed("memberships", f"{len(wanted)} memberships as declared")
 
 
+def check_logins(_: BaseDatabaseWrapper) -> Iterator[CheckResult]:
+    """Check that the logins of tenant and platform scopes can connect."""
+    own: dict[str, Any] = settings.DATABASES["default"]
+    options = {name: value for name, value in own["OPTIONS"].items() if name != "pool"}
+    for login, fields in own["LOGINS"].items():
+        changed = {"LOGINS": {}, "OPTIONS": options, "NAME": connection.settings_dict["NAME"]}
+        database = ConnectionHandler({"default": {**own, **fields, **changed}})["default"]
+        try:
+            actual = fetch_rows(database, "SELECT session_user::text")[0][0]
+        except Error as error:
+            hint = f"set the password of {login} or its URL: see docs/how-to/external-database.md"
+            yield failed("logins", f"{login}: {str(error).strip().splitlines()[0]}", hint)
+            continue
+        finally:
+            database.close()
+        if actual == login:
+            yield passed("logins", f"{login} connects")
+        else:
+            yield failed(
+                "logins", f"the connection of {login} logs in as {actual}", f"change the URL of {login}"
+            )
+
+
 def check_row_security(database: BaseDatabaseWrapper) -> Iterator[CheckResult]:
     """Check that every tenant-scoped table and partition has forced row-level security."""
     sql = """
@@ -239,6 +262,7 @@ CHECKS: tuple[CheckFunction, ...] = (
     check_server,
     check_extensions,
     check_roles,
+    check_logins,
     check_row_security,
     check_migrations,
     check_partitions,

@@ -36,6 +36,7 @@ from config.postgres.binaries import (
     system_home,
     write_file,
 )
+from config.postgres.logins import TEST
 
 SUPERUSER = "postgres"
 PORT = 5432  # part of the socket's file name only
@@ -191,12 +192,15 @@ def _bring_up(cluster: Cluster) -> bool:
     started = postmaster.find_postmaster(cluster.data) is None
     if started:
         postmaster.remove_orphans(cluster.data, cluster.socket)
-        _configure(cluster)
+    _configure(cluster)
     # Another process may have started the postmaster: wait until it has recovered.
     _start(cluster) if started else _wait_ready(cluster)
     # At every start, so that a restart also repairs drift.
     if started or not is_usable(cluster):
-        roles.bootstrap(lambda name, sql: run_sql(cluster, sql, name), _passwords(cluster), cluster.database)
+        if not started:
+            run_sql(cluster, "SELECT pg_reload_conf()", "postgres")  # pg_hba.conf may name new logins
+        passwords = {login: password for login, password in _passwords(cluster).items() if login != TEST}
+        roles.bootstrap(lambda name, sql: run_sql(cluster, sql, name), passwords, cluster.database)
         cluster.bootstrap_marker.write_text(_expected_digest(cluster))
     return started
 
@@ -247,9 +251,10 @@ def _lock_cluster(cluster: Cluster) -> Iterator[None]:
 
 def _make_passwords(cluster: Cluster) -> None:
     known = _passwords(cluster)
-    if all(login in known for login in roles.LOGINS):
+    wanted = (*roles.LOGINS, TEST)
+    if all(login in known for login in wanted):
         return
-    known = {login: known.get(login) or secrets.token_urlsafe(32) for login in roles.LOGINS}
+    known = {login: known.get(login) or secrets.token_urlsafe(32) for login in wanted}
     draft = cluster.password_file.with_suffix(".new")
     draft.unlink(missing_ok=True)
     draft.touch(mode=0o600)
@@ -331,7 +336,7 @@ def _configure(cluster: Cluster) -> None:
     make_folder(cluster.socket_dir, mode=0o700)
     user = pwd.getpwuid(server_uid()).pw_name
     files = {
-        "pg_hba.conf": HBA.format(superuser=SUPERUSER, logins=",".join(roles.LOGINS)),
+        "pg_hba.conf": HBA.format(superuser=SUPERUSER, logins=",".join((*roles.LOGINS, TEST))),
         "pg_ident.conf": f"conclave  {user}  {SUPERUSER}\n",
         "conclave.conf": CONFIGURATION.format(socket=str(cluster.socket_dir).replace("'", "''"), port=PORT),
     }

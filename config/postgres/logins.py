@@ -1,4 +1,8 @@
-"""Database logins of the processes. Serving processes never log in as the schema owner."""
+"""Database logins of the processes. Serving processes never log in as the schema owner.
+
+A serving process has three logins: its own (`conclave_web`, `conclave_public` or `conclave_worker`) for work outside
+scopes, `conclave_tenant` for tenant scopes and `conclave_platform` for platform scopes.
+"""
 
 from collections.abc import Sequence
 
@@ -6,6 +10,13 @@ OWNER = "conclave_owner"
 WEB = "conclave_web"
 WORKER = "conclave_worker"
 PUBLIC = "conclave_public"
+TENANT = "conclave_tenant"
+PLATFORM = "conclave_platform"
+# Uses every role, so that a test can run in one transaction. Exists only where tests have run.
+TEST = "conclave_test"
+
+# Logins of scopes by their database role. The process's own login serves all others.
+SCOPE_LOGINS = {"conclave_app": TENANT, "conclave_reader": TENANT, "conclave_operator": PLATFORM}
 
 OWNER_COMMANDS = frozenset({"migrate", "partitions", "sqlmigrate", "makemigrations", "flush", "vectors"})
 WORKER_COMMANDS = frozenset({"procrastinate", "worker"})

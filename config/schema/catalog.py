@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from config.postgres.logins import TEST
+
 Query = Callable[[str], list[tuple[Any, ...]]]
 
 PROJECT_RELATIONS = "c.relnamespace = 'public'::regnamespace AND NOT c.relispartition"
@@ -218,18 +220,19 @@ class SchemaCatalog:
     @cached_property
     def roles(self) -> list[tuple[str, bool, bool, bool, str]]:
         """Project roles: name, can log in, superuser, bypasses row-level security, settings."""
-        rows = self.query("""
+        rows = self.query(f"""
             SELECT rolname, rolcanlogin, rolsuper, rolbypassrls, coalesce(array_to_string(rolconfig, ', '), '')
-            FROM pg_roles WHERE rolname LIKE 'conclave\\_%'""")
+            FROM pg_roles WHERE rolname LIKE 'conclave\\_%' AND rolname <> '{TEST}'""")
         return sorted(rows)
 
     @cached_property
     def memberships(self) -> list[tuple[str, str, bool]]:
         """Login, role, and whether the login inherits the role's rights without SET ROLE."""
-        rows = self.query("""
+        rows = self.query(f"""
             SELECT m.rolname, r.rolname, bool_or(a.inherit_option) FROM pg_auth_members a
             JOIN pg_roles r ON r.oid = a.roleid JOIN pg_roles m ON m.oid = a.member
-            WHERE r.rolname LIKE 'conclave\\_%' AND m.rolname LIKE 'conclave\\_%' GROUP BY 1, 2""")
+            WHERE r.rolname LIKE 'conclave\\_%' AND m.rolname LIKE 'conclave\\_%'
+              AND m.rolname <> '{TEST}' GROUP BY 1, 2""")
         return sorted(rows)
 
     @cached_property

@@ -16,9 +16,11 @@ ROLE_DESCRIPTIONS = {
     "conclave_audit": "owns the tables of the audit log; only the schema owner can use it",
     "conclave_scope": "owns the keys and functions that verify scopes; only the schema owner can use it",
     "conclave_owner": "owns the schema, runs migrations, never serves",
-    "conclave_web": "login of the web server and of most commands",
-    "conclave_worker": "login of the worker",
-    "conclave_public": "login of a public API; cannot use the operator role",
+    "conclave_web": "login of the web server and of most commands, outside scopes",
+    "conclave_worker": "login of the worker, outside scopes",
+    "conclave_public": "login of a public API, outside scopes; its process has no login for platform scopes",
+    "conclave_tenant": "login of tenant scopes in every serving process",
+    "conclave_platform": "login of platform scopes in every serving process except a public API",
 }
 SHOWN_ROLES = ("conclave_app", "conclave_reader", "conclave_operator", "conclave_identity", "conclave_queue")
 PRIVILEGE_ORDER = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER", "MAINTAIN")

@@ -6,12 +6,12 @@ from pathlib import Path
 import environ
 from csp.constants import NONCE, NONE, SELF
 
-from config.postgres.cluster import embedded_settings
-from config.postgres.logins import OWNER, WEB, WORKER
+from config.postgres.logins import OWNER, WEB
 from config.settings.files import file_storages
 from config.settings.logs import logging_settings
 
 from .console import *  # noqa: F403
+from .databases import database_for
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 env = environ.Env()
@@ -101,36 +101,8 @@ TEMPLATES = [
     }
 ]
 
-# One login role per process. Each transaction then switches to a database role (config/db/backend).
+# The login of this process. Scopes use other logins (config/settings/databases.py).
 LOGIN = env("CONCLAVE_LOGIN", default=WEB)
-
-
-def database_for(login: str) -> dict[str, object]:
-    """Return Django's database settings for a login: an external server by URL, else the embedded one."""
-    external = env.str("DATABASE_URL", default="")
-    variable = {OWNER: "DATABASE_OWNER_URL", WORKER: "DATABASE_WORKER_URL"}.get(login, "DATABASE_URL")
-    if login == WORKER and not env.str(variable, default=""):
-        variable = "DATABASE_URL"
-    fields = env.db_url(variable) if external else embedded_settings(login)
-    # Prepared statements belong to a server connection, which a transaction pooler shares between clients.
-    prepare = env.bool("DATABASE_PREPARE", default=not external)
-    kept = env.int("CONN_MAX_AGE", default=60)
-    options = {**fields.get("OPTIONS", {}), "prepare_threshold": 3 if prepare else None}
-    # Threads share a connection pool: a burst of requests waits instead of exceeding the server's max_connections.
-    most = env.int("DATABASE_POOL", default=0)
-    if most and login != OWNER:
-        options["pool"] = {"min_size": 0, "max_size": most, "timeout": 10, "max_idle": max(kept, 1)}
-    return {
-        **fields,
-        "OPTIONS": options,
-        "ENGINE": "config.db.backend",
-        "CONN_MAX_AGE": 0 if "pool" in options else kept,
-        "CONN_HEALTH_CHECKS": True,
-        "DISABLE_SERVER_SIDE_CURSORS": True,
-        "TEST": {"NAME": env("CONCLAVE_TEST_DB", default="test_conclave"), "MIGRATE": True},
-    }
-
-
 DATABASES = {"default": database_for(LOGIN)}
 DATABASE_OWNER = database_for(OWNER)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -6,7 +6,7 @@ security policies read. Without a scope, no tenant's rows are visible.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.db import transaction
@@ -49,6 +49,30 @@ def require_tenant_id() -> UUID:
     return scope.tenant_id
 
 
+class ScopedTransaction(transaction.Atomic):
+    """A transaction of a scope, on the connection of the scope's login.
+
+    The scope ends before the commit, so that functions run by `on_commit` are outside it.
+    """
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(using=None, savepoint=True, durable=False)
+        self.scope = scope
+        self._applied = apply_scope(scope)
+
+    def __enter__(self) -> None:
+        self._applied.__enter__()
+        try:
+            super().__enter__()
+        except BaseException:
+            self._applied.__exit__(None, None, None)
+            raise
+
+    def __exit__(self, *error: Any) -> None:
+        self._applied.__exit__(None, None, None)
+        super().__exit__(*error)
+
+
 def _id(thing: HasId | UUID | str | None) -> UUID | None:
     if thing is None or isinstance(thing, UUID):
         return thing
@@ -85,7 +109,7 @@ def tenant_scope(
         actor or (f"user:{user_id}" if user_id else ""),
         request=request_info.get(),
     )
-    with transaction.atomic(), apply_scope(scope):
+    with ScopedTransaction(scope):
         yield scope
 
 
@@ -103,7 +127,7 @@ def platform_scope(*, reason: str, user: HasId | UUID | None = None, actor: str 
     user_id = _id(user)
     actor = actor or (f"user:{user_id}" if user_id else "system:platform")
     scope = Scope(OPERATOR, user_id=user_id, actor=actor, reason=reason, request=request_info.get())
-    with transaction.atomic(), apply_scope(scope):
+    with ScopedTransaction(scope):
         _record_platform_scope(reason)
         yield scope
 

@@ -11,20 +11,20 @@ from django.conf import settings
 from django.db import connection, transaction
 from psycopg import sql
 
-from config.postgres.cluster import default_cluster, run_sql
-from config.postgres.logins import OWNER, PUBLIC, WEB, WORKER
+from config.db import roles
+from config.postgres.cluster import connection_settings, default_cluster, ensure_running, run_sql
+from config.postgres.logins import OWNER, TEST
 
 PRESERVED_TABLES = frozenset(
     {"django_migrations", "django_content_type", "auth_permission", "conclave_scope_key"}
 )
-LOGINS = (WEB, WORKER, PUBLIC)
 
 
 def connection_parameters(login: str, database: str = "") -> dict[str, Any]:
     """Return psycopg's connection arguments for `login` on the test database."""
-    from config.settings.base import database_for
+    from config.settings.databases import login_settings
 
-    fields = database_for(login)
+    fields = login_settings(login)
     return {
         "dbname": database or connection.settings_dict["NAME"],
         "user": fields["USER"],
@@ -34,7 +34,7 @@ def connection_parameters(login: str, database: str = "") -> dict[str, Any]:
     }
 
 
-def connect(login: str = WEB, *, database: str = "", **options: Any) -> psycopg.Connection[Any]:
+def connect(login: str = TEST, *, database: str = "", **options: Any) -> psycopg.Connection[Any]:
     """Open a connection as `login`, in autocommit mode by default."""
     return psycopg.connect(**connection_parameters(login, database), **({"autocommit": True} | options))
 
@@ -49,12 +49,21 @@ def has_superuser() -> bool:
     return not os.environ.get("DATABASE_URL") and str(settings.DATABASES["default"]["HOST"]).startswith("/")
 
 
+def create_test_login() -> None:
+    """Create the login of the tests on the embedded server. Elsewhere, `manage.py db_roles` creates it."""
+    if has_superuser():
+        cluster = default_cluster()
+        ensure_running(cluster)
+        run_sql(cluster, roles.test_login_sql(connection_settings(cluster, TEST)["PASSWORD"]), "postgres")
+
+
 def restrict_database(name: str) -> None:
     """Revoke the default privileges of PUBLIC, as `config.db.roles` does in production."""
     database = sql.Identifier(name)
     with connect(OWNER, database=name) as owner:
         owner.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
-        for login in LOGINS:
+        present = owner.execute("SELECT rolname FROM pg_roles WHERE rolname = %s", [TEST]).fetchall()
+        for login in (*roles.LOGINS, *(name for (name,) in present)):
             grantee = sql.Identifier(login)
             owner.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, grantee))
         for role in ("conclave_app", "conclave_operator", "conclave_queue"):

@@ -20,7 +20,16 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from config.postgres.logins import TEST
 from config.testing.factories import factory_for
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
+    """Create the login of the tests before the first connection."""
+    from config.testing.database import create_test_login
+
+    create_test_login()
 
 
 @pytest.fixture(scope="session")
@@ -33,8 +42,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
             "SELECT session_user, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = session_user"
         )
         login, unbound = cursor.fetchone()
-        if login != "conclave_web" or unbound:
-            pytest.exit(f"tests must run as conclave_web under row-level security, not as {login}", 3)
+        if login != TEST or unbound:
+            pytest.exit(f"tests must run as {TEST} under row-level security, not as {login}", 3)
         name = connection.settings_dict["NAME"]
         # pytest-django creates no test database if no collected test has the marker `django_db`.
         if name == connection.settings_dict["TEST"]["NAME"]:
@@ -118,7 +127,7 @@ def second_connection(db: None) -> Iterator[Any]:
 
     opened: list[Any] = []
 
-    def make(login: str = "conclave_web", **options: Any) -> Any:
+    def make(login: str = TEST, **options: Any) -> Any:
         opened.append(connect(login, **options))
         return opened[-1]
 

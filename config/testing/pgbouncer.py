@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from config.postgres.binaries import server_user
-from config.postgres.logins import OWNER, WEB
+from config.postgres.logins import OWNER, PLATFORM, TENANT, WEB
 from config.testing.database import connection_parameters
 from config.testing.web_server import database_url
 
@@ -52,10 +52,12 @@ class Pooler:
     @property
     def variables(self) -> dict[str, str]:
         """Environment variables that connect a program through the pooler."""
-        owner = connection_parameters(OWNER)
+        pooled = {"host": str(self.folder), "port": PORT}
         return {
-            "DATABASE_URL": database_url(self.parameters | {"host": str(self.folder), "port": PORT}),
-            "DATABASE_OWNER_URL": database_url(owner),
+            "DATABASE_URL": database_url(self.parameters | pooled),
+            "DATABASE_TENANT_URL": database_url(connection_parameters(TENANT) | pooled),
+            "DATABASE_PLATFORM_URL": database_url(connection_parameters(PLATFORM) | pooled),
+            "DATABASE_OWNER_URL": database_url(connection_parameters(OWNER)),
         }
 
     def connect(self) -> psycopg.Connection[Any]:
@@ -88,9 +90,9 @@ def _get_runner() -> pwd.struct_passwd:
 
 
 def _write_configuration(folder: Path, parameters: dict[str, Any]) -> None:
-    user, secret = parameters["user"], parameters["password"]
+    logins = [connection_parameters(login) for login in (WEB, TENANT, PLATFORM)]
     texts = {
-        "users.txt": f'"{user}" "{secret}"\n',
+        "users.txt": "".join(f'"{each["user"]}" "{each["password"]}"\n' for each in logins),
         "pgbouncer.ini": CONFIGURATION.format(
             database=parameters["dbname"],
             host=parameters["host"],
@@ -125,7 +127,7 @@ def _wait_until_ready(pooler: Pooler, process: subprocess.Popen[bytes]) -> None:
 
 @contextlib.contextmanager
 def run_pgbouncer() -> Iterator[Pooler]:
-    """Run PgBouncer for the web login on the test database."""
+    """Run PgBouncer for the logins of the web server on the test database."""
     program = find_or_install_pgbouncer()
     folder = Path(tempfile.mkdtemp(prefix="conclave-pool-"))
     pooler = Pooler(folder, connection_parameters(WEB))

@@ -4,7 +4,15 @@ Loaded by `addopts` in `pyproject.toml`. Registers `config.testing.fixtures` onc
 pytest-django, so that its fixtures override those of pytest-django.
 """
 
+import os
+
 import pytest
+
+from config.postgres.logins import TEST
+
+# Read by the settings. A test runs in one transaction, so one login must be able to use the roles of all scopes.
+# Programs that tests start use the logins of their commands.
+os.environ["CONCLAVE_LOGIN"] = TEST
 
 
 @pytest.hookimpl(tryfirst=True)

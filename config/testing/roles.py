@@ -11,11 +11,14 @@ from config.db.session import OPERATOR, Scope, apply_scope
 @contextmanager
 def as_role(scope: Scope | None) -> Iterator[None]:
     """Run the block with another scope, then restore the previous ones."""
+    checked = connection._checks_login  # type: ignore[attr-defined]
     with transaction.atomic():
-        connection._binding = None  # type: ignore[attr-defined]
-        with apply_scope(scope):
-            yield
-        connection._binding = None  # type: ignore[attr-defined]
+        connection._binding, connection._checks_login = None, False  # type: ignore[attr-defined]
+        try:
+            with apply_scope(scope):
+                yield
+        finally:
+            connection._binding, connection._checks_login = None, checked  # type: ignore[attr-defined]
 
 
 def as_platform() -> object:

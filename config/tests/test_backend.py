@@ -13,6 +13,7 @@ from config.db.session import (
     ScopeError,
     apply_scope,
 )
+from config.postgres.logins import TEST
 from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
 from tenants.models import Engagement
@@ -50,11 +51,15 @@ def test_statement_outside_a_transaction_is_refused_while_a_scope_is_open():
 
 def test_second_tenant_in_one_transaction_is_refused(committed):
     first, second = committed
-    with transaction.atomic():
-        with tenant_scope(first):
-            assert Engagement.objects.count() == 2
+    with tenant_scope(first):
+        assert Engagement.objects.count() == 2
         with tenant_scope(second), pytest.raises(ScopeError, match="belongs to"):
             Engagement.objects.count()
+
+
+def test_scope_in_a_transaction_opened_outside_it_is_refused(committed):
+    with transaction.atomic(), tenant_scope(committed[0]), pytest.raises(ScopeError, match="another login"):
+        Engagement.objects.count()
 
 
 def test_tenant_scope_inside_another_one_is_refused(committed):
@@ -151,7 +156,7 @@ def test_no_scope_has_no_role():
 
 
 def test_owner_creates_the_test_database_and_the_login_uses_it(db):
-    assert one("SELECT session_user::text") == "conclave_web"
+    assert one("SELECT session_user::text") == TEST
     assert one(
         "SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = current_database()"
     ) == ("conclave_owner")

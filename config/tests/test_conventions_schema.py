@@ -143,7 +143,7 @@ def test_no_role_accesses_a_partition_directly(db):
 
 def test_policies_bind_every_role(db):
     assert catalog_checks.unbound_roles(query) == []
-    assert query("SELECT session_user::text") == [("conclave_web",)]
+    assert query("SELECT session_user::text") == [("conclave_test",)]
 
 
 def test_no_hat_has_rights_beyond_reading_and_writing_rows(db):

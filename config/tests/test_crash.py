@@ -106,7 +106,7 @@ class Installation:
         return postmaster.find_postmaster(self.cluster.data)[0]
 
     def backend(self):
-        return first(list_children(self.postmaster()), b"conclave_web")
+        return first(list_children(self.postmaster()), b"conclave_tenant")
 
 
 def first(pids, word):

@@ -84,11 +84,15 @@ def test_a_missing_extension_fails_and_plain_search_warns(cluster, owner):
             ["conclave_worker should be in conclave_queue (inherit True)"],
         ),
         (
-            "REVOKE conclave_app FROM conclave_web; GRANT conclave_app TO conclave_web WITH INHERIT TRUE",
+            "REVOKE conclave_app FROM conclave_tenant; GRANT conclave_app TO conclave_tenant WITH INHERIT TRUE",
             [
-                "conclave_web is a member of conclave_app (inherit True, set True)",
-                "conclave_web should be in conclave_app (inherit False)",
+                "conclave_tenant is a member of conclave_app (inherit True, set True)",
+                "conclave_tenant should be in conclave_app (inherit False)",
             ],
+        ),
+        (
+            "GRANT conclave_identity TO conclave_tenant",
+            ["conclave_tenant is a member of conclave_identity (inherit False, set True)"],
         ),
     ],
 )
@@ -181,7 +185,7 @@ def test_db_roles_applies_to_a_bare_server(cluster, monkeypatch):
     )
     hba = cluster.data / "pg_hba.conf"
     hba.write_text("local all chief scram-sha-256\n" + hba.read_text())
-    sabotage(cluster, "SELECT pg_reload_conf(); REVOKE conclave_app FROM conclave_web")
+    sabotage(cluster, "SELECT pg_reload_conf(); REVOKE conclave_app FROM conclave_tenant")
     host = connection_settings(cluster, roles.WEB)["HOST"]
     monkeypatch.setenv(
         "DATABASE_SUPERUSER_URL", f"postgres:///postgres?host={host}&user=chief&password=chief"

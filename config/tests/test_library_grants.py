@@ -16,7 +16,7 @@ INSERT = "INSERT INTO procrastinate_jobs (queue_name, task_name, args) VALUES ('
 def connect_as(second_connection):
     """Return a function that opens a transaction as a role and tenant."""
 
-    def open_as(role, tenant_id=None, login="conclave_web"):
+    def open_as(role, tenant_id=None, login="conclave_test"):
         opened = second_connection(login, autocommit=False)
         opened.execute(SESSION_SQL, Scope(role, tenant_id, actor="system:test").params())
         return opened

@@ -5,7 +5,7 @@ import pytest
 
 from config.db import roles
 from config.postgres.cluster import ensure_running, run_sql
-from config.postgres.logins import OWNER, PUBLIC, WEB, WORKER
+from config.postgres.logins import OWNER, PLATFORM, PUBLIC, TENANT, WEB, WORKER
 from config.testing.clusters import temporary_cluster
 from config.tests.test_embedded import connect, superuser_value
 
@@ -44,7 +44,21 @@ def test_a_login_can_set_its_roles_and_no_other(cluster, login):
 
 @pytest.mark.parametrize(
     ("login", "role"),
-    [(PUBLIC, roles.OPERATOR), (WEB, OWNER), (WEB, roles.AUDIT), (WEB, roles.QUEUE), (WORKER, OWNER)],
+    [
+        (PUBLIC, roles.OPERATOR),
+        (WEB, OWNER),
+        (WEB, roles.AUDIT),
+        (WEB, roles.QUEUE),
+        (WEB, roles.APP),
+        (WEB, roles.OPERATOR),
+        (WORKER, OWNER),
+        (WORKER, roles.OPERATOR),
+        (TENANT, roles.IDENTITY),
+        (TENANT, roles.OPERATOR),
+        (TENANT, roles.QUEUE),
+        (PLATFORM, roles.IDENTITY),
+        (PLATFORM, roles.QUEUE),
+    ],
 )
 def test_the_dangerous_hats_are_out_of_reach(cluster, login, role):
     with connect(cluster, login) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -110,7 +124,7 @@ def test_owner_transfers_tables_and_functions_to_the_audit_role(cluster):
 
 
 def test_serving_logins_cannot_create_objects(cluster):
-    for login in (WEB, WORKER, PUBLIC):
+    for login in (WEB, WORKER, PUBLIC, TENANT, PLATFORM):
         with connect(cluster, login) as connection:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute("CREATE TABLE public.mine (id int)")
@@ -121,7 +135,7 @@ def test_serving_logins_cannot_create_objects(cluster):
 @pytest.mark.parametrize("login", roles.LOGINS)
 def test_a_login_plans_as_partitions_need_it(cluster, login):
     wanted = roles.PLANNING | (
-        roles.PREPARED_PLANS if login in (WEB, PUBLIC) else {"plan_cache_mode": "auto"}
+        {"plan_cache_mode": "auto"} if login in (OWNER, WORKER) else roles.PREPARED_PLANS
     )
     with connect(cluster, login) as connection:
         found = {name: connection.execute(f"SHOW {name}").fetchone()[0] for name in wanted}

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from config.db.scope_functions import SCOPE_PROOFS, SCOPE_PROOFS_REVERT
-from config.postgres.logins import OWNER, WEB
+from config.postgres.logins import OWNER, TENANT, TEST
 from config.testing.database import connect
 from config.testing.isolation.fixtures import create_attack_fixture
 from config.testing.isolation.injections import PROBES, Injection
@@ -30,9 +30,9 @@ def fixture(transactional_db):
     return created
 
 
-def run_probe(probe, fixture):
+def run_probe(probe, fixture, login=TENANT):
     """Return what the probe found; its changes are rolled back."""
-    with connect(WEB, autocommit=False, cursor_factory=psycopg.ClientCursor) as connection:
+    with connect(login, autocommit=False, cursor_factory=psycopg.ClientCursor) as connection:
         injection = Injection(connection, fixture)
         injection.open()
         assert injection.rows("SELECT id FROM agents_agent") != []
@@ -50,11 +50,11 @@ def test_no_probe_reaches_beyond_its_scope(fixture, attacks):
 
 
 @pytest.mark.security("SQL injection", mutation=True)
-def test_probes_succeed_without_proofs(fixture, attacks):
+def test_probes_succeed_without_proofs_and_separate_logins(fixture, attacks):
     with connect(OWNER) as owner:
         owner.execute(SCOPE_PROOFS_REVERT)
         try:
-            found = {probe.__name__: run_probe(probe, fixture) for probe in PROBES}
+            found = {probe.__name__: run_probe(probe, fixture, TEST) for probe in PROBES}
         finally:
             owner.execute(SCOPE_PROOFS)
     for name, rows in found.items():

@@ -4,35 +4,38 @@
 - A statement without scope and transaction is sent together with a proof for sign-in work, as one transaction.
 - A statement in a scope but outside a transaction is rejected: its settings would be lost immediately.
 - A transaction bound to one (role, tenant) rejects statements of another.
+- A scope uses the connection of its login, so it opens its own transaction (`ScopedTransaction`).
 - After a savepoint is rolled back, the scope is applied again, because PostgreSQL reverted it.
 - Statements that repeat for each request can be prepared (`prepared_cursor`).
 
 The transaction that Django's TestCase keeps open around a test does not count: there, scopes may change.
 """
 
-import select
 from collections.abc import Callable
 from typing import Any
 
 from django.db.backends.postgresql import base
-from psycopg.pq import ConnStatus
+from django.utils.functional import cached_property
 
 from config.db.session import NO_SCOPE, PROOF_SQL, SESSION_SQL, Scope, ScopeError, current_scope
 from config.postgres.logins import OWNER
 
 from .creation import DatabaseCreation
+from .logins import LoginsMixin, login_for
 from .schema import DatabaseSchemaEditor
 
 TRANSACTION_CONTROL = ("SAVEPOINT", "RELEASE", "ROLLBACK")
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
+class DatabaseWrapper(LoginsMixin):
     """Django's PostgreSQL connection with a scope for each transaction."""
 
     SchemaEditorClass = DatabaseSchemaEditor
     creation_class = DatabaseCreation
 
     _applied: Scope | None = None
+    # False while test setup changes roles within a transaction (config.testing.roles).
+    _checks_login = True
     _binding: tuple[object, tuple[str, str]] | None = None
 
     def init_connection_state(self) -> None:
@@ -57,19 +60,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _server_cursor(self) -> Any:
         return base.ServerBindingCursor(self.connection)  # type: ignore[call-arg,attr-defined]
-
-    def is_usable(self) -> bool:
-        """Return whether the connection is alive.
-
-        On a Unix socket no query is needed: the socket becomes readable when the server closes its end.
-        """
-        if not self.settings_dict["HOST"].startswith("/"):
-            return super().is_usable()
-        if self.connection is None or self.connection.pgconn.status != ConnStatus.OK:
-            return False
-        watch = select.poll()
-        watch.register(self.connection.pgconn.socket, select.POLLIN)
-        return not watch.poll(0) or super().is_usable()
 
     def _guard(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
         scope = current_scope() or NO_SCOPE
@@ -107,11 +97,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
         # psycopg's cursor bypasses Django's wrapper, which converts errors and marks the connection. The server binds
         # the parameters, so that no proof appears in pg_stat_activity.
         with self.wrap_database_errors, self._server_cursor() as cursor:
-            cursor.execute(SESSION_SQL, scope.params())
+            cursor.execute(SESSION_SQL + self._process_settings, scope.params())
         self._applied = scope
+
+    @cached_property
+    def _process_settings(self) -> str:
+        """Settings of this process for each transaction, for `SESSION_SQL`."""
+        wanted = self.settings_dict.get("TRANSACTION_SETTINGS") or {}
+        return "".join(f", set_config('{name}', '{value}', true)" for name, value in wanted.items())
 
     def _bind(self, scope: Scope) -> None:
         block = next((block for block in self.atomic_blocks if not block._from_testcase), None)  # type: ignore[attr-defined]
+        opened = login_for(getattr(block, "scope", None))
+        if block is not None and self._checks_login and opened != login_for(scope):
+            raise ScopeError("the transaction was opened outside this scope and uses another login")
         binding = scope.binding
         if self._binding and self._binding[0] is block and block is not None and self._binding[1] != binding:
             raise ScopeError(f"this transaction belongs to {self._binding[1]}, the statement to {binding}")

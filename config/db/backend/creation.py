@@ -26,7 +26,7 @@ class DatabaseCreation(creation.DatabaseCreation):
     @contextmanager
     def _as_owner(self) -> Iterator[None]:
         owner = settings.DATABASE_OWNER
-        changed = {key: owner[key] for key in ("USER", "PASSWORD", "HOST", "PORT")}
+        changed = {key: owner[key] for key in ("USER", "PASSWORD", "HOST", "PORT", "LOGINS")}
         before = {key: self.connection.settings_dict[key] for key in changed}
         self.connection.close()
         self.connection.settings_dict.update(changed)

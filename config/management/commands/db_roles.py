@@ -8,9 +8,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from psycopg.conninfo import make_conninfo
 
 from config.db import roles
+from config.postgres.logins import PLATFORM, TENANT, TEST, WEB
 
-PASSWORD_VARIABLES = {login: f"{login.upper()}_PASSWORD" for login in roles.LOGINS}
-
+PASSWORD_VARIABLES = {login: f"{login.upper()}_PASSWORD" for login in (*roles.LOGINS, TEST)}
 
 # An environment variable, because every user of the machine can read command lines.
 SUPERUSER_URL = "DATABASE_SUPERUSER_URL"
@@ -20,7 +20,8 @@ class Command(BaseCommand):
     """Creates roles, extension and database.
 
     Reads passwords from CONCLAVE_OWNER_PASSWORD, CONCLAVE_WEB_PASSWORD and so on, and sends only their SCRAM
-    verifiers to the server. A login without a variable keeps its password.
+    verifiers to the server. A login without a variable keeps its password, but the logins of scopes get that of
+    `conclave_web`. The login of the tests is created only if its variable is set.
     """
 
     help = (
@@ -41,6 +42,8 @@ class Command(BaseCommand):
         passwords = {
             login: os.environ[name] for login, name in PASSWORD_VARIABLES.items() if os.environ.get(name)
         }
+        if WEB in passwords:
+            passwords = dict.fromkeys((TENANT, PLATFORM), passwords[WEB]) | passwords
         try:
             if not options["apply"]:
                 self.stdout.write(roles.bootstrap_sql(passwords, options["database"]))

@@ -62,7 +62,12 @@ class Injection:
             with self.connection.transaction():
                 cursor = self.connection.execute(statement.encode(), params or None)
                 return cursor.fetchall() if cursor.description else []
-        except psycopg.errors.InsufficientPrivilege:
+        except (
+            psycopg.errors.InsufficientPrivilege,
+            # Outside the scope's role, the login does not even find what the schema contains.
+            psycopg.errors.UndefinedTable,
+            psycopg.errors.UndefinedFunction,
+        ):
             return []
 
     def set(self, **settings: str) -> None:
@@ -183,7 +188,8 @@ def become_owner(i: Injection) -> list[Any]:
         i.rows(f"SET LOCAL ROLE {role}")
         i.rows(f"SET SESSION AUTHORIZATION {role}")
     return i.rows(
-        "SELECT 1 WHERE current_user NOT IN ('conclave_app', session_user) OR session_user <> 'conclave_web'"
+        "SELECT 1 WHERE current_user NOT IN ('conclave_app', session_user)"
+        " OR session_user NOT IN ('conclave_tenant', 'conclave_test')"
     )
 
 
@@ -281,9 +287,12 @@ def end_transaction(i: Injection) -> list[Any]:
     found = []
     for ending in ("COMMIT", "ROLLBACK", "ROLLBACK TO SAVEPOINT probe"):
         i.connection.execute("SAVEPOINT probe")
-        cursor = i.connection.execute(
-            f"{ending}; SELECT email FROM accounts_user WHERE id = '{i.victim_user}'".encode()
-        )
+        injected = f"{ending}; SELECT email FROM accounts_user WHERE id = '{i.victim_user}'"
+        try:
+            cursor = i.connection.execute(injected.encode())
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedTable):
+            i.connection.rollback()
+            continue
         while cursor.nextset():
             found += cursor.fetchall() if cursor.description else []
     return found

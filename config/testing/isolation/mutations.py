@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from config.db.session import APP, SESSION_SQL, Scope
-from config.postgres.logins import OWNER, WEB
+from config.postgres.logins import OWNER, TENANT
 from config.testing.database import as_superuser, connect, has_superuser
 from config.testing.isolation import catalog_checks
 from config.testing.isolation.fixtures import AttackFixture
@@ -57,7 +57,7 @@ def prove_by_audit_log(fixture: AttackFixture) -> list[str]:
     """Check that one update as the application role writes one audit row."""
     tenant, target = fixture.tenants[0], fixture.target(TABLE)
     logged = f"SELECT count(*) FROM audit_auditlog WHERE resource_id = '{fixture.row_id(target, tenant)}'"
-    with connect(WEB, database=fixture.database) as web, web.transaction(force_rollback=True):
+    with connect(TENANT, database=fixture.database) as web, web.transaction(force_rollback=True):
         web.execute(SESSION_SQL, Scope(APP, UUID(tenant), actor="system:test").params())
         before = web.execute(logged).fetchone()[0]  # type: ignore[index]
         web.execute(
@@ -70,7 +70,7 @@ def prove_by_audit_log(fixture: AttackFixture) -> list[str]:
 def prove_by_unattributed_write(fixture: AttackFixture) -> list[str]:
     """Check that a write without an actor is rejected."""
     tenant, target = fixture.tenants[0], fixture.target(TABLE)
-    with connect(WEB, database=fixture.database) as web, web.transaction(force_rollback=True):
+    with connect(TENANT, database=fixture.database) as web, web.transaction(force_rollback=True):
         web.execute(SESSION_SQL, Scope(APP, UUID(tenant)).params())
         try:
             with web.transaction():
@@ -86,7 +86,7 @@ def prove_by_shared_connection(scope_sql: str) -> Proof:
     """Return a proof that a reused connection shows no rows without a scope."""
 
     def proof(fixture: AttackFixture) -> list[str]:
-        with connect(WEB, database=fixture.database) as web:
+        with connect(TENANT, database=fixture.database) as web:
             with web.transaction():
                 web.execute(scope_sql, Scope(APP, UUID(fixture.tenants[0]), actor="system:test").params())
             with web.transaction():
@@ -174,7 +174,7 @@ def with_bypassing_role(fixture: AttackFixture) -> Iterator[None]:
     """Create a role with the application's rights and BYPASSRLS that the login can use."""
     as_superuser(
         f"CREATE ROLE {BYPASSING_ROLE} NOLOGIN BYPASSRLS; GRANT conclave_app TO {BYPASSING_ROLE};"
-        f" GRANT {BYPASSING_ROLE} TO {WEB} WITH INHERIT FALSE, SET TRUE",
+        f" GRANT {BYPASSING_ROLE} TO {TENANT} WITH INHERIT FALSE, SET TRUE",
         fixture.database,
     )
     try:
@@ -185,7 +185,7 @@ def with_bypassing_role(fixture: AttackFixture) -> Iterator[None]:
 
 def prove_bypassing_role(fixture: AttackFixture) -> list[str]:
     """Run the attacks as the bypassing role if it exists."""
-    with connect(WEB, database=fixture.database) as web:
+    with connect(TENANT, database=fixture.database) as web:
         there = (
             web.execute("SELECT FROM pg_roles WHERE rolname = %s", [BYPASSING_ROLE]).fetchone() is not None
         )

@@ -26,6 +26,16 @@ CALLABLE_DEFINERS = frozenset(
     }
 )
 
+UNREACHABLE_ROLES = (
+    "conclave_owner",
+    "conclave_audit",
+    "conclave_queue",
+    "conclave_worker",
+    "conclave_identity",
+    "conclave_operator",
+    "postgres",
+)
+
 
 def read_by_id(a: AttackAttempt) -> None:
     """Read a row by its id; the attacker's own row serves as the control."""
@@ -160,16 +170,13 @@ def unset_tenant(a: AttackAttempt) -> None:
 
 def other_role(a: AttackAttempt) -> None:
     """Switch to other roles, or to none."""
-    for role in ("conclave_owner", "conclave_audit", "conclave_queue", "conclave_worker", "postgres"):
+    for role in UNREACHABLE_ROLES:
         a.assert_refused(f"SET LOCAL ROLE {role}")
     a.assert_refused("SET SESSION AUTHORIZATION postgres")
     a.set_scope(a.me, "conclave_reader")
     a.assert_no_rows("SELECT id FROM {t} WHERE {owner} = %s", a.victim_owner_value)
-    if not a.target.is_identity:
-        a.set_scope(a.me, "conclave_identity")
-        a.assert_no_rows("SELECT id FROM {t} WHERE {owner} = %s", a.victim_owner_value)
-        a.run("RESET ROLE")
-        a.assert_no_rows("SELECT id FROM {t} WHERE {owner} = %s", a.victim_owner_value)
+    a.run("RESET ROLE")
+    a.assert_refused("SELECT id FROM public.{t} WHERE {owner} = %s", a.victim_owner_value)
     try:
         a.statements += 1
         with a.public.transaction(force_rollback=True):
@@ -185,7 +192,7 @@ def row_security_off(a: AttackAttempt) -> None:
     if a.target.is_report:  # its view has no policies and still filters
         a.assert_no_rows("SELECT id FROM {t} WHERE {owner} = %s", a.victim_owner_value)
         return
-    a.assert_refused("SELECT id FROM {t} WHERE {owner} = %s", a.victim_owner_value)
+    a.assert_refused("SELECT id FROM public.{t} WHERE {owner} = %s", a.victim_owner_value)
 
 
 def partition_directly(a: AttackAttempt) -> None:

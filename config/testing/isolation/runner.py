@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from config.db.session import APP, SESSION_SQL, Scope
-from config.postgres.logins import PUBLIC, WEB
+from config.postgres.logins import PUBLIC, TENANT
 from config.testing.database import connect
 from config.testing.isolation.fixtures import AttackFixture, AttackTarget
 
@@ -173,7 +173,7 @@ def run_matrix(
     report = IsolationReport()
     notices: list[str] = []
     with (
-        connect(WEB, database=fixture.database, prepare_threshold=None) as web,
+        connect(TENANT, database=fixture.database, prepare_threshold=None) as web,
         connect(PUBLIC, database=fixture.database, prepare_threshold=None) as public,
     ):
         web.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
