@@ -74,6 +74,7 @@ def _forge(a: AttackAttempt, role: str, proof: str) -> None:
 
 def _assert_nothing(a: AttackAttempt) -> None:
     """Assert that the victim's rows can be neither read nor written."""
-    a.assert_no_rows("SELECT id FROM {t} WHERE {owner} = %s", a.victim_owner_value)
-    a.assert_unchanged("DELETE FROM {t} WHERE {owner} = %s", a.victim_owner_value)
-    a.assert_unchanged("UPDATE {t} SET {owner} = {owner} WHERE {owner} = %s", a.victim_owner_value)
+    # With the schema, since a login without a role does not find the table otherwise.
+    a.assert_no_rows("SELECT id FROM public.{t} WHERE {owner} = %s", a.victim_owner_value)
+    a.assert_unchanged("DELETE FROM public.{t} WHERE {owner} = %s", a.victim_owner_value)
+    a.assert_unchanged("UPDATE public.{t} SET {owner} = {owner} WHERE {owner} = %s", a.victim_owner_value)
