@@ -1,6 +1,7 @@
 """Connections of tenant and platform scopes, which use separate logins."""
 
 import pytest
+from django.contrib.postgres.signals import get_hstore_oids
 from django.db import connections, transaction
 from django.db.utils import ConnectionHandler, ProgrammingError
 
@@ -64,6 +65,14 @@ def test_functions_on_commit_run_outside_the_scope(open_connection):
         ask(opened)
         transaction.on_commit(lambda: seen.append(ask(opened)))
     assert seen == [WEB]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_first_connection_of_a_process_can_be_that_of_a_scope(role, open_connection):
+    get_hstore_oids.cache_clear()  # Django reads the types on the first connection
+    opened = open_connection()
+    with ScopedTransaction(Scope(role, actor="system:test")):
+        assert ask(opened) == ROLES[role]
 
 
 def test_an_error_in_a_scope_rolls_back_and_the_next_one_works(open_connection):

@@ -15,7 +15,7 @@ from django.db.backends.postgresql import base
 from psycopg.pq import ConnStatus
 from psycopg_pool import ConnectionPool
 
-from config.db.session import Scope, current_scope
+from config.db.session import Scope, apply_scope, current_scope
 from config.postgres.logins import SCOPE_LOGINS
 
 # The process's own login, for work outside scopes.
@@ -67,6 +67,7 @@ class LoginsMixin(base.DatabaseWrapper):
     """Connection whose login follows the current scope."""
 
     _login = OWN
+    _connecting = False
     _connection_pools: dict[tuple[str, str], Any] = {}
     health_check_done: bool
 
@@ -76,11 +77,21 @@ class LoginsMixin(base.DatabaseWrapper):
 
     def ensure_connection(self) -> None:
         """Connect, or change to the connection of the current scope's login, unless a transaction is open."""
-        if self.connection is None or (self.autocommit and not self.in_atomic_block):
+        usable = self.connection is None or (self.autocommit and not self.in_atomic_block)
+        if usable and not self._connecting:
             login = login_for(current_scope())
             if login != self._login and (self._login or login in self._scope_logins):
                 self._change_login(login if login in self._scope_logins else OWN)
         super().ensure_connection()
+
+    def connect(self) -> None:
+        """Connect outside the scope, since receivers of `connection_created` run queries without a transaction."""
+        self._connecting = True
+        try:
+            with apply_scope(None):
+                super().connect()
+        finally:
+            self._connecting = False
 
     @property
     def _scope_logins(self) -> dict[str, dict[str, Any]]:
