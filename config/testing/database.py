@@ -54,7 +54,10 @@ def create_test_login() -> None:
     if has_superuser():
         cluster = default_cluster()
         ensure_running(cluster)
-        run_sql(cluster, roles.test_login_sql(connection_settings(cluster, TEST)["PASSWORD"]), "postgres")
+        create = roles.test_login_sql(connection_settings(cluster, TEST)["PASSWORD"])
+        # Parallel test processes start together, and PostgreSQL rejects concurrent changes of a role.
+        lock = "SELECT pg_advisory_xact_lock(hashtext('conclave_test'));"
+        run_sql(cluster, f"BEGIN;\n{lock}\n{create}\nCOMMIT;\n", "postgres")
 
 
 def restrict_database(name: str) -> None:
