@@ -61,7 +61,7 @@ def warm_up() -> None:
 
 
 def _respond(request: HttpRequest, page: Page, media_type: str) -> HttpResponse:
-    """Return the page or 304, compressed if the client accepts it. It is public and the same for everybody."""
+    """Return the page or 304, compressed if the client accepts it. The page is public."""
     zipped = accepts_gzip(request)
     etag = f'"{page.tag}{"-gzip" if zipped else ""}"'
     headers = {"ETag": etag, "Cache-Control": "public, no-cache", "Vary": "Accept-Encoding"}

@@ -205,13 +205,13 @@ class SearchFilter(BaseFilterBackend):
     """Search by `q=`: each word must occur in one of the view's search fields, in any case."""
 
     def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
-        words = request.query_params.get("q", "").split()
-        if len(words) > MAX_WORDS:
+        terms = request.query_params.get("q", "").split()
+        if len(terms) > MAX_WORDS:
             raise _filter_error({"q": [f"At most {MAX_WORDS} words are allowed."]})
-        for word in words:
+        for term in terms:
             matches = Q()
             for name in search_fields(view):
-                matches |= Q(**{f"{name}__icontains": word})
+                matches |= Q(**{f"{name}__icontains": term})
             queryset = queryset.filter(matches)
         return queryset
 
