@@ -48,8 +48,11 @@ def uuid7_time(identifier: uuid.UUID) -> datetime:
     """Return the time in `identifier`, to the millisecond.
 
     Raises:
-        ValueError: `identifier` is not a UUIDv7.
+        ValueError: `identifier` is not a UUIDv7, or its time is after the year 9999.
     """
     if identifier.version != 7:
         raise ValueError(f"{identifier} is not a UUIDv7")
-    return EPOCH + timedelta(milliseconds=identifier.int >> 80)
+    try:
+        return EPOCH + timedelta(milliseconds=identifier.int >> 80)
+    except OverflowError:
+        raise ValueError(f"The time of {identifier} is outside the supported range") from None

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models.expressions import DatabaseDefault
 from django.utils import timezone
 
-from config.db.ids import uuid7, uuid7_floor, uuid7_time
+from config.db.ids import EPOCH, uuid7, uuid7_floor, uuid7_time
 
 from .scope import require_scope
 
@@ -29,7 +29,7 @@ def min_id_bound(identifier: UUID) -> UUID:
     Raises:
         ValueError: `identifier` is not a UUIDv7.
     """
-    return uuid7_floor(uuid7_time(identifier) - CLOCK_SKEW)
+    return uuid7_floor(max(EPOCH, uuid7_time(identifier) - CLOCK_SKEW))
 
 
 def max_id_bound() -> MaxIdBound:

@@ -9,7 +9,8 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.db.ids import uuid7, uuid7_floor, uuid7_time
+from config.db.ids import EPOCH, uuid7, uuid7_floor, uuid7_time
+from config.tenancy.managers import min_id_bound
 
 MOMENTS = st.datetimes(
     datetime(1970, 1, 2),
@@ -74,3 +75,12 @@ def test_server_and_process_agree_on_the_time(db):
 
     assert extracted == uuid7_time(here)
     assert abs(uuid7_time(there) - uuid7_time(here)) < timedelta(minutes=1)
+
+
+def test_bound_of_the_earliest_id_is_an_id():
+    assert min_id_bound(UUID("00000000-0000-7000-8000-000000000000")) == uuid7_floor(EPOCH)
+
+
+def test_id_after_the_year_9999_has_no_time():
+    with pytest.raises(ValueError, match="outside the supported range"):
+        uuid7_time(UUID("ffffffff-ffff-7fff-bfff-ffffffffffff"))
