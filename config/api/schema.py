@@ -81,6 +81,10 @@ class ApiSchema(AutoSchema):
             responses["304"] = {"description": "Not modified."}
         return operation
 
+    def get_filter_backends(self) -> Any:
+        """Return no filters for actions that return rows without filtering them."""
+        return super().get_filter_backends() if getattr(self.view, "action", "") == "list" else []
+
     def _problem(self, status: int) -> dict[str, Any]:
         self.register_problem()
         return {"description": TITLES[status], "content": {MEDIA_TYPE: {"schema": PROBLEM_REF}}}
@@ -99,24 +103,27 @@ class ApiSchema(AutoSchema):
 
     def _common_parameters(self) -> list[dict[str, Any]]:
         from .expand import expandable
+        from .filters import shape_parameters
         from .serializers import BaseSerializer, field_names
 
         tenant = "Slug of the organisation. Required if you belong to more than one."
         made = [_parameter("X-Tenant", "header", tenant)]
+        if self.method == "POST" and (
+            getattr(self.view, "scope", "") == "request" or hasattr(self.view, "idempotent_request")
+        ):
+            text = "Unique key of the request. A retry with the same key returns the stored response."
+            made.append(_parameter("Idempotency-Key", "header", text, maxLength=255))
         serializer = getattr(self.view, "serializer_class", None)
         if not (isinstance(serializer, type) and issubclass(serializer, BaseSerializer)):
             return made
-        if self.method != "DELETE":
-            names = ", ".join(field_names(serializer))
-            made.append(
-                _parameter("fields", "query", f"Comma-separated fields to return. One or more of: {names}.")
-            )
-            if names := ", ".join(expandable(serializer)):
-                text = f"Comma-separated references to return as objects in `expanded`: {names}."
-                made.append(_parameter("expand", "query", text))
-        if self.method == "POST":
-            text = "Unique key of the request. A retry with the same key returns the stored response."
-            made.append(_parameter("Idempotency-Key", "header", text, maxLength=255))
+        shapes = shape_parameters(self.view)
+        if "fields" in shapes:
+            text = f"Comma-separated fields to return. One or more of: {', '.join(field_names(serializer))}."
+            made.append(_parameter("fields", "query", text))
+        if "expand" in shapes:
+            names = ", ".join(expandable(serializer))
+            text = f"Comma-separated references to return as objects in `expanded`: {names}."
+            made.append(_parameter("expand", "query", text))
         if self.method in ("PUT", "PATCH", "DELETE"):
             made.append(
                 _parameter(

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -22,11 +23,16 @@ def _is_uuid(value):
         return False
 
 
+def _names_row(value):
+    """Return whether a value is an id or a slug."""
+    return _is_uuid(value) or re.fullmatch("[-a-zA-Z0-9_]{1,100}", str(value)) is not None
+
+
 def _lead_address(case):
     values = case.path_parameters
-    if not values or not all(map(_is_uuid, values.values())):
+    if not values or not all(map(_names_row, values.values())):
         return
-    kept = any(str(UUID(str(value))) in PLAN["kept"] for value in values.values())
+    kept = any(_is_uuid(value) and str(UUID(str(value))) in PLAN["kept"] for value in values.values())
     known = PLAN["places"].get(case.operation.path)
     # PUT has the fewest cases, so most of them name an existing row.
     if kept or (known and DICE.random() < (0.9 if case.method == "PUT" else 0.7)):
@@ -35,7 +41,7 @@ def _lead_address(case):
 
 def _lead_references(body):
     for name, known in PLAN["references"].items():
-        if _is_uuid(body.get(name)) and DICE.random() < 0.5:
+        if _names_row(body.get(name) or "") and DICE.random() < 0.5:
             body[name] = DICE.choice(known)
 
 

@@ -1,5 +1,8 @@
 """OpenAPI document, API reference pages, health checks and declarations."""
 
+import re
+from urllib.parse import urlencode
+
 import pytest
 from django.conf import settings
 from django.core.management import call_command
@@ -15,6 +18,9 @@ from config.api.viewsets import TenantViewSet
 from config.observability.middleware import UNTRACED
 
 pytestmark = pytest.mark.django_db
+NIL = "00000000-0000-7000-8000-000000000000"
+# Accepted by some operations only.
+OFTEN_UNSUPPORTED = {"fields", "expand", "q", "count", "ordering", "limit", "cursor"}
 
 
 def test_document_is_valid_and_without_warnings(tmp_path):
@@ -35,6 +41,30 @@ def test_every_operation_documents_its_problems():
             statuses = set(operation["responses"])
             assert {"400", "401", "403", "404", "405", "429"} <= statuses, (path, method)
             assert any(status.startswith("2") for status in statuses), (path, method)
+
+
+@pytest.mark.security("unknown input")
+def test_every_operation_takes_exactly_the_documented_parameters(api_client, admin_client, attacks):
+    key_client = api_client(rate_limit=1_000_000)
+    for path, methods in document()["paths"].items():
+        for method, operation in methods.items():
+            client = key_client if {"apiKey": []} in operation["security"] else admin_client
+            url = re.sub(r"\{\w+\}", NIL, path)
+            names = {each["name"] for each in operation["parameters"] if each["in"] == "query"}
+            unsupported = {"nonsense"} | OFTEN_UNSUPPORTED - names
+            answer = client.generic(method.upper(), f"{url}?{urlencode(dict.fromkeys(unsupported, 'x'))}")
+            refused = unknown_parameters(answer)
+            for name in unsupported:
+                attacks.attempt(f"{method} {path}?{name}", succeeded=name not in refused)
+            answer = client.generic(method.upper(), f"{url}?{urlencode(dict.fromkeys(names, 'x'))}")
+            assert unknown_parameters(answer) == set(), (method, path)
+
+
+def unknown_parameters(answer):
+    """Return the parameters that a response names as unknown."""
+    body = answer.json() if answer.status_code == 400 else {}
+    errors = body.get("errors", []) if body.get("code") == "unknown_parameter" else []
+    return {error["parameter"] for error in errors}
 
 
 def test_both_ways_to_sign_in_are_documented():
