@@ -136,10 +136,7 @@ class ApiSchema(AutoSchema):
 
 
 def keep_api_endpoints(endpoints: list[Any]) -> list[Any]:
-    """Keep only the operations below `/api/`.
-
-    The OpenAI-compatible and Anthropic-compatible endpoints at `/v1` are documented by their vendors.
-    """
+    """Keep only the operations below `/api/`. Those of `/v1` are added by `conversations.api.wire_operations`."""
     return [endpoint for endpoint in endpoints if endpoint[0].startswith("/api/")]
 
 

@@ -272,7 +272,11 @@ SPECTACULAR_SETTINGS = {
     "PATH_CONVERTER_OVERRIDES": {"name": {"type": "string", "pattern": "^[-a-zA-Z0-9_]{1,100}$"}},
     # Enums are inlined: many fields are named `status`, each with different values.
     "PREPROCESSING_HOOKS": ["config.api.schema.keep_api_endpoints"],
-    "POSTPROCESSING_HOOKS": ["config.api.schema.adjust_schemas", "config.api.examples.add_examples"],
+    "POSTPROCESSING_HOOKS": [
+        "config.api.schema.adjust_schemas",
+        "conversations.api.wire_operations.add_wire_operations",
+        "config.api.examples.add_examples",
+    ],
 }
 CORS_ALLOWED_ORIGINS = env.list("CORS_ALLOWED_ORIGINS", default=[])
 CONTENT_SECURITY_POLICY = {

@@ -21,7 +21,7 @@ OPERATIONS = sorted(
     (method, path)
     for path, methods in document()["paths"].items()
     for method in methods.keys() & {"post", "put", "patch"}
-    if method == "post" or "{" not in path
+    if path.startswith("/api/") and (method == "post" or "{" not in path)
 )
 
 

@@ -46,7 +46,9 @@ def test_every_operation_documents_its_problems():
 @pytest.mark.security("unknown input")
 def test_every_operation_takes_exactly_the_documented_parameters(api_client, admin_client, attacks):
     key_client = api_client(rate_limit=1_000_000)
-    for path, methods in document()["paths"].items():
+    # Errors of `/v1` have other formats.
+    operations = {path: each for path, each in document()["paths"].items() if path.startswith("/api/")}
+    for path, methods in operations.items():
         for method, operation in methods.items():
             client = key_client if {"apiKey": []} in operation["security"] else admin_client
             url = re.sub(r"\{\w+\}", NIL, path)

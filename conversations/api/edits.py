@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.decorators import action
@@ -12,6 +11,7 @@ from rest_framework.decorators import action
 from config.api.exceptions import Conflict
 from conversations.answers import BegunAnswers, answer_message
 from conversations.api import streaming as answers
+from conversations.api.event_schemas import ANSWER_STREAM
 from conversations.api.serializers import MAX_CONTENT, AnsweredConversationSerializer, MessageSerializer
 from conversations.choices import MessageFeedback
 from conversations.services.conversations import ConversationClosedError
@@ -41,7 +41,7 @@ class FeedbackSerializer(serializers.Serializer):
 EDITED = {
     (201, "application/json"): AnsweredConversationSerializer,
     (200, answers.EVENT_STREAM): OpenApiResponse(
-        response=OpenApiTypes.OBJECT,
+        response=ANSWER_STREAM,
         description="The answer as server-sent events. Each event names the branch.",
     ),
     409: OpenApiResponse(description="An answer to this message or to an earlier one is still in progress."),

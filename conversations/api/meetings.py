@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -14,6 +13,7 @@ from agents.models import Agent
 from config.api.exceptions import Conflict
 from config.api.views import json_response
 from conversations.api import streaming as answers
+from conversations.api.event_schemas import MEETING_STREAM
 from conversations.choices import MeetingPhase, StreamType
 from conversations.meetings.runner import begin_meeting, follow_meeting
 from conversations.runtime.turns import Caller
@@ -82,7 +82,7 @@ class MeetingActions:
         responses={
             (200, "application/json"): MeetingSerializer,
             (200, answers.EVENT_STREAM): OpenApiResponse(
-                response=OpenApiTypes.OBJECT,
+                response=MEETING_STREAM,
                 description="Server-sent events, named by type, until `stream_complete`.",
             ),
             204: OpenApiResponse(description="The stream has ended and there are no more events."),

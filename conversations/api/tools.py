@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 
@@ -15,6 +14,7 @@ from config.api.viewsets import ReadOnlyTenantViewSet
 from conversations.answers import stream_answer
 from conversations.api import streaming as answers
 from conversations.api.callers import CallerMixin
+from conversations.api.event_schemas import ANSWER_STREAM
 from conversations.api.serializers import DecisionSerializer, MessageSerializer, ToolExecutionSerializer
 from conversations.api.views import FAILURES, ConversationScopedMixin
 from conversations.models import Message, ToolExecution
@@ -28,7 +28,7 @@ from conversations.streaming.threads import open_stream
 RESPONSES = {
     (200, "application/json"): MessageSerializer,
     (200, answers.EVENT_STREAM): OpenApiResponse(
-        response=OpenApiTypes.OBJECT, description="The answer as server-sent events."
+        response=ANSWER_STREAM, description="The answer as server-sent events."
     ),
     409: OpenApiResponse(description="The tool call is not waiting for approval."),
     **FAILURES,

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.db.models import Exists
 from django.http import Http404, HttpResponse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import exceptions
 from rest_framework.decorators import action
@@ -17,6 +16,7 @@ from conversations.answers import BegunAnswers, answer_message
 from conversations.api import streaming as answers
 from conversations.api.callers import CallerMixin
 from conversations.api.edits import MessageActions
+from conversations.api.event_schemas import ANSWER_STREAM
 from conversations.api.meetings import MeetingActions
 from conversations.api.serializers import (
     AnsweredConversationSerializer,
@@ -195,7 +195,7 @@ class MessageViewSet(MessageActions, ConversationScopedMixin, AnswerMixin, ReadO
         request=NewMessageSerializer,
         responses={
             (201, "application/json"): AnsweredMessageSerializer,
-            (200, answers.EVENT_STREAM): OpenApiResponse(response=OpenApiTypes.OBJECT, description=STREAMED),
+            (200, answers.EVENT_STREAM): OpenApiResponse(response=ANSWER_STREAM, description=STREAMED),
             **FAILURES,
         },
     )
@@ -226,7 +226,7 @@ class MessageViewSet(MessageActions, ConversationScopedMixin, AnswerMixin, ReadO
             )
         ],
         responses={
-            (200, answers.EVENT_STREAM): OpenApiResponse(response=OpenApiTypes.OBJECT, description=STREAMED),
+            (200, answers.EVENT_STREAM): OpenApiResponse(response=ANSWER_STREAM, description=STREAMED),
             204: OpenApiResponse(description="The stream has ended and there are no more events."),
         },
     )

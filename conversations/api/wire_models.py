@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from config.api.exceptions import Problem
@@ -32,6 +32,16 @@ class WireModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     table: ClassVar[str] = ""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Add the ignored members to the JSON Schema."""
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema).setdefault("properties", {})
+        for parameter in PARAMETERS.get(cls.table, ()):
+            if parameter.handling == Handling.IGNORED:
+                properties.setdefault(parameter.name, {"description": "Ignored."})
+        return schema
 
     @model_validator(mode="before")
     @classmethod

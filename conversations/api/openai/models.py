@@ -31,6 +31,7 @@ class ModelsView(CompatView):
     """Values that a client may send as `model`, in the format of the client."""
 
     dialect = staticmethod(error_body)
+    anthropic_parameters = ("limit", "after_id", "before_id", "beta")
 
     def get_dialect(self) -> Callable[..., dict[str, Any]]:
         return anthropic_error_body if is_anthropic(self.request) else error_body
@@ -38,7 +39,7 @@ class ModelsView(CompatView):
     @property
     def extra_parameters(self) -> tuple[str, ...]:  # type: ignore[override]
         """Parameters of Anthropic's client; OpenAI's has none."""
-        return ("limit", "after_id", "before_id", "beta") if is_anthropic(self.request) else ()
+        return self.anthropic_parameters if is_anthropic(self.request) else ()
 
     def get(self, request: Any) -> HttpResponse:
         """List the models, agents first."""
