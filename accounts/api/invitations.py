@@ -24,7 +24,7 @@ from accounts.services.invitations import (
 from config.api.exceptions import Conflict
 from config.api.permissions import ANY_CREDENTIAL
 from config.api.serializers import BaseSerializer
-from config.api.views import ApiView, json_response
+from config.api.views import ApiView, bodyless, json_response
 from config.api.viewsets import CreateMixin, ReadOnlyTenantViewSet
 
 from .authentication import PersonAuthentication
@@ -108,7 +108,7 @@ class InvitationViewSet(InvitationErrorMixin, CreateMixin, ReadOnlyTenantViewSet
         values = {"role": Invitation._meta.get_field("role").default} | serializer.validated_data
         return create_invitation(caller=self.credential, **values)
 
-    @extend_schema(request=None, responses={200: InvitationSerializer})
+    @bodyless(responses={200: InvitationSerializer})
     @action(detail=True, methods=["post"])
     def resend(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Send the e-mail again with a new link. The earlier link stops working."""
@@ -116,7 +116,7 @@ class InvitationViewSet(InvitationErrorMixin, CreateMixin, ReadOnlyTenantViewSet
         resend_invitation(invitation, caller=self.credential)
         return self.respond_with(invitation.pk)
 
-    @extend_schema(request=None, responses={200: InvitationSerializer})
+    @bodyless(responses={200: InvitationSerializer})
     @action(detail=True, methods=["post"])
     def revoke(self, request: Any, **kwargs: Any) -> HttpResponse:
         """Revoke a pending invitation. Its link stops working."""
