@@ -11,6 +11,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from pydantic import BaseModel
 
+from config.db.json_schema import get_json_schemas
+
 TYPE_ERRORS = {list: "Enter a JSON list, such as [].", dict: "Enter a JSON object, such as {}."}
 
 
@@ -51,15 +53,6 @@ def json_field_kwargs(field: models.JSONField) -> dict[str, Any]:
         "kind": kind if kind in TYPE_ERRORS else None,
         "help_text": help_text,
     }
-
-
-def get_json_schemas(field: models.JSONField) -> tuple[type[BaseModel], ...]:
-    """Return the schemas of a field; several where another field selects one of them."""
-    validators = [getattr(each, "schema", None) for each in field.validators]
-    declared = getattr(field.model, "json_schemas", {}).get(field.name, ())
-    return tuple(
-        each for each in (*validators, *(declared if isinstance(declared, tuple) else (declared,))) if each
-    )
 
 
 def render_json(value: Any, encoder: Any) -> SafeString:

@@ -7,6 +7,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSe
 from drf_spectacular.openapi import AutoSchema
 
 from .exceptions import MEDIA_TYPE, TITLES
+from .json_columns import describe_json_column, is_json_column
 
 PROBLEM = {
     "type": "object",
@@ -156,7 +157,12 @@ def adjust_schemas(result: Any, generator: Any, request: Any, public: Any) -> An
                 del prop["oneOf"]
         if name.endswith("Request") and schema.get("type") == "object":
             schema.setdefault("additionalProperties", False)
-        if name.endswith("Request") or name == "Problem" or name.startswith("Paginated"):
+        if (
+            name.endswith("Request")
+            or name == "Problem"
+            or name.startswith("Paginated")
+            or is_json_column(schema)
+        ):
             continue
         schema.pop("required", None)
         for prop in schema.get("properties", {}).values():
@@ -209,11 +215,21 @@ class FilterSetScheme(DjangoFilterExtension):
         return found
 
 
-class ObjectFieldScheme(OpenApiSerializerFieldExtension):
-    target_class = "config.api.serializers.ObjectField"
+class JSONFieldScheme(OpenApiSerializerFieldExtension):
+    target_class = "rest_framework.fields.JSONField"
+    match_subclasses = True
+    priority = -1
+    untyped: dict[str, Any] = {}
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
-        return {"type": "object", "additionalProperties": {}}
+        return describe_json_column(self.target, auto_schema.registry) or self.untyped
+
+
+class ObjectFieldScheme(JSONFieldScheme):
+    target_class = "config.api.serializers.ObjectField"
+    match_subclasses = False
+    priority = 0
+    untyped = {"type": "object", "additionalProperties": {}}
 
 
 class ScopeFieldScheme(OpenApiSerializerFieldExtension):

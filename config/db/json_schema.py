@@ -55,6 +55,15 @@ class SchemaValidator:
             raise ModelError(found, code="invalid_shape")
 
 
+def get_json_schemas(field: Any) -> tuple[type[BaseModel], ...]:
+    """Return the schemas of a field; several where another field selects one of them."""
+    validators = [getattr(each, "schema", None) for each in field.validators]
+    declared = getattr(field.model, "json_schemas", {}).get(field.name, ())
+    return tuple(
+        each for each in (*validators, *(declared if isinstance(declared, tuple) else (declared,))) if each
+    )
+
+
 def validation_errors(shape: type[BaseModel], value: Any) -> list[SchemaError]:
     """Return the errors in `value`, each with its path."""
     try:
