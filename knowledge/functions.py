@@ -199,3 +199,15 @@ REVOKE ALL ON FUNCTION {CALLED} FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION {CALLED} TO conclave_queue;
 """.replace("{CALLED}", CALLED)
 VECTORS_DROP = f"DROP FUNCTION {CALLED}, conclave_vectors_part(text, uuid);"
+
+# Sources of existing texts. Texts whose task or event is gone are deleted.
+TEXT_SOURCES = """
+UPDATE knowledge_embedding e SET source_id = r.id FROM (
+  SELECT tenant_id, id, semantic_embedding_id FROM workflows_task
+  UNION ALL SELECT tenant_id, id, semantic_embedding_id FROM workflows_calendarevent
+) r WHERE r.tenant_id = e.tenant_id AND r.semantic_embedding_id = e.id;
+DELETE FROM knowledge_embedding WHERE metadata ? 'of' AND source_id IS NULL;
+"""
+TEXT_SOURCES_UNDO = """
+UPDATE knowledge_embedding SET metadata = metadata || '{"of": "task or event"}' WHERE source_id IS NOT NULL;
+"""

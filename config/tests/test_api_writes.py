@@ -277,7 +277,8 @@ def test_review_of_a_security_event_is_recorded_once(api_client):
 def test_feedback_changes_only_the_authors_feedback(api_client):
     client = api_client("user")
     own = in_tenant(client, RagQueryFactory, user_id=client.key.user_id)
-    other = in_tenant(client, RagQueryFactory, user_id=UserFactory().pk)
+    with tenant_scope(client.key.tenant_id, actor="system:test"):
+        other = RagQueryFactory(user_id=UserFactory().pk)
 
     body = patch(client, f"/api/v1/rag-queries/{own.pk}/", {"user_feedback": "helpful"}).json()
 

@@ -9,6 +9,7 @@ from config.testing.factories import project_models
 OWNER_COLUMNS = ("user_id", "owner_id", "created_by_id")
 NOT_PERSONAL = {
     "accounts.ApiKey": "administrators manage the keys of the organisation",
+    "accounts.Invitation": "administrators manage the invitations of the organisation",
     "accounts.Membership": "colleagues see who belongs to the organisation",
     "accounts.RoleAssignment": "administrators manage roles",
     "accounts.Talent": "skills that the organisation plans with",
@@ -26,7 +27,6 @@ NOT_PERSONAL = {
     "agents.TemplateRating": "ratings are public",
     "audit.AuditLog": "the organisation's log; values of private rows are redacted",
     "knowledge.Document": "a document belongs to its collection",
-    "knowledge.RagQuery": "analytics of collections count the queries of all users; the API lists the caller's own",
     "tenants.BridgeSync": "administrators manage links to other servers",
     "tenants.CostRecord": "telemetry for the organisation's costs",
     "tenants.Engagement": "an engagement belongs to the organisation",

@@ -4,7 +4,6 @@ from django.contrib import admin
 
 from config.admin.bases import ReadOnlyAdmin, fieldset
 from knowledge.models import Embedding, LearningPattern
-from knowledge.services.similarity import PART_OF
 
 
 @admin.register(Embedding)
@@ -19,7 +18,7 @@ class EmbeddingAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request):
         # Texts that belong to another object are read there, with the permissions of that object.
-        return super().get_queryset(request).exclude(metadata__has_key=PART_OF)
+        return super().get_queryset(request).filter(source_id=None)
 
 
 @admin.register(LearningPattern)

@@ -13,7 +13,7 @@ from config.api.viewsets import DestroyMixin
 from knowledge.choices import PatternType
 from knowledge.models import Embedding, LearningPattern
 from knowledge.services.learning import observe_pattern, record_outcome, similar_patterns
-from knowledge.services.similarity import PART_OF, find_similar_texts, store_text
+from knowledge.services.similarity import find_similar_texts, store_text
 
 
 class EmbeddingSerializer(ReadOnlySerializer):
@@ -76,7 +76,7 @@ class EmbeddingViewSet(SimilarityMixin, DestroyMixin):
 
     def get_queryset(self) -> Any:
         # Texts that belong to another object are read there, with its permissions.
-        return super().get_queryset().exclude(metadata__has_key=PART_OF)
+        return super().get_queryset().filter(source_id=None)
 
     @extend_schema(request=KeptTextSerializer, responses={200: EmbeddingSerializer})
     @action(detail=False, methods=["post"])

@@ -4,11 +4,22 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from pgvector.django import HalfVectorField, HnswIndex
 
+from config.db.constraints import SYSTEM_CLAUSE, TENANT_CLAUSE
 from config.tenancy.models import TenantModel
+
+# OFFSET 0 makes PostgreSQL look up the source of each row instead of reading all visible tasks and events first.
+SOURCES = ("workflows_task", "workflows_calendarevent")
+VISIBLE = " OR ".join(f"EXISTS (SELECT FROM {table} WHERE id = source_id OFFSET 0)" for table in SOURCES)
 
 
 class Embedding(TenantModel):
-    """A text and its vector with 384 dimensions."""
+    """A text and its vector with 384 dimensions.
+
+    The text of a task or event is visible to those who see the task or event, other texts to the whole tenant.
+    """
+
+    scope_kind = "user"
+    row_security = {"read": f"{TENANT_CLAUSE} AND (source_id IS NULL OR {SYSTEM_CLAUSE} OR {VISIBLE})"}
 
     DIMENSIONS = 384
     audit_omit = ("embedding",)
@@ -19,6 +30,9 @@ class Embedding(TenantModel):
         max_length=100, default="lexical-hash-384", help_text="Model that computed it."
     )
     metadata = models.JSONField(default=dict, blank=True, help_text="Additional data, such as the origin.")
+    source_id = models.UUIDField(
+        null=True, editable=False, help_text="Task or event that the text comes from, if any."
+    )
 
     class Meta(TenantModel.Meta):
         indexes = [

@@ -2,15 +2,23 @@
 
 from django.db import models
 
-from config.db.constraints import choices_constraint
+from config.db.constraints import SYSTEM_CLAUSE, TENANT_CLAUSE, USER_CLAUSE, choices_constraint
 from config.db.partitions import PartitionedMixin
 from config.tenancy.models import PartitionedTimestampMixin, TenantForeignKey, TenantModel
 from knowledge.choices import Feedback, RetrievalStrategy
 
 
 class RagQuery(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
-    """One retrieval: query, passages with scores, response time and feedback."""
+    """One retrieval: query, passages with scores, response time and feedback.
 
+    A query is visible to the user who searched; those of jobs are visible to the whole tenant.
+    """
+
+    scope_kind = "user"
+    row_security = {
+        "read": f"{TENANT_CLAUSE} AND ({USER_CLAUSE} OR user_id IS NULL OR {SYSTEM_CLAUSE})",
+        "write": f"{TENANT_CLAUSE} AND ({USER_CLAUSE} OR {SYSTEM_CLAUSE})",
+    }
     audit_exempt = "itself a log of reads"
 
     updated_at = None

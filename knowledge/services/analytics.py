@@ -13,7 +13,8 @@ from django.db import connection
 from django.utils import timezone
 
 from config.db.ids import uuid7_floor
-from config.tenancy.scope import require_scope, require_tenant_id
+from config.db.session import READER
+from config.tenancy.scope import require_scope, require_tenant_id, tenant_scope
 
 MAX_DAYS, MAX_ROWS = 90, 20
 # A result found only by vectors and below this similarity does not count as an answer.
@@ -108,15 +109,17 @@ class SearchAnalytics:
 
 def compute_search_analytics(days: int) -> SearchAnalytics:
     """Return the search statistics of the current tenant for the last `days` days."""
+    scope, tenant_id = require_scope(), require_tenant_id()
     since = timezone.now() - timedelta(days=min(days, MAX_DAYS))
     parameters = {
-        "tenant": require_tenant_id(),
-        "user": require_scope().user_id,
+        "tenant": tenant_id,
+        "user": scope.user_id,
         "since": uuid7_floor(since),
         "faint": MIN_SIMILARITY,
         "shown": MAX_ROWS,
     }
-    with connection.cursor() as cursor:
+    # A scope without a user, because the statistics count the queries of all users.
+    with tenant_scope(tenant_id, read_only=scope.role == READER), connection.cursor() as cursor:
 
         def rows(sql: str) -> list[tuple[Any, ...]]:
             cursor.execute(sql, parameters)

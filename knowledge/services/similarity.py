@@ -15,8 +15,6 @@ from knowledge.embedders import default_embedder
 from knowledge.models import Embedding
 
 MAX_TEXT = 8000
-# Metadata key naming the object that a text belongs to. Such a text is read there, with its permissions.
-PART_OF = "of"
 INDEX_SCAN = "SELECT set_config('hnsw.iterative_scan', 'strict_order', true)"
 
 
@@ -66,11 +64,9 @@ def find_nearest(rows: Any, vector: Sequence[float], limit: int, *, field: str =
 
 def store_text(content: str, metadata: dict[str, Any] | None = None) -> Embedding:
     """Store a text for similarity search; an existing one gets the new metadata."""
-    existing = (
-        Embedding.objects.select_for_update().filter(content=content).exclude(metadata__has_key=PART_OF)
-    )
+    existing = Embedding.objects.select_for_update().filter(content=content, source_id=None)
     row = existing.order_by("id").first() or Embedding(content=content)
-    row.metadata = {name: value for name, value in (metadata or {}).items() if name != PART_OF}
+    row.metadata = metadata or {}
     row.embedding_model = get_embedder_name()
     (row.embedding,) = embed_texts([content], row.DIMENSIONS)
     row.save()
@@ -86,7 +82,7 @@ def find_similar_texts(
     Args:
         metadata: Metadata that the texts must contain.
     """
-    rows = Embedding.objects.filter(embedding_model=get_embedder_name()).exclude(metadata__has_key=PART_OF)
+    rows = Embedding.objects.filter(embedding_model=get_embedder_name(), source_id=None)
     if metadata:
         rows = rows.filter(metadata__contains=metadata)
     return find_nearest(rows, embed_query(text, Embedding.DIMENSIONS), limit)

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
+from config.db.ids import uuid7
 from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
 from knowledge.models import Embedding, RagQuery, Term, TermEmbedding
-from knowledge.services.similarity import PART_OF, embed_query, find_nearest, find_similar_texts, store_text
+from knowledge.services.similarity import embed_query, find_nearest, find_similar_texts, store_text
 from knowledge.services.terminology import (
     count_term_use,
     embed_missing_terms,
@@ -38,10 +39,9 @@ def test_nearest_text_comes_first_without_texts_of_others(scope, tenant, other_t
     assert [found.content for found in find_similar_texts("paid invoices", metadata={"kind": "note"})] == [
         TEXTS[1]
     ]
-    EmbeddingFactory(
-        content="hidden", metadata={PART_OF: "workflows.task"}, embedding=embed_query(TEXTS[2], 384)
-    )
-    assert len(find_similar_texts(TEXTS[2])) == 3
+    with tenant_scope(tenant, actor="system:test"):
+        EmbeddingFactory(content="hidden", source_id=uuid7(), embedding=embed_query(TEXTS[2], 384))
+        assert len(find_similar_texts(TEXTS[2])) == 3
 
 
 def test_tenant_finds_all_own_vectors_among_many_others(tenant, other_tenant):

@@ -16,7 +16,7 @@ from config.jobs import defer_once
 from config.tenancy.scope import platform_scope, require_tenant_id, tenant_scope
 from knowledge.enrichment import extract_insights
 from knowledge.models import Embedding
-from knowledge.services.similarity import PART_OF, embed_query, embed_texts, find_nearest, get_embedder_name
+from knowledge.services.similarity import embed_query, embed_texts, find_nearest, get_embedder_name
 from workflows.models import Asset, AssetEmbedding, CalendarEvent, Task
 
 JOB = "workflows.tasks.embed_rows"
@@ -24,7 +24,7 @@ ACTOR = "system:embed"
 ASSET_DIMENSIONS = 1536
 BATCH = 100
 DELETE_ORPHANS_SQL = """
-DELETE FROM knowledge_embedding e WHERE e.tenant_id = %s AND e.metadata ? 'of'
+DELETE FROM knowledge_embedding e WHERE e.tenant_id = %s AND e.source_id IS NOT NULL
   AND NOT EXISTS (
     SELECT FROM workflows_calendarevent r WHERE r.tenant_id = e.tenant_id AND r.semantic_embedding_id = e.id)
   AND NOT EXISTS (
@@ -176,7 +176,7 @@ def _store_text_vectors(
         for row, vector, insight in zip(
             rows, vectors, extract_insights([text_of(r) for r in rows]), strict=True
         ):
-            text = row.semantic_embedding or Embedding(metadata={PART_OF: model._meta.label_lower})
+            text = row.semantic_embedding or Embedding(source_id=row.pk)
             text.content, text.embedding, text.embedding_model = text_of(row), vector, get_embedder_name()
             text.save()
             found = {} if row.semantic_keywords else {"semantic_keywords": insight.keywords}

@@ -1,10 +1,16 @@
 """Tests of embedding and similarity search of assets, events and tasks."""
 
 import pytest
+from django.db import connection
 
 from config.jobs import defer_once
+from config.postgres.logins import OWNER
 from config.tenancy.scope import tenant_scope
+from config.testing.database import connect
+from config.testing.fixtures import add_member
+from knowledge.functions import TEXT_SOURCES
 from knowledge.models import Embedding
+from knowledge.tests.factories import EmbeddingFactory
 from workflows.models import Asset, AssetEmbedding, CalendarEvent
 from workflows.services.similarity import (
     embed_rows,
@@ -13,7 +19,7 @@ from workflows.services.similarity import (
     similar_events,
     similar_tasks,
 )
-from workflows.tests.factories import AssetFactory, CalendarEventFactory, TaskFactory
+from workflows.tests.factories import AssetFactory, CalendarEventFactory, ProjectMemberFactory, TaskFactory
 
 ACTOR, JSON = "system:test", "application/json"
 
@@ -70,6 +76,36 @@ def test_event_texts_are_hidden_among_the_embeddings(rows, tenant, api_client):
     assert not client.post("/api/v1/embeddings/similar/", {"text": "backup"}, content_type=JSON).json()[
         "results"
     ]
+
+
+def test_texts_of_tasks_and_events_are_visible_with_their_source(rows, tenant, member):
+    embed_rows(tenant.pk)
+    colleague = add_member(tenant).user
+    with tenant_scope(tenant, user=member.user):
+        assert Embedding.objects.count() == 3
+    with tenant_scope(tenant, user=colleague):
+        assert (Embedding.objects.count(), similar_tasks("tides"), similar_events("backups")) == (0, [], [])
+    with tenant_scope(tenant, user=member.user):
+        ProjectMemberFactory(project_id=rows[2].project_id, user=colleague, access="read")
+    with tenant_scope(tenant, user=colleague):
+        assert [row.source_id for row in Embedding.objects.all()] == [rows[2].pk]
+        assert [task.pk for task in similar_tasks("report about tides")] == [rows[2].pk]
+
+
+def test_the_migration_finds_the_sources_of_existing_texts(transactional_db, rows, tenant):
+    embed_rows(tenant.pk)
+    with tenant_scope(tenant, actor=ACTOR):
+        Embedding.objects.update(source_id=None, metadata={"of": "workflows.task"})
+        EmbeddingFactory(metadata={"of": "workflows.task"})
+        kept = EmbeddingFactory()
+    name = connection.settings_dict["NAME"]
+    with connect(OWNER, database=name) as database, database.transaction():
+        database.execute("SELECT set_config('app.actor', %s, true)", [ACTOR])
+        database.execute(TEXT_SOURCES)
+    with tenant_scope(tenant, actor=ACTOR):
+        sources = {row.source_id for row in Embedding.objects.exclude(pk=kept.pk)}
+        assert {rows[1].pk, rows[2].pk} < sources
+        assert (len(sources), Embedding.objects.get(pk=kept.pk).source_id) == (3, None)
 
 
 def test_the_api_defers_one_job_and_finds(rows, tenant, member, api_client, monkeypatch):

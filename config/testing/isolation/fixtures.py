@@ -157,6 +157,8 @@ def _create_tenant() -> tuple[str, str, str]:
         for model in list_attacked_models():
             if model._meta.label not in ("tenants.Tenant", "accounts.User", "accounts.Membership"):
                 factory_for(model)()
+        # Texts without a source belong to the whole tenant.
+        factory_for("knowledge.Embedding")(source_id=factory_for("workflows.Task")().pk)
     return str(tenant.pk), str(user.pk), str(colleague.pk)
 
 
