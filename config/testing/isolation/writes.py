@@ -11,7 +11,13 @@ from config.testing.isolation.fixtures import TenantReference
 from config.testing.isolation.runner import INSUFFICIENT_PRIVILEGE, AttackAttempt, LeakDetected
 
 # Globally unique but not an oracle: 256 random bits cannot be guessed.
-RANDOM_COLUMNS = frozenset({("accounts_apikey", "key_hash"), ("accounts_passkeycredential", "credential_id")})
+RANDOM_COLUMNS = frozenset(
+    {
+        ("accounts_apikey", "key_hash"),
+        ("accounts_invitation", "token_digest"),
+        ("accounts_passkeycredential", "credential_id"),
+    }
+)
 # Further columns that a check constraint requires with a reference.
 REQUIRED_COLUMNS = {("accounts_roleassignment", "engagement_id"): {"scope": "engagement"}}
 # Parts of a unique key that a check constraint ties to another column; the other parts differ.
