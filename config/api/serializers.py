@@ -52,9 +52,15 @@ class ReferenceField(serializers.UUIDField):
         if self.accepts_slug:
             return self._find(data)
         value = super().to_internal_value(data)
-        if hasattr(self.target, "soft_delete") and not self.target.objects.filter(id=value).exists():
+        if self._hides_rows and not self.target.objects.filter(id=value).exists():
             self.fail("does_not_exist")
         return value
+
+    @property
+    def _hides_rows(self) -> bool:
+        """Whether rows of the tenant may be invisible to the caller, which the foreign key does not check."""
+        kind = getattr(self.target, "scope_kind", "tenant")
+        return hasattr(self.target, "soft_delete") or kind not in ("tenant", "global")
 
     def _find(self, name: str) -> Any:
         found = self.target.objects.named(name).values_list("pk", flat=True).first()

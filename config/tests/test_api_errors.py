@@ -93,7 +93,7 @@ def test_large_bodies_are_413(api_client, settings):
         ({"integration": "not-a-uuid"}, "/integration"),
         ({"integration": 7}, "/integration"),
         ({"integration": NIL}, "/integration"),
-        ({"collections": [NIL]}, "/collection"),
+        ({"collections": [NIL]}, "/collections/0"),
         ({"collections": "x"}, "/collections"),
         ({"tags": {"a": 1}}, "/tags"),
         ({"tags": [1, {}]}, "/tags/1"),

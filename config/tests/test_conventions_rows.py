@@ -33,6 +33,8 @@ CHANGES = {
     "conversations.Participant": lambda: {"role": "owner"},
     "knowledge.LearningPattern": lambda: {"success_rate": "0.5000"},
     "knowledge.TermRelation": lambda: {"related_id": TermFactory().pk},
+    "workflows.CalendarMember": lambda: {"access": "write"},
+    "workflows.ProjectMember": lambda: {"access": "write"},
     "workflows.WorkflowAgent": lambda: {"agent_id": AgentFactory().pk},
 }
 

@@ -164,6 +164,7 @@ def test_retry_after_the_conversation_was_deleted_is_404_once(client, begun, ten
 def test_retry_does_not_see_a_conversation_that_its_user_has_left(client, begun, member):
     with caller_of(client).scope():
         begun.conversation.participants.all().delete()
+    with tenant_scope(member.tenant_id, actor="system:test"):
         Conversation.objects.update(user=member.user)
     assert repeat(client).status_code == 404
 

@@ -88,17 +88,7 @@ def to_completion_request(
     Args:
         references: the messages of earlier answers, by the identifiers of their items.
     """
-    items = [Item(role="user", content=asked.input)] if isinstance(asked.input, str) else asked.input
-    spoken = [
-        _to_chat_message(item, references)
-        for item in items
-        if item.role not in ("system", "developer") and item.type != "reasoning"
-    ]
-    system = [
-        ChatMessage("system", parse_content(item.content)[0])
-        for item in items
-        if item.role in ("system", "developer")
-    ]
+    system, spoken = _to_chat_messages(asked, references)
     instructions = [message.text for message in (*before, *system) if message.role == "system"]
     merged = _merge_calls(spoken)
     messages = (*(message for message in before if message.role != "system"), *merged)
@@ -124,6 +114,19 @@ def to_completion_request(
         stored_messages=(*system, *merged),
         names={"effort": "reasoning.effort", "verbosity": "text.verbosity", "logprobs": "include"},
         origin={"source": "openai.responses", "model": asked.model, "client_metadata": asked.metadata or {}},
+    )
+
+
+def _to_chat_messages(
+    asked: ResponseRequest, references: Mapping[str, ChatMessage]
+) -> tuple[list[ChatMessage], list[ChatMessage]]:
+    """Return the system messages and the other messages of the input."""
+    items = [Item(role="user", content=asked.input)] if isinstance(asked.input, str) else asked.input
+    system = [item for item in items if item.role in ("system", "developer")]
+    spoken = [item for item in items if item not in system and item.type != "reasoning"]
+    return (
+        [ChatMessage("system", parse_content(item.content)[0]) for item in system],
+        [_to_chat_message(item, references) for item in spoken],
     )
 
 
