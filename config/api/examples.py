@@ -101,7 +101,7 @@ def _resolve(schema: Schema, components: Schema, depth: int) -> Schema:
         if not alternatives:
             return schema
         rest = {key: value for key, value in schema.items() if key not in ("oneOf", "anyOf", "allOf")}
-        chosen = next((each for each in alternatives if each.get("type") != "null"), {})
+        chosen: Schema = next((each for each in alternatives if each.get("type") != "null"), {})
         schema = {**rest, **chosen}
 
 

@@ -24,8 +24,6 @@ MAX_WORDS = 8
 # Columns that `q=` searches by default.
 NAMING = re.compile(r"(\w+_)?name|slug|title|description|filename|term|definition")
 SHAPE_PARAMETERS = frozenset({"fields", "expand"})
-# Actions whose response is a row or a page of rows of the view.
-SHAPED_ACTIONS = frozenset({"list", "retrieve", "update", "partial_update"})
 TEXT = django_filters.CharFilter()
 
 
@@ -59,11 +57,8 @@ class BaseFilterSet(django_filters.FilterSet):
 def shape_parameters(view: Any) -> frozenset[str]:
     """Return `fields` and `expand` if the response of the view's current action can be shaped by them."""
     from .expand import expandable
-    from .viewsets import CreateMixin
 
-    action = getattr(view, "action", None)
-    shaped = action in SHAPED_ACTIONS or (action == "create" and type(view).create is CreateMixin.create)
-    if not shaped:
+    if not hasattr(view, "has_shape") or not view.has_shape(getattr(view, "action", None)):
         return frozenset()
     return SHAPE_PARAMETERS if expandable(view.serializer_class) else frozenset({"fields"})
 
@@ -71,8 +66,7 @@ def shape_parameters(view: Any) -> frozenset[str]:
 def allowed_parameters(view: Any) -> frozenset[str]:
     """Return the query parameters that the view's current action accepts."""
     extra = frozenset(getattr(view, "extra_parameters", ()))
-    action = getattr(view, "action", None)
-    if action != "list":
+    if getattr(view, "action", None) != "list":
         return shape_parameters(view) | extra
     search = {"q"} if search_fields(view) else frozenset[str]()
     return shape_parameters(view) | PAGE_PARAMETERS | search | extra | frozenset(_view_filters(view))

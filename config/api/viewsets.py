@@ -32,6 +32,8 @@ from .sql_serialization import reencode
 from .views import ApiView, json_response
 
 Names = tuple[str, ...]
+# Actions whose response is a row or a page of rows of the view.
+SHAPED_ACTIONS = frozenset({"list", "retrieve", "update", "partial_update"})
 
 
 class ReadOnlyTenantViewSet(ApiView, GenericViewSet):
@@ -79,6 +81,11 @@ class ReadOnlyTenantViewSet(ApiView, GenericViewSet):
     def shows_every_row(cls) -> bool:
         """Return whether the resource shows every row that the database shows, so that references may expand to it."""
         return cls.get_queryset is ReadOnlyTenantViewSet.get_queryset
+
+    @classmethod
+    def has_shape(cls, action: str | None) -> bool:
+        """Return whether `fields` and `expand` shape the response of an action."""
+        return action in SHAPED_ACTIONS
 
     def get_queryset(self) -> Any:
         """Return the rows that the credential may see. Override to narrow them."""
@@ -209,6 +216,11 @@ class CreateMixin(ReadOnlyTenantViewSet):
 
     # Column that receives the acting user's id.
     owner_field: ClassVar[str] = ""
+
+    @classmethod
+    def has_shape(cls, action: str | None) -> bool:
+        is_inherited = cls.create is CreateMixin.create
+        return super().has_shape(action) or (action == "create" and is_inherited)
 
     def create(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Create a row."""

@@ -56,7 +56,8 @@ CREATE OR REPLACE FUNCTION conclave_audit_write(
 ) RETURNS void LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   INSERT INTO public.audit_auditlog (tenant_id, user_id, actor, action, resource_type, resource_id,
     old_values, new_values, ip_address, user_agent, request_id, db_user, status, error_message, metadata)
-  SELECT coalesce(tenant, s.tenant), s.person, coalesce(s.actor, 'database:' || session_user),
+  -- Without its qualifier, the parameter would mean the column of the same name.
+  SELECT coalesce(conclave_audit_write.tenant, s.tenant), s.person, coalesce(s.actor, 'database:' || session_user),
     split_part(label, '.', 2) || '.' || verb, label, resource,
     CASE WHEN before ?| hidden THEN (SELECT jsonb_object_agg(key, CASE WHEN key = ANY(hidden)
       AND value <> 'null' THEN '"[redacted]"' ELSE value END) FROM jsonb_each(before)) ELSE before END,

@@ -151,12 +151,12 @@ def test_row_without_a_partition_is_refused(scope):
 
 
 def scanned_tables(queryset):
-    """Return the tables that the plan of `queryset` scans."""
+    """Return the partitions that the plan of `queryset` scans. The policy also looks up the conversation."""
     found, plans = set(), [json.loads(queryset.explain(format="json"))[0]["Plan"]]
     while plans:
         plan = plans.pop()
         plans += plan.get("Plans", [])
-        if "Relation Name" in plan:
+        if plan.get("Relation Name", "").startswith(TABLE):
             found.add(plan["Relation Name"])
     return found
 

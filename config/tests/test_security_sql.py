@@ -35,11 +35,14 @@ def test_no_trigger_function_is_everybodys(app):
         " AND has_function_privilege('conclave_app', oid, 'EXECUTE') ORDER BY 1"
     ).fetchall()
     known = [
+        "conclave_calendars",
         "conclave_current_tenant",
         "conclave_current_user",
         "conclave_hit",
         "conclave_identity_scope",
+        "conclave_joined_conversations",
         "conclave_platform_scope",
+        "conclave_projects",
         "conclave_prompt_counted",
         "conclave_record_event",
     ]

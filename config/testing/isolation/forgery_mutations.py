@@ -5,10 +5,11 @@ from contextlib import contextmanager
 
 from config.db.constraints import IDENTITY_CLAUSE, PLATFORM_CLAUSE
 from config.db.scope_functions import SCOPE_PROOFS, SCOPE_PROOFS_REVERT
-from config.postgres.logins import OWNER
+from config.db.session import IDENTITY, OPERATOR
+from config.postgres.logins import OWNER, PLATFORM, WEB
 from config.testing.database import connect
 from config.testing.isolation.fixtures import AttackFixture
-from config.testing.isolation.mutation_base import TABLE, Mutation, prove_by_attacks, run_as_owner
+from config.testing.isolation.mutation_base import TABLE, Mutation, Proof, prove_by_attacks, run_as_owner
 
 IDENTITY_TABLE = "accounts_user"
 
@@ -20,6 +21,18 @@ def _operator_policy_sql(using: str) -> str:
 def _identity_policy_sql(using: str) -> str:
     policy = f"{IDENTITY_TABLE}_rls_identity_all"
     return f"ALTER POLICY {policy} ON {IDENTITY_TABLE} USING ({using}) WITH CHECK ({using})"
+
+
+def prove_by_login(login: str, role: str, table: str) -> Proof:
+    """Return a proof that reads `table` as `role` without a proof of the scope."""
+
+    def proof(fixture: AttackFixture) -> list[str]:
+        with connect(login, database=fixture.database) as connection:
+            connection.execute(f"SET ROLE {role}")
+            found = connection.execute(f"SELECT id FROM public.{table}").fetchall()
+        return [f"{role} reads {len(found)} rows of {table}"] if found else []
+
+    return proof
 
 
 @contextmanager
@@ -41,12 +54,12 @@ FORGERY_MUTATIONS = (
     Mutation(
         "operator trusted without a proof",
         run_as_owner(_operator_policy_sql("true"), _operator_policy_sql(PLATFORM_CLAUSE)),
-        prove_by_attacks(TABLE),
+        prove_by_login(PLATFORM, OPERATOR, TABLE),
     ),
     Mutation(
         "sign-in trusted without a proof",
         run_as_owner(_identity_policy_sql("true"), _identity_policy_sql(IDENTITY_CLAUSE)),
-        prove_by_attacks(IDENTITY_TABLE),
+        prove_by_login(WEB, IDENTITY, IDENTITY_TABLE),
     ),
     Mutation(
         "keys of proofs readable",
