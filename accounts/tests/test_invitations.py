@@ -197,9 +197,6 @@ class BrokenBackend:
         raise OSError("no mail server")
 
 
-CONSENT = "invitation without consent"
-
-
 @pytest.fixture
 def colleague(other_tenant):
     """A user of another tenant, who has not agreed to anything."""
@@ -211,7 +208,7 @@ def memberships(tenant, user):
         return Membership.objects.filter(user=user).exists()
 
 
-@pytest.mark.security(CONSENT)
+@pytest.mark.security("invitation without consent")
 def test_nobody_joins_without_consent(invite, member, tenant, colleague, admin_client, attacks):
     response, token = invite(colleague.email)
     client = invite.client
@@ -241,7 +238,7 @@ def test_nobody_joins_without_consent(invite, member, tenant, colleague, admin_c
         attacks.attempt(page, succeeded=memberships(tenant, colleague))
 
 
-@pytest.mark.security(CONSENT)
+@pytest.mark.security("invitation without consent")
 def test_invitations_reveal_nothing_about_an_address(invite, colleague, attacks):
     answers, queries = [], []
     invite("first@example.org")
@@ -260,7 +257,7 @@ def test_invitations_reveal_nothing_about_an_address(invite, colleague, attacks)
     attacks.attempt("statements", succeeded=len(queries[0]) != len(queries[1]))
 
 
-@pytest.mark.security(CONSENT, mutation=True)
+@pytest.mark.security("invitation without consent", mutation=True)
 def test_another_user_accepts_without_the_address_check(
     invite, member, tenant, colleague, attacks, monkeypatch
 ):

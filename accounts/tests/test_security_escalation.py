@@ -12,7 +12,6 @@ from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
 
 RIGHTS = [f"{name}:{verb}" for name in ("members", "roles", "api-keys") for verb in ("read", "write")]
-ESCALATION = "privilege escalation"
 JSON = "application/json"
 
 
@@ -59,18 +58,18 @@ def attack_api(client, rows, tenant, attacks):
         attacks.attempt(f"DELETE {resource}", succeeded=state(tenant, row) != before)
 
 
-@pytest.mark.security(ESCALATION)
+@pytest.mark.security("privilege escalation")
 def test_api_keeps_rows_that_hold_more(api_client, manager, rows, tenant, attacks):
     attack_api(api_client(user=manager.user), rows, tenant, attacks)
 
 
-@pytest.mark.security(ESCALATION, mutation=True)
+@pytest.mark.security("privilege escalation", mutation=True)
 def test_api_attack_succeeds_without_the_check(api_client, manager, rows, tenant, attacks, monkeypatch):
     monkeypatch.setattr("config.api.credentials.Credential.beyond", lambda credential, scopes: [])
     attack_api(api_client(user=manager.user), rows, tenant, attacks)
 
 
-@pytest.mark.security(ESCALATION)
+@pytest.mark.security("privilege escalation")
 def test_a_narrow_key_of_an_administrator_keeps_rows_that_hold_more(
     api_client, member, rows, tenant, attacks
 ):
@@ -84,7 +83,7 @@ def test_api_names_the_missing_permissions(api_client, manager, rows, resource):
     assert ("audit:read" if resource != "api-keys" else "*:*") in response.json()["detail"]
 
 
-@pytest.mark.security(ESCALATION)
+@pytest.mark.security("privilege escalation")
 def test_console_keeps_rows_that_hold_more(manager, rows, tenant, attacks):
     client = Client()
     client.force_login(manager.user)
@@ -131,7 +130,7 @@ def system_role(tenant):
         )
 
 
-@pytest.mark.security(ESCALATION)
+@pytest.mark.security("privilege escalation")
 @pytest.mark.parametrize("change", [{"slug": "x"}, {"permissions": ["*"]}, {"permissions": []}])
 def test_system_roles_keep_slug_and_permissions(
     api_client, admin_client, system_role, tenant, change, attacks
@@ -190,13 +189,13 @@ def attack_sql(tenant, user, attacks):
         attacks.attempt(statement, succeeded=changed > 0)
 
 
-@pytest.mark.security(ESCALATION)
+@pytest.mark.security("privilege escalation")
 def test_sql_keeps_system_roles_and_ended_keys(tenant, member, system_role, ended_keys, attacks):
     attack_sql(tenant, member.user, attacks)
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.security(ESCALATION, mutation=True)
+@pytest.mark.security("privilege escalation", mutation=True)
 def test_sql_attack_succeeds_without_the_triggers(
     tenant, member, system_role, ended_keys, attacks, second_connection
 ):
@@ -244,7 +243,7 @@ def test_rate_limit_has_a_ceiling_by_plan(api_client, member, tenant):
     assert client.post("/api/v1/api-keys/", made | {"rate_limit": 101}, content_type=JSON).status_code == 400
 
 
-@pytest.mark.security(ESCALATION)
+@pytest.mark.security("privilege escalation")
 def test_a_key_makes_no_key_that_outlives_or_outruns_it(api_client, member, tenant, attacks):
     soon = timezone.now() + timedelta(hours=1)
     client = api_client(user=member.user, expires_at=soon, rate_limit=50)

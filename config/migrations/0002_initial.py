@@ -9,6 +9,8 @@ class Migration(migrations.Migration):
     initial = True
     dependencies = [
         ("config", "0001_initial"),
+        # The grants on all sequences include that of the admin log.
+        ("admin", "0001_initial"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("sessions", "0001_initial"),
         ("contenttypes", "0002_remove_content_type_name"),

@@ -37,6 +37,10 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """Restrict the test database; exit if the login bypasses row-level security."""
     from config.testing.database import restrict_database
 
+    name = connection.settings_dict["NAME"]
+    # pytest-django creates no test database if no collected test has the marker `django_db`.
+    if name != connection.settings_dict["TEST"]["NAME"]:
+        return
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT session_user, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = session_user"
@@ -44,10 +48,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
         login, unbound = cursor.fetchone()
         if login != TEST or unbound:
             pytest.exit(f"tests must run as {TEST} under row-level security, not as {login}", 3)
-        name = connection.settings_dict["NAME"]
-        # pytest-django creates no test database if no collected test has the marker `django_db`.
-        if name == connection.settings_dict["TEST"]["NAME"]:
-            restrict_database(name)
+        restrict_database(name)
 
 
 @pytest.fixture

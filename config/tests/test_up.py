@@ -169,8 +169,9 @@ def test_children_choose_their_login_themselves(monkeypatch, tmp_path):
 
 def test_the_example_file_names_every_variable_that_is_read():
     read = re.compile(r"""\benv(?:iron)?(?:\.\w+)?[(\[]\s*f?"([A-Z][A-Z_]+)\"""")
-    folders = ("config/settings", "config/db", "config/management/commands", "config/serving", "config")
+    folders = ("config/settings", "config/db", "config/management/commands", "config")
     sources = [path for folder in folders for path in (launch.BASE_DIR / folder).glob("*.py")]
+    sources.append(launch.BASE_DIR / "config/serving/__main__.py")
     names = {name for path in sources for name in read.findall(path.read_text())}
     documented = set(
         re.findall(r"^# ([A-Z_]+)=", (launch.BASE_DIR / ".env.example").read_text(), re.MULTILINE)
