@@ -202,6 +202,8 @@ VECTORS_DROP = f"DROP FUNCTION {CALLED}, conclave_vectors_part(text, uuid);"
 
 # Sources of existing texts. Texts whose task or event is gone are deleted.
 TEXT_SOURCES = """
+UPDATE knowledge_embedding SET source_id = (metadata ->> 'source')::uuid, metadata = metadata - 'source'
+WHERE metadata ? 'source';
 UPDATE knowledge_embedding e SET source_id = r.id FROM (
   SELECT tenant_id, id, semantic_embedding_id FROM workflows_task
   UNION ALL SELECT tenant_id, id, semantic_embedding_id FROM workflows_calendarevent
@@ -209,5 +211,6 @@ UPDATE knowledge_embedding e SET source_id = r.id FROM (
 DELETE FROM knowledge_embedding WHERE metadata ? 'of' AND source_id IS NULL;
 """
 TEXT_SOURCES_UNDO = """
-UPDATE knowledge_embedding SET metadata = metadata || '{"of": "task or event"}' WHERE source_id IS NOT NULL;
+UPDATE knowledge_embedding SET metadata = metadata || jsonb_build_object('of', 'task or event', 'source', source_id)
+WHERE source_id IS NOT NULL;
 """
