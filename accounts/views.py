@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 
 from accounts.models import User
 from accounts.services.invitations import (
+    CLOSED,
     InvitationError,
     OpenInvitation,
     accept_invitation,
@@ -73,7 +74,7 @@ class InvitationView(View):
             return _closed(request, "Too many requests. Try again in a minute.", 429)
         self.offer = find_invitation(kwargs["token"])
         if self.offer is None:
-            return _closed(request, "This invitation is no longer valid. Ask for a new one.", 404)
+            return _closed(request, CLOSED, 404)
         return super().dispatch(request, *args, **kwargs)
 
     def get(self, request: HttpRequest, token: str) -> HttpResponse:

@@ -45,6 +45,9 @@ OPEN_SQL = (
 )
 
 
+CLOSED = "This invitation is not valid. Ask for a new one."
+
+
 class InvitationError(ValidationError):
     """The invitation cannot be made or answered. The API answers 409 with `code`."""
 
@@ -223,7 +226,7 @@ def accept_invitation(offer: OpenInvitation, *, user: User) -> Membership:
 
     Raises:
         OtherAddressError: The user has another address.
-        InvitationError: The invitation is no longer open.
+        InvitationError: The invitation is not open.
     """
     _check_address(offer, user)
     with tenant_scope(offer.tenant_id, user=user):
@@ -239,7 +242,7 @@ def decline_invitation(offer: OpenInvitation) -> None:
     """Decline an invitation. Call it outside any scope.
 
     Raises:
-        InvitationError: The invitation is no longer open.
+        InvitationError: The invitation is not open.
     """
     # The log does not name the user: the tenant must not learn whether the address has one.
     with tenant_scope(offer.tenant_id, actor="system:invitation"):
@@ -300,7 +303,7 @@ def _lock_open(offer: OpenInvitation) -> Invitation:
         .first()
     )
     if invitation is None:
-        raise InvitationError("This invitation is no longer valid. Ask for a new one.")
+        raise InvitationError(CLOSED)
     return invitation
 
 
@@ -311,7 +314,7 @@ def _check_inviter(invitation: Invitation) -> None:
     inviter = Membership.objects.get(user_id=invitation.invited_by_id)
     held = held_scopes(inviter) if inviter.status == MemberStatus.ACTIVE else ()
     if beyond(held, role_scopes(invitation.role)):
-        raise InvitationError("This invitation is no longer valid. Ask for a new one.")
+        raise InvitationError(CLOSED)
 
 
 def _settle(invitation: Invitation, status: InvitationStatus) -> None:

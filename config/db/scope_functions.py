@@ -105,7 +105,7 @@ def _create_sql(*, verify: bool) -> str:
 SET LOCAL ROLE conclave_scope;
 CREATE TABLE IF NOT EXISTS conclave_scope_key (
   id text PRIMARY KEY, inner_block bytea NOT NULL, outer_block bytea NOT NULL);
--- There is no policy: only the table's owner sees rows. pg_dump as conclave_owner can lock the table, and dumps no key.
+-- Without a policy, only the table's owner sees rows. pg_dump as conclave_owner can lock the table, and dumps no key.
 ALTER TABLE conclave_scope_key ENABLE ROW LEVEL SECURITY;
 GRANT SELECT ON conclave_scope_key TO conclave_owner;{functions}
 SET LOCAL ROLE NONE;

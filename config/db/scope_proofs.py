@@ -47,7 +47,7 @@ def signing_key() -> bytes:
     """Return the key that signs.
 
     Raises:
-        ImproperlyConfigured: There is no key, or a key is too short.
+        ImproperlyConfigured: The setting is empty, or a key is too short.
     """
     return _parse_keys(settings.SCOPE_KEYS)[0]
 
