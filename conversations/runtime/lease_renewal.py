@@ -15,6 +15,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connections
 
+from config.db.connections import release_pooled_connections
 from config.tenancy.scope import tenant_scope
 from conversations.models import StreamEvent
 from conversations.runtime.stream_buffer import StreamBuffer
@@ -81,6 +82,8 @@ class LeaseRenewer:
                 if not self._leases:
                     connections.close_all()
                     self._changed.wait_for(lambda: self._leases)
+            # A connection held between ticks would be one fewer for the threads that answer.
+            release_pooled_connections()
             time.sleep(STORE_SECONDS)
             try:
                 self.tick()

@@ -149,15 +149,10 @@ class StreamReader:
 
 @pytest.fixture(scope="module")
 def server(django_db_setup, django_db_blocker):
-    """A web server with many threads and two database connections.
-
-    Places of a reader that reconnects are free only when the next event shows that the connection is closed.
-    """
+    """A web server with many threads and two database connections."""
     with (
         django_db_blocker.unblock(),
-        run_web_server(
-            WEB_THREADS="40", DATABASE_POOL="2", PGAPPNAME="streams", STREAMS_PER_READER="64"
-        ) as server,
+        run_web_server(WEB_THREADS="40", DATABASE_POOL="2", PGAPPNAME="streams") as server,
     ):
         yield server
 
