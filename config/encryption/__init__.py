@@ -1,1 +1,1 @@
-"""Envelope encryption: key ring and encrypted model fields."""
+"""Envelope encryption: key ring, encrypted model fields and files of secrets."""

@@ -25,6 +25,7 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
 from config.db.session import NO_SCOPE, OPERATOR, current_scope
+from config.encryption.files import write_once
 
 FORMAT = 1
 HEADER = struct.Struct(">BH")
@@ -118,26 +119,10 @@ def _decode_kek(kek_id: str, encoded: str) -> bytes:
 def _read_kek_file(path: Path) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        _make_kek_file(path)
+        write_once(path, new_kek() + "\n")
     if path.stat().st_mode & 0o077:
         raise KeyringError(f"{path} can be read by others: chmod 600 it")
     return path.read_text()
-
-
-def _make_kek_file(path: Path) -> None:
-    # Write a temporary file and link it: the first of several processes wins, and none reads a partial file.
-    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(new_kek() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
 
 
 def new_kek() -> str:

@@ -1,16 +1,19 @@
 """Secrets of a local installation, generated once and stored in files readable only by their owner."""
 
-import contextlib
 import os
 import secrets
+import stat
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
+
+from config.encryption.files import write_once
 
 # Characters; a shorter file is damaged, for example by a full disk.
 MIN_LENGTH = 50
 # Others may pass through the folder, as the database's socket needs, but not list it.
 FOLDER_MODE = 0o711
+OTHERS_READ_WRITE = 0o066
 
 
 def local_secret(path: Path) -> str:
@@ -19,10 +22,10 @@ def local_secret(path: Path) -> str:
     Raises:
         ImproperlyConfigured: the file is too short to be a secret.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.parent.chmod(FOLDER_MODE)
+    path.parent.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+    _restrict_folder(path.parent)
     if not path.exists():
-        _write_secret(path)
+        write_once(path, secrets.token_urlsafe(64))
     value = path.read_text()
     if len(value) < MIN_LENGTH:
         raise ImproperlyConfigured(
@@ -31,21 +34,8 @@ def local_secret(path: Path) -> str:
     return value
 
 
-def _write_secret(path: Path) -> None:
-    """Write a new secret to disk before the file gets its name."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    draft.unlink(missing_ok=True)
-    try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(64))
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+def _restrict_folder(folder: Path) -> None:
+    """Remove others' rights to list and change the folder, if it belongs to this process's user."""
+    found = folder.stat()
+    if found.st_mode & OTHERS_READ_WRITE and found.st_uid == os.geteuid():
+        folder.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS_READ_WRITE)

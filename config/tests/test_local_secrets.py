@@ -26,6 +26,24 @@ def test_others_cannot_list_the_folder(tmp_path, attacks):
     attacks.attempt("list the folder", succeeded=bool(mode & 0o066))
 
 
+@pytest.mark.parametrize("mode", [0o700, 0o711, 0o2710])
+def test_a_folder_that_others_cannot_list_keeps_its_mode(tmp_path, mode):
+    folder = tmp_path / "var"
+    folder.mkdir()
+    folder.chmod(mode)
+    local_secret(folder / "secret_key")
+    assert stat.S_IMODE(folder.stat().st_mode) == mode
+
+
+def test_a_folder_of_another_owner_keeps_its_mode(tmp_path, monkeypatch):
+    (tmp_path / "secret_key").write_text("x" * 50)
+    tmp_path.chmod(0o775)
+    owner = tmp_path.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    assert local_secret(tmp_path / "secret_key") == "x" * 50
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o775
+
+
 @pytest.mark.security("local exposure")
 @pytest.mark.parametrize("text", ["", "short", "x" * 49])
 def test_a_short_secret_is_refused_by_the_name_of_its_file(tmp_path, text, attacks):
