@@ -27,6 +27,7 @@ LIBRARIES = "libraries"
 SCOPE_KINDS = {
     "tenant": "rows of one tenant",
     "user": "rows of one person inside a tenant",
+    "conversation": "rows of one conversation, visible to its participants",
     "global": "rows of the platform",
 }
 # Suffix of the materialized view behind a report; see `config.db.reports`.

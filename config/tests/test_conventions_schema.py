@@ -13,6 +13,7 @@ from django.db import connection
 
 from config.db.constraints import SameTenant
 from config.db.reports import report_models
+from config.schema import annotations
 from config.tenancy.checks import SCOPE_KINDS
 from config.tenancy.models import BaseModel, TenantForeignKey
 from config.testing.factories import factories, project_models
@@ -82,6 +83,10 @@ def tracked_files():
 def test_model_is_of_the_house_and_declares_whose_rows_it_has(model):
     assert issubclass(model, BaseModel)
     assert model.scope_kind in SCOPE_KINDS
+
+
+def test_schema_pages_describe_every_kind_of_scope():
+    assert set(annotations.SCOPE_KINDS) == set(SCOPE_KINDS)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=label)
