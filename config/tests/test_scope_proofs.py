@@ -14,11 +14,12 @@ from django.test import override_settings
 from accounts.models import User
 from agents.models import Agent
 from agents.tests.factories import AgentFactory
+from audit.models import AuditLog
 from config.db import scope_proofs
 from config.db.scope_functions import SCOPE_PROOFS, SCOPE_PROOFS_REVERT
 from config.db.session import APP, NO_SCOPE, SESSION_SQL, SETTINGS, RequestInfo, Scope
 from config.postgres.logins import OWNER
-from config.tenancy.scope import tenant_scope
+from config.tenancy.scope import platform_scope, tenant_scope
 from config.testing.database import connect
 
 OLD, NEW = "o" * 40, "n" * 90
@@ -174,6 +175,15 @@ def test_command_opens_one_tenant_to_the_reader(agent, other_tenant, second_conn
             reader.execute("DELETE FROM agents_agent")
     with tenant_scope(other_tenant, actor="system:test"):
         assert Agent.objects.count() == 0
+
+
+def test_command_records_whose_rows_the_proof_opens(agent, member):
+    slug, email = agent.tenant.slug, member.user.email
+    call_command("scope_proof", "--tenant", slug, "--user", email, "--minutes", "5", stdout=StringIO())
+    with platform_scope(reason="read the audit log"):
+        rows = AuditLog.objects.filter(action="platform.scope_opened")
+        reasons = list(rows.values_list("metadata__reason", flat=True))
+    assert f"scope_proof for {slug} as {email}, 5 minutes" in reasons
 
 
 @pytest.mark.parametrize("arguments", [["--tenant", "none"], ["--tenant", "x", "--minutes", "0"]])

@@ -16,7 +16,10 @@ MAX_MINUTES = 24 * 60
 
 
 class Command(BaseCommand):
-    """Prints a statement with a proof that expires. The audit log records the tenant and the duration."""
+    """Command that prints a statement with a proof that expires.
+
+    The audit log records the tenant, the user and the duration.
+    """
 
     help = (
         "Print the statement that opens a tenant's rows for reading in psql: run it first in each transaction. "
@@ -34,7 +37,8 @@ class Command(BaseCommand):
         minutes = options["minutes"]
         if not 1 <= minutes <= MAX_MINUTES:
             raise CommandError(f"--minutes must be between 1 and {MAX_MINUTES}")
-        with platform_scope(reason=f"scope_proof for {options['tenant']}, {minutes} minutes"):
+        reader = f"{options['tenant']} as {options['user']}" if options["user"] else options["tenant"]
+        with platform_scope(reason=f"scope_proof for {reader}, {minutes} minutes"):
             tenant = self._id("tenants.Tenant", slug=options["tenant"])
             user = self._id("accounts.User", email=options["user"]) if options["user"] else None
         values = Scope(READER, tenant, user, actor="system:scope_proof").values()
@@ -47,5 +51,5 @@ class Command(BaseCommand):
         model: Any = apps.get_model(label)
         found = model._base_manager.filter(**fields).values_list("pk", flat=True).first()
         if found is None:
-            raise CommandError(f"there is no {model._meta.verbose_name} with {next(iter(fields.values()))}")
+            raise CommandError(f"No {model._meta.verbose_name} matches {next(iter(fields.values()))!r}.")
         return found
