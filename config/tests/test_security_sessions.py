@@ -3,6 +3,7 @@
 from importlib import import_module
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.models import Session
@@ -49,6 +50,15 @@ def test_a_session_that_does_not_exist_gets_another_key():
     store["a"] = 1
     store.save()
     assert sessions.SessionStore(store.session_key)["a"] == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"), [("asave", (True,)), ("aload", ()), ("aexists", ("x",)), ("adelete", ("x",))]
+)
+def test_asynchronous_methods_cannot_use_plain_keys(method, arguments):
+    call = getattr(sessions.SessionStore("x" * 32), method)
+    with pytest.raises(NotImplementedError, match="synchronous"):
+        async_to_sync(call)(*arguments)
 
 
 @pytest.mark.security("session theft")
