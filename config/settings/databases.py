@@ -1,4 +1,4 @@
-"""Database connections of a process: one login outside scopes, and logins for tenant and platform scopes."""
+"""Database connections of a process: its own login and those of scopes."""
 
 from typing import Any
 
@@ -32,20 +32,20 @@ def login_settings(login: str) -> dict[str, Any]:
     return {**fields, "USER": login} if login in (TENANT, PLATFORM, TEST) else fields
 
 
-def scope_logins(login: str, user: str, connections: int) -> dict[str, dict[str, Any]]:
-    """Return the connection settings of the logins of scopes.
+def pool_sizes(login: str, user: str, connections: int) -> tuple[int, dict[str, int]]:
+    """Return the pool size of the process's own login, and those of the logins of scopes.
 
     Args:
         user: the user name of the process's own login.
         connections: size of all pools together.
     """
     if login in (OWNER, TEST):
-        return {}
-    platform, others = max(1, connections // 8), max(1, connections // 4)
-    sizes = {TENANT: max(1, connections - platform - others), PLATFORM: platform}
+        return connections, {}
+    own, platform = max(1, connections // 4), max(1, connections // 8)
+    sizes = {TENANT: max(1, connections - own - platform), PLATFORM: platform}
     if PUBLIC in (login, user):  # the database refuses the platform scope to a public API
         del sizes[PLATFORM]
-    return {name: {**login_settings(name), "POOL": size} for name, size in sizes.items()}
+    return own, sizes
 
 
 def database_for(login: str) -> dict[str, object]:
@@ -58,14 +58,13 @@ def database_for(login: str) -> dict[str, object]:
     options = {**fields.get("OPTIONS", {}), "prepare_threshold": 3 if prepare else None}
     # Threads share a connection pool: a burst of requests waits instead of exceeding the server's max_connections.
     most = env.int("DATABASE_POOL", default=0)
+    own, sizes = pool_sizes(login, fields["USER"], most)
     if most and login != OWNER:
-        options["pool"] = {"min_size": 0, "max_size": most, "timeout": 10, "max_idle": max(kept, 1)}
-        if login != TEST:
-            options["pool"]["max_size"] = max(1, most // 4)
+        options["pool"] = {"min_size": 0, "max_size": own, "timeout": 10, "max_idle": max(kept, 1)}
     return {
         **fields,
         "OPTIONS": options,
-        "LOGINS": scope_logins(login, fields["USER"], most),
+        "LOGINS": {name: {**login_settings(name), "POOL": size} for name, size in sizes.items()},
         "TRANSACTION_SETTINGS": WORKER_TRANSACTION if login == WORKER else {},
         "ENGINE": "config.db.backend",
         "CONN_MAX_AGE": 0 if "pool" in options else kept,
