@@ -54,10 +54,10 @@ def _opened(house: House, database: str, name: str) -> Connection:
 def open_session(connection: Connection, tenant: UUID) -> None:
     """Set the tenant's scope for the session instead of a transaction, with a proof for a day."""
     from config.db.scope_proofs import prove_scope
-    from config.db.session import APP, SESSION_SQL, Scope
+    from config.db.session import APP, Scope, session_sql
 
     values = Scope(APP, tenant).values()
-    connection.execute(SESSION_SQL.replace("true", "false"), [*values, prove_scope(values, 24 * 3600)])
+    connection.execute(session_sql(local=False), [*values, prove_scope(values, 24 * 3600)])
 
 
 def row_level_security(house: House, *, rounds: int, count: int) -> dict[str, Compared]:

@@ -64,7 +64,7 @@ ALTER TABLE procrastinate_jobs DISABLE ROW LEVEL SECURITY;
     for name in EVENT_FUNCTIONS
 )
 
-# The identity role is reached by `SET ROLE` from the logins that serve tenants, so its rows need a proof too.
+# The logins outside scopes inherit the identity role, so its rows need a proof too.
 IDENTITY_TABLES = (
     "django_session",
     "account_emailaddress",

@@ -40,7 +40,7 @@ MEMBERSHIPS: dict[str, dict[str, bool]] = {
     TENANT: {APP: False, READER: False},
     PLATFORM: {OPERATOR: False},
 }
-TEST_MEMBERSHIPS = {IDENTITY: True, APP: False, OPERATOR: False, READER: False}
+TEST_MEMBERSHIPS = MEMBERSHIPS[WEB] | MEMBERSHIPS[TENANT] | MEMBERSHIPS[PLATFORM]
 
 # Limits for serving processes: lost clients, lock queues and runaway queries.
 REQUEST_TIMEOUTS = {
@@ -106,6 +106,10 @@ def _login_sql(name: str, password: str | None) -> str:
     return "\n".join(lines)
 
 
+def _grant_sql(login: str, role: str, inherit: bool) -> str:
+    return f"GRANT {role} TO {login} WITH INHERIT {str(inherit).upper()}, SET TRUE, ADMIN FALSE;"
+
+
 def _membership_sql() -> str:
     pairs = [
         (login, role, inherit)
@@ -122,19 +126,12 @@ DO $$ DECLARE m record; BEGIN
     WHERE r.rolname IN ({ours}) AND u.rolname IN ({ours}) AND (r.rolname, u.rolname) NOT IN ({wanted})
   LOOP EXECUTE format('REVOKE %I FROM %I GRANTED BY %I CASCADE', m.role, m.login, m.grantor); END LOOP;
 END $$;"""
-    grants = [
-        f"GRANT {role} TO {login} WITH INHERIT {str(inherit).upper()}, SET TRUE, ADMIN FALSE;"
-        for login, role, inherit in pairs
-    ]
-    return "\n".join([strip.strip(), *grants])
+    return "\n".join([strip.strip(), *(_grant_sql(*pair) for pair in pairs)])
 
 
 def test_login_sql(password: str) -> str:
-    """Return SQL that creates the login of the tests, which uses the roles of all serving logins."""
-    grants = [
-        f"GRANT {role} TO {TEST} WITH INHERIT {str(inherit).upper()}, SET TRUE, ADMIN FALSE;"
-        for role, inherit in TEST_MEMBERSHIPS.items()
-    ]
+    """Return SQL that creates the login of the tests, which can use the roles of all scopes."""
+    grants = [_grant_sql(TEST, role, inherit) for role, inherit in TEST_MEMBERSHIPS.items()]
     return "\n".join([_login_sql(TEST, password), *grants]) + "\n"
 
 

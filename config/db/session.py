@@ -28,9 +28,18 @@ SETTINGS = (
     "app.request_id",
     "app.user_agent",
 )
-SESSION_SQL = "SELECT " + ", ".join(
-    f"set_config('{name}', %s, true)" for name in ("role", *SETTINGS, "app.scope_proof")
-)
+
+
+def session_sql(*, local: bool) -> str:
+    """Return the statement that applies a scope to the transaction if `local`, else to the session.
+
+    Its parameters are those of `Scope.params`.
+    """
+    names = ("role", *SETTINGS, "app.scope_proof")
+    return "SELECT " + ", ".join(f"set_config('{name}', %s, {str(local).lower()})" for name in names)
+
+
+SESSION_SQL = session_sql(local=True)
 # For one statement without a scope, when all other settings are empty.
 PROOF_SQL = "SELECT set_config('app.scope_proof', %s, true)"
 

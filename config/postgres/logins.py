@@ -12,7 +12,7 @@ WORKER = "conclave_worker"
 PUBLIC = "conclave_public"
 TENANT = "conclave_tenant"
 PLATFORM = "conclave_platform"
-# Uses every role, so that a test can run in one transaction. Exists only where tests have run.
+# Can use the roles of all scopes, so that a test can run in one transaction. Exists only where tests have run.
 TEST = "conclave_test"
 
 # Logins of scopes by their database role. The process's own login serves all others.

@@ -12,6 +12,7 @@ from config.db.session import (
     Scope,
     ScopeError,
     apply_scope,
+    session_sql,
 )
 from config.postgres.logins import TEST
 from config.tenancy.scope import tenant_scope
@@ -117,7 +118,7 @@ def test_empty_setting_of_a_reused_connection_means_no_tenant(second_connection,
 @pytest.mark.parametrize(("session_wide", "seen"), [(False, 0), (True, 2)])
 def test_session_level_settings_leak_and_ours_do_not(second_connection, committed, session_wide, seen):
     web = second_connection()
-    statement = SESSION_SQL.replace("true", "false") if session_wide else SESSION_SQL
+    statement = session_sql(local=not session_wide)
     with web.transaction():
         web.execute(statement, Scope(APP, committed[0].pk).params())
     with web.transaction():

@@ -7,7 +7,7 @@ from secrets import token_hex
 from typing import Any
 from uuid import UUID
 
-from config.db.session import APP, SESSION_SQL, Scope
+from config.db.session import APP, SESSION_SQL, Scope, session_sql
 from config.postgres.logins import OWNER, TENANT
 from config.testing.database import as_superuser, connect, has_superuser
 from config.testing.isolation import catalog_checks
@@ -195,7 +195,7 @@ def prove_bypassing_role(fixture: AttackFixture) -> list[str]:
 @contextmanager
 def with_session_settings(fixture: AttackFixture) -> Iterator[None]:
     """Set the scope for the session instead of the transaction; see `prove_scope_settings`."""
-    _current["sql"] = SESSION_SQL.replace("true", "false")
+    _current["sql"] = session_sql(local=False)
     try:
         yield
     finally:

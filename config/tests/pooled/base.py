@@ -7,9 +7,10 @@ the transaction may run on another connection than the SET did.
 from psycopg.pq import TransactionStatus
 
 from config.db.backend import base
+from config.db.session import session_sql
 
 # Everything but the role.
-SETTINGS_SQL = base.SESSION_SQL.replace("true", "false").replace("set_config('role', %s, false)", "%s")
+SETTINGS_SQL = session_sql(local=False).replace("set_config('role', %s, false)", "%s")
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
