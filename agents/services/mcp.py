@@ -126,10 +126,9 @@ def store_offers(
         version=version[:50] or server.version,
         refreshed_at=timezone.now(),
         last_error="",
-        updated_at=timezone.now(),
     )
 
 
 def record_refresh_failure(server: McpServer, error: str) -> None:
     """Record why a server could not be listed; its stored offers are kept."""
-    McpServer.objects.filter(pk=server.pk).update(last_error=error[:1000], updated_at=timezone.now())
+    McpServer.objects.filter(pk=server.pk).update(last_error=error[:1000])

@@ -211,7 +211,7 @@ def refund_purchase(purchase_id: UUID) -> TemplatePurchase:
 def record_payment(purchase_id: UUID, transaction_id: str) -> None:
     """Store the provider's payment ID on a pending purchase. Requires the platform scope."""
     rows = TemplatePurchase.objects.filter(pk=purchase_id, payment_status=PaymentStatus.PENDING)
-    rows.update(transaction_id=transaction_id, updated_at=timezone.now())
+    rows.update(transaction_id=transaction_id)
 
 
 def _lock_purchase(purchase_id: UUID) -> TemplatePurchase:

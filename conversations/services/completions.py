@@ -168,7 +168,7 @@ def continue_completion(
         raise ConversationClosedError(f"This conversation is {conversation.get_status_display().lower()}.")
     place = conversation.message_count
     Conversation.objects.filter(pk=conversation.pk).update(
-        message_count=F("message_count") + 2, last_message_at=timezone.now(), updated_at=timezone.now()
+        message_count=F("message_count") + 2, last_message_at=timezone.now()
     )
     agent_id = agent.pk if agent else None
     question, answer = _question_and_answer(conversation, place, asked, model, user_id, agent_id)
