@@ -38,7 +38,9 @@ def _metrics() -> Any:
         ),
         denials=Counter("conclave_budget_denials", "Calls of models that a budget did not allow."),
         refusals=Counter(
-            "conclave_refused_requests", "Requests refused before they occupied a thread.", ["status"]
+            "conclave_refused_requests",
+            "Requests refused because of a limit, and clients that disconnected (499).",
+            ["status"],
         ),
         streams=Gauge("conclave_open_streams", "Answers that are streamed now.", multiprocess_mode="livesum"),
     )
