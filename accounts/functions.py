@@ -1,4 +1,4 @@
-"""SQL functions that find invitations and the default tenant of a user before a tenant is known."""
+"""SQL functions about invitations and users before a tenant is known."""
 
 # An invitation is found by its token, or by the verified address of a signed-in user.
 INVITATIONS = """

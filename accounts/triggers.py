@@ -1,4 +1,4 @@
-"""Triggers that keep system roles, and keep revoked and expired API keys unusable.
+"""Triggers that protect system roles and revoked or expired API keys.
 
 Row-level security lets a tenant write all its roles and keys. The operator role may change system roles.
 """

@@ -52,7 +52,7 @@ def _opened(house: House, database: str, name: str) -> Connection:
 
 
 def open_session(connection: Connection, tenant: UUID) -> None:
-    """Set the tenant's scope for the session instead of a transaction, with a proof for a day."""
+    """Set the tenant's scope for the session, proved for a day."""
     from config.db.scope_proofs import prove_scope
     from config.db.session import APP, Scope, session_sql
 

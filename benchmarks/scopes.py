@@ -1,4 +1,4 @@
-"""Cost of proved scopes: one transaction with a scope and reads, with and without verification.
+"""Cost of a transaction with a scope, with and without verification.
 
 The alternative verifies once per transaction and keeps the tenant in a row that only its function can write.
 """

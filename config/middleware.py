@@ -45,7 +45,7 @@ def accepts_gzip(request: HttpRequest) -> bool:
 
 
 class CompressionMiddleware:
-    """Compress large JSON responses to API keys.
+    """Middleware that compresses large JSON responses to API keys.
 
     Compression reveals by the length of a response whether text of an attacker equals a secret in it (BREACH). The
     attacker must make the client send requests, which is possible only for browsers, by their cookies. So responses

@@ -1,4 +1,4 @@
-"""Sign-out of users after a time without requests, and after a maximum time."""
+"""Sign-out after a time without requests and after a maximum time."""
 
 import time
 from collections.abc import Callable
@@ -14,8 +14,9 @@ UPDATE_SECONDS = 60
 
 
 class SessionTimeoutMiddleware:
-    """Ends sessions after `SIGN_IN_IDLE_MINUTES` and `SIGN_IN_MAX_HOURS`; 0 disables a limit.
+    """Middleware that ends idle and old sessions.
 
+    The limits are `SIGN_IN_IDLE_MINUTES` and `SIGN_IN_MAX_HOURS`; 0 disables one.
     The request continues without a user, so pages redirect to the sign-in with a message and the API answers 401.
     """
 

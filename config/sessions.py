@@ -13,7 +13,7 @@ SYNCHRONOUS = "Sessions are synchronous."
 
 
 def hash_session_key(session_key: str) -> str:
-    """Return the stored form of a key: the first 160 bits of SHA-256."""
+    """Return the stored form of a key: 160 bits of SHA-256."""
     # Keys are random, so no salt is needed.
     return hashlib.sha256(session_key.encode()).hexdigest()[:40]
 

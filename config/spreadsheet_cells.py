@@ -1,4 +1,4 @@
-"""Text in cells of CSV and XLSX files, protected from evaluation as a formula.
+"""Text in cells of spreadsheets, protected from evaluation as a formula.
 
 Spreadsheet programs evaluate cells that begin with certain characters (OWASP: CSV injection). Such a text is exported
 with a leading apostrophe, which an import removes. Numbers stay numbers. This module does not import Django.

@@ -62,7 +62,10 @@ def answer_message(
 
 @dataclass(frozen=True, slots=True)
 class AnswerResponse(ResumableResponse[LoadedAnswers]):
-    """The response to a question; its reference names the conversation and its answers."""
+    """The response to a question.
+
+    Its reference names the conversation and its answers.
+    """
 
     caller: Caller
     store_question: Callable[[], BegunAnswers]
@@ -120,7 +123,10 @@ class AnswerResponse(ResumableResponse[LoadedAnswers]):
         return self.respond(conversation, answers)
 
     def can_resume(self, reference: dict[str, Any]) -> bool:
-        """Return whether an answer is complete or pending; a question without answers needs its conversation."""
+        """Return whether an answer is complete or pending.
+
+        A question without answers needs its conversation.
+        """
         if not reference["answers"]:
             return Conversation.objects.filter(pk=reference["conversation"]).exists()
         return any(answer.status != MessageStatus.FAILED for answer in _list_answers(reference))
@@ -132,6 +138,9 @@ def _list_answers(reference: dict[str, Any]) -> list[Message]:
 
 
 def stream_answer(answer: Message, turn: TurnContext, place: Place) -> AnswerEvents:
-    """Run a single agent and stream its events. The place is released when the turn ends."""
+    """Run a single agent and stream its events.
+
+    The place is released when the turn ends.
+    """
     events = stream_turn(turn, place)
     return ((answer, event) for event in chain([None], events))

@@ -15,7 +15,7 @@ ROW_CLAUSE = f"{TENANT_CLAUSE} AND ({SYSTEM_CLAUSE} OR {VISIBLE})"
 
 
 class ConversationRowModel(TenantModel):
-    """Base of rows of a conversation, visible to those who can see the conversation (promise G3)."""
+    """Base of rows of a conversation, visible to its participants (promise G3)."""
 
     scope_kind: ClassVar[str] = "conversation"
     row_security: ClassVar[dict[str, Any]] = {"read": ROW_CLAUSE}

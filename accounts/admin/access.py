@@ -118,7 +118,7 @@ def leave_platform(request: HttpRequest) -> None:
 
 
 def choose_tenant(request: Any, tenant_access: TenantAccess) -> None:
-    """Select a tenant in the session and for later sessions, and leave the platform scope."""
+    """Select a tenant, also for later sessions, and leave the platform scope."""
     leave_platform(request)
     remember_tenant(request.user, tenant_access.tenant_id)
     request.session[TENANT_KEY] = str(tenant_access.tenant_id)

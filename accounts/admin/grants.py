@@ -1,4 +1,4 @@
-"""Forms and pages that change permissions, limited to the permissions of the signed-in user."""
+"""Forms and pages that change permissions."""
 
 from typing import Any
 
@@ -27,7 +27,9 @@ class GrantForm(BaseModelForm):
         return cleaned
 
     def check(self, changes: dict[str, Any], row: Any) -> None:
-        """Check that the user may make these changes; `row` is None when a row is added.
+        """Check that the user may make these changes.
+
+        `row` is None when a row is added.
 
         Raises:
             django.core.exceptions.ValidationError: The user may not.
@@ -70,7 +72,10 @@ class ApiKeyForm(GrantForm):
 
 
 class GrantAdminMixin:
-    """Limits changes to rows whose permissions the user has. List this mixin before the base admin class."""
+    """Admin mixin that limits changes to rows whose permissions the user has.
+
+    List it before the base admin class.
+    """
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         form = super().get_form(request, obj, change=change, **kwargs)

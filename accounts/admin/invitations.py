@@ -51,7 +51,10 @@ class PlatformInvitationForm(PlatformGrantForm, InvitationForm):
 
 @admin.register(Invitation)
 class InvitationAdmin(GrantAdminMixin, BaseModelAdmin):
-    """Invitations. An invitation is sent when it is added; it is never changed, only sent again or revoked."""
+    """Admin of invitations.
+
+    An invitation is sent when it is added; it is never changed, only sent again or revoked.
+    """
 
     form = InvitationForm
     platform_adds = True

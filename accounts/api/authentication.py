@@ -49,7 +49,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 class PersonAuthentication(SessionAuthentication):
-    """Authenticates a user's session, with CSRF protection, without a tenant."""
+    """Authentication by a session with CSRF protection, without a tenant."""
 
     def authenticate(self, request: Request) -> tuple[Any, Credential | None] | None:
         user = getattr(request._request, "user", None)
@@ -63,7 +63,7 @@ class PersonAuthentication(SessionAuthentication):
 
 
 class ScopedSessionAuthentication(PersonAuthentication):
-    """Authenticates a user's session, with CSRF protection, in one of the user's tenants."""
+    """Authentication by a session with CSRF protection, in one tenant."""
 
     def authenticate(self, request: Request) -> tuple[Any, Credential | None] | None:
         found = super().authenticate(request)
@@ -99,7 +99,7 @@ def wanted_tenant(request: Request) -> str:
 
 
 def choose_seat(seats: list[TenantAccess], wanted: str, user: Any, session: Any) -> TenantAccess:
-    """Return the membership for the request: the one it names, or the one of the session.
+    """Return the membership that the request names, or that of the session.
 
     Raises:
         TenantNotFound: The user is not a member of the named tenant, whether or not it exists.

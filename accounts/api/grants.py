@@ -8,7 +8,7 @@ from config.api.views import ApiView
 
 
 class GrantMixin(ApiView):
-    """Answers 403 when the caller lacks permissions that a change requires."""
+    """Mixin that responds with 403 when the caller lacks permissions."""
 
     def handle_exception(self, exc: Exception) -> Any:
         if isinstance(exc, GrantRefusedError):

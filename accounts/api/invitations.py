@@ -87,7 +87,7 @@ class AcceptedSerializer(serializers.Serializer):
 
 
 class InvitationErrorMixin(GrantMixin):
-    """Answers 409 to an invitation that cannot be made or answered, and 429 to too many."""
+    """Mixin that responds with 409 or 429 to errors of invitations."""
 
     def handle_exception(self, exc: Exception) -> Any:
         if isinstance(exc, InvitationError):
@@ -126,7 +126,7 @@ class InvitationViewSet(InvitationErrorMixin, CreateMixin, ReadOnlyTenantViewSet
 
 
 class IsSignedIn(BasePermission):
-    """Requires a signed-in user."""
+    """Permission of signed-in users."""
 
     def has_permission(self, request: Any, view: Any) -> bool:
         return bool(request.user and request.user.is_authenticated)

@@ -1,4 +1,4 @@
-"""Permissions that a caller needs to grant or to change roles, assignments, members and API keys.
+"""Permissions required to change roles, assignments, members and API keys.
 
 A change requires every permission that the row holds before and after it. Deleting a row is a change too.
 """
@@ -34,7 +34,10 @@ class Caller(Protocol):
 
 
 class GrantRefusedError(ValidationError):
-    """The caller lacks permissions that a change requires. The API answers 403 with `code`."""
+    """The caller lacks permissions that a change requires.
+
+    The API responds with 403 and `code`.
+    """
 
     code = "beyond_own_rights"
 

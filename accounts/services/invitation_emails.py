@@ -9,7 +9,10 @@ from django.template.loader import render_to_string
 
 @dataclass(frozen=True, slots=True)
 class InvitationEmail:
-    """Content of the e-mail. The link contains the token, so it is not shown in logs."""
+    """Content of the e-mail.
+
+    The link contains the token, so it is not shown in logs.
+    """
 
     recipient: str
     organisation: str

@@ -49,7 +49,10 @@ CLOSED = "This invitation is not valid. Ask for a new one."
 
 
 class InvitationError(ValidationError):
-    """The invitation cannot be made or answered. The API answers 409 with `code`."""
+    """The invitation cannot be made or answered.
+
+    The API responds with 409 and `code`.
+    """
 
     code = "invitation_closed"
 
@@ -70,7 +73,10 @@ class OtherAddressError(InvitationError):
 
 
 class TooManyInvitationsError(Exception):
-    """The tenant sent too many invitations; `seconds` is the time until the limit resets."""
+    """The tenant sent too many invitations.
+
+    `seconds` is the time until the limit resets.
+    """
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"Too many invitations. Try again in {max(seconds, 1)} seconds.")
@@ -130,7 +136,9 @@ def create_invitation(
 def prepare_invitation(
     email: str, role: str, expires_at: datetime | None, *, caller: Caller, tenant_id: UUID | None = None
 ) -> None:
-    """Check that the caller may invite the address, and mark an overdue invitation to it as expired.
+    """Check that the caller may invite the address.
+
+    Marks an overdue invitation to it as expired.
 
     Raises:
         GrantRefusedError: The caller lacks permissions of the role.
@@ -194,13 +202,17 @@ def find_invitation(token: str) -> OpenInvitation | None:
 
 
 def list_open_invitations(user: User) -> list[OpenInvitation]:
-    """Return the open invitations to the verified address of a user. Call it outside any scope."""
+    """Return the open invitations to a user's verified address.
+
+    Call it outside any scope.
+    """
     return list(_query(None, user.pk))
 
 
 def is_registered(email: str) -> bool:
-    """Return whether a user has this address. Only the holder of a token may learn it.
+    """Return whether a user has this address.
 
+    Only the holder of a token may learn it.
     Call it outside any scope.
     """
     return User.objects.filter(email=email).exists()
@@ -209,7 +221,9 @@ def is_registered(email: str) -> bool:
 def sign_up_invited(
     offer: OpenInvitation, *, password: str, first_name: str = "", last_name: str = ""
 ) -> User:
-    """Create a verified user for the invited address, which the token proves. Call it outside any scope.
+    """Create a verified user for the invited address, which the token proves.
+
+    Call it outside any scope.
 
     Raises:
         django.db.IntegrityError: A user with this address exists.

@@ -123,7 +123,7 @@ def _default_rate(caller: Caller | None) -> int:
 
 
 def _check_limits(changed: Mapping[str, Any], caller: Caller) -> None:
-    """Require that a calling key grants no later expiry and no higher rate limit than its own."""
+    """Require that a calling key does not exceed its own limits."""
     own = _calling_key(caller)
     if own is None:
         return

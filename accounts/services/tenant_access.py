@@ -55,8 +55,9 @@ def list_tenant_access(user_id: UUID) -> list[TenantAccess]:
 def choose_tenant_access(
     accesses: list[TenantAccess], user_id: UUID, session: MutableMapping[str, Any]
 ) -> TenantAccess | None:
-    """Return the session's membership, else the one chosen last, else the oldest, and store it in the session.
+    """Return the session's membership and store it in the session.
 
+    By default it is the one chosen last, else the oldest.
     A new membership therefore changes nothing in a session. Call it outside any scope.
     """
     if not accesses:
@@ -73,7 +74,10 @@ def choose_tenant_access(
 
 
 def remember_tenant(user: User, tenant_id: UUID) -> None:
-    """Store that the user chose a tenant, for later sessions. Call it outside any scope."""
+    """Store that the user chose a tenant, for later sessions.
+
+    Call it outside any scope.
+    """
     with tenant_scope(tenant_id, user=user):
         Membership.objects.filter(user_id=user.pk).update(last_chosen_at=timezone.now())
 

@@ -63,6 +63,9 @@ class SystemPromptViewSet(TenantViewSet):
         instance.delete()
 
     def require_right_to(self, prompt: SystemPrompt) -> None:
-        """Require `agents:write` for a prompt of the organisation, which changes what every agent says."""
+        """Require `agents:write` for a prompt of the organisation.
+
+        It changes the answers of every agent.
+        """
         if prompt.tenant_id is not None and prompt.user_id is None:
             self.require("agents", "write")

@@ -34,7 +34,9 @@ def validate_limits(value: Any) -> None:
 
 
 def check_schema(schema: Any) -> None:
-    """Validate that `schema` is empty or a JSON Schema (2020-12), with an optional list `environment`.
+    """Validate that `schema` is empty or a JSON Schema (2020-12).
+
+    It may contain a list `environment`.
 
     Raises:
         ValidationError: Includes the path of the error.

@@ -21,7 +21,7 @@ JSON_OBJECT = "openai_json_object"
 
 
 class ClientSchemaMixin(Model):
-    """Keeps the schemas of client tools and the client's tool choice."""
+    """Mixin that keeps the schemas of client tools and the tool choice."""
 
     def prepare_request(
         self, model_settings: ModelSettings | None, model_request_parameters: ModelRequestParameters
@@ -45,7 +45,10 @@ class ClientSchemaMixin(Model):
 
 
 class ClientSchemaOpenAIModel(ClientSchemaMixin, OpenAIChatModel):
-    """An OpenAI model that also keeps the answer schema and can be asked for a JSON object."""
+    """OpenAI model that also keeps the answer schema.
+
+    It can be asked for a JSON object.
+    """
 
     def customize_request_parameters(
         self, model_request_parameters: ModelRequestParameters

@@ -17,7 +17,9 @@ model_requests = ConcurrencyLimit(
 
 @contextmanager
 def waiting_for_model(tenant_id: UUID) -> Iterator[None]:
-    """Count a request that waits for a model in the block, outside the threads for other requests.
+    """Count a request that waits for a model in the block.
+
+    It runs outside the threads for other requests.
 
     Raises:
         ConcurrencyLimitError: the tenant or the process has its maximum number of such requests.

@@ -28,7 +28,10 @@ RECORD_FIELDS = ("id", "created_at", "updated_at")
 
 
 def fieldset(title, *fields, collapse=False):
-    """Return a fieldset in Django's format. Fields in a tuple share a line of the form."""
+    """Return a fieldset in Django's format.
+
+    Fields in a tuple share a line of the form.
+    """
     return title, {"fields": fields, **({"classes": ["collapse"]} if collapse else {})}
 
 
@@ -285,7 +288,10 @@ class BaseModelAdmin(ScopePermissionMixin, ScopedChoicesMixin, ModelAdmin):
 
 
 class ReadOnlyAdmin(ResolveIdsMixin, ReadOnlyMixin, BaseModelAdmin):
-    """Admin of rows that only the system writes, with the names of the IDs in `named_ids`."""
+    """Admin of rows that only the system writes.
+
+    It shows the names of the IDs in `named_ids`.
+    """
 
     sortable_by = ()
     warn_unsaved_form = False

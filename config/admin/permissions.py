@@ -52,7 +52,7 @@ class ReadOnlyMixin:
 
 
 class OwnerOnlyChangesMixin:
-    """Makes other users' rows read-only, except in the platform scope."""
+    """Mixin that makes other users' rows read-only outside the platform scope."""
 
     def _own(self, request, obj):
         return obj is None or request.console.is_platform or obj.user_id == request.user.pk

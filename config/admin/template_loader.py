@@ -1,4 +1,4 @@
-"""Adapts the templates of unfold and other libraries to the Content-Security-Policy.
+"""Template loader that adapts libraries' templates to the Content-Security-Policy.
 
 The policy allows neither `eval` nor inline scripts and styles without a nonce. Alpine's CSP build evaluates expressions
 without `eval`, but supports neither several statements nor access to `window`: those expressions become methods of
@@ -81,7 +81,7 @@ STYLE_ATTRIBUTE = re.compile(r"(?<=[\s}])style=(?=\")")
 
 
 def adapt(name: str, source: str) -> str:
-    """Return the source of a library's template without inline styles, and with nonces on inline blocks."""
+    """Return a template's source with nonces and without inline styles."""
     for old, new in REPLACEMENTS.get(name, ()):
         source = source.replace(old, new)
     source = PAGE_STATE.sub(PAGE_DATA, source)

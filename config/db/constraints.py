@@ -304,7 +304,10 @@ class AuditTrigger(BaseDatabaseConstraint):
 
 
 class UpdatedAtTrigger(BaseDatabaseConstraint):
-    """BEFORE triggers that set `updated_at` by the database's clock, never before the creation time."""
+    """BEFORE triggers that set `updated_at` by the database's clock.
+
+    It never precedes the creation time.
+    """
 
     def __init__(self, *, name: str) -> None:
         super().__init__(name=name)

@@ -130,7 +130,10 @@ END $$;"""
 
 
 def test_login_sql(password: str) -> str:
-    """Return SQL that creates the login of the tests, which can use the roles of all scopes."""
+    """Return SQL that creates the login of the tests.
+
+    It can use the roles of all scopes.
+    """
     grants = [_grant_sql(TEST, role, inherit) for role, inherit in TEST_MEMBERSHIPS.items()]
     return "\n".join([_login_sql(TEST, password), *grants]) + "\n"
 

@@ -1,4 +1,4 @@
-"""SQL functions that verify the proof of a scope (`config.db.scope_proofs`), created by migrations.
+"""SQL functions that verify the proof of a scope (`config.db.scope_proofs`).
 
 A setting such as `app.current_tenant_id` can be changed by any statement, so SQL injected into a statement of one
 tenant could name another one. These functions return a value only if `app.scope_proof` is the HMAC-SHA256 of the role
@@ -28,7 +28,7 @@ _CALLERS = "conclave_app, conclave_reader, conclave_operator, conclave_identity,
 
 @dataclass(frozen=True)
 class _Verifier:
-    """A function that executes `body` if the scope is proved, and `unproved` without a proof."""
+    """SQL function that executes `body` if the scope is proved, else `unproved`."""
 
     name: str
     returns: str
@@ -99,7 +99,10 @@ _VERIFIERS = (
 
 
 def _create_sql(*, verify: bool) -> str:
-    """Return SQL that creates the functions as their owner, so that no other role can read keys or replace them."""
+    """Return SQL that creates the functions as their owner.
+
+    No other role can read the keys or replace the functions.
+    """
     functions = "".join(verifier.sql(verify=verify) for verifier in _VERIFIERS)
     return f"""
 SET LOCAL ROLE conclave_scope;

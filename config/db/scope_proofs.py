@@ -1,4 +1,4 @@
-"""Proofs of scopes: a MAC over the role and the settings of a transaction.
+"""Proofs of scopes: MACs over the role and settings of a transaction.
 
 Row-level security policies trust `app.*` settings only with a proof (`config.db.scope_functions`). This module makes
 proofs and stores their keys in the database. The first of `settings.SCOPE_KEYS` signs; the database accepts all of
@@ -79,7 +79,10 @@ def hmac_blocks(key: bytes) -> tuple[bytes, bytes]:
 
 
 def install_keys(cursor: Any) -> None:
-    """Replace the keys in the database by those of this process. Requires the schema owner and a transaction."""
+    """Replace the keys in the database by those of this process.
+
+    Requires the schema owner and a transaction.
+    """
     keys = _parse_keys(settings.SCOPE_KEYS)
     cursor.execute("SET LOCAL ROLE conclave_scope")
     cursor.execute("DELETE FROM conclave_scope_key WHERE id <> ALL (%s)", [accepted_keys()])

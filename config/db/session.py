@@ -31,8 +31,9 @@ SETTINGS = (
 
 
 def session_sql(*, local: bool) -> str:
-    """Return the statement that applies a scope to the transaction if `local`, else to the session.
+    """Return the statement that applies a scope.
 
+    It applies to the transaction if `local`, else to the session.
     Its parameters are those of `Scope.params`.
     """
     names = ("role", *SETTINGS, "app.scope_proof")
@@ -78,7 +79,10 @@ class Scope:
         return self.role, str(self.tenant_id or "")
 
     def values(self) -> tuple[str, ...]:
-        """Return the role and the settings, in the order of `SETTINGS`. Policies treat an empty string as not set."""
+        """Return the role and the settings, in the order of `SETTINGS`.
+
+        Policies treat an empty string as not set.
+        """
         return (
             self.role,
             str(self.tenant_id or ""),

@@ -7,8 +7,9 @@ from pathlib import Path
 
 
 def write_once(path: Path, text: str) -> None:
-    """Write `text` to `path` unless it exists. The first of several processes wins.
+    """Write `text` to `path` unless it exists.
 
+    The first of several processes wins.
     The text is on disk before the file gets its name, so no process reads a partial file.
     """
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")

@@ -135,8 +135,9 @@ def guarded_client(
     trust_env_certificates: bool = False,
     **options: Any,
 ) -> "AsyncClient":
-    """Return a client that connects only to public addresses, `networks` and `hosts` (each with its port).
+    """Return a client that connects only to public and allowed addresses.
 
+    `networks` and `hosts` (each with its port) are allowed in addition.
     It uses no proxies, certificates or credentials of the environment, and keeps no connection alive, since every
     run has a separate event loop.
 

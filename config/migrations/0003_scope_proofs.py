@@ -1,4 +1,7 @@
-"""Policies that trust the scope only with a proof. A new database has most of this from its first migrations."""
+"""Policies that trust the scope only with a proof.
+
+A new database has most of this from its first migrations.
+"""
 
 from django.db import migrations
 

@@ -1,4 +1,4 @@
-"""Replace the keys of sessions by their digests (`config.sessions`), so that people stay signed in.
+"""Digests instead of session keys (`config.sessions`), without signing people out.
 
 Digests cannot be reverted: backwards, all sessions end.
 """

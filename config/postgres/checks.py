@@ -201,7 +201,7 @@ def check_keys(_: BaseDatabaseWrapper) -> Iterator[CheckResult]:
 
 
 def check_scope_proofs(_: BaseDatabaseWrapper) -> Iterator[CheckResult]:
-    """Check that the database accepts this process's proofs of scopes, and that the clocks agree."""
+    """Check that the database accepts proofs of this process and clocks agree."""
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT conclave_identity_scope(), extract(epoch FROM clock_timestamp())::float")

@@ -201,7 +201,7 @@ def _migrate(plan: LaunchPlan) -> None:
 
 
 def _schema_state(cluster: Cluster) -> str:
-    """Return a digest of the migrations on disk, the applied ones, the scope keys and the date."""
+    """Return a digest of the migrations, the scope keys and the date."""
     import psycopg
 
     digest = hashlib.sha256(time.strftime("%Y-%m-%d", time.gmtime()).encode())

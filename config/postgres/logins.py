@@ -1,5 +1,6 @@
-"""Database logins of the processes. Serving processes never log in as the schema owner.
+"""Database logins of the processes.
 
+Serving processes never log in as the schema owner.
 A serving process has three logins: its own (`conclave_web`, `conclave_public` or `conclave_worker`) for work outside
 scopes, `conclave_tenant` for tenant scopes and `conclave_platform` for platform scopes.
 """

@@ -1,1 +1,1 @@
-"""Web server: an ASGI application that collects requests and runs Django's WSGI handler in threads."""
+"""Web server: an ASGI application around Django's WSGI handler."""

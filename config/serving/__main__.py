@@ -27,7 +27,10 @@ MAX_BUFFER_BYTES = 64 * 1024
 
 
 def load_application(target: str, *, ready: Connection) -> Any:
-    """Load the ASGI application in a worker, and send its process id to `ready`. It ends with its parent."""
+    """Load the ASGI application in a worker and report to `ready`.
+
+    Sends its process id. The worker ends with its parent.
+    """
     parent = multiprocessing.parent_process()
     if parent is not None and parent.pid is not None:
         die_with_parent(parent.pid)
@@ -49,7 +52,7 @@ def _metrics_folder() -> str:
 
 
 def _raise_file_limit() -> int:
-    """Raise the limit of open files and return the maximum number of connections per worker."""
+    """Raise the limit of open files and return the connections per worker."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY or hard > soft:
         soft = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, max(soft, OPEN_FILES))

@@ -1,4 +1,7 @@
-"""The ASGI application: checks and collects each request, then runs Django's WSGI handler in a thread."""
+"""The ASGI application in front of Django's WSGI handler.
+
+It checks and collects each request, then calls the handler in a thread.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -97,7 +100,9 @@ class Application:
             raise HeadersTooLarge
 
     async def _collect(self, head: RequestHead, receive: Receive) -> tuple[IO[bytes], int]:
-        """Return the body, which is empty without a route: the response does not depend on it.
+        """Return the body and its length.
+
+        Without a route it is empty, because the response does not depend on it.
 
         Raises:
             MissingHeader: the route requires a header that is missing.

@@ -1,4 +1,4 @@
-"""Collects request bodies within limits of size, time and number."""
+"""Collection of request bodies within limits of size, time and number."""
 
 import asyncio
 import tempfile
@@ -20,7 +20,7 @@ STALL_SECONDS = 15
 
 
 class BodyCollector:
-    """Bodies that are being received, limited by client, by address and in total."""
+    """Collector that limits unfinished bodies by client, by address and in total."""
 
     def __init__(self, *, per_client: int, in_total: int) -> None:
         self.per_client, self.in_total = per_client, in_total

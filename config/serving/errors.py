@@ -84,7 +84,7 @@ class _RefusedRequest:
 
 
 def render_refusal(head: RequestHead, error: APIException) -> HttpResponse:
-    """Return the problem, in the error format of the view that the path belongs to."""
+    """Return the problem in the error format of the path's view."""
     given = head.headers.get("x-request-id", "")
     identifier = given if REQUEST_ID_PATTERN.fullmatch(given) else uuid7().hex
     context: dict[str, Any] = {"request": _RefusedRequest(head, identifier)}

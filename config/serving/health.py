@@ -1,4 +1,4 @@
-"""Answers `/healthz` and `/readyz` while all threads are occupied."""
+"""Health endpoints that respond while all threads are occupied."""
 
 import asyncio
 import copy
@@ -16,7 +16,10 @@ SAFE_METHODS = ("GET", "HEAD")
 
 
 class HealthEndpoints:
-    """The health endpoints. One thread with a connection outside the pool checks readiness for all callers."""
+    """The health endpoints `/healthz` and `/readyz`.
+
+    One thread with a connection outside the pool checks readiness for all callers.
+    """
 
     def __init__(self) -> None:
         self._pending: Future[HttpResponse] | None = None

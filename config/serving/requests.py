@@ -41,7 +41,10 @@ class RequestHead:
 
     @property
     def length(self) -> int | None:
-        """The declared length of the body: 0 without a body, None if the body is chunked."""
+        """The declared length of the body.
+
+        It is 0 without a body and None if the body is chunked.
+        """
         if "transfer-encoding" in self.headers:
             return None
         length = self.headers.get("content-length", "0")
@@ -58,7 +61,7 @@ class RequestHead:
 
     @property
     def client(self) -> str:
-        """A key for limits per client: its credential, which is not verified yet, or else its address."""
+        """A key for limits per client: its unverified credential, else its address."""
         secret = self.headers.get("authorization") or self.headers.get("x-api-key") or self.session
         return sha256(secret.encode()).hexdigest() if secret else self.address
 

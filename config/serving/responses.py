@@ -1,4 +1,7 @@
-"""Sends responses of the WSGI handler over ASGI without occupying a thread per slow reader."""
+"""Responses of the WSGI handler over ASGI.
+
+A slow reader occupies no thread.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -34,7 +37,10 @@ class FileWrapper:
 
 @dataclass(slots=True)
 class WsgiResponse:
-    """A response of the WSGI handler: `content`, or a `file` or `chunks` that follow it."""
+    """A response of the WSGI handler.
+
+    Its body is `content`, or a `file` or `chunks` after it.
+    """
 
     status: int = 500
     headers: Headers = field(default_factory=list)
@@ -118,7 +124,10 @@ async def _send_file(wrapper: FileWrapper, send: Send) -> None:
 async def _send_chunks(
     response: WsgiResponse, receive: Receive, send: Send, *, client: str, streams: FairThreadPool
 ) -> None:
-    """Run the generator in a thread of `streams`; stop when the client disconnects or does not read."""
+    """Run the generator in a thread of `streams` and send its chunks.
+
+    Stops when the client disconnects or does not read.
+    """
     loop, context, chunks = asyncio.get_running_loop(), response.context or Context(), response.chunks
     disconnected = loop.create_task(_wait_for_disconnect(receive))
 

@@ -42,8 +42,9 @@ _current_job: ContextVar[Job | None] = ContextVar("conclave_current_job", defaul
 
 @contextmanager
 def outside_pool() -> Iterator[None]:
-    """Free the place of the current job during the block, which waits for another service.
+    """Free the place of the current job during the block.
 
+    The block waits for another service.
     The thread is added to those of the pool, so the caller limits how many are in such a block.
     """
     job = _current_job.get()
@@ -61,7 +62,9 @@ def outside_pool() -> Iterator[None]:
 
 
 class FairThreadPool:
-    """Runs jobs in daemon threads, which start on demand. Clients take turns.
+    """Pool of daemon threads that serves clients in turn.
+
+    Threads start on demand.
 
     Args:
         threads: jobs that run at a time. One client runs at most a quarter of them.
@@ -104,7 +107,10 @@ class FairThreadPool:
             self._wake()
 
     def enter(self, job: Job) -> None:
-        """Count a running job again. It does not wait, so the limit may be exceeded for a moment."""
+        """Count a running job again.
+
+        It does not wait, so the limit may be exceeded for a moment.
+        """
         with self._changed:
             self._count(job)
 
@@ -129,7 +135,7 @@ class FairThreadPool:
             threading.Thread(target=self._run, daemon=True, name=self.name).start()
 
     def _take(self) -> Job | None:
-        """Return the next job in turn, or None if there is none that may run."""
+        """Return the next job that may run, or None."""
         if self._active >= self.threads:
             return None
         for client, queue in self._queues.items():

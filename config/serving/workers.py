@@ -13,7 +13,7 @@ READY_SECONDS = 60
 
 
 class ReloadingServer(MPServer):
-    """granian's server; on a reload, an old worker ends only when its successor is ready."""
+    """Granian server whose old workers end only when their successors are ready."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -26,7 +26,10 @@ class ReloadingServer(MPServer):
         target_loader: Callable[..., Any],
         delay: float = 0,
     ) -> None:
-        """Replace workers; `delay` is 0 for those that have ended. Keep the old ones if a new one fails to start."""
+        """Replace workers; keep the old ones if a new one fails.
+
+        `delay` is 0 for workers that have ended.
+        """
         for index in workers:
             worker = self._spawn_worker(idx=index, target=spawn_target, callback_loader=target_loader)
             # A failure to start is handled here, and not by the watcher of the worker.
@@ -50,7 +53,10 @@ class ReloadingServer(MPServer):
                 mark_process_dead(old.inner.pid)
 
     def _wait_until_ready(self, worker: Any) -> bool:
-        """Wait until the worker has loaded the application; return False if it ends or is too slow."""
+        """Wait for the worker and return whether it has loaded the application.
+
+        False if it ends or is too slow.
+        """
         end = time.monotonic() + READY_SECONDS
         while worker.is_alive() and time.monotonic() < end and not self.interrupt_signal:
             if self._ready.poll(0.1) and self._ready.recv() == worker.inner.pid:

@@ -18,8 +18,9 @@ LOGIN_VARIABLES = {
 
 
 def login_settings(login: str) -> dict[str, Any]:
-    """Return Django's connection settings for a login: an external server by URL, else the embedded one.
+    """Return Django's connection settings for a login.
 
+    They are those of an external server by URL, else of the embedded one.
     Without a URL, the logins of scopes use DATABASE_URL with their user name.
     """
     if not env.str("DATABASE_URL", default=""):
@@ -33,7 +34,7 @@ def login_settings(login: str) -> dict[str, Any]:
 
 
 def pool_sizes(login: str, user: str, connections: int) -> tuple[int, dict[str, int]]:
-    """Return the pool size of the process's own login, and those of the logins of scopes.
+    """Return the pool sizes of the process's login and the scopes' logins.
 
     Args:
         user: the user name of the process's own login.

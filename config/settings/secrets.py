@@ -1,4 +1,4 @@
-"""Secrets of a local installation, generated once and stored in files readable only by their owner."""
+"""Secrets of a local installation, generated once and stored in files."""
 
 import os
 import secrets
@@ -17,7 +17,9 @@ OTHERS_READ_WRITE = 0o066
 
 
 def local_secret(path: Path) -> str:
-    """Return the secret in `path`, generating it if absent. The first of several processes wins.
+    """Return the secret in `path`, generating it if absent.
+
+    The first of several processes wins.
 
     Raises:
         ImproperlyConfigured: the file is too short to be a secret.
@@ -35,7 +37,7 @@ def local_secret(path: Path) -> str:
 
 
 def _restrict_folder(folder: Path) -> None:
-    """Remove others' rights to list and change the folder, if it belongs to this process's user."""
+    """Remove others' rights to list and change the user's own folder."""
     found = folder.stat()
     if found.st_mode & OTHERS_READ_WRITE and found.st_uid == os.geteuid():
         folder.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS_READ_WRITE)

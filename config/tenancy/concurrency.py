@@ -14,14 +14,17 @@ from config.observability import metrics
 
 
 class ConcurrencyLimitError(Problem):
-    """The process, the tenant or the reader has its maximum number of such requests in progress."""
+    """The maximum number of such requests is in progress.
+
+    It applies to the process, the tenant or the reader.
+    """
 
     status_code = 429
     wait = 5
 
 
 class ConcurrencyLimit:
-    """The maximum number of requests of one kind in progress in this process.
+    """Limit of requests of one kind in progress in this process.
 
     Args:
         code: the error code beyond the limit, with its message.

@@ -41,7 +41,10 @@ class ScopedQuerySet(models.QuerySet[M]):
     """Base queryset of all models."""
 
     def named(self, name: str | UUID) -> Self:
-        """Filter the row with this ID or slug. A slug that looks like a UUID is an ID."""
+        """Filter the row with this ID or slug.
+
+        A slug that looks like a UUID is an ID.
+        """
         try:
             return self.filter(pk=UUID(str(name)))
         except ValueError:

@@ -34,7 +34,7 @@ PERSON_KINDS = ("user", "conversation")
 
 
 class UpdatedAtField(models.DateTimeField):
-    """The time of the latest change, which a trigger sets by the database's clock (`UpdatedAtTrigger`)."""
+    """The time of the latest change, set by a trigger (`UpdatedAtTrigger`)."""
 
     def deconstruct(self) -> Any:
         name, _, args, kwargs = super().deconstruct()

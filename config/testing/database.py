@@ -50,7 +50,10 @@ def has_superuser() -> bool:
 
 
 def create_test_login() -> None:
-    """Create the login of the tests on the embedded server. Elsewhere, `manage.py db_roles` creates it."""
+    """Create the login of the tests on the embedded server.
+
+    Elsewhere, `manage.py db_roles` creates it.
+    """
     if has_superuser():
         cluster = default_cluster()
         ensure_running(cluster)

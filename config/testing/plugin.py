@@ -1,4 +1,4 @@
-"""The project's pytest plugin: PostgreSQL, the application login, shared fixtures and counts of attacks.
+"""The project's pytest plugin: database, login, fixtures and counts of attacks.
 
 Loaded by `addopts` in `pyproject.toml`. Registers `config.testing.fixtures` once Django is set up and after
 pytest-django, so that its fixtures override those of pytest-django.

@@ -1,4 +1,4 @@
-"""Counts of attack attempts and successes, printed by class at the end of a run.
+"""Counts of attack attempts and successes by class.
 
 A test of an attack has the marker `security("<class>")` and uses the fixture `attacks`. A mutation test has
 `mutation=True`: it removes the protection and shows that the same attack then succeeds.

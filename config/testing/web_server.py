@@ -90,7 +90,10 @@ def wait_until_responding(url: str, process: subprocess.Popen[bytes], seconds: f
 def run_web_server(
     log: IO[bytes] | int = subprocess.DEVNULL, module: str = "config.serving", **changes: str
 ) -> Iterator[WebServer]:
-    """Run the web server, with one worker, on the test database; `changes` are further environment variables."""
+    """Run the web server with one worker on the test database.
+
+    `changes` are further environment variables.
+    """
     port = free_port()
     variables = build_environment(**{"WEB_WORKERS": "1", "HOST": "127.0.0.1", "PORT": str(port)} | changes)
     command = [sys.executable, "-m", module]

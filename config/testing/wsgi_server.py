@@ -1,4 +1,4 @@
-"""Serve `config.wsgi` with granian alone, as a mutation without the limits of `config.serving`."""
+"""Granian with `config.wsgi`, a mutation without the limits of `config.serving`."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""Handlers that accept files declare a body limit; all others have the limit of JSON bodies."""
+"""Body limits of handlers that accept files, and of all others."""
 
 import pytest
 from django.urls import get_resolver

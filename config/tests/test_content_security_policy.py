@@ -28,7 +28,7 @@ LIBRARY_LOADER = "django.template.loaders.app_directories.Loader"
 
 
 class ViolationParser(HTMLParser):
-    """Collects the parts of a page that the policy would block."""
+    """Parser that collects parts of a page that the policy would block."""
 
     def __init__(self, nonce):
         super().__init__()

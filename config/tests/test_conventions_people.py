@@ -1,4 +1,7 @@
-"""Project conventions of private rows: each model with an owner hides its rows from colleagues, or has a reason."""
+"""Project conventions of private rows.
+
+Each model with an owner hides its rows from colleagues, or has a reason.
+"""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Proofs of scopes: what they cover, how long they hold, and how their keys are replaced."""
+"""Proofs of scopes: coverage, expiry and replacement of keys."""
 
 import time
 from io import StringIO

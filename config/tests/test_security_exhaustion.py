@@ -1,4 +1,4 @@
-"""Attacks that occupy the web server: unfinished bodies and heads, and many requests of one client."""
+"""Attacks that occupy the web server by unfinished or many requests."""
 
 import contextlib
 import threading
@@ -155,7 +155,10 @@ def held_model(tenant):
 
 
 def chat_at_once(server, model, secret, count, *, meanwhile=lambda: 0):
-    """Send chats until all wait for the model or are refused; then release the model and return the responses."""
+    """Send chats until all wait or are refused, and return the responses.
+
+    The model is released when all wait.
+    """
     body = {"agent": "guide", "message": "When is high water?"}
     headers = {"Authorization": f"Bearer {secret}"}
     url = f"{server.url}/api/v1/conversations/"
@@ -207,7 +210,7 @@ def test_chats_reach_the_model_without_the_limit(unlimited_server, attacks, held
 
 
 def count_followers(server, model, secret, count):
-    """Start a streamed answer, follow it `count` times and return the number of followers and all statuses."""
+    """Follow a streamed answer `count` times and return followers and statuses."""
     headers = {"Authorization": f"Bearer {secret}", "Accept": "text/event-stream"}
     with requests.Session() as session:
         session.headers.update(headers)

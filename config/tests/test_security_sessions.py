@@ -1,4 +1,4 @@
-"""Sessions are stored under a digest of their key: a stored key opens no session."""
+"""Sessions stored under a digest of their key, which opens no session."""
 
 from importlib import import_module
 

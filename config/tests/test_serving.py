@@ -1,4 +1,4 @@
-"""The web server's handling of HTTP: framing, limits before the body, and health while threads are busy."""
+"""The web server's handling of HTTP: framing, limits and health."""
 
 import json
 

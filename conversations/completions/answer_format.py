@@ -1,4 +1,4 @@
-"""The format that a client requests for an answer: a JSON object or a JSON Schema."""
+"""Requested formats of answers: a JSON object or a JSON Schema."""
 
 import json
 

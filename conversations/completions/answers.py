@@ -59,7 +59,9 @@ def start_stream(turn: CompletionTurn, place: Place) -> CompletionStream:
 
 
 def run_completion(turn: CompletionTurn, emit: EmitEvent | None = None) -> Completion:
-    """Run the model or the agent, and store and return the answer. Call it outside any scope.
+    """Run the model or the agent, and store and return the answer.
+
+    Call it outside any scope.
 
     Raises:
         CompletionError: the completion failed; the failure is stored too.

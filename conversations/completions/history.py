@@ -14,7 +14,10 @@ TOOL_RESULTS = "results"
 
 
 def find_stored_answer(identifier: UUID, user_id: UUID) -> tuple[Message, Message] | None:
-    """Return the question and the answer with this id, unless the client asked not to store them."""
+    """Return the question and the answer with this id, or None.
+
+    The result is None also if the client asked not to store them.
+    """
     answer = find_answer(identifier, user_id)
     if answer is None:
         return None
@@ -26,7 +29,10 @@ def find_stored_answer(identifier: UUID, user_id: UUID) -> tuple[Message, Messag
 
 
 def is_continued(answer: Message) -> bool:
-    """Return whether another turn continues from the answer. A failed turn does not count."""
+    """Return whether another turn continues from the answer.
+
+    A failed turn does not count.
+    """
     later = Message.objects.created_after_id(answer.pk).filter(
         conversation_id=answer.conversation_id, sequence_number__gt=answer.sequence_number
     )

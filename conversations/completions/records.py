@@ -1,4 +1,7 @@
-"""The members of a completion request that are stored with its question, to continue or retrieve it later."""
+"""Members of a completion request that are stored with its question.
+
+They serve to continue or retrieve it later.
+"""
 
 import base64
 from typing import Any
@@ -45,7 +48,10 @@ def load_message(stored: dict[str, Any]) -> ChatMessage:
 
 
 def dump_turn(messages: tuple[ChatMessage, ...]) -> dict[str, Any]:
-    """Return the metadata that represents the messages of a turn; empty for a single text of the user."""
+    """Return the metadata that represents the messages of a turn.
+
+    It is empty for a single text of the user.
+    """
     only = messages[0] if len(messages) == 1 else None
     if only and only.role == "user" and not only.images:
         return {}

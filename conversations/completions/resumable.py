@@ -1,4 +1,4 @@
-"""The use case of the compatible endpoints: store a question, answer it once per Idempotency-Key."""
+"""Questions of the compatible endpoints, answered once per Idempotency-Key."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -29,8 +29,9 @@ from conversations.streaming.threads import open_stream
 
 @dataclass(frozen=True, slots=True)
 class CompletionResponse(ResumableResponse[CompletionTurn]):
-    """The response to a completion request; its reference names the conversation and the answer.
+    """The response to a completion request.
 
+    Its reference names the conversation and the answer.
     Attributes:
         after: the previous answer, to continue its conversation.
         place: the place of the stream, if the answer is streamed.

@@ -30,8 +30,9 @@ def list_input(question: Message) -> list[ChatMessage]:
 
 @transaction.atomic
 def erase_answer(answer_id: UUID, user_id: UUID) -> bool:
-    """Erase the text of an answer and its question, so that nothing can continue from it.
+    """Erase the text of an answer and its question.
 
+    Nothing can continue from it afterwards.
     The rows remain, since usage and audit log refer to them. Return False if the answer does not exist.
     """
     found = find_stored_answer(answer_id, user_id)

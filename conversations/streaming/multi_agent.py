@@ -49,7 +49,10 @@ def stream_agents(
 def follow_answers(
     answers: Sequence[Message], caller: Caller
 ) -> Iterator[tuple[Message, AnswerEvent | None]]:
-    """Stream the events of answers of any process in order; the first of each answer is None."""
+    """Stream the events of answers of any process in order.
+
+    The first event of each answer is None.
+    """
     for answer in answers:
         yield answer, None
         for event in follow_answer(caller, answer.conversation_id, answer.pk):

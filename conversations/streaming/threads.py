@@ -29,7 +29,10 @@ def open_stream(tenant_id: UUID) -> Place:
 
 
 class FollowedStream:
-    """The events of a stream that this process does not generate for the reader; it holds a place until closed."""
+    """Events of a stream that another thread or process generates.
+
+    It occupies a place until closed.
+    """
 
     def __init__(self, events: Iterator[bytes], place: Place) -> None:
         self.events, self.place = events, place
@@ -57,7 +60,9 @@ def follow_stream(tenant_id: UUID, reader: tuple[object, UUID], events: Iterator
 def run_in_stream_thread(
     run: Callable[[], object], *, place: Place, name: str, at_end: Callable[[], object] | None = None
 ) -> None:
-    """Call `run` in a new thread with this context; release its connections and its place at the end.
+    """Call `run` in a new thread with this context.
+
+    Releases its connections and its place at the end.
 
     Args:
         at_end: called after `run`, even if it raises, once the place is free.

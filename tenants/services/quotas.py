@@ -54,7 +54,10 @@ def quotas() -> list[Quota]:
 
 
 def get_key_rate_ceiling(tenant_id: UUID | None = None) -> int:
-    """Return the highest rate limit of an API key, in requests per minute, by default of the scope's tenant."""
+    """Return the highest rate limit of an API key in a tenant.
+
+    It is in requests per minute. The default tenant is that of the scope.
+    """
     tenant_id = tenant_id or require_tenant_id()
     own = Tenant.objects.filter(pk=tenant_id).values_list("max_key_rate_limit", flat=True).get()
     if own is not None:

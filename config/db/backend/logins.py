@@ -30,7 +30,7 @@ def login_for(scope: Scope | None) -> str:
 
 
 def is_quiet(connection: Any) -> bool:
-    """Return whether the server has sent nothing, not even the end of the connection."""
+    """Return whether the server has neither sent data nor closed the connection."""
     if connection.pgconn.status != ConnStatus.OK:
         return False
     watch = select.poll()
@@ -39,12 +39,15 @@ def is_quiet(connection: Any) -> bool:
 
 
 def is_local(connection: Any) -> bool:
-    """Return whether the connection is a Unix socket, which becomes readable when the server closes its end."""
+    """Return whether the connection is a Unix socket.
+
+    It becomes readable when the server closes its end.
+    """
     return bool(connection.pgconn.host.startswith(b"/"))
 
 
 def check_pooled(connection: Any) -> None:
-    """Check a connection before the pool hands it out, with a query only if it was idle for a while.
+    """Check a pooled connection before use, after idle time by query.
 
     Raises:
         psycopg.OperationalError: The connection is broken.
@@ -76,7 +79,10 @@ class LoginsMixin(base.DatabaseWrapper):
         self._parked: dict[str, ParkedConnection] = {}
 
     def ensure_connection(self) -> None:
-        """Connect, or change to the connection of the current scope's login, unless a transaction is open."""
+        """Connect, or change to the login of the current scope.
+
+        The login stays the same while a transaction is open.
+        """
         usable = self.connection is None or (self.autocommit and not self.in_atomic_block)
         if usable and not self._connecting:
             login = login_for(current_scope())
@@ -85,7 +91,10 @@ class LoginsMixin(base.DatabaseWrapper):
         super().ensure_connection()
 
     def connect(self) -> None:
-        """Connect outside the scope, since receivers of `connection_created` run queries without a transaction."""
+        """Connect outside the scope.
+
+        Receivers of `connection_created` run queries without a transaction.
+        """
         self._connecting = True
         try:
             with apply_scope(None):

@@ -1,4 +1,4 @@
-"""`manage.py scope_proof`: open a tenant's rows to a `psql` session of the reader role."""
+"""`manage.py scope_proof`: open a tenant's rows to a `psql` session."""
 
 from typing import Any
 from uuid import UUID

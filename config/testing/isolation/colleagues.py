@@ -1,4 +1,4 @@
-"""Attacks of a colleague, a member of the same tenant, on the rows of another person."""
+"""Attacks of a colleague in the same tenant on another person's rows."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,7 +33,10 @@ def person_targets(fixture: AttackFixture) -> list[AttackTarget]:
 
 
 def colleague_reads(a: AttackAttempt) -> None:
-    """Read a colleague's row by id, in a list and in a count; its owner reads it as the control."""
+    """Read a colleague's row by id, in lists and in counts.
+
+    Its owner reads it as the control.
+    """
     a.set_scope(a.victim)
     if len(a.rows("SELECT id FROM {t} WHERE id = %s", a.theirs)) != 1:
         raise LeakDetected("the owner cannot read the row: this proves nothing")

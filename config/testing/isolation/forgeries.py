@@ -1,4 +1,4 @@
-"""Attacks with a forged scope, as SQL injected into a statement of a tenant could try."""
+"""Attacks with a forged scope by SQL injected into a tenant's statement."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""Building blocks of mutations: how to break a protection, and how to prove that it holds."""
+"""Building blocks of mutations and of proofs that a protection holds."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -142,7 +142,7 @@ class AttackAttempt:
             raise LeakDetected(f"{'failed with ' + state if state else 'was allowed'}: {statement}")
 
     def set_scope(self, tenant: str, role: str = APP, *, user: str = "") -> None:
-        """SET ROLE, the tenant and the user for the rest of the transaction, as the backend does."""
+        """Set the transaction's role, tenant and user, as the backend does."""
         self.connection.execute(SESSION_SQL, self.scope_of(tenant, role, user=user).params())
 
     def scope_of(self, tenant: str, role: str = APP, *, user: str = "") -> Scope:
