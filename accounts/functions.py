@@ -8,6 +8,9 @@ CREATE FUNCTION conclave_open_invitations(digest bytea, person uuid) RETURNS TAB
 ) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
+  IF public.conclave_identity_scope() IS NOT TRUE THEN
+    RAISE EXCEPTION 'invitations are read outside tenants' USING ERRCODE = 'insufficient_privilege';
+  END IF;
   RETURN QUERY SELECT i.id, t.id, t.name::text, i.email::text, i.role::text, i.message, i.expires_at,
     coalesce(nullif(btrim(concat(u.first_name, ' ', u.last_name)), ''), u.email, '')::text
   FROM public.accounts_invitation i JOIN public.tenants_tenant t ON t.id = i.tenant_id
@@ -29,6 +32,9 @@ DEFAULT_TENANT = """
 CREATE FUNCTION conclave_default_tenant(person uuid) RETURNS uuid
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  IF public.conclave_identity_scope() IS NOT TRUE THEN
+    RAISE EXCEPTION 'memberships are read outside tenants' USING ERRCODE = 'insufficient_privilege';
+  END IF;
   RETURN (SELECT m.tenant_id FROM public.accounts_membership m JOIN public.tenants_tenant t ON t.id = m.tenant_id
     WHERE m.user_id = person AND m.status = 'active' AND t.deleted_at IS NULL
     ORDER BY t.status <> 'active', m.last_chosen_at DESC NULLS LAST, m.id LIMIT 1);

@@ -91,3 +91,18 @@ def test_the_reader_sees_every_column_that_is_not_hidden(second_connection):
             [model._meta.db_table, names],
         ).fetchall()
         assert {name for name, granted in rows if not granted} == set()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "conclave_memberships_of(NULL)",
+        "conclave_open_invitations(NULL, NULL)",
+        "conclave_default_tenant(NULL)",
+    ],
+)
+def test_the_identity_role_reads_no_tenants_of_a_person_without_a_proof(second_connection, call):
+    identity = second_connection()
+    identity.execute("SET ROLE conclave_identity")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="are read outside tenants"):
+        identity.execute(f"SELECT * FROM {call}")

@@ -176,10 +176,16 @@ def write_as_operator(i: Injection) -> list[Any]:
 
 
 def read_as_identity(i: Injection) -> list[Any]:
-    """Change to the identity role and read people of all tenants and their memberships."""
+    """Change to the identity role and read people of all tenants, their memberships and invitations."""
     i.become("conclave_identity")
-    people = i.rows("SELECT email FROM accounts_user WHERE id = %s", i.victim_user)
-    return people + i.rows("SELECT * FROM conclave_memberships_of(%s)", i.victim_user)
+    found = i.rows("SELECT email FROM accounts_user WHERE id = %s", i.victim_user)
+    for call in (
+        "conclave_memberships_of(%s)",
+        "conclave_open_invitations(NULL, %s)",
+        "conclave_default_tenant(%s)",
+    ):
+        found += i.rows(f"SELECT * FROM {call}", i.victim_user)
+    return found
 
 
 def become_owner(i: Injection) -> list[Any]:
