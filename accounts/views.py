@@ -5,9 +5,8 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth import login
+from django.contrib.auth.forms import SetPasswordMixin
 from django.contrib.auth.mixins import LoginRequiredMixin
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
@@ -34,17 +33,13 @@ VIEWS_PER_MINUTE = 30
 ACCEPT, DECLINE = "accept", "decline"
 
 
-class SignUpForm(forms.Form):
+class SignUpForm(SetPasswordMixin, forms.Form):
     """Form of a new account for the invited address."""
 
     first_name = forms.CharField(max_length=100, required=False)
     last_name = forms.CharField(max_length=100, required=False)
-    password = forms.CharField(
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), help_text="At least 8 characters."
-    )
-    password_again = forms.CharField(
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), label="Password again"
-    )
+    password, password_again = SetPasswordMixin.create_password_fields(label2="Password again")
+    password.help_text, password_again.help_text = "At least 8 characters.", ""
 
     def __init__(self, *args: Any, email: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -52,14 +47,9 @@ class SignUpForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        password = cleaned.get("password", "")
-        if password != cleaned.get("password_again", password):
-            self.add_error("password_again", "The two passwords are not the same.")
         names = {name: cleaned.get(name, "") for name in ("first_name", "last_name")}
-        try:
-            validate_password(password, User(email=self.email, **names))
-        except ValidationError as error:
-            self.add_error("password", error)
+        self.validate_passwords("password", "password_again")
+        self.validate_password_for_user(User(email=self.email, **names), "password")
         return cleaned
 
 

@@ -65,11 +65,12 @@ def test_new_people_sign_up_and_become_members(client, invite, tenant, settings)
     assert client.get(url).status_code == 404
 
 
-def test_new_people_sign_in_later_with_their_password(client, invite):
+@pytest.mark.parametrize("password", [PASSWORD, f"  {PASSWORD} "])
+def test_new_people_sign_in_later_with_their_password(client, invite, password):
     _, url = invite()
-    client.post(url, SIGN_UP)
+    client.post(url, SIGN_UP | {"password": password, "password_again": password})
     again = Client()
-    done = again.post("/accounts/login/", {"login": "new@example.org", "password": PASSWORD})
+    done = again.post("/accounts/login/", {"login": "new@example.org", "password": password})
     assert (done.status_code, done["Location"]) == (302, "/console/")
 
 
