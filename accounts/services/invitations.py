@@ -129,7 +129,7 @@ def create_invitation(
     if tenant_id is None:
         # Platform staff are not members.
         invitation.invited_by_id = caller.user_id
-    _send(invitation, "created")
+    _send(invitation)
     return invitation
 
 
@@ -167,7 +167,8 @@ def resend_invitation(invitation: Invitation, *, caller: Caller) -> None:
     _require_pending(invitation, caller)
     invitation.sent_at = timezone.now()
     invitation.expires_at = max(invitation.expires_at, invitation.sent_at + LIFETIME)
-    _send(invitation, "resent")
+    _send(invitation)
+    _record(invitation, "resent")
 
 
 def revoke_invitation(invitation: Invitation, *, caller: Caller) -> None:
@@ -274,7 +275,7 @@ def _query(digest: bytes | None, user_id: UUID | None) -> Iterable[OpenInvitatio
     return (OpenInvitation(*row) for row in run_prepared(OPEN_SQL, [digest, user_id]))
 
 
-def _send(invitation: Invitation, step: str) -> None:
+def _send(invitation: Invitation) -> None:
     """Give the invitation a new token, save it and send the e-mail on commit."""
     tenant_id = invitation.tenant_id
     address = sha256(invitation.email.encode()).hexdigest()
@@ -286,7 +287,6 @@ def _send(invitation: Invitation, step: str) -> None:
     invitation.token_digest = token_digest(token)
     invitation.full_clean(exclude=["tenant"], validate_unique=False, validate_constraints=False)
     invitation.save()
-    _record(invitation, step)
     inviter = User.objects.filter(pk=invitation.invited_by_id).first()
     email = InvitationEmail(
         recipient=invitation.email,
@@ -339,7 +339,7 @@ def _settle(invitation: Invitation, status: InvitationStatus) -> None:
 
 
 def _record(invitation: Invitation, step: str) -> None:
-    """Write `invitation.<step>` to the audit log."""
+    """Write `invitation.<step>` to the audit log, where the trigger writes `created` and `updated`."""
     values: list[Any] = [f"invitation.{step}", invitation._meta.label_lower, str(invitation.pk)]
     with connection.cursor() as cursor:
         cursor.execute(
