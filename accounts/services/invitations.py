@@ -29,7 +29,7 @@ from accounts.services.signin import confirm_email_address
 from config.api.credentials import count_hit
 from config.api.scopes import beyond
 from config.db.prepared import run_prepared
-from config.tenancy.scope import require_tenant_id, tenant_scope
+from config.tenancy.scope import require_scope, require_tenant_id, tenant_scope
 from tenants.models import Tenant
 
 LIFETIME = timedelta(days=7)
@@ -159,12 +159,17 @@ def prepare_invitation(
 def resend_invitation(invitation: Invitation, *, caller: Caller) -> None:
     """Send a new link, which replaces the earlier one, and start the expiry again.
 
+    The caller becomes the inviter, so that the link is valid although the earlier inviter lost the permissions.
+    Platform staff are not members and leave the inviter unchanged.
+
     Raises:
         GrantRefusedError: The caller lacks permissions of the invitation's role.
         InvitationError: The invitation is not pending.
         TooManyInvitationsError: The tenant sent too many invitations.
     """
     _require_pending(invitation, caller)
+    if require_scope().tenant_id is not None:
+        invitation.invited_by_id = caller.user_id
     invitation.sent_at = timezone.now()
     invitation.expires_at = max(invitation.expires_at, invitation.sent_at + LIFETIME)
     _send(invitation)

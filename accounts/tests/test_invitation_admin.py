@@ -48,6 +48,18 @@ def test_platform_staff_invite_to_any_organisation(staff_client, tenant):
         assert Invitation.objects.get().invited_by_id is None
 
 
+def test_platform_staff_send_again_for_the_inviter(staff_client, tenant, member):
+    with tenant_scope(tenant, user=member.user):
+        invitation = InvitationFactory(invited_by=member.user)
+    staff_client.post(reverse("admin:platform"), {"reason": "Lost e-mail"})
+    page = reverse("admin:accounts_invitation_changelist")
+    staff_client.post(page, {"action": "resend", "_selected_action": [str(invitation.pk)]})
+    with tenant_scope(tenant, actor="system:test"):
+        row = Invitation.objects.get()
+    assert row.sent_at > invitation.sent_at
+    assert row.invited_by_id == member.user_id
+
+
 def test_analyst_cannot_add_members(tenant):
     client = Client()
     client.force_login(add_member(tenant, "analyst").user)

@@ -133,6 +133,16 @@ def test_a_new_link_replaces_the_earlier_one(invite, tenant):
     assert invite(url=url)[0].json()["code"] == "invitation_closed"
 
 
+def test_an_invitation_sent_again_is_from_its_new_sender(invite, tenant, member):
+    user, inviter = UserFactory(), add_member(tenant, "viewer").user
+    with tenant_scope(tenant, user=inviter):
+        row = InvitationFactory(email=user.email, role="admin", invited_by=inviter)
+    again, token = invite(url=f"{URL}{row.pk}/resend/")
+    assert again.json()["invited_by"] == str(member.user_id)
+    done = signed_in(user).post(f"{URL}accept/", {"token": token}, content_type=JSON)
+    assert done.status_code == 200
+
+
 def test_a_revoked_invitation_is_not_accepted(invite, tenant):
     user = UserFactory()
     response, token = invite(user.email)
