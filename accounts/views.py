@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.forms import SetPasswordMixin
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.db import IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
@@ -71,7 +72,7 @@ class InvitationView(View):
         return self._show(request)
 
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
-        if request.POST.get("action") == DECLINE or request.user.is_authenticated:
+        if request.POST.get("action") != ACCEPT or request.user.is_authenticated:
             return _answer(request, self.offer)
         if is_registered(self.offer.email):
             return self._show(request)
@@ -79,7 +80,13 @@ class InvitationView(View):
         if not form.is_valid():
             return self._show(request, form)
         values = {name: form.cleaned_data[name] for name in ("first_name", "last_name", "password")}
-        user = sign_up_invited(self.offer, **values)
+        try:
+            user = sign_up_invited(self.offer, **values)
+        except InvitationError as error:
+            return _closed(request, error.message, 409)
+        except IntegrityError:
+            # The form was sent twice: the page now asks to sign in.
+            return self._show(request)
         login(request, user, backend=BACKEND)
         return _answer(request, self.offer)
 
@@ -114,8 +121,11 @@ class MyInvitationsView(LoginRequiredMixin, View):
 
 def _answer(request: HttpRequest, offer: OpenInvitation) -> HttpResponse:
     """Accept or decline the invitation as the form says."""
+    action = request.POST.get("action")
+    if action not in (ACCEPT, DECLINE):
+        return _closed(request, "Accept or decline the invitation.", 400)
     try:
-        if request.POST.get("action") == DECLINE:
+        if action == DECLINE:
             decline_invitation(offer)
             messages.success(request, f"You declined the invitation to {offer.organisation}.")
             return redirect("my-invitations" if request.user.is_authenticated else "account_login")

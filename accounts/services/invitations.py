@@ -232,8 +232,11 @@ def sign_up_invited(
     Call it outside any scope.
 
     Raises:
+        InvitationError: The invitation is not open.
         django.db.IntegrityError: A user with this address exists.
     """
+    with tenant_scope(offer.tenant_id, actor="system:invitation"):
+        _check_inviter(_lock_open(offer))
     user = User.objects.create_user(
         offer.email, password, first_name=first_name, last_name=last_name, is_verified=True
     )

@@ -3,11 +3,13 @@
 import pytest
 from django.test import Client
 
+from accounts import views
 from accounts.models import Invitation, Membership, User
 from accounts.tests.factories import PASSWORD, InvitationFactory, UserFactory
 from accounts.views import VIEWS_PER_MINUTE
 from config.observability.masking import mask
 from config.tenancy.scope import tenant_scope
+from config.testing.fixtures import add_member
 from config.testing.roles import as_identity
 
 MINE = "/invitations/"
@@ -95,6 +97,37 @@ def test_existing_people_sign_in_first(client, invite, signed_in, tenant):
     assert "Accept" in own.get(url).content.decode()
     assert own.post(url, {"action": "accept"}).status_code == 302
     assert status_of(tenant, row) == "accepted"
+
+
+def test_a_form_without_an_answer_changes_nothing(client, invite, signed_in, tenant):
+    user = UserFactory()
+    row, url = invite(user.email)
+    own = signed_in(user)
+    for page, body in ((url, {}), (url, {"action": "x"}), (MINE, {"invitation": row.pk})):
+        assert own.post(page, body).status_code == 400
+    assert status_of(tenant, row) == "pending"
+    new, url = invite()
+    assert client.post(url, SIGN_UP | {"action": "x"}).status_code == 400
+    assert status_of(tenant, new) == "pending"
+
+
+def test_a_form_sent_twice_asks_to_sign_in(client, invite, monkeypatch):
+    _, url = invite()
+    answers = iter([False])
+    monkeypatch.setattr(views, "is_registered", lambda email: next(answers, True))
+    UserFactory(email="new@example.org")
+    page = client.post(url, SIGN_UP)
+    assert page.status_code == 200
+    assert "Sign in to answer the invitation." in page.content.decode()
+
+
+def test_a_void_invitation_creates_no_account(client, tenant):
+    inviter = add_member(tenant, "viewer").user
+    with tenant_scope(tenant, user=inviter):
+        row = InvitationFactory(email="new@example.org", role="admin", invited_by=inviter)
+    assert client.post(f"/invitations/{row.token}/", SIGN_UP).status_code == 409
+    with as_identity():
+        assert not User.objects.filter(email="new@example.org").exists()
 
 
 def test_people_answer_in_the_list(invite, signed_in, tenant):
