@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.validators import RegexValidator
 
 ROOT = Path(settings.BASE_DIR)
 # Tests, tools and generated files receive no input from outside.
@@ -77,6 +78,8 @@ def find_patterns(place: str) -> list[re.Pattern[Any]]:
 def _flatten(value: Any) -> Iterator[re.Pattern[Any]]:
     if isinstance(value, re.Pattern):
         yield value
+    elif isinstance(value, RegexValidator):
+        yield from _flatten(value.regex)
     elif isinstance(value, list | tuple):
         for each in value:
             yield from _flatten(each)
