@@ -125,7 +125,7 @@ class ReadOnlyTenantViewSet(ApiView, GenericViewSet):
         pager = cast(KeysetPagination, self.paginator)
         pager.begin(request, OrderingFilter().requested_ordering(request, self))
         if pager.wants_count:
-            pager.estimate(self.filter_queryset(self.get_queryset()))
+            pager.count_rows(self.filter_queryset(self.get_queryset()))
         if plan := compiled_plan(self.serializer_class, only, expand):
 
             def build(view: ReadOnlyTenantViewSet, ids: Ids) -> Any:

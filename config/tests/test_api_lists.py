@@ -1,4 +1,4 @@
-"""Lists and names: several ordering columns, search, estimated counts and slugs."""
+"""Lists and names: several ordering columns, search, counts and slugs."""
 
 import itertools
 import uuid
@@ -121,13 +121,23 @@ def test_search_fields_are_visible_columns(prefix):
     assert {name.partition("__")[0] for name in search_fields(view)} <= shown
 
 
-def test_count_is_estimated_and_exact_on_a_single_page(client, make):
-    make(AgentFactory.create_batch, size=3)
+def test_count_is_exact_and_independent_of_other_tenants(client, make, other_tenant):
+    make(AgentFactory.create_batch, size=7)
+    with tenant_scope(other_tenant, actor="system:test"):
+        AgentFactory.create_batch(20)
 
     assert "count_estimate" not in client.get(AGENTS).json()
-    assert client.get(f"{AGENTS}?count=estimate").json()["count_estimate"] == 3
-    assert client.get(f"{AGENTS}?count=estimate&limit=2").json()["count_estimate"] >= 3
     assert client.get(f"{AGENTS}?count=exact").json()["code"] == "invalid_count"
+    for query in ("", "&limit=2", "&limit=7", "&limit=1&ordering=name"):
+        assert client.get(f"{AGENTS}?count=estimate{query}").json()["count_estimate"] == 7
+    assert client.get(f"{AGENTS}?count=estimate&slug=nobody").json()["count_estimate"] == 0
+
+
+def test_count_ends_at_the_maximum(client, make, monkeypatch):
+    monkeypatch.setattr("config.api.pagination.MAX_COUNT", 3)
+    make(AgentFactory.create_batch, size=5)
+
+    assert client.get(f"{AGENTS}?count=estimate&limit=1").json()["count_estimate"] == 3
 
 
 def test_slugs_name_rows_in_urls(client, make, other_tenant):
