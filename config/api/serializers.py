@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import models
+from django.db.models import Q
 from rest_framework import serializers
 from rest_framework.fields import empty
 
@@ -47,26 +48,44 @@ class ReferenceField(serializers.UUIDField):
         super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> Any:
+        name = self.parse_name(data)
+        ids = self.resolve_names({name})
+        if name not in ids:
+            self.fail("does_not_exist")
+        return ids[name]
+
+    def parse_name(self, data: Any) -> UUID | str:
+        """Return the id, or the slug if the referenced rows have one. A slug that looks like a UUID is an id."""
         if not isinstance(data, str):
             self.fail("invalid", value=data)
-        if self.accepts_slug:
-            return self._find(data)
-        value = super().to_internal_value(data)
-        if self._hides_rows and not self.target.objects.filter(id=value).exists():
-            self.fail("does_not_exist")
-        return value
+        if not self.accepts_slug:
+            return super().to_internal_value(data)
+        try:
+            return UUID(data)
+        except ValueError:
+            return data
+
+    def resolve_names(self, names: set[UUID | str]) -> dict[UUID | str, UUID]:
+        """Return the ids of the existing rows by name, with at most one query."""
+        if not (self.accepts_slug or self._hides_rows):
+            return {name: name for name in names if isinstance(name, UUID)}
+        ids = {name for name in names if isinstance(name, UUID)}
+        wanted = Q(pk__in=ids)
+        if slugs := names - ids:
+            wanted |= Q(slug__in=slugs)
+        columns = ("pk", "slug") if slugs else ("pk",)
+        rows = self.target.objects.filter(wanted).order_by("pk").values_list(*columns)
+        found: dict[UUID | str, UUID] = {}
+        for pk, *slug in rows:
+            for name in names.intersection((pk, *slug)):
+                found.setdefault(name, pk)
+        return found
 
     @property
     def _hides_rows(self) -> bool:
         """Whether rows of the tenant may be invisible to the caller, which the foreign key does not check."""
         kind = getattr(self.target, "scope_kind", "tenant")
         return hasattr(self.target, "soft_delete") or kind not in ("tenant", "global")
-
-    def _find(self, name: str) -> Any:
-        found = self.target.objects.named(name).values_list("pk", flat=True).first()
-        if found is None:
-            self.fail("does_not_exist")
-        return found
 
 
 class ObjectField(serializers.JSONField):
@@ -124,8 +143,21 @@ class RelatedIdsField(serializers.ListField):
         return apps.get_model(self.through)
 
     def run_child_validation(self, data: Any) -> Any:
+        self.run_validators(data)  # Before the query, so that the number of its parameters is bounded.
         self.child.target = self.model._meta.get_field(self.far).related_model
-        return super().run_child_validation(data)
+        names, errors = dict[int, UUID | str](), dict[Any, Any]()
+        for index, item in enumerate(data):
+            try:
+                self.child.validate_empty_values(item)
+                names[index] = self.child.parse_name(item)
+            except serializers.ValidationError as error:
+                errors[index] = error.detail
+        ids = self.child.resolve_names(set(names.values()))
+        missing = serializers.ErrorDetail(DOES_NOT_EXIST, code="does_not_exist")
+        errors |= {index: [missing] for index, name in names.items() if name not in ids}
+        if errors:
+            raise serializers.ValidationError(dict(sorted(errors.items())))
+        return [ids[name] for name in names.values()]
 
     def get_attribute(self, instance: Any) -> Any:
         return list(self._rows(instance).order_by(f"{self.far}_id").values_list(f"{self.far}_id", flat=True))

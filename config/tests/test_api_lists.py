@@ -4,7 +4,10 @@ import itertools
 import uuid
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from agents.api.serializers import AgentSerializer
 from agents.tests.factories import AgentFactory
 from config.api.filters import search_fields
 from config.tenancy.scope import tenant_scope
@@ -175,6 +178,42 @@ def test_slugs_name_rows_in_bodies(client, make, other_tenant):
     assert made.json()["collections"] == [str(collection.pk)]
     assert stored.json()["agent"] == made.json()["id"], stored.content
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "/collections/1")
+
+
+@pytest.mark.parametrize("as_slugs", [False, True])
+def test_lists_of_names_take_one_query(as_slugs, client, make):
+    collections = make(CollectionFactory.create_batch, size=3)
+    names = [each.slug if as_slugs else str(each.pk) for each in collections]
+    with tenant_scope(client.key.tenant_id, user=client.key.user):
+        for count in (1, 3):
+            serializer = AgentSerializer(data={"name": "n", "slug": "s", "collections": names[:count]})
+            with CaptureQueriesContext(connection) as captured:
+                assert serializer.is_valid(), serializer.errors
+            assert serializer.validated_data["collections"] == [each.pk for each in collections[:count]]
+            assert len(captured) == 1
+
+
+def test_errors_of_lists_name_each_entry(client, make):
+    names = ["nobody", make(CollectionFactory).slug, 1, None, str(uuid.uuid4())]
+
+    response = client.post(AGENTS, {"name": "n", "slug": "s", "collections": names}, content_type=JSON)
+
+    assert [(each["pointer"], each["code"]) for each in response.json()["errors"]] == [
+        ("/collections/0", "does_not_exist"),
+        ("/collections/2", "invalid"),
+        ("/collections/3", "null"),
+        ("/collections/4", "does_not_exist"),
+    ]
+
+
+def test_long_lists_of_names_are_refused_without_a_query(client):
+    body = {"name": "n", "slug": "s", "collections": [f"s{number}" for number in range(70_000)]}
+
+    response = client.post(AGENTS, body, content_type=JSON)
+
+    assert [(each["pointer"], each["code"]) for each in response.json()["errors"]] == [
+        ("/collections", "max_length")
+    ]
 
 
 def test_slugs_name_collections_in_paths(client, make):
