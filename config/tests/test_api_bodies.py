@@ -16,13 +16,19 @@ from config.api.scope_fields import scope_pattern
 pytestmark = pytest.mark.django_db
 NIL = "00000000-0000-7000-8000-000000000000"
 JSON, FORM = "application/json", "multipart/form-data"
-# PUT and PATCH of a row answer 404 for an unknown id; `test_api_resources` sends them to existing rows.
-OPERATIONS = sorted(
-    (method, path)
-    for path, methods in document()["paths"].items()
-    for method in methods.keys() & {"post", "put", "patch"}
-    if path.startswith("/api/") and (method == "post" or "{" not in path)
-)
+
+
+def list_operations():
+    """Return the operations with a body, by method and path.
+
+    PUT and PATCH of a row answer 404 for an unknown id; `test_api_resources` sends them to existing rows.
+    """
+    return sorted(
+        (method, path)
+        for path, methods in document()["paths"].items()
+        for method in methods.keys() & {"post", "put", "patch"}
+        if path.startswith("/api/") and (method == "post" or "{" not in path)
+    )
 
 
 def accepts(method, path):
@@ -47,7 +53,7 @@ def was_understood(response):
 @pytest.mark.security("unknown input")
 def test_every_operation_refuses_unknown_members(api_client, admin_client, attacks):
     key_client = api_client(rate_limit=100_000)
-    for method, path in OPERATIONS:
+    for method, path in list_operations():
         takes_keys = {"apiKey": []} in document()["paths"][path][method]["security"]
         client = key_client if takes_keys else admin_client
         for media_type in accepts(method, path):
