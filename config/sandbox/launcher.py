@@ -155,7 +155,17 @@ def change_user(uid: int) -> None:
 def make_root(shown: list[str], disk_mb: int) -> None:
     """Build the root file system: the listed paths, read-only, and a bounded `/tmp`."""
     mount("none", "/", None, REC | PRIVATE)
+    # Descriptors of the old root are a way out of the new one: all are closed.
     sources = [(path, os.open(path, os.O_PATH)) for path in shown if os.path.exists(path)]
+    try:
+        mount_sources(sources, disk_mb)
+    finally:
+        for _, source in sources:
+            os.close(source)
+
+
+def mount_sources(sources: list[tuple[str, int]], disk_mb: int) -> None:
+    """Mount the paths and `/tmp` into an empty file system and make it the root."""
     stage = next(path for path in MOUNT_POINTS if os.path.isdir(path))
     size = f"size={disk_mb}m,nr_inodes={INODES},mode=0755"
     mount("tmpfs", stage, "tmpfs", NOSUID | NODEV, size)

@@ -182,36 +182,49 @@ def test_file_of_a_gigabyte_is_rejected_unread(tenant, tmp_path):
         assert "maximum size of 50 MB" in Document.objects.get(source="huge.pdf").error_message
 
 
-# What a hostile file could do in the parser's process if it ran code there.
-PROBES = """
+# What a hostile file could do in the parser's process if it ran code there. The last probe uses a directory outside
+# the sandbox that the process still has open.
+PROBES = {
+    "read the project": 'os.listdir(sys.argv[1] + "/accounts")',
+    "read a file": "open(sys.argv[3]).read()",
+    "read passwords": 'open("/etc/passwd").read()',
+    "connect": 'socket.create_connection(("127.0.0.1", int(sys.argv[4])), 2)',
+    "see processes": 'os.listdir("/proc/1")',
+    "write": 'open(sys.argv[3] + ".new", "x").close()',
+    "leave the root": "leave_root()",
+}
+RUN_PROBES = """
 import os, socket, sys
 sys.path.insert(0, sys.argv[1])
 if sys.argv[2] == "isolated":
     from pathlib import Path
     from knowledge.parsing.sandbox_worker import isolate
     isolate(Path(sys.argv[1]))
+else:
+    os.open("/usr", os.O_PATH)
+def leave_root():
+    for descriptor in range(3, 256):
+        try:
+            return os.open("../etc/passwd", os.O_RDONLY, dir_fd=descriptor)
+        except OSError:
+            continue
+    raise OSError
 def probe(name, act):
     try:
         act()
     except OSError:
         return
     print(name)
-probe("read the project", lambda: os.listdir(sys.argv[1] + "/accounts"))
-probe("read a file", lambda: open(sys.argv[3]).read())
-probe("read passwords", lambda: open("/etc/passwd").read())
-probe("connect", lambda: socket.create_connection(("127.0.0.1", int(sys.argv[4])), 2))
-probe("see processes", lambda: os.listdir("/proc/1"))
-probe("write", lambda: open(sys.argv[3] + ".new", "x").close())
-"""
+""" + "\n".join(f"probe({name!r}, lambda: {expression})" for name, expression in PROBES.items())
 
 
 def probe_process(tmp_path, kind):
-    """Return the probes that succeed in a process of this kind, out of six."""
+    """Return the probes that succeed in a process of this kind."""
     secret = tmp_path / "secret"
     secret.write_text("secret")
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
-        command = [sys.executable, "-I", "-c", PROBES, str(BASE_DIR), kind, str(secret), port]
+        command = [sys.executable, "-I", "-c", RUN_PROBES, str(BASE_DIR), kind, str(secret), port]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     return done.stdout.splitlines()
 
@@ -224,13 +237,14 @@ def can_isolate():
 @pytest.mark.skipif(sys.platform != "linux" or not can_isolate(), reason="needs user namespaces")
 @pytest.mark.security("local exposure")
 def test_a_parser_has_no_network_and_no_other_files(tmp_path, attacks):
-    attacks.record(6, probe_process(tmp_path, "isolated"))
+    attacks.record(len(PROBES), probe_process(tmp_path, "isolated"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.security("local exposure", mutation=True)
 def test_without_the_sandbox_a_parser_has_both(tmp_path, attacks):
-    attacks.record(6, probe_process(tmp_path, "open"))
+    attacks.record(len(PROBES), probe_process(tmp_path, "open"))
+    assert attacks.successes == [*PROBES]
 
 
 @pytest.mark.skipif(sys.platform != "linux" or not can_isolate(), reason="needs user namespaces")
