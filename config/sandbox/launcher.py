@@ -38,6 +38,7 @@ NAMESPACE_FLAGS = NEWNS | NEWUTS | NEWIPC | NEWPID | NEWNET
 RDONLY, NOSUID, NODEV, NOEXEC, REMOUNT, BIND, REC, PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
 DETACH = 2
 SET_PDEATHSIG, SET_DUMPABLE, SET_SECCOMP, CAPBSET_DROP, SET_NO_NEW_PRIVS = 1, 4, 22, 24, 38
+CAPABILITY_VERSION = 0x20080522
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 EXIT_NOT_ISOLATED = 78
 SYSTEM_PATHS = (
@@ -139,10 +140,14 @@ def isolate_process(shown: list[str]) -> None:
     """
     # Without a process namespace, whose first fork would end all others.
     enter_user_namespace(NAMESPACE_FLAGS & ~NEWPID)
-    make_root([*SYSTEM_PATHS, *shown], disk_mb=1)
-    drop_capabilities()
-    prctl(SET_NO_NEW_PRIVS, 1)
-    install_seccomp_filter()
+    try:
+        make_root([*SYSTEM_PATHS, *shown], disk_mb=1)
+    finally:
+        # Also where mounting is refused: the new namespace gave the process all capabilities.
+        drop_capabilities()
+        clear_capabilities()
+        prctl(SET_NO_NEW_PRIVS, 1)
+        install_seccomp_filter()
 
 
 def change_user(uid: int) -> None:
@@ -224,6 +229,11 @@ def drop_capabilities() -> None:
             prctl(CAPBSET_DROP, capability)
         except OSError:
             break  # no further capabilities in this kernel
+
+
+def clear_capabilities() -> None:
+    """Drop the effective, permitted and inheritable capabilities, which only an exec would lose otherwise."""
+    call_libc("capset", (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)())
 
 
 class Program(ctypes.Structure):

@@ -182,8 +182,8 @@ def test_file_of_a_gigabyte_is_rejected_unread(tenant, tmp_path):
         assert "maximum size of 50 MB" in Document.objects.get(source="huge.pdf").error_message
 
 
-# What a hostile file could do in the parser's process if it ran code there. The last probe uses a directory outside
-# the sandbox that the process still has open.
+# What a hostile file could do in the parser's process if it ran code there. "leave the root" uses a directory
+# outside the sandbox that the process still has open.
 PROBES = {
     "read the project": 'os.listdir(sys.argv[1] + "/accounts")',
     "read a file": "open(sys.argv[3]).read()",
@@ -192,16 +192,30 @@ PROBES = {
     "see processes": 'os.listdir("/proc/1")',
     "write": 'open(sys.argv[3] + ".new", "x").close()',
     "leave the root": "leave_root()",
+    "use capabilities": "find_capabilities()",
 }
 RUN_PROBES = """
-import os, socket, sys
+import ctypes, os, socket, sys
+from contextlib import suppress
+from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-if sys.argv[2] == "isolated":
-    from pathlib import Path
-    from knowledge.parsing.sandbox_worker import isolate
-    isolate(Path(sys.argv[1]))
-else:
+from config.sandbox import launcher
+from knowledge.parsing.sandbox_worker import isolate
+def refuse_mount(*arguments):
+    raise PermissionError
+if sys.argv[2] == "unmounted":
+    launcher.mount = refuse_mount
+if sys.argv[2] == "open":
+    with suppress(OSError):
+        launcher.enter_user_namespace(0)
     os.open("/usr", os.O_PATH)
+else:
+    isolate(Path(sys.argv[1]))
+def find_capabilities():
+    held = (ctypes.c_uint32 * 6)()
+    launcher.call_libc("capget", (ctypes.c_uint32 * 2)(0x20080522, 0), held)
+    if not any(held):
+        raise OSError
 def leave_root():
     for descriptor in range(3, 256):
         try:
@@ -240,7 +254,16 @@ def test_a_parser_has_no_network_and_no_other_files(tmp_path, attacks):
     attacks.record(len(PROBES), probe_process(tmp_path, "isolated"))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.skipif(sys.platform != "linux" or not can_isolate(), reason="needs user namespaces")
+@pytest.mark.security("local exposure")
+def test_a_parser_without_a_private_root_has_no_network_and_no_capabilities(tmp_path, attacks):
+    succeeded = probe_process(tmp_path, "unmounted")
+    for name in ("connect", "use capabilities"):
+        attacks.attempt(name, succeeded=name in succeeded)
+    assert "read passwords" in succeeded
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not can_isolate(), reason="needs user namespaces")
 @pytest.mark.security("local exposure", mutation=True)
 def test_without_the_sandbox_a_parser_has_both(tmp_path, attacks):
     attacks.record(len(PROBES), probe_process(tmp_path, "open"))
