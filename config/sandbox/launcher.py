@@ -25,9 +25,8 @@ import struct
 import sys
 from typing import Any, NoReturn
 
-NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = (
+NEWNS, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET = (
     0x00020000,
-    0x02000000,
     0x04000000,
     0x08000000,
     0x10000000,
@@ -243,7 +242,7 @@ class Program(ctypes.Structure):
 
 
 def install_seccomp_filter() -> None:
-    """Install a seccomp filter for `CALLS` and `FAMILIES`; do nothing on unlisted machines.
+    """Install a seccomp filter for `SYSTEM_CALLS` and `FAMILIES`; do nothing on unlisted machines.
 
     Raises:
         OSError: if the kernel rejects the filter.
@@ -333,7 +332,7 @@ def init(spec: dict[str, Any], uid: int, later: bool) -> None:
 
 
 def main() -> None:
-    """Isolate and run the command; exit with its code, or `CANNOT` if isolation fails."""
+    """Isolate and run the command; exit with its code, or `EXIT_NOT_ISOLATED` if isolation fails."""
     spec = json.loads(os.environ.pop("CONCLAVE_SANDBOX"))
     die_with_parent()
     if os.getppid() != spec["parent"]:
