@@ -202,8 +202,8 @@ VECTORS_DROP = f"DROP FUNCTION {CALLED}, conclave_vectors_part(text, uuid);"
 
 # Sources of existing texts. Texts whose task or event is gone are deleted.
 TEXT_SOURCES = """
-UPDATE knowledge_embedding SET source_id = (metadata ->> 'source')::uuid, metadata = metadata - 'source'
-WHERE metadata ? 'source';
+UPDATE knowledge_embedding SET source_id = (metadata ->> 'source')::uuid, metadata = metadata - 'of' - 'source'
+WHERE metadata ? 'of' AND metadata ? 'source';
 UPDATE knowledge_embedding e SET source_id = r.id FROM (
   SELECT tenant_id, id, semantic_embedding_id FROM workflows_task
   UNION ALL SELECT tenant_id, id, semantic_embedding_id FROM workflows_calendarevent

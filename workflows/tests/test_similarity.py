@@ -97,7 +97,8 @@ def test_the_migration_finds_the_sources_of_existing_texts(transactional_db, row
     with tenant_scope(tenant, actor=ACTOR):
         Embedding.objects.update(source_id=None, metadata={"of": "workflows.task"})
         EmbeddingFactory(metadata={"of": "workflows.task"})
-        kept = EmbeddingFactory()
+        reverted = EmbeddingFactory(metadata={"of": "task or event", "source": str(rows[2].pk)})
+        kept = EmbeddingFactory(metadata={"source": "handbook"})
     name = connection.settings_dict["NAME"]
     with connect(OWNER, database=name) as database, database.transaction():
         database.execute("SELECT set_config('app.actor', %s, true)", [ACTOR])
@@ -105,7 +106,11 @@ def test_the_migration_finds_the_sources_of_existing_texts(transactional_db, row
     with tenant_scope(tenant, actor=ACTOR):
         sources = {row.source_id for row in Embedding.objects.exclude(pk=kept.pk)}
         assert {rows[1].pk, rows[2].pk} < sources
-        assert (len(sources), Embedding.objects.get(pk=kept.pk).source_id) == (3, None)
+        assert len(sources) == 3
+        reverted.refresh_from_db()
+        assert (reverted.source_id, reverted.metadata) == (rows[2].pk, {})
+        kept.refresh_from_db()
+        assert (kept.source_id, kept.metadata) == (None, {"source": "handbook"})
 
 
 def test_the_api_defers_one_job_and_finds(rows, tenant, member, api_client, monkeypatch):
