@@ -1,13 +1,17 @@
 """Files and vector store files with the official OpenAI client."""
 
+import httpx
 import openai
 import pytest
 
 from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
 from knowledge.models import Document
+from knowledge.services.documents import upload_document
+from knowledge.services.files import store_file
 from knowledge.services.ingestion import index_document
 from knowledge.services.library import LIBRARY_SLUG
+from knowledge.tests.factories import CollectionFactory
 
 TEXT = b"# Tides\n\nHigh water comes at noon in Emden.\n"
 
@@ -82,6 +86,39 @@ def test_deleting_a_file_removes_it_from_vector_stores(client, wired, tmp_path):
     client.files.delete(file.id)
     assert list(client.vector_stores.files.list(store.id)) == []
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_attached_file_keeps_a_document_of_the_same_name(client, wired):
+    with tenant_scope(wired.tenant, actor="system:test"):
+        collections = [CollectionFactory(slug=slug) for slug in ("sea", "moon")]
+        first, second = (
+            upload_document(
+                each,
+                store_file([each.slug.encode()], tenant_id=wired.tenant.pk, name="tides.md"),
+                source="tides.md",
+            ).document
+            for each in collections
+        )
+    store = f"vs_{collections[1].pk.hex}"
+    made = client.vector_stores.files.create(store, file_id=f"file-{first.pk.hex}")
+    assert made.id == f"file-{first.pk.hex}"
+    assert [row.id for row in client.vector_stores.files.list(store)] == [made.id, f"file-{second.pk.hex}"]
+
+
+def test_clients_cannot_change_the_link_of_a_copy(client, wired):
+    store, file = client.vector_stores.create(name="Sea"), upload(client)
+    client.vector_stores.files.create(store.id, file_id=file.id, attributes={"kind": "tides"})
+    copy = next(row for row in wired.rows(Document) if "file_id" in row.metadata)
+    for given in ({"file_id": "x", "attributes": [], "note": "n"}, {}):
+        response = httpx.patch(
+            f"{wired.url}/api/v1/documents/{copy.pk}/",
+            json={"metadata": given},
+            headers={"Authorization": f"Bearer {wired.key.secret}"},
+        )
+        assert response.status_code == 200
+        assert response.json()["metadata"].get("note") == given.get("note")
+        (found,) = client.vector_stores.files.list(store.id)
+        assert (found.id, found.attributes) == (file.id, {"kind": "tides"})
 
 
 def test_unreadable_file_fails(client, wired):

@@ -9,6 +9,7 @@ from config.admin.paginator import BoundedPaginator
 from knowledge.models import Chunk, ChunkVectorDraft, Collection, Document
 from knowledge.services.collections import archive_collection, delete_collection, restore_collection
 from knowledge.services.documents import delete_document, reindex_document
+from knowledge.services.library import keep_file_keys
 
 from .forms import CollectionForm
 from .uploads import UploadForm, limit_body_size, upload_from_form
@@ -108,6 +109,7 @@ class DocumentAdmin(BaseModelAdmin):
 
     def save_model(self, request, obj, form, change):
         if change:
+            obj.metadata = keep_file_keys(obj.metadata, form.initial.get("metadata", obj.metadata))
             super().save_model(request, obj, form, change)
         else:
             upload_from_form(obj, form.cleaned_data)

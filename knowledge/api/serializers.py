@@ -9,6 +9,7 @@ from rest_framework.exceptions import ErrorDetail
 from config.api.serializers import BaseSerializer, ReadOnlySerializer
 from knowledge.models import Chunk, Collection, Document, RagQuery
 from knowledge.services.collections import check_model
+from knowledge.services.library import keep_file_keys
 
 
 class CollectionSerializer(BaseSerializer):
@@ -84,6 +85,10 @@ class DocumentSerializer(BaseSerializer):
             "status",
             "error_message",
         )
+
+    def validate_metadata(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Keep the keys that link the copies of a file."""
+        return keep_file_keys(value, getattr(self.instance, "metadata", {}))
 
 
 class ChunkSerializer(ReadOnlySerializer):

@@ -15,7 +15,7 @@ from knowledge.services.files import StoredFile, iter_bytes, store_file
 
 LIBRARY_SLUG = "uploaded-files"
 # Keys of a document's metadata: the id of the file that it is a copy of, the file's purpose and its attributes.
-FILE_ID, PURPOSE, ATTRIBUTES = "file_id", "purpose", "attributes"
+FILE_ID, PURPOSE, ATTRIBUTES = FILE_KEYS = ("file_id", "purpose", "attributes")
 
 
 @transaction.atomic
@@ -46,6 +46,12 @@ def find_collection_file(collection: Collection, file_id: UUID) -> Document | No
     return list_collection_files(collection).filter(same).first()
 
 
+def keep_file_keys(metadata: dict[str, Any], current: dict[str, Any]) -> dict[str, Any]:
+    """Return `metadata` with the file's keys of `current`, which clients cannot change."""
+    given = {name: value for name, value in metadata.items() if name not in FILE_KEYS}
+    return given | {name: current[name] for name in FILE_KEYS if name in current}
+
+
 def get_file_id(document: Document) -> UUID:
     """Return the id of the file that the document is, or is a copy of."""
     return UUID(document.metadata.get(FILE_ID) or str(document.pk))
@@ -66,7 +72,8 @@ def attach_file(
     collection: Collection, file: Document, kept: StoredFile, *, attributes: dict[str, Any]
 ) -> Document:
     """Create the collection's copy of a file, and queue its indexing."""
-    copy = upload_document(collection, kept, source=file.source).document
+    # The file's id makes the source unique: other files of this name stay in the collection.
+    copy = upload_document(collection, kept, source=f"{file.pk}/{file.filename}"[:1024]).document
     copy.metadata = {**copy.metadata, FILE_ID: str(file.pk), ATTRIBUTES: attributes}
     copy.save(update_fields=["metadata", "updated_at"])
     return copy

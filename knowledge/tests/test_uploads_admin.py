@@ -39,6 +39,23 @@ def test_console_uploads_and_indexes_a_file(admin_client, collection, tenant, me
     assert page.status_code == 200
 
 
+def test_console_keeps_the_link_of_a_file(admin_client, collection, tenant, member):
+    upload(admin_client, collection)
+    with tenant_scope(tenant, user=member.user):
+        document = Document.objects.get()
+        document.metadata = {"purpose": "assistants"}
+        document.save()
+    fields = {
+        "title": "Tides",
+        "origin": document.origin,
+        "metadata": '{"file_id": "x", "note": "n"}',
+    }
+    page = admin_client.post(reverse("admin:knowledge_document_change", args=[document.pk]), fields)
+    assert page.status_code == 302
+    with tenant_scope(tenant, user=member.user):
+        assert Document.objects.get().metadata == {"purpose": "assistants", "note": "n"}
+
+
 def test_unsupported_format_is_a_form_error(admin_client, collection, tenant):
     page = upload(admin_client, collection, "virus.exe")
     assert page.status_code == 200
