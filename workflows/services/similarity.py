@@ -172,7 +172,7 @@ def _store_text_vectors(
     model: Any, text_of: Callable[[Any], str]
 ) -> Callable[[list[Any], list[list[float]]], None]:
     def store(rows: list[Any], vectors: list[list[float]]) -> None:
-        stored = []
+        touched = []
         for row, vector, insight in zip(
             rows, vectors, extract_insights([text_of(r) for r in rows]), strict=True
         ):
@@ -180,10 +180,11 @@ def _store_text_vectors(
             text.content, text.embedding, text.embedding_model = text_of(row), vector, get_embedder_name()
             text.save()
             found = {} if row.semantic_keywords else {"semantic_keywords": insight.keywords}
-            model.objects.filter(pk=row.pk).update(semantic_embedding_id=text.pk, **found)
-            stored.append(text.pk)
+            if row.semantic_embedding_id != text.pk or found:
+                model.objects.filter(pk=row.pk).update(semantic_embedding_id=text.pk, **found)
+                touched.append(text.pk)
         # The trigger sets `updated_at`. An embedding older than its row would be computed again.
-        Embedding.objects.filter(pk__in=stored).update(embedding_model=F("embedding_model"))
+        Embedding.objects.filter(pk__in=touched).update(embedding_model=F("embedding_model"))
 
     return store
 

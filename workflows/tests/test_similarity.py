@@ -60,6 +60,20 @@ def test_changed_rows_are_embedded_again_and_deleted_rows_leave_no_embedding(row
         assert (AssetEmbedding.objects.count(), Embedding.objects.count()) == (1, 2)
 
 
+def test_embedding_a_changed_text_leaves_its_row_unchanged(rows, tenant, member):
+    embed_rows(tenant.pk)
+    with tenant_scope(tenant, user=member.user):
+        rows[2].refresh_from_db()
+        rows[2].title = "Paint the lighthouse"
+        rows[2].save()
+        rows[2].refresh_from_db()
+        changed = rows[2].updated_at
+    assert (embed_rows(tenant.pk), embed_rows(tenant.pk)) == (1, 0)
+    with tenant_scope(tenant, user=member.user):
+        rows[2].refresh_from_db()
+        assert (rows[2].updated_at, similar_tasks("lighthouse")[0].pk) == (changed, rows[2].pk)
+
+
 def test_assets_of_others_and_other_projects_are_not_found(rows, tenant, other_tenant, member):
     embed_rows(tenant.pk)
     with tenant_scope(other_tenant, actor=ACTOR):
