@@ -77,10 +77,10 @@ class ServerBusy(Problem):
 
 
 class _RefusedRequest:
-    """The attributes of a request that the problem names."""
+    """The attributes of a request that error renderers read."""
 
     def __init__(self, head: RequestHead, identifier: str) -> None:
-        self.path, self.method, self.id = head.path, head.method, identifier
+        self.path, self.method, self.headers, self.id = head.path, head.method, head.headers, identifier
 
 
 def render_refusal(head: RequestHead, error: APIException) -> HttpResponse:

@@ -75,8 +75,8 @@ class CompatView(CallerMixin, ApiView):
         if "HTTP_IDEMPOTENCY_KEY" in request.META and not request.content_type.startswith("multipart/"):
             _ = request._request.body
 
-    def get_dialect(self) -> Callable[..., dict[str, Any]]:
-        """Return the function that renders errors."""
+    def get_dialect(self, request: Any) -> Callable[..., dict[str, Any]]:
+        """Return the function that renders errors; the request may have been refused before its dispatch."""
         return type(self).dialect
 
     def get_exception_handler(self) -> Callable[..., HttpResponse]:
@@ -84,14 +84,15 @@ class CompatView(CallerMixin, ApiView):
 
     def _render_error(self, error: Exception, context: Any) -> HttpResponse:
         if isinstance(error, CompletionError):
+        dialect = self.get_dialect(context["request"])
             headers = {} if error.retryable else NO_RETRY
-            body = self.get_dialect()(STATUSES.get(error.code, 502), error.code, error.message, None)
+            body = dialect(STATUSES.get(error.code, 502), error.code, error.message, None)
             return json_response(body, STATUSES.get(error.code, 502), headers)
         problem = problem_handler(error, context)
         details = orjson.loads(problem.content)
         pointer = details["errors"][0].get("pointer") if details.get("errors") else None
         parameter = details.get("parameter") or (pointer or "").strip("/").replace("/", ".") or None
-        body = self.get_dialect()(problem.status_code, details["code"], details["detail"], parameter)
+        body = dialect(problem.status_code, details["code"], details["detail"], parameter)
         kept = {name: problem[name] for name in ("Retry-After", "WWW-Authenticate") if name in problem}
         return json_response(body, problem.status_code, kept)
 

@@ -7,6 +7,8 @@ import pytest
 
 from agents.models import Agent
 from agents.testing import call_tool
+from config.serving.errors import ServerBusy, render_refusal
+from config.serving.requests import RequestHead
 from config.tenancy.scope import tenant_scope
 from conversations.models import Conversation, Message
 
@@ -49,3 +51,18 @@ def test_ended_conversation_and_inactive_agent_are_rejected(client, wired):
         ("user", False),
         ("assistant", False),
     ]
+
+
+@pytest.mark.parametrize(
+    ("headers", "error"),
+    [
+        ([], {"type": "api_error", "param": None, "code": "busy"}),
+        ([(b"anthropic-version", b"2023-06-01")], {"type": "overloaded_error"}),
+    ],
+    ids=["openai", "anthropic"],
+)
+def test_refusal_before_the_view_uses_the_dialect_of_the_client(headers, error):
+    head = RequestHead({"method": "GET", "path": "/v1/models", "headers": headers})
+    response = render_refusal(head, ServerBusy())
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert json.loads(response.content)["error"] == {**error, "message": ServerBusy.default_detail}

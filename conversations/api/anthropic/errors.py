@@ -30,4 +30,4 @@ def error_body(status: int, code: str, message: str, parameter: str | None) -> d
 
 def is_anthropic(request: Any) -> bool:
     """Return whether Anthropic's client sent the request."""
-    return bool(request.META.get("HTTP_ANTHROPIC_VERSION"))
+    return bool(request.headers.get("anthropic-version"))

@@ -1,6 +1,10 @@
 """Errors in OpenAI's format: `{"error": {"message", "type", "param", "code"}}`."""
 
+from collections.abc import Callable
 from typing import Any
+
+from conversations.api.anthropic.errors import error_body as anthropic_error_body
+from conversations.api.anthropic.errors import is_anthropic
 
 TYPES = {
     400: "invalid_request_error",
@@ -27,3 +31,8 @@ def error_body(status: int, code: str, message: str, parameter: str | None) -> d
     known = CODES.get(code, code)
     kind = "insufficient_quota" if known == "insufficient_quota" else TYPES.get(status, "api_error")
     return {"error": {"message": message, "type": kind, "param": parameter, "code": known}}
+
+
+def get_error_renderer(request: Any) -> Callable[..., dict[str, Any]]:
+    """Return the function that renders errors for the client, for URLs of both dialects."""
+    return anthropic_error_body if is_anthropic(request) else error_body

@@ -9,13 +9,12 @@ from django.utils.text import slugify
 from agents.choices import AgentStatus, Provider
 from agents.models import Agent, Integration
 from config.api.views import json_response
-from conversations.api.anthropic.errors import error_body as anthropic_error_body
 from conversations.api.anthropic.errors import is_anthropic
 from conversations.api.anthropic.models import build_model_page, render_model
 from conversations.api.compat import CompatView, ModelNotFoundError
 from knowledge.embedders import LexicalEmbedder, MiniLMEmbedder
 
-from .errors import error_body
+from .errors import error_body, get_error_renderer
 
 
 def _render_model(identifier: str, created: int, owner: str) -> dict[str, Any]:
@@ -33,8 +32,8 @@ class ModelsView(CompatView):
     dialect = staticmethod(error_body)
     anthropic_parameters = ("limit", "after_id", "before_id", "beta")
 
-    def get_dialect(self) -> Callable[..., dict[str, Any]]:
-        return anthropic_error_body if is_anthropic(self.request) else error_body
+    def get_dialect(self, request: Any) -> Callable[..., dict[str, Any]]:
+        return get_error_renderer(request)
 
     @property
     def extra_parameters(self) -> tuple[str, ...]:  # type: ignore[override]

@@ -5,13 +5,11 @@ from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 
 from config.api.views import json_response
-from conversations.api.anthropic.errors import error_body as anthropic_error_body
-from conversations.api.anthropic.errors import is_anthropic
 from conversations.api.anthropic.messages import CountTokensView, MessagesView
 
 from .chat import ChatCompletionsView
 from .embeddings import EmbeddingsView
-from .errors import error_body
+from .errors import get_error_renderer
 from .files import FileContentView, FilesView, FileView
 from .models import ModelsView, ModelView
 from .responses import ResponsesView
@@ -23,9 +21,8 @@ from .vectors import VectorStoreSearchView, VectorStoresView, VectorStoreView
 @csrf_exempt
 def unknown_address(request: HttpRequest) -> HttpResponse:
     """Return 404 for an unknown URL, in the format of the client."""
-    render = anthropic_error_body if is_anthropic(request) else error_body
     message = f"Unknown request URL: {request.method} {request.path}."
-    return json_response(render(404, "unknown_url", message, None), 404)
+    return json_response(get_error_renderer(request)(404, "unknown_url", message, None), 404)
 
 
 urlpatterns = [
