@@ -16,8 +16,8 @@ from accounts.services.invitations import (
     resend_invitation,
     revoke_invitation,
 )
-from config.admin.bases import BaseModelAdmin, fieldset
-from tenants.admin.platform_grants import PlatformGrantForm
+from config.admin.bases import fieldset
+from tenants.admin.platform_grants import PlatformGrantAdmin, PlatformGrantForm
 from tenants.models import Tenant
 
 
@@ -50,14 +50,11 @@ class PlatformInvitationForm(PlatformGrantForm, InvitationForm):
 
 
 @admin.register(Invitation)
-class InvitationAdmin(GrantAdminMixin, BaseModelAdmin):
-    """Admin of invitations.
-
-    An invitation is sent when it is added; it is never changed, only sent again or revoked.
-    """
+class InvitationAdmin(GrantAdminMixin, PlatformGrantAdmin):
+    """Invitations. An invitation is sent when it is added; it is never changed, only sent again or revoked."""
 
     form = InvitationForm
-    platform_adds = True
+    platform_form = PlatformInvitationForm
     resource = "members"
     icon = "mail"
     position = 15
@@ -80,16 +77,6 @@ class InvitationAdmin(GrantAdminMixin, BaseModelAdmin):
 
     def has_send_permission(self, request):
         return self._may(request, "write", "UPDATE")
-
-    def get_fieldsets(self, request, obj=None):
-        sets = super().get_fieldsets(request, obj)
-        asks = obj is None and request.console.is_platform
-        return [("Where", {"fields": ["organisation"]}), *sets] if asks else sets
-
-    def get_form(self, request, obj=None, change=False, **kwargs):
-        if obj is None and request.console.is_platform:
-            kwargs["form"] = PlatformInvitationForm
-        return super().get_form(request, obj, change=change, **kwargs)
 
     def save_model(self, request, obj, form, change):
         made = create_invitation(

@@ -6,7 +6,7 @@ from django.http import Http404, HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.decorators import action
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import IsAuthenticated
 
 from accounts.models import Invitation
 from accounts.services.invitations import (
@@ -125,20 +125,13 @@ class InvitationViewSet(InvitationErrorMixin, CreateMixin, ReadOnlyTenantViewSet
         return self.respond_with(invitation.pk)
 
 
-class IsSignedIn(BasePermission):
-    """Permission of signed-in users."""
-
-    def has_permission(self, request: Any, view: Any) -> bool:
-        return bool(request.user and request.user.is_authenticated)
-
-
 class PersonView(InvitationErrorMixin):
     """Base of endpoints for a signed-in user, with or without a tenant."""
 
     resource = ANY_CREDENTIAL
     scope = "manual"
     authentication_classes = (PersonAuthentication,)
-    permission_classes = (IsSignedIn,)
+    permission_classes = (IsAuthenticated,)
 
 
 class MyInvitationsView(PersonView):

@@ -1,4 +1,4 @@
-"""Base admin of rows that the platform grants to an organisation."""
+"""Base admin of rows that platform staff add to an organisation."""
 
 from django import forms
 from unfold.widgets import UnfoldAdminSelectWidget
@@ -27,16 +27,20 @@ class PlatformGrantForm(BaseModelForm):
 
 
 class PlatformGrantAdmin(BaseModelAdmin):
-    """Admin of rows that platform staff manage and their organisation can read."""
+    """Base admin of rows that platform staff add to an organisation.
+
+    `platform_form` replaces `form` in the platform scope when a row is added.
+    """
 
     platform_adds = True
-    add_form = PlatformGrantForm
+    platform_form = PlatformGrantForm
 
     def get_fieldsets(self, request, obj=None):
         sets = super().get_fieldsets(request, obj)
-        return sets if obj else [("Where", {"fields": ["organisation"]}), *sets]
+        asks = obj is None and request.console.is_platform
+        return [("Where", {"fields": ["organisation"]}), *sets] if asks else sets
 
     def get_form(self, request, obj=None, change=False, **kwargs):
-        if obj is None:
-            kwargs["form"] = self.add_form
+        if obj is None and request.console.is_platform:
+            kwargs["form"] = self.platform_form
         return super().get_form(request, obj, change=change, **kwargs)
