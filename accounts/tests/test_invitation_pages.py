@@ -1,10 +1,13 @@
 """Tests of the pages on which invited people answer."""
 
+import re
+
 import pytest
 from django.test import Client
 
 from accounts import views
 from accounts.models import Invitation, Membership, User
+from accounts.services.invitations import make_token
 from accounts.tests.factories import PASSWORD, InvitationFactory, UserFactory
 from accounts.views import VIEWS_PER_MINUTE
 from config.observability.masking import mask
@@ -168,8 +171,10 @@ def test_other_people_cannot_use_the_link(invite, signed_in, tenant):
 
 
 def test_guesses_are_limited_and_answered_alike(client, db):
-    pages = {client.get(f"/invitations/{token}/").status_code for token in ("x", "cvk_invite_x.y", "a.b")}
-    assert pages == {404}
+    forged = make_token()[:-1] + "!"
+    pages = [client.get(f"/invitations/{token}/") for token in ("x", "cvk_invite_x.y", forged, make_token())]
+    assert {page.status_code for page in pages} == {404}
+    assert len({re.sub(rb'nonce="[^"]+"', b"", page.content) for page in pages}) == 1
     for _ in range(VIEWS_PER_MINUTE):
         last = client.get("/invitations/x/")
     assert last.status_code == 429

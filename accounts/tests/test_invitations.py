@@ -1,13 +1,13 @@
 """Tests of invitations through the API."""
 
 import re
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from django.core import mail
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Invitation, Membership
@@ -243,10 +243,21 @@ def test_nobody_joins_without_consent(invite, member, tenant, colleague, admin_c
         "PATCH user", succeeded=memberships(tenant, colleague) or colleague.email in own.content.decode()
     )
     form = {"user": colleague.pk, "role": "user", "status": "active", "permissions": "[]"}
-    for page in ("membership/add", "membership/invite"):
-        form |= {"email": colleague.email}
-        admin_client.post(f"/console/accounts/{page}/", form)
-        attacks.attempt(page, succeeded=memberships(tenant, colleague))
+    admin_client.post("/console/accounts/membership/add/", form)
+    attacks.attempt("membership/add", succeeded=memberships(tenant, colleague))
+
+
+@contextmanager
+def recorded_statements():
+    """Record statements without values and numbers of savepoints, which differ between requests."""
+    statements = []
+
+    def record(execute, sql, *args):
+        statements.append(re.sub(r"(?<=_x)\d+", "?", sql))
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(record):
+        yield statements
 
 
 @pytest.mark.security("invitation without consent")
@@ -254,9 +265,9 @@ def test_invitations_reveal_nothing_about_an_address(invite, colleague, attacks)
     answers, queries = [], []
     invite("first@example.org")
     for email in (colleague.email, "unknown@example.org"):
-        with CaptureQueriesContext(connection) as captured:
+        with recorded_statements() as statements:
             response, _ = invite(email)
-        queries.append([re.sub(r"'[^']*'|[0-9a-f-]{36}", "?", each["sql"] or "") for each in captured])
+        queries.append(statements)
         body = response.json() | dict.fromkeys(
             ("id", "email", "created_at", "updated_at", "expires_at", "sent_at")
         )
@@ -265,7 +276,8 @@ def test_invitations_reveal_nothing_about_an_address(invite, colleague, attacks)
         names = [colleague.first_name + " " + colleague.last_name, str(colleague.pk)]
         attacks.attempt("name", succeeded=any(name in text for name in names))
     attacks.attempt("body", succeeded=answers[0] != answers[1])
-    attacks.attempt("statements", succeeded=len(queries[0]) != len(queries[1]))
+    assert any("INSERT INTO" in statement for statement in queries[0])
+    attacks.attempt("statements", succeeded=queries[0] != queries[1])
 
 
 @pytest.mark.security("invitation without consent", mutation=True)
