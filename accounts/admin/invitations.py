@@ -29,9 +29,6 @@ class InvitationForm(GrantForm):
         if "expires_at" in self.fields:
             self.fields["expires_at"].required = False
 
-    def clean_email(self):
-        return self.cleaned_data["email"].lower()
-
     def check(self, changes, row):
         organisation = changes.get("organisation")
         prepare_invitation(

@@ -117,10 +117,10 @@ def create_invitation(
         TooManyInvitationsError: The tenant sent too many invitations.
         django.db.IntegrityError: An invitation to the address is open.
     """
-    prepare_invitation(email, role, expires_at, caller=caller, tenant_id=tenant_id)
+    email = prepare_invitation(email, role, expires_at, caller=caller, tenant_id=tenant_id)
     invitation = Invitation(
         tenant_id=tenant_id or require_tenant_id(),
-        email=email.strip().lower(),
+        email=email,
         role=role,
         message=message,
         sent_at=timezone.now(),
@@ -135,10 +135,11 @@ def create_invitation(
 
 def prepare_invitation(
     email: str, role: str, expires_at: datetime | None, *, caller: Caller, tenant_id: UUID | None = None
-) -> None:
-    """Check that the caller may invite the address.
+) -> str:
+    """Check that the caller may invite the address, and mark an overdue invitation to it as expired.
 
-    Marks an overdue invitation to it as expired.
+    Returns:
+        The address in lower case.
 
     Raises:
         GrantRefusedError: The caller lacks permissions of the role.
@@ -154,6 +155,7 @@ def prepare_invitation(
     invited = Invitation.objects.filter(**whose, email=email, status=InvitationStatus.PENDING)
     if overdue := invited.filter(expires_at__lte=now).first():
         _settle(overdue, InvitationStatus.EXPIRED)
+    return email
 
 
 def resend_invitation(invitation: Invitation, *, caller: Caller) -> None:
