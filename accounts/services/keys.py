@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -16,13 +17,38 @@ from tenants.services.quotas import get_key_rate_ceiling
 
 DEFAULT_RATE = 600
 ALL_SCOPES = ["*"]
-GRANTED = ("user_id", "scopes", "rate_limit", "expires_at")
+CHECKED_FIELDS = ("user_id", "scopes", "rate_limit", "expires_at")
 
 
 class NotOwnKeyError(GrantRefusedError):
     """Only administrators create and change API keys of other users."""
 
     code = "not_own_key"
+
+
+class KeyLimits:
+    """Limits of the caller and the plan on an API key, each read at most once."""
+
+    def __init__(self, caller: Caller | None, tenant_id: UUID | None = None) -> None:
+        self.caller, self.tenant_id = caller, tenant_id
+
+    @cached_property
+    def calling_key(self) -> ApiKey | None:
+        """The API key of the caller, or None."""
+        if self.caller is None or self.caller.kind != "key":
+            return None
+        return ApiKey.objects.get(pk=self.caller.id)
+
+    @cached_property
+    def rate_ceiling(self) -> int:
+        """The highest rate limit that the plan allows."""
+        return get_key_rate_ceiling(self.tenant_id)
+
+    @property
+    def default_rate(self) -> int:
+        """The rate limit of a new key that states none."""
+        own = self.calling_key
+        return min(DEFAULT_RATE, self.rate_ceiling, own.rate_limit if own else DEFAULT_RATE)
 
 
 def create_api_key(
@@ -45,30 +71,41 @@ def create_api_key(
         ValidationError: The user is not a member, or the rate limit is out of bounds.
         GrantRefusedError: The caller lacks permissions that the key would have.
     """
+    limits = KeyLimits(caller)
     minted = generate_key()
     key = ApiKey(
         name=name,
         user_id=user_id,
         scopes=ALL_SCOPES if scopes is None else scopes,
-        rate_limit=_default_rate(caller) if rate_limit is None else rate_limit,
+        rate_limit=limits.default_rate if rate_limit is None else rate_limit,
         expires_at=expires_at,
         metadata=metadata or {},
         key_hash=minted.digest,
         key_prefix=minted.prefix,
     )
-    check_api_key({name: getattr(key, name) for name in GRANTED}, caller=caller)
+    check_api_key({name: getattr(key, name) for name in CHECKED_FIELDS}, caller=caller, limits=limits)
     key.full_clean(exclude=["tenant"])
     key.save()
     return key, minted.secret
 
 
-def check_api_key(values: Mapping[str, Any], *, caller: Caller | None, key: ApiKey | None = None) -> None:
+def check_api_key(
+    values: Mapping[str, Any],
+    *,
+    caller: Caller | None,
+    key: ApiKey | None = None,
+    limits: KeyLimits | None = None,
+) -> None:
     """Check that the caller may create a key with `values`, or change those of `key`.
+
+    Args:
+        limits: Limits that were already read.
 
     Raises:
         ValidationError: The rate limit exceeds the plan's, or the key has expired.
         GrantRefusedError: The caller lacks permissions that the key has or would have.
     """
+    limits = limits or KeyLimits(caller, key.tenant_id if key else None)
     changed = {name: value for name, value in values.items() if key is None or value != getattr(key, name)}
     user_id = values["user_id"] if key is None else key.user_id
     if caller is not None:
@@ -79,14 +116,12 @@ def check_api_key(values: Mapping[str, Any], *, caller: Caller | None, key: ApiK
         # A key never exceeds its user's permissions, so `*` on the user's own key grants nothing more.
         if "scopes" in changed and (changed["scopes"] != ALL_SCOPES or caller.kind == "key"):
             require_grantable(caller, changed["scopes"])
-        _check_limits(changed, caller)
+        _check_limits(changed, limits.calling_key)
     if "expires_at" in changed and key is not None and is_expired(key):
         raise ValidationError(
             {"expires_at": "The API key has expired and cannot be extended. Create a new API key instead."}
         )
-    if "rate_limit" in changed and changed["rate_limit"] > (
-        ceiling := get_key_rate_ceiling(key.tenant_id if key else None)
-    ):
+    if "rate_limit" in changed and changed["rate_limit"] > (ceiling := limits.rate_ceiling):
         raise ValidationError(
             {"rate_limit": f"Your plan allows at most {ceiling} requests per minute for an API key."}
         )
@@ -113,18 +148,8 @@ def revoke_api_key(key: ApiKey, *, caller: Caller | None = None) -> None:
     key.save(update_fields=["status", "updated_at"])
 
 
-def _calling_key(caller: Caller | None) -> ApiKey | None:
-    return ApiKey.objects.get(pk=caller.id) if caller is not None and caller.kind == "key" else None
-
-
-def _default_rate(caller: Caller | None) -> int:
-    own = _calling_key(caller)
-    return min(DEFAULT_RATE, get_key_rate_ceiling(), own.rate_limit if own else DEFAULT_RATE)
-
-
-def _check_limits(changed: Mapping[str, Any], caller: Caller) -> None:
-    """Require that a calling key does not exceed its own limits."""
-    own = _calling_key(caller)
+def _check_limits(changed: Mapping[str, Any], own: ApiKey | None) -> None:
+    """Require that a calling key grants no later expiry and no higher rate limit than its own."""
     if own is None:
         return
     expiry = changed.get("expires_at", own.expires_at)
