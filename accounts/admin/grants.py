@@ -88,9 +88,17 @@ class GrantAdminMixin:
     def has_delete_permission(self, request, obj=None):
         return super().has_delete_permission(request, obj) and self._covers(request, obj)
 
+    def check_deletion(self, request, obj):
+        """Check that the user may delete the row.
+
+        Raises:
+            django.core.exceptions.ValidationError: The user may not.
+        """
+        require_covered(request.console, obj)
+
     def delete_model(self, request, obj):
         # Deleting selected rows checks no permission for each row.
-        require_covered(request.console, obj)
+        self.check_deletion(request, obj)
         super().delete_model(request, obj)
 
     def _covers(self, request, obj):

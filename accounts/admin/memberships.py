@@ -30,10 +30,10 @@ class MembershipAdmin(GrantAdminMixin, BaseModelAdmin):
         # People become members by accepting an invitation.
         return False
 
-    def delete_model(self, request, obj):
+    def check_deletion(self, request, obj):
         if not request.console.is_platform:
             require_other_administrator(obj)
-        super().delete_model(request, obj)
+        super().check_deletion(request, obj)
 
     def get_readonly_fields(self, request, obj=None):
         readonly = super().get_readonly_fields(request, obj)
@@ -59,9 +59,8 @@ class RoleAdmin(GrantAdminMixin, BaseModelAdmin):
     def has_delete_permission(self, request, obj=None):
         return super().has_delete_permission(request, obj) and not (obj and obj.is_system)
 
-    def delete_model(self, request, obj):
+    def check_deletion(self, request, obj):
         check_role_deletion(obj, caller=request.console)
-        super().delete_model(request, obj)
 
 
 @admin.register(RoleAssignment)
