@@ -20,7 +20,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
 
 class MfaAdapter(DefaultMFAAdapter):
-    """Encrypts TOTP secrets and recovery codes with the platform's data key."""
+    """Adapter that encrypts TOTP secrets and recovery codes with the platform's data key."""
 
     def encrypt(self, text: str) -> str:
         version, key = get_data_key(None, None)

@@ -72,10 +72,7 @@ class ApiKeyForm(GrantForm):
 
 
 class GrantAdminMixin:
-    """Admin mixin that limits changes to rows whose permissions the user has.
-
-    List it before the base admin class.
-    """
+    """Mixin that limits changes to rows that the user covers. List it before the base admin class."""
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         form = super().get_form(request, obj, change=change, **kwargs)

@@ -76,7 +76,7 @@ class InvitationAdmin(GrantAdminMixin, PlatformGrantAdmin):
         return self._may(request, "write", "UPDATE")
 
     def save_model(self, request, obj, form, change):
-        made = create_invitation(
+        invitation = create_invitation(
             email=obj.email,
             role=obj.role,
             message=obj.message,
@@ -84,7 +84,7 @@ class InvitationAdmin(GrantAdminMixin, PlatformGrantAdmin):
             caller=request.console,
             tenant_id=obj.tenant_id if request.console.is_platform else None,
         )
-        obj.pk = made.pk
+        obj.pk = invitation.pk
         obj.refresh_from_db()
 
     def add_view(self, request, form_url="", extra_context=None):

@@ -51,7 +51,7 @@ class ApiKeyAdmin(GrantAdminMixin, BaseModelAdmin):
         if change:
             super().save_model(request, obj, form, change)
             return
-        made, request.new_key = create_api_key(
+        key, request.new_key = create_api_key(
             name=obj.name,
             user_id=request.user.pk,
             caller=request.console,
@@ -59,7 +59,7 @@ class ApiKeyAdmin(GrantAdminMixin, BaseModelAdmin):
             rate_limit=obj.rate_limit,
             expires_at=obj.expires_at,
         )
-        obj.pk = made.pk
+        obj.pk = key.pk
         obj.refresh_from_db()
 
     def response_add(self, request, obj, post_url_continue=None):

@@ -20,7 +20,7 @@ TENANT_HEADER = "X-Tenant"
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """Authenticates `Authorization: Bearer cvk_live_…` and counts the rate limit in the same statement."""
+    """Authentication by API key, which counts the request in the same statement."""
 
     def authenticate(self, request: Request) -> tuple[Principal, Credential] | None:
         header = request.META.get("HTTP_AUTHORIZATION", "")
@@ -49,7 +49,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 class PersonAuthentication(SessionAuthentication):
-    """Authentication by a session with CSRF protection, without a tenant."""
+    """Authentication by session, with CSRF protection, without a tenant."""
 
     def authenticate(self, request: Request) -> tuple[Any, Credential | None] | None:
         user = getattr(request._request, "user", None)
@@ -63,7 +63,7 @@ class PersonAuthentication(SessionAuthentication):
 
 
 class ScopedSessionAuthentication(PersonAuthentication):
-    """Authentication by a session with CSRF protection, in one tenant."""
+    """Authentication by session, with CSRF protection, in one of the user's tenants."""
 
     def authenticate(self, request: Request) -> tuple[Any, Credential | None] | None:
         found = super().authenticate(request)

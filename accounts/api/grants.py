@@ -8,7 +8,7 @@ from config.api.views import ApiView
 
 
 class GrantMixin(ApiView):
-    """Mixin that responds with 403 when the caller lacks permissions."""
+    """Mixin that answers 403 when the caller lacks permissions that a change requires."""
 
     def handle_exception(self, exc: Exception) -> Any:
         if isinstance(exc, GrantRefusedError):

@@ -87,7 +87,7 @@ class AcceptedSerializer(serializers.Serializer):
 
 
 class InvitationErrorMixin(GrantMixin):
-    """Mixin that responds with 409 or 429 to errors of invitations."""
+    """Mixin that answers 409 to refused invitations and answers, and 429 to too many."""
 
     def handle_exception(self, exc: Exception) -> Any:
         if isinstance(exc, InvitationError):
@@ -156,13 +156,13 @@ class AcceptInvitationView(PersonView):
         """Accept an invitation and become a member of the organisation."""
         offer = _find_offer(self, request.user)
         member = accept_invitation(offer, user=request.user)
-        made = {
+        membership = {
             "id": member.pk,
             "tenant": offer.tenant_id,
             "organisation": offer.organisation,
             "role": member.role,
         }
-        return json_response(AcceptedSerializer(made).data)
+        return json_response(AcceptedSerializer(membership).data)
 
 
 class DeclineInvitationView(PersonView):

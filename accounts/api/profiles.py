@@ -113,8 +113,8 @@ class WritableOwnRowViewSet(OwnRowViewSet, WritableSingletonViewSet):
         if "HTTP_IF_MATCH" in request.META:
             raise PreconditionFailed
         serializer = self.validate(self.get_serializer(data=request.data))
-        made = serializer.save(user_id=self.credential.user_id)
-        return self.respond_with(made.pk)
+        row = serializer.save(user_id=self.credential.user_id)
+        return self.respond_with(row.pk)
 
 
 class UserProfileViewSet(WritableOwnRowViewSet):

@@ -66,7 +66,7 @@ def require_grantable(caller: Caller, scopes: Any) -> None:
 
 def is_covered(caller: Caller, row: Any) -> bool:
     """Return whether the caller covers every permission that `row` holds."""
-    return not caller.beyond(held_scopes(row))
+    return not caller.beyond(get_scopes(row))
 
 
 def require_covered(caller: Caller, row: Any) -> None:
@@ -75,19 +75,19 @@ def require_covered(caller: Caller, row: Any) -> None:
     Raises:
         GrantRefusedError: Lists the permissions that the caller lacks.
     """
-    if exceeding := caller.beyond(held_scopes(row)):
+    if exceeding := caller.beyond(get_scopes(row)):
         raise GrantRefusedError(
             f"This {row._meta.verbose_name} has permissions that you do not have: {', '.join(exceeding)}."
         )
 
 
 @singledispatch
-def held_scopes(row: Any) -> frozenset[str]:
-    """Return the permissions that a role, assignment, member or API key holds."""
-    raise TypeError(f"{type(row).__name__} holds no permissions")
+def get_scopes(row: Any) -> frozenset[str]:
+    """Return the permissions of a role, assignment, member, invitation or API key."""
+    raise TypeError(f"{type(row).__name__} has no permissions")
 
 
-@held_scopes.register
+@get_scopes.register
 def _(row: Membership) -> frozenset[str]:
     # Expired assignments count too: their expiry can be changed.
     assigned = RoleAssignment.objects.filter(tenant_id=row.tenant_id, user_id=row.user_id)
@@ -95,26 +95,26 @@ def _(row: Membership) -> frozenset[str]:
     return role_scopes(row.role, [text for each in lists for text in _texts(each)])
 
 
-@held_scopes.register
+@get_scopes.register
 def _(row: Invitation) -> frozenset[str]:
     return role_scopes(row.role)
 
 
-@held_scopes.register
+@get_scopes.register
 def _(row: Role) -> frozenset[str]:
     return frozenset(_texts(row.permissions))
 
 
-@held_scopes.register
+@get_scopes.register
 def _(row: RoleAssignment) -> frozenset[str]:
-    return held_scopes(row.role)
+    return get_scopes(row.role)
 
 
-@held_scopes.register
+@get_scopes.register
 def _(row: ApiKey) -> frozenset[str]:
     # A key allows what both its scopes and its user allow.
     owner = Membership.objects.get(tenant_id=row.tenant_id, user_id=row.user_id)
-    return common(_texts(row.scopes), held_scopes(owner))
+    return common(_texts(row.scopes), get_scopes(owner))
 
 
 def check_role(changes: Mapping[str, Any], *, caller: Caller, role: Role | None = None) -> None:
@@ -158,7 +158,7 @@ def check_assignment(role: Role | None, *, caller: Caller, assignment: RoleAssig
     if assignment is not None:
         require_covered(caller, assignment)
     if role is not None:
-        require_grantable(caller, held_scopes(role))
+        require_grantable(caller, get_scopes(role))
 
 
 def check_member(changes: Mapping[str, Any], *, caller: Caller, member: Membership | None = None) -> None:

@@ -22,7 +22,7 @@ from psycopg.types.json import Jsonb
 from accounts.choices import InvitationStatus, MemberStatus
 from accounts.models import Invitation, Membership, User
 from accounts.roles import role_scopes
-from accounts.services.grants import Caller, check_member, held_scopes, require_covered
+from accounts.services.grants import Caller, check_member, get_scopes, require_covered
 from accounts.services.invitation_emails import InvitationEmail, send_invitation_email
 from accounts.services.members import add_member
 from accounts.services.signin import confirm_email_address
@@ -49,10 +49,7 @@ CLOSED = "This invitation is not valid. Ask for a new one."
 
 
 class InvitationError(ValidationError):
-    """The invitation cannot be made or answered.
-
-    The API responds with 409 and `code`.
-    """
+    """The invitation cannot be created or answered. The API answers 409 with `code`."""
 
     code = "invitation_closed"
 
@@ -149,10 +146,10 @@ def prepare_invitation(
     email, now = email.strip().lower(), timezone.now()
     if expires_at is not None and not now < expires_at <= now + MAX_LIFETIME:
         raise ValidationError({"expires_at": f"Choose a time within the next {MAX_LIFETIME.days} days."})
-    whose = {"tenant_id": tenant_id or require_tenant_id()}
-    if Membership.objects.filter(**whose, user__email=email).exists():
+    tenant = {"tenant_id": tenant_id or require_tenant_id()}
+    if Membership.objects.filter(**tenant, user__email=email).exists():
         raise AlreadyMemberError("This person is already a member.")
-    invited = Invitation.objects.filter(**whose, email=email, status=InvitationStatus.PENDING)
+    invited = Invitation.objects.filter(**tenant, email=email, status=InvitationStatus.PENDING)
     if overdue := invited.filter(expires_at__lte=now).first():
         _settle(overdue, InvitationStatus.EXPIRED)
     return email
@@ -194,7 +191,7 @@ def make_token() -> str:
     return signing.Signer(salt=SALT, sep=".").sign(PREFIX + secrets.token_urlsafe(32))
 
 
-def token_digest(token: str) -> bytes:
+def digest_token(token: str) -> bytes:
     """Return the SHA-256 of a token (32 bytes)."""
     return sha256(token.encode()).digest()
 
@@ -205,7 +202,7 @@ def find_invitation(token: str) -> OpenInvitation | None:
         signing.Signer(salt=SALT, sep=".").unsign(token)
     except signing.BadSignature:
         return None
-    found = list(_query(token_digest(token), None))
+    found = list(_query(digest_token(token), None))
     return found[0] if found else None
 
 
@@ -294,7 +291,7 @@ def _send(invitation: Invitation) -> None:
         if rate.exceeded:
             raise TooManyInvitationsError(rate.reset)
     token = make_token()
-    invitation.token_digest = token_digest(token)
+    invitation.token_digest = digest_token(token)
     invitation.full_clean(exclude=["tenant"], validate_unique=False, validate_constraints=False)
     invitation.save()
     inviter = User.objects.filter(pk=invitation.invited_by_id).first()
@@ -336,8 +333,8 @@ def _check_inviter(invitation: Invitation) -> None:
     if invitation.invited_by_id is None:
         return
     inviter = Membership.objects.get(user_id=invitation.invited_by_id)
-    held = held_scopes(inviter) if inviter.status == MemberStatus.ACTIVE else ()
-    if beyond(held, role_scopes(invitation.role)):
+    scopes = get_scopes(inviter) if inviter.status == MemberStatus.ACTIVE else ()
+    if beyond(scopes, role_scopes(invitation.role)):
         raise InvitationError(CLOSED)
 
 

@@ -62,8 +62,8 @@ def require_other_administrator(leaving: Membership) -> None:
         tenant_id=leaving.tenant_id, role=MemberRole.ADMIN, status=MemberStatus.ACTIVE
     )
     # A fixed lock order prevents two administrators from removing each other concurrently.
-    held = list(admins.order_by("id").select_for_update(of=("self",)).values_list("id", flat=True))
-    if held == [leaving.pk]:
+    admin_ids = list(admins.order_by("id").select_for_update(of=("self",)).values_list("id", flat=True))
+    if admin_ids == [leaving.pk]:
         raise LastAdministratorError("The organisation needs at least one active administrator.")
 
 

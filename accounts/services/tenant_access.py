@@ -20,7 +20,7 @@ TENANT_ACCESS_SQL = (
 )
 
 
-# Key of the session's tenant.
+# Session key of the selected tenant, for the console and the API.
 TENANT_KEY = "console_tenant"
 
 

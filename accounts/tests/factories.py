@@ -26,7 +26,7 @@ from accounts.models import (
     UserSettings,
     WorkProfile,
 )
-from accounts.services.invitations import LIFETIME, make_token, token_digest
+from accounts.services.invitations import LIFETIME, digest_token, make_token
 from config.testing.factories import BaseFactory, member_user
 from config.testing.roles import as_identity
 
@@ -73,7 +73,7 @@ class InvitationFactory(BaseFactory):
     @classmethod
     def _create(cls, model_class, *args, **kwargs):
         token = make_token()
-        row = super()._create(model_class, *args, **{"token_digest": token_digest(token)} | kwargs)
+        row = super()._create(model_class, *args, **{"token_digest": digest_token(token)} | kwargs)
         row.token = token
         return row
 

@@ -83,8 +83,8 @@ def test_an_existing_user_accepts_by_token(invite, tenant):
     user = UserFactory()
     response, token = invite(user.email.upper(), role="analyst")
     client = signed_in(user)
-    made = client.post(f"{URL}accept/", {"token": token}, content_type=JSON)
-    assert (made.status_code, made.json()["role"]) == (200, "analyst")
+    answer = client.post(f"{URL}accept/", {"token": token}, content_type=JSON)
+    assert (answer.status_code, answer.json()["role"]) == (200, "analyst")
     assert client.get("/api/v1/me/").json()["tenant_slug"] == tenant.slug
     assert client.post(f"{URL}accept/", {"token": token}, content_type=JSON).status_code == 404
     shown = invite.client.get(f"{URL}{response.json()['id']}/").json()

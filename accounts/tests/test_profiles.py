@@ -21,12 +21,12 @@ def test_first_patch_makes_the_row_and_the_next_changes_it(api_client):
     client = api_client(role="user")
     assert client.get("/api/v1/me/settings/").status_code == 404
 
-    made = patch(client, "me/settings", {"theme": "light"}).json()
+    settings = patch(client, "me/settings", {"theme": "light"}).json()
     changed = patch(client, "me/settings", {"timezone": "Europe/Rome"}).json()
 
-    assert made["user"] == str(client.key.user_id)
-    assert made["notification_preferences"]["discovery_complete"] is True
-    assert changed["id"] == made["id"]
+    assert settings["user"] == str(client.key.user_id)
+    assert settings["notification_preferences"]["discovery_complete"] is True
+    assert changed["id"] == settings["id"]
     assert (changed["theme"], changed["timezone"]) == ("light", "Europe/Rome")
     assert client.get("/api/v1/me/settings/").json() == changed
 

@@ -226,21 +226,21 @@ def test_rate_limit_has_a_ceiling_by_plan(api_client, member, tenant):
     from tenants.tests.factories import SubscriptionFactory, SubscriptionPlanFactory
 
     client = api_client(user=member.user, rate_limit=10_000)
-    made = {"name": "Fast", "rate_limit": 6001}
-    response = client.post("/api/v1/api-keys/", made, content_type=JSON)
+    body = {"name": "Fast", "rate_limit": 6001}
+    response = client.post("/api/v1/api-keys/", body, content_type=JSON)
     assert (response.status_code, response.json()["errors"][0]["pointer"]) == (400, "/rate_limit")
     assert "at most 6000 requests per minute" in response.json()["detail"]
     with as_platform():
         plan = SubscriptionPlanFactory(max_key_rate_limit=9000)
         SubscriptionFactory(tenant=tenant, plan=plan, status="active")
-    response = client.post("/api/v1/api-keys/", made, content_type=JSON)
+    response = client.post("/api/v1/api-keys/", body, content_type=JSON)
     assert response.status_code == 201, response.content
     with as_platform():
         type(tenant).objects.filter(pk=tenant.pk).update(max_key_rate_limit=100)
     assert (
         client.post("/api/v1/api-keys/", {"name": "Default"}, content_type=JSON).json()["rate_limit"] == 100
     )
-    assert client.post("/api/v1/api-keys/", made | {"rate_limit": 101}, content_type=JSON).status_code == 400
+    assert client.post("/api/v1/api-keys/", body | {"rate_limit": 101}, content_type=JSON).status_code == 400
 
 
 @pytest.mark.security("privilege escalation")

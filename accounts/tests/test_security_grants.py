@@ -37,7 +37,7 @@ def membership(role="viewer", status="active", permissions="[]"):
 
 
 @pytest.mark.parametrize(
-    ("held", "scope", "covered"),
+    ("scopes", "scope", "covered"),
     [
         (["*"], "*", True),
         (["agents:*"], "agents:write", True),
@@ -47,8 +47,8 @@ def membership(role="viewer", status="active", permissions="[]"):
         (["agents:read", "agents:write"], "*:*", False),
     ],
 )
-def test_covering(held, scope, covered):
-    assert covers(held, scope) is covered
+def test_covering(scopes, scope, covered):
+    assert covers(scopes, scope) is covered
 
 
 def test_permissions_that_are_not_text_are_not_covered():
@@ -59,8 +59,8 @@ def test_permissions_that_are_not_text_are_not_covered():
 def test_the_console_lets_nobody_raise_themselves(console, clerk, tenant, wanted):
     url = f"/console/accounts/membership/{clerk.pk}/change/"
     assert console.post(url, membership(permissions='["members:read"]') | wanted).status_code == 200
-    held = fresh(tenant, clerk)
-    assert (held.role, held.permissions) == ("viewer", RIGHTS)
+    row = fresh(tenant, clerk)
+    assert (row.role, row.permissions) == ("viewer", RIGHTS)
 
 
 def test_console_cannot_demote_more_privileged_members(console, member, tenant):
