@@ -20,6 +20,9 @@ CREATE TRIGGER accounts_role_new_system BEFORE INSERT OR UPDATE ON accounts_role
 CREATE FUNCTION accounts_refuse_key_revival() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, public AS $$
 BEGIN
+  IF OLD.key_hash <> NEW.key_hash THEN
+    RAISE EXCEPTION 'the hash of an API key cannot be changed' USING ERRCODE = 'insufficient_privilege';
+  END IF;
   RAISE EXCEPTION 'a revoked or expired API key cannot be used again' USING ERRCODE = 'insufficient_privilege';
 END $$;
 CREATE TRIGGER accounts_apikey_revival BEFORE UPDATE ON accounts_apikey FOR EACH ROW WHEN (

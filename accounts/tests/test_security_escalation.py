@@ -210,6 +210,16 @@ def test_sql_attack_succeeds_without_the_triggers(
             owner.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
 
+def test_the_hash_of_a_key_cannot_be_changed(api_key, member, tenant):
+    key = api_key(user=member.user)
+    key.key_hash = bytes(32)
+    with (
+        pytest.raises(DatabaseError, match="the hash of an API key cannot be changed"),
+        tenant_scope(tenant, user=member.user),
+    ):
+        key.save()
+
+
 @pytest.mark.parametrize("status", ["active", "revoked"])
 def test_expired_keys_stay_expired(api_client, api_key, member, status):
     key = api_key(user=member.user, expires_at=timezone.now() - timedelta(days=1), status=status)
