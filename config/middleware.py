@@ -20,8 +20,8 @@ from config.db.session import RequestInfo, request_info
 REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._-]{8,128}")
 # API responses must not load resources, run scripts or be framed.
 DENY_ALL_POLICY = "default-src 'none'; frame-ancestors 'none'"
-# Bytes of a query string; the longest that the API builds, a cursor, has a few hundred.
-MAX_QUERY_LENGTH = 8_192
+# Bytes of a path or a query string; the longest that the API builds, a cursor, has a few hundred.
+MAX_URI_BYTES = 8 * 1024
 DATA_MEDIA_TYPES = ("application/json", "application/problem+json")
 
 
@@ -114,9 +114,9 @@ class QueryLimitMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if len(request.META.get("QUERY_STRING", "")) > MAX_QUERY_LENGTH:
-            detail = f"The query string is longer than {MAX_QUERY_LENGTH} bytes."
-            return problem_response(request, 414, "query_too_long", detail)
+        if len(request.META.get("QUERY_STRING", "")) > MAX_URI_BYTES:
+            detail = f"The query string is longer than {MAX_URI_BYTES} bytes."
+            return problem_response(request, 414, "uri_too_long", detail)
         return self.get_response(request)
 
 

@@ -12,6 +12,7 @@ from django.conf import settings
 from rest_framework.exceptions import APIException
 
 from config.api.body_limits import find_view, get_body_limit
+from config.middleware import MAX_URI_BYTES
 from config.observability import metrics
 from config.serving.bodies import BodyCollector
 from config.serving.errors import (
@@ -34,7 +35,6 @@ from config.serving.responses import (
 )
 from config.serving.threads import FairThreadPool
 
-MAX_URI_BYTES = 8 * 1024
 MAX_HEADER_BYTES = 32 * 1024
 # Requests that wait for a thread, for each thread.
 WAITING_PER_THREAD = 32

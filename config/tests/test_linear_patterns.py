@@ -13,7 +13,7 @@ from rest_framework.exceptions import ParseError
 from agents.runtime.builtin_tools import ToolError, calculate
 from config.api.parsers import parse_json
 from config.api.scope_fields import scope_pattern
-from config.middleware import MAX_QUERY_LENGTH
+from config.middleware import MAX_URI_BYTES
 from config.observability.masking import MAX_TEXT, mask_value
 from config.testing.source_patterns import (
     build_pumped_texts,
@@ -86,7 +86,7 @@ LINEAR = [
 # Characters of the input, where the caller bounds it.
 BOUNDED = {
     "config.observability.masking:ANY": MAX_TEXT,
-    "config.observability.masking:SECRET_NAMES": MAX_QUERY_LENGTH,
+    "config.observability.masking:SECRET_NAMES": MAX_URI_BYTES,
     "knowledge.parsing.code:_ARROW": 500,
     "knowledge.parsing.code:_DEFINITION": 500,
     "knowledge.parsing.code:_SQL": 500,
@@ -242,15 +242,15 @@ def test_masking_stops_at_a_depth():
 def test_long_query_strings_are_refused(api_client, path, attacks):
     client = api_client()
     assert client.get(path, {"q": "x" * 100}).status_code != 414
-    response = client.get(f"{path}?" + "a&" * MAX_QUERY_LENGTH)
+    response = client.get(f"{path}?" + "a&" * MAX_URI_BYTES)
     attacks.attempt(path, succeeded=response.status_code != 414)
     assert response["Content-Type"] == "application/problem+json"
-    assert response.json()["code"] == "query_too_long"
+    assert response.json()["code"] == "uri_too_long"
 
 
 @pytest.mark.django_db
 @pytest.mark.security("slow input", mutation=True)
 def test_without_the_limit_long_query_strings_are_parsed(api_client, monkeypatch, attacks):
-    monkeypatch.setattr("config.middleware.MAX_QUERY_LENGTH", 10**9)
-    response = api_client().get("/api/v1/agents/?" + "a&" * MAX_QUERY_LENGTH)
+    monkeypatch.setattr("config.middleware.MAX_URI_BYTES", 10**9)
+    response = api_client().get("/api/v1/agents/?" + "a&" * MAX_URI_BYTES)
     attacks.attempt("long query string", succeeded=response.status_code != 414)
