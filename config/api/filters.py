@@ -4,6 +4,7 @@ A viewset accepts only the parameters that it declares. An unknown parameter is 
 """
 
 import re
+from functools import cache
 from typing import Any
 
 import django_filters
@@ -148,10 +149,15 @@ def search_fields(view: Any) -> tuple[str, ...]:
     """Return the columns that `q=` searches: those that the view declares, or its short texts that name a row."""
     if view.search_fields is not None:
         return tuple(view.search_fields)
-    model = view.model
+    return _find_naming_columns(view.serializer_class)
+
+
+@cache
+def _find_naming_columns(serializer_class: Any) -> tuple[str, ...]:
+    """Return the short texts among the serializer's columns that name a row."""
+    model, shown = serializer_class.Meta.model, serializer_class.Meta.fields
     if getattr(model, "partition_period", None):
         return ()
-    shown = view.serializer_class.Meta.fields
     return tuple(
         field.name
         for field in model._meta.concrete_fields
@@ -215,11 +221,12 @@ class SearchFilter(BaseFilterBackend):
 
     def filter_queryset(self, request: Any, queryset: Any, view: Any) -> Any:
         terms = request.query_params.get("q", "").split()
+        names = search_fields(view) if terms else ()
         if len(terms) > MAX_WORDS:
             raise _filter_error({"q": [f"At most {MAX_WORDS} words are allowed."]})
         for term in terms:
             matches = Q()
-            for name in search_fields(view):
+            for name in names:
                 matches |= Q(**{f"{name}__icontains": term})
             queryset = queryset.filter(matches)
         return queryset
