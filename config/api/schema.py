@@ -8,6 +8,7 @@ from drf_spectacular.openapi import AutoSchema
 
 from .exceptions import MEDIA_TYPE, TITLES
 from .json_columns import describe_json_column, is_json_column
+from .slugs import SLUG_PATTERN
 
 PROBLEM = {
     "type": "object",
@@ -247,7 +248,7 @@ class ReferenceFieldScheme(OpenApiSerializerFieldExtension):
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
         if direction == "request" and self.target.accepts_slug:
-            return {"type": "string", "anyOf": [{"format": "uuid"}, {"pattern": "^[-a-zA-Z0-9_]{1,100}$"}]}
+            return {"type": "string", "anyOf": [{"format": "uuid"}, {"pattern": f"^{SLUG_PATTERN}$"}]}
         return {"type": "string", "format": "uuid"}
 
 

@@ -6,11 +6,13 @@ from uuid import UUID
 
 from django.urls.converters import StringConverter, register_converter
 
+SLUG_PATTERN = "[-a-zA-Z0-9_]{1,100}"
+
 
 class NameConverter(StringConverter):
     """An ID or a slug in a URL. `ReadOnlyTenantViewSet` replaces a slug by the ID of the row."""
 
-    regex = "[-a-zA-Z0-9_]{1,100}"
+    regex = SLUG_PATTERN
 
     def to_python(self, value: str) -> Any:
         with suppress(ValueError):

@@ -6,6 +6,7 @@ from pathlib import Path
 import environ
 from csp.constants import NONCE, NONE, SELF
 
+from config.api.slugs import SLUG_PATTERN
 from config.postgres.logins import OWNER, WEB
 from config.settings.files import file_storages
 from config.settings.logs import logging_settings
@@ -269,7 +270,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
-    "PATH_CONVERTER_OVERRIDES": {"name": {"type": "string", "pattern": "^[-a-zA-Z0-9_]{1,100}$"}},
+    "PATH_CONVERTER_OVERRIDES": {"name": {"type": "string", "pattern": f"^{SLUG_PATTERN}$"}},
     # Enums are inlined: many fields are named `status`, each with different values.
     "PREPROCESSING_HOOKS": ["config.api.schema.keep_api_endpoints"],
     "POSTPROCESSING_HOOKS": [

@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 
 import schemathesis
 
+from config.api.slugs import SLUG_PATTERN
+
 PLAN = json.loads(Path(os.environ["FUZZING_PLAN"]).read_text())
 # Touched before each request: the test stops the run when this file stays unchanged.
 PROGRESS = Path(os.environ["FUZZING_PLAN"]).with_name("progress")
@@ -25,7 +27,7 @@ def _is_uuid(value):
 
 def _names_row(value):
     """Return whether a value is an id or a slug."""
-    return _is_uuid(value) or re.fullmatch("[-a-zA-Z0-9_]{1,100}", str(value)) is not None
+    return _is_uuid(value) or re.fullmatch(SLUG_PATTERN, str(value)) is not None
 
 
 def _lead_address(case):
