@@ -11,11 +11,15 @@ from .permissions import ANY_CREDENTIAL, VERBS
 from .serializers import TextListField
 
 
+def list_resources() -> list[str]:
+    """Return the resources of all API views."""
+    return sorted({str(getattr(view, "resource", "")) for view, _ in iter_views()} - {"", ANY_CREDENTIAL})
+
+
 @cache
 def scope_pattern() -> str:
-    """Return the pattern of the scopes that exist, with the resources of all API views."""
-    resources = {str(getattr(view, "resource", "")) for view, _ in iter_views()} - {"", ANY_CREDENTIAL}
-    return rf"^(\*|(\*|{'|'.join(sorted(resources))}):(\*|{'|'.join(VERBS)}))$"
+    """Return the pattern of the scopes that exist."""
+    return rf"^(\*|(\*|{'|'.join(list_resources())}):(\*|{'|'.join(VERBS)}))$"
 
 
 class ScopeField(serializers.CharField):
