@@ -12,10 +12,11 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from .permissions import ANY_CREDENTIAL, required_verb
 
 
-def _callbacks(patterns: list[Any]) -> Iterator[Any]:
+def iter_callbacks(patterns: list[Any]) -> Iterator[Any]:
+    """Yield the view functions of URL patterns."""
     for pattern in patterns:
         if isinstance(pattern, URLResolver):
-            yield from _callbacks(pattern.url_patterns)
+            yield from iter_callbacks(pattern.url_patterns)
         elif isinstance(pattern, URLPattern):
             yield pattern.callback
 
@@ -24,7 +25,7 @@ def iter_views() -> Iterator[tuple[type, dict[str, str] | None]]:
     """Yield each API view class of the URL configuration with its actions by method."""
     from .views import ApiView
 
-    for callback in _callbacks(get_resolver().url_patterns):
+    for callback in iter_callbacks(get_resolver().url_patterns):
         view = getattr(callback, "cls", None) or getattr(callback, "view_class", None)
         if isinstance(view, type) and issubclass(view, ApiView):
             yield view, getattr(callback, "actions", None)

@@ -5,21 +5,13 @@ from django.urls import get_resolver
 from rest_framework.parsers import MultiPartParser
 
 from config.api.body_limits import IMPORT_BODY, JSON_BODY, UPLOAD_BODY, find_view, get_body_limit
-
-
-def list_views(patterns):
-    """Yield the view functions of URL patterns."""
-    for pattern in patterns:
-        if hasattr(pattern, "url_patterns"):
-            yield from list_views(pattern.url_patterns)
-        else:
-            yield pattern.callback
+from config.api.checks import iter_callbacks
 
 
 def test_upload_views_declare_a_limit():
     undeclared = [
         view.cls.__name__
-        for view in list_views(get_resolver().url_patterns)
+        for view in iter_callbacks(get_resolver().url_patterns)
         if MultiPartParser in getattr(getattr(view, "cls", None), "parser_classes", ())
         and ("post" in (getattr(view, "actions", None) or {}) or hasattr(view.cls, "post"))
         and get_body_limit(view, "POST", has_session=False) is JSON_BODY

@@ -113,7 +113,7 @@ RECURSIVE = {
     "agents.runtime.prices:price": "calls the library's function of the same name",
     "config.admin.bases:_rename_fields": "declarations in the source",
     "config.admin.name_resolution:ResolveIdsMixin._shown_as": "declarations in the source",
-    "config.api.checks:_callbacks": "declarations in the source",
+    "config.api.checks:iter_callbacks": "declarations in the source",
     "config.api.examples:_build_object": "schemas of the source",
     "config.api.examples:build_example": "schemas of the source",
     "config.api.exceptions:_pointers": "follows the nesting of parsed bodies, which MAX_DEPTH bounds",
