@@ -71,7 +71,7 @@ def build_example(schema: Schema, components: Schema, name: str = "", depth: int
         components: Schemas by name, for references.
         name: Name of the member that has the value.
     """
-    schema = _resolve(schema, components, depth)
+    schema = _resolve(schema, components)
     if schema.get("examples"):
         return schema["examples"][0]
     for keyword in ("example", "const", "default"):
@@ -91,7 +91,7 @@ def build_example(schema: Schema, components: Schema, name: str = "", depth: int
     return _build_scalar(schema, kind)
 
 
-def _resolve(schema: Schema, components: Schema, depth: int) -> Schema:
+def _resolve(schema: Schema, components: Schema) -> Schema:
     """Follow references, and choose the first alternative that is not null."""
     while True:
         if "$ref" in schema:
