@@ -49,9 +49,12 @@ def test_a_folder_of_another_owner_keeps_its_mode(tmp_path, monkeypatch):
 def test_a_short_secret_is_refused_by_the_name_of_its_file(tmp_path, text, attacks):
     path = tmp_path / "secret_key"
     path.write_text(text)
-    with pytest.raises(ImproperlyConfigured, match=path.name):
+    message = ""
+    try:
         local_secret(path)
-    attacks.attempt(repr(text), succeeded=False)
+    except ImproperlyConfigured as error:
+        message = str(error)
+    attacks.attempt(repr(text), succeeded=path.name not in message)
 
 
 @pytest.mark.security("local exposure", mutation=True)
