@@ -61,15 +61,15 @@ def find_view(path: str) -> Any:
         return None
 
 
-def get_body_limit(view: Any, method: str, *, has_session: bool) -> BodyLimit:
+def get_body_limit(view: Any, method: str, *, has_session_cookie: bool) -> BodyLimit:
     """Return the body limit of a view function for an HTTP method; by default `JSON_BODY`.
 
-    Forms of the console may contain files, but only those of signed-in users are accepted.
+    Forms of the console may contain files if the request has a session cookie, which is not verified yet.
     """
     view_class, name = getattr(view, "cls", None), method.lower()
     if view_class is None:
         # Django sets the attribute on the views of model admins.
-        default = UPLOAD_BODY if has_session and hasattr(view, "model_admin") else JSON_BODY
+        default = UPLOAD_BODY if has_session_cookie and hasattr(view, "model_admin") else JSON_BODY
         return getattr(view, "body_limit", default)
     actions = getattr(view, "actions", None)
     handler = getattr(view_class, (actions or {}).get(name, name), None)

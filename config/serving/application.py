@@ -112,7 +112,7 @@ class Application:
         view = find_view(head.path)
         if view is None:
             return BytesIO(), 0
-        limit = get_body_limit(view, head.method, has_session=bool(head.session))
+        limit = get_body_limit(view, head.method, has_session_cookie=bool(head.session))
         for name in limit.required_headers:
             if name.lower() not in head.headers:
                 raise MissingHeader(name)

@@ -14,7 +14,7 @@ def test_upload_views_declare_a_limit():
         for view in iter_callbacks(get_resolver().url_patterns)
         if MultiPartParser in getattr(getattr(view, "cls", None), "parser_classes", ())
         and ("post" in (getattr(view, "actions", None) or {}) or hasattr(view.cls, "post"))
-        and get_body_limit(view, "POST", has_session=False) is JSON_BODY
+        and get_body_limit(view, "POST", has_session_cookie=False) is JSON_BODY
     ]
     assert undeclared == []
 
@@ -35,11 +35,11 @@ UUID = "01a22676-7bd0-7c53-befe-fcdbafd7f927"
     ],
 )
 def test_limit_of_a_path(path, limit):
-    assert get_body_limit(find_view(path), "POST", has_session=False) is limit
+    assert get_body_limit(find_view(path), "POST", has_session_cookie=False) is limit
 
 
 def test_console_forms_accept_files_only_with_a_session():
     view = find_view("/console/knowledge/collection/add/")
-    assert get_body_limit(view, "POST", has_session=True) is UPLOAD_BODY
-    assert get_body_limit(view, "POST", has_session=False) is JSON_BODY
+    assert get_body_limit(view, "POST", has_session_cookie=True) is UPLOAD_BODY
+    assert get_body_limit(view, "POST", has_session_cookie=False) is JSON_BODY
     assert find_view("/webhooks/unknown") is None
