@@ -22,6 +22,8 @@ REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9._-]{8,128}")
 DENY_ALL_POLICY = "default-src 'none'; frame-ancestors 'none'"
 # Bytes of a path or a query string; the longest that the API builds, a cursor, has a few hundred.
 MAX_URI_BYTES = 8 * 1024
+# A weight that refuses a coding; "q" may be a capital.
+ZERO_WEIGHT = re.compile(r"[qQ]=0(\.0{0,3})?")
 DATA_MEDIA_TYPES = ("application/json", "application/problem+json")
 
 
@@ -41,7 +43,9 @@ def accepts_gzip(request: HttpRequest) -> bool:
     codings = [
         part.replace(" ", "").split(";") for part in request.META.get("HTTP_ACCEPT_ENCODING", "").split(",")
     ]
-    return any(name.lower() == "gzip" and "q=0" not in weights for name, *weights in codings)
+    return any(
+        name.lower() == "gzip" and not any(map(ZERO_WEIGHT.fullmatch, weights)) for name, *weights in codings
+    )
 
 
 class CompressionMiddleware:

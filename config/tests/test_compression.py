@@ -36,8 +36,9 @@ def test_lists_for_keys_are_compressed_on_request(client):
     assert small["Content-Length"] == str(len(small.content))
     assert not is_compressed(plain)
     assert "Accept-Encoding" in plain["Vary"]
-    for refusal in ("gzip;q=0", "identity", "x-gzip"):
+    for refusal in ("gzip;q=0", "gzip; q=0.", "gzip;q=0.0", "gzip;Q=0.000", "identity", "x-gzip"):
         assert not is_compressed(client.get(AGENTS, headers={"Accept-Encoding": refusal}))
+    assert is_compressed(client.get(AGENTS, headers={"Accept-Encoding": "gzip;q=0.001"}))
 
 
 def test_entity_tags_of_compressed_rows_match(client):

@@ -42,6 +42,7 @@ LINEAR = [
     "config.encryption.keyring:KEK_ID",
     "config.encryption.keyring:keks",
     "config.middleware:REQUEST_ID_PATTERN",
+    "config.middleware:ZERO_WEIGHT",
     "config.observability.masking:_replace_match",
     "config.tenancy.checks:ID_LIST",
     "config.tenancy.checks:SECRET",
