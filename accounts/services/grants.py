@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 
 from accounts.models import ApiKey, Invitation, Membership, Role, RoleAssignment
 from accounts.roles import role_scopes
-from config.api.scopes import common
+from config.api.scopes import intersect_scopes
 
 FIXED_IN_SYSTEM_ROLES = ("slug", "permissions")
 
@@ -114,7 +114,7 @@ def _(row: RoleAssignment) -> frozenset[str]:
 def _(row: ApiKey) -> frozenset[str]:
     # A key allows what both its scopes and its user allow.
     owner = Membership.objects.get(tenant_id=row.tenant_id, user_id=row.user_id)
-    return common(_texts(row.scopes), get_scopes(owner))
+    return intersect_scopes(_texts(row.scopes), held_scopes(owner))
 
 
 def check_role(changes: Mapping[str, Any], *, caller: Caller, role: Role | None = None) -> None:

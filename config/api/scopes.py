@@ -22,7 +22,7 @@ def beyond(held: Iterable[str], wanted: Iterable[object]) -> list[str]:
     return sorted(str(scope) for scope in wanted if not (isinstance(scope, str) and covers(held, scope)))
 
 
-def common(one: Iterable[str], other: Iterable[str]) -> frozenset[str]:
+def intersect_scopes(one: Iterable[str], other: Iterable[str]) -> frozenset[str]:
     """Return the scopes that both `one` and `other` grant."""
     splits = [_split(scope) for scope in other]
     met = (
