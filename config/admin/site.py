@@ -62,7 +62,7 @@ class ConsoleSite(UnfoldAdminSite):
         return bool(request.user.is_active and access is not None and access.may_enter)
 
     def serve(self, request, view, args, kwargs) -> HttpResponseBase | None:
-        """Run the view in the request's scope; return None if it opens its own."""
+        """Run the view in the request's scope; return None if it is in `UNSCOPED`."""
         access = request.console = _access().access_of(request)
         if request.resolver_match.url_name in UNSCOPED:
             return None

@@ -3,8 +3,8 @@
 The key's row is written in the same transaction as the effect, so both are committed or neither is. A second
 request waits on the unique index until the first transaction ends, then replays its response or runs.
 
-A request that commits before its response exists stores a reference to what it began. If its process dies, a
-repeated request builds the response from the referenced rows, once they are complete.
+A request that commits before its response exists stores a reference to the rows that it created. If its process dies,
+a repeated request builds the response from the referenced rows, once they are complete.
 """
 
 import hashlib
@@ -61,7 +61,7 @@ class ResumableResponse(ABC, Generic[BegunT]):
 
     @abstractmethod
     def begin(self) -> BegunT:
-        """Store the first effect."""
+        """Store the rows that the response depends on."""
 
     @abstractmethod
     def describe(self, begun: BegunT) -> dict[str, Any]:
