@@ -62,14 +62,14 @@ def warm_up() -> None:
 
 def _respond(request: HttpRequest, page: Page, media_type: str) -> HttpResponse:
     """Return the page or 304, compressed if the client accepts it. The page is public."""
-    zipped = accepts_gzip(request)
-    etag = f'"{page.tag}{"-gzip" if zipped else ""}"'
+    is_compressed = accepts_gzip(request)
+    etag = f'"{page.tag}{"-gzip" if is_compressed else ""}"'
     headers = {"ETag": etag, "Cache-Control": "public, no-cache", "Vary": "Accept-Encoding"}
     if not_modified(request, etag):
         return HttpResponse(status=304, headers=headers)
-    if zipped:
+    if is_compressed:
         headers["Content-Encoding"] = "gzip"
-    content = page.compressed if zipped else page.plain
+    content = page.compressed if is_compressed else page.plain
     return HttpResponse(content, content_type=media_type, headers=headers)
 
 

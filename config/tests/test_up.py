@@ -131,16 +131,16 @@ def test_a_port_in_use_is_refused_before_anything_starts(tmp_path):
 
 
 @pytest.fixture
-def greeted(tmp_path):
+def launch_plan(tmp_path):
     (tmp_path / "demo.json").write_text(
         '{"email": "a@b.example", "password": "pw-1", "api_key": "KEY", "agent": "guide", "url": "x"}'
     )
     return launch.LaunchPlan("0.0.0.0", 8001, True, tmp_path, None)
 
 
-def test_the_greeting_names_everything_one_needs(greeted, monkeypatch):
+def test_the_greeting_names_everything_one_needs(launch_plan, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    text = launch.format_greeting(greeted)
+    text = launch.format_greeting(launch_plan)
     assert "http://127.0.0.1:8001/console/" in text
     assert "a@b.example  pw-1" in text
     assert "curl -s http://127.0.0.1:8001/api/v1/conversations/ -H 'Authorization: Bearer KEY'" in text
@@ -148,18 +148,18 @@ def test_the_greeting_names_everything_one_needs(greeted, monkeypatch):
 
 
 @pytest.mark.security("local exposure")
-def test_credentials_are_printed_to_a_terminal_only(greeted, attacks, monkeypatch):
+def test_credentials_are_printed_to_a_terminal_only(launch_plan, attacks, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: False)
-    text = launch.format_greeting(greeted)
+    text = launch.format_greeting(launch_plan)
     for secret in ("pw-1", "KEY"):
         attacks.attempt(secret, succeeded=secret in text)
-    assert str(greeted.var / "demo.json") in text
+    assert str(launch_plan.var / "demo.json") in text
 
 
 @pytest.mark.security("local exposure", mutation=True)
-def test_a_log_taken_for_a_terminal_shows_credentials(greeted, attacks, monkeypatch):
+def test_a_log_taken_for_a_terminal_shows_credentials(launch_plan, attacks, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    attacks.attempt("KEY", succeeded="KEY" in launch.format_greeting(greeted))
+    attacks.attempt("KEY", succeeded="KEY" in launch.format_greeting(launch_plan))
 
 
 def test_children_choose_their_login_themselves(monkeypatch, tmp_path):

@@ -64,7 +64,7 @@ def migrate():
 
 
 @pytest.fixture(params=VERSIONS)
-def upgraded(request, django_db_blocker):
+def snapshot(request, django_db_blocker):
     """Database of a released version after `migrate`."""
     with django_db_blocker.unblock(), restored_snapshot(request.param) as description:
         migrate()
@@ -75,8 +75,8 @@ def test_there_is_a_snapshot():
     assert VERSIONS
 
 
-def test_upgraded_database_keeps_rows_and_credentials(upgraded, django_db_blocker):
-    person, rows = upgraded["person"], upgraded["rows"]
+def test_upgraded_database_keeps_rows_and_credentials(snapshot, django_db_blocker):
+    person, rows = snapshot["person"], snapshot["rows"]
     after = count_rows(connection.settings_dict["NAME"])
     assert min(rows[table] for table in ("accounts_user", "conversations_message", "audit_auditlog")) > 0
     lost = {table: (count, after.get(table)) for table, count in rows.items() if after.get(table) != count}
@@ -96,7 +96,7 @@ def test_upgraded_database_keeps_rows_and_credentials(upgraded, django_db_blocke
     assert Client().get("/console/").status_code == 302
 
 
-def test_upgraded_catalog_equals_a_new_one(upgraded):
+def test_upgraded_catalog_equals_a_new_one(snapshot):
     ours = catalog(connection.settings_dict["NAME"])
     with temporary_database() as new:
         theirs = catalog(new)

@@ -38,7 +38,7 @@ def override(part, kind):
     return f'<Override PartName="{part}" ContentType="{KIND}.{kind}+xml"/>'
 
 
-def zipped(parts):
+def build_zip(parts):
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in parts.items():
@@ -61,7 +61,7 @@ def docx():
     )
     styles = '<w:style w:type="paragraph" w:styleId="Heading1"><w:name w:val="heading 1"/></w:style>'
     main = override("/word/document.xml", "wordprocessingml.document.main")
-    return zipped(
+    return build_zip(
         {
             "[Content_Types].xml": TYPES % (main + override("/word/styles.xml", "wordprocessingml.styles")),
             "_rels/.rels": RELATIONS % relation(1, "officeDocument", "word/document.xml"),
@@ -95,7 +95,7 @@ def pptx():
         "/ppt/slideLayouts/slideLayout1.xml": "presentationml.slideLayout",
         "/ppt/slideMasters/slideMaster1.xml": "presentationml.slideMaster",
     }
-    return zipped(
+    return build_zip(
         {
             "[Content_Types].xml": TYPES % "".join(override(part, kind) for part, kind in kinds.items()),
             "_rels/.rels": RELATIONS % relation(1, "officeDocument", "ppt/presentation.xml"),
