@@ -1,12 +1,13 @@
 """Attacks of a colleague in the same tenant on another person's rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
 from django.db import models
 
 from config.db.constraints import TENANT_CLAUSE
+from config.db.session import APP, READER
 from config.postgres.logins import OWNER
 from config.tenancy.models import PERSON_KINDS
 from config.testing.database import connect
@@ -15,9 +16,10 @@ from config.testing.isolation.mutations import Mutation, Proof
 from config.testing.isolation.runner import Attack, AttackAttempt, IsolationReport, LeakDetected, run_matrix
 from config.testing.isolation.writes import copy_row, insert_row
 
+ROLES = (APP, READER)
 POLICIES_SQL = """
 SELECT policyname, qual, with_check FROM pg_policies
-WHERE tablename = %s AND roles = '{conclave_app}' ORDER BY policyname"""
+WHERE tablename = %s AND roles <@ %s::name[] ORDER BY policyname"""
 
 
 def list_person_models() -> list[type[models.Model]]:
@@ -33,19 +35,17 @@ def person_targets(fixture: AttackFixture) -> list[AttackTarget]:
 
 
 def colleague_reads(a: AttackAttempt) -> None:
-    """Read a colleague's row by id, in lists and in counts.
-
-    Its owner reads it as the control.
-    """
-    a.set_scope(a.victim)
-    if len(a.rows("SELECT id FROM {t} WHERE id = %s", a.theirs)) != 1:
-        raise LeakDetected("the owner cannot read the row: this proves nothing")
-    _become_colleague(a)
-    a.assert_no_rows("SELECT id FROM {t} WHERE id = %s", a.theirs)
-    a.assert_zero(
-        "SELECT count(*) FROM {t} WHERE id = %s OR (id IS NOT NULL AND id = %s)", a.theirs, a.theirs
-    )
-    a.assert_no_rows("SELECT id FROM (SELECT id FROM {t} OFFSET 0) x WHERE id = %s", a.theirs)
+    """Read a colleague's row by id, in a list and in a count; its owner reads it as the control."""
+    for role in ROLES:
+        a.set_scope(a.victim, role)
+        if len(a.rows("SELECT id FROM {t} WHERE id = %s", a.theirs)) != 1:
+            raise LeakDetected("the owner cannot read the row: this proves nothing")
+        _become_colleague(a, role)
+        a.assert_no_rows("SELECT id FROM {t} WHERE id = %s", a.theirs)
+        a.assert_zero(
+            "SELECT count(*) FROM {t} WHERE id = %s OR (id IS NOT NULL AND id = %s)", a.theirs, a.theirs
+        )
+        a.assert_no_rows("SELECT id FROM (SELECT id FROM {t} OFFSET 0) x WHERE id = %s", a.theirs)
 
 
 def colleague_updates(a: AttackAttempt) -> None:
@@ -97,10 +97,12 @@ def prove_by_colleague(table: str) -> Proof:
 
 
 @contextmanager
-def without_person_clause(fixture: AttackFixture, *, table: str) -> Iterator[None]:
-    """Reduce the policies of `table` for the application role to the tenant."""
+def without_person_clause(
+    fixture: AttackFixture, *, table: str, roles: Sequence[str] = ROLES
+) -> Iterator[None]:
+    """Reduce the policies of `table` for the roles of the application to the tenant."""
     with connect(OWNER, database=fixture.database) as owner:
-        policies = owner.execute(POLICIES_SQL, [table]).fetchall()
+        policies = owner.execute(POLICIES_SQL, [table, [*roles]]).fetchall()
         try:
             for name, using, check in policies:
                 owner.execute(_alter_policy(table, name, using and TENANT_CLAUSE, check and TENANT_CLAUSE))
@@ -117,16 +119,17 @@ def _alter_policy(table: str, name: str, using: str | None, check: str | None) -
 
 
 def colleague_mutations() -> list[Mutation]:
-    """Return a mutation for each table of people: its policies without the person clause."""
+    """Return a mutation for each table of people and role: its policies without the person clause."""
     return [
         Mutation(
-            f"person clause of {table} removed",
-            partial(without_person_clause, table=table),
+            f"person clause of {table} removed for {role}",
+            partial(without_person_clause, table=table, roles=[role]),
             prove_by_colleague(table),
         )
         for table in sorted(model._meta.db_table for model in list_person_models())
+        for role in ROLES
     ]
 
 
-def _become_colleague(a: AttackAttempt) -> None:
-    a.set_scope(a.victim, user=a.fixture.colleagues[a.victim])
+def _become_colleague(a: AttackAttempt, role: str = APP) -> None:
+    a.set_scope(a.victim, role, user=a.fixture.colleagues[a.victim])
