@@ -255,11 +255,13 @@ def forge_jobs(i: Injection) -> list[Any]:
 def shadow_functions(i: Injection) -> list[Any]:
     """Put functions and a table in the way that the policies and the verification could use."""
     i.set(current_tenant_id=i.victim, search_path="pg_temp, public, pg_catalog")
-    for function in (
-        "conclave_current_tenant() RETURNS uuid",
-        "conclave_scope_key() RETURNS uuid",
+    for function, value in (
+        ("conclave_current_tenant", i.victim),
+        ("conclave_current_user", i.victim_user),
     ):
-        i.rows(f"CREATE FUNCTION pg_temp.{function} LANGUAGE sql AS $$ SELECT '{i.victim}'::uuid $$")
+        i.rows(
+            f"CREATE FUNCTION pg_temp.{function}() RETURNS uuid LANGUAGE sql AS $$ SELECT '{value}'::uuid $$"
+        )
     i.rows("CREATE FUNCTION pg_temp.sha256(bytea) RETURNS bytea LANGUAGE sql AS $$ SELECT '\\x00'::bytea $$")
     i.rows("CREATE TEMP TABLE conclave_scope_key (id text, inner_block bytea, outer_block bytea)")
     i.rows("INSERT INTO pg_temp.conclave_scope_key VALUES ('00000000', '', '')")
@@ -292,6 +294,7 @@ def end_transaction(i: Injection) -> list[Any]:
     """Commit, roll back or return to a savepoint within the injected text, then read as the login."""
     found = []
     for ending in ("COMMIT", "ROLLBACK", "ROLLBACK TO SAVEPOINT probe"):
+        i.open()
         i.connection.execute("SAVEPOINT probe")
         injected = f"{ending}; SELECT email FROM accounts_user WHERE id = '{i.victim_user}'"
         try:
