@@ -139,8 +139,13 @@ class SharedViewSet(TenantViewSet):
         try:
             return super().get_object(lock=lock)
         except Http404:
-            super().get_object()  # Raises Http404 if the caller cannot read the row.
-            raise Forbidden("You have read access only.") from None
+            if not lock:
+                raise
+        return self.resolve_read_only(super().get_object())
+
+    def resolve_read_only(self, instance: Any) -> Any:
+        """Return a row to change that the caller may read, but not lock, or raise `Forbidden`."""
+        raise Forbidden("You have read access only.")
 
 
 class OwnedViewSet(SharedViewSet):
@@ -154,22 +159,14 @@ class OwnedViewSet(SharedViewSet):
         super().perform_destroy(instance)
 
 
-class MemberViewSet(TenantViewSet):
+class MemberViewSet(SharedViewSet):
     """Members. The owner changes them, and members can remove themselves."""
 
-    def get_object(self, *, lock: bool = False) -> Any:
-        """Return the row that the URL names. Only the owner can lock it, for a change.
-
-        Raises:
-            Forbidden: the caller changes a row without owning the project or calendar.
-        """
-        try:
-            return super().get_object(lock=lock)
-        except Http404:
-            row = super().get_object()  # Raises Http404 if the caller cannot read the row.
-            if self.request.method == "DELETE":
-                return row
-            raise Forbidden("Only the owner can change members.") from None
+    def resolve_read_only(self, instance: Any) -> Any:
+        """Return the row for a deletion: the caller may be the member."""
+        if self.request.method == "DELETE":
+            return instance
+        raise Forbidden("Only the owner can change members.")
 
     def perform_create(self, serializer: Any) -> Any:
         return self._save(self.model(**serializer.validated_data))
