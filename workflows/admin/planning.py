@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin, fieldset
 from config.admin.inlines import BaseInline, ReadOnlyInline
+from config.admin.permissions import OwnerOnlyChangesMixin
 from workflows.choices import MemberAccess
 from workflows.models import Calendar, CalendarEvent, CalendarMember, Project, ProjectMember, Task
 
@@ -34,23 +35,14 @@ class SharedAdmin(BaseModelAdmin):
         return row.members.filter(user_id=request.user.pk, access=MemberAccess.WRITE).exists()
 
 
-class MemberInline(BaseInline):
+class MemberInline(OwnerOnlyChangesMixin, BaseInline):
     """Members, whom only the owner changes."""
 
     fields = ("user", "access")
     hide_title = False
 
     def has_add_permission(self, request, obj=None):
-        return super().has_add_permission(request, obj) and self._is_owner(request, obj)
-
-    def has_change_permission(self, request, obj=None):
-        return super().has_change_permission(request, obj) and self._is_owner(request, obj)
-
-    def has_delete_permission(self, request, obj=None):
-        return super().has_delete_permission(request, obj) and self._is_owner(request, obj)
-
-    def _is_owner(self, request, obj):
-        return obj is None or request.console.is_platform or obj.user_id == request.user.pk
+        return super().has_add_permission(request, obj) and self._own(request, obj)
 
 
 class ProjectMemberInline(MemberInline):
