@@ -6,6 +6,8 @@ Scores, rates and confidence values range from 0 to 1; percentages from 0 to 100
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
+from config.db.constraints import choices_constraint
+
 NAME = "%(app_label)s_%(class)s_"
 SHARE = [MinValueValidator(0), MaxValueValidator(1)]
 PERCENT = [MinValueValidator(0), MaxValueValidator(100)]
@@ -17,11 +19,7 @@ def choices_check(
 ) -> models.CheckConstraint:
     """Require one of `choices`; with `blank`, also allow the empty string."""
     values = [*choices.values, ""] if blank else choices.values
-    return models.CheckConstraint(
-        condition=models.Q(**{f"{field}__in": values}),
-        name=f"{NAME}{field}_known",
-        violation_error_message=f"{field}: must be one of {', '.join(choices.values)}.",
-    )
+    return choices_constraint(field, values, message=f"{field}: must be one of {', '.join(choices.values)}.")
 
 
 def range_check(field: str, low: float, high: float) -> models.CheckConstraint:

@@ -329,11 +329,14 @@ class UpdatedAtTrigger(BaseDatabaseConstraint):
         return ";\n".join(f'DROP TRIGGER "{self.name}_{verb}" ON {table}' for verb in ("update", "insert"))
 
 
-def choices_constraint(field: str, values: Iterable[str], *, name: str = "") -> models.CheckConstraint:
+def choices_constraint(
+    field: str, values: Iterable[str], *, name: str = "", message: str | None = None
+) -> models.CheckConstraint:
     """Return the constraint that allows only `values` in a column."""
     return models.CheckConstraint(
         condition=models.Q(**{f"{field}__in": [*values]}),
         name=name or f"%(app_label)s_%(class)s_{field}_known",
+        violation_error_message=message,
     )
 
 
