@@ -80,11 +80,9 @@ def connection_for(server: McpServer, config: McpServerConfig | None = None) -> 
 
 
 def _select_variables(server: McpServer, env: dict[str, str]) -> dict[str, str]:
-    """Return the variables that the server's schema lists.
-
-    The schema may have changed since they were stored.
-    """
-    return {name: value for name, value in env.items() if name in allowed_variables(server)}
+    """Return the variables that the server's schema lists; it may have changed since they were stored."""
+    allowed = allowed_variables(server)
+    return {name: value for name, value in env.items() if name in allowed}
 
 
 async def call_tool(reach: McpConnection, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
