@@ -22,6 +22,7 @@ from conversations.completions.tool_results import find_unexpected_result
 from conversations.completions.turns import UnknownModelError
 from conversations.completions.types import Completion, CompletionError, CompletionRequest
 from conversations.models import Message
+from conversations.services.completions import AlreadyContinuedError
 from conversations.services.conversations import AgentInactiveError, ConversationClosedError
 
 NO_RETRY = {"x-should-retry": "false"}
@@ -83,8 +84,8 @@ class CompatView(CallerMixin, ApiView):
         return self._render_error
 
     def _render_error(self, error: Exception, context: Any) -> HttpResponse:
-        if isinstance(error, CompletionError):
         dialect = self.get_dialect(context["request"])
+        if isinstance(error, CompletionError):
             headers = {} if error.retryable else NO_RETRY
             body = dialect(STATUSES.get(error.code, 502), error.code, error.message, None)
             return json_response(body, STATUSES.get(error.code, 502), headers)
@@ -141,6 +142,10 @@ class CompatView(CallerMixin, ApiView):
         except UnsupportedSettingError as error:
             name = request.names.get(error.name, error.name)
             raise CompatError(name, f"Unsupported parameter: '{name}'. {error}", UNSUPPORTED) from None
+        except AlreadyContinuedError as error:
+            raise CompatError(
+                "thread.previous_message_id", error.messages[0], "thread_already_continued"
+            ) from None
         except ConversationClosedError as error:
             raise CompatError("previous_response_id", error.messages[0]) from None
 

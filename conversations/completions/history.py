@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from uuid import UUID
 
-from conversations.choices import MessageRole, MessageStatus
+from conversations.choices import MessageRole
 from conversations.completions.records import AFTER, INPUT, STORE, load_message
 from conversations.completions.types import ChatMessage, ToolCall
 from conversations.models import Message
@@ -26,17 +26,6 @@ def find_stored_answer(identifier: UUID, user_id: UUID) -> tuple[Message, Messag
     if question is None or question.metadata.get(STORE) is False:
         return None
     return question, answer
-
-
-def is_continued(answer: Message) -> bool:
-    """Return whether another turn continues from the answer.
-
-    A failed turn does not count.
-    """
-    later = Message.objects.created_after_id(answer.pk).filter(
-        conversation_id=answer.conversation_id, sequence_number__gt=answer.sequence_number
-    )
-    return later.filter(role=MessageRole.ASSISTANT).exclude(status=MessageStatus.FAILED).exists()
 
 
 def load_chat_history(answer: Message) -> tuple[ChatMessage, ...]:

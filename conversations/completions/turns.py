@@ -12,7 +12,7 @@ from agents.services.budgets import load_call_terms
 from conversations.choices import MessageRole
 from conversations.completions.history import TOOL_RESULTS
 from conversations.completions.provider_settings import to_model_settings
-from conversations.completions.records import AFTER, STORE, dump_turn
+from conversations.completions.records import AFTER, STORE, THREAD, dump_turn
 from conversations.completions.types import CompletionRequest
 from conversations.models import Message
 from conversations.runtime.agent_resolution import get_output_schema, get_schema_error, resolve_agent
@@ -61,6 +61,7 @@ def begin_completion(
         UnknownModelError: no agent or model has the requested name.
         AgentInactiveError: the agent is not active.
         ConversationClosedError: the conversation of `after` cannot be continued.
+        AlreadyContinuedError: another turn of the thread continues from `after`.
         UnsupportedSettingError: the model's provider does not have a setting of the request.
     """
     agent, named = resolve_model(request.model)
@@ -77,7 +78,14 @@ def begin_completion(
             is_open=request.is_stored,
         )
     else:
-        turn = continue_completion(after, speaker, asked=question, model=model, user_id=caller.user_id)
+        turn = continue_completion(
+            after,
+            speaker,
+            asked=question,
+            model=model,
+            user_id=caller.user_id,
+            allows_branches=THREAD not in request.record,
+        )
     context = _load_context(turn, caller, agent, request)
     settings = to_model_settings(request.settings, context.agent.model_provider)
     return CompletionTurn(request, context, settings)

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import CharField, F, TextField
 from django.utils import timezone
@@ -31,6 +32,10 @@ from conversations.services.insert_templates import InsertTemplate, build_insert
 
 # Maximum of an integer column; model endpoints may report any number.
 MAX_TOKENS = 2**31 - 1
+
+
+class AlreadyContinuedError(ValidationError):
+    """Another turn continues from the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +158,22 @@ def _store(conversation: Conversation, question: Message, answer: Message) -> No
 
 @transaction.atomic
 def continue_completion(
-    answer: Message, agent: Agent | None, *, asked: "CompletionQuestion", model: str, user_id: UUID | None
+    answer: Message,
+    agent: Agent | None,
+    *,
+    asked: "CompletionQuestion",
+    model: str,
+    user_id: UUID | None,
+    allows_branches: bool = True,
 ) -> BegunTurn:
     """Store the next question after `answer`, and its pending answer.
 
+    Args:
+        allows_branches: whether several turns may continue from the same answer.
+
     Raises:
         ConversationClosedError: the conversation is closed.
+        AlreadyContinuedError: another turn continues from the answer, and branches are not allowed.
         AgentInactiveError: the agent is not active.
     """
     if agent is not None:
@@ -166,6 +181,9 @@ def continue_completion(
     conversation = Conversation.objects.select_for_update().get(pk=answer.conversation_id)
     if conversation.status != ConversationStatus.ACTIVE:
         raise ConversationClosedError(f"This conversation is {conversation.get_status_display().lower()}.")
+    # Checked under the lock: of two concurrent requests, the second sees the turn of the first.
+    if not allows_branches and is_continued(answer):
+        raise AlreadyContinuedError("The message has already been continued.")
     place = conversation.message_count
     Conversation.objects.filter(pk=conversation.pk).update(
         message_count=F("message_count") + 2, last_message_at=timezone.now()
@@ -237,6 +255,14 @@ def close_completion(
     }
     ids = {"tenant": require_tenant_id(), "conversation": conversation_id, "answer": answer_id}
     return bool(run_prepared(_close_sql(tuple(changes)), values | ids))
+
+
+def is_continued(answer: Message) -> bool:
+    """Return whether another turn continues from the answer. A failed turn does not count."""
+    later = Message.objects.created_after_id(answer.pk).filter(
+        conversation_id=answer.conversation_id, sequence_number__gt=answer.sequence_number
+    )
+    return later.filter(role=MessageRole.ASSISTANT).exclude(status=MessageStatus.FAILED).exists()
 
 
 def list_messages_until(answer: Message) -> list[Message]:

@@ -1,6 +1,7 @@
 """Threads, structured output, documents and the helpers of the official Anthropic client."""
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 
 import anthropic
 import pydantic
@@ -97,6 +98,32 @@ def test_threads_that_cannot_be_continued(client, wired, api_key):
         Conversation.objects.update(status="completed")
     with pytest.raises(anthropic.BadRequestError, match="completed"):
         continue_thread(client, second.id)
+
+
+def test_retry_of_a_continuation_returns_its_answer(client, wired):
+    first = client.beta.messages.create(**FIELDS, messages=ASK, thread={"type": "create"})
+    headers = {"Idempotency-Key": "continue-1"}
+    answers = [continue_thread(client, first.id, extra_headers=headers).id for _ in range(2)]
+    assert answers[0] == answers[1]
+    with pytest.raises(anthropic.BadRequestError, match="already been continued"):
+        continue_thread(client, first.id, extra_headers={"Idempotency-Key": "continue-2"})
+    assert [row.message_count for row in wired.conversations()] == [4]
+
+
+def test_concurrent_continuations_of_a_message(client, wired):
+    first = client.beta.messages.create(**FIELDS, messages=ASK, thread={"type": "create"})
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: attempt_continuation(client, first.id), range(2)))
+    assert sorted(found) == [200, 400]
+    assert [row.message_count for row in wired.conversations()] == [4]
+
+
+def attempt_continuation(client, identifier):
+    try:
+        continue_thread(client, identifier)
+    except anthropic.APIStatusError as error:
+        return error.status_code
+    return 200
 
 
 def test_colleague_cannot_continue_a_thread(client, wired, api_key):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from config.api.exceptions import Problem
 from conversations.api.wire_models import CompatError, validate_schema
-from conversations.completions.history import find_stored_answer, is_continued, load_chat_history
+from conversations.completions.history import find_stored_answer, load_chat_history
 from conversations.completions.records import THREAD
 from conversations.completions.types import ChatMessage
 from conversations.models import Message
@@ -44,7 +44,7 @@ def load_thread_turn(body: MessagesRequest, user_id: UUID) -> ThreadTurn:
 
     Raises:
         ThreadNotFoundError: the previous message does not exist or belongs to no thread.
-        CompatError: the thread has already been continued, or the request changes what its creation set.
+        CompatError: the request changes what the thread's creation set.
     """
     given = body.model_dump(include=set(CREATE_ONLY), exclude_unset=True, by_alias=True)
     if not isinstance(body.thread, ContinueThreadParam):
@@ -58,12 +58,6 @@ def load_thread_turn(body: MessagesRequest, user_id: UUID) -> ThreadTurn:
     for name in CREATE_ONLY:
         if name in given and given[name] != created.get(name):
             raise CompatError(name, f"{name} cannot change in a thread.", "thread_fingerprint_mismatch")
-    if is_continued(answer):
-        raise CompatError(
-            "thread.previous_message_id",
-            f"The message '{identifier}' has already been continued.",
-            "thread_already_continued",
-        )
     request = validate_schema(MessagesRequest, body.model_dump(exclude_unset=True, by_alias=True) | created)
     return ThreadTurn(request, {THREAD: created}, load_chat_history(answer), answer)
 
