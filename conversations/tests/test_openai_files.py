@@ -65,7 +65,8 @@ def test_file_is_attached_to_a_vector_store(client, wired):
     assert (found.status, found.attributes) == ("completed", {"kind": "tides"})
     assert [row.id for row in client.vector_stores.files.list(store.id, filter="completed")] == [file.id]
     assert client.files.retrieve(file.id).status == "processed"
-    assert "noon" in next(iter(client.vector_stores.search(store.id, query="high water"))).content[0].text
+    hit = next(iter(client.vector_stores.search(store.id, query="high water")))
+    assert (hit.file_id, "noon" in hit.content[0].text) == (file.id, True)
     assert [row.name for row in client.vector_stores.list()] == ["sea"]
 
 

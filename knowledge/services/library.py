@@ -1,5 +1,6 @@
 """Files of OpenAI's client: documents of one collection, which other collections receive as copies."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -55,6 +56,12 @@ def keep_file_keys(metadata: dict[str, Any], current: dict[str, Any]) -> dict[st
 def get_file_id(document: Document) -> UUID:
     """Return the id of the file that the document is, or is a copy of."""
     return UUID(document.metadata.get(FILE_ID) or str(document.pk))
+
+
+def map_file_ids(document_ids: Iterable[UUID]) -> dict[UUID, UUID]:
+    """Return the ids of files by the ids of their documents."""
+    rows = Document.objects.filter(pk__in=document_ids).only("metadata")
+    return {row.pk: get_file_id(row) for row in rows}
 
 
 def copy_stored_file(document: Document) -> StoredFile:

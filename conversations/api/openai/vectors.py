@@ -18,15 +18,15 @@ from conversations.api.wire_models import UNSUPPORTED, CompatError, WireModel, v
 from knowledge.choices import DocumentStatus
 from knowledge.models import Collection, Document
 from knowledge.services.collections import get_or_create_collection
-from knowledge.services.library import LIBRARY_SLUG
+from knowledge.services.library import LIBRARY_SLUG, map_file_ids
 from knowledge.services.search import FoundPassage, log_query, search
 
 from .errors import error_body
+from .files import FILE
 from .pages import parse_limit, render_page
 from .schemas import Name
 
 STORE = "vs_"
-FILE = "file-"
 STATUSES = {DocumentStatus.INDEXED: "completed", DocumentStatus.FAILED: "failed"}
 
 
@@ -114,11 +114,15 @@ class VectorStoreSearchView(CompatView):
         query = body.query if isinstance(body.query, str) else " ".join(body.query)
         passages = search(query, [collection], limit=body.max_num_results)
         log_query(query, passages, collections=[collection], started=started)
+        file_ids = map_file_ids({each.document_id for each in passages})
+        # A document may be deleted after the search.
+        data = [
+            _render_passage(each, file_ids[each.document_id])
+            for each in passages
+            if each.document_id in file_ids
+        ]
         page = {"object": "vector_store.search_results.page", "search_query": [query]}
-        return json_response(
-            page
-            | {"data": [_render_passage(each) for each in passages], "has_more": False, "next_page": None}
-        )
+        return json_response(page | {"data": data, "has_more": False, "next_page": None})
 
 
 def get_collection(name: str) -> Collection:
@@ -160,12 +164,12 @@ def _render_store(row: Collection, counts: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def _render_passage(passage: FoundPassage) -> dict[str, Any]:
+def _render_passage(passage: FoundPassage, file_id: UUID) -> dict[str, Any]:
     attributes = {"title": passage.title[:512], "source": passage.source[:512], "chunk": str(passage.id)}
     if passage.page is not None:
         attributes["page"] = str(passage.page)
     return {
-        "file_id": f"{FILE}{passage.document_id.hex}",
+        "file_id": f"{FILE}{file_id.hex}",
         "filename": passage.filename,
         "score": round(passage.score, 4),
         "attributes": attributes,
