@@ -81,6 +81,22 @@ def test_file_is_uploaded_to_a_vector_store(client, wired):
     assert client.files.retrieve(made.id).id == made.id
 
 
+def test_collection_of_uploaded_files_is_not_a_vector_store(client, wired):
+    file = upload(client)
+    with tenant_scope(wired.tenant, actor="system:test"):
+        library = Document.objects.get().collection
+    assert library.slug == LIBRARY_SLUG
+    for name in (LIBRARY_SLUG, f"vs_{library.pk.hex}"):
+        with pytest.raises(openai.NotFoundError):
+            client.vector_stores.retrieve(name)
+        with pytest.raises(openai.NotFoundError):
+            client.vector_stores.files.delete(file.id, vector_store_id=name)
+    with pytest.raises(openai.BadRequestError, match="reserved") as caught:
+        client.vector_stores.create(name="Uploaded files")
+    assert caught.value.param == "name"
+    assert client.files.retrieve(file.id).id == file.id
+
+
 def test_deleting_a_file_removes_it_from_vector_stores(client, wired, tmp_path):
     store, file = client.vector_stores.create(name="Sea"), upload(client)
     client.vector_stores.files.create(store.id, file_id=file.id)

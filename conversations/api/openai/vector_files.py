@@ -139,6 +139,6 @@ class StoreFileView(CompatView):
         return json_response(_render_store_file(get_store_file(get_collection(name), file)))
 
     def delete(self, request: Any, name: str, file: str) -> HttpResponse:
-        """Remove the file from the vector store; an uploaded file itself remains."""
+        """Remove the file from the vector store. A document that is not a copy is deleted as a file too."""
         delete_document(get_store_file(get_collection(name), file))
         return json_response({"id": file, "object": "vector_store.file.deleted", "deleted": True})

@@ -5,7 +5,7 @@ import time
 from typing import Annotated, Any
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpResponse
 from django.utils.text import slugify
 from pydantic import Field
@@ -60,9 +60,7 @@ class VectorStoresView(CompatView):
 
     def get(self, request: Any) -> HttpResponse:
         """List the collections, newest first."""
-        rows = Collection.objects.exclude(slug=LIBRARY_SLUG).order_by(
-            "id" if request.GET.get("order") == "asc" else "-id"
-        )
+        rows = list_stores().order_by("id" if request.GET.get("order") == "asc" else "-id")
         if after := request.GET.get("after"):
             side = "id__gt" if request.GET.get("order") == "asc" else "id__lt"
             rows = rows.filter(**{side: get_collection(after).pk})
@@ -79,6 +77,8 @@ class VectorStoresView(CompatView):
         slug = slugify(body.name)[:100]
         if not slug:
             raise CompatError("name", "name: must contain letters or digits.")
+        if slug == LIBRARY_SLUG:
+            raise CompatError("name", f"name: '{slug}' is reserved for uploaded files.")
         collection, created = get_or_create_collection(
             slug, name=body.name, description=body.description or ""
         )
@@ -125,6 +125,11 @@ class VectorStoreSearchView(CompatView):
         return json_response(page | {"data": data, "has_more": False, "next_page": None})
 
 
+def list_stores() -> QuerySet[Collection]:
+    """Return the collections that are vector stores: all but that of the uploaded files."""
+    return Collection.objects.exclude(slug=LIBRARY_SLUG)
+
+
 def get_collection(name: str) -> Collection:
     """Return the collection with this slug or id, with or without the prefix.
 
@@ -134,7 +139,7 @@ def get_collection(name: str) -> Collection:
     condition = Q(slug=name)
     with contextlib.suppress(ValueError):
         condition |= Q(pk=UUID(name.removeprefix(STORE)))
-    collection = Collection.objects.filter(condition).first()
+    collection = list_stores().filter(condition).first()
     if collection is None:
         raise VectorStoreNotFoundError(f"No vector store found with id '{name}'.")
     return collection
