@@ -97,6 +97,14 @@ class CompatView(CallerMixin, ApiView):
         kept = {name: problem[name] for name in ("Retry-After", "WWW-Authenticate") if name in problem}
         return json_response(body, problem.status_code, kept)
 
+    def require_model(self, name: str) -> None:
+        """Require the permission to use the model; call it before slow work on the request.
+
+        Raises:
+            Forbidden: the role or the key does not grant it.
+        """
+        self.require("integrations" if "/" in name else "agents", "execute")
+
     def check_tool_results(self, request: CompletionRequest) -> None:
         """Check that each tool result answers a call of the request.
 
@@ -126,7 +134,7 @@ class CompatView(CallerMixin, ApiView):
             PermissionDenied: the caller may not use the model.
             CompletionError: the completion failed.
         """
-        self.require("integrations" if "/" in request.model else "agents", "execute")
+        self.require_model(request.model)
         self.check_tool_results(request)
         response = CompletionResponse(
             self.caller(),

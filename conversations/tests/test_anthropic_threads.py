@@ -141,6 +141,9 @@ def test_parsed_message(client, wired, model):
     assert found.parsed_output == Tide(hour=12)
 
 
+BROKEN_PDF = {"type": "base64", "media_type": "application/pdf", "data": "bm8gcGRm"}
+
+
 def document(**source):
     return {"type": "document", "title": "Tides", "context": "For sailors.", "source": source}
 
@@ -163,7 +166,7 @@ def test_documents_reach_the_model_as_text(client, wired):
     "block",
     [
         document(type="url", url="https://a.example/tides.pdf"),
-        document(type="base64", media_type="application/pdf", data="bm8gcGRm"),
+        document(**BROKEN_PDF),
         {**document(type="text", media_type="text/plain", data="x"), "citations": {"enabled": True}},
     ],
     ids=["url", "no pdf", "citations"],
@@ -172,3 +175,21 @@ def test_unreadable_documents_are_refused(client, wired, block):
     with pytest.raises(anthropic.BadRequestError):
         client.messages.create(**FIELDS, messages=[{"role": "user", "content": [block]}])
     assert wired.model.requests == []
+
+
+def test_too_many_pdf_documents_are_refused(client, wired):
+    result = {"type": "tool_result", "tool_use_id": "call_1", "content": [document(**BROKEN_PDF)] * 6}
+    blocks = [result, *[document(**BROKEN_PDF)] * 5]
+    with pytest.raises(anthropic.BadRequestError, match="at most 10 PDF documents"):
+        client.messages.create(**FIELDS, messages=[{"role": "user", "content": blocks}])
+
+
+def test_documents_are_not_parsed_without_permission(wired, api_key):
+    key = api_key(scopes=["collections:read"])
+    messages = [{"role": "user", "content": [document(**BROKEN_PDF)]}]
+    with anthropic.Anthropic(base_url=wired.url, api_key=key.secret, max_retries=0) as weak:
+        for model in ("guide", "house/m"):
+            with pytest.raises(anthropic.PermissionDeniedError):
+                weak.messages.create(model=model, max_tokens=500, messages=messages)
+            with pytest.raises(anthropic.PermissionDeniedError):
+                weak.messages.count_tokens(model=model, messages=messages)

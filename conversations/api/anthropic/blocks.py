@@ -3,12 +3,14 @@
 import base64
 import binascii
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from conversations.api.documents import extract_text, render_document
 from conversations.api.parameters import BLOCK
 from conversations.api.wire_models import CompatError, WireModel
 from conversations.completions.types import ChatMessage, ImageContent, ToolCall
+from conversations.services.attachments import MAX_FILES
 
 PDF = "application/pdf"
 # Blocks of earlier answers that contain the model's reasoning, which is not sent again.
@@ -62,6 +64,27 @@ def to_chat_messages(role: str, content: str | list[ContentBlockParam]) -> list[
     if texts or images or calls or not messages:
         messages.append(ChatMessage(role, "\n".join(texts), tuple(images), tuple(calls)))
     return messages
+
+
+def check_documents(contents: Iterable[str | list[ContentBlockParam] | None]) -> None:
+    """Check the number of documents that need parsing.
+
+    Raises:
+        CompatError: there are more PDF documents than a message may have attachments.
+    """
+    sources = [block.source for content in contents for block in _iter_blocks(content)]
+    if sum(source is not None and source.media_type == PDF for source in sources) > MAX_FILES:
+        raise CompatError(
+            "messages", f"messages: A request may contain at most {MAX_FILES} PDF documents."
+        )
+
+
+def _iter_blocks(content: str | list[ContentBlockParam] | None) -> Iterator[ContentBlockParam]:
+    """Yield the blocks and those nested in them."""
+    for block in content if isinstance(content, list) else ():
+        yield block
+        yield from _iter_blocks(block.content)
+        yield from _iter_blocks(block.source.content if block.source else None)
 
 
 def parse_text(content: str | list[ContentBlockParam] | None, parameter: str) -> str:

@@ -40,6 +40,7 @@ class MessagesView(CompatView):
     def post(self, request: Any) -> HttpResponseBase:
         """Create a message, complete or as server-sent events."""
         body = validate_schema(MessagesRequest, request.data)
+        self.require_model(body.model)
         turn = self._load_thread_turn(body)
         return self.answer(
             to_completion_request(turn.request, turn.history, turn.record),
@@ -66,8 +67,9 @@ class CountTokensView(CompatView):
 
     def post(self, request: Any) -> HttpResponse:
         """Estimate the input tokens; nothing is stored."""
-        completion = to_completion_request(validate_schema(CountRequest, request.data))
-        self.require("integrations" if "/" in completion.model else "agents", "execute")
+        body = validate_schema(CountRequest, request.data)
+        self.require_model(body.model)
+        completion = to_completion_request(body)
         self.check_tool_results(completion)
         # Readers may not see credentials, and the agent is loaded with its account.
         with self.scoped():
