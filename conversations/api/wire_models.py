@@ -77,10 +77,8 @@ def validate_schema(shape: type[SchemaT], data: Any) -> SchemaT:
     except ValidationError as error:
         rows = error.errors(include_url=False)
     # A union reports each of its types; an unknown or refused member is more specific than those.
-    first: Any = min(rows, key=lambda row: row["type"] not in (UNKNOWN, REFUSED))
-    steps = [str(step) for step in first["loc"]]
-    steps += [first["ctx"]["name"]] if first["type"] == REFUSED else []
-    path = ".".join([*(step for step in steps[:-1] if not _is_type_name(step)), *steps[-1:]])
+    first: Any = max(rows, key=lambda row: (row["type"] in (UNKNOWN, REFUSED), len(_list_steps(row, data))))
+    path = ".".join(_list_steps(first, data))
     if first["type"] == UNKNOWN:
         raise CompatError(path, f"Unknown parameter: '{path}'.", "unknown_parameter")
     if first["type"] == REFUSED:
@@ -88,10 +86,17 @@ def validate_schema(shape: type[SchemaT], data: Any) -> SchemaT:
     raise CompatError(path, f"{path}: {first['msg']}")
 
 
-def _is_type_name(step: str) -> bool:
-    """Whether a step of an error's location is a member of a union rather than of the body."""
-    return (
-        step.startswith(("function-", "tagged-", "list[", "constrained-"))
-        or step == "str"
-        or step[:1].isupper()
-    )
+def _list_steps(row: Any, data: Any) -> list[str]:
+    """Return the location of an error in `data`, without the types of unions."""
+    location: tuple[Any, ...] = row["loc"]
+    added: tuple[Any, ...] = ()
+    if row["type"] == "missing":
+        location, added = location[:-1], location[-1:]
+    elif row["type"] == REFUSED:
+        added = (row["ctx"]["name"],)
+    steps = []
+    for step in location:
+        if (step in data) if isinstance(data, dict) else (isinstance(data, list) and isinstance(step, int)):
+            data = data[step]
+            steps.append(str(step))
+    return [*steps, *added]

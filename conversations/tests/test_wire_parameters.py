@@ -15,6 +15,7 @@ from conversations.api.anthropic.schemas import MessagesRequest
 from conversations.api.openai.embeddings import EmbeddingRequest
 from conversations.api.openai.responses import ResponseRequest
 from conversations.api.openai.schemas import ChatRequest
+from conversations.api.openai.vector_files import AttachRequest
 from conversations.api.openai.vectors import SearchRequest
 
 ASK = [{"role": "user", "content": "When is high water?"}]
@@ -92,7 +93,7 @@ def test_reference_page_is_current():
 
 DROPPED = [
     ("chat", "background_music", True),
-    ("chat", "logit_bias.x", {"logit_bias": {"a": "b"}}),
+    ("chat", "logit_bias.a", {"logit_bias": {"a": "b"}}),
     ("chat", "web_search_options", {}),
     ("chat", "modalities", ["text", "audio"]),
     ("chat", "messages.0.audio", {"messages": [{**ASK[0], "audio": {"id": "a"}}]}),
@@ -135,8 +136,41 @@ def test_members_that_change_the_answer_are_refused(send, wired, attacks):
         if dialect == "messages":
             assert name in error.body["error"]["message"]
         else:
-            assert error.param == name or name.startswith("logit_bias")
+            assert error.param == name
     assert (wired.messages(), wired.model.requests) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("shape", "member", "value", "parameter"),
+    [
+        (ChatRequest, "messages", [{"role": "user", "content": 5}], "messages.0.content"),
+        (
+            ChatRequest,
+            "messages",
+            [{"role": "user", "content": [{"text": "a"}]}],
+            "messages.0.content.0.type",
+        ),
+        (ChatRequest, "messages", [{"role": "user", "content": [{"type": 5}]}], "messages.0.content.0.type"),
+        (ChatRequest, "tool_choice", "sometimes", "tool_choice"),
+        (ChatRequest, "tool_choice", {"type": "function", "function": {}}, "tool_choice.function.name"),
+        (ChatRequest, "messages", None, "messages"),
+        (ResponseRequest, "input", 5, "input"),
+        (ResponseRequest, "input", [{"role": "pilot"}], "input.0.role"),
+        (EmbeddingRequest, "input", 5, "input"),
+        (SearchRequest, "query", ["a", ""], "query.1"),
+        (AttachRequest, "attributes", {"kind": []}, "attributes.kind"),
+        (MessagesRequest, "system", [{"type": 5}], "system.0.type"),
+        (MessagesRequest, "thread", {"type": "end"}, "thread"),
+        (MessagesRequest, "thread", {"type": "continue"}, "thread.previous_message_id"),
+        (MessagesRequest, "thread", {"type": "create", "name": "a"}, "thread.name"),
+    ],
+)
+def test_errors_name_members_and_no_types(shape, member, value, parameter):
+    body = {"model": "guide", "messages": ASK, "input": "a", "query": "a", "max_tokens": 5, "file_id": "a"}
+    used = {name: given for name, given in body.items() if name in shape.model_fields}
+    with pytest.raises(wire_models.CompatError) as caught:
+        wire_models.validate_schema(shape, {**used, member: value})
+    assert caught.value.members["parameter"] == parameter
 
 
 @pytest.mark.security("dropped input", mutation=True)

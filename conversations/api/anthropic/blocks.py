@@ -74,9 +74,7 @@ def check_documents(contents: Iterable[str | list[ContentBlockParam] | None]) ->
     """
     sources = [block.source for content in contents for block in _iter_blocks(content)]
     if sum(source is not None and source.media_type == PDF for source in sources) > MAX_FILES:
-        raise CompatError(
-            "messages", f"messages: A request may contain at most {MAX_FILES} PDF documents."
-        )
+        raise CompatError("messages", f"messages: A request may contain at most {MAX_FILES} PDF documents.")
 
 
 def _iter_blocks(content: str | list[ContentBlockParam] | None) -> Iterator[ContentBlockParam]:
