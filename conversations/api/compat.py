@@ -66,6 +66,8 @@ class CompatView(CallerMixin, ApiView):
     resource = "*self*"
     scope = "manual"
     extra_media_types = (EVENT_STREAM,)
+    # Whether POST handles the header Idempotency-Key. Estimates and embeddings store nothing.
+    accepts_idempotency_key = True
     dialect: Callable[..., dict[str, Any]]
     # Member of the body that has the messages.
     messages_parameter = "messages"

@@ -16,7 +16,7 @@ from conversations.answers import BegunAnswers, answer_message
 from conversations.api import streaming as answers
 from conversations.api.callers import CallerMixin
 from conversations.api.edits import MessageActions
-from conversations.api.event_schemas import ANSWER_STREAM
+from conversations.api.event_schemas import ANSWER_EVENTS, ANSWER_STREAM
 from conversations.api.meetings import MeetingActions
 from conversations.api.serializers import (
     AnsweredConversationSerializer,
@@ -46,7 +46,7 @@ FAILURES = {
     504: OpenApiResponse(description="The model endpoint timed out. The question is stored."),
 }
 
-STREAMED = "Server-sent events: message.started, .delta, .reset, .completed, .failed."
+STREAMED = f"Server-sent events: {', '.join(ANSWER_EVENTS)}."
 
 
 class AnswerMixin(CallerMixin):

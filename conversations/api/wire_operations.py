@@ -19,6 +19,7 @@ from conversations.api.event_schemas import (
     reference,
 )
 from conversations.api.openai.embeddings import EmbeddingRequest
+from conversations.api.openai.files import PURPOSES
 from conversations.api.openai.response_schemas import ResponseRequest
 from conversations.api.openai.schemas import ChatRequest
 from conversations.api.openai.urls import urlpatterns
@@ -59,7 +60,7 @@ UPLOAD = {
     "required": ["file", "purpose"],
     "properties": {
         "file": {"type": "string", "format": "binary"},
-        "purpose": {"type": "string", "enum": ["assistants", "user_data"]},
+        "purpose": {"type": "string", "enum": list(PURPOSES)},
     },
 }
 RESPONSE_EVENTS = (
@@ -100,11 +101,14 @@ def _describe_typed_event(kind: str, **members: Schema) -> Schema:
 
 def build_components() -> Schema:
     """Return the schemas of events and errors by name of the component."""
-    chunk = {"type": "string", "contentMediaType": "application/json", "contentSchema": CHUNK}
+    chunk, failure = (
+        {"type": "string", "contentMediaType": "application/json", "contentSchema": schema}
+        for schema in (CHUNK, reference("OpenAIError"))
+    )
     numbered = {"sequence_number": {"type": "integer"}}
     error = describe_object(message=TEXT, type=TEXT)
     return COMPONENTS | {
-        "OpenAIChatEvent": describe_object(data={"anyOf": [{"const": "[DONE]"}, chunk]}),
+        "OpenAIChatEvent": describe_object(data={"anyOf": [{"const": "[DONE]"}, chunk, failure]}),
         "OpenAIResponseEvent": {
             "oneOf": [_describe_typed_event(kind, **numbered) for kind in RESPONSE_EVENTS]
         },
@@ -167,7 +171,7 @@ def _build_parameters(method: str, path: str, view: Any) -> Any:
     if method == "get" or not hasattr(view, "get"):
         for name in getattr(view, "anthropic_parameters", view.extra_parameters):
             yield {"name": name, "in": "query", "schema": TEXT}
-    if method == "post":
+    if method == "post" and view.accepts_idempotency_key:
         yield {"name": "Idempotency-Key", "in": "header", "schema": TEXT | {"maxLength": 255}}
 
 

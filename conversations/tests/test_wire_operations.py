@@ -47,6 +47,32 @@ def test_every_post_of_v1_documents_its_body():
     assert found == bare
 
 
+def test_idempotency_key_is_documented_where_it_is_accepted():
+    found = {
+        path
+        for path, methods in document()["paths"].items()
+        if path.startswith("/v1/")
+        and "post" in methods
+        and "Idempotency-Key" not in {parameter["name"] for parameter in methods["post"]["parameters"]}
+    }
+
+    assert found == {"/v1/embeddings", "/v1/messages/count_tokens"}
+
+
+def test_chat_events_include_errors():
+    data = document()["components"]["schemas"]["OpenAIChatEvent"]["properties"]["data"]
+
+    assert {"$ref": "#/components/schemas/OpenAIError"} in [
+        each.get("contentSchema") for each in data["anyOf"]
+    ]
+
+
+def test_description_of_answer_streams_lists_all_events():
+    operation = document()["paths"]["/api/v1/conversations/{conversation_id}/messages/"]["post"]
+
+    assert all(name in operation["responses"]["200"]["description"] for name in event_schemas.ANSWER_EVENTS)
+
+
 def test_ignored_members_are_documented_and_unknown_ones_are_not():
     schema = document()["components"]["schemas"]["OpenAIChatRequest"]
 

@@ -63,6 +63,7 @@ class CountTokensView(CompatView):
     """Estimate of a request's input tokens, made without calling the model."""
 
     dialect = staticmethod(error_body)
+    accepts_idempotency_key = False
     extra_parameters = ("beta",)
 
     def post(self, request: Any) -> HttpResponse:

@@ -44,6 +44,7 @@ class EmbeddingsView(CompatView):
     """Embeddings of texts."""
 
     dialect = staticmethod(error_body)
+    accepts_idempotency_key = False
 
     def post(self, request: Any) -> HttpResponse:
         """Return one vector per text, as numbers or as base64 of little-endian 4-byte floats."""
