@@ -72,12 +72,6 @@ class CompatView(CallerMixin, ApiView):
     # Member of the body that has the messages.
     messages_parameter = "messages"
 
-    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        # The key's fingerprint needs the body, which parsing would consume. Uploads have their own fingerprint.
-        if "HTTP_IDEMPOTENCY_KEY" in request.META and not request.content_type.startswith("multipart/"):
-            _ = request._request.body
-
     def get_dialect(self, request: Any) -> Callable[..., dict[str, Any]]:
         """Return the function that renders errors; the request may have been refused before its dispatch."""
         return type(self).dialect

@@ -56,12 +56,6 @@ class AnswerMixin(CallerMixin):
     def scope(self) -> str:
         return "manual" if self.action in ("create", "stream", "meeting", "edit") else "request"
 
-    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        if "HTTP_IDEMPOTENCY_KEY" in request.META:
-            # Cache the raw body before parsing; the fingerprint needs it.
-            _ = request._request.body
-
     def created(self, conversation: Conversation, answered: list[Message]) -> HttpResponse:
         """Return the response for a new conversation, with its first answers if any.
 
