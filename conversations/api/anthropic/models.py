@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-DEFAULT_LIMIT, MAX_LIMIT = 20, 1000
+from conversations.api.openai.pages import parse_limit, render_ends
+
+MAX_LIMIT = 1000
 
 
 def render_model(model: dict[str, Any]) -> dict[str, Any]:
@@ -15,9 +17,7 @@ def render_model(model: dict[str, Any]) -> dict[str, Any]:
 
 def build_model_page(models: list[dict[str, Any]], parameters: Mapping[str, str]) -> dict[str, Any]:
     """Return the page of models after `after_id` or before `before_id`."""
-    size = parameters.get("limit", "")
-    is_number = len(size) < 6 and size.isascii() and size.isdigit()
-    limit = max(1, min(int(size), MAX_LIMIT)) if is_number else DEFAULT_LIMIT
+    limit = parse_limit(parameters, MAX_LIMIT)
     places = {model["id"]: place for place, model in enumerate(models)}
     if before := parameters.get("before_id"):
         end = places.get(before, len(models))
@@ -26,5 +26,4 @@ def build_model_page(models: list[dict[str, Any]], parameters: Mapping[str, str]
         start = places.get(parameters.get("after_id", ""), -1) + 1
         end, has_more = start + limit, start + limit < len(models)
     data = [render_model(model) for model in models[start:end]]
-    ends = {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
-    return {"data": data, "has_more": has_more, **ends}
+    return {"data": data, "has_more": has_more, **render_ends(data)}

@@ -16,8 +16,12 @@ def parse_limit(parameters: Mapping[str, str], most: int = MAX_LIMIT) -> int:
 
 def render_page(data: list[dict[str, Any]], *, has_more: bool) -> dict[str, Any]:
     """Return a page as a list object."""
-    ends = {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
-    return {"object": "list", "data": data, **ends, "has_more": has_more}
+    return {"object": "list", "data": data, **render_ends(data), "has_more": has_more}
+
+
+def render_ends(data: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the ids of the first and the last row of a page."""
+    return {"first_id": data[0]["id"] if data else None, "last_id": data[-1]["id"] if data else None}
 
 
 def build_page(rows: list[dict[str, Any]], parameters: Mapping[str, str]) -> dict[str, Any]:

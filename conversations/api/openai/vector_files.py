@@ -27,13 +27,7 @@ from knowledge.services.library import (
 from .errors import error_body
 from .files import FILE, FileNotFoundProblem, get_file
 from .pages import parse_limit, render_page
-from .vectors import STATUSES, STORE, get_collection
-
-FILTERS = {
-    "in_progress": [DocumentStatus.PENDING, DocumentStatus.PROCESSING],
-    "completed": [DocumentStatus.INDEXED],
-    "failed": [DocumentStatus.FAILED],
-}
+from .vectors import STORE, get_collection, get_file_status
 
 
 class AttachRequest(WireModel):
@@ -62,7 +56,7 @@ def _render_store_file(row: Document) -> dict[str, Any]:
         "object": "vector_store.file",
         "created_at": int(row.created_at.timestamp()),
         "vector_store_id": f"{STORE}{row.collection_id.hex}",
-        "status": STATUSES.get(DocumentStatus(row.status), "in_progress"),
+        "status": get_file_status(row.status),
         "usage_bytes": row.file_size,
         "last_error": {"code": "invalid_file", "message": row.error_message} if failed else None,
         "attributes": row.metadata.get(ATTRIBUTES) or {},
@@ -89,7 +83,8 @@ class StoreFilesView(CompatView):
         parameters = self.request.GET
         ascending = parameters.get("order") == "asc"
         rows = list_collection_files(collection).order_by("id" if ascending else "-id")
-        if statuses := FILTERS.get(parameters.get("filter", "")):
+        wanted = parameters.get("filter")
+        if statuses := [status for status in DocumentStatus if get_file_status(status) == wanted]:
             rows = rows.filter(status__in=statuses)
         if after := parameters.get("after"):
             rows = rows.filter(**{"id__gt" if ascending else "id__lt": get_store_file(collection, after).pk})

@@ -35,6 +35,11 @@ class VectorStoreNotFoundError(Problem):
     default_code = "not_found"
 
 
+def get_file_status(status: str) -> str:
+    """Return the status of a document in OpenAI's format."""
+    return STATUSES.get(DocumentStatus(status), "in_progress")
+
+
 class SearchRequest(WireModel):
     table = SEARCH
 
@@ -151,7 +156,7 @@ def _render_stores(rows: list[Collection]) -> list[dict[str, Any]]:
     for collection_id, status, count in documents.values_list("collection_id", "status").annotate(
         Count("pk")
     ):
-        counts[collection_id][STATUSES.get(status, "in_progress")] += count
+        counts[collection_id][get_file_status(status)] += count
     return [_render_store(row, counts[row.pk]) for row in rows]
 
 
