@@ -16,7 +16,7 @@ from conversations.api.openai.embeddings import EmbeddingRequest
 from conversations.api.openai.responses import ResponseRequest
 from conversations.api.openai.schemas import ChatRequest
 from conversations.api.openai.vector_files import AttachRequest
-from conversations.api.openai.vectors import SearchRequest
+from conversations.api.openai.vectors import SearchRequest, StoreRequest
 
 ASK = [{"role": "user", "content": "When is high water?"}]
 REQUESTS = {
@@ -24,6 +24,8 @@ REQUESTS = {
     ResponseRequest: "openai.types.responses.response_create_params.ResponseCreateParamsStreaming",
     EmbeddingRequest: "openai.types.embedding_create_params.EmbeddingCreateParams",
     SearchRequest: "openai.types.vector_store_search_params.VectorStoreSearchParams",
+    StoreRequest: "openai.types.vector_store_create_params.VectorStoreCreateParams",
+    AttachRequest: "openai.types.vector_stores.file_create_params.FileCreateParams",
     MessagesRequest: "anthropic.types.beta.message_create_params.MessageCreateParamsStreaming",
 }
 # Arguments of Anthropic's client that it sends as headers.
@@ -44,7 +46,7 @@ def anthropic_client(wired):
 
 @pytest.fixture
 def send(openai_client, anthropic_client):
-    """Returns a function that sends a request with extra members in one of the three dialects."""
+    """Return a function that sends a request with extra members in one of the three dialects."""
 
     def send(dialect, model="guide", **body):
         if dialect == "chat":
@@ -216,28 +218,30 @@ def test_settings_are_passed_on(send, wired, model):
     assert third["reasoning_effort"] == "medium"
 
 
-RESULTS = {
-    "chat": {"messages": [*ASK, {"role": "tool", "tool_call_id": "call_9", "content": "rain"}]},
-    "responses": {"input": [{"type": "function_call_output", "call_id": "call_9", "output": "rain"}]},
-    "messages": {
-        "messages": [
+RESULTS = [
+    ("chat", "messages", [*ASK, {"role": "tool", "tool_call_id": "call_9", "content": "rain"}]),
+    ("responses", "input", [{"type": "function_call_output", "call_id": "call_9", "output": "rain"}]),
+    (
+        "messages",
+        "messages",
+        [
             {
                 "role": "user",
                 "content": [{"type": "tool_result", "tool_use_id": "call_9", "content": "rain"}],
             }
-        ]
-    },
-}
+        ],
+    ),
+]
 
 
 @pytest.mark.security("dropped input")
 def test_tool_results_need_their_call(send, wired, attacks):
-    for dialect, body in RESULTS.items():
-        with pytest.raises((openai.BadRequestError, anthropic.BadRequestError), match="call_9") as caught:
-            send(dialect, **dict(body))
-        attacks.attempt(dialect, succeeded=caught.value.status_code != 400)
+    for dialect, name, value in RESULTS:
+        accepted, error = attack(send, dialect, name, value)
+        attacks.attempt(dialect, succeeded=accepted)
+        assert "call_9" in str(error)
         if dialect != "messages":
-            assert caught.value.param == {"chat": "messages", "responses": "input"}[dialect]
+            assert error.param == name
     assert (wired.messages(), wired.model.requests) == ([], [])
 
 
