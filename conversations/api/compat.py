@@ -90,8 +90,8 @@ class CompatView(CallerMixin, ApiView):
         pointer = details["errors"][0].get("pointer") if details.get("errors") else None
         parameter = details.get("parameter") or (pointer or "").strip("/").replace("/", ".") or None
         body = dialect(problem.status_code, details["code"], details["detail"], parameter)
-        kept = {name: problem[name] for name in ("Retry-After", "WWW-Authenticate") if name in problem}
-        return json_response(body, problem.status_code, kept)
+        headers = {name: problem[name] for name in ("Retry-After", "WWW-Authenticate") if name in problem}
+        return json_response(body, problem.status_code, headers)
 
     def require_model(self, name: str) -> None:
         """Require the permission to use the model; call it before slow work on the request.

@@ -25,7 +25,7 @@ class CompatError(Problem):
 
 
 class WireModel(BaseModel):
-    """A request object that refuses members it does not know.
+    """A request object that refuses unknown members.
 
     `table` names its members in `PARAMETERS` that are ignored or refused.
     """
@@ -54,16 +54,16 @@ class WireModel(BaseModel):
         if not isinstance(data, dict):
             return data
         known = {parameter.name: parameter for parameter in PARAMETERS.get(cls.table, ())}
-        kept = {}
+        accepted = {}
         for name, value in data.items():
             parameter = known.get(name)
             if value is None:
                 continue
             if parameter is None or parameter.handling == Handling.PASSED_ON:
-                kept[name] = value
+                accepted[name] = value
             elif not parameter.is_accepted(value):
                 raise PydanticCustomError(REFUSED, "{reason}", {"reason": parameter.reason, "name": name})
-        return kept
+        return accepted
 
 
 def validate_schema(shape: type[SchemaT], data: Any) -> SchemaT:

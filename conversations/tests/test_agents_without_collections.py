@@ -17,7 +17,7 @@ SCHEMA = {"type": "object", "properties": {"hour": {"type": "integer"}}}
 
 @pytest.fixture
 def request_of(api_client, tenant):
-    """Returns a function that asks an agent and returns the first request to its model."""
+    """Return a function that asks an agent and returns the first request to its model."""
 
     def ask(*, collections=(), **fields):
         client = api_client()

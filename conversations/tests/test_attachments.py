@@ -25,7 +25,7 @@ def client(api_client):
 
 @pytest.fixture
 def make_conversation(tenant, client):
-    """Returns a function that creates a conversation, optionally with a model server."""
+    """Return a function that creates a conversation, optionally with a model server."""
 
     def make(server=None):
         with tenant_scope(tenant, user=client.key.user):

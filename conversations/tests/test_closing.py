@@ -51,7 +51,7 @@ def client(api_client):
 
 @pytest.fixture
 def session(tenant, client):
-    """Returns a function that creates a session, optionally with a model server."""
+    """Return a function that creates a session, optionally with a model server."""
 
     def make(server=None, said=SAID, **fields):
         user = client.key.user

@@ -15,7 +15,7 @@ CHAT = "/v1/chat/completions"
 
 @pytest.fixture
 def ask_agent(api_client, tenant):
-    """Returns a function that asks an agent and returns the response and the endpoint."""
+    """Return a function that asks an agent and returns the response and the endpoint."""
 
     def ask(*script, prepare=lambda agent: None, **fields):
         client = api_client()

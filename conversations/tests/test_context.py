@@ -32,7 +32,7 @@ def caller(tenant, member):
 
 @pytest.fixture
 def ask_agent(caller):
-    """Returns a function that asks a question and returns the agent and its instructions."""
+    """Return a function that asks a question and returns the agent and its instructions."""
 
     def ask(agent=None, *, share_with=None, who=caller, **fields):
         with FakeOpenAI(say("Yes.")) as server:

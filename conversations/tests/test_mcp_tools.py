@@ -20,7 +20,7 @@ ADD = {
 
 @pytest.fixture
 def configure_server(caller, sandbox):
-    """Returns a function that configures the reference server, registered as `sums`."""
+    """Return a function that configures the reference server, registered as `sums`."""
 
     def make(command=COMMAND, tools=(ADD, {"name": "fail"}), resources=(), prompts=(), **fields):
         with caller.scope():

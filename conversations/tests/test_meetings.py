@@ -80,7 +80,7 @@ def caller(tenant, member):
 
 @pytest.fixture
 def make_meeting(caller):
-    """Returns a function that creates a manager and two experts and opens a meeting."""
+    """Return a function that creates a manager and two experts and opens a meeting."""
 
     def make(server):
         with caller.scope():

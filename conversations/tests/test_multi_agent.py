@@ -25,7 +25,7 @@ def client(api_client):
 
 @pytest.fixture
 def agents(tenant):
-    """Returns a function that creates agents with these names."""
+    """Return a function that creates agents with these names."""
 
     def make(server, *names):
         with tenant_scope(tenant, actor="system:test"):

@@ -28,7 +28,7 @@ QUESTION = "When is high water?"
 
 @pytest.fixture
 def guide(tenant):
-    """Returns a function that creates the agent `guide` in a tenant with a budget."""
+    """Return a function that creates the agent `guide` in a tenant with a budget."""
 
     def make(base_url, **fields):
         with tenant_scope(tenant, actor="system:test"):

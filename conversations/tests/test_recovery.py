@@ -58,7 +58,7 @@ class SearchingEndpoint(FakeOpenAI):
 
 @pytest.fixture
 def make_agent(caller, tmp_path):
-    """Returns a function that creates an agent with a collection about tides."""
+    """Return a function that creates an agent with a collection about tides."""
 
     def make(server, **fields):
         (tmp_path / "tides.md").write_text("# Tides\n\nHigh water comes at noon in Emden.")

@@ -19,7 +19,7 @@ URL = "/api/v1/conversations/"
 
 @pytest.fixture
 def endpoint(tenant):
-    """Returns a function that creates an agent with the given server."""
+    """Return a function that creates an agent with the given server."""
 
     def make(server, platform="openai-compatible", **fields):
         settings = {"slug": "guide", "model_provider": platform, "model_name": "m", "timeout": 5} | fields

@@ -76,7 +76,7 @@ def caller(tenant, member):
 
 @pytest.fixture
 def ask_with_schema(caller):
-    """Returns a function that asks an agent with an answer schema."""
+    """Return a function that asks an agent with an answer schema."""
 
     def ask(*script, schema=TIDE, streamed=False, published=False, **fields):
         with FakeOpenAI(*script) as server:

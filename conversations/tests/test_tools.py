@@ -23,7 +23,7 @@ CALCULATION = call_tool("calculator", expression="6 * 7")
 
 @pytest.fixture
 def agent_of(caller):
-    """Returns a function that creates an agent with the given model server."""
+    """Return a function that creates an agent with the given model server."""
 
     def make(server, **fields):
         with caller.scope():
@@ -122,7 +122,7 @@ def test_private_address_is_refused(caller, agent_of):
 
 @pytest.fixture
 def waiting(api_client, caller, agent_of, tenant, member):
-    """Returns a function that creates an answer waiting for approval of the calculator."""
+    """Return a function that creates an answer waiting for approval of the calculator."""
 
     def make(server, **fields):
         client = api_client(user=member.user)

@@ -24,7 +24,7 @@ def caller(tenant, member):
 
 @pytest.fixture
 def make_agent(caller, tmp_path):
-    """Returns a function that creates an agent with a collection about tides."""
+    """Return a function that creates an agent with a collection about tides."""
 
     def make(**fields):
         (tmp_path / "tides.md").write_text(

@@ -110,29 +110,29 @@ class FilesView(CompatView):
         file = request.FILES["file"]
         name = check_name(file.name)
         try:
-            kept = store_file(file.chunks(), tenant_id=self.credential.tenant_id, name=name)
+            stored = store_file(file.chunks(), tenant_id=self.credential.tenant_id, name=name)
         except FileTooLargeError as error:
             raise TooLarge(str(error), code="file_too_large") from error
         try:
-            return self._store(kept, name, purpose)
+            return self._store(stored, name, purpose)
         except BaseException:
-            delete_file(kept.path)
+            delete_file(stored.path)
             raise
 
-    def _store(self, kept: StoredFile, name: str, purpose: str) -> HttpResponse:
-        if not kept.size:
+    def _store(self, stored: StoredFile, name: str, purpose: str) -> HttpResponse:
+        if not stored.size:
             raise CompatError("file", "The file is empty.")
 
         def respond() -> HttpResponse:
-            return json_response(render_file(add_file(kept, name=name, purpose=purpose)))
+            return json_response(render_file(add_file(stored, name=name, purpose=purpose)))
 
         # Multipart boundaries differ on each retry, so the fingerprint covers the file.
-        parts = (self.request._request.path, purpose, name, kept.checksum)
+        parts = (self.request._request.path, purpose, name, stored.checksum)
         idempotent = self.idempotent_request(hashlib.sha256("\n".join(parts).encode()).hexdigest())
         with self.scoped():
             response: HttpResponse = idempotent.run(respond)
         if "Idempotency-Replayed" in response:
-            delete_file(kept.path)
+            delete_file(stored.path)
         return response
 
 

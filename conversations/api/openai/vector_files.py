@@ -100,25 +100,25 @@ class StoreFilesView(CompatView):
             if existing := find_collection_file(collection, file.pk):
                 return json_response(_render_store_file(existing))
         try:
-            kept = copy_stored_file(file)
+            stored = copy_stored_file(file)
         except FileNotFoundError:
             raise FileNotFoundProblem(f"No such File object: {body.file_id}", parameter="file_id") from None
-        return self._attach(name, body, kept)
+        return self._attach(name, body, stored)
 
-    def _attach(self, name: str, body: AttachRequest, kept: StoredFile) -> HttpResponse:
+    def _attach(self, name: str, body: AttachRequest, stored: StoredFile) -> HttpResponse:
         def respond() -> HttpResponse:
             attributes = body.attributes or {}
-            row = attach_file(get_collection(name), get_file(body.file_id), kept, attributes=attributes)
+            row = attach_file(get_collection(name), get_file(body.file_id), stored, attributes=attributes)
             return json_response(_render_store_file(row))
 
         try:
             with self.scoped():
                 response: HttpResponse = self.idempotent_request().run(respond)
         except BaseException:
-            delete_file(kept.path)
+            delete_file(stored.path)
             raise
         if "Idempotency-Replayed" in response:
-            delete_file(kept.path)
+            delete_file(stored.path)
         return response
 
 
