@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from config.api.exceptions import Problem
 from conversations.api.anthropic.errors import error_body as anthropic_error_body
 from conversations.api.anthropic.errors import is_anthropic
 
@@ -24,6 +25,11 @@ CODES = {
     "rate_limited": "rate_limit_exceeded",
     "throttled": "rate_limit_exceeded",
 }
+
+
+class ObjectNotFoundError(Problem):
+    status_code = 404
+    default_code = "not_found"
 
 
 def error_body(status: int, code: str, message: str, parameter: str | None) -> dict[str, Any]:

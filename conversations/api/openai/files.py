@@ -12,7 +12,7 @@ from django.http import FileResponse, HttpResponse
 from rest_framework.parsers import MultiPartParser
 
 from config.api.body_limits import UPLOAD_BODY, accept_body
-from config.api.exceptions import Problem, TooLarge
+from config.api.exceptions import TooLarge
 from config.api.views import json_response
 from conversations.api.compat import CompatView
 from conversations.api.wire_models import UNSUPPORTED, CompatError
@@ -28,7 +28,7 @@ from knowledge.services.files import (
 )
 from knowledge.services.library import PURPOSE, add_file, list_files, remove_file
 
-from .errors import error_body
+from .errors import ObjectNotFoundError, error_body
 from .pages import parse_limit, render_page
 
 FILE = "file-"
@@ -38,21 +38,16 @@ STATUSES = {DocumentStatus.INDEXED: "processed", DocumentStatus.FAILED: "error"}
 MAX_FILES = 10_000
 
 
-class FileNotFoundProblem(Problem):
-    status_code = 404
-    default_code = "not_found"
-
-
 def get_file(name: str) -> Document:
     """Return the file with this id.
 
     Raises:
-        FileNotFoundProblem: the file does not exist.
+        ObjectNotFoundError: the file does not exist.
     """
     with contextlib.suppress(ValueError):
         if found := list_files().filter(pk=UUID(name.removeprefix(FILE))).first():
             return found
-    raise FileNotFoundProblem(f"No such File object: {name}", parameter="id")
+    raise ObjectNotFoundError(f"No such File object: {name}", parameter="id")
 
 
 def render_file(row: Document) -> dict[str, Any]:
@@ -167,7 +162,7 @@ class FileContentView(CompatView):
         try:
             stored = default_storage.open(row.storage_path, "rb")
         except FileNotFoundError:
-            raise FileNotFoundProblem(f"No such File object: {name}", parameter="id") from None
+            raise ObjectNotFoundError(f"No such File object: {name}", parameter="id") from None
         # Untrusted content: browsers must download the file, not render it.
         response = FileResponse(
             stored,

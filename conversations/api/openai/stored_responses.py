@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpResponse
 
-from config.api.exceptions import Forbidden, Problem
+from config.api.exceptions import Forbidden
 from config.api.views import json_response
 from conversations.api.compat import CompatView
 from conversations.api.wire_models import CompatError
@@ -16,15 +16,10 @@ from conversations.completions.types import ChatMessage
 from conversations.models import Message
 from conversations.services.participants import is_owner
 
-from .errors import error_body
+from .errors import ObjectNotFoundError, error_body
 from .pages import build_page
 from .response_objects import find_identifier, render_response
 from .response_schemas import ResponseRequest
-
-
-class StoredResponseNotFoundError(Problem):
-    status_code = 404
-    default_code = "not_found"
 
 
 class StoredResponseMixin(CompatView):
@@ -38,12 +33,12 @@ class StoredResponseMixin(CompatView):
         """Return the question and the answer of the response.
 
         Raises:
-            StoredResponseNotFoundError: the response does not exist.
+            ObjectNotFoundError: the response does not exist.
         """
         identifier = find_identifier(name) if name.startswith("resp_") else None
         found = find_stored_answer(identifier, self.credential.user_id) if identifier else None
         if found is None or RESPONSE not in found[0].metadata:
-            raise StoredResponseNotFoundError(f"Response with id '{name}' not found.")
+            raise ObjectNotFoundError(f"Response with id '{name}' not found.")
         return found
 
 

@@ -24,8 +24,8 @@ from knowledge.services.library import (
     list_collection_files,
 )
 
-from .errors import error_body
-from .files import FILE, FileNotFoundProblem, get_file
+from .errors import ObjectNotFoundError, error_body
+from .files import FILE, get_file
 from .pages import parse_limit, render_page
 from .vectors import STORE, get_collection, get_file_status
 
@@ -41,12 +41,12 @@ def get_store_file(collection: Collection, name: str) -> Document:
     """Return the collection's document of the file.
 
     Raises:
-        FileNotFoundProblem: the vector store does not have the file.
+        ObjectNotFoundError: the vector store does not have the file.
     """
     with contextlib.suppress(ValueError):
         if found := find_collection_file(collection, UUID(name.removeprefix(FILE))):
             return found
-    raise FileNotFoundProblem(f"No file found with id '{name}' in vector store.", parameter="file_id")
+    raise ObjectNotFoundError(f"No file found with id '{name}' in vector store.", parameter="file_id")
 
 
 def _render_store_file(row: Document) -> dict[str, Any]:
@@ -102,7 +102,7 @@ class StoreFilesView(CompatView):
         try:
             stored = copy_stored_file(file)
         except FileNotFoundError:
-            raise FileNotFoundProblem(f"No such File object: {body.file_id}", parameter="file_id") from None
+            raise ObjectNotFoundError(f"No such File object: {body.file_id}", parameter="file_id") from None
         return self._attach(name, body, stored)
 
     def _attach(self, name: str, body: AttachRequest, stored: StoredFile) -> HttpResponse:

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.utils.text import slugify
 from pydantic import Field
 
-from config.api.exceptions import Conflict, Problem
+from config.api.exceptions import Conflict
 from config.api.views import json_response
 from conversations.api.compat import CompatView
 from conversations.api.parameters import SEARCH, VECTOR_STORE
@@ -21,18 +21,13 @@ from knowledge.services.collections import get_or_create_collection
 from knowledge.services.library import LIBRARY_SLUG, map_file_ids
 from knowledge.services.search import FoundPassage, log_query, search
 
-from .errors import error_body
+from .errors import ObjectNotFoundError, error_body
 from .files import FILE
 from .pages import parse_limit, render_page
 from .schemas import Name
 
 STORE = "vs_"
 STATUSES = {DocumentStatus.INDEXED: "completed", DocumentStatus.FAILED: "failed"}
-
-
-class VectorStoreNotFoundError(Problem):
-    status_code = 404
-    default_code = "not_found"
 
 
 def get_file_status(status: str) -> str:
@@ -139,14 +134,14 @@ def get_collection(name: str) -> Collection:
     """Return the collection with this slug or id, with or without the prefix.
 
     Raises:
-        VectorStoreNotFoundError: the collection does not exist.
+        ObjectNotFoundError: the collection does not exist.
     """
     condition = Q(slug=name)
     with contextlib.suppress(ValueError):
         condition |= Q(pk=UUID(name.removeprefix(STORE)))
     collection = list_stores().filter(condition).first()
     if collection is None:
-        raise VectorStoreNotFoundError(f"No vector store found with id '{name}'.")
+        raise ObjectNotFoundError(f"No vector store found with id '{name}'.")
     return collection
 
 
