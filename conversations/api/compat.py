@@ -66,7 +66,7 @@ class CompatView(CallerMixin, ApiView):
     resource = "*self*"
     scope = "manual"
     extra_media_types = (EVENT_STREAM,)
-    # Whether POST handles the header Idempotency-Key. Estimates and embeddings store nothing.
+    # Whether POST handles the header Idempotency-Key.
     accepts_idempotency_key = True
     dialect: Callable[..., dict[str, Any]]
     # Member of the body that has the messages.
