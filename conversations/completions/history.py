@@ -46,7 +46,7 @@ def _follow_turns(answer: Message, rows: dict[UUID, Message]) -> list[Message]:
         if question and after is None:
             # The first turn, or a conversation whose turns do not record what they continue.
             earlier = [row for row in rows.values() if row.sequence_number < question.sequence_number]
-            turns[:0] = earlier
+            turns[:0] = [row for row in earlier if row.metadata.get(STORE) is not False]
         current = rows.get(UUID(after)) if after else None
     return turns
 

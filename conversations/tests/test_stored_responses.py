@@ -8,8 +8,13 @@ from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
 from conversations.api.openai import response_schemas
 from conversations.completions.types import CompletionRequest
-from conversations.models import Conversation, Message
+from conversations.models import Conversation, McpToolExecution, Message, SessionSummary, ToolExecution
 from conversations.tests.compat import WEATHER
+from conversations.tests.factories import (
+    McpToolExecutionFactory,
+    SessionSummaryFactory,
+    ToolExecutionFactory,
+)
 
 TOOLS = [{"type": "function", **WEATHER}]
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
@@ -99,6 +104,51 @@ def test_deleted_response_is_erased(client, wired):
     with pytest.raises(openai.NotFoundError):
         client.responses.create(model="guide", input="And?", previous_response_id=first.id)
     assert [row.content for row in wired.rows(Message)] == ["", ""]
+
+
+def test_deletion_erases_title_summary_and_tool_calls(client, wired):
+    first = client.responses.create(model="guide", input="When?")
+    with tenant_scope(wired.tenant, actor="system:test"):
+        answer = Message.objects.get(role="assistant")
+        common = {"message": answer, "conversation": answer.conversation}
+        ToolExecutionFactory(**common, tool_output={"text": "noon"}, error_message="noon")
+        McpToolExecutionFactory(**common)
+        SessionSummaryFactory(conversation=answer.conversation)
+    client.responses.delete(first.id)
+    assert [row.title for row in wired.conversations()] == [""]
+    assert wired.rows(SessionSummary) == []
+    (call,), (mcp_call,) = wired.rows(ToolExecution), wired.rows(McpToolExecution)
+    assert (call.tool_input, call.tool_output, call.error_message) == ({}, None, "")
+    assert (mcp_call.parameters, mcp_call.result) == ({}, None)
+
+
+def test_deletion_of_a_later_response_keeps_the_title(client, wired):
+    first = client.responses.create(model="guide", input="When?")
+    second = client.responses.create(model="guide", input="In Leer?", previous_response_id=first.id)
+    client.responses.delete(second.id)
+    assert [row.title for row in wired.conversations()] == ["When?"]
+
+
+def test_continuation_omits_erased_turns_and_other_branches(client, wired):
+    first = client.responses.create(model="guide", input="When?")
+    client.responses.create(model="guide", input="In Emden?", previous_response_id=first.id)
+    second = client.responses.create(model="guide", input="In Leer?", previous_response_id=first.id)
+    third = client.responses.create(model="guide", input="And tomorrow?", previous_response_id=second.id)
+    for each in (first, second):
+        client.responses.delete(each.id)
+    client.responses.create(model="guide", input="And on Sunday?", previous_response_id=third.id)
+    assert contents(wired) == ["And tomorrow?", "High water is at noon.", "And on Sunday?"]
+
+
+def test_continuation_follows_the_link_of_an_erased_turn(client, wired):
+    first = client.responses.create(model="guide", input="When?")
+    client.responses.create(model="guide", input="In Emden?", previous_response_id=first.id)
+    second = client.responses.create(model="guide", input="In Leer?", previous_response_id=first.id)
+    third = client.responses.create(model="guide", input="And tomorrow?", previous_response_id=second.id)
+    client.responses.delete(second.id)
+    client.responses.create(model="guide", input="And on Sunday?", previous_response_id=third.id)
+    noon = "High water is at noon."
+    assert contents(wired) == ["When?", noon, "And tomorrow?", noon, "And on Sunday?"]
 
 
 def test_responses_of_colleagues_are_hidden(client, wired, api_key):
