@@ -6,7 +6,6 @@ from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from agents.runtime.concurrency import model_requests
 from config.api.idempotency import IdempotentRequest, RequestInProgress, ResumableResponse
 from config.tenancy.concurrency import Place
 from conversations.choices import MessageStatus
@@ -18,7 +17,7 @@ from conversations.services.conversations import BegunTurn
 from conversations.services.leases import is_due
 from conversations.streaming.answers import AnswerEvent, stream_turn
 from conversations.streaming.multi_agent import follow_answers, run_agents, stream_agents
-from conversations.streaming.threads import FollowedStream, open_stream
+from conversations.streaming.threads import FollowedStream, acquire_place
 
 # The conversation and its pending answers; none if only the question is stored.
 BegunAnswers = tuple[Conversation, Sequence[BegunTurn]]
@@ -56,7 +55,7 @@ def answer_message(
     response = AnswerResponse(caller, begin, respond, respond_streamed)
     if not runs_agents:
         return once.run_in_steps(caller.scope, response)
-    with (open_stream if respond_streamed else model_requests.acquire)(caller.tenant_id) as place:
+    with acquire_place(caller.tenant_id, is_streamed=respond_streamed is not None) as place:
         return once.run_in_steps(caller.scope, replace(response, place=place))
 
 

@@ -7,7 +7,6 @@ from django.http import Http404, HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 
-from agents.runtime.concurrency import model_requests
 from config.api.exceptions import Conflict
 from config.api.views import bodyless, json_response
 from config.api.viewsets import ReadOnlyTenantViewSet
@@ -23,7 +22,7 @@ from conversations.runtime.loop import run_turn
 from conversations.runtime.turns import TurnContext
 from conversations.services.approvals import NotAwaitingApprovalError, decide_call
 from conversations.services.leases import LeaseLostError
-from conversations.streaming.threads import open_stream
+from conversations.streaming.threads import acquire_place
 
 RESPONSES = {
     (200, "application/json"): MessageSerializer,
@@ -65,7 +64,7 @@ class ToolExecutionViewSet(ConversationScopedMixin, CallerMixin, ReadOnlyTenantV
         is_streamed = answers.wants_stream(request)
         with (
             answers.answer_errors(),
-            (open_stream if is_streamed else model_requests.acquire)(self.credential.tenant_id) as place,
+            acquire_place(self.credential.tenant_id, is_streamed=is_streamed) as place,
         ):
             with self.scoped():
                 turn, answer = self._decide_call(allow, reason)

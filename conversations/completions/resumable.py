@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from agents.runtime.concurrency import model_requests
 from config.api.exceptions import Conflict
 from config.api.idempotency import IdempotentRequest, RequestInProgress, ResumableResponse
 from config.tenancy.concurrency import Place
@@ -24,7 +23,7 @@ from conversations.completions.types import (
 )
 from conversations.models import Message
 from conversations.runtime.turns import Caller
-from conversations.streaming.threads import open_stream
+from conversations.streaming.threads import acquire_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +90,8 @@ def answer_completion(once: IdempotentRequest, response: CompletionResponse) -> 
 
     Also raises the exceptions of `begin_completion`.
     """
-    caller = response.caller
-    with (open_stream if response.respond_streamed else model_requests.acquire)(caller.tenant_id) as place:
+    caller, is_streamed = response.caller, response.respond_streamed is not None
+    with acquire_place(caller.tenant_id, is_streamed=is_streamed) as place:
         return once.run_in_steps(caller.scope, replace(response, place=place))
 
 

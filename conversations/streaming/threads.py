@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from uuid import UUID
 
+from agents.runtime.concurrency import model_requests
 from config.db.connections import release_connections
 from config.observability import metrics
 from config.tenancy.concurrency import ConcurrencyLimit, Place
@@ -19,20 +20,19 @@ _streams = ConcurrencyLimit(
 )
 
 
-def open_stream(tenant_id: UUID) -> Place:
-    """Return the place of an answer that will be generated in a thread.
+def acquire_place(tenant_id: UUID, *, is_streamed: bool) -> Place:
+    """Return the place of an answer: of a stream, or of a request that waits for a model.
+
+    A repeated request needs a place, too: its Idempotency-Key, which is read later, shows whether a model is asked.
 
     Raises:
-        ConcurrencyLimitError: the tenant or the process has its maximum number of streams.
+        ConcurrencyLimitError: the tenant or the process has its maximum number of such answers.
     """
-    return _streams.acquire(tenant_id)
+    return (_streams if is_streamed else model_requests).acquire(tenant_id)
 
 
 class FollowedStream:
-    """Events of a stream that another thread or process generates.
-
-    It occupies a place until closed.
-    """
+    """Events of an answer that a reader follows; holds a place until closed."""
 
     def __init__(self, events: Iterator[bytes], place: Place) -> None:
         self.events, self.place = events, place
