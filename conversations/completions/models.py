@@ -43,6 +43,7 @@ from conversations.completions.types import (
     TextDelta,
     ToolCall,
     ToolCallDelta,
+    build_deltas,
 )
 from conversations.runtime import loop
 from conversations.runtime.exceptions import check_answer_length
@@ -242,7 +243,10 @@ async def _run_agent(turn: "CompletionTurn", emit: EmitEvent | None) -> ModelAns
                 result = event.result
             elif not whole and not _is_tool_call_event(event):
                 pieces.take(event)
-    return _emit_result(_parse_result(result), emit, whole=whole)
+    answer = _parse_result(result)
+    for delta in build_deltas(answer.text if whole else "", answer.calls):
+        emit(delta)
+    return answer
 
 
 def _is_tool_call_event(event: Any) -> bool:
@@ -253,14 +257,6 @@ def _is_tool_call_event(event: Any) -> bool:
     return isinstance(getattr(event, "part", None), ToolCallPart) or isinstance(
         getattr(event, "delta", None), ToolCallPartDelta
     )
-
-
-def _emit_result(answer: ModelAnswer, emit: EmitEvent, *, whole: bool) -> ModelAnswer:
-    if whole and answer.text:
-        emit(TextDelta(answer.text))
-    for place, call in enumerate(answer.calls):
-        emit(ToolCallDelta(place, call.arguments, call.id, call.name))
-    return answer
 
 
 async def _check_json_object(request: CompletionRequest, output: Any) -> Any:

@@ -2,22 +2,25 @@
 
 from typing import Any
 
+from agents.choices import Provider
 from agents.runtime.providers import is_openai_compatible
 
-OPENAI, ANTHROPIC, GOOGLE, EXTRACTIVE = "openai", "anthropic", "google", "extractive"
 # Setting: its Pydantic AI name by family of providers. Families without a name do not have the setting.
 SETTINGS: dict[str, dict[str, str]] = {
-    "effort": {OPENAI: "openai_reasoning_effort", ANTHROPIC: "anthropic_effort"},
-    "frequency_penalty": {OPENAI: "frequency_penalty", GOOGLE: "frequency_penalty"},
-    "logit_bias": {OPENAI: "logit_bias"},
-    "logprobs": {OPENAI: "openai_logprobs"},
-    "parallel_tool_calls": {OPENAI: "parallel_tool_calls", ANTHROPIC: "parallel_tool_calls"},
-    "presence_penalty": {OPENAI: "presence_penalty", GOOGLE: "presence_penalty"},
-    "seed": {OPENAI: "seed", GOOGLE: "seed"},
-    "thinking": {ANTHROPIC: "anthropic_thinking"},
-    "top_k": {ANTHROPIC: "top_k", GOOGLE: "top_k"},
-    "top_logprobs": {OPENAI: "openai_top_logprobs"},
-    "verbosity": {OPENAI: "openai_text_verbosity"},
+    "effort": {Provider.OPENAI: "openai_reasoning_effort", Provider.ANTHROPIC: "anthropic_effort"},
+    "frequency_penalty": {Provider.OPENAI: "frequency_penalty", Provider.GOOGLE: "frequency_penalty"},
+    "logit_bias": {Provider.OPENAI: "logit_bias"},
+    "logprobs": {Provider.OPENAI: "openai_logprobs"},
+    "parallel_tool_calls": {
+        Provider.OPENAI: "parallel_tool_calls",
+        Provider.ANTHROPIC: "parallel_tool_calls",
+    },
+    "presence_penalty": {Provider.OPENAI: "presence_penalty", Provider.GOOGLE: "presence_penalty"},
+    "seed": {Provider.OPENAI: "seed", Provider.GOOGLE: "seed"},
+    "thinking": {Provider.ANTHROPIC: "anthropic_thinking"},
+    "top_k": {Provider.ANTHROPIC: "top_k", Provider.GOOGLE: "top_k"},
+    "top_logprobs": {Provider.OPENAI: "openai_top_logprobs"},
+    "verbosity": {Provider.OPENAI: "openai_text_verbosity"},
 }
 # Values that change nothing, so any provider accepts them.
 NEUTRAL: dict[str, Any] = {
@@ -37,18 +40,15 @@ class UnsupportedSettingError(ValueError):
         self.name = name
 
 
-def get_family(provider: str) -> str:
-    """Return the family of the provider, whose settings it shares."""
-    return OPENAI if is_openai_compatible(provider) else provider
-
-
 def to_model_settings(settings: dict[str, Any], provider: str) -> dict[str, Any]:
     """Return the settings by their Pydantic AI names.
 
     Raises:
         UnsupportedSettingError: the provider does not have one of the settings.
     """
-    family, named = get_family(provider), dict[str, Any]()
+    # Providers with an OpenAI-compatible API have its settings.
+    family = Provider.OPENAI if is_openai_compatible(provider) else provider
+    named: dict[str, Any] = {}
     for name, value in settings.items():
         known = SETTINGS.get(name, {family: name}).get(family)
         if known:

@@ -1,7 +1,8 @@
 """Questions of the compatible endpoints, answered once per Idempotency-Key."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -16,10 +17,8 @@ from conversations.completions.turns import CompletionTurn, begin_completion
 from conversations.completions.types import (
     Completion,
     CompletionError,
-    CompletionEvent,
     CompletionRequest,
-    TextDelta,
-    ToolCallDelta,
+    build_deltas,
 )
 from conversations.models import Message
 from conversations.runtime.turns import Caller
@@ -72,12 +71,13 @@ class CompletionResponse(ResumableResponse[CompletionTurn]):
         with self.caller.scope():
             completion = _load_answer(reference)
         if self.respond_streamed:
-            return self.respond_streamed(CompletionStream(completion.answer_id, _replay(completion)))
+            events = chain(build_deltas(completion.text, completion.calls), [completion])
+            return self.respond_streamed(CompletionStream(completion.answer_id, events))
         return self.respond(completion)
 
     def can_resume(self, reference: dict[str, Any]) -> bool:
         """Return whether the answer is complete or pending."""
-        return _find(reference, "answer").exclude(status=MessageStatus.FAILED).exists()
+        return _find(reference, reference["answer"]).exclude(status=MessageStatus.FAILED).exists()
 
 
 def answer_completion(once: IdempotentRequest, response: CompletionResponse) -> Any:
@@ -95,16 +95,16 @@ def answer_completion(once: IdempotentRequest, response: CompletionResponse) -> 
         return once.run_in_steps(caller.scope, replace(response, place=place))
 
 
-def _find(reference: dict[str, Any], name: str) -> Any:
+def _find(reference: dict[str, Any], message_id: UUID | str | None) -> Any:
     conversation_id = UUID(reference["conversation"])
     return Message.objects.created_after_id(conversation_id).filter(
-        conversation_id=conversation_id, pk=reference[name]
+        conversation_id=conversation_id, pk=message_id
     )
 
 
 def _load_answer(reference: dict[str, Any]) -> Completion:
-    answer = _find(reference, "answer").first()
-    question = _find({**reference, "question": answer.reply_to_id}, "question").first() if answer else None
+    answer = _find(reference, reference["answer"]).first()
+    question = _find(reference, answer.reply_to_id).first() if answer else None
     if answer is not None and answer.status == MessageStatus.PENDING:
         raise RequestInProgress
     if answer is not None and answer.status == MessageStatus.FAILED:
@@ -112,12 +112,3 @@ def _load_answer(reference: dict[str, Any]) -> Completion:
     if question is None or question.metadata.get(STORE) is False:
         raise Conflict("The answer of the first request with this Idempotency-Key is not stored.")
     return load_completion(answer)
-
-
-def _replay(completion: Completion) -> Iterator[CompletionEvent]:
-    """Yield the events of a stored answer."""
-    if completion.text:
-        yield TextDelta(completion.text)
-    for place, call in enumerate(completion.calls):
-        yield ToolCallDelta(place, call.arguments, call.id, call.name)
-    yield completion

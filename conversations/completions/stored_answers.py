@@ -9,7 +9,7 @@ from django.db.models import Sum
 from agents.models import LlmUsage
 from conversations.completions.history import find_stored_answer, to_chat_messages
 from conversations.completions.records import AFTER, FINISH, STORE
-from conversations.completions.types import ChatMessage, Completion, TokenUsage
+from conversations.completions.types import Completion, TokenUsage
 from conversations.models import (
     Conversation,
     McpToolExecution,
@@ -31,11 +31,6 @@ def load_completion(answer: Message) -> Completion:
     return Completion(
         answer.pk, message.text, message.calls, finish, TokenUsage(used["input"] or 0, used["output"] or 0)
     )
-
-
-def list_input(question: Message) -> list[ChatMessage]:
-    """Return the messages of the turn that the question represents."""
-    return list(to_chat_messages(question))
 
 
 @transaction.atomic

@@ -1,7 +1,7 @@
 """Format-neutral requests, results and stream events of completions."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -149,6 +149,14 @@ class ToolCallDelta:
     arguments: str
     id: str = ""
     name: str = ""
+
+
+def build_deltas(text: str, calls: Iterable[ToolCall]) -> Iterator[TextDelta | ToolCallDelta]:
+    """Yield a complete text and complete tool calls as events."""
+    if text:
+        yield TextDelta(text)
+    for index, call in enumerate(calls):
+        yield ToolCallDelta(index, call.arguments, call.id, call.name)
 
 
 CompletionEvent = TextDelta | ToolCallDelta | KeepAlive | Completion | CompletionError

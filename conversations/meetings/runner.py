@@ -21,9 +21,7 @@ from conversations.services.meetings import (
     list_events_after,
     open_meeting,
 )
-
-KEEP_ALIVE_SECONDS = 5
-MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.1, 1.0
+from conversations.streaming.answers import KEEP_ALIVE_SECONDS, MAX_POLL_SECONDS, MIN_POLL_SECONDS
 
 
 def begin_meeting(

@@ -9,9 +9,9 @@ from config.api.exceptions import Forbidden
 from config.api.views import json_response
 from conversations.api.compat import CompatView
 from conversations.api.wire_models import CompatError
-from conversations.completions.history import find_stored_answer
+from conversations.completions.history import find_stored_answer, to_chat_messages
 from conversations.completions.records import RESPONSE
-from conversations.completions.stored_answers import erase_answer, list_input, load_completion
+from conversations.completions.stored_answers import erase_answer, load_completion
 from conversations.completions.types import ChatMessage
 from conversations.models import Message
 from conversations.services.participants import is_owner
@@ -84,7 +84,7 @@ class ResponseInputItemsView(StoredResponseMixin):
         items = [
             {"id": f"item_{question.pk.hex}_{place}", **item}
             for place, item in enumerate(
-                item for message in list_input(question) for item in _render_items(message)
+                item for message in to_chat_messages(question) for item in _render_items(message)
             )
         ]
         return json_response(build_page(items, request.GET))
