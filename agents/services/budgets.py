@@ -65,7 +65,7 @@ WITH wanted AS (
   SELECT %(tenant)s, subject, subject_id, resource, period, period_start, before, amount, limit_value
   FROM wanted WHERE before + amount <= limit_value ORDER BY subject, subject_id, resource, period
   ON CONFLICT (tenant_id, subject, subject_id, resource, period, period_start) DO UPDATE
-  SET reserved = c.reserved + excluded.reserved, limit_value = excluded.limit_value, updated_at = now()
+  SET reserved = c.reserved + excluded.reserved, limit_value = excluded.limit_value
   WHERE c.used + c.reserved + excluded.reserved <= excluded.limit_value
   RETURNING c.id, c.subject, c.subject_id, c.resource, c.period
 ), kept AS (
@@ -83,7 +83,7 @@ WITH gone AS (
   SELECT id FROM agents_budgetcounter WHERE tenant_id = %(tenant)s AND id = ANY(%(counters)s::uuid[])
   ORDER BY subject, subject_id, resource, period FOR UPDATE
 )
-UPDATE agents_budgetcounter c SET used = c.used + a.used, updated_at = now(),
+UPDATE agents_budgetcounter c SET used = c.used + a.used,
   reserved = c.reserved - CASE WHEN EXISTS (SELECT FROM gone) THEN a.held ELSE 0 END
 FROM unnest(%(counters)s::uuid[], %(held)s::numeric[], %(used)s::numeric[]) AS a (id, held, used)
 JOIN locked USING (id) WHERE c.tenant_id = %(tenant)s AND c.id = a.id
@@ -99,7 +99,7 @@ WITH gone AS (
   SELECT c.id FROM agents_budgetcounter c JOIN sums USING (id)
   ORDER BY c.tenant_id, c.subject, c.subject_id, c.resource, c.period FOR UPDATE OF c
 ), freed AS (
-  UPDATE agents_budgetcounter c SET reserved = greatest(c.reserved - s.held, 0), updated_at = now()
+  UPDATE agents_budgetcounter c SET reserved = greatest(c.reserved - s.held, 0)
   FROM sums s JOIN locked USING (id) WHERE c.id = s.id
 )
 SELECT count(*) FROM gone

@@ -226,10 +226,10 @@ def _question_and_answer(
 
 
 CLOSE = (
-    "WITH closed AS (UPDATE conversations_message SET updated_at = now(), {changes}"
+    "WITH closed AS (UPDATE conversations_message SET {changes}"
     " WHERE tenant_id = %(tenant)s AND id = %(answer)s AND status = 'pending' RETURNING id)"
     " UPDATE conversations_conversation SET total_tokens = total_tokens + %(token_count)s::integer,"
-    " total_cost = total_cost + %(cost)s::numeric, last_message_at = now(), updated_at = now()"
+    " total_cost = total_cost + %(cost)s::numeric, last_message_at = now()"
     " WHERE tenant_id = %(tenant)s AND id = %(conversation)s AND EXISTS (SELECT FROM closed) RETURNING id"
 )
 

@@ -222,7 +222,7 @@ def count_files(message: Message) -> int:
 # One statement: the update of the message counter locks the row and orders the messages.
 RECORD = (
     "WITH place AS (UPDATE conversations_conversation c SET message_count = message_count + 1,"
-    " last_message_at = now(), updated_at = now() WHERE tenant_id = %(tenant_id)s AND id = %(conversation_id)s"
+    " last_message_at = now() WHERE tenant_id = %(tenant_id)s AND id = %(conversation_id)s"
     " AND status = 'active' AND (user_id = %(asking)s OR EXISTS (SELECT FROM conversations_participant p"
     " WHERE p.tenant_id = c.tenant_id AND p.conversation_id = c.id AND p.user_id = %(asking)s))"
     " RETURNING message_count) INSERT INTO conversations_message ({columns}) SELECT {values} FROM place"

@@ -28,7 +28,7 @@ ON CONFLICT (tenant_id, date, agent_name, flow_type) DO UPDATE SET
   p50_duration_seconds = excluded.p50_duration_seconds, p95_duration_seconds = excluded.p95_duration_seconds,
   p99_duration_seconds = excluded.p99_duration_seconds, total_tokens_used = excluded.total_tokens_used,
   total_api_calls = excluded.total_api_calls, total_cost = excluded.total_cost,
-  error_rate = excluded.error_rate, retry_rate = excluded.retry_rate, updated_at = now()
+  error_rate = excluded.error_rate, retry_rate = excluded.retry_rate
 """
 
 
