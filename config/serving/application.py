@@ -23,10 +23,9 @@ from config.serving.errors import (
     render_refusal,
 )
 from config.serving.health import HealthEndpoints
-from config.serving.requests import RequestHead, build_environ
+from config.serving.requests import Receive, RequestHead, build_environ
 from config.serving.responses import (
     FileWrapper,
-    Receive,
     Send,
     WsgiResponse,
     call_wsgi,

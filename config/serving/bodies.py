@@ -3,16 +3,15 @@
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO
 
 from config.api.body_limits import BodyLimit
 from config.api.exceptions import TooLarge
 from config.serving.errors import ClientDisconnectedError, LengthRequired, RequestTimeout, TooManyBodies
-from config.serving.requests import RequestHead
+from config.serving.requests import Receive, RequestHead
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 # A larger body is written to a temporary file.
 MEMORY_BYTES = 1024 * 1024
 # Maximum time without any data.

@@ -1,7 +1,7 @@
 """The head of an HTTP request, and its WSGI environment."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from http.cookies import CookieError, SimpleCookie
 from typing import IO, Any
@@ -9,6 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
 
+Receive = Callable[[], Awaitable[dict[str, Any]]]
 # CGI names of headers without the prefix HTTP_.
 PLAIN_NAMES = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
 

@@ -12,10 +12,10 @@ from typing import IO, Any
 from django.http import HttpResponse
 
 from config.db.connections import release_connections
+from config.serving.requests import Receive
 from config.serving.threads import FairThreadPool
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
 Headers = list[tuple[bytes, bytes]]
 CHUNK_BYTES = 64 * 1024
 # A larger file is sent in chunks.
@@ -52,7 +52,7 @@ class WsgiResponse:
     def start(self, status: str, headers: Iterable[tuple[str, str]], exc_info: Any = None) -> None:
         """Implement `start_response` of PEP 3333."""
         self.status = int(status.partition(" ")[0])
-        self.headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        self.headers = _encode_headers(headers)
 
     @property
     def start_message(self) -> dict[str, Any]:
@@ -99,12 +99,13 @@ async def send_response(
 
 async def send_content(send: Send, response: HttpResponse) -> None:
     """Send a response whose content is complete."""
-    headers = [
-        (name.lower().encode("latin-1"), str(value).encode("latin-1")) for name, value in response.items()
-    ]
-    headers.append((b"content-length", str(len(response.content)).encode()))
+    headers = _encode_headers([*response.items(), ("Content-Length", str(len(response.content)))])
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
     await send(_body_message(response.content))
+
+
+def _encode_headers(headers: Iterable[tuple[str, str]]) -> Headers:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
 def _body_message(content: bytes, *, more: bool = False) -> dict[str, Any]:
@@ -136,6 +137,8 @@ async def _send_chunks(
 
     def produce() -> None:
         try:
+            if disconnected.done():
+                return
             wait_until_sent(response.start_message)
             for chunk in chunks:
                 if disconnected.done():
