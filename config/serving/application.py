@@ -63,7 +63,7 @@ class Application:
             return
         try:
             response = await self._handle(head, receive)
-            await send_response(response, receive, send, client=head.client, streams=self.streams)
+            await send_response(response, receive, send, head=head, streams=self.streams)
         except APIException as error:
             metrics.record_refused_request(error.status_code)
             await send_content(send, render_refusal(head, error))
@@ -79,7 +79,7 @@ class Application:
                 return call_wsgi(self.wsgi, build_environ(head, body, length, FileWrapper))
 
         try:
-            future = self.threads.submit(head.client, call)
+            future = self.threads.submit(head.client, head.address, call)
         except APIException:
             body.close()
             raise

@@ -12,7 +12,7 @@ from typing import IO, Any
 from django.http import HttpResponse
 
 from config.db.connections import release_connections
-from config.serving.requests import Receive
+from config.serving.requests import Receive, RequestHead
 from config.serving.threads import FairThreadPool
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -85,11 +85,11 @@ def call_wsgi(application: Callable[..., Any], environ: dict[str, Any]) -> WsgiR
 
 
 async def send_response(
-    response: WsgiResponse, receive: Receive, send: Send, *, client: str, streams: FairThreadPool
+    response: WsgiResponse, receive: Receive, send: Send, *, head: RequestHead, streams: FairThreadPool
 ) -> None:
     """Send a response. `streams` runs the generators of streamed ones."""
     if response.chunks is not None:
-        await _send_chunks(response, receive, send, client=client, streams=streams)
+        await _send_chunks(response, receive, send, head=head, streams=streams)
         return
     await send(response.start_message)
     await send(_body_message(response.content, more=response.file is not None))
@@ -123,7 +123,7 @@ async def _send_file(wrapper: FileWrapper, send: Send) -> None:
 
 
 async def _send_chunks(
-    response: WsgiResponse, receive: Receive, send: Send, *, client: str, streams: FairThreadPool
+    response: WsgiResponse, receive: Receive, send: Send, *, head: RequestHead, streams: FairThreadPool
 ) -> None:
     """Run the generator in a thread of `streams` and send its chunks.
 
@@ -149,7 +149,7 @@ async def _send_chunks(
         wait_until_sent(_body_message(b""))
 
     try:
-        future = streams.submit(client, lambda: context.run(produce))
+        future = streams.submit(head.client, head.address, lambda: context.run(produce))
     except BaseException:
         disconnected.cancel()
         await asyncio.to_thread(chunks.close)

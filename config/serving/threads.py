@@ -19,6 +19,7 @@ class Job:
     """A call that waits for a thread or runs in one."""
 
     client: str
+    address: str
     call: Callable[[], Any]
     pool: "FairThreadPool"
     future: Future[Any] = field(default_factory=Future)
@@ -68,34 +69,36 @@ class FairThreadPool:
 
     Args:
         threads: jobs that run at a time. One client runs at most a quarter of them.
-        waiting: jobs that wait, in total; one client may have a quarter of them.
+        waiting: jobs that wait, in total; one client may have a quarter of them, and one address half.
     """
 
     def __init__(self, threads: int, *, waiting: int, name: str) -> None:
         self.threads, self.waiting, self.name = threads, waiting, name
         self.per_client, self.waiting_per_client = max(1, threads // 4), max(1, waiting // 4)
+        # Clients that present different keys share the limit of their address, which may be a proxy's.
+        self.waiting_per_address = max(1, waiting // 2)
         self._changed = threading.Condition()
         self._queues: OrderedDict[str, deque[Job]] = OrderedDict()
         self._running: Counter[str] = Counter()
+        self._waiting: Counter[str] = Counter()
         self._active = self._idle = self._queued = 0
 
-    def submit(self, client: str, call: Callable[[], Any]) -> Future[Any]:
+    def submit(self, client: str, address: str, call: Callable[[], Any]) -> Future[Any]:
         """Return the future of a call, which runs in an empty context.
 
         Raises:
-            TooManyWaiting: too many jobs of the client wait.
+            TooManyWaiting: too many jobs of the client or its address wait.
             ServerBusy: too many jobs wait.
         """
         with self._changed:
-            queue = self._queues.setdefault(client, deque())
-            if len(queue) >= self.waiting_per_client:
+            is_over = self._waiting[address] >= self.waiting_per_address
+            if is_over or len(self._queues.get(client, ())) >= self.waiting_per_client:
                 raise TooManyWaiting
             if self._queued >= self.waiting:
-                if not queue:
-                    del self._queues[client]
                 raise ServerBusy
-            job = Job(client, call, self)
-            queue.append(job)
+            job = Job(client, address, call, self)
+            self._queues.setdefault(client, deque()).append(job)
+            self._waiting[address] += 1
             self._queued += 1
             self._wake()
         return job.future
@@ -142,6 +145,9 @@ class FairThreadPool:
             if self._running[client] < self.per_client:
                 job = queue.popleft()
                 self._queued -= 1
+                self._waiting[job.address] -= 1
+                if not self._waiting[job.address]:
+                    del self._waiting[job.address]
                 if queue:
                     self._queues.move_to_end(client)
                 else:

@@ -7,9 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+from rest_framework.exceptions import APIException
 
 from agents.testing import FakeOpenAI, say
 from agents.tests.factories import AgentFactory, IntegrationFactory
+from config.serving.errors import ServerBusy
+from config.serving.threads import FairThreadPool
 from config.tenancy.scope import tenant_scope
 from config.testing.raw_http import RawConnection, open_unfinished_bodies
 from config.testing.web_server import is_responding, run_web_server
@@ -241,3 +244,39 @@ def test_followers_of_an_answer_are_limited(server, attacks, held_model, api_key
 def test_followers_are_accepted_without_the_limit(unlimited_server, attacks, held_model, api_key):
     statuses = count_followers(unlimited_server, held_model, api_key().secret, 8)
     attacks.attempt(succeeded=statuses.count(200) > FOLLOWERS)
+
+
+def wait_with_invented_keys(pool, attacks):
+    """Occupy the pool, queue calls of one address with a new key each, and attempt to exclude another address."""
+    occupied, release = threading.Event(), threading.Event()
+
+    def occupy():
+        occupied.set()
+        release.wait()
+
+    pool.submit("first", "192.0.2.3", occupy)
+    assert occupied.wait(10)
+    try:
+        for number in range(pool.waiting):
+            with contextlib.suppress(APIException):
+                pool.submit(f"key {number}", "192.0.2.1", release.wait)
+        try:
+            pool.submit("honest", "192.0.2.2", release.wait)
+        except ServerBusy:
+            attacks.attempt(succeeded=True)
+        else:
+            attacks.attempt(succeeded=False)
+    finally:
+        release.set()
+
+
+@pytest.mark.security("exhaustion")
+def test_invented_keys_of_an_address_leave_room_for_others(attacks):
+    wait_with_invented_keys(FairThreadPool(1, waiting=8, name="test"), attacks)
+
+
+@pytest.mark.security("exhaustion", mutation=True)
+def test_invented_keys_take_all_turns_without_the_limit(attacks):
+    pool = FairThreadPool(1, waiting=8, name="test")
+    pool.waiting_per_address = pool.waiting
+    wait_with_invented_keys(pool, attacks)

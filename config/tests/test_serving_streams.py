@@ -3,6 +3,7 @@
 import asyncio
 import threading
 
+from config.serving.requests import RequestHead
 from config.serving.responses import WsgiResponse, send_response
 from config.serving.threads import FairThreadPool
 
@@ -36,7 +37,8 @@ def test_stream_of_a_disconnected_client_is_not_produced():
     async def send(message):
         sent.append(message)
 
-    streams.submit("other", lambda: occupied.wait(10))
+    streams.submit("other", "127.0.0.2", lambda: occupied.wait(10))
+    head = RequestHead({"method": "GET", "path": "/", "headers": [], "client": ("127.0.0.1", 1)})
     response = WsgiResponse(status=200, chunks=chunks)
-    asyncio.run(send_response(response, receive, send, client="one", streams=streams))
+    asyncio.run(send_response(response, receive, send, head=head, streams=streams))
     assert (sent, chunks.is_read, chunks.is_closed) == ([], False, True)
