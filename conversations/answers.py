@@ -111,7 +111,8 @@ class AnswerResponse(ResumableResponse[LoadedAnswers]):
                 raise Message.DoesNotExist
             pending = [answer for answer in answers if answer.status == MessageStatus.PENDING]
             for answer in pending:
-                if is_due(answer.pk):
+                # The reader of a stream starts the takeover itself.
+                if not self.respond_streamed and is_due(answer.pk):
                     defer_resume(self.caller.tenant_id, answer.pk)
         if answers and self.respond_streamed and self.place:
             response = self.respond_streamed(follow_answers(answers, self.caller))

@@ -6,9 +6,12 @@ from django.test import override_settings
 from agents.testing import FakeOpenAI, fail, say
 from agents.tests.factories import AgentFactory, IntegrationFactory
 from config.tenancy.scope import tenant_scope
+from conversations.answers import AnswerResponse
+from conversations.api.streaming import stream_answers
 from conversations.models import AnswerLease, Conversation, Message
 from conversations.services.conversations import begin_turn, start_conversation
 from conversations.services.leases import fail_answer
+from conversations.streaming.threads import acquire_place
 from conversations.tests.workers import resume_due, workers
 from knowledge.tests.crashes import crash_requests
 from tenants.models import IdempotencyKey
@@ -143,6 +146,25 @@ def test_retry_of_an_expired_lease_starts_the_takeover(client, begun, tenant, mo
         AnswerLease.objects.update(lease_until="2020-01-01T00:00:00Z")
     assert repeat(client).status_code == 409
     assert deferred == [(tenant.pk, begun.answer.pk)]
+
+
+def test_streamed_retry_leaves_the_takeover_to_its_reader(client, begun, tenant, monkeypatch):
+    deferred, deferred_by_reader = [], []
+    monkeypatch.setattr("conversations.answers.defer_resume", lambda *job: deferred.append(job))
+    monkeypatch.setattr(
+        "conversations.streaming.answers.defer_resume", lambda *job: deferred_by_reader.append(job)
+    )
+    monkeypatch.setattr("conversations.streaming.answers.KEEP_ALIVE_SECONDS", 0)
+    with tenant_scope(tenant, actor="system:test"):
+        AnswerLease.objects.update(lease_until="2020-01-01T00:00:00Z")
+    reference = {"conversation": str(begun.conversation.pk), "answers": [str(begun.answer.pk)]}
+    place = acquire_place(tenant.pk, is_streamed=True)
+    stream = AnswerResponse(caller_of(client), tuple, tuple, stream_answers, place).resume(reference)
+    events = iter(stream.streaming_content)
+    while not deferred_by_reader:
+        next(events)
+    stream.close()
+    assert (deferred, deferred_by_reader) == ([], [(tenant.pk, begun.answer.pk)])
 
 
 def test_retry_gets_a_failed_answer_once_and_then_runs_again(client, begun, tenant):
