@@ -114,7 +114,7 @@ def _(row: RoleAssignment) -> frozenset[str]:
 def _(row: ApiKey) -> frozenset[str]:
     # A key allows what both its scopes and its user allow.
     owner = Membership.objects.get(tenant_id=row.tenant_id, user_id=row.user_id)
-    return intersect_scopes(_texts(row.scopes), held_scopes(owner))
+    return intersect_scopes(_texts(row.scopes), get_scopes(owner))
 
 
 def check_role(changes: Mapping[str, Any], *, caller: Caller, role: Role | None = None) -> None:
