@@ -44,7 +44,7 @@ PROBLEM = {
     },
 }
 PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
-ALWAYS = (400, 401, 403, 404, 405, 406, 429, 503)
+ALWAYS = (400, 401, 403, 404, 405, 406, 414, 429, 503)
 BY_METHOD = {
     "GET": (),
     "POST": (409, 413, 415, 422),

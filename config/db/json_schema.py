@@ -4,11 +4,13 @@ validation_errors(WorkflowDefinition, {"steps": [{"id": "a", "kind": "agent"}]})
 -> [(("steps", 0, "agent"), "This field is required for agent steps.")]
 """
 
+import json
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Annotated, Any
 
 from django.core.exceptions import ValidationError as ModelError
+from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.deconstruct import deconstructible
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
@@ -67,7 +69,9 @@ def get_json_schemas(field: Any) -> tuple[type[BaseModel], ...]:
 def validation_errors(shape: type[BaseModel], value: Any) -> list[SchemaError]:
     """Return the errors in `value`, each with its path."""
     try:
-        made = shape.model_validate(value)
+        # Strict JSON, so that a stored value is valid in the documented schema: dates are strings, and false is no
+        # number.
+        made = shape.model_validate_json(json.dumps(value, cls=DjangoJSONEncoder), strict=True)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         return [(each["loc"], f"{each['msg'].removeprefix('Value error, ')}.") for each in found]

@@ -245,7 +245,8 @@ class SchemaCatalog:
                 UNION ALL SELECT 'database', a.privilege_type, {GRANTEE}
                 FROM pg_database d, aclexplode(d.datacl) a WHERE d.datname = current_database()
                   AND a.grantee <> d.datdba"""):
-            found.setdefault(f"{right} on the {thing}", set()).add(role)
+            if role != TEST:
+                found.setdefault(f"{right} on the {thing}", set()).add(role)
         return found
 
     def referrers(self, table: str) -> list[ForeignKey]:

@@ -108,9 +108,9 @@ def test_masking_takes_linear_time(text):
 
 
 def _seconds_to_mask(line):
-    started = time.perf_counter()
+    started = time.thread_time()
     mask(line)
-    return time.perf_counter() - started
+    return time.thread_time() - started
 
 
 def test_long_texts_are_truncated_between_words():

@@ -59,12 +59,16 @@ OPTIONS = (
 )
 # Measuring coverage would slow the server by half; other tests cover the same views.
 UNMEASURED = {"API_DEFAULT_RATE": "10000000", "COVERAGE_PROCESS_CONFIG": ""}
-# PUT accepts what POST and PATCH accept, whose schemas are covered: it is fuzzed only, starting from existing rows.
+# PUT and PATCH accept what POST accepts, whose schema is covered: they are fuzzed only, starting from existing rows.
 CONFIGURATION = """hooks = "config.tests.fuzzing"
 [headers]
 Authorization = "Bearer {secret}"
 [[operations]]
 include-method = "PUT"
+phases.coverage.enabled = false
+[[operations]]
+include-method = "PATCH"
+include-path-regex = "[}]/$"
 phases.coverage.enabled = false
 """
 

@@ -15,7 +15,6 @@ from conversations.api.event_schemas import (
     Schema,
     describe_event,
     describe_object,
-    describe_stream,
     reference,
 )
 from conversations.api.openai.embeddings import EmbeddingRequest
@@ -144,7 +143,7 @@ def _build_operation(name: str, method: str, path: str, view: Any, schemas: Sche
     if name == "openai-file-content":
         content = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
     if body and body.events:
-        content["text/event-stream"] = {"schema": describe_stream(body.events)}
+        content["text/event-stream"] = {"schema": reference(body.events)}
     error = {"application/json": {"schema": reference(f"{vendor}Error")}}
     responses = {"200": {"description": f"As in {vendor}'s API.", "content": content}}
     for status in (*ALWAYS, *BY_METHOD[method.upper()]):
