@@ -104,5 +104,3 @@ def test_upgraded_database_equals_a_new_one_and_keeps_rows_and_credentials(snaps
     assert by_password.post("/accounts/login/", form).status_code == 302
     assert by_password.get("/console/").status_code == 200
     assert Client().get("/console/").status_code == 302
-
-
