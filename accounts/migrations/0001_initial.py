@@ -13,6 +13,8 @@ import django.db.models.manager
 from django.conf import settings
 from django.db import migrations, models
 
+from config.db.operations import group_operations
+
 
 class Migration(migrations.Migration):
 
@@ -22,7 +24,7 @@ class Migration(migrations.Migration):
         ('tenants', '0001_initial'),
     ]
 
-    operations = [
+    operations = group_operations([
         migrations.CreateModel(
             name='Role',
             fields=[
@@ -407,4 +409,4 @@ class Migration(migrations.Migration):
                 ('unscoped', django.db.models.manager.Manager()),
             ],
         ),
-    ]
+    ])

@@ -6,6 +6,8 @@ import django.db.models.manager
 from django.conf import settings
 from django.db import migrations, models
 
+from config.db.operations import group_operations
+
 
 class Migration(migrations.Migration):
 
@@ -16,7 +18,7 @@ class Migration(migrations.Migration):
         ('tenants', '0002_initial'),
     ]
 
-    operations = [
+    operations = group_operations([
         migrations.CreateModel(
             name='RoleAssignment',
             fields=[
@@ -44,4 +46,4 @@ class Migration(migrations.Migration):
                 ('unscoped', django.db.models.manager.Manager()),
             ],
         ),
-    ]
+    ])

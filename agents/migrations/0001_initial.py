@@ -16,6 +16,8 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import migrations, models
 
+from config.db.operations import group_operations
+
 from agents import functions, reports, triggers
 from config.db.reports import create_report, drop_report
 
@@ -28,7 +30,7 @@ class Migration(migrations.Migration):
         ('knowledge', '0001_initial'),
     ]
 
-    operations = [
+    operations = group_operations([
         migrations.CreateModel(
             name='AgentActivityDaily',
             fields=[
@@ -707,4 +709,4 @@ class Migration(migrations.Migration):
         migrations.RunSQL(triggers.PURCHASES, triggers.PURCHASES_DROP),
         migrations.RunSQL(create_report('agents_usagedaily', reports.USAGE), drop_report('agents_usagedaily')),
         migrations.RunSQL(create_report('agents_agentactivitydaily', reports.ACTIVITY), drop_report('agents_agentactivitydaily')),
-    ]
+    ])

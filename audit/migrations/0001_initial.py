@@ -7,7 +7,7 @@ import django.db.models.manager
 from django.db import migrations, models
 
 from audit import triggers
-from config.db.operations import RunDeferredSQL
+from config.db.operations import RunDeferredSQL, group_operations
 
 
 class Migration(migrations.Migration):
@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
         ('accounts', '0002_initial'),
     ]
 
-    operations = [
+    operations = group_operations([
         migrations.CreateModel(
             name='AuditLog',
             fields=[
@@ -118,4 +118,4 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(triggers.SEAL_FUNCTIONS, triggers.DROP_SEAL_FUNCTIONS),
         RunDeferredSQL(triggers.OWNERSHIP, triggers.OWNERSHIP_REVERT),
-    ]
+    ])

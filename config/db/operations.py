@@ -1,6 +1,7 @@
 """Migration operations."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from django.db import migrations
@@ -37,7 +38,8 @@ class AlterConstraints(Operation):
             options = state.models[app_label, name].options
             kept = [each for each in options.get("constraints", ()) if (name, each.name) not in removed]
             options["constraints"] = kept + [constraint for model, constraint in self.add if model == name]
-        state.reload_models({(app_label, name) for name in names}, delay=True)
+        # The next use of `state.apps` renders the models.
+        state.__dict__.pop("apps", None)
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         for name, constraint in self._removed(app_label, from_state):
@@ -59,3 +61,48 @@ class AlterConstraints(Operation):
 
     def describe(self) -> str:
         return f"Remove {len(self.remove)} and add {len(self.add)} constraints"
+
+
+class OperationGroup(Operation):
+    """Operations of one kind, for which Django renders the models once instead of after each operation."""
+
+    # Operations of one kind do not need the state between them.
+    KINDS = (
+        (migrations.CreateModel,),
+        (migrations.AddField,),
+        (migrations.AddIndex, migrations.AddConstraint),
+    )
+
+    def __init__(self, operations: Sequence[Operation]) -> None:
+        self.operations = operations
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        # The next use of `state.apps` renders all models.
+        state.__dict__.pop("apps", None)
+        for operation in self.operations:
+            operation.state_forwards(app_label, state)
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        for operation in self.operations:
+            operation.database_forwards(app_label, schema_editor, from_state, to_state)
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        for operation in reversed(self.operations):
+            operation.database_backwards(app_label, schema_editor, from_state, to_state)
+
+    def describe(self) -> str:
+        return "; ".join(operation.describe() for operation in self.operations)
+
+
+def group_operations(operations: Sequence[Operation]) -> list[Operation]:
+    """Replace consecutive operations of one kind by an `OperationGroup`."""
+    groups: list[Operation] = []
+    for _, found in groupby(operations, key=_get_kind):
+        each = list(found)
+        groups += [OperationGroup(each)] if len(each) > 1 and _get_kind(each[0]) >= 0 else each
+    return groups
+
+
+def _get_kind(operation: Operation) -> int:
+    kinds = OperationGroup.KINDS
+    return next((place for place, kind in enumerate(kinds) if isinstance(operation, kind)), -1)

@@ -11,6 +11,8 @@ import pgvector.django.indexes
 from django.conf import settings
 from django.db import migrations, models
 
+from config.db.operations import group_operations
+
 from config.db.reports import create_report, drop_report
 from conversations import reports
 
@@ -23,7 +25,7 @@ class Migration(migrations.Migration):
         ('agents', '0001_initial'),
     ]
 
-    operations = [
+    operations = group_operations([
         migrations.CreateModel(
             name='Conversation',
             fields=[
@@ -433,4 +435,4 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.RunSQL(create_report('conversations_conversationactivitydaily', reports.ACTIVITY), drop_report('conversations_conversationactivitydaily')),
-    ]
+    ])

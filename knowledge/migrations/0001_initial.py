@@ -12,6 +12,8 @@ import pgvector.django.indexes
 from django.conf import settings
 from django.db import migrations, models
 
+from config.db.operations import group_operations
+
 from knowledge import functions, triggers
 
 
@@ -23,7 +25,7 @@ class Migration(migrations.Migration):
         ('audit', '0001_initial'),
     ]
 
-    operations = [
+    operations = group_operations([
         migrations.CreateModel(
             name='Collection',
             fields=[
@@ -498,4 +500,4 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(functions.VECTORS, functions.VECTORS_DROP),
         migrations.RunSQL(triggers.COUNTING, triggers.COUNTING_DROP),
-    ]
+    ])

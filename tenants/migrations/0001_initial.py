@@ -9,6 +9,8 @@ import django.db.models.functions.datetime
 import django.db.models.manager
 from django.db import migrations, models
 
+from config.db.operations import group_operations
+
 
 class Migration(migrations.Migration):
 
@@ -18,7 +20,7 @@ class Migration(migrations.Migration):
         ('config', '0001_initial'),
     ]
 
-    operations = [
+    operations = group_operations([
         migrations.CreateModel(
             name='Region',
             fields=[
@@ -393,4 +395,4 @@ class Migration(migrations.Migration):
                 ('unscoped', django.db.models.manager.Manager()),
             ],
         ),
-    ]
+    ])

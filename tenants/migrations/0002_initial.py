@@ -8,6 +8,8 @@ import django.db.models.manager
 from django.conf import settings
 from django.db import migrations, models
 
+from config.db.operations import group_operations
+
 
 class Migration(migrations.Migration):
 
@@ -18,7 +20,7 @@ class Migration(migrations.Migration):
         ('tenants', '0001_initial'),
     ]
 
-    operations = [
+    operations = group_operations([
         migrations.CreateModel(
             name='BridgeSync',
             fields=[
@@ -76,4 +78,4 @@ class Migration(migrations.Migration):
                 ('unscoped', django.db.models.manager.Manager()),
             ],
         ),
-    ]
+    ])

@@ -14,6 +14,8 @@ import workflows.models.flows
 from django.conf import settings
 from django.db import migrations, models
 
+from config.db.operations import group_operations
+
 from config.db.reports import create_report, drop_report
 from workflows import reports
 
@@ -26,7 +28,7 @@ class Migration(migrations.Migration):
         ('conversations', '0001_initial'),
     ]
 
-    operations = [
+    operations = group_operations([
         migrations.CreateModel(
             name='ActivityStatus',
             fields=[
@@ -937,4 +939,4 @@ class Migration(migrations.Migration):
             field=models.ManyToManyField(help_text='Participating agents.', related_name='workflows', through='workflows.WorkflowAgent', to='agents.agent'),
         ),
         migrations.RunSQL(create_report('workflows_workflowrunsdaily', reports.RUNS), drop_report('workflows_workflowrunsdaily')),
-    ]
+    ])

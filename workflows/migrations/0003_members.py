@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 from workflows import functions
 
-from config.db.operations import AlterConstraints
+from config.db.operations import AlterConstraints, group_operations
 
 
 class Migration(migrations.Migration):
@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
-    operations = [
+    operations = group_operations([
         migrations.RunSQL(functions.PROJECTS + functions.CALENDARS, functions.SHARED_DROP),
         migrations.CreateModel(
             name='CalendarMember',
@@ -145,4 +145,4 @@ class Migration(migrations.Migration):
                 ('projectmember', config.db.constraints.UpdatedAtTrigger(name='workflows_projectmember_updated_at')),
             ],
         ),
-    ]
+    ])
