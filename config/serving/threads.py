@@ -24,6 +24,7 @@ class Job:
     pool: "FairThreadPool"
     future: Future[Any] = field(default_factory=Future)
     thread: int = 0
+    has_place: bool = True
 
     def run(self) -> None:
         if not self.future.set_running_or_notify_cancel():
@@ -43,23 +44,45 @@ _current_job: ContextVar[Job | None] = ContextVar("conclave_current_job", defaul
 
 @contextmanager
 def outside_pool() -> Iterator[None]:
-    """Free the place of the current job during the block.
+    """Free the place of the current job during the block, and wait for a place at its end.
 
     The block waits for another service.
     The thread is added to those of the pool, so the caller limits how many are in such a block.
     """
     job = _current_job.get()
     # Threads that a job starts inherit its context, but do not occupy its place.
-    if job is None or job.thread != threading.get_ident():
+    if job is None or job.thread != threading.get_ident() or not job.has_place:
         yield
         return
-    _current_job.set(None)
     job.pool.leave(job)
     try:
         yield
     finally:
         job.pool.enter(job)
+
+
+@contextmanager
+def inside_pool() -> Iterator[None]:
+    """Wait for a place in the pool, and occupy it during the block.
+
+    Has no effect outside a job and in a job that has a place. In a thread that a job started, the place counts for
+    the client of the job.
+    """
+    job = _current_job.get()
+    if job is None:
+        yield
+        return
+    if job.thread != threading.get_ident():
+        job = Job(job.client, job.address, job.call, job.pool, thread=threading.get_ident(), has_place=False)
         _current_job.set(job)
+    if job.has_place:
+        yield
+        return
+    job.pool.enter(job)
+    try:
+        yield
+    finally:
+        job.pool.leave(job)
 
 
 class FairThreadPool:
@@ -81,6 +104,7 @@ class FairThreadPool:
         self._queues: OrderedDict[str, deque[Job]] = OrderedDict()
         self._running: Counter[str] = Counter()
         self._waiting: Counter[str] = Counter()
+        self._returning: list[tuple[Job, threading.Event]] = []
         self._active = self._idle = self._queued = 0
 
     def submit(self, client: str, address: str, call: Callable[[], Any]) -> Future[Any]:
@@ -104,18 +128,19 @@ class FairThreadPool:
         return job.future
 
     def leave(self, job: Job) -> None:
-        """Stop counting a running job."""
+        """Free the place of a running job."""
         with self._changed:
+            job.has_place = False
             self._uncount(job)
             self._wake()
 
     def enter(self, job: Job) -> None:
-        """Count a running job again.
-
-        It does not wait, so the limit may be exceeded for a moment.
-        """
+        """Wait for a place for a running job. It precedes the jobs that have not started."""
+        allowed = threading.Event()
         with self._changed:
-            self._count(job)
+            self._returning.append((job, allowed))
+            self._wake()
+        allowed.wait()
 
     def _count(self, job: Job) -> None:
         self._active += 1
@@ -128,7 +153,13 @@ class FairThreadPool:
             del self._running[job.client]
 
     def _wake(self) -> None:
-        """Let a thread take the next job."""
+        """Give free places to returning jobs, and let a thread take the next job."""
+        for job, allowed in list(self._returning):
+            if self._active < self.threads and self._running[job.client] < self.per_client:
+                self._returning.remove((job, allowed))
+                job.has_place = True
+                self._count(job)
+                allowed.set()
         if not self._queued or self._active >= self.threads:
             return
         if self._idle:
@@ -172,4 +203,5 @@ class FairThreadPool:
                 with self._changed:
                     self._uncount(job)
                     self._idle += 1
+                    self._wake()
             del job

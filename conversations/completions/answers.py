@@ -10,9 +10,9 @@ from itertools import chain
 from queue import Empty, SimpleQueue
 from uuid import UUID
 
-from asgiref.sync import async_to_sync
 from django.db import DataError
 
+from agents.runtime.event_loop import run_in_event_loop
 from config.db.connections import release_connections
 from config.serving.threads import outside_pool
 from config.tenancy.concurrency import Place
@@ -70,8 +70,8 @@ def run_completion(turn: CompletionTurn, emit: EmitEvent | None = None) -> Compl
     from conversations.runtime import loop
 
     try:
-        with loop.bind_turn_context(turn.context), outside_pool():
-            answer = async_to_sync(models.request_completion)(turn, emit)
+        with loop.bind_turn_context(turn.context):
+            answer = run_in_event_loop(models.request_completion, turn, emit)
     except Exception as error:
         failure = models.to_completion_error(error)
         store_completion_error(turn, failure)

@@ -7,9 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from asgiref.sync import async_to_sync
-
 from agents.models import Agent, LlmUsage
+from agents.runtime.event_loop import run_in_event_loop
 from agents.runtime.meter import BYTES_PER_TOKEN, Meter, ModelRoute, TokenCounts
 from agents.runtime.providers import classify_error, is_openai_compatible, openai_client, status_of
 from config.db.connections import release_connections
@@ -90,7 +89,7 @@ def embed_with_integration(name: str, texts: Sequence[str | list[int]], caller: 
         reservation = meter.begin(route, sum(_estimate_tokens(text) for text in texts), 0)
         release_connections()
         try:
-            vectors, tokens = async_to_sync(_request_embeddings)(route, key, texts)
+            vectors, tokens = run_in_event_loop(_request_embeddings, route, key, texts)
         except Exception as error:
             status = status_of(error)
             meter.end(

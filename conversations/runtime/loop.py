@@ -1,6 +1,6 @@
 """The agent loop on Pydantic AI: model, tools, limits and result.
 
-`async_to_sync` with asynchronous tools keeps the tools on this thread's database connection; see
+Functions in `sync_to_async` run on the turn's thread, with its database connection; see
 `docs/explanation/agent-loop.md`. Pydantic AI is imported lazily because importing it takes seconds.
 """
 
@@ -11,10 +11,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.sync import sync_to_async
 from django.db import DataError
 
 from agents.models.agents import DEFAULT_PROMPT
+from agents.runtime.event_loop import run_in_event_loop
 from agents.runtime.providers import build_model, classify_error
 from config.observability.tracing import instrumentation, span_attributes
 from config.serving.threads import outside_pool
@@ -66,7 +67,6 @@ def run_turn(turn: TurnContext, emit: Emit | None = None) -> Message:
     if emit:
         turn = with_stream_buffer(turn)
     with ExitStack() as stack:
-        stack.enter_context(outside_pool())
         stack.enter_context(lease_renewer.renewing(turn.lease))
         if turn.live:
             stack.enter_context(lease_renewer.publishing(turn.live))
@@ -88,7 +88,7 @@ def _run_agent(turn: TurnContext, emit: Emit | None) -> Message:
     with capture_run_messages() as messages:
         try:
             with bind_turn_context(turn):
-                text = async_to_sync(_generate_answer)(turn, saying)
+                text = run_in_event_loop(_generate_answer, turn, saying)
         except LeaseLostError:
             raise
         except TurnParked as parked:
@@ -126,7 +126,8 @@ def _wait_for_answer(turn: TurnContext) -> Message:
             answer = Message.objects.created_after_id(turn.conversation_id).get(pk=turn.answer_id)
         if answer.status != MessageStatus.PENDING or time.monotonic() > end:
             return answer
-        time.sleep(POLL_SECONDS)
+        with outside_pool():
+            time.sleep(POLL_SECONDS)
 
 
 def _try_store_answer(turn: TurnContext, text: str, calls: list[ModelUsage]) -> Message:

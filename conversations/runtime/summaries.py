@@ -9,9 +9,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from asgiref.sync import async_to_sync
-
 from agents.models import Agent, LlmUsage
+from agents.runtime.event_loop import run_in_event_loop
 from agents.runtime.meter import Meter
 from agents.runtime.providers import classify_error
 from config.tenancy.scope import tenant_scope
@@ -86,7 +85,7 @@ def _summarize_with_model(
     try:
         with caller.scope():
             key = get_api_key(agent.integration)
-        text = async_to_sync(_request_summary)(agent, key, meter, build_transcript(session))
+        text = run_in_event_loop(_request_summary, agent, key, meter, build_transcript(session))
         found = replace(_parse_digest(text, by_words), model=agent.model_name)
     except ValueError:
         error = "The model's summary could not be read."

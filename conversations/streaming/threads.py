@@ -8,6 +8,7 @@ from uuid import UUID
 from agents.runtime.concurrency import model_requests
 from config.db.connections import release_connections
 from config.observability import metrics
+from config.serving.threads import inside_pool
 from config.tenancy.concurrency import ConcurrencyLimit, Place
 
 _streams = ConcurrencyLimit(
@@ -70,7 +71,8 @@ def run_in_stream_thread(
 
     def run_and_release() -> None:
         try:
-            run()
+            with inside_pool():
+                run()
         finally:
             release_connections()
             place.release()
