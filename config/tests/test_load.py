@@ -1,0 +1,150 @@
+"""A tenant that occupies the server with slow chats, streams and unfinished bodies does not slow down another."""
+
+import asyncio
+import json
+import sys
+import threading
+import time
+
+import pytest
+import requests
+
+from agents.testing import FakeOpenAI, ScriptedReply
+from agents.tests.factories import AgentFactory, IntegrationFactory
+from config.tenancy.scope import tenant_scope
+from config.testing.raw_http import open_unfinished_bodies
+from config.testing.web_server import run_web_server
+from conversations.tests.factories import ConversationFactory
+
+CHATS, STREAMS, BODIES = 200, 60, 100
+MODEL_SECONDS, LOAD_SECONDS = 1.5, 12
+QUIET_REQUESTS, ROWS, PAUSE_SECONDS = 100, 50, 0.02
+# The list must stay below this multiple of its quiet response time, health below this many seconds.
+MOST, HEALTH_SECONDS = 5, 1
+LIST = f"/api/v1/conversations/?limit={ROWS}"
+
+
+class Load:
+    """The chats and streams of one tenant on an event loop in a thread; each is repeated until it succeeds."""
+
+    def __init__(self, port, secret):
+        self.port, self.secret = port, secret
+        self.answers, self.lost = [], []
+        self.end = time.monotonic() + LOAD_SECONDS
+        self.thread = threading.Thread(target=lambda: asyncio.run(self._run()))
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.thread.join()
+
+    async def _run(self):
+        chat = ("/api/v1/conversations/", {"agent": "guide", "message": "When is high water?"})
+        question = [{"role": "user", "content": "When is high water?"}]
+        stream = ("/v1/chat/completions", {"model": "guide", "messages": question, "stream": True})
+        await asyncio.gather(*[self._repeat(*each) for each in [chat] * CHATS + [stream] * STREAMS])
+
+    async def _repeat(self, path, body):
+        while time.monotonic() < self.end:
+            try:
+                status, wait = await self._send(path, json.dumps(body))
+            except (OSError, asyncio.IncompleteReadError, IndexError) as error:
+                self.lost.append(repr(error))
+                return
+            self.answers.append((status, wait))
+            if status != 429:
+                return
+            await asyncio.sleep(float(wait or 1))
+
+    async def _send(self, path, body):
+        """Send a request, read the whole response, and return its status and `Retry-After`."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        lines = [
+            f"POST {path} HTTP/1.1",
+            "Host: 127.0.0.1",
+            f"Authorization: Bearer {self.secret}",
+            "Content-Type: application/json",
+            "Connection: close",
+            f"Content-Length: {len(body)}",
+        ]
+        writer.write("\r\n".join([*lines, "", body]).encode())
+        response = (await reader.read()).decode()
+        writer.close()
+        head = response.partition("\r\n\r\n")[0].lower()
+        wait = [
+            line.partition(":")[2].strip() for line in head.split("\r\n") if line.startswith("retry-after")
+        ]
+        return int(head.split(" ")[1]), wait[0] if wait else None
+
+
+def time_request(url, secret):
+    """Return the seconds until a successful response is complete."""
+    began = time.monotonic()
+    response = requests.get(url, headers={"Authorization": f"Bearer {secret}"}, timeout=30)
+    assert response.status_code == 200
+    return time.monotonic() - began
+
+
+def get_percentile(durations, share=0.99):
+    return sorted(durations)[min(len(durations) - 1, int(len(durations) * share))]
+
+
+@pytest.fixture
+def neighbour(api_key, other_tenant):
+    """A key of a tenant with a full page of conversations."""
+    key = api_key(tenant=other_tenant, rate_limit=1_000_000)
+    with tenant_scope(other_tenant, user=key.user):
+        ConversationFactory.create_batch(ROWS, user=key.user)
+    return key.secret
+
+
+@pytest.fixture
+def slow_agent(tenant):
+    """An agent of `tenant` whose model is slow."""
+    with FakeOpenAI(ScriptedReply(text="At noon.", delay=MODEL_SECONDS, pace=0.3)) as model:
+        with tenant_scope(tenant, actor="system:test"):
+            account = IntegrationFactory(base_url=model.base_url)
+            common = {"model_provider": "openai-compatible", "model_name": "m"}
+            AgentFactory(slug="guide", integration=account, **common)
+        yield model
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.security("exhaustion")
+def test_load_of_a_tenant_does_not_slow_down_another(attacks, api_key, neighbour, slow_agent):
+    secret, other_secret = (api_key(rate_limit=1_000_000).secret for _ in range(2))
+    # Bodies count for the key, so those of another key leave this one its chats.
+    chat = ("POST /api/v1/conversations/ HTTP/1.1", f"Authorization: Bearer {other_secret}")
+    with run_web_server(WEB_WORKERS="2") as server:
+        url, health = f"{server.url}{LIST}", []
+        time.sleep(5)  # The workers load the agent library in the background.
+        [time_request(url, neighbour) for _ in range(20)]
+        quiet = [time_request(url, neighbour) for _ in range(QUIET_REQUESTS)]
+        bodies = open_unfinished_bodies(server.port, BODIES, *chat)
+        loaded = []
+        with Load(server.port, secret) as load:
+            while load.thread.is_alive() and time.monotonic() < load.end:
+                loaded.append(time_request(url, neighbour))
+                time.sleep(PAUSE_SECONDS)
+                if len(loaded) % 10 == 0:
+                    health.append(time_request(f"{server.url}/healthz", neighbour))
+        for each in bodies:
+            each.socket.close()
+    usual, slowest = get_percentile(quiet), get_percentile(loaded)
+    statuses = [status for status, _ in load.answers]
+    print(
+        f"quiet p99 {usual * 1000:.0f} ms, loaded p99 {slowest * 1000:.0f} ms in {len(loaded)} requests,"
+        f" health {max(health) * 1000:.0f} ms, {statuses.count(429)} refusals,"
+        f" {len(statuses) - statuses.count(429)} answers, {len(load.lost)} lost",
+        file=sys.stderr,
+    )
+    attacks.attempt("a neighbour's list is slow", succeeded=slowest >= MOST * usual)
+    attacks.attempt("the health check is slow", succeeded=max(health) >= HEALTH_SECONDS)
+    attacks.attempt("a request is lost", succeeded=bool(load.lost))
+    assert set(statuses) <= {200, 201, 429}
+    assert all(wait for status, wait in load.answers if status == 429)
+    # The server answers meanwhile, instead of refusing everything.
+    assert len(statuses) - statuses.count(429) > CHATS // 4
