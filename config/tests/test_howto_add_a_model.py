@@ -104,12 +104,13 @@ def guard(tree, *selected):
     template = sql.Identifier(TEMPLATE_PREFIX + _digest(ROOT))
     name = sql.Identifier(name_database())
     with connect(OWNER, database="postgres") as owner:
-        owner.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+        # With FORCE, the owner would need the right to end an autovacuum process.
+        owner.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(name))
         owner.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, template))
         try:
             done = run(tree, *pytest_command, *selected)
         finally:
-            owner.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+            owner.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(name))
     return done.stdout + done.stderr
 
 
