@@ -26,7 +26,7 @@ from config.testing.processes import (
 )
 from config.testing.web_server import BASE_DIR
 
-WRITERS, ROUNDS = 6, 5
+WRITERS, ROUNDS = 6, 3
 WRITES_BEFORE_KILL, WRITES_AFTER_KILL = 40, 20
 START_SECONDS, BACK_SECONDS, STOP_SECONDS = 240, 90, 20
 API = "/api/v1/conversations/"
