@@ -68,7 +68,7 @@ include-method = "PUT"
 phases.coverage.enabled = false
 [[operations]]
 include-method = "PATCH"
-include-path-regex = "[}]/$"
+include-path-regex = "[}}]/$"
 phases.coverage.enabled = false
 """
 
