@@ -29,6 +29,8 @@ from .exceptions import Conflict, Invalid, Unprocessable
 
 KEPT_HEADERS = ("Content-Type", "Location", "ETag")
 MAX_KEY = 255
+# Larger responses of requests in steps are not stored: embeddings may have 70 MB.
+MAX_STORED_BYTES = 4 * 1024 * 1024
 BegunT = TypeVar("BegunT")
 # `{table}` is the table of the model that the setting IDEMPOTENCY_KEY_MODEL names.
 CLAIM = (
@@ -135,8 +137,8 @@ class IdempotentRequest:
     ) -> Any:
         """Return the stored response, or run or resume a request that commits before its response exists.
 
-        Streamed responses are not stored: a repeated request resumes them. If the request fails and cannot be
-        resumed, the key is released, so that a retry runs the request again.
+        Streamed and large responses are not stored: a repeated request resumes them. If the request fails or its
+        response is large, and it cannot be resumed, the key is released, so that a retry runs the request again.
 
         Args:
             scope: opens a transaction in the tenant's scope.
@@ -162,12 +164,12 @@ class IdempotentRequest:
             raise
         except BaseException:
             with scope():
-                if not resumable.can_resume(reference):
-                    _rows(claim.row_id).filter(status_code=None).delete()
+                _release(claim.row_id, resumable, reference)
             raise
         if not response.streaming:
             with scope():
-                _store(claim.row_id, response)
+                is_large = len(response.content) > MAX_STORED_BYTES
+                _release(claim.row_id, resumable, reference) if is_large else _store(claim.row_id, response)
         return response
 
 
@@ -217,6 +219,12 @@ def _replay(row: Any) -> HttpResponse:
 
 def _rows(row_id: UUID) -> Any:
     return _key_model().objects.filter(pk=row_id)
+
+
+def _release(row_id: UUID, resumable: ResumableResponse[Any], reference: dict[str, Any]) -> None:
+    """Delete the key, inside the scope, unless a repeated request can resume the first one."""
+    if not resumable.can_resume(reference):
+        _rows(row_id).filter(status_code=None).delete()
 
 
 def _store(row_id: UUID, response: Any) -> None:

@@ -1,13 +1,17 @@
 """Idempotency-Key on the compatible endpoints, with the official clients."""
 
+import time
+
 import anthropic
 import openai
 import pytest
 
 from agents.testing import call_tool, fail, say
+from config.api import idempotency
 from config.tenancy.scope import tenant_scope
 from conversations.models import Message
 from conversations.tests.compat import WEATHER
+from tenants.models import IdempotencyKey
 
 ASK = [{"role": "user", "content": "When is high water?"}]
 ONCE = {"Idempotency-Key": "once-1"}
@@ -90,3 +94,48 @@ def test_unstored_stream_cannot_be_repeated(client, wired):
     list(ask(client, stream=True, store=False))
     with pytest.raises(openai.ConflictError, match="not stored"):
         ask(client, stream=True, store=False)
+
+
+def embed(client, text="high water", **fields):
+    given = {
+        "model": "house/embed",
+        "input": text,
+        "encoding_format": "float",
+        "extra_headers": ONCE,
+        **fields,
+    }
+    return client.embeddings.with_raw_response.create(**given)
+
+
+@pytest.mark.parametrize("model", ["house/embed", "lexical-hash-384"])
+def test_repeated_embeddings_are_computed_once(client, wired, model):
+    first, second = embed(client, model=model), embed(client, model=model)
+    assert first.content == second.content
+    assert [each.headers.get("idempotency-replayed") for each in (first, second)] == [None, "true"]
+    assert len(wired.model.requests) == (model == "house/embed")
+    with pytest.raises(openai.UnprocessableEntityError) as caught:
+        embed(client, "low water", model=model)
+    assert caught.value.code == "idempotency_key_reused"
+
+
+def test_failed_and_large_embeddings_release_the_key(client, wired, monkeypatch):
+    with pytest.raises(openai.BadRequestError):
+        embed(client, dimensions=5)
+    monkeypatch.setattr(idempotency, "MAX_STORED_BYTES", 10)
+    assert [embed(client).headers.get("idempotency-replayed") for _ in range(2)] == [None, None]
+    assert wired.rows(IdempotencyKey) == []
+
+
+def test_embeddings_of_a_process_that_died_are_computed_again(client, wired):
+    embed(client)
+    with tenant_scope(wired.tenant, actor="system:test"):
+        keys = IdempotencyKey.objects.filter(key="once-1")
+        keys.update(status_code=None, body=None, reference={"deadline": time.time() + 60})
+    with pytest.raises(openai.ConflictError) as caught:
+        embed(client)
+    with tenant_scope(wired.tenant, actor="system:test"):
+        keys.update(reference={"deadline": time.time() - 1})
+    assert caught.value.code == "idempotency_in_progress"
+    assert embed(client).headers.get("idempotency-replayed") is None
+    assert embed(client).headers.get("idempotency-replayed") == "true"
+    assert len(wired.model.requests) == 2

@@ -56,7 +56,7 @@ def test_idempotency_key_is_documented_where_it_is_accepted():
         and "Idempotency-Key" not in {parameter["name"] for parameter in methods["post"]["parameters"]}
     }
 
-    assert found == {"/v1/embeddings", "/v1/messages/count_tokens"}
+    assert found == {"/v1/messages/count_tokens"}
 
 
 def test_chat_events_include_errors():
