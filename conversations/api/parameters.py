@@ -56,6 +56,7 @@ MESSAGES = "POST /v1/messages"
 EMBEDDINGS = "POST /v1/embeddings"
 SEARCH = "POST /v1/vector_stores/{id}/search"
 VECTOR_STORE, VECTOR_FILE = "POST /v1/vector_stores", "POST /v1/vector_stores/{id}/files"
+VECTOR_STORE_UPDATE = "POST /v1/vector_stores/{id}"
 STREAM_OPTIONS, CHAT_MESSAGE = "OpenAI: `stream_options`", "OpenAI: chat message"
 CONTENT_PART, FUNCTION, ITEM = "OpenAI: content part", "OpenAI: function", "OpenAI: input item"
 REASONING = "OpenAI: `reasoning`"
@@ -75,6 +76,7 @@ _OPENAI = (
 )
 _ECHO = "It is part of an earlier answer and has no effect when it is sent back."
 _CACHE = _ignore("It affects only the provider's cache.", "cache_control")
+_NO_EXPIRY = _refuse("expires_after", "Expiry is not supported.")
 
 PARAMETERS: dict[str, tuple[Parameter, ...]] = {
     CHAT: (
@@ -132,9 +134,9 @@ PARAMETERS: dict[str, tuple[Parameter, ...]] = {
     ),
     VECTOR_STORE: (
         _refuse("chunking_strategy", "Set the chunk size of the collection instead.", {"type": "auto"}),
-        _refuse("expires_after", "Expiry is not supported."),
-        _refuse("metadata", "Metadata is not supported.", {}),
+        _NO_EXPIRY,
     ),
+    VECTOR_STORE_UPDATE: (_NO_EXPIRY,),
     VECTOR_FILE: (
         _refuse("chunking_strategy", "Set the chunk size of the collection instead.", {"type": "auto"}),
     ),

@@ -23,7 +23,7 @@ from conversations.api.openai.response_schemas import ResponseRequest
 from conversations.api.openai.schemas import ChatRequest
 from conversations.api.openai.urls import urlpatterns
 from conversations.api.openai.vector_files import AttachRequest
-from conversations.api.openai.vectors import SearchRequest, StoreRequest
+from conversations.api.openai.vectors import SearchRequest, StoreRequest, StoreUpdateRequest
 
 PREFIX = "/v1/"
 METHODS = ("get", "post", "delete")
@@ -46,6 +46,7 @@ BODIES = {
     ),
     "openai-embeddings": Body(EmbeddingRequest, {"model": "lexical-hash-384", "input": "Refund policy"}),
     "openai-vector-stores": Body(StoreRequest, {"name": "Manuals"}),
+    "openai-vector-store": Body(StoreUpdateRequest, {"name": "Handbooks"}),
     "openai-vector-search": Body(SearchRequest, {"query": "refund policy"}),
     "openai-vector-files": Body(AttachRequest, {"file_id": "file-0197f3a25c007d6e8f90a1b2c3d4e5f6"}),
     "anthropic-messages": Body(

@@ -3,10 +3,12 @@
 import httpx
 import openai
 import pytest
+from django.core.files.storage import default_storage
 
+from audit.models import AuditLog
 from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
-from knowledge.models import Document
+from knowledge.models import Collection, Document
 from knowledge.services.documents import upload_document
 from knowledge.services.files import store_file
 from knowledge.services.ingestion import index_document
@@ -14,11 +16,6 @@ from knowledge.services.library import LIBRARY_SLUG
 from knowledge.tests.factories import CollectionFactory
 
 TEXT = b"# Tides\n\nHigh water comes at noon in Emden.\n"
-
-
-@pytest.fixture(autouse=True)
-def media(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path
 
 
 @pytest.fixture
@@ -29,6 +26,14 @@ def client(wired):
 
 def upload(client, name="tides.md", content=TEXT, purpose="assistants"):
     return client.files.create(file=(name, content), purpose=purpose)
+
+
+def list_stored_files(wired):
+    """Return the names of the tenant's files in the storage."""
+    try:
+        return default_storage.listdir(f"tenants/{wired.tenant.pk}/documents")[1]
+    except FileNotFoundError:
+        return []
 
 
 def index_all(wired):
@@ -91,18 +96,76 @@ def test_collection_of_uploaded_files_is_not_a_vector_store(client, wired):
             client.vector_stores.retrieve(name)
         with pytest.raises(openai.NotFoundError):
             client.vector_stores.files.delete(file.id, vector_store_id=name)
+        with pytest.raises(openai.NotFoundError):
+            client.vector_stores.update(name, name="Mine")
+        with pytest.raises(openai.NotFoundError):
+            client.vector_stores.delete(name)
     with pytest.raises(openai.BadRequestError, match="reserved") as caught:
         client.vector_stores.create(name="Uploaded files")
     assert caught.value.param == "name"
     assert client.files.retrieve(file.id).id == file.id
 
 
-def test_deleting_a_file_removes_it_from_vector_stores(client, wired, tmp_path):
+def test_vector_store_is_renamed_and_gets_metadata(client, wired):
+    store, _ = [client.vector_stores.create(name=name, metadata={"team": "a"}) for name in ("Sea", "Moon")]
+    assert store.metadata == {"title": "Sea", "team": "a"}
+    changed = client.vector_stores.update(store.id, name="Sea charts", metadata={"team": "b"})
+    assert (changed.id, changed.name) == (store.id, "sea-charts")
+    assert changed.metadata == {"title": "Sea charts", "team": "b"}
+    assert client.vector_stores.update("sea-charts").to_dict() == changed.to_dict()
+    assert client.vector_stores.retrieve(store.id).to_dict() == changed.to_dict()
+    with pytest.raises(openai.ConflictError, match="already exists"):
+        client.vector_stores.update(store.id, name="moon")
+    for given in ({"name": "!"}, {"name": "Uploaded files"}, {"metadata": {"a": "b" * 513}}):
+        with pytest.raises(openai.BadRequestError) as caught:
+            client.vector_stores.update(store.id, **given)
+        assert caught.value.param.partition(".")[0] == next(iter(given))
+    assert client.vector_stores.retrieve(store.id).to_dict() == changed.to_dict()
+
+
+def test_metadata_of_other_clients_does_not_break_vector_stores(client, wired):
+    with tenant_scope(wired.tenant, actor="system:test"):
+        CollectionFactory(slug="sea", name="Sea", metadata={"vector_store": "text", "note": 1})
+    assert client.vector_stores.retrieve("sea").metadata == {"title": "Sea"}
+    client.vector_stores.update("sea", metadata={"team": "a"})
+    (row,) = wired.rows(Collection)
+    assert row.metadata == {"vector_store": {"team": "a"}, "note": 1}
+
+
+def test_deleted_vector_store_leaves_the_files(client, wired):
     store, file = client.vector_stores.create(name="Sea"), upload(client)
     client.vector_stores.files.create(store.id, file_id=file.id)
+    assert len(list_stored_files(wired)) == 2
+    deleted = client.vector_stores.delete("sea")
+    assert deleted.to_dict() == {"id": store.id, "object": "vector_store.deleted", "deleted": True}
+    for call in (client.vector_stores.retrieve, client.vector_stores.delete, client.vector_stores.update):
+        with pytest.raises(openai.NotFoundError):
+            call(store.id)
+    assert client.files.content(file.id).read() == TEXT
+    assert len(list_stored_files(wired)) == 1
+
+
+def test_changes_of_vector_stores_are_audited(client, wired):
+    store = client.vector_stores.create(name="Sea")
+    client.vector_stores.update(store.id, name="Moon")
+    client.vector_stores.delete(store.id)
+    with tenant_scope(wired.tenant, actor="system:test"):
+        rows = AuditLog.objects.filter(resource_type="knowledge.collection", actor=f"key:{wired.key.pk}")
+        found = [(row.action, (row.new_values or {}).get("slug")) for row in rows.order_by("id")]
+    assert found == [
+        ("collection.created", "sea"),
+        ("collection.updated", "moon"),
+        ("collection.deleted", None),
+    ]
+
+
+def test_deleting_a_file_removes_it_from_vector_stores(client, wired):
+    store, file = client.vector_stores.create(name="Sea"), upload(client)
+    client.vector_stores.files.create(store.id, file_id=file.id)
+    assert len(list_stored_files(wired)) == 2
     client.files.delete(file.id)
     assert list(client.vector_stores.files.list(store.id)) == []
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert list_stored_files(wired) == []
 
 
 def test_attached_file_keeps_a_document_of_the_same_name(client, wired):
@@ -155,12 +218,12 @@ def test_unreadable_file_fails(client, wired):
         ({"content": b""}, "file"),
     ],
 )
-def test_invalid_uploads_are_refused(client, wired, tmp_path, fields, parameter):
+def test_invalid_uploads_are_refused(client, wired, fields, parameter):
     with pytest.raises(openai.BadRequestError) as caught:
         upload(client, **fields)
     assert caught.value.param == parameter
     assert wired.rows(Document) == []
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert list_stored_files(wired) == []
 
 
 def test_upload_with_the_same_idempotency_key_happens_once(client, wired):
@@ -173,7 +236,7 @@ def test_upload_with_the_same_idempotency_key_happens_once(client, wired):
     assert len(wired.rows(Document)) == 1
 
 
-def test_files_of_other_tenants_are_hidden(client, wired, other_tenant, api_key):
+def test_files_and_stores_of_other_tenants_are_hidden(client, wired, other_tenant, api_key):
     file = upload(client)
     key = api_key(tenant=other_tenant, user=add_member(other_tenant).user)
     outsider = openai.OpenAI(base_url=f"{wired.url}/v1", api_key=key.secret, max_retries=0)
@@ -184,6 +247,11 @@ def test_files_of_other_tenants_are_hidden(client, wired, other_tenant, api_key)
             call(file.id)
     with pytest.raises(openai.NotFoundError):
         outsider.vector_stores.files.create(store.id, file_id=file.id)
+    sky = client.vector_stores.create(name="Sky")
+    for call in (outsider.vector_stores.update, outsider.vector_stores.delete):
+        for name in (sky.id, "sky"):
+            with pytest.raises(openai.NotFoundError):
+                call(name)
     with tenant_scope(wired.tenant, actor="system:test"):
         assert Document.objects.get().collection.slug == LIBRARY_SLUG
 
@@ -194,3 +262,14 @@ def test_files_need_the_scope_of_collections(wired, api_key):
     for call in (weak.files.list, lambda: upload(weak), lambda: weak.vector_stores.files.list("sea")):
         with pytest.raises(openai.PermissionDeniedError):
             call()
+
+
+def test_readers_of_collections_do_not_change_vector_stores(client, wired, api_key):
+    store = client.vector_stores.create(name="Sea")
+    key = api_key(scopes=["collections:read"])
+    reader = openai.OpenAI(base_url=f"{wired.url}/v1", api_key=key.secret, max_retries=0)
+    assert reader.vector_stores.retrieve(store.id).id == store.id
+    for call in (reader.vector_stores.update, reader.vector_stores.delete):
+        with pytest.raises(openai.PermissionDeniedError, match="collections:write"):
+            call(store.id)
+    assert client.vector_stores.retrieve(store.id).name == "sea"

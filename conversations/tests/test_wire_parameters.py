@@ -16,7 +16,7 @@ from conversations.api.openai.embeddings import EmbeddingRequest
 from conversations.api.openai.responses import ResponseRequest
 from conversations.api.openai.schemas import ChatRequest
 from conversations.api.openai.vector_files import AttachRequest
-from conversations.api.openai.vectors import SearchRequest, StoreRequest
+from conversations.api.openai.vectors import SearchRequest, StoreRequest, StoreUpdateRequest
 
 ASK = [{"role": "user", "content": "When is high water?"}]
 REQUESTS = {
@@ -25,6 +25,7 @@ REQUESTS = {
     EmbeddingRequest: "openai.types.embedding_create_params.EmbeddingCreateParams",
     SearchRequest: "openai.types.vector_store_search_params.VectorStoreSearchParams",
     StoreRequest: "openai.types.vector_store_create_params.VectorStoreCreateParams",
+    StoreUpdateRequest: "openai.types.vector_store_update_params.VectorStoreUpdateParams",
     AttachRequest: "openai.types.vector_stores.file_create_params.FileCreateParams",
     MessagesRequest: "anthropic.types.beta.message_create_params.MessageCreateParamsStreaming",
 }

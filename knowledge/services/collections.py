@@ -46,6 +46,19 @@ def get_or_create_collection(slug: str, **fields: Any) -> tuple[Collection, bool
     return collection, True
 
 
+def update_collection(collection: Collection, **changes: Any) -> Collection:
+    """Change columns of a locked collection.
+
+    Raises:
+        ValidationError: If a value is invalid.
+    """
+    for name, value in changes.items():
+        setattr(collection, name, value)
+    collection.full_clean(exclude=["tenant"])
+    collection.save(update_fields=[*changes, "updated_at"])
+    return collection
+
+
 @transaction.atomic
 def archive_collection(collection: Collection) -> Collection:
     """Archive a collection; it keeps its documents and accepts no new ones."""

@@ -13,11 +13,15 @@ from pydantic import Field
 from config.api.exceptions import Conflict
 from config.api.views import json_response
 from conversations.api.compat import CompatView
-from conversations.api.parameters import SEARCH, VECTOR_STORE
+from conversations.api.parameters import SEARCH, VECTOR_STORE, VECTOR_STORE_UPDATE
 from conversations.api.wire_models import UNSUPPORTED, CompatError, WireModel, validate_schema
 from knowledge.choices import DocumentStatus
 from knowledge.models import Collection, Document
-from knowledge.services.collections import get_or_create_collection
+from knowledge.services.collections import (
+    delete_collection,
+    get_or_create_collection,
+    update_collection,
+)
 from knowledge.services.library import LIBRARY_SLUG, map_file_ids
 from knowledge.services.search import FoundPassage, log_query, search
 
@@ -27,6 +31,8 @@ from .pages import parse_limit, render_page
 from .schemas import Name
 
 STORE = "vs_"
+# Key of a collection's metadata with that of the vector store.
+METADATA = "vector_store"
 STATUSES = {DocumentStatus.INDEXED: "completed", DocumentStatus.FAILED: "failed"}
 
 
@@ -42,12 +48,30 @@ class SearchRequest(WireModel):
     max_num_results: Annotated[int, Field(ge=1, le=50)] = 10
 
 
+Metadata = Annotated[
+    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]], Field(max_length=16)
+]
+
+
 class StoreRequest(WireModel):
     table = VECTOR_STORE
 
     name: Name
     description: str | None = None
     file_ids: list[str] | None = None
+    metadata: Metadata | None = None
+
+
+class StoreUpdateRequest(WireModel):
+    table = VECTOR_STORE_UPDATE
+
+    name: Name | None = None
+    metadata: Metadata | None = None
+
+
+class NameTakenError(Conflict):
+    def __init__(self, slug: str) -> None:
+        super().__init__(f"A vector store with the name '{slug}' already exists.")
 
 
 class VectorStoresView(CompatView):
@@ -74,16 +98,13 @@ class VectorStoresView(CompatView):
         body = validate_schema(StoreRequest, request.data)
         if body.file_ids:
             raise CompatError("file_ids", "Attach files to the vector store after its creation.", UNSUPPORTED)
-        slug = slugify(body.name)[:100]
-        if not slug:
-            raise CompatError("name", "name: must contain letters or digits.")
-        if slug == LIBRARY_SLUG:
-            raise CompatError("name", f"name: '{slug}' is reserved for uploaded files.")
+        slug = _build_slug(body.name)
+        metadata = {METADATA: body.metadata} if body.metadata else {}
         collection, created = get_or_create_collection(
-            slug, name=body.name, description=body.description or ""
+            slug, name=body.name, description=body.description or "", metadata=metadata
         )
         if not created:
-            raise Conflict(f"A vector store with the name '{slug}' already exists.")
+            raise NameTakenError(slug)
         return json_response(_render_stores([collection])[0])
 
 
@@ -97,6 +118,26 @@ class VectorStoreView(CompatView):
     def get(self, request: Any, name: str) -> HttpResponse:
         """Return the collection by id or slug."""
         return json_response(_render_stores([get_collection(name)])[0])
+
+    def post(self, request: Any, name: str) -> HttpResponse:
+        """Change the name, and with it the slug, or the metadata."""
+        body = validate_schema(StoreUpdateRequest, request.data)
+        collection = get_collection(name, lock=True)
+        changes: dict[str, Any] = {}
+        if body.name is not None:
+            changes = {"name": body.name, "slug": _build_slug(body.name)}
+            if Collection.objects.filter(slug=changes["slug"]).exclude(pk=collection.pk).exists():
+                raise NameTakenError(changes["slug"])
+        if body.metadata is not None:
+            changes["metadata"] = {**collection.metadata, METADATA: body.metadata}
+        return json_response(_render_stores([update_collection(collection, **changes)])[0])
+
+    def delete(self, request: Any, name: str) -> HttpResponse:
+        """Delete the collection and its documents. Files of which it has copies remain."""
+        collection = get_collection(name, lock=True)
+        deleted = {"id": _get_id(collection), "object": "vector_store.deleted", "deleted": True}
+        delete_collection(collection)
+        return json_response(deleted)
 
 
 class VectorStoreSearchView(CompatView):
@@ -130,8 +171,11 @@ def list_stores() -> QuerySet[Collection]:
     return Collection.objects.exclude(slug=LIBRARY_SLUG)
 
 
-def get_collection(name: str) -> Collection:
+def get_collection(name: str, *, lock: bool = False) -> Collection:
     """Return the collection with this slug or id, with or without the prefix.
+
+    Args:
+        lock: lock it until the transaction ends.
 
     Raises:
         ObjectNotFoundError: the collection does not exist.
@@ -139,10 +183,35 @@ def get_collection(name: str) -> Collection:
     condition = Q(slug=name)
     with contextlib.suppress(ValueError):
         condition |= Q(pk=UUID(name.removeprefix(STORE)))
-    collection = list_stores().filter(condition).first()
+    rows = list_stores().filter(condition)
+    collection = (rows.select_for_update() if lock else rows).first()
     if collection is None:
         raise ObjectNotFoundError(f"No vector store found with id '{name}'.")
     return collection
+
+
+def _build_slug(name: str) -> str:
+    """Return the slug of a vector store called `name`.
+
+    Raises:
+        CompatError: the name has no slug, or that of the uploaded files.
+    """
+    slug = slugify(name)[:100]
+    if not slug:
+        raise CompatError("name", "name: must contain letters or digits.")
+    if slug == LIBRARY_SLUG:
+        raise CompatError("name", f"name: '{slug}' is reserved for uploaded files.")
+    return slug
+
+
+def _get_id(row: Collection) -> str:
+    return f"{STORE}{row.pk.hex}"
+
+
+def _get_metadata(row: Collection) -> dict[str, str]:
+    """Return the metadata of the vector store; clients of `/api` may have stored other values."""
+    stored = row.metadata.get(METADATA)
+    return {name: str(value) for name, value in stored.items()} if isinstance(stored, dict) else {}
 
 
 def _render_stores(rows: list[Collection]) -> list[dict[str, Any]]:
@@ -157,7 +226,7 @@ def _render_stores(rows: list[Collection]) -> list[dict[str, Any]]:
 
 def _render_store(row: Collection, counts: dict[str, int]) -> dict[str, Any]:
     return {
-        "id": f"{STORE}{row.pk.hex}",
+        "id": _get_id(row),
         "object": "vector_store",
         "name": row.slug,
         "status": "in_progress" if counts["in_progress"] else "completed",
@@ -165,7 +234,7 @@ def _render_store(row: Collection, counts: dict[str, int]) -> dict[str, Any]:
         "last_active_at": int(row.updated_at.timestamp()),
         "usage_bytes": 0,
         "file_counts": {**counts, "total": sum(counts.values())},
-        "metadata": {"title": row.name[:512]},
+        "metadata": {"title": row.name[:512], **_get_metadata(row)},
     }
 
 
