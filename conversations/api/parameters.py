@@ -149,6 +149,7 @@ PARAMETERS: dict[str, tuple[Parameter, ...]] = {
     CONTENT_PART: (
         *_ignore(_ECHO, "annotations", "logprobs"),
         *_ignore("It affects only the provider's cache.", "prompt_cache_breakpoint"),
+        _refuse("file_url", "Files are not fetched from URLs. Upload the file."),
     ),
     FUNCTION: (
         _refuse("allowed_callers", "Only direct calls are supported.", ["direct"]),

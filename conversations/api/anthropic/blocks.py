@@ -3,16 +3,19 @@
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from conversations.api.documents import extract_text, render_document
+from conversations.api.input_files import InputFile
 from conversations.api.parameters import BLOCK
 from conversations.api.wire_models import CompatError, WireModel
 from conversations.completions.types import ChatMessage, ImageContent, ToolCall
 from conversations.services.attachments import MAX_FILES
 
 PDF = "application/pdf"
+# Type of a source that names an uploaded file.
+FILE = "file"
 # Blocks of earlier answers that contain the model's reasoning, which is not sent again.
 REASONING_BLOCKS = ("thinking", "redacted_thinking")
 
@@ -70,11 +73,34 @@ def check_documents(contents: Iterable[str | list[ContentBlockParam] | None]) ->
     """Check the number of documents that need parsing.
 
     Raises:
-        CompatError: there are more PDF documents than a message may have attachments.
+        CompatError: there are more PDF documents and files than a message may have attachments.
     """
-    sources = [block.source for content in contents for block in _iter_blocks(content)]
-    if sum(source is not None and source.media_type == PDF for source in sources) > MAX_FILES:
-        raise CompatError("messages", f"messages: A request may contain at most {MAX_FILES} PDF documents.")
+    sources = [block.source for content in contents for block in _iter_blocks(content) if block.source]
+    if sum(source.media_type == PDF or source.type == FILE for source in sources) > MAX_FILES:
+        raise CompatError(
+            "messages", f"messages: A request may contain at most {MAX_FILES} PDF documents and files."
+        )
+
+
+def insert_files(
+    contents: Iterable[str | list[ContentBlockParam] | None],
+    read: Callable[[set[str]], dict[str, InputFile]],
+) -> None:
+    """Replace uploaded files in documents by their text.
+
+    Args:
+        read: returns the files by their ids.
+    """
+    blocks = [
+        (block, block.source.file_id)
+        for content in contents
+        for block in _iter_blocks(content)
+        if block.type == "document" and block.source and block.source.type == FILE and block.source.file_id
+    ]
+    files = read({file_id for _, file_id in blocks})
+    for block, file_id in blocks:
+        block.title = block.title or files[file_id].name
+        block.source = SourceParam(type="text", data=files[file_id].text)
 
 
 def _iter_blocks(content: str | list[ContentBlockParam] | None) -> Iterator[ContentBlockParam]:
@@ -120,7 +146,8 @@ def _read_document(block: ContentBlockParam, source: SourceParam) -> str:
     else:
         raise CompatError(
             "messages",
-            "messages: Send documents as text, or as PDF in base64. URLs and files are not supported.",
+            "messages: Send documents as text, as PDF in base64 or as `file_id` of an uploaded file."
+            " URLs are not supported.",
         )
     return render_document(text, title=block.title or "", context=block.context or "")
 

@@ -9,7 +9,8 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
 from config.api.views import json_response
-from conversations.api.compat import CompatView, ModelNotFoundError, encode_event
+from conversations.api.compat import ModelNotFoundError, encode_event
+from conversations.api.input_files import InputFileMixin
 from conversations.api.wire_models import validate_schema
 from conversations.completions.turns import UnknownModelError, resolve_model
 from conversations.completions.types import (
@@ -24,6 +25,7 @@ from conversations.completions.types import (
 )
 from knowledge.chunking import count_tokens
 
+from .blocks import check_documents, insert_files
 from .errors import error_body
 from .schemas import CountRequest, MessagesRequest, to_completion_request
 from .threads import ThreadTurn, load_thread_turn
@@ -31,7 +33,17 @@ from .threads import ThreadTurn, load_thread_turn
 REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_call": "tool_use", "content_filter": "refusal"}
 
 
-class MessagesView(CompatView):
+class DocumentsMixin(InputFileMixin):
+    """Views whose messages may have documents."""
+
+    def insert_files(self, body: CountRequest) -> None:
+        """Replace uploaded files by their text, and check the number of documents."""
+        contents = body.list_contents()
+        check_documents(contents)
+        insert_files(contents, self.read_files)
+
+
+class MessagesView(DocumentsMixin):
     """A message from an agent or from a model of a tenant integration."""
 
     dialect = staticmethod(error_body)
@@ -42,6 +54,7 @@ class MessagesView(CompatView):
         body = validate_schema(MessagesRequest, request.data)
         self.require_model(body.model)
         turn = self._load_thread_turn(body)
+        self.insert_files(turn.request)
         return self.answer(
             to_completion_request(turn.request, turn.history, turn.record),
             lambda completion: _render(completion, body.model),
@@ -59,7 +72,7 @@ class MessagesView(CompatView):
             return load_thread_turn(body, self.credential.user_id)
 
 
-class CountTokensView(CompatView):
+class CountTokensView(DocumentsMixin):
     """Estimate of a request's input tokens, made without calling the model."""
 
     dialect = staticmethod(error_body)
@@ -70,6 +83,7 @@ class CountTokensView(CompatView):
         """Estimate the input tokens; nothing is stored."""
         body = validate_schema(CountRequest, request.data)
         self.require_model(body.model)
+        self.insert_files(body)
         completion = to_completion_request(body)
         self.check_tool_results(completion)
         # Readers may not see credentials, and the agent is loaded with its account.

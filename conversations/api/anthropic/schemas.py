@@ -8,7 +8,7 @@ from conversations.api.parameters import MESSAGES, OUTPUT_CONFIG, TOOL
 from conversations.api.wire_models import CompatError, WireModel
 from conversations.completions.types import ChatMessage, ClientTool, CompletionRequest
 
-from .blocks import ContentBlockParam, check_documents, parse_text, to_chat_messages
+from .blocks import ContentBlockParam, parse_text, to_chat_messages
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -74,6 +74,10 @@ class CountRequest(WireModel):
     output_format: OutputFormatParam | None = None
     thinking: ThinkingParam | None = None
 
+    def list_contents(self) -> list[str | list[ContentBlockParam] | None]:
+        """Return the contents of the system prompt and the messages."""
+        return [self.system, *(message.content for message in self.messages)]
+
 
 class MessagesRequest(CountRequest):
     max_tokens: Annotated[int, Field(ge=1)]
@@ -94,7 +98,6 @@ def to_completion_request(
     Args:
         record: members to store with the question, if the request belongs to a thread.
     """
-    check_documents([asked.system, *(message.content for message in asked.messages)])
     messages = tuple(
         part for message in asked.messages for part in to_chat_messages(message.role, message.content)
     )

@@ -7,7 +7,6 @@ from django.http.response import HttpResponseBase
 
 from config.api.renderers import dumps
 from config.db.ids import uuid7_time
-from conversations.api.compat import CompatView
 from conversations.api.streaming import KEEP_ALIVE
 from conversations.api.wire_models import CompatError, validate_schema
 from conversations.completions.answers import CompletionStream
@@ -23,6 +22,7 @@ from conversations.completions.types import (
 from conversations.runtime.stream_buffer import KeepAlive
 
 from .errors import error_body
+from .file_parts import FilePartsMixin
 from .schemas import JSON_ONLY, ChatRequest, NamedTool, parse_content, to_chat_message, to_tool
 
 FINISHES = {"tool_call": "tool_calls"}
@@ -78,7 +78,7 @@ def _settings(asked: ChatRequest) -> dict[str, Any]:
     )
 
 
-class ChatCompletionsView(CompatView):
+class ChatCompletionsView(FilePartsMixin):
     """A chat completion from an agent or from a model of a tenant integration."""
 
     dialect = staticmethod(error_body)
@@ -86,6 +86,8 @@ class ChatCompletionsView(CompatView):
     def post(self, request: Any) -> HttpResponseBase:
         """Create a chat completion, complete or as server-sent events."""
         body = validate_schema(ChatRequest, request.data)
+        asked = [message.content for message in body.messages if message.role in ("user", "tool")]
+        self.insert_files(body.model, asked)
         include_usage = bool(body.stream_options and body.stream_options.include_usage)
         return self.answer(
             to_completion_request(body),

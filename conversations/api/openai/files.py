@@ -38,14 +38,17 @@ STATUSES = {DocumentStatus.INDEXED: "processed", DocumentStatus.FAILED: "error"}
 MAX_FILES = 10_000
 
 
-def get_file(name: str) -> Document:
+def get_file(name: str, **conditions: Any) -> Document:
     """Return the file with this id.
+
+    Args:
+        conditions: further conditions for columns of the document.
 
     Raises:
         ObjectNotFoundError: the file does not exist.
     """
     with contextlib.suppress(ValueError):
-        if found := list_files().filter(pk=UUID(name.removeprefix(FILE))).first():
+        if found := list_files().filter(pk=UUID(name.removeprefix(FILE)), **conditions).first():
             return found
     raise ObjectNotFoundError(f"No such File object: {name}", parameter="id")
 

@@ -5,16 +5,17 @@ from typing import Any
 from django.http.response import HttpResponseBase
 
 from config.api.exceptions import Problem
-from conversations.api.compat import CompatView
 from conversations.api.wire_models import CompatError, validate_schema
 from conversations.completions.history import find_stored_answer, load_chat_history, to_chat_messages
 from conversations.completions.types import ChatMessage
 from conversations.models import Message
 
 from .errors import error_body
+from .file_parts import FilePartsMixin
 from .response_objects import find_identifier, render_response
 from .response_schemas import ITEM_REFERENCE, ResponseRequest, to_completion_request
 from .response_streams import ResponseStreamEncoder
+from .schemas import ContentPartParam
 
 
 class ResponseNotFoundError(Problem):
@@ -25,7 +26,7 @@ class ResponseNotFoundError(Problem):
         super().__init__(f"Previous response with id '{name}' not found.", parameter="previous_response_id")
 
 
-class ResponsesView(CompatView):
+class ResponsesView(FilePartsMixin):
     """A response from an agent or from a model of a tenant integration."""
 
     dialect = staticmethod(error_body)
@@ -34,6 +35,7 @@ class ResponsesView(CompatView):
     def post(self, request: Any) -> HttpResponseBase:
         """Create a response, complete or as server-sent events."""
         body = validate_schema(ResponseRequest, request.data)
+        self.insert_files(body.model, _list_contents(body))
         after, before = self._load_previous(body.previous_response_id)
         return self.answer(
             to_completion_request(body, before, self._load_references(body)),
@@ -70,3 +72,9 @@ class ResponsesView(CompatView):
                     raise CompatError("input", f"Item with id '{name}' not found.")
                 messages[name] = next(to_chat_messages(found[1]))
         return messages
+
+
+def _list_contents(body: ResponseRequest) -> list[str | list[ContentPartParam] | None]:
+    """Return the contents of user messages and tool results."""
+    items = [] if isinstance(body.input, str) else body.input
+    return [item.content for item in items if item.role == "user"] + [item.output for item in items]

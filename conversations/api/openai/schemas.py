@@ -48,10 +48,18 @@ class ImageUrl(WireModel):
     detail: str | None = None
 
 
-class ContentPartParam(WireModel):
+class FileParam(WireModel):
+    file_id: str | None = None
+    file_data: str | None = None
+    filename: str | None = None
+
+
+class ContentPartParam(FileParam):
     table = CONTENT_PART
 
     type: str
+    # Chat completions nest the members of a file.
+    file: FileParam | None = None
     text: str | None = None
     refusal: str | None = None
     image_url: ImageUrl | str | None = None
