@@ -1,6 +1,6 @@
 """Operations of `/v1` in the OpenAPI document, in the formats of OpenAI and Anthropic.
 
-The request schemas are those that validate the requests. Responses are described by the vendors.
+The request schemas are those that validate the requests.
 """
 
 import re
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from config.api.schema import ALWAYS, BY_METHOD, RATE_HEADERS, TITLES
+from conversations.api.anthropic import results as anthropic_results
 from conversations.api.anthropic.schemas import CountRequest, MessagesRequest
 from conversations.api.event_schemas import (
     COMPONENTS,
@@ -17,6 +18,7 @@ from conversations.api.event_schemas import (
     describe_object,
     reference,
 )
+from conversations.api.openai import results as openai_results
 from conversations.api.openai.embeddings import EmbeddingRequest
 from conversations.api.openai.files import PURPOSES
 from conversations.api.openai.response_schemas import ResponseRequest
@@ -54,6 +56,8 @@ BODIES = {
     ),
     "anthropic-count-tokens": Body(CountRequest, {"model": "support", "messages": ASK}),
 }
+# Schemas of responses by vendor, then by route and method.
+RESULTS = {"OpenAI": openai_results.RESULTS, "Anthropic": anthropic_results.RESULTS}
 UPLOAD = {
     "type": "object",
     "additionalProperties": False,
@@ -140,9 +144,7 @@ def add_wire_operations(result: Any, generator: Any, request: Any, public: Any) 
 def _build_operation(name: str, method: str, path: str, view: Any, schemas: Schema) -> Schema:
     vendor = "Anthropic" if name.startswith("anthropic") else "OpenAI"
     body = BODIES.get(name) if method == "post" else None
-    content = {"application/json": {"schema": {"type": "object", "additionalProperties": {}}}}
-    if name == "openai-file-content":
-        content = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+    content = _build_content(name, method, schemas)
     if body and body.events:
         content["text/event-stream"] = {"schema": reference(body.events)}
     error = {"application/json": {"schema": reference(f"{vendor}Error")}}
@@ -165,6 +167,18 @@ def _build_operation(name: str, method: str, path: str, view: Any, schemas: Sche
     return operation
 
 
+def _build_content(name: str, method: str, schemas: Schema) -> Schema:
+    """Return the content of the successful response by media type."""
+    if name == "openai-file-content":
+        return {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+    shapes = [
+        _add_component(vendor, shape, schemas)
+        for vendor, results in RESULTS.items()
+        if (shape := results.get((name, method)))
+    ]
+    return {"application/json": {"schema": shapes[0] if len(shapes) == 1 else {"anyOf": shapes}}}
+
+
 def _build_parameters(method: str, path: str, view: Any) -> Any:
     for name in re.findall(r"\{(\w+)\}", path):
         yield {"name": name, "in": "path", "required": True, "schema": TEXT}
@@ -176,10 +190,12 @@ def _build_parameters(method: str, path: str, view: Any) -> Any:
 
 
 def _add_component(vendor: str, shape: type[BaseModel], schemas: Schema) -> Schema:
-    """Add the schema of a request, and those that it refers to, to the components."""
+    """Add the schema of a request or a response, and those that it refers to, to the components."""
     # Requests have parts of the same name, such as `NamedFunction`.
-    prefix = vendor + shape.__name__.removesuffix("Request")
+    is_request = shape.__name__.endswith("Request")
+    prefix = vendor + (shape.__name__.removesuffix("Request") if is_request else "")
     built = shape.model_json_schema(ref_template=f"#/components/schemas/{prefix}{{model}}")
     schemas |= {f"{prefix}{name}": part for name, part in built.pop("$defs", {}).items()}
-    schemas[f"{prefix}Request"] = built
-    return reference(f"{prefix}Request")
+    name = f"{prefix}Request" if is_request else f"{prefix}{shape.__name__}"
+    schemas[name] = built
+    return reference(name)
