@@ -127,6 +127,7 @@ RECURSIVE = {
     "config.postgres.cluster:_main": "arguments of the command line",
     "config.serving.threads:FairThreadPool._run": "starts a thread, which calls the other function",
     "config.serving.threads:FairThreadPool._wake": "starts a thread, which calls the other function",
+    "conversations.api.anthropic.blocks:_iter_blocks": "follows parsed JSON, whose parser bounds the depth",
     "conversations.api.anthropic.blocks:_read_document": "follows parsed JSON, whose parser bounds the depth",
     "conversations.api.anthropic.blocks:parse_text": "follows parsed JSON, whose parser bounds the depth",
     "conversations.runtime.journal:strip_unstorable_json": "follows parsed JSON, whose parsers bound the depth",
