@@ -1,6 +1,7 @@
 """Built-in tools without database access: calculator, clock and reader of public web pages."""
 
 import ast
+import asyncio
 import math
 import operator
 from collections.abc import Callable
@@ -52,6 +53,8 @@ READABLE_TYPES = (
     "application/xhtml+xml",
     "application/ld+json",
 )
+# Title of a page that has none: the parser derives it from the file name.
+UNTITLED = "page"
 FETCH_HEADERS = {"User-Agent": "Conclave-Agent/1", "Accept": "text/*, application/json;q=0.9"}
 CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau}
 
@@ -162,18 +165,26 @@ async def read_page(url: str) -> PageText:
             body = b"".join([piece async for piece in page.chunks])
     except FetchError as error:
         raise ToolError(str(error)) from error
-    text = _extract_text(body, kind, page.charset)
+    text = await _extract_text(body, kind, page.charset)
     return PageText(page.url, page.status, kind, text[:MAX_CHARACTERS], len(text) > MAX_CHARACTERS)
 
 
-def _extract_text(body: bytes, kind: str, charset: str | None) -> str:
+async def _extract_text(body: bytes, kind: str, charset: str | None) -> str:
     if "html" in kind:
-        from knowledge.parsing.web import read_html
-
-        draft = read_html(body, "page.html")
-        parts = [draft.title, *(piece.text for piece in draft.pieces)]
-        return "\n\n".join(part for part in parts if part.strip())
+        return await asyncio.to_thread(_parse_html, body)
     try:
         return body.decode(charset or "utf-8", "replace")
     except LookupError:
         return body.decode("utf-8", "replace")
+
+
+def _parse_html(body: bytes) -> str:
+    """Parse a page in the sandbox: a small one can keep Python's parser busy for minutes."""
+    from knowledge.parsing import ParseError
+    from knowledge.services.ingestion import parse_bytes
+
+    try:
+        page = parse_bytes(body, f"{UNTITLED}.html", seconds=settings.FETCH_SECONDS)
+    except ParseError as error:
+        raise ToolError(f"The page cannot be read: {error}") from None
+    return page.text if page.title == UNTITLED else f"{page.title}\n\n{page.text}"

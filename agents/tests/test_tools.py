@@ -118,6 +118,24 @@ def test_only_the_text_of_a_page_is_given(site):
     assert (page.status, page.content_type, page.text) == (200, "text/html", "Tides\n\nHigh\n\nNoon.")
 
 
+@pytest.mark.security("slow input")
+def test_slow_pages_are_refused(site, settings, attacks):
+    settings.FETCH_SECONDS = 1
+    site.pages["/"] = (200, {"Content-Type": "text/html"}, b"<a " * 5_000)
+    began = time.process_time()
+    with pytest.raises(ToolError, match="processor time"):
+        asyncio.run(read_page(site.url))
+    attacks.attempt(succeeded=time.process_time() - began > 1)
+
+
+def test_a_page_without_title_or_text(site):
+    site.pages["/"] = (200, {"Content-Type": "text/html"}, b"<p>Noon.</p>")
+    assert asyncio.run(read_page(site.url)).text == "Noon."
+    site.pages["/"] = (200, {"Content-Type": "text/html"}, b"<p></p>")
+    with pytest.raises(ToolError, match="contains no text"):
+        asyncio.run(read_page(site.url))
+
+
 def test_a_long_page_is_truncated_and_a_missing_one_is_read(site):
     site.pages["/"] = (404, {"Content-Type": "text/plain; charset=unknown"}, b"x" * (MAX_CHARACTERS + 1))
     page = asyncio.run(read_page(site.url))
