@@ -50,7 +50,9 @@ class _PageParser(HTMLParser):
         self.dropped = dropped
         self.title = ""
         self.pieces: list[TextBlock] = []
-        self._open_dropped: list[str] = []
+        # Number of open dropped elements, and how many were open before the first one of each tag.
+        self._dropped_depth = 0
+        self._dropped_starts: dict[str, int] = {}
         self._stack: list[tuple[int, str]] = []
         self._parts: list[str] = []
         self._in_title = False
@@ -59,7 +61,8 @@ class _PageParser(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in self.dropped:
-            self._open_dropped.append(tag)
+            self._dropped_starts.setdefault(tag, self._dropped_depth)
+            self._dropped_depth += 1
         elif tag == "title":
             self._in_title = not self.title
         elif tag in _HEADINGS:
@@ -74,8 +77,10 @@ class _PageParser(HTMLParser):
             self._parts.append("\n- " if tag == "li" else "\n" if tag in ("tr", "dd", "dt") else "\n\n")
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in self._open_dropped:
-            del self._open_dropped[self._open_dropped.index(tag) :]
+        if tag in self._dropped_starts:
+            self._dropped_depth = self._dropped_starts[tag]
+            starts = self._dropped_starts.items()
+            self._dropped_starts = {name: depth for name, depth in starts if depth < self._dropped_depth}
         elif tag == "title":
             self._in_title = False
         elif tag in _HEADINGS and self._heading is not None:
@@ -89,7 +94,7 @@ class _PageParser(HTMLParser):
             self.title += data
         elif self._heading is not None:
             self._heading.append(data)
-        elif not self._open_dropped:
+        elif not self._dropped_depth:
             self._parts.append(data if self._pre else re.sub(r"\s+", " ", data))
 
     def finish_piece(self) -> None:
@@ -104,6 +109,6 @@ class _PageParser(HTMLParser):
     def _finish_heading(self, level: int) -> None:
         words = " ".join("".join(self._heading or []).split()).rstrip("¶# ")
         self._heading = None
-        if words and not self._open_dropped:
+        if words and not self._dropped_depth:
             self._stack = [entry for entry in self._stack if entry[0] < level] + [(level, words)]
             self._parts = [f"{words}\n\n"]
