@@ -1,4 +1,4 @@
-"""Field for password hashes that tenant roles cannot read."""
+"""Fields that tenant roles cannot read."""
 
 from typing import Any
 
@@ -10,19 +10,32 @@ from config.db.session import APP, current_scope
 UNREADABLE_HASH = "!withheld"
 
 
-class PasswordHashField(models.CharField):  # type: ignore[type-arg]
-    """Password hash that tenant roles have no privilege to read.
+class WithheldMixin:
+    """Mixin for a field whose column tenant roles have no privilege to read.
 
-    Within a tenant scope, queries select a placeholder instead of the column. Sign-in reads the hash with the
-    identity role.
+    Within a tenant scope, queries select `withheld_value` instead of the column.
     """
+
+    withheld_value: Any
 
     def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
         """Return the column, or a placeholder if the role cannot read it."""
         scope = current_scope()
         if scope is not None and scope.role == APP:
-            return "%s", [UNREADABLE_HASH]
+            return "%s", [self.withheld_value]
         return sql, params
+
+
+class PlatformRightField(WithheldMixin, models.BooleanField):  # type: ignore[type-arg]
+    """Right on the platform. It is false for tenant roles."""
+
+    withheld_value = False
+
+
+class PasswordHashField(WithheldMixin, models.CharField):  # type: ignore[type-arg]
+    """Password hash. Sign-in reads it with the identity role."""
+
+    withheld_value = UNREADABLE_HASH
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
         """Return the value to store.

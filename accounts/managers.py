@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.auth.base_user import BaseUserManager
 
 from config.tenancy.managers import ScopedQuerySet
+from config.tenancy.scope import platform_scope
 
 
 class UserManager(BaseUserManager.from_queryset(ScopedQuerySet)):  # type: ignore[misc]
@@ -27,7 +28,10 @@ class UserManager(BaseUserManager.from_queryset(ScopedQuerySet)):  # type: ignor
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> Any:
-        """Create a superuser: platform staff with all permissions."""
-        return self.create_user(
-            email, password, is_staff=True, is_superuser=True, is_verified=True, status="active", **fields
-        )
+        """Create a superuser: platform staff with all permissions.
+
+        Call it outside any scope.
+        """
+        rights = {"is_staff": True, "is_superuser": True}
+        with platform_scope(reason="create a superuser"):
+            return self.create_user(email, password, is_verified=True, status="active", **rights, **fields)

@@ -7,11 +7,29 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from accounts.choices import UserStatus
-from accounts.fields import PasswordHashField
+from accounts.fields import PasswordHashField, PlatformRightField
 from accounts.managers import UserManager
 from config.db.constraints import choices_constraint
 from config.db.session import apply_scope, current_scope, request_scope
 from config.tenancy.models import GlobalModel
+
+PLATFORM_RIGHTS = ("is_staff", "is_superuser")
+# Columns that sign-in work may change.
+IDENTITY_COLUMNS = (
+    "password",
+    "last_login",
+    "email",
+    "username",
+    "first_name",
+    "last_name",
+    "avatar_url",
+    "status",
+    "is_active",
+    "is_verified",
+    "deleted_at",
+    "password_changed_at",
+    "updated_at",
+)
 
 
 class User(AbstractBaseUser, GlobalModel):
@@ -20,9 +38,11 @@ class User(AbstractBaseUser, GlobalModel):
     row_security = {
         "read": "id IN (SELECT user_id FROM accounts_membership)",
         "verbs": "SELECT",
-        "identity": "SELECT, INSERT, UPDATE, DELETE",
-        "hidden": ("password",),
-        "withheld": ("password",),
+        "identity": "SELECT, INSERT, UPDATE",
+        "identity_columns": IDENTITY_COLUMNS,
+        "identity_insert": "NOT (is_staff OR is_superuser)",
+        "hidden": ("password", *PLATFORM_RIGHTS),
+        "withheld": ("password", *PLATFORM_RIGHTS),
     }
     audit_redact = ("password",)
     audit_omit = ("last_login",)
@@ -43,8 +63,8 @@ class User(AbstractBaseUser, GlobalModel):
         help_text="Status of the account.",
     )
     is_active = models.BooleanField(default=True, help_text="Designates whether the user can sign in.")
-    is_staff = models.BooleanField(default=False, help_text="Staff with access to the platform scope.")
-    is_superuser = models.BooleanField(default=False, help_text="Platform staff with all permissions.")
+    is_staff = PlatformRightField(default=False, help_text="Staff with access to the platform scope.")
+    is_superuser = PlatformRightField(default=False, help_text="Platform staff with all permissions.")
     is_verified = models.BooleanField(default=False, help_text="Whether the e-mail address is verified.")
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Deletion time.")
     password_changed_at = models.DateTimeField(
@@ -52,6 +72,9 @@ class User(AbstractBaseUser, GlobalModel):
     )
 
     objects = UserManager()
+
+    # None until the row exists.
+    _stored_rights: tuple[Any, ...] | None = None
 
     class Meta(GlobalModel.Meta):
         indexes = [models.Index(fields=["status"], name="accounts_user_status")]
@@ -68,13 +91,32 @@ class User(AbstractBaseUser, GlobalModel):
     def __str__(self) -> str:
         return self.full_name or self.email
 
+    @classmethod
+    def from_db(cls, *args: Any) -> Any:
+        user = super().from_db(*args)
+        user._stored_rights = user._rights()
+        return user
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        super().refresh_from_db(*args, **kwargs)
+        self._stored_rights = self._rights()
+
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save the user; outside a scope, record the request in the audit log."""
+        """Save the user; outside a scope, record the request in the audit log.
+
+        Only the platform scope may write rights, so they are written only if they changed.
+        """
+        if kwargs.get("update_fields") is None and self._rights() == self._stored_rights:
+            kwargs["update_fields"] = IDENTITY_COLUMNS
         if current_scope() is not None or (scope := request_scope()) is None:
             super().save(*args, **kwargs)
-            return
-        with transaction.atomic(), apply_scope(scope):
-            super().save(*args, **kwargs)
+        else:
+            with transaction.atomic(), apply_scope(scope):
+                super().save(*args, **kwargs)
+        self._stored_rights = self._rights()
+
+    def _rights(self) -> tuple[Any, ...]:
+        return tuple(self.__dict__.get(name) for name in PLATFORM_RIGHTS)
 
     def set_password(self, raw_password: str | None) -> None:
         """Set the password and the time of the change; rehashing keeps the time."""

@@ -27,7 +27,7 @@ class LastAdministratorError(ValidationError):
 def get_or_create_user(email: str, password: str | None = None, **fields: Any) -> User:
     """Return the user with this e-mail address, creating one if needed.
 
-    Call it outside any scope.
+    Call it outside any scope, or in the platform scope for a user with rights on the platform.
     """
     email = email.strip().lower()
     found = User.objects.filter(email=email).first()

@@ -28,13 +28,13 @@ from accounts.models import (
 )
 from accounts.services.invitations import LIFETIME, digest_token, make_token
 from config.testing.factories import BaseFactory, member_user
-from config.testing.roles import as_identity
+from config.testing.roles import as_identity, as_platform
 
 PASSWORD = "correct horse battery staple"
 
 
 class UserFactory(BaseFactory):
-    """A verified user, created with the identity role whatever scope is open."""
+    """A verified user, created by sign-up or, with rights on the platform, by the operator role."""
 
     email = factory.Sequence(lambda n: f"person{n}@example.org")
     first_name = "Person"
@@ -47,7 +47,7 @@ class UserFactory(BaseFactory):
 
     @classmethod
     def _create(cls, model_class, *args, **kwargs):
-        with as_identity():
+        with as_platform() if kwargs.get("is_staff") else as_identity():
             return model_class.objects.create_user(*args, **kwargs)
 
 

@@ -7,7 +7,6 @@ from accounts.models import User
 from agents.models.mcp import validate_limits
 from agents.models.prompts import validate_variables
 from agents.tests.factories import AgentFallbackFactory, IntegrationFactory
-from config.testing.roles import as_identity
 
 
 @pytest.mark.parametrize(
@@ -52,8 +51,7 @@ def test_a_fallback_requires_an_integration_of_its_provider(scope):
 
 
 def test_a_superuser_is_staff_and_found_by_email(db):
-    with as_identity():
-        user = User.objects.create_superuser("Root@Example.com", "a long password")
+    user = User.objects.create_superuser("Root@Example.com", "a long password")
 
-        assert User.objects.get_by_natural_key("ROOT@example.com") == user
+    assert User.objects.get_by_natural_key("ROOT@example.com") == user
     assert (user.is_staff, user.is_superuser) == (True, True)

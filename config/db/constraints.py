@@ -91,8 +91,10 @@ class RowLevelSecurity(BaseDatabaseConstraint):
         operator: Privileges of `conclave_operator`, all four by default.
         operator_columns: If given, the only columns that `conclave_operator` may update.
         hidden: Columns that `conclave_reader` may not read, such as hashes of secrets.
-        withheld: Columns that `conclave_app` may not read either. Their fields must be deferred.
+        withheld: Columns that `conclave_app` may not read either. Their fields are `WithheldMixin` fields.
         identity: Privileges of `conclave_identity` (sign-in, sign-up), none by default.
+        identity_columns: If given, the only columns that `conclave_identity` may update.
+        identity_insert: SQL condition of the rows that `conclave_identity` may insert, beyond `identity_rows`.
         identity_rows: SQL condition of the rows visible to `conclave_identity`, all by default.
         owner: The role that owns the table. Data migrations need a policy for it.
         owner_verbs: Commands allowed to the owner. An append-only table omits UPDATE and DELETE.
@@ -107,6 +109,8 @@ class RowLevelSecurity(BaseDatabaseConstraint):
         "columns": (),
         "identity": "",
         "identity_rows": "",
+        "identity_columns": (),
+        "identity_insert": "",
         "operator": "SELECT, INSERT, UPDATE, DELETE",
         "operator_columns": (),
         "hidden": (),
@@ -141,7 +145,7 @@ class RowLevelSecurity(BaseDatabaseConstraint):
         selected = open_columns if options["withheld"] else ()
         lines = _grant_statements(table, APP, options["verbs"], update=options["columns"], select=selected)
         lines += _grant_statements(table, OPERATOR, options["operator"], update=options["operator_columns"])
-        lines += _grant_statements(table, IDENTITY, options["identity"])
+        lines += _grant_statements(table, IDENTITY, options["identity"], update=options["identity_columns"])
         if "SELECT" in options["verbs"]:
             lines += [f"GRANT SELECT{self._shown(shown)} ON {table} TO {READER}"]
         return lines
@@ -177,6 +181,10 @@ class RowLevelSecurity(BaseDatabaseConstraint):
         if options["identity"]:
             rows = " AND ".join(filter(None, (options["identity_rows"], IDENTITY_CLAUSE)))
             lines.append(self._policy(table, IDENTITY, "ALL", rows, rows))
+        if condition := options["identity_insert"]:
+            name = f'"{self.name}_identity_insert"'
+            restrict = f"CREATE POLICY {name} ON {table} AS RESTRICTIVE FOR INSERT TO {IDENTITY}"
+            lines.append(f"{restrict} WITH CHECK ({condition})")
         return lines
 
     def _create(self, model: ModelType, editor: BaseDatabaseSchemaEditor) -> str:

@@ -1,6 +1,7 @@
 """The platform scope and the switch between tenants."""
 
 import pytest
+from django.db import ProgrammingError, transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -181,3 +182,22 @@ def test_a_chosen_tenant_is_forgotten_with_the_membership(member, other_tenant):
     with tenant_scope(other_tenant, actor="system:test"):
         Membership.objects.filter(pk=other.pk).update(status="suspended")
     assert client.get("/console/").status_code == 403
+
+
+def test_a_superuser_gives_rights_in_the_platform_scope(staff_client, member):
+    enter(staff_client)
+    page = reverse("admin:accounts_user_change", args=[member.user_id])
+    form = staff_client.get(page).context["adminform"].form
+    values = {name: value for name, value in form.initial.items() if value is not None}
+    assert staff_client.post(page, values | {"is_staff": "on"}).status_code == 302
+    member.user.refresh_from_db()
+    assert (member.user.is_staff, member.user.is_superuser) == (True, False)
+
+
+def test_rights_changed_outside_the_platform_scope_are_refused(member):
+    member.user.is_superuser = True
+    with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+        member.user.save()
+    member.user.refresh_from_db()
+    member.user.save()
+    assert not member.user.is_superuser

@@ -88,9 +88,10 @@ class Command(BaseCommand):
         self.stdout.write(f"Demo ready. The credentials are in {path.name}.")
 
     def _admin(self, known: dict[str, str]) -> tuple[User, str]:
-        admin = get_or_create_user(
-            EMAIL, first_name="Demo", last_name="Admin", is_verified=True, is_staff=True
-        )
+        with platform_scope(reason="create the administrator of the demo", actor=ACTOR):
+            admin = get_or_create_user(
+                EMAIL, first_name="Demo", last_name="Admin", is_verified=True, is_staff=True
+            )
         password = known.get("password", "")
         if not password or not admin.has_usable_password():
             password = secrets.token_urlsafe(12)
