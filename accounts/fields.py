@@ -1,4 +1,4 @@
-"""Fields that tenant roles cannot read."""
+"""Fields whose columns roles of the application cannot read."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.db import models
 
 from config.db.session import APP, current_scope
 
-# Placeholder for roles that cannot read the hash. No hasher accepts it.
+# Begin of the placeholder for a hash. No hasher accepts it.
 UNREADABLE_HASH = "!withheld"
 
 
@@ -32,20 +32,29 @@ class PlatformRightField(WithheldMixin, models.BooleanField):  # type: ignore[ty
     withheld_value = False
 
 
-class PasswordHashField(WithheldMixin, models.CharField):  # type: ignore[type-arg]
-    """Password hash. Sign-in reads it with the identity role."""
+class PasswordHashField(models.CharField):  # type: ignore[type-arg]
+    """Password hash that no role of the application can read.
 
-    withheld_value = UNREADABLE_HASH
+    Queries select a placeholder instead of the column. `accounts.passwords` checks and sets passwords.
+    """
+
+    def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
+        """Return the placeholder."""
+        return "%s", [UNREADABLE_HASH]
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
         """Return the value to store.
 
         Raises:
-            ValueError: The user was loaded without the hash, so saving would overwrite the password.
+            ValueError: The user was loaded, so the value is a placeholder.
         """
-        if value == UNREADABLE_HASH:
+        if not is_readable(value):
             raise ValueError(
-                "This user was loaded inside a tenant scope, without the password hash."
-                " Pass update_fields to save() or reload the user."
+                "A copy of a user has no password hash. Call set_password() or set_unusable_password()."
             )
         return super().get_db_prep_save(value, connection)
+
+
+def is_readable(value: str) -> bool:
+    """Return whether the value is a hash, and not the placeholder of a loaded user."""
+    return not value.startswith(UNREADABLE_HASH)

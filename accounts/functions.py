@@ -1,4 +1,4 @@
-"""SQL functions about invitations and users before a tenant is known."""
+"""SQL functions about invitations, users before a tenant is known, and passwords."""
 
 # An invitation is found by its token, or by the verified address of a signed-in user.
 INVITATIONS = """
@@ -43,3 +43,55 @@ REVOKE ALL ON FUNCTION conclave_default_tenant(uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION conclave_default_tenant(uuid) TO conclave_identity;
 """
 DEFAULT_TENANT_DROP = "DROP FUNCTION conclave_default_tenant(uuid);"
+
+# No role reads a hash (`accounts.passwords`). The application proves a scope with this actor for one user and one
+# statement, so SQL injected into another statement of sign-in can neither guess nor set a password.
+PASSWORDS = """
+CREATE FUNCTION conclave_password_user() RETURNS uuid
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF public.conclave_identity_scope() IS NOT TRUE OR public.conclave_current_user() IS NULL
+      OR current_setting('app.actor') <> 'system:password' THEN
+    RAISE EXCEPTION 'passwords are used in a scope of their user' USING ERRCODE = 'insufficient_privilege';
+  END IF;
+  RETURN public.conclave_current_user();
+END $$;
+-- The hash with its digest replaced by as many letters: algorithm, parameters and salt. Bcrypt appends the digest to
+-- the salt. Null without a usable password.
+CREATE FUNCTION conclave_password_parameters() RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  person uuid := public.conclave_password_user();
+  hash text := (SELECT password FROM public.accounts_user WHERE id = person AND NOT starts_with(password, '!'));
+  digest int := CASE WHEN starts_with(hash, 'bcrypt') THEN 31 ELSE length(substring(hash FROM '[^$]*$')) END;
+BEGIN
+  RETURN left(hash, greatest(length(hash) - digest, 0)) || repeat('A', digest);
+END $$;
+CREATE FUNCTION conclave_password_matches(hash text) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE person uuid := public.conclave_password_user();
+BEGIN
+  -- The time to compare digests reveals nothing about the hash.
+  RETURN EXISTS (SELECT FROM public.accounts_user
+    WHERE id = person AND sha256(convert_to(password, 'UTF8')) = sha256(convert_to(hash, 'UTF8')));
+END $$;
+CREATE FUNCTION conclave_set_password(hash text, changed_at timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE person uuid := public.conclave_password_user();
+BEGIN
+  UPDATE public.accounts_user SET password = hash, password_changed_at = changed_at WHERE id = person;
+END $$;
+REVOKE ALL ON FUNCTION conclave_password_user() FROM PUBLIC;
+REVOKE ALL ON FUNCTION conclave_password_parameters() FROM PUBLIC;
+REVOKE ALL ON FUNCTION conclave_password_matches(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION conclave_set_password(text, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION conclave_password_parameters() TO conclave_identity;
+GRANT EXECUTE ON FUNCTION conclave_password_matches(text) TO conclave_identity;
+GRANT EXECUTE ON FUNCTION conclave_set_password(text, timestamptz) TO conclave_identity;
+"""
+PASSWORDS_DROP = """
+DROP FUNCTION conclave_set_password(text, timestamptz);
+DROP FUNCTION conclave_password_matches(text);
+DROP FUNCTION conclave_password_parameters();
+DROP FUNCTION conclave_password_user();
+"""

@@ -3,11 +3,13 @@
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.hashers import is_password_usable
 from django.db import models, transaction
 from django.utils import timezone
 
+from accounts import passwords
 from accounts.choices import UserStatus
-from accounts.fields import PasswordHashField, PlatformRightField
+from accounts.fields import UNREADABLE_HASH, PasswordHashField, PlatformRightField, is_readable
 from accounts.managers import UserManager
 from config.db.constraints import choices_constraint
 from config.db.session import apply_scope, current_scope, request_scope
@@ -16,7 +18,6 @@ from config.tenancy.models import GlobalModel
 PLATFORM_RIGHTS = ("is_staff", "is_superuser")
 # Columns that sign-in work may change.
 IDENTITY_COLUMNS = (
-    "password",
     "last_login",
     "email",
     "username",
@@ -27,9 +28,9 @@ IDENTITY_COLUMNS = (
     "is_active",
     "is_verified",
     "deleted_at",
-    "password_changed_at",
     "updated_at",
 )
+PASSWORD_COLUMNS = ("password", "password_changed_at")
 
 
 class User(AbstractBaseUser, GlobalModel):
@@ -41,6 +42,8 @@ class User(AbstractBaseUser, GlobalModel):
         "identity": "SELECT, INSERT, UPDATE",
         "identity_columns": IDENTITY_COLUMNS,
         "identity_insert": "NOT (is_staff OR is_superuser)",
+        "operator_columns": (*IDENTITY_COLUMNS, *PLATFORM_RIGHTS),
+        "secret": ("password",),
         "hidden": ("password", *PLATFORM_RIGHTS),
         "withheld": ("password", *PLATFORM_RIGHTS),
     }
@@ -68,12 +71,15 @@ class User(AbstractBaseUser, GlobalModel):
     is_verified = models.BooleanField(default=False, help_text="Whether the e-mail address is verified.")
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Deletion time.")
     password_changed_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="Time at which the password was last set."
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="Time at which the password was last set. Null without a password.",
     )
 
     objects = UserManager()
 
-    # None until the row exists.
+    # As stored; None until the row exists.
     _stored_rights: tuple[Any, ...] | None = None
 
     class Meta(GlobalModel.Meta):
@@ -95,6 +101,7 @@ class User(AbstractBaseUser, GlobalModel):
     def from_db(cls, *args: Any) -> Any:
         user = super().from_db(*args)
         user._stored_rights = user._rights()
+        user._withhold_hash()
         return user
 
     def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
@@ -104,24 +111,62 @@ class User(AbstractBaseUser, GlobalModel):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save the user; outside a scope, record the request in the audit log.
 
-        Only the platform scope may write rights, so they are written only if they changed.
+        Only the platform scope may write rights, so they are written only if they changed. The password of an existing
+        user is set by a function of the database, outside any scope.
         """
-        if kwargs.get("update_fields") is None and self._rights() == self._stored_rights:
-            kwargs["update_fields"] = IDENTITY_COLUMNS
+        adding = self._state.adding
+        new_hash = "" if adding else self._take_new_hash(kwargs)
+        if adding and not is_password_usable(self.password):
+            self.password_changed_at = None
         if current_scope() is not None or (scope := request_scope()) is None:
             super().save(*args, **kwargs)
         else:
             with transaction.atomic(), apply_scope(scope):
                 super().save(*args, **kwargs)
         self._stored_rights = self._rights()
+        if new_hash:
+            self.password_changed_at = timezone.now() if is_password_usable(new_hash) else None
+            passwords.store_hash(self.pk, new_hash, self.password_changed_at)
+        if new_hash or adding:
+            self._withhold_hash()
+
+    def _take_new_hash(self, options: dict[str, Any]) -> str:
+        """Return the hash to set, or an empty string, and limit `update_fields` to columns that are updated."""
+        names = options.get("update_fields")
+        changed = is_readable(self.password) and (names is None or "password" in names)
+        if names is None:
+            rights = () if self._rights() == self._stored_rights else PLATFORM_RIGHTS
+            names = (*IDENTITY_COLUMNS, *rights)
+        options["update_fields"] = [name for name in names if name not in PASSWORD_COLUMNS]
+        return self.password if changed else ""
 
     def _rights(self) -> tuple[Any, ...]:
         return tuple(self.__dict__.get(name) for name in PLATFORM_RIGHTS)
 
+    def _withhold_hash(self) -> None:
+        """Replace the hash by a placeholder that changes with each password.
+
+        Sessions, links to reset passwords and trusted browsers contain a digest of it.
+        """
+        if "password" in self.__dict__:
+            changed_at = self.__dict__.get("password_changed_at")
+            self.password = f"{UNREADABLE_HASH}{changed_at.timestamp() if changed_at else ''}"
+
     def set_password(self, raw_password: str | None) -> None:
-        """Set the password and the time of the change; rehashing keeps the time."""
+        """Set the password and the time of the change."""
         super().set_password(raw_password)
         self.password_changed_at = timezone.now()
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Return whether the password is right. Call it outside any scope."""
+        if is_readable(self.password):
+            return bool(super().check_password(raw_password))
+        return passwords.check_password(self.pk, raw_password, self.password_changed_at)
+
+    def has_usable_password(self) -> bool:
+        if is_readable(self.password):
+            return bool(super().has_usable_password())
+        return self.password_changed_at is not None
 
     def clean(self) -> None:
         self.email = (self.email or "").strip().lower()

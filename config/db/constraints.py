@@ -92,6 +92,7 @@ class RowLevelSecurity(BaseDatabaseConstraint):
         operator_columns: If given, the only columns that `conclave_operator` may update.
         hidden: Columns that `conclave_reader` may not read, such as hashes of secrets.
         withheld: Columns that `conclave_app` may not read either. Their fields are `WithheldMixin` fields.
+        secret: Columns that only the owner may read, such as password hashes.
         identity: Privileges of `conclave_identity` (sign-in, sign-up), none by default.
         identity_columns: If given, the only columns that `conclave_identity` may update.
         identity_insert: SQL condition of the rows that `conclave_identity` may insert, beyond `identity_rows`.
@@ -115,6 +116,7 @@ class RowLevelSecurity(BaseDatabaseConstraint):
         "operator_columns": (),
         "hidden": (),
         "withheld": (),
+        "secret": (),
         "owner": OWNER,
         "owner_verbs": "ALL",
     }
@@ -144,8 +146,10 @@ class RowLevelSecurity(BaseDatabaseConstraint):
         open_columns = [name for name in shown if name not in options["withheld"]]
         selected = open_columns if options["withheld"] else ()
         lines = _grant_statements(table, APP, options["verbs"], update=options["columns"], select=selected)
-        lines += _grant_statements(table, OPERATOR, options["operator"], update=options["operator_columns"])
-        lines += _grant_statements(table, IDENTITY, options["identity"], update=options["identity_columns"])
+        selected = [name for name in shown if name not in options["secret"]] if options["secret"] else ()
+        for role, key in ((OPERATOR, "operator"), (IDENTITY, "identity")):
+            columns = {"select": selected, "update": options[f"{key}_columns"]}
+            lines += _grant_statements(table, role, options[key], **columns)
         if "SELECT" in options["verbs"]:
             lines += [f"GRANT SELECT{self._shown(shown)} ON {table} TO {READER}"]
         return lines
@@ -159,7 +163,9 @@ class RowLevelSecurity(BaseDatabaseConstraint):
         options = self.options
         if "SELECT" not in options["verbs"]:
             return ""
-        partly = {READER: options["hidden"], APP: options["withheld"]}
+        partly = {READER: options["hidden"], APP: options["withheld"], OPERATOR: options["secret"]}
+        if options["identity"]:
+            partly[IDENTITY] = options["secret"]
         roles = [role for role, names in partly.items() if names and column not in names]
         return f"GRANT SELECT{_column_list([column])} ON {table} TO {', '.join(roles)}" if roles else ""
 

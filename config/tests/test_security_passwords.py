@@ -1,10 +1,11 @@
-"""Attacks on rights on the platform, in SQL with a valid proof of the scope that the login serves."""
+"""Attacks on password hashes and rights on the platform, in SQL with a valid proof of the scope of the login."""
 
 import psycopg
 import pytest
 
-from config.db.session import APP, IDENTITY, NO_ROLE, READER, SESSION_SQL, Scope
-from config.postgres.logins import OWNER, PUBLIC, TENANT, WEB, WORKER
+from accounts.passwords import ACTOR
+from config.db.session import APP, IDENTITY, NO_ROLE, OPERATOR, READER, SESSION_SQL, Scope
+from config.postgres.logins import OWNER, PLATFORM, PUBLIC, TENANT, WEB, WORKER
 from config.testing.database import connect
 
 SIGN_IN = [(WEB, NO_ROLE), (WEB, IDENTITY), (PUBLIC, NO_ROLE), (WORKER, NO_ROLE)]
@@ -27,12 +28,52 @@ RIGHTS_READING = (
     "SELECT id FROM accounts_user WHERE is_superuser",
     "SELECT to_jsonb(u) FROM accounts_user u",
 )
+HASH_READING = (
+    "SELECT password FROM accounts_user",
+    "SELECT * FROM accounts_user",
+    "SELECT to_jsonb(u) FROM accounts_user u",
+    "SELECT id FROM accounts_user WHERE password LIKE 'argon2$%'",
+    "SELECT id FROM accounts_user ORDER BY password",
+    "SELECT stavalues1 FROM pg_statistic",
+    "UPDATE accounts_user SET first_name = password",
+    "UPDATE accounts_user SET last_name = '' RETURNING password",
+    INSERT.format("false, false") + " ON CONFLICT (email) DO UPDATE SET username = accounts_user.password",
+)
+HASH_WRITING = (
+    "UPDATE accounts_user SET password = 'x'",
+    "UPDATE accounts_user SET password_changed_at = now()",
+    INSERT.format("false, false") + " ON CONFLICT (email) DO UPDATE SET password = 'x'",
+)
+USER = "01890000-0000-7000-8000-000000000001"
+FORGE = f"SELECT set_config('app.current_user_id', '{USER}', true), set_config('app.actor', 'system:password', true); "
+CALLS = (
+    "SELECT conclave_password_parameters()",
+    "SELECT conclave_password_matches('x')",
+    "SELECT conclave_set_password('x', now())",
+)
+HELPER = "SELECT conclave_password_user()"
+# With the settings of the scope, with forged settings, and without a proof.
+FUNCTIONS = (
+    HELPER,
+    *CALLS,
+    *(FORGE + call for call in CALLS),
+    *(f"{FORGE}SELECT set_config('app.scope_proof', '', true); {call}" for call in CALLS),
+)
+# The check of the scope removed.
+UNCHECKED = """
+CREATE OR REPLACE FUNCTION conclave_password_user() RETURNS uuid LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$ SELECT current_setting('app.current_user_id')::uuid $$"""
 
 
-def succeeds(connection, role, statement):
-    """Return whether the database permits the statement in a proved scope; undo it."""
+def succeeds(connection, scope, statement):
+    """Return whether the database permits the statement in a proved scope; undo it.
+
+    Args:
+        scope: The scope, or its role.
+    """
+    scope = Scope(scope, actor="system:test") if isinstance(scope, str) else scope
     with connection.transaction(force_rollback=True):
-        connection.execute(SESSION_SQL, Scope(role, actor="system:test").params())
+        connection.execute(SESSION_SQL, scope.params())
         try:
             with connection.transaction():
                 connection.execute(statement)
@@ -68,3 +109,38 @@ def test_rights_are_written_with_the_privileges_of_earlier_versions(db, attacks)
             attacks.attempt(statement, succeeded=succeeds(owner, IDENTITY, statement))
         owner.rollback()
     assert len(attacks.successes) == len(RIGHTS)
+
+
+@pytest.mark.security("hash reading")
+@pytest.mark.parametrize(("login", "role"), [*SIGN_IN, *TENANTS, (PLATFORM, OPERATOR)])
+def test_no_login_reads_or_writes_a_password_hash(login, role, db, attacks):
+    attack(attacks, login, role, HASH_READING + HASH_WRITING + FUNCTIONS)
+
+
+@pytest.mark.security("hash reading")
+def test_sign_in_for_another_purpose_uses_no_password(db, attacks):
+    for scope in (Scope(NO_ROLE, user_id=USER), Scope(NO_ROLE, actor=ACTOR), Scope(IDENTITY, user_id=USER)):
+        with connect(WEB) as connection:
+            for call in (HELPER, *CALLS):
+                attacks.attempt(call, succeeded=succeeds(connection, scope, call))
+
+
+@pytest.mark.security("hash reading", mutation=True)
+def test_hashes_are_read_with_the_privileges_of_earlier_versions(db, attacks):
+    with connect(OWNER, autocommit=False) as owner:
+        owner.execute(f"GRANT SELECT, UPDATE ON accounts_user TO {IDENTITY}")
+        for statement in HASH_READING + HASH_WRITING:
+            attacks.attempt(statement, succeeded=succeeds(owner, IDENTITY, statement))
+        owner.rollback()
+    # Statistics need privileges of the superuser.
+    assert len(attacks.successes) == len(HASH_READING + HASH_WRITING) - 1
+
+
+@pytest.mark.security("hash reading", mutation=True)
+def test_forged_calls_succeed_without_the_check_of_the_scope(db, attacks):
+    with connect(OWNER, autocommit=False) as owner:
+        owner.execute(UNCHECKED)
+        for call in CALLS:
+            attacks.attempt(call, succeeded=succeeds(owner, IDENTITY, FORGE + call))
+        owner.rollback()
+    assert len(attacks.successes) == len(CALLS)

@@ -200,11 +200,13 @@ def become_owner(i: Injection) -> list[Any]:
 
 
 def read_password_hashes(i: Injection) -> list[Any]:
-    """Read password hashes in the own role, as the login and in the identity role."""
+    """Read password hashes and their salts in the own role, as the login and in the identity role."""
     found = i.rows("SELECT password FROM accounts_user")
     for role in ("none", "conclave_identity"):
         i.become(role)
         found += i.rows("SELECT password FROM accounts_user")
+        i.set(current_user_id=i.victim_user, actor="system:password")
+        found += i.rows("SELECT conclave_password_parameters()")
     return found
 
 
