@@ -80,6 +80,14 @@ class RunStatus(TextChoices):
     CANCELLED = "cancelled"
 
 
+class RunTexts(TextChoices):
+    """How an organisation stores the prompts and responses of agent runs."""
+
+    MASKED = "masked", "Without secrets and personal data"
+    FULL = "full"
+    NONE = "none"
+
+
 class PaymentStatus(TextChoices):
     PENDING = "pending"
     COMPLETED = "completed"

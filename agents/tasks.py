@@ -70,3 +70,13 @@ def check_integration(tenant_id: str, integration_id: str, actor: str) -> None:
     from agents.runtime.connection_check import check_connection
 
     check_connection(UUID(integration_id), lambda: tenant_scope(tenant_id, actor=actor))
+
+
+@app.periodic(cron="43 3 * * *")
+@app.task(queueing_lock="expire_run_texts")
+@job
+def expire_run_texts(timestamp: int) -> None:
+    """Erase the texts of agent runs that organisations no longer keep."""
+    from agents.services.runs import expire_run_texts as expire
+
+    expire()

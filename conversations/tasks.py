@@ -43,14 +43,18 @@ def resume_due_work(timestamp: int) -> None:
 def _fail_interrupted() -> None:
     """Fail interrupted tool calls and answers that cannot be resumed."""
     from conversations.models import AnswerLease, McpToolExecution, Message, ToolExecution
+    from conversations.services.interruptions import record_interrupted_runs
 
     limit = timezone.now() - INTERRUPTED_AFTER
     dead = Message.unscoped.between(limit - timedelta(days=7), limit).filter(status=MessageStatus.PENDING)
-    dead.exclude(pk__in=AnswerLease.unscoped.order_by().values("message_id")).update(
+    dead = dead.exclude(pk__in=AnswerLease.unscoped.order_by().values("message_id"))
+    answers = list(dead.values_list("pk", flat=True))
+    dead.filter(pk__in=answers).update(
         status=MessageStatus.FAILED,
         error_code="interrupted",
         error_message="The process that generated the answer was stopped.",
     )
+    record_interrupted_runs(answers)
     for calls in (ToolExecution, McpToolExecution):
         calls.unscoped.between(limit - timedelta(days=7), limit).filter(status=ToolStatus.RUNNING).update(
             status=ToolStatus.FAILED, error_message="The process that ran the tool was stopped."

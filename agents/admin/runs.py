@@ -22,7 +22,13 @@ class AgentRunAdmin(ReadOnlyAdmin):
     search_help_text = "Exact agent ID or conversation ID."
     fieldsets = (
         fieldset(None, ("status", "execution_time_ms", "tokens_used"), "prompt", "response", "error_message"),
-        fieldset("Origin", ("agent_id", "conversation_id"), "user_id"),
+        fieldset("Use", ("model_calls", "retry_count"), ("cost", "memory_used_mb")),
+        fieldset(
+            "Origin",
+            ("agent_id", "agent_version"),
+            ("conversation_id", "message_id"),
+            ("meeting_id", "user_id"),
+        ),
     )
 
     def get_queryset(self, request):

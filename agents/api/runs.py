@@ -16,12 +16,19 @@ class AgentRunSerializer(ReadOnlySerializer):
             "agent_id",
             "user_id",
             "conversation_id",
+            "message_id",
+            "meeting_id",
+            "agent_version",
             "prompt",
             "response",
             "status",
             "error_message",
             "execution_time_ms",
             "tokens_used",
+            "model_calls",
+            "retry_count",
+            "cost",
+            "memory_used_mb",
         )
 
 

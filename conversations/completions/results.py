@@ -3,12 +3,12 @@
 from decimal import Decimal
 from typing import Any
 
-from agents.models import LlmUsage
 from agents.services.integrations import record_answer
 from conversations.choices import MessageStatus
 from conversations.completions.records import FINISH
 from conversations.completions.turns import CompletionTurn
 from conversations.completions.types import CompletionError
+from conversations.runtime.agent_runs import store_usage
 from conversations.runtime.journal import strip_unstorable
 from conversations.runtime.metering import build_usage_rows
 from conversations.runtime.turn_results import extract_citations, get_owner_columns
@@ -31,7 +31,7 @@ def store_completion(turn: CompletionTurn, text: str, finish: str) -> str:
     if not turn.request.is_stored:
         turn.context.journal.tool_calls.clear()
         changes |= {"content": "", "citations": []}
-    _close(turn.context, changes, error="")
+    _close(turn.context, changes, content if turn.request.is_stored else None, error="")
     return content
 
 
@@ -43,10 +43,10 @@ def store_completion_error(turn: CompletionTurn, failure: CompletionError) -> No
         "error_message": failure.message,
         "content": "",
     }
-    _close(turn.context, changes, error=failure.message)
+    _close(turn.context, changes, "" if turn.request.is_stored else None, error=failure.message)
 
 
-def _close(turn: TurnContext, changes: dict[str, Any], error: str) -> None:
+def _close(turn: TurnContext, changes: dict[str, Any], content: str | None, error: str) -> None:
     calls = [*turn.meter.failures, *turn.meter.calls]
     changes |= {
         "latency_ms": turn.elapsed_ms,
@@ -65,6 +65,6 @@ def _close(turn: TurnContext, changes: dict[str, Any], error: str) -> None:
         ):
             owner = get_owner_columns(turn)
             rows = build_usage_rows(turn.meter, turn.agent, error, latency_ms=turn.elapsed_ms, **owner)
-            LlmUsage.objects.bulk_create(rows)
+            store_usage(turn, rows, text=content, error=error)
             if turn.meter.calls and not error:
                 record_answer(turn.meter.calls[-1].route.integration)

@@ -9,6 +9,7 @@ from django.utils.text import slugify
 from agents.models import Agent, Integration
 from agents.runtime.meter import ModelRoute
 from agents.services.budgets import load_call_terms
+from agents.services.runs import with_run_settings
 from conversations.choices import MessageRole
 from conversations.completions.history import TOOL_RESULTS
 from conversations.completions.provider_settings import to_model_settings
@@ -24,7 +25,7 @@ from conversations.services.completions import (
     continue_completion,
     open_completion,
 )
-from conversations.services.conversations import BegunTurn, find_agent
+from conversations.services.conversations import BegunTurn
 from knowledge.models import Collection
 
 ANSWER_SECONDS = 300
@@ -156,7 +157,7 @@ def resolve_model(name: str) -> tuple[Agent, Integration | None]:
     """
     account, slash, model = name.partition("/")
     if not slash:
-        agent = find_agent(name, related=["integration"])
+        agent = with_run_settings(Agent.objects.select_related("integration")).named(name).first()
         if agent is None:
             raise UnknownModelError(name)
         return agent, None

@@ -15,7 +15,11 @@ def resolve_agent(live: Agent, conversation: Conversation) -> tuple[Agent, list[
     """Return the conversation's agent, its collections and any configuration error."""
     # Versions are pinned only for the conversation's own agent.
     single = live.pk == conversation.agent_id
-    agent, pinned = apply_version(live, conversation.agent_version if single else None)
+    version = conversation.agent_version if single else None
+    agent, pinned = apply_version(live, version)
+    if version is not None:
+        # Stored with the run of the agent.
+        agent.used_version = version.version  # type: ignore[attr-defined]
     reading = AgentCollection.objects.filter(agent_id=agent.pk).values("collection_id")
     rows = Collection.objects.filter(pk__in=reading if pinned is None else pinned)
     return agent, list(rows.order_by("slug")), _apply_prompt(agent)

@@ -14,6 +14,7 @@ from agents.runtime.prices import price
 from agents.services.prices import get_tenant_price
 from conversations.choices import MessageStatus
 from conversations.models import Conversation, Message
+from conversations.runtime.agent_runs import store_usage
 from conversations.runtime.citations import renumber_citations
 from conversations.runtime.journal import strip_unstorable
 from conversations.runtime.turns import TurnContext
@@ -84,7 +85,8 @@ def _update_answer(turn: TurnContext, calls: list[ModelUsage], changes: dict[str
     if answer.status != MessageStatus.PENDING:
         return answer
     error = changes.get("error_message", "")
-    rows = _store_usage(turn, calls, error)
+    rows = _build_usage(turn, calls, error)
+    store_usage(turn, rows, text=changes["content"], error=error)
     cost = sum((row.prompt_cost + row.completion_cost for row in rows), Decimal(0))
     for name, value in changes.items():
         setattr(answer, name, value)
@@ -108,8 +110,8 @@ def _update_answer(turn: TurnContext, calls: list[ModelUsage], changes: dict[str
     return answer
 
 
-def _store_usage(turn: TurnContext, calls: list[ModelUsage], error: str) -> list[LlmUsage]:
-    """Store one usage row for each request to a model, including failed ones."""
+def _build_usage(turn: TurnContext, calls: list[ModelUsage], error: str) -> list[LlmUsage]:
+    """Return one usage row for each request to a model, including failed ones."""
     model, account = turn.agent.model_name, turn.agent.integration_id
     failures = turn.meter.failures
     owner = get_owner_columns(turn) | {"agent_id": turn.agent.pk}
@@ -138,7 +140,6 @@ def _store_usage(turn: TurnContext, calls: list[ModelUsage], error: str) -> list
                 error_message="" if failures else error,
             )
         )
-    LlmUsage.objects.bulk_create(rows)
     return rows
 
 

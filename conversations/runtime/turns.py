@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from agents.models import Agent, Integration
 from agents.runtime.meter import Meter
+from agents.services.runs import with_run_settings
 from config.db.connections import release_connections
 from config.db.session import Scope
 from config.tenancy.scope import tenant_scope
@@ -69,6 +70,8 @@ class TurnContext:
     extra_context: str = ""
     # JSON Schema of the answer; None for plain text.
     schema: dict[str, Any] | None = None
+    # The question of the meeting that the answer contributes to, if any.
+    meeting_id: UUID | None = None
     # Number of text fragments stored by an earlier process.
     stored_pieces: int = 0
     # The text so far, for readers; None if nobody can follow the answer.
@@ -95,7 +98,7 @@ def with_stream_buffer(turn: TurnContext) -> TurnContext:
 
 def load_turn(begun: BegunTurn, caller: Caller) -> TurnContext:
     """Load the turn for `begun` in the open scope."""
-    live = Agent.objects.select_related("integration").get(pk=begun.answer.agent_id)
+    live = with_run_settings(Agent.objects.select_related("integration")).get(pk=begun.answer.agent_id)
     agent, collections, problem = resolve_agent(live, begun.conversation)
     lease = begun.lease or acquire_lease(begun.answer)
     # A new turn has no steps yet.
@@ -115,6 +118,7 @@ def load_turn(begun: BegunTurn, caller: Caller) -> TurnContext:
         problem=problem,
         extra_context=build_context(agent, begun.conversation, begun.question.content, caller.user_id),
         schema=get_output_schema(agent),
+        meeting_id=begun.question.pk if "phase" in begun.answer.metadata else None,
         stored_pieces=get_last_sequence(begun.answer.pk) if lease.takeovers else 0,
     )
 

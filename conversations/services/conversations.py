@@ -298,7 +298,6 @@ def build_title(content: str) -> str:
     return first if len(first) <= TITLE_LENGTH else f"{first[: TITLE_LENGTH - 1]}…"
 
 
-def find_agent(name: str, *, related: Sequence[str] = ()) -> Agent | None:
-    """Return the scope's agent with this slug or id and its `related` rows in one query, or None."""
-    rows = Agent.objects.select_related(*related) if related else Agent.objects.all()
-    return rows.named(name).first()
+def find_agent(name: str) -> Agent | None:
+    """Return the scope's agent with this slug or id, or None."""
+    return Agent.objects.all().named(name).first()

@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from config.tenancy.scope import require_scope
 from conversations.choices import LeaseKind, MessageStatus, ToolStatus
 from conversations.models import AnswerLease, Message, ToolExecution
+from conversations.services.interruptions import record_interrupted_runs
 
 # Maximum number of takeovers of a turn without a completed step.
 MAX_ATTEMPTS = 3
@@ -147,3 +148,4 @@ def fail_answer(lease: Lease, *, code: str = "interrupted", reason: str) -> None
         Message.objects.created_after_id(lease.message_id).filter(
             pk=lease.message_id, status=MessageStatus.PENDING
         ).update(status=MessageStatus.FAILED, error_code=code, error_message=reason)
+        record_interrupted_runs([lease.message_id])

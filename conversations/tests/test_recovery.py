@@ -7,7 +7,7 @@ import pytest
 from django.test import override_settings
 from django.utils import timezone
 
-from agents.models import AgentCollection
+from agents.models import AgentCollection, AgentRun
 from agents.testing import FakeOpenAI, ScriptedReply, call_tool, say
 from agents.tests.factories import AgentFactory, IntegrationFactory
 from config.db.ids import uuid7
@@ -220,6 +220,7 @@ def test_an_answer_survives_kill_9_at_each_of_ten_points(caller, make_agent):
                 )
                 assert list(kinds) == ["messages", "result"] * 2, point
                 assert not AnswerLease.objects.exists()
+                assert AgentRun.objects.filter(message_id=answer.pk).count() == 1, point
             assert inputs == [("high water 0", "completed"), ("high water 1", "completed")], point
             assert len(server.requests) - asked == 3 + asked_again, point
 

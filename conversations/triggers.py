@@ -1,0 +1,29 @@
+"""Triggers of conversations."""
+
+# Runs outlive the rows they refer to, but not the texts of an erased answer or a deleted conversation. Tenants cannot
+# change runs, so the function runs as the owner of the table.
+ERASURE = """
+CREATE FUNCTION conversations_erase_runs() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF TG_TABLE_NAME = 'conversations_conversation' THEN
+    UPDATE public.agents_agentrun SET prompt = '', response = ''
+    WHERE tenant_id = OLD.tenant_id AND conversation_id = OLD.id AND id >= OLD.id AND (prompt, response) <> ('', '');
+  ELSE
+    UPDATE public.agents_agentrun SET prompt = '', response = ''
+    WHERE tenant_id = OLD.tenant_id AND conversation_id = OLD.conversation_id AND message_id = OLD.id
+      AND id >= OLD.id AND (prompt, response) <> ('', '');
+  END IF;
+  RETURN NULL;
+END $$;
+REVOKE ALL ON FUNCTION conversations_erase_runs() FROM PUBLIC;
+CREATE TRIGGER conversations_conversation_erase_runs AFTER DELETE ON conversations_conversation
+  FOR EACH ROW EXECUTE FUNCTION conversations_erase_runs();
+CREATE TRIGGER conversations_message_erase_runs AFTER UPDATE OF content ON conversations_message
+  FOR EACH ROW WHEN (OLD.content <> '' AND NEW.content = '') EXECUTE FUNCTION conversations_erase_runs();
+"""
+ERASURE_DROP = """
+DROP TRIGGER conversations_message_erase_runs ON conversations_message;
+DROP TRIGGER conversations_conversation_erase_runs ON conversations_conversation;
+DROP FUNCTION conversations_erase_runs();
+"""
