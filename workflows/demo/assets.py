@@ -58,7 +58,7 @@ def make_assets(state: DemoState) -> None:
         *("confidence_score", "evidence"),
     )
     state.insert(AssetDependency, columns, list(_dependencies(state, assets)))
-    tasks = (_task(state, flows, number) for number in range(state.share(TASKS)))
+    tasks = (_task(state, flows) for _ in range(state.share(TASKS)))
     state.insert(AgentTask, TASK_COLUMNS, tasks)
 
 
@@ -142,15 +142,16 @@ def _dependencies(state: DemoState, assets: list[tuple[Any, ...]]) -> Iterator[t
             )
 
 
-def _task(state: DemoState, flows: dict[str, UUID], number: int) -> tuple[Any, ...]:
+def _task(state: DemoState, flows: dict[str, UUID]) -> tuple[Any, ...]:
     rng = state.rng
     flow, agent, kind = rng.choice(CREWS)
     began = state.working_moment(rng.randrange(DAYS))
     took = round(rng.lognormvariate(2.5, 0.8), 3)
     failed = rng.random() < 0.05
     tokens = rng.randrange(200, 4_000)
+    identifier = state.id_at(began)
     return (
-        *(state.id_at(began), f"{state.slug}-{number}", flows[flow], flow, flows["master"], agent, kind),
+        *(identifier, str(identifier), flows[flow], flow, flows["master"], agent, kind),
         *("failed" if failed else "completed", moment(began), moment(began + int(took * 1000)), took),
         *("The host did not answer." if failed else "", int(rng.random() < 0.1), tokens, tokens // 700 + 1),
         micro(tokens * 2),

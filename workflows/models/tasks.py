@@ -1,6 +1,7 @@
 """Agent tasks and daily agent performance."""
 
 from django.db import models
+from django.db.models.functions import Cast
 
 from config.db.constraints import unique_per_tenant
 from config.db.partitions import PartitionedByWeekMixin
@@ -18,12 +19,15 @@ from workflows.constraints import (
 
 
 class AgentTask(PartitionedTimestampMixin, PartitionedByWeekMixin, TenantModel):
-    """A task of an agent: input, result and resource usage."""
+    """A step of an agent: a turn, a tool call or a contribution to a meeting, with its resource usage.
 
-    audit_omit = ("input_data", "output_data", "error_details")
+    A trigger on `AgentRun` adds the rows.
+    """
 
-    # Not enforced: a unique index of a partitioned table must include the ID.
-    task_id = models.CharField(max_length=255, help_text="ID of the task in the agent crew runtime.")
+    audit_exempt = "itself a log, written by a trigger"
+
+    # A unique index of a partitioned table must include the ID. A check makes it the ID, whose index is unique.
+    task_id = models.CharField(max_length=255, editable=False, help_text="ID of the task: that of the row.")
     parent_task_id = models.CharField(
         max_length=255, blank=True, default="", help_text="ID of the parent task."
     )
@@ -92,6 +96,11 @@ class AgentTask(PartitionedTimestampMixin, PartitionedByWeekMixin, TenantModel):
             order_check("started_at", "completed_at"),
             min_check("duration_seconds"),
             min_check("memory_used_mb"),
+            models.CheckConstraint(
+                condition=models.Q(task_id=Cast("id", models.CharField())),
+                name=f"{NAME}task_id",
+                violation_error_message="The task ID must be the ID of the row.",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -101,7 +110,7 @@ class AgentTask(PartitionedTimestampMixin, PartitionedByWeekMixin, TenantModel):
 class AgentPerformanceDaily(TenantModel):
     """Performance of an agent on one day in one type of flow."""
 
-    audit_exempt = "computed from agent tasks, which are audited"
+    audit_exempt = "computed from agent tasks"
 
     date = models.DateField(help_text="The day, in UTC.")
     agent_name = models.CharField(max_length=100, help_text="Name of the agent.")

@@ -204,7 +204,8 @@ class AssetDependencyFactory(BaseFactory):
 
 
 class AgentTaskFactory(BaseFactory):
-    task_id = factory.Sequence(lambda n: f"task-{n}")
+    id = factory.LazyFunction(uuid7)
+    task_id = factory.LazyAttribute(lambda task: str(task.id))
     flow_id = factory.LazyFunction(uuid7)
     flow_type = "discovery"
     agent_name = "scanner"
