@@ -6,6 +6,7 @@ from uuid import UUID
 
 from agents.models import Agent, AgentRun, AgentTemplate, AgentVersion, Integration, LlmUsage, McpServer
 from agents.services.agents import build_snapshot
+from agents.services.factory_prompts import create_factory_prompts
 from config.demo.generator import DemoState, create_once
 
 POSITION = 20
@@ -115,7 +116,8 @@ def _agent(state: DemoState, spec: tuple[str, str, str, str, float, float], acco
 
 
 def make_platform_samples() -> None:
-    """Create MCP servers; requires the platform scope."""
+    """Create MCP servers and factory prompts; requires the platform scope."""
+    create_factory_prompts()
     for fields in SERVERS:
         create_once(McpServer, {"slug": fields["slug"]}, fields | {"is_public": True, "status": "disabled"})
 

@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from agents.models import Agent, Integration
 from agents.runtime.meter import Meter
+from agents.services.factory_prompts import render_factory_prompt
 from agents.services.runs import with_run_settings
 from config.db.connections import release_connections
 from config.db.session import Scope
@@ -28,9 +29,6 @@ from conversations.services.steps import get_last_sequence, list_steps
 from knowledge.models import Collection
 
 HISTORY_LENGTH = 20
-COLLABORATION_PROMPT = (
-    "Build on what is right in it: add what is missing, correct what is wrong, and do not repeat it."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +157,8 @@ def _build_question(begun: BegunTurn) -> str:
     ]
     if not lines:
         return asked
-    return "\n\n".join([asked, "Others have answered:", *lines, COLLABORATION_PROMPT])
+    prompt = render_factory_prompt("conversation.collaboration", user_id=begun.question.user_id)
+    return "\n\n".join([asked, "Others have answered:", *lines, prompt.text])
 
 
 def _load_history(begun: BegunTurn) -> list[tuple[str, str]]:

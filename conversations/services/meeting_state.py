@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from agents.services.factory_prompts import PromptRenderer, RenderedPrompt, render_built_in
 from conversations.choices import MeetingPhase, MessageStatus, StreamType
 
 MAX_QUESTIONS, MAX_TASKS = 10, 10
@@ -27,6 +28,8 @@ class NextStep:
     prompt: str
     expert: int | None = None
     task: int | None = None
+    # The prompt that asks for the contribution.
+    prompt_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,58 +90,43 @@ def get_next_position(state: dict[str, Any]) -> int:
 # --- next speaker -----------------------------------------------------------------------------------------
 
 
-def next_step(state: dict[str, Any], question: str) -> NextStep | None:
+def next_step(
+    state: dict[str, Any], question: str, render: PromptRenderer = render_built_in
+) -> NextStep | None:
     """Return the next step, or None at the end of the meeting."""
     meeting, todo = get_meeting(state), state["todo_list"]
     manager, experts = UUID(meeting["manager"]["id"]), meeting["experts"]
     if meeting["questions"] is None:
-        return NextStep(MeetingPhase.QUESTIONING, manager, _ask_for_questions(meeting, question))
+        asked = render("meeting.questions", experts=", ".join(each["name"] for each in experts))
+        return _build_step(MeetingPhase.QUESTIONING, manager, asked, f"{question}\n\n{asked.text}")
     if (place := len(meeting["inputs"])) < len(experts):
-        prompt = _ask_expert(meeting, question, place)
-        return NextStep(MeetingPhase.EXPERT_INPUT, UUID(experts[place]["id"]), prompt, expert=place)
+        asked = render("meeting.expert", questions=_list_questions(meeting, place))
+        text = f"{question}\n\n{asked.text}{_format_contributions(meeting['inputs'])}"
+        return _build_step(MeetingPhase.EXPERT_INPUT, UUID(experts[place]["id"]), asked, text, expert=place)
     if not todo:
-        return NextStep(MeetingPhase.PLANNING, manager, _ask_for_plan(meeting, question))
+        asked = render("meeting.plan")
+        text = f"{question}{_format_contributions(meeting['inputs'])}\n\n{asked.text}"
+        return _build_step(MeetingPhase.PLANNING, manager, asked, text)
     if task := next((each for each in todo if each["status"] == "pending"), None):
         place = task["expert"]
-        prompt = _ask_for_work(meeting, question, task)
-        return NextStep(MeetingPhase.EXECUTION, UUID(experts[place]["id"]), prompt, place, task["number"])
+        asked = render("meeting.work", task=task["task"])
+        text = f"{question}\n\n{asked.text}{_format_contributions(meeting['results'])}"
+        agent_id = UUID(experts[place]["id"])
+        return _build_step(MeetingPhase.EXECUTION, agent_id, asked, text, expert=place, task=task["number"])
     if meeting["summary"] is None:
-        return NextStep(MeetingPhase.SUMMARY, manager, _ask_for_summary(meeting, question))
+        asked = render("meeting.summary")
+        heard = _format_contributions(meeting["inputs"] + meeting["results"])
+        return _build_step(MeetingPhase.SUMMARY, manager, asked, f"{question}{heard}\n\n{asked.text}")
     return None
 
 
-def _ask_for_questions(meeting: dict[str, Any], question: str) -> str:
-    names = ", ".join(each["name"] for each in meeting["experts"])
-    return (
-        f"{question}\n\nYou lead a meeting of experts about this: {names}. Which questions must they answer first? "
-        "Write one question on each line, beginning with the expert's name and a colon."
-    )
+def _build_step(phase: str, agent_id: UUID, asked: RenderedPrompt, text: str, **place: int) -> NextStep:
+    return NextStep(phase, agent_id, text, prompt_id=asked.prompt_id, **place)
 
 
-def _ask_expert(meeting: dict[str, Any], question: str, place: int) -> str:
-    asked = "\n".join(
-        f"- {each['question']}" for each in meeting["questions"] if each["expert"] in (None, place)
-    )
-    heard = _format_contributions(meeting["inputs"])
-    return f"{question}\n\nYou are an expert in a meeting about this. You are asked:\n{asked}{heard}"
-
-
-def _ask_for_plan(meeting: dict[str, Any], question: str) -> str:
-    return (
-        f"{question}{_format_contributions(meeting['inputs'])}\n\n"
-        "You lead the meeting. Which tasks lead to the answer? "
-        "Write one task on each line, beginning with a dash, the expert's name and a colon."
-    )
-
-
-def _ask_for_work(meeting: dict[str, Any], question: str, task: dict[str, Any]) -> str:
-    results = _format_contributions(meeting["results"])
-    return f"{question}\n\nYour task in the meeting about this: {task['task']}{results}"
-
-
-def _ask_for_summary(meeting: dict[str, Any], question: str) -> str:
-    heard = _format_contributions(meeting["inputs"] + meeting["results"])
-    return f"{question}{heard}\n\nYou lead the meeting. Summarise its results as an answer to the question above."
+def _list_questions(meeting: dict[str, Any], place: int) -> str:
+    questions = [each["question"] for each in meeting["questions"] if each["expert"] in (None, place)]
+    return "\n".join(f"- {question}" for question in questions)
 
 
 def _format_contributions(contributions: list[dict[str, Any]]) -> str:

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents.models import Agent
+from agents.services.factory_prompts import build_renderer
 from config.db.ids import uuid7
 from conversations.choices import (
     ChatMode,
@@ -32,6 +33,7 @@ from conversations.services.conversations import (
     lock_conversation,
     require_active,
 )
+from conversations.services.feedback import PROMPT_KEY
 from conversations.services.leases import Lease, advance, open_lease, release
 
 MAX_EXPERTS = 8
@@ -129,7 +131,7 @@ def advance_meeting(conversation_id: UUID, lease: Lease) -> BegunTurn | None:
         if answer.status == MessageStatus.PENDING:
             return BegunTurn(conversation, question, answer)
         _settle(session, waiting, answer)
-    step = meeting_state.next_step(session.state, question.content)
+    step = meeting_state.next_step(session.state, question.content, build_renderer(question.user_id))
     if step is None:
         _close(session, lease, COMPLETED)
         return None
@@ -162,12 +164,17 @@ def _begin(
         reply_to_id=question.pk,
         model=agent.model_name,
         plan_step=step.task,
-        metadata={"phase": step.phase, "prompt": step.prompt},
+        metadata={"phase": step.phase, "prompt": step.prompt, **_get_prompt_metadata(step)},
     )
     session.phase = step.phase
     meeting_state.wait_for(session.state, step, answer.pk)
     session.save()
     return BegunTurn(conversation, question, answer, open_lease(answer))
+
+
+def _get_prompt_metadata(step: meeting_state.NextStep) -> dict[str, str]:
+    # Feedback on the contribution counts for its prompt.
+    return {PROMPT_KEY: str(step.prompt_id)} if step.prompt_id else {}
 
 
 def _settle(session: SessionState, waiting: dict[str, Any], answer: Message) -> None:
