@@ -109,7 +109,8 @@ def test_streamed_events_follow_their_schema(client, agent):
     components = {"components": document()["components"]}
     schema = operation["responses"]["200"]["content"]["text/event-stream"]["schema"]
 
-    Draft202012Validator(components | schema).validate(events)
+    assert len(events) > 2
     for event in events:
+        Draft202012Validator(components | schema).validate(event)
         data, _ = event_schemas.ANSWER_EVENTS[event["event"]]
         Draft202012Validator(components | data).validate(json.loads(event["data"]))
