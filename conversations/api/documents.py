@@ -36,14 +36,11 @@ def extract_text(data: str, name: str, parameter: str) -> str:
     try:
         content = base64.b64decode(data, validate=True)
         seconds = min(settings.PARSE_SECONDS, MAX_PARSE_SECONDS)
-        text = parse_bytes(content, name, seconds=seconds).text
+        return parse_bytes(content, name, seconds=seconds).text
     except binascii.Error:
         raise CompatError(parameter, "The document is not valid base64.") from None
     except ParseError as error:
         raise CompatError(parameter, f"The document cannot be read: {error}") from None
-    if not text.strip():
-        raise CompatError(parameter, "The document contains no text.")
-    return text
 
 
 def extract_file_text(file: Document, parameter: str) -> str:
@@ -60,8 +57,6 @@ def extract_file_text(file: Document, parameter: str) -> str:
         text = parse_stored(file.storage_path, file.filename, file.file_size, seconds=seconds).text
     except ParseError as error:
         raise CompatError(parameter, f"The file {file.filename} cannot be read: {error}") from None
-    if not text.strip():
-        raise CompatError(parameter, f"The file {file.filename} contains no text.")
     if len(text) > MAX_TEXT_LENGTH:
         raise CompatError(
             parameter,
