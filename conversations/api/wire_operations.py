@@ -93,9 +93,6 @@ ANTHROPIC_EVENTS = (
     "error",
 )
 TEXT, FREE = {"type": "string"}, {"type": ["string", "null"]}
-CHUNK = describe_object(
-    id=TEXT, object={"const": "chat.completion.chunk"}, created={"type": "integer"}, model=TEXT
-)
 
 
 def _describe_typed_event(kind: str, **members: Schema) -> Schema:
@@ -105,13 +102,17 @@ def _describe_typed_event(kind: str, **members: Schema) -> Schema:
 
 def build_components() -> Schema:
     """Return the schemas of events and errors by name of the component."""
+    schemas: Schema = {}
     chunk, failure = (
         {"type": "string", "contentMediaType": "application/json", "contentSchema": schema}
-        for schema in (CHUNK, reference("OpenAIError"))
+        for schema in (
+            _add_component("OpenAI", openai_results.ChatCompletionChunk, schemas),
+            reference("OpenAIError"),
+        )
     )
     numbered = {"sequence_number": {"type": "integer"}}
     error = describe_object(message=TEXT, type=TEXT)
-    return COMPONENTS | {
+    events = {
         "OpenAIChatEvent": describe_object(data={"anyOf": [{"const": "[DONE]"}, chunk, failure]}),
         "OpenAIResponseEvent": {
             "oneOf": [_describe_typed_event(kind, **numbered) for kind in RESPONSE_EVENTS]
@@ -122,6 +123,7 @@ def build_components() -> Schema:
         ),
         "AnthropicError": describe_object(type={"const": "error"}, error=error),
     }
+    return COMPONENTS | schemas | events
 
 
 def add_wire_operations(result: Any, generator: Any, request: Any, public: Any) -> Any:

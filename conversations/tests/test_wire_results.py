@@ -1,5 +1,6 @@
 """Responses of `/v1` follow the schemas of the OpenAPI document."""
 
+import json
 import re
 from functools import cache
 
@@ -7,7 +8,7 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from agents.testing import call_tool
+from agents.testing import call_tool, say
 from config.api.docs import document
 from conversations.tests.compat import WEATHER
 from conversations.tests.test_openai_files import index_all
@@ -126,6 +127,22 @@ def test_responses_follow_their_schemas(send, wired):
         body = {"model": "lexical-hash-384", "input": "noon", "encoding_format": encoding}
         send("post", "/v1/embeddings", body)
     assert send.operations == list_typed_operations()
+
+
+def test_streamed_chunks_follow_their_schema(wired):
+    wired.script(call_tool("weather", city="Emden"), say("It rains."))
+    function = {"type": "function", "function": WEATHER}
+    body = {"model": "guide", "messages": ASK, "stream": True, "stream_options": {"include_usage": True}}
+    headers = {"Authorization": f"Bearer {wired.key.secret}"}
+    schema = {"$ref": "#/components/schemas/OpenAIChatCompletionChunk"}
+    validator = Draft202012Validator(load_closed_components() | schema)
+    for tools in ([function], []):
+        url = f"{wired.url}/v1/chat/completions"
+        response = httpx.post(url, json=body | {"tools": tools}, headers=headers)
+        *chunks, end = [line[6:] for line in response.text.splitlines() if line.startswith("data: ")]
+        assert (end, len(chunks) > 3) == ("[DONE]", True)
+        for chunk in chunks:
+            validator.validate(json.loads(chunk))
 
 
 def test_no_response_is_a_free_object():

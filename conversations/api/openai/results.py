@@ -84,6 +84,44 @@ class ChatCompletion(BaseModel):
     usage: ChatUsage
 
 
+class FunctionDelta(BaseModel):
+    arguments: str
+    name: str = ""
+
+
+class ToolCallDelta(BaseModel):
+    """A part of a tool call; the first one has `id`, `type` and the name of the function."""
+
+    index: int
+    id: str = ""
+    type: Literal["function"] = "function"
+    function: FunctionDelta
+
+
+class ChatDelta(BaseModel):
+    role: Literal["assistant"] = "assistant"
+    content: str = ""
+    tool_calls: list[ToolCallDelta] = []
+
+
+class ChunkChoice(BaseModel):
+    index: int
+    delta: ChatDelta
+    logprobs: ChoiceLogprobs | None
+    finish_reason: Literal["stop", "length", "tool_calls", "content_filter"] | None
+
+
+class ChatCompletionChunk(BaseModel):
+    """A part of a streamed chat completion; the last one has the usage if the request asks for it."""
+
+    id: str
+    object: Literal["chat.completion.chunk"]
+    created: int
+    model: str
+    choices: list[ChunkChoice]
+    usage: ChatUsage | None = None
+
+
 class OutputText(BaseModel):
     type: Literal["output_text"]
     text: str
