@@ -47,3 +47,39 @@ PURCHASES_DROP = """
 DROP TRIGGER agents_purchase_moves ON agents_templatepurchase;
 DROP FUNCTION agents_purchase_moves();
 """
+
+# Each text of a prompt stays as a version, whichever way it changed. Factory prompts have no tenant, and a composite
+# foreign key with a null does not cascade, so their versions are deleted here.
+PROMPTS = """
+CREATE FUNCTION agents_record_prompt() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    DELETE FROM public.agents_promptversion WHERE tenant_id IS NULL AND prompt_id = OLD.id;
+    RETURN NULL;
+  END IF;
+  INSERT INTO public.agents_promptversion (tenant_id, user_id, prompt_id, version, prompt_text, note, created_by_id)
+  SELECT NEW.tenant_id, NEW.user_id, NEW.id, greatest(NEW.version, coalesce(max(version), 0) + 1), NEW.prompt_text,
+    NEW.change_note, public.conclave_current_user()
+  FROM public.agents_promptversion WHERE prompt_id = NEW.id;
+  RETURN NULL;
+END $$;
+REVOKE ALL ON FUNCTION agents_record_prompt() FROM PUBLIC;
+CREATE TRIGGER agents_prompt_made AFTER INSERT ON agents_systemprompt
+  FOR EACH ROW EXECUTE FUNCTION agents_record_prompt();
+CREATE TRIGGER agents_prompt_changed AFTER UPDATE OF prompt_text ON agents_systemprompt
+  FOR EACH ROW WHEN (OLD.prompt_text <> NEW.prompt_text) EXECUTE FUNCTION agents_record_prompt();
+CREATE TRIGGER agents_prompt_deleted AFTER DELETE ON agents_systemprompt
+  FOR EACH ROW WHEN (OLD.tenant_id IS NULL) EXECUTE FUNCTION agents_record_prompt();
+"""
+PROMPTS_DROP = """
+DROP TRIGGER agents_prompt_made ON agents_systemprompt;
+DROP TRIGGER agents_prompt_changed ON agents_systemprompt;
+DROP TRIGGER agents_prompt_deleted ON agents_systemprompt;
+DROP FUNCTION agents_record_prompt();
+"""
+# Earlier texts are not known.
+PROMPT_VERSIONS = """
+INSERT INTO agents_promptversion (tenant_id, user_id, prompt_id, version, prompt_text, note)
+SELECT tenant_id, user_id, id, version, prompt_text, '' FROM agents_systemprompt;
+"""

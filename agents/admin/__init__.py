@@ -6,7 +6,7 @@ from .fallbacks import AgentFallbackAdmin
 from .integrations import IntegrationAdmin
 from .mcp import McpServerAdmin, McpServerConfigAdmin, McpServerUserAdmin
 from .platforms import PlatformAdapterAdmin, PlatformCredentialAdmin
-from .prompts import SystemPromptAdmin
+from .prompts import PromptVersionAdmin, SystemPromptAdmin
 from .reports import AgentActivityDailyAdmin, UsageDailyAdmin
 from .runs import AgentRunAdmin
 from .templates import (
@@ -36,6 +36,7 @@ __all__ = [
     "ModelPriceAdmin",
     "PlatformAdapterAdmin",
     "PlatformCredentialAdmin",
+    "PromptVersionAdmin",
     "SystemPromptAdmin",
     "TemplateDocumentAdmin",
     "TemplatePurchaseAdmin",

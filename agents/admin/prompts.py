@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from agents.models import SystemPrompt
-from config.admin.bases import BaseModelAdmin, fieldset
+from agents.models import PromptVersion, SystemPrompt
+from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin, fieldset
 from config.admin.permissions import OwnerOnlyChangesMixin
 
 
@@ -34,8 +34,22 @@ class SystemPromptAdmin(OwnerOnlyChangesMixin, BaseModelAdmin):
             "description",
             "prompt_text",
             "variables",
+            "change_note",
             ("is_active", "version"),
         ),
         fieldset("Use", ("usage_count", "last_used_at"), ("average_satisfaction", "success_rate")),
         fieldset("Owner", ("user", "is_factory_default"), collapse=True),
     )
+
+
+@admin.register(PromptVersion)
+class PromptVersionAdmin(ReadOnlyAdmin):
+    """Versions of prompts, added when their text changes."""
+
+    named_ids = {"created_by_id": "accounts.User.email"}
+    resource = "prompts"
+    icon = "history"
+    position = 51
+    list_display = ("created_at", "prompt", "version", "note", "created_by_id")
+    search_fields = ("prompt__prompt_key", "note")
+    fieldsets = (fieldset(None, ("prompt", "version"), "prompt_text", "note", ("created_by_id", "user")),)

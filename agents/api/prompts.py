@@ -4,9 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from agents.models import SystemPrompt
-from config.api.serializers import BaseSerializer
-from config.api.viewsets import TenantViewSet
+from agents.models import PromptVersion, SystemPrompt
+from config.api.serializers import BaseSerializer, ReadOnlySerializer
+from config.api.viewsets import ReadOnlyTenantViewSet, TenantViewSet
 
 
 class SystemPromptSerializer(BaseSerializer):
@@ -32,6 +32,7 @@ class SystemPromptSerializer(BaseSerializer):
             "is_factory_default",
             "is_active",
             "version",
+            "change_note",
             "usage_count",
             "last_used_at",
             "average_satisfaction",
@@ -69,3 +70,18 @@ class SystemPromptViewSet(TenantViewSet):
         """
         if prompt.tenant_id is not None and prompt.user_id is None:
             self.require("agents", "write")
+
+
+class PromptVersionSerializer(ReadOnlySerializer):
+    """The text of a prompt at one version."""
+
+    class Meta:
+        model = PromptVersion
+        fields = ("prompt", "version", "prompt_text", "note", "user", "created_by_id")
+
+
+class PromptVersionViewSet(ReadOnlyTenantViewSet):
+    """Versions of the prompts that the caller can see."""
+
+    serializer_class = PromptVersionSerializer
+    resource = "prompts"

@@ -13,6 +13,7 @@ def register(router: ApiRouter) -> None:
     router.register("llm-usage", views.LlmUsageViewSet, basename="llm-usage")
     router.register("agent-runs", runs.AgentRunViewSet, basename="agent-run")
     router.register("system-prompts", prompts.SystemPromptViewSet, basename="system-prompt")
+    router.register("prompt-versions", prompts.PromptVersionViewSet, basename="prompt-version")
     router.register("agent-templates", templates.AgentTemplateViewSet, basename="agent-template")
     router.register("template-purchases", templates.TemplatePurchaseViewSet, basename="template-purchase")
     router.register("template-ratings", templates.TemplateRatingViewSet, basename="template-rating")

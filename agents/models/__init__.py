@@ -7,7 +7,7 @@ from .integrations import Integration
 from .mcp import McpServer, McpServerConfig, McpServerUser
 from .platforms import PlatformAdapter, PlatformCredential
 from .prices import ModelPrice
-from .prompts import SystemPrompt
+from .prompts import PromptVersion, SystemPrompt
 from .reports import AgentActivityDaily, UsageDaily
 from .runs import AgentRun
 from .templates import AgentTemplate, TemplateDocument, TemplatePurchase, TemplateRating
@@ -32,6 +32,7 @@ __all__ = [
     "ModelPrice",
     "PlatformAdapter",
     "PlatformCredential",
+    "PromptVersion",
     "SystemPrompt",
     "TemplateDocument",
     "TemplatePurchase",

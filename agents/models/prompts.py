@@ -7,9 +7,9 @@ from django.core.validators import MinValueValidator
 from django.db import models
 
 from agents.managers import PromptManager
-from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE
+from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE, unique_per_tenant
 from config.tenancy.managers import ScopedQuerySet
-from config.tenancy.models import MemberForeignKey, TenantModel
+from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 
 
 def validate_variables(value: Any) -> None:
@@ -25,14 +25,17 @@ def validate_variables(value: Any) -> None:
             raise ValidationError(f"[{place}].name: must be a non-empty string.")
 
 
+POLICIES = {
+    "read": f"(tenant_id IS NULL OR ({TENANT_CLAUSE} AND (user_id IS NULL OR {USER_CLAUSE})))",
+    "write": f"({TENANT_CLAUSE} AND (user_id IS NULL OR {USER_CLAUSE}))",
+}
+
+
 class SystemPrompt(TenantModel):
     """A factory prompt readable by all, or an override by an organisation or user."""
 
     scope_kind = "user"
-    row_security = {
-        "read": f"(tenant_id IS NULL OR ({TENANT_CLAUSE} AND (user_id IS NULL OR {USER_CLAUSE})))",
-        "write": f"({TENANT_CLAUSE} AND (user_id IS NULL OR {USER_CLAUSE}))",
-    }
+    row_security = POLICIES
     audit_omit = ("usage_count", "last_used_at", "average_satisfaction", "success_rate", "verdict_count")
 
     tenant = models.ForeignKey(
@@ -76,6 +79,9 @@ class SystemPrompt(TenantModel):
     is_active = models.BooleanField(default=True, help_text="Whether the prompt is used.")
     version = models.PositiveIntegerField(
         default=1, validators=[MinValueValidator(1)], help_text="Version number, starting at 1."
+    )
+    change_note = models.CharField(
+        max_length=500, blank=True, default="", help_text="Description of the latest change of the text."
     )
     usage_count = models.PositiveIntegerField(default=0, editable=False, help_text="Number of uses.")
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Latest use.")
@@ -138,3 +144,42 @@ class SystemPrompt(TenantModel):
                 kwargs["update_fields"] = {*kwargs["update_fields"], "version"}
         super().save(*args, **kwargs)
         self._stored_text = self.prompt_text
+
+
+class PromptVersion(TenantModel):
+    """The text of a prompt at one version, added by a trigger whenever the text changes."""
+
+    scope_kind = "user"
+    row_security = POLICIES | {"verbs": "SELECT, INSERT"}
+    audit_exempt = "itself a log of prompts, which are audited"
+
+    updated_at = None
+    tenant = models.ForeignKey(
+        "tenants.Tenant",
+        on_delete=models.CASCADE,
+        related_name="+",
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+        help_text="Organisation that owns the prompt. Empty: a factory prompt.",
+    )
+    user = MemberForeignKey(
+        models.CASCADE, null=True, blank=True, editable=False, help_text="User who owns the prompt."
+    )
+    prompt = TenantForeignKey(
+        SystemPrompt, models.DO_NOTHING, db_rule="CASCADE", related_name="versions", help_text="The prompt."
+    )
+    version = models.PositiveIntegerField(help_text="Version number, starting at 1.")
+    prompt_text = models.TextField(help_text="Text of the prompt.")
+    note = models.CharField(max_length=500, blank=True, default="", help_text="Description of the change.")
+    created_by_id = models.UUIDField(null=True, blank=True, help_text="User who changed the text.")
+
+    objects = PromptManager()
+    unscoped = models.Manager.from_queryset(ScopedQuerySet)()
+
+    class Meta(TenantModel.Meta):
+        constraints = [unique_per_tenant("prompt", "version", message="This version already exists.")]
+
+    def __str__(self) -> str:
+        return f"{self.prompt_id} v{self.version}"

@@ -23,6 +23,7 @@ from agents.models import (
     ModelPrice,
     PlatformAdapter,
     PlatformCredential,
+    PromptVersion,
     SystemPrompt,
     TemplateDocument,
     TemplatePurchase,
@@ -180,6 +181,17 @@ class SystemPromptFactory(BaseFactory):
 
     class Meta:
         model = SystemPrompt
+
+
+class PromptVersionFactory(BaseFactory):
+    user = factory.LazyFunction(member_user)
+    prompt = factory.SubFactory(SystemPromptFactory)
+    version = factory.Sequence(lambda n: n + 2)
+    prompt_text = "Summarise {text} in two sentences."
+    note = "Shorter."
+
+    class Meta:
+        model = PromptVersion
 
 
 class AgentTemplateFactory(BaseFactory):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.models import SystemPrompt
+from agents.models import PromptVersion, SystemPrompt
 from agents.services.factory_prompts import (
     FACTORY_PROMPTS,
     create_factory_prompts,
@@ -10,7 +10,8 @@ from agents.services.factory_prompts import (
     render_factory_prompt,
 )
 from agents.tests.factories import AgentFactory
-from config.tenancy.scope import platform_scope
+from config.tenancy.scope import platform_scope, tenant_scope
+from config.testing.fixtures import add_member
 from conversations.meetings.runner import begin_meeting, run_meeting
 from conversations.models import Message
 from conversations.runtime.turns import Caller
@@ -85,3 +86,37 @@ def test_meeting_uses_the_override_and_counts_feedback_for_it(caller, rows):
     assert answers[0].metadata["prompt"] == "When?\n\nAsk Ice two questions."
     assert (prompt.usage_count, prompt.average_satisfaction, prompt.success_rate) == (1, 5, 1)
     assert factory.usage_count == 1
+
+
+def test_each_text_of_a_prompt_stays_as_a_version(api_client):
+    client = api_client()
+    texts = {"prompt_text": "One.", "change_note": "First."}
+    names = {"prompt_key": "greet", "prompt_category": "test", "prompt_name": "Greeting"}
+    url = "/api/v1/system-prompts/"
+    made = client.post(url, names | texts, content_type="application/json").json()
+    for change in ({"prompt_text": "Two.", "change_note": "Second."}, {"prompt_name": "Salute"}):
+        response = client.patch(f"{url}{made['id']}/", change, content_type="application/json")
+        assert response.status_code == 200, response.content
+    rows = client.get(f"/api/v1/prompt-versions/?prompt={made['id']}").json()["results"]
+    found = [(row["version"], row["prompt_text"], row["note"], row["created_by_id"]) for row in rows]
+    author = str(client.key.user_id)
+    assert sorted(found) == [(1, "One.", "First.", author), (2, "Two.", "Second.", author)]
+
+
+def test_versions_of_a_factory_prompt_are_read_by_all_and_end_with_it(caller, rows):
+    with platform_scope(reason="test", actor="system:test"):
+        SystemPrompt.unscoped.filter(prompt_key=KEY).update(prompt_text="Changed.")
+    with caller.scope():
+        found = PromptVersion.objects.filter(prompt__prompt_key=KEY).order_by("version")
+        assert [row.prompt_text for row in found] == [FACTORY_PROMPTS[KEY].text, "Changed."]
+    with platform_scope(reason="test", actor="system:test"):
+        SystemPrompt.unscoped.get(prompt_key=KEY).delete()
+    with caller.scope():
+        assert not PromptVersion.objects.filter(version=2).exists()
+
+
+def test_versions_of_a_personal_prompt_are_hidden_from_colleagues(caller, tenant):
+    with caller.scope():
+        override(KEY, "Mine.", caller.user_id)
+    with tenant_scope(tenant, user=add_member(tenant).user):
+        assert not PromptVersion.objects.exists()
