@@ -37,9 +37,23 @@ GROUPS = {f"g{number}": name for number, name in enumerate(PATTERNS)}
 ANY = re.compile(
     "|".join(f"(?P<g{number}>{each})" for number, each in enumerate(PATTERNS.values())), re.DOTALL
 )
+# A text without any of these, in lower case, and without a match of `NUMBERS` has nothing to mask. Most texts are
+# such, and the search takes a tenth of the time.
+LITERALS = (
+    *("-----begin", "bearer", "basic", "://", "@", "password", "passwd", "secret", "token"),
+    *("apikey", "api_key", "api-key", "cvk_", "xox", "akia", "eyj", "sk-", "sk_", "pk-", "pk_", "rk-", "rk_"),
+    *("ghp_", "gho_", "ghu_", "ghs_", "ghr_"),
+)
+NUMBERS = re.compile(r"[A-Z]{2}\d{2}|\d(?:[ -]?\d){12}|(?<![\w.-])(?:\+|00)\d")
 # Fields that are never masked: their values come from this process.
 UNSEARCHED = frozenset({"timestamp", "level", "logger", "request_id", "trace_id", "span_id", "code"})
 DEEPEST = 6
+
+
+def may_contain_secrets(text: str) -> bool:
+    """Return False if no pattern can match in `text`."""
+    folded = text.casefold()
+    return any(each in folded for each in LITERALS) or NUMBERS.search(text) is not None
 
 
 def _is_card(digits: str) -> bool:
@@ -62,9 +76,9 @@ def _replace_match(match: re.Match[str]) -> str:
 
 def mask(text: str) -> str:
     """Return `text` with secrets and personal data masked, truncated to `MAX_TEXT` characters."""
-    if len(text) > MAX_TEXT:
-        return ANY.sub(_replace_match, _truncate(text)) + TRUNCATED
-    return ANY.sub(_replace_match, text)
+    searched = text if len(text) <= MAX_TEXT else _truncate(text)
+    masked = ANY.sub(_replace_match, searched) if may_contain_secrets(searched) else searched
+    return masked if searched is text else masked + TRUNCATED
 
 
 def _truncate(text: str) -> str:

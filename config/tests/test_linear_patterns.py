@@ -43,6 +43,7 @@ LINEAR = [
     "config.encryption.keyring:keks",
     "config.middleware:REQUEST_ID_PATTERN",
     "config.middleware:ZERO_WEIGHT",
+    "config.observability.masking:NUMBERS",
     "config.observability.masking:_replace_match",
     "config.tenancy.checks:ID_LIST",
     "config.tenancy.checks:SECRET",

@@ -9,6 +9,7 @@ import time
 import pytest
 import structlog
 
+from config.observability import masking
 from config.observability.masking import MAX_TEXT, TRUNCATED, mask
 from config.settings.logs import logging_settings
 
@@ -47,6 +48,11 @@ def written(request):
 @pytest.mark.parametrize(("secret", "name"), HIDDEN.items(), ids=HIDDEN.values())
 def test_secrets_become_what_they_are(secret, name):
     assert mask(f"said {secret} to all") == f"said {name} to all"
+
+
+@pytest.mark.parametrize("text", [*HIDDEN, *PLAIN, *(f"x{each.upper()}, {each}=1" for each in HIDDEN)])
+def test_text_with_a_match_is_searched(text):
+    assert mask(text) == masking.ANY.sub(masking._replace_match, text)
 
 
 @pytest.mark.parametrize("text", PLAIN)
