@@ -36,8 +36,8 @@ def _lead_address(case):
         return
     kept = any(_is_uuid(value) and str(UUID(str(value))) in PLAN["kept"] for value in values.values())
     known = PLAN["places"].get(case.operation.path)
-    # PUT has the fewest cases, so most of them name an existing row.
-    if kept or (known and DICE.random() < (0.9 if case.method == "PUT" else 0.7)):
+    # PUT and PATCH have the fewest cases, so most of them name an existing row.
+    if kept or (known and DICE.random() < (0.9 if case.method in ("PUT", "PATCH") else 0.7)):
         values.update(DICE.choice(known))
 
 
@@ -70,12 +70,12 @@ def _lead_model(body):
 
 
 def _lead_row(case):
-    """POST: the body of an existing row, or of two mixed, with some generated fields. PUT: the row's own body."""
-    if case.method == "PUT":
+    """POST: the body of an existing row, or of two mixed, with some generated fields. Else: the row's own body."""
+    if case.method in ("PUT", "PATCH"):
         _lead_replacement(case)
         return
     rows = list(PLAN["bodies"].get(case.operation.path, {}).values())
-    if case.method != "POST" or not rows or DICE.random() < 0.5:
+    if case.method != "POST" or not rows or DICE.random() < 0.3:
         return
     sent = case.body
     case.body = {name: DICE.choice(rows).get(name, value) for name, value in DICE.choice(rows).items()}
@@ -90,7 +90,7 @@ def _lead_replacement(case):
     if row is None:
         return
     sent = case.body
-    case.body = dict(row)
+    case.body = dict(row) if case.method == "PUT" else {name: row[name] for name in sent if name in row}
     if DICE.random() < 0.3:
         for name in DICE.sample(sorted(sent), min(2, len(sent))):
             case.body[name] = sent[name]

@@ -49,9 +49,9 @@ NEVER_ACCEPTED = {
 }
 # A few examples of each do not always find one that the others' rows allow: of them so large a part may be missed.
 MOST_MISSED = 0.02
-# A parameter of so many operations comes from a base class: it is tried at every fourth of them. Lookups that
-# every column of a kind has are one family, tried at every twentieth.
-SHARED, KEPT, KEPT_OF_FAMILY = 60, 4, 20
+# A parameter of so many operations comes from a base class: it is tried at every eighth of them. Lookups that
+# every column of a kind has are one family, tried at every fortieth.
+SHARED, KEPT, KEPT_OF_FAMILY = 60, 8, 40
 FAMILIES = ("_after", "_before", "_min", "_max", "_in", "_contains", "_isnull")
 OPTIONS = (
     "--phases=examples,coverage,fuzzing --max-examples=4 --workers=1 --generation-deterministic --no-shrink"
