@@ -13,19 +13,19 @@ DECLARE
   seconds double precision := NEW.execution_time_ms / 1000.0;
 BEGIN
   SELECT id, name, model_provider INTO agent FROM agents_agent WHERE tenant_id = NEW.tenant_id AND id = NEW.agent_id;
-  INSERT INTO workflows_agenttask (id, tenant_id, task_id, parent_task_id, flow_type, agent_id, agent_name, agent_type,
+  INSERT INTO workflows_agenttask (id, tenant_id, parent_task_id, flow_type, agent_id, agent_name, agent_type,
     agent_version, task_type, task_description, input_data, status, started_at, completed_at, duration_seconds,
     output_data, error_message, retry_count, tokens_used, api_calls_made, memory_used_mb, cost)
-  VALUES (task, NEW.tenant_id, task, coalesce(NEW.meeting_id::text, ''), '', agent.id,
+  VALUES (task, NEW.tenant_id, coalesce(NEW.meeting_id::text, ''), '', agent.id,
     left(coalesce(agent.name, NEW.agent_id::text), 100), left(coalesce(agent.model_provider, ''), 50),
     coalesce(NEW.agent_version::text, ''),
     CASE WHEN NEW.meeting_id IS NULL THEN 'turn' ELSE 'meeting_contribution' END, '', origin, NEW.status,
     clock_timestamp() - make_interval(secs => seconds), clock_timestamp(), seconds, '{}', NEW.error_message,
     coalesce(NEW.retry_count, 0), NEW.tokens_used, NEW.model_calls, NEW.memory_used_mb, coalesce(NEW.cost, 0));
-  INSERT INTO workflows_agenttask (id, tenant_id, task_id, parent_task_id, flow_type, agent_id, agent_name, agent_type,
+  INSERT INTO workflows_agenttask (id, tenant_id, parent_task_id, flow_type, agent_id, agent_name, agent_type,
     agent_version, task_type, task_description, input_data, status, started_at, completed_at, duration_seconds,
     output_data, error_message, retry_count, api_calls_made, cost)
-  SELECT called.id, NEW.tenant_id, called.id, task, '', agent.id, left(coalesce(agent.name, NEW.agent_id::text), 100),
+  SELECT called.id, NEW.tenant_id, task, '', agent.id, left(coalesce(agent.name, NEW.agent_id::text), 100),
     left(coalesce(agent.model_provider, ''), 50), coalesce(NEW.agent_version::text, ''), 'tool_call',
     called.tool_name, origin || jsonb_build_object('tool_execution_id', called.execution),
     CASE called.status WHEN 'completed' THEN 'completed' WHEN 'denied' THEN 'cancelled' ELSE 'failed' END,
@@ -45,9 +45,8 @@ TASKS_DROP = """
 DROP TRIGGER workflows_agentrun_tasks ON agents_agentrun;
 DROP FUNCTION workflows_record_tasks();
 """
-# Earlier tasks, which only the demo data has, get the ID as their `task_id`; references to them follow.
+# The `task_id` of earlier tasks, which only the demo data has, becomes their ID; references to them follow.
 TASK_IDS = """
 UPDATE workflows_agenttask child SET parent_task_id = parent.id::text FROM workflows_agenttask parent
 WHERE child.parent_task_id <> '' AND parent.tenant_id = child.tenant_id AND parent.task_id = child.parent_task_id;
-UPDATE workflows_agenttask SET task_id = id::text WHERE task_id <> id::text;
 """

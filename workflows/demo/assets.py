@@ -42,7 +42,7 @@ ASSET_COLUMNS = (
     *("confidence_score", "source_system", "source_id", "created_by_id"),
 )
 TASK_COLUMNS = (
-    *("task_id", "flow_id", "flow_type", "master_flow_id", "agent_name", "task_type", "status"),
+    *("flow_id", "flow_type", "master_flow_id", "agent_name", "task_type", "status"),
     *("started_at", "completed_at", "duration_seconds", "error_message", "retry_count", "tokens_used"),
     *("api_calls_made", "cost"),
 )
@@ -149,9 +149,8 @@ def _task(state: DemoState, flows: dict[str, UUID]) -> tuple[Any, ...]:
     took = round(rng.lognormvariate(2.5, 0.8), 3)
     failed = rng.random() < 0.05
     tokens = rng.randrange(200, 4_000)
-    identifier = state.id_at(began)
     return (
-        *(identifier, str(identifier), flows[flow], flow, flows["master"], agent, kind),
+        *(state.id_at(began), flows[flow], flow, flows["master"], agent, kind),
         *("failed" if failed else "completed", moment(began), moment(began + int(took * 1000)), took),
         *("The host did not answer." if failed else "", int(rng.random() < 0.1), tokens, tokens // 700 + 1),
         micro(tokens * 2),

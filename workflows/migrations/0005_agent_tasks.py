@@ -18,15 +18,23 @@ class Migration(migrations.Migration):
 
     operations = [
         AlterConstraints(remove=[('agenttask', 'workflows_agenttask_audit')]),
+        migrations.RunSQL(triggers.TASK_IDS, migrations.RunSQL.noop),
+        migrations.RemoveIndex(model_name='agenttask', name='wf_agenttask_task'),
+        # Reversible: the reverse adds the column with an empty text.
         migrations.AlterField(
             model_name='agenttask',
             name='task_id',
-            field=models.CharField(editable=False, help_text='ID of the task: that of the row.', max_length=255),
+            field=models.CharField(default='', max_length=255),
         ),
-        migrations.RunSQL(triggers.TASK_IDS, migrations.RunSQL.noop),
-        migrations.AddConstraint(
+        migrations.RemoveField(model_name='agenttask', name='task_id'),
+        migrations.AddField(
             model_name='agenttask',
-            constraint=models.CheckConstraint(condition=models.Q(('task_id', django.db.models.functions.comparison.Cast('id', models.CharField()))), name='workflows_agenttask_task_id', violation_error_message='The task ID must be the ID of the row.'),
+            name='task_id',
+            field=models.GeneratedField(db_persist=True, expression=django.db.models.functions.comparison.Cast('id', models.CharField(max_length=255)), help_text='ID of the task: that of the row.', output_field=models.CharField(max_length=255)),
+        ),
+        migrations.AddIndex(
+            model_name='agenttask',
+            index=models.Index(fields=['tenant', 'task_id'], name='wf_agenttask_task'),
         ),
         migrations.RunSQL(triggers.TASKS, triggers.TASKS_DROP),
     ]

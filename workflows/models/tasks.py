@@ -26,8 +26,13 @@ class AgentTask(PartitionedTimestampMixin, PartitionedByWeekMixin, TenantModel):
 
     audit_exempt = "itself a log, written by a trigger"
 
-    # A unique index of a partitioned table must include the ID. A check makes it the ID, whose index is unique.
-    task_id = models.CharField(max_length=255, editable=False, help_text="ID of the task: that of the row.")
+    # A unique index of a partitioned table must include the ID, so the database derives the task ID from it.
+    task_id = models.GeneratedField(
+        expression=Cast("id", models.CharField(max_length=255)),
+        output_field=models.CharField(max_length=255),
+        db_persist=True,
+        help_text="ID of the task: that of the row.",
+    )
     parent_task_id = models.CharField(
         max_length=255, blank=True, default="", help_text="ID of the parent task."
     )
@@ -96,11 +101,6 @@ class AgentTask(PartitionedTimestampMixin, PartitionedByWeekMixin, TenantModel):
             order_check("started_at", "completed_at"),
             min_check("duration_seconds"),
             min_check("memory_used_mb"),
-            models.CheckConstraint(
-                condition=models.Q(task_id=Cast("id", models.CharField())),
-                name=f"{NAME}task_id",
-                violation_error_message="The task ID must be the ID of the row.",
-            ),
         ]
 
     def __str__(self) -> str:

@@ -204,8 +204,6 @@ class AssetDependencyFactory(BaseFactory):
 
 
 class AgentTaskFactory(BaseFactory):
-    id = factory.LazyFunction(uuid7)
-    task_id = factory.LazyAttribute(lambda task: str(task.id))
     flow_id = factory.LazyFunction(uuid7)
     flow_type = "discovery"
     agent_name = "scanner"

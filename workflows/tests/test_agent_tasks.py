@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from agents.models import AgentRun
@@ -128,6 +128,7 @@ def test_run_of_a_deleted_agent_has_a_task(caller):
 
 def test_task_id_is_unique_because_it_is_the_id(caller):
     with caller.scope():
-        task = AgentTaskFactory()
-        with pytest.raises(IntegrityError, match="workflows_agenttask_task_id"), transaction.atomic():
-            AgentTaskFactory(task_id=task.task_id)
+        tasks = AgentTaskFactory.create_batch(2)
+        assert {row.task_id for row in AgentTask.objects.all()} == {str(task.pk) for task in tasks}
+        with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("UPDATE workflows_agenttask SET task_id = 'copy'")
