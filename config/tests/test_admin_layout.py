@@ -52,7 +52,7 @@ PHASES = ("discovery", "collection", "assessment", "planning", "execution")
 # Ids without a name that the reader may see.
 RAW_IDS = {
     # Conversations are private to their participants.
-    "agents.agentrun": {"conversation_id"},
+    "agents.agentrun": {"conversation_id", "meeting_id", "message_id"},
     "agents.llmusage": {"conversation_id", "message_id", "flow_id"},
     "conversations.conversation": {"forked_at_id"},
     "conversations.message": {"reply_to_id", "replaces_id"},
