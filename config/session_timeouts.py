@@ -26,6 +26,8 @@ class SessionTimeoutMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if settings.SESSION_COOKIE_NAME in request.COOKIES and SESSION_KEY in request.session:
             if reason := self._find_reason(request):
+                # Receivers of the sign-out tell a timeout by it.
+                request.session_expired = True  # type: ignore[attr-defined]
                 logout(request)
                 messages.info(request, reason)
             else:

@@ -36,14 +36,14 @@ def test_the_right_password_opens_the_console_and_is_recorded(member, events):
     response = sign_in(client, member.user.email)
     assert (response.status_code, response["Location"]) == (302, "/console/")
     assert client.get("/console/").status_code == 200
-    assert events() == [("auth.login", member.user.email, None)]
+    assert events() == [("auth.login", member.user.email, member.tenant_id)]
 
 
 def test_a_wrong_password_says_so_and_is_recorded(member, events):
     response = sign_in(Client(), member.user.email, "wrong")
     assert response.status_code == 200
     assert "password you specified are not correct" in response.content.decode()
-    assert events() == [("auth.login_failed", member.user.email, None)]
+    assert events() == [("auth.login_failed", member.user.email, member.tenant_id)]
 
 
 def test_the_sixth_attempt_within_a_minute_is_refused_even_with_the_right_password(member):

@@ -30,7 +30,11 @@ class SecurityAuditLogAdmin(AuditedExportMixin, ReadOnlyAdmin):
     icon = "shield"
     title = "Security events"
     position = 20
-    named_ids = {"actor_user_id": "accounts.User.email", "reviewed_by": "accounts.User.email"}
+    named_ids = {
+        "actor_user_id": "accounts.User.email",
+        "reviewed_by": "accounts.User.email",
+        "assigned_to": "accounts.User.email",
+    }
     list_display = (
         "created_at",
         "event_type",
@@ -44,12 +48,20 @@ class SecurityAuditLogAdmin(AuditedExportMixin, ReadOnlyAdmin):
     search_fields = ("event_type__exact", "actor_email__exact", "request_id__exact")
     search_help_text = "Exact event type, e-mail address or request ID."
     fieldsets = (
-        fieldset(None, ("created_at", "event_type"), ("event_category", "severity"), ("action", "result")),
+        fieldset(
+            None,
+            ("created_at", "event_type"),
+            ("event_category", "severity"),
+            ("action", "result"),
+            ("occurrences", "last_occurred_at"),
+        ),
         fieldset(
             "Who", ("actor_email", "actor_role"), "actor_user_id", ("ip_address", "request_id"), "user_agent"
         ),
         fieldset("What", ("target_type", "target_id"), "target_details", "error_code", "details"),
-        fieldset("Review", "requires_review", ("reviewed_at", "reviewed_by")),
+        fieldset(
+            "Review", ("requires_review", "assigned_to"), "review_comments", ("reviewed_at", "reviewed_by")
+        ),
     )
     actions = ("review",)
 

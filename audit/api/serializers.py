@@ -53,7 +53,11 @@ class SecurityAuditLogSerializer(ReadOnlySerializer):
             "result",
             "error_code",
             "details",
+            "occurrences",
+            "last_occurred_at",
             "requires_review",
+            "assigned_to",
+            "review_comments",
             "reviewed_at",
             "reviewed_by",
         )

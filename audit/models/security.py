@@ -8,7 +8,7 @@ from config.db.partitions import PartitionedMixin
 from config.tenancy.managers import ScopedManager, ScopedQuerySet
 from config.tenancy.models import BaseModel, PartitionedTimestampMixin
 
-REVIEW = ("requires_review", "reviewed_at", "reviewed_by")
+REVIEW = ("requires_review", "reviewed_at", "reviewed_by", "assigned_to", "review_comments")
 
 
 class SecurityAuditLog(PartitionedTimestampMixin, PartitionedMixin, BaseModel):
@@ -52,9 +52,17 @@ class SecurityAuditLog(PartitionedTimestampMixin, PartitionedMixin, BaseModel):
     result = models.CharField(max_length=20, choices=AuditStatus, help_text="Result of the action.")
     error_code = models.CharField(max_length=50, blank=True, default="", help_text="Error code.")
     details = models.JSONField(default=dict, blank=True, help_text="Additional details.")
+    occurrences = models.PositiveIntegerField(
+        default=1, help_text="Number of occurrences in this minute; later ones are counted instead of stored."
+    )
+    last_occurred_at = models.DateTimeField(null=True, blank=True, help_text="Latest occurrence.")
     requires_review = models.BooleanField(default=False, help_text="Whether the event needs review.")
-    reviewed_at = models.DateTimeField(null=True, blank=True, help_text="When it was reviewed.")
-    reviewed_by = models.UUIDField(null=True, blank=True, help_text="User who reviewed it.")
+    assigned_to = models.UUIDField(null=True, blank=True, help_text="Member who reviews the event.")
+    review_comments = models.JSONField(
+        default=list, blank=True, help_text="Comments on the review: `text`, `user_id` and `created_at`."
+    )
+    reviewed_at = models.DateTimeField(null=True, blank=True, help_text="When the review was closed.")
+    reviewed_by = models.UUIDField(null=True, blank=True, help_text="User who closed the review.")
 
     objects = ScopedManager()
     unscoped = models.Manager.from_queryset(ScopedQuerySet)()

@@ -1,70 +1,97 @@
-"""Functions that write the security log."""
+"""Functions that write the security log and its reviews."""
 
+import logging
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db import models
+from django.db import DatabaseError, InterfaceError, connection, models, transaction
 from django.utils import timezone
+from psycopg.types.json import Jsonb
 
-from audit.choices import AuditStatus, Severity
-from audit.models import SecurityAuditLog
-from config.db.session import current_scope, request_info
+from audit.choices import AuditStatus, SecurityEventType
+from audit.security_rules import RULES
+from config.db.session import ScopeError, current_scope, request_info
+
+logger = logging.getLogger(__name__)
+RECORD_SQL = "SELECT conclave_record_security_event(%s, %s, %s::uuid[])"
 
 
 def record_security_event(
-    event_type: str,
+    event_type: SecurityEventType,
     *,
-    category: str,
     action: str,
     result: str = AuditStatus.SUCCESS,
-    severity: str = Severity.INFO,
-    actor: models.Model | None = None,
-    actor_email: str = "",
+    actor_id: UUID | None = None,
     target: models.Model | None = None,
+    tenants: Iterable[UUID] | None = None,
     **further: Any,
-) -> UUID:
-    """Write one row of the security log, for the scope's tenant if there is one.
+) -> UUID | None:
+    """Write the security log, in one statement that never fails the caller.
+
+    `audit.security_rules` decides severity and review. Address, user agent and request ID come from `request_info`.
 
     Args:
-        event_type: Such as `auth.login_failed`.
-        category: One of `audit.choices.EventCategory`.
         action: The attempted action, such as `login`.
-        actor: The user who acted, if known; defaults to the scope's user.
-        further: Other columns, such as `error_code`, `details`, `requires_review`, and `session_id`, which is
-            a hash of the session key, never the key.
+        actor_id: The user who acted, if known; defaults to the scope's user.
+        target: The affected row.
+        tenants: The tenants concerned. In a tenant's scope, always this tenant; else by default the tenants of the
+            actor, or of the account whose address is `actor_email`.
+        further: `actor_email`, `error_code`, `details`, `target_details`, `session_id` (a hash of the session key,
+            never the key), and `actor`, which tells actors apart that are not users, such as keys. No secrets.
 
     Returns:
-        The ID of the row. IP address, user agent and request ID come from `request_info`.
+        The ID of one written row, or None if the database refused the event, which is logged.
     """
-    scope = current_scope()
-    row = SecurityAuditLog.unscoped.create(
-        tenant_id=scope.tenant_id if scope else None,
-        event_type=event_type,
-        event_category=category,
-        severity=severity,
-        actor_user_id=actor.pk if actor is not None else (scope.user_id if scope else None),
-        actor_email=actor_email or getattr(actor, "email", ""),
-        action=action,
-        result=result,
-        **_target_columns(target),
-        **_request_columns(),
-        **further,
-    )
-    return row.pk
+    event = {**_base_columns(target), "action": action, "result": str(result), **further}
+    if actor_id is not None:
+        event["actor_user_id"] = actor_id
+    rule = RULES[event_type].as_json(event_type)
+    concerned = None if tenants is None else list(tenants)
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(RECORD_SQL, [_to_json(event), Jsonb(rule), concerned])  # type: ignore[list-item]
+            return cursor.fetchone()[0]
+    except (DatabaseError, InterfaceError, ScopeError):
+        logger.exception("the security event %s was not recorded", event_type)
+        return None
 
 
-def _target_columns(target: models.Model | None) -> dict[str, str]:
-    return (
-        {"target_type": target._meta.label_lower, "target_id": str(target.pk)} if target is not None else {}
-    )
+def _base_columns(target: models.Model | None) -> dict[str, Any]:
+    """Return the columns that the scope, the request and the affected row determine."""
+    scope, info = current_scope(), request_info.get()
+    columns = {
+        "actor_user_id": scope.user_id if scope else None,
+        "ip_address": info.ip or None,
+        "user_agent": info.user_agent,
+        "request_id": info.request_id,
+    }
+    if target is None:
+        return columns
+    return columns | {"target_type": target._meta.label_lower, "target_id": str(target.pk)}
 
 
-def _request_columns() -> dict[str, str | None]:
-    info = request_info.get()
-    return {"ip_address": info.ip or None, "user_agent": info.user_agent, "request_id": info.request_id}
+def _to_json(event: dict[str, Any]) -> Jsonb:
+    values = {name: str(value) if isinstance(value, UUID) else value for name, value in event.items()}
+    return Jsonb({name: value for name, value in values.items() if value is not None})
+
+
+def assign_review(events: Any, *, reviewer_id: UUID | None) -> int:
+    """Assign the unreviewed rows of `events` to a member, or to nobody, and return their number."""
+    return int(_unreviewed(events).update(assigned_to=reviewer_id, requires_review=True))
+
+
+def comment_review(event: Any, *, text: str, author_id: UUID) -> None:
+    """Append a comment to the review of a locked event."""
+    comment = {"text": text, "user_id": str(author_id), "created_at": timezone.now().isoformat()}
+    event.review_comments = [*event.review_comments, comment]
+    event.save(update_fields=["review_comments"])
 
 
 def mark_reviewed(events: Any, *, reviewer_id: UUID) -> int:
-    """Mark the unreviewed rows of `events` as reviewed and return their number."""
-    open_events = events.order_by().filter(reviewed_at=None)
-    return int(open_events.update(reviewed_at=timezone.now(), reviewed_by=reviewer_id))
+    """Close the review of the unreviewed rows of `events` and return their number."""
+    return int(_unreviewed(events).update(reviewed_at=timezone.now(), reviewed_by=reviewer_id))
+
+
+def _unreviewed(events: Any) -> Any:
+    return events.order_by().filter(reviewed_at=None)

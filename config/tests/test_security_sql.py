@@ -45,6 +45,7 @@ def test_no_trigger_function_is_everybodys(app):
         "conclave_projects",
         "conclave_prompt_counted",
         "conclave_record_event",
+        "conclave_record_security_event",
     ]
     assert [name for (name,) in rows] == known
 

@@ -8,11 +8,13 @@ import psycopg
 from config.db.ids import uuid7
 from config.testing.isolation.runner import INSUFFICIENT_PRIVILEGE, AttackAttempt, LeakDetected
 
-# `conclave_prompt_counted` counts uses and ratings of prompts and returns no rows. The functions of policies return
+# `conclave_prompt_counted` counts uses and ratings of prompts and returns no rows. In a tenant's scope,
+# `conclave_record_security_event` writes only events of this tenant. The functions of policies return
 # ids that the current user may see.
 CALLABLE_DEFINERS = frozenset(
     {
         "conclave_record_event",
+        "conclave_record_security_event",
         "conclave_hit",
         "conclave_prompt_counted",
         "conclave_joined_conversations",
