@@ -5,6 +5,8 @@ class AuditConfig(AppConfig):
     name = "audit"
 
     def ready(self) -> None:
+        from audit.services.refusals import connect_refusals
         from audit.services.signin import connect_signin
 
         connect_signin()
+        connect_refusals()

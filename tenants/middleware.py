@@ -4,7 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+
+from config.api.refusals import Refusal, request_refused
 
 
 class TenantScopeMiddleware:
@@ -26,4 +29,16 @@ class TenantScopeMiddleware:
         match = request.resolver_match
         if match is None or admin.site.name not in match.namespaces or not request.user.is_authenticated:
             return None
-        return admin.site.serve(request, view, args, kwargs)
+        try:
+            return admin.site.serve(request, view, args, kwargs)
+        except PermissionDenied:
+            access = request.console.tenant_access
+            refusal = Refusal(
+                request,
+                403,
+                "permission_denied",
+                tenant_id=access.tenant_id if access else None,
+                user_id=request.user.pk,
+            )
+            request_refused.send_robust(type(self), refusal=refusal)
+            raise

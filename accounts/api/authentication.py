@@ -10,11 +10,12 @@ from rest_framework.request import Request
 
 from accounts.choices import UserStatus
 from accounts.services.tenant_access import TenantAccess, choose_tenant_access, list_tenant_access
-from config.api.credentials import Credential, CredentialRefusedError, Principal, count_hit
+from config.api.credentials import Credential, CredentialRefusedError, Principal, UnusableKeyError, count_hit
 from config.api.exceptions import Forbidden, Invalid, TenantNotFound
 
 from .credentials import credential_of, resolve_key
 
+UNKNOWN_KEY = "The API key is unknown, revoked or expired."
 REALM = 'Bearer realm="conclave"'
 TENANT_HEADER = "X-Tenant"
 
@@ -31,12 +32,12 @@ class ApiKeyAuthentication(BaseAuthentication):
             raise AuthenticationFailed("Use the Bearer authentication scheme.", code="invalid_credential")
         try:
             credential = resolve_key(secret.strip())
+        except UnusableKeyError as refusal:
+            raise AuthenticationFailed(UNKNOWN_KEY, code="invalid_credential") from refusal
         except CredentialRefusedError as refusal:
-            raise Forbidden(str(refusal), code=refusal.code) from None
+            raise Forbidden(str(refusal), code=refusal.code) from refusal
         if credential is None:
-            raise AuthenticationFailed(
-                "The API key is unknown, revoked or expired.", code="invalid_credential"
-            )
+            raise AuthenticationFailed(UNKNOWN_KEY, code="invalid_credential")
         if named_tenant(request) not in ("", credential.tenant_slug):
             raise Invalid(
                 f"The API key belongs to another organisation than the one in {TENANT_HEADER}.",

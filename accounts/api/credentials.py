@@ -9,7 +9,7 @@ from accounts import keys
 from accounts.choices import MemberStatus
 from accounts.roles import role_scopes
 from accounts.services.tenant_access import TenantAccess, parse_text_list
-from config.api.credentials import Credential, CredentialRefusedError, Rate
+from config.api.credentials import Credential, CredentialRefusedError, Rate, RefusedKey, UnusableKeyError
 from config.db.prepared import run_prepared
 from tenants.choices import TenantStatus
 
@@ -38,10 +38,10 @@ class KeyRow(NamedTuple):
     resets_in: int
 
 
-def _require_tenant(status: str) -> None:
+def _require_tenant(status: str, key: RefusedKey | None = None) -> None:
     if status != TenantStatus.ACTIVE:
         code = f"tenant_{status}" if status in TenantStatus.values else "tenant_inactive"
-        raise CredentialRefusedError(code, "The organisation's account is not active.")
+        raise CredentialRefusedError(code, "The organisation's account is not active.", key)
 
 
 def _first(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
@@ -60,12 +60,26 @@ def _first(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
         return run_prepared(sql, params, proved=False)
 
 
+def _require_usable(row: KeyRow) -> None:
+    key = RefusedKey(row.key_id, row.tenant_id, row.user_id)
+    if not row.is_usable:
+        raise UnusableKeyError("key_unusable", "The API key is revoked or expired.", key)
+    if not row.user_is_active:
+        raise UnusableKeyError("user_inactive", "The user of this API key is not active.", key)
+    _require_tenant(row.tenant_status, key)
+    if row.member_status != MemberStatus.ACTIVE:
+        raise CredentialRefusedError(
+            "membership_inactive", "The user of this API key is not an active member.", key
+        )
+
+
 def resolve_key(secret: str) -> Credential | None:
     """Return the credential of an API key and count the request, in one statement.
 
-    Returns None when the key is unknown, revoked or expired.
+    Returns None when the key is unknown.
 
     Raises:
+        UnusableKeyError: The key is revoked or expired, or its user is not active.
         CredentialRefusedError: The key's tenant or the membership of its user is not active.
     """
     if not keys.is_well_formed(secret):
@@ -74,13 +88,7 @@ def resolve_key(secret: str) -> Credential | None:
     if not rows:
         return None
     row = KeyRow(*rows[0])
-    if not row.is_usable or not row.user_is_active:
-        return None
-    _require_tenant(row.tenant_status)
-    if row.member_status != MemberStatus.ACTIVE:
-        raise CredentialRefusedError(
-            "membership_inactive", "The user of this API key is not an active member."
-        )
+    _require_usable(row)
     return Credential(
         kind="key",
         id=row.key_id,

@@ -10,6 +10,7 @@ from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.widgets import UnfoldAdminExpandableTextareaWidget, UnfoldAdminPasswordWidget
 
+from config.admin.deletions import record_bulk_deletion
 from config.admin.errors import to_validation_error
 from config.admin.filters import TenantFilter
 from config.admin.forms import BaseModelForm
@@ -230,8 +231,10 @@ class BaseModelAdmin(ScopePermissionMixin, ScopedChoicesMixin, ModelAdmin):
         obj.soft_delete() if isinstance(obj, SoftDeleteMixin) else obj.delete()
 
     def delete_queryset(self, request, queryset):
-        for obj in queryset:
+        rows = list(queryset)
+        for obj in rows:
             self.delete_model(request, obj)
+        record_bulk_deletion(self.model, len(rows))
 
     def get_deleted_objects(self, objs, request):
         if issubclass(self.model, SoftDeleteMixin):

@@ -9,16 +9,31 @@ from config.db.prepared import run_prepared
 from .scopes import allows, beyond
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedKey:
+    """The API key of a refused request, with its tenant and user."""
+
+    id: UUID
+    tenant_id: UUID
+    user_id: UUID
+
+
 class CredentialRefusedError(Exception):
     """A valid credential whose tenant or membership is not active.
 
     Args:
         code: The machine-readable reason, such as `tenant_suspended`.
+        key: The API key, if the credential is one.
     """
 
-    def __init__(self, code: str, detail: str) -> None:
+    def __init__(self, code: str, detail: str, key: RefusedKey | None = None) -> None:
         super().__init__(detail)
         self.code = code
+        self.key = key
+
+
+class UnusableKeyError(CredentialRefusedError):
+    """A revoked or expired API key, or one of a user who is not active. Clients learn only that it is refused."""
 
 
 @dataclass(frozen=True, slots=True)

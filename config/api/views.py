@@ -21,6 +21,7 @@ from .credentials import Credential, Rate
 from .filters import refuse_unknown_parameters
 from .idempotency import IdempotentRequest
 from .permissions import require_permission
+from .refusals import announce_refusal
 from .renderers import ORJSONRenderer, dumps
 from .throttling import count_anonymous
 from .unknown_members import refuse_unknown_members
@@ -123,6 +124,7 @@ class ApiView(APIView):
             response = self._run(handler, self.request)
         except Exception as exc:  # noqa: BLE001 - the handler logs unexpected errors
             response = self.handle_exception(exc)
+            announce_refusal(self, exc, response.status_code)
         return self.finalize_response(self.request, response)
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
