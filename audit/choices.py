@@ -23,6 +23,13 @@ class Severity(TextChoices):
     CRITICAL = "CRITICAL"
 
 
+class ReviewState(TextChoices):
+    NONE = "none"
+    OPEN = "open"
+    ASSIGNED = "assigned"
+    CLOSED = "closed"
+
+
 class SecurityEventType(TextChoices):
     """Types of security events; the part before the dot is the category."""
 

@@ -1,27 +1,24 @@
 """Security events and their review."""
 
+from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from unfold.forms import ActionForm
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from audit.admin.exports import AuditedExportMixin
 from audit.models import SecurityAuditLog
-from audit.services.security import mark_reviewed
+from audit.services.security import assign_review, comment_review, mark_reviewed
 from config.admin.bases import ReadOnlyAdmin, fieldset
 from config.admin.filters import CreatedFilter
 
 
-class ReviewFilter(admin.SimpleListFilter):
-    """Filter by review state."""
+class ReviewActionForm(ActionForm):
+    """Form of the actions, with the text of a comment."""
 
-    title = "reviewed"
-    parameter_name = "reviewed"
-
-    def lookups(self, request, model_admin):
-        return [("no", "not reviewed"), ("yes", "yes")]
-
-    def queryset(self, request, queryset):
-        if self.value() in ("no", "yes"):
-            return queryset.filter(reviewed_at__isnull=self.value() == "no")
-        return queryset
+    comment = forms.CharField(
+        required=False, max_length=2000, widget=UnfoldAdminTextInputWidget({"placeholder": "Comment"})
+    )
 
 
 @admin.register(SecurityAuditLog)
@@ -42,9 +39,10 @@ class SecurityAuditLogAdmin(AuditedExportMixin, ReadOnlyAdmin):
         "result",
         "actor_email",
         "ip_address",
-        "to_review",
+        "occurrences",
+        "review_state",
     )
-    list_filter = (CreatedFilter, "severity", "event_category", "requires_review", ReviewFilter)
+    list_filter = (CreatedFilter, "severity", "event_category", "review_state")
     search_fields = ("event_type__exact", "actor_email__exact", "request_id__exact")
     search_help_text = "Exact event type, e-mail address or request ID."
     fieldsets = (
@@ -60,19 +58,35 @@ class SecurityAuditLogAdmin(AuditedExportMixin, ReadOnlyAdmin):
         ),
         fieldset("What", ("target_type", "target_id"), "target_details", "error_code", "details"),
         fieldset(
-            "Review", ("requires_review", "assigned_to"), "review_comments", ("reviewed_at", "reviewed_by")
+            "Review", ("review_state", "assigned_to"), "review_comments", ("reviewed_at", "reviewed_by")
         ),
     )
-    actions = ("review",)
-
-    @admin.display(description="Needs review", boolean=True)
-    def to_review(self, obj):
-        return obj.requires_review and obj.reviewed_at is None
+    actions = ("take", "comment", "review")
+    action_form = ReviewActionForm
 
     def has_review_permission(self, request):
         return self._may(request, "write", "UPDATE")
 
+    @admin.action(description="Assign to me", permissions=["review"])
+    def take(self, request, queryset):
+        try:
+            count = assign_review(queryset, reviewer_id=request.user.pk)
+        except ValidationError as error:
+            self.message_user(request, error.messages[0], messages.ERROR)
+            return
+        self.message_user(request, f"{count} events assigned to you.", messages.SUCCESS)
+
+    @admin.action(description="Add the comment", permissions=["review"])
+    def comment(self, request, queryset):
+        text = request.POST.get("comment", "").strip()[:2000]
+        if not text:
+            self.message_user(request, "Enter a comment.", messages.ERROR)
+            return
+        for event in queryset.order_by().select_for_update():
+            comment_review(event, text=text, author_id=request.user.pk)
+        self.message_user(request, "The comment was added.", messages.SUCCESS)
+
     @admin.action(description="Mark as reviewed", permissions=["review"])
     def review(self, request, queryset):
-        count = mark_reviewed(queryset.filter(requires_review=True), reviewer_id=request.user.pk)
+        count = mark_reviewed(queryset.exclude(review_state="none"), reviewer_id=request.user.pk)
         self.message_user(request, f"{count} events marked as reviewed.", messages.SUCCESS)

@@ -1,5 +1,7 @@
 """Serializers of the audit logs."""
 
+from rest_framework import serializers
+
 from audit.models import AuditLog, SecurityAuditLog
 from config.api.serializers import ReadOnlySerializer
 
@@ -57,7 +59,20 @@ class SecurityAuditLogSerializer(ReadOnlySerializer):
             "last_occurred_at",
             "requires_review",
             "assigned_to",
+            "review_state",
             "review_comments",
             "reviewed_at",
             "reviewed_by",
         )
+
+
+class AssignSerializer(serializers.Serializer):
+    """Member who shall review an event."""
+
+    assigned_to = serializers.UUIDField(allow_null=True, help_text="Active member; null for nobody.")
+
+
+class CommentSerializer(serializers.Serializer):
+    """Comment on the review of an event."""
+
+    text = serializers.CharField(max_length=2000, help_text="Text of the comment.")

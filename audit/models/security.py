@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from audit.choices import AuditStatus, EventCategory, Severity
+from audit.choices import AuditStatus, EventCategory, ReviewState, Severity
 from config.db.constraints import TENANT_CLAUSE, choices_constraint
 from config.db.partitions import PartitionedMixin
 from config.tenancy.managers import ScopedManager, ScopedQuerySet
@@ -64,6 +64,19 @@ class SecurityAuditLog(PartitionedTimestampMixin, PartitionedMixin, BaseModel):
     reviewed_at = models.DateTimeField(null=True, blank=True, help_text="When the review was closed.")
     reviewed_by = models.UUIDField(null=True, blank=True, help_text="User who closed the review.")
 
+    review_state = models.GeneratedField(
+        expression=models.Case(
+            models.When(reviewed_at__isnull=False, then=models.Value(ReviewState.CLOSED.value)),
+            models.When(requires_review=False, then=models.Value(ReviewState.NONE.value)),
+            models.When(assigned_to__isnull=False, then=models.Value(ReviewState.ASSIGNED.value)),
+            default=models.Value(ReviewState.OPEN.value),
+        ),
+        output_field=models.CharField(max_length=20),
+        db_persist=True,
+        choices=ReviewState,
+        help_text="State of the review.",
+    )
+
     objects = ScopedManager()
     unscoped = models.Manager.from_queryset(ScopedQuerySet)()
 
@@ -82,6 +95,7 @@ class SecurityAuditLog(PartitionedTimestampMixin, PartitionedMixin, BaseModel):
             choices_constraint("event_category", EventCategory.values, name="audit_security_category_known"),
             choices_constraint("severity", Severity.values, name="audit_security_severity_known"),
             choices_constraint("result", AuditStatus.values, name="audit_security_result_known"),
+            choices_constraint("review_state", ReviewState.values, name="audit_security_review_known"),
         ]
 
     def __str__(self) -> str:

@@ -5,10 +5,13 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db import DatabaseError, InterfaceError, connection, models, transaction
 from django.utils import timezone
 from psycopg.types.json import Jsonb
 
+from accounts.choices import MemberStatus
+from accounts.models import Membership
 from audit.choices import AuditStatus, SecurityEventType
 from audit.security_rules import RULES
 from config.db.session import ScopeError, current_scope, request_info
@@ -77,7 +80,15 @@ def _to_json(event: dict[str, Any]) -> Jsonb:
 
 
 def assign_review(events: Any, *, reviewer_id: UUID | None) -> int:
-    """Assign the unreviewed rows of `events` to a member, or to nobody, and return their number."""
+    """Assign the unreviewed rows of `events` to a member, or to nobody, and return their number.
+
+    Raises:
+        ValidationError: The user is not an active member of the scope's tenant.
+    """
+    if reviewer_id is not None:
+        members = Membership.objects.filter(user_id=reviewer_id, status=MemberStatus.ACTIVE)
+        if not members.exists():
+            raise ValidationError({"assigned_to": "The user is not an active member."})
     return int(_unreviewed(events).update(assigned_to=reviewer_id, requires_review=True))
 
 
