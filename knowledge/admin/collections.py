@@ -34,7 +34,7 @@ class CollectionAdmin(BaseModelAdmin):
     prepopulated_fields = {"slug": ("name",)}
     actions = ("archive", "restore")
     fieldsets = (
-        fieldset(None, ("name", "slug"), "description", "status"),
+        fieldset(None, ("name", "slug"), "description", ("status", "is_sensitive")),
         fieldset(
             "Indexing",
             ("embedding_model", "dimensions", "next_embedding_model"),

@@ -29,6 +29,7 @@ class CollectionSerializer(BaseSerializer):
             "document_count",
             "chunk_count",
             "status",
+            "is_sensitive",
             "settings",
             "metadata",
         )

@@ -41,6 +41,9 @@ class Collection(TenantModel):
         default=CollectionStatus.ACTIVE,
         help_text="Whether the collection is in use.",
     )
+    is_sensitive = models.BooleanField(
+        default=False, help_text="Whether the audit log records each search that returns its passages."
+    )
     settings = models.JSONField(default=dict, blank=True, help_text="Search settings, such as `recall`.")
     metadata = models.JSONField(default=dict, blank=True, help_text="Additional data as JSON.")
 

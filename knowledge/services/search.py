@@ -21,6 +21,7 @@ from knowledge.choices import RetrievalStrategy
 from knowledge.embedders import get_embedder
 from knowledge.models import Collection, RagQuery, vector_model
 from knowledge.services.search_sql import FILTERS, HEADLINE, build_search_sql
+from knowledge.services.sensitive_reads import record_sensitive_reads
 from knowledge.services.word_frequencies import frequent_words
 
 # Tuned on the docstrings of Python functions (`benchmarks/docstrings.py`), within 0.001 of the best value.
@@ -341,7 +342,11 @@ def log_query(
     strategy: str = RetrievalStrategy.HYBRID,
     filters: dict[str, Any] | None = None,
 ) -> RagQuery:
-    """Record a search; `started` is `time.perf_counter()` of its beginning."""
+    """Record a search; `started` is `time.perf_counter()` of its beginning.
+
+    The audit log records passages of sensitive collections.
+    """
+    record_sensitive_reads(collections, passages)
     return RagQuery.objects.create(
         collection_id=collections[0].pk if len(collections) == 1 else None,
         agent_id=agent_id,

@@ -1,5 +1,8 @@
+import time
+
 import pytest
 
+from audit.models import AuditLog
 from config.tenancy.scope import ScopeRequiredError, tenant_scope
 from knowledge.api.search import highlight_snippet
 from knowledge.embedders import _EMBEDDERS, get_embedder
@@ -7,7 +10,7 @@ from knowledge.models import Collection, Document, RagQuery
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
 from knowledge.services.neighbours import load_passage_contexts
-from knowledge.services.search import search
+from knowledge.services.search import FoundPassage, log_query, search
 from knowledge.services.search_sql import HIT_END, HIT_START
 from knowledge.tests.factories import ChunkFactory, CollectionFactory, DocumentFactory
 
@@ -263,3 +266,31 @@ def test_a_snippet_is_escaped():
         highlight_snippet(f"<b> {HIT_START}dough{HIT_END} {HIT_START}&")
         == "&lt;b&gt; <mark>dough</mark> &amp;"
     )
+
+
+@pytest.mark.parametrize(("marked", "queries"), [((), 1), (("private",), 2)], ids=["unmarked", "marked"])
+def test_a_search_in_a_sensitive_collection_is_in_the_audit_log(
+    marked, queries, scope, django_assert_num_queries
+):
+    collections = [CollectionFactory(slug=slug, is_sensitive=slug in marked) for slug in ("open", "private")]
+    chunks = [ChunkFactory(document=DocumentFactory(collection=each)) for each in collections]
+    passages = [
+        FoundPassage(
+            each.pk, each.document_id, "", "", "", each.content, "", None, 0, 1.0, each.document.collection_id
+        )
+        for each in chunks
+    ]
+    with django_assert_num_queries(queries):
+        log_query("secret question", passages, collections=collections, started=time.perf_counter())
+
+    rows = AuditLog.objects.filter(action="collection.accessed")
+    assert [(row.resource_id, row.user_id) for row in rows] == [
+        (str(each.pk), scope.user_id) for each in collections if each.is_sensitive
+    ]
+    assert [row.metadata for row in rows] == [{"documents": [str(chunks[1].document_id)]} for _ in marked]
+
+
+def test_a_search_without_hits_in_the_sensitive_collection_is_no_read(scope):
+    collection = CollectionFactory(is_sensitive=True)
+    log_query("x", [], collections=[collection], started=time.perf_counter())
+    assert not AuditLog.objects.filter(action="collection.accessed").exists()
