@@ -37,3 +37,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(security, "conclave-security")
 
     config.addinivalue_line("markers", "superuser: needs the embedded server's superuser")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the slow tests first, the fuzzing before them, so that no process waits for a long test at the end."""
+
+    def rank(item: pytest.Item) -> int:
+        return 0 if "schemathesis" in item.nodeid else 1 if item.get_closest_marker("slow") else 2
+
+    items.sort(key=rank)

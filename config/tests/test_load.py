@@ -152,6 +152,7 @@ class Round:
 
 
 @pytest.mark.slow
+@pytest.mark.load
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.security("exhaustion")
 def test_load_of_a_tenant_does_not_slow_down_another(attacks, api_key, neighbour, slow_agent):
