@@ -69,7 +69,7 @@ def count_queries(resource, rows):
     """Return the number of queries of a list with at least `rows` rows."""
     with CaptureQueriesContext(connection) as captured:
         assert len(resource.listed()) >= rows
-    assert len([query for query in captured if "row_to_json" in query["sql"]]) == 1
+    assert len([query for query in captured if "row_to_json" in str(query["sql"])]) == 1
     return len(captured)
 
 
