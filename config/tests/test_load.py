@@ -21,7 +21,7 @@ CHATS, STREAMS, BODIES = 200, 60, 100
 MODEL_SECONDS, LOAD_SECONDS = 1.5, 12
 QUIET_REQUESTS, ROWS, PAUSE_SECONDS = 100, 50, 0.02
 # Maximum seconds of the list and of the health check. The ratio to the quiet server is printed: on two cores, which
-# the load, the model and the database share, it is about 15.
+# the load, the model and the database share, it was between 2 and 35 in nine rounds.
 LIST_SECONDS, HEALTH_SECONDS = 1, 1
 LIST = f"/api/v1/conversations/?limit={ROWS}"
 
