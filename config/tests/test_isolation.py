@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from config.postgres.logins import TEST, login_for_command
 from config.testing.factories import project_models
 from config.testing.isolation.attacks import ATTACKS
 from config.testing.isolation.colleagues import COLLEAGUE_ATTACKS
@@ -111,6 +112,10 @@ def test_attacks_can_be_listed():
     call_command("isolation_report", "--list", stdout=out)
 
     assert len(out.getvalue().splitlines()) == 29 + len(COLLEAGUE_ATTACKS)
+
+
+def test_report_can_change_between_scopes_in_a_transaction():
+    assert login_for_command(["manage.py", "isolation_report"]) == TEST
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
+from config.testing.database import create_test_login
 from config.testing.isolation.attacks import ATTACKS
 from config.testing.isolation.colleagues import (
     COLLEAGUE_ATTACKS,
@@ -57,6 +58,7 @@ class Command(BaseCommand):
         began = time.monotonic()
         if sys.stderr.isatty():
             self.stderr.write("creating a database and tenants …")
+        create_test_login()
         with temporary_database():
             fixture = self._prepare(options["pairs"])
             report = self._attack(fixture, chosen, options["pairs"])
