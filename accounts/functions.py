@@ -81,15 +81,25 @@ DECLARE person uuid := public.conclave_password_user();
 BEGIN
   UPDATE public.accounts_user SET password = hash, password_changed_at = changed_at WHERE id = person;
 END $$;
+-- Stronger parameters for the same password, whose time stays.
+CREATE FUNCTION conclave_replace_hash(old text, new text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE person uuid := public.conclave_password_user();
+BEGIN
+  UPDATE public.accounts_user SET password = new WHERE id = person AND password = old;
+END $$;
 REVOKE ALL ON FUNCTION conclave_password_user() FROM PUBLIC;
 REVOKE ALL ON FUNCTION conclave_password_parameters() FROM PUBLIC;
 REVOKE ALL ON FUNCTION conclave_password_matches(text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION conclave_set_password(text, timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION conclave_replace_hash(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION conclave_password_parameters() TO conclave_identity;
 GRANT EXECUTE ON FUNCTION conclave_password_matches(text) TO conclave_identity;
 GRANT EXECUTE ON FUNCTION conclave_set_password(text, timestamptz) TO conclave_identity;
+GRANT EXECUTE ON FUNCTION conclave_replace_hash(text, text) TO conclave_identity;
 """
 PASSWORDS_DROP = """
+DROP FUNCTION conclave_replace_hash(text, text);
 DROP FUNCTION conclave_set_password(text, timestamptz);
 DROP FUNCTION conclave_password_matches(text);
 DROP FUNCTION conclave_password_parameters();

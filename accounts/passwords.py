@@ -23,11 +23,12 @@ ACTOR = "system:password"
 def password_scope(user_id: UUID) -> Iterator[Any]:
     """Open a cursor for one function call about the password of a user."""
     scope = Scope(user_id=user_id, actor=ACTOR, request=request_info.get())
-    with transaction.atomic(), apply_scope(scope), connection.cursor() as cursor:
+    # The server binds the parameters, so that no hash appears in pg_stat_activity or in logs of statements.
+    with transaction.atomic(), apply_scope(scope), connection.prepared_cursor() as cursor:  # type: ignore[attr-defined]
         yield cursor
 
 
-def check_password(user_id: UUID, raw_password: str | None, changed_at: datetime | None) -> bool:
+def check_password(user_id: UUID, raw_password: str | None) -> bool:
     """Return whether the password is right, and store a new hash if the stored one is outdated.
 
     Call it outside any scope.
@@ -35,7 +36,6 @@ def check_password(user_id: UUID, raw_password: str | None, changed_at: datetime
     Args:
         user_id: ID of the user.
         raw_password: The password to check.
-        changed_at: Time of the latest change, which a new hash of the same password keeps.
     """
     with password_scope(user_id) as cursor:
         cursor.execute("SELECT conclave_password_parameters()")
@@ -52,7 +52,7 @@ def check_password(user_id: UUID, raw_password: str | None, changed_at: datetime
         cursor.execute("SELECT conclave_password_matches(%s)", [encoded])
         matches = bool(cursor.fetchone()[0])
     if matches and _is_outdated(encoded):
-        store_hash(user_id, hashers.make_password(raw_password), changed_at)
+        _replace_hash(user_id, encoded, hashers.make_password(raw_password))
     return matches
 
 
@@ -60,6 +60,12 @@ def store_hash(user_id: UUID, encoded: str, changed_at: datetime | None) -> None
     """Set the hash of a user's password, and the time of the change. Call it outside any scope."""
     with password_scope(user_id) as cursor:
         cursor.execute("SELECT conclave_set_password(%s, %s)", [encoded, changed_at])
+
+
+def _replace_hash(user_id: UUID, encoded: str, new: str) -> None:
+    """Replace the hash of the same password, unless it was changed in the meantime."""
+    with password_scope(user_id) as cursor:
+        cursor.execute("SELECT conclave_replace_hash(%s, %s)", [encoded, new])
 
 
 def encode_password(raw_password: str, parameters: str) -> str:

@@ -161,7 +161,7 @@ class User(AbstractBaseUser, GlobalModel):
         """Return whether the password is right. Call it outside any scope."""
         if is_readable(self.password):
             return bool(super().check_password(raw_password))
-        return passwords.check_password(self.pk, raw_password, self.password_changed_at)
+        return passwords.check_password(self.pk, raw_password)
 
     def has_usable_password(self) -> bool:
         if is_readable(self.password):

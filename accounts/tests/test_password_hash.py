@@ -7,6 +7,7 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import Argon2PasswordHasher, make_password
 from django.db import ProgrammingError, connection, transaction
 from django.test import Client, override_settings
+from django.utils import timezone
 
 from accounts import passwords
 from accounts.fields import UNREADABLE_HASH
@@ -137,6 +138,20 @@ def test_an_outdated_hash_is_replaced_and_sessions_stay(member, admin_client, re
     assert parameters(member.user).startswith("argon2$argon2id$")
     assert authenticate(email=member.user.email, password=PASSWORD) == member.user
     assert admin_client.get("/console/").status_code == 200
+
+
+def test_a_password_that_changes_during_the_check_stays(member, real_hashers, monkeypatch):
+    new = "another long test password"
+
+    def change_meanwhile(raw_password):
+        monkeypatch.undo()
+        passwords.store_hash(member.user_id, make_password(new), timezone.now())
+        return make_password(raw_password)
+
+    with override_settings(PASSWORD_HASHERS=[*base.PASSWORD_HASHERS, *_hashers_of_tests()]):
+        monkeypatch.setattr(passwords.hashers, "make_password", change_meanwhile)
+        authenticate(email=member.user.email, password=PASSWORD)
+    assert authenticate(email=member.user.email, password=new) == member.user
 
 
 def _hashers_of_tests():

@@ -2,8 +2,9 @@
 
 import psycopg
 import pytest
+from django.db import connection
 
-from accounts.passwords import ACTOR
+from accounts.passwords import ACTOR, password_scope
 from config.db.session import APP, IDENTITY, NO_ROLE, OPERATOR, READER, SESSION_SQL, Scope
 from config.postgres.logins import OWNER, PLATFORM, PUBLIC, TENANT, WEB, WORKER
 from config.testing.database import connect
@@ -50,6 +51,7 @@ CALLS = (
     "SELECT conclave_password_parameters()",
     "SELECT conclave_password_matches('x')",
     "SELECT conclave_set_password('x', now())",
+    "SELECT conclave_replace_hash('x', 'x')",
 )
 HELPER = "SELECT conclave_password_user()"
 # With the settings of the scope, with forged settings, and without a proof.
@@ -65,27 +67,27 @@ CREATE OR REPLACE FUNCTION conclave_password_user() RETURNS uuid LANGUAGE sql ST
 SET search_path = pg_catalog, pg_temp AS $$ SELECT current_setting('app.current_user_id')::uuid $$"""
 
 
-def succeeds(connection, scope, statement):
+def succeeds(session, scope, statement):
     """Return whether the database permits the statement in a proved scope; undo it.
 
     Args:
         scope: The scope, or its role.
     """
     scope = Scope(scope, actor="system:test") if isinstance(scope, str) else scope
-    with connection.transaction(force_rollback=True):
-        connection.execute(SESSION_SQL, scope.params())
+    with session.transaction(force_rollback=True):
+        session.execute(SESSION_SQL, scope.params())
         try:
-            with connection.transaction():
-                connection.execute(statement)
+            with session.transaction():
+                session.execute(statement)
         except psycopg.errors.InsufficientPrivilege:
             return False
     return True
 
 
 def attack(attacks, login, role, statements):
-    with connect(login) as connection:
+    with connect(login) as session:
         for statement in statements:
-            attacks.attempt(statement, succeeded=succeeds(connection, role, statement))
+            attacks.attempt(statement, succeeded=succeeds(session, role, statement))
 
 
 @pytest.mark.security("platform rights")
@@ -120,9 +122,20 @@ def test_no_login_reads_or_writes_a_password_hash(login, role, db, attacks):
 @pytest.mark.security("hash reading")
 def test_sign_in_for_another_purpose_uses_no_password(db, attacks):
     for scope in (Scope(NO_ROLE, user_id=USER), Scope(NO_ROLE, actor=ACTOR), Scope(IDENTITY, user_id=USER)):
-        with connect(WEB) as connection:
+        with connect(WEB) as session:
             for call in (HELPER, *CALLS):
-                attacks.attempt(call, succeeded=succeeds(connection, scope, call))
+                attacks.attempt(call, succeeded=succeeds(session, scope, call))
+
+
+@pytest.mark.security("hash reading")
+def test_no_hash_is_visible_in_the_statements_of_another_session(member, attacks):
+    shown = "SELECT query FROM pg_stat_activity WHERE pid = %s AND query LIKE %s"
+    with connect() as other, password_scope(member.user_id) as cursor:
+        for call in ("conclave_password_matches(%s)", "conclave_set_password(%s, NULL)"):
+            cursor.execute(f"SELECT {call}", ["argon2$secret"])
+            pid = connection.connection.info.backend_pid
+            assert other.execute(shown, [pid, "%conclave_%password%"]).fetchall()
+            attacks.attempt(call, succeeded=bool(other.execute(shown, [pid, "%argon2$secret%"]).fetchall()))
 
 
 @pytest.mark.security("hash reading", mutation=True)

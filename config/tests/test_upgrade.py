@@ -30,7 +30,8 @@ UNION SELECT 'constraint', conrelid::regclass || '.' || conname, pg_get_constrai
 UNION SELECT 'index', indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
   WHERE indexrelid::regclass::text NOT LIKE 'pg_%'
 UNION SELECT 'function', oid::regprocedure::text, prosrc || pg_get_userbyid(proowner) || coalesce(proacl::text, '')
-  FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname LIKE 'conclave%'
+  FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+    AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')
 UNION SELECT 'trigger', tgrelid::regclass || '.' || tgname, pg_get_triggerdef(oid) FROM pg_trigger
   WHERE NOT tgisinternal
 UNION SELECT 'right', relname,
