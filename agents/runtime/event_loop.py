@@ -5,9 +5,8 @@ import os
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor, Future
-from contextlib import suppress
 from functools import partial
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import ThreadSensitiveContext
@@ -55,10 +54,6 @@ class _CallingThread(Executor):
         result.add_done_callback(lambda _: self._calls.put(None))
         while call := self._calls.get():
             with inside_pool():
-                call()
-        # Calls of tasks that the function left behind.
-        with suppress(Empty):
-            while call := self._calls.get_nowait():
                 call()
 
 

@@ -9,6 +9,7 @@ from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from config.db.connections import release_pooled_connections
 from config.serving.errors import ServerBusy, TooManyWaiting
 
 IDLE_SECONDS = 30
@@ -24,7 +25,7 @@ class Job:
     pool: "FairThreadPool"
     future: Future[Any] = field(default_factory=Future)
     thread: int = 0
-    has_place: bool = True
+    has_place: bool = False
 
     def run(self) -> None:
         if not self.future.set_running_or_notify_cancel():
@@ -46,7 +47,7 @@ _current_job: ContextVar[Job | None] = ContextVar("conclave_current_job", defaul
 def outside_pool() -> Iterator[None]:
     """Free the place of the current job during the block, and wait for a place at its end.
 
-    The block waits for another service.
+    The block waits for another service. Connections return to their pool: jobs that hold places may wait for them.
     The thread is added to those of the pool, so the caller limits how many are in such a block.
     """
     job = _current_job.get()
@@ -54,6 +55,7 @@ def outside_pool() -> Iterator[None]:
     if job is None or job.thread != threading.get_ident() or not job.has_place:
         yield
         return
+    release_pooled_connections()
     job.pool.leave(job)
     try:
         yield
@@ -73,7 +75,7 @@ def inside_pool() -> Iterator[None]:
         yield
         return
     if job.thread != threading.get_ident():
-        job = Job(job.client, job.address, job.call, job.pool, thread=threading.get_ident(), has_place=False)
+        job = Job(job.client, job.address, job.call, job.pool, thread=threading.get_ident())
         _current_job.set(job)
     if job.has_place:
         yield
@@ -82,6 +84,7 @@ def inside_pool() -> Iterator[None]:
     try:
         yield
     finally:
+        release_pooled_connections()
         job.pool.leave(job)
 
 
@@ -130,7 +133,6 @@ class FairThreadPool:
     def leave(self, job: Job) -> None:
         """Free the place of a running job."""
         with self._changed:
-            job.has_place = False
             self._uncount(job)
             self._wake()
 
@@ -143,10 +145,12 @@ class FairThreadPool:
         allowed.wait()
 
     def _count(self, job: Job) -> None:
+        job.has_place = True
         self._active += 1
         self._running[job.client] += 1
 
     def _uncount(self, job: Job) -> None:
+        job.has_place = False
         self._active -= 1
         self._running[job.client] -= 1
         if not self._running[job.client]:
@@ -157,7 +161,6 @@ class FairThreadPool:
         for job, allowed in list(self._returning):
             if self._active < self.threads and self._running[job.client] < self.per_client:
                 self._returning.remove((job, allowed))
-                job.has_place = True
                 self._count(job)
                 allowed.set()
         if not self._queued or self._active >= self.threads:

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from config.serving import threads
 from config.serving.threads import FairThreadPool, inside_pool, outside_pool
 
 SECONDS = 10
@@ -83,7 +84,7 @@ def test_returning_jobs_wait_for_places_of_their_client(pool):
 
 def test_threads_of_a_job_wait_for_places_of_its_client(pool):
     occupied, started = Recorder(), Recorder()
-    threads = []
+    started_threads = []
 
     def start_thread():
         def run():
@@ -91,7 +92,7 @@ def test_threads_of_a_job_wait_for_places_of_its_client(pool):
                 started.work()
 
         thread = threading.Thread(target=contextvars.copy_context().run, args=(run,))
-        threads.append(thread)
+        started_threads.append(thread)
         thread.start()
 
     pool.submit(*CLIENT, start_thread).result(SECONDS)
@@ -103,9 +104,23 @@ def test_threads_of_a_job_wait_for_places_of_its_client(pool):
     occupied.released.set()
     started.released.set()
     job.result(SECONDS)
-    for thread in threads:
+    for thread in started_threads:
         thread.join(SECONDS)
     assert pool.submit(*CLIENT, lambda: "done").result(SECONDS) == "done"
+
+
+def test_connections_are_released_before_a_place_is_left(pool, monkeypatch):
+    released = []
+    monkeypatch.setattr(
+        threads, "release_pooled_connections", lambda: released.append(pool._running[CLIENT[0]])
+    )
+
+    def wait_and_return():
+        with outside_pool(), inside_pool():
+            pass
+
+    pool.submit(*CLIENT, wait_and_return).result(SECONDS)
+    assert released == [1, 1]
 
 
 def test_blocks_have_no_effect_outside_a_job():
