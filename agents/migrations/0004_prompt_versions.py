@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='promptversion',
             name='user',
-            field=models.ForeignKey(blank=True, db_constraint=False, editable=False, help_text='User who owns the prompt.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL),
+            field=models.ForeignKey(blank=True, db_constraint=False, editable=False, help_text='User who owns the prompt. Empty: the organisation\'s or a factory prompt.', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL),
         ),
         AlterConstraints(
             remove=[('systemprompt', 'agents_systemprompt_audit')],

@@ -25,18 +25,14 @@ def validate_variables(value: Any) -> None:
             raise ValidationError(f"[{place}].name: must be a non-empty string.")
 
 
-POLICIES = {
-    "read": f"(tenant_id IS NULL OR ({TENANT_CLAUSE} AND (user_id IS NULL OR {USER_CLAUSE})))",
-    "write": f"({TENANT_CLAUSE} AND (user_id IS NULL OR {USER_CLAUSE}))",
-}
-
-
-class SystemPrompt(TenantModel):
-    """A factory prompt readable by all, or an override by an organisation or user."""
+class OwnedPromptModel(TenantModel):
+    """Base of rows that everyone can read as factory rows, or that belong to an organisation or to a user."""
 
     scope_kind = "user"
-    row_security = POLICIES
-    audit_omit = ("usage_count", "last_used_at", "average_satisfaction", "success_rate", "verdict_count")
+    row_security = {
+        "read": f"(tenant_id IS NULL OR ({TENANT_CLAUSE} AND (user_id IS NULL OR {USER_CLAUSE})))",
+        "write": f"({TENANT_CLAUSE} AND (user_id IS NULL OR {USER_CLAUSE}))",
+    }
 
     tenant = models.ForeignKey(
         "tenants.Tenant",
@@ -55,6 +51,19 @@ class SystemPrompt(TenantModel):
         editable=False,
         help_text="User who owns the prompt. Empty: the organisation's or a factory prompt.",
     )
+
+    objects = PromptManager()
+    unscoped = models.Manager.from_queryset(ScopedQuerySet)()
+
+    class Meta(TenantModel.Meta):
+        abstract = True
+
+
+class SystemPrompt(OwnedPromptModel):
+    """A factory prompt readable by all, or an override by an organisation or user."""
+
+    audit_omit = ("usage_count", "last_used_at", "average_satisfaction", "success_rate", "verdict_count")
+
     prompt_key = models.CharField(max_length=100, help_text="Key used to look up the prompt.")
     prompt_category = models.CharField(max_length=100, help_text="Category of the prompt.")
     prompt_name = models.CharField(max_length=255, help_text="Display name.")
@@ -93,10 +102,7 @@ class SystemPrompt(TenantModel):
     )
     verdict_count = models.PositiveIntegerField(default=0, editable=False, help_text="Number of ratings.")
 
-    objects = PromptManager()
-    unscoped = models.Manager.from_queryset(ScopedQuerySet)()
-
-    class Meta(TenantModel.Meta):
+    class Meta(OwnedPromptModel.Meta):
         indexes = [
             models.Index(fields=["prompt_key"], name="agents_prompt_key"),
             models.Index(fields=["prompt_category"], name="agents_prompt_category"),
@@ -128,45 +134,36 @@ class SystemPrompt(TenantModel):
         return self.prompt_name
 
     _stored_text: str | None = None
+    _stored_note: str | None = None
 
     @classmethod
     def from_db(cls, db: Any, field_names: Any, values: Any) -> Self:  # type: ignore[override]
         instance = super().from_db(db, field_names, values)
         if "prompt_text" in field_names:
             instance._stored_text = instance.prompt_text
+        if "change_note" in field_names:
+            instance._stored_note = instance.change_note
         return instance
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save the row; increment the version if the text changed."""
+        """Save the row; if the text changed, increment the version and drop the note of an earlier change."""
         if self._stored_text not in (None, self.prompt_text):
             self.version += 1
+            if self.change_note == self._stored_note:
+                self.change_note = ""
             if kwargs.get("update_fields") is not None:
-                kwargs["update_fields"] = {*kwargs["update_fields"], "version"}
+                kwargs["update_fields"] = {*kwargs["update_fields"], "version", "change_note"}
         super().save(*args, **kwargs)
-        self._stored_text = self.prompt_text
+        self._stored_text, self._stored_note = self.prompt_text, self.change_note
 
 
-class PromptVersion(TenantModel):
+class PromptVersion(OwnedPromptModel):
     """The text of a prompt at one version, added by a trigger whenever the text changes."""
 
-    scope_kind = "user"
-    row_security = POLICIES | {"verbs": "SELECT, INSERT"}
+    row_security = OwnedPromptModel.row_security | {"verbs": "SELECT, INSERT"}
     audit_exempt = "itself a log of prompts, which are audited"
 
     updated_at = None
-    tenant = models.ForeignKey(
-        "tenants.Tenant",
-        on_delete=models.CASCADE,
-        related_name="+",
-        null=True,
-        blank=True,
-        editable=False,
-        db_index=False,
-        help_text="Organisation that owns the prompt. Empty: a factory prompt.",
-    )
-    user = MemberForeignKey(
-        models.CASCADE, null=True, blank=True, editable=False, help_text="User who owns the prompt."
-    )
     prompt = TenantForeignKey(
         SystemPrompt, models.DO_NOTHING, db_rule="CASCADE", related_name="versions", help_text="The prompt."
     )
@@ -175,10 +172,7 @@ class PromptVersion(TenantModel):
     note = models.CharField(max_length=500, blank=True, default="", help_text="Description of the change.")
     created_by_id = models.UUIDField(null=True, blank=True, help_text="User who changed the text.")
 
-    objects = PromptManager()
-    unscoped = models.Manager.from_queryset(ScopedQuerySet)()
-
-    class Meta(TenantModel.Meta):
+    class Meta(OwnedPromptModel.Meta):
         constraints = [unique_per_tenant("prompt", "version", message="This version already exists.")]
 
     def __str__(self) -> str:

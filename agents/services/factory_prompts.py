@@ -1,7 +1,7 @@
 """Factory prompts: what the product itself says to models, which organisations and users can override.
 
-Each has a row with its key (`create_factory_prompts`). Without a row, or if an override lacks a value, the text
-below is used.
+`seed_demo` creates a row for each key (`create_factory_prompts`). Without a row, or if an override lacks a value, the
+text below is used.
 """
 
 from collections.abc import Callable, Mapping

@@ -94,13 +94,18 @@ def test_each_text_of_a_prompt_stays_as_a_version(api_client):
     names = {"prompt_key": "greet", "prompt_category": "test", "prompt_name": "Greeting"}
     url = "/api/v1/system-prompts/"
     made = client.post(url, names | texts, content_type="application/json").json()
-    for change in ({"prompt_text": "Two.", "change_note": "Second."}, {"prompt_name": "Salute"}):
+    second = {"prompt_text": "Two.", "change_note": "Second."}
+    for change in (second, {"prompt_name": "Salute"}, {"prompt_text": "Three."}):
         response = client.patch(f"{url}{made['id']}/", change, content_type="application/json")
         assert response.status_code == 200, response.content
     rows = client.get(f"/api/v1/prompt-versions/?prompt={made['id']}").json()["results"]
     found = [(row["version"], row["prompt_text"], row["note"], row["created_by_id"]) for row in rows]
     author = str(client.key.user_id)
-    assert sorted(found) == [(1, "One.", "First.", author), (2, "Two.", "Second.", author)]
+    assert sorted(found) == [
+        (1, "One.", "First.", author),
+        (2, "Two.", "Second.", author),
+        (3, "Three.", "", author),
+    ]
 
 
 def test_versions_of_a_factory_prompt_are_read_by_all_and_end_with_it(caller, rows):
