@@ -54,11 +54,12 @@ def _fail_interrupted() -> None:
         error_code="interrupted",
         error_message="The process that generated the answer was stopped.",
     )
-    record_interrupted_runs(answers)
     for calls in (ToolExecution, McpToolExecution):
         calls.unscoped.between(limit - timedelta(days=7), limit).filter(status=ToolStatus.RUNNING).update(
             status=ToolStatus.FAILED, error_message="The process that ran the tool was stopped."
         )
+    # Tasks of the runs copy the state of the tool calls.
+    record_interrupted_runs(answers)
 
 
 @app.task(name="conversations.tasks.resume_work")

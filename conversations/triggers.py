@@ -11,7 +11,10 @@ BEGIN
     WHERE tenant_id = OLD.tenant_id AND conversation_id = OLD.id AND id >= OLD.id AND (prompt, response) <> ('', '');
   ELSE
     UPDATE public.agents_agentrun SET prompt = '', response = ''
-    WHERE tenant_id = OLD.tenant_id AND conversation_id = OLD.conversation_id AND message_id = OLD.id
+    WHERE tenant_id = OLD.tenant_id AND conversation_id = OLD.conversation_id
+      -- A run belongs to the answer; the erased question is its prompt.
+      AND (message_id = OLD.id OR message_id IN (SELECT m.id FROM public.conversations_message m
+        WHERE m.tenant_id = OLD.tenant_id AND m.conversation_id = OLD.conversation_id AND m.reply_to_id = OLD.id))
       AND id >= OLD.id AND (prompt, response) <> ('', '');
   END IF;
   RETURN NULL;

@@ -34,8 +34,10 @@ def get_run_texts(agent: Agent, prompt: str, response: str) -> tuple[str, str]:
     kind = settings.get("texts") if isinstance(settings, dict) else None
     if kind == RunTexts.NONE:
         return "", ""
-    texts = prompt[:MAX_TEXT_LENGTH], response[:MAX_TEXT_LENGTH]
-    return texts if kind == RunTexts.FULL else (mask(texts[0]), mask(texts[1]))
+    if kind != RunTexts.FULL:
+        # Before the texts are cut, which could leave a part of a secret that looks like none.
+        prompt, response = mask(prompt), mask(response)
+    return prompt[:MAX_TEXT_LENGTH], response[:MAX_TEXT_LENGTH]
 
 
 def expire_run_texts() -> int:

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from agents.models import AgentRun, LlmUsage
-from agents.services.runs import expire_run_texts
+from agents.services.runs import MAX_TEXT_LENGTH, expire_run_texts, get_run_texts
 from agents.testing import FakeOpenAI, fail, say
 from agents.tests.factories import AgentFactory, AgentRunFactory, IntegrationFactory
 from config.db.ids import uuid7
@@ -167,6 +167,19 @@ def test_erased_answer_erases_the_texts(caller, agent):
     with caller.scope():
         Message.objects.filter(pk=answer.pk).update(content="")
     assert read_run(caller).prompt == ""
+
+
+def test_erased_question_erases_the_texts(caller, agent):
+    answer = run_turn(begin(caller, agent))
+    with caller.scope():
+        Message.objects.filter(pk=answer.reply_to_id).update(content="")
+    assert read_run(caller).prompt == ""
+
+
+def test_a_secret_where_a_text_is_cut_is_masked(agent):
+    key = "sk-proj-abcdefghijklmnop1234"
+    text = "x" * (MAX_TEXT_LENGTH - 12) + " " + key
+    assert key[:8] not in "".join(get_run_texts(agent, text, text))
 
 
 def test_texts_expire_after_the_days_that_the_organisation_keeps_them(tenant, other_tenant):
