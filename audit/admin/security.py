@@ -7,6 +7,7 @@ from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from audit.admin.exports import AuditedExportMixin
+from audit.choices import ReviewState
 from audit.models import SecurityAuditLog
 from audit.services.security import assign_review, comment_review, mark_reviewed
 from config.admin.bases import ReadOnlyAdmin, fieldset
@@ -88,5 +89,5 @@ class SecurityAuditLogAdmin(AuditedExportMixin, ReadOnlyAdmin):
 
     @admin.action(description="Mark as reviewed", permissions=["review"])
     def review(self, request, queryset):
-        count = mark_reviewed(queryset.exclude(review_state="none"), reviewer_id=request.user.pk)
+        count = mark_reviewed(queryset.exclude(review_state=ReviewState.NONE), reviewer_id=request.user.pk)
         self.message_user(request, f"{count} events marked as reviewed.", messages.SUCCESS)

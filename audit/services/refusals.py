@@ -15,7 +15,7 @@ MAX_PATH = 300
 def record_refusal(sender: Any, refusal: Refusal, **_: Any) -> None:
     """Log a refused request, of which a rate limit's window has one."""
     rate = refusal.rate
-    if refusal.status == 429 and rate is not None and rate.exceeded and rate.hits != rate.limit + 1:
+    if refusal.status == 429 and (rate is None or rate.hits != rate.limit + 1):
         return
     key = refusal.cause.key if isinstance(refusal.cause, CredentialRefusedError) else None
     actor, user_id, tenant_id = refusal.actor, refusal.user_id, refusal.tenant_id
@@ -23,7 +23,7 @@ def record_refusal(sender: Any, refusal: Refusal, **_: Any) -> None:
         actor, user_id, tenant_id = f"key:{key.id}", key.user_id, key.tenant_id
     details = {
         "method": refusal.request.method,
-        "path": refusal.request.path[:MAX_PATH],
+        "path": refusal.request.path[:MAX_PATH].replace("\0", ""),
         "status": refusal.status,
         "actor": actor,
         "scope": refusal.scope,

@@ -3,13 +3,15 @@
 from datetime import timedelta
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import ApiKey
 from audit.choices import SecurityEventType as Event
 from audit.models import SecurityAuditLog
+from audit.services.refusals import record_refusal
+from config.api.refusals import Refusal
 from config.tenancy.scope import tenant_scope
 from config.testing.factories import factory_for
 from config.testing.fixtures import add_member
@@ -88,6 +90,18 @@ def test_a_rate_limit_is_logged_once_a_window(api_client, django_assert_max_num_
     assert statuses == [200, 200, 429, 429]
     (event,) = events()
     assert (event.event_type, event.occurrences) == (Event.RATE_LIMITED, 1)
+
+
+def test_a_full_process_is_no_event_of_a_client(api_client):
+    client = api_client()
+    refusal = Refusal(RequestFactory().get(AGENTS), 429, "too_many_streams", tenant_id=client.key.tenant_id)
+    record_refusal(None, refusal)
+    assert events() == []
+
+
+def test_a_path_with_a_nul_is_logged():
+    Client(headers={"authorization": "Bearer cvk_live_unknown"}).get("/v1/models/%00")
+    assert [event.event_type for event in events()] == [Event.CREDENTIAL_UNKNOWN]
 
 
 def test_a_tenant_of_others_is_logged_for_the_users_tenants(member, other_tenant):
