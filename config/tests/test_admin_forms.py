@@ -221,6 +221,9 @@ def test_overview_counts_only_the_scope(member, admin_client, other_tenant):
     response = admin_client.get("/console/")
     tiles = {tile["title"]: tile["value"] for tile in response.context["tiles"]}
     assert tiles["Agents"] == 1
+    # An unknown filter would be a redirect to the unfiltered list.
+    (link,) = (tile["link"] for tile in response.context["tiles"] if tile["title"] == "Security events")
+    assert admin_client.get(link).status_code == 200
     assert response.context["recent"][0]["entry"].action == "agent.created"
 
 

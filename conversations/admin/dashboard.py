@@ -107,7 +107,7 @@ def usage_tiles(midnight: datetime) -> list[dict[str, Any]]:
 
 def security_tile(midnight: datetime) -> list[dict[str, Any]]:
     count = SecurityAuditLog.objects.filter(requires_review=True, reviewed_at=None).count()
-    query = "requires_review__exact=1&reviewed=no"
+    query = "review_state__in=open,assigned"
     return [_tile("Security events", count, "to review", "audit_securityauditlog", query, alarm=count > 0)]
 
 
