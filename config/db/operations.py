@@ -97,9 +97,9 @@ class OperationGroup(Operation):
 def group_operations(operations: Sequence[Operation]) -> list[Operation]:
     """Replace consecutive operations of one kind by an `OperationGroup`."""
     groups: list[Operation] = []
-    for _, found in groupby(operations, key=_get_kind):
+    for kind, found in groupby(operations, key=_get_kind):
         each = list(found)
-        groups += [OperationGroup(each)] if len(each) > 1 and _get_kind(each[0]) >= 0 else each
+        groups += [OperationGroup(each)] if kind >= 0 and len(each) > 1 else each
     return groups
 
 

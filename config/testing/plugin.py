@@ -41,7 +41,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the slow tests first, the fuzzing before them, so that no process waits for a long test at the end."""
+    """Run the slow tests first, the fuzzing before them, so that no process waits for a long test at the end.
+
+    Beside other processes, tests of the load are left out.
+    """
+    alone = "PYTEST_XDIST_WORKER" not in os.environ
+    items[:] = [item for item in items if alone or not item.get_closest_marker("load")]
 
     def rank(item: pytest.Item) -> int:
         return 0 if "schemathesis" in item.nodeid else 1 if item.get_closest_marker("slow") else 2
