@@ -60,6 +60,19 @@ def test_file_is_uploaded_listed_read_and_deleted(client, wired):
             call(first.id)
 
 
+def test_content_of_a_file_cannot_set_its_id_purpose_or_attributes(client, wired):
+    store = client.vector_stores.create(name="Sea")
+    content = b"---\nfile_id: x\npurpose: y\nattributes: z\nauthor: Ann\n---\n" + TEXT
+    file = upload(client, content=content)
+    client.vector_stores.files.create(store.id, file_id=file.id, attributes={"kind": "tides"})
+    index_all(wired)
+    assert all(row.metadata["author"] == "Ann" for row in wired.rows(Document))
+    assert [(row.id, row.purpose) for row in client.files.list()] == [(file.id, "assistants")]
+    (attached,) = client.vector_stores.files.list(store.id)
+    assert (attached.id, attached.attributes) == (file.id, {"kind": "tides"})
+    assert next(iter(client.vector_stores.search(store.id, query="high water"))).file_id == file.id
+
+
 def test_file_is_attached_to_a_vector_store(client, wired):
     store, file = client.vector_stores.create(name="Sea"), upload(client)
     made = client.vector_stores.files.create(store.id, file_id=file.id, attributes={"kind": "tides"})

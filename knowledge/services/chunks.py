@@ -21,6 +21,10 @@ LOCK_SQL = "SELECT embedding_model, dimensions FROM knowledge_collection WHERE t
 
 # Metadata key of a title given by a user; metadata read from files never sets it.
 GIVEN_TITLE = "given_title"
+# Keys of a document's metadata: the id of the file that it is a copy of, the file's purpose and its attributes.
+FILE_ID, PURPOSE, ATTRIBUTES = FILE_KEYS = ("file_id", "purpose", "attributes")
+# The content of a file cannot set them.
+RESERVED_KEYS = (GIVEN_TITLE, *FILE_KEYS)
 
 
 class SupersededError(Exception):
@@ -102,7 +106,7 @@ def _build_chunk(document: Document, piece: ChunkText, insight: ChunkInsight, mo
 def _update_document(document: Document, reading: IndexingResult) -> None:
     document.file_type = reading.read.media_type[:100]
     document.checksum = document.indexed_checksum = reading.checksum
-    metadata = {name: value for name, value in reading.read.metadata.items() if name != GIVEN_TITLE}
+    metadata = {name: value for name, value in reading.read.metadata.items() if name not in RESERVED_KEYS}
     document.metadata = {**document.metadata, **metadata}
     document.status, document.error_message, document.progress = DocumentStatus.INDEXED, "", 100
     # Save last: the trigger updates the collection's counts and locks its row until the transaction ends.

@@ -10,13 +10,12 @@ from django.db.models import Q, QuerySet
 
 from config.tenancy.scope import require_tenant_id
 from knowledge.models import Collection, Document
+from knowledge.services.chunks import ATTRIBUTES, FILE_ID, FILE_KEYS, PURPOSE
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.documents import delete_document, upload_document
 from knowledge.services.files import StoredFile, iter_bytes, store_file
 
 LIBRARY_SLUG = "uploaded-files"
-# Keys of a document's metadata: the id of the file that it is a copy of, the file's purpose and its attributes.
-FILE_ID, PURPOSE, ATTRIBUTES = FILE_KEYS = ("file_id", "purpose", "attributes")
 
 
 @transaction.atomic
