@@ -69,8 +69,8 @@ def get_json_schemas(field: Any) -> tuple[type[BaseModel], ...]:
 def validation_errors(shape: type[BaseModel], value: Any) -> list[SchemaError]:
     """Return the errors in `value`, each with its path."""
     try:
-        # Strict JSON, so that a stored value is valid in the documented schema: dates are strings, and false is no
-        # number.
+        # Strict JSON, so that a stored value is valid in the documented schema: dates are strings, and booleans are
+        # not accepted as numbers.
         made = shape.model_validate_json(json.dumps(value, cls=DjangoJSONEncoder), strict=True)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)

@@ -4,10 +4,8 @@ import base64
 import binascii
 import json
 
-from django.conf import settings
-
 from conversations.api.wire_models import CompatError
-from conversations.services.attachments import MAX_PARSE_SECONDS, MAX_TEXT_LENGTH
+from conversations.services.attachments import MAX_TEXT_LENGTH, get_parse_seconds
 from knowledge.models import Document
 from knowledge.parsing import ParseError
 
@@ -35,8 +33,7 @@ def extract_text(data: str, name: str, parameter: str) -> str:
 
     try:
         content = base64.b64decode(data, validate=True)
-        seconds = min(settings.PARSE_SECONDS, MAX_PARSE_SECONDS)
-        return parse_bytes(content, name, seconds=seconds).text
+        return parse_bytes(content, name, seconds=get_parse_seconds()).text
     except binascii.Error:
         raise CompatError(parameter, "The document is not valid base64.") from None
     except ParseError as error:
@@ -52,9 +49,10 @@ def extract_file_text(file: Document, parameter: str) -> str:
     """
     from knowledge.services.ingestion import parse_stored
 
-    seconds = min(settings.PARSE_SECONDS, MAX_PARSE_SECONDS)
     try:
-        text = parse_stored(file.storage_path, file.filename, file.file_size, seconds=seconds).text
+        text = parse_stored(
+            file.storage_path, file.filename, file.file_size, seconds=get_parse_seconds()
+        ).text
     except ParseError as error:
         raise CompatError(parameter, f"The file {file.filename} cannot be read: {error}") from None
     if len(text) > MAX_TEXT_LENGTH:

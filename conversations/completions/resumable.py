@@ -30,6 +30,7 @@ class CompletionResponse(ResumableResponse[CompletionTurn]):
     """The response to a completion request.
 
     Its reference names the conversation and the answer.
+
     Attributes:
         after: the previous answer, to continue its conversation.
         place: the place of the stream, if the answer is streamed.

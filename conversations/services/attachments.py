@@ -33,6 +33,11 @@ class ReadFile:
     kept: StoredFile
 
 
+def get_parse_seconds() -> int:
+    """Return the processor seconds that the parser of a file in a request may take."""
+    return min(settings.PARSE_SECONDS, MAX_PARSE_SECONDS)
+
+
 def read_file(kept: StoredFile, name: str) -> ReadFile:
     """Read a stored file. Slow; call it outside any scope.
 
@@ -44,8 +49,7 @@ def read_file(kept: StoredFile, name: str) -> ReadFile:
     """
     from knowledge.services.ingestion import parse_stored
 
-    seconds = min(settings.PARSE_SECONDS, MAX_PARSE_SECONDS)
-    parsed = parse_stored(kept.path, name, kept.size, seconds=seconds)
+    parsed = parse_stored(kept.path, name, kept.size, seconds=get_parse_seconds())
     return ReadFile(name, parsed.media_type, parsed.text[:MAX_TEXT_LENGTH], kept)
 
 

@@ -50,7 +50,7 @@ class EmbeddingRequest(WireModel):
 class EmbeddingResponse(ResumableResponse[None]):
     """The response to an embedding request, which stores no rows.
 
-    Its reference is the time after which the process of the request has died.
+    Its reference is the time after which a repeated request computes the embeddings again.
     """
 
     respond: Callable[[], HttpResponse]
