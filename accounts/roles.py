@@ -104,9 +104,28 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
         }
     )
     | {scope for scope in OWN_SCOPES if scope.endswith(":read")},
+    # Works with assigned roles alone, for example in one engagement.
+    MemberRole.GUEST: frozenset({"profile:read", "profile:write", "tenant:read"}),
 }
 
 
 def role_scopes(role: str | None, extra: Iterable[str] = ()) -> frozenset[str]:
     """Return the scopes of `role` combined with the `extra` scopes."""
     return ROLE_SCOPES.get(role or "", frozenset()) | frozenset(extra)
+
+
+# Resources with rows of engagements. A role in an engagement grants nothing else, because everything else belongs to
+# the whole tenant.
+ENGAGEMENT_RESOURCES = ("agent-learning-patterns", "assets", "flows")
+
+
+def engagement_scopes(permissions: Iterable[str]) -> frozenset[str]:
+    """Return the scopes that roles assigned in an engagement grant there.
+
+    Each of them may also read the engagement itself.
+    """
+    found = {"engagements:read"}
+    for permission in permissions:
+        resource, _, verb = permission.partition(":")
+        found |= {f"{each}:{verb or '*'}" for each in ENGAGEMENT_RESOURCES if resource in ("*", each)}
+    return frozenset(found)

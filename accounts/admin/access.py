@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,14 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.choices import Theme
+from accounts.services.engagement_access import (
+    ENGAGEMENT_KEY,
+    EngagementAccess,
+    choose_engagement_access,
+    list_engagement_access,
+)
+from accounts.services.preferences import Preferences, get_preferences
 from accounts.services.tenant_access import (
     TENANT_KEY,
     TenantAccess,
@@ -19,6 +27,9 @@ from accounts.services.tenant_access import (
 )
 from config.api.scopes import allows, beyond
 from config.tenancy.scope import platform_scope, tenant_scope
+from tenants.schemas import Branding
+from tenants.services.branding import build_palette, get_branding
+from tenants.services.system_settings import CONSOLE_NOTICE, get_system_setting
 
 PLATFORM_KEY = "console_platform"
 PLATFORM_STAY = timedelta(minutes=30)
@@ -34,6 +45,10 @@ class Access:
     reason: str = ""
     until: float = 0
     scopes: frozenset[str] = frozenset()
+    engagement: EngagementAccess | None = None
+    preferences: Preferences = field(default_factory=Preferences)
+    branding: Branding = field(default_factory=Branding)
+    notice: str = ""
 
     @property
     def is_platform(self) -> bool:
@@ -74,19 +89,36 @@ class Access:
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Open the database scope of this request.
+        """Open the database scope of this request; activate the user's language and time zone.
 
         Raises:
             ProgrammingError: The database login cannot use the operator role.
         """
         if self.is_platform:
             with platform_scope(reason=self.reason, user=self.user):
+                self.notice = get_system_setting(CONSOLE_NOTICE)
                 yield
         elif self.tenant_access is not None:
-            with tenant_scope(self.tenant_access.tenant_id, user=self.user):
-                yield
+            with tenant_scope(self.tenant_access.tenant_id, user=self.user, engagement=self.engagement):
+                self._load_appearance(self.tenant_access.tenant_id)
+                with self.preferences.activated():
+                    yield
         else:
             raise LookupError("the request has neither a tenant nor a reason for the platform scope")
+
+    @contextmanager
+    def localized(self) -> Iterator[None]:
+        """Activate the preferences of the user in the selected tenant, without a scope."""
+        chosen = self.tenant_access
+        if chosen is not None and chosen.is_open and not self.is_platform:
+            with tenant_scope(chosen.tenant_id, user=self.user):
+                self._load_appearance(chosen.tenant_id)
+        with self.preferences.activated():
+            yield
+
+    def _load_appearance(self, tenant_id: UUID) -> None:
+        self.preferences, self.branding = get_preferences(self.user_id), get_branding(tenant_id)
+        self.notice = get_system_setting(CONSOLE_NOTICE)
 
 
 def access_of(request: HttpRequest) -> Access:
@@ -103,7 +135,39 @@ def access_of(request: HttpRequest) -> Access:
     access.tenant_access = choose_tenant_access(access.tenant_accesses, access.user_id, request.session)
     if access.tenant_access is not None:
         access.scopes = access.tenant_access.scopes
+        if chosen := choose_engagement_access(access.tenant_access, access.user_id, request.session):
+            access.engagement, access.scopes = chosen, access.scopes | chosen.scopes
     return access
+
+
+def build_appearance(access: Access, colors: dict[str, Any]) -> dict[str, Any]:
+    """Return the template context of the user's theme and the tenant's branding.
+
+    Args:
+        colors: Palettes by name, of the installation.
+    """
+    branding = access.branding
+    shown: dict[str, Any] = {"site_header": branding.name, "site_icon": branding.logo}
+    if theme := access.preferences.theme:
+        # Without a theme, the console offers the browser's choice in the account menu.
+        shown["theme"] = "auto" if theme == Theme.SYSTEM else theme
+    if branding.primary_color:
+        shown["colors"] = {**colors, "primary": build_palette(branding.primary_color)}
+    return {name: value for name, value in shown.items() if value}
+
+
+def list_engagements(access: Access) -> list[EngagementAccess]:
+    """Return the engagements of the selected tenant that the user may enter.
+
+    Call it outside any scope.
+    """
+    chosen = access.tenant_access
+    return list_engagement_access(chosen.tenant_id, access.user_id, chosen.scopes) if chosen else []
+
+
+def choose_engagement(request: HttpRequest, tenant_id: UUID, engagement_id: UUID | None) -> None:
+    """Limit the session to an engagement, or to none."""
+    request.session[ENGAGEMENT_KEY] = f"{tenant_id}/{engagement_id}" if engagement_id else ""
 
 
 def enter_platform(request: HttpRequest, reason: str) -> None:

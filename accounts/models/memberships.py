@@ -17,7 +17,11 @@ class Membership(TenantModel):
         "accounts.User", on_delete=models.CASCADE, related_name="memberships", help_text="Member."
     )
     role = models.CharField(
-        max_length=50, choices=MemberRole, default=MemberRole.USER, help_text="Role of the member."
+        max_length=50,
+        choices=MemberRole,
+        default=MemberRole.USER,
+        db_default=MemberRole.USER,
+        help_text="Role of the member.",
     )
     status = models.CharField(
         max_length=20,
@@ -84,7 +88,9 @@ class RoleAssignment(TenantModel):
         related_name="+",
         help_text="Engagement that the role applies to. Required for the engagement scope.",
     )
-    is_active = models.BooleanField(default=True, help_text="Designates whether the assignment is in effect.")
+    is_active = models.BooleanField(
+        default=True, db_default=True, help_text="Designates whether the assignment is in effect."
+    )
     granted_at = models.DateTimeField(db_default=Now(), help_text="Time at which the role was assigned.")
     granted_by = MemberForeignKey(help_text="User who assigned the role.", editable=False)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Expiry time, if any.")

@@ -67,9 +67,10 @@ def require_other_administrator(leaving: Membership) -> None:
         raise LastAdministratorError("The organisation needs at least one active administrator.")
 
 
-def set_up_tenant(*, tenant: Any, admin: User, **_: Any) -> None:
-    """Add the administrator and the default roles to a new tenant."""
-    add_member(admin, tenant_id=tenant.pk, role=MemberRole.ADMIN)
+def set_up_tenant(*, tenant: Any, admin: User | None = None, **_: Any) -> None:
+    """Add the administrator, if given, and the default roles to a new tenant."""
+    if admin is not None:
+        add_member(admin, tenant_id=tenant.pk, role=MemberRole.ADMIN)
     Role.objects.bulk_create(
         Role(tenant_id=tenant.pk, slug=slug, name=name, permissions=permissions, is_system=True)
         for slug, name, permissions in DEFAULT_ROLES

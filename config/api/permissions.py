@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from .credentials import Credential
+from .credentials import Credential, PlatformCredential
 from .exceptions import Forbidden
 from .scopes import allows
 
@@ -69,4 +69,21 @@ class ResourcePermission(BasePermission):
         if verb is None:
             return False
         require_permission(credential, resource, verb)
+        return True
+
+
+class PlatformPermission(BasePermission):
+    """Require a platform API key with the scope `<resource>:<verb>` of the view."""
+
+    message = "The platform API key does not grant this permission."
+    code = "permission_denied"
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        credential = request.auth
+        verb = required_verb(view, request.method or "")
+        if not isinstance(credential, PlatformCredential) or not view.resource or verb is None:
+            return False
+        if not credential.allows(view.resource, verb):
+            scope = f"{view.resource}:{verb}"
+            raise Forbidden(f"The platform API key does not grant {scope}.", scope=scope)
         return True

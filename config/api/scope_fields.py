@@ -7,13 +7,14 @@ from typing import Any
 from rest_framework import serializers
 
 from .checks import iter_views
-from .permissions import ANY_CREDENTIAL, VERBS
+from .permissions import ANY_CREDENTIAL, VERBS, PlatformPermission
 from .serializers import TextListField
 
 
 def list_resources() -> list[str]:
-    """Return the resources of all API views."""
-    return sorted({str(getattr(view, "resource", "")) for view, _ in iter_views()} - {"", ANY_CREDENTIAL})
+    """Return the resources of the API views for tenants."""
+    views = (view for view, _ in iter_views() if PlatformPermission not in view.permission_classes)  # type: ignore[attr-defined]
+    return sorted({str(getattr(view, "resource", "")) for view in views} - {"", ANY_CREDENTIAL})
 
 
 @cache

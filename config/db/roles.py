@@ -163,11 +163,27 @@ END $$;
 """
 
 
+# In a schema that no login of Conclave may use, because it shows statements of all tenants.
+STATEMENT_STATISTICS_SQL = """
+DO $$ BEGIN
+  IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pg_stat_statements') THEN
+    CREATE SCHEMA IF NOT EXISTS monitoring;
+    CREATE EXTENSION IF NOT EXISTS pg_stat_statements SCHEMA monitoring;
+    GRANT USAGE ON SCHEMA monitoring TO pg_monitor;
+  END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+  RAISE WARNING 'no pg_stat_statements: creating it needs a superuser';
+END $$;
+"""
+
+
 def database_sql() -> str:
     """Return SQL to run as superuser in each database, and in template1 for test databases."""
     return (
         "CREATE EXTENSION IF NOT EXISTS vector;\n"
-        "ALTER SCHEMA public OWNER TO pg_database_owner;\n" + LEAKPROOF_SQL.lstrip()
+        "ALTER SCHEMA public OWNER TO pg_database_owner;\n"
+        + LEAKPROOF_SQL.lstrip()
+        + STATEMENT_STATISTICS_SQL.lstrip()
     )
 
 

@@ -97,6 +97,14 @@ _VERIFIERS = (
     ),
 )
 
+# Created by a later migration than the others.
+ENGAGEMENT_VERIFIER = _Verifier(
+    "conclave_current_engagement",
+    "() RETURNS uuid",
+    f"RETURN {_setting('current_engagement_id', 'uuid')};",
+    callers="conclave_app, conclave_reader, conclave_operator, conclave_owner",
+)
+
 
 def _create_sql(*, verify: bool) -> str:
     """Return SQL that creates the functions as their owner.

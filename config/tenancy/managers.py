@@ -1,7 +1,7 @@
 """Querysets and managers limited to the current scope."""
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
@@ -15,12 +15,8 @@ from .scope import require_scope
 
 M = TypeVar("M", bound=models.Model)
 CLOCK_SKEW = timedelta(minutes=1)
-# Larger than any clock skew. Partitions created in advance begin later, except on the last day of a period.
-PARTITION_HORIZON = timedelta(days=1)
-
-
-class MaxIdBound(UUID):
-    """An id above all existing ids; prepared queries recompute it on each use."""
+# Larger than any clock skew.
+PARTITION_HORIZON = timedelta(hours=1)
 
 
 def min_id_bound(identifier: UUID) -> UUID:
@@ -32,9 +28,13 @@ def min_id_bound(identifier: UUID) -> UUID:
     return uuid7_floor(max(EPOCH, uuid7_time(identifier) - CLOCK_SKEW))
 
 
-def max_id_bound() -> MaxIdBound:
-    """Return an id above all existing ids that excludes partitions created in advance."""
-    return MaxIdBound(int=uuid7_floor(timezone.now() + PARTITION_HORIZON).int)
+def max_id_bound() -> UUID:
+    """Return an id above all existing ids that excludes partitions created in advance.
+
+    It changes once a day, at 23:00 UTC, so that prepared statements can contain it as a constant.
+    """
+    latest = timezone.now().astimezone(UTC) + PARTITION_HORIZON
+    return uuid7_floor(latest.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1))
 
 
 class ScopedQuerySet(models.QuerySet[M]):
@@ -62,7 +62,7 @@ class ScopedQuerySet(models.QuerySet[M]):
         """Filter rows created after the row `identifier`, less a minute of clock skew.
 
         Prunes older partitions and those created in advance: with empty partitions in the plan, PostgreSQL sorts
-        instead of reading in order.
+        all rows instead of reading the newest in order.
         """
         return self.filter(id__gte=min_id_bound(identifier), id__lt=max_id_bound())
 
@@ -85,9 +85,15 @@ class ScopedManager(models.Manager.from_queryset(ScopedQuerySet)):  # type: igno
         rows = super().get_queryset()
         if scope.tenant_id is not None:
             rows = rows.filter(tenant_id=scope.tenant_id)
-        if scope.engagement_id is not None and hasattr(self.model, "engagement_id"):
-            rows = rows.filter(engagement_id=scope.engagement_id)
-        return rows
+        return rows if scope.engagement_id is None else self._in_engagement(rows, scope.engagement_id)
+
+    def _in_engagement(self, rows: Any, engagement_id: UUID) -> Any:
+        field = next((f for f in self.model._meta.local_fields if f.name == "engagement"), None)
+        if field is None:
+            return rows
+        wanted = models.Q(engagement_id=engagement_id)
+        # Rows without an engagement belong to all of them.
+        return rows.filter(wanted | models.Q(engagement_id=None) if field.null else wanted)
 
 
 class LiveManager(ScopedManager):

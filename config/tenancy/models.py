@@ -23,6 +23,7 @@ from django.db.models.sql import UpdateQuery
 from django.utils import timezone
 
 from config.db import constraints as db_constraints
+from config.db.engagements import EngagementIsolation
 from config.db.ids import UUIDv7
 from config.db.session import current_scope
 from config.encryption.fields import encrypted_columns
@@ -85,6 +86,8 @@ class TenantModel(BaseModel):
     """Base of tenant-owned models: each row belongs to one tenant."""
 
     scope_kind: ClassVar[str] = "tenant"
+    # Tables of parents by column, for rows that are visible in an engagement with all their parents.
+    engagement_parents: ClassVar[dict[str, str]] = {}
 
     tenant = models.ForeignKey(
         "tenants.Tenant",
@@ -103,14 +106,22 @@ class TenantModel(BaseModel):
         base_manager_name = "unscoped"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.tenant_id is None:
-            self.tenant_id = _scope_tenant_id()
+        self._fill_from_scope()
         super().save(*args, **kwargs)
 
     def clean_fields(self, exclude: Any = None) -> None:
-        if self.tenant_id is None:
-            self.tenant_id = _scope_tenant_id()
+        self._fill_from_scope()
         super().clean_fields(exclude=exclude)
+
+    def _fill_from_scope(self) -> None:
+        """Set the tenant and, in a new row, the engagement to those of the scope, unless they are given."""
+        scope = current_scope()
+        if scope is None:
+            return
+        if self.tenant_id is None:
+            self.tenant_id = scope.tenant_id
+        if self._state.adding and scope.engagement_id and getattr(self, "engagement_id", self) is None:
+            self.engagement_id = scope.engagement_id
 
 
 ON_DELETE_SQL = {
@@ -250,11 +261,6 @@ class PartitionedTimestampMixin(models.Model):
         abstract = True
 
 
-def _scope_tenant_id() -> Any:
-    scope = current_scope()
-    return scope.tenant_id if scope else None
-
-
 def _constraint_prefix(model: type[BaseModel]) -> str:
     return f"{model._meta.app_label}_{model._meta.model_name}"
 
@@ -283,6 +289,20 @@ def _redacted_columns(model: type[BaseModel]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*named, *(name for name in own if name not in model.audit_omit))))
 
 
+def _build_engagement_isolation(model: type[TenantModel]) -> list[models.BaseConstraint]:
+    """Return the constraint of models with rows of engagements."""
+    name = f"{_constraint_prefix(model)}_engagement"
+    if model._meta.label == "tenants.Engagement":
+        return [EngagementIsolation(name=name, column="id")]
+    if model.engagement_parents:
+        return [EngagementIsolation(name=name, parents=model.engagement_parents)]
+    return [
+        EngagementIsolation(name=name, column=str(field.column), optional=field.null)
+        for field in model._meta.local_fields
+        if isinstance(field, TenantForeignKey) and field.name == "engagement"
+    ]
+
+
 def _build_constraints(model: type[BaseModel]) -> list[models.BaseConstraint]:
     prefix = _constraint_prefix(model)
     constraints: list[models.BaseConstraint] = [
@@ -290,6 +310,7 @@ def _build_constraints(model: type[BaseModel]) -> list[models.BaseConstraint]:
     ]
     if issubclass(model, TenantModel):
         constraints.append(models.UniqueConstraint(fields=["tenant", "id"], name=f"{prefix}_tenant_id"))
+        constraints += _build_engagement_isolation(model)
     constraints += [
         db_constraints.SameTenant(
             field=field.name,

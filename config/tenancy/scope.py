@@ -93,17 +93,20 @@ def tenant_scope(
     Args:
         tenant: the tenant or its id.
         user: the acting user; the actor is `user:<id>` unless `actor` is given.
-        engagement: limits the scope to one engagement of the tenant.
+        engagement: limits the scope to one engagement of the tenant; by default that of the surrounding scope.
         actor: the actor in the audit log: `user:…`, `key:…` or `system:…`. Writes require one.
         read_only: use the read-only role.
 
     Raises:
         ScopeError: The surrounding transaction belongs to another tenant; raised at the first statement.
     """
-    user_id = _id(user)
+    user_id, tenant_id = _id(user), _id(tenant)
+    outer = current_scope()
+    if engagement is None and outer is not None and outer.tenant_id == tenant_id:
+        engagement = outer.engagement_id
     scope = Scope(
         READER if read_only else APP,
-        _id(tenant),
+        tenant_id,
         user_id,
         _id(engagement),
         actor or (f"user:{user_id}" if user_id else ""),

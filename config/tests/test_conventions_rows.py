@@ -8,7 +8,7 @@ from django.db import ProgrammingError, connection, models, transaction
 from django.db.models import F
 
 from accounts.tests.factories import MembershipFactory
-from agents.tests.factories import AgentFactory
+from agents.tests.factories import AgentFactory, PayoutFactory
 from audit.models import AuditSeal
 from config.encryption.fields import EncryptedField, encrypted_fields
 from config.tenancy.scope import ScopeRequiredError, tenant_scope
@@ -28,11 +28,14 @@ CHANGES = {
     "accounts.WorkProfile": lambda: {"agent_settings": '{"writer": {}}'},
     "agents.AgentCollection": lambda: {"collection_id": CollectionFactory().pk},
     "agents.AgentVersion": lambda: {"created_by_id": None},  # all else stays as it was published
+    "agents.LedgerEntry": lambda: {"payout_id": PayoutFactory().pk},  # all else stays as it was entered
     "agents.McpServerUser": lambda: {"user_id": MembershipFactory().user.pk},
+    "agents.Payout": lambda: {"transaction_id": "tr_1"},
     "agents.TemplateDocument": lambda: {"document_id": DocumentFactory().pk},
     "conversations.Participant": lambda: {"role": "owner"},
-    "knowledge.LearningPattern": lambda: {"success_rate": "0.5000"},
+    "knowledge.LearningPattern": lambda: {"pattern_type": "tool_usage"},
     "knowledge.TermRelation": lambda: {"related_id": TermFactory().pk},
+    "workflows.ApprovalAssignee": lambda: {"delegated_to_id": MembershipFactory().user.pk},
     "workflows.CalendarMember": lambda: {"access": "write"},
     "workflows.ProjectMember": lambda: {"access": "write"},
     "workflows.WorkflowAgent": lambda: {"agent_id": AgentFactory().pk},

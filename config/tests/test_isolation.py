@@ -11,6 +11,7 @@ from config.postgres.logins import TEST, login_for_command
 from config.testing.factories import project_models
 from config.testing.isolation.attacks import ATTACKS
 from config.testing.isolation.colleagues import COLLEAGUE_ATTACKS
+from config.testing.isolation.engagements import ENGAGEMENT_ATTACKS
 from config.testing.isolation.fixtures import create_attack_fixture, list_attacked_models, tenants_for_pairs
 from config.testing.isolation.runner import LeakDetected, run_matrix
 
@@ -111,7 +112,7 @@ def test_attacks_can_be_listed():
     out = StringIO()
     call_command("isolation_report", "--list", stdout=out)
 
-    assert len(out.getvalue().splitlines()) == 29 + len(COLLEAGUE_ATTACKS)
+    assert len(out.getvalue().splitlines()) == 29 + len(COLLEAGUE_ATTACKS) + len(ENGAGEMENT_ATTACKS)
 
 
 def test_report_can_change_between_scopes_in_a_transaction():
@@ -126,6 +127,8 @@ def test_whole_report(django_db_setup, django_db_blocker):
     facts = json.loads(out.getvalue())
 
     across = facts["tables"] * 29
-    assert facts["attempts"] == across + facts["person_tables"] * len(COLLEAGUE_ATTACKS)
+    inside = facts["person_tables"] * len(COLLEAGUE_ATTACKS)
+    between = facts["engagement_tables"] * len(ENGAGEMENT_ATTACKS)
+    assert facts["attempts"] == across + inside + between
     assert facts["leaks"] == 0
     assert all(each["caught"] for each in facts["sabotages"])

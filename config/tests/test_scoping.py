@@ -99,9 +99,10 @@ def test_write_without_an_actor_is_refused(tenant):
 def test_engagement_narrows_models_that_have_one(scope, tenant):
     engagement = EngagementFactory()
     bound = RoleAssignmentFactory(scope="engagement", engagement=engagement)
-    RoleAssignmentFactory()
+    general = RoleAssignmentFactory()
+    RoleAssignmentFactory(scope="engagement", engagement=EngagementFactory())
     with tenant_scope(tenant, user=scope.user_id, engagement=engagement):
-        assert list(RoleAssignment.objects.all()) == [bound]
+        assert set(RoleAssignment.objects.all()) == {bound, general}
         assert Engagement.objects.count() == 1
 
 

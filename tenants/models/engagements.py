@@ -19,6 +19,7 @@ class Engagement(TenantModel):
         max_length=50,
         choices=EngagementStatus,
         default=EngagementStatus.PLANNING,
+        db_default=EngagementStatus.PLANNING,
         help_text="Status of the project.",
     )
     start_date = models.DateField(null=True, blank=True, help_text="First day.")

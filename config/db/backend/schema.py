@@ -3,17 +3,30 @@
 from typing import Any
 
 from django.db.backends.postgresql import schema
-from django.db.models import BaseConstraint, Field, Model, UniqueConstraint
+from django.db.models import CASCADE, BaseConstraint, Field, Model, UniqueConstraint
 
 from config.db.constraints import ReferenceSQL
+
+TENANT_TABLE = "tenants_tenant"
 
 
 def _is_tenant_id(constraint: BaseConstraint) -> bool:
     return isinstance(constraint, UniqueConstraint) and constraint.fields == ("tenant", "id")
 
 
+def _belongs_to_tenant(field: Field) -> bool:
+    """Return whether rows must be deleted together with the tenant that `field` references."""
+    remote = field.remote_field
+    if remote is None or remote.model._meta.db_table != TENANT_TABLE:
+        return False
+    return getattr(remote, "on_delete", None) is CASCADE
+
+
 class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
-    """Schema editor that adds PARTITION BY for models with `config.db.partitions.PartitionedMixin`."""
+    """Schema editor that adds PARTITION BY to partitioned tables, and ON DELETE CASCADE to tenant keys.
+
+    Before version 6.1, Django creates all foreign keys without a delete rule.
+    """
 
     def __enter__(self) -> Any:
         entered = super().__enter__()
@@ -65,8 +78,19 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
             return
         super().remove_constraint(model, constraint)
 
+    def _create_fk_sql(self, model: type[Model], field: Field, suffix: str) -> Any:
+        statement = super()._create_fk_sql(model, field, suffix)  # type: ignore[misc]
+        if _belongs_to_tenant(field):
+            rule = "ON DELETE CASCADE%(deferrable)s"
+            statement.template = statement.template.replace("%(deferrable)s", f" {rule}")
+        return statement
+
     def add_field(self, model: type[Model], field: Field) -> None:
+        # A deferred constraint, as `create_model` adds it, instead of Django's inline one.
+        inline = self.sql_create_column_inline_fk
+        self.sql_create_column_inline_fk = "" if _belongs_to_tenant(field) else inline
         super().add_field(model, field)
+        self.sql_create_column_inline_fk = inline
         if field.many_to_many:
             return
         table = self.quote_name(model._meta.db_table)

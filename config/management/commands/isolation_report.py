@@ -17,6 +17,12 @@ from config.testing.isolation.colleagues import (
     person_targets,
     run_colleague_matrix,
 )
+from config.testing.isolation.engagements import (
+    ENGAGEMENT_ATTACKS,
+    engagement_mutations,
+    engagement_targets,
+    run_engagement_matrix,
+)
 from config.testing.isolation.fixtures import (
     AttackFixture,
     create_attack_fixture,
@@ -25,6 +31,8 @@ from config.testing.isolation.fixtures import (
 )
 from config.testing.isolation.mutations import MUTATIONS, MutationResult, available_mutations, run_mutation
 from config.testing.isolation.runner import IsolationReport, run_matrix
+
+KNOWN = ATTACKS | COLLEAGUE_ATTACKS | ENGAGEMENT_ATTACKS
 
 
 class Command(BaseCommand):
@@ -49,7 +57,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["list"]:
-            for name, attack in (ATTACKS | COLLEAGUE_ATTACKS).items():
+            for name, attack in KNOWN.items():
                 self.stdout.write(f"{name}: {attack.__doc__}")
             return
         if options["pairs"] < 1:
@@ -66,8 +74,10 @@ class Command(BaseCommand):
         facts = {
             "tables": len(fixture.targets),
             "person_tables": len(person_targets(fixture)),
+            "engagement_tables": len(engagement_targets(fixture)),
             "attacks": len(chosen.keys() & ATTACKS.keys()),
             "colleague_attacks": len(chosen.keys() & COLLEAGUE_ATTACKS.keys()),
+            "engagement_attacks": len(chosen.keys() & ENGAGEMENT_ATTACKS.keys()),
             "pairs": options["pairs"],
             "attempts": report.attempts,
             "statements": report.statements,
@@ -85,12 +95,11 @@ class Command(BaseCommand):
             raise SystemExit(1)
 
     def _chosen(self, names: list[str] | None) -> dict[str, Any]:
-        known = ATTACKS | COLLEAGUE_ATTACKS
-        if unknown := set(names or ()) - set(known):
+        if unknown := set(names or ()) - set(KNOWN):
             raise CommandError(
                 f"unknown attack: {', '.join(sorted(unknown))}; use --list to show all attacks"
             )
-        return {name: known[name] for name in names or known}
+        return {name: KNOWN[name] for name in names or KNOWN}
 
     def _prepare(self, pairs: int) -> AttackFixture:
         try:
@@ -108,10 +117,12 @@ class Command(BaseCommand):
         with tqdm(total=total, desc="attacks", unit="attempt", file=sys.stderr, disable=None) as bar:
             report = run_matrix(fixture, across, chosen_pairs, on_attempt=bar.update)
         report.add(run_colleague_matrix(fixture, attacks=inside))
+        between = {name: attack for name, attack in chosen.items() if name in ENGAGEMENT_ATTACKS}
+        report.add(run_engagement_matrix(fixture, attacks=between))
         return report
 
     def _sabotage(self, fixture: AttackFixture) -> list[MutationResult]:
-        mutations = [*available_mutations(), *colleague_mutations()]
+        mutations = [*available_mutations(), *colleague_mutations(), *engagement_mutations()]
         with tqdm(mutations, desc="mutations", file=sys.stderr, disable=None) as bar:
             return [run_mutation(each, fixture) for each in bar]
 
@@ -120,6 +131,10 @@ class Command(BaseCommand):
         write(f"{facts['tables']} tables x {facts['attacks']} attacks x {facts['pairs']} pairs of tenants")
         write(
             f"{facts['person_tables']} tables of people x {facts['colleague_attacks']} attacks of a colleague"
+        )
+        write(
+            f"{facts['engagement_tables']} tables of engagements x {facts['engagement_attacks']} attacks"
+            " from another engagement"
         )
         verdict = style.ERROR if facts["leaks"] else style.SUCCESS
         write(verdict(f"{facts['attempts']} attempts, {facts['leaks']} leaks"))

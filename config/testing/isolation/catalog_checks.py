@@ -96,7 +96,7 @@ def context_functions(query: Query) -> list[str]:
         f"{name} is not STABLE"
         for name, volatility in query(
             "SELECT proname, provolatile::text FROM pg_proc"
-            " WHERE proname IN ('conclave_current_tenant', 'conclave_current_user') ORDER BY 1"
+            " WHERE proname LIKE 'conclave_current\\_%' ORDER BY 1"
         )
         if volatility != "s"
     ]

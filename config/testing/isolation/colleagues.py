@@ -1,25 +1,20 @@
 """Attacks of a colleague in the same tenant on another person's rows."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 
 from django.db import models
 
 from config.db.constraints import TENANT_CLAUSE
 from config.db.session import APP, READER
-from config.postgres.logins import OWNER
 from config.tenancy.models import PERSON_KINDS
-from config.testing.database import connect
 from config.testing.isolation.fixtures import AttackFixture, AttackTarget
-from config.testing.isolation.mutations import Mutation, Proof
-from config.testing.isolation.runner import Attack, AttackAttempt, IsolationReport, LeakDetected, run_matrix
+from config.testing.isolation.mutation_base import Mutation, prove_inside, replaced_conditions, run_inside
+from config.testing.isolation.runner import Attack, AttackAttempt, IsolationReport, LeakDetected
 from config.testing.isolation.writes import copy_row, insert_row
 
 ROLES = (APP, READER)
-POLICIES_SQL = """
-SELECT policyname, qual, with_check FROM pg_policies
-WHERE tablename = %s AND roles <@ %s::name[] ORDER BY policyname"""
 
 
 def list_person_models() -> list[type[models.Model]]:
@@ -82,40 +77,14 @@ def run_colleague_matrix(
     fixture: AttackFixture, *targets: AttackTarget, attacks: dict[str, Attack] = COLLEAGUE_ATTACKS
 ) -> IsolationReport:
     """Run the attacks of a colleague on `targets`, by default on all tables of people, in one tenant."""
-    tenant = fixture.tenants[0]
-    return run_matrix(fixture, attacks, [(tenant, tenant)], targets=targets or person_targets(fixture))
+    return run_inside(fixture, attacks, targets or person_targets(fixture))
 
 
-def prove_by_colleague(table: str) -> Proof:
-    """Return a proof that runs the attacks of a colleague on `table`."""
-
-    def proof(fixture: AttackFixture) -> list[str]:
-        report = run_colleague_matrix(fixture, fixture.target(table))
-        return [f"{found.attack}: {found.what}" for found in report.findings]
-
-    return proof
-
-
-@contextmanager
 def without_person_clause(
     fixture: AttackFixture, *, table: str, roles: Sequence[str] = ROLES
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Reduce the policies of `table` for the roles of the application to the tenant."""
-    with connect(OWNER, database=fixture.database) as owner:
-        policies = owner.execute(POLICIES_SQL, [table, [*roles]]).fetchall()
-        try:
-            for name, using, check in policies:
-                owner.execute(_alter_policy(table, name, using and TENANT_CLAUSE, check and TENANT_CLAUSE))
-            yield
-        finally:
-            for name, using, check in policies:
-                owner.execute(_alter_policy(table, name, using, check))
-
-
-def _alter_policy(table: str, name: str, using: str | None, check: str | None) -> str:
-    clauses = f" USING ({using})" if using else ""
-    clauses += f" WITH CHECK ({check})" if check else ""
-    return f'ALTER POLICY "{name}" ON {table}{clauses}'
+    return replaced_conditions(fixture, table, TENANT_CLAUSE, "roles <@ %s::name[]", [*roles])
 
 
 def colleague_mutations() -> list[Mutation]:
@@ -124,7 +93,7 @@ def colleague_mutations() -> list[Mutation]:
         Mutation(
             f"person clause of {table} removed for {role}",
             partial(without_person_clause, table=table, roles=[role]),
-            prove_by_colleague(table),
+            prove_inside(COLLEAGUE_ATTACKS, table),
         )
         for table in sorted(model._meta.db_table for model in list_person_models())
         for role in ROLES

@@ -1,6 +1,6 @@
 """Building blocks of mutations and of proofs that a protection holds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +9,8 @@ from config.db.session import APP
 from config.postgres.logins import OWNER
 from config.testing.database import connect
 from config.testing.isolation.attacks import ATTACKS
-from config.testing.isolation.fixtures import AttackFixture
-from config.testing.isolation.runner import run_matrix
+from config.testing.isolation.fixtures import AttackFixture, AttackTarget
+from config.testing.isolation.runner import Attack, IsolationReport, run_matrix
 
 TABLE = "agents_agent"
 
@@ -37,6 +37,51 @@ def prove_by_attacks(*tables: str, role: str = APP) -> Proof:
         return [f"{found.attack}: {found.what}" for found in report.findings]
 
     return proof
+
+
+def run_inside(
+    fixture: AttackFixture, attacks: dict[str, Attack], targets: Sequence[AttackTarget]
+) -> IsolationReport:
+    """Run attacks inside the first tenant, where attacker and victim are of the same tenant."""
+    tenant = fixture.tenants[0]
+    return run_matrix(fixture, attacks, [(tenant, tenant)], targets=targets)
+
+
+def prove_inside(attacks: dict[str, Attack], table: str) -> Proof:
+    """Return a proof that runs attacks inside a tenant on `table`."""
+
+    def proof(fixture: AttackFixture) -> list[str]:
+        report = run_inside(fixture, attacks, [fixture.target(table)])
+        return [f"{found.attack}: {found.what}" for found in report.findings]
+
+    return proof
+
+
+@contextmanager
+def replaced_conditions(
+    fixture: AttackFixture, table: str, condition: str, policies: str, *params: Any
+) -> Iterator[None]:
+    """Replace the conditions of policies of `table` during the block.
+
+    Args:
+        policies: SQL condition of the rows of `pg_policies`, with its parameters.
+    """
+    query = f"SELECT policyname, qual, with_check FROM pg_policies WHERE tablename = %s AND {policies}"
+    with connect(OWNER, database=fixture.database) as owner:
+        found = owner.execute(query, [table, *params]).fetchall()
+        try:
+            for name, using, check in found:
+                owner.execute(_alter_policy(table, name, using and condition, check and condition))
+            yield
+        finally:
+            for name, using, check in found:
+                owner.execute(_alter_policy(table, name, using, check))
+
+
+def _alter_policy(table: str, name: str, using: str | None, check: str | None) -> str:
+    clauses = f" USING ({using})" if using else ""
+    clauses += f" WITH CHECK ({check})" if check else ""
+    return f'ALTER POLICY "{name}" ON {table}{clauses}'
 
 
 def run_as_owner(broken: str, mended: str) -> Breakage:

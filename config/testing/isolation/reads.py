@@ -8,6 +8,7 @@ import psycopg
 from config.db.ids import uuid7
 from config.testing.isolation.runner import INSUFFICIENT_PRIVILEGE, AttackAttempt, LeakDetected
 
+# `agents_commission` returns a rate of the platform, the same for all tenants.
 # `conclave_prompt_counted` counts uses and ratings of prompts and returns no rows. In a tenant's scope,
 # `conclave_record_security_event` writes only events of this tenant. The functions of policies return
 # ids that the current user may see.
@@ -16,6 +17,7 @@ CALLABLE_DEFINERS = frozenset(
         "conclave_record_event",
         "conclave_record_security_event",
         "conclave_hit",
+        "agents_commission",
         "conclave_prompt_counted",
         "conclave_joined_conversations",
         "conclave_projects",
@@ -23,6 +25,7 @@ CALLABLE_DEFINERS = frozenset(
         # These return the attacker's own scope.
         "conclave_current_tenant",
         "conclave_current_user",
+        "conclave_current_engagement",
         "conclave_platform_scope",
         "conclave_identity_scope",
     }
