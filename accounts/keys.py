@@ -1,7 +1,7 @@
 """Generation, format check and hashing of API keys.
 
-A key is `cvk_live_`, 32 random bytes as 43 base62 digits, and the CRC-32 of both as 6 base62 digits. The
-checksum rejects typing errors and guesses before any query; it is not a secret.
+A key is `cvk_live_` (a platform API key: `cvk_platform_`), 32 random bytes as 43 base62 digits, and the CRC-32 of
+both as 6 base62 digits. The checksum rejects typing errors and guesses before any query; it is not a secret.
 """
 
 import hmac
@@ -14,12 +14,14 @@ from django.conf import settings
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 KEY_PREFIX = "cvk_live_"
+PLATFORM_PREFIX = "cvk_platform_"
 RANDOM_BYTES = 32
 # ceil(256 / log2(62)) and ceil(32 / log2(62))
 BODY_DIGITS = 43
 CHECK_DIGITS = 6
 LENGTH = len(KEY_PREFIX) + BODY_DIGITS + CHECK_DIGITS
-PREFIX_LENGTH = len(KEY_PREFIX) + 6
+# Digits of the body that the stored prefix shows.
+SHOWN_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +45,20 @@ def _checksum(text: str) -> str:
     return _base62(zlib.crc32(text.encode()), CHECK_DIGITS)
 
 
-def generate_key() -> GeneratedKey:
+def generate_key(prefix: str = KEY_PREFIX) -> GeneratedKey:
     """Generate a random key."""
-    body = KEY_PREFIX + _base62(int.from_bytes(secrets.token_bytes(RANDOM_BYTES), "big"), BODY_DIGITS)
+    body = prefix + _base62(int.from_bytes(secrets.token_bytes(RANDOM_BYTES), "big"), BODY_DIGITS)
     secret = body + _checksum(body)
-    return GeneratedKey(secret, secret[:PREFIX_LENGTH], digest(secret))
+    return GeneratedKey(secret, secret[: len(prefix) + SHOWN_DIGITS], digest(secret))
 
 
-def is_well_formed(text: str) -> bool:
+def is_well_formed(text: str, prefix: str = KEY_PREFIX) -> bool:
     """Return whether `text` has the prefix, length, alphabet and checksum of a key."""
-    if len(text) != LENGTH or not text.startswith(KEY_PREFIX) or not text.isascii():
+    length = len(prefix) + BODY_DIGITS + CHECK_DIGITS
+    if len(text) != length or not text.startswith(prefix) or not text.isascii():
         return False
     body, check = text[:-CHECK_DIGITS], text[-CHECK_DIGITS:]
-    return all(digit in ALPHABET for digit in body[len(KEY_PREFIX) :]) and hmac.compare_digest(
+    return all(digit in ALPHABET for digit in body[len(prefix) :]) and hmac.compare_digest(
         _checksum(body), check
     )
 

@@ -1,20 +1,21 @@
 """API keys."""
 
 from django.contrib import admin, messages
-from django.template.response import TemplateResponse
 
 from accounts.admin.grants import ApiKeyForm, GrantAdminMixin
 from accounts.choices import ApiKeyStatus
 from accounts.models import ApiKey
 from accounts.services.keys import ALL_SCOPES, create_api_key, revoke_api_key
 from config.admin.bases import BaseModelAdmin, fieldset
+from config.admin.secrets import ShowSecretMixin
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(GrantAdminMixin, BaseModelAdmin):
+class ApiKeyAdmin(ShowSecretMixin, GrantAdminMixin, BaseModelAdmin):
     """API keys. A key acts as the user who creates it; the secret is shown once."""
 
     form = ApiKeyForm
+    shown_once_because = "The key is shown only once, because only its hash is stored."
     resource = "api-keys"
     icon = "key"
     title = "API keys"
@@ -22,9 +23,9 @@ class ApiKeyAdmin(GrantAdminMixin, BaseModelAdmin):
     list_display = ("name", "key_prefix", "user", "status", "rate_limit", "expires_at", "last_used_at")
     list_filter = ("status",)
     search_fields = ("name", "key_prefix", "user__email")
-    add_fieldsets = (fieldset(None, "name", "scopes", ("rate_limit", "expires_at")),)
+    add_fieldsets = (fieldset(None, "name", "engagement", "scopes", ("rate_limit", "expires_at")),)
     fieldsets = (
-        fieldset(None, "name", ("key_prefix", "user"), "scopes"),
+        fieldset(None, "name", ("key_prefix", "user"), "engagement", "scopes"),
         fieldset("Limits", ("rate_limit", "expires_at")),
         fieldset("State", ("status", "last_used_at")),
         fieldset("Data", "metadata", collapse=True),
@@ -51,25 +52,14 @@ class ApiKeyAdmin(GrantAdminMixin, BaseModelAdmin):
         if change:
             super().save_model(request, obj, form, change)
             return
-        key, request.new_key = create_api_key(
+        key, request.new_secret = create_api_key(
             name=obj.name,
             user_id=request.user.pk,
             caller=request.console,
             scopes=obj.scopes,
             rate_limit=obj.rate_limit,
             expires_at=obj.expires_at,
+            engagement_id=obj.engagement_id,
         )
         obj.pk = key.pk
         obj.refresh_from_db()
-
-    def response_add(self, request, obj, post_url_continue=None):
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"New API key: {obj.name}",
-            "key": obj,
-            "secret": request.new_key,
-            "opts": self.opts,
-        }
-        response = TemplateResponse(request, "console/new_key.html", context)
-        response.headers["Cache-Control"] = "no-store"
-        return response

@@ -1,6 +1,7 @@
 """DRF authentication classes: API keys as bearer tokens, users by session."""
 
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
@@ -9,11 +10,12 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from accounts.choices import UserStatus
+from accounts.services.engagement_access import choose_engagement_access
 from accounts.services.tenant_access import TenantAccess, choose_tenant_access, list_tenant_access
 from config.api.credentials import Credential, CredentialRefusedError, Principal, UnusableKeyError, count_hit
-from config.api.exceptions import Forbidden, Invalid, TenantNotFound
+from config.api.exceptions import EngagementNotFound, Forbidden, Invalid, TenantNotFound
 
-from .credentials import credential_of, resolve_key
+from .credentials import credential_of, enter_engagement, resolve_key
 
 UNKNOWN_KEY = "The API key is unknown, revoked or expired."
 REALM = 'Bearer realm="conclave"'
@@ -43,6 +45,7 @@ class ApiKeyAuthentication(BaseAuthentication):
                 f"The API key belongs to another organisation than the one in {TENANT_HEADER}.",
                 code="tenant_mismatch",
             )
+        credential = limit_to_engagement(credential, named_engagement(request))
         return Principal(credential.user_id), credential
 
     def authenticate_header(self, request: Request) -> str:
@@ -76,14 +79,39 @@ class ScopedSessionAuthentication(PersonAuthentication):
             list_tenant_access(user.pk), wanted_tenant(request), user, request._request.session
         )
         try:
-            return user, credential_of(user.pk, seat, rate)
+            credential = credential_of(user.pk, seat, rate)
         except CredentialRefusedError as refusal:
             raise Forbidden(str(refusal), code=refusal.code) from None
+        named = named_engagement(request)
+        chosen = None if named else choose_engagement_access(seat, user.pk, request._request.session)
+        return user, limit_to_engagement(credential, named or str(chosen.id if chosen else ""))
 
 
 def named_tenant(request: Request) -> str:
     """Return the tenant slug in the X-Tenant header, or an empty string."""
     return str(request.META.get("HTTP_X_TENANT", "")).strip()
+
+
+def named_engagement(request: Request) -> str:
+    """Return the engagement in the X-Engagement header, or an empty string."""
+    return str(request.META.get("HTTP_X_ENGAGEMENT", "")).strip()
+
+
+def limit_to_engagement(credential: Credential, named: str) -> Credential:
+    """Return the credential limited to the named engagement, if one is named.
+
+    Raises:
+        EngagementNotFound: The user may not enter it, whether or not it exists.
+    """
+    if not named:
+        return credential
+    try:
+        entered = enter_engagement(credential, UUID(named))
+    except ValueError:
+        entered = None
+    if entered is None:
+        raise EngagementNotFound
+    return entered
 
 
 def wanted_tenant(request: Request) -> str:

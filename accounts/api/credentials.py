@@ -1,5 +1,6 @@
 """Resolution of API keys and sessions to credentials."""
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -7,7 +8,8 @@ from django.db import InterfaceError, OperationalError, connection
 
 from accounts import keys
 from accounts.choices import MemberStatus
-from accounts.roles import role_scopes
+from accounts.roles import engagement_scopes, role_scopes
+from accounts.services.engagement_access import list_engagement_access
 from accounts.services.tenant_access import TenantAccess, parse_text_list
 from config.api.credentials import Credential, CredentialRefusedError, Rate, RefusedKey, UnusableKeyError
 from config.db.prepared import run_prepared
@@ -15,7 +17,8 @@ from tenants.choices import TenantStatus
 
 KEY_SQL = (
     "SELECT key_id, key_usable, scopes, rate_limit, tenant_id, tenant_slug, tenant_status, user_id,"
-    " user_active, role, member_status, permissions, hits, resets_in FROM conclave_authenticate_key(%s)"
+    " user_active, role, member_status, permissions, hits, resets_in,"
+    " engagement_id, engagement_permissions FROM conclave_authenticate_key(%s)"
 )
 
 
@@ -36,6 +39,8 @@ class KeyRow(NamedTuple):
     permissions: Any
     hits: int
     resets_in: int
+    engagement_id: UUID | None
+    engagement_permissions: Any
 
 
 def _require_tenant(status: str, key: RefusedKey | None = None) -> None:
@@ -44,7 +49,7 @@ def _require_tenant(status: str, key: RefusedKey | None = None) -> None:
         raise CredentialRefusedError(code, "The organisation's account is not active.", key)
 
 
-def _first(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
+def run_first(sql: str, params: list[Any]) -> list[tuple[Any, ...]]:
     """Run the first statement of a request and reconnect if the persistent connection is broken.
 
     Replaces Django's health check, which costs one more round trip per request.
@@ -73,6 +78,13 @@ def _require_usable(row: KeyRow) -> None:
         )
 
 
+def _scopes_of(row: KeyRow) -> frozenset[str]:
+    found = role_scopes(row.role, parse_text_list(row.permissions))
+    if row.engagement_id is None or not row.engagement_permissions:
+        return found
+    return found | engagement_scopes(parse_text_list(row.engagement_permissions))
+
+
 def resolve_key(secret: str) -> Credential | None:
     """Return the credential of an API key and count the request, in one statement.
 
@@ -84,7 +96,7 @@ def resolve_key(secret: str) -> Credential | None:
     """
     if not keys.is_well_formed(secret):
         return None
-    rows = _first(KEY_SQL, [keys.digest(secret)])
+    rows = run_first(KEY_SQL, [keys.digest(secret)])
     if not rows:
         return None
     row = KeyRow(*rows[0])
@@ -96,10 +108,26 @@ def resolve_key(secret: str) -> Credential | None:
         tenant_slug=row.tenant_slug,
         user_id=row.user_id,
         role=row.role or "",
-        scopes=role_scopes(row.role, parse_text_list(row.permissions)),
+        scopes=_scopes_of(row),
         key_scopes=frozenset(parse_text_list(row.scopes)),
         rate=Rate(row.hits, row.rate_limit, row.resets_in),
+        engagement_id=row.engagement_id,
     )
+
+
+def enter_engagement(credential: Credential, engagement_id: UUID) -> Credential | None:
+    """Return the credential limited to an engagement, or None if its user may not enter it.
+
+    The roles assigned in the engagement count in addition to those of the tenant.
+    """
+    if credential.engagement_id is not None:
+        return credential if credential.engagement_id == engagement_id else None
+    found = list_engagement_access(
+        credential.tenant_id, credential.user_id, credential.scopes, wanted=engagement_id
+    )
+    if not found:
+        return None
+    return replace(credential, engagement_id=engagement_id, scopes=credential.scopes | found[0].scopes)
 
 
 def credential_of(user_id: UUID, seat: TenantAccess, rate: Rate | None = None) -> Credential:

@@ -5,7 +5,7 @@ from django.db import models
 
 from accounts.choices import ApiKeyStatus
 from config.db.constraints import choices_constraint
-from config.tenancy.models import MemberForeignKey, TenantModel
+from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 
 
 class ApiKey(TenantModel):
@@ -22,8 +22,17 @@ class ApiKey(TenantModel):
     name = models.CharField(max_length=255, help_text="Name that describes what the key is used for.")
     key_hash = models.BinaryField(unique=True, editable=False, help_text="HMAC-SHA256 of the key.")
     key_prefix = models.CharField(max_length=20, editable=False, help_text="Start of the key, for display.")
+    engagement = TenantForeignKey(
+        "tenants.Engagement",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Engagement to which the key is limited. Empty: requests may name one.",
+    )
     scopes = models.JSONField(
         default=list,
+        db_default=[],
         blank=True,
         help_text='Scopes of the key, such as ["agents:read"]. ["*"] grants every permission of its user.',
     )
@@ -34,7 +43,10 @@ class ApiKey(TenantModel):
         help_text="Status of the key. A revoked key cannot be reactivated.",
     )
     rate_limit = models.PositiveIntegerField(
-        default=600, validators=[MinValueValidator(1)], help_text="Maximum number of requests per minute."
+        default=100,
+        db_default=100,
+        validators=[MinValueValidator(1)],
+        help_text="Maximum number of requests per minute.",
     )
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Expiry time, if any.")
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Latest use.")

@@ -15,7 +15,7 @@ from accounts.models import ApiKey
 from accounts.services.grants import Caller, GrantRefusedError, require_covered, require_grantable
 from tenants.services.quotas import get_key_rate_ceiling
 
-DEFAULT_RATE = 600
+DEFAULT_RATE = 100
 ALL_SCOPES = ["*"]
 CHECKED_FIELDS = ("user_id", "scopes", "rate_limit", "expires_at")
 
@@ -59,13 +59,15 @@ def create_api_key(
     scopes: list[str] | None = None,
     rate_limit: int | None = None,
     expires_at: datetime | None = None,
+    engagement_id: UUID | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> tuple[ApiKey, str]:
     """Create an API key for a member and return it with its secret.
 
     Args:
         caller: Whose permissions limit the key; None for commands.
-        rate_limit: By default 600, or the limit of the plan or of the calling key if it is lower.
+        engagement_id: Limits the key to an engagement; by default to that of the scope, if any.
+        rate_limit: By default 100, or the limit of the plan or of the calling key if it is lower.
 
     Raises:
         ValidationError: The user is not a member, or the rate limit is out of bounds.
@@ -79,6 +81,7 @@ def create_api_key(
         scopes=ALL_SCOPES if scopes is None else scopes,
         rate_limit=limits.default_rate if rate_limit is None else rate_limit,
         expires_at=expires_at,
+        engagement_id=engagement_id,
         metadata=metadata or {},
         key_hash=minted.digest,
         key_prefix=minted.prefix,

@@ -6,6 +6,8 @@ from typing import Any
 
 from django import forms
 from django.db import models
+from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.text import capfirst
 
 from config.encryption.fields import EncryptedField, EncryptedJSONField, encrypted_fields
@@ -72,3 +74,28 @@ def apply_secrets(obj: models.Model, cleaned: dict[str, Any]) -> None:
         value = cleaned.get(f"{field.name}{SUFFIX}")
         if value not in (None, ""):
             setattr(obj, field.name, value)
+
+
+class ShowSecretMixin:
+    """Mixin that shows `new_secret` of a request once, after a row was added.
+
+    `shown_once_because` is the text above it.
+    """
+
+    shown_once_because = ""
+
+    def response_add(self, request: Any, obj: models.Model, post_url_continue: Any = None) -> Any:
+        opts, site = self.opts, self.admin_site  # type: ignore[attr-defined]
+        name = str(getattr(obj, "name", obj))
+        context = {
+            **site.each_context(request),
+            "title": f"New {opts.verbose_name}: {name}",
+            "name": name,
+            "secret": request.new_secret,
+            "reason": self.shown_once_because,
+            "next_url": reverse(f"admin:{opts.app_label}_{opts.model_name}_change", args=[obj.pk]),
+            "opts": opts,
+        }
+        response = TemplateResponse(request, "console/new_secret.html", context)
+        response.headers["Cache-Control"] = "no-store"
+        return response

@@ -23,7 +23,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from config.tenancy.scope import require_tenant_id
+from config.tenancy.scope import require_scope
 
 from .exceptions import Conflict, Invalid, Unprocessable
 
@@ -100,20 +100,28 @@ class IdempotentRequest:
 
     Args:
         credential: the actor that sends the request; each has its own keys.
-        fingerprint: identifies the request; by default the hash of method, path and body.
+        fingerprint: identifies the request; by default the hash of method, path, engagement and body.
+        engagement_id: the engagement to which the request is limited.
 
     Raises:
         Invalid: The key is too long or not printable ASCII.
     """
 
-    def __init__(self, request: HttpRequest, credential: str, fingerprint: str = "") -> None:
+    def __init__(
+        self,
+        request: HttpRequest,
+        credential: str,
+        fingerprint: str = "",
+        *,
+        engagement_id: UUID | None = None,
+    ) -> None:
         self.key = request.META.get("HTTP_IDEMPOTENCY_KEY", "").strip() if request.method == "POST" else ""
         if len(self.key) > MAX_KEY or not self.key.isascii() or not self.key.isprintable():
             raise Invalid(
                 f"Idempotency-Key: at most {MAX_KEY} printable ASCII characters.", code="invalid_key"
             )
         self.credential = credential
-        self.fingerprint = fingerprint or (_fingerprint(request) if self.key else "")
+        self.fingerprint = fingerprint or (_fingerprint(request, engagement_id) if self.key else "")
 
     def run(
         self, respond: Callable[[], Any], *, keep: Callable[[Any], Any] = lambda response: response
@@ -173,9 +181,10 @@ class IdempotentRequest:
         return response
 
 
-def _fingerprint(request: HttpRequest) -> str:
-    """SHA-256 of method, full path and body."""
-    head = f"{request.method} {request.get_full_path()}\n".encode()
+def _fingerprint(request: HttpRequest, engagement_id: UUID | None) -> str:
+    """SHA-256 of method, full path, engagement and body."""
+    limited = f" {engagement_id}" if engagement_id else ""
+    head = f"{request.method} {request.get_full_path()}{limited}\n".encode()
     return hashlib.sha256(head + request.body).hexdigest()
 
 
@@ -189,16 +198,14 @@ def _claim(credential: str, key: str, print_: str) -> _Claim:
         Unprocessable: The key was used for a different request.
         RequestInProgress: The first request is still in progress (in a view that commits more than once).
     """
-    model = _key_model()
+    model, tenant_id = _key_model(), require_scope().tenant_id
     cutoff = timezone.now() - timedelta(hours=settings.IDEMPOTENCY_KEEP_HOURS)
     with connection.cursor() as cursor:
-        cursor.execute(
-            CLAIM.format(table=model._meta.db_table), [require_tenant_id(), credential, key, print_, cutoff]
-        )
+        cursor.execute(CLAIM.format(table=model._meta.db_table), [tenant_id, credential, key, print_, cutoff])
         claimed = cursor.fetchone()
     if claimed is not None:
         return _Claim(claimed[0])
-    row = model.objects.filter(credential=credential, key=key).first()
+    row = model.objects.filter(tenant_id=tenant_id, credential=credential, key=key).first()
     if row is None:
         # Released between the two statements, because the first request failed.
         raise RequestInProgress("The first request with this Idempotency-Key failed. Send the request again.")

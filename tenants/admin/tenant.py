@@ -10,7 +10,7 @@ from tenants.models.tenant import PROFILE
 LIMITS = fieldset(
     "Limits",
     ("max_users", "max_agents", "max_engagements"),
-    ("max_daily_requests", "api_quota_monthly"),
+    ("max_daily_requests", "api_quota_monthly", "max_concurrent_runs"),
     ("max_monthly_tokens", "storage_quota_gb", "max_key_rate_limit"),
 )
 
@@ -30,6 +30,7 @@ class TenantAdmin(BaseModelAdmin):
         fieldset("Company", ("industry", "company_size"), "headquarters_location"),
         fieldset("Contact", ("contact_name", "contact_email", "contact_phone")),
         LIMITS,
+        fieldset("Market", "payout_account"),
         fieldset("Settings", "settings", "branding", "agent_preferences", "metadata", collapse=True),
     )
 

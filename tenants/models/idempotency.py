@@ -14,8 +14,19 @@ class IdempotencyKey(TenantModel):
 
     audit_exempt = "a cache of responses; the changes themselves are audited"
 
+    tenant = models.ForeignKey(
+        "tenants.Tenant",
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="+",
+        editable=False,
+        db_index=False,
+        help_text="Tenant of the request. Empty: a request with a platform API key.",
+    )
     key = models.CharField(max_length=255, help_text="Key sent by the client.")
-    credential = models.CharField(max_length=100, help_text="Credential: `user:…` or `key:…`.")
+    credential = models.CharField(
+        max_length=100, help_text="Credential: `user:…`, `key:…` or `platform-key:…`."
+    )
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of method, path and body.")
     status_code = models.PositiveSmallIntegerField(null=True, help_text="Status of the response.")
     reference = models.JSONField(
@@ -27,7 +38,9 @@ class IdempotencyKey(TenantModel):
     class Meta(TenantModel.Meta):
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "credential", "key"], name="tenants_idempotencykey_once"
+                fields=["tenant", "credential", "key"],
+                nulls_distinct=False,
+                name="tenants_idempotencykey_once",
             )
         ]
 
