@@ -4,9 +4,13 @@ import base64
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.stagekit import clear_login
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 
+from accounts.choices import UserStatus
+from accounts.services.invitations import list_open_invitations
+from accounts.services.users import approve_user
 from config.encryption.keyring import get_data_key, open_with, seal_with, sealed_version
 
 CONTEXT = "platform|mfa_authenticator|data"
@@ -17,6 +21,23 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: Any) -> bool:
         return bool(settings.SIGNUP_OPEN)
+
+    def new_user(self, request: Any) -> Any:
+        """Return a new user, who waits for approval if `SIGNUP_APPROVAL` is set."""
+        user = super().new_user(request)
+        if settings.SIGNUP_APPROVAL:
+            user.status = UserStatus.PENDING_APPROVAL
+        return user
+
+    def pre_login(self, request: Any, user: Any, **options: Any) -> Any:
+        """Reject users whose account is not active; an open invitation approves a waiting account."""
+        if user.status == UserStatus.PENDING_APPROVAL and list_open_invitations(user):
+            approve_user(user)
+        # After sign-up the e-mail address is verified first, which does not sign in.
+        if user.status != UserStatus.ACTIVE and not options["signup"]:
+            clear_login(request)
+            return self.respond_user_inactive(request, user)
+        return super().pre_login(request, user, **options)
 
 
 class MfaAdapter(DefaultMFAAdapter):

@@ -105,3 +105,23 @@ DROP FUNCTION conclave_password_matches(text);
 DROP FUNCTION conclave_password_parameters();
 DROP FUNCTION conclave_password_user();
 """
+
+# Outside every scope, as `conclave_authenticate_key`: the digest of a key is a secret already.
+PLATFORM_KEYS = """
+CREATE FUNCTION conclave_authenticate_platform_key(digest bytea) RETURNS TABLE (
+  key_id uuid, key_usable boolean, scopes jsonb, rate_limit int, hits int, resets_in int
+) LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  SELECT k.id, k.status = 'active' AND (k.expires_at IS NULL OR k.expires_at > now()), k.scopes, k.rate_limit,
+    h.hits, h.resets_in
+  FROM public.accounts_platformkey k CROSS JOIN LATERAL public.conclave_hit('platform-key:' || k.id, 60) h
+  WHERE k.key_hash = digest;
+  UPDATE public.accounts_platformkey k SET last_used_at = now() WHERE k.key_hash = digest
+    AND (k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute');
+END $$;
+REVOKE ALL ON FUNCTION conclave_authenticate_platform_key(bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION conclave_authenticate_platform_key(bytea) TO conclave_identity;
+"""
+PLATFORM_KEYS_DROP = "DROP FUNCTION conclave_authenticate_platform_key(bytea);"

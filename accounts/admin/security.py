@@ -49,7 +49,8 @@ class TwoFactorAuthAdmin(ReadOnlyAdmin):
     resource = "credentials"
     icon = "password"
     title = "Two-factor authentication"
-    position = 71
+    # The codes of a user are in the table of the sign-in.
+    in_sidebar = False
     list_display = ("user", "is_enabled", "last_used_at", "updated_at")
     list_filter = ("is_enabled",)
     search_fields = ("user__email",)

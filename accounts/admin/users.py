@@ -1,8 +1,10 @@
 """Users."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
 
 from accounts.models import User
+from accounts.services.members import LastAdministratorError
+from accounts.services.users import approve_user, restore_user, soft_delete_user
 from config.admin.bases import BaseModelAdmin, fieldset
 
 RIGHTS = ("is_staff", "is_superuser")
@@ -21,10 +23,11 @@ class UserAdmin(BaseModelAdmin):
     search_fields = ("email", "first_name", "last_name")
     fieldsets = (
         fieldset(None, "email", ("first_name", "last_name"), "username", "avatar_url"),
-        fieldset("State", "status", ("is_active", "is_verified"), "last_login"),
+        fieldset("State", "status", ("is_active", "is_verified"), ("last_login", "deleted_at")),
         fieldset("Platform", RIGHTS),
     )
-    readonly_fields = ("last_login",)
+    readonly_fields = ("last_login", "deleted_at")
+    actions = ("approve", "soft_delete", "restore")
 
     @admin.display(description="Name")
     def full_name(self, obj):
@@ -52,6 +55,32 @@ class UserAdmin(BaseModelAdmin):
         # Changing the e-mail address of a superuser would allow taking over the account.
         above = obj is not None and (obj.is_superuser or obj.is_staff) and not request.user.is_superuser
         return super().has_change_permission(request, obj) and not above
+
+    def has_manage_permission(self, request):
+        return request.console.is_platform and self.has_change_permission(request)
+
+    @admin.action(description="Approve", permissions=["manage"])
+    def approve(self, request, queryset):
+        self._apply(request, queryset.filter(deleted_at=None), approve_user, "approved")
+
+    @admin.action(description="Mark as deleted", permissions=["manage"])
+    def soft_delete(self, request, queryset):
+        self._apply(request, queryset.filter(deleted_at=None), soft_delete_user, "marked as deleted")
+
+    @admin.action(description="Restore", permissions=["manage"])
+    def restore(self, request, queryset):
+        self._apply(request, queryset.exclude(deleted_at=None), restore_user, "restored")
+
+    def _apply(self, request, queryset, change, done):
+        changed = 0
+        for user in queryset:
+            if not self.has_change_permission(request, user):
+                continue
+            try:
+                changed += change(user) is not False
+            except LastAdministratorError as refusal:
+                self.message_user(request, f"{user}: {refusal.messages[0]}", messages.ERROR)
+        self.message_user(request, f"{changed} accounts {done}.")
 
     def has_delete_permission(self, request, obj=None):
         """Users are deactivated, not deleted; the audit log refers to them."""

@@ -1,10 +1,18 @@
 """Endpoints for the caller's devices, credentials and connected services."""
 
-from accounts.models import ExternalIdentity, OAuthToken, PasskeyCredential, RegisteredDevice, TwoFactorAuth
+from typing import Any
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+
+from accounts.models import ExternalIdentity, OAuthToken, PasskeyCredential, RegisteredDevice
+from accounts.services.signin import find_second_factor
 from config.api.serializers import BaseSerializer, ReadOnlySerializer
+from config.api.views import ApiView, json_response
 from config.api.viewsets import DestroyMixin, ReadOnlyTenantViewSet, UpdateMixin
 
-from .profiles import OWNER, OwnRowViewSet
+from .profiles import OWNER
 
 
 class RegisteredDeviceSerializer(BaseSerializer):
@@ -25,12 +33,12 @@ class RegisteredDeviceSerializer(BaseSerializer):
         extra_kwargs = OWNER
 
 
-class TwoFactorAuthSerializer(ReadOnlySerializer):
+class SecondFactorSerializer(serializers.Serializer):
     """Status of two-factor authentication. Secrets are never returned."""
 
-    class Meta:
-        model = TwoFactorAuth
-        fields = ("user", "is_enabled", "last_used_at")
+    is_enabled = serializers.BooleanField(help_text="Whether sign-in requires a code.")
+    created_at = serializers.DateTimeField(allow_null=True, help_text="Time of the set-up.")
+    last_used_at = serializers.DateTimeField(allow_null=True, help_text="Latest code use.")
 
 
 class PasskeyCredentialSerializer(BaseSerializer):
@@ -75,11 +83,17 @@ class RegisteredDeviceViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):
     ordering_fields = ("created_at", "updated_at", "device_name")
 
 
-class TwoFactorAuthViewSet(OwnRowViewSet):
+class SecondFactorView(ApiView):
     """Your two-factor authentication."""
 
-    serializer_class = TwoFactorAuthSerializer
+    serializer_class = SecondFactorSerializer
     resource = "credentials"
+    scope = "manual"
+
+    @extend_schema(responses={200: SecondFactorSerializer})
+    def get(self, request: Any) -> HttpResponse:
+        """Return whether sign-in asks for a code."""
+        return json_response(SecondFactorSerializer(find_second_factor(self.credential.user_id)).data)
 
 
 class PasskeyCredentialViewSet(UpdateMixin, DestroyMixin, ReadOnlyTenantViewSet):

@@ -21,7 +21,9 @@ class RegisteredDevice(UserOwnedModel):
     user_agent = models.CharField(max_length=1000, blank=True, default="", help_text="User-Agent header.")
     ip_address = models.GenericIPAddressField(null=True, blank=True, help_text="Latest IP address.")
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Latest use.")
-    is_trusted = models.BooleanField(default=False, help_text="Whether it can skip the second factor.")
+    is_trusted = models.BooleanField(
+        default=False, db_default=False, help_text="Whether it can skip the second factor."
+    )
 
     class Meta(UserOwnedModel.Meta):
         indexes = [models.Index(fields=["tenant", "user", "-last_used_at"], name="accounts_device_user")]
@@ -34,11 +36,13 @@ class RegisteredDevice(UserOwnedModel):
 
 
 class TwoFactorAuth(UserOwnedModel):
-    """A user's two-factor authentication: TOTP secret, backup codes and security questions."""
+    """Security questions of a user. The codes of the second factor are in `mfa.Authenticator`."""
 
     audit_omit = ("last_used_at",)
 
-    is_enabled = models.BooleanField(default=False, help_text="Whether sign-in requires a code.")
+    is_enabled = models.BooleanField(
+        default=False, db_default=False, help_text="Whether sign-in requires a code."
+    )
     secret_key = EncryptedTextField(null=True, blank=True, help_text="TOTP secret, base32-encoded.")
     backup_codes = EncryptedJSONField(null=True, blank=True, help_text="One-time backup codes.")
     security_questions = EncryptedJSONField(

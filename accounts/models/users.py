@@ -63,12 +63,19 @@ class User(AbstractBaseUser, GlobalModel):
         max_length=20,
         choices=UserStatus,
         default=UserStatus.ACTIVE,
+        db_default=UserStatus.ACTIVE,
         help_text="Status of the account.",
     )
-    is_active = models.BooleanField(default=True, help_text="Designates whether the user can sign in.")
+    is_active = models.BooleanField(
+        default=True, db_default=True, help_text="Designates whether the user can sign in."
+    )
     is_staff = PlatformRightField(default=False, help_text="Staff with access to the platform scope.")
-    is_superuser = PlatformRightField(default=False, help_text="Platform staff with all permissions.")
-    is_verified = models.BooleanField(default=False, help_text="Whether the e-mail address is verified.")
+    is_superuser = PlatformRightField(
+        default=False, db_default=False, help_text="Platform staff with all permissions."
+    )
+    is_verified = models.BooleanField(
+        default=False, db_default=False, help_text="Whether the e-mail address is verified."
+    )
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Deletion time.")
     password_changed_at = models.DateTimeField(
         null=True,

@@ -15,7 +15,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core import signing
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from psycopg.types.json import Jsonb
 
@@ -28,9 +28,12 @@ from accounts.services.members import add_member
 from accounts.services.signin import confirm_email_address
 from config.api.credentials import count_hit
 from config.api.scopes import beyond
+from config.db.errors import exceeds_limit
 from config.db.prepared import run_prepared
 from config.tenancy.scope import require_scope, require_tenant_id, tenant_scope
+from tenants.event_types import MemberInvitedEvent, MemberJoinedEvent
 from tenants.models import Tenant
+from tenants.services.outbox import publish
 
 LIFETIME = timedelta(days=7)
 MAX_LIFETIME = timedelta(days=30)
@@ -61,6 +64,12 @@ class AlreadyMemberError(InvitationError):
     """The address belongs to a member of the tenant."""
 
     code = "already_member"
+
+
+class MemberLimitError(InvitationError):
+    """The tenant has as many members as its limit allows."""
+
+    code = "limit_exceeded"
 
 
 class OtherAddressError(InvitationError):
@@ -127,6 +136,12 @@ def create_invitation(
         # Platform staff are not members.
         invitation.invited_by_id = caller.user_id
     _send(invitation)
+    publish(
+        MemberInvitedEvent(
+            invitation_id=invitation.pk, email=email, role=role, invited_by=invitation.invited_by_id
+        ),
+        tenant_id=invitation.tenant_id,
+    )
     return invitation
 
 
@@ -249,15 +264,28 @@ def accept_invitation(offer: OpenInvitation, *, user: User) -> Membership:
     Raises:
         OtherAddressError: The user has another address.
         InvitationError: The invitation is not open.
+        MemberLimitError: The tenant has as many members as its limit allows.
     """
     _check_address(offer, user)
     with tenant_scope(offer.tenant_id, user=user):
         invitation = _lock_open(offer)
         _check_inviter(invitation)
-        member = Membership.objects.filter(user_id=user.pk).first() or add_member(user, role=invitation.role)
+        member = Membership.objects.filter(user_id=user.pk).first() or _add_member(user, invitation.role)
         invitation.accepted_by_id = user.pk
         _settle(invitation, InvitationStatus.ACCEPTED)
+        publish(MemberJoinedEvent(membership_id=member.pk, user_id=user.pk, role=member.role))
     return member
+
+
+def _add_member(user: User, role: str) -> Membership:
+    try:
+        return add_member(user, role=role)
+    except DatabaseError as error:
+        if not exceeds_limit(error):
+            raise
+        raise MemberLimitError(
+            "The organisation has as many members as its limit allows. Ask its administrator for a place."
+        ) from error
 
 
 def decline_invitation(offer: OpenInvitation) -> None:

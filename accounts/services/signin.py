@@ -1,9 +1,13 @@
-"""Attempt limit and verified e-mail addresses for password sign-in."""
+"""Attempt limit, verified e-mail addresses and second factors of password sign-in."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.db import connection
 
 ATTEMPTS = 5
@@ -15,6 +19,25 @@ class TooManyAttemptsError(Exception):
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"Too many sign-in attempts. Try again in {max(seconds, 1)} seconds.")
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactor:
+    """Status of a user's two-factor authentication, without secrets."""
+
+    is_enabled: bool
+    created_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
+def find_second_factor(user_id: UUID) -> SecondFactor:
+    """Return whether sign-in asks the user for a code. Call it outside any scope."""
+    rows = Authenticator.objects.filter(user_id=user_id)
+    found = rows.filter(type=Authenticator.Type.TOTP).first()
+    if found is None:
+        return SecondFactor(is_enabled=False)
+    used = [row.last_used_at for row in rows if row.last_used_at]
+    return SecondFactor(True, found.created_at, max(used, default=None))
 
 
 def count_attempt(email: str, ip: str) -> None:

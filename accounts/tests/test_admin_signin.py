@@ -55,7 +55,7 @@ def test_the_sixth_attempt_within_a_minute_is_refused_even_with_the_right_passwo
     assert client.get("/console/").status_code == 302
 
 
-def test_a_second_factor_is_asked_of_whoever_has_one(member):
+def test_sign_in_requires_an_enabled_second_factor(member):
     from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
     from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 

@@ -14,8 +14,9 @@ from accounts.models import Invitation, Membership
 from accounts.services.invitations import PER_ADDRESS
 from accounts.tests.factories import InvitationFactory, UserFactory
 from audit.models import AuditLog
-from config.tenancy.scope import tenant_scope
+from config.tenancy.scope import platform_scope, tenant_scope
 from config.testing.fixtures import add_member
+from tenants.models import OutboxEvent, Tenant
 
 URL = "/api/v1/invitations/"
 JSON = "application/json"
@@ -90,6 +91,9 @@ def test_an_existing_user_accepts_by_token(invite, tenant):
     shown = invite.client.get(f"{URL}{response.json()['id']}/").json()
     assert (shown["status"], shown["accepted_by"]) == ("accepted", str(user.pk))
     assert events(tenant) == ["invitation.created", "invitation.accepted"]
+    with tenant_scope(tenant):
+        published = list(OutboxEvent.objects.order_by("id").values_list("type", flat=True))
+    assert published == ["member.invited", "member.joined"]
 
 
 def test_users_list_and_decline_their_own_invitations(invite, tenant, other_tenant):
@@ -141,6 +145,19 @@ def test_an_invitation_sent_again_is_from_its_new_sender(invite, tenant, member)
     assert again.json()["invited_by"] == str(member.user_id)
     done = signed_in(user).post(f"{URL}accept/", {"token": token}, content_type=JSON)
     assert done.status_code == 200
+
+
+def test_an_invitation_waits_while_the_member_limit_is_reached(invite, tenant):
+    user = UserFactory()
+    _, token = invite(user.email)
+    with platform_scope(reason="test"):
+        Tenant.objects.filter(pk=tenant.pk).update(max_users=1)
+    client = signed_in(user)
+    answer = client.post(f"{URL}accept/", {"token": token}, content_type=JSON)
+    assert (answer.status_code, answer.json()["code"]) == (409, "limit_exceeded")
+    with platform_scope(reason="test"):
+        Tenant.objects.filter(pk=tenant.pk).update(max_users=2)
+    assert client.post(f"{URL}accept/", {"token": token}, content_type=JSON).status_code == 200
 
 
 def test_a_revoked_invitation_is_not_accepted(invite, tenant):
