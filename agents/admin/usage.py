@@ -43,5 +43,6 @@ class LlmUsageAdmin(AuditedExportMixin, ReadOnlyAdmin):
             ("conversation_id", "message_id"),
             "integration_id",
             ("flow_id", "task_id"),
+            "feature_context",
         ),
     )

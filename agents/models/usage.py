@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from agents.choices import UsageFeature
 from config.db.partitions import PartitionedMixin
 from config.tenancy.models import PartitionedTimestampMixin, TenantModel
 
@@ -20,6 +21,13 @@ class LlmUsage(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
     message_id = models.UUIDField(null=True, blank=True, help_text="Message it produced.")
     flow_id = models.UUIDField(null=True, blank=True, help_text="Flow of the call.")
     task_id = models.CharField(max_length=255, blank=True, default="", help_text="Task of the call.")
+    feature_context = models.CharField(
+        max_length=50,
+        choices=UsageFeature,
+        blank=True,
+        db_default="",
+        help_text="What the model was called for.",
+    )
     provider = models.CharField(max_length=50, help_text="Model provider.")
     model = models.CharField(max_length=100, help_text="Model name.")
     prompt_tokens = models.PositiveIntegerField(default=0, help_text="Input tokens.")
@@ -43,8 +51,12 @@ class LlmUsage(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
         help_text="Total cost in US dollars.",
     )
     cost_known = models.BooleanField(default=True, help_text="Whether the model has a price.")
-    request_payload = models.JSONField(null=True, blank=True, help_text="Request body, if stored.")
-    response_payload = models.JSONField(null=True, blank=True, help_text="Response body, if stored.")
+    request_payload = models.JSONField(
+        null=True, blank=True, help_text="Messages sent, as the organisation stores them."
+    )
+    response_payload = models.JSONField(
+        null=True, blank=True, help_text="Message received, as the organisation stores it."
+    )
     latency_ms = models.PositiveIntegerField(null=True, blank=True, help_text="Milliseconds.")
     status_code = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="HTTP status of the provider."
@@ -56,6 +68,12 @@ class LlmUsage(PartitionedTimestampMixin, PartitionedMixin, TenantModel):
             models.Index(fields=["tenant", "-id"], name="agents_llmusage_latest"),
             models.Index(fields=["tenant", "agent_id", "-id"], name="agents_llmusage_agent"),
             models.Index(fields=["tenant", "provider", "model"], name="agents_llmusage_model"),
+            # For erasing the payloads of a conversation; most rows have none.
+            models.Index(
+                fields=["tenant", "conversation_id"],
+                name="agents_llmusage_payload",
+                condition=models.Q(request_payload__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from agents.choices import RunTexts
 from agents.models import Integration
 from agents.runtime.prices import CallPrice, price
 from agents.services.budgets import (
@@ -21,10 +22,12 @@ from agents.services.budgets import (
     CallTerms,
     Reservation,
     load_call_terms,
+    publish_refusal,
     reserve_budget,
     settle_reservation,
 )
 from agents.services.integrations import FAILURE_THRESHOLD, may_call, record_failure, record_success
+from config.db.ids import uuid7
 from config.observability import metrics
 
 # Conservative estimate before the provider reports usage; almost all text has more bytes per token.
@@ -77,6 +80,10 @@ class ModelCall:
     milliseconds: int = 0
     status: int | None = None
     error: str = ""
+    # Payloads, if the organisation stores them.
+    request: dict[str, Any] | None = None
+    response: dict[str, Any] | None = None
+    id: UUID = field(default_factory=uuid7)
 
     @property
     def cost(self) -> Decimal:
@@ -96,6 +103,8 @@ class ModelCall:
             "latency_ms": self.milliseconds,
             "status_code": self.status,
             "error_message": self.error,
+            "request_payload": self.request,
+            "response_payload": self.response,
         }
 
 
@@ -105,6 +114,7 @@ class PendingCall:
 
     terms: CallTerms
     reservation: Reservation | None
+    request: dict[str, Any] | None = None
     began: float = field(default_factory=time.perf_counter)
 
     @property
@@ -129,6 +139,8 @@ class Meter:
     calls: list[ModelCall] = field(default_factory=list)
     # Failed or interrupted calls; the calls of fallback models that answered instead are in `calls`.
     failures: list[ModelCall] = field(default_factory=list)
+    # How the organisation stores the payloads of calls.
+    payloads: str = RunTexts.NONE
     # Called before waiting for the model, to release resources such as a database connection.
     rest: Callable[[], None] | None = None
 
@@ -152,8 +164,11 @@ class Meter:
             return PendingCall(terms, None)
         try:
             return self._pending_call(route, input_tokens, output_tokens)
-        except BudgetExceededError:
+        except BudgetExceededError as error:
             metrics.record_budget_denial()
+            if error.limit:
+                with self.scope():
+                    publish_refusal(error.limit)
             raise
         finally:
             if self.rest:
@@ -202,33 +217,30 @@ class Meter:
         responded: bool,
         status: int | None = None,
         error: str = "",
+        response: dict[str, Any] | None = None,
     ) -> ModelCall:
         """Settle a call; one without any response (`responded` false) costs nothing.
 
         Args:
             status: the provider's HTTP status, if any.
             error: user-facing reason if the call failed or was interrupted.
+            response: the response as the organisation stores it.
         """
         cost = self.price(held.terms, route, tokens.sent, tokens.received, tokens.cached)
         if not responded:
             cost = CallPrice(ZERO, cost.known)
         used = {"tokens": Decimal(tokens.sent + tokens.received), "cost": cost.amount}
-        ended = int(held.seconds * 1000)
-        call = ModelCall(route, tokens.sent, tokens.received, cost, ended, status, error)
-        (self.failures if error else self.calls).append(call)
         used["requests"] = Decimal(1) if responded and not self.spent.get("requests") else ZERO
+        payloads, ended = (held.request, response), int(held.seconds * 1000)
+        call = ModelCall(route, tokens.sent, tokens.received, cost, ended, status, error, *payloads)
+        (self.failures if error else self.calls).append(call)
         for resource, amount in used.items():
             self.spent[resource] = self.spent.get(resource, ZERO) + amount
         if held.reservation is not None:
             with self.scope():
                 settle_reservation(held.reservation, used)
-        metrics.record_model_call(
-            route.provider,
-            responded=responded,
-            seconds=held.seconds,
-            sent=tokens.sent,
-            received=tokens.received,
-        )
+        counts = {"sent": tokens.sent, "received": tokens.received}
+        metrics.record_model_call(route.provider, responded=responded, seconds=held.seconds, **counts)
         return call
 
     @staticmethod

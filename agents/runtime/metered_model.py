@@ -16,6 +16,7 @@ from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse
 from pydantic_ai.models.wrapper import WrapperModel
 from pydantic_ai.settings import ModelSettings
 
+from agents.choices import RunTexts
 from agents.runtime.meter import (
     BYTES_PER_TOKEN,
     MAX_COMPLETION_TOKENS,
@@ -27,11 +28,16 @@ from agents.runtime.meter import (
     TokenCounts,
 )
 from agents.runtime.prices import FREE_PROVIDERS
-from agents.runtime.providers import ProviderFailure, classify_error, status_of, timed_out
+from agents.runtime.providers import (
+    BREAKER_FAILURES,
+    ProviderFailure,
+    classify_error,
+    status_of,
+    timed_out,
+)
 from agents.services.budgets import BudgetExceededError
+from agents.services.payloads import prepare_payload
 
-# Failures that count towards the endpoint's circuit breaker; an invalid key or a rate limit does not.
-BREAKER_FAILURES = frozenset({"unreachable", "timeout", "server_error"})
 # Fraction of its timeout that a call must have waited before a cancellation counts as the endpoint's timeout: the
 # answer's overall deadline may also pass because of earlier steps.
 MIN_WAIT_FRACTION = 0.5
@@ -107,16 +113,29 @@ class MeteredModel(WrapperModel):
     ) -> PendingCall:
         limited: dict[str, Any] = {**(self.wrapped.settings or {}), **(settings or {})}
         most = int(limited.get("max_tokens") or MAX_COMPLETION_TOKENS)
-        return await sync_to_async(self.meter.begin)(
+        held = await sync_to_async(self.meter.begin)(
             self.route, estimate_input_tokens(messages, parameters), most
         )
+        if self.meter.payloads != RunTexts.NONE:
+            shown = {name: value for name, value in limited.items() if isinstance(value, int | float | str)}
+            held.request = await sync_to_async(self._prepare_payload)(
+                messages, model=self.route.model, settings=shown
+            )
+        return held
+
+    def _prepare_payload(self, messages: list[Any], **parameters: Any) -> dict[str, Any]:
+        dumped = ModelMessagesTypeAdapter.dump_python(messages, mode="json")
+        return prepare_payload(dumped, self.meter.payloads, **parameters)
 
     async def _settle(self, held: PendingCall, response: ModelResponse, metadata: dict[str, Any]) -> None:
         usage = response.usage
         status = None if self.route.provider in FREE_PROVIDERS else HTTP_OK
         tokens = TokenCounts(usage.input_tokens, usage.output_tokens, usage.cache_read_tokens)
-        call = await self._end(held, tokens, responded=True, status=status)
+        payload = await sync_to_async(self._prepare_payload)([response]) if held.request else None
+        call = await self._end(held, tokens, responded=True, status=status, response=payload)
         metadata |= {"latency_ms": call.milliseconds, "status": status, "cached": tokens.cached}
+        if payload:
+            metadata["call"] = str(call.id)
         if self.route.integration and self.route.integration.failure_count:
             await sync_to_async(self.meter.recovered)(self.route)
 

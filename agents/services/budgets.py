@@ -20,6 +20,8 @@ from agents.choices import BudgetPeriod, BudgetSubject
 from agents.services.prices import TenantPrice
 from config.db.ids import uuid7_floor
 from config.tenancy.scope import require_tenant_id
+from tenants.event_types import BudgetEvent, BudgetExceededEvent, BudgetWarningEvent
+from tenants.services.outbox import publish_once
 from tenants.services.quotas import QUOTA_SQL
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,8 +29,9 @@ ZERO = Decimal(0)
 LimitKey = tuple[str, UUID, str, str]
 
 TERMS_SQL = f"""
-SELECT 'limit', 'tenant', %(tenant)s::uuid, resource, period, limit_value, NULL::numeric FROM ({QUOTA_SQL}) AS q
-WHERE limit_value IS NOT NULL AND resource IN ('tokens', 'requests')
+SELECT 'limit', 'tenant', %(tenant)s::uuid, CASE resource WHEN 'answers' THEN 'requests' ELSE resource END, period,
+  limit_value, NULL::numeric FROM ({QUOTA_SQL}) AS q
+WHERE limit_value IS NOT NULL AND resource IN ('tokens', 'answers')
 UNION ALL
 SELECT 'limit', subject, coalesce(subject_id, of_subject), resource, period, limit_value, NULL FROM (
   SELECT DISTINCT ON (b.subject, b.resource, b.period) b.*, s.id AS of_subject FROM agents_budget b
@@ -82,12 +85,24 @@ WITH gone AS (
 ), locked AS MATERIALIZED (
   SELECT id FROM agents_budgetcounter WHERE tenant_id = %(tenant)s AND id = ANY(%(counters)s::uuid[])
   ORDER BY subject, subject_id, resource, period FOR UPDATE
+), settled AS (
+  UPDATE agents_budgetcounter c SET used = c.used + a.used,
+    reserved = c.reserved - CASE WHEN EXISTS (SELECT FROM gone) THEN a.held ELSE 0 END
+  FROM unnest(%(counters)s::uuid[], %(held)s::numeric[], %(used)s::numeric[]) AS a (id, held, used)
+  JOIN locked USING (id) WHERE c.tenant_id = %(tenant)s AND c.id = a.id
+  RETURNING c.subject, c.subject_id, c.resource, c.period, c.period_start, c.used, a.used AS added,
+    c.limit_value AS hard_limit
 )
-UPDATE agents_budgetcounter c SET used = c.used + a.used,
-  reserved = c.reserved - CASE WHEN EXISTS (SELECT FROM gone) THEN a.held ELSE 0 END
-FROM unnest(%(counters)s::uuid[], %(held)s::numeric[], %(used)s::numeric[]) AS a (id, held, used)
-JOIN locked USING (id) WHERE c.tenant_id = %(tenant)s AND c.id = a.id
+SELECT s.subject, s.subject_id, s.resource, s.period, w.limit_value, s.period_start, s.used, w.percent
+FROM settled s LEFT JOIN tenants_tenantquota q ON s.subject = 'tenant' AND q.tenant_id = %(tenant)s
+  AND q.resource = CASE s.resource WHEN 'requests' THEN 'answers' ELSE s.resource END AND q.period = s.period
+  AND (q.valid_until IS NULL OR q.valid_until > now())
+CROSS JOIN LATERAL (SELECT coalesce(q.limit_value, s.hard_limit) AS limit_value,
+  coalesce(q.warn_at_percent, %(percent)s) AS percent) AS w
+WHERE s.used >= w.limit_value * w.percent / 100 AND s.used - s.added < w.limit_value * w.percent / 100
 """
+# Share of a limit at which a warning is sent, unless a quota states another one.
+WARN_AT_PERCENT = 80
 
 EXPIRE_SQL = """
 WITH gone AS (
@@ -110,6 +125,10 @@ class BudgetExceededError(Exception):
     """Raised when a call would exceed a limit; the message names the limit."""
 
     code = "budget_exceeded"
+
+    def __init__(self, message: str, limit: "BudgetLimit | None" = None) -> None:
+        super().__init__(message)
+        self.limit = limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +240,7 @@ def reserve_budget(
         amount = amounts.get(limit.resource, ZERO)
         if limit.period == BudgetPeriod.REQUEST:
             if spent.get(limit.resource, ZERO) + amount > limit.value:
-                raise BudgetExceededError(_refusal_message(limit))
+                raise BudgetExceededError(_refusal_message(limit), limit)
         elif amount and (limit.key not in requested or limit.value < requested[limit.key][0].value):
             requested[limit.key] = (limit, amount)
     return _reserve_or_raise(list(requested.values()), seconds) if requested else None
@@ -235,7 +254,7 @@ def _reserve_or_raise(wanted: list[tuple[BudgetLimit, Decimal]], seconds: float)
         reservation, refused = _try_reserve(wanted, seconds)
     if refused:
         _release(reservation)
-        raise BudgetExceededError(_refusal_message(refused[0]))
+        raise BudgetExceededError(_refusal_message(refused[0]), refused[0])
     assert reservation is not None  # noqa: S101 (no limit refused, so a reservation exists)
     return reservation
 
@@ -275,7 +294,10 @@ def _try_reserve(
 
 
 def settle_reservation(reservation: Reservation, used: Mapping[str, Decimal]) -> None:
-    """Release the reservation and count actual usage by resource, even if it has expired."""
+    """Release the reservation and count actual usage by resource, even if it has expired.
+
+    Publishes a warning for each limit whose usage passes its `warn_at_percent`.
+    """
     counters = list(reservation.held)
     parameters: dict[str, Any] = {
         "tenant": require_tenant_id(),
@@ -283,9 +305,13 @@ def settle_reservation(reservation: Reservation, used: Mapping[str, Decimal]) ->
         "counters": counters,
         "held": [reservation.held[counter] for counter in counters],
         "used": [used.get(reservation.resources[counter], ZERO) for counter in counters],
+        "percent": WARN_AT_PERCENT,
     }
     with connection.cursor() as cursor:
         cursor.execute(SETTLE_SQL, parameters)
+        rows = cursor.fetchall()
+    for *limit, start, total, percent in rows:
+        _publish_warning(BudgetLimit(*limit), start, total, percent)
 
 
 def expire_reservations(tenant_id: UUID | None = None) -> int:
@@ -301,6 +327,32 @@ def period_start(period: str, moment: datetime) -> datetime:
     if period == BudgetPeriod.DAY:
         return day
     return day.replace(day=1) if period == BudgetPeriod.MONTH else EPOCH
+
+
+def publish_refusal(limit: BudgetLimit) -> None:
+    """Publish that a limit refused a call: once a day, or once a month if the limit is monthly.
+
+    Call it in a separate transaction: that of the refused call is rolled back.
+    """
+    event = BudgetExceededEvent(**_describe(limit))
+    period = BudgetPeriod.MONTH if limit.period == BudgetPeriod.MONTH else BudgetPeriod.DAY
+    _publish_for_period(event, limit, period_start(period, timezone.now()))
+
+
+def _publish_warning(limit: BudgetLimit, start: datetime, used: Decimal, percent: int) -> None:
+    event = BudgetWarningEvent(**_describe(limit), used=float(used), percent=percent)
+    _publish_for_period(event, limit, start)
+
+
+def _describe(limit: BudgetLimit) -> dict[str, Any]:
+    """Return the fields that the events of a limit share."""
+    return dict(zip(("subject", "subject_id", "resource", "period"), limit.key, strict=True)) | {
+        "limit": float(limit.value)
+    }
+
+
+def _publish_for_period(event: BudgetEvent, limit: BudgetLimit, start: datetime) -> None:
+    publish_once(event, key=f"{event.name}:{':'.join(map(str, limit.key))}:{start:%Y-%m-%d}")
 
 
 def _refusal_message(limit: BudgetLimit) -> str:

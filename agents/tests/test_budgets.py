@@ -9,6 +9,7 @@ from django.db import connection, connections
 from django.utils import timezone
 
 from agents.models import Budget, BudgetCounter, BudgetReservation, ModelPrice
+from agents.runtime.meter import Meter, ModelRoute
 from agents.services.budgets import (
     BudgetExceededError,
     BudgetLimit,
@@ -23,6 +24,7 @@ from agents.tests.factories import AgentFactory, BudgetFactory, LlmUsageFactory,
 from config.db.ids import uuid7
 from config.tenancy.scope import tenant_scope
 from config.testing.roles import as_platform
+from tenants.models import OutboxEvent
 from tenants.services.quotas import Quota, quotas
 from tenants.tests.factories import SubscriptionFactory, SubscriptionPlanFactory, TenantQuotaFactory
 
@@ -54,6 +56,39 @@ def test_other_reservations_count(scope, tenant):
         hold([limit_of(tenant.pk)], 41)
     assert hold([limit_of(tenant.pk)], 40) is not None
     assert counted() == [("tokens", 0, 100)]
+
+
+def test_refusal_publishes_one_event(tenant, member):
+    subjects = CallSubjects(tenant.pk, member.user_id)
+    meter = Meter(
+        lambda: tenant_scope(tenant, user=member.user), subjects, further=(limit_of(tenant.pk, 10),)
+    )
+    for _ in range(2):
+        with pytest.raises(BudgetExceededError):
+            meter.begin(ModelRoute("test", "m"), 10, 1)
+    with tenant_scope(tenant):
+        event = OutboxEvent.objects.get()
+    assert (event.type, event.data["resource"], event.data["limit"]) == ("budget.exceeded", "tokens", 10)
+
+
+def spend_and_list_warnings(limit, tokens):
+    settle_reservation(hold([limit], tokens), {"tokens": Decimal(tokens)})
+    return [(row.data["limit"], row.data["used"], row.data["percent"]) for row in OutboxEvent.objects.all()]
+
+
+def test_one_warning_is_published_at_four_fifths_of_a_limit(scope, tenant):
+    limit = limit_of(tenant.pk)
+    assert spend_and_list_warnings(limit, 79) == []
+    assert spend_and_list_warnings(limit, 1) == [(100, 80, 80)]
+    assert spend_and_list_warnings(limit, 5) == [(100, 80, 80)]
+    assert OutboxEvent.objects.get().type == "budget.warning"
+
+
+def test_soft_quota_warns_at_its_own_percentage(scope, tenant):
+    TenantQuotaFactory(resource="tokens", period="month", limit_value=50, is_hard=False, warn_at_percent=60)
+    limit = limit_of(tenant.pk)
+    assert spend_and_list_warnings(limit, 29) == []
+    assert spend_and_list_warnings(limit, 1) == [(50, 30, 60)]
 
 
 def test_refusal_by_one_limit_reserves_nothing(scope, tenant):
@@ -134,14 +169,17 @@ def test_quotas_override_the_budget_and_the_budget_the_plan(tenant):
     ]
 
 
-@pytest.mark.parametrize("lifted", [{"limit_value": None}, {"is_hard": False, "limit_value": 1}])
-def test_unlimited_or_warning_quota_lifts_the_limit_of_the_plan(tenant, lifted):
+@pytest.mark.parametrize(
+    ("quota", "hard"),
+    [({"limit_value": None}, []), ({"is_hard": False, "limit_value": 5}, [Quota("tokens", "month", 1)])],
+)
+def test_unlimited_quota_lifts_the_limit_of_the_plan_and_a_soft_one_keeps_it(tenant, quota, hard):
     with as_platform():
         plan = SubscriptionPlanFactory(max_monthly_tokens=1)
         SubscriptionFactory(plan=plan, tenant=tenant, status="active", expires_at=None)
-        TenantQuotaFactory(tenant=tenant, resource="tokens", period="month", **lifted)
+        TenantQuotaFactory(tenant=tenant, resource="tokens", period="month", **quota)
     with tenant_scope(tenant, actor="system:test"):
-        assert [quota for quota in quotas() if quota.resource == "tokens"] == []
+        assert [quota for quota in quotas() if quota.resource == "tokens"] == hard
 
 
 def test_terms_name_each_limit_once_and_prefer_the_exact_one(scope, tenant, member):

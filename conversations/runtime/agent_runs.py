@@ -16,6 +16,7 @@ from agents.services.runs import get_run_texts
 from config.db.ids import uuid7, uuid7_time
 from conversations.runtime.turns import TurnContext
 from conversations.services.insert_templates import InsertTemplate, build_insert_template
+from conversations.signals import answer_stored
 
 # The partitions of the previous month always exist.
 MAX_ID_AGE = timedelta(days=28)
@@ -31,6 +32,7 @@ RUN_COLUMNS = frozenset(
 USAGE_COLUMNS = frozenset(
     {
         *("tenant_id", "user_id", "agent_id", "integration_id", "conversation_id", "message_id", "task_id"),
+        *("flow_id", "feature_context", "request_payload", "response_payload"),
         *("provider", "model", "prompt_tokens", "completion_tokens", "prompt_cost", "completion_cost"),
         *("cost_known", "latency_ms", "status_code", "error_message"),
     }
@@ -43,7 +45,7 @@ def store_usage(
     *,
     text: str | None,
     error: str = "",
-) -> None:
+) -> AgentRun | None:
     """Store the usage rows of an answer and the run of its agent, in the transaction that ends the answer.
 
     The run has the answer's ID, so that there is one per answer. Models without an agent have no run.
@@ -58,11 +60,32 @@ def store_usage(
         run.status, run.error_message = RunStatus.FAILED if error else RunStatus.COMPLETED, error
         # The last failure ended the answer and was not followed by another attempt.
         run.retry_count = max(0, (run.retry_count or 0) - bool(error and turn.meter.failures))
-        for row in rows:
-            row.task_id = str(run.pk)
+    for row in rows:
+        row.task_id = str(run.pk if run else turn.answer_id)
     _insert(run, rows[:MAX_TEMPLATE_ROWS])
     if len(rows) > MAX_TEMPLATE_ROWS:
         LlmUsage.objects.bulk_create(rows[MAX_TEMPLATE_ROWS:])
+    return run
+
+
+def send_answer_stored(turn: TurnContext, run: AgentRun | None, *, text: str | None, error: str = "") -> None:
+    """Send `answer_stored`, last in the transaction that ends the answer.
+
+    Receivers lock rows that all answers of an agent share. Locked last, these rows cause no deadlocks, and other
+    answers wait for the commit only.
+
+    Args:
+        run: the run that `store_usage` returned for the same text and error.
+    """
+    # Nothing is learned from failures before the first request, and from answers that clients do not want stored.
+    if run and text is not None and not (error and not (turn.meter.calls or turn.meter.failures)):
+        answer_stored.send(AgentRun, turn=turn, model=get_answering_model(turn), failed=bool(error))
+
+
+def get_answering_model(turn: TurnContext) -> str:
+    """Return the name of the model that was asked last."""
+    calls = turn.meter.calls
+    return (calls[-1].route.model if calls else turn.agent.model_name)[:100]
 
 
 def _build_run(turn: TurnContext, rows: Sequence[LlmUsage], text: str | None) -> AgentRun:

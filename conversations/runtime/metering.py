@@ -6,9 +6,12 @@ from uuid import UUID
 
 from agents.models import Agent, LlmUsage
 from agents.runtime.meter import Meter
+from agents.runtime.prices import price
 from agents.services.budgets import BudgetLimit, CallSubjects
+from agents.services.prices import get_tenant_price
 
 if TYPE_CHECKING:
+    from conversations.runtime.journal import Journal
     from conversations.runtime.turns import Caller
 
 # Key in `Agent.config`: the maximum cost of one answer in US dollars, set by templates.
@@ -17,10 +20,13 @@ COST_LIMIT = "cost_limit_per_request"
 
 def get_budget_subjects(caller: "Caller", agent: Agent) -> CallSubjects:
     """Return the subjects whose budgets limit what `agent` does for `caller`."""
+    return CallSubjects(caller.tenant_id, caller.user_id, get_key_id(caller), agent.pk)
+
+
+def get_key_id(caller: "Caller") -> UUID | None:
+    """Return the ID of the API key that the caller uses, if any."""
     kind, _, identifier = caller.actor.partition(":")
-    return CallSubjects(
-        caller.tenant_id, caller.user_id, UUID(identifier) if kind == "key" else None, agent.pk
-    )
+    return UUID(identifier) if kind == "key" else None
 
 
 def get_cost_limits(agent: Agent) -> tuple[BudgetLimit, ...]:
@@ -33,6 +39,23 @@ def get_cost_limits(agent: Agent) -> tuple[BudgetLimit, ...]:
     except ArithmeticError:
         return ()
     return (BudgetLimit("agent", agent.pk, "cost", "request", value),) if value.is_finite() else ()
+
+
+def count_spent(journal: "Journal", agent: Agent) -> dict[str, Decimal]:
+    """Return the tokens and the cost of the requests that earlier processes of a turn made, in the open scope."""
+    spent = {"tokens": Decimal(0), "cost": Decimal(0)}
+    for message in (*journal.parked, *journal.messages):
+        # Messages of the history have no usage.
+        usage = (message.get("usage") if message["kind"] == "response" else None) or {}
+        sent, received = usage.get("input_tokens", 0), usage.get("output_tokens", 0)
+        if sent or received:
+            origin = message.get("metadata") or {}
+            provider = origin.get("provider") or agent.model_provider
+            model = origin.get("asked") or agent.model_name
+            cached, own = min(usage.get("cache_read_tokens", 0), sent), get_tenant_price(provider, model)
+            spent["tokens"] += sent + received
+            spent["cost"] += price(provider, model, sent, received, cached, own=own).amount
+    return spent
 
 
 def build_usage_rows(

@@ -3,12 +3,15 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from agents.models import AgentRun, LlmUsage
+from agents.services.payloads import EXPIRE, MAX_PAYLOAD_BYTES, expire_payloads, prepare_payload
 from agents.services.runs import MAX_TEXT_LENGTH, expire_run_texts, get_run_texts
 from agents.testing import FakeOpenAI, fail, say
-from agents.tests.factories import AgentFactory, AgentRunFactory, IntegrationFactory
+from agents.tests.factories import AgentFactory, AgentRunFactory, IntegrationFactory, LlmUsageFactory
+from config.api.renderers import dumps
 from config.db.ids import uuid7
 from config.tenancy.scope import platform_scope, tenant_scope
 from config.testing.roles import as_platform
@@ -20,6 +23,7 @@ from conversations.runtime.turns import Caller, load_turn
 from conversations.services.conversations import begin_turn, start_conversation
 from conversations.services.leases import fail_answer
 from conversations.tests.workers import expire_lease
+from tenants.models import OutboxEvent
 
 QUESTION = "Write to ann@example.org: when is high water?"
 
@@ -72,6 +76,14 @@ def test_answer_leaves_one_run(caller, agent):
     assert 1 < run.memory_used_mb < 100_000
     with caller.scope():
         assert LlmUsage.objects.get().task_id == str(run.pk)
+        event = OutboxEvent.objects.get(type="run.completed").data
+    assert event == {
+        "run_id": str(run.pk),
+        "workflow_id": None,
+        "agent_id": str(agent.pk),
+        "conversation_id": str(answer.conversation_id),
+        "status": "completed",
+    }
 
 
 @pytest.mark.parametrize(
@@ -110,6 +122,8 @@ def test_interrupted_answer_leaves_one_cancelled_run(caller, agent):
         fail_answer(turn.lease, reason="Stopped.")
     run = read_run(caller)
     assert (run.pk, run.status, run.error_message) == (turn.answer_id, "cancelled", "Stopped.")
+    with caller.scope():
+        assert OutboxEvent.objects.get(type="run.completed").data["status"] == "cancelled"
     assert (run.agent_id, run.user_id) == (agent.pk, caller.user_id)
 
 
@@ -193,3 +207,73 @@ def test_texts_expire_after_the_days_that_the_organisation_keeps_them(tenant, ot
     assert expire_run_texts() == 1
     with tenant_scope(tenant, actor="system:test"):
         assert [bool(AgentRun.objects.get(pk=each).prompt) for each in ids] == [True, False]
+
+
+def set_payloads(tenant, **settings):
+    with as_platform():
+        tenant.settings = {"llm_usage": settings}
+        tenant.save()
+
+
+def read_usage(caller):
+    with caller.scope():
+        return LlmUsage.objects.get()
+
+
+def test_payloads_are_not_stored_by_default(caller, agent):
+    run_turn(begin(caller, agent))
+    row = read_usage(caller)
+    assert (row.request_payload, row.response_payload) == (None, None)
+    assert (row.feature_context, row.task_id) == ("conversation", str(row.message_id))
+
+
+@pytest.mark.parametrize(("kind", "shown"), [("masked", "[e-mail]"), ("full", "ann@example.org")])
+def test_payloads_are_stored_as_the_organisation_says(tenant, caller, agent, api_client, kind, shown):
+    set_payloads(tenant, payloads=kind)
+    run_turn(begin(caller, agent))
+    row = read_usage(caller)
+    assert row.request_payload["model"] == "m"
+    assert f"Write to {shown}" in str(row.request_payload["messages"])
+    assert f"I wrote to {shown}" in str(row.response_payload["messages"])
+    # Another person's.
+    assert api_client().get(f"/api/v1/llm-usage/{row.pk}/payloads/").status_code == 404
+
+
+def test_own_payloads_are_readable_and_erased_with_the_conversation(tenant, agent, api_client):
+    set_payloads(tenant, payloads="full", retention_days=30)
+    client = api_client()
+    flow = str(uuid7())
+    body = {"agent": "guide", "message": QUESTION, "metadata": {"flow_id": flow}}
+    made = client.post("/api/v1/conversations/", body, content_type="application/json").json()
+    (row,) = client.get("/api/v1/llm-usage/").json()["results"]
+    assert (row["flow_id"], row["task_id"], row["feature_context"]) == (
+        flow,
+        made["answer"]["id"],
+        "conversation",
+    )
+    url = f"/api/v1/llm-usage/{row['id']}/payloads/"
+    assert QUESTION in str(client.get(url).json()["request_payload"])
+    assert expire_payloads() == 0
+    assert client.delete(f"/api/v1/conversations/{made['id']}/").status_code == 204
+    assert client.get(url).json() == {"request_payload": None, "response_payload": None}
+
+
+def test_payloads_expire(tenant, caller):
+    set_payloads(tenant, payloads="full", retention_days=1)
+    for days in (0, 2):
+        with caller.scope():
+            moment = timezone.now() - timedelta(days=days)
+            LlmUsageFactory(id=uuid7(moment), request_payload={}, response_payload={})
+    with as_platform(), connection.cursor() as cursor:
+        cursor.execute(EXPIRE)
+    with caller.scope():
+        assert LlmUsage.objects.filter(request_payload__isnull=True).count() == 1
+
+
+def test_long_payloads_keep_the_latest_messages():
+    messages = [{"content": f"{number}" + "x" * 3_000} for number in range(40)]
+    payload = prepare_payload(messages, "full", model="m")
+    assert payload["truncated"] is True
+    assert payload["model"] == "m"
+    assert len(dumps(payload)) <= MAX_PAYLOAD_BYTES + 100
+    assert payload["messages"][-1]["content"] == "39" + "x" * (MAX_TEXT_LENGTH - 2)

@@ -1,25 +1,61 @@
-"""Usage metrics and costs."""
+"""Meter events, usage metrics and costs."""
 
 from django.contrib import admin
 
 from config.admin.bases import ReadOnlyAdmin, fieldset
 from config.admin.filters import CreatedFilter
-from tenants.models import CostRecord, UsageMetric
+from tenants.models import CostRecord, MeterEvent, UsageMetric
+
+NAMED_IDS = {
+    "agent_id": "agents.Agent.name",
+    "engagement_id": "tenants.Engagement.name",
+    "key_id": "accounts.ApiKey.name",
+    "user_id": "accounts.User.email",
+}
+ORIGIN = fieldset("Origin", ("engagement_id", "agent_id"), ("user_id", "key_id"), ("model", "service"))
+
+
+@admin.register(MeterEvent)
+class MeterEventAdmin(ReadOnlyAdmin):
+    resource = "usage"
+    named_ids = NAMED_IDS
+    icon = "speed"
+    position = 39
+    list_display = ("occurred_at", "metric_type", "quantity", "cost", "service", "is_rolled_up")
+    list_filter = (CreatedFilter, "metric_type", "is_rolled_up")
+    search_fields = ("agent_id__exact", "user_id__exact", "key_id__exact")
+    search_help_text = "Exact ID of an agent, user or API key."
+    fieldsets = (
+        fieldset(
+            None,
+            ("metric_type", "quantity"),
+            ("events", "completion_tokens", "cost"),
+            "occurred_at",
+            "is_rolled_up",
+        ),
+        ORIGIN,
+    )
 
 
 @admin.register(UsageMetric)
 class UsageMetricAdmin(ReadOnlyAdmin):
     resource = "usage"
-    named_ids = {"agent_id": "agents.Agent.name", "user_id": "accounts.User.email"}
+    named_ids = NAMED_IDS
     icon = "bar_chart"
     position = 40
-    list_display = ("created_at", "metric_type", "metric_value", "period_start", "period_end")
-    list_filter = (CreatedFilter, "metric_type")
+    list_display = ("created_at", "metric_type", "metric_value", "interval", "period_start", "period_end")
+    list_filter = (CreatedFilter, "metric_type", "interval")
     search_fields = ("agent_id__exact", "user_id__exact")
     search_help_text = "Exact agent ID or user ID."
     fieldsets = (
-        fieldset(None, ("metric_type", "metric_value"), ("period_start", "period_end")),
-        fieldset("Origin", ("agent_id", "user_id"), "metadata"),
+        fieldset(
+            None,
+            ("metric_type", "metric_value"),
+            ("events", "completion_tokens", "cost"),
+            ("interval", "period_start", "period_end"),
+            "metadata",
+        ),
+        ORIGIN,
     )
 
 

@@ -1,8 +1,19 @@
-"""Read-only endpoints for usage and costs."""
+"""Read-only endpoints for meter events, usage metrics and costs."""
 
 from config.api.serializers import ReadOnlySerializer
 from config.api.viewsets import ReadOnlyTenantViewSet
-from tenants.models import CostRecord, UsageMetric
+from tenants.models import CostRecord, MeterEvent, UsageMetric
+
+ATTRIBUTION = ("engagement_id", "agent_id", "user_id", "key_id", "model", "service")
+AMOUNTS = ("events", "completion_tokens", "cost")
+
+
+class MeterEventSerializer(ReadOnlySerializer):
+    """Usage that happened."""
+
+    class Meta:
+        model = MeterEvent
+        fields = ("metric_type", "quantity", *AMOUNTS, *ATTRIBUTION, "occurred_at", "is_rolled_up")
 
 
 class UsageMetricSerializer(ReadOnlySerializer):
@@ -13,9 +24,10 @@ class UsageMetricSerializer(ReadOnlySerializer):
         fields = (
             "metric_type",
             "metric_value",
-            "agent_id",
-            "user_id",
+            *AMOUNTS,
+            *ATTRIBUTION,
             "metadata",
+            "interval",
             "period_start",
             "period_end",
         )
@@ -27,6 +39,13 @@ class CostRecordSerializer(ReadOnlySerializer):
     class Meta:
         model = CostRecord
         fields = ("user_id", "service", "amount", "currency", "usage_data", "date")
+
+
+class MeterEventViewSet(ReadOnlyTenantViewSet):
+    """Meter events, newest first."""
+
+    serializer_class = MeterEventSerializer
+    resource = "usage"
 
 
 class UsageMetricViewSet(ReadOnlyTenantViewSet):
