@@ -24,6 +24,7 @@ class BodyLimit:
         overhead: bytes allowed in addition.
         seconds: time until the body must be complete.
         required_headers: headers without which the request is refused before its body is read.
+        header_part: part of a header's name in lower case; the request is refused if no header has it.
         requires_length: whether Content-Length is required.
     """
 
@@ -31,6 +32,7 @@ class BodyLimit:
     overhead: int = 0
     seconds: float = 30
     required_headers: tuple[str, ...] = ()
+    header_part: str = ""
     requires_length: bool = False
 
     @property

@@ -19,6 +19,8 @@ from rest_framework import exceptions, status
 from rest_framework.exceptions import APIException
 from rest_framework.settings import api_settings
 
+from config.db.constraint_messages import LIMIT_EXCEEDED, LIMIT_MESSAGE
+
 from .constraint_errors import constraint_error
 
 logger = logging.getLogger(__name__)
@@ -57,6 +59,8 @@ OUTCOMES = {
     (503, "timeout"): ("57014",),
 }
 SQLSTATES = {state: outcome for outcome, states in OUTCOMES.items() for state in states}
+# Limits that free places when work ends, so that the same request may succeed later.
+PASSING_LIMITS = frozenset({"concurrent_runs"})
 UNREACHABLE = ("08", "53", "57", "25P")
 
 
@@ -85,6 +89,12 @@ class TenantNotFound(Problem):
     status_code = status.HTTP_404_NOT_FOUND
     default_detail = "Organisation not found."
     default_code = "tenant_not_found"
+
+
+class EngagementNotFound(Problem):
+    status_code = status.HTTP_404_NOT_FOUND
+    default_detail = "Engagement not found."
+    default_code = "engagement_not_found"
 
 
 class Conflict(Problem):
@@ -186,6 +196,12 @@ def _from_database(exc: Exception, request: HttpRequest | None) -> HttpResponse 
         return problem_response(request, 409, "in_use")
     cause = exc.__cause__
     state = getattr(cause, "sqlstate", None) or ""
+    if state == LIMIT_EXCEEDED:
+        members = orjson.loads(cause.diag.message_detail)  # type: ignore[union-attr]
+        if members["resource"] in PASSING_LIMITS:
+            wait = {"Retry-After": "5"}
+            return problem_response(request, 429, "limit_exceeded", LIMIT_MESSAGE, headers=wait, **members)
+        return problem_response(request, 403, "limit_exceeded", LIMIT_MESSAGE, **members)
     named = constraint_error(cause, state)
     if named is not None:
         status_code, code, errors = named

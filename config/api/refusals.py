@@ -8,7 +8,7 @@ from django.dispatch import Signal
 from django.http import HttpRequest
 from rest_framework.exceptions import APIException, NotAuthenticated
 
-from .credentials import Credential, Rate
+from .credentials import CREDENTIALS, Rate
 from .exceptions import TenantNotFound
 
 # Sent with `refusal`, a `Refusal`, outside any transaction.
@@ -41,7 +41,7 @@ def announce_refusal(view: Any, error: Exception, status: int) -> None:
     request = view.request
     # The property would authenticate again.
     auth = getattr(request, "_auth", None)
-    credential = auth if isinstance(auth, Credential) else None
+    credential = auth if isinstance(auth, CREDENTIALS) else None
     # DRF replaces the request's user when authentication fails; Django keeps the session's.
     person = getattr(request._request, "_cached_user", None)
     user_id = credential.user_id if credential else getattr(person, "pk", None)

@@ -9,7 +9,7 @@ from rest_framework.throttling import BaseThrottle
 
 from config.middleware import client_ip
 
-from .credentials import Credential, Rate, count_hit
+from .credentials import CREDENTIALS, Rate, count_hit
 
 
 def count_anonymous(request: HttpRequest) -> Rate:
@@ -26,7 +26,7 @@ class KeyRateThrottle(BaseThrottle):
     rate: Rate | None = None
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        if isinstance(request.auth, Credential):
+        if isinstance(request.auth, CREDENTIALS):
             self.rate = request.auth.rate
         else:
             self.rate = view.anonymous_rate = count_anonymous(request._request)

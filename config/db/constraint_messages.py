@@ -10,6 +10,9 @@ from django.db import models
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.functions import Lower
 
+# SQLSTATE of a change beyond a limit. Its DETAIL is a JSON object: resource, limit, used, plan, resets_at.
+LIMIT_EXCEEDED = "CL001"
+LIMIT_MESSAGE = "The limit of the organisation is reached. Remove objects, or ask for a higher limit."
 COMPARISONS = {"gt": "greater than", "gte": "at least", "lt": "less than", "lte": "at most"}
 
 

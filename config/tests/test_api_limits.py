@@ -78,6 +78,7 @@ def test_requests_without_a_valid_credential_are_limited_by_address(secret, sett
     assert [client.get(AGENTS).status_code for _ in range(3)] == [401, 401, 429]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.django_db(transaction=True)
 def test_limit_holds_across_processes(api_key):
     away_from_the_turn_of_the_minute()

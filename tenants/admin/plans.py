@@ -21,7 +21,7 @@ class SubscriptionPlanAdmin(BaseModelAdmin):
     ordering = ("price_monthly", "slug")
     fieldsets = (
         fieldset(None, ("name", "slug"), ("plan_type", "is_active"), "description"),
-        fieldset("Price", ("price_monthly", "price_yearly"), ("currency", "trial_days")),
+        fieldset("Price", ("price_monthly", "price_yearly"), ("currency", "trial_days", "grace_days")),
         LIMITS,
         fieldset("Features", "features"),
     )

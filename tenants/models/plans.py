@@ -28,7 +28,11 @@ class SubscriptionPlan(GlobalModel):
     name = models.CharField(max_length=255, help_text="Name shown to customers.")
     description = models.TextField(blank=True, default="", help_text="Description.")
     plan_type = models.CharField(
-        max_length=20, choices=PlanType, default=PlanType.FREE, help_text="Tier of the plan."
+        max_length=20,
+        choices=PlanType,
+        default=PlanType.FREE,
+        db_default=PlanType.FREE,
+        help_text="Tier of the plan.",
     )
     price_monthly = models.DecimalField(
         max_digits=12, decimal_places=2, default=0, help_text="Net price per month."
@@ -40,6 +44,9 @@ class SubscriptionPlan(GlobalModel):
         max_length=3, default="USD", validators=[CURRENCY], help_text="Currency as an ISO 4217 code."
     )
     trial_days = models.PositiveSmallIntegerField(default=0, help_text="Length of the trial in days.")
+    grace_days = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="Days after the expiry in which a subscription still counts."
+    )
     max_users = models.PositiveIntegerField(null=True, blank=True, help_text="Maximum number of members.")
     max_agents = models.PositiveIntegerField(
         null=True, blank=True, help_text="Maximum number of agents. Empty: no limit."
@@ -55,6 +62,9 @@ class SubscriptionPlan(GlobalModel):
     )
     max_monthly_tokens = models.PositiveBigIntegerField(
         null=True, blank=True, help_text="Model tokens per month. Empty: no limit."
+    )
+    max_concurrent_runs = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Maximum number of agent runs at the same time. Empty: no limit."
     )
     max_key_rate_limit = models.PositiveIntegerField(
         null=True,
@@ -106,6 +116,7 @@ class Subscription(TenantModel):
         max_length=20,
         choices=SubscriptionStatus,
         default=SubscriptionStatus.ACTIVE,
+        db_default=SubscriptionStatus.ACTIVE,
         help_text="Status of the subscription.",
     )
     billing_interval = models.CharField(

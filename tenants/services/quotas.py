@@ -1,7 +1,7 @@
 """Limits of a tenant: its quotas, else its own limits, else its plan's.
 
 `QUOTA_SQL` is a SELECT of (resource, period, limit_value) for use in other statements; its parameter is
-`tenant`. A quota without a limit, or one that is not hard, also overrides the limits of the tenant and the plan.
+`tenant`. A hard quota without a limit lifts the limits of the tenant and the plan. A soft quota keeps them.
 """
 
 from dataclasses import dataclass
@@ -9,28 +9,26 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Func, UUIDField, Value
 
 from config.tenancy.scope import require_tenant_id
-from tenants.models import Subscription, Tenant
-from tenants.models.plans import LIVE
+from tenants.models import SubscriptionPlan, Tenant
 
-_LIVE = ", ".join(f"'{status}'" for status in LIVE)
-QUOTA_SQL = f"""
-SELECT DISTINCT ON (resource, period) resource, period, CASE WHEN is_hard THEN limit_value END AS limit_value
+QUOTA_SQL = """
+SELECT DISTINCT ON (resource, period) resource, period, limit_value
 FROM (
-  SELECT resource, period, limit_value::numeric, is_hard, 1 AS place FROM tenants_tenantquota
-  WHERE tenant_id = %(tenant)s AND (valid_until IS NULL OR valid_until > now())
+  SELECT resource, period, limit_value::numeric, 1 AS place FROM tenants_tenantquota
+  WHERE tenant_id = %(tenant)s AND is_hard AND (valid_until IS NULL OR valid_until > now())
   UNION ALL
-  SELECT w.resource, w.period, w.limit_value, true, 2 FROM tenants_tenant t CROSS JOIN LATERAL (VALUES
+  SELECT w.resource, w.period, w.limit_value, 2 FROM tenants_tenant t CROSS JOIN LATERAL (VALUES
     ('tokens', 'month', t.max_monthly_tokens::numeric), ('requests', 'day', t.max_daily_requests::numeric),
     ('requests', 'month', t.api_quota_monthly::numeric)) AS w (resource, period, limit_value)
   WHERE t.id = %(tenant)s AND w.limit_value IS NOT NULL
   UNION ALL
-  SELECT w.resource, w.period, w.limit_value, true, 3 FROM tenants_subscription s
-  JOIN tenants_subscriptionplan p ON p.id = s.plan_id CROSS JOIN LATERAL (VALUES
+  SELECT w.resource, w.period, w.limit_value, 3 FROM tenants_subscriptionplan p CROSS JOIN LATERAL (VALUES
     ('tokens', 'month', p.max_monthly_tokens::numeric), ('requests', 'day', p.max_daily_requests::numeric),
     ('requests', 'month', p.api_quota_monthly::numeric)) AS w (resource, period, limit_value)
-  WHERE s.tenant_id = %(tenant)s AND s.status IN ({_LIVE}) AND w.limit_value IS NOT NULL
+  WHERE p.id = tenants_plan_of(%(tenant)s) AND w.limit_value IS NOT NULL
 ) AS known ORDER BY resource, period, place
 """
 
@@ -62,6 +60,6 @@ def get_key_rate_ceiling(tenant_id: UUID | None = None) -> int:
     own = Tenant.objects.filter(pk=tenant_id).values_list("max_key_rate_limit", flat=True).get()
     if own is not None:
         return own
-    live = Subscription.objects.filter(tenant_id=tenant_id, status__in=LIVE)
-    planned = live.values_list("plan__max_key_rate_limit", flat=True).first()
+    plan = Func(Value(tenant_id, UUIDField()), function="tenants_plan_of", output_field=UUIDField())
+    planned = SubscriptionPlan.objects.filter(pk=plan).values_list("max_key_rate_limit", flat=True).first()
     return settings.API_KEY_MAX_RATE if planned is None else planned
