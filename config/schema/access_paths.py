@@ -116,7 +116,8 @@ to a row of another tenant. References to users refer to their membership, (tena
 and keeps the tenant. Composite keys are checked at the end of the statement, Django's plain keys at commit.
 
 CASCADE deletes the referencing rows, SET NULL keeps them without the reference, and NO ACTION and RESTRICT prevent the
-deletion. Django's plain keys have NO ACTION, because Django deletes or rejects before the database does."""
+deletion. Keys to a tenant have CASCADE: its rows go with it. Django's other plain keys have NO ACTION, because Django
+deletes or rejects before the database does."""
 
 
 def keys_page(catalog: SchemaCatalog, annotations: SchemaAnnotations) -> str:
@@ -125,9 +126,7 @@ def keys_page(catalog: SchemaCatalog, annotations: SchemaAnnotations) -> str:
     shown = [key for key in every if not _is_tenant(key)]
     counts = Counter(f"{'composite' if key.is_composite else 'plain'} {key.rule}" for key in shown)
     total = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-    left_out = (
-        f"Omitted: `tenant_id` → `tenants_tenant (id)`, NO ACTION, of {len(every) - len(shown)} tables."
-    )
+    left_out = f"Omitted: `tenant_id` → `tenants_tenant (id)`, CASCADE, of {len(every) - len(shown)} tables."
     sections = {table: _key_section(table, list(keys)) for table, keys in groupby(shown, attrgetter("table"))}
     blocks = [
         "\n\n".join([f"## {app}", *(sections[table] for table in tables)])

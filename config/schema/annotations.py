@@ -41,6 +41,7 @@ LIBRARY_TABLES = {
     "auth_permission": "Django's own rights, one per model and verb (Django).",
     "conclave_scope_key": "Keys of the proofs of scopes; read by the functions of `conclave_scope` alone.",
     "conclave_rate": "Counters of the rate limits, UNLOGGED; reached by `conclave_hit` alone.",
+    "conclave_request_count": "Used API requests by tenant and period; reached by `conclave_lease_requests` alone.",
     "django_admin_log": "The console's own log; the audit log is separate (Django).",
     "django_content_type": "Names of models (Django).",
     "django_migrations": "Migrations that ran (Django).",
@@ -132,8 +133,8 @@ class SchemaAnnotations:
             origin = found.setdefault(_place(resolve_path(source.field)), ColumnOrigin())
             name = ".".join(filter(None, (source.table, source.column)))
             origin.names.append(f"{DOCUMENT_LETTERS[source.document]} `{name}`")
-            if source.note:
-                origin.notes.append(f"{DOCUMENT_LETTERS[source.document]} `{name}`: {source.note}")
+            if source.remarks:
+                origin.notes.append(f"{DOCUMENT_LETTERS[source.document]} `{name}`: {source.remarks}")
         for origin in found.values():
             origin.names.sort()
             origin.notes.sort()

@@ -1,9 +1,10 @@
 """Coverage of the schema documents by models and tests."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from config.schema.guarantees import NUMBERS, Guarantee, load_guarantees
+from config.schema.rules import find_rule_faults, load_rules
 from config.schema.sources import (
     ColumnSource,
     DocumentColumns,
@@ -11,15 +12,24 @@ from config.schema.sources import (
     load_document_columns,
     load_sources,
 )
+from config.schema.writers import (
+    ALIVE,
+    TableState,
+    Writer,
+    find_writer_faults,
+    list_table_states,
+    load_writers,
+)
 
 
 @dataclass(frozen=True)
 class SchemaCoverage:
-    """Required tables and columns, their mapping entries and the guarantees."""
+    """Required tables and columns, their mapping entries, the guarantees and the writers."""
 
     document_columns: DocumentColumns
     sources: list[ColumnSource]
     guarantees: list[Guarantee]
+    writers: dict[str, Writer] = field(default_factory=dict)
 
     @property
     def columns(self) -> set[tuple[str, str, str]]:
@@ -61,9 +71,18 @@ class SchemaCoverage:
         pairs = Counter((source.key, source.field) for source in self.sources)
         repeated = sorted(pair for pair, count in pairs.items() if count > 1)
         found += [f"{'.'.join(key)} -> {field}: said twice" for key, field in repeated]
+        found += find_rule_faults(self.sources, load_rules())
         numbers = [each.number for each in self.guarantees]
         found += [f"{number}: not in guarantees.yaml" for number in NUMBERS if number not in numbers]
-        return found + [fault for each in self.guarantees for fault in each.faults()]
+        found += find_writer_faults(self.sources, self.writers) if self.writers else []
+        alive = [writer.model for writer in self.writers.values() if writer.state == ALIVE]
+        for each in self.guarantees:
+            found += each.faults() + (each.find_overclaims(alive) if self.writers else [])
+        return found
+
+    def table_states(self) -> list[TableState]:
+        """Return whether each table is alive, stored or waiting."""
+        return list_table_states(self.document_columns, self.sources, self.writers)
 
     @property
     def is_complete(self) -> bool:
@@ -72,4 +91,4 @@ class SchemaCoverage:
 
 def load_coverage() -> SchemaCoverage:
     """Load the coverage from the files of `docs/schema/`."""
-    return SchemaCoverage(load_document_columns(), load_sources(), load_guarantees())
+    return SchemaCoverage(load_document_columns(), load_sources(), load_guarantees(), load_writers())

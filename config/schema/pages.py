@@ -13,6 +13,7 @@ from config.schema.dictionary import Dictionary
 from config.schema.markdown import GENERATED_MARK, page
 from config.schema.permissions import policies_page, roles_page
 from config.schema.sources import FOLDER
+from config.schema.table_states import states_page
 
 DIAGRAM_INTRO = (
     "Entity-relationship diagrams in Mermaid. PK marks a primary key, FK a foreign key and UK a column of a unique"
@@ -47,6 +48,7 @@ def build_pages(catalog: SchemaCatalog | None = None) -> dict[str, str]:
     made = {f"tables/{app}.md": dictionary.page(app) for app in [*apps, LIBRARIES]}
     made |= {f"diagrams/{app}.md": _build_diagram_page(app, diagrams.of(app)) for app in apps}
     made |= {name: render(catalog, annotations) for name, render in PAGES.items()}
+    made["table-states.md"] = states_page()
     return made | {"README.md": _build_index_page(catalog, dictionary, apps)}
 
 
@@ -77,10 +79,12 @@ def _build_index_page(catalog: SchemaCatalog, dictionary: Dictionary, apps: list
         f"- [Foreign keys](foreign-keys.md): {keys} foreign keys and their rules for deletion.\n"
         f"- [Row-level security](policies.md): policies of {len(catalog.policies)} tables.\n"
         "- [Roles and grants](roles.md): the privileges of each role.\n"
+        "- [States of the documents' tables](table-states.md): what writes each table, and what waits.\n"
         "- [Common query patterns](query-patterns.md): written by hand; a test runs each example.\n"
         "- [Troubleshooting](troubleshooting.md): written by hand; error messages and their solutions.",
         "`sources/*.yaml` maps the columns of the five schema documents to model fields, and `guarantees.yaml` lists"
-        " their other requirements. `manage.py schema_coverage` counts both.",
+        " their other requirements. `writers.yaml` says what writes each table."
+        " `manage.py schema_coverage` counts all three.",
     )
 
 

@@ -17,7 +17,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 
 FOLDER = Path(settings.BASE_DIR) / "docs" / "schema"
-ENTRY_KEYS = frozenset({"document", "table", "column", "field", "note"})
+ENTRY_KEYS = frozenset({"document", "table", "column", "field", "note", "rule", "unwritten"})
 
 # Document -> table -> columns.
 DocumentColumns = dict[str, dict[str, list[str]]]
@@ -25,7 +25,11 @@ DocumentColumns = dict[str, dict[str, list[str]]]
 
 @dataclass(frozen=True, order=True)
 class ColumnSource:
-    """A mapping entry; `column` is empty if it maps a whole table."""
+    """A mapping entry; `column` is empty if it maps a whole table.
+
+    `rule` is the reason why the field does not keep a rule of the document, and `unwritten` why nothing in the product
+    writes the column.
+    """
 
     document: str
     table: str
@@ -33,6 +37,8 @@ class ColumnSource:
     field: str
     note: str
     file: str
+    rule: str = ""
+    unwritten: str = ""
 
     def __str__(self) -> str:
         return f"{self.file}: {'.'.join(filter(None, self.key))} -> {self.field}"
@@ -40,6 +46,13 @@ class ColumnSource:
     @property
     def key(self) -> tuple[str, str, str]:
         return self.document, self.table, self.column
+
+    @property
+    def remarks(self) -> str:
+        """The note, the changed rule and the reason of an unwritten column."""
+        rule = self.rule and f"changed rule: {self.rule}"
+        unwritten = self.unwritten and f"not written: {self.unwritten}"
+        return "; ".join(filter(None, [self.note, rule, unwritten]))
 
     @property
     def says_why(self) -> bool:
@@ -66,7 +79,9 @@ def _entries(path: Path) -> Iterator[ColumnSource]:
     for number, entry in enumerate(yaml.safe_load(path.read_text()) or [], start=1):
         place = f"{path.name}, entry {number}"
         if not isinstance(entry, dict) or not {"document", "table", "field"} <= entry.keys() <= ENTRY_KEYS:
-            raise ValueError(f"{place}: requires document, table and field; allows column and note")
+            raise ValueError(
+                f"{place}: requires document, table and field; allows column, note, rule and unwritten"
+            )
         texts = {key: entry.get(key) or "" for key in ENTRY_KEYS}
         if odd := [key for key, value in texts.items() if not isinstance(value, str)]:
             raise ValueError(f"{place}: {', '.join(sorted(odd))} must be a string")

@@ -2,6 +2,7 @@
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, ProgrammingError, connection, models, transaction
 
@@ -16,9 +17,12 @@ from agents.tests.factories import (
 )
 from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE, AuditTrigger, RowLevelSecurity, SameTenant
 from config.db.ids import uuid7
+from config.db.operations import CascadeTenantKeys
 from config.tenancy.scope import tenant_scope
 from config.testing.database import connect
+from config.testing.factories import factory_for, project_models
 from config.testing.fixtures import add_member
+from config.testing.roles import as_platform
 from conversations.models import Conversation, Message
 from conversations.tests.factories import ConversationFactory, MessageFactory
 from knowledge.models import Chunk
@@ -114,6 +118,28 @@ def test_cascade_reaches_partitioned_tables(scope):
     assert not Message.objects.exists()
 
 
+def test_deleting_a_tenant_deletes_its_rows_in_the_database(scope, other_tenant):
+    tables = [
+        model._meta.db_table for model in project_models() if hasattr(model, "tenant") and model._meta.managed
+    ]
+    for model in project_models():
+        if model not in (Tenant, Membership) and hasattr(model, "tenant"):
+            factory_for(model)()
+
+    def count(tenant):
+        counts = (f"SELECT '{table}', count(*) FROM {table} WHERE tenant_id = %(tenant)s" for table in tables)
+        with as_platform(), connection.cursor() as cursor:
+            cursor.execute(" UNION ALL ".join(counts), {"tenant": tenant})
+            return dict(cursor.fetchall())
+
+    assert len(tables) > 90
+    assert {table for table, rows in count(scope.tenant_id).items() if not rows} == set()
+    with as_platform(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM tenants_tenant WHERE id = %s", [scope.tenant_id])
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    assert {table for table, rows in count(scope.tenant_id).items() if rows} == set()
+
+
 def test_leaving_the_tenant_takes_keys_along_and_keeps_work(scope):
     other = MembershipFactory(user=UserFactory())
     key, agent = ApiKeyFactory(user=other.user), AgentFactory(created_by=other.user)
@@ -135,6 +161,34 @@ def test_reference_error_surfaces_at_once_and_can_wait_until_commit(scope):
 
 def test_through_table_takes_both_ends_from_one_tenant(foreign_agent, scope):
     assert message_of(lambda: AgentCollectionFactory(agent=None, agent_id=foreign_agent.pk))[0] == "23503"
+
+
+def test_existing_tenant_keys_are_replaced_and_restored(db):
+    tables = ["agents_agent", "conversations_message"]
+
+    def rules():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT conrelid::regclass::text, conname, confdeltype::text, convalidated FROM pg_constraint"
+                " WHERE contype = 'f' AND confrelid = 'tenants_tenant'::regclass ORDER BY 1"
+            )
+            return cursor.fetchall()
+
+    key = next(name for table, name, _, _ in rules() if table == "agents_agent")
+    before, operation, owner = rules(), CascadeTenantKeys(tables=tables), connection.copy()
+    owner.settings_dict |= {key: settings.DATABASE_OWNER[key] for key in ("USER", "PASSWORD", "LOGINS")}
+    with owner.schema_editor(atomic=False) as editor:
+        operation.database_backwards("config", editor, None, None)
+        assert {row[2] for row in rules() if row[0].split("_p2")[0] in tables} == {"a"}
+        assert {row[2] for row in rules() if row[0].split("_p2")[0] not in tables} == {"c"}
+        # An interrupted run leaves a key without validation.
+        editor.execute(
+            f'ALTER TABLE agents_agent ADD CONSTRAINT "{key[:58]}_next"'
+            " FOREIGN KEY (tenant_id) REFERENCES tenants_tenant NOT VALID"
+        )
+        operation.database_forwards("config", editor, None, None)
+    owner.close()
+    assert rules() == before
 
 
 # --- row-level security --------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.db.models import CASCADE
 
 from config.db.constraints import SameTenant
 from config.db.reports import report_models
@@ -18,6 +19,7 @@ from config.tenancy.checks import SCOPE_KINDS
 from config.tenancy.models import BaseModel, TenantForeignKey
 from config.testing.factories import factories, project_models
 from config.testing.isolation import catalog_checks
+from tenants.models import Tenant
 
 MODELS = project_models()
 AUDITED = [model for model in MODELS if not model.audit_exempt]
@@ -32,6 +34,7 @@ LIBRARY_TABLES = {
     "auth_permission": "django.contrib.auth",
     "conclave_scope_key": "config.db.scope_functions.SCOPE_PROOFS, read by its owner's functions alone",
     "conclave_rate": "config.db.functions.RATE_LIMITS, reached by conclave_hit() alone",
+    "conclave_request_count": "tenants.request_limits, reached by conclave_lease_requests() alone",
     "django_admin_log": "django.contrib.admin",
     "django_content_type": "django.contrib.contenttypes",
     "django_migrations": "Django",
@@ -195,6 +198,24 @@ def test_every_reference_stands_in_the_database(db):
 
     assert wanted
     assert wanted - found == set()
+
+
+def test_every_tenant_key_cascades_in_the_database_as_in_django(db):
+    found = query(
+        "SELECT conrelid::regclass || '.' || attname, confdeltype::text, convalidated FROM pg_constraint"
+        " JOIN pg_attribute ON attrelid = conrelid AND attnum = conkey[1]"
+        " WHERE contype = 'f' AND confrelid = 'tenants_tenant'::regclass"
+    )
+    fields = [
+        field for model in MODELS for field in model._meta.local_fields if field.related_model is Tenant
+    ]
+    constrained = [field for field in fields if field.db_constraint]
+    wanted = {f"{field.model._meta.db_table}.{field.column}" for field in constrained}
+
+    assert len(wanted) > 90
+    assert wanted - {name for name, _, _ in found} == set()
+    assert {name for name, rule, valid in found if (rule, valid) != ("c", True)} == set()
+    assert {field for field in constrained if field.remote_field.on_delete is not CASCADE} == set()
 
 
 def test_every_table_belongs_to_a_known_app(db):

@@ -44,11 +44,12 @@ BOUNDS = [
     ("knowledge.Collection", "chunk_size", 0),
     ("knowledge.LearningPattern", "confidence", "1.0001"),
     ("knowledge.RagQuery", "top_score", 1.1),
-    ("workflows.AssetDependency", "confidence_score", 1.1),
+    ("workflows.AgentLearningPattern", "confidence_score", 1.1),
     ("workflows.AgentLearningPattern", "confidence_score", -0.1),
     ("accounts.User", "email", "nobody"),
 ]
 UNCHECKED = {
+    "agents.LlmUsage.feature_context": "written by the runtime alone",
     "audit.AuditLog.status": "written by the database's own functions alone",
 }
 # Tables without `updated_at`, or without timestamps.
@@ -63,11 +64,17 @@ UNDATED = {
     "knowledge.ChunkVectorDraft": "derived from a chunk, whose times are its own",
     "knowledge.RagQuery": "an event; only its feedback changes",
     "knowledge.TermRelation": "made and deleted, never changed",
+    "tenants.OutboxEvent": "an event; only the time when it was relayed is added",
+    "tenants.WebhookDelivery": "a log with the time of each attempt",
 }
 NAMED_INDEXES = [
     ("conversations.Message", ["conversation_id", "sequence_number"]),
     ("conversations.Conversation", ["started_at"]),
     ("agents.Agent", ["status"]),
+    ("audit.AuditLog", ["action"]),
+    ("audit.SecurityAuditLog", ["actor_user_id"]),
+    ("knowledge.Document", ["uploaded_at DESC"]),
+    ("tenants.Tenant", ["plan_type"]),
 ]
 GIN = [
     ("agents.Agent", "capabilities"),
@@ -92,9 +99,12 @@ VECTORS = [
     ("workflows.AgentLearningPattern", 1536),
 ]
 STATES_READ_ELSEWISE = {
+    "accounts.PlatformKey": "an installation has few",
     "audit.AuditLog": "read by time and resource; nearly every row is a success",
     "conversations.Message": "read with its conversation",
+    "tenants.TenantDeletion": "an installation has few",
     "tenants.TenantKey": "a tenant has few",
+    "workflows.MapItem": "read with its map",
 }
 ZONED = "timestamp with time zone"
 PERIODS = {
@@ -104,6 +114,7 @@ PERIODS = {
     "conversations.ToolExecution": "month",
     "agents.LlmUsage": "month",
     "agents.AgentRun": "month",
+    "tenants.MeterEvent": "month",
     "tenants.UsageMetric": "month",
     "workflows.AgentTask": "week",
     "tenants.CostRecord": "quarter",
@@ -213,7 +224,7 @@ def test_every_table_has_its_timestamps(db):
 
 @pytest.mark.parametrize(("name", "columns"), NAMED_INDEXES)
 def test_named_indexes_are_there(db, name, columns):
-    wanted = ", ".join(["tenant_id", *columns])
+    wanted = ", ".join(columns if name == "tenants.Tenant" else ["tenant_id", *columns])
 
     assert [text for text in indexes_of(name) if f"({wanted}" in text]
 

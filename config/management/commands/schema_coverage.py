@@ -1,17 +1,19 @@
 """`manage.py schema_coverage`: report how much of the schema documents is implemented."""
 
+from collections import Counter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from config.schema.coverage import SchemaCoverage, load_coverage
-from config.schema.guarantees import Guarantee
+from config.schema.guarantees import PART, SHOWN, WAITS, Guarantee
+from config.schema.writers import ALIVE, STORED, WAITING, TableState
 
 
 class Command(BaseCommand):
     """Compare `docs/schema/` with the models; requires no database."""
 
-    help = "Report the mapped tables and columns of the schema documents, and the tests of each guarantee."
+    help = "Report the tables and columns of the schema documents, what writes them, and the tests of each guarantee."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -22,12 +24,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         coverage = load_coverage()
         self._tables(coverage)
+        self._states(coverage.table_states())
         for guarantee in coverage.guarantees:
             self._guarantee(guarantee)
-        shown = [each for each in coverage.guarantees if each.is_shown]
-        open_ = [each for each in coverage.guarantees if each.waits_for]
+        counts = Counter(each.state for each in coverage.guarantees)
         self.stdout.write(
-            f"\nguarantees: {len(shown)} of {len(coverage.guarantees)} shown, {len(open_)} incomplete"
+            f"\nguarantees: {counts[SHOWN]} shown, {counts[PART]} in part, {counts[WAITS]} waiting"
+            f" of {len(coverage.guarantees)}"
         )
         faults = coverage.faults()
         for fault in faults:
@@ -51,11 +54,18 @@ class Command(BaseCommand):
         for name in coverage.missing():
             self.stdout.write(self.style.WARNING(f"missing: {name}"))
 
+    def _states(self, states: list[TableState]) -> None:
+        for each in states:
+            remarks = f"  ({'; '.join(each.remarks)})" if each.remarks else ""
+            self.stdout.write(f"{each.state:<8} {each.document}.{each.table}: {each.writer.model}{remarks}")
+        counts = Counter(each.state for each in states)
+        self.stdout.write(
+            f"\ntables: {counts[ALIVE]} alive, {counts[STORED]} stored, {counts[WAITING]} waiting"
+            f" of {len(states)}; {sum(len(each.unwritten) for each in states)} columns are not written"
+        )
+
     def _guarantee(self, guarantee: Guarantee) -> None:
-        state = "shown" if guarantee.is_shown else "open"
-        if guarantee.is_shown and guarantee.waits_for:
-            state = "partly"
-        self.stdout.write(f"\n{guarantee.number:<4} {state:<8} {guarantee.says}")
+        self.stdout.write(f"\n{guarantee.number:<4} {guarantee.state:<8} {guarantee.says}")
         for name in guarantee.tests:
             self.stdout.write(f"     {name}")
         for name in guarantee.commands:
