@@ -214,3 +214,22 @@ TEXT_SOURCES_UNDO = """
 UPDATE knowledge_embedding SET metadata = metadata || jsonb_build_object('of', 'task or event', 'source', source_id)
 WHERE source_id IS NOT NULL;
 """
+
+# The lower bound of the 95 % Wilson score interval (Wilson 1927) of the share of uses that were successful: every use
+# counts as a success unless it failed or was rejected.
+CONFIDENCE = """
+CREATE FUNCTION knowledge_pattern_confidence(occurrences integer, applied integer, failed integer)
+RETURNS double precision LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE WHEN n > 0 THEN greatest(0, least(1,
+    (p + 3.8416 / (2 * n) - 1.96 * sqrt(p * (1 - p) / n + 3.8416 / (4 * n * n))) / (1 + 3.8416 / n))) ELSE 0 END
+  FROM (SELECT n, greatest(0, n - failed) / nullif(n, 0) AS p
+    FROM (SELECT greatest(occurrences, applied)::double precision AS n) AS uses) AS shares
+$$;
+"""
+CONFIDENCE_DROP = "DROP FUNCTION knowledge_pattern_confidence(integer, integer, integer);"
+# Outcomes of earlier versions are known as a share only.
+PATTERN_OUTCOMES = """
+UPDATE knowledge_learningpattern
+SET applied_count = occurrences, failure_count = round((1 - success_rate) * occurrences)
+WHERE success_rate IS NOT NULL;
+"""

@@ -2,7 +2,11 @@
 
 Each statement on documents updates the counts of their collections by the difference. The update locks the
 row of the collection until the transaction ends, so writers should change documents last.
+
+Other triggers meter searches, documents, files and embeddings.
 """
+
+from tenants.triggers import create_embedding_meter, create_meter, drop_meter
 
 _DELTA = """
   UPDATE knowledge_collection c
@@ -37,3 +41,38 @@ DROP TRIGGER knowledge_document_count_update ON knowledge_document;
 DROP TRIGGER knowledge_document_count_delete ON knowledge_document;
 DROP FUNCTION knowledge_count_documents();
 """
+
+_DOCUMENT_COLUMNS = "tenant_id, metric_type, quantity, events, occurred_at, user_id"
+_FILE_METER = "knowledge_document_file_meter"
+_EMBEDDING_TABLES = (
+    "knowledge_chunk",
+    "knowledge_chunkvectordraft",
+    "knowledge_embedding",
+    "knowledge_termembedding",
+)
+METERS = (
+    create_meter(
+        "knowledge_ragquery",
+        "tenant_id, metric_type, quantity, events, occurred_at, user_id, agent_id, service",
+        "SELECT tenant_id, 'rag_queries', 1, 1, created_at, user_id, agent_id, 'search' FROM new_rows",
+    )
+    + create_meter(
+        "knowledge_document",
+        _DOCUMENT_COLUMNS,
+        "SELECT tenant_id, 'documents', 1, 1, created_at, uploaded_by_id FROM new_rows UNION ALL"
+        " SELECT tenant_id, 'storage_bytes', file_size, 1, created_at, uploaded_by_id FROM new_rows"
+        " WHERE file_size > 0",
+    )
+    + create_meter(
+        "knowledge_document",
+        _DOCUMENT_COLUMNS,
+        "SELECT n.tenant_id, 'storage_bytes', n.file_size, 1, clock_timestamp(), n.uploaded_by_id FROM new_rows n"
+        " JOIN old_rows o ON o.id = n.id WHERE o.checksum <> n.checksum AND n.file_size > 0",
+        name=_FILE_METER,
+        event="UPDATE",
+    )
+    + "".join(map(create_embedding_meter, _EMBEDDING_TABLES))
+)
+METERS_DROP = drop_meter("knowledge_document", name=_FILE_METER) + "".join(
+    map(drop_meter, ("knowledge_ragquery", "knowledge_document", *_EMBEDDING_TABLES))
+)

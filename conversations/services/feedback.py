@@ -1,6 +1,8 @@
 """Feedback on answers."""
 
+from collections.abc import Iterable
 from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -11,17 +13,29 @@ from agents.services.prompts import count_verdict
 from audit.services.events import record_event
 from conversations.choices import MessageFeedback, MessageRole, MessageStatus
 from conversations.models import Message
+from conversations.signals import feedback_stored
 
-# Key of the agent's prompt in the metadata of an answer.
-PROMPT_KEY = "prompt_id"
+# Keys of the prompts in the metadata of an answer: the first one, and others.
+PROMPT_KEY, FURTHER_PROMPTS = "prompt_id", "further_prompt_ids"
 # Rating of the prompt, from 0 to 5, for feedback on an answer.
 VERDICTS: dict[str | None, float] = {MessageFeedback.HELPFUL: 5.0, MessageFeedback.UNHELPFUL: 0.0}
 
 
-def get_prompt_metadata(agent: Agent) -> dict[str, str]:
-    """Return the answer metadata that names the agent's prompt."""
-    prompt = getattr(agent, "used_prompt_id", None)
-    return {PROMPT_KEY: str(prompt)} if prompt else {}
+def name_prompts(metadata: dict[str, Any], agent: Agent, further: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the metadata of an answer that names its prompts: those in `metadata`, the agent's and further ones."""
+    own = getattr(agent, "used_prompt_id", None)
+    known = dict.fromkeys([*get_prompt_ids(metadata), *([str(own)] if own else []), *further])
+    first, *others = known or [""]
+    return ({PROMPT_KEY: first} if first else {}) | ({FURTHER_PROMPTS: others} if others else {})
+
+
+def get_prompt_ids(metadata: Any) -> list[str]:
+    """Return the IDs of the prompts that the metadata of an answer names."""
+    if not isinstance(metadata, dict):
+        return []
+    others = metadata.get(FURTHER_PROMPTS)
+    named = [metadata.get(PROMPT_KEY), *(others if isinstance(others, list) else ())]
+    return [each for each in named if isinstance(each, str) and each]
 
 
 class NotAnAnswerError(ValidationError):
@@ -41,16 +55,20 @@ def give_feedback(message: Message, feedback: str) -> None:
         )
     # Lock the row so that concurrent feedback replaces itself and is counted once.
     held = Message.objects.select_for_update(of=("self",)).only("feedback", "metadata").get(pk=message.pk)
-    message.feedback = feedback
-    message.save(update_fields=["feedback", "updated_at"])
+    message.feedback, message.metadata = feedback, held.metadata
+    if feedback != held.feedback:
+        feedback_stored.send(Message, message=message, feedback=feedback)
+    message.save(update_fields=["feedback", "metadata", "updated_at"])
     _count(held, feedback)
     record_event("message.feedback", resource=message, metadata={"feedback": feedback})
 
 
 def _count(held: Message, feedback: str) -> None:
-    """Count the feedback for the answer's prompt, if its metadata names a prompt."""
+    """Count the feedback for the prompts that the answer's metadata names."""
     before, verdict = VERDICTS.get(held.feedback), VERDICTS.get(feedback)
     if before == verdict:
         return
-    with suppress(KeyError, ValueError, TypeError, AttributeError):
-        count_verdict(UUID(held.metadata[PROMPT_KEY]), verdict, before=before)
+    # In one order, so that answers with the same prompts do not wait for each other.
+    for prompt in sorted(get_prompt_ids(held.metadata)):
+        with suppress(ValueError):
+            count_verdict(UUID(prompt), verdict, before=before)

@@ -1,8 +1,9 @@
 """Glossary terms of a person and an organisation in a question, in one statement with a cached plan."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from uuid import UUID
+from typing import Any
 
 from config.db.prepared import run_prepared
 from config.tenancy.scope import require_tenant_id
@@ -32,10 +33,17 @@ class GlossaryTerm:
 
 def find_terms(text: str) -> list[GlossaryTerm]:
     """Return the personal and public terms in `text`, longest first. Needs a user scope."""
-    tenant_id: UUID = require_tenant_id()
-    rows = run_prepared(SQL, {"tenant": tenant_id, "text": text[:MAX_TEXT_LENGTH].lower()})
-    terms = [GlossaryTerm(*row) for row in rows]
-    return [term for term in terms if _contains_term(text, term.term)]
+    return filter_whole_words(text, run_prepared(SQL, get_parameters(text)))
+
+
+def get_parameters(text: str) -> dict[str, Any]:
+    """Return the parameters of the statement."""
+    return {"tenant": require_tenant_id(), "text": text[:MAX_TEXT_LENGTH].lower()}
+
+
+def filter_whole_words(text: str, rows: Iterable[tuple[Any, ...]]) -> list[GlossaryTerm]:
+    """Return the rows of the statement whose terms occur in `text` as whole words."""
+    return [term for term in (GlossaryTerm(*row) for row in rows) if _contains_term(text, term.term)]
 
 
 def _contains_term(text: str, term: str) -> bool:

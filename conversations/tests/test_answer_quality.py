@@ -87,6 +87,7 @@ def ask(caller, agent, question):
 
 
 @pytest.mark.slow
+@pytest.mark.unmeasured
 def test_questions_about_200_files_cite_the_right_one(tmp_path, tenant, caller):
     assert ingest(copy_library(tmp_path, FILES), tenant).startswith(f"{FILES} indexed, 0 unchanged, 0 failed")
     agent = agent_of(caller)
@@ -120,6 +121,7 @@ def sources(caller):
 
 
 @pytest.mark.slow
+@pytest.mark.unmeasured
 @pytest.mark.django_db(transaction=True)
 def test_killed_ingest_resumes_without_duplicates(tmp_path, tenant, caller):
     library = copy_library(tmp_path, FEWER)

@@ -33,7 +33,12 @@ class LearningPatternAdmin(ReadOnlyAdmin):
     search_fields = ("user__email",)
     fieldsets = (
         fieldset(None, ("pattern_type", "user"), "data"),
-        fieldset("Evidence", ("confidence", "success_rate"), ("occurrences", "last_seen_at")),
+        fieldset(
+            "Evidence",
+            ("confidence", "last_seen_at"),
+            ("occurrences", "applied_count"),
+            ("failure_count", "success_rate"),
+        ),
     )
 
     def has_delete_permission(self, request, obj=None):

@@ -9,10 +9,11 @@ from rest_framework.decorators import action
 
 from config.api.serializers import ObjectField, ReadOnlySerializer
 from config.api.similarity import SimilarityMixin, SimilarRequestSerializer, build_similar_serializer
+from config.api.views import bodyless, json_response
 from config.api.viewsets import DestroyMixin
 from knowledge.choices import PatternType
 from knowledge.models import Embedding, LearningPattern
-from knowledge.services.learning import observe_pattern, record_outcome, similar_patterns
+from knowledge.services.learning import forget_patterns, observe_pattern, record_outcome, similar_patterns
 from knowledge.services.similarity import find_similar_texts, store_text
 
 
@@ -29,7 +30,18 @@ class LearningPatternSerializer(ReadOnlySerializer):
 
     class Meta:
         model = LearningPattern
-        fields = ("user", "pattern_type", "data", "confidence", "occurrences", "success_rate", "last_seen_at")
+        fields = (
+            "user",
+            "pattern_type",
+            "key",
+            "data",
+            "confidence",
+            "occurrences",
+            "applied_count",
+            "failure_count",
+            "success_rate",
+            "last_seen_at",
+        )
 
 
 class ObservationSerializer(serializers.Serializer):
@@ -98,13 +110,29 @@ class EmbeddingViewSet(SimilarityMixin, DestroyMixin):
         return self.similar_response("text", results)
 
 
-class LearningPatternViewSet(SimilarityMixin, DestroyMixin):
+class DeletedCountSerializer(serializers.Serializer):
+    """Number of deleted rows."""
+
+    deleted = serializers.IntegerField(help_text="Number of deleted rows.")
+
+
+class ForgetMixin(DestroyMixin):
+    """Support for DELETE and the action `forget`, of rows that were learned from answers."""
+
+    @bodyless(responses={200: DeletedCountSerializer})
+    @action(detail=False, methods=["post"])
+    def forget(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Delete everything that was learned from answers."""
+        return json_response({"deleted": forget_patterns(self.get_queryset())})
+
+
+class LearningPatternViewSet(SimilarityMixin, ForgetMixin):
     """Learning patterns of the caller."""
 
     serializer_class = LearningPatternSerializer
     resource = "learning-patterns"
     ordering_fields = ("created_at", "updated_at", "confidence", "occurrences", "last_seen_at")
-    verbs = {"observe": "write", "outcome": "write", "similar": "read"}
+    verbs = {"observe": "write", "outcome": "write", "similar": "read", "forget": "write"}
 
     @extend_schema(request=ObservationSerializer, responses={200: LearningPatternSerializer})
     @action(detail=False, methods=["post"])

@@ -1,8 +1,11 @@
 """API of chunks and recorded queries."""
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from config.api.viewsets import ReadOnlyTenantViewSet, UpdateMixin
+from knowledge.services.sensitive_reads import record_sensitive_chunks
 
 from .serializers import ChunkSerializer, RagQuerySerializer
 
@@ -12,6 +15,9 @@ class ChunkViewSet(ReadOnlyTenantViewSet):
 
     serializer_class = ChunkSerializer
     resource = "collections"
+
+    def record_reads(self, ids: Sequence[UUID]) -> None:
+        record_sensitive_chunks(ids)
 
 
 class RagQueryViewSet(UpdateMixin, ReadOnlyTenantViewSet):

@@ -121,6 +121,7 @@ class Document(TenantModel):
     class Meta(TenantModel.Meta):
         indexes = [
             models.Index(fields=["tenant", "status"], name="knowledge_document_status"),
+            models.Index(fields=["tenant", "-uploaded_at"], name="knowledge_document_uploaded"),
             GinIndex(fields=["metadata"], name="knowledge_document_metadata"),
         ]
         constraints = [

@@ -29,7 +29,7 @@ class Term(UserOwnedModel):
     context = models.CharField(
         max_length=100, choices=TermContext, blank=True, default="", help_text="Where the term is used."
     )
-    usage_examples = models.JSONField(default=list, blank=True, help_text="Example sentences.")
+    usage_examples = models.JSONField(default=list, db_default=[], blank=True, help_text="Example sentences.")
     related_terms = models.ManyToManyField(
         "self",
         through="knowledge.TermRelation",
@@ -39,11 +39,13 @@ class Term(UserOwnedModel):
         help_text="Related terms.",
     )
     frequency = models.PositiveIntegerField(
-        default=1, validators=[MinValueValidator(0)], help_text="Number of uses."
+        default=1, db_default=1, validators=[MinValueValidator(0)], help_text="Number of uses."
     )
     last_used_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Latest use.")
-    tags = models.JSONField(default=list, blank=True, help_text="Tags for filtering.")
-    is_public = models.BooleanField(default=False, help_text="Whether colleagues can see it.")
+    tags = models.JSONField(default=list, db_default=[], blank=True, help_text="Tags for filtering.")
+    is_public = models.BooleanField(
+        default=False, db_default=False, help_text="Whether colleagues can see it."
+    )
 
     class Meta(UserOwnedModel.Meta):
         indexes = [

@@ -15,6 +15,8 @@ from knowledge.enrichment import ChunkInsight
 from knowledge.models import Chunk, Document
 from knowledge.parsing.sandbox import ChunkedDocument
 from knowledge.services.chunk_storage import store_chunks
+from tenants.event_types import DocumentIndexedEvent
+from tenants.services.outbox import publish
 
 # FOR KEY SHARE lets documents be stored concurrently, while a change of the collection's model waits for all of them.
 LOCK_SQL = "SELECT embedding_model, dimensions FROM knowledge_collection WHERE tenant_id = %s AND id = %s FOR KEY SHARE"
@@ -111,4 +113,9 @@ def _update_document(document: Document, reading: IndexingResult) -> None:
     document.status, document.error_message, document.progress = DocumentStatus.INDEXED, "", 100
     # Save last: the trigger updates the collection's counts and locks its row until the transaction ends.
     document.chunk_count = len(reading.read.pieces)
+    publish(
+        DocumentIndexedEvent(
+            document_id=document.pk, collection_id=document.collection_id, chunk_count=document.chunk_count
+        )
+    )
     document.save()

@@ -1,37 +1,22 @@
-"""Learning patterns: confidence grows with recurrence and decays without it.
+"""Learning patterns: confidence grows with recurrence and decays without it (`knowledge.services.confidence`).
 
-Confidence is `seen / (seen + 2)`, multiplied by the success rate once it is known. It halves with every `HALF_LIFE`
-since the pattern was last seen; a pattern below `FORGOTTEN` is deleted.
+A daily job deletes patterns whose confidence decayed below `MIN_CONFIDENCE`.
 """
 
-from datetime import timedelta
-from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from django.db import connection, transaction
-from django.utils import timezone
 
 from config.tenancy.scope import platform_scope, require_scope
 from knowledge.models import LearningPattern
+from knowledge.services.confidence import count_evidence, current_confidence_sql, get_half_life
 from knowledge.services.similarity import embed_query, embed_texts, find_nearest, get_embedder_name
 
 DIMENSIONS = 1536
 SAME_PATTERN_DISTANCE = 0.1
-PRIOR = 2
-HALF_LIFE = timedelta(days=60)
 MIN_CONFIDENCE = 0.05
 ACTOR = "system:upkeep"
-EXPIRED_SQL = """
-DELETE FROM knowledge_learningpattern
-WHERE confidence * 0.5 ^ (extract(epoch FROM now() - last_seen_at) / %s)::numeric < %s
-"""
-
-
-def compute_confidence(seen: int, helped: Decimal | None) -> Decimal:
-    """Return the confidence of a pattern, from 0 to 1."""
-    share = Decimal(1) if helped is None else helped
-    return (Decimal(seen) / (seen + PRIOR) * share).quantize(Decimal("0.0001"))
+EXPIRED_SQL = f"DELETE FROM knowledge_learningpattern p WHERE {current_confidence_sql('p')} < %(least)s"
 
 
 def flatten_text(data: Any) -> str:
@@ -59,36 +44,27 @@ def observe_pattern(pattern_type: str, data: dict[str, Any]) -> LearningPattern:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"learning:{user_id}"])
     near = similar_patterns(flatten_text(data), pattern_type=pattern_type, limit=1)
     if near and near[0].distance <= SAME_PATTERN_DISTANCE:  # type: ignore[attr-defined]
-        return _record_recurrence(near[0].pk)
+        return _count(near[0], uses=1)
     pattern = LearningPattern(user_id=user_id, pattern_type=pattern_type, data=data)  # type: ignore[misc]
     (pattern.embedding,) = embed_texts([flatten_text(data)], DIMENSIONS)
-    pattern.embedding_model, pattern.confidence = get_embedder_name(), compute_confidence(1, None)
+    pattern.embedding_model, pattern.occurrences = get_embedder_name(), 0
     pattern.save()
-    pattern.refresh_from_db()
-    return pattern
+    return _count(pattern, uses=1)
 
 
-def _record_recurrence(pattern_id: UUID) -> LearningPattern:
-    pattern = LearningPattern.objects.select_for_update().get(pk=pattern_id)
-    pattern.occurrences += 1
-    pattern.last_seen_at = timezone.now()
-    pattern.confidence = compute_confidence(pattern.occurrences, pattern.success_rate)
-    pattern.save()
-    return pattern
-
-
-@transaction.atomic
 def record_outcome(pattern: LearningPattern, *, helped: bool) -> LearningPattern:
-    """Update the success rate, weighting by occurrences, with whether the pattern helped."""
-    pattern = LearningPattern.objects.select_for_update().get(pk=pattern.pk)
-    verdict = Decimal(int(helped))
-    before = pattern.success_rate
-    rate = verdict if before is None else before + (verdict - before) / (pattern.occurrences + 1)
-    pattern.success_rate = rate.quantize(Decimal("0.0001"))
-    pattern.last_seen_at = timezone.now()
-    pattern.confidence = compute_confidence(pattern.occurrences, pattern.success_rate)
-    pattern.save()
-    return pattern
+    """Count whether the pattern helped."""
+    return _count(pattern, applied=1, failed=int(not helped))
+
+
+def forget_patterns(rows: Any) -> int:
+    """Delete the patterns among `rows` that were learned from answers, and return their number."""
+    return int(rows.exclude(key="").delete()[0])
+
+
+def _count(pattern: LearningPattern, **counts: Any) -> LearningPattern:
+    count_evidence(LearningPattern.objects.filter(pk=pattern.pk), **counts)
+    return LearningPattern.objects.get(pk=pattern.pk)
 
 
 def expire_patterns() -> int:
@@ -98,5 +74,5 @@ def expire_patterns() -> int:
         Number of deleted patterns.
     """
     with platform_scope(reason="expire learning patterns", actor=ACTOR), connection.cursor() as cursor:
-        cursor.execute(EXPIRED_SQL, [HALF_LIFE.total_seconds(), MIN_CONFIDENCE])
+        cursor.execute(EXPIRED_SQL, {"half_life": get_half_life(), "least": MIN_CONFIDENCE})
         return int(cursor.rowcount)

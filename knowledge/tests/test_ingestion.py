@@ -5,6 +5,7 @@ from config.tenancy.scope import tenant_scope
 from knowledge.models import Chunk, ChunkVector384, Collection, Document
 from knowledge.services.collections import get_or_create_collection
 from knowledge.services.ingestion import Ingestion
+from tenants.models import OutboxEvent
 
 ACTOR = "system:test"
 
@@ -35,6 +36,7 @@ def test_files_become_documents_with_chunks_and_vectors(ingestion, folder, tenan
         assert Chunk.objects.count() == ChunkVector384.objects.count() == 2
         collection = Collection.objects.get()
         assert (collection.document_count, collection.chunk_count) == (2, 2)
+        assert OutboxEvent.objects.filter(type="document.indexed", data__chunk_count=1).count() == 2
 
 
 def test_a_file_that_cannot_be_parsed_is_recorded_with_its_error(ingestion, folder, tenant):

@@ -56,6 +56,7 @@ def count_indexed(tenant):
         return Document.objects.filter(status="indexed").count()
 
 
+@pytest.mark.unmeasured
 @pytest.mark.slow
 def test_each_file_is_indexed_once_although_the_worker_is_killed_twenty_times(tenant, folder):
     assert len(POINTS) == 20

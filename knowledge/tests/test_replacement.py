@@ -68,6 +68,7 @@ def run_searches(tenant, collection):
             client.join()
 
 
+@pytest.mark.unmeasured
 @pytest.mark.slow
 def test_no_search_sees_a_partial_document(transactional_db):
     tenant = TenantFactory()

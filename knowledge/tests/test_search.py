@@ -294,3 +294,19 @@ def test_a_search_without_hits_in_the_sensitive_collection_is_no_read(scope):
     collection = CollectionFactory(is_sensitive=True)
     log_query("x", [], collections=[collection], started=time.perf_counter())
     assert not AuditLog.objects.filter(action="collection.accessed").exists()
+
+
+def test_chunks_of_a_sensitive_collection_are_in_the_audit_log(api_client):
+    client = api_client()
+    with tenant_scope(client.key.tenant_id, user=client.key.user_id):
+        collections = [CollectionFactory(is_sensitive=marked) for marked in (True, False)]
+        chunks = [ChunkFactory(document=DocumentFactory(collection=each)) for each in collections]
+    assert len(client.get("/api/v1/chunks/?fields=content").json()["results"]) == 2
+    for chunk in chunks:
+        assert client.get(f"/api/v1/chunks/{chunk.pk}/").status_code == 200
+
+    with tenant_scope(client.key.tenant_id, user=client.key.user_id):
+        rows = AuditLog.objects.filter(action="collection.accessed")
+        assert [row.resource_id for row in rows] == [str(collections[0].pk)] * 2
+        assert {row.user_id for row in rows} == {client.key.user_id}
+        assert [row.metadata for row in rows] == [{"documents": [str(chunks[0].document_id)]}] * 2

@@ -9,6 +9,8 @@ from workflows.models import AgentLearningPattern
 
 @admin.register(AgentLearningPattern)
 class AgentLearningPatternAdmin(ReadOnlyAdmin):
+    """Agent insights, which can be deleted."""
+
     resource = "agent-learning-patterns"
     icon = "lightbulb"
     title = "Agent insights"
@@ -19,7 +21,7 @@ class AgentLearningPatternAdmin(ReadOnlyAdmin):
         "engagement",
         "confidence_score",
         "validated",
-        "applied_count",
+        "occurrences",
         "success_rate",
         "created_at",
     )
@@ -28,5 +30,14 @@ class AgentLearningPatternAdmin(ReadOnlyAdmin):
     fieldsets = (
         fieldset(None, ("insight_type", "confidence_score"), ("discovered_by", "validated")),
         fieldset("Origin", ("engagement", "master_flow"), "raw_evidence"),
-        fieldset("Use", ("applied_count", "success_rate"), ("last_applied_at", "expires_at")),
+        fieldset(
+            "Use",
+            ("occurrences", "applied_count"),
+            ("failure_count", "success_rate"),
+            ("last_seen_at", "last_applied_at"),
+            "expires_at",
+        ),
     )
+
+    def has_delete_permission(self, request, obj=None):
+        return self._may(request, "write", "DELETE")

@@ -10,10 +10,16 @@ from rest_framework.decorators import action
 from config.api.constraint_errors import DOES_NOT_EXIST
 from config.api.serializers import ObjectField, ReadOnlySerializer
 from config.api.similarity import SimilarityMixin, SimilarRequestSerializer, build_similar_serializer
+from knowledge.api.learning import ForgetMixin
 from tenants.models import Engagement
 from workflows.choices import InsightType
 from workflows.models import AgentLearningPattern, MasterFlow
-from workflows.services.learning import observe_insight, record_application, similar_insights
+from workflows.services.learning import (
+    confirm_insight,
+    observe_insight,
+    record_application,
+    similar_insights,
+)
 
 
 class AgentLearningPatternSerializer(ReadOnlySerializer):
@@ -25,12 +31,16 @@ class AgentLearningPatternSerializer(ReadOnlySerializer):
             "engagement",
             "master_flow",
             "insight_type",
+            "key",
             "raw_evidence",
             "confidence_score",
             "discovered_by",
             "validated",
+            "occurrences",
             "applied_count",
+            "failure_count",
             "success_rate",
+            "last_seen_at",
             "last_applied_at",
             "expires_at",
         )
@@ -52,6 +62,12 @@ class ApplicationSerializer(serializers.Serializer):
     helped = serializers.BooleanField(help_text="Whether applying the insight helped.")
 
 
+class ConfirmationSerializer(serializers.Serializer):
+    """Whether a user confirms an insight."""
+
+    validated = serializers.BooleanField(help_text="Whether the insight is right.")
+
+
 class SimilarInsightsRequestSerializer(SimilarRequestSerializer):
     """A similarity query for insights."""
 
@@ -64,13 +80,13 @@ class SimilarInsightsRequestSerializer(SimilarRequestSerializer):
     )
 
 
-class AgentLearningPatternViewSet(SimilarityMixin):
+class AgentLearningPatternViewSet(SimilarityMixin, ForgetMixin):
     """Insights of agents."""
 
     serializer_class = AgentLearningPatternSerializer
     resource = "agent-learning-patterns"
     ordering_fields = ("created_at", "updated_at", "applied_count")
-    verbs = {"observe": "write", "outcome": "write", "similar": "read"}
+    verbs = {"observe": "write", "outcome": "write", "similar": "read", "forget": "write", "confirm": "write"}
 
     @extend_schema(request=InsightSerializer, responses={200: AgentLearningPatternSerializer})
     @action(detail=False, methods=["post"])
@@ -95,6 +111,14 @@ class AgentLearningPatternViewSet(SimilarityMixin):
         """Record that an insight was applied and whether it helped."""
         given = self.validate_body(ApplicationSerializer)
         insight = record_application(self.get_object(lock=True), helped=given["helped"])
+        return self.rendered_row(AgentLearningPatternSerializer, insight)
+
+    @extend_schema(request=ConfirmationSerializer, responses={200: AgentLearningPatternSerializer})
+    @action(detail=True, methods=["post"])
+    def confirm(self, request: Any, **kwargs: Any) -> HttpResponse:
+        """Confirm an insight, or take the confirmation back."""
+        given = self.validate_body(ConfirmationSerializer)
+        insight = confirm_insight(self.get_object(lock=True), validated=given["validated"])
         return self.rendered_row(AgentLearningPatternSerializer, insight)
 
     @extend_schema(

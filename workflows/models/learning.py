@@ -2,6 +2,7 @@
 
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.db.models.functions import Now
 from pgvector.django import HalfVectorField, HnswIndex
 
 from config.tenancy.models import TenantForeignKey, TenantModel
@@ -12,7 +13,18 @@ from workflows.constraints import SHARE, choices_check, range_check
 class AgentLearningPattern(TenantModel):
     """An insight of an agent, with its evidence and success rate."""
 
-    audit_omit = ("embedding", "raw_evidence", "applied_count", "success_rate", "last_applied_at")
+    audit_omit = (
+        "embedding",
+        "raw_evidence",
+        "occurrences",
+        "applied_count",
+        "failure_count",
+        "success_rate",
+        "confidence_score",
+        "last_seen_at",
+        "last_applied_at",
+        "expires_at",
+    )
 
     engagement = TenantForeignKey(
         "tenants.Engagement",
@@ -27,7 +39,20 @@ class AgentLearningPattern(TenantModel):
         help_text="Flow of the insight.",
     )
     insight_type = models.CharField(max_length=50, choices=InsightType, help_text="Type of insight.")
-    embedding = HalfVectorField(dimensions=1536, help_text="Vector of the evidence.")
+    key = models.CharField(
+        max_length=255,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="What was learned from answers: agent and model or tool. Empty: observed by a client.",
+    )
+    embedding = HalfVectorField(
+        dimensions=1536,
+        null=True,
+        blank=True,
+        help_text="Vector of the evidence. Empty if it was learned from answers.",
+    )
     embedding_model = models.CharField(
         max_length=100,
         blank=True,
@@ -37,14 +62,19 @@ class AgentLearningPattern(TenantModel):
     )
     raw_evidence = models.JSONField(default=dict, help_text="Supporting data and its context.")
     confidence_score = models.FloatField(
-        null=True, blank=True, validators=SHARE, help_text="Confidence, from 0 to 1."
+        null=True, blank=True, validators=SHARE, help_text="Confidence at the last occurrence, from 0 to 1."
     )
     discovered_by = models.CharField(max_length=100, blank=True, default="", help_text="Agent that found it.")
-    validated = models.BooleanField(default=False, help_text="Whether a user confirmed it.")
-    applied_count = models.PositiveIntegerField(default=0, help_text="Number of applications.")
+    validated = models.BooleanField(default=False, db_default=False, help_text="Whether a user confirmed it.")
+    occurrences = models.PositiveIntegerField(default=1, db_default=1, help_text="Number of occurrences.")
+    applied_count = models.PositiveIntegerField(default=0, db_default=0, help_text="Number of applications.")
+    failure_count = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="Number of failures and rejections."
+    )
     success_rate = models.FloatField(
         null=True, blank=True, validators=SHARE, help_text="Share of applications that helped."
     )
+    last_seen_at = models.DateTimeField(db_default=Now(), editable=False, help_text="Last occurrence.")
     last_applied_at = models.DateTimeField(null=True, blank=True, help_text="Latest application.")
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Expiry time, if any.")
 
@@ -67,6 +97,23 @@ class AgentLearningPattern(TenantModel):
             choices_check("insight_type", InsightType),
             range_check("confidence_score", 0, 1),
             range_check("success_rate", 0, 1),
+            models.CheckConstraint(
+                condition=models.Q(failure_count__lte=models.F("applied_count")),
+                name="workflows_agentlearningpattern_outcomes",
+                violation_error_message="There cannot be more failures than outcomes.",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(key="") | models.Q(embedding__isnull=False),
+                name="workflows_agentlearningpattern_vector",
+                violation_error_message="An observed insight needs a vector.",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "engagement", "key"],
+                condition=~models.Q(key=""),
+                nulls_distinct=False,
+                name="workflows_agentlearningpattern_once",
+                violation_error_message="This pattern already exists.",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,8 +1,6 @@
-"""Confidence and expiry of agent insights.
+"""Insights of agents, with the confidence of `knowledge.services.confidence`.
 
-A new insight has `BEGINNING` confidence. Each repeated observation moves it a quarter of the way to 1. Each
-application moves it towards 1 if it helped and towards 0 otherwise, less each time. Observations and helpful
-applications extend the insight by `LIFETIME`.
+Observations and helpful applications extend an insight by `LIFETIME`.
 """
 
 from datetime import timedelta
@@ -10,22 +8,26 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Case, Q, When
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from config.tenancy.scope import platform_scope, require_tenant_id
+from config.tenancy.scope import platform_scope, require_scope, require_tenant_id
+from knowledge.services.confidence import count_evidence, current_confidence_sql, get_half_life
 from knowledge.services.learning import flatten_text
 from knowledge.services.similarity import embed_query, embed_texts, find_nearest, get_embedder_name
 from workflows.models import AgentLearningPattern
 
 DIMENSIONS = 1536
 DUPLICATE_DISTANCE = 0.1
-INITIAL_CONFIDENCE, CONFIRMATION_WEIGHT = 0.5, 0.25
 LIFETIME = timedelta(days=180)
 FORGOTTEN = 0.05
 ACTOR = "system:upkeep"
 LOCK_SQL = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
-EXPIRED_SQL = "DELETE FROM workflows_agentlearningpattern WHERE expires_at <= now() OR confidence_score < %s"
+EXPIRED_SQL = f"""
+DELETE FROM workflows_agentlearningpattern p
+WHERE expires_at <= now() OR NOT validated AND {current_confidence_sql("p", "confidence_score")} < %(least)s
+"""
 
 
 def _valid_insights(insight_type: str, engagement_id: UUID | None) -> Any:
@@ -55,16 +57,15 @@ def observe_insight(
     master_flow_id: UUID | None = None,
 ) -> AgentLearningPattern:
     """Record an observation; confirm a similar insight of the same type and engagement, if any."""
+    engagement_id = engagement_id or require_scope().engagement_id
     with connection.cursor() as cursor:
         # Without the lock, two agents that observe the same thing would each create an insight.
         cursor.execute(LOCK_SQL, [f"insights:{require_tenant_id()}"])
     (vector,) = embed_texts([flatten_text(evidence)], DIMENSIONS)
     rows = _valid_insights(insight_type, None).filter(engagement_id=engagement_id)
     near = find_nearest(rows, vector, 1)
-    if near and near[0].distance <= DUPLICATE_DISTANCE:
-        found = AgentLearningPattern.objects.select_for_update().get(pk=near[0].pk)
-        found.confidence_score = _move_confidence(found.confidence_score, 1.0, CONFIRMATION_WEIGHT)
-    else:
+    found = near[0] if near and near[0].distance <= DUPLICATE_DISTANCE else None
+    if found is None:
         found = AgentLearningPattern(
             insight_type=insight_type,
             raw_evidence=evidence,
@@ -73,37 +74,38 @@ def observe_insight(
             master_flow_id=master_flow_id,
             embedding=vector,
             embedding_model=get_embedder_name(),
-            confidence_score=INITIAL_CONFIDENCE,
+            occurrences=0,
         )
-    found.expires_at = timezone.now() + LIFETIME
-    found.save()
-    found.refresh_from_db()
-    return found
+        found.save()
+    return _count(found, uses=1, expires_at=timezone.now() + LIFETIME)
 
 
-@transaction.atomic
 def record_application(insight: AgentLearningPattern, *, helped: bool) -> AgentLearningPattern:
     """Record that an insight was applied and whether it helped."""
-    insight = AgentLearningPattern.objects.select_for_update().get(pk=insight.pk)
-    verdict, count = float(helped), insight.applied_count + 1
-    before = verdict if insight.success_rate is None else insight.success_rate
-    insight.applied_count = count
-    insight.success_rate = before + (verdict - before) / count
-    insight.confidence_score = _move_confidence(insight.confidence_score, verdict, 1 / (count + 1))
-    insight.last_applied_at = timezone.now()
-    if helped and insight.expires_at is not None:
-        insight.expires_at = max(insight.expires_at, insight.last_applied_at + LIFETIME)
-    insight.save()
+    now = timezone.now()
+    changes: dict[str, Any] = {"last_applied_at": now}
+    if helped:
+        # An insight without an expiry keeps none.
+        changes["expires_at"] = Case(
+            When(expires_at__isnull=False, then=Greatest("expires_at", now + LIFETIME))
+        )
+    return _count(insight, applied=1, failed=int(not helped), **changes)
+
+
+def confirm_insight(insight: AgentLearningPattern, *, validated: bool) -> AgentLearningPattern:
+    """Store whether a user confirmed the insight. A confirmed one is not deleted for a low confidence."""
+    insight.validated = validated
+    insight.save(update_fields=["validated", "updated_at"])
     return insight
 
 
-def _move_confidence(confidence: float | None, goal: float, share: float) -> float:
-    now = INITIAL_CONFIDENCE if confidence is None else confidence
-    return min(1.0, max(0.0, now + (goal - now) * share))
+def _count(insight: AgentLearningPattern, **counts: Any) -> AgentLearningPattern:
+    count_evidence(AgentLearningPattern.objects.filter(pk=insight.pk), field="confidence_score", **counts)
+    return AgentLearningPattern.objects.get(pk=insight.pk)
 
 
 def expire_insights() -> int:
     """Delete the expired and unhelpful insights of all tenants and return their number."""
     with platform_scope(reason="expire agent insights", actor=ACTOR), connection.cursor() as cursor:
-        cursor.execute(EXPIRED_SQL, [FORGOTTEN])
+        cursor.execute(EXPIRED_SQL, {"half_life": get_half_life(), "least": FORGOTTEN})
         return int(cursor.rowcount)

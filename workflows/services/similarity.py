@@ -44,7 +44,7 @@ def asset_text(asset: Asset) -> str:
     """Return the text that represents an asset."""
     return _join_parts(
         asset.asset_name,
-        asset.get_asset_type_display(),
+        asset.get_asset_type_display() or "",
         asset.asset_subtype,
         asset.application_name,
         " ".join(map(str, asset.technology_stack or [])),
