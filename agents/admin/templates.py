@@ -11,6 +11,8 @@ from config.admin.bases import BaseModelAdmin, ReadOnlyAdmin, fieldset
 from config.admin.inlines import BaseInline
 from config.tenancy.scope import require_scope
 
+from .settlement import SettlementAdmin
+
 
 class TemplateDocumentInline(BaseInline):
     model = TemplateDocument
@@ -68,7 +70,7 @@ class TemplateDocumentAdmin(BaseModelAdmin):
 
 
 @admin.register(TemplatePurchase)
-class TemplatePurchaseAdmin(ReadOnlyAdmin):
+class TemplatePurchaseAdmin(SettlementAdmin):
     resource = "purchases"
     named_ids = {
         "template_id": "agents.AgentTemplate.name",
@@ -98,10 +100,6 @@ class TemplatePurchaseAdmin(ReadOnlyAdmin):
         ),
     )
     actions = ("confirm", "refund")
-
-    def has_settle_permission(self, request):
-        # Only the platform writes to the ledger.
-        return request.console.is_platform and request.console.allows(self.resource, "write")
 
     @admin.action(description="Confirm payment", permissions=["settle"])
     def confirm(self, request, queryset):

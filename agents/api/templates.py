@@ -14,12 +14,13 @@ from agents.api.serializers import AgentSerializer
 from agents.choices import PaymentStatus, Provider
 from agents.models import AgentTemplate, Integration, TemplatePurchase, TemplateRating
 from agents.models.templates import PUBLISHING_FIELDS, PUBLISHING_SCOPE
-from agents.runtime.payments import PaymentError, UnknownPaymentMethodError, begin_payment, settle_purchase
+from agents.runtime.payments import UnknownPaymentMethodError, begin_payment, settle_purchase
+from agents.runtime.stripe import PaymentError
+from agents.services.payouts import get_seller_balance
 from agents.services.templates import (
     NotForSaleError,
     buy_template,
     create_agent,
-    get_seller_balance,
     publish_template,
     withdraw_template,
 )
@@ -233,6 +234,17 @@ class BalanceSerializer(serializers.Serializer):
     sold = serializers.DecimalField(max_digits=14, decimal_places=2, help_text="Sum of the prices paid.")
     fees = serializers.DecimalField(max_digits=14, decimal_places=2, help_text="The platform's share.")
     payout = serializers.DecimalField(max_digits=14, decimal_places=2, help_text="The organisation's share.")
+    paid_out = serializers.DecimalField(
+        max_digits=14, decimal_places=2, help_text="Part of the share that was paid out."
+    )
+    pending = serializers.DecimalField(
+        max_digits=14, decimal_places=2, help_text="Part of the share in payouts that are not paid yet."
+    )
+    open = serializers.DecimalField(
+        max_digits=14,
+        decimal_places=2,
+        help_text="Part of the share in no payout; negative after refunds of sales that were paid out.",
+    )
 
 
 class PaymentProblem(Problem):

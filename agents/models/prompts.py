@@ -85,14 +85,16 @@ class SystemPrompt(OwnedPromptModel):
         db_persist=True,
         help_text="Whether it is a factory prompt.",
     )
-    is_active = models.BooleanField(default=True, help_text="Whether the prompt is used.")
+    is_active = models.BooleanField(default=True, db_default=True, help_text="Whether the prompt is used.")
     version = models.PositiveIntegerField(
-        default=1, validators=[MinValueValidator(1)], help_text="Version number, starting at 1."
+        default=1, db_default=1, validators=[MinValueValidator(1)], help_text="Version number, starting at 1."
     )
     change_note = models.CharField(
         max_length=500, blank=True, default="", help_text="Description of the latest change of the text."
     )
-    usage_count = models.PositiveIntegerField(default=0, editable=False, help_text="Number of uses.")
+    usage_count = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="Number of uses."
+    )
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False, help_text="Latest use.")
     average_satisfaction = models.FloatField(
         null=True, blank=True, editable=False, help_text="Average rating of its responses, from 0 to 5."

@@ -13,7 +13,7 @@ from config.db.constraints import TENANT_CLAUSE, USER_CLAUSE, choices_constraint
 from config.tenancy.managers import ScopedQuerySet
 from config.tenancy.models import MemberForeignKey, TenantForeignKey, TenantModel
 
-# The platform's share of each sale.
+# The platform's share of each sale, unless the system setting `marketplace.commission` changes it.
 COMMISSION = Decimal("0.30")
 # Fields that publish a template to other organisations, and the scope they require in addition to write access.
 PUBLISHING_FIELDS = ("is_public", "is_marketplace")
@@ -22,7 +22,7 @@ PUBLISHING_SCOPE = ("tenant", "write")
 TEMPLATE_VISIBLE_SQL = "EXISTS (SELECT FROM agents_agenttemplate t WHERE t.id = template_id{more})"
 MATCHES_OFFER_SQL = (
     f"({TENANT_CLAUSE} AND buyer_id = (SELECT conclave_current_user())"
-    f" AND payment_status = '{PaymentStatus.PENDING}' AND commission_rate = {COMMISSION} AND "
+    f" AND payment_status = '{PaymentStatus.PENDING}' AND commission_rate = (SELECT agents_commission()) AND "
     + TEMPLATE_VISIBLE_SQL.format(
         more=" AND t.is_marketplace AND t.price = agents_templatepurchase.price"
         " AND t.tenant_id = seller_tenant_id AND t.user_id IS NOT DISTINCT FROM seller_id"
@@ -51,12 +51,17 @@ class AgentTemplate(TenantModel):
         help_text="Picture of its agents.",
     )
     system_prompt = models.TextField(help_text="Personality and instructions.")
-    functions = models.JSONField(default=list, blank=True, help_text="Tools available to its agents.")
+    functions = models.JSONField(
+        default=list, db_default=[], blank=True, help_text="Tools available to its agents."
+    )
     personality_config = models.JSONField(
-        default=dict, blank=True, help_text='For example {"tone": "friendly", "expertise": "law"}.'
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text='For example {"tone": "friendly", "expertise": "law"}.',
     )
     knowledge_sources = models.JSONField(
-        default=list, blank=True, help_text="URLs of pages that its agents know."
+        default=list, db_default=[], blank=True, help_text="URLs of pages that its agents know."
     )
     documents = models.ManyToManyField(
         "knowledge.Document",
@@ -65,10 +70,13 @@ class AgentTemplate(TenantModel):
         help_text="Documents available to its agents.",
     )
     model_config = models.JSONField(
-        default=dict, blank=True, help_text='For example {"temperature": 0.2, "max_tokens": 2000}.'
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text='For example {"temperature": 0.2, "max_tokens": 2000}.',
     )
     allowed_integrations = models.JSONField(
-        default=list, blank=True, help_text="Allowed model providers. Empty: all."
+        default=list, db_default=[], blank=True, help_text="Allowed model providers. Empty: all."
     )
     cost_limit_per_request = models.DecimalField(
         max_digits=10,
@@ -79,10 +87,12 @@ class AgentTemplate(TenantModel):
         help_text="Cost limit per request in US dollars. Empty: no limit.",
     )
     version = models.PositiveIntegerField(
-        default=1, validators=[MinValueValidator(1)], help_text="Version number, starting at 1."
+        default=1, db_default=1, validators=[MinValueValidator(1)], help_text="Version number, starting at 1."
     )
-    is_public = models.BooleanField(default=False, help_text="Whether all organisations see it.")
-    is_marketplace = models.BooleanField(default=False, help_text="Whether it is for sale.")
+    is_public = models.BooleanField(
+        default=False, db_default=False, help_text="Whether all organisations see it."
+    )
+    is_marketplace = models.BooleanField(default=False, db_default=False, help_text="Whether it is for sale.")
     price = models.DecimalField(
         max_digits=10,
         decimal_places=2,
@@ -91,11 +101,14 @@ class AgentTemplate(TenantModel):
         validators=[MinValueValidator(0)],
         help_text="Price in US dollars. Required if it is for sale.",
     )
-    usage_count = models.PositiveIntegerField(default=0, editable=False, help_text="Number of agents.")
+    usage_count = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="Number of agents."
+    )
     rating = models.DecimalField(
         max_digits=3,
         decimal_places=2,
         default=0,
+        db_default=0,
         editable=False,
         help_text="Average rating, from 1 to 5; 0 if there are no ratings.",
     )
@@ -189,7 +202,11 @@ class TemplatePurchase(TenantModel):
         help_text="Amount for the seller, in US dollars.",
     )
     payment_status = models.CharField(
-        max_length=50, choices=PaymentStatus, default=PaymentStatus.PENDING, help_text="Payment status."
+        max_length=50,
+        choices=PaymentStatus,
+        default=PaymentStatus.PENDING,
+        db_default=PaymentStatus.PENDING,
+        help_text="Payment status.",
     )
     payment_method = models.CharField(max_length=50, blank=True, default="", help_text="Payment method.")
     transaction_id = models.CharField(

@@ -8,7 +8,6 @@ import hashlib
 import hmac
 import time
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -19,18 +18,10 @@ from agents.models import TemplatePurchase
 from agents.services.templates import PurchaseStateError, complete_purchase, record_payment, refund_purchase
 from config.tenancy.scope import platform_scope
 
-TIMEOUT_SECONDS = 20
+from .stripe import PaymentError, request_stripe, require_stripe, to_cents
+
 SIGNATURE_TOLERANCE = 300
 ACTOR = "system:payments"
-
-
-class PaymentError(RuntimeError):
-    """Raised when the payment provider is unreachable or refuses; the message contains no secrets.
-
-    `code` is the provider's error code, if any.
-    """
-
-    code = ""
 
 
 class UnknownPaymentMethodError(PaymentError):
@@ -89,9 +80,7 @@ class StripeAdapter:
     name = "stripe"
 
     def __init__(self) -> None:
-        key = settings.STRIPE_SECRET_KEY
-        if not key.startswith("sk_test_") and not settings.STRIPE_LIVE:
-            raise PaymentError("Stripe is not configured: STRIPE_SECRET_KEY must be a test key.")
+        require_stripe()
 
     def begin(self, purchase: TemplatePurchase) -> Payment:
         idempotency_key = f"buy-{purchase.pk}"
@@ -109,17 +98,17 @@ class StripeAdapter:
 
     def _new_session(self, purchase: TemplatePurchase, idempotency_key: str) -> dict[str, Any]:
         home = settings.PAYMENT_RETURN_URL
-        return self._ask(
+        return request_stripe(
             "POST",
             "/v1/checkout/sessions",
-            idempotency_key,
-            {
+            idempotency_key=idempotency_key,
+            fields={
                 "mode": "payment",
                 "client_reference_id": str(purchase.pk),
                 "metadata[purchase]": str(purchase.pk),
                 "line_items[0][quantity]": "1",
                 "line_items[0][price_data][currency]": "usd",
-                "line_items[0][price_data][unit_amount]": str(_to_cents(purchase.price)),
+                "line_items[0][price_data][unit_amount]": str(to_cents(purchase.price)),
                 "line_items[0][price_data][product_data][name]": f"Template {purchase.template_id}",
                 "success_url": f"{home}?purchase={purchase.pk}",
                 "cancel_url": home,
@@ -133,49 +122,22 @@ class StripeAdapter:
         session = self._session(purchase)
         fields = {"payment_intent": str(session["payment_intent"]), "metadata[purchase]": str(purchase.pk)}
         try:
-            self._ask("POST", "/v1/refunds", f"refund-{purchase.pk}", fields)
+            request_stripe("POST", "/v1/refunds", idempotency_key=f"refund-{purchase.pk}", fields=fields)
         except PaymentError as error:
             # Refunded before, by a process that died before it recorded the refund.
             if error.code != "charge_already_refunded":
                 raise
 
     def _session(self, purchase: TemplatePurchase) -> dict[str, Any]:
-        return self._ask("GET", f"/v1/checkout/sessions/{purchase.transaction_id}")
+        return request_stripe("GET", f"/v1/checkout/sessions/{purchase.transaction_id}")
 
     def _paid(self, purchase: TemplatePurchase, session: dict[str, Any]) -> bool:
         return (
             session.get("payment_status") == "paid"
             and session.get("currency") == "usd"
-            and session.get("amount_total") == _to_cents(purchase.price)
+            and session.get("amount_total") == to_cents(purchase.price)
             and (session.get("metadata") or {}).get("purchase") == str(purchase.pk)
         )
-
-    def _ask(
-        self, method: str, path: str, idempotency_key: str = "", fields: dict[str, str] | None = None
-    ) -> dict[str, Any]:
-        import httpx2
-
-        headers = {"Authorization": f"Bearer {settings.STRIPE_SECRET_KEY}"}
-        if idempotency_key:
-            headers["Idempotency-Key"] = idempotency_key
-        try:
-            with httpx2.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
-                response = client.request(method, settings.STRIPE_URL + path, headers=headers, data=fields)
-            body = response.json()
-        except (httpx2.HTTPError, ValueError) as error:
-            raise PaymentError("The payment provider is unreachable.") from error
-        if response.status_code >= 400 or not isinstance(body, dict):
-            failed = PaymentError(
-                f"The payment provider refused the request with status {response.status_code}."
-            )
-            reason = body.get("error") if isinstance(body, dict) else None
-            failed.code = str(reason.get("code") or "") if isinstance(reason, dict) else ""
-            raise failed
-        return body
-
-
-def _to_cents(price: Decimal) -> int:
-    return int((price * 100).to_integral_value())
 
 
 def get_adapter(name: str = "") -> PaymentAdapter:

@@ -1,12 +1,11 @@
-"""Agent templates: creating agents, publishing, purchases and the ledger."""
+"""Agent templates: creating agents, publishing and purchases."""
 
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
-from django.db.models import Sum
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from agents.choices import PaymentStatus, Provider, validate_tools
@@ -156,6 +155,7 @@ def buy_template(template: AgentTemplate, *, actor: UUID, method: str) -> Templa
         seller_tenant_id=template.tenant_id,
         seller_id=template.user_id,
         price=template.price,
+        commission_rate=get_commission(),
         payment_method=method,
     )
     try:
@@ -169,6 +169,13 @@ def buy_template(template: AgentTemplate, *, actor: UUID, method: str) -> Templa
         return open_one  # type: ignore[no-any-return]
     record_event("template.bought", resource=purchase, metadata={"price": str(template.price)})
     return purchase
+
+
+def get_commission() -> Decimal:
+    """Return the platform's share of new sales, from 0 to 1."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT agents_commission()")
+        return cursor.fetchone()[0]  # type: ignore[no-any-return]
 
 
 @transaction.atomic
@@ -217,12 +224,3 @@ def record_payment(purchase_id: UUID, transaction_id: str) -> None:
 def _lock_purchase(purchase_id: UUID) -> TemplatePurchase:
     purchase: TemplatePurchase = TemplatePurchase.objects.select_for_update(of=("self",)).get(pk=purchase_id)
     return purchase
-
-
-def get_seller_balance() -> dict[str, Decimal]:
-    """Return `sold`, `fees` and `payout` of the tenant's paid sales."""
-    rows = TemplatePurchase.objects.filter(
-        seller_tenant_id=require_tenant_id(), payment_status=PaymentStatus.COMPLETED
-    )
-    sums = rows.aggregate(sold=Sum("price"), fees=Sum("platform_fee"), payout=Sum("seller_payout"))
-    return {name: value or Decimal("0.00") for name, value in sums.items()}

@@ -12,22 +12,25 @@ import pytest
 
 from agents.models import TemplatePurchase
 from agents.runtime.payments import (
-    PaymentError,
     get_adapter,
     is_valid_stripe_signature,
     refund_payment,
     settle_purchase,
 )
+from agents.runtime.stripe import PaymentError
 from agents.tests.test_templates import offer
 from config.tenancy.scope import platform_scope
+from tenants.models import Subscription
+from tenants.tests.factories import SubscriptionFactory, SubscriptionPlanFactory
 
 __all__ = ["offer"]
 
 
 class Stripe(ThreadingHTTPServer):
-    """Fake of Stripe's checkout sessions and refunds; honours idempotency keys."""
+    """Fake of Stripe's checkout sessions, refunds and transfers; honours idempotency keys."""
 
     daemon_threads = True
+    refuses_transfers = refuses_lookups = hides_transfers = False
 
 
 class StripeHandler(BaseHTTPRequestHandler):
@@ -45,12 +48,19 @@ class StripeHandler(BaseHTTPRequestHandler):
             return self.answer(500, {"error": {"message": "sk_test_secret is broken"}})
         once = self.headers["Idempotency-Key"]
         if once not in self.server.kept:
-            self.server.kept[once] = self.make(fields)
-        return self.answer(200, self.server.kept[once])
+            is_refused = self.path == "/v1/transfers" and self.server.refuses_transfers
+            refusal = (400, {"error": {"code": "account_invalid"}})
+            self.server.kept[once] = refusal if is_refused else (200, self.make(fields))
+        return self.answer(*self.server.kept[once])
 
     def make(self, fields):
         if self.path == "/v1/refunds":
             return {"id": f"re_{len(self.server.kept)}", "object": "refund", "status": "succeeded", **fields}
+        if self.path == "/v1/transfers":
+            transfer = {"id": f"tr_{len(self.server.transfers)}", "object": "transfer", **fields}
+            transfer["metadata"] = {"payout": fields["metadata[payout]"]}
+            self.server.transfers.append(transfer)
+            return transfer
         session = {
             "id": f"cs_test_{len(self.server.sessions)}",
             "object": "checkout.session",
@@ -66,8 +76,18 @@ class StripeHandler(BaseHTTPRequestHandler):
         return session
 
     def do_GET(self):
+        path, _, query = self.path.partition("?")
+        if path == "/v1/transfers":
+            if self.server.refuses_lookups:
+                return self.answer(401, {"error": {}})
+            group = parse_qs(query)["transfer_group"][0]
+            found = [each for each in self.server.transfers if each["transfer_group"] == group]
+            return self.answer(200, {"data": [] if self.server.hides_transfers else found[:1]})
+        if path.startswith("/v1/invoices/"):
+            invoice = self.server.invoices.get(path.rpartition("/")[2])
+            return self.answer(200 if invoice else 404, invoice or {"error": {}})
         session = self.server.sessions.get(self.path.rpartition("/")[2])
-        self.answer(200 if session else 404, session or {"error": {}})
+        return self.answer(200 if session else 404, session or {"error": {}})
 
     def answer(self, status, body):
         payload = json.dumps(body).encode()
@@ -84,7 +104,8 @@ class StripeHandler(BaseHTTPRequestHandler):
 def stripe(settings):
     with Stripe(("127.0.0.1", 0), StripeHandler) as server:
         server.asked, server.kept, server.sessions, server.broken = [], {}, {}, False
-        server.refunded = False
+        server.refunded, server.transfers = False, []
+        server.invoices = {}
         settings.STRIPE_URL = f"http://127.0.0.1:{server.server_address[1]}"
         settings.STRIPE_SECRET_KEY, settings.STRIPE_WEBHOOK_SECRET = "sk_test_secret", "whsec_secret"
         settings.PAYMENT_ADAPTER = "stripe"
@@ -262,3 +283,39 @@ def test_live_keys_require_permission(settings):
     assert get_adapter("stripe").name == "stripe"
     with pytest.raises(PaymentError):
         get_adapter("cash")
+
+
+def pay_invoice(client, invoice_id="in_1"):
+    body = json.dumps({"type": "invoice.paid", "data": {"object": {"id": invoice_id, "status": "paid"}}})
+    headers = {"stripe-signature": signed(body)}
+    return client.post("/webhooks/stripe", body, content_type="application/json", headers=headers)
+
+
+def test_paid_invoice_renews_the_subscription_once(stripe, tenant, client):
+    with platform_scope(reason="test"):
+        plan = SubscriptionPlanFactory(price_monthly="20.00", currency="EUR")
+        ids = {"tenant": tenant, "plan": plan, "external_id": "sub_1"}
+        SubscriptionFactory(status="active", expires_at="2099-01-15T00:00:00Z", **ids)
+
+    def get_end():
+        with platform_scope(reason="test"):
+            return f"{Subscription.objects.get(tenant=tenant).expires_at:%Y-%m}"
+
+    assert pay_invoice(client).status_code == 503
+    invoice = {
+        "id": "in_1",
+        "status": "open",
+        "amount_paid": 2000,
+        "currency": "eur",
+        "subscription": "sub_1",
+    }
+    for change in ({}, {"status": "paid", "amount_paid": 1}, {"status": "paid", "currency": "usd"}):
+        stripe.invoices["in_1"] = invoice | change
+        assert (pay_invoice(client).status_code, get_end()) == (204, "2099-01")
+    stripe.invoices["in_1"] = invoice | {"status": "paid"}
+    assert [pay_invoice(client).status_code for _ in range(2)] == [204, 204]
+    assert get_end() == "2099-02"
+    newer = {"parent": {"subscription_details": {"subscription": "sub_1"}}, "subscription": None}
+    stripe.invoices["in_2"] = invoice | {"status": "paid"} | newer
+    assert (pay_invoice(client, "in_2").status_code, get_end()) == (204, "2099-03")
+    assert pay_invoice(client, "../customers").status_code == 204
