@@ -38,7 +38,7 @@ class UserSettingsAdmin(OwnRowsAdmin):
     list_display = ("__str__", "user", "theme", "timezone", "language", "notifications_enabled")
     list_filter = ("theme", "notifications_enabled")
     fieldsets = (
-        fieldset(None, "user", ("theme", "language"), "timezone"),
+        fieldset(None, "user", ("theme", "language"), "timezone", "web_search_provider"),
         fieldset("Notifications", "notifications_enabled", "notification_preferences"),
         fieldset("Data", "preferences", collapse=True),
     )

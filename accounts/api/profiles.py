@@ -55,6 +55,7 @@ class UserSettingsSerializer(BaseSerializer):
             "timezone",
             "notifications_enabled",
             "notification_preferences",
+            "web_search_provider",
             "preferences",
         )
 

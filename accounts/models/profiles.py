@@ -3,8 +3,8 @@
 from django.core.validators import MinLengthValidator
 from django.db import models
 
-from accounts.choices import ContactMethod, ModelPurpose, Theme
-from accounts.schemas import SchemaValidator, validate_timezone
+from accounts.choices import ContactMethod, ModelPurpose, Theme, WebSearchChoice
+from accounts.schemas import SchemaValidator, validate_language, validate_timezone
 from config.db.constraints import choices_constraint, unique_per_tenant
 from config.tenancy.models import UserOwnedModel
 
@@ -83,28 +83,53 @@ class UserSettings(UserOwnedModel):
 
     theme = models.CharField(max_length=20, choices=Theme, default=Theme.DARK, help_text="Colour theme.")
     language = models.CharField(
-        max_length=20, blank=True, default="", help_text="Language code, such as en or de."
+        max_length=20,
+        blank=True,
+        default="",
+        validators=[validate_language],
+        help_text="Language code, such as en or de.",
     )
     timezone = models.CharField(
         max_length=50,
         default="UTC",
+        db_default="UTC",
         validators=[validate_timezone],
         help_text="Zone name, such as Europe/Rome.",
     )
     notifications_enabled = models.BooleanField(default=True, help_text="Whether notifications are sent.")
     notification_preferences = models.JSONField(
         default=notification_defaults,
+        db_default=notification_defaults(),
         blank=True,
         validators=[SchemaValidator("NotificationPreferences")],
         help_text='Enabled channels and events: {"email": true, "in_app": true}.',
     )
+    web_search_provider = models.CharField(
+        max_length=20,
+        choices=WebSearchChoice,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Web search service of agents. Empty: any that the organisation has an account with.",
+    )
     preferences = models.JSONField(
-        default=dict, blank=True, help_text="Other settings of the user interface, such as the default agent."
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text="Other settings of the user interface, such as the default agent.",
     )
 
     class Meta(UserOwnedModel.Meta):
         verbose_name_plural = "user settings"
-        constraints = [ONCE_PER_USER, choices_constraint("theme", Theme.values)]
+        constraints = [
+            ONCE_PER_USER,
+            choices_constraint("theme", Theme.values),
+            choices_constraint(
+                "web_search_provider",
+                ["", *WebSearchChoice.values],
+                name="accounts_usersettings_web_search_known",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_theme_display()}, {self.timezone}"

@@ -6,9 +6,10 @@ from django.core.exceptions import ValidationError
 from accounts.choices import DEFAULT_MODELS, ModelPurpose
 from accounts.models import UserProfile
 from accounts.schemas import SchemaValidator, validate_timezone
-from accounts.tests.factories import TwoFactorAuthFactory, UserModelChoiceFactory, UserProfileFactory
+from accounts.tests.factories import UserModelChoiceFactory, UserProfileFactory
 from config.tenancy.scope import tenant_scope
 from config.testing.fixtures import add_member
+from config.testing.roles import as_identity
 
 pytestmark = pytest.mark.django_db
 
@@ -85,15 +86,19 @@ def test_second_choice_for_a_purpose_is_a_conflict(api_client):
     assert [answer.status_code for answer in answers] == [201, 409]
 
 
-def test_second_factor_shows_no_secret(api_client, tenant):
-    client = api_client()
-    with tenant_scope(tenant, user=client.key.user):
-        TwoFactorAuthFactory()
+def test_second_factor_is_that_of_the_sign_in(api_client):
+    from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 
-    shown = client.get("/api/v1/me/two-factor/").json()
-
-    assert shown["is_enabled"] is True
-    assert not {"secret_key", "backup_codes", "security_questions"} & set(shown)
+    client, colleague = api_client(), api_client()
+    url, empty = "/api/v1/me/two-factor/", {"is_enabled": False, "created_at": None, "last_used_at": None}
+    assert client.get(url).json() == empty
+    with as_identity():
+        row = TOTP.activate(client.key.user, generate_totp_secret()).instance
+        row.record_usage()
+    shown = client.get(url).json()
+    assert shown.keys() == empty.keys()
+    assert (shown["is_enabled"], shown["last_used_at"] > shown["created_at"]) == (True, True)
+    assert colleague.get(url).json() == empty
 
 
 def test_setting_a_password_notes_the_time(member):

@@ -132,6 +132,8 @@ ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
 # Address of this installation in links of e-mails.
 PUBLIC_URL = env("PUBLIC_URL", default="http://127.0.0.1:8000")
 SIGNUP_OPEN = env.bool("SIGNUP_OPEN", default=False)
+# Whether platform staff or an invitation must approve accounts of public sign-up.
+SIGNUP_APPROVAL = env.bool("SIGNUP_APPROVAL", default=True)
 MFA_ADAPTER = "accounts.adapters.MfaAdapter"
 
 LANGUAGE_CODE = "en"
@@ -163,6 +165,10 @@ SCOPE_KEYS = env("CONCLAVE_SCOPE_KEYS", default="")
 SIGN_IN_IDLE_MINUTES = env.int("SIGN_IN_IDLE_MINUTES", default=120)
 SIGN_IN_MAX_HOURS = env.int("SIGN_IN_MAX_HOURS", default=12)
 IDEMPOTENCY_KEY_MODEL = "tenants.IdempotencyKey"
+# Seconds after which a process returns unused API requests that it leased from a limit. 0: no limit is checked.
+REQUEST_LEASE_SECONDS = env.float("REQUEST_LEASE_SECONDS", default=5)
+# Seconds between writes of the counted API requests; 0 does not count them.
+REQUEST_COUNT_SECONDS = env.float("REQUEST_COUNT_SECONDS", default=5)
 IDEMPOTENCY_KEEP_HOURS = env.int("IDEMPOTENCY_KEEP_HOURS", default=24)
 # Subdomains of this domain select a tenant: acme.example.org.
 TENANT_DOMAIN = env("TENANT_DOMAIN", default="")
@@ -229,16 +235,21 @@ ENRICHMENT_KEY = env("ENRICHMENT_KEY", default="")
 ENRICHMENT_MODEL = env("ENRICHMENT_MODEL", default="")
 # Days that a tool call waits for approval before it is rejected.
 APPROVAL_DAYS = env.int("APPROVAL_DAYS", default=7)
+# Days after which the confidence of what was learned has halved.
+LEARNING_HALF_LIFE_DAYS = env.int("LEARNING_HALF_LIFE_DAYS", default=60)
 # Seconds after the last heartbeat of a process before another one resumes its answer.
 ANSWER_LEASE_SECONDS = env.int("ANSWER_LEASE_SECONDS", default=30)
 WORKER_CONCURRENCY = env.int("WORKER_CONCURRENCY", default=4)
 WORKER_LISTEN = env.bool("WORKER_LISTEN", default=True)
+# Functions that each worker calls every second.
+WORKER_CLOCK = ("workflows.runtime.clock.tick", "workflows.services.schedules.fire_due_triggers")
 AUDIT_SEAL_FILE = env("AUDIT_SEAL_FILE", default=str(VAR_DIR / "audit-seals.jsonl"))
 
 # The framework reaches the apps by dotted path alone; it imports none of them.
 API_APPS = ["tenants", "accounts", "audit", "knowledge", "agents", "conversations", "workflows"]
+API_LANGUAGE = "accounts.services.preferences.get_language"
 CONSOLE_ACCESS = "accounts.admin.access"
-CONSOLE_DASHBOARD = "conversations.admin.dashboard.dashboard"
+CONSOLE_DASHBOARD = "workflows.admin.dashboard.dashboard"
 WARM_UP = ["config.api.docs.warm_up", "conversations.runtime.loop.warm_up"]
 
 REST_FRAMEWORK = {
@@ -276,6 +287,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "config.api.schema.adjust_schemas",
         "conversations.api.wire_operations.add_wire_operations",
+        "tenants.api.webhook_schema.add_webhooks",
         "config.api.examples.add_examples",
     ],
 }

@@ -10,6 +10,9 @@ CONCLAVE_KEKS = (
 )
 SCOPE_KEYS = "test-only-scope-key-that-proves-nothing-at-all"
 KEK_FILE = None
+# Tests write counted requests themselves, and check limits on requests where they mean to.
+REQUEST_COUNT_SECONDS = 0
+REQUEST_LEASE_SECONDS = 0
 # Fake model servers listen on any port.
 MODEL_NETWORKS = ["127.0.0.0/8", "::1/128"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
