@@ -15,18 +15,24 @@ from config.tenancy.models import GlobalModel, MemberForeignKey, TenantModel
 class PlatformAdapter(GlobalModel):
     """One version of an adapter to a platform, such as a cloud provider."""
 
+    # Written by each health check.
+    audit_omit = ("last_health_check_at",)
+
     adapter_name = models.CharField(max_length=100, help_text="Name, such as aws.")
     adapter_type = models.CharField(max_length=50, choices=AdapterType, help_text="Type of adapter.")
     version = models.CharField(max_length=20, help_text="Version, such as 1.4.0.")
-    supported_platforms = models.JSONField(default=list, blank=True, help_text="Supported platforms.")
-    capabilities = models.JSONField(default=list, blank=True, help_text="Capability labels.")
+    supported_platforms = models.JSONField(
+        default=list, db_default=[], blank=True, help_text="Supported platforms."
+    )
+    capabilities = models.JSONField(default=list, db_default=[], blank=True, help_text="Capability labels.")
     configuration_schema = models.JSONField(
-        default=dict, blank=True, help_text="JSON Schema of the configuration."
+        default=dict, db_default={}, blank=True, help_text="JSON Schema of the configuration."
     )
     status = models.CharField(
         max_length=20,
         choices=AdapterStatus,
         default=AdapterStatus.ACTIVE,
+        db_default=AdapterStatus.ACTIVE,
         help_text="Whether the adapter can be used.",
     )
     health_check_url = models.CharField(
@@ -79,6 +85,7 @@ class PlatformCredential(TenantModel):
         max_length=50,
         choices=CredentialStatus,
         default=CredentialStatus.ACTIVE,
+        db_default=CredentialStatus.ACTIVE,
         help_text="Whether the credential can be used.",
     )
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Expiry time, if any.")

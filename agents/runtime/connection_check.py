@@ -8,6 +8,7 @@ from uuid import UUID
 
 from asgiref.sync import async_to_sync
 
+from agents.choices import HTTP_SERVICE
 from agents.models import Integration
 from agents.runtime.providers import (
     ANTHROPIC_BASE_URL,
@@ -20,10 +21,15 @@ from agents.runtime.providers import (
     openai_client,
 )
 from agents.runtime.providers import anthropic_client as anthropic_client_of
+from agents.services.http_accounts import build_credential_headers
 from agents.services.integrations import record_failure, record_models
 from config.db.connections import release_connections
+from config.http.requests import OutgoingRequest, send_request
 
 TIMEOUT_SECONDS = 10
+# Status codes that say that an HTTP service does not accept the credentials.
+REFUSALS, SERVER_ERROR = frozenset({401, 403, 407}), 500
+MAX_CHECKED_BYTES = 2 * 1024 * 1024
 # Providers whose model list is not part of their OpenAI-compatible API: path from the host's root, member that
 # holds the list, member that holds a model's name.
 MODEL_LISTS = {"cohere": ("/v1/models", "models", "name"), "perplexity": ("/v1/models", "data", "id")}
@@ -45,10 +51,15 @@ def check_connection(integration_id: UUID, scope: Callable[[], AbstractContextMa
     """
     with scope():
         account = Integration.objects.get(pk=integration_id)
-        key = (account.credentials or {}).get("api_key")
+        credentials: Any = account.credentials or {}
     release_connections()
     try:
-        names = async_to_sync(offered_models)(account.platform, account.base_url or None, key)
+        if account.platform == HTTP_SERVICE:
+            async_to_sync(_check_http_account)(account.base_url, build_credential_headers(credentials))
+            names = []
+        else:
+            key = credentials.get("api_key")
+            names = async_to_sync(offered_models)(account.platform, account.base_url or None, key)
     except Exception as error:  # noqa: BLE001 (the check reports any failure)
         failure = classify_error(error)
         with scope():
@@ -96,6 +107,14 @@ async def _check_search_account(provider: str, base_url: str | None, key: str | 
         where = urljoin(base_url, urlsplit(where).path)
     await _get_json(where, key, in_query=provider == "serpapi")
     return []
+
+
+async def _check_http_account(base_url: str, headers: dict[str, str]) -> None:
+    """Check that the service answers at its address and accepts the credentials; it may serve no page there."""
+    request = OutgoingRequest("GET", base_url, credentials=headers, origin=base_url)
+    response = await send_request(request, hosts=(), max_bytes=MAX_CHECKED_BYTES, seconds=TIMEOUT_SECONDS)
+    if response.status in REFUSALS or response.status >= SERVER_ERROR:
+        raise EndpointError(response.status)
 
 
 async def _get_json(url: str, key: str | None, *, in_query: bool = False) -> Any:

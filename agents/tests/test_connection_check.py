@@ -152,3 +152,18 @@ def test_rejected_key_does_not_open_the_circuit_breaker(scope):
     for _ in range(2 * FAILURE_THRESHOLD):
         record_failure(account.pk, "wrong key", counts=False)
     assert may_call(account.pk)
+
+
+@pytest.mark.parametrize(
+    ("status", "state"), [(200, "connected"), (404, "connected"), (401, "error"), (503, "error")]
+)
+def test_http_service_is_asked_at_its_address(tenant, settings, status, state):
+    with FakeJsonServer({"/api": [(status, {})]}) as server:
+        settings.FETCH_NETWORKS, settings.FETCH_PORTS = ["127.0.0.0/8"], [int(server.url.rpartition(":")[2])]
+        account = checked(tenant, platform="http", base_url=f"{server.url}/api")
+    assert account.status == state
+    assert server.requests[0].headers["authorization"].startswith("Bearer ")
+
+
+def test_http_service_without_address_cannot_be_checked(tenant):
+    assert checked(tenant, platform="http", base_url="").status == "error"

@@ -46,7 +46,9 @@ class BridgeSync(TenantModel):
         blank=True,
         help_text="API key of the server, stored encrypted. Enter it again when you change the URL.",
     )
-    sync_enabled = models.BooleanField(default=True, help_text="Whether to synchronise. Requires a key.")
+    sync_enabled = models.BooleanField(
+        default=True, db_default=True, help_text="Whether to synchronise. Requires a key."
+    )
     last_sync_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Latest successful synchronisation."
     )
@@ -54,10 +56,13 @@ class BridgeSync(TenantModel):
         max_length=50,
         choices=BridgeSyncStatus,
         default=BridgeSyncStatus.PENDING,
+        db_default=BridgeSyncStatus.PENDING,
         editable=False,
         help_text="Result of the latest synchronisation.",
     )
-    sync_data = models.JSONField(default=dict, blank=True, help_text="Synchronised data, by type.")
+    sync_data = models.JSONField(
+        default=dict, db_default={}, blank=True, help_text="Synchronised data, by type."
+    )
 
     class Meta(TenantModel.Meta):
         indexes = [models.Index(fields=["tenant", "sync_status"], name="tenants_bridgesync_status")]
